@@ -1,0 +1,1 @@
+"""Device Drop: from a dropped device file to one outcome for every row."""

@@ -1,0 +1,317 @@
+"""App settings -> one frozen `Settings`, checked at start; every fault names its setting and its cure."""
+
+import ipaddress
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from shared.errors import DeviceDropError
+
+STORAGE_CONNECTION = "DeviceStorage"
+"""The connection name of all three kinds of storage, in app settings and in the triggers."""
+
+PUBLIC_PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
+UNRESOLVED_KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
+"""What a setting still reads when the platform could not resolve its Key Vault reference."""
+
+
+class SettingsError(DeviceDropError):
+    """One or more app settings are missing or malformed; one line each, with the cure."""
+
+
+class BlobTriggerSource(StrEnum):
+    """How the host learns of a dropped blob (Azure Functions, blob trigger, `source`)."""
+
+    EVENT_GRID = "EventGrid"
+    """The one source of Flex Consumption; needs an Event Grid subscription."""
+    CONTAINER_SCAN = "LogsAndContainerScan"
+    """For a machine of one's own: Azurite has no Event Grid."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageConnectionString:
+    """Storage reached with a key or SAS, as Azurite is."""
+
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageIdentity:
+    """Storage reached with a managed identity; `client_id` names a user-assigned one, None is the system's."""
+
+    blob_service_uri: str
+    queue_service_uri: str
+    table_service_uri: str
+    client_id: str | None
+
+
+StorageConnection = StorageConnectionString | StorageIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class StaticTokenSettings:
+    """A fixed bearer token: only for a Partner Center stand-in on this machine."""
+
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecretSettings:
+    """App-only sign-in with a client secret."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSettings:
+    """App-only sign-in with a certificate file (PEM or PKCS12)."""
+
+    tenant_id: str
+    client_id: str
+    path: str
+    password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadIdentitySettings:
+    """App-only sign-in with a federated token that the platform writes to a file."""
+
+    tenant_id: str
+    client_id: str
+    token_file: str
+
+
+SignInSettings = StaticTokenSettings | ClientSecretSettings | CertificateSettings | WorkloadIdentitySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, checked. Made by `settings_from`."""
+
+    storage: StorageConnection
+    blob_trigger_source: BlobTriggerSource
+    partner_center_url: str
+    partner_center_version: str
+    sign_in: SignInSettings
+    devices_per_submission: int
+    inline_submissions: int
+    poll_first_delay: timedelta
+    poll_max_delay: timedelta
+    outcome_deadline: timedelta
+    claim: timedelta
+    default_batch: str | None
+    retention: timedelta
+    paused: bool
+    """Whether POSTs wait; reading and polling go on."""
+    sweep_schedule: str
+    """NCRONTAB, six fields, UTC."""
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """The settings in `environment` (app settings are environment variables).
+
+    Raises:
+        SettingsError: with one line for every setting that is missing or malformed.
+    """
+    reader = _Reader(environment)
+    url = reader.service_url("PARTNER_CENTER_URL", default=PUBLIC_PARTNER_CENTER)
+    first = reader.seconds("POLL_FIRST_DELAY_SECONDS", default=27, least=0.05, most=3600)
+    settings = Settings(
+        storage=_storage(reader),
+        blob_trigger_source=_blob_trigger_source(reader),
+        partner_center_url=url,
+        partner_center_version=reader.matching(
+            "PARTNER_CENTER_VERSION", r"v\d+(\.\d+)?", default="v1", cure="set it to a version such as v1"
+        ),
+        sign_in=_sign_in(reader, url),
+        devices_per_submission=reader.whole_number("DEVICES_PER_SUBMISSION", default=500, least=1, most=1000),
+        inline_submissions=reader.whole_number("INLINE_SUBMISSIONS", default=4, least=0, most=100),
+        poll_first_delay=first,
+        poll_max_delay=reader.seconds("POLL_MAX_DELAY_SECONDS", default=900, least=first.total_seconds(), most=86400),
+        outcome_deadline=timedelta(hours=reader.number("OUTCOME_DEADLINE_HOURS", default=48, least=0.001, most=1000)),
+        claim=reader.seconds("CLAIM_SECONDS", default=300, least=2, most=3600),
+        default_batch=reader.text("DEFAULT_BATCH"),
+        retention=timedelta(days=reader.whole_number("RETENTION_DAYS", default=90, least=1, most=3650)),
+        paused=reader.yes_or_no("PAUSED", default=False),
+        sweep_schedule=reader.matching(
+            "SWEEP_SCHEDULE",
+            r"\S+( \S+){5}",
+            default="0 */5 * * * *",
+            cure="set it to six fields (second minute hour day month weekday), such as 0 */5 * * * *",
+        ),
+    )
+    reader.raise_faults()
+    return settings
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` can only reach this machine: a static token may go there and nowhere else."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Reader:
+    """Reads settings by name and remembers every fault, so that one start shows all of them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._faults: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        value = self._environment.get(name, "").strip()
+        if value.startswith(UNRESOLVED_KEY_VAULT_REFERENCE):
+            self.fault(
+                name,
+                "its Key Vault reference was not resolved",
+                "check that the secret exists and that the app's identity may read it (role Key Vault Secrets User)",
+            )
+            return None
+        return value or None
+
+    def fault(self, name: str, what: str, cure: str) -> None:
+        self._faults.append(f"Setting {name}: {what}; {cure}.")
+
+    def raise_faults(self) -> None:
+        if self._faults:
+            raise SettingsError("\n".join(dict.fromkeys(self._faults)))
+
+    def required(self, name: str, cure: str) -> str:
+        value = self.text(name)
+        if value is None:
+            self.fault(name, "it is missing", cure)
+        return value or ""
+
+    def matching(self, name: str, pattern: str, *, default: str, cure: str) -> str:
+        value = self.text(name) or default
+        if not re.fullmatch(pattern, value):
+            self.fault(name, f"it reads {value!r}", cure)
+        return value
+
+    def service_url(self, name: str, *, default: str) -> str:
+        value = (self.text(name) or default).rstrip("/")
+        parts = urlsplit(value)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(value))
+        if not (secure and parts.hostname) or parts.query or parts.fragment or parts.username:
+            self.fault(name, f"it reads {value!r}", f"set it to an https address such as {default}, or leave it out")
+        return value
+
+    def number(self, name: str, *, default: float, least: float, most: float) -> float:
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            self.fault(name, f"it reads {text!r}", f"set it to a number from {least:g} to {most:g}")
+            return default
+        return value
+
+    def whole_number(self, name: str, *, default: int, least: int, most: int) -> int:
+        value = self.number(name, default=default, least=least, most=most)
+        if value != int(value):
+            self.fault(name, f"it reads {value:g}", f"set it to a whole number from {least} to {most}")
+        return int(value)
+
+    def seconds(self, name: str, *, default: float, least: float, most: float) -> timedelta:
+        return timedelta(seconds=self.number(name, default=max(default, least), least=least, most=most))
+
+    def yes_or_no(self, name: str, *, default: bool) -> bool:
+        value = (self.text(name) or str(default)).lower()
+        if value not in ("true", "false", "1", "0"):
+            self.fault(name, f"it reads {value!r}", "set it to true or false")
+        return value in ("true", "1")
+
+    def identifier(self, name: str, cure: str) -> str:
+        value = self.required(name, cure)
+        try:
+            return str(UUID(value)) if value else ""
+        except ValueError:
+            self.fault(name, "it is no GUID", cure)
+            return ""
+
+
+def _blob_trigger_source(reader: _Reader) -> BlobTriggerSource:
+    value = reader.text("BLOB_TRIGGER_SOURCE") or BlobTriggerSource.EVENT_GRID
+    try:
+        return BlobTriggerSource(value)
+    except ValueError:
+        known = " or ".join(BlobTriggerSource)
+        reader.fault("BLOB_TRIGGER_SOURCE", f"it reads {value!r}", f"set it to {known}")
+        return BlobTriggerSource.EVENT_GRID
+
+
+def _storage(reader: _Reader) -> StorageConnection:
+    connection_string = reader.text(STORAGE_CONNECTION)
+    if connection_string:
+        return StorageConnectionString(connection_string)
+    kinds = ("blob", "queue", "table")
+    uris = {kind: reader.text(f"{STORAGE_CONNECTION}__{kind}ServiceUri") for kind in kinds}
+    if not any(uris.values()):
+        reader.fault(
+            STORAGE_CONNECTION,
+            "it is missing",
+            f"set it to the connection string of the storage account, or set {STORAGE_CONNECTION}__blobServiceUri, "
+            "__queueServiceUri and __tableServiceUri to use the app's identity",
+        )
+    else:
+        for kind in kinds:
+            reader.required(f"{STORAGE_CONNECTION}__{kind}ServiceUri", f"set it to the {kind} address of the account")
+    credential = reader.text(f"{STORAGE_CONNECTION}__credential")
+    if credential not in (None, "managedidentity"):
+        reader.fault(f"{STORAGE_CONNECTION}__credential", f"it reads {credential!r}", "set it to managedidentity")
+    return StorageIdentity(
+        blob_service_uri=uris["blob"] or "",
+        queue_service_uri=uris["queue"] or "",
+        table_service_uri=uris["table"] or "",
+        client_id=reader.text(f"{STORAGE_CONNECTION}__clientId"),
+    )
+
+
+SIGN_IN_CHOICES = {
+    "PARTNER_CENTER_TOKEN": "a fixed token, for a stand-in on this machine",
+    "PARTNER_CENTER_CLIENT_SECRET": "app-only, client secret",
+    "PARTNER_CENTER_CERTIFICATE_PATH": "app-only, certificate",
+    "PARTNER_CENTER_FEDERATED_TOKEN_FILE": "app-only, workload identity",
+}
+"""The setting that chooses each way of signing in."""
+
+
+def _sign_in(reader: _Reader, url: str) -> SignInSettings:
+    chosen = {name: value for name in SIGN_IN_CHOICES if (value := reader.text(name)) is not None}
+    if len(chosen) != 1:
+        what = f"{len(chosen)} ways to sign in are set" if chosen else "no way to sign in is set"
+        choices = ", ".join(f"{name} ({meaning})" for name, meaning in SIGN_IN_CHOICES.items())
+        reader.fault("PARTNER_CENTER_CLIENT_SECRET", what, f"set exactly one of {choices}")
+        return StaticTokenSettings("")
+    ((name, value),) = chosen.items()
+    if name == "PARTNER_CENTER_TOKEN":
+        if not is_loopback(url):
+            reader.fault(
+                name,
+                f"a fixed token is never sent to another machine, and PARTNER_CENTER_URL is {url}",
+                "remove it and set PARTNER_CENTER_CLIENT_SECRET, or point PARTNER_CENTER_URL at this machine",
+            )
+        return StaticTokenSettings(value)
+    tenant_id = reader.identifier("PARTNER_CENTER_TENANT_ID", "set it to the GUID of the partner's own tenant")
+    client_id = reader.identifier("PARTNER_CENTER_CLIENT_ID", "set it to the GUID of the registered application")
+    match name:
+        case "PARTNER_CENTER_CLIENT_SECRET":
+            return ClientSecretSettings(tenant_id, client_id, value)
+        case "PARTNER_CENTER_CERTIFICATE_PATH":
+            return CertificateSettings(tenant_id, client_id, value, reader.text("PARTNER_CENTER_CERTIFICATE_PASSWORD"))
+        case _:
+            return WorkloadIdentitySettings(tenant_id, client_id, value)
