@@ -1,0 +1,1 @@
+"""Where the truth is kept: the journal (tables), the files (blobs), the alarm clock (queue)."""

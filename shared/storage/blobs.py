@@ -1,0 +1,188 @@
+"""The files: what was dropped, the private copies and request bodies, and the results."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, Any, Protocol
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, ContentSettings
+
+from shared.errors import DeviceDropError
+
+_COPY_LOOKS = 60
+"""How often a copy that is still pending is looked at before the reading is left to another day."""
+_COPY_PAUSE = 0.5
+_VERSION = "version"
+_MISSING_OR_CHANGED = (404, 409, 412)
+
+
+class VersionGone(DeviceDropError):
+    """The version of the blob that was asked for has been deleted or overwritten."""
+
+
+class CopyUnfinished(DeviceDropError):
+    """Storage has not finished a server-side copy in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobVersion:
+    """One version of a blob. `size` in bytes."""
+
+    path: str
+    etag: str
+    size: int
+    modified_at: datetime
+
+
+class Container(Protocol):
+    """A container of blobs. Every method may raise the storage client's own errors when storage does not answer."""
+
+    def prepare(self) -> None:
+        """Make the container when it is missing."""
+
+    def version(self, path: str) -> BlobVersion | None:
+        """The blob's present version, or None."""
+
+    def versions(self, folder: str = "") -> Iterator[BlobVersion]:
+        """Every blob whose path begins with `folder`, a page at a time."""
+
+    def read(self, path: str) -> bytes | None:
+        """A small blob whole, or None."""
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """A blob in pieces of at most 4 MiB, all of the version first met. Raises VersionGone."""
+
+    def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:
+        """Write a blob, whole or not at all, over whatever is there."""
+
+    def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
+        """Write a blob unless it holds `version` or a newer one already; whether it was written."""
+
+    def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
+        """Copy exactly this `version` of a blob of container `source`, server-side. Raises VersionGone."""
+
+    def delete(self, path: str) -> None:
+        """Delete a blob; one already gone counts as deleted."""
+
+
+class AzureContainer:
+    """A container of Blob Storage."""
+
+    def __init__(self, service: BlobServiceClient, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._service = service
+        self._client = service.get_container_client(name)
+        self._sleep = sleep
+
+    def prepare(self) -> None:
+        """Make the container when it is missing."""
+        try:
+            self._client.create_container()
+        except ResourceExistsError:
+            return
+
+    def version(self, path: str) -> BlobVersion | None:
+        """The blob's present version, or None."""
+        try:
+            return _version(self._client.get_blob_client(path).get_blob_properties())
+        except ResourceNotFoundError:
+            return None
+
+    def versions(self, folder: str = "") -> Iterator[BlobVersion]:
+        """Every blob whose path begins with `folder`, a page at a time."""
+        return map(_version, self._client.list_blobs(name_starts_with=folder or None))
+
+    def read(self, path: str) -> bytes | None:
+        """A small blob whole, or None."""
+        try:
+            return self._client.download_blob(path).readall()
+        except ResourceNotFoundError:
+            return None
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """A blob in pieces of at most 4 MiB, all of the version first met."""
+        # The client names the first answer's ETag in every later range by itself.
+        try:
+            yield from self._client.download_blob(path).chunks()
+        except (ResourceNotFoundError, ResourceModifiedError) as error:
+            raise VersionGone(f"Blob {path} was deleted or overwritten while it was read.") from error
+
+    def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:
+        """Write a blob: a large one is staged in blocks that only the last request makes visible."""
+        self._client.upload_blob(
+            path, content, overwrite=True, content_settings=ContentSettings(content_type=content_type)
+        )
+
+    def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
+        """Write a blob unless it holds `version` or a newer one already; whether it was written."""
+        blob = self._client.get_blob_client(path)
+        while True:
+            condition = _older_than(blob, version)
+            if condition is None:
+                return False
+            try:
+                blob.upload_blob(
+                    content,
+                    overwrite=True,
+                    metadata={_VERSION: str(version)},
+                    content_settings=ContentSettings(content_type=content_type),
+                    **condition,
+                )
+            except (ResourceModifiedError, ResourceExistsError):
+                continue
+            return True
+
+    def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
+        """Copy exactly this `version`, server-side, and wait until it stands."""
+        origin = self._service.get_blob_client(source, version.path)
+        copy = self._client.get_blob_client(path)
+        try:
+            copy.start_copy_from_url(
+                origin.url, source_etag=version.etag, source_match_condition=MatchConditions.IfNotModified
+            )
+        except HttpResponseError as error:
+            if error.status_code not in _MISSING_OR_CHANGED:
+                raise
+            raise VersionGone(
+                f"Blob {version.path} was deleted or overwritten before this version of it could be copied."
+            ) from error
+        self._wait_for_copy(copy, version)
+
+    def _wait_for_copy(self, copy: BlobClient, version: BlobVersion) -> None:
+        for _ in range(_COPY_LOOKS):
+            status = copy.get_blob_properties().copy.status
+            if status == "success":
+                return
+            if status in ("failed", "aborted"):
+                raise VersionGone(f"Copying blob {version.path} ended as {status}: it was changed meanwhile.")
+            self._sleep(_COPY_PAUSE)
+        raise CopyUnfinished(f"The copy of blob {version.path} is still pending; it is taken up again by the sweep.")
+
+    def delete(self, path: str) -> None:
+        """Delete a blob; one already gone counts as deleted."""
+        try:
+            self._client.delete_blob(path)
+        except ResourceNotFoundError:
+            return
+
+
+def _version(properties: BlobProperties) -> BlobVersion:
+    return BlobVersion(properties.name, properties.etag.strip('"'), properties.size, properties.last_modified)
+
+
+def _older_than(blob: BlobClient, version: int) -> dict[str, Any] | None:
+    """The condition under which the blob may be overwritten by `version`; None when it may not."""
+    try:
+        present = blob.get_blob_properties()
+    except ResourceNotFoundError:
+        return {"match_condition": MatchConditions.IfMissing}
+    if int(present.metadata.get(_VERSION, -1)) >= version:
+        return None
+    return {"match_condition": MatchConditions.IfNotModified, "etag": present.etag}

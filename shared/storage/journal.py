@@ -1,0 +1,367 @@
+"""The journal: the only truth about files, submissions, outcomes and batches.
+
+The life of a claim, on a file (while it is read) or a submission (while it is POSTed):
+
+    free --- claim: change the row, naming its ETag; claimed_until = now + CLAIM ---> mine
+    mine --- done: change the row, naming the ETag of the claim ---> free, one state further
+    mine --- the owner dies; claimed_until passes ---> anyone may claim; the late owner's change meets another ETag
+
+So two owners never both succeed, and nothing is lost with an owner. What a reader writes before its file is `read` is
+the same whoever writes it: inserted if absent, and compared when it is there already.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+import msgspec
+
+from shared.errors import DeviceDropError
+from shared.storage.keys import joined_key, safe_key
+from shared.storage.records import (
+    IS_OPEN,
+    Batch,
+    DeviceFile,
+    DeviceMention,
+    DeviceOutcome,
+    FileMention,
+    Record,
+    Submission,
+    from_entity,
+    to_entity,
+)
+from shared.storage.tables import (
+    TRANSACTION_ROWS,
+    Entity,
+    EntityChanged,
+    EntityExists,
+    Query,
+    StoredEntity,
+    Table,
+)
+
+ROWS_IN_A_BLOCK = 1_000
+"""Outcomes in one partition. Azure takes 2,000 entities a second in one; the emulator slows down in large ones."""
+
+OPEN_FILE_SHARDS = 16
+SERIAL_BUCKETS = 256
+
+NO_CUSTOMER = "_"
+"""Partition of files whose path names no customer."""
+
+_LAST_TICK = 10**14
+"""Seconds since 1970 in tenths of a millisecond are subtracted from this, so that newer sorts first."""
+
+
+class TableName(StrEnum):
+    """The tables of the journal."""
+
+    DEVICE_FILES = "DeviceFiles"
+    SUBMISSIONS = "Submissions"
+    DEVICE_OUTCOMES = "DeviceOutcomes"
+    BATCHES = "Batches"
+    OPEN_FILES = "OpenFiles"
+    FILES_BY_TIME = "FilesByTime"
+    DEVICES_BY_SERIAL = "DevicesBySerial"
+
+
+class JournalChanged(DeviceDropError):
+    """Someone else changed the record since it was read; whoever did goes on with it."""
+
+
+class ReadingDisagrees(DeviceDropError):
+    """Two readings of one file cut it differently, as two versions of the app would."""
+
+
+Kept = TypeVar("Kept", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[Kept]):
+    """A record as it was read, with the ETag that its next change must name."""
+
+    record: Kept
+    etag: str
+
+
+class Journal:
+    """The tables, as the pipeline uses them. Safe to share between threads."""
+
+    def __init__(self, table: Callable[[TableName], Table]) -> None:
+        self._tables = {name: table(name) for name in TableName}
+
+    def prepare(self) -> None:
+        """Make the tables that are missing."""
+        for table in self._tables.values():
+            table.prepare()
+
+    # --- device files
+
+    def open_file(self, file: DeviceFile) -> tuple[Stored[DeviceFile], bool]:
+        """Enter `file` unless it is known; the record that stands, and whether it is new.
+
+        The index of open files comes first, so that a file is never known and yet not found again.
+        """
+        table = self._tables[TableName.DEVICE_FILES]
+        entity = to_entity(file, *_file_key(file.customer_id, file.file_id))
+        if (known := self.file(file.customer_id, file.file_id)) is not None:
+            return known, False
+        self._tables[TableName.OPEN_FILES].upsert([to_entity(_file_mention(file), *_open_file_key(file.file_id))])
+        try:
+            etag = table.insert(entity)
+        except EntityExists:
+            known = self.file(file.customer_id, file.file_id)
+            if known is None:
+                raise
+            return known, False
+        return Stored(file, etag), True
+
+    def file(self, customer_id: str | None, file_id: str) -> Stored[DeviceFile] | None:
+        """A device file, or None."""
+        entity = self._tables[TableName.DEVICE_FILES].get(*_file_key(customer_id, file_id))
+        return _stored(entity, DeviceFile)
+
+    def change_file(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
+        """Replace the record that was read as `stored`. Raises JournalChanged when it is no longer that."""
+        key = _file_key(changed.customer_id, changed.file_id)
+        return self._change(TableName.DEVICE_FILES, key, stored, changed)
+
+    def enter_by_time(self, file: DeviceFile) -> None:
+        """Enter a known file in the index by time."""
+        mention = _file_mention(file)
+        self._tables[TableName.FILES_BY_TIME].upsert([to_entity(mention, *_time_key(mention))])
+
+    def files_received_before(self, day: date) -> Iterator[FileMention]:
+        """Files received before `day` (UTC), oldest day first."""
+        for entity in self._tables[TableName.FILES_BY_TIME].query(Query(partition_below=day.isoformat())):
+            yield from_entity(entity.values, FileMention)
+
+    def forget_mention(self, mention: FileMention) -> None:
+        """Take a file that is no longer known out of the index by time."""
+        self._tables[TableName.FILES_BY_TIME].delete([_time_key(mention)])
+
+    def open_files(self) -> Iterator[FileMention]:
+        """Every file that is not closed, and now and then one that just was."""
+        for shard in range(OPEN_FILE_SHARDS):
+            for entity in self._tables[TableName.OPEN_FILES].query(Query(partition=_shard(shard))):
+                yield from_entity(entity.values, FileMention)
+
+    def no_longer_open(self, file_id: str) -> None:
+        """Take a closed file out of the index of open files."""
+        self._tables[TableName.OPEN_FILES].delete([_open_file_key(file_id)])
+
+    def forget_file(self, file: DeviceFile) -> None:
+        """Delete everything about a file past its retention; the index that finds it goes last."""
+        total = file.read_counts.total
+        for block in range(_block(max(total, 1)) + 1):
+            rows = [_stored_outcome(entity) for entity in self._block(file.file_id, block)]
+            self._tables[TableName.DEVICES_BY_SERIAL].delete(_serial_key(mention) for mention in _mentions(file, rows))
+            self._tables[TableName.DEVICE_OUTCOMES].delete(_outcome_key(row) for row in rows)
+        self.clear_submissions(file.file_id)
+        self.no_longer_open(file.file_id)
+        self._tables[TableName.DEVICE_FILES].delete([_file_key(file.customer_id, file.file_id)])
+        self.forget_mention(_file_mention(file))
+
+    # --- submissions
+
+    def add_submission(self, submission: Submission) -> None:
+        """Enter a submission of a file that is being read; the same one again changes nothing.
+
+        Raises:
+            ReadingDisagrees: another reading has entered other devices under this number.
+        """
+        key = _submission_key(submission.file_id, submission.number)
+        try:
+            self._tables[TableName.SUBMISSIONS].insert(to_entity(submission, *key))
+        except EntityExists:
+            known = self.submission(submission.file_id, submission.number)
+            if known is None or known.record.payload_digest != submission.payload_digest:
+                raise ReadingDisagrees(
+                    f"Submission {submission.number} of file {submission.file_id} was entered with other devices by "
+                    "another reading; the file is read anew when this claim has expired."
+                ) from None
+
+    def submission(self, file_id: str, number: str) -> Stored[Submission] | None:
+        """A submission, or None."""
+        return _stored(self._tables[TableName.SUBMISSIONS].get(*_submission_key(file_id, number)), Submission)
+
+    def submissions(self, file_id: str) -> Iterator[Stored[Submission]]:
+        """Every submission of a file, by number."""
+        return self._submissions(Query(partition=file_id))
+
+    def open_submissions(self, file_id: str, limit: int | None = None) -> Iterator[Stored[Submission]]:
+        """The submissions of a file that are not final."""
+        return self._submissions(Query(partition=file_id, equals={IS_OPEN: True}, limit=limit))
+
+    def change_submission(self, stored: Stored[Submission], changed: Submission) -> Stored[Submission]:
+        """Replace the record that was read as `stored`. Raises JournalChanged when it is no longer that."""
+        key = _submission_key(changed.file_id, changed.number)
+        return self._change(TableName.SUBMISSIONS, key, stored, changed)
+
+    def clear_submissions(self, file_id: str) -> None:
+        """Delete the submissions of a file: of a reading that died before anything was sent, or past retention."""
+        keys = [_submission_key(file_id, stored.record.number) for stored in self.submissions(file_id)]
+        self._tables[TableName.SUBMISSIONS].delete(keys)
+
+    # --- outcomes
+
+    def write_outcomes(self, outcomes: Iterable[DeviceOutcome]) -> None:
+        """Write outcomes, in the order of their rows; the same ones again change nothing."""
+        self._tables[TableName.DEVICE_OUTCOMES].upsert(
+            to_entity(outcome, *_outcome_key(outcome)) for outcome in outcomes
+        )
+
+    def outcomes(self, file_id: str, first: int, last: int) -> Iterator[DeviceOutcome]:
+        """The outcomes of the rows `first` to `last`, in their order; rows without one are left out."""
+        for block in range(_block(first), _block(last) + 1):
+            for entity in self._block(file_id, block, first, last):
+                yield _stored_outcome(entity)
+
+    def clear_outcomes(self, file_id: str, last: int) -> None:
+        """Delete the outcomes of the rows 1 to `last`, of a reading that begins anew."""
+        keys = [_outcome_key(outcome) for outcome in self.outcomes(file_id, 1, last)]
+        self._tables[TableName.DEVICE_OUTCOMES].delete(keys)
+
+    def indexed(self, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
+        """`outcomes` as they come, each entered in the index of serial numbers by the time the last has come.
+
+        Rows wait until a bucket has a transaction's worth, which bounds both memory and transactions.
+        """
+        table = self._tables[TableName.DEVICES_BY_SERIAL]
+        waiting: dict[str, list[Entity]] = {}
+        for outcome in outcomes:
+            for mention in _mentions(file, [outcome]):
+                bucket, row = _serial_key(mention)
+                entities = waiting.setdefault(bucket, [])
+                entities.append(to_entity(mention, bucket, row))
+                if len(entities) == TRANSACTION_ROWS:
+                    table.upsert(waiting.pop(bucket))
+            yield outcome
+        for entities in waiting.values():
+            table.upsert(entities)
+
+    def devices_of_serial(self, serial_number: str) -> Iterator[DeviceMention]:
+        """Every row of a closed file that bears this serial number, whatever its case."""
+        bucket = _bucket(serial_number)
+        first = joined_key(serial_number.casefold(), "")
+        query = Query(partition=bucket, row_from=first, row_below=first + "\uffff")
+        for entity in self._tables[TableName.DEVICES_BY_SERIAL].query(query):
+            yield from_entity(entity.values, DeviceMention)
+
+    # --- batches
+
+    def batch(self, customer_id: str, batch_id: str) -> Stored[Batch] | None:
+        """What is known of a batch, or None."""
+        return _stored(self._tables[TableName.BATCHES].get(*_batch_key(customer_id, batch_id)), Batch)
+
+    def change_batch(self, stored: Stored[Batch] | None, changed: Batch) -> Stored[Batch]:
+        """Enter a batch, or replace the record read as `stored`. Raises JournalChanged when someone was first."""
+        key = _batch_key(changed.customer_id, changed.batch_id)
+        if stored is not None:
+            return self._change(TableName.BATCHES, key, stored, changed)
+        try:
+            return Stored(changed, self._tables[TableName.BATCHES].insert(to_entity(changed, *key)))
+        except EntityExists as error:
+            raise JournalChanged(f"Batch {changed.batch_id} was entered by someone else first.") from error
+
+    # ---
+
+    def _change(
+        self, table: TableName, key: tuple[str, str], stored: Stored[Record], changed: Record
+    ) -> Stored[Record]:
+        try:
+            return Stored(changed, self._tables[table].replace(to_entity(changed, *key), stored.etag))
+        except EntityChanged as error:
+            raise JournalChanged(f"{table} {key[0]}/{key[1]} was changed by someone else, who goes on.") from error
+
+    def _submissions(self, query: Query) -> Iterator[Stored[Submission]]:
+        for entity in self._tables[TableName.SUBMISSIONS].query(query):
+            yield Stored(from_entity(entity.values, Submission), entity.etag)
+
+    def _block(self, file_id: str, block: int, first: int = 0, last: int | None = None) -> Iterator[StoredEntity]:
+        query = Query(
+            partition=_block_key(file_id, block),
+            row_from=_row_key(first),
+            row_below=None if last is None else _row_key(last + 1),
+        )
+        return self._tables[TableName.DEVICE_OUTCOMES].query(query)
+
+
+def _submission_key(file_id: str, number: str) -> tuple[str, str]:
+    """Keys of a submission, so that numbers sort as numbers and the halves of one behind it: `000012`, `000012-0`."""
+    head, dash, tail = number.partition("-")
+    return file_id, f"{int(head):06d}{dash}{tail}"
+
+
+def _file_key(customer_id: str | None, file_id: str) -> tuple[str, str]:
+    return customer_id or NO_CUSTOMER, file_id
+
+
+def _shard(number: int) -> str:
+    return f"{number:02d}"
+
+
+def _open_file_key(file_id: str) -> tuple[str, str]:
+    return _shard(zlib.crc32(file_id.encode()) % OPEN_FILE_SHARDS), file_id
+
+
+def _file_mention(file: DeviceFile) -> FileMention:
+    return FileMention(customer_id=file.customer_id, file_id=file.file_id, received_at=file.received_at)
+
+
+def _time_key(mention: FileMention) -> tuple[str, str]:
+    """Newest first within a day."""
+    ticks = _LAST_TICK - int(mention.received_at.timestamp() * 10_000)
+    return mention.received_at.astimezone(UTC).date().isoformat(), f"{ticks:014d}~{mention.file_id}"
+
+
+def _block(row: int) -> int:
+    return (max(row, 1) - 1) // ROWS_IN_A_BLOCK
+
+
+def _block_key(file_id: str, block: int) -> str:
+    return f"{file_id}.{block:06d}"
+
+
+def _row_key(row: int) -> str:
+    return f"{row:08d}"
+
+
+def _outcome_key(outcome: DeviceOutcome) -> tuple[str, str]:
+    return _block_key(outcome.file_id, _block(outcome.row)), _row_key(outcome.row)
+
+
+def _bucket(serial_number: str) -> str:
+    return f"{zlib.crc32(serial_number.casefold().encode('utf-8', 'replace')) % SERIAL_BUCKETS:02x}"
+
+
+def _serial_key(mention: DeviceMention) -> tuple[str, str]:
+    serial_number = mention.serial_number
+    row = joined_key(serial_number.casefold(), mention.customer_id, mention.file_id, _row_key(mention.row))
+    return _bucket(serial_number), row
+
+
+def _batch_key(customer_id: str, batch_id: str) -> tuple[str, str]:
+    return customer_id, safe_key(batch_id.casefold())
+
+
+def _mentions(file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceMention]:
+    for outcome in outcomes:
+        if outcome.serial_number and file.customer_id is not None:
+            yield DeviceMention(
+                serial_number=outcome.serial_number,
+                customer_id=file.customer_id,
+                file_id=file.file_id,
+                row=outcome.row,
+            )
+
+
+def _stored(entity: StoredEntity | None, kind: type[Record]) -> Stored[Record] | None:
+    return None if entity is None else Stored(from_entity(entity.values, kind), entity.etag)
+
+
+def _stored_outcome(entity: StoredEntity) -> DeviceOutcome:
+    return from_entity(entity.values, DeviceOutcome)

@@ -1,0 +1,92 @@
+"""The alarm clock: queue messages that say "look at this now". They carry no truth; losing one loses time."""
+
+from datetime import timedelta
+from typing import Protocol
+
+import msgspec
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.queue import QueueClient
+
+from shared.errors import DeviceDropError
+
+LONGEST_DELAY = timedelta(days=7)
+"""Longest invisibility of a queue message (Queue Storage, Put Message)."""
+
+_NEVER_EXPIRES = -1
+
+
+class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission", forbid_unknown_fields=True):
+    """Look at a submission. One whose `sequence` is older than the journal's has been overtaken."""
+
+    file_id: str
+    number: str
+    sequence: int
+
+
+class FileWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="file", forbid_unknown_fields=True):
+    """Look at a device file that nobody has finished reading or closing."""
+
+    customer_id: str | None
+    file_id: str
+
+
+class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob", forbid_unknown_fields=True):
+    """Look at a dropped blob whose event never came."""
+
+    path: str
+
+
+WakeUp = SubmissionWakeUp | FileWakeUp | BlobWakeUp
+
+
+class UnreadableWakeUp(DeviceDropError):
+    """A queue message is no wake-up of ours."""
+
+
+class Wakeups(Protocol):
+    """Where wake-ups are left."""
+
+    def prepare(self) -> None:
+        """Make the queue when it is missing."""
+
+    def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
+        """Leave `wake_up`, to be seen after `delay`; it never expires."""
+
+
+class AzureWakeups:
+    """Wake-ups in Queue Storage."""
+
+    def __init__(self, client: QueueClient) -> None:
+        self._client = client
+
+    def prepare(self) -> None:
+        """Make the queue when it is missing."""
+        try:
+            self._client.create_queue()
+        except ResourceExistsError:
+            return
+
+    def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
+        """Leave `wake_up`, to be seen after `delay` (rounded up to a second); it never expires."""
+        seconds = -(-min(max(delay, timedelta(0)), LONGEST_DELAY) // timedelta(seconds=1))
+        self._client.send_message(encode(wake_up), visibility_timeout=seconds or None, time_to_live=_NEVER_EXPIRES)
+
+
+def encode(wake_up: WakeUp) -> str:
+    """`wake_up` as the text of a message."""
+    return msgspec.json.encode(wake_up).decode()
+
+
+def decode(body: bytes) -> WakeUp:
+    """The wake-up in the `body` of a message.
+
+    Raises:
+        UnreadableWakeUp: it is none; the sweep finds what it may have been about.
+    """
+    try:
+        wake_up: WakeUp = msgspec.json.decode(body, type=WakeUp)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise UnreadableWakeUp(
+            f"The message is no wake-up ({error}); it is dropped, and the sweep finds its submission again."
+        ) from error
+    return wake_up

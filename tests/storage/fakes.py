@@ -1,0 +1,161 @@
+"""Storage in memory with the semantics of the real one: ETags, conditions, versions, delays.
+
+Every fake passes the contract tests that the real thing passes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice
+from typing import IO
+
+from shared.storage.blobs import BlobVersion, VersionGone
+from shared.storage.tables import (
+    PARTITION_KEY,
+    ROW_KEY,
+    Entity,
+    EntityChanged,
+    EntityExists,
+    Query,
+    StoredEntity,
+)
+from shared.storage.wakeups import WakeUp
+
+_etags = count(1)
+
+
+def _new_etag() -> str:
+    return f"etag-{next(_etags)}"
+
+
+class InMemoryTable:
+    """A table in memory."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], StoredEntity] = {}
+
+    def prepare(self) -> None:
+        return
+
+    def insert(self, entity: Entity) -> str:
+        if _key(entity) in self._rows:
+            raise EntityExists("exists")
+        return self._put(entity)
+
+    def get(self, partition: str, row: str) -> StoredEntity | None:
+        return self._rows.get((partition, row))
+
+    def replace(self, entity: Entity, etag: str) -> str:
+        present = self._rows.get(_key(entity))
+        if present is None or present.etag != etag:
+            raise EntityChanged("changed")
+        return self._put(entity)
+
+    def upsert(self, entities: Iterable[Entity]) -> None:
+        for entity in entities:
+            self._put(entity)
+
+    def delete(self, keys: Iterable[tuple[str, str]]) -> None:
+        for key in list(keys):
+            self._rows.pop(key, None)
+
+    def query(self, query: Query) -> Iterator[StoredEntity]:
+        found = (self._rows[key] for key in sorted(self._rows) if _meets(query, key, self._rows[key].values))
+        return islice(iter(list(found)), query.limit)
+
+    def _put(self, entity: Entity) -> str:
+        etag = _new_etag()
+        self._rows[_key(entity)] = StoredEntity(dict(entity), etag)
+        return etag
+
+
+def _key(entity: Entity) -> tuple[str, str]:
+    return str(entity[PARTITION_KEY]), str(entity[ROW_KEY])
+
+
+def _meets(query: Query, key: tuple[str, str], values: Entity) -> bool:
+    partition, row = key
+    return (
+        query.partition in (None, partition)
+        and (query.partition_from is None or partition >= query.partition_from)
+        and (query.partition_below is None or partition < query.partition_below)
+        and (query.row_from is None or row >= query.row_from)
+        and (query.row_below is None or row < query.row_below)
+        and all(values.get(name) == value for name, value in query.equals.items())
+    )
+
+
+@dataclass(slots=True)
+class _Blob:
+    content: bytes
+    version: BlobVersion
+    number: int = -1
+
+
+class InMemoryContainer:
+    """A container in memory. `others` are the containers of the same account, for copies."""
+
+    def __init__(self, others: dict[str, "InMemoryContainer"] | None = None) -> None:
+        self._blobs: dict[str, _Blob] = {}
+        self._others = others or {}
+
+    def prepare(self) -> None:
+        return
+
+    def version(self, path: str) -> BlobVersion | None:
+        blob = self._blobs.get(path)
+        return None if blob is None else blob.version
+
+    def versions(self, folder: str = "") -> Iterator[BlobVersion]:
+        return iter([self._blobs[path].version for path in sorted(self._blobs) if path.startswith(folder)])
+
+    def read(self, path: str) -> bytes | None:
+        blob = self._blobs.get(path)
+        return None if blob is None else blob.content
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        content = self.read(path)
+        if content is None:
+            raise VersionGone(f"Blob {path} is gone.")
+        for start in range(0, len(content), 1000):
+            yield content[start : start + 1000]
+
+    def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:  # noqa: ARG002
+        self.put(path, content if isinstance(content, bytes) else b"".join(content))
+
+    def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:  # noqa: ARG002
+        present = self._blobs.get(path)
+        if present is not None and present.number >= version:
+            return False
+        self.put(path, content)
+        self._blobs[path].number = version
+        return True
+
+    def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
+        blob = self._others[source]._blobs.get(version.path)
+        if blob is None or blob.version.etag != version.etag:
+            raise VersionGone(f"Blob {version.path} was deleted or overwritten.")
+        self.put(path, blob.content)
+
+    def delete(self, path: str) -> None:
+        self._blobs.pop(path, None)
+
+    def put(self, path: str, content: bytes, modified_at: datetime | None = None) -> str:
+        """Write a blob as a person would; its ETag."""
+        etag = _new_etag()
+        version = BlobVersion(path, etag, len(content), modified_at or datetime.now(UTC))
+        self._blobs[path] = _Blob(content, version)
+        return etag
+
+
+@dataclass(slots=True)
+class InMemoryWakeups:
+    """Wake-ups in memory: `sent` with their delays, in order."""
+
+    sent: list[tuple[WakeUp, timedelta]] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        return
+
+    def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
+        self.sent.append((wake_up, delay))

@@ -1,0 +1,123 @@
+"""The contract of a container, held by the fake and by Blob Storage."""
+
+import pytest
+
+from shared.storage.blobs import Container, VersionGone
+
+Containers = tuple[str, Container, Container]
+JSON = "application/json"
+
+
+def test_what_is_written_is_read_back(containers: Containers) -> None:
+    _, container, _ = containers
+    container.write("folder/a b+ä#?.json", b"{}", JSON)
+    assert container.read("folder/a b+ä#?.json") == b"{}"
+    assert container.read("absent") is None
+
+
+def test_a_blob_written_in_pieces_is_one_blob(containers: Containers) -> None:
+    _, container, _ = containers
+    container.write("pieces", (bytes([number]) * 700_000 for number in range(10)), "text/csv")
+    assert container.read("pieces") == b"".join(bytes([number]) * 700_000 for number in range(10))
+
+
+def test_a_blob_whose_writing_fails_half_way_is_not_there(containers: Containers) -> None:
+    _, container, _ = containers
+
+    def pieces() -> object:
+        yield b"x" * 6_000_000
+        raise RuntimeError("the power is out")
+
+    with pytest.raises(RuntimeError):
+        container.write("half", pieces(), "text/csv")  # type: ignore[arg-type]
+    assert container.read("half") is None
+
+
+def test_a_stream_gives_the_blob_in_order(containers: Containers) -> None:
+    _, container, _ = containers
+    content = b"".join(number.to_bytes(4, "big") for number in range(1_300_000))
+    container.write("large", content, "text/csv")
+    pieces = list(container.stream("large"))
+    assert b"".join(pieces) == content
+    assert max(map(len, pieces)) <= 4 * 1024 * 1024
+
+
+def test_a_stream_of_an_empty_blob_is_empty(containers: Containers) -> None:
+    _, container, _ = containers
+    container.write("empty", b"", "text/csv")
+    assert b"".join(container.stream("empty")) == b""
+
+
+def test_a_stream_of_a_missing_blob_says_that_it_is_gone(containers: Containers) -> None:
+    _, container, _ = containers
+    with pytest.raises(VersionGone):
+        list(container.stream("absent"))
+
+
+def test_a_version_names_path_size_and_a_new_etag_each_time(containers: Containers) -> None:
+    _, container, _ = containers
+    container.write("a", b"one", "text/csv")
+    first = container.version("a")
+    container.write("a", b"three", "text/csv")
+    second = container.version("a")
+    assert first is not None
+    assert second is not None
+    assert (first.path, first.size, second.size) == ("a", 3, 5)
+    assert first.etag != second.etag
+    assert '"' not in first.etag
+    assert container.version("absent") is None
+
+
+def test_versions_lists_a_folder(containers: Containers) -> None:
+    _, container, _ = containers
+    for path in ("a/1", "a/2", "b/1"):
+        container.write(path, b"", "text/csv")
+    assert [version.path for version in container.versions("a/")] == ["a/1", "a/2"]
+    assert len(list(container.versions())) == 3
+
+
+def test_exactly_the_named_version_is_copied(containers: Containers) -> None:
+    name, drop, private = containers
+    drop.write("customer/batch/file ä.csv", b"rows", "text/csv")
+    version = drop.version("customer/batch/file ä.csv")
+    assert version is not None
+    private.copy_from(name, version, "id/device-file")
+    assert private.read("id/device-file") == b"rows"
+
+
+def test_an_overwritten_version_is_not_copied(containers: Containers) -> None:
+    name, drop, private = containers
+    drop.write("file", b"old", "text/csv")
+    version = drop.version("file")
+    drop.write("file", b"new", "text/csv")
+    assert version is not None
+    with pytest.raises(VersionGone):
+        private.copy_from(name, version, "copy")
+    assert private.read("copy") is None
+
+
+def test_a_deleted_version_is_not_copied(containers: Containers) -> None:
+    name, drop, private = containers
+    drop.write("file", b"old", "text/csv")
+    version = drop.version("file")
+    drop.delete("file")
+    assert version is not None
+    with pytest.raises(VersionGone):
+        private.copy_from(name, version, "copy")
+
+
+def test_an_older_version_never_replaces_a_newer_one(containers: Containers) -> None:
+    _, container, _ = containers
+    assert container.write_newer("summary", b"read", JSON, 2)
+    assert not container.write_newer("summary", b"received", JSON, 1)
+    assert not container.write_newer("summary", b"read again", JSON, 2)
+    assert container.write_newer("summary", b"closed", JSON, 3)
+    assert container.read("summary") == b"closed"
+
+
+def test_a_blob_already_gone_counts_as_deleted(containers: Containers) -> None:
+    _, container, _ = containers
+    container.write("a", b"", "text/csv")
+    container.delete("a")
+    container.delete("a")
+    assert container.read("a") is None
