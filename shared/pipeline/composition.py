@@ -1,0 +1,105 @@
+"""The composition root: the one place where the parts of the house are put together."""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from shared.partner_center.client import PartnerCenter, PartnerCenterClient, longest_call
+from shared.partner_center.sign_in import sign_in_from
+from shared.pipeline.device_file import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
+from shared.settings import Settings
+from shared.storage.blobs import AzureContainer, Container
+from shared.storage.connection import open_storage
+from shared.storage.journal import Journal
+from shared.storage.tables import AzureTable
+from shared.storage.wakeups import AzureWakeups, Wakeups
+
+LONGEST_CONNECT_SECONDS = 10.0
+LONGEST_ANSWER_SECONDS = 180.0
+"""Three minutes, as Microsoft's own SDK for Partner Center waited."""
+
+SHARE_OF_A_CLAIM = 0.9
+"""A claim outlasts the longest request: an owner that is still waiting is never taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What every step of the way works with: the settings, the storage, the service, and what is not certain."""
+
+    settings: Settings
+    journal: Journal
+    drop: Container
+    private: Container
+    results: Container
+    wakeups: Wakeups
+    partner_center: PartnerCenter
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    jitter: Callable[[], float]
+    """A number from 0 to 1."""
+
+
+def compose(settings: Settings) -> Pipeline:
+    """The pipeline on the real parts that `settings` names. Nothing is sent before the first use."""
+    storage = open_storage(settings.storage)
+    connect_timeout, read_timeout = _timeouts(settings.claim)
+    return Pipeline(
+        settings=settings,
+        journal=Journal(lambda name: AzureTable(storage.tables.get_table_client(name))),
+        drop=AzureContainer(storage.blobs, DROP_CONTAINER),
+        private=AzureContainer(storage.blobs, PRIVATE_CONTAINER),
+        results=AzureContainer(storage.blobs, RESULTS_CONTAINER),
+        wakeups=AzureWakeups(storage.queue),
+        partner_center=PartnerCenterClient(
+            base_url=settings.partner_center_url,
+            version=settings.partner_center_version,
+            sign_in=sign_in_from(settings.sign_in),
+            clock=utc_now,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+        ),
+        clock=utc_now,
+        new_id=lambda: str(uuid4()),
+        jitter=random.random,
+    )
+
+
+def _timeouts(claim: timedelta) -> tuple[float, float]:
+    """Seconds to connect and to wait for an answer, such that the longest call ends within a claim."""
+    most = claim.total_seconds() * SHARE_OF_A_CLAIM
+    connect = min(LONGEST_CONNECT_SECONDS, most / 10)
+    unit = longest_call(0, 1)
+    return connect, min(LONGEST_ANSWER_SECONDS, (most - longest_call(connect, 0)) / unit)
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class PreparedPipeline:
+    """A pipeline whose tables, containers and queue are made before its first use, once in a process."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._lock = threading.Lock()
+        self._is_prepared = False
+
+    def __call__(self) -> Pipeline:
+        """The pipeline, ready for use."""
+        with self._lock:
+            if not self._is_prepared:
+                prepare(self._pipeline)
+                self._is_prepared = True
+        return self._pipeline
+
+
+def prepare(pipeline: Pipeline) -> None:
+    """Make the tables, containers and the queue that are missing."""
+    pipeline.journal.prepare()
+    pipeline.wakeups.prepare()
+    for container in (pipeline.drop, pipeline.private, pipeline.results):
+        container.prepare()

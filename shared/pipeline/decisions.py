@@ -1,0 +1,337 @@
+"""What to do next with a submission. Pure: no clock, no storage, no network.
+
+`standing` says what a wake-up finds; `after_post`, `after_failure` and `after_look` turn what the service said into a
+`Step`; `taken` turns a step into the submission's next record.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from msgspec.structs import replace
+
+from shared.partner_center.client import Accepted
+from shared.partner_center.errors import (
+    AnswerLost,
+    NeverSent,
+    PartnerCenterError,
+    Refused,
+    Throttled,
+    Unauthorised,
+)
+from shared.settings import Settings
+from shared.storage.records import AnswerIds, Counts, RequestKind, ServiceFault, Submission, with_sentence
+from shared.vocabulary import SubmissionState
+
+POLL_SHARE = 0.25
+"""The next look at a job comes after this share of the time it has taken so far: late by at most as much."""
+
+FIRST_BACKOFF = timedelta(seconds=2)
+LONGEST_BACKOFF = timedelta(minutes=30)
+PAUSED_DELAY = timedelta(minutes=5)
+LONGEST_BATCH_WAIT = timedelta(seconds=5)
+
+REPEATS_WITHOUT_LINK = 3
+"""How often an acceptance without a tracking id is repeated under the same request id before a new one is tried."""
+
+BAD_REQUEST = 400
+NOT_FOUND = 404
+
+WRONG_CUSTOMER_CODES = frozenset({"60003", "3000", "900118"})
+"""Codes that say the customer or partner does not exist (Partner Center error codes): no batch is created for it."""
+
+
+class Standing(Enum):
+    """What a wake-up finds of its submission."""
+
+    OVERTAKEN = auto()
+    """The journal is further than the wake-up."""
+    FINAL = auto()
+    CLAIMED = auto()
+    """Someone is at it, or died at it a moment ago."""
+    TO_POST = auto()
+    TO_LOOK = auto()
+
+
+def standing(submission: Submission, sequence: int, now: datetime) -> Standing:
+    """What a wake-up of `sequence` finds."""
+    if submission.state.is_final:
+        return Standing.FINAL
+    if sequence < submission.sequence:
+        return Standing.OVERTAKEN
+    if submission.claimed_until is not None and submission.claimed_until > now:
+        return Standing.CLAIMED
+    return Standing.TO_LOOK if submission.state is SubmissionState.ACCEPTED else Standing.TO_POST
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long to wait: `jitter` gives a number from 0 to 1, so that waiting submissions do not come back as one."""
+
+    first: timedelta
+    longest: timedelta
+    deadline: timedelta
+    jitter: Callable[[], float]
+
+    def poll(self, since_acceptance: timedelta) -> timedelta:
+        """Until the next look at a job that was accepted `since_acceptance` ago."""
+        return min(max(self.first, since_acceptance * POLL_SHARE), self.longest)
+
+    def backoff(self, attempts: int) -> timedelta:
+        """After `attempts` without a usable answer: doubling, at most 30 minutes, at least half of it certain."""
+        whole = min(FIRST_BACKOFF * (1 << min(attempts, 20)), LONGEST_BACKOFF)
+        return whole * (0.5 + 0.5 * self.jitter())
+
+
+def pace_of(settings: Settings, jitter: Callable[[], float]) -> Pace:
+    """The pace that `settings` asks for."""
+    return Pace(settings.poll_first_delay, settings.poll_max_delay, settings.outcome_deadline, jitter)
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """The service took it: look at its job after `delay`."""
+
+    tracking_id: str
+    delay: timedelta
+    deadline: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Not taken, or not known to be: POST again after `delay`; the same request again, or a new one."""
+
+    delay: timedelta
+    reason: str
+    same_request: bool = False
+    maybe_taken: bool = False
+    sign_in_anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindBatchAgain:
+    """What is known of the batch is wrong: list the batches after `delay`, then send a new request."""
+
+    delay: timedelta
+    reason: str
+    create_refused: ServiceFault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The service will never take it; every device of it failed, with the service's own words."""
+
+    fault: ServiceFault
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """Nothing was asked of the service: come back after `delay`."""
+
+    delay: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """No verdict on every device yet: look again after `delay`; `written` outcomes stand in the journal."""
+
+    delay: timedelta
+    reason: str
+    usable: bool = True
+    written: int = 0
+    sign_in_anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Every device has its outcome."""
+
+    counts: Counts
+    reason: str
+
+
+Step = Poll | SendAgain | FindBatchAgain | Refuse | WaitFor | LookAgain | Finish
+
+
+def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
+    """The step that follows a POST which the service accepted."""
+    if accepted.tracking_id is not None:
+        return Poll(accepted.tracking_id, pace.first, pace.deadline)
+    # Under the same request id the service may give the link after all; under a new one it works on it anew, and its
+    # devices come back as already registered, which tells us as much.
+    return SendAgain(
+        pace.backoff(submission.attempts),
+        "The service accepted it without saying where to ask; it is sent again.",
+        same_request=submission.attempts < REPEATS_WITHOUT_LINK,
+        maybe_taken=True,
+    )
+
+
+def after_failure(submission: Submission, kind: RequestKind | None, error: PartnerCenterError, pace: Pace) -> Step:
+    """The step that follows a failed POST of `kind`, or a failed listing of batches (None).
+
+    An answer lost keeps the request id, so that the service can recognise the repeat; any answer received ends it
+    (Partner Center REST headers: reset upon a response, success or business failure).
+    """
+    delay = pace.backoff(submission.attempts)
+    match error:
+        case NeverSent():
+            return SendAgain(delay, str(error), same_request=True)
+        case AnswerLost():
+            return SendAgain(delay, str(error), same_request=True, maybe_taken=kind is not None)
+        case Throttled(retry_after=retry_after):
+            return SendAgain(_throttled(retry_after, delay, pace), str(error))
+        case Unauthorised():
+            renew = _may_sign_in_anew(submission, error)
+            return SendAgain(timedelta(0) if renew else delay, str(error), sign_in_anew=renew)
+        case Refused():
+            return _after_refusal(kind, error, delay)
+        case _:
+            return SendAgain(delay, str(error), maybe_taken=kind is not None)
+
+
+def _after_refusal(kind: RequestKind | None, error: Refused, delay: timedelta) -> Step:
+    wrong_customer = error.code in WRONG_CUSTOMER_CODES and error.status in (BAD_REQUEST, NOT_FOUND)
+    fault = ServiceFault(code=error.code or str(error.status), description=error.description or str(error))
+    refused = Refuse(fault)
+    match kind, error.status:
+        case _, 404 if wrong_customer:
+            return refused
+        case None, _:
+            return refused if wrong_customer else SendAgain(delay, str(error))
+        case RequestKind.CREATE, 400 | 409:
+            return FindBatchAgain(delay, str(error), fault if error.status == BAD_REQUEST else None)
+        case RequestKind.APPEND, 404:
+            return FindBatchAgain(delay, str(error))
+        case _, 400 | 413:
+            return refused
+        case _:
+            return SendAgain(delay, str(error))
+
+
+def after_look_failed(submission: Submission, error: PartnerCenterError, now: datetime, pace: Pace) -> Step:
+    """The step that follows a status request without a job's status. Only a 404 is an answer about the job."""
+    delay = max(pace.backoff(submission.attempts), pace.poll(_since_acceptance(submission, now)))
+    match error:
+        case Throttled(retry_after=retry_after):
+            return LookAgain(_throttled(retry_after, delay, pace), str(error), usable=False)
+        case Unauthorised():
+            renew = _may_sign_in_anew(submission, error)
+            return LookAgain(delay, str(error), usable=False, sign_in_anew=renew)
+        case Refused(status=404):
+            return LookAgain(delay, str(error))
+        case _:
+            return LookAgain(delay, str(error), usable=False)
+
+
+def after_look(submission: Submission, counts: Counts, status: str, now: datetime, pace: Pace) -> Step:
+    """The step that follows a job's status that gave `counts` final verdicts, all of which are written."""
+    said = f"The service says {status or 'nothing'}: {counts.ended} of {submission.devices} devices have a verdict."
+    if counts.ended == submission.devices:
+        return Finish(counts, said)
+    return LookAgain(pace.poll(_since_acceptance(submission, now)), said, written=counts.ended)
+
+
+def is_past_deadline(submission: Submission, now: datetime) -> bool:
+    """Whether the time for a verdict is over. It stands still while the service gives no usable answer."""
+    return submission.deadline_at is not None and now >= submission.deadline_at
+
+
+def taken(submission: Submission, step: Step, now: datetime, ids: AnswerIds | None = None) -> Submission:
+    """The submission after `step`: one change further, free, and due when the step says."""
+    common = replace(
+        submission,
+        sequence=submission.sequence + 1,
+        claimed_until=None,
+        answer_ids=ids or submission.answer_ids,
+    )
+    match step:
+        case Poll(tracking_id, delay, deadline):
+            return replace(
+                common,
+                state=SubmissionState.ACCEPTED,
+                tracking_id=tracking_id,
+                accepted_at=now,
+                looked_at=now,
+                deadline_at=now + deadline,
+                due_at=now + delay,
+                attempts=0,
+                last_answer=None,
+                history=with_sentence(submission.history, f"Accepted as job {tracking_id}.", now),
+            )
+        case SendAgain():
+            return replace(
+                common,
+                due_at=now + step.delay,
+                attempts=submission.attempts + 1,
+                request=submission.request if step.same_request else None,
+                answer_lost=submission.answer_lost or step.maybe_taken,
+                **_said(submission, step.reason, now),
+            )
+        case FindBatchAgain():
+            return replace(
+                common,
+                due_at=now + step.delay,
+                attempts=submission.attempts + 1,
+                request=None,
+                create_refused=step.create_refused,
+                **_said(submission, step.reason, now),
+            )
+        case Refuse(fault):
+            return replace(
+                common,
+                state=SubmissionState.REFUSED,
+                due_at=now,
+                request=None,
+                written=submission.devices,
+                counts=Counts(failed=submission.devices),
+                **_said(submission, f"Refused by the service with code {fault.code}: {fault.description}", now),
+            )
+        case WaitFor():
+            return replace(common, due_at=now + step.delay, **_said(submission, step.reason, now))
+        case LookAgain():
+            return replace(_looked(common, step, now), **_said(submission, step.reason, now))
+        case Finish(counts, reason):
+            return replace(
+                common,
+                state=SubmissionState.FINISHED,
+                due_at=now,
+                written=submission.devices,
+                counts=counts,
+                **_said(submission, reason, now),
+            )
+
+
+def _looked(submission: Submission, step: LookAgain, now: datetime) -> Submission:
+    """The clock of the deadline runs on after a usable answer and stands still over the time before any other."""
+    standstill = timedelta(0) if step.usable else now - (submission.looked_at or now)
+    return replace(
+        submission,
+        due_at=now + step.delay,
+        attempts=0 if step.usable else submission.attempts + 1,
+        looked_at=now,
+        deadline_at=submission.deadline_at + standstill if submission.deadline_at else None,
+        written=max(submission.written, step.written),
+    )
+
+
+def _said(submission: Submission, reason: str, now: datetime) -> dict[str, object]:
+    """What was said, once in the history however often it is said."""
+    if reason == submission.last_answer:
+        return {}
+    return {"last_answer": reason, "history": with_sentence(submission.history, reason, now)}
+
+
+def _throttled(retry_after: timedelta | None, delay: timedelta, pace: Pace) -> timedelta:
+    """What the service asks for and a little more, so that the waiting do not come back at the same moment."""
+    return delay if retry_after is None else retry_after * (1 + 0.1 * pace.jitter()) + timedelta(seconds=1)
+
+
+def _may_sign_in_anew(submission: Submission, error: Unauthorised) -> bool:
+    return error.may_be_cured_by_a_new_token and submission.attempts == 0
+
+
+def _since_acceptance(submission: Submission, now: datetime) -> timedelta:
+    return now - (submission.accepted_at or now)

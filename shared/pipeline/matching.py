@@ -1,0 +1,70 @@
+"""Which of the service's verdicts belongs to which row. Pure; what cannot be told is never guessed."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from shared.partner_center.models import DeviceUploadDetails
+
+
+class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A row of a submission as it stands beside the request body, in the order of the devices in it."""
+
+    row: int
+    source: str = ""
+    serial_number: str = ""
+    product_key: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    notes: str = ""
+
+
+def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> list[DeviceUploadDetails | None]:
+    """For each row its verdict, or None.
+
+    By serial number, then by product key, each only where it occurs once on both sides. What is left goes by position
+    if both sides are equally long, and only if nothing contradicts that the service kept the order: every match found
+    by name stands at its own position, and no name differs. (Devices sent with a hash alone come back without a name;
+    that the order is kept is not documented.)
+    """
+    places: list[int | None] = [None] * len(rows)
+    for row_name, verdict_name in _NAMES:
+        _match_by_name(places, [row_name(row) for row in rows], [verdict_name(verdict) for verdict in verdicts])
+    if len(rows) == len(verdicts) and all(place in (None, index) for index, place in enumerate(places)):
+        for index, place in enumerate(places):
+            if place is None and not _contradict(rows[index], verdicts[index]):
+                places[index] = index
+    return [None if place is None else verdicts[place] for place in places]
+
+
+def _match_by_name(places: list[int | None], row_names: list[str], verdict_names: list[str]) -> None:
+    """Fill in the `places` of rows whose name occurs once among rows and once among verdicts."""
+    taken = {place for place in places if place is not None}
+    unique_rows = _unique(row_names)
+    unique_verdicts = _unique(verdict_names)
+    verdict_of = {name: place for place, name in enumerate(verdict_names) if name in unique_verdicts}
+    for index, name in enumerate(row_names):
+        place = verdict_of.get(name) if name in unique_rows else None
+        if places[index] is None and place is not None and place not in taken:
+            places[index] = place
+
+
+def _unique(names: Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if name and count == 1}
+
+
+def _contradict(row: SentRow, verdict: DeviceUploadDetails) -> bool:
+    names = ((row_name(row), verdict_name(verdict)) for row_name, verdict_name in _NAMES)
+    return any(ours and theirs and ours != theirs for ours, theirs in names)
+
+
+def _folded(text: str | None) -> str:
+    return (text or "").strip().casefold()
+
+
+_NAMES: tuple[tuple[Callable[[SentRow], str], Callable[[DeviceUploadDetails], str]], ...] = (
+    (lambda row: _folded(row.serial_number), lambda verdict: _folded(verdict.serial_number)),
+    (lambda row: _folded(row.product_key), lambda verdict: _folded(verdict.product_key)),
+)
+"""What a device is called on both sides, strongest first."""

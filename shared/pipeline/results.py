@@ -1,0 +1,253 @@
+"""Last step of the way: when every submission is final, the results are written and the file is closed.
+
+A close that dies is repeated from its beginning and writes the same: its time is fixed by the change to `closing`.
+"""
+
+import csv
+import io
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.device_file import results_folder, rows_path
+from shared.storage.journal import JournalChanged, Stored
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
+from shared.vocabulary import FileState, Outcome
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = (
+    "row",
+    "serial_number",
+    "product_key",
+    "manufacturer",
+    "model",
+    "outcome",
+    "error_code",
+    "error_description",
+    "what_to_do",
+    "batch_id",
+    "tracking_id",
+    "device_id",
+    "notes",
+    "source",
+)
+"""Columns of results.csv, each a field of `DeviceOutcome`."""
+
+CSV_PIECE = 1024 * 1024
+"""Characters of results.csv that are held at a time."""
+
+NEVER_WRITTEN = "outcome_missing"
+NEVER_WRITTEN_SENTENCE = "The journal holds no outcome of this row, which should not happen."
+NEVER_WRITTEN_CURE = "Look the device up in Partner Center; if it is not there, drop its row again."
+
+_SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
+"""A summary is only ever overwritten by one of a later state."""
+_FINAL_VERSION = 3
+
+
+class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One submission in summary.json."""
+
+    number: str
+    batch_id: str
+    devices: int
+    tracking_id: str | None
+    state: str
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """summary.json: how far a device file has come."""
+
+    file_id: str
+    customer_id: str | None
+    batch_id: str | None
+    file: str
+    etag: str
+    received_at: datetime
+    closed_at: datetime | None
+    state: FileState
+    reason: str | None
+    what_happened: str | None
+    counts: Counts
+    submissions: list[SubmissionSummary]
+
+
+def close_if_complete(pipeline: Pipeline, customer_id: str | None, file_id: str) -> None:
+    """Close the file if no submission of it is open. Called after every last outcome, and by the sweep."""
+    stored = pipeline.journal.file(customer_id, file_id)
+    if stored is None:
+        return
+    now = pipeline.clock()
+    file = stored.record
+    if file.state is FileState.READ:
+        if next(pipeline.journal.open_submissions(file_id, limit=1), None) is not None:
+            return
+        closing = replace(file, state=FileState.CLOSING, closed_at=now)
+    elif file.state is FileState.CLOSING and (file.claimed_until is None or file.claimed_until <= now):
+        closing = file
+    else:
+        return
+    try:
+        _close(pipeline, pipeline.journal.change_file(stored, _claimed(pipeline, closing)))
+    except JournalChanged:
+        logger.info("Someone else closes the file", extra=_fields(file))
+
+
+def end_without_sending(
+    pipeline: Pipeline, stored: Stored[DeviceFile], state: FileState, reason: str, text: str
+) -> None:
+    """End a file of which nothing was sent, with `reason` and `text` (what happened and what to do) in its summary."""
+    now, file = pipeline.clock(), stored.record
+    ended = replace(
+        file,
+        state=state,
+        reason=reason,
+        reason_text=text,
+        claimed_until=None,
+        closed_at=file.closed_at or now,
+        closed_counts=Counts(),
+        history=with_sentence(file.history, text, now),
+    )
+    _write_csv(pipeline, ended, ())
+    write_summary(pipeline, ended)
+    pipeline.journal.change_file(stored, ended)
+    pipeline.journal.no_longer_open(file.file_id)
+    logger.warning("A device file was ended without sending", extra=_fields(ended) | {"reason": reason})
+
+
+def write_summary(pipeline: Pipeline, file: DeviceFile) -> None:
+    """Write summary.json, unless that of a later state stands there already."""
+    known = () if file.state is FileState.RECEIVED else pipeline.journal.submissions(file.file_id)
+    pipeline.results.write_newer(
+        f"{_folder(file)}/summary.json",
+        msgspec.json.format(msgspec.json.encode(summary(file, (stored.record for stored in known))), indent=2),
+        "application/json",
+        _SUMMARY_VERSIONS.get(file.state, _FINAL_VERSION),
+    )
+
+
+def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
+    """What summary.json says of `file` and its `submissions`."""
+    return Summary(
+        file_id=file.file_id,
+        customer_id=file.customer_id,
+        batch_id=file.batch_id,
+        file=file.name,
+        etag=file.etag,
+        received_at=file.received_at,
+        closed_at=file.closed_at,
+        state=file.state,
+        reason=file.reason,
+        what_happened=file.reason_text,
+        counts=file.closed_counts or file.read_counts,
+        submissions=[
+            SubmissionSummary(
+                number=submission.number,
+                batch_id=submission.batch_id,
+                devices=submission.devices,
+                tracking_id=submission.tracking_id,
+                state=submission.state,
+            )
+            for submission in submissions
+        ],
+    )
+
+
+def _claimed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
+    until = pipeline.clock() + pipeline.settings.claim
+    return replace(file, claimed_until=until, due_at=until)
+
+
+def _close(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
+    file = stored.record
+    counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+    outcomes = _counted(pipeline.journal.indexed(file, _every_outcome(pipeline, file)), counter)
+    _write_csv(pipeline, file, outcomes)
+    counts = Counts(total=file.read_counts.total, **{str(outcome): number for outcome, number in counter.items()})
+    now = pipeline.clock()
+    closed = replace(
+        file,
+        state=FileState.CLOSED,
+        claimed_until=None,
+        closed_counts=counts,
+        history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
+    )
+    write_summary(pipeline, closed)
+    pipeline.journal.change_file(stored, closed)
+    pipeline.journal.no_longer_open(file.file_id)
+    for number in range(1, file.submissions + 1):
+        pipeline.private.delete(rows_path(file.file_id, str(number)))
+    logger.info("A device file was closed", extra=_fields(closed) | {"counts": _in_words(counts)})
+
+
+def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
+    """One outcome for each row, in file order, come what may."""
+    total = file.read_counts.total
+    expected = 1
+    for outcome in pipeline.journal.outcomes(file.file_id, 1, total):
+        yield from _missing(pipeline, file, range(expected, outcome.row))
+        yield outcome
+        expected = outcome.row + 1
+    yield from _missing(pipeline, file, range(expected, total + 1))
+
+
+def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Iterator[DeviceOutcome]:
+    """A row without an outcome would break the first promise: say so loudly, and call it unknown."""
+    for row in rows:
+        logger.error("A row of a finished file has no outcome", extra=_fields(file) | {"row": row})
+        outcome = DeviceOutcome(
+            file_id=file.file_id,
+            row=row,
+            outcome=Outcome.UNKNOWN,
+            error_code=NEVER_WRITTEN,
+            error_description=NEVER_WRITTEN_SENTENCE,
+            what_to_do=NEVER_WRITTEN_CURE,
+        )
+        pipeline.journal.write_outcomes([outcome])
+        yield outcome
+
+
+def _counted(outcomes: Iterable[DeviceOutcome], counter: dict[Outcome, int]) -> Iterator[DeviceOutcome]:
+    for outcome in outcomes:
+        counter[outcome.outcome] += 1
+        yield outcome
+
+
+def _write_csv(pipeline: Pipeline, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> None:
+    pipeline.results.write(f"{_folder(file)}/results.csv", csv_pieces(outcomes), "text/csv; charset=utf-8")
+
+
+def csv_pieces(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
+    """results.csv in pieces: UTF-8, CRLF, one line a row."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for outcome in outcomes:
+        writer.writerow(getattr(outcome, column) for column in COLUMNS)
+        if text.tell() > CSV_PIECE:
+            yield _emptied(text)
+    yield _emptied(text)
+
+
+def _emptied(text: io.StringIO) -> bytes:
+    content = text.getvalue().encode("utf-8", "replace")
+    text.seek(0)
+    text.truncate()
+    return content
+
+
+def _folder(file: DeviceFile) -> str:
+    return results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
+
+
+def _in_words(counts: Counts) -> str:
+    return ", ".join(f"{getattr(counts, name)} {name}" for name in ("total", *Outcome))
+
+
+def _fields(file: DeviceFile) -> dict[str, object]:
+    return {"file_id": file.file_id, "customer_id": file.customer_id, "state": str(file.state)}

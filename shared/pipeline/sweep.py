@@ -1,0 +1,147 @@
+"""The safety net: finds what lost its event, its wake-up or its owner, and deletes what is past its retention.
+
+It sends wake-ups and leaves the work to whoever gets them: one sweep takes bounded time, and all instances share.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from itertools import islice
+
+from msgspec.structs import replace
+
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.device_file import file_id, parse_drop_path
+from shared.pipeline.results import close_if_complete
+from shared.storage.blobs import BlobVersion
+from shared.storage.journal import JournalChanged, Stored
+from shared.storage.records import DeviceFile, Submission
+from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionWakeUp
+from shared.vocabulary import FileState
+
+logger = logging.getLogger(__name__)
+
+RECENT = timedelta(hours=48)
+"""Dropped blobs younger than this are compared with the journal at every sweep, all of them in one sweep a day."""
+
+TIME_FOR_ITS_EVENT = timedelta(minutes=2)
+"""How long a dropped blob may be unknown before its event counts as lost."""
+
+ALL_COMPARED = "sweep/all-compared"
+"""Blob in the private container that bears the last day on which all blobs were compared, as its version."""
+
+FORGOTTEN_AT_ONCE = 50
+"""Files past their retention that one sweep deletes."""
+
+NEVER_ACCEPTED_ALARM = timedelta(hours=48)
+"""A submission that waits longer than this to be accepted is an alarm; it is still sent."""
+
+MOST_WAKE_UPS = 5_000
+"""Wake-ups that one sweep sends; the next one goes on."""
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What one sweep found."""
+
+    open_files: int = 0
+    overdue_submissions: int = 0
+    overdue_files: int = 0
+    unknown_blobs: int = 0
+    never_accepted: int = 0
+    forgotten_files: int = 0
+
+
+def sweep(pipeline: Pipeline) -> SweepReport:
+    """Find again whatever nobody is at; the counts of what was found."""
+    report = SweepReport()
+    _open_files(pipeline, report)
+    _unknown_blobs(pipeline, report)
+    _forget_old_files(pipeline, report)
+    counts = {field.name: getattr(report, field.name) for field in fields(report)}
+    logger.info("The sweep is done", extra=counts)
+    return report
+
+
+def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
+    for mention in pipeline.journal.open_files():
+        report.open_files += 1
+        stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+        if stored is None:
+            # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
+            continue
+        if stored.record.state.is_final:
+            pipeline.journal.no_longer_open(mention.file_id)
+        elif stored.record.state is FileState.READ:
+            _overdue_submissions(pipeline, stored.record, report)
+        elif stored.record.due_at <= pipeline.clock():
+            report.overdue_files += 1
+            pipeline.wakeups.send(FileWakeUp(customer_id=mention.customer_id, file_id=mention.file_id))
+
+
+def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport) -> None:
+    now = pipeline.clock()
+    is_open = False
+    for stored in pipeline.journal.open_submissions(file.file_id):
+        is_open = True
+        if _is_alarming(stored.record, now):
+            report.never_accepted += 1
+            logger.error(
+                "A submission has waited two days to be accepted",
+                extra={"file_id": file.file_id, "submission": stored.record.number, "said": stored.record.last_answer},
+            )
+        if stored.record.due_at + pipeline.settings.claim <= now and report.overdue_submissions < MOST_WAKE_UPS:
+            report.overdue_submissions += 1
+            _wake_again(pipeline, stored)
+    if not is_open:
+        close_if_complete(pipeline, file.customer_id, file.file_id)
+
+
+def _is_alarming(submission: Submission, now: datetime) -> bool:
+    first = submission.first_sent_at
+    return submission.accepted_at is None and first is not None and now - first > NEVER_ACCEPTED_ALARM
+
+
+def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
+    """One change further, so that the wake-up that may still be on its way has been overtaken."""
+    submission = stored.record
+    woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
+    try:
+        pipeline.journal.change_submission(stored, woken)
+    except JournalChanged:
+        return
+    pipeline.wakeups.send(SubmissionWakeUp(file_id=woken.file_id, number=woken.number, sequence=woken.sequence))
+
+
+def _unknown_blobs(pipeline: Pipeline, report: SweepReport) -> None:
+    for version in islice(_unreceived(pipeline), MOST_WAKE_UPS):
+        report.unknown_blobs += 1
+        pipeline.wakeups.send(BlobWakeUp(path=version.path))
+
+
+def _unreceived(pipeline: Pipeline) -> Iterator[BlobVersion]:
+    """Dropped blobs that the journal does not know; those past retention are forgotten, not unknown."""
+    now = pipeline.clock()
+    is_first_of_day = pipeline.private.write_newer(ALL_COMPARED, b"", "text/plain", now.toordinal())
+    oldest = now - (pipeline.settings.retention if is_first_of_day else RECENT)
+    for version in pipeline.drop.versions():
+        if oldest < version.modified_at < now - TIME_FOR_ITS_EVENT:
+            customer_id = parse_drop_path(version.path).customer_id
+            if pipeline.journal.file(customer_id, file_id(version.path, version.etag)) is None:
+                yield version
+
+
+def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:
+    before = (pipeline.clock() - pipeline.settings.retention).date()
+    for mention in pipeline.journal.files_received_before(before):
+        stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+        if stored is None:
+            pipeline.journal.forget_mention(mention)
+        elif stored.record.state.is_final:
+            for version in pipeline.private.versions(f"{mention.file_id}/"):
+                pipeline.private.delete(version.path)
+            pipeline.journal.forget_file(stored.record)
+            report.forgotten_files += 1
+        if report.forgotten_files == FORGOTTEN_AT_ONCE:
+            return

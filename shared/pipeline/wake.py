@@ -1,0 +1,28 @@
+"""What a wake-up asks for is done here, whatever it is about."""
+
+import logging
+
+from shared.pipeline.advance import advance
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.receive import receive, take_up
+from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
+
+logger = logging.getLogger(__name__)
+
+
+def wake(pipeline: Pipeline, body: bytes, message_id: str | None) -> None:
+    """Do what the queue message `body` asks for. One that is no wake-up is logged by its id and dropped."""
+    try:
+        wake_up = decode(body)
+    except UnreadableWakeUp as error:
+        logger.error(str(error), extra={"message_id": message_id})  # noqa: TRY400 - the sender is at fault, not we
+        return
+    match wake_up:
+        case SubmissionWakeUp():
+            advance(pipeline, wake_up)
+        case FileWakeUp(customer_id=customer_id, file_id=file_id):
+            stored = pipeline.journal.file(customer_id, file_id)
+            if stored is not None:
+                take_up(pipeline, stored)
+        case BlobWakeUp(path=path):
+            receive(pipeline, path)

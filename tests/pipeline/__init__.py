@@ -1,0 +1,1 @@
+"""The steps of the way, on fakes and on real parts."""

@@ -1,0 +1,30 @@
+"""Worlds to run the pipeline in."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from local.partner_center import Behaviour, PartnerCenterStandIn
+from tests.pipeline.world import Clock, World
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def make_world() -> Iterator[MakeWorld]:
+    """Makes a world whose stand-in behaves as told, with settings as told."""
+    with ExitStack() as stack:
+
+        def make(behaviour: Behaviour | None = None, **settings: str) -> World:
+            clock = Clock()
+            service = stack.enter_context(PartnerCenterStandIn(behaviour or Behaviour(), clock=clock.seconds))
+            return World(service, clock, **settings)
+
+        yield make
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A world whose service is done with a job after a minute."""
+    return make_world(Behaviour(delay=60))

@@ -1,0 +1,171 @@
+"""The whole way in one process: storage in memory, the real client against the stand-in, and one clock for all."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from local.partner_center import PartnerCenterStandIn
+from shared.partner_center.client import PartnerCenterClient
+from shared.partner_center.sign_in import StaticToken
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.device_file import file_id, parse_drop_path, results_folder
+from shared.pipeline.receive import receive
+from shared.pipeline.wake import wake
+from shared.settings import Settings, settings_from
+from shared.storage.blobs import Container
+from shared.storage.journal import Journal
+from shared.storage.wakeups import WakeUp, encode
+from tests.storage.fakes import InMemoryContainer, InMemoryTable
+
+CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
+START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        """Seconds since 1970, as the stand-in reads time."""
+        return self.now.timestamp()
+
+
+@dataclass(slots=True)
+class WaitingWakeups:
+    """Wake-ups in memory, each with the time from which it is seen."""
+
+    clock: Clock
+    waiting: list[tuple[datetime, WakeUp]] = field(default_factory=list)
+    sent: int = 0
+
+    def prepare(self) -> None:
+        return
+
+    def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
+        self.sent += 1
+        self.waiting.append((self.clock() + max(delay, timedelta(0)), wake_up))
+
+
+class World:
+    """A pipeline and everything around it."""
+
+    def __init__(self, service: PartnerCenterStandIn, clock: Clock, **settings: str) -> None:
+        self.service = service
+        self.clock = clock
+        self.settings = _settings(service.url, settings)
+        self.drop, self.results = InMemoryContainer(), InMemoryContainer()
+        self.private = InMemoryContainer({"device-files": self.drop})
+        self.wakeups = WaitingWakeups(clock)
+        self.journal = Journal(lambda _: InMemoryTable())
+        self.client = PartnerCenterClient(
+            base_url=service.url,
+            version="v1",
+            sign_in=StaticToken("token"),
+            clock=clock,
+            connect_timeout=1,
+            read_timeout=5,
+        )
+        self.pipeline = self.pipeline_with()
+
+    def pipeline_with(self, *, private: Container | None = None, settings: Settings | None = None) -> Pipeline:
+        """The pipeline on this world's parts, or with some of them replaced."""
+        return Pipeline(
+            settings=settings or self.settings,
+            journal=self.journal,
+            drop=self.drop,
+            private=private or self.private,
+            results=self.results,
+            wakeups=self.wakeups,
+            partner_center=self.client,
+            clock=self.clock,
+            new_id=lambda: str(uuid4()),
+            jitter=lambda: 0.5,
+        )
+
+    def put(self, content: str | bytes, path: str = f"{CUSTOMER}/Test/devices.csv") -> str:
+        """A person drops a file; its file id."""
+        data = content if isinstance(content, bytes) else content.encode()
+        return file_id(path, self.drop.put(path, data, self.clock()))
+
+    def receive(self, path: str = f"{CUSTOMER}/Test/devices.csv") -> None:
+        """The event of a dropped file arrives."""
+        receive(self.pipeline, path)
+
+    def drop_file(self, content: str | bytes, path: str = f"{CUSTOMER}/Test/devices.csv") -> str:
+        """A person drops a file and its event arrives; its file id."""
+        identifier = self.put(content, path)
+        self.receive(path)
+        return identifier
+
+    def deliver_next(self) -> bool:
+        """The next wake-up arrives when it is due; whether there was one."""
+        if not self.wakeups.waiting:
+            return False
+        next_up = min(self.wakeups.waiting, key=lambda entry: entry[0])
+        self.wakeups.waiting.remove(next_up)
+        self.clock.now = max(self.clock.now, next_up[0])
+        wake(self.pipeline, encode(next_up[1]).encode(), "message-1")
+        return True
+
+    def run(self, most: int = 2_000) -> None:
+        """Deliver wake-ups until none waits."""
+        for _ in range(most):
+            if not self.deliver_next():
+                return
+        raise AssertionError(f"{most} wake-ups were not enough")
+
+    def rows(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> list[dict[str, str]]:
+        """The lines of results.csv."""
+        content = self.results.read(f"{self.folder(identifier, path)}/results.csv")
+        assert content is not None, "there is no results.csv"
+        return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+    def summary(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> dict[str, Any]:
+        """summary.json."""
+        content = self.results.read(f"{self.folder(identifier, path)}/summary.json")
+        assert content is not None, "there is no summary.json"
+        summary: dict[str, Any] = json.loads(content)
+        return summary
+
+    def folder(self, identifier: str, path: str) -> str:
+        """Where the results of a file stand."""
+        place = parse_drop_path(path)
+        return results_folder(place.customer_id, place.batch_id, place.name, identifier)
+
+    def outcomes(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> list[str]:
+        """The outcome of every row, in file order."""
+        return [row["outcome"] for row in self.rows(identifier, path)]
+
+
+def _settings(url: str, changes: dict[str, str]) -> Settings:
+    return settings_from(
+        {
+            "DeviceStorage": "UseDevelopmentStorage=true",
+            "PARTNER_CENTER_URL": url,
+            "PARTNER_CENTER_TOKEN": "token",
+            **changes,
+        }
+    )
+
+
+HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model"
+
+
+def tuples(serials: Iterator[str] | list[str]) -> str:
+    """A device file of serial number, manufacturer and model."""
+    return "\r\n".join([HEADER, *(f"{serial},,,LENOVO,21R3001BUK" for serial in serials), ""])
+
+
+def numbered(count: int, prefix: str = "SN-") -> str:
+    """A device file of `count` devices."""
+    return tuples([f"{prefix}{number:05d}" for number in range(1, count + 1)])
