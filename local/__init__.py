@@ -1,0 +1,1 @@
+"""Everything needed to run Device Drop on one own machine, without Azure."""

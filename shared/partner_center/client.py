@@ -1,0 +1,402 @@
+"""The calls to Partner Center that this product makes, over HTTP, and the same calls as a protocol for fakes.
+
+JSON is sent and asked for. The pages also list text/json, application/xml, text/xml and form encoding; none is used, as
+no client of the service is known to. Sources: Partner Center REST reference, "Create DeviceBatches" (which appends to a
+batch), "Uploaded Customer Devices" (which creates one), "Get BatchJobStatus", "Get DeviceBatches", "Get Devices",
+"Partner Center REST headers".
+"""
+
+import ipaddress
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import monotonic
+from typing import Protocol, TypeVar
+from urllib.parse import quote, urlsplit
+from uuid import NAMESPACE_URL, uuid5
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from shared.partner_center.errors import (
+    AnswerLost,
+    Refused,
+    ServiceIds,
+    Unavailable,
+    error_from_response,
+    transport_errors,
+)
+from shared.partner_center.models import (
+    BatchUploadDetails,
+    Device,
+    DeviceBatch,
+    DeviceBatchPage,
+    DevicePage,
+    creation_body,
+    decode_batch_page,
+    decode_device_page,
+    decode_upload_details,
+    link_in_body,
+)
+from shared.partner_center.sign_in import SignIn
+
+__all__ = [
+    "Accepted",
+    "CallIds",
+    "JobAnswer",
+    "PartnerCenter",
+    "PartnerCenterClient",
+    "ServiceIds",
+    "append_path",
+    "batches_path",
+    "create_path",
+    "longest_call",
+    "status_path",
+    "tracking_id_in",
+]
+
+APPLICATION = "Device Drop"
+"""What MS-PartnerCenter-Application says, by which the service's logs name us."""
+
+MOST_ANSWER_BYTES = 64 * 1024 * 1024
+MOST_PAGES = 10_000
+MOST_CONNECTIONS = 64
+"""Idle connections kept for reuse; more threads than this still work, on connections of their own."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CallIds:
+    """What we call one exchange. Both ids are GUIDs; `request_id` is the service's key to recognise a repeat."""
+
+    request_id: str
+    correlation_id: str
+    trace_vector: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The service took the devices. Without `tracking_id`, its answer had no link that can be followed."""
+
+    tracking_id: str | None
+    status: int
+    service_ids: ServiceIds
+
+
+@dataclass(frozen=True, slots=True)
+class JobAnswer:
+    """How far an upload has come."""
+
+    details: BatchUploadDetails
+    service_ids: ServiceIds
+
+
+class PartnerCenter(Protocol):
+    """The calls this product makes. Every one raises a `PartnerCenterError`, and nothing else."""
+
+    def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
+        """All batches of the customer."""
+        ...
+
+    def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        """Create the batch with its first devices, given as `encode_devices` encodes them."""
+        ...
+
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        """Append devices to the batch; `devices` is the body to the byte."""
+        ...
+
+    def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
+        """How far the upload has come that the service answered with `tracking_id`."""
+        ...
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        """The devices of the batch, read page by page as they are asked for."""
+        ...
+
+    def sign_in_anew(self) -> None:
+        """Drop the token in use, after a 401."""
+        ...
+
+
+def batches_path(version: str, customer_id: str) -> str:
+    """The path of a customer's batches: GET lists them, POST creates one."""
+    return f"/{version}/customers/{_segment(customer_id)}/deviceBatches"
+
+
+def create_path(version: str, customer_id: str) -> str:
+    """The path that a POST creates a batch at."""
+    return batches_path(version, customer_id)
+
+
+def append_path(version: str, customer_id: str, batch_id: str) -> str:
+    """The path of a batch's devices: GET lists them, POST appends some.
+
+    Raises:
+        Refused: when no path can carry `batch_id`.
+    """
+    return f"{batches_path(version, customer_id)}/{_segment(batch_id)}/devices"
+
+
+def status_path(version: str, customer_id: str, tracking_id: str) -> str:
+    """The path of the status of an upload."""
+    return f"/{version}/customers/{_segment(customer_id)}/batchJobStatus/{_segment(tracking_id)}"
+
+
+def tracking_id_in(link: str | None) -> str | None:
+    """The tracking id that `link` leads to, relative or absolute; None when it leads to no upload's status.
+
+    Only the id is taken, never the address: the token must not follow a link to another host.
+    """
+    found = _TRACKING_LINK.search(link.strip()) if link else None
+    return found["tracking_id"] if found else None
+
+
+def longest_call(connect_timeout: float, read_timeout: float) -> float:
+    """The seconds after which any one exchange has ended: connect, send, wait for the answer, read it."""
+    return 2 * connect_timeout + 3 * read_timeout
+
+
+_TRACKING_LINK = re.compile(
+    r"(?:^|/)batchjobstatus/+(?P<tracking_id>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/*(?:[?#].*)?$",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def _segment(value: str) -> str:
+    if value in ("", ".", ".."):
+        raise Refused(
+            f"{value!r} cannot be part of an address of Partner Center: give the customer or batch another name"
+        )
+    return quote(value, safe="")
+
+
+_Page = TypeVar("_Page", DeviceBatchPage, DevicePage)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One success."""
+
+    request: str
+    status: int
+    headers: "requests.structures.CaseInsensitiveDict[str]"
+    body: bytes
+
+    @property
+    def service_ids(self) -> ServiceIds:
+        return ServiceIds.of(self.headers)
+
+
+class PartnerCenterClient:
+    """`PartnerCenter` over HTTP; one serves all threads.
+
+    It sends through an `HTTPAdapter` (urllib3's thread-safe connection pool) and not a `requests.Session`, which would
+    add what must not be here: redirects, cookies, and a netrc that replaces our Authorization header. Proxies of the
+    environment are used, except for a service on this machine.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        version: str,
+        sign_in: SignIn,
+        clock: Callable[[], datetime],
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        """`base_url` is scheme and host; timeouts are seconds, see `longest_call` for what they add up to."""
+        self._base_url = base_url.rstrip("/")
+        self._version = version
+        self._sign_in = sign_in
+        self._clock = clock
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._is_local = _is_loopback(urlsplit(base_url).hostname or "")
+        self._connections = HTTPAdapter(pool_connections=1, pool_maxsize=MOST_CONNECTIONS)
+
+    def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
+        """See `PartnerCenter`."""
+        pages = self._pages(batches_path(self._version, customer_id), decode_batch_page, ids)
+        return tuple(batch for page in pages for batch in page.items or ())
+
+    def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        """See `PartnerCenter`."""
+        return self._upload(create_path(self._version, customer_id), creation_body(batch_id, devices), ids)
+
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        """See `PartnerCenter`."""
+        return self._upload(append_path(self._version, customer_id, batch_id), devices, ids)
+
+    def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
+        """See `PartnerCenter`."""
+        answer = self._call("GET", status_path(self._version, customer_id, tracking_id), ids)
+        return JobAnswer(decode_upload_details(answer.body), answer.service_ids)
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        """See `PartnerCenter`."""
+        for page in self._pages(append_path(self._version, customer_id, batch_id), decode_device_page, ids):
+            yield from page.items or ()
+
+    def sign_in_anew(self) -> None:
+        """See `PartnerCenter`."""
+        self._sign_in.renew()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._connections.close()
+
+    def _upload(self, path: str, body: bytes, ids: CallIds) -> Accepted:
+        answer = self._call("POST", path, ids, body=body)
+        tracking_id = tracking_id_in(answer.headers.get("Location")) or tracking_id_in(link_in_body(answer.body))
+        if tracking_id is None and not _LENGTH_HEADERS & {name.lower() for name in answer.headers}:
+            raise AnswerLost(
+                f"The answer to {answer.request} broke off within its headers; it may have been processed and is"
+                " repeated with the same request id",
+                status=answer.status,
+                service_ids=answer.service_ids,
+            )
+        return Accepted(tracking_id, answer.status, answer.service_ids)
+
+    def _pages(self, path: str, decode: Callable[[bytes], _Page], ids: CallIds) -> Iterator[_Page]:
+        """The pages from `path` on. Of a link to the next one only query and token are taken; each has its own ids."""
+        query, token, asked = "", None, set[tuple[str, str | None]]()
+        while (query, token) not in asked:
+            asked.add((query, token))
+            page = decode(self._call("GET", path + query, _ids_of_page(ids, len(asked)), continuation=token).body)
+            yield page
+            query, token = _query_of_next(page), page.next_token
+            if not query and token is None:
+                return
+            if len(asked) == MOST_PAGES:
+                break
+        raise Unavailable(
+            f"Partner Center's pages of {path} do not end; it is asked again. If it lasts, ask its support"
+        )
+
+    def _call(
+        self, method: str, path: str, ids: CallIds, *, body: bytes | None = None, continuation: str | None = None
+    ) -> _Answer:
+        """One exchange. Raises a `PartnerCenterError` for everything but a 2xx with a whole body."""
+        name = f"{method} {path.partition('?')[0]}"
+        started = monotonic()
+        headers_sent = self._headers(ids, has_body=body is not None, page=continuation)
+        with transport_errors(name):
+            request = requests.Request(
+                method, self._base_url + path, headers=headers_sent, data=body, auth=_headers_as_they_are
+            ).prepare()
+            response = self._connections.send(
+                request,
+                stream=True,
+                timeout=(self._connect_timeout, self._read_timeout),
+                verify=_certificates(),
+                proxies={} if self._is_local else dict(requests.utils.get_environ_proxies(request.url or "")),
+            )
+        status, headers = response.status_code, response.headers
+        try:
+            content = self._read(response, name)
+        except (AnswerLost, Unavailable):
+            if _is_success(status) and tracking_id_in(headers.get("Location")) is None:
+                raise
+            content = b""  # what counts is there: the status of a failure, or where an upload is to be followed
+        finally:
+            response.close()
+        _log(method, path, ids, status=status, service_ids=ServiceIds.of(headers), seconds=monotonic() - started)
+        if not _is_success(status):
+            raise error_from_response(status, headers, content, self._clock(), request=name)
+        return _Answer(name, status, headers, content)
+
+    def _headers(self, ids: CallIds, *, has_body: bool, page: str | None) -> dict[str, str]:
+        headers = {
+            "Authorization": f"Bearer {self._sign_in.token()}",
+            "Accept": "application/json",
+            "MS-RequestId": ids.request_id,
+            "MS-CorrelationId": ids.correlation_id,
+            "MS-PartnerCenter-Application": APPLICATION,
+        }
+        optional = {
+            "MS-CV": ids.trace_vector,
+            "MS-ContinuationToken": page,
+            "Content-Type": "application/json" if has_body else None,
+        }
+        return headers | {name: value for name, value in optional.items() if value is not None}
+
+    def _read(self, response: requests.Response, name: str) -> bytes:
+        """The whole body, bounded in size and in time."""
+        until = monotonic() + self._read_timeout
+        content = bytearray()
+        with transport_errors(name):
+            while chunk := response.raw.read1(65536, decode_content=True):
+                content += chunk
+                if len(content) > MOST_ANSWER_BYTES:
+                    raise Unavailable(
+                        f"Partner Center's answer to {name} is longer than {MOST_ANSWER_BYTES} bytes; it is asked again"
+                    )
+                if monotonic() > until:
+                    raise AnswerLost(
+                        f"The answer to {name} came too slowly; it may have been processed and is repeated with"
+                        " the same request id"
+                    )
+        return bytes(content)
+
+
+_LENGTH_HEADERS = frozenset({"content-length", "transfer-encoding"})
+"""Every whole answer has one of them; without both, an empty answer may be the beginning of a longer one."""
+
+
+def _ids_of_page(ids: CallIds, page: int) -> CallIds:
+    """The ids for a further page: to a request id it knows, the service may say what it said before."""
+    if page == 1:
+        return ids
+    return replace(ids, request_id=str(uuid5(NAMESPACE_URL, f"{ids.request_id}/{page}")))
+
+
+def _query_of_next(page: DeviceBatchPage | DevicePage) -> str:
+    following = page.links.next if page.links else None
+    _, question_mark, query = ((following.uri if following else None) or "").partition("?")
+    return question_mark + quote(query.partition("#")[0], safe="=&%+") if query else ""
+
+
+def _headers_as_they_are(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps `requests` from making an Authorization header of its own, out of a user in the address."""
+    return request
+
+
+def _is_success(status: int) -> bool:
+    """The pages name 200 and 202; no other 2xx is known, and none would be a failure."""
+    return 200 <= status < 300  # noqa: PLR2004
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _certificates() -> bool | str:
+    """Where trust comes from: a bundle named by the environment, as `requests` reads it, or certifi's."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+
+
+def _log(method: str, path: str, ids: CallIds, *, status: int, service_ids: ServiceIds, seconds: float) -> None:
+    logger.info(
+        "Partner Center answered",
+        extra={
+            "method": method,
+            "path": path,
+            "status": status,
+            "request_id": ids.request_id,
+            "correlation_id": ids.correlation_id,
+            "service_request_id": service_ids.request_id,
+            "service_correlation_id": service_ids.correlation_id,
+            "service_trace_vector": service_ids.trace_vector,
+            "service_server_id": service_ids.server_id,
+            "milliseconds": round(seconds * 1000),
+        },
+    )

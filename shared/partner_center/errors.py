@@ -1,0 +1,348 @@
+"""The one tree of what can go wrong in a call to Partner Center; callers decide on the class alone.
+
+    PartnerCenterError
+        NeverSent       the request did not leave this machine
+        AnswerLost      it may have been processed: repeat it with the same MS-RequestId
+        Throttled       429
+        Unavailable     5xx, 408, an unexpected redirect, an answer that cannot be read
+        Refused         400, 404, 409, 413 and every other 4xx: the same request will be refused again
+        Unauthorised    401, 403, or no token to be had
+
+Codes and their meanings: Partner Center, "Error codes"; those it does not list were seen in the field.
+"""
+
+import html
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import msgspec
+import requests
+import urllib3
+
+from shared.errors import DeviceDropError
+
+DESCRIPTION_LIMIT = 1024
+"""Characters kept of the service's own words ("Error codes": a description has at most 1,024)."""
+
+LONGEST_RETRY_AFTER = timedelta(days=1)
+"""A longer wait is taken for a broken header, which must not stop the work for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceIds:
+    """What the service calls one exchange: to be kept, and named to Microsoft's support."""
+
+    request_id: str | None = None
+    correlation_id: str | None = None
+    trace_vector: str | None = None
+    server_id: str | None = None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "ServiceIds":
+        """The identifiers in the `headers` of a response."""
+        found = _by_lower_name(headers)
+        return cls(
+            request_id=found.get("ms-requestid"),
+            correlation_id=found.get("ms-correlationid"),
+            trace_vector=found.get("ms-cv"),
+            server_id=found.get("ms-serverid"),
+        )
+
+
+NO_SERVICE_IDS = ServiceIds()
+
+
+class PartnerCenterError(DeviceDropError):
+    """A call to Partner Center did not succeed.
+
+    `status`, `code`, `description` and `retry_after` are the service's own; None where it sent none. `description` is
+    plain text of at most `DESCRIPTION_LIMIT` characters.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        description: str | None = None,
+        retry_after: timedelta | None = None,
+        service_ids: ServiceIds = NO_SERVICE_IDS,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.description = description
+        self.retry_after = retry_after
+        self.service_ids = service_ids
+
+
+class NeverSent(PartnerCenterError):
+    """The request did not leave this machine; it may be sent again at any time."""
+
+
+class AnswerLost(PartnerCenterError):
+    """The request left and no whole answer came: it may have been processed.
+
+    It is to be repeated with the same bytes and the same MS-RequestId ("Partner Center REST headers": "If there's a
+    timeout, the retry call should include the same value").
+    """
+
+
+class Throttled(PartnerCenterError):
+    """The service wants fewer requests; it may say in `retry_after` when to come again."""
+
+
+class Unavailable(PartnerCenterError):
+    """The service cannot answer now, or answered what cannot be read; later it may."""
+
+
+class Refused(PartnerCenterError):
+    """The service understood the request and said no; the same request will be refused again."""
+
+    @property
+    def may_be_one_device(self) -> bool:
+        """Whether a smaller request could be accepted: the fault is in the body, not in who asks or for whom."""
+        return self.status in _STATUSES_ABOUT_THE_BODY and self.code not in _CODES_NOT_ABOUT_THE_BODY
+
+
+class Unauthorised(PartnerCenterError):
+    """401: the token is not good; 403: it is, but does not allow this; no status: no token could be had."""
+
+    @property
+    def may_be_cured_by_a_new_token(self) -> bool:
+        """Whether signing in anew can help: after a 401 it can, unless a person's second factor is asked for."""
+        return self.status == requests.codes.unauthorized and self.code not in _CODES_THAT_WANT_A_PERSON
+
+
+_STATUSES_ABOUT_THE_BODY = frozenset({400, 413, 422})
+_CODES_NOT_ABOUT_THE_BODY = frozenset({"900118", "60003"})
+_CODES_THAT_WANT_A_PERSON = frozenset({"900421", "10001"})
+
+_CHECK_CUSTOMER = "check the customer id in the folder name: it must be the tenant id of a customer of this partner"
+_CHECK_ROLE = (
+    "give the signed-in identity the Admin agent or Sales agent role in Partner Center, and check that the reseller"
+    " relationship (or GDAP) with this customer is in place"
+)
+_SECOND_FACTOR = (
+    "Partner Center asks for multi-factor authentication: sign in with app-only credentials, or have a person consent"
+    " anew with a second factor"
+)
+_CHECK_TOKEN = (
+    "check the app registration and its credentials; it must be listed in Partner Center under App management"  # noqa: S105
+)
+_CHECK_PAYLOAD = "the service does not accept the content of the request: look at its words and at the rows it names"
+_ASK_SUPPORT = "it is tried again; if it lasts, ask Microsoft support and name the correlation id"
+
+_WHAT_TO_DO: Mapping[tuple[int | None, str | None], str] = {
+    (400, "3000"): _CHECK_PAYLOAD,
+    (
+        404,
+        "3000",
+    ): "the partner organisation was not found: check that the tenant and app of the sign-in are the partner's",
+    (400, "800002"): _CHECK_PAYLOAD,
+    (400, "900118"): _CHECK_CUSTOMER,
+    (401, "400"): _CHECK_TOKEN,
+    (401, "800001"): "no token arrived: a proxy in between may have removed the Authorization header",
+    (401, "900420"): "the token is for another audience: it must be for https://api.partnercenter.microsoft.com",
+    (None, "900421"): _SECOND_FACTOR,
+    (None, "10001"): _SECOND_FACTOR,
+    (None, "1002"): _CHECK_ROLE,
+    (403, "2032"): _CHECK_ROLE,
+    (403, "20002"): "this customer has not accepted a reseller relationship with this partner: have it accepted, or"
+    " correct the customer id in the folder name",
+    (403, "600006"): _CHECK_ROLE,
+    (404, "1000"): "the customer, batch or tracking id in the address is not known to the service",
+    (404, "60003"): _CHECK_CUSTOMER,
+    (500, "800003"): _ASK_SUPPORT,
+    (400, None): _CHECK_PAYLOAD,
+    (401, None): _CHECK_TOKEN,
+    (403, None): _CHECK_ROLE,
+    (404, None): "the customer, batch or tracking id in the address is not known to the service",
+    (409, None): "what the request would make exists already: list the customer's batches and use that one",
+    (413, None): "the request is too large: lower DEVICES_PER_SUBMISSION",
+    (429, None): "nothing: it is sent again later; fewer parallel submissions avoid this",
+}
+"""Keyed by (status, code); a status of None is any, a code of None is any other."""
+
+_CODES_OF_UNAUTHORISED = frozenset({"1002", "10001", "900421"})
+"""These mean no permission under whatever 4xx they come: no status is documented for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What an error body says, whichever of its shapes it has."""
+
+    code: str | None = None
+    description: str | None = None
+
+
+def read_fault(body: bytes) -> Fault:
+    """The code and words in the body of an error; never raises.
+
+    Shapes that are met: Partner Center's own (`code` a string or a number, `description`), the gateway's (`statusCode`,
+    `message`), that of the partner API beside it (`error` with `code` and `message`), plain text, HTML, and nothing.
+    """
+    text = body.decode("utf-8-sig", errors="replace")
+    try:
+        content = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return Fault(description=_plain(text))
+    if not isinstance(content, dict):
+        return Fault(description=_plain(text))
+    fields = {name.lower(): value for name, value in content.items()}
+    if isinstance(fields.get("error"), dict):
+        fields = {name.lower(): value for name, value in fields["error"].items()}
+    code, description = fields.get("code"), fields.get("description") or fields.get("message") or fields.get("error")
+    return Fault(
+        code=str(code).strip() if isinstance(code, int | str) and not isinstance(code, bool) else None,
+        description=_plain(description) if isinstance(description, str) else None,
+    )
+
+
+def error_from_response(
+    status: int, headers: Mapping[str, str], body: bytes, now: datetime, *, request: str = "the request"
+) -> PartnerCenterError:
+    """The error that an answer without success is.
+
+    `request` names what was asked (such as `GET /v1/customers/...`) in the message; `now` must be aware, and is what a
+    Retry-After date is counted from.
+    """
+    fault = read_fault(body)
+    words = fault.description or ""
+    return _class_of(status, fault.code)(
+        _message(status, fault, request),
+        status=status,
+        code=fault.code,
+        description=fault.description,
+        retry_after=retry_after(_by_lower_name(headers).get("retry-after"), now) or _retry_after_in(words),
+        service_ids=ServiceIds.of(headers),
+    )
+
+
+def retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """The wait a Retry-After header asks for: seconds or an HTTP date (RFC 9110), never negative; None if neither."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII):
+        return _within_reason(timedelta(seconds=float(value)))
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return _within_reason((date if date.tzinfo else date.replace(tzinfo=UTC)) - now)
+
+
+@contextmanager
+def transport_errors(request: str) -> Iterator[None]:
+    """Turn whatever `requests` raises into `NeverSent` or `AnswerLost`; `request` names what was asked in the message.
+
+    What is not known to have happened before the request left counts as after it.
+    """
+    try:
+        yield
+    except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+        message = (
+            f"{request} could not be made: the address or a header (such as the token) is malformed; check the settings"
+        )
+        raise NeverSent(message) from None  # the cause would show the header, which may be the token
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        reason = _reason_of(error)
+        if _was_never_sent(error):
+            raise NeverSent(
+                f"Partner Center could not be reached for {request} ({reason}); it is tried again. If it lasts, check"
+                " the network, DNS, proxy and PARTNER_CENTER_URL"
+            ) from error
+        raise AnswerLost(
+            f"The answer to {request} was lost ({reason}); it may have been processed and is repeated with the same"
+            " request id"
+        ) from error
+
+
+def _class_of(status: int, code: str | None) -> type[PartnerCenterError]:
+    if status == requests.codes.too_many_requests:
+        return Throttled
+    if status == requests.codes.request_timeout or not 400 <= status < 500:  # noqa: PLR2004
+        return Unavailable
+    if status in (401, 403) or code in _CODES_OF_UNAUTHORISED:
+        return Unauthorised
+    return Refused
+
+
+def _message(status: int, fault: Fault, request: str) -> str:
+    code = f", code {fault.code}" if fault.code else ""
+    words = f": {fault.description[:300]}" if fault.description else ""
+    for key in ((status, fault.code), (None, fault.code), (status, None)):
+        if key in _WHAT_TO_DO and key != (None, None):
+            return f"Partner Center answered {request} with {status}{code}{words} - {_WHAT_TO_DO[key]}"
+    cure = _CHECK_PAYLOAD if _class_of(status, fault.code) is Refused else _ASK_SUPPORT
+    return f"Partner Center answered {request} with {status}{code}{words} - {cure}"
+
+
+def _plain(text: str) -> str | None:
+    """Plain words of a limited length: no markup, no entities, and nothing as long as a hash or a token."""
+    without_markup = re.sub(
+        r"<(script|style)\b.*?</\1>|<[^>]*>", " ", text[: 64 * DESCRIPTION_LIMIT], flags=re.DOTALL | re.IGNORECASE
+    )
+    without_secrets = re.sub(r"[\w+/=.-]{100,}", "[long value left out]", html.unescape(without_markup))
+    return " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", without_secrets).split())[:DESCRIPTION_LIMIT] or None
+
+
+def _retry_after_in(words: str) -> timedelta | None:
+    """The gateway also says it in its message: "Rate limit is exceeded. Try again in 57 seconds."."""
+    found = re.search(r"try again in (\d{1,9}) seconds", words, re.IGNORECASE)
+    return _within_reason(timedelta(seconds=int(found[1]))) if found else None
+
+
+def _within_reason(wait: timedelta) -> timedelta:
+    return min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
+
+
+def _by_lower_name(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+_NEVER_SENT = (
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.ProxyError,
+    urllib3.exceptions.NewConnectionError,  # refused, unreachable, and names that do not resolve
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+    ssl.SSLCertVerificationError,
+)
+_HANDSHAKE_REASONS = re.compile(
+    r"WRONG_VERSION_NUMBER|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS|HANDSHAKE|ALERT_PROTOCOL|HTTP_REQUEST"
+)
+"""OpenSSL's reasons that can only come before any data; another TLS error may have come after the request."""
+
+
+def _was_never_sent(error: BaseException) -> bool:
+    return any(
+        isinstance(cause, _NEVER_SENT)
+        or (isinstance(cause, ssl.SSLError) and _HANDSHAKE_REASONS.search(str(cause.reason)))
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and every exception it wraps, outermost first: `requests` and urllib3 put them in `args` and `reason`."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__]
+
+
+def _reason_of(error: BaseException) -> str:
+    """The innermost cause in a few words; not the outer texts, which repeat the address."""
+    *_, innermost = _causes(error)
+    said = innermost.strerror if isinstance(innermost, OSError) and innermost.strerror else ""
+    return f"{type(innermost).__name__}: {said}" if said else type(innermost).__name__

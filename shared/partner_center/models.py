@@ -1,0 +1,298 @@
+"""The definitions of the device deployment reference pages, typed. Every field is optional: some are left out.
+
+Values of enumerations are kept as they came, beside a property with our reading of them: pages and service disagree on
+some ("in-progress" against "processing"), and a value not seen before must neither be lost nor stop the work. Times are
+text as sent; those without an offset are UTC. Sources: Partner Center REST reference, "Create DeviceBatches", "Get
+BatchJobStatus", "Get DeviceBatches", "Get Devices".
+"""
+
+import codecs
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.partner_center.errors import Unavailable
+
+
+class JobState(StrEnum):
+    """How far a batch upload, or one device of it, has come."""
+
+    UNKNOWN = "unknown"
+    """Also our reading of a value that the pages do not have."""
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    FINISHED = "finished"
+    FINISHED_WITH_ERRORS = "finished_with_errors"
+
+    @classmethod
+    def of(cls, status: str | None) -> "JobState":
+        """Our reading of a `status` as it came, whatever its case and separators."""
+        return _STATES.get("".join(filter(str.isalpha, status or "")).lower(), cls.UNKNOWN)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the service is done with it."""
+        return self in (JobState.FINISHED, JobState.FINISHED_WITH_ERRORS)
+
+
+_STATES = {state.replace("_", ""): state for state in JobState} | {"inprogress": JobState.PROCESSING}
+
+
+class PolicyCategory(StrEnum):
+    """What a device policy is about."""
+
+    NONE = "none"
+    OUT_OF_BOX_EXPERIENCE = "o_o_b_e"
+
+
+class _Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What all definitions share: absent, null and None are one, and unknown properties are ignored."""
+
+
+class KeyValuePair(_Model, frozen=True):
+    """KeyValuePair[String, String]: one header of a link."""
+
+    key: str | None = None
+    value: str | None = None
+
+
+class Policy(_Model, frozen=True):
+    """KeyValuePair[PolicyCategory, String]: one policy of a device."""
+
+    key: str | None = None
+    value: str | None = None
+
+    @property
+    def category(self) -> PolicyCategory | None:
+        """Our reading of `key`; None when the pages do not have it."""
+        return PolicyCategory(self.key) if self.key in set(PolicyCategory) else None
+
+
+class Link(_Model, frozen=True):
+    """Where something else is. Its address is the service's word: only its path may be used, on our own base."""
+
+    uri: str | None = None
+    method: str | None = None
+    body: str | None = None
+    headers: tuple[KeyValuePair, ...] | None = None
+
+    def header(self, name: str) -> str | None:
+        """The value of the header `name`, without case, that a request to this link must carry."""
+        return next((pair.value for pair in self.headers or () if (pair.key or "").lower() == name.lower()), None)
+
+
+class ResourceLinks(_Model, frozen=True):
+    """The links of a resource or page."""
+
+    next: Link | None = None
+    previous: Link | None = None
+    self_: Link | None = msgspec.field(name="self", default=None)
+
+
+class ResourceAttributes(_Model, frozen=True):
+    """Of which type a resource is, and its ETag."""
+
+    etag: str | None = None
+    object_type: str | None = None
+
+
+class Device(_Model, frozen=True):
+    """One device. Its `hardware_hash` identifies a PC for life, and so is never shown."""
+
+    id: str | None = None
+    serial_number: str | None = None
+    product_key: str | None = None
+    hardware_hash: str | None = None
+    oem_manufacturer_name: str | None = None
+    model_name: str | None = None
+    policies: tuple[Policy, ...] | None = None
+    uploaded_by: str | None = None
+    uploaded_date: str | None = None
+    allowed_operations: tuple[str, ...] | None = None
+    attributes: ResourceAttributes | None = None
+    links: ResourceLinks | None = None
+
+    def __repr__(self) -> str:
+        return f"Device({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """What is shown: also by rich, for which a Struct has a way of its own."""
+        shown = [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "hardware_hash"]
+        return [(name, value) for name, value in shown if value is not None]
+
+
+class DeviceUploadDetails(_Model, frozen=True):
+    """What became of one device of an upload. A device sent with a hash alone comes back without any identifier."""
+
+    device_id: str | None = None
+    serial_number: str | None = None
+    product_key: str | None = None
+    status: str | None = None
+    error_code: str | int | None = None
+    error_description: str | None = None
+    attributes: ResourceAttributes | None = None
+
+    @property
+    def state(self) -> JobState:
+        """Our reading of `status`."""
+        return JobState.of(self.status)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the service is done with this device."""
+        return self.state.is_final
+
+
+class BatchUploadDetails(_Model, frozen=True):
+    """How far one upload has come. Its own status is no verdict: `finished` is also said when a device failed."""
+
+    batch_tracking_id: str | None = None
+    status: str | None = None
+    started_time: str | None = None
+    completed_time: str | None = None
+    devices_status: tuple[DeviceUploadDetails, ...] | None = None
+    attributes: ResourceAttributes | None = None
+
+    @property
+    def state(self) -> JobState:
+        """Our reading of `status`."""
+        return JobState.of(self.status)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the service is done with the upload as a whole."""
+        return self.state.is_final
+
+
+class DeviceBatch(_Model, frozen=True):
+    """A batch of devices of one customer; Autopilot shows its `id` as the group tag."""
+
+    id: str | None = None
+    status: str | None = None
+    creation_date: str | None = None
+    created_by: str | None = None
+    device_count: int | None = None
+    """The count's name in the table of the page."""
+    devices_count: int | None = None
+    """The count's name in its example."""
+    devices_link: Link | None = None
+    links: ResourceLinks | None = None
+    attributes: ResourceAttributes | None = None
+
+    @property
+    def state(self) -> JobState:
+        """Our reading of `status`."""
+        return JobState.of(self.status)
+
+    @property
+    def count(self) -> int | None:
+        """How many devices the batch holds, under whichever name it came."""
+        return self.device_count if self.devices_count is None else self.devices_count
+
+
+class _Page(_Model, frozen=True):
+    total_count: int | None = None
+    continuation_token: str | None = None
+    links: ResourceLinks | None = None
+    attributes: ResourceAttributes | None = None
+
+    @property
+    def next_token(self) -> str | None:
+        """What the request for the next page must carry as MS-ContinuationToken; its place is not documented."""
+        following = self.links.next if self.links else None
+        return self.continuation_token or (following.header("MS-ContinuationToken") if following else None) or None
+
+
+class DevicePage(_Page, frozen=True):
+    """Devices of a batch, 100 a page."""
+
+    items: tuple[Device, ...] | None = None
+
+
+class DeviceBatchPage(_Page, frozen=True):
+    """Batches of a customer."""
+
+    items: tuple[DeviceBatch, ...] | None = None
+
+
+class DeviceBatchCreationRequest(_Model, frozen=True):
+    """The body that creates a batch; the devices are encoded already, so that what is journaled is what is sent."""
+
+    batch_id: str
+    devices: msgspec.Raw
+
+
+def encode_devices(devices: Sequence[Device]) -> bytes:
+    """The body that appends `devices` to a batch: a bare JSON array, without the fields that are None."""
+    return msgspec.json.encode(devices)
+
+
+def creation_body(batch_id: str, devices_json: bytes) -> bytes:
+    """The body that creates `batch_id` with the devices that `encode_devices` encoded."""
+    return msgspec.json.encode(DeviceBatchCreationRequest(batch_id=batch_id, devices=msgspec.Raw(devices_json)))
+
+
+def decode_upload_details(body: bytes) -> BatchUploadDetails:
+    """The answer of Get BatchJobStatus.
+
+    Raises:
+        Unavailable: when `body` is no such JSON.
+    """
+    return _decode(body, _UPLOAD_DETAILS, "the status of an upload")
+
+
+def decode_device_page(body: bytes) -> DevicePage:
+    """One page of Get Devices: a collection (guide pages) or a bare array (REST reference).
+
+    Raises:
+        Unavailable: when `body` is no such JSON.
+    """
+    page = _decode(body, _DEVICE_PAGE, "the devices of a batch")
+    return page if isinstance(page, DevicePage) else DevicePage(items=page)
+
+
+def decode_batch_page(body: bytes) -> DeviceBatchPage:
+    """The answer of Get DeviceBatches: a collection or a bare array.
+
+    Raises:
+        Unavailable: when `body` is no such JSON.
+    """
+    page = _decode(body, _BATCH_PAGE, "the batches of a customer")
+    return page if isinstance(page, DeviceBatchPage) else DeviceBatchPage(items=page)
+
+
+class _AcceptedBody(_Model, frozen=True):
+    uri: str | None = None
+    links: ResourceLinks | None = None
+
+
+def link_in_body(body: bytes) -> str | None:
+    """The link that an accepted upload may carry in its body in place of Location; None when it has none."""
+    try:
+        accepted = _ACCEPTED_BODY.decode(body.removeprefix(codecs.BOM_UTF8))
+    except _NOT_SUCH_JSON:
+        return None
+    own = accepted.links.self_ if accepted.links else None
+    return accepted.uri or (own.uri if own else None)
+
+
+_UPLOAD_DETAILS = msgspec.json.Decoder(BatchUploadDetails)
+_DEVICE_PAGE = msgspec.json.Decoder(DevicePage | tuple[Device, ...])
+_BATCH_PAGE = msgspec.json.Decoder(DeviceBatchPage | tuple[DeviceBatch, ...])
+_ACCEPTED_BODY = msgspec.json.Decoder(_AcceptedBody)
+_NOT_SUCH_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+_T = TypeVar("_T")
+
+
+def _decode(body: bytes, decoder: "msgspec.json.Decoder[_T]", what: str) -> _T:
+    """What `body` says; it may begin with a byte order mark, as Partner Center's answers do."""
+    try:
+        return decoder.decode(body.removeprefix(codecs.BOM_UTF8))
+    except _NOT_SUCH_JSON as error:
+        raise Unavailable(
+            f"Partner Center's answer is not {what} ({error}); it is asked again. If it lasts, check PARTNER_CENTER_URL"
+            " and any proxy in between"
+        ) from error

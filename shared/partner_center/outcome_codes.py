@@ -1,0 +1,138 @@
+"""What the error of one device in an upload means for its row, as one table.
+
+The codes are the Device Directory Service's, behind Partner Center and Intune alike; Partner Center's own pages show
+808 alone. Sources: "Windows Autopilot device errors 806 and 808", "Manually register devices", "Motherboard
+replacement" (Microsoft Learn), "Register devices in Microsoft Managed Desktop". Number and name do not always go
+together in the field, so the name decides first and the number second.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.partner_center.models import JobState
+from shared.vocabulary import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How the row of a device ends, and what a person can do about it."""
+
+    verdict: Outcome
+    what_to_do: str
+    may_be_retried: bool
+    """Whether the same device, sent again unchanged, may be accepted."""
+
+
+_REGISTERED = Explanation(Outcome.REGISTERED, "Nothing.", may_be_retried=False)
+_ALREADY_REGISTERED = Explanation(
+    Outcome.ALREADY_REGISTERED,
+    "Nothing: the device is registered for this customer already. If the customer does not see it there, look for it in"
+    " Microsoft Store for Business.",
+    may_be_retried=False,
+)
+
+
+def _failed(what_to_do: str, *, may_be_retried: bool = False) -> Explanation:
+    return Explanation(Outcome.FAILED, what_to_do, may_be_retried=may_be_retried)
+
+
+_OTHER_TENANT = _failed(
+    "The device is registered for another tenant: have that tenant or its partner deregister it, or ask Microsoft"
+    " support with proof of ownership (the invoice with serial number and company name). The manufacturer cannot.",
+)
+_BAD_HASH = _failed(
+    "The hardware hash is not accepted: collect it again on the device, and check that its firmware states manufacturer"
+    " and serial number.",
+)
+_NOT_FOR_UPLOADS = _failed(
+    "The service answered with an error that does not belong to an upload: ask Microsoft support with the tracking id.",
+)
+_WITHOUT_A_CODE = _failed(
+    "The service gave no reason: send the device again, and if it fails again ask Microsoft support with the tracking"
+    " id.",
+    may_be_retried=True,
+)
+_UNDOCUMENTED = _failed("This code is not documented: ask Microsoft support with the code and the tracking id.")
+
+_BY_NAME: Mapping[str, Explanation] = {
+    name.lower(): explanation
+    for name, explanation in {
+        "InvalidZtdRequestBody": _failed(
+            "The service could not read the request: send the device again, and if it fails again ask Microsoft support"
+            " with the tracking id.",
+            may_be_retried=True,
+        ),
+        "InvalidZtdHardwareHash": _BAD_HASH,
+        "ZtdDeviceBadHardwareHash": _BAD_HASH,
+        "HashNot4k": _failed("The hardware hash is not a 4K hash: collect it again on Windows 10 1703 or later."),
+        "MissingZtdSerialNumberAndProductKey": _failed(
+            "Serial number and product key are both missing: correct the row."
+        ),
+        "ZtdDeviceAlreadyAssigned": _ALREADY_REGISTERED,
+        "ZtdDeviceAssignedToOtherTenant": _OTHER_TENANT,
+        "ZtdDeviceAssignedToAnotherTenant": _OTHER_TENANT,
+        "AssignedToOtherTenant": _OTHER_TENANT,
+        "AssignedToAnotherTenant": _OTHER_TENANT,
+        "ZtdDeviceIsNotRegistered": _NOT_FOR_UPLOADS,
+        "ZtdProfileIsNotRegistered": _NOT_FOR_UPLOADS,
+        "ZtdProfileAssignedToOtherTenant": _NOT_FOR_UPLOADS,
+        "ZtdDeviceRegisteredByOtherTenant": _NOT_FOR_UPLOADS,
+        "ZtdDeviceNotFound": _failed(
+            "Manufacturer, model and serial number (or the product key) match no known device: correct them to the"
+            " exact spelling and case, or send the 4K hash. After a motherboard replacement only the hash works.",
+        ),
+        "ZtdDeviceIsNotUnique": _failed(
+            "The hardware hash does not identify one device: collect it again on the device, or ask Microsoft support.",
+        ),
+        "ZtdDeviceAlreadyAadRegistered": _failed(
+            "The device is joined to Microsoft Entra ID already: remove that device object, or reset the device, and"
+            " send it again.",
+        ),
+        "ZtdDeviceDuplicated": _failed(
+            "The upload held this device twice and the service took one of them: look at the outcome of the other row.",
+        ),
+        "StorageError": _failed("The service had a passing storage error: send the device again.", may_be_retried=True),
+    }.items()
+}
+
+_NAME_OF_NUMBER: Mapping[str, str] = {
+    "801": "InvalidZtdRequestBody",
+    "802": "InvalidZtdHardwareHash",
+    "803": "MissingZtdSerialNumberAndProductKey",
+    "806": "ZtdDeviceAlreadyAssigned",
+    "807": "ZtdDeviceIsNotRegistered",
+    "808": "ZtdDeviceAssignedToOtherTenant",
+    "809": "ZtdProfileIsNotRegistered",
+    "810": "ZtdProfileAssignedToOtherTenant",
+    "811": "ZtdDeviceRegisteredByOtherTenant",
+    "812": "ZtdDeviceNotFound",
+    "813": "ZtdDeviceIsNotUnique",
+    "814": "ZtdDeviceAlreadyAadRegistered",
+}
+
+
+def explain(code: str | int | None, name: str | None, state: JobState = JobState.FINISHED) -> Explanation:
+    """What `code` (errorCode) and `name` (errorDescription) of a device whose status is final mean for its row.
+
+    Case does not matter, and the name may stand in a longer text. `state` decides only where neither says anything.
+    """
+    number, text = str("" if code is None else code).strip(), (name or "").strip()
+    if named := _named_in(text) or _named_in(number):
+        return named
+    if _tells_of_another_tenant(text):
+        return _OTHER_TENANT
+    if number in _NAME_OF_NUMBER:
+        return _BY_NAME[_NAME_OF_NUMBER[number].lower()]
+    if number not in ("", "0") or (text and number != "0"):
+        return _UNDOCUMENTED
+    return _REGISTERED if state is JobState.FINISHED else _WITHOUT_A_CODE
+
+
+def _named_in(text: str) -> Explanation | None:
+    words = re.findall(r"\w+", text.lower())
+    return next((_BY_NAME[word] for word in words if word in _BY_NAME), None)
+
+
+def _tells_of_another_tenant(text: str) -> bool:
+    return bool(re.search(r"other\s*tenant", text, re.IGNORECASE))

@@ -1,0 +1,659 @@
+"""The client over real HTTP: every call, every fault, and what must never leave this machine."""
+
+import contextlib
+import gzip
+import ipaddress
+import json
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
+from uuid import UUID, uuid4
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.partner_center import Behaviour, Fault, Operation, PartnerCenterStandIn
+from shared.partner_center.client import (
+    CallIds,
+    PartnerCenter,
+    PartnerCenterClient,
+    append_path,
+    batches_path,
+    create_path,
+    longest_call,
+    status_path,
+    tracking_id_in,
+)
+from shared.partner_center.errors import (
+    AnswerLost,
+    NeverSent,
+    PartnerCenterError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
+from shared.partner_center.models import Device, JobState, encode_devices
+from tests.partner_center.conftest import MakeClient, RawServer
+
+CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
+TRACKING_ID = "beba2053-5401-46ff-9223-7e841ed78fbf"
+NewIds = Callable[[], CallIds]
+StartRawServer = Callable[..., RawServer]
+
+
+def some_devices(count: int = 1, prefix: str = "SERIAL") -> bytes:
+    return encode_devices(
+        [
+            Device(serial_number=f"{prefix}-{number}", oem_manufacturer_name="Contoso", model_name="PC 1")
+            for number in range(count)
+        ]
+    )
+
+
+# Paths and links, without a network
+
+
+def test_the_paths_are_those_of_the_reference_pages() -> None:
+    assert create_path("v1", CUSTOMER) == f"/v1/customers/{CUSTOMER}/deviceBatches"
+    assert batches_path("v1", CUSTOMER) == create_path("v1", CUSTOMER)
+    assert append_path("v1", CUSTOMER, "Test") == f"/v1/customers/{CUSTOMER}/deviceBatches/Test/devices"
+    assert status_path("v1", CUSTOMER, TRACKING_ID) == f"/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}"
+
+
+def test_a_batch_id_is_percent_encoded_whole() -> None:
+    path = append_path("v1", CUSTOMER, "Test batch/ä#?%")
+    assert path == f"/v1/customers/{CUSTOMER}/deviceBatches/Test%20batch%2F%C3%A4%23%3F%25/devices"
+
+
+@pytest.mark.parametrize("batch", ["", ".", ".."])
+def test_a_batch_id_that_would_change_the_path_is_refused_before_it_is_sent(batch: str) -> None:
+    with pytest.raises(Refused, match="another name"):
+        append_path("v1", CUSTOMER, batch)
+
+
+@given(batch=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda it: it not in (".", "..")))
+def test_any_other_batch_id_is_one_segment_of_the_path(batch: str) -> None:
+    segments = append_path("v1", CUSTOMER, batch).split("/")
+    assert len(segments) == 7
+    assert unquote(segments[5]) == batch
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}",
+        f"/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}",
+        f"customers/{CUSTOMER}/batchjobstatus/{TRACKING_ID}/",
+        f" /CUSTOMERS/{CUSTOMER}/BATCHJOBSTATUS//{TRACKING_ID} ",
+        f"https://api.partnercenter.microsoft.com/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}?a=b#c",
+        f"https://elsewhere.invalid/batchJobStatus/{TRACKING_ID}",
+        f"batchJobStatus/{TRACKING_ID}",
+    ],
+)
+def test_the_tracking_id_is_found_in_every_form_of_the_link(link: str) -> None:
+    assert tracking_id_in(link) == TRACKING_ID
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        None,
+        "",
+        "/",
+        f"/customers/{CUSTOMER}",
+        f"/customers/{CUSTOMER}/batchJobStatus/",
+        f"/customers/{CUSTOMER}/batchJobStatus/12345",
+        f"/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}0",
+        f"/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}/devices",
+        f"/customers/{CUSTOMER}/notBatchJobStatus/{TRACKING_ID}",
+        "http://[",
+    ],
+)
+def test_a_link_to_anything_else_has_no_tracking_id(link: str | None) -> None:
+    assert tracking_id_in(link) is None
+
+
+@given(link=st.text())
+def test_no_link_breaks_its_reading(link: str) -> None:
+    found = tracking_id_in(link)
+    assert found is None or UUID(found)
+
+
+# Every call
+
+
+def test_a_batch_is_created_and_its_upload_followed(client: PartnerCenterClient, new_ids: NewIds) -> None:
+    accepted = client.create_batch(CUSTOMER, "Sales", some_devices(2), new_ids())
+    assert accepted.status == 202
+    assert accepted.tracking_id
+    details = client.batch_job_status(CUSTOMER, accepted.tracking_id, new_ids()).details
+    assert details.state is JobState.FINISHED
+    assert [device.serial_number for device in details.devices_status or ()] == ["SERIAL-0", "SERIAL-1"]
+    assert all(device.is_final for device in details.devices_status or ())
+
+
+def test_devices_are_appended(client: PartnerCenterClient, new_ids: NewIds) -> None:
+    client.create_batch(CUSTOMER, "Sales", some_devices(1, "A"), new_ids())
+    accepted = client.append_devices(CUSTOMER, "Sales", some_devices(1, "B"), new_ids())
+    assert accepted.tracking_id
+    assert [device.serial_number for device in client.batch_devices(CUSTOMER, "Sales", new_ids())] == ["A-0", "B-0"]
+
+
+def test_a_customers_batches_are_listed(client: PartnerCenterClient, new_ids: NewIds) -> None:
+    assert client.device_batches(CUSTOMER, new_ids()) == ()
+    client.create_batch(CUSTOMER, "Sales", some_devices(3), new_ids())
+    (batch,) = client.device_batches(CUSTOMER, new_ids())
+    assert (batch.id, batch.count) == ("Sales", 3)
+
+
+@pytest.mark.parametrize("token_in_links", [False, True])
+def test_the_devices_of_a_batch_are_read_over_all_pages(
+    client_of: MakeClient,
+    new_ids: NewIds,
+    token_in_links: bool,
+) -> None:
+    with PartnerCenterStandIn(Behaviour(token_in_links=token_in_links)) as service:
+        client = client_of(service.url)
+        client.create_batch(CUSTOMER, "Big one", some_devices(250), new_ids())
+        serials = [device.serial_number for device in client.batch_devices(CUSTOMER, "Big one", new_ids())]
+        assert serials == [f"SERIAL-{number}" for number in range(250)]
+        assert service.report()["received"]["batch_devices"] == 3
+
+
+@pytest.mark.parametrize("batch", ["Test batch/ä#?", "a%2Fb", "100 %", "+&=", "...", "日本", "x" * 200])
+def test_a_batch_of_any_name_can_be_used(client: PartnerCenterClient, new_ids: NewIds, batch: str) -> None:
+    client.create_batch(CUSTOMER, batch, some_devices(1, "A"), new_ids())
+    client.append_devices(CUSTOMER, batch, some_devices(1, "B"), new_ids())
+    assert len(list(client.batch_devices(CUSTOMER, batch, new_ids()))) == 2
+    assert [listed.id for listed in client.device_batches(CUSTOMER, new_ids())] == [batch]
+
+
+def test_a_device_without_any_identifier_but_its_hash_is_followed(client: PartnerCenterClient, new_ids: NewIds) -> None:
+    accepted = client.create_batch(CUSTOMER, "Sales", encode_devices([Device(hardware_hash="QUJD")]), new_ids())
+    (device,) = client.batch_job_status(CUSTOMER, accepted.tracking_id or "", new_ids()).details.devices_status or ()
+    assert (device.serial_number, device.product_key, device.device_id) == (None, None, None)
+    assert device.state is JobState.FINISHED
+
+
+def test_the_client_fulfils_the_protocol(client: PartnerCenterClient) -> None:
+    as_protocol: PartnerCenter = client
+    assert as_protocol is client
+
+
+def test_the_identifiers_of_both_sides_go_over_the_wire(client: PartnerCenterClient) -> None:
+    ids = CallIds(str(uuid4()), str(uuid4()), "iqOqN0FnaE2y0HcD.0")
+    accepted = client.create_batch(CUSTOMER, "Sales", some_devices(), ids)
+    told = accepted.service_ids
+    assert (told.request_id, told.correlation_id, told.trace_vector) == (
+        ids.request_id,
+        ids.correlation_id,
+        ids.trace_vector,
+    )
+    assert told.server_id == "030020525"
+
+
+def test_only_documented_headers_are_sent_and_the_very_bytes_of_the_body(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    server = raw_server(accepted_with(f"Location: /customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}"))
+    body = b'[ {"serialNumber" : "S"} ]'
+    ids = new_ids()
+    assert client_of(server.url).append_devices(CUSTOMER, "Sales", body, ids).tracking_id == TRACKING_ID
+    head, _, sent = server.received[0].partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert first == f"POST {append_path('v1', CUSTOMER, 'Sales')} HTTP/1.1"
+    assert sent == body
+    assert headers.pop("Host") == server.url.removeprefix("http://")
+    assert headers.pop("Accept-Encoding")
+    assert headers.pop("User-Agent", "")
+    assert headers == {
+        "Authorization": "Bearer a-token",
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "MS-RequestId": ids.request_id,
+        "MS-CorrelationId": ids.correlation_id,
+        "MS-PartnerCenter-Application": "Device Drop",
+    }
+
+
+# Where the tracking id is
+
+
+def accepted_with(*headers: str, body: str = "", status: str = "202 Accepted") -> bytes:
+    head = "\r\n".join((f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "Connection: close"))
+    return f"{head}\r\n\r\n{body}".encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        accepted_with(f"location: https://elsewhere.invalid/v1/customers/x/BatchJobStatus/{TRACKING_ID}/"),
+        accepted_with(body=json.dumps({"uri": f"/customers/x/batchJobStatus/{TRACKING_ID}"})),
+        accepted_with("Location: /", body=json.dumps({"links": {"self": {"uri": f"batchJobStatus/{TRACKING_ID}"}}})),
+        accepted_with(f"Location: /batchJobStatus/{TRACKING_ID}", status="200 OK", body="no json"),
+        f"HTTP/1.1 202 Accepted\r\nLocation: /batchJobStatus/{TRACKING_ID}\r\nContent-Length: 9\r\n\r\n{{".encode(),
+    ],
+)
+def test_the_tracking_id_is_taken_from_wherever_it_is(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, answer: bytes
+) -> None:
+    client = client_of(raw_server(answer).url)
+    assert client.append_devices(CUSTOMER, "Sales", some_devices(), new_ids()).tracking_id == TRACKING_ID
+
+
+def test_an_upload_without_any_link_is_accepted_without_a_tracking_id(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    stand_in.script(Fault.WITHOUT_LOCATION)
+    assert client.create_batch(CUSTOMER, "Sales", some_devices(), new_ids()).tracking_id is None
+    stand_in.script(Fault.LINK_IN_BODY)
+    assert client.append_devices(CUSTOMER, "Sales", some_devices(), new_ids()).tracking_id
+
+
+# Every fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected", "status"),
+    [
+        (Fault.THROTTLE, Throttled, 429),
+        (Fault.THROTTLE_UNTIL, Throttled, 429),
+        (Fault.UNAVAILABLE, Unavailable, 503),
+        (Fault.UNAUTHORISED, Unauthorised, 401),
+        (Fault.FORBIDDEN, Unauthorised, 403),
+        (Fault.REDIRECT, Unavailable, 307),
+        (Fault.DROPPED_BEFORE, AnswerLost, None),
+        (Fault.DROPPED_AFTER, AnswerLost, None),
+        (Fault.TRUNCATED, AnswerLost, None),
+    ],
+)
+@pytest.mark.parametrize("operation", list(Operation)[:5])
+def test_every_fault_has_its_class_in_every_call(
+    stand_in: PartnerCenterStandIn,
+    client: PartnerCenterClient,
+    new_ids: NewIds,
+    operation: Operation,
+    fault: Fault,
+    expected: type[PartnerCenterError],
+    status: int | None,
+) -> None:
+    tracking_id = client.create_batch(CUSTOMER, "Sales", some_devices(), new_ids()).tracking_id or ""
+    calls: dict[Operation, Callable[[], object]] = {
+        Operation.CREATE_BATCH: lambda: client.create_batch(CUSTOMER, str(uuid4()), some_devices(), new_ids()),
+        Operation.APPEND_DEVICES: lambda: client.append_devices(CUSTOMER, "Sales", some_devices(), new_ids()),
+        Operation.BATCH_JOB_STATUS: lambda: client.batch_job_status(CUSTOMER, tracking_id, new_ids()),
+        Operation.DEVICE_BATCHES: lambda: client.device_batches(CUSTOMER, new_ids()),
+        Operation.BATCH_DEVICES: lambda: list(client.batch_devices(CUSTOMER, "Sales", new_ids())),
+    }
+    stand_in.script(fault, operation=operation)
+    with pytest.raises(PartnerCenterError) as caught:
+        calls[operation]()
+    assert type(caught.value) is expected
+    if status:
+        assert caught.value.status == status
+        assert caught.value.service_ids.server_id == "030020525"
+    calls[operation]()
+
+
+def test_a_page_that_is_not_json_is_an_unavailable_service(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    stand_in.script(Fault.NOT_JSON)
+    with pytest.raises(Unavailable):
+        client.device_batches(CUSTOMER, new_ids())
+
+
+def test_a_throttle_says_when_to_come_again(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    stand_in.script(Fault.THROTTLE)
+    with pytest.raises(Throttled) as caught:
+        client.device_batches(CUSTOMER, new_ids())
+    assert caught.value.retry_after == timedelta(seconds=1)
+
+
+def test_statuses_and_lengths_not_seen_before_are_kept(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    tracking_id = client.create_batch(CUSTOMER, "Sales", some_devices(2), new_ids()).tracking_id or ""
+    stand_in.script(Fault.UNKNOWN_STATUS)
+    unknown = client.batch_job_status(CUSTOMER, tracking_id, new_ids()).details
+    assert (unknown.status, unknown.state) == ("awaiting_review", JobState.UNKNOWN)
+    stand_in.script(Fault.SHORTER_STATUS)
+    assert len(client.batch_job_status(CUSTOMER, tracking_id, new_ids()).details.devices_status or ()) == 1
+
+
+def test_the_words_of_a_refusal_are_carried(client: PartnerCenterClient, new_ids: NewIds) -> None:
+    with pytest.raises(Refused) as caught:
+        client.append_devices(CUSTOMER, "No such batch", some_devices(), new_ids())
+    assert (caught.value.status, caught.value.code) == (404, "1000")
+    assert caught.value.description == "Not found: the device batch doesn't exist"
+    with pytest.raises(Refused) as caught:
+        client.append_devices(CUSTOMER, "No such batch", b'{"devices": []}', new_ids())
+    with pytest.raises(Refused) as caught:
+        client.batch_job_status(CUSTOMER, str(uuid4()), new_ids())
+    assert caught.value.status == 404
+
+
+def test_a_lost_answer_repeated_with_its_request_id_is_not_processed_twice(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    ids = new_ids()
+    stand_in.script(Fault.DROPPED_AFTER)
+    with pytest.raises(AnswerLost):
+        client.create_batch(CUSTOMER, "Sales", some_devices(), ids)
+    assert client.create_batch(CUSTOMER, "Sales", some_devices(), ids).tracking_id
+    assert stand_in.report()["devicesPostedMoreThanOnce"] == {}
+
+
+def test_a_service_that_is_not_there_was_never_asked(client_of: MakeClient, new_ids: NewIds) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NeverSent, match="ConnectionRefusedError"):
+        client_of(f"http://127.0.0.1:{port}").device_batches(CUSTOMER, new_ids())
+
+
+def test_a_service_without_tls_was_never_asked_over_https(
+    stand_in: PartnerCenterStandIn, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    with pytest.raises(NeverSent):
+        client_of(stand_in.url.replace("http:", "https:")).device_batches(CUSTOMER, new_ids())
+
+
+def test_a_service_that_stops_is_lost_and_found_again(client_of: MakeClient, new_ids: NewIds, tmp_path: Path) -> None:
+    with PartnerCenterStandIn(data=tmp_path) as service:
+        port = int(service.url.rpartition(":")[2])
+        client = client_of(service.url)
+        client.create_batch(CUSTOMER, "Sales", some_devices(), new_ids())
+    with pytest.raises(PartnerCenterError):
+        client.device_batches(CUSTOMER, new_ids())
+    with PartnerCenterStandIn(data=tmp_path, port=port):
+        assert [batch.id for batch in client.device_batches(CUSTOMER, new_ids())] == ["Sales"]
+
+
+def test_a_silent_service_is_a_lost_answer_in_time(client_of: MakeClient, new_ids: NewIds) -> None:
+    with PartnerCenterStandIn(Behaviour(latency=1.0)) as slow, pytest.raises(AnswerLost, match="imeout"):
+        client_of(slow.url, read_timeout=0.2).device_batches(CUSTOMER, new_ids())
+
+
+def test_an_answer_that_trickles_is_given_up_in_time(client_of: MakeClient, new_ids: NewIds) -> None:
+    ended = threading.Event()
+
+    def trickle(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while not ended.wait(0.05):
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,))
+        thread.start()
+        try:
+            with pytest.raises(AnswerLost, match="too slowly"):
+                client_of(f"http://127.0.0.1:{listener.getsockname()[1]}", read_timeout=0.3).device_batches(
+                    CUSTOMER, new_ids()
+                )
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_an_answer_without_end_is_given_up(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.partner_center.client.MOST_ANSWER_BYTES", 1000)
+    server = raw_server(accepted_with(status="200 OK", body=" " * 70000))
+    with pytest.raises(Unavailable, match="longer than 1000 bytes"):
+        client_of(server.url).device_batches(CUSTOMER, new_ids())
+
+
+def test_a_failure_whose_words_were_cut_off_keeps_its_status(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    server = raw_server(b'HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{"code"')
+    with pytest.raises(Refused) as caught:
+        client_of(server.url).append_devices(CUSTOMER, "Sales", some_devices(), new_ids())
+    assert (caught.value.status, caught.value.description) == (400, None)
+
+
+def test_pages_that_go_in_circles_come_to_an_end(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    page = accepted_with(status="200 OK", body='{"items": [], "continuationToken": "again"}')
+    with pytest.raises(Unavailable, match="do not end"):
+        list(client_of(raw_server(page, page).url).batch_devices(CUSTOMER, "Sales", new_ids()))
+
+
+def test_the_next_page_of_batches_is_asked_at_our_own_address_with_ids_of_its_own(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    link = {"uri": "https://elsewhere.invalid/v9/other?size=2&from=b c#d", "method": "GET"}
+    first = accepted_with(status="200 OK", body=json.dumps({"items": [{"id": "A"}], "links": {"next": link}}))
+    server = raw_server(first, accepted_with(status="200 OK", body='{"items": [{"id": "B"}]}'))
+    batches = client_of(server.url).device_batches(CUSTOMER, new_ids())
+    assert [batch.id for batch in batches] == ["A", "B"]
+    assert server.received[1].startswith(
+        f"GET /v1/customers/{CUSTOMER}/deviceBatches?size=2&from=b%20c HTTP/1.1".encode()
+    )
+    ids_sent = {line for it in server.received for line in it.split(b"\r\n") if line.startswith(b"MS-RequestId")}
+    assert len(ids_sent) == 2
+
+
+# What must never happen
+
+
+def test_the_token_is_sent_to_no_other_host(client_of: MakeClient, new_ids: NewIds) -> None:
+    with PartnerCenterStandIn() as elsewhere:
+        location = elsewhere.url + "/customers/{customer}/batchJobStatus/{tracking_id}"
+        behaviour = Behaviour(redirect_to=elsewhere.url, location=location)
+        with PartnerCenterStandIn(behaviour) as service:
+            client = client_of(service.url)
+            service.script(Fault.REDIRECT)
+            with pytest.raises(Unavailable):
+                client.create_batch(CUSTOMER, "Sales", some_devices(), new_ids())
+            accepted = client.create_batch(CUSTOMER, "Sales", some_devices(), new_ids())
+            assert client.batch_job_status(CUSTOMER, accepted.tracking_id or "", new_ids()).details.is_final
+        assert sum(elsewhere.report()["received"].values()) == 0
+
+
+def test_a_netrc_does_not_replace_the_token(
+    client: PartnerCenterClient, new_ids: NewIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login someone password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert client.device_batches(CUSTOMER, new_ids()) == ()
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_a_service_on_this_machine(
+    client: PartnerCenterClient, new_ids: NewIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert client.device_batches(CUSTOMER, new_ids()) == ()
+
+
+def test_a_proxy_of_the_environment_is_asked_for_every_other_service(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = raw_server(accepted_with(status="200 OK", body='{"items": []}'))
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    assert client_of("http://partner-center.invalid").device_batches(CUSTOMER, new_ids()) == ()
+    assert proxy.received[0].startswith(b"GET http://partner-center.invalid/v1/customers/")
+
+
+def test_neither_token_nor_body_is_logged(
+    client: PartnerCenterClient, new_ids: NewIds, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        client.create_batch(CUSTOMER, "Sales", encode_devices([Device(hardware_hash="c2VjcmV0")]), new_ids())
+    assert caplog.records
+    for record in caplog.records:
+        assert "a-token" not in str(record.__dict__)
+        assert "c2VjcmV0" not in str(record.__dict__)
+    ours = next(record for record in caplog.records if record.name == "shared.partner_center.client")
+    assert (ours.__dict__["status"], ours.__dict__["method"]) == (202, "POST")
+
+
+def test_a_wrong_token_is_not_shown_by_the_error(
+    stand_in: PartnerCenterStandIn, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    with pytest.raises(Unauthorised) as caught:
+        client_of(stand_in.url, token="wrong-secret").device_batches(CUSTOMER, new_ids())
+    assert "wrong-secret" not in str(caught.value)
+    assert caught.value.may_be_cured_by_a_new_token
+
+
+# Threads
+
+
+def test_threads_share_one_client_and_its_connections(client_of: MakeClient, new_ids: NewIds) -> None:
+    with PartnerCenterStandIn() as service:
+        client = client_of(service.url)
+        client.create_batch(CUSTOMER, "Sales", some_devices(1, "FIRST"), new_ids())
+
+        def one(number: int) -> str:
+            ids = new_ids()
+            accepted = client.append_devices(CUSTOMER, "Sales", some_devices(5, f"T{number}"), ids)
+            assert accepted.service_ids.request_id == ids.request_id
+            details = client.batch_job_status(CUSTOMER, accepted.tracking_id or "", new_ids()).details
+            return ",".join(device.serial_number or "" for device in details.devices_status or ())
+
+        with ThreadPoolExecutor(8) as threads:
+            told = list(threads.map(one, range(64)))
+        assert told == [",".join(f"T{number}-{device}" for device in range(5)) for number in range(64)]
+        assert service.connections <= 9
+
+
+def test_connections_are_reused(client_of: MakeClient, new_ids: NewIds) -> None:
+    with PartnerCenterStandIn() as service:
+        client = client_of(service.url)
+        tracking_id = client.create_batch(CUSTOMER, "Sales", some_devices(), new_ids()).tracking_id or ""
+        for _ in range(5):
+            client.batch_job_status(CUSTOMER, tracking_id, new_ids())
+            client.append_devices(CUSTOMER, "Sales", some_devices(), new_ids())
+        assert service.connections == 1
+
+
+def test_the_longest_call_is_longer_than_its_parts() -> None:
+    assert longest_call(5, 60) > 5 + 60
+
+
+# TLS and proxies
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a service over TLS on this machine, and the certificate that it must be trusted by."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(private)
+    (tmp_path / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+
+    def serve(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+            connection.recv(65536)
+            connection.sendall(accepted_with(status="200 OK", body='{"items": [{"id": "Over TLS"}]}'))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", tmp_path / "certificate.pem"
+        thread.join(5)
+
+
+def test_a_certificate_that_is_not_trusted_is_never_sent_anything(
+    tls_server: tuple[str, Path], client_of: MakeClient, new_ids: NewIds
+) -> None:
+    with pytest.raises(NeverSent, match="SSLCertVerificationError"):
+        client_of(tls_server[0]).device_batches(CUSTOMER, new_ids())
+
+
+def test_certificates_named_by_the_environment_are_trusted(
+    tls_server: tuple[str, Path], client_of: MakeClient, new_ids: NewIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, certificate = tls_server
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert [batch.id for batch in client_of(url).device_batches(CUSTOMER, new_ids())] == ["Over TLS"]
+
+
+def test_a_proxy_that_is_not_there_means_never_sent(
+    client_of: MakeClient, new_ids: NewIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(NeverSent):
+        client_of("https://partner-center.invalid").device_batches(CUSTOMER, new_ids())
+
+
+def test_an_answer_whose_headers_break_off_is_lost(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    server = raw_server(b"HTTP/1.1 202 Accepted\r\nDate: Mon, 04 May 2026 12:00:00 GMT\r\nMS-Reque")
+    with pytest.raises(AnswerLost, match="within its headers"):
+        client_of(server.url).append_devices(CUSTOMER, "Sales", some_devices(), new_ids())
+
+
+def test_compressed_answers_are_read(raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds) -> None:
+    body = gzip.compress(b'{"items": [{"id": "Small"}]}')
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    server = raw_server(head.encode() + body, head.encode() + body[:-6])
+    client = client_of(server.url)
+    assert [batch.id for batch in client.device_batches(CUSTOMER, new_ids())] == ["Small"]
+    with pytest.raises(AnswerLost):
+        client.device_batches(CUSTOMER, new_ids())
+
+
+def test_chunked_answers_are_read_and_known_to_be_whole(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    whole = b'5\r\n{"ite\r\n7\r\nms": []\r\n1\r\n}\r\n0\r\n\r\n'
+    server = raw_server(head + whole, head + whole[: whole.index(b"1\r\n}")], head + whole[:-5])
+    client = client_of(server.url)
+    assert client.device_batches(CUSTOMER, new_ids()) == ()
+    for _ in range(2):
+        with pytest.raises(AnswerLost):
+            client.device_batches(CUSTOMER, new_ids())
+
+
+def test_an_address_with_a_user_in_it_does_not_replace_the_token(
+    stand_in: PartnerCenterStandIn, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    client = client_of(stand_in.url.replace("http://", "http://someone:secret@"))
+    assert client.device_batches(CUSTOMER, new_ids()) == ()

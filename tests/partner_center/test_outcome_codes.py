@@ -1,0 +1,105 @@
+"""What becomes of a row, by the error of its device."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.partner_center.models import JobState
+from shared.partner_center.outcome_codes import explain
+from shared.vocabulary import Outcome
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [(None, None), ("", ""), ("0", None), (0, "Success"), (" 0 ", " ")],
+)
+def test_a_finished_device_without_an_error_is_registered(code: str | int | None, name: str | None) -> None:
+    assert explain(code, name).verdict is Outcome.REGISTERED
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("806", "ZtdDeviceAlreadyAssigned"),
+        ("806", None),
+        (806, ""),
+        (None, "ZTDDEVICEALREADYASSIGNED"),
+        ("808", "ZtdDeviceAlreadyAssigned"),
+        ("ZtdDeviceAlreadyAssigned", None),
+        ("806", "Error: ZtdDeviceAlreadyAssigned."),
+    ],
+)
+def test_a_device_of_the_same_customer_is_already_registered(code: str | int | None, name: str | None) -> None:
+    assert explain(code, name, JobState.FINISHED_WITH_ERRORS).verdict is Outcome.ALREADY_REGISTERED
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("808", "ZtdDeviceAssignedToOtherTenant"),
+        ("808", None),
+        (808, "something"),
+        ("806", "ZtdDeviceAssignedToOtherTenant"),
+        ("806", "ztddeviceassignedtoanothertenant"),
+        ("806", "AssignedToAnotherTenant"),
+        ("806", "The device belongs to another tenant"),
+    ],
+)
+def test_a_device_of_another_tenant_fails_whatever_its_number(code: str | int | None, name: str | None) -> None:
+    explanation = explain(code, name)
+    assert explanation.verdict is Outcome.FAILED
+    assert "another tenant" in explanation.what_to_do
+
+
+@pytest.mark.parametrize("number", [801, 802, 803, 807, 808, 809, 810, 811, 812, 813, 814])
+def test_every_other_documented_number_fails_with_a_cure_of_its_own(number: int) -> None:
+    explanation = explain(number, None)
+    assert explanation.verdict is Outcome.FAILED
+    assert "not documented" not in explanation.what_to_do
+    assert explain(str(number), "") == explanation
+
+
+def test_a_twin_in_one_upload_points_at_the_other_row() -> None:
+    explanation = explain(None, "ZtdDeviceDuplicated")
+    assert explanation.verdict is Outcome.FAILED
+    assert "the other row" in explanation.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [("804", None), ("805", "?"), ("31337", ""), ("", "ZtdSomethingNew"), ("HTTP", None), (200, None)]
+)
+def test_an_undocumented_code_fails_and_sends_to_support(code: str | int, name: str | None) -> None:
+    explanation = explain(code, name)
+    assert explanation.verdict is Outcome.FAILED
+    assert "not documented" in explanation.what_to_do
+    assert "tracking id" in explanation.what_to_do
+
+
+def test_errors_without_a_reason_fail() -> None:
+    assert explain(None, None, JobState.FINISHED_WITH_ERRORS).verdict is Outcome.FAILED
+    assert explain("0", "", JobState.FINISHED_WITH_ERRORS).verdict is Outcome.FAILED
+
+
+def test_an_error_decides_though_the_device_is_called_finished() -> None:
+    assert explain("808", "ZtdDeviceAssignedToOtherTenant", JobState.FINISHED).verdict is Outcome.FAILED
+
+
+def test_only_what_may_pass_by_itself_may_be_retried() -> None:
+    assert explain(None, "StorageError").may_be_retried
+    assert explain("801", None).may_be_retried
+    assert not explain("808", None).may_be_retried
+    assert not explain("806", None).may_be_retried
+    assert not explain(None, None).may_be_retried
+
+
+@given(
+    code=st.none() | st.integers() | st.text(),
+    name=st.none() | st.text(),
+    state=st.sampled_from([JobState.FINISHED, JobState.FINISHED_WITH_ERRORS]),
+)
+def test_whatever_the_service_says_has_one_of_three_verdicts_and_a_cure(
+    code: str | int | None, name: str | None, state: JobState
+) -> None:
+    explanation = explain(code, name, state)
+    assert explanation.verdict in {Outcome.REGISTERED, Outcome.ALREADY_REGISTERED, Outcome.FAILED}
+    assert explanation.what_to_do
