@@ -302,7 +302,7 @@ def _sign_in(reader: _Reader, url: str) -> SignInSettings:
         if not is_loopback(url):
             reader.fault(
                 name,
-                f"a fixed token is never sent to another machine, and PARTNER_CENTER_URL is {url}",
+                f"a fixed token is never sent to another machine, and PARTNER_CENTER_URL is {url!r}",
                 "remove it and set PARTNER_CENTER_CLIENT_SECRET, or point PARTNER_CENTER_URL at this machine",
             )
         return StaticTokenSettings(value)

@@ -40,7 +40,7 @@ class FileState(StrEnum):
 
 
 class SubmissionState(StrEnum):
-    """How far one POST of devices has come. The last two are final."""
+    """How far one POST of devices has come. The last three are final."""
 
     PENDING = "pending"
     """Not accepted yet; it may be sent once its file is `read`."""
@@ -50,8 +50,10 @@ class SubmissionState(StrEnum):
     """Every device of it has its outcome."""
     REFUSED = "refused"
     """The service refused it as a whole; every device of it is `failed`."""
+    SPLIT = "split"
+    """The service refused it as a whole; its halves, `{number}-0` and `{number}-1`, go on."""
 
     @property
     def is_final(self) -> bool:
-        """Whether every row of the submission has its outcome."""
-        return self in (SubmissionState.FINISHED, SubmissionState.REFUSED)
+        """Whether nothing more will happen to the submission itself."""
+        return self not in (SubmissionState.PENDING, SubmissionState.ACCEPTED)

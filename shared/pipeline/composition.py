@@ -12,7 +12,12 @@ from shared.partner_center.sign_in import sign_in_from
 from shared.pipeline.device_file import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
 from shared.settings import Settings
 from shared.storage.blobs import AzureContainer, Container
-from shared.storage.connection import open_storage
+from shared.storage.connection import (
+    BLOB_POISON_QUEUE,
+    SUBMISSIONS_POISON_QUEUE,
+    SUBMISSIONS_QUEUE,
+    open_storage,
+)
 from shared.storage.journal import Journal
 from shared.storage.tables import AzureTable
 from shared.storage.wakeups import AzureWakeups, Wakeups
@@ -52,7 +57,10 @@ def compose(settings: Settings) -> Pipeline:
         drop=AzureContainer(storage.blobs, DROP_CONTAINER),
         private=AzureContainer(storage.blobs, PRIVATE_CONTAINER),
         results=AzureContainer(storage.blobs, RESULTS_CONTAINER),
-        wakeups=AzureWakeups(storage.queue),
+        wakeups=AzureWakeups(
+            storage.queue(SUBMISSIONS_QUEUE),
+            {name: storage.queue(name) for name in (SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE)},
+        ),
         partner_center=PartnerCenterClient(
             base_url=settings.partner_center_url,
             version=settings.partner_center_version,

@@ -6,11 +6,15 @@ from typing import Any
 from azure.core.credentials import TokenCredential
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from shared.settings import StorageConnection, StorageConnectionString
 
 SUBMISSIONS_QUEUE = "submissions"
+
+SUBMISSIONS_POISON_QUEUE = "submissions-poison"
+BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
+"""Where the Functions host puts messages that failed too often: of a queue trigger, of every blob trigger."""
 
 BLOB_RANGE = 4 * 1024 * 1024
 """Bytes held of a blob at a time. The client's default first read of 32 MiB would be most of a worker's memory."""
@@ -21,17 +25,18 @@ class StorageClients:
     """The clients of one storage account; safe to share between threads."""
 
     blobs: BlobServiceClient
-    queue: QueueClient
+    queues: QueueServiceClient
     tables: TableServiceClient
+
+    def queue(self, name: str) -> QueueClient:
+        """A queue whose messages are base64, as the Functions host reads and writes them."""
+        return self.queues.get_queue_client(
+            name, message_encode_policy=TextBase64EncodePolicy(), message_decode_policy=TextBase64DecodePolicy()
+        )
 
 
 def open_storage(connection: StorageConnection) -> StorageClients:
     """The clients that `connection` asks for."""
-    # The Functions host reads its messages as base64, which the queue client does not write by itself.
-    encoding: dict[str, Any] = {
-        "message_encode_policy": TextBase64EncodePolicy(),
-        "message_decode_policy": TextBase64DecodePolicy(),
-    }
     ranges: dict[str, Any] = {
         "max_single_get_size": BLOB_RANGE,
         "max_chunk_get_size": BLOB_RANGE,
@@ -40,13 +45,13 @@ def open_storage(connection: StorageConnection) -> StorageClients:
     if isinstance(connection, StorageConnectionString):
         return StorageClients(
             blobs=BlobServiceClient.from_connection_string(connection.value, **ranges),
-            queue=QueueClient.from_connection_string(connection.value, SUBMISSIONS_QUEUE, **encoding),
+            queues=QueueServiceClient.from_connection_string(connection.value),
             tables=TableServiceClient.from_connection_string(connection.value),
         )
     credential = _managed_identity(connection.client_id)
     return StorageClients(
         blobs=BlobServiceClient(connection.blob_service_uri, credential, **ranges),
-        queue=QueueClient(connection.queue_service_uri, SUBMISSIONS_QUEUE, credential=credential, **encoding),
+        queues=QueueServiceClient(connection.queue_service_uri, credential),
         tables=TableServiceClient(connection.table_service_uri, credential=credential),
     )
 

@@ -28,6 +28,7 @@ from shared.storage.records import (
     DeviceMention,
     DeviceOutcome,
     FileMention,
+    Gate,
     Record,
     Submission,
     from_entity,
@@ -38,7 +39,9 @@ from shared.storage.tables import (
     Entity,
     EntityChanged,
     EntityExists,
+    Insertion,
     Query,
+    Replacement,
     StoredEntity,
     Table,
 )
@@ -51,6 +54,8 @@ SERIAL_BUCKETS = 256
 
 NO_CUSTOMER = "_"
 """Partition of files whose path names no customer."""
+
+_GATES = "gates"
 
 _LAST_TICK = 10**14
 """Seconds since 1970 in tenths of a millisecond are subtracted from this, so that newer sorts first."""
@@ -66,6 +71,7 @@ class TableName(StrEnum):
     OPEN_FILES = "OpenFiles"
     FILES_BY_TIME = "FilesByTime"
     DEVICES_BY_SERIAL = "DevicesBySerial"
+    GATES = "Gates"
 
 
 class JournalChanged(DeviceDropError):
@@ -201,6 +207,23 @@ class Journal:
         key = _submission_key(changed.file_id, changed.number)
         return self._change(TableName.SUBMISSIONS, key, stored, changed)
 
+    def split_submission(self, stored: Stored[Submission], split: Submission, halves: Iterable[Submission]) -> None:
+        """Make `split` of the submission read as `stored`, and enter its halves, all or nothing.
+
+        Raises:
+            JournalChanged: it is no longer that.
+        """
+        key = _submission_key(split.file_id, split.number)
+        changes: list[Insertion | Replacement] = [Replacement(to_entity(split, *key), stored.etag)]
+        for half in halves:
+            changes.append(Insertion(to_entity(half, *_submission_key(half.file_id, half.number))))
+        try:
+            self._tables[TableName.SUBMISSIONS].change_together(changes)
+        except EntityChanged as error:
+            raise JournalChanged(
+                f"Submission {split.number} of {split.file_id} was changed by someone else."
+            ) from error
+
     def clear_submissions(self, file_id: str) -> None:
         """Delete the submissions of a file: of a reading that died before anything was sent, or past retention."""
         keys = [_submission_key(file_id, stored.record.number) for stored in self.submissions(file_id)]
@@ -266,6 +289,29 @@ class Journal:
             return Stored(changed, self._tables[TableName.BATCHES].insert(to_entity(changed, *key)))
         except EntityExists as error:
             raise JournalChanged(f"Batch {changed.batch_id} was entered by someone else first.") from error
+
+    # --- gates
+
+    def gates(self) -> dict[str, Stored[Gate]]:
+        """What is to be waited for, by scope; empty while all is well."""
+        entities = self._tables[TableName.GATES].query(Query(partition=_GATES))
+        gates = (Stored(from_entity(entity.values, Gate), entity.etag) for entity in entities)
+        return {stored.record.scope: stored for stored in gates}
+
+    def change_gate(self, stored: Stored[Gate] | None, changed: Gate) -> None:
+        """Close a gate, or replace the record read as `stored`. Raises JournalChanged when someone was first."""
+        key = _gate_key(changed.scope)
+        if stored is not None:
+            self._change(TableName.GATES, key, stored, changed)
+            return
+        try:
+            self._tables[TableName.GATES].insert(to_entity(changed, *key))
+        except EntityExists as error:
+            raise JournalChanged(f"The gate {changed.scope} was closed by someone else first.") from error
+
+    def open_gate(self, scope: str) -> None:
+        """Nothing of `scope` needs to wait any more."""
+        self._tables[TableName.GATES].delete([_gate_key(scope)])
 
     # ---
 
@@ -346,6 +392,10 @@ def _serial_key(mention: DeviceMention) -> tuple[str, str]:
 
 def _batch_key(customer_id: str, batch_id: str) -> tuple[str, str]:
     return customer_id, safe_key(batch_id.casefold())
+
+
+def _gate_key(scope: str) -> tuple[str, str]:
+    return _GATES, safe_key(scope)
 
 
 def _mentions(file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceMention]:

@@ -112,6 +112,8 @@ class ServiceFault(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     description: str
+    may_be_one_device: bool = False
+    """Whether a part of the devices might be taken."""
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +194,18 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     state: BatchState
     claimed_by: str
     claimed_until: datetime
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that all submissions of `scope` must wait for; there is none while all is well."""
+
+    scope: str
+    closed_until: datetime
+    probing_until: datetime | None = None
+    """Until when one submission tries whether it is over, while the others wait."""
+    failures: int = 0
+    """How often it has been closed in a row."""
+    reason: str
 
 
 class FileMention(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@
 text, whole numbers, floats, booleans and times.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -32,6 +32,7 @@ TRANSACTION_ROWS = 100
 _LARGEST_INT32 = 2**31 - 1
 _CHANGED = 412
 _PRECONDITIONS = (404, _CHANGED)
+_EXISTS = 409
 
 
 class EntityExists(DeviceDropError):
@@ -63,6 +64,21 @@ class Query:
     limit: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """A row that must not exist, as part of a transaction."""
+
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A row that must still have `etag`, as part of a transaction."""
+
+    entity: Entity
+    etag: str
+
+
 class Table(Protocol):
     """A table of the journal. Every method may raise the storage client's own errors when storage does not answer."""
 
@@ -77,6 +93,9 @@ class Table(Protocol):
 
     def replace(self, entity: Entity, etag: str) -> str:
         """Replace the row that still has `etag`; its new ETag. Raises EntityChanged."""
+
+    def change_together(self, changes: Sequence[Insertion | Replacement]) -> None:
+        """All of at most a hundred changes of one partition, or none. Raises EntityChanged."""
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         """Insert or replace rows of any partitions, a hundred of one partition in one transaction."""
@@ -124,6 +143,15 @@ class AzureTable:
         except (ResourceModifiedError, ResourceNotFoundError) as error:
             raise EntityChanged(f"Row {_name(entity)} was changed by someone else; read it again.") from error
         return _etag(answer)
+
+    def change_together(self, changes: Sequence[Insertion | Replacement]) -> None:
+        """All of the changes, or none."""
+        try:
+            self._client.submit_transaction(map(_operation, changes))
+        except HttpResponseError as error:
+            if error.status_code not in (*_PRECONDITIONS, _EXISTS):
+                raise
+            raise EntityChanged("One of the rows was changed or inserted by someone else; read them again.") from error
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         """Insert or replace rows, a hundred of one partition in one transaction."""
@@ -196,6 +224,13 @@ def _typed(entity: Entity) -> dict[str, object]:
         else value
         for name, value in entity.items()
     }
+
+
+def _operation(change: Insertion | Replacement) -> tuple[str, dict[str, object], dict[str, object]]:
+    if isinstance(change, Insertion):
+        return "create", _typed(change.entity), {}
+    condition = {"mode": UpdateMode.REPLACE, "etag": change.etag, "match_condition": MatchConditions.IfNotModified}
+    return "update", _typed(change.entity), condition
 
 
 def _stored(entity: TableEntity) -> StoredEntity:

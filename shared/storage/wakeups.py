@@ -1,16 +1,22 @@
 """The alarm clock: queue messages that say "look at this now". They carry no truth; losing one loses time."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 import msgspec
-from azure.core.exceptions import ResourceExistsError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from shared.errors import DeviceDropError
 
 LONGEST_DELAY = timedelta(days=7)
 """Longest invisibility of a queue message (Queue Storage, Put Message)."""
+
+POISON_HIDDEN_SECONDS = 60
+"""How long a message that was read from a poison queue is not seen again, so that two sweeps do not both act on it."""
 
 _NEVER_EXPIRES = -1
 
@@ -43,8 +49,24 @@ class UnreadableWakeUp(DeviceDropError):
     """A queue message is no wake-up of ours."""
 
 
+@dataclass(frozen=True, slots=True)
+class PoisonedMessage:
+    """A message that the host gave up on. `receipt` is what deleting it needs."""
+
+    queue: str
+    message_id: str
+    receipt: str
+    body: str
+
+
 class Wakeups(Protocol):
-    """Where wake-ups are left."""
+    """Where wake-ups are left, and where the host puts what it gave up on."""
+
+    def poisoned(self) -> Iterator[PoisonedMessage]:
+        """Messages on the poison queues; each stays there until it is deleted."""
+
+    def delete_poisoned(self, message: PoisonedMessage) -> None:
+        """Delete a message from its poison queue; one already gone counts as deleted."""
 
     def prepare(self) -> None:
         """Make the queue when it is missing."""
@@ -56,8 +78,24 @@ class Wakeups(Protocol):
 class AzureWakeups:
     """Wake-ups in Queue Storage."""
 
-    def __init__(self, client: QueueClient) -> None:
+    def __init__(self, client: QueueClient, poison_queues: Mapping[str, QueueClient]) -> None:
         self._client = client
+        self._poison_queues = poison_queues
+
+    def poisoned(self) -> Iterator[PoisonedMessage]:
+        """Messages on the poison queues; read ones reappear after a minute unless they are deleted."""
+        for name, client in self._poison_queues.items():
+            try:
+                for message in client.receive_messages(visibility_timeout=POISON_HIDDEN_SECONDS):
+                    yield PoisonedMessage(name, message.id, message.pop_receipt, str(message.content))
+            except ResourceNotFoundError:
+                # The host makes a poison queue when it first needs one.
+                continue
+
+    def delete_poisoned(self, message: PoisonedMessage) -> None:
+        """Delete a message from its poison queue."""
+        with suppress(ResourceNotFoundError):
+            self._poison_queues[message.queue].delete_message(message.message_id, message.receipt)
 
     def prepare(self) -> None:
         """Make the queue when it is missing."""

@@ -100,9 +100,7 @@ def test_each_row_ends_by_its_own_verdict(world: World, serial: str, outcome: st
 
 
 def test_rejected_and_duplicate_rows_are_never_sent_and_the_counts_add_up(world: World) -> None:
-    file = world.drop_file(
-        f"{HEADER}\r\nPF-A1,,,LENOVO,X\r\nALONE,,,,\r\npf-a1,,,LENOVO,X\r\nPF-B1,,,LENOVO,X\r\n"
-    )
+    file = world.drop_file(f"{HEADER}\r\nPF-A1,,,LENOVO,X\r\nALONE,,,,\r\npf-a1,,,LENOVO,X\r\nPF-B1,,,LENOVO,X\r\n")
     world.run()
     rows = world.rows(file)
     assert [row["outcome"] for row in rows] == ["registered", "rejected", "duplicate", "registered"]

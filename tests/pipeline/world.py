@@ -19,7 +19,7 @@ from shared.pipeline.wake import wake
 from shared.settings import Settings, settings_from
 from shared.storage.blobs import Container
 from shared.storage.journal import Journal
-from shared.storage.wakeups import WakeUp, encode
+from shared.storage.wakeups import PoisonedMessage, WakeUp, encode
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
@@ -46,10 +46,17 @@ class WaitingWakeups:
 
     clock: Clock
     waiting: list[tuple[datetime, WakeUp]] = field(default_factory=list)
+    poison: list[PoisonedMessage] = field(default_factory=list)
     sent: int = 0
 
     def prepare(self) -> None:
         return
+
+    def poisoned(self) -> Iterator[PoisonedMessage]:
+        return iter(list(self.poison))
+
+    def delete_poisoned(self, message: PoisonedMessage) -> None:
+        self.poison.remove(message)
 
     def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
         self.sent += 1

@@ -3,9 +3,9 @@
 Every fake passes the contract tests that the real thing passes.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count, islice
 from typing import IO
 
@@ -16,10 +16,11 @@ from shared.storage.tables import (
     Entity,
     EntityChanged,
     EntityExists,
+    Insertion,
     Query,
+    Replacement,
     StoredEntity,
 )
-from shared.storage.wakeups import WakeUp
 
 _etags = count(1)
 
@@ -50,6 +51,15 @@ class InMemoryTable:
         if present is None or present.etag != etag:
             raise EntityChanged("changed")
         return self._put(entity)
+
+    def change_together(self, changes: Sequence[Insertion | Replacement]) -> None:
+        for change in changes:
+            present = self._rows.get(_key(change.entity))
+            expected = change.etag if isinstance(change, Replacement) else None
+            if (present.etag if present else None) != expected:
+                raise EntityChanged("changed")
+        for change in changes:
+            self._put(change.entity)
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         for entity in entities:
@@ -146,16 +156,3 @@ class InMemoryContainer:
         version = BlobVersion(path, etag, len(content), modified_at or datetime.now(UTC))
         self._blobs[path] = _Blob(content, version)
         return etag
-
-
-@dataclass(slots=True)
-class InMemoryWakeups:
-    """Wake-ups in memory: `sent` with their delays, in order."""
-
-    sent: list[tuple[WakeUp, timedelta]] = field(default_factory=list)
-
-    def prepare(self) -> None:
-        return
-
-    def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
-        self.sent.append((wake_up, delay))

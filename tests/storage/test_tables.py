@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.storage.tables import Entity, EntityChanged, EntityExists, Query, Table, grouped
+from shared.storage.tables import Entity, EntityChanged, EntityExists, Insertion, Query, Replacement, Table, grouped
 
 
 def _row(partition: str, row: str, **values: str | float | bool | datetime) -> Entity:
@@ -83,6 +83,24 @@ def test_rows_already_gone_count_as_deleted(table: Table) -> None:
     table.upsert(_row("p", f"{row:02d}") for row in range(5))
     table.delete([("p", "01"), ("p", "absent"), ("p", "03")])
     assert [stored.values["RowKey"] for stored in table.query(Query(partition="p"))] == ["00", "02", "04"]
+
+
+def test_changes_made_together_all_happen(table: Table) -> None:
+    etag = table.insert(_row("p", "parent", number=1))
+    table.change_together(
+        [Insertion(_row("p", "a")), Insertion(_row("p", "b")), Replacement(_row("p", "parent"), etag)]
+    )
+    assert [stored.values["RowKey"] for stored in table.query(Query(partition="p"))] == ["a", "b", "parent"]
+
+
+def test_of_changes_made_together_none_happens_when_one_is_too_late(table: Table) -> None:
+    old = table.insert(_row("p", "parent", number=1))
+    table.replace(_row("p", "parent", number=2), old)
+    with pytest.raises(EntityChanged):
+        table.change_together([Insertion(_row("p", "a")), Replacement(_row("p", "parent", number=3), old)])
+    with pytest.raises(EntityChanged):
+        table.change_together([Insertion(_row("p", "b")), Insertion(_row("p", "parent"))])
+    assert [stored.values.get("number") for stored in table.query(Query(partition="p"))] == [2]
 
 
 def test_keys_with_quotes_and_umlauts_are_found_again(table: Table) -> None:

@@ -1,9 +1,10 @@
 """Wake-ups: their text, and the queue that carries them."""
 
-from collections.abc import Callable
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+from azure.storage.queue import QueueClient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,10 +28,21 @@ WAKE_UPS: st.SearchStrategy[WakeUp] = st.one_of(
 
 
 @pytest.fixture
-def queue(clients: StorageClients) -> StorageClients:
-    AzureWakeups(clients.queue).prepare()
-    clients.queue.clear_messages()
-    return clients
+def queue(clients: StorageClients) -> QueueClient:
+    return clients.queue(f"q{uuid4().hex}")
+
+
+@pytest.fixture
+def poison(clients: StorageClients) -> QueueClient:
+    return clients.queue(f"p{uuid4().hex}")
+
+
+@pytest.fixture
+def wakeups(queue: QueueClient, poison: QueueClient) -> AzureWakeups:
+    wakeups = AzureWakeups(queue, {"poison": poison})
+    wakeups.prepare()
+    wakeups.prepare()
+    return wakeups
 
 
 @given(WAKE_UPS)
@@ -61,33 +73,43 @@ def test_a_message_of_another_shape_is_unreadable(body: bytes) -> None:
         decode(body)
 
 
-def test_a_wake_up_arrives_as_the_host_reads_it_and_never_expires(queue: StorageClients) -> None:
+def test_a_wake_up_arrives_as_the_host_reads_it_and_never_expires(wakeups: AzureWakeups, queue: QueueClient) -> None:
     wake_up = SubmissionWakeUp(file_id="f", number="12", sequence=3)
-    AzureWakeups(queue.queue).send(wake_up)
-    (message,) = queue.queue.receive_messages()
+    wakeups.send(wake_up)
+    (message,) = queue.receive_messages()
     assert decode(message.content.encode()) == wake_up
     assert message.expires_on is not None
     assert message.expires_on.year == 9999
 
 
-def test_a_delayed_wake_up_is_not_seen_before_its_time(queue: StorageClients) -> None:
-    AzureWakeups(queue.queue).send(BlobWakeUp(path="p"), timedelta(milliseconds=300))
-    assert list(queue.queue.receive_messages()) == []
-    properties = queue.queue.get_queue_properties()
-    assert properties.approximate_message_count == 1
+def test_a_delayed_wake_up_is_not_seen_before_its_time(wakeups: AzureWakeups, queue: QueueClient) -> None:
+    wakeups.send(BlobWakeUp(path="p"), timedelta(milliseconds=300))
+    assert list(queue.receive_messages()) == []
+    assert queue.get_queue_properties().approximate_message_count == 1
 
 
-def test_a_delay_longer_than_the_queue_allows_is_cut_to_what_it_allows(queue: StorageClients) -> None:
-    AzureWakeups(queue.queue).send(BlobWakeUp(path="p"), timedelta(days=30))
-    assert list(queue.queue.receive_messages()) == []
+def test_a_delay_longer_than_the_queue_allows_is_cut_to_what_it_allows(
+    wakeups: AzureWakeups, queue: QueueClient
+) -> None:
+    wakeups.send(BlobWakeUp(path="p"), timedelta(days=30))
+    assert list(queue.receive_messages()) == []
 
 
-def test_a_delay_in_the_past_is_none(queue: StorageClients) -> None:
-    AzureWakeups(queue.queue).send(BlobWakeUp(path="p"), timedelta(seconds=-5))
-    assert len(list(queue.queue.receive_messages())) == 1
+def test_a_delay_in_the_past_is_none(wakeups: AzureWakeups, queue: QueueClient) -> None:
+    wakeups.send(BlobWakeUp(path="p"), timedelta(seconds=-5))
+    assert len(list(queue.receive_messages())) == 1
 
 
-def test_preparing_twice_is_preparing_once(clients: StorageClients) -> None:
-    prepare: Callable[[], None] = AzureWakeups(clients.queue).prepare
-    prepare()
-    prepare()
+def test_a_poison_queue_that_the_host_has_not_made_yet_holds_nothing(wakeups: AzureWakeups) -> None:
+    assert list(wakeups.poisoned()) == []
+
+
+def test_poisoned_messages_are_read_once_and_deleted_when_told(wakeups: AzureWakeups, poison: QueueClient) -> None:
+    poison.create_queue()
+    poison.send_message("one")
+    (message,) = wakeups.poisoned()
+    assert (message.queue, message.body) == ("poison", "one")
+    assert list(wakeups.poisoned()) == []
+    wakeups.delete_poisoned(message)
+    wakeups.delete_poisoned(message)
+    assert poison.get_queue_properties().approximate_message_count == 0

@@ -1,0 +1,191 @@
+"""Settings: what is missing or malformed stops the start with one line that names it and its cure."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.settings import (
+    BlobTriggerSource,
+    CertificateSettings,
+    ClientSecretSettings,
+    SettingsError,
+    StaticTokenSettings,
+    StorageConnectionString,
+    StorageIdentity,
+    WorkloadIdentitySettings,
+    is_loopback,
+    settings_from,
+)
+
+TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
+APP_ONLY = {
+    "DeviceStorage": "UseDevelopmentStorage=true",
+    "PARTNER_CENTER_TENANT_ID": TENANT,
+    "PARTNER_CENTER_CLIENT_ID": CLIENT,
+    "PARTNER_CENTER_CLIENT_SECRET": "s3cret-value",
+}
+LOCAL = {
+    "DeviceStorage": "UseDevelopmentStorage=true",
+    "PARTNER_CENTER_URL": "http://127.0.0.1:7071",
+    "PARTNER_CENTER_TOKEN": "t0ken-value",
+}
+
+
+def _fault(environment: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        settings_from(environment)
+    return str(caught.value)
+
+
+def test_only_storage_and_sign_in_must_be_set() -> None:
+    settings = settings_from(APP_ONLY)
+    assert settings.partner_center_url == "https://api.partnercenter.microsoft.com"
+    assert settings.partner_center_version == "v1"
+    assert (settings.devices_per_submission, settings.inline_submissions) == (500, 4)
+    assert settings.outcome_deadline == timedelta(hours=48)
+    assert settings.retention == timedelta(days=90)
+    assert settings.blob_trigger_source is BlobTriggerSource.EVENT_GRID
+    assert settings.default_batch is None
+    assert not settings.paused
+
+
+def test_an_empty_environment_names_everything_that_is_missing_at_once() -> None:
+    fault = _fault({})
+    assert "Setting DeviceStorage: it is missing; set it to the connection string" in fault
+    assert "PARTNER_CENTER_CLIENT_SECRET" in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DEVICES_PER_SUBMISSION", "0"),
+        ("DEVICES_PER_SUBMISSION", "1001"),
+        ("DEVICES_PER_SUBMISSION", "12.5"),
+        ("DEVICES_PER_SUBMISSION", "many"),
+        ("DEVICES_PER_SUBMISSION", "nan"),
+        ("INLINE_SUBMISSIONS", "-1"),
+        ("POLL_FIRST_DELAY_SECONDS", "0"),
+        ("POLL_MAX_DELAY_SECONDS", "1"),
+        ("OUTCOME_DEADLINE_HOURS", "inf"),
+        ("CLAIM_SECONDS", "1"),
+        ("RETENTION_DAYS", "0"),
+        ("PAUSED", "perhaps"),
+        ("BLOB_TRIGGER_SOURCE", "Magic"),
+        ("PARTNER_CENTER_VERSION", "1/../2"),
+        ("PARTNER_CENTER_URL", "http://api.example.com"),
+        ("PARTNER_CENTER_URL", "https://user@api.example.com"),
+        ("PARTNER_CENTER_URL", "ftp://api.example.com"),
+        ("SWEEP_SCHEDULE", "every five minutes please now"),
+        ("PARTNER_CENTER_TENANT_ID", "contoso"),
+        ("PARTNER_CENTER_CLIENT_ID", ""),
+    ],
+)
+def test_a_malformed_setting_is_named_with_its_cure(name: str, value: str) -> None:
+    fault = _fault(APP_ONLY | {name: value})
+    assert fault.startswith(f"Setting {name}: ")
+    assert "; set it to" in fault
+    assert len(fault.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["DeviceStorage", "PARTNER_CENTER_CLIENT_SECRET", "DEVICES_PER_SUBMISSION"])
+def test_a_key_vault_reference_that_was_not_resolved_counts_as_missing(name: str) -> None:
+    reference = "@Microsoft.KeyVault(SecretUri=https://vault.example.com/secrets/n)"
+    assert f"Setting {name}: its Key Vault reference was not resolved" in _fault(APP_ONLY | {name: reference})
+
+
+def test_storage_by_identity_names_every_kind() -> None:
+    uris = {f"DeviceStorage__{kind}ServiceUri": f"https://x.{kind}.example.com" for kind in ("blob", "queue", "table")}
+    environment = {
+        **APP_ONLY,
+        **uris,
+        "DeviceStorage__credential": "managedidentity",
+        "DeviceStorage__clientId": CLIENT,
+    }
+    del environment["DeviceStorage"]
+    assert settings_from(environment).storage == StorageIdentity(
+        "https://x.blob.example.com", "https://x.queue.example.com", "https://x.table.example.com", CLIENT
+    )
+
+
+def test_half_an_identity_says_which_half_is_missing() -> None:
+    environment = {**APP_ONLY, "DeviceStorage__blobServiceUri": "https://x.blob.example.com"}
+    del environment["DeviceStorage"]
+    fault = _fault(environment)
+    assert "DeviceStorage__queueServiceUri: it is missing" in fault
+    assert "DeviceStorage__tableServiceUri: it is missing" in fault
+    assert "blobServiceUri: it is missing" not in fault
+
+
+def test_a_connection_string_is_storage_with_a_key() -> None:
+    assert settings_from(APP_ONLY).storage == StorageConnectionString("UseDevelopmentStorage=true")
+
+
+def test_each_way_to_sign_in_is_chosen_by_its_own_setting() -> None:
+    base = {name: value for name, value in APP_ONLY.items() if name != "PARTNER_CENTER_CLIENT_SECRET"}
+    assert settings_from(APP_ONLY).sign_in == ClientSecretSettings(TENANT, CLIENT, "s3cret-value")
+    assert settings_from(base | {"PARTNER_CENTER_CERTIFICATE_PATH": "/c.pem"}).sign_in == CertificateSettings(
+        TENANT, CLIENT, "/c.pem", None
+    )
+    assert settings_from(base | {"PARTNER_CENTER_FEDERATED_TOKEN_FILE": "/t"}).sign_in == WorkloadIdentitySettings(
+        TENANT, CLIENT, "/t"
+    )
+    assert settings_from(LOCAL).sign_in == StaticTokenSettings("t0ken-value")
+
+
+def test_two_ways_to_sign_in_are_one_too_many() -> None:
+    assert "2 ways to sign in are set" in _fault(APP_ONLY | {"PARTNER_CENTER_CERTIFICATE_PATH": "/c.pem"})
+
+
+def test_a_fixed_token_is_refused_for_any_other_machine() -> None:
+    fault = _fault({**LOCAL, "PARTNER_CENTER_URL": "https://api.partnercenter.microsoft.com"})
+    assert fault.startswith("Setting PARTNER_CENTER_TOKEN: a fixed token is never sent to another machine")
+
+
+@pytest.mark.parametrize("environment", [APP_ONLY, LOCAL])
+def test_no_secret_shows_in_settings_or_faults(environment: dict[str, str]) -> None:
+    shown = repr(settings_from(environment)) + _fault({**environment, "CLAIM_SECONDS": "x"})
+    assert "s3cret-value" not in shown
+    assert "t0ken-value" not in shown
+    assert "UseDevelopmentStorage" not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:80", True),
+        ("http://[::1]:80", True),
+        ("http://localhost", True),
+        ("http://127.0.0.1.example.com", False),
+        ("http://localhost.example.com", False),
+        ("http://10.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_only_this_machine_is_loopback(url: str, expected: bool) -> None:
+    assert is_loopback(url) is expected
+
+
+NAMES = [*APP_ONLY, *LOCAL, "DEVICES_PER_SUBMISSION", "CLAIM_SECONDS", "PAUSED", "SWEEP_SCHEDULE", "RETENTION_DAYS"]
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=30)))
+def test_any_environment_gives_settings_or_a_settings_error(environment: dict[str, str]) -> None:
+    try:
+        settings = settings_from(environment)
+    except SettingsError as error:
+        settings, faults = None, str(error).splitlines()
+    else:
+        faults = []
+    assert (settings is None) == bool(faults)
+    assert all(fault.startswith("Setting ") for fault in faults)
+
+
+def test_every_setting_stands_in_the_readme() -> None:
+    root = Path(__file__).parent.parent
+    source, readme = (root / "shared/settings.py").read_text(), (root / "README.md").read_text()
+    names = {part for part in source.split('"') if part.isupper() and "_" in part} | {"PAUSED"}
+    assert len(names) > 15
+    assert not {name for name in names if f"`{name}`" not in readme}
