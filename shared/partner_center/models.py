@@ -8,6 +8,7 @@ BatchJobStatus", "Get DeviceBatches", "Get Devices".
 
 import codecs
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -113,6 +114,16 @@ class Device(_Model, frozen=True):
     allowed_operations: tuple[str, ...] | None = None
     attributes: ResourceAttributes | None = None
     links: ResourceLinks | None = None
+
+    @property
+    def uploaded_at(self) -> datetime | None:
+        """`uploadedDate` in UTC; None when absent, unreadable, or the year 1 that stands for none."""
+        try:
+            when = datetime.fromisoformat(self.uploaded_date or "")
+        except ValueError:
+            return None
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return when.astimezone(UTC) if when.year > 1 else None
 
     def __repr__(self) -> str:
         return f"Device({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

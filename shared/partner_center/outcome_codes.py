@@ -55,6 +55,10 @@ _WITHOUT_A_CODE = _failed(
 )
 _UNDOCUMENTED = _failed("This code is not documented: ask Microsoft support with the code and the tracking id.")
 
+_TWICE_IN_ONE_UPLOAD = _failed(
+    "The upload held this device twice and the service took one of them: look at the outcome of the other row.",
+)
+
 _BY_NAME: Mapping[str, Explanation] = {
     name.lower(): explanation
     for name, explanation in {
@@ -89,9 +93,7 @@ _BY_NAME: Mapping[str, Explanation] = {
             "The device is joined to Microsoft Entra ID already: remove that device object, or reset the device, and"
             " send it again.",
         ),
-        "ZtdDeviceDuplicated": _failed(
-            "The upload held this device twice and the service took one of them: look at the outcome of the other row.",
-        ),
+        "ZtdDeviceDuplicated": _TWICE_IN_ONE_UPLOAD,
         "StorageError": _failed("The service had a passing storage error: send the device again.", may_be_retried=True),
     }.items()
 }
@@ -112,14 +114,21 @@ _NAME_OF_NUMBER: Mapping[str, str] = {
 }
 
 
-def explain(code: str | int | None, name: str | None, state: JobState = JobState.FINISHED) -> Explanation:
+def explain(
+    code: str | int | None,
+    name: str | None,
+    state: JobState = JobState.FINISHED,
+    *,
+    answer_was_lost: bool = False,
+) -> Explanation:
     """What `code` (errorCode) and `name` (errorDescription) of a device whose status is final mean for its row.
 
     Case does not matter, and the name may stand in a longer text. `state` decides only where neither says anything.
+    After a lost answer (`answer_was_lost`) the twin of a device may be the same one of our own earlier request.
     """
     number, text = str("" if code is None else code).strip(), (name or "").strip()
     if named := _named_in(text) or _named_in(number):
-        return named
+        return _ALREADY_REGISTERED if named is _TWICE_IN_ONE_UPLOAD and answer_was_lost else named
     if _tells_of_another_tenant(text):
         return _OTHER_TENANT
     if number in _NAME_OF_NUMBER:

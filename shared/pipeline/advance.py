@@ -7,27 +7,23 @@ time, never a device.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 
 import msgspec
 from msgspec.structs import replace
 
 from shared.errors import DeviceDropError
 from shared.partner_center.client import Accepted, CallIds, append_path, create_path
-from shared.partner_center.errors import PartnerCenterError, ServiceIds
-from shared.partner_center.models import DeviceUploadDetails
-from shared.partner_center.outcome_codes import explain
+from shared.partner_center.errors import PartnerCenterError, Refused, ServiceIds
+from shared.partner_center.models import Device, DeviceUploadDetails
+from shared.pipeline.batches import ListingFailed, Target, note_batch, target_of
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.decisions import (
-    LONGEST_BATCH_WAIT,
     PAUSED_DELAY,
-    FindBatchAgain,
     Finish,
     LookAgain,
-    Poll,
     Refuse,
     SendAgain,
+    Split,
     Standing,
     Step,
     WaitFor,
@@ -40,36 +36,25 @@ from shared.pipeline.decisions import (
     standing,
     taken,
 )
-from shared.pipeline.device_file import payload_path, rows_path
-from shared.pipeline.matching import SentRow, match
+from shared.pipeline.device_file import JSON, payload_digest, payload_path, rows_path
+from shared.pipeline.gates import Admission, admit, note_answer
+from shared.pipeline.log_fields import of_error, of_submission
+from shared.pipeline.matching import SentRow, match, match_by_name
+from shared.pipeline.outcomes import counted, found, judged, refused, without_verdict
 from shared.pipeline.results import close_if_complete
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import (
     AnswerIds,
-    Batch,
-    BatchState,
     Counts,
-    DeviceOutcome,
     JournaledRequest,
     RequestKind,
-    ServiceFault,
     Submission,
+    with_sentence,
 )
 from shared.storage.wakeups import SubmissionWakeUp
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
-
-NO_VERDICT = "no_verdict"
-NO_VERDICT_SENTENCE = "Partner Center gave no verdict on this device before the deadline."
-NO_VERDICT_CURE = (
-    "Look the device up in Partner Center; if it is not there, drop its row again. A device that is there already "
-    "comes back as already_registered."
-)
-REFUSED_CURE = (
-    "The service refused the whole request. Mend what its words name and drop the rows again; ask Microsoft's support "
-    "with the file's correlation ids if they name nothing."
-)
 
 
 class PayloadMissing(DeviceDropError):
@@ -97,18 +82,10 @@ def advance(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> None:
             case Standing.TO_LOOK:
                 _look(pipeline, stored)
     except JournalChanged:
-        logger.info("Someone else took the submission further", extra=_fields(submission))
+        logger.info("Someone else took the submission further", extra=of_submission(submission))
 
 
 # --- sending
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The batch that a submission goes to, in the service's spelling, and how."""
-
-    kind: RequestKind
-    batch_id: str
 
 
 def _post(pipeline: Pipeline, stored: Stored[Submission]) -> None:
@@ -118,27 +95,32 @@ def _post(pipeline: Pipeline, stored: Stored[Submission]) -> None:
     if pipeline.settings.paused:
         _take(pipeline, stored, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED)."))
         return
-    target = _target(pipeline, submission)
+    admission = admit(pipeline, submission.customer_id)
+    if isinstance(admission, WaitFor):
+        _take(pipeline, stored, admission)
+        return
+    target = target_of(pipeline, submission)
+    if isinstance(target, ListingFailed):
+        step, ids = _after_failure(pipeline, admission, submission, None, target.error)
+        _take(pipeline, stored, step, ids)
+        return
     if not isinstance(target, Target):
         _take(pipeline, stored, target)
         return
     claimed = _claim(pipeline, stored, target)
     body = pipeline.private.read(submission.payload)
     if body is None:
-        raise PayloadMissing(
-            f"The request body of submission {submission.number} of file {submission.file_id} is missing from the "
-            "private container. Restore the blob (soft delete keeps it), or drop the file again."
-        )
-    step, ids = _send(pipeline, claimed.record, target, body)
+        raise _payload_missing(submission)
+    step, ids = _send(pipeline, claimed.record, target, body, admission)
     _take(pipeline, claimed, step, ids)
-    _note_batch(pipeline, submission, target, step)
+    note_batch(pipeline, submission, target, step)
 
 
 def _is_released(pipeline: Pipeline, submission: Submission) -> bool:
     """Whether the whole file is journaled, and this submission is one of those it was cut into."""
     stored = pipeline.journal.file(submission.customer_id, submission.file_id)
     if stored is None or stored.record.state is not FileState.READ:
-        logger.info("A submission whose file is not read yet waits", extra=_fields(submission))
+        logger.info("A submission whose file is not read yet waits", extra=of_submission(submission))
         return False
     return int(submission.number.partition("-")[0]) <= stored.record.submissions
 
@@ -168,19 +150,32 @@ def _claim(pipeline: Pipeline, stored: Stored[Submission], target: Target) -> St
     return pipeline.journal.change_submission(stored, claimed)
 
 
-def _send(pipeline: Pipeline, submission: Submission, target: Target, body: bytes) -> tuple[Step, AnswerIds]:
-    pace = pace_of(pipeline.settings, pipeline.jitter)
+def _send(
+    pipeline: Pipeline, submission: Submission, target: Target, body: bytes, admission: Admission
+) -> tuple[Step, AnswerIds]:
     assert submission.request is not None  # noqa: S101 - narrows the type; `_claim` set it
     ids = CallIds(request_id=submission.request.request_id, correlation_id=pipeline.new_id())
     try:
         accepted = _call(pipeline, submission, target, body, ids)
     except PartnerCenterError as error:
-        logger.warning("A submission was not accepted", extra=_fields(submission) | _error_fields(error))
-        step = after_failure(submission, target.kind, error, pace)
-        _sign_in_anew(pipeline, step)
-        return step, _answer_ids(error.service_ids)
-    logger.info("A submission was accepted", extra=_fields(submission) | {"tracking_id": accepted.tracking_id})
-    return after_post(submission, accepted, pace), _answer_ids(accepted.service_ids)
+        return _after_failure(pipeline, admission, submission, target.kind, error)
+    note_answer(pipeline, admission, submission.customer_id, None)
+    logger.info("A submission was accepted", extra=of_submission(submission) | {"tracking_id": accepted.tracking_id})
+    step = after_post(submission, accepted, pace_of(pipeline.settings, pipeline.jitter))
+    return step, _answer_ids(accepted.service_ids)
+
+
+def _after_failure(
+    pipeline: Pipeline,
+    admission: Admission,
+    submission: Submission,
+    kind: RequestKind | None,
+    error: PartnerCenterError,
+) -> tuple[Step, AnswerIds]:
+    logger.warning("A submission was not accepted", extra=of_submission(submission) | of_error(error))
+    step = after_failure(submission, kind, error, pace_of(pipeline.settings, pipeline.jitter))
+    _note_failure(pipeline, admission, submission, step, error)
+    return step, _answer_ids(error.service_ids)
 
 
 def _call(pipeline: Pipeline, submission: Submission, target: Target, body: bytes, ids: CallIds) -> Accepted:
@@ -198,111 +193,24 @@ def _url(pipeline: Pipeline, submission: Submission, target: Target) -> str:
     return pipeline.settings.partner_center_url + path
 
 
-# --- the batch
-
-
-def _target(pipeline: Pipeline, submission: Submission) -> Target | Step:
-    """Where the submission goes, or what to do before that can be said.
-
-    Batches are listed before one is created; one submission at a time does so for a batch, the others wait for it.
-    """
-    if submission.request is not None:
-        return Target(submission.request.kind, submission.request.batch_id)
-    now = pipeline.clock()
-    known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
-    if known is not None and known.record.state is BatchState.KNOWN:
-        return Target(RequestKind.APPEND, known.record.batch_id)
-    if known is not None and known.record.claimed_until > now and known.record.state is BatchState.LOOKING:
-        return _wait_for_batch(known.record.claimed_until - now)
-    try:
-        claimed = pipeline.journal.change_batch(known, _batch(pipeline, submission, BatchState.LOOKING))
-    except JournalChanged:
-        return _wait_for_batch(LONGEST_BATCH_WAIT)
-    return _find_or_create(pipeline, submission, claimed)
-
-
-def _wait_for_batch(longest: timedelta) -> WaitFor:
-    return WaitFor(min(longest, LONGEST_BATCH_WAIT), "Another submission is looking for the batch or creating it.")
-
-
-def _batch(pipeline: Pipeline, submission: Submission, state: BatchState, batch_id: str | None = None) -> Batch:
-    now = pipeline.clock()
-    return Batch(
-        customer_id=submission.customer_id,
-        batch_id=batch_id or submission.batch_id,
-        state=state,
-        claimed_by=_owner(submission),
-        claimed_until=now + pipeline.settings.claim if state is BatchState.LOOKING else now,
-    )
-
-
-def _find_or_create(pipeline: Pipeline, submission: Submission, claimed: Stored[Batch]) -> Target | Step:
-    ids = CallIds(request_id=pipeline.new_id(), correlation_id=pipeline.new_id())
-    try:
-        batches = pipeline.partner_center.device_batches(submission.customer_id, ids)
-    except PartnerCenterError as error:
-        logger.warning("The batches could not be listed", extra=_fields(submission) | _error_fields(error))
-        _free_batch(pipeline, claimed)
-        step = after_failure(submission, None, error, pace_of(pipeline.settings, pipeline.jitter))
-        _sign_in_anew(pipeline, step)
-        return step
-    wanted = submission.batch_id.casefold()
-    spellings = [batch.id for batch in batches if batch.id is not None and batch.id.casefold() == wanted]
-    if spellings:
-        found = submission.batch_id if submission.batch_id in spellings else spellings[0]
-        pipeline.journal.change_batch(claimed, _batch(pipeline, submission, BatchState.KNOWN, found))
-        return Target(RequestKind.APPEND, found)
-    if submission.create_refused is not None:
-        _free_batch(pipeline, claimed)
-        return Refuse(submission.create_refused)
-    return Target(RequestKind.CREATE, submission.batch_id)
-
-
-def _note_batch(pipeline: Pipeline, submission: Submission, target: Target, step: Step) -> None:
-    """What the answer to a POST says about the batch: whether the others may go on, or must list again."""
-    known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
-    if known is None:
-        return
-    creates = target.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
-    match step:
-        case Poll() if creates:
-            known_now = _batch(pipeline, submission, BatchState.KNOWN, target.batch_id)
-            pipeline.journal.change_batch(known, known_now)
-        case SendAgain(same_request=True):
-            return
-        case FindBatchAgain():
-            _free_batch(pipeline, known)
-        case _ if creates:
-            _free_batch(pipeline, known)
-
-
-def _free_batch(pipeline: Pipeline, stored: Stored[Batch]) -> None:
-    """Whoever comes next lists the batches."""
-    freed = replace(stored.record, state=BatchState.LOOKING, claimed_until=pipeline.clock())
-    pipeline.journal.change_batch(stored, freed)
-
-
-def _owner(submission: Submission) -> str:
-    return f"{submission.file_id}/{submission.number}"
-
-
 # --- looking
 
 
 def _look(pipeline: Pipeline, stored: Stored[Submission]) -> None:
     submission = stored.record
-    pace = pace_of(pipeline.settings, pipeline.jitter)
-    ids = CallIds(request_id=pipeline.new_id(), correlation_id=pipeline.new_id())
+    admission = admit(pipeline, submission.customer_id)
+    if isinstance(admission, WaitFor):
+        _take(pipeline, stored, admission)
+        return
     try:
-        answer = pipeline.partner_center.batch_job_status(submission.customer_id, submission.tracking_id or "", ids)
+        answer = pipeline.partner_center.batch_job_status(
+            submission.customer_id, submission.tracking_id or "", _new_ids(pipeline)
+        )
     except PartnerCenterError as error:
-        logger.warning("A job's status could not be had", extra=_fields(submission) | _error_fields(error))
-        step: Step = after_look_failed(submission, error, pipeline.clock(), pace)
-        _sign_in_anew(pipeline, step)
-        if isinstance(step, LookAgain) and step.usable and is_past_deadline(submission, pipeline.clock()):
-            step = _give_up(pipeline, submission)
+        step = _after_look_failed(pipeline, admission, submission, error)
         _take(pipeline, stored, step, _answer_ids(error.service_ids))
         return
+    note_answer(pipeline, admission, submission.customer_id, None)
     details = answer.details
     told = replace(
         submission,
@@ -311,10 +219,25 @@ def _look(pipeline: Pipeline, stored: Stored[Submission]) -> None:
         job_completed=details.completed_time,
     )
     counts = _write_verdicts(pipeline, told, details.devices_status or ())
+    pace = pace_of(pipeline.settings, pipeline.jitter)
     step = after_look(told, counts, details.status or "", pipeline.clock(), pace)
-    if isinstance(step, LookAgain) and is_past_deadline(told, pipeline.clock()):
-        step = _give_up(pipeline, told)
-    _take(pipeline, Stored(told, stored.etag), step, _answer_ids(answer.service_ids))
+    _take(pipeline, Stored(told, stored.etag), _or_give_up(pipeline, told, step), _answer_ids(answer.service_ids))
+
+
+def _after_look_failed(
+    pipeline: Pipeline, admission: Admission, submission: Submission, error: PartnerCenterError
+) -> Step:
+    logger.warning("A job's status could not be had", extra=of_submission(submission) | of_error(error))
+    step = after_look_failed(submission, error, pipeline.clock(), pace_of(pipeline.settings, pipeline.jitter))
+    _note_failure(pipeline, admission, submission, step, error)
+    return _or_give_up(pipeline, submission, step)
+
+
+def _or_give_up(pipeline: Pipeline, submission: Submission, step: Step) -> Step:
+    """`step`, or the end of waiting when it would look again and the deadline is over."""
+    if isinstance(step, LookAgain) and step.usable and is_past_deadline(submission, pipeline.clock()):
+        return _give_up(pipeline, submission)
+    return step
 
 
 def _write_verdicts(pipeline: Pipeline, submission: Submission, verdicts: Sequence[DeviceUploadDetails]) -> Counts:
@@ -323,87 +246,48 @@ def _write_verdicts(pipeline: Pipeline, submission: Submission, verdicts: Sequen
         return Counts()
     rows = _sent_rows(pipeline, submission)
     outcomes = [
-        _outcome(submission, row, verdict)
+        judged(submission, row, verdict)
         for row, verdict in zip(rows, match(rows, verdicts), strict=True)
         if verdict is not None and verdict.is_final
     ]
     if len(outcomes) > submission.written:
         pipeline.journal.write_outcomes(outcomes)
-    return _counts(outcomes)
+    return counted(outcomes)
 
 
-def _give_up(pipeline: Pipeline, submission: Submission) -> Finish:
-    """The deadline is over: every row that has no outcome of this submission yet is `unknown`."""
+def _give_up(pipeline: Pipeline, submission: Submission) -> Step:
+    """The deadline is over. What the batch itself shows is the last word; every other row is `unknown`."""
     rows = _sent_rows(pipeline, submission)
     known = {
         outcome.row: outcome
         for outcome in pipeline.journal.outcomes(submission.file_id, rows[0].row, rows[-1].row)
         if outcome.submission == submission.number
     }
-    unknown = [_without_verdict(submission, row) for row in rows if row.row not in known]
-    pipeline.journal.write_outcomes(unknown)
-    kept = [known[row.row] for row in rows if row.row in known]
-    reason = f"No verdict on {len(unknown)} devices before the deadline."
-    return Finish(_counts([*kept, *unknown]), reason)
+    missing = [row for row in rows if row.row not in known]
+    try:
+        devices = _read_back(pipeline, submission, missing)
+    except PartnerCenterError as error:
+        logger.warning("A batch could not be read back", extra=of_submission(submission) | of_error(error))
+        delay = pace_of(pipeline.settings, pipeline.jitter).backoff(submission.attempts)
+        return LookAgain(delay, str(error), usable=False)
+    last_words = [
+        without_verdict(submission, row) if device is None else found(submission, row, device)
+        for row, device in zip(missing, devices, strict=True)
+    ]
+    pipeline.journal.write_outcomes(last_words)
+    counts = counted([*known.values(), *last_words])
+    return Finish(counts, f"No verdict on {len(missing)} devices before the deadline; {counts.unknown} stay unknown.")
 
 
-# --- outcomes
-
-
-def _outcome(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
-    explanation = explain(verdict.error_code, verdict.error_description, verdict.state)
-    return replace(
-        _named(submission, row, explanation.verdict),
-        error_code="" if verdict.error_code is None else str(verdict.error_code),
-        error_description=verdict.error_description or "",
-        what_to_do=explanation.what_to_do,
-        device_id=verdict.device_id or "",
-    )
-
-
-def _without_verdict(submission: Submission, row: SentRow) -> DeviceOutcome:
-    return replace(
-        _named(submission, row, Outcome.UNKNOWN),
-        error_code=NO_VERDICT,
-        error_description=NO_VERDICT_SENTENCE,
-        what_to_do=NO_VERDICT_CURE,
-    )
-
-
-def _write_refusal(pipeline: Pipeline, submission: Submission, fault: ServiceFault) -> None:
-    pipeline.journal.write_outcomes(
-        replace(
-            _named(submission, row, Outcome.FAILED),
-            error_code=fault.code,
-            error_description=fault.description,
-            what_to_do=REFUSED_CURE,
-        )
-        for row in _sent_rows(pipeline, submission)
-    )
-
-
-def _named(submission: Submission, row: SentRow, outcome: Outcome) -> DeviceOutcome:
-    return DeviceOutcome(
-        file_id=submission.file_id,
-        row=row.row,
-        outcome=outcome,
-        source=row.source,
-        serial_number=row.serial_number,
-        product_key=row.product_key,
-        manufacturer=row.manufacturer,
-        model=row.model,
-        notes=row.notes,
-        batch_id=submission.batch_id,
-        submission=submission.number,
-        tracking_id=submission.tracking_id or "",
-    )
-
-
-def _counts(outcomes: Sequence[DeviceOutcome]) -> Counts:
-    numbers = dict.fromkeys(Outcome, 0)
-    for written in outcomes:
-        numbers[written.outcome] += 1
-    return Counts(**{str(outcome): number for outcome, number in numbers.items()})
+def _read_back(pipeline: Pipeline, submission: Submission, rows: Sequence[SentRow]) -> list[Device | None]:
+    """Which of the rows' devices stand in the batch. A batch that the service does not show holds none."""
+    batch = pipeline.journal.batch(submission.customer_id, submission.batch_id)
+    batch_id = submission.batch_id if batch is None else batch.record.batch_id
+    try:
+        devices = pipeline.partner_center.batch_devices(submission.customer_id, batch_id, _new_ids(pipeline))
+        return match_by_name(rows, devices)
+    except Refused:
+        return [None] * len(rows)
 
 
 def _sent_rows(pipeline: Pipeline, submission: Submission) -> list[SentRow]:
@@ -425,20 +309,82 @@ def _take(pipeline: Pipeline, stored: Stored[Submission], step: Step, ids: Answe
     now = pipeline.clock()
     submission = taken(stored.record, step, now, ids)
     if isinstance(step, Refuse):
-        _write_refusal(pipeline, submission, step.fault)
+        rows = _sent_rows(pipeline, submission)
+        pipeline.journal.write_outcomes(refused(submission, row, step.fault) for row in rows)
+    if isinstance(step, Split):
+        _split(pipeline, stored, submission)
+        return
     pipeline.journal.change_submission(stored, submission)
     if not submission.state.is_final:
         wake_up = SubmissionWakeUp(file_id=submission.file_id, number=submission.number, sequence=submission.sequence)
         pipeline.wakeups.send(wake_up, submission.due_at - now)
         return
-    logger.info("A submission is final", extra=_fields(submission))
+    logger.info("A submission is final", extra=of_submission(submission))
     pipeline.private.delete(payload_path(submission.file_id, submission.number))
     close_if_complete(pipeline, submission.customer_id, submission.file_id)
 
 
-def _sign_in_anew(pipeline: Pipeline, step: Step) -> None:
+def _split(pipeline: Pipeline, stored: Stored[Submission], split: Submission) -> None:
+    """Halve a refused submission: the bodies first, then both halves and the end of the whole in one change."""
+    body = pipeline.private.read(split.payload)
+    if body is None:
+        raise _payload_missing(split)
+    devices = msgspec.json.decode(body, type=list[msgspec.Raw])
+    rows = _sent_rows(pipeline, split)
+    middle = len(rows) // 2
+    parts = (slice(None, middle), slice(middle, None))
+    halves = [
+        _half(pipeline, split, f"{split.number}-{index}", devices[part], rows[part]) for index, part in enumerate(parts)
+    ]
+    pipeline.journal.split_submission(stored, split, halves)
+    logger.warning("A refused submission was split in two", extra=of_submission(split))
+    for half in halves:
+        pipeline.wakeups.send(SubmissionWakeUp(file_id=half.file_id, number=half.number, sequence=half.sequence))
+    pipeline.private.delete(split.payload)
+
+
+def _half(
+    pipeline: Pipeline, split: Submission, number: str, devices: list[msgspec.Raw], rows: list[SentRow]
+) -> Submission:
+    body = msgspec.json.encode(devices)
+    pipeline.private.write(payload_path(split.file_id, number), body, JSON)
+    pipeline.private.write(rows_path(split.file_id, number), msgspec.json.encode(rows), JSON)
+    now = pipeline.clock()
+    return Submission(
+        file_id=split.file_id,
+        number=number,
+        customer_id=split.customer_id,
+        batch_id=split.batch_id,
+        devices=len(rows),
+        payload=payload_path(split.file_id, number),
+        payload_digest=payload_digest(body),
+        state=SubmissionState.PENDING,
+        due_at=now,
+        answer_lost=split.answer_lost,
+        first_sent_at=split.first_sent_at,
+        history=with_sentence((), f"Waits with {len(rows)} devices, a half of submission {split.number}.", now),
+    )
+
+
+def _note_failure(
+    pipeline: Pipeline, admission: Admission, submission: Submission, step: Step, error: PartnerCenterError
+) -> None:
+    """Sign in anew when that may be the cure; else let everyone who is concerned wait."""
     if isinstance(step, SendAgain | LookAgain) and step.sign_in_anew:
         pipeline.partner_center.sign_in_anew()
+    else:
+        note_answer(pipeline, admission, submission.customer_id, error)
+
+
+def _new_ids(pipeline: Pipeline) -> CallIds:
+    return CallIds(request_id=pipeline.new_id(), correlation_id=pipeline.new_id())
+
+
+def _payload_missing(submission: Submission) -> PayloadMissing:
+    return PayloadMissing(
+        f"The request body of submission {submission.number} of file {submission.file_id} is missing from the "
+        "private container. Restore the blob (soft delete keeps it), or drop the file again."
+    )
 
 
 def _answer_ids(ids: ServiceIds) -> AnswerIds:
@@ -450,23 +396,5 @@ def _answer_ids(ids: ServiceIds) -> AnswerIds:
     )
 
 
-def _fields(submission: Submission) -> dict[str, object]:
-    return {
-        "file_id": submission.file_id,
-        "submission": submission.number,
-        "customer_id": submission.customer_id,
-        "state": str(submission.state),
-    }
-
-
 def _wake_up_fields(wake_up: SubmissionWakeUp) -> dict[str, object]:
     return {"file_id": wake_up.file_id, "submission": wake_up.number, "sequence": wake_up.sequence}
-
-
-def _error_fields(error: PartnerCenterError) -> dict[str, object]:
-    return {
-        "error": type(error).__name__,
-        "status": error.status,
-        "code": error.code,
-        "correlation_id": error.service_ids.correlation_id,
-    }

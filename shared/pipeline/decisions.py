@@ -36,7 +36,10 @@ REPEATS_WITHOUT_LINK = 3
 """How often an acceptance without a tracking id is repeated under the same request id before a new one is tried."""
 
 BAD_REQUEST = 400
-NOT_FOUND = 404
+TOO_LARGE = 413
+
+CODES_OF_A_MALFORMED_PART = frozenset({"800002", "3000", None})
+"""Codes of a 400 that may be due to one device alone (Partner Center error codes); None is an answer without a code."""
 
 WRONG_CUSTOMER_CODES = frozenset({"60003", "3000", "900118"})
 """Codes that say the customer or partner does not exist (Partner Center error codes): no batch is created for it."""
@@ -126,6 +129,13 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """Part of it might be taken: send its halves, each as a submission of its own."""
+
+    fault: ServiceFault
+
+
+@dataclass(frozen=True, slots=True)
 class WaitFor:
     """Nothing was asked of the service: come back after `delay`."""
 
@@ -152,7 +162,7 @@ class Finish:
     reason: str
 
 
-Step = Poll | SendAgain | FindBatchAgain | Refuse | WaitFor | LookAgain | Finish
+Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | LookAgain | Finish
 
 
 def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
@@ -182,33 +192,46 @@ def after_failure(submission: Submission, kind: RequestKind | None, error: Partn
         case AnswerLost():
             return SendAgain(delay, str(error), same_request=True, maybe_taken=kind is not None)
         case Throttled(retry_after=retry_after):
-            return SendAgain(_throttled(retry_after, delay, pace), str(error))
+            return SendAgain(throttled_delay(retry_after, delay, pace), str(error))
         case Unauthorised():
             renew = _may_sign_in_anew(submission, error)
             return SendAgain(timedelta(0) if renew else delay, str(error), sign_in_anew=renew)
         case Refused():
-            return _after_refusal(kind, error, delay)
+            return _after_refusal(submission, kind, error, delay)
         case _:
             return SendAgain(delay, str(error), maybe_taken=kind is not None)
 
 
-def _after_refusal(kind: RequestKind | None, error: Refused, delay: timedelta) -> Step:
-    wrong_customer = error.code in WRONG_CUSTOMER_CODES and error.status in (BAD_REQUEST, NOT_FOUND)
-    fault = ServiceFault(code=error.code or str(error.status), description=error.description or str(error))
-    refused = Refuse(fault)
+def _after_refusal(submission: Submission, kind: RequestKind | None, error: Refused, delay: timedelta) -> Step:
+    says_wrong_customer = error.code in WRONG_CUSTOMER_CODES
+    fault = _fault(kind, error)
     match kind, error.status:
-        case _, 404 if wrong_customer:
-            return refused
+        case _, 404 if says_wrong_customer:
+            return Refuse(fault)
         case None, _:
-            return refused if wrong_customer else SendAgain(delay, str(error))
+            return Refuse(fault) if says_wrong_customer else SendAgain(delay, str(error))
         case RequestKind.CREATE, 400 | 409:
             return FindBatchAgain(delay, str(error), fault if error.status == BAD_REQUEST else None)
         case RequestKind.APPEND, 404:
             return FindBatchAgain(delay, str(error))
         case _, 400 | 413:
-            return refused
+            return refusal(submission, fault)
         case _:
             return SendAgain(delay, str(error))
+
+
+def refusal(submission: Submission, fault: ServiceFault) -> Refuse | Split:
+    """What a refusal of the payload means: halves, while one device may be to blame for all."""
+    return Split(fault) if fault.may_be_one_device and submission.devices > 1 else Refuse(fault)
+
+
+def _fault(kind: RequestKind | None, error: Refused) -> ServiceFault:
+    malformed_part = error.status == BAD_REQUEST and error.code in CODES_OF_A_MALFORMED_PART
+    return ServiceFault(
+        code=error.code or str(error.status),
+        description=error.description or str(error),
+        may_be_one_device=kind is not None and (malformed_part or error.status == TOO_LARGE),
+    )
 
 
 def after_look_failed(submission: Submission, error: PartnerCenterError, now: datetime, pace: Pace) -> Step:
@@ -216,7 +239,7 @@ def after_look_failed(submission: Submission, error: PartnerCenterError, now: da
     delay = max(pace.backoff(submission.attempts), pace.poll(_since_acceptance(submission, now)))
     match error:
         case Throttled(retry_after=retry_after):
-            return LookAgain(_throttled(retry_after, delay, pace), str(error), usable=False)
+            return LookAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
         case Unauthorised():
             renew = _may_sign_in_anew(submission, error)
             return LookAgain(delay, str(error), usable=False, sign_in_anew=renew)
@@ -289,8 +312,16 @@ def taken(submission: Submission, step: Step, now: datetime, ids: AnswerIds | No
                 counts=Counts(failed=submission.devices),
                 **_said(submission, f"Refused by the service with code {fault.code}: {fault.description}", now),
             )
+        case Split(fault):
+            return replace(
+                common,
+                state=SubmissionState.SPLIT,
+                due_at=now,
+                request=None,
+                **_said(submission, f"Split in two after code {fault.code}: {fault.description}", now),
+            )
         case WaitFor():
-            return replace(common, due_at=now + step.delay, **_said(submission, step.reason, now))
+            return replace(_standing_still(common, now), due_at=now + step.delay, **_said(submission, step.reason, now))
         case LookAgain():
             return replace(_looked(common, step, now), **_said(submission, step.reason, now))
         case Finish(counts, reason):
@@ -306,15 +337,20 @@ def taken(submission: Submission, step: Step, now: datetime, ids: AnswerIds | No
 
 def _looked(submission: Submission, step: LookAgain, now: datetime) -> Submission:
     """The clock of the deadline runs on after a usable answer and stands still over the time before any other."""
-    standstill = timedelta(0) if step.usable else now - (submission.looked_at or now)
+    looked = replace(submission, looked_at=now) if step.usable else _standing_still(submission, now)
     return replace(
-        submission,
+        looked,
         due_at=now + step.delay,
         attempts=0 if step.usable else submission.attempts + 1,
-        looked_at=now,
-        deadline_at=submission.deadline_at + standstill if submission.deadline_at else None,
         written=max(submission.written, step.written),
     )
+
+
+def _standing_still(submission: Submission, now: datetime) -> Submission:
+    """The time since the last look does not count."""
+    if submission.deadline_at is None or submission.looked_at is None:
+        return submission
+    return replace(submission, looked_at=now, deadline_at=submission.deadline_at + (now - submission.looked_at))
 
 
 def _said(submission: Submission, reason: str, now: datetime) -> dict[str, object]:
@@ -324,8 +360,8 @@ def _said(submission: Submission, reason: str, now: datetime) -> dict[str, objec
     return {"last_answer": reason, "history": with_sentence(submission.history, reason, now)}
 
 
-def _throttled(retry_after: timedelta | None, delay: timedelta, pace: Pace) -> timedelta:
-    """What the service asks for and a little more, so that the waiting do not come back at the same moment."""
+def throttled_delay(retry_after: timedelta | None, delay: timedelta, pace: Pace) -> timedelta:
+    """What the service asks for and a little more, else `delay`: the waiting shall not come back at one moment."""
     return delay if retry_after is None else retry_after * (1 + 0.1 * pace.jitter()) + timedelta(seconds=1)
 
 

@@ -1,5 +1,6 @@
 """What the path of a dropped blob says, and the names that follow from it. Pure."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
@@ -7,6 +8,8 @@ from uuid import UUID, uuid5
 DROP_CONTAINER = "device-files"
 PRIVATE_CONTAINER = "submissions"
 RESULTS_CONTAINER = "results"
+
+JSON = "application/json"
 
 NO_FOLDER = "_"
 """Stands for the customer or the batch in a results path when there is none."""
@@ -85,6 +88,11 @@ def private_copy(file_id: str) -> str:
 def payload_path(file_id: str, number: str) -> str:
     """Where in the private container the body of a submission's request stands."""
     return f"{file_id}/{number}.json"
+
+
+def payload_digest(body: bytes) -> str:
+    """Tells two request bodies apart (128 bits, hexadecimal)."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def rows_path(file_id: str, number: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from shared.partner_center.models import DeviceUploadDetails
+from shared.partner_center.models import Device, DeviceUploadDetails
 
 
 class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,6 +38,16 @@ def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> l
     return [None if place is None else verdicts[place] for place in places]
 
 
+def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[Device | None]:
+    """For each row the device of that name in a batch, or None; by name alone, since a batch knows no positions."""
+    wanted = {name for row in rows for row_name, _ in _NAMES if (name := row_name(row))}
+    named = [device for device in devices if any(device_name(device) in wanted for _, device_name in _NAMES)]
+    places: list[int | None] = [None] * len(rows)
+    for row_name, device_name in _NAMES:
+        _match_by_name(places, [row_name(row) for row in rows], [device_name(device) for device in named])
+    return [None if place is None else named[place] for place in places]
+
+
 def _match_by_name(places: list[int | None], row_names: list[str], verdict_names: list[str]) -> None:
     """Fill in the `places` of rows whose name occurs once among rows and once among verdicts."""
     taken = {place for place in places if place is not None}
@@ -63,7 +73,7 @@ def _folded(text: str | None) -> str:
     return (text or "").strip().casefold()
 
 
-_NAMES: tuple[tuple[Callable[[SentRow], str], Callable[[DeviceUploadDetails], str]], ...] = (
+_NAMES: tuple[tuple[Callable[[SentRow], str], Callable[[DeviceUploadDetails | Device], str]], ...] = (
     (lambda row: _folded(row.serial_number), lambda verdict: _folded(verdict.serial_number)),
     (lambda row: _folded(row.product_key), lambda verdict: _folded(verdict.product_key)),
 )

@@ -12,8 +12,10 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from shared.pipeline.claims import claimed, is_claimed
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import results_folder, rows_path
+from shared.pipeline.device_file import JSON, results_folder, rows_path
+from shared.pipeline.log_fields import of_file
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.vocabulary import FileState, Outcome
@@ -88,14 +90,14 @@ def close_if_complete(pipeline: Pipeline, customer_id: str | None, file_id: str)
         if next(pipeline.journal.open_submissions(file_id, limit=1), None) is not None:
             return
         closing = replace(file, state=FileState.CLOSING, closed_at=now)
-    elif file.state is FileState.CLOSING and (file.claimed_until is None or file.claimed_until <= now):
+    elif file.state is FileState.CLOSING and not is_claimed(file, now):
         closing = file
     else:
         return
     try:
-        _close(pipeline, pipeline.journal.change_file(stored, _claimed(pipeline, closing)))
+        _close(pipeline, pipeline.journal.change_file(stored, claimed(pipeline, closing)))
     except JournalChanged:
-        logger.info("Someone else closes the file", extra=_fields(file))
+        logger.info("Someone else closes the file", extra=of_file(file))
 
 
 def end_without_sending(
@@ -117,7 +119,7 @@ def end_without_sending(
     write_summary(pipeline, ended)
     pipeline.journal.change_file(stored, ended)
     pipeline.journal.no_longer_open(file.file_id)
-    logger.warning("A device file was ended without sending", extra=_fields(ended) | {"reason": reason})
+    logger.warning("A device file was ended without sending", extra=of_file(ended) | {"reason": reason})
 
 
 def write_summary(pipeline: Pipeline, file: DeviceFile) -> None:
@@ -126,7 +128,7 @@ def write_summary(pipeline: Pipeline, file: DeviceFile) -> None:
     pipeline.results.write_newer(
         f"{_folder(file)}/summary.json",
         msgspec.json.format(msgspec.json.encode(summary(file, (stored.record for stored in known))), indent=2),
-        "application/json",
+        JSON,
         _SUMMARY_VERSIONS.get(file.state, _FINAL_VERSION),
     )
 
@@ -158,11 +160,6 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
     )
 
 
-def _claimed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
-    until = pipeline.clock() + pipeline.settings.claim
-    return replace(file, claimed_until=until, due_at=until)
-
-
 def _close(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
     file = stored.record
     counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
@@ -180,9 +177,9 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
     write_summary(pipeline, closed)
     pipeline.journal.change_file(stored, closed)
     pipeline.journal.no_longer_open(file.file_id)
-    for number in range(1, file.submissions + 1):
-        pipeline.private.delete(rows_path(file.file_id, str(number)))
-    logger.info("A device file was closed", extra=_fields(closed) | {"counts": _in_words(counts)})
+    for submission in pipeline.journal.submissions(file.file_id):
+        pipeline.private.delete(rows_path(file.file_id, submission.record.number))
+    logger.info("A device file was closed", extra=of_file(closed) | {"counts": _in_words(counts)})
 
 
 def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
@@ -199,7 +196,7 @@ def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutco
 def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Iterator[DeviceOutcome]:
     """A row without an outcome would break the first promise: say so loudly, and call it unknown."""
     for row in rows:
-        logger.error("A row of a finished file has no outcome", extra=_fields(file) | {"row": row})
+        logger.error("A row of a finished file has no outcome", extra=of_file(file) | {"row": row})
         outcome = DeviceOutcome(
             file_id=file.file_id,
             row=row,
@@ -247,7 +244,3 @@ def _folder(file: DeviceFile) -> str:
 
 def _in_words(counts: Counts) -> str:
     return ", ".join(f"{getattr(counts, name)} {name}" for name in ("total", *Outcome))
-
-
-def _fields(file: DeviceFile) -> dict[str, object]:
-    return {"file_id": file.file_id, "customer_id": file.customer_id, "state": str(file.state)}

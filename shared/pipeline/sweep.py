@@ -7,17 +7,18 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 
+import msgspec
 from msgspec.structs import replace
 
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import file_id, parse_drop_path
+from shared.pipeline.device_file import DROP_CONTAINER, file_id, parse_drop_path
 from shared.pipeline.results import close_if_complete
 from shared.storage.blobs import BlobVersion
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import DeviceFile, Submission
-from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionWakeUp
+from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionWakeUp, UnreadableWakeUp, WakeUp, decode
 from shared.vocabulary import FileState
 
 logger = logging.getLogger(__name__)
@@ -50,14 +51,20 @@ class SweepReport:
     overdue_files: int = 0
     unknown_blobs: int = 0
     never_accepted: int = 0
+    poisoned_messages: int = 0
+    leftover_blobs: int = 0
     forgotten_files: int = 0
 
 
 def sweep(pipeline: Pipeline) -> SweepReport:
     """Find again whatever nobody is at; the counts of what was found."""
     report = SweepReport()
+    is_first_of_day = pipeline.private.write_newer(ALL_COMPARED, b"", "text/plain", pipeline.clock().toordinal())
     _open_files(pipeline, report)
-    _unknown_blobs(pipeline, report)
+    _poisoned_messages(pipeline, report)
+    _unknown_blobs(pipeline, report, pipeline.settings.retention if is_first_of_day else RECENT)
+    if is_first_of_day:
+        _leftover_blobs(pipeline, report)
     _forget_old_files(pipeline, report)
     counts = {field.name: getattr(report, field.name) for field in fields(report)}
     logger.info("The sweep is done", extra=counts)
@@ -114,22 +121,60 @@ def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
     pipeline.wakeups.send(SubmissionWakeUp(file_id=woken.file_id, number=woken.number, sequence=woken.sequence))
 
 
-def _unknown_blobs(pipeline: Pipeline, report: SweepReport) -> None:
-    for version in islice(_unreceived(pipeline), MOST_WAKE_UPS):
+def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
+    """What the host gave up on is tried again: the journal, not the queue, says what there is to do."""
+    for message in pipeline.wakeups.poisoned():
+        report.poisoned_messages += 1
+        logger.error("The host gave up on a message", extra={"queue": message.queue, "message_id": message.message_id})
+        if (wake_up := _asked_by(message.body)) is not None:
+            pipeline.wakeups.send(wake_up)
+        pipeline.wakeups.delete_poisoned(message)
+
+
+def _asked_by(body: str) -> WakeUp | None:
+    """The wake-up that a poisoned message was, or that its blob event stands for; None when it is neither."""
+    try:
+        return decode(body.encode())
+    except UnreadableWakeUp:
+        pass
+    try:
+        event = msgspec.json.decode(body, type=_PoisonedBlobEvent)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+    return BlobWakeUp(path=event.path) if event.container == DROP_CONTAINER else None
+
+
+class _PoisonedBlobEvent(msgspec.Struct):
+    """The body of a message on the blob triggers' poison queue, as the Functions host writes it."""
+
+    container: str = msgspec.field(name="ContainerName")
+    path: str = msgspec.field(name="BlobName")
+
+
+def _unknown_blobs(pipeline: Pipeline, report: SweepReport, window: timedelta) -> None:
+    for version in islice(_unreceived(pipeline, window), MOST_WAKE_UPS):
         report.unknown_blobs += 1
         pipeline.wakeups.send(BlobWakeUp(path=version.path))
 
 
-def _unreceived(pipeline: Pipeline) -> Iterator[BlobVersion]:
+def _unreceived(pipeline: Pipeline, window: timedelta) -> Iterator[BlobVersion]:
     """Dropped blobs that the journal does not know; those past retention are forgotten, not unknown."""
     now = pipeline.clock()
-    is_first_of_day = pipeline.private.write_newer(ALL_COMPARED, b"", "text/plain", now.toordinal())
-    oldest = now - (pipeline.settings.retention if is_first_of_day else RECENT)
     for version in pipeline.drop.versions():
-        if oldest < version.modified_at < now - TIME_FOR_ITS_EVENT:
+        if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT:
             customer_id = parse_drop_path(version.path).customer_id
             if pipeline.journal.file(customer_id, file_id(version.path, version.etag)) is None:
                 yield version
+
+
+def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
+    """Request bodies and rows that outlived their file: its owner died before it could clean up."""
+    for identifier, versions in groupby(pipeline.private.versions(), key=lambda version: version.path.split("/")[0]):
+        leftovers = [version.path for version in versions if version.path.endswith(".json")]
+        if leftovers and not pipeline.journal.is_open(identifier):
+            report.leftover_blobs += len(leftovers)
+            for path in leftovers:
+                pipeline.private.delete(path)
 
 
 def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:

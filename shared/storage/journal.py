@@ -155,6 +155,10 @@ class Journal:
             for entity in self._tables[TableName.OPEN_FILES].query(Query(partition=_shard(shard))):
                 yield from_entity(entity.values, FileMention)
 
+    def is_open(self, file_id: str) -> bool:
+        """Whether the index of open files names this one."""
+        return self._tables[TableName.OPEN_FILES].get(*_open_file_key(file_id)) is not None
+
     def no_longer_open(self, file_id: str) -> None:
         """Take a closed file out of the index of open files."""
         self._tables[TableName.OPEN_FILES].delete([_open_file_key(file_id)])
@@ -215,8 +219,7 @@ class Journal:
         """
         key = _submission_key(split.file_id, split.number)
         changes: list[Insertion | Replacement] = [Replacement(to_entity(split, *key), stored.etag)]
-        for half in halves:
-            changes.append(Insertion(to_entity(half, *_submission_key(half.file_id, half.number))))
+        changes += [Insertion(to_entity(half, *_submission_key(half.file_id, half.number))) for half in halves]
         try:
             self._tables[TableName.SUBMISSIONS].change_together(changes)
         except EntityChanged as error:

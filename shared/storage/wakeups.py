@@ -87,7 +87,7 @@ class AzureWakeups:
         for name, client in self._poison_queues.items():
             try:
                 for message in client.receive_messages(visibility_timeout=POISON_HIDDEN_SECONDS):
-                    yield PoisonedMessage(name, message.id, message.pop_receipt, str(message.content))
+                    yield PoisonedMessage(name, message.id, message.pop_receipt or "", str(message.content))
             except ResourceNotFoundError:
                 # The host makes a poison queue when it first needs one.
                 continue
