@@ -92,7 +92,7 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
     is_open = False
     for stored in pipeline.journal.open_submissions(file.file_id):
         is_open = True
-        if _is_alarming(stored.record, now):
+        if _is_alarming(file, stored.record, now):
             report.never_accepted += 1
             logger.error(
                 "A submission has waited two days to be accepted",
@@ -105,9 +105,8 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
         close_if_complete(pipeline, file.customer_id, file.file_id)
 
 
-def _is_alarming(submission: Submission, now: datetime) -> bool:
-    first = submission.first_sent_at
-    return submission.accepted_at is None and first is not None and now - first > NEVER_ACCEPTED_ALARM
+def _is_alarming(file: DeviceFile, submission: Submission, now: datetime) -> bool:
+    return submission.accepted_at is None and now - file.received_at > NEVER_ACCEPTED_ALARM
 
 
 def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:

@@ -28,6 +28,7 @@ from shared.pipeline.decisions import (
     Poll,
     Refuse,
     SendAgain,
+    Split,
     Standing,
     WaitFor,
     after_failure,
@@ -195,10 +196,17 @@ def test_a_403_is_waited_out() -> None:
     assert not step.sign_in_anew
 
 
-@pytest.mark.parametrize("status", [400, 413])
-def test_a_fault_of_the_payload_refuses_the_submission_in_the_services_own_words(status: int) -> None:
-    error = Refused("x", status=status, code="800002", description="Invalid request input")
-    fault = ServiceFault(code="800002", description="Invalid request input")
+@pytest.mark.parametrize(("status", "code"), [(400, "800002"), (400, "3000"), (400, None), (413, None), (413, "9")])
+def test_a_refusal_that_one_device_may_be_to_blame_for_is_halved_until_it_is_one(status: int, code: str | None) -> None:
+    error = Refused("x", status=status, code=code, description="Invalid request input")
+    fault = ServiceFault(code=code or str(status), description="Invalid request input", may_be_one_device=True)
+    assert after_failure(PENDING, RequestKind.APPEND, error, PACE) == Split(fault)
+    assert after_failure(replace(PENDING, devices=1), RequestKind.APPEND, error, PACE) == Refuse(fault)
+
+
+def test_any_other_fault_of_the_payload_refuses_the_submission_in_the_services_own_words() -> None:
+    error = Refused("x", status=400, code="900118", description="Invalid Customer ID")
+    fault = ServiceFault(code="900118", description="Invalid Customer ID")
     assert after_failure(PENDING, RequestKind.APPEND, error, PACE) == Refuse(fault)
 
 
@@ -288,6 +296,7 @@ STEPS = [
     SendAgain(MINUTE, "x"),
     FindBatchAgain(MINUTE, "x"),
     Refuse(ServiceFault(code="1", description="x")),
+    Split(ServiceFault(code="1", description="x")),
     WaitFor(MINUTE, "x"),
     LookAgain(MINUTE, "x"),
     Finish(Counts(registered=3), "x"),
@@ -316,6 +325,12 @@ def test_an_answered_failure_gets_a_new_request_id() -> None:
 def test_waiting_is_no_attempt() -> None:
     assert taken(PENDING, WaitFor(MINUTE, "x"), NOW).attempts == PENDING.attempts
     assert taken(PENDING, SendAgain(MINUTE, "x"), NOW).attempts == PENDING.attempts + 1
+
+
+def test_waiting_for_a_gate_stops_the_clock_of_the_deadline() -> None:
+    submission = taken(ACCEPTED, WaitFor(MINUTE, "x"), NOW)
+    assert submission.deadline_at == NOW + 32 * MINUTE
+    assert taken(submission, WaitFor(MINUTE, "x"), NOW + MINUTE).deadline_at == NOW + 33 * MINUTE
 
 
 def test_the_deadline_runs_from_acceptance() -> None:

@@ -8,6 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from local.partner_center import Behaviour, Fault, Operation
+from shared.partner_center.client import CallIds
+from shared.partner_center.models import DeviceBatch
 from shared.pipeline.receive import _new_file, _read, receive, take_up
 from shared.pipeline.sweep import sweep
 from shared.pipeline.wake import wake
@@ -15,7 +17,10 @@ from shared.settings import Settings
 from shared.storage.blobs import VersionGone
 from shared.storage.wakeups import SubmissionWakeUp, encode
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.world import CUSTOMER, HEADER, World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tuples
+
+KNOWN = ",,,LENOVO,21R3001BUK"
+"""The cells after a serial number that make it an identity."""
 
 OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
 
@@ -100,7 +105,7 @@ def test_each_row_ends_by_its_own_verdict(world: World, serial: str, outcome: st
 
 
 def test_rejected_and_duplicate_rows_are_never_sent_and_the_counts_add_up(world: World) -> None:
-    file = world.drop_file(f"{HEADER}\r\nPF-A1,,,LENOVO,X\r\nALONE,,,,\r\npf-a1,,,LENOVO,X\r\nPF-B1,,,LENOVO,X\r\n")
+    file = world.drop_file(f"{HEADER}\r\nPF-A1{KNOWN}\r\nALONE,,,,\r\npf-a1{KNOWN}\r\nPF-B1{KNOWN}\r\n")
     world.run()
     rows = world.rows(file)
     assert [row["outcome"] for row in rows] == ["registered", "rejected", "duplicate", "registered"]
@@ -157,16 +162,17 @@ def test_a_batch_that_someone_else_creates_at_the_same_moment_is_appended_to(
 ) -> None:
     world = make_world(Behaviour(existing_batch_status=HTTPStatus(status)), INLINE_SUBMISSIONS="0")
     file = world.put(numbered(2))
-    listed = world.client.device_batches
 
-    def list_then_lose_the_race(customer_id: str, ids: object) -> object:
-        batches = listed(customer_id, ids)  # type: ignore[arg-type]
-        world.client.device_batches = listed  # type: ignore[method-assign]
-        rival = World(world.service, world.clock)
-        rival.drop_file(numbered(1, "RIVAL"))
-        return batches
+    class LosesTheRace(Changed):
+        """A service at which someone else creates the batch just after it was listed."""
 
-    world.client.device_batches = list_then_lose_the_race  # type: ignore[assignment,method-assign]
+        def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
+            batches = self.real.device_batches(customer_id, ids)
+            world.meet(self.real)
+            World(world.service, world.clock).drop_file(numbered(1, "RIVAL"))
+            return batches
+
+    world.meet(LosesTheRace(world.partner_center))
     world.receive()
     world.run()
     assert world.outcomes(file) == ["registered"] * 2
@@ -174,7 +180,14 @@ def test_a_batch_that_someone_else_creates_at_the_same_moment_is_appended_to(
 
 def test_without_batch_folder_each_group_tag_is_a_batch(world: World) -> None:
     path = f"{CUSTOMER}/devices.csv"
-    lines = [f"{HEADER},Group Tag", "A,,,L,X,Sales", "B,,,L,X,sales ", "C,,,L,X,Lab", "D,,,L,X,", ""]
+    lines = [
+        f"{HEADER},Group Tag",
+        "PF-A,,,LENOVO,21R3001BUK,Sales",
+        "PF-B,,,LENOVO,21R3001BUK,sales ",
+        "PF-C,,,LENOVO,21R3001BUK,Lab",
+        "PF-D,,,LENOVO,21R3001BUK,",
+        "",
+    ]
     file = world.drop_file("\r\n".join(lines), path)
     world.run()
     rows = world.rows(file, path)
@@ -197,7 +210,7 @@ def test_rows_without_tag_go_to_the_default_batch(make_world: MakeWorld) -> None
 
 def test_a_file_with_too_many_group_tags_is_rejected_and_nothing_sent(world: World) -> None:
     path = f"{CUSTOMER}/devices.csv"
-    lines = [f"{HEADER},Group Tag", *(f"S{number},,,L,X,Tag{number}" for number in range(21)), ""]
+    lines = [f"{HEADER},Group Tag", *(f"S{number}{KNOWN},Tag{number}" for number in range(21)), ""]
     file = world.drop_file("\r\n".join(lines), path)
     assert world.summary(file, path)["reason"] == "too_many_batches"
     assert sum(world.service.report()["received"].values()) == 0
@@ -206,7 +219,7 @@ def test_a_file_with_too_many_group_tags_is_rejected_and_nothing_sent(world: Wor
 def test_many_tags_are_held_in_bounded_memory(make_world: MakeWorld) -> None:
     world = make_world(INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1000")
     path = f"{CUSTOMER}/devices.csv"
-    rows = (f"S{number},,,L,X,Tag{number % 10}" for number in range(4_500))
+    rows = (f"S{number}{KNOWN},Tag{number % 10}" for number in range(4_500))
     file = world.drop_file("\r\n".join([f"{HEADER},Group Tag", *rows, ""]), path)
     sizes = [submission["devices"] for submission in world.summary(file, path)["submissions"]]
     assert sum(sizes) == 4_500

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from local.partner_center import PartnerCenterStandIn
-from shared.partner_center.client import PartnerCenterClient
+from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, PartnerCenterClient
+from shared.partner_center.models import Device, DeviceBatch
 from shared.partner_center.sign_in import StaticToken
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import file_id, parse_drop_path, results_folder
@@ -74,7 +75,7 @@ class World:
         self.private = InMemoryContainer({"device-files": self.drop})
         self.wakeups = WaitingWakeups(clock)
         self.journal = Journal(lambda _: InMemoryTable())
-        self.client = PartnerCenterClient(
+        self.partner_center: PartnerCenter = PartnerCenterClient(
             base_url=service.url,
             version="v1",
             sign_in=StaticToken("token"),
@@ -93,11 +94,16 @@ class World:
             private=private or self.private,
             results=self.results,
             wakeups=self.wakeups,
-            partner_center=self.client,
+            partner_center=self.partner_center,
             clock=self.clock,
             new_id=lambda: str(uuid4()),
             jitter=lambda: 0.5,
         )
+
+    def meet(self, partner_center: PartnerCenter) -> None:
+        """From now on the pipeline meets another service."""
+        self.partner_center = partner_center
+        self.pipeline = self.pipeline_with()
 
     def put(self, content: str | bytes, path: str = f"{CUSTOMER}/Test/devices.csv") -> str:
         """A person drops a file; its file id."""
@@ -152,6 +158,31 @@ class World:
     def outcomes(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> list[str]:
         """The outcome of every row, in file order."""
         return [row["outcome"] for row in self.rows(identifier, path)]
+
+
+class Changed:
+    """A service that is the real one but for what a subclass changes."""
+
+    def __init__(self, real: PartnerCenter) -> None:
+        self.real = real
+
+    def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
+        return self.real.device_batches(customer_id, ids)
+
+    def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        return self.real.create_batch(customer_id, batch_id, devices, ids)
+
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        return self.real.append_devices(customer_id, batch_id, devices, ids)
+
+    def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
+        return self.real.batch_job_status(customer_id, tracking_id, ids)
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        return self.real.batch_devices(customer_id, batch_id, ids)
+
+    def sign_in_anew(self) -> None:
+        self.real.sign_in_anew()
 
 
 def _settings(url: str, changes: dict[str, str]) -> Settings:

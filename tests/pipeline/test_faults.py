@@ -1,0 +1,214 @@
+"""Refusals that are halved, verdicts that never come, messages that were given up on."""
+
+import json
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from local.partner_center import Behaviour, Fault, Operation
+from shared.partner_center.client import Accepted, CallIds, PartnerCenter
+from shared.partner_center.errors import Refused
+from shared.pipeline.device_file import DROP_CONTAINER
+from shared.pipeline.sweep import sweep
+from shared.storage.wakeups import PoisonedMessage, encode
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
+
+
+class RefusesSome(Changed):
+    """A service that refuses every request in which one of the named serial numbers is."""
+
+    def __init__(self, real: PartnerCenter, *serials: str, code: str | None = "800002") -> None:
+        super().__init__(real)
+        self.posts = 0
+        self._bad = [serial.encode() for serial in serials]
+        self._code = code
+
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        self._refuse(devices)
+        return super().append_devices(customer_id, batch_id, devices, ids)
+
+    def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        self._refuse(devices)
+        return super().create_batch(customer_id, batch_id, devices, ids)
+
+    def _refuse(self, devices: bytes) -> None:
+        self.posts += 1
+        if any(serial in devices for serial in self._bad):
+            raise Refused("Refused.", status=400, code=self._code, description="Invalid request input")
+
+
+@pytest.mark.parametrize("code", ["800002", "3000", None])
+def test_one_malformed_device_costs_its_own_row_alone(world: World, code: str | None) -> None:
+    world.meet(RefusesSome(world.partner_center, "SN-00013", code=code))
+    file = world.drop_file(numbered(40))
+    world.run()
+    rows = world.rows(file)
+    assert [row["outcome"] for row in rows] == ["registered"] * 12 + ["failed"] + ["registered"] * 27
+    assert rows[12]["error_description"] == "Invalid request input"
+    assert rows[12]["what_to_do"]
+    assert world.summary(file)["counts"]["total"] == 40
+    assert world.service.report()["devicesPostedMoreThanOnce"] == {}
+
+
+def test_halves_bear_the_number_of_the_whole_and_leave_no_blob_behind(world: World) -> None:
+    world.meet(RefusesSome(world.partner_center, "SN-00002"))
+    file = world.drop_file(numbered(3))
+    world.run()
+    states = {entry["number"]: entry["state"] for entry in world.summary(file)["submissions"]}
+    assert states["1"] == "split"
+    assert states["1-0"] == "finished"
+    assert states["1-1"] == "split"
+    assert {states["1-1-0"], states["1-1-1"]} == {"refused", "finished"}
+    assert [version.path for version in world.private.versions(f"{file}/")] == [f"{file}/device-file"]
+
+
+def test_any_other_refusal_is_not_halved(world: World) -> None:
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    service = RefusesSome(world.partner_center, "SN-00002", code="12345")
+    world.meet(service)
+    file = world.drop_file(numbered(3))
+    world.run()
+    assert world.outcomes(file) == ["failed"] * 3
+    assert service.posts == 1
+
+
+def test_a_device_without_verdict_is_looked_for_in_the_batch_before_it_is_unknown(world: World) -> None:
+    file = world.drop_file(tuples(["FINE-1", "FINE-2", "STANDIN-STUCK-1"]))
+    world.service.script(Fault.SHORTER_STATUS, times=10_000)
+    world.service.script(Fault.UNKNOWN_STATUS, times=10_000)
+    world.run(most=20_000)
+    rows = world.rows(file)
+    assert [row["outcome"] for row in rows[:2]] == ["registered"] * 2
+    assert rows[2]["outcome"] == "unknown"
+
+
+def test_a_job_that_the_service_forgot_is_read_back_from_the_batch(world: World) -> None:
+    file = world.drop_file(numbered(3))
+    world.clock.now += timedelta(minutes=5)
+    ids = CallIds(str(uuid4()), str(uuid4()))
+    world.partner_center.batch_job_status(CUSTOMER, _tracking_id(world, file), ids)
+    world.service.script(Fault.UNKNOWN_TRACKING_ID, times=10_000)
+    world.run(most=20_000)
+    rows = world.rows(file)
+    assert [row["outcome"] for row in rows] == ["registered"] * 3
+    assert all("read_back" in row["notes"] for row in rows)
+
+
+def _tracking_id(world: World, file: str) -> str:
+    stored = world.journal.submission(file, "1")
+    assert stored is not None
+    assert stored.record.tracking_id is not None
+    return stored.record.tracking_id
+
+
+def test_already_registered_after_a_lost_answer_says_so(world: World) -> None:
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    world.service.script(Fault.DROPPED_AFTER, operation=Operation.APPEND_DEVICES)
+    file = world.drop_file(numbered(3))
+    world.service.script(Fault.FORGET_REQUEST_IDS, operation=Operation.APPEND_DEVICES)
+    world.run()
+    rows = world.rows(file)
+    assert {row["outcome"] for row in rows} == {"already_registered"}
+    assert {row["notes"] for row in rows} == {"first_answer_lost"}
+
+
+def test_already_registered_without_a_lost_answer_bears_no_such_note(world: World) -> None:
+    world.drop_file(numbered(3))
+    world.run()
+    file = world.drop_file(numbered(3))
+    world.run()
+    assert {row["notes"] for row in world.rows(file)} == {""}
+
+
+def test_a_service_that_is_gone_for_three_days_costs_waiting_only(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="1")
+    file = world.drop_file(numbered(3))
+    world.service.script(Fault.UNAVAILABLE, times=170)
+    before = world.wakeups.sent
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 3
+    assert world.clock.now - _received_at(world, file) > timedelta(hours=60)
+    assert world.wakeups.sent - before <= 200
+
+
+def _received_at(world: World, file: str) -> datetime:
+    stored = world.journal.file(CUSTOMER, file)
+    assert stored is not None
+    return stored.record.received_at
+
+
+def test_a_poisoned_wake_up_is_tried_again(world: World) -> None:
+    file = world.drop_file(numbered(3))
+    wake_up = world.wakeups.waiting.pop()[1]
+    world.wakeups.poison.append(PoisonedMessage("submissions-poison", "m", "r", encode(wake_up)))
+    assert sweep(world.pipeline).poisoned_messages == 1
+    assert world.wakeups.poison == []
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 3
+
+
+def test_a_poisoned_blob_event_is_received_after_all(world: World) -> None:
+    file = world.put(numbered(3))
+    event = {
+        "FunctionId": "Host.Functions.receive_device_file",
+        "BlobType": "BlockBlob",
+        "ContainerName": DROP_CONTAINER,
+        "BlobName": f"{CUSTOMER}/Test/devices.csv",
+        "ETag": "0x1",
+    }
+    world.wakeups.poison.append(PoisonedMessage("webjobs-blobtrigger-poison", "m", "r", json.dumps(event)))
+    assert sweep(world.pipeline).poisoned_messages == 1
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 3
+
+
+@pytest.mark.parametrize("body", ["", "not json", "[]", '{"ContainerName": "other", "BlobName": "x"}'])
+def test_a_poisoned_message_of_nobody_is_counted_and_deleted(world: World, body: str) -> None:
+    world.wakeups.poison.append(PoisonedMessage("submissions-poison", "m", "r", body))
+    assert sweep(world.pipeline).poisoned_messages == 1
+    assert world.wakeups.poison == []
+    assert world.wakeups.waiting == []
+
+
+def test_request_bodies_that_outlived_their_file_are_deleted_once_a_day(world: World) -> None:
+    file = world.drop_file(numbered(3))
+    world.run()
+    for leftover in (f"{file}/7.json", f"{file}/7.rows.json"):
+        world.private.put(leftover, b"[]")
+    waiting = world.drop_file(numbered(2, "MORE"))
+    assert sweep(world.pipeline).leftover_blobs == 2
+    assert world.private.read(f"{waiting}/1.json") is not None
+    world.private.put(f"{file}/8.json", b"[]")
+    assert sweep(world.pipeline).leftover_blobs == 0
+    world.clock.now += timedelta(days=1)
+    assert sweep(world.pipeline).leftover_blobs == 1
+
+
+def test_a_submission_that_nobody_accepts_for_two_days_is_an_alarm(world: World) -> None:
+    world.service.script(Fault.UNAVAILABLE, times=100_000)
+    world.drop_file(numbered(3))
+    while world.clock.now < _start(world) + timedelta(hours=49):
+        world.deliver_next()
+    assert sweep(world.pipeline).never_accepted == 1
+
+
+def _start(world: World) -> datetime:
+    (mention,) = world.journal.open_files()
+    return mention.received_at
+
+
+def test_halves_whose_wake_ups_were_never_sent_are_found_by_the_sweep(world: World) -> None:
+    world.meet(RefusesSome(world.partner_center, "SN-00002"))
+    file = world.drop_file(numbered(4))
+    for _ in range(8):
+        world.wakeups.waiting.clear()
+        world.clock.now += timedelta(minutes=20)
+        sweep(world.pipeline)
+        world.deliver_next()
+    world.run()
+    assert world.outcomes(file) == ["registered", "failed", "registered", "registered"]
+    assert world.service.report()["devicesPostedMoreThanOnce"] == {}

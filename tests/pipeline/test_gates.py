@@ -1,0 +1,162 @@
+"""Gates: however many submissions wait, the service is asked a handful of times."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from local.partner_center import Behaviour, Fault, Operation
+from shared.partner_center.errors import (
+    AnswerLost,
+    NeverSent,
+    PartnerCenterError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
+from shared.pipeline.decisions import Pace, WaitFor
+from shared.pipeline.gates import WHOLE_PARTNER, Admission, admit, closing, customer_scope, note_answer, scope_closed_by
+from shared.storage.records import Gate
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.world import CUSTOMER, START, World, numbered
+
+OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
+PACE = Pace(timedelta(seconds=27), timedelta(minutes=15), timedelta(hours=48), lambda: 1.0)
+
+
+def _throttled(seconds: int) -> Throttled:
+    return Throttled("Too many requests.", status=429, retry_after=timedelta(seconds=seconds))
+
+
+def test_all_is_open_while_all_is_well(world: World) -> None:
+    assert admit(world.pipeline, CUSTOMER) == Admission()
+
+
+def test_throttling_closes_the_gate_for_every_customer_for_as_long_as_the_service_says(world: World) -> None:
+    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    for customer in (CUSTOMER, OTHER_CUSTOMER):
+        admission = admit(world.pipeline, customer)
+        assert isinstance(admission, WaitFor)
+        assert admission.delay >= timedelta(seconds=60)
+
+
+def test_a_missing_relationship_holds_its_own_customer_alone(world: World) -> None:
+    note_answer(world.pipeline, Admission(), CUSTOMER, Unauthorised("No relationship.", status=403, code="20002"))
+    assert isinstance(admit(world.pipeline, CUSTOMER), WaitFor)
+    assert admit(world.pipeline, OTHER_CUSTOMER) == Admission()
+
+
+def test_after_its_time_one_submission_probes_and_the_others_wait(world: World) -> None:
+    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    assert admit(world.pipeline, CUSTOMER) == Admission((WHOLE_PARTNER,))
+    assert isinstance(admit(world.pipeline, CUSTOMER), WaitFor)
+
+
+@pytest.mark.parametrize("error", [None, Refused("x", status=400), Unavailable("x", status=503)])
+def test_a_probe_that_is_answered_opens_the_gate(world: World, error: PartnerCenterError | None) -> None:
+    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    admission = admit(world.pipeline, CUSTOMER)
+    assert isinstance(admission, Admission)
+    note_answer(world.pipeline, admission, CUSTOMER, error)
+    assert admit(world.pipeline, CUSTOMER) == Admission()
+
+
+@pytest.mark.parametrize("error", [NeverSent("x"), AnswerLost("x")])
+def test_a_probe_without_an_answer_leaves_the_gate_to_the_next_one(world: World, error: PartnerCenterError) -> None:
+    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    admission = admit(world.pipeline, CUSTOMER)
+    assert isinstance(admission, Admission)
+    note_answer(world.pipeline, admission, CUSTOMER, error)
+    assert isinstance(admit(world.pipeline, CUSTOMER), WaitFor)
+    world.clock.now += timedelta(minutes=1)
+    assert admit(world.pipeline, CUSTOMER) == Admission((WHOLE_PARTNER,))
+
+
+def test_a_probe_that_dies_is_followed_by_another(world: World) -> None:
+    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    admit(world.pipeline, CUSTOMER)
+    world.clock.now += world.settings.claim
+    assert admit(world.pipeline, CUSTOMER) == Admission((WHOLE_PARTNER,))
+
+
+def test_a_probe_that_is_throttled_again_closes_the_gate_again(world: World) -> None:
+    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    admission = admit(world.pipeline, CUSTOMER)
+    assert isinstance(admission, Admission)
+    note_answer(world.pipeline, admission, CUSTOMER, _throttled(60))
+    assert isinstance(admit(world.pipeline, CUSTOMER), WaitFor)
+    assert world.journal.gates()[WHOLE_PARTNER].record.failures == 2
+
+
+def test_a_shorter_wait_never_opens_a_gate_that_is_closed_for_longer() -> None:
+    long = closing(None, WHOLE_PARTNER, _throttled(3600), START, PACE)
+    assert closing(long, WHOLE_PARTNER, _throttled(1), START, PACE).closed_until == long.closed_until
+
+
+def test_a_gate_that_stays_closed_is_asked_less_and_less_often() -> None:
+    gate: Gate | None = None
+    delays = []
+    for _ in range(12):
+        gate = closing(gate, WHOLE_PARTNER, Unauthorised("x", status=401), START, PACE)
+        delays.append(gate.closed_until - START)
+    assert delays == sorted(delays)
+    assert delays[-1] == timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("error", "scope"),
+    [
+        (_throttled(1), WHOLE_PARTNER),
+        (Unauthorised("x", status=401), WHOLE_PARTNER),
+        (Unauthorised("x"), WHOLE_PARTNER),
+        (Unauthorised("x", status=403), customer_scope(CUSTOMER)),
+        (Unavailable("x", status=503), None),
+        (AnswerLost("x"), None),
+        (NeverSent("x"), None),
+        (Refused("x", status=400), None),
+    ],
+)
+def test_each_answer_concerns_whom_it_concerns(error: PartnerCenterError, scope: str | None) -> None:
+    assert scope_closed_by(error, CUSTOMER) == scope
+
+
+def test_two_hundred_waiting_submissions_cost_a_throttling_service_a_handful_of_requests(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(Behaviour(retry_after=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    before = sum(world.service.report()["received"].values())
+    file = world.drop_file(numbered(200))
+    world.service.script(Fault.THROTTLE, times=5)
+    world.run(most=20_000)
+    assert world.outcomes(file) == ["registered"] * 200
+    wanted = 2 * 200
+    assert sum(world.service.report()["received"].values()) - before == wanted
+    assert world.journal.gates() == {}
+
+
+def test_a_customer_without_relationship_waits_with_one_alarm_and_resumes_by_itself(
+    make_world: MakeWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make_world(DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    file = world.drop_file(numbered(20))
+    world.service.script(Fault.FORBIDDEN, times=8)
+    with caplog.at_level(logging.WARNING):
+        world.run(most=20_000)
+    assert world.outcomes(file) == ["registered"] * 20
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
+
+
+def test_an_expired_token_is_renewed_once_and_nobody_waits(world: World) -> None:
+    world.service.script(Fault.UNAUTHORISED, times=1, operation=Operation.DEVICE_BATCHES)
+    file = world.drop_file(numbered(2))
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 2
+    assert world.journal.gates() == {}
