@@ -1,0 +1,220 @@
+"""Runs a function app: `python -m local.functions_host [--app function_app] [--id NAME] ...`.
+
+SIGTERM or Ctrl-C stops it: no new work is taken, what runs may finish within the grace period, what does not is left
+for another instance (its message reappears after its lease).
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueClient
+
+from local.functions_host.app import (
+    BlobTrigger,
+    HostedFunction,
+    HttpTrigger,
+    QueueTrigger,
+    TimerTrigger,
+    load_functions,
+)
+from local.functions_host.blob_trigger import POISON_QUEUE, BlobScanner, WatchedFunction, blob_processor, internal_queue
+from local.functions_host.host_settings import HOST_STORAGE, HostError, HostSettings, connection_string, host_settings
+from local.functions_host.http_trigger import HttpListener, Route
+from local.functions_host.invoking import Invoker
+from local.functions_host.leases import HOST_CONTAINER
+from local.functions_host.logs import set_up_logging
+from local.functions_host.queue_trigger import LEASE, Limits, QueueListener, function_processor
+from local.functions_host.timer_trigger import TimerListener
+
+logger = logging.getLogger(__name__)
+
+READY = "The functions host is ready"
+"""The line that says that every listener runs."""
+
+Listen = Callable[[threading.Event], None]
+
+
+class Host:
+    """One instance: its listeners, and their end."""
+
+    def __init__(self, functions: list[HostedFunction], settings: HostSettings, lease: timedelta, port: int) -> None:
+        self._functions = functions
+        self._settings = settings
+        self._lease = lease
+        self._port = port
+        self._storage = connection_string(HOST_STORAGE, os.environ)
+        self._host_blobs = BlobServiceClient.from_connection_string(self._storage)
+        self._invoker = Invoker(settings.threads)
+        self._queues: list[QueueListener] = []
+        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
+        self.is_broken = False
+        """Whether a listener has failed, so that the host no longer does all of its work."""
+
+    def start(self) -> None:
+        """Start every listener in a thread of its own."""
+        try:
+            self._host_blobs.create_container(HOST_CONTAINER)
+        except ResourceExistsError:
+            logger.debug("The host's container is there")
+        for listen in [*self._queue_listeners(), *self._blob_listeners(), *self._timer_listeners()]:
+            thread = threading.Thread(target=self._keep_listening, args=(listen,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._start_http()
+
+    def _keep_listening(self, listen: Listen) -> None:
+        try:
+            listen(self._stopping)
+        except Exception:  # A host that has gone deaf in one ear must not look like a working one.
+            logger.exception("A listener failed; the host stops")
+            self.is_broken = True
+
+    def stop(self, grace: timedelta) -> bool:
+        """Take no more work and wait for what runs, at most `grace`; whether all of it ended."""
+        self._stopping.set()
+        deadline = time.monotonic() + grace.total_seconds()
+        for thread in self._threads:
+            thread.join(max(0, deadline - time.monotonic()))
+        while not self._is_idle() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self._is_idle()
+
+    def _is_idle(self) -> bool:
+        busy = any(thread.is_alive() for thread in self._threads)
+        return not busy and self._invoker.is_idle and all(queue.is_idle for queue in self._queues)
+
+    def _queue_listeners(self) -> list[Listen]:
+        queues = self._settings.queues
+        limits = Limits(
+            batch_size=queues.batch_size,
+            new_batch_threshold=queues.new_batch_threshold,
+            max_dequeue_count=queues.max_dequeue_count,
+            failure_delay=queues.visibility_timeout,
+            max_polling_interval=queues.max_polling_interval,
+            lease=self._lease,
+        )
+        listens: list[Listen] = []
+        for function in self._functions:
+            if isinstance(trigger := function.trigger, QueueTrigger):
+                process = function_processor(function, self._invoker, is_base64=queues.base64)
+                queue = QueueClient.from_connection_string(trigger.connection_string, trigger.queue)
+                poison = QueueClient.from_connection_string(trigger.connection_string, f"{trigger.queue}-poison")
+                listens.append(self._listen(QueueListener(queue, poison, limits, process)))
+        return listens
+
+    def _blob_listeners(self) -> list[Listen]:
+        watched = [
+            WatchedFunction(function, trigger, BlobServiceClient.from_connection_string(trigger.connection_string))
+            for function in self._functions
+            if isinstance(trigger := function.trigger, BlobTrigger)
+        ]
+        if not watched:
+            return []
+        host_id = self._settings.host_id
+        queue = QueueClient.from_connection_string(self._storage, internal_queue(host_id))
+        try:
+            queue.create_queue()
+        except ResourceExistsError:
+            logger.debug("The internal queue is there")
+        if len({one.trigger.connection_string for one in watched}) > 1:
+            raise HostError("the app's blob triggers watch several storage accounts; this host serves one.")
+        poison = QueueClient.from_connection_string(watched[0].trigger.connection_string, POISON_QUEUE)
+        limits = Limits(
+            batch_size=min(self._settings.blobs.max_degree_of_parallelism, 32),
+            new_batch_threshold=0,
+            max_dequeue_count=self._settings.blobs.poison_blob_threshold,
+            failure_delay=timedelta(0),
+            max_polling_interval=self._settings.queues.max_polling_interval,
+            lease=self._lease,
+        )
+        listener = QueueListener(queue, poison, limits, blob_processor(watched, self._invoker))
+        return [self._listen(listener), BlobScanner(watched, self._host_blobs, queue, host_id).run]
+
+    def _timer_listeners(self) -> list[Listen]:
+        return [
+            TimerListener(
+                function=function,
+                trigger=trigger,
+                host_storage=self._host_blobs,
+                host_id=self._settings.host_id,
+                invoker=self._invoker,
+            ).run
+            for function in self._functions
+            if isinstance(trigger := function.trigger, TimerTrigger)
+        ]
+
+    def _listen(self, listener: QueueListener) -> Listen:
+        self._queues.append(listener)
+        return listener.run
+
+    def _start_http(self) -> None:
+        routes = [
+            Route(function, trigger, self._settings.route_prefix)
+            for function in self._functions
+            if isinstance(trigger := function.trigger, HttpTrigger)
+        ]
+        if routes:
+            server = HttpListener(self._port, routes, self._invoker)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            logger.info("HTTP functions answer at %s/%s", server.url, self._settings.route_prefix)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until asked to stop."""
+    options = _parser().parse_args(arguments)
+    set_up_logging(options.id)
+    sys.path.insert(0, str(Path.cwd()))
+    stop = threading.Event()
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: stop.set())
+    try:
+        settings = host_settings(Path("host.json"), os.environ)
+        functions = load_functions(options.app, os.environ)
+        host = Host(functions, settings, timedelta(seconds=options.queue_lease_seconds), options.port)
+        host.start()
+    except HostError as error:
+        logger.error("The app cannot be run: %s", error, exc_info=error.__cause__)  # noqa: TRY400 - its cause, if any
+        return 1
+    logger.info("%s: %s", READY, ", ".join(function.name for function in functions))
+    # A wait without end would keep Ctrl-C from being seen on Windows.
+    while not stop.wait(1) and not host.is_broken:
+        pass
+    logger.info("The functions host stops")
+    code = 1 if host.is_broken else 0
+    if host.stop(timedelta(seconds=options.grace_seconds)):
+        return code
+    logger.warning("Some functions did not finish in time; their messages reappear when their leases end")
+    logging.shutdown()
+    # A thread that still runs a function would keep the interpreter from ending.
+    os._exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local.functions_host", description="Run a function app locally.")
+    parser.add_argument("--app", default="function_app", help="module with the FunctionApp (default: function_app)")
+    parser.add_argument("--id", default="host", help="name of this instance in the log")
+    parser.add_argument("--port", type=int, default=7071, help="port for HTTP functions; 0 is any free one (7071)")
+    parser.add_argument(
+        "--queue-lease-seconds",
+        type=int,
+        default=int(LEASE.total_seconds()),
+        help="how long a message taken is invisible to others; shorter only for tests of crashes (600)",
+    )
+    parser.add_argument("--grace-seconds", type=float, default=8, help="how long functions may finish when stopped (8)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""HTTP triggers, served on the loopback interface. Access levels are not asked for, as with Core Tools."""
+
+import logging
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import azure.functions as func
+from azure.functions.meta import Datum
+
+from local.functions_host.app import HostedFunction, HttpTrigger
+from local.functions_host.converting import argument
+from local.functions_host.invoking import Answer, Invoker
+
+logger = logging.getLogger(__name__)
+
+_SEGMENT = re.compile(r"\{(?P<rest>\*)?(?P<name>\w+)(?::\w+)?(?P<optional>\?)?\}")
+
+
+class Route:
+    """One function's route template: `{name}`, `{name?}`, `{name:type}` (the type is not checked) and `{*rest}`."""
+
+    def __init__(self, function: HostedFunction, trigger: HttpTrigger, prefix: str) -> None:
+        self.function = function
+        self._methods = trigger.methods
+        segments = [segment for segment in f"{prefix}/{trigger.route}".split("/") if segment]
+        self._pattern = re.compile("".join(_pattern(segment) for segment in segments) + "/?", re.IGNORECASE)
+
+    def parameters(self, method: str, path: str) -> dict[str, str] | None:
+        """The route's parameters in `path`, None when the request is not for this function."""
+        match = self._pattern.fullmatch(path)
+        if match is None or (self._methods and method not in self._methods):
+            return None
+        return {name: unquote(value) for name, value in match.groupdict().items() if value is not None}
+
+
+def _pattern(segment: str) -> str:
+    placeholder = _SEGMENT.fullmatch(segment)
+    if placeholder is None:
+        return f"/{re.escape(segment)}"
+    part = f"/(?P<{placeholder['name']}>{'.*' if placeholder['rest'] else '[^/]+'})"
+    return f"(?:{part})?" if placeholder["optional"] or placeholder["rest"] else part
+
+
+class HttpListener(ThreadingHTTPServer):
+    """Serves the app's HTTP functions; `serve_forever` is its thread."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, routes: Iterable[Route], invoker: Invoker) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.routes = tuple(routes)
+        self.invoker = invoker
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: HttpListener
+    protocol_version = "HTTP/1.1"
+
+    def handle_one_request(self) -> None:
+        """Serve a request of any method in one place (`BaseHTTPRequestHandler` wants one `do_X` for each)."""
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline:
+            self.close_connection = True
+        elif self.parse_request():
+            self._serve()
+            self.wfile.flush()
+
+    def _serve(self) -> None:
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        for route in self.server.routes:
+            parameters = route.parameters(self.command, url.path)
+            if parameters is not None:
+                request = self._request(url.query, parameters, body)
+                detail = f"{self.command} {url.path}"
+                self._reply(self.server.invoker.start(route.function, request, detail).result())
+                return
+        self._send(HTTPStatus.NOT_FOUND, [("Content-Length", "0")], b"")
+
+    def _request(self, query: str, parameters: dict[str, str], body: bytes) -> object:
+        data = {
+            "method": Datum(self.command, "string"),
+            "url": Datum(f"{self.server.url}{self.path}", "string"),
+            "headers": {name: Datum(value, "string") for name, value in self.headers.items()},
+            "query": {name: Datum(value, "string") for name, value in parse_qsl(query, keep_blank_values=True)},
+            "params": {name: Datum(value, "string") for name, value in parameters.items()},
+            "body": Datum(body, "bytes"),
+        }
+        return argument("httpTrigger", Datum(data, "http"), {})
+
+    def _reply(self, answer: Answer) -> None:
+        if not answer.succeeded:
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, [("Content-Length", "0")], b"")
+        elif isinstance(answer.value, func.HttpResponse):
+            response = answer.value
+            body = response.get_body()
+            headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-length"]
+            if "content-type" not in response.headers:
+                headers.append(("Content-Type", f"{response.mimetype}; charset={response.charset}"))
+            self._send(response.status_code, [*headers, ("Content-Length", str(len(body)))], body)
+        elif isinstance(answer.value, str):
+            body = answer.value.encode()
+            headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+            self._send(HTTPStatus.OK, headers, body)
+        else:
+            self._send(HTTPStatus.NO_CONTENT, [], b"")
+
+    def _send(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Leave the log to the invoker's line."""

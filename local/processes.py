@@ -1,0 +1,92 @@
+"""Child processes that never outlive the command that started them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+PROJECT = Path(__file__).resolve().parent.parent
+_GUARD = Path(__file__).with_name("guard.py")
+_TAIL_CHARACTERS = 4000
+if sys.platform == "win32":
+    _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _NEW_GROUP = 0
+
+
+@dataclass(slots=True)
+class ChildProcess:
+    """A command in a process group of its own, ended with this process or by `stop`; see `local/guard.py`."""
+
+    name: str
+    """What messages call it."""
+    log: Path
+    """Where its output goes."""
+    grace_seconds: float
+    _guard: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(
+        cls,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path = PROJECT,
+        grace_seconds: float = 10,
+    ) -> Self:
+        """Start `command` in `folder`, its output in the new file `log`. `environment` replaces this process's own."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_GUARD), str(grace_seconds), *command],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=None if environment is None else dict(environment),
+                cwd=folder,
+                start_new_session=os.name == "posix",
+                creationflags=_NEW_GROUP,
+            )
+        return cls(name, log, grace_seconds, guard)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit code, None while it runs."""
+        return self._guard.poll()
+
+    def last_output(self) -> str:
+        """The end of what it wrote, for an error message."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:].strip()
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait at most `seconds` for its end; its exit code, or None when it still runs."""
+        try:
+            return self._guard.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def ask_to_stop(self) -> None:
+        """Ask it to end, without waiting."""
+        if self._guard.stdin is not None and not self._guard.stdin.closed:
+            self._guard.stdin.close()
+
+    def stop(self) -> None:
+        """End it: politely first, by force after the grace period. Nothing of it is left when this returns."""
+        self.ask_to_stop()
+        if self.wait(self.grace_seconds + 5) is None:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, without a chance to tidy up, as a power cut would."""
+        if sys.platform == "win32":
+            subprocess.run(["taskkill", "/T", "/F", "/PID", str(self._guard.pid)], capture_output=True, check=False)
+        elif self._guard.poll() is None:
+            os.killpg(self._guard.pid, signal.SIGKILL)
+        self._guard.wait()
+        self.ask_to_stop()

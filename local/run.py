@@ -1,0 +1,203 @@
+"""`python -m local run`: the whole product on this machine, from the dropped file to the outcome of every row."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from azure.storage.blob import BlobServiceClient
+from rich.console import Console
+from rich.live import Live
+
+from local.app_settings import app_settings
+from local.azurite import running_azurite
+from local.dropping import DROP_FOLDER, DropContainer, Dropped, WatchedFolder, samples
+from local.following import MOST_ROWS_SHOWN, Follower, Progress, copy_results, progress_table, say, show_rows
+from local.hosts import HostKind, Hosts, running_hosts
+from local.processes import PROJECT, ChildProcess
+from local.services import DataFolder, ServiceError, running_partner_center
+from local.set_up import ready_toolchain
+from shared.settings import settings_from
+
+_THIS_MACHINE = "http://127.0.0.1"
+_LOOK_SECONDS = 0.5
+_WATCH_SECONDS = 1.0
+_WIDTH_OF_FILES = 160
+"""Columns of output that is not a terminal's."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `python -m local run` was asked for."""
+
+    files: Sequence[Path]
+    """Device files to drop; empty for the samples."""
+    customer_id: str
+    batch_id: str
+    once: bool
+    """End when every file is closed, instead of watching for more."""
+    results: Path | None
+    timeout_seconds: float
+    instances: int
+    host: HostKind
+    data: DataFolder
+
+
+def run(options: RunOptions) -> int:
+    """Run the product; the exit code: 0 when every file was closed (or Ctrl-C ended the watching), else 1.
+
+    Raises:
+        SettingsError: a setting in the environment is wrong; nothing was started.
+        AzuriteError, ServiceError, HostsError: something the product needs does not run.
+    """
+    address = os.environ.get("PARTNER_CENTER_URL")
+    # What is wrong with a setting is said before anything is started, with a storage and an address that are right.
+    settings_from(
+        app_settings(os.environ, storage="UseDevelopmentStorage=true", partner_center_url=address or _THIS_MACHINE)
+    )
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+    toolchain = ready_toolchain()
+    data = options.data
+    with ExitStack() as running:
+        running.enter_context(data.held())
+        azurite = running.enter_context(running_azurite(toolchain, data=data.azurite, log=data.logs / "azurite.log"))
+        services = [azurite.process]
+        if not address:
+            stand_in, address = running.enter_context(running_partner_center(data))
+            services.append(stand_in)
+        settings = app_settings(os.environ, storage=azurite.connection_string, partner_center_url=address)
+        hosts = running.enter_context(
+            running_hosts(toolchain, options.host, settings, number=options.instances, logs=data.logs)
+        )
+        say(console, f"Partner Center: {address}")
+        say(console, f"Functions host: {_host_in_words(hosts)}; logs in {_short(data.logs)}")
+        session = _Session(console, options, azurite.connection_string, lambda: _check(services, hosts))
+        session.drop_given_files()
+        hosts.wait_until_ready()
+        return session.until_closed() if options.once else session.watch()
+
+
+def _host_in_words(hosts: Hosts) -> str:
+    own = "the project's own, since Azure Functions Core Tools are not used"
+    name = "Azure Functions Core Tools" if hosts.kind is HostKind.CORE_TOOLS else own
+    return name if len(hosts.processes) == 1 else f"{name}; {len(hosts.processes)} instances"
+
+
+def _check(services: Sequence[ChildProcess], hosts: Hosts) -> None:
+    hosts.check()
+    for process in services:
+        if process.exit_code is not None:
+            raise ServiceError(f"{process.name} ended. It wrote:\n{process.last_output()}")
+
+
+class _Session:
+    """One run: what was dropped, and how far it has come."""
+
+    def __init__(self, console: Console, options: RunOptions, storage: str, check: Callable[[], None]) -> None:
+        self._console = console
+        self._options = options
+        self._storage = storage
+        self._check = check
+        self._container = DropContainer(BlobServiceClient.from_connection_string(storage))
+        self._follower = Follower(storage)
+        self._progress: dict[Dropped, Progress] = {}
+        """Every file of this run whose end has not been shown."""
+
+    def drop_given_files(self) -> None:
+        self._container.prepare()
+        for file in self._options.files or samples():
+            self._drop(file, f"{self._options.customer_id}/{self._options.batch_id}/{file.name}")
+
+    def until_closed(self) -> int:
+        """Follow the dropped files until each is final or time is up."""
+        deadline = time.monotonic() + self._options.timeout_seconds
+        with self._live() as live:
+            while not all(progress.is_final for progress in self._progress.values()) and time.monotonic() < deadline:
+                self._look()
+                self._show(live)
+                time.sleep(_LOOK_SECONDS)
+        ended = list(self._progress.values())
+        self._show_end(ended)
+        faults = [fault for progress in ended if (fault := _fault(progress, self._options))]
+        for fault in faults:
+            say(self._console, fault, "red")
+        return 1 if faults else 0
+
+    def watch(self) -> NoReturn:
+        """Follow what was dropped and drop what appears in the folder, until Ctrl-C."""
+        folder = WatchedFolder(DROP_FOLDER, self._options.data.dropped)
+        place = f"{_short(DROP_FOLDER)}/{{customer id}}/{{batch}}/"
+        say(self._console, f"Put device files into {place} to register their devices. Ctrl-C ends.")
+        next_look = 0.0
+        with self._live() as live:
+            while True:
+                if time.monotonic() >= next_look:
+                    self._drop_new_files(folder)
+                    next_look = time.monotonic() + _WATCH_SECONDS
+                self._look()
+                self._show_end([progress for progress in self._progress.values() if progress.is_final])
+                self._show(live)
+                time.sleep(_LOOK_SECONDS)
+
+    def _drop_new_files(self, folder: WatchedFolder) -> None:
+        for path, file in folder.whole_files().items():
+            try:
+                self._drop(file, path)
+            except OSError as error:
+                say(self._console, f"{file} cannot be read ({error}); it is tried again.")
+                continue
+            folder.remember(path)
+
+    def _drop(self, file: Path, path: str) -> None:
+        dropped = self._container.drop(file, path)
+        self._progress[dropped] = Progress(dropped, None)
+        say(self._console, f"Dropped {path}")
+
+    def _look(self) -> None:
+        self._check()
+        for dropped, before in self._progress.items():
+            if before.is_final:
+                continue
+            now = self._progress[dropped] = self._follower.look(dropped)
+            if now.sentence != before.sentence and not self._console.is_terminal:
+                say(self._console, f"{dropped.path}: {now.sentence}")
+
+    def _live(self) -> Live:
+        return Live(console=self._console, auto_refresh=False, transient=True)
+
+    def _show(self, live: Live) -> None:
+        live.update(
+            progress_table(self._progress.values()) if self._progress else "", refresh=self._console.is_terminal
+        )
+
+    def _show_end(self, ended: Sequence[Progress]) -> None:
+        if not ended:
+            return
+        for progress in ended:
+            if progress.counts.total <= MOST_ROWS_SHOWN:
+                show_rows(self._console, progress, self._follower.rows(progress.dropped))
+            del self._progress[progress.dropped]
+        self._console.print(progress_table(ended))
+        if self._options.results:
+            copied = copy_results(self._storage, self._options.results)
+            say(self._console, f"Copied {copied} files to {self._options.results}")
+
+
+def _fault(progress: Progress, options: RunOptions) -> str | None:
+    """Why a dropped file did not do what `--once` waits for; None when it did."""
+    if progress.is_closed:
+        return None
+    if progress.is_final:
+        return f"{progress.dropped.path} was not registered; its state is above."
+    return (
+        f"{progress.dropped.path} was not closed within {options.timeout_seconds:g} seconds ({progress.sentence}). "
+        f"Give it more time with --timeout, or look into {_short(options.data.logs)}."
+    )
+
+
+def _short(path: Path) -> str:
+    return path.relative_to(PROJECT).as_posix() if path.is_relative_to(PROJECT) else str(path)

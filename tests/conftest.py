@@ -1,0 +1,26 @@
+"""What many tests share: one real Azurite for the whole session."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.azurite import running_azurite
+from local.set_up import ready_toolchain
+
+
+@pytest.fixture(scope="session")
+def azurite_connection() -> Iterator[str]:
+    """The connection string of an in-memory Azurite that all tests of the session share: names must be their own."""
+    with running_azurite(ready_toolchain()) as azurite:
+        yield azurite.connection_string
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--campaign` runs the long form of the tests that have one."""
+    parser.addoption("--campaign", action="store_true", help="run the long form of the fault tests")
+
+
+@pytest.fixture
+def campaign(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form is asked for."""
+    return bool(request.config.getoption("--campaign"))

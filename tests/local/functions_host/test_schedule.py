@@ -1,0 +1,78 @@
+"""NCRONTAB expressions, as the timer trigger's documentation describes them."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.functions_host.schedule import Schedule, ScheduleError
+
+START = datetime(2026, 11, 20, 23, 58, 59, 500_000, tzinfo=UTC)  # a Friday
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("* * * * * *", "2026-11-20 23:59:00"),
+        ("0 */5 * * * *", "2026-11-21 00:00:00"),
+        ("0 3/20 * * * *", "2026-11-21 00:03:00"),
+        ("0 0 9-17 * * MON-FRI", "2026-11-23 09:00:00"),
+        ("0 30 9 * jan Mon", "2027-01-04 09:30:00"),
+        ("30,45 0 0 1 * *", "2026-12-01 00:00:30"),
+        ("0 0 0 29 2 *", "2028-02-29 00:00:00"),
+        ("0 0 0 13 * friday", "2027-08-13 00:00:00"),
+        ("0 0 0 * * 0", "2026-11-22 00:00:00"),
+        ("*/5 * * * *", "2026-11-21 00:00:00"),
+    ],
+)
+def test_the_next_time_of_a_schedule(expression: str, expected: str) -> None:
+    assert Schedule.parse(expression).next_after(START) == datetime.fromisoformat(f"{expected}+00:00")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("", "* * * *", "* * * * * * *", "60 * * * * *", "* * 24 * * *", "* * * 0 * *", "* * * * 13 *", "* * * * * 7"),
+        *("5-1 * * * * *", "*/0 * * * * *", "a * * * * *", "1-2-3 * * * * *", ",1 * * * * *", "00:05:00"),
+    ],
+)
+def test_what_is_no_schedule_is_refused_by_name(expression: str) -> None:
+    with pytest.raises(ScheduleError, match="schedule"):
+        Schedule.parse(expression)
+
+
+def test_a_day_that_never_comes_is_refused() -> None:
+    with pytest.raises(ScheduleError, match="never comes"):
+        Schedule.parse("0 0 0 30 2 *").next_after(START)
+
+
+def test_another_time_zone_gives_the_same_moment() -> None:
+    elsewhere = START.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    schedule = Schedule.parse("0 0 12 * * *")
+    assert schedule.next_after(elsewhere) == schedule.next_after(START)
+
+
+FIELD = st.one_of(
+    st.just("*"),
+    st.integers(1, 23).map(str),
+    st.integers(1, 20).map(lambda step: f"*/{step}"),
+    st.tuples(st.integers(0, 11), st.integers(12, 23)).map(lambda ends: f"{ends[0]}-{ends[1]}"),
+)
+
+
+@given(second=FIELD, minute=FIELD, hour=FIELD, seconds=st.floats(0, 1e9))
+def test_no_earlier_second_matches(second: str, minute: str, hour: str, seconds: float) -> None:
+    schedule = Schedule.parse(f"{second} {minute} {hour} * * *")
+    start = START + timedelta(seconds=seconds)
+    found = schedule.next_after(start)
+
+    def matches(moment: datetime) -> bool:
+        times = (schedule.hours, schedule.minutes, schedule.seconds)
+        return all(part in allowed for part, allowed in zip(moment.timetuple()[3:6], times, strict=True))
+
+    assert found > start
+    assert matches(found)
+    between = int((found - start).total_seconds()) - 1
+    first = start.replace(microsecond=0) + timedelta(seconds=1)
+    assert not any(matches(first + timedelta(seconds=number)) for number in range(min(between, 4000)))

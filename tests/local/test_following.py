@@ -1,0 +1,86 @@
+"""What a person sees of a dropped file."""
+
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from local.dropping import Dropped
+from local.following import Progress, harmless, progress_table, show_rows
+from shared.pipeline.results import Summary
+from shared.storage.records import Counts
+from shared.vocabulary import FileState
+
+CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
+DROPPED = Dropped(f"{CUSTOMER}/Batch/[bold]a.csv", "0x1")
+
+
+def progress(state: FileState, **more: object) -> Progress:
+    summary = Summary(
+        file_id="1",
+        customer_id=CUSTOMER,
+        batch_id="Batch",
+        file="a.csv",
+        etag="0x1",
+        received_at=datetime(2026, 1, 1, tzinfo=UTC),
+        closed_at=None,
+        state=state,
+        reason="no_rows",
+        what_happened="It has no rows.",
+        counts=Counts(),
+        submissions=[],
+    )
+    return Progress(DROPPED, summary, **more)  # type: ignore[arg-type]
+
+
+def shown(*what: object) -> str:
+    console = Console(width=200, record=True, file=None, quiet=False, force_terminal=False)
+    with console.capture() as captured:
+        console.print(*what)
+    return captured.get()
+
+
+def row(number: int, serial_number: str) -> dict[str, str]:
+    return {"row": str(number), "serial_number": serial_number, "outcome": "registered", "what_to_do": ""}
+
+
+@pytest.mark.parametrize("state", list(FileState))
+def test_every_state_has_a_sentence_and_only_final_ones_end_the_waiting(state: FileState) -> None:
+    one = progress(state)
+    assert one.sentence
+    assert one.is_final == state.is_final
+    assert one.is_closed == (state is FileState.CLOSED)
+
+
+def test_a_file_not_seen_yet_is_waited_for() -> None:
+    one = Progress(DROPPED, None)
+    assert (one.is_final, one.sentence) == (False, "waiting to be received")
+
+
+def test_the_table_shows_counts_and_takes_no_markup_from_names() -> None:
+    text = shown(progress_table([progress(FileState.CLOSED, counts=Counts(total=3, registered=1, rejected=2))]))
+    assert "[bold]a.csv" in text
+    assert "closed" in text
+
+
+def test_a_rejected_file_says_why() -> None:
+    assert "It has no rows." in shown(progress_table([progress(FileState.REJECTED)]))
+
+
+def test_control_characters_from_files_do_not_reach_the_terminal() -> None:
+    assert harmless("a\x1b[2Jb\u202ec").plain == "a\\x1b[2Jb\\u202ec"
+    console = Console(width=200)
+    with console.capture() as captured:
+        show_rows(console, progress(FileState.CLOSED), [row(1, "PF\x1b]0;title\x07")])
+    assert "\x1b]0" not in captured.get()
+    assert "PF\\x1b]0;title\\x07" in captured.get()
+
+
+def test_each_row_is_shown_and_a_file_without_rows_takes_no_room() -> None:
+    console = Console(width=200)
+    with console.capture() as captured:
+        show_rows(console, progress(FileState.CLOSED), [row(number, f"PF-{number}") for number in range(3)])
+    assert all(f"PF-{number}" in captured.get() for number in range(3))
+    with console.capture() as captured:
+        show_rows(console, progress(FileState.REJECTED), [])
+    assert captured.get() == ""
