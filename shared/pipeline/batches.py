@@ -10,7 +10,7 @@ from shared.partner_center.client import CallIds
 from shared.partner_center.errors import PartnerCenterError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.decisions import (
-    LONGEST_BATCH_WAIT,
+    SHORTEST_PATIENCE,
     FindBatchAgain,
     Poll,
     Refuse,
@@ -18,6 +18,7 @@ from shared.pipeline.decisions import (
     Split,
     Step,
     WaitFor,
+    patience,
     refusal,
 )
 from shared.storage.journal import JournalChanged, Stored
@@ -53,16 +54,16 @@ def target_of(pipeline: Pipeline, submission: Submission) -> Target | WaitFor | 
     if known is not None and known.record.state is BatchState.KNOWN:
         return Target(RequestKind.APPEND, known.record.batch_id)
     if known is not None and known.record.claimed_until > now and known.record.state is BatchState.LOOKING:
-        return _wait_for_batch(known.record.claimed_until - now)
+        return _wait_for_batch(patience(pipeline.settings.claim - (known.record.claimed_until - now)))
     try:
         claimed = pipeline.journal.change_batch(known, _batch(pipeline, submission, BatchState.LOOKING))
     except JournalChanged:
-        return _wait_for_batch(LONGEST_BATCH_WAIT)
+        return _wait_for_batch(SHORTEST_PATIENCE)
     return _find_or_create(pipeline, submission, claimed)
 
 
-def _wait_for_batch(longest: timedelta) -> WaitFor:
-    return WaitFor(min(longest, LONGEST_BATCH_WAIT), "Another submission is looking for the batch or creating it.")
+def _wait_for_batch(delay: timedelta) -> WaitFor:
+    return WaitFor(delay, "Another submission is looking for the batch or creating it.")
 
 
 def _batch(pipeline: Pipeline, submission: Submission, state: BatchState, batch_id: str | None = None) -> Batch:

@@ -30,7 +30,8 @@ POLL_SHARE = 0.25
 FIRST_BACKOFF = timedelta(seconds=2)
 LONGEST_BACKOFF = timedelta(minutes=30)
 PAUSED_DELAY = timedelta(minutes=5)
-LONGEST_BATCH_WAIT = timedelta(seconds=5)
+SHORTEST_PATIENCE = timedelta(seconds=1)
+LONGEST_PATIENCE = timedelta(seconds=20)
 
 REPEATS_WITHOUT_LINK = 3
 """How often an acceptance without a tracking id is repeated under the same request id before a new one is tried."""
@@ -85,6 +86,11 @@ class Pace:
         """After `attempts` without a usable answer: doubling, at most 30 minutes, at least half of it certain."""
         whole = min(FIRST_BACKOFF * (1 << min(attempts, 20)), LONGEST_BACKOFF)
         return whole * (0.5 + 0.5 * self.jitter())
+
+
+def patience(held_for: timedelta) -> timedelta:
+    """Until one comes back who met another at work: about as long again as that has taken so far."""
+    return min(max(held_for, SHORTEST_PATIENCE), LONGEST_PATIENCE)
 
 
 def pace_of(settings: Settings, jitter: Callable[[], float]) -> Pace:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from shared.partner_center.errors import AnswerLost, NeverSent, PartnerCenterError, Throttled, Unauthorised
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.decisions import Pace, WaitFor, pace_of, throttled_delay
+from shared.pipeline.decisions import SHORTEST_PATIENCE, Pace, WaitFor, pace_of, patience, throttled_delay
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import Gate
 
@@ -21,9 +21,6 @@ logger = logging.getLogger(__name__)
 
 WHOLE_PARTNER = "partner"
 """The scope of what concerns all customers: throttling and sign-in."""
-
-PROBE_WAIT = timedelta(seconds=20)
-"""Until a submission that met another one's probe comes back."""
 
 FIRST_UNAUTHORISED_FAILURES = 4
 """A person must act: the first wait is longer than after a passing fault."""
@@ -45,7 +42,7 @@ def admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
     gates = pipeline.journal.gates()
     closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
     for stored in closed:
-        if (delay := waiting_time(stored.record, now)) is not None:
+        if (delay := waiting_time(stored.record, now, pipeline.settings.claim)) is not None:
             spread = pipeline.jitter() * (delay * 0.1 + timedelta(seconds=2))
             return WaitFor(delay + spread, stored.record.reason)
     for stored in closed:
@@ -53,16 +50,16 @@ def admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
         try:
             pipeline.journal.change_gate(stored, probing)
         except JournalChanged:
-            return WaitFor(PROBE_WAIT, stored.record.reason)
+            return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
     return Admission(tuple(stored.record.scope for stored in closed))
 
 
-def waiting_time(gate: Gate, now: datetime) -> timedelta | None:
-    """How long `gate` is still to be waited for; None when it may be probed."""
+def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | None:
+    """How long `gate` is still to be waited for; None when it may be probed. A probe holds it for a `claim`."""
     if gate.closed_until > now:
         return gate.closed_until - now
     if gate.probing_until is not None and gate.probing_until > now:
-        return min(gate.probing_until - now, PROBE_WAIT)
+        return patience(claim - (gate.probing_until - now))
     return None
 
 

@@ -1,0 +1,182 @@
+"""Azurite, the stand-in and functions hosts as real processes, and a person who drops files and reads results."""
+
+import csv
+import io
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from azure.core.exceptions import AzureError, ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+
+from local.app_settings import app_settings
+from local.azurite import Azurite, Ports, running_azurite
+from local.dropping import DropContainer, Dropped
+from local.partner_center import PartnerCenterStandIn
+from local.processes import ChildProcess
+from local.set_up import ready_toolchain
+from shared.pipeline.device_file import RESULTS_CONTAINER
+from shared.vocabulary import FileState, Outcome
+
+CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
+HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model"
+
+Summaries = dict[str, dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Stack:
+    """The running parts."""
+
+    folder: Path
+    service: PartnerCenterStandIn
+    settings: Mapping[str, str]
+    lease_seconds: int = 600
+    azurite: Azurite | None = None
+    ports: Ports = field(default_factory=Ports)
+    hosts: dict[int, ChildProcess] = field(default_factory=dict)
+    started: int = 0
+    _azurite_exit: ExitStack = field(default_factory=ExitStack)
+
+    # --- processes
+
+    def start_azurite(self) -> None:
+        """Start the storage, on the same ports and with the same contents as before."""
+        running = running_azurite(ready_toolchain(), data=self.folder / "azurite", ports=self.ports)
+        self.azurite = self._azurite_exit.enter_context(running)
+        self.ports = self.azurite.ports
+
+    def stop_azurite(self) -> None:
+        """Stop the storage politely; it keeps what it acknowledged."""
+        self._azurite_exit.close()
+
+    def start_host(self, place: int) -> None:
+        """Start a functions host."""
+        self.started += 1
+        self.hosts[place] = ChildProcess.start(
+            f"host {place}",
+            [
+                *(sys.executable, "-m", "local.functions_host", "--id", f"host-{place}", "--port", "0"),
+                *("--queue-lease-seconds", str(self.lease_seconds)),
+            ],
+            log=self.folder / f"host-{place}-{self.started}.log",
+            environment=app_settings(
+                os.environ | dict(self.settings), storage=self.storage, partner_center_url=self.service.url
+            ),
+        )
+
+    def kill_host(self, place: int) -> None:
+        """SIGKILL: no chance to tidy up."""
+        self.hosts.pop(place).kill()
+
+    def stop(self) -> None:
+        """End everything."""
+        for host in self.hosts.values():
+            host.ask_to_stop()
+        for host in self.hosts.values():
+            host.stop()
+        self.stop_azurite()
+
+    @property
+    def storage(self) -> str:
+        """The connection string."""
+        assert self.azurite is not None
+        return self.azurite.connection_string
+
+    @property
+    def logs(self) -> str:
+        """Everything that every host wrote."""
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("host-*.log")))
+
+    # --- a person
+
+    def drop(self, name: str, content: str | bytes, batch: str = "Test") -> Dropped:
+        """Drop a file for the one customer."""
+        file = self.folder / name
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        container = DropContainer(self._blobs())
+        try:
+            container.prepare()
+        except ResourceExistsError:
+            pass
+        return container.drop(file, f"{CUSTOMER}/{batch}/{name}")
+
+    def wait_until_closed(self, dropped: list[Dropped], seconds: float) -> Summaries:
+        """Wait until every file is final; the summaries by file id."""
+        deadline, summaries = time.monotonic() + seconds, Summaries()
+        while time.monotonic() < deadline:
+            summaries = {file.file_id: summary for file in dropped if (summary := self.summary(file)) is not None}
+            if len(summaries) == len(dropped) and all(_is_final(summary) for summary in summaries.values()):
+                return summaries
+            time.sleep(0.3)
+        open_files = [file.path for file in dropped if not _is_final(summaries.get(file.file_id, {}))]
+        raise AssertionError(f"not closed within {seconds} s: {open_files}; the hosts wrote:\n{self.logs[-6000:]}")
+
+    def summary(self, dropped: Dropped) -> dict[str, Any] | None:
+        """summary.json, or None while there is none or the storage is away."""
+        try:
+            content = self._read(f"{dropped.results}/summary.json")
+        except AzureError:
+            return None
+        summary: dict[str, Any] = json.loads(content)
+        return summary
+
+    def rows(self, dropped: Dropped) -> list[dict[str, str]]:
+        """The lines of results.csv."""
+        text = self._read(f"{dropped.results}/results.csv").decode()
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def _read(self, path: str) -> bytes:
+        return self._blobs().get_blob_client(RESULTS_CONTAINER, path).download_blob().readall()
+
+    def _blobs(self) -> BlobServiceClient:
+        return BlobServiceClient.from_connection_string(self.storage, retry_total=1)
+
+
+@contextmanager
+def running_stack(
+    folder: Path,
+    service: PartnerCenterStandIn,
+    *,
+    hosts: int,
+    lease_seconds: int = 600,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Stack]:
+    """Everything running, ended with the context whatever happens."""
+    stack = Stack(folder, service, settings or {}, lease_seconds)
+    try:
+        stack.start_azurite()
+        for place in range(hosts):
+            stack.start_host(place)
+        yield stack
+    finally:
+        stack.stop()
+
+
+def tuples(prefix: str, count: int) -> str:
+    """A device file of serial numbers, manufacturer and model."""
+    return "\r\n".join([HEADER, *(f"{prefix}-{number:06d},,,LENOVO,21R3001BUK" for number in range(count)), ""])
+
+
+def assert_every_row_has_one_outcome(stack: Stack, file: Dropped, count: int) -> Counter[str]:
+    """The first promise, read from what a person gets; how many ended how."""
+    rows, summary = stack.rows(file), stack.summary(file)
+    assert summary is not None
+    assert summary["state"] == FileState.CLOSED
+    assert [int(row["row"]) for row in rows] == list(range(1, count + 1))
+    outcomes = Counter(row["outcome"] for row in rows)
+    assert set(outcomes) <= set(Outcome)
+    assert {name: number for name, number in summary["counts"].items() if number and name != "total"} == outcomes
+    assert summary["counts"]["total"] == count
+    return outcomes
+
+
+def _is_final(summary: Mapping[str, Any]) -> bool:
+    return "state" in summary and FileState(summary["state"]).is_final

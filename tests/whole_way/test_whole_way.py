@@ -1,0 +1,66 @@
+"""Dropped files, a functions host (or three), real storage, real HTTP."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.dropping import SAMPLES
+from local.partner_center import Behaviour, PartnerCenterStandIn
+from tests.whole_way.stack import Stack, assert_every_row_has_one_outcome, running_stack, tuples
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Three hosts on one storage."""
+    with (
+        PartnerCenterStandIn(Behaviour(delay=1)) as service,
+        running_stack(tmp_path_factory.mktemp("whole-way"), service, hosts=3) as stack,
+    ):
+        yield stack
+
+
+def test_a_file_as_the_usual_script_writes_it_ends_registered_and_dropped_again_already_registered(
+    stack: Stack,
+) -> None:
+    content = (SAMPLES / "hardware_hashes_utf16le.csv").read_bytes()
+    first = stack.drop("devices.csv", content)
+    stack.wait_until_closed([first], 60)
+    assert assert_every_row_has_one_outcome(stack, first, 10) == {"registered": 10}
+    again = stack.drop("devices.csv", content)
+    stack.wait_until_closed([again], 60)
+    assert assert_every_row_has_one_outcome(stack, again, 10) == {"already_registered": 10}
+    assert first.file_id != again.file_id
+
+
+def test_five_thousand_rows_and_forty_files_at_once_end_in_one_outcome_each(stack: Stack) -> None:
+    sizes = {"large.csv": 5_000, **{f"small-{number}.csv": 10 + number for number in range(40)}}
+    dropped = {name: stack.drop(name, tuples(Path(name).stem, size)) for name, size in sizes.items()}
+    stack.wait_until_closed(list(dropped.values()), 150)
+    for name, size in sizes.items():
+        assert assert_every_row_has_one_outcome(stack, dropped[name], size) == {"registered": size}
+    report = stack.service.report()
+    posted = {identity: times for identity, times in report["devicesPostedMoreThanOnce"].items()}
+    assert [times for times in posted.values() if times > 2] == []
+    assert len(posted) <= 2 * 10, "only the ten sample devices, which were dropped twice, were posted twice"
+
+
+def test_a_file_that_is_none_is_rejected_with_a_reason(stack: Stack) -> None:
+    dropped = stack.drop("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(200))
+    summaries = stack.wait_until_closed([dropped], 60)
+    assert summaries[dropped.file_id]["state"] == "rejected"
+    assert summaries[dropped.file_id]["reason"]
+
+
+def test_no_log_line_holds_a_hash_or_a_token(stack: Stack) -> None:
+    assert "T0GHBA" not in stack.logs
+    assert "Bearer" not in stack.logs
+
+
+def test_hosts_end_when_they_are_asked_to(tmp_path: Path) -> None:
+    with PartnerCenterStandIn() as service, running_stack(tmp_path, service, hosts=1) as stack:
+        dropped = stack.drop("devices.csv", tuples("STOP", 3))
+        stack.wait_until_closed([dropped], 60)
+        host = stack.hosts[0]
+        host.ask_to_stop()
+        assert host.wait(20) is not None
