@@ -1,0 +1,64 @@
+"""A stand-in for Partner Center's device batches on this machine: real HTTP, strict about the documented contract.
+
+It is written from the service's pages alone and shares no code with the client, so that a misunderstanding shows.
+
+    python -m local.partner_center --port 7077 --data .local/partner_center --delay 5 --fault throttle=0.1
+
+What it holds
+    Any GUID is a customer, unless named by --unknown-customer. Batch ids are exact strings: a batch that differs in
+    case only is neither found by an append nor created beside the other. Paths are matched without case. A device is
+    the same as another when hash, or product key, or serial number + manufacturer + model are equal; registered for the
+    same customer it ends as 806, for another as 808, twice in one upload as ZtdDeviceDuplicated (without a number). A
+    hash that is not base64 ends as 802. A POST with a known MS-RequestId gets the answer of the first, also a refusal,
+    and is not processed again; with another body it is refused. What is stricter than the service is known to be:
+    property names outside the schema, and MS-RequestIds that are no GUID, are refused.
+
+Serial numbers that provoke an outcome
+    STANDIN-808-...            the code, with its name; a number without a documented name comes with ZtdUndocumented
+    STANDIN-HashNot4k-...      the name, with its number if it has one
+    STANDIN-StorageError-...   fails the first time this device is sent, as a passing error does
+    STANDIN-806OTHER-...       806 with the name ZtdDeviceAssignedToOtherTenant, as seen in the field
+    STANDIN-0-...              finished, with the code 0
+    STANDIN-NOREASON-...       finished_with_errors without code and name
+    STANDIN-STUCK-...          this device stays `in-progress` although its upload is finished
+
+Faults: see `Fault`. Each can be given a probability (--fault NAME=PROBABILITY, drawn from --seed) or be scripted for
+the next requests (`script`, or POST /stand-in/faults). GET /stand-in/requests tells what was asked: requests by
+operation, and how often each device was in a POST that was processed.
+"""
+
+from local.partner_center.behaviour import Behaviour
+from local.partner_center.command_line import main
+from local.partner_center.contract import BYTE_ORDER_MARK, SOURCE, Answer, Json, Operation, Refusal, Request, route
+from local.partner_center.devices import MOST_DEVICES, SentDevice, devices_in
+from local.partner_center.directory import PAGE_SIZE, Directory
+from local.partner_center.faults import Fault, Faults
+from local.partner_center.server import MOST_REQUEST_BYTES
+from local.partner_center.service import Service
+from local.partner_center.stand_in import PartnerCenterStandIn
+from local.partner_center.verdicts import Verdict, provoked
+
+__all__ = [
+    "BYTE_ORDER_MARK",
+    "MOST_DEVICES",
+    "MOST_REQUEST_BYTES",
+    "PAGE_SIZE",
+    "SOURCE",
+    "Answer",
+    "Behaviour",
+    "Directory",
+    "Fault",
+    "Faults",
+    "Json",
+    "Operation",
+    "PartnerCenterStandIn",
+    "Refusal",
+    "Request",
+    "SentDevice",
+    "Service",
+    "Verdict",
+    "devices_in",
+    "main",
+    "provoked",
+    "route",
+]

@@ -1,0 +1,129 @@
+"""What is asked and answered: addresses, requests, answers, and refusals in the service's own form."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+SOURCE = "PartnerFD"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+Json = Any
+"""What `json.loads` gives: the body of a stranger, to be checked by hand."""
+
+
+class Operation(StrEnum):
+    """What can be asked for."""
+
+    CREATE_BATCH = "create_batch"
+    APPEND_DEVICES = "append_devices"
+    BATCH_JOB_STATUS = "batch_job_status"
+    DEVICE_BATCHES = "device_batches"
+    BATCH_DEVICES = "batch_devices"
+    DELETE_DEVICE = "delete_device"
+
+
+UPLOADS = frozenset({Operation.CREATE_BATCH, Operation.APPEND_DEVICES})
+"""The operations that send devices."""
+
+GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+class Refusal(Exception):
+    """A request that is answered with Partner Center's fault body."""
+
+    def __init__(self, status: HTTPStatus, code: int | str, description: str, data: Sequence[str] = ()) -> None:
+        super().__init__(description)
+        self.status = status
+        self.code = code
+        self.description = description
+        self.data = data
+
+    def answer(self) -> "Answer":
+        """The fault body of "Error codes"; its `code` is a number in what the service really sends."""
+        fault = {"code": self.code, "description": self.description, "data": list(self.data), "source": SOURCE}
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if self.status == HTTPStatus.UNAUTHORIZED else {}
+        return Answer.of_json(self.status, fault, headers)
+
+
+def invalid_input(description: str) -> Refusal:
+    """The refusal of a request that is not what the schema asks for."""
+    return Refusal(HTTPStatus.BAD_REQUEST, 800002, f"Invalid request input: {description}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, before the identifiers every one carries."""
+
+    status: HTTPStatus
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @classmethod
+    def of_json(cls, status: HTTPStatus, content: Json, headers: Mapping[str, str] | None = None) -> "Answer":
+        """JSON as the service sends it: with a byte order mark."""
+        body = BYTE_ORDER_MARK + json.dumps(content).encode()
+        return cls(status, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request whose path is known."""
+
+    operation: Operation
+    method: str
+    path: str
+    customer: str
+    batch: str | None
+    subject: str | None
+    """The tracking id or device id."""
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """The key by which a repeat is recognised."""
+        return self.headers.get("ms-requestid")
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for a repeat, and for nothing else."""
+        return hashlib.blake2b(f"{self.method} {self.path}\n".encode() + self.body, digest_size=16).hexdigest()
+
+
+_ROUTES: Sequence[tuple[str, re.Pattern[str], Operation]] = [
+    (method, re.compile(rf"/v1(?:\.0)?/+customers/(?P<customer>[^/]+)/{pattern}/?", re.IGNORECASE), operation)
+    for method, pattern, operation in [
+        ("POST", r"deviceBatches", Operation.CREATE_BATCH),
+        ("GET", r"deviceBatches", Operation.DEVICE_BATCHES),
+        ("POST", r"deviceBatches/(?P<batch>[^/]+)/devices", Operation.APPEND_DEVICES),
+        ("GET", r"deviceBatches/(?P<batch>[^/]+)/devices", Operation.BATCH_DEVICES),
+        ("DELETE", r"deviceBatches/(?P<batch>[^/]+)/devices/(?P<subject>[^/]+)", Operation.DELETE_DEVICE),
+        ("GET", r"batchJobStatus/(?P<subject>[^/]+)", Operation.BATCH_JOB_STATUS),
+    ]
+]
+
+
+def route(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request | None:
+    """What `method` and `target` ask for; None when the service has no such address."""
+    path = urlsplit(target).path
+    for expected, pattern, operation in _ROUTES:
+        if expected == method and (found := pattern.fullmatch(path)):
+            parts = {name: unquote(part) for name, part in found.groupdict().items() if part is not None}
+            return Request(
+                operation=operation,
+                method=method,
+                path=path,
+                customer=parts["customer"].lower(),
+                batch=parts.get("batch"),
+                subject=parts.get("subject"),
+                headers=headers,
+                body=body,
+            )
+    return None

@@ -1,0 +1,249 @@
+"""What the service knows: batches, devices, uploads and answers, in SQLite."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from uuid import uuid4
+
+from local.partner_center.contract import Answer, Json
+from local.partner_center.devices import SentDevice
+from local.partner_center.verdicts import Verdict, failed, provoked
+
+PAGE_SIZE = 100
+"""Devices on a page of Get Devices ("Get a list of devices for the specified batch")."""
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS batch (
+        customer TEXT, id TEXT, folded TEXT, created REAL, PRIMARY KEY (customer, folded));
+    CREATE TABLE IF NOT EXISTS device (
+        number INTEGER PRIMARY KEY, id TEXT UNIQUE, customer TEXT, batch TEXT, serial TEXT, product_key TEXT,
+        manufacturer TEXT, model TEXT, visible_at REAL);
+    CREATE INDEX IF NOT EXISTS device_of_batch ON device (customer, batch, number);
+    CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, device_id TEXT) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS identity_of_device ON identity (device_id);
+    CREATE TABLE IF NOT EXISTS job (
+        id TEXT PRIMARY KEY, customer TEXT, batch TEXT, accepted REAL, finished REAL, devices TEXT);
+    CREATE TABLE IF NOT EXISTS answered (
+        request_id TEXT PRIMARY KEY, fingerprint TEXT, status INTEGER, headers TEXT, body BLOB);
+    CREATE TABLE IF NOT EXISTS posted (identity TEXT PRIMARY KEY, times INTEGER) WITHOUT ROWID;
+"""
+
+
+class Directory:
+    """What the service knows, in SQLite: a file under `data`, or memory. Not for several threads at once."""
+
+    def __init__(self, data: Path | None, *, clock: Callable[[], float], delay: float) -> None:
+        if data:
+            data.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(
+            data / "partner_center.sqlite3" if data else ":memory:", check_same_thread=False
+        )
+        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _SCHEMA)
+        self._clock = clock
+        self._delay = delay
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """What is changed inside is changed altogether or not at all."""
+        with self._database:
+            yield
+
+    # Requests that were answered
+
+    def remembered(self, request_id: str) -> tuple[str, Answer] | None:
+        """Fingerprint and answer of the request of that id."""
+        row = self._database.execute("SELECT * FROM answered WHERE request_id = ?", (request_id.lower(),)).fetchone()
+        return (row[1], Answer(HTTPStatus(row[2]), json.loads(row[3]), row[4])) if row else None
+
+    def remember(self, request_id: str, fingerprint: str, answer: Answer) -> None:
+        """Keep the answer for a repeat."""
+        row = (request_id.lower(), fingerprint, int(answer.status), json.dumps(dict(answer.headers)), answer.body)
+        self._database.execute("INSERT OR REPLACE INTO answered VALUES (?, ?, ?, ?, ?)", row)
+
+    # Batches
+
+    def batch_named(self, customer: str, batch: str) -> str | None:
+        """The id of the customer's batch that equals `batch` without case."""
+        found = "SELECT id FROM batch WHERE customer = ? AND folded = ?"
+        row = self._database.execute(found, (customer, batch.casefold())).fetchone()
+        return row[0] if row else None
+
+    def add_batch(self, customer: str, batch: str) -> None:
+        """A new, empty batch."""
+        row = (customer, batch, batch.casefold(), self._clock())
+        self._database.execute("INSERT INTO batch VALUES (?, ?, ?, ?)", row)
+
+    def batches(self, customer: str) -> list[Json]:
+        """All batches of the customer, as "DeviceBatch"."""
+        rows = self._database.execute(
+            """SELECT batch.id, batch.created,
+                 (SELECT count(*) FROM device WHERE device.customer = batch.customer AND device.batch = batch.id),
+                 (SELECT count(*) FROM job
+                  WHERE job.customer = batch.customer AND job.batch = batch.id AND job.finished > ?)
+               FROM batch WHERE batch.customer = ? ORDER BY batch.created, batch.id""",
+            (self._clock(), customer),
+        )
+        return [
+            {
+                "id": batch,
+                "status": "processing" if running else "finished",
+                "creationDate": _utc(created),
+                "devicesCount": count,
+                "devicesLink": {
+                    "uri": f"/customers/{customer}/deviceBatches/{batch}/devices",
+                    "method": "GET",
+                    "headers": [],
+                },
+                "attributes": {"objectType": "DeviceBatch"},
+            }
+            for batch, created, count, running in rows
+        ]
+
+    # Devices
+
+    def devices(self, customer: str, batch: str, after: int) -> tuple[list[Json], int | None, int]:
+        """A page of devices, the number to go on after (None at the end), and how many the batch holds."""
+        where, now = "FROM device WHERE customer = ? AND batch = ? AND visible_at <= ?", self._clock()
+        (total,) = self._database.execute(f"SELECT count(*) {where}", (customer, batch, now)).fetchone()
+        rows = self._database.execute(
+            f"SELECT number, id, serial, product_key, manufacturer, model, visible_at {where} AND number > ?"
+            " ORDER BY number LIMIT ?",
+            (customer, batch, now, after, PAGE_SIZE + 1),
+        ).fetchall()
+        page = rows[:PAGE_SIZE]
+        names = ("id", "serialNumber", "productKey", "oemManufacturerName", "modelName")
+        items = [
+            {name: value for name, value in zip(names, row[1:6], strict=True) if value}
+            | {
+                "policies": [{"key": "o_o_b_e", "value": None}],
+                "uploadedDate": _utc(row[6]) + ".0092288-00:00",
+                "attributes": {"objectType": "Device"},
+            }
+            for row in page
+        ]
+        return items, page[-1][0] if len(rows) > PAGE_SIZE else None, total
+
+    def delete_device(self, customer: str, batch: str, device_id: str) -> bool:
+        """Whether there was such a device."""
+        found = "DELETE FROM device WHERE customer = ? AND batch = ? AND id = ?"
+        gone = self._database.execute(found, (customer, batch, device_id)).rowcount > 0
+        if gone:
+            self._database.execute("DELETE FROM identity WHERE device_id = ?", (device_id,))
+        return gone
+
+    # Uploads
+
+    def accept(self, customer: str, batch: str, devices: Sequence[SentDevice]) -> str:
+        """Take an upload; gives its tracking id. Every verdict is found now, and told when the delay is over."""
+        tracking_id, now = str(uuid4()), self._clock()
+        in_this_upload: set[str] = set()
+        statuses = []
+        for device in devices:
+            verdict = self._verdict(customer, device, in_this_upload)
+            in_this_upload.update(device.identities)
+            device_id = self._register(customer, batch, device, now) if verdict.is_registered else None
+            statuses.append(_status_of(device, device_id, verdict))
+        job = (tracking_id, customer, batch, now, now + self._delay, json.dumps(statuses))
+        self._database.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?)", job)
+        self._database.executemany(
+            "INSERT INTO posted VALUES (?, 1) ON CONFLICT (identity) DO UPDATE SET times = times + 1",
+            [(identity,) for identity in {device.identities[0] for device in devices}],
+        )
+        return tracking_id
+
+    def _verdict(self, customer: str, device: SentDevice, in_this_upload: set[str]) -> Verdict:
+        if not in_this_upload.isdisjoint(device.identities):
+            return failed("ZtdDeviceDuplicated")
+        asked_for = provoked(device.serial, sent_before=self._was_sent(device))
+        if asked_for:
+            return asked_for
+        if not device.hash_is_base64:
+            return failed("InvalidZtdHardwareHash")
+        owners = {owner for identity in device.identities for owner in self._owner(identity)}
+        if owners - {customer}:
+            return failed("ZtdDeviceAssignedToOtherTenant")
+        return failed("ZtdDeviceAlreadyAssigned") if owners else Verdict()
+
+    def _was_sent(self, device: SentDevice) -> bool:
+        found = "SELECT 1 FROM posted WHERE identity = ?"
+        return self._database.execute(found, (device.identities[0],)).fetchone() is not None
+
+    def _owner(self, identity: str) -> tuple[str, ...]:
+        found = "SELECT customer FROM identity JOIN device ON device.id = identity.device_id WHERE key = ?"
+        return self._database.execute(found, (identity,)).fetchone() or ()
+
+    def _register(self, customer: str, batch: str, device: SentDevice, now: float) -> str:
+        device_id = str(uuid4())
+        self._database.execute(
+            "INSERT INTO device VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(device_id, customer, batch, device.serial, device.product_key, device.manufacturer, device.model),
+                now + self._delay,
+            ),
+        )
+        rows = [(identity, device_id) for identity in device.identities]
+        self._database.executemany("INSERT OR REPLACE INTO identity VALUES (?, ?)", rows)
+        return device_id
+
+    def job(self, customer: str, tracking_id: str) -> Json | None:
+        """How far the upload has come, as "BatchUploadDetails"; None when the customer has no such upload."""
+        found = "SELECT accepted, finished, devices FROM job WHERE customer = ? AND id = ?"
+        row = self._database.execute(found, (customer, tracking_id.lower())).fetchone()
+        if row is None:
+            return None
+        accepted, finished, devices = row[0], row[1], json.loads(row[2])
+        now = self._clock()
+        details = {"batchTrackingId": tracking_id.lower(), "attributes": {"objectType": "BatchUploadDetails"}}
+        if now < accepted + (finished - accepted) / 2:
+            return details | {"status": "queued", "devicesStatus": None}
+        if now < finished:
+            running = [
+                {name: value for name, value in device.items() if not name.startswith("error")}
+                | {"status": "processing"}
+                for device in devices
+            ]
+            return details | {"status": "processing", "startedTime": _utc(accepted), "devicesStatus": running}
+        return details | {
+            "status": _status_of_upload(devices),
+            "startedTime": _utc(accepted),
+            "completedTime": _utc(finished),
+            "devicesStatus": devices,
+        }
+
+    def posted(self) -> dict[str, int]:
+        """How often each device was in a POST that was processed."""
+        return dict(self._database.execute("SELECT identity, times FROM posted"))
+
+
+def _status_of(device: SentDevice, device_id: str | None, verdict: Verdict) -> Json:
+    """The device as "DeviceUploadDetails": sent with its hash alone, it comes back without any identifier."""
+    identified = bool(device.serial or device.product_key)
+    values = {
+        "deviceId": device_id if identified else None,
+        "serialNumber": device.serial,
+        "productKey": device.product_key,
+        "status": verdict.status,
+        "errorCode": verdict.code,
+        "errorDescription": verdict.name,
+    }
+    shown = {name: value for name, value in values.items() if value is not None}
+    return shown | {"attributes": {"objectType": "DeviceUploadDetails"}}
+
+
+def _status_of_upload(devices: Sequence[Json]) -> str:
+    """The pages show `finished` over a failed device; only when all of several failed does this say more."""
+    all_failed = all(device["status"] == "finished_with_errors" for device in devices)
+    return "finished_with_errors" if all_failed and len(devices) > 1 else "finished"
+
+
+def _utc(seconds: float) -> str:
+    """A time as the pages show it: UTC, without saying so."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,84 @@
+"""What can go wrong on request, and which request it befalls."""
+
+import random
+import threading
+from collections.abc import Mapping
+from enum import StrEnum
+
+from local.partner_center.contract import UPLOADS, Operation
+
+
+class Fault(StrEnum):
+    """What can go wrong on request."""
+
+    THROTTLE = "throttle"
+    """429, Retry-After in seconds, and the gateway's body."""
+    THROTTLE_UNTIL = "throttle_until"
+    """429, Retry-After as a date."""
+    UNAVAILABLE = "unavailable"
+    """503 with a page of HTML."""
+    UNAUTHORISED = "unauthorised"
+    """401, as for an expired token."""
+    FORBIDDEN = "forbidden"
+    """403 in plain text."""
+    REDIRECT = "redirect"
+    """307 to another host."""
+    DROPPED_BEFORE = "dropped_before"
+    """The connection closes and nothing was processed."""
+    DROPPED_AFTER = "dropped_after"
+    """The connection closes after the request was processed."""
+    TRUNCATED = "truncated"
+    """Processed; the answer breaks off in its body or, without one, in its headers."""
+    NOT_JSON = "not_json"
+    """Processed; the answer is a page of HTML."""
+    WITHOUT_LOCATION = "without_location"
+    """202 without any link."""
+    LINK_IN_BODY = "link_in_body"
+    """202 with the link in its body, as the REST reference says, and not in Location."""
+    FORGET_REQUEST_IDS = "forget_request_ids"
+    """A repeated MS-RequestId is processed again."""
+    UNKNOWN_TRACKING_ID = "unknown_tracking_id"
+    """404 for an upload that was accepted."""
+    SHORTER_STATUS = "shorter_status"
+    """devicesStatus lacks its last device."""
+    UNKNOWN_STATUS = "unknown_status"
+    """Statuses that no page has."""
+
+
+_STATUS = frozenset({Operation.BATCH_JOB_STATUS})
+_ONLY_FOR: Mapping[Fault, frozenset[Operation]] = {
+    Fault.WITHOUT_LOCATION: UPLOADS,
+    Fault.LINK_IN_BODY: UPLOADS,
+    Fault.FORGET_REQUEST_IDS: UPLOADS,
+    Fault.UNKNOWN_TRACKING_ID: _STATUS,
+    Fault.SHORTER_STATUS: _STATUS,
+    Fault.UNKNOWN_STATUS: _STATUS,
+}
+"""The operations a fault makes sense for; all others are for every one."""
+
+
+class Faults:
+    """Which fault befalls a request: a scripted one first, else one drawn. For several threads."""
+
+    def __init__(self, probabilities: Mapping[Fault, float], seed: int) -> None:
+        self._probabilities = dict(probabilities)
+        self._random = random.Random(seed)
+        self._scripted: list[tuple[Fault, Operation | None]] = []
+        self._lock = threading.Lock()
+
+    def script(self, fault: Fault, times: int, operation: Operation | None) -> None:
+        """Let the next `times` requests that it makes sense for (of `operation`, if given) meet `fault`."""
+        with self._lock:
+            self._scripted += [(fault, operation)] * times
+
+    def next(self, operation: Operation) -> Fault | None:
+        """The fault that this request meets."""
+        with self._lock:
+            for entry in self._scripted:
+                if entry[1] in (None, operation) and operation in _ONLY_FOR.get(entry[0], Operation):
+                    self._scripted.remove(entry)
+                    return entry[0]
+            for fault, probability in self._probabilities.items():
+                if operation in _ONLY_FOR.get(fault, Operation) and self._random.random() < probability:
+                    return fault
+        return None

@@ -1,0 +1,140 @@
+"""The sockets: reads requests, lets them be answered, writes the answers or hangs up."""
+
+import base64
+import logging
+import random
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import uuid4
+
+from local.partner_center.contract import Answer
+
+MOST_REQUEST_BYTES = 64 * 1024 * 1024
+
+logger = logging.getLogger(__name__)
+
+Answering = Callable[[str, str, Mapping[str, str], bytes], tuple[Answer | None, bool]]
+"""From method, target, headers by lower-case name, and body; the answer, None to hang up without one, and whether it
+is to be cut off."""
+
+
+class Server(ThreadingHTTPServer):
+    """Keeps its connections, so that stopping ends them as the end of a process would."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], answer: Answering) -> None:
+        super().__init__(address, _Handler)
+        self.answer = answer
+        self.connections_made = 0
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take the next connection, and keep it."""
+        connection, address = super().get_request()
+        with self._lock:
+            self._connections.add(connection)
+            self.connections_made += 1
+        return connection, address
+
+    def close_request(self, request: Any) -> None:  # noqa: ANN401 - as the base class has it
+        """Let go of a connection that ended."""
+        with self._lock:
+            self._connections.discard(request)
+        super().close_request(request)
+
+    def close_connections(self) -> None:
+        """Hang up on every caller."""
+        with self._lock:
+            for connection in self._connections:
+                _hang_up(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002
+        """Log a failure of ours; a caller may hang up."""
+        error = sys.exception()
+        if isinstance(error, ConnectionError):
+            logger.debug("A caller hung up")
+        else:
+            logger.error("The stand-in failed", exc_info=error)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection: reads requests, lets the stand-in answer, writes each answer in one piece."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class has it
+        logger.debug(format, *args)
+
+    def _serve(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        length = headers.get("content-length", "0" if self.command != "POST" else "")
+        if not length.isdigit() or int(length) > MOST_REQUEST_BYTES:
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if length.isdigit() else HTTPStatus.LENGTH_REQUIRED
+            self.close_connection = True
+            self.wfile.write(_as_bytes(Answer(status, {"Connection": "close"}), headers))
+            return
+        body = self.rfile.read(int(length))
+        answer, cut = self.server.answer(self.command, self.path, headers, body)
+        if answer is None:
+            self._hang_up()
+            return
+        whole = _as_bytes(answer, headers)
+        if cut:
+            end_of_headers = whole.index(b"\r\n\r\n")
+            self.wfile.write(
+                whole[: len(whole) - len(answer.body) // 2] if answer.body else whole[: end_of_headers // 3]
+            )
+            self._hang_up()
+            return
+        self.wfile.write(whole)
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        _hang_up(self.connection)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        logger.debug("The connection was gone already")
+
+
+def _as_bytes(answer: Answer, asked: Mapping[str, str]) -> bytes:
+    """The response as it goes over the wire. The ids are the caller's, or made."""
+    headers = {
+        "Date": formatdate(usegmt=True),
+        **answer.headers,
+        "MS-CorrelationId": asked.get("ms-correlationid") or str(uuid4()),
+        "MS-RequestId": asked.get("ms-requestid") or str(uuid4()),
+        "MS-CV": asked.get("ms-cv") or f"{base64.b64encode(random.randbytes(12)).decode()}.0",
+        "MS-ServerId": "030020525",
+    }
+    if answer.status != HTTPStatus.NO_CONTENT:
+        headers["Content-Length"] = str(len(answer.body))
+    lines = [
+        f"HTTP/1.1 {answer.status.value} {answer.status.phrase}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + answer.body

@@ -1,0 +1,178 @@
+"""Answers requests as the service does: who asks, what was asked before, uploads, and what is read back."""
+
+import base64
+import json
+import threading
+from collections import Counter
+from dataclasses import replace
+from http import HTTPStatus
+
+from local.partner_center.behaviour import Behaviour
+from local.partner_center.contract import GUID, UPLOADS, Answer, Json, Operation, Refusal, Request, invalid_input
+from local.partner_center.devices import SentDevice, devices_in
+from local.partner_center.directory import Directory
+from local.partner_center.faults import Fault
+
+
+class Service:
+    """Answers requests; knows nothing of sockets. For several threads."""
+
+    def __init__(self, directory: Directory, behaviour: Behaviour) -> None:
+        self._directory = directory
+        self._behaviour = behaviour
+        self._lock = threading.Lock()
+        self._received: Counter[Operation] = Counter()
+        self._processed: Counter[Operation] = Counter()
+        self._repeated = 0
+        self._unknown_customers = {customer.lower() for customer in behaviour.unknown_customers}
+
+    def answer(self, request: Request, fault: Fault | None) -> Answer:
+        """The answer to `request` under those faults that do not concern the connection."""
+        with self._lock:
+            self._received[request.operation] += 1
+            try:
+                self._check(request)
+                if request.operation in UPLOADS:
+                    return self._with_link_moved(self._upload_once(request, fault), fault)
+                answer = self._read(request, fault)
+            except Refusal as refusal:
+                return refusal.answer()
+            self._processed[request.operation] += 1
+            return answer
+
+    def report(self) -> Json:
+        """What was asked so far."""
+        with self._lock:
+            posted = self._directory.posted()
+            return {
+                "received": {operation.value: self._received[operation] for operation in Operation},
+                "processed": {operation.value: self._processed[operation] for operation in Operation},
+                "repeated": self._repeated,
+                "devices": posted,
+                "devicesPostedMoreThanOnce": {identity: times for identity, times in posted.items() if times > 1},
+            }
+
+    def _check(self, request: Request) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Refusal(HTTPStatus.UNAUTHORIZED, "800001", "Partner token missing")
+        if self._behaviour.token not in (None, token):
+            raise Refusal(HTTPStatus.UNAUTHORIZED, "400", "Access denied")
+        if not GUID.fullmatch(request.customer):
+            raise Refusal(HTTPStatus.BAD_REQUEST, 900118, "Invalid Customer ID")
+        if request.customer in self._unknown_customers:
+            raise Refusal(HTTPStatus.NOT_FOUND, 60003, "Tenant not found")
+        if request.request_id is not None and not GUID.fullmatch(request.request_id):
+            raise invalid_input("MS-RequestId isn&#39;t a GUID")
+
+    def _upload_once(self, request: Request, fault: Fault | None) -> Answer:
+        """An upload, or what was answered the first time."""
+        known = self._directory.remembered(request.request_id) if request.request_id else None
+        if known and fault is not Fault.FORGET_REQUEST_IDS:
+            if known[0] != request.fingerprint:
+                raise invalid_input("MS-RequestId was used for another request")
+            self._repeated += 1
+            return known[1]
+        with self._directory.whole():
+            try:
+                answer = self._upload(request)
+                self._processed[request.operation] += 1
+            except Refusal as refusal:
+                answer = refusal.answer()
+            if request.request_id:
+                self._directory.remember(request.request_id, request.fingerprint, answer)
+        return answer
+
+    def _upload(self, request: Request) -> Answer:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, 800002, "Content-Type must be application/json")
+        try:
+            content = json.loads(request.body)
+        except (ValueError, RecursionError) as error:
+            raise invalid_input("The body isn&#39;t JSON") from error
+        if request.operation is Operation.CREATE_BATCH:
+            batch, devices = self._batch_to_create(request.customer, content)
+            self._directory.add_batch(request.customer, batch)
+        else:
+            batch, devices = self._batch_of(request), devices_in(content)
+        tracking_id = self._directory.accept(request.customer, batch, devices)
+        location = self._behaviour.location.format(customer=request.customer, tracking_id=tracking_id)
+        return Answer(HTTPStatus.ACCEPTED, {"Location": location})
+
+    def _batch_to_create(self, customer: str, content: Json) -> tuple[str, list[SentDevice]]:
+        fields = {name.lower(): value for name, value in content.items()} if isinstance(content, dict) else {}
+        batch = fields.get("batchid")
+        if not isinstance(batch, str) or not batch.strip() or fields.keys() - {"batchid", "devices", "attributes"}:
+            raise invalid_input("A batch is created by an object with batchId and devices")
+        devices = devices_in(fields.get("devices"))
+        if self._directory.batch_named(customer, batch):
+            status = self._behaviour.existing_batch_status
+            raise Refusal(status, 3000, f"The device batch &quot;{batch}&quot; exists already")
+        return batch, devices
+
+    def _batch_of(self, request: Request) -> str:
+        batch = request.batch or ""
+        if self._directory.batch_named(request.customer, batch) != batch:
+            raise Refusal(HTTPStatus.NOT_FOUND, 1000, "Not found: the device batch doesn&#39;t exist")
+        return batch
+
+    def _with_link_moved(self, answer: Answer, fault: Fault | None) -> Answer:
+        if answer.status != HTTPStatus.ACCEPTED or fault not in (Fault.WITHOUT_LOCATION, Fault.LINK_IN_BODY):
+            return answer
+        if fault is Fault.WITHOUT_LOCATION:
+            return replace(answer, headers={})
+        link = {"uri": answer.headers["Location"], "method": "GET", "headers": []}
+        return Answer.of_json(answer.status, link)
+
+    def _read(self, request: Request, fault: Fault | None) -> Answer:
+        match request.operation:
+            case Operation.BATCH_JOB_STATUS:
+                return self._status(request, fault)
+            case Operation.DEVICE_BATCHES:
+                batches = self._directory.batches(request.customer)
+                page = {"totalCount": len(batches), "items": batches, "attributes": {"objectType": "Collection"}}
+                return Answer.of_json(HTTPStatus.OK, page)
+            case Operation.BATCH_DEVICES:
+                return self._page_of_devices(request)
+            case _:
+                with self._directory.whole():
+                    if not self._directory.delete_device(
+                        request.customer, self._batch_of(request), request.subject or ""
+                    ):
+                        raise Refusal(HTTPStatus.NOT_FOUND, 1000, "Not found: the device doesn&#39;t exist")
+                return Answer(HTTPStatus.NO_CONTENT)
+
+    def _status(self, request: Request, fault: Fault | None) -> Answer:
+        details = self._directory.job(request.customer, request.subject or "")
+        if details is None or fault is Fault.UNKNOWN_TRACKING_ID:
+            raise Refusal(HTTPStatus.NOT_FOUND, 1000, "Not found")
+        if fault is Fault.SHORTER_STATUS and details["devicesStatus"]:
+            details["devicesStatus"].pop()
+        if fault is Fault.UNKNOWN_STATUS:
+            details["status"] = "awaiting_review"
+            details["devicesStatus"] = [
+                device | {"status": "awaiting_review"} for device in details["devicesStatus"] or []
+            ]
+        return Answer.of_json(HTTPStatus.OK, details)
+
+    def _page_of_devices(self, request: Request) -> Answer:
+        batch = self._batch_of(request)
+        items, after, total = self._directory.devices(request.customer, batch, _after(request))
+        page = {"totalCount": total, "items": items, "attributes": {"objectType": "Collection"}}
+        if after is not None:
+            token = base64.b64encode(f"after {after}".encode()).decode()
+            headers = [{"key": "MS-ContinuationToken", "value": token}]
+            link = {"uri": f"/customers/{request.customer}/deviceBatches/{batch}/devices", "method": "GET"}
+            in_links = {"links": {"next": link | {"headers": headers}}}
+            page |= in_links if self._behaviour.token_in_links else {"continuationToken": token}
+        return Answer.of_json(HTTPStatus.OK, page)
+
+
+def _after(request: Request) -> int:
+    token = request.headers.get("ms-continuationtoken")
+    if token is None:
+        return 0
+    try:
+        return int(base64.b64decode(token, validate=True).decode().removeprefix("after "))
+    except ValueError as error:
+        raise invalid_input("The continuation token isn&#39;t one of ours") from error

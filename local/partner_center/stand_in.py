@@ -1,0 +1,113 @@
+"""The stand-in as an object: faults, gateway, service and server together."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local.partner_center.behaviour import WELL_BEHAVED, Behaviour
+from local.partner_center.contract import Answer, Json, Operation, Refusal, route
+from local.partner_center.directory import Directory
+from local.partner_center.faults import Fault, Faults
+from local.partner_center.gateway import gateway_answer
+from local.partner_center.server import Server
+from local.partner_center.service import Service
+
+
+class PartnerCenterStandIn:
+    """The stand-in as an object: `with PartnerCenterStandIn(Behaviour(delay=1)) as service: service.url`."""
+
+    def __init__(
+        self,
+        behaviour: Behaviour = WELL_BEHAVED,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        data: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`data` is the folder that outlives the process (None: memory); `clock` is in seconds since 1970."""
+        self._behaviour = behaviour
+        self._directory = Directory(data, clock=clock, delay=behaviour.delay)
+        self._service = Service(self._directory, behaviour)
+        self._faults = Faults(behaviour.faults, behaviour.seed)
+        self._server = Server((host, port), self.answer)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="partner-center-stand-in")
+
+    @property
+    def url(self) -> str:
+        """The base address that a client is given."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made to it so far."""
+        return self._server.connections_made
+
+    def start(self) -> Self:
+        """Serve from now on, on threads of its own."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Serve no more: end every connection and let go of the data."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server.close_connections()
+        self._directory.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def script(self, fault: Fault, times: int = 1, operation: Operation | None = None) -> None:
+        """Let the next `times` requests that it makes sense for (of `operation`, if given) meet `fault`."""
+        self._faults.script(fault, times, operation)
+
+    def report(self) -> Json:
+        """What GET /stand-in/requests answers."""
+        return self._service.report()
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer | None, bool]:
+        """The answer, None to hang up without one, and whether it is to be cut off."""
+        if target.startswith("/stand-in/"):
+            return self._control(method, target, body), False
+        time.sleep(self._behaviour.latency)
+        request = route(method, target, headers, body)
+        if request is None:
+            return Refusal(HTTPStatus.NOT_FOUND, 1000, "Not found").answer(), False
+        fault = self._faults.next(request.operation)
+        if fault is Fault.DROPPED_BEFORE:
+            return None, False
+        if stopped := gateway_answer(fault, self._behaviour, target):
+            return stopped, False
+        answer = self._service.answer(request, fault)
+        if fault is Fault.DROPPED_AFTER:
+            return None, False
+        if fault is Fault.NOT_JSON:
+            text = b"<html><body>Please sign in to the network.</body></html>"
+            answer = Answer(answer.status, {"Content-Type": "text/html"}, text)
+        return answer, fault is Fault.TRUNCATED
+
+    def _control(self, method: str, target: str, body: bytes) -> Answer:
+        if (method, target) == ("GET", "/stand-in/requests"):
+            return Answer(HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(self.report()).encode())
+        if (method, target) == ("POST", "/stand-in/faults"):
+            try:
+                wanted = json.loads(body)
+                operation = Operation(wanted["operation"]) if wanted.get("operation") else None
+                self.script(Fault(wanted["fault"]), int(wanted.get("times", 1)), operation)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                return Answer(HTTPStatus.BAD_REQUEST, {"Content-Type": "text/plain"}, str(error).encode())
+            return Answer(HTTPStatus.NO_CONTENT)
+        return Answer(HTTPStatus.NOT_FOUND)

@@ -1,0 +1,67 @@
+"""How one device of an upload ends, and the serial numbers that ask for an end."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_NAMES: Mapping[str, str | None] = {
+    "InvalidZtdRequestBody": "801",
+    "InvalidZtdHardwareHash": "802",
+    "MissingZtdSerialNumberAndProductKey": "803",
+    "ZtdDeviceAlreadyAssigned": "806",
+    "ZtdDeviceIsNotRegistered": "807",
+    "ZtdDeviceAssignedToOtherTenant": "808",
+    "ZtdProfileIsNotRegistered": "809",
+    "ZtdProfileAssignedToOtherTenant": "810",
+    "ZtdDeviceRegisteredByOtherTenant": "811",
+    "ZtdDeviceNotFound": "812",
+    "ZtdDeviceIsNotUnique": "813",
+    "ZtdDeviceAlreadyAadRegistered": "814",
+    "ZtdDeviceAssignedToAnotherTenant": "808",
+    "HashNot4k": None,
+    "ZtdDeviceDuplicated": None,
+    "StorageError": None,
+    "ZtdDeviceBadHardwareHash": None,
+}
+"""The errors of one device: name to number, where one is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one device of an upload ends."""
+
+    status: str = "finished"
+    code: str | None = None
+    name: str | None = None
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the device is the customer's from now on."""
+        return self.status == "finished"
+
+
+def failed(name: str) -> Verdict:
+    """A device that ends with the error `name`, and its number where one is known."""
+    return Verdict("finished_with_errors", _NAMES[name], name)
+
+
+def provoked(serial: str | None, *, sent_before: bool) -> Verdict | None:
+    """The outcome that a serial number asks for (see the package); None when it asks for none."""
+    found = re.match(r"STANDIN-(\w+)-", serial or "", re.IGNORECASE)
+    if not found:
+        return None
+    word = found[1].lower()
+    special = {
+        "0": Verdict(code="0"),
+        "806other": Verdict("finished_with_errors", "806", "ZtdDeviceAssignedToOtherTenant"),
+        "noreason": Verdict("finished_with_errors"),
+        "stuck": Verdict("in-progress"),
+    }
+    if word == "storageerror" and sent_before:
+        return None
+    if word in special:
+        return special[word]
+    for name, number in _NAMES.items():
+        if word in (name.lower(), number):
+            return failed(name)
+    return Verdict("finished_with_errors", word, "ZtdUndocumented") if word.isdigit() else None

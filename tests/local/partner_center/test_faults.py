@@ -1,0 +1,32 @@
+"""Faults befall the requests they are meant for."""
+
+from local.partner_center import Behaviour, Fault, Operation, PartnerCenterStandIn
+from tests.local.partner_center.calling import CUSTOMER, Caller, pc
+
+
+def test_faults_drawn_by_chance_are_the_same_for_the_same_seed() -> None:
+    def statuses(seed: int) -> list[int]:
+        with PartnerCenterStandIn(
+            Behaviour(faults={Fault.THROTTLE: 0.3, Fault.UNAVAILABLE: 0.2}, seed=seed)
+        ) as service:
+            caller = Caller(service.url)
+            return [caller.ask("GET", f"/v1/customers/{CUSTOMER}/deviceBatches").status for _ in range(40)]
+
+    assert statuses(1) == statuses(1) != statuses(2)
+    assert set(statuses(1)) == {200, 429, 503}
+
+
+def test_a_fault_waits_for_a_request_it_makes_sense_for(service: PartnerCenterStandIn, caller: Caller) -> None:
+    service.script(Fault.UNKNOWN_TRACKING_ID)
+    service.script(Fault.UNAVAILABLE, operation=Operation.DEVICE_BATCHES)
+    accepted = caller.create([pc("S")])
+    assert [caller.ask("GET", "/v1" + accepted.headers["location"]).status for _ in range(2)] == [404, 200]
+    assert caller.ask("GET", f"/v1/customers/{CUSTOMER}/deviceBatches").status == 503
+
+
+def test_faults_can_be_scripted_and_requests_read_over_http(caller: Caller) -> None:
+    script = {"fault": "throttle", "times": 2, "operation": "create_batch"}
+    assert caller.ask("POST", "/stand-in/faults", script).status == 204
+    assert [caller.create([pc("S")]).status for _ in range(3)] == [429, 429, 202]
+    assert caller.ask("POST", "/stand-in/faults", {"fault": "no such"}).status == 400
+    assert caller.ask("GET", "/stand-in/requests").json["devices"] == {"tuple:S|Contoso|PC 1": 1}

@@ -1,0 +1,89 @@
+"""Who may ask, and what is processed, once."""
+
+import threading
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local.partner_center import Behaviour, Fault, PartnerCenterStandIn
+from tests.local.partner_center.calling import ALREADY_ASSIGNED, CUSTOMER, OTHER_CUSTOMER, REGISTERED, Caller, pc
+
+
+def test_who_asks_and_for_whom_is_checked(caller: Caller) -> None:
+    assert caller.create([pc("S")], Authorization="").fault == (401, "800001")
+    assert caller.create([pc("S")], Authorization="Basic x").fault == (401, "800001")
+    assert caller.create([pc("S")], customer="contoso").fault == (400, "900118")
+    assert caller.create([pc("S")], MS_RequestId="one").fault == (400, "800002")
+    assert caller.create([pc("S")], Content_Type="text/plain").status == 415
+    assert caller.ask("GET", "/v1/elsewhere").status == 404
+
+
+def test_an_unknown_customer_and_a_wrong_token_are_refused() -> None:
+    with PartnerCenterStandIn(Behaviour(unknown_customers=frozenset({CUSTOMER.upper()}), token="right")) as service:
+        caller = Caller(service.url)
+        assert caller.create([pc("S")], Authorization="Bearer right").fault == (404, "60003")
+        assert caller.create([pc("S")], Authorization="Bearer wrong").fault == (401, "400")
+
+
+@pytest.mark.parametrize(
+    "body", [[pc("S")], {}, {"batchId": 5, "devices": [pc("S")]}, {"batchId": "B"}, {"batchId": " "}]
+)
+def test_a_malformed_creation_is_refused(caller: Caller, body: Any) -> None:
+    assert caller.ask("POST", f"/v1/customers/{CUSTOMER}/deviceBatches", body).fault == (400, "800002")
+
+
+def test_batch_ids_are_exact_strings(caller: Caller) -> None:
+    caller.create([pc("S1")], "Sales")
+    assert caller.append([pc("S2")], "sales").fault == (404, "1000")
+    assert caller.create([pc("S2")], "SALES").status == 409
+    assert caller.create([pc("S2")], "Sales").status == 409
+    assert caller.append([pc("S2")], "Sales", customer=OTHER_CUSTOMER).status == 404
+    assert caller.append([pc("S2")], "Sales").status == 202
+
+
+def test_a_repeated_request_id_gets_the_first_answer_and_is_not_processed(
+    service: PartnerCenterStandIn, caller: Caller
+) -> None:
+    request_id = str(uuid4())
+    first = caller.create([pc("S")], MS_RequestId=request_id)
+    again = caller.create([pc("S")], MS_RequestId=request_id)
+    assert (again.status, again.headers["location"]) == (202, first.headers["location"])
+    assert caller.outcomes(again) == [REGISTERED]
+    assert caller.create([pc("OTHER")], "Other", MS_RequestId=request_id).fault == (400, "800002")
+    report = service.report()
+    assert (report["repeated"], report["processed"]["create_batch"]) == (1, 1)
+    assert report["devices"] == {"tuple:S|Contoso|PC 1": 1}
+
+
+def test_a_request_id_that_was_forgotten_is_processed_again(service: PartnerCenterStandIn, caller: Caller) -> None:
+    caller.create([pc("FIRST")])
+    request_id = str(uuid4())
+    caller.append([pc("S")], MS_RequestId=request_id)
+    service.script(Fault.FORGET_REQUEST_IDS)
+    assert caller.outcomes(caller.append([pc("S")], MS_RequestId=request_id)) == [ALREADY_ASSIGNED]
+    assert service.report()["devicesPostedMoreThanOnce"] == {"tuple:S|Contoso|PC 1": 2}
+
+
+def test_two_requests_at_once_with_one_id_are_processed_once(service: PartnerCenterStandIn) -> None:
+    request_id, answers = str(uuid4()), list[str]()
+    callers = [Caller(service.url) for _ in range(8)]
+    threads = [
+        threading.Thread(
+            target=lambda it=it: answers.append(it.create([pc("S")], MS_RequestId=request_id).headers["location"])
+        )
+        for it in callers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert len(set(answers)) == 1
+
+
+def test_a_refused_upload_is_not_counted(service: PartnerCenterStandIn, caller: Caller) -> None:
+    assert caller.append([pc("S")]).status == 404
+    report = service.report()
+    assert (report["received"]["append_devices"], report["processed"]["append_devices"]) == (1, 0)
+    assert report["devices"] == {}
