@@ -1,6 +1,6 @@
 """Which batch a submission goes to: found by listing, created when absent, by one submission while others wait."""
 
-import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,9 +22,7 @@ from shared.pipeline.decisions import (
     refusal,
 )
 from shared.storage.journal import JournalChanged, Stored
-from shared.storage.records import Batch, BatchState, RequestKind, Submission
-
-logger = logging.getLogger(__name__)
+from shared.storage.records import Batch, BatchState, JournaledRequest, RequestKind, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def target_of(pipeline: Pipeline, submission: Submission) -> Target | WaitFor | 
     known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
     if known is not None and known.record.state is BatchState.KNOWN:
         return Target(RequestKind.APPEND, known.record.batch_id)
-    if known is not None and known.record.claimed_until > now and known.record.state is BatchState.LOOKING:
+    if known is not None and known.record.claimed_until > now and known.record.claimed_by != _owner(submission):
         return _wait_for_batch(patience(pipeline.settings.claim - (known.record.claimed_until - now)))
     try:
         claimed = pipeline.journal.change_batch(known, _batch(pipeline, submission, BatchState.LOOKING))
@@ -90,7 +88,7 @@ def _find_or_create(
     spellings = [batch.id for batch in batches if batch.id is not None and batch.id.casefold() == wanted]
     if spellings:
         found = submission.batch_id if submission.batch_id in spellings else spellings[0]
-        pipeline.journal.change_batch(claimed, _batch(pipeline, submission, BatchState.KNOWN, found))
+        _note(pipeline, claimed, _batch(pipeline, submission, BatchState.KNOWN, found))
         return Target(RequestKind.APPEND, found)
     if submission.create_refused is not None:
         _free_batch(pipeline, claimed)
@@ -98,16 +96,15 @@ def _find_or_create(
     return Target(RequestKind.CREATE, submission.batch_id)
 
 
-def note_batch(pipeline: Pipeline, submission: Submission, target: Target, step: Step) -> None:
+def note_batch(pipeline: Pipeline, submission: Submission, request: JournaledRequest, step: Step) -> None:
     """What the answer to a POST says about the batch: whether the others may go on, or must list again."""
     known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
     if known is None:
         return
-    creates = target.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
+    creates = request.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
     match step:
         case Poll() if creates:
-            known_now = _batch(pipeline, submission, BatchState.KNOWN, target.batch_id)
-            pipeline.journal.change_batch(known, known_now)
+            _note(pipeline, known, _batch(pipeline, submission, BatchState.KNOWN, request.batch_id))
         case SendAgain(same_request=True):
             return
         case FindBatchAgain():
@@ -118,9 +115,14 @@ def note_batch(pipeline: Pipeline, submission: Submission, target: Target, step:
 
 def _free_batch(pipeline: Pipeline, stored: Stored[Batch]) -> None:
     """Whoever comes next lists the batches."""
-    freed = replace(stored.record, state=BatchState.LOOKING, claimed_until=pipeline.clock())
-    pipeline.journal.change_batch(stored, freed)
+    _note(pipeline, stored, replace(stored.record, state=BatchState.LOOKING, claimed_until=pipeline.clock()))
+
+
+def _note(pipeline: Pipeline, stored: Stored[Batch], changed: Batch) -> None:
+    """Change what is known; whoever changed it meanwhile knows better, and the submission goes on all the same."""
+    with suppress(JournalChanged):
+        pipeline.journal.change_batch(stored, changed)
 
 
 def _owner(submission: Submission) -> str:
-    return f"{submission.file_id}/{submission.number}"
+    return f"{submission.reading_id}/{submission.number}"

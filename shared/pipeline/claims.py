@@ -1,21 +1,50 @@
 """Claims on a device file: one owner at a time reads or closes it, and an abandoned one is taken over."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from shared.pipeline.composition import Pipeline
+from shared.storage.journal import Stored
 from shared.storage.records import DeviceFile, with_sentence
 
 
-def claimed(pipeline: Pipeline, file: DeviceFile, sentence: str | None = None) -> DeviceFile:
-    """`file` as this owner's from now on, with `sentence` in its history."""
-    now = pipeline.clock()
-    until = now + pipeline.settings.claim
-    history = with_sentence(file.history, sentence, now) if sentence else file.history
-    return replace(file, claimed_until=until, due_at=until, history=history)
+def claimed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
+    """`file` as this owner's from now on."""
+    until = pipeline.clock() + pipeline.settings.claim
+    return replace(file, claimed_until=until, due_at=until)
+
+
+def claimed_for_reading(pipeline: Pipeline, file: DeviceFile, sentence: str) -> DeviceFile:
+    """`file` as this owner's, to be read from row 1 into a place of its own."""
+    history = with_sentence(file.history, sentence, pipeline.clock())
+    return replace(claimed(pipeline, file), reading=file.reading + 1, history=history)
 
 
 def is_claimed(file: DeviceFile, now: datetime) -> bool:
     """Whether someone is at it, or died at it a moment ago."""
     return file.claimed_until is not None and file.claimed_until > now
+
+
+@dataclass(slots=True)
+class HeldFile:
+    """A device file that this owner has claimed, and keeps for as long as it works."""
+
+    pipeline: Pipeline
+    stored: Stored[DeviceFile]
+
+    @property
+    def record(self) -> DeviceFile:
+        """The file as it was journaled last."""
+        return self.stored.record
+
+    def change(self, changed: DeviceFile) -> None:
+        """Journal a change. Raises JournalChanged when the claim was lost."""
+        self.stored = self.pipeline.journal.change_file(self.stored, changed)
+
+    def keep(self) -> None:
+        """Renew the claim when a third of it is over. Raises JournalChanged when it was lost."""
+        until, claim = self.record.claimed_until, self.pipeline.settings.claim
+        if until is not None and until - self.pipeline.clock() < claim * 2 / 3:
+            self.change(claimed(self.pipeline, self.record))

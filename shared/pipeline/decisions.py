@@ -34,7 +34,7 @@ SHORTEST_PATIENCE = timedelta(seconds=1)
 LONGEST_PATIENCE = timedelta(seconds=20)
 
 REPEATS_WITHOUT_LINK = 3
-"""How often an acceptance without a tracking id is repeated under the same request id before a new one is tried."""
+"""How often a request that was accepted without a tracking id is repeated under its request id."""
 
 BAD_REQUEST = 400
 TOO_LARGE = 413
@@ -100,9 +100,9 @@ def pace_of(settings: Settings, jitter: Callable[[], float]) -> Pace:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The service took it: look at its job after `delay`."""
+    """The service took it: look at its job after `delay`; without a tracking id, at the batch."""
 
-    tracking_id: str
+    tracking_id: str | None
     delay: timedelta
     deadline: timedelta
 
@@ -115,6 +115,7 @@ class SendAgain:
     reason: str
     same_request: bool = False
     maybe_taken: bool = False
+    without_link: bool = False
     sign_in_anew: bool = False
 
 
@@ -173,15 +174,15 @@ Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | LookAgain 
 
 def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
     """The step that follows a POST which the service accepted."""
-    if accepted.tracking_id is not None:
+    if accepted.tracking_id is not None or submission.without_link >= REPEATS_WITHOUT_LINK:
         return Poll(accepted.tracking_id, pace.first, pace.deadline)
-    # Under the same request id the service may give the link after all; under a new one it works on it anew, and its
-    # devices come back as already registered, which tells us as much.
+    # Under the same request id the service may give the link after all.
     return SendAgain(
-        pace.backoff(submission.attempts),
+        pace.backoff(submission.without_link),
         "The service accepted it without saying where to ask; it is sent again.",
-        same_request=submission.attempts < REPEATS_WITHOUT_LINK,
+        same_request=True,
         maybe_taken=True,
+        without_link=True,
     )
 
 
@@ -200,8 +201,10 @@ def after_failure(submission: Submission, kind: RequestKind | None, error: Partn
         case Throttled(retry_after=retry_after):
             return SendAgain(throttled_delay(retry_after, delay, pace), str(error))
         case Unauthorised():
-            renew = _may_sign_in_anew(submission, error)
-            return SendAgain(timedelta(0) if renew else delay, str(error), sign_in_anew=renew)
+            at_once = error.may_be_cured_by_a_new_token and submission.attempts == 0
+            return SendAgain(
+                timedelta(0) if at_once else delay, str(error), sign_in_anew=error.may_be_cured_by_a_new_token
+            )
         case Refused():
             return _after_refusal(submission, kind, error, delay)
         case _:
@@ -247,8 +250,7 @@ def after_look_failed(submission: Submission, error: PartnerCenterError, now: da
         case Throttled(retry_after=retry_after):
             return LookAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
         case Unauthorised():
-            renew = _may_sign_in_anew(submission, error)
-            return LookAgain(delay, str(error), usable=False, sign_in_anew=renew)
+            return LookAgain(delay, str(error), usable=False, sign_in_anew=error.may_be_cured_by_a_new_token)
         case Refused(status=404):
             return LookAgain(delay, str(error))
         case _:
@@ -268,13 +270,24 @@ def is_past_deadline(submission: Submission, now: datetime) -> bool:
     return submission.deadline_at is not None and now >= submission.deadline_at
 
 
-def taken(submission: Submission, step: Step, now: datetime, ids: AnswerIds | None = None) -> Submission:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the service's last answer was, beside our reading of it."""
+
+    ids: AnswerIds
+    status: int | None = None
+    code: str | None = None
+
+
+def taken(submission: Submission, step: Step, now: datetime, said: Said | None = None) -> Submission:
     """The submission after `step`: one change further, free, and due when the step says."""
     common = replace(
         submission,
         sequence=submission.sequence + 1,
         claimed_until=None,
-        answer_ids=ids or submission.answer_ids,
+        answer_ids=said.ids if said else submission.answer_ids,
+        last_status=said.status if said else submission.last_status,
+        last_code=said.code if said else submission.last_code,
     )
     match step:
         case Poll(tracking_id, delay, deadline):
@@ -288,7 +301,7 @@ def taken(submission: Submission, step: Step, now: datetime, ids: AnswerIds | No
                 due_at=now + delay,
                 attempts=0,
                 last_answer=None,
-                history=with_sentence(submission.history, f"Accepted as job {tracking_id}.", now),
+                history=with_sentence(submission.history, f"Accepted as job {tracking_id or '(not named)'}.", now),
             )
         case SendAgain():
             return replace(
@@ -297,6 +310,7 @@ def taken(submission: Submission, step: Step, now: datetime, ids: AnswerIds | No
                 attempts=submission.attempts + 1,
                 request=submission.request if step.same_request else None,
                 answer_lost=submission.answer_lost or step.maybe_taken,
+                without_link=submission.without_link + step.without_link,
                 **_said(submission, step.reason, now),
             )
         case FindBatchAgain():
@@ -369,10 +383,6 @@ def _said(submission: Submission, reason: str, now: datetime) -> dict[str, objec
 def throttled_delay(retry_after: timedelta | None, delay: timedelta, pace: Pace) -> timedelta:
     """What the service asks for and a little more, else `delay`: the waiting shall not come back at one moment."""
     return delay if retry_after is None else retry_after * (1 + 0.1 * pace.jitter()) + timedelta(seconds=1)
-
-
-def _may_sign_in_anew(submission: Submission, error: Unauthorised) -> bool:
-    return error.may_be_cured_by_a_new_token and submission.attempts == 0
 
 
 def _since_acceptance(submission: Submission, now: datetime) -> timedelta:

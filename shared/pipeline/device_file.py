@@ -85,9 +85,14 @@ def private_copy(file_id: str) -> str:
     return f"{file_id}/device-file"
 
 
-def payload_path(file_id: str, number: str) -> str:
-    """Where in the private container the body of a submission's request stands."""
-    return f"{file_id}/{number}.json"
+def reading_folder(file_id: str, reading: int) -> str:
+    """Where in the private container one reading of a device file keeps its submissions."""
+    return f"{file_id}/{reading}"
+
+
+def payload_path(folder: str, number: str) -> str:
+    """Where in the `folder` of a reading the body of a submission's request stands."""
+    return f"{folder}/{number}.json"
 
 
 def payload_digest(body: bytes) -> str:
@@ -95,9 +100,9 @@ def payload_digest(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
-def rows_path(file_id: str, number: str) -> str:
-    """Where in the private container it is written which rows a submission holds."""
-    return f"{file_id}/{number}.rows.json"
+def rows_path(folder: str, number: str) -> str:
+    """Where in the `folder` of a reading it is written which rows a submission holds."""
+    return f"{folder}/{number}.rows.json"
 
 
 def _guid(text: str) -> str | None:

@@ -6,14 +6,26 @@ closed gate costs the service a handful of requests. A probe that dies is follow
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from shared.partner_center.errors import AnswerLost, NeverSent, PartnerCenterError, Throttled, Unauthorised
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.decisions import SHORTEST_PATIENCE, Pace, WaitFor, pace_of, patience, throttled_delay
+from shared.pipeline.decisions import (
+    SHORTEST_PATIENCE,
+    LookAgain,
+    Pace,
+    SendAgain,
+    Step,
+    WaitFor,
+    pace_of,
+    patience,
+    throttled_delay,
+)
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import Gate
 
@@ -25,19 +37,68 @@ WHOLE_PARTNER = "partner"
 FIRST_UNAUTHORISED_FAILURES = 4
 """A person must act: the first wait is longer than after a passing fault."""
 
-FORBIDDEN = 403
 _TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admission:
-    """A submission may ask the service; for the `probed` scopes it is the one that finds out."""
+    """A submission may ask the service; of the gates it probes it is the one that finds out."""
 
-    probed: tuple[str, ...] = ()
+    pipeline: Pipeline
+    customer_id: str
+    probed: list[Stored[Gate]] = field(default_factory=list)
+
+    def note(self, error: PartnerCenterError | None) -> None:
+        """Open the probed gates after an answer, and close one after an `error` that concerns all behind it."""
+        scope = None if error is None else scope_closed_by(error, self.customer_id)
+        probed, self.probed = self.probed, []
+        for stored in probed:
+            if stored.record.scope != scope:
+                self._end_probe(stored, error)
+        if scope is not None and error is not None:
+            _close(self.pipeline, scope, error)
+
+    def note_failure(self, step: Step, error: PartnerCenterError) -> None:
+        """Sign in anew when that may be the cure; unless that is tried at once, let everyone concerned wait."""
+        tries_at_once = False
+        if isinstance(step, SendAgain | LookAgain) and step.sign_in_anew:
+            self.pipeline.partner_center.sign_in_anew()
+            tries_at_once = step.delay == timedelta(0)
+        if not tries_at_once:
+            self.note(error)
+
+    def leave(self) -> None:
+        """Give back the probes that ended without an answer."""
+        for stored in self.probed:
+            _change(self.pipeline, stored, replace(stored.record, probing_until=None))
+        self.probed = []
+
+    def _end_probe(self, stored: Stored[Gate], error: PartnerCenterError | None) -> None:
+        """An answer opens the gate; without one nothing is known, and the next may probe after a while."""
+        if isinstance(error, NeverSent | AnswerLost):
+            delay = pace_of(self.pipeline.settings, self.pipeline.jitter).backoff(stored.record.failures)
+            until = self.pipeline.clock() + delay
+            _change(self.pipeline, stored, replace(stored.record, closed_until=until, probing_until=None))
+            return
+        try:
+            self.pipeline.journal.open_gate(stored)
+        except JournalChanged:
+            return
+        logger.info("A gate is open again", extra={"scope": stored.record.scope})
 
 
-def admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
-    """Whether a submission of the customer may ask the service now."""
+@contextmanager
+def admission(pipeline: Pipeline, customer_id: str) -> Iterator[Admission | WaitFor]:
+    """Whether a submission of the customer may ask the service now; an admission that asked nothing leaves no trace."""
+    admitted = _admit(pipeline, customer_id)
+    try:
+        yield admitted
+    finally:
+        if isinstance(admitted, Admission):
+            admitted.leave()
+
+
+def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
     now = pipeline.clock()
     gates = pipeline.journal.gates()
     closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
@@ -45,13 +106,15 @@ def admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
         if (delay := waiting_time(stored.record, now, pipeline.settings.claim)) is not None:
             spread = pipeline.jitter() * (delay * 0.1 + timedelta(seconds=2))
             return WaitFor(delay + spread, stored.record.reason)
+    admitted = Admission(pipeline, customer_id)
     for stored in closed:
         probing = replace(stored.record, probing_until=now + pipeline.settings.claim)
         try:
-            pipeline.journal.change_gate(stored, probing)
+            admitted.probed.append(pipeline.journal.change_gate(stored, probing))
         except JournalChanged:
+            admitted.leave()
             return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
-    return Admission(tuple(stored.record.scope for stored in closed))
+    return admitted
 
 
 def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | None:
@@ -92,29 +155,6 @@ def closing(stored: Gate | None, scope: str, error: PartnerCenterError, now: dat
     if stored is not None:
         until = max(until, stored.closed_until)
     return Gate(scope=scope, closed_until=until, failures=failures, reason=str(error))
-
-
-def note_answer(pipeline: Pipeline, admission: Admission, customer_id: str, error: PartnerCenterError | None) -> None:
-    """Open the probed gates after an answer, close one after an `error` that concerns them all."""
-    closed = None if error is None else scope_closed_by(error, customer_id)
-    for scope in admission.probed:
-        if scope != closed:
-            _end_probe(pipeline, scope, error)
-    if closed is not None and error is not None:
-        _close(pipeline, closed, error)
-
-
-def _end_probe(pipeline: Pipeline, scope: str, error: PartnerCenterError | None) -> None:
-    """An answer opens the gate; without one, nothing is known and the next may probe."""
-    if not isinstance(error, NeverSent | AnswerLost):
-        pipeline.journal.open_gate(scope)
-        logger.info("A gate is open again", extra={"scope": scope})
-        return
-    stored = pipeline.journal.gates().get(scope)
-    if stored is not None:
-        pace = pace_of(pipeline.settings, pipeline.jitter)
-        until = pipeline.clock() + pace.backoff(stored.record.failures)
-        _change(pipeline, stored, replace(stored.record, closed_until=until, probing_until=None))
 
 
 def _close(pipeline: Pipeline, scope: str, error: PartnerCenterError) -> None:

@@ -4,20 +4,20 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import msgspec
 from msgspec.structs import replace
 
-from shared.device_files import REASONS, CheckedRow, Explanation, SendableDevice
+from shared.device_files import CheckedRow, SendableDevice
 from shared.errors import DeviceDropError
 from shared.partner_center.models import Device, encode_devices
-from shared.pipeline.claims import claimed
+from shared.pipeline.claims import HeldFile, claimed_for_reading
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import JSON, batch_name, payload_digest, payload_path, rows_path
+from shared.pipeline.device_file import batch_name, reading_folder
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.matching import SentRow
-from shared.storage.journal import Stored
-from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
-from shared.vocabulary import FileState, Outcome, SubmissionState
+from shared.pipeline.outcomes import never_sent, sent_row
+from shared.pipeline.submissions import Place, kept_submission
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome, with_sentence
+from shared.vocabulary import FileState, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +29,6 @@ MOST_DEVICES_HELD = 4_000
 
 ROWS_BETWEEN_LOOKS_AT_THE_CLOCK = 500
 OUTCOMES_WRITTEN_AT_ONCE = 1_000
-
-NO_BATCH = "no_batch"
-NO_BATCH_EXPLANATION = Explanation(
-    "The row has no group tag, and the file lies in no batch folder.",
-    "Fill in the Group Tag, or drop the file into device-files/{customer id}/{batch}/.",
-)
 
 TOO_MANY_BATCHES = "too_many_batches"
 TOO_MANY_BATCHES_TEXT = (
@@ -52,10 +46,10 @@ class FileRejected(DeviceDropError):
 
 @dataclass(slots=True)
 class Intake:
-    """Takes the rows of one file, cuts them into submissions and journals those, in bounded memory."""
+    """Takes the rows of one reading of one file, in bounded memory."""
 
     pipeline: Pipeline
-    stored: Stored[DeviceFile]
+    held: HeldFile
     submissions: int = 0
     total: int = 0
     outcomes: list[DeviceOutcome] = field(default_factory=list)
@@ -68,14 +62,24 @@ class Intake:
             self.total = row.row
             self._add(row)
             if row.row % ROWS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
-                self._keep_claim()
+                self.held.keep()
 
-    def finish(self) -> Stored[DeviceFile]:
+    def begin_again(self) -> "Intake":
+        """An intake for the same file from row 1, in a place of its own.
+
+        Raises:
+            JournalChanged: the file was taken over.
+        """
+        sentence = "Its rows are read once more, with the better record of each device known."
+        self.held.change(claimed_for_reading(self.pipeline, self.held.record, sentence))
+        return Intake(self.pipeline, self.held)
+
+    def finish(self) -> DeviceFile:
         """Journal what is left, and say `read` in one compare-and-swap: from here on submissions may be sent."""
         for load in self.waiting.values():
             self._submit(load)
         self._write_outcomes()
-        now, file = self.pipeline.clock(), self.stored.record
+        now, file = self.pipeline.clock(), self.held.record
         counts = Counts(
             total=self.total,
             rejected=self.ended.get(Outcome.REJECTED, 0),
@@ -91,36 +95,20 @@ class Intake:
             due_at=now + self.pipeline.settings.claim,
             history=with_sentence(file.history, sentence, now),
         )
-        self.stored = self.pipeline.journal.change_file(self.stored, read)
-        logger.info(
-            "A device file was read", extra=of_file(read) | {"rows": self.total, "submissions": self.submissions}
-        )
-        return self.stored
-
-    def discard(self) -> None:
-        """Undo what was journaled of this reading; nothing of it was sent."""
-        journal, file = self.pipeline.journal, self.stored.record
-        for number in range(1, self.submissions + 1):
-            self.pipeline.private.delete(payload_path(file.file_id, str(number)))
-            self.pipeline.private.delete(rows_path(file.file_id, str(number)))
-        journal.clear_submissions(file.file_id)
-        journal.clear_outcomes(file.file_id, self.total)
-        self.submissions = self.total = 0
-        self.outcomes.clear()
-        self.ended.clear()
-        self.waiting.clear()
+        self.held.change(read)
+        fields = of_file(read) | {"rows": self.total, "submissions": self.submissions}
+        logger.info("A device file was read", extra=fields)
+        return read
 
     def _add(self, row: CheckedRow) -> None:
-        if row.device is None:
-            self._end(row)
-            return
-        batch_id = self.stored.record.batch_id or batch_name(row.group_tag) or self.stored.record.default_batch
-        if batch_id is None:
-            self._keep(_ended(self.stored.record, row, Outcome.REJECTED))
+        file = self.held.record
+        batch_id = file.batch_id or batch_name(row.group_tag) or file.default_batch
+        if row.device is None or batch_id is None:
+            self._keep(never_sent(file.reading_id, row))
             return
         load = self._load(batch_id)
         load.add(row, row.device)
-        if len(load.rows) == self.stored.record.devices_per_submission:
+        if len(load.rows) == file.devices_per_submission:
             self._submit(load)
         elif sum(len(other.rows) for other in self.waiting.values()) >= MOST_DEVICES_HELD:
             self._submit(max(self.waiting.values(), key=lambda other: len(other.rows)))
@@ -131,10 +119,6 @@ class Intake:
         if len(self.waiting) > MOST_BATCHES:
             raise FileRejected(TOO_MANY_BATCHES, TOO_MANY_BATCHES_TEXT)
         return load
-
-    def _end(self, row: CheckedRow) -> None:
-        outcome = Outcome.REJECTED if row.duplicate_of is None else Outcome.DUPLICATE
-        self._keep(_ended(self.stored.record, row, outcome))
 
     def _keep(self, outcome: DeviceOutcome) -> None:
         self.outcomes.append(outcome)
@@ -151,32 +135,20 @@ class Intake:
         if not load.rows:
             return
         self.submissions += 1
-        file, number, now = self.stored.record, str(self.submissions), self.pipeline.clock()
-        body = encode_devices(load.devices)
-        self.pipeline.private.write(payload_path(file.file_id, number), body, JSON)
-        self.pipeline.private.write(rows_path(file.file_id, number), msgspec.json.encode(load.rows), JSON)
-        self.pipeline.journal.add_submission(
-            Submission(
-                file_id=file.file_id,
-                number=number,
-                customer_id=file.customer_id or "",
-                batch_id=load.batch_id,
-                devices=len(load.rows),
-                payload=payload_path(file.file_id, number),
-                payload_digest=payload_digest(body),
-                state=SubmissionState.PENDING,
-                due_at=now + self.pipeline.settings.claim,
-                history=with_sentence((), f"Waits with {len(load.rows)} devices for batch {load.batch_id}.", now),
-            )
+        file = self.held.record
+        place = Place(
+            file_id=file.file_id,
+            reading_id=file.reading_id,
+            customer_id=file.customer_id or "",
+            batch_id=load.batch_id,
+            folder=reading_folder(file.file_id, file.reading),
+            number=str(self.submissions),
         )
+        sentence = f"Waits with {len(load.rows)} devices for batch {load.batch_id}."
+        body = encode_devices(load.devices)
+        self.pipeline.journal.add_submission(kept_submission(self.pipeline, place, body, load.rows, sentence))
         load.clear()
-        self._keep_claim()
-
-    def _keep_claim(self) -> None:
-        """Renew the claim when a third of it is over, which also finds out whether it was lost."""
-        until, claim = self.stored.record.claimed_until, self.pipeline.settings.claim
-        if until is not None and until - self.pipeline.clock() < claim * 2 / 3:
-            self.stored = self.pipeline.journal.change_file(self.stored, claimed(self.pipeline, self.stored.record))
+        self.held.keep()
 
 
 @dataclass(slots=True)
@@ -198,39 +170,9 @@ class Batchload:
                 model_name=device.model,
             )
         )
-        self.rows.append(
-            SentRow(
-                row=row.row,
-                source=row.source,
-                serial_number=row.serial_number,
-                product_key=row.product_key,
-                manufacturer=row.manufacturer,
-                model=row.model,
-                notes=" ".join(row.notes),
-            )
-        )
+        self.rows.append(sent_row(row))
 
     def clear(self) -> None:
         """Nothing waits any more."""
         self.devices.clear()
         self.rows.clear()
-
-
-def _ended(file: DeviceFile, row: CheckedRow, outcome: Outcome) -> DeviceOutcome:
-    """The outcome of a row that is not sent. One without a reason of its own had no batch to go to."""
-    explanation = NO_BATCH_EXPLANATION if row.reason is None else REASONS[row.reason]
-    same_as = "" if row.duplicate_of is None else f" It is the same device as row {row.duplicate_of}."
-    return DeviceOutcome(
-        file_id=file.file_id,
-        row=row.row,
-        outcome=outcome,
-        source=row.source,
-        serial_number=row.serial_number,
-        product_key=row.product_key,
-        manufacturer=row.manufacturer,
-        model=row.model,
-        error_code=row.reason or NO_BATCH,
-        error_description=explanation.sentence + same_as,
-        what_to_do=explanation.what_to_do,
-        notes=" ".join(row.notes),
-    )

@@ -1,10 +1,11 @@
-"""How a sent row ended, in the words that people read. Pure."""
+"""How a row ended, in the words that people read. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from msgspec.structs import replace
 
+from shared.device_files import REASONS, CheckedRow, Explanation
 from shared.partner_center.models import Device, DeviceUploadDetails
 from shared.partner_center.outcome_codes import explain
 from shared.pipeline.matching import SentRow
@@ -23,6 +24,15 @@ FIRST_ANSWER_LOST = "first_answer_lost"
 READ_BACK = "read_back"
 """Note: the service gave no verdict, but the device was found in the batch."""
 READ_BACK_CURE = "Nothing: the service gave no verdict, but the device stands in the batch."
+
+NO_BATCH = "no_batch"
+NO_BATCH_EXPLANATION = Explanation(
+    "The row has no group tag, and the file lies in no batch folder.",
+    "Fill in the Group Tag, or drop the file into device-files/{customer id}/{batch}/.",
+)
+
+LONGEST_CELL = 256
+"""Characters of a cell that are shown. A hundred outcomes are one transaction, of at most 4 MiB."""
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 
@@ -43,6 +53,7 @@ def judged(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -
         error_description=verdict.error_description or "",
         what_to_do=explanation.what_to_do,
         device_id=verdict.device_id or "",
+        device_status=verdict.status or "",
     )
 
 
@@ -75,9 +86,47 @@ def refused(submission: Submission, row: SentRow, fault: ServiceFault) -> Device
     )
 
 
+def never_sent(reading_id: str, row: CheckedRow) -> DeviceOutcome:
+    """The outcome of a row that is not sent: rejected, or the same device as another one, which it names.
+
+    One without a reason of its own had no batch to go to.
+    """
+    explanation = NO_BATCH_EXPLANATION if row.reason is None else REASONS[row.reason]
+    same_as = "" if row.duplicate_of is None else f" It is the same device as row {row.duplicate_of}."
+    return replace(
+        _of_row(reading_id, sent_row(row), Outcome.REJECTED if row.duplicate_of is None else Outcome.DUPLICATE),
+        error_code=row.reason or NO_BATCH,
+        error_description=explanation.sentence + same_as,
+        what_to_do=explanation.what_to_do,
+    )
+
+
+def sent_row(row: CheckedRow) -> SentRow:
+    """What is kept of a row beside its device; a cell that is absurdly long is cut."""
+    return SentRow(
+        row=row.row,
+        source=row.source[:LONGEST_CELL],
+        serial_number=row.serial_number[:LONGEST_CELL],
+        product_key=row.product_key[:LONGEST_CELL],
+        manufacturer=row.manufacturer[:LONGEST_CELL],
+        model=row.model[:LONGEST_CELL],
+        notes=" ".join(row.notes),
+    )
+
+
 def _named(submission: Submission, row: SentRow, outcome: Outcome, notes: Sequence[str] = ()) -> DeviceOutcome:
+    return replace(
+        _of_row(submission.reading_id, row, outcome),
+        notes=" ".join(filter(None, [row.notes, *notes])),
+        batch_id=submission.batch_id,
+        submission=submission.number,
+        tracking_id=submission.tracking_id or "",
+    )
+
+
+def _of_row(reading_id: str, row: SentRow, outcome: Outcome) -> DeviceOutcome:
     return DeviceOutcome(
-        file_id=submission.file_id,
+        reading_id=reading_id,
         row=row.row,
         outcome=outcome,
         source=row.source,
@@ -85,10 +134,7 @@ def _named(submission: Submission, row: SentRow, outcome: Outcome, notes: Sequen
         product_key=row.product_key,
         manufacturer=row.manufacturer,
         model=row.model,
-        notes=" ".join(filter(None, [row.notes, *notes])),
-        batch_id=submission.batch_id,
-        submission=submission.number,
-        tracking_id=submission.tracking_id or "",
+        notes=row.notes,
     )
 
 

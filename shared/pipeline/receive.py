@@ -1,7 +1,7 @@
 """First step of the way: a dropped blob is copied, read and journaled; then its submissions are released.
 
 Nothing is sent before every row is in the journal. A reading that dies is taken up by another when its claim has
-expired, begins again from row 1 and writes the same.
+expired, and begins again from row 1.
 """
 
 import logging
@@ -18,9 +18,11 @@ from shared.device_files import (
     Winners,
     read_device_file,
 )
+from shared.errors import DeviceDropError
 from shared.pipeline.advance import advance
-from shared.pipeline.claims import claimed, is_claimed
+from shared.pipeline.claims import HeldFile, claimed_for_reading, is_claimed
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.decisions import pace_of
 from shared.pipeline.device_file import (
     DROP_CONTAINER,
     PATH_FAULTS,
@@ -30,17 +32,30 @@ from shared.pipeline.device_file import (
 )
 from shared.pipeline.intake import FileRejected, Intake
 from shared.pipeline.log_fields import of_file
-from shared.pipeline.results import close_if_complete, end_without_sending, write_summary
+from shared.pipeline.results import close_if_complete, end_without_sending, tidy_up, write_summary
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import DeviceFile, with_sentence
 from shared.storage.wakeups import SubmissionWakeUp
-from shared.vocabulary import FileState
+from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
 
 GONE = "gone"
 GONE_CURE = "Nothing of it was sent. A newer version is received by itself; drop the file again if there is none."
+
+MOST_READINGS = 50
+"""Readings that may die or fail, at first at once, later half an hour apart, before the file itself is to blame."""
+
+READING_FAILED = "reading_failed"
+READING_FAILED_TEXT = (
+    f"The file could not be read to its end in {MOST_READINGS} tries, so nothing of it was sent. "
+    "Split it into smaller files and drop those; the log of the app says what each try ended with."
+)
+
+
+class CopyLost(DeviceDropError):
+    """The private copy went away, or was changed, under its reader."""
 
 
 def receive(pipeline: Pipeline, path: str) -> None:
@@ -49,19 +64,18 @@ def receive(pipeline: Pipeline, path: str) -> None:
     if version is None:
         logger.warning("A dropped blob was gone before it could be received", extra={"blob": path})
         return
-    now = pipeline.clock()
     stored, is_new = pipeline.journal.open_file(_new_file(pipeline, version))
     if is_new:
         logger.info("A device file was received", extra=of_file(stored.record) | {"bytes": version.size})
-        _read(pipeline, stored)
-    elif stored.record.due_at <= now:
+        _read(pipeline, HeldFile(pipeline, stored))
+    elif stored.record.due_at <= pipeline.clock():
         take_up(pipeline, stored)
 
 
 def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
     """Go on with a file whose reader or closer died; one that somebody is at is left alone."""
-    file, now = stored.record, pipeline.clock()
-    if is_claimed(file, now):
+    file = stored.record
+    if is_claimed(file, pipeline.clock()):
         return
     match file.state:
         case FileState.RECEIVED:
@@ -69,19 +83,7 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
         case FileState.READ | FileState.CLOSING:
             close_if_complete(pipeline, file.customer_id, file.file_id)
         case _:
-            pipeline.journal.no_longer_open(file.file_id)
-
-
-def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
-    """Take over a reading: nothing of it was sent, so it begins again from row 1."""
-    try:
-        taken_over = claimed(pipeline, stored.record, "Its reading is taken up again.")
-        mine = pipeline.journal.change_file(stored, taken_over)
-    except JournalChanged:
-        logger.info("Someone else took up the reading", extra=of_file(stored.record))
-        return
-    pipeline.journal.clear_submissions(stored.record.file_id)
-    _read(pipeline, mine)
+            tidy_up(pipeline, file)
 
 
 def _new_file(pipeline: Pipeline, version: BlobVersion) -> DeviceFile:
@@ -104,39 +106,48 @@ def _new_file(pipeline: Pipeline, version: BlobVersion) -> DeviceFile:
     )
 
 
-def _read(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
-    """Copy, read, journal and release a file that this owner has claimed."""
-    intake = Intake(pipeline, stored)
+def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
+    """Take over a reading: nothing of it was sent, so it begins again from row 1."""
     try:
-        read = _journaled(pipeline, intake)
+        if stored.record.reading >= MOST_READINGS:
+            end_without_sending(pipeline, stored, FileState.REJECTED, READING_FAILED, READING_FAILED_TEXT)
+            return
+        held = HeldFile(pipeline, stored)
+        held.change(claimed_for_reading(pipeline, stored.record, "Its reading is taken up again."))
     except JournalChanged:
-        logger.warning("Another reader took over a device file", extra=of_file(intake.stored.record))
+        logger.info("Someone else took up the reading", extra=of_file(stored.record))
+        return
+    _read(pipeline, held)
+
+
+def _read(pipeline: Pipeline, held: HeldFile) -> None:
+    """Copy, read, journal and release a file that this owner has claimed."""
+    try:
+        read = _journaled(pipeline, held)
+    except JournalChanged:
+        logger.warning("Another reader took over a device file", extra=of_file(held.record))
         return
     except Exception:
-        # The host tries again at once; it need not wait for the claim to expire.
-        _free(pipeline, intake.stored)
+        _free(pipeline, held)
         raise
     if read is not None:
         write_summary(pipeline, read)
         release(pipeline, read)
 
 
-def _journaled(pipeline: Pipeline, intake: Intake) -> DeviceFile | None:
+def _journaled(pipeline: Pipeline, held: HeldFile) -> DeviceFile | None:
     """The file with every row of it in the journal; None when it was ended without sending."""
     try:
-        pipeline.journal.enter_by_time(intake.stored.record)
-        _refuse_path_without_place(intake.stored.record)
-        write_summary(pipeline, intake.stored.record)
-        _keep_private_copy(pipeline, intake.stored.record)
-        _read_rows(pipeline, intake)
+        pipeline.journal.enter_by_time(held.record)
+        _refuse_path_without_place(held.record)
+        write_summary(pipeline, held.record)
+        _keep_private_copy(pipeline, held.record)
+        return _read_rows(pipeline, held).finish()
     except VersionGone as gone:
-        end_without_sending(pipeline, intake.stored, FileState.GONE, GONE, f"{gone} {GONE_CURE}")
-        return None
+        end_without_sending(pipeline, held.stored, FileState.GONE, GONE, f"{gone} {GONE_CURE}")
     except (UnreadableDeviceFile, FileRejected) as rejected:
-        intake.discard()
-        end_without_sending(pipeline, intake.stored, FileState.REJECTED, rejected.reason, str(rejected))
-        return None
-    return intake.finish().record
+        end_without_sending(pipeline, held.stored, FileState.REJECTED, rejected.reason, str(rejected))
+    return None
 
 
 def _refuse_path_without_place(file: DeviceFile) -> None:
@@ -146,23 +157,24 @@ def _refuse_path_without_place(file: DeviceFile) -> None:
 
 def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:
     """The copy is what everything later reads; the dropped blob may change or go from here on."""
-    if pipeline.private.version(private_copy(file.file_id)) is None:
-        dropped = BlobVersion(file.path, file.etag, file.size, file.received_at)
-        pipeline.private.copy_from(DROP_CONTAINER, dropped, private_copy(file.file_id))
+    dropped = BlobVersion(file.path, file.etag, file.size, file.received_at)
+    pipeline.private.copy_from(DROP_CONTAINER, dropped, private_copy(file.file_id))
 
 
-def _read_rows(pipeline: Pipeline, intake: Intake) -> None:
+def _read_rows(pipeline: Pipeline, held: HeldFile) -> Intake:
     """Read once; and once more with the winners known, when a later row is the better record of a device."""
+    intake = Intake(pipeline, held)
     try:
-        intake.add_all(_rows(pipeline, intake.stored.record, None))
+        intake.add_all(_rows(pipeline, held.record, None))
     except BetterRecordFound as found:
-        intake.discard()
-        intake.add_all(_rows(pipeline, intake.stored.record, found.winners))
+        intake = intake.begin_again()
+        intake.add_all(_rows(pipeline, held.record, found.winners))
+    return intake
 
 
 def _rows(pipeline: Pipeline, file: DeviceFile, winners: Winners | None) -> Iterator[CheckedRow]:
     return read_device_file(
-        lambda: pipeline.private.stream(private_copy(file.file_id)),
+        lambda: _copied_bytes(pipeline, file),
         name=file.name,
         rules=Rules(),
         now=file.received_at,
@@ -170,9 +182,23 @@ def _rows(pipeline: Pipeline, file: DeviceFile, winners: Winners | None) -> Iter
     )
 
 
-def _free(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
+def _copied_bytes(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
     try:
-        pipeline.journal.change_file(stored, replace(stored.record, claimed_until=None, due_at=pipeline.clock()))
+        yield from pipeline.private.stream(private_copy(file.file_id))
+    except VersionGone as gone:
+        raise CopyLost(
+            f"The private copy of file {file.file_id} went away while it was read; it is read anew."
+        ) from gone
+
+
+def _free(pipeline: Pipeline, held: HeldFile) -> None:
+    """Give the claim back after a failure: the host tries again at once, but not for ever at once."""
+    tries_without_pause = 2
+    delay = timedelta(0)
+    if held.record.reading > tries_without_pause:
+        delay = pace_of(pipeline.settings, pipeline.jitter).backoff(held.record.reading)
+    try:
+        held.change(replace(held.record, claimed_until=None, due_at=pipeline.clock() + delay))
     except JournalChanged:
         return
 
@@ -180,19 +206,25 @@ def _free(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 def release(pipeline: Pipeline, file: DeviceFile) -> None:
     """POST the first few submissions here and now; each of the rest gets a wake-up, so that all instances share them.
 
-    The very first goes alone: if the batch must be created, it is the one that does.
+    The very first goes alone: if the batch must be created, it is the one that does. While the service does not take
+    one, no further is tried here: other files wait to be read.
     """
-    numbers = [str(number) for number in range(1, file.submissions + 1)]
-    inline = pipeline.settings.inline_submissions
-    for number in numbers[: min(inline, 1)]:
-        advance(pipeline, _first_wake_up(file, number))
-    for number in numbers[inline:]:
-        pipeline.wakeups.send(_first_wake_up(file, number), timedelta(0))
-    for number in numbers[1:inline]:
-        advance(pipeline, _first_wake_up(file, number))
-    if not numbers:
+    wake_ups = [
+        SubmissionWakeUp(reading_id=file.reading_id, number=str(number), sequence=0)
+        for number in range(1, file.submissions + 1)
+    ]
+    inline, rest = wake_ups[: pipeline.settings.inline_submissions], wake_ups[pipeline.settings.inline_submissions :]
+    goes_on = not inline or _is_taken(pipeline, inline[0])
+    for wake_up in rest:
+        pipeline.wakeups.send(wake_up)
+    for wake_up in inline[1:]:
+        if goes_on:
+            goes_on = _is_taken(pipeline, wake_up)
+        else:
+            pipeline.wakeups.send(wake_up)
+    if not wake_ups:
         close_if_complete(pipeline, file.customer_id, file.file_id)
 
 
-def _first_wake_up(file: DeviceFile, number: str) -> SubmissionWakeUp:
-    return SubmissionWakeUp(file_id=file.file_id, number=number, sequence=0)
+def _is_taken(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> bool:
+    return advance(pipeline, wake_up) not in (None, SubmissionState.PENDING)

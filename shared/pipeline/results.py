@@ -12,9 +12,9 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from shared.pipeline.claims import claimed, is_claimed
+from shared.pipeline.claims import HeldFile, claimed, is_claimed
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import JSON, results_folder, rows_path
+from shared.pipeline.device_file import JSON, results_folder
 from shared.pipeline.log_fields import of_file
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
@@ -39,6 +39,8 @@ COLUMNS = (
     "source",
 )
 """Columns of results.csv, each a field of `DeviceOutcome`."""
+
+ROWS_BETWEEN_LOOKS_AT_THE_CLOCK = 500
 
 CSV_PIECE = 1024 * 1024
 """Characters of results.csv that are held at a time."""
@@ -87,7 +89,7 @@ def close_if_complete(pipeline: Pipeline, customer_id: str | None, file_id: str)
     now = pipeline.clock()
     file = stored.record
     if file.state is FileState.READ:
-        if next(pipeline.journal.open_submissions(file_id, limit=1), None) is not None:
+        if next(pipeline.journal.open_submissions(file.reading_id, limit=1), None) is not None:
             return
         closing = replace(file, state=FileState.CLOSING, closed_at=now)
     elif file.state is FileState.CLOSING and not is_claimed(file, now):
@@ -115,16 +117,24 @@ def end_without_sending(
         closed_counts=Counts(),
         history=with_sentence(file.history, text, now),
     )
-    _write_csv(pipeline, ended, ())
-    write_summary(pipeline, ended)
     pipeline.journal.change_file(stored, ended)
-    pipeline.journal.no_longer_open(file.file_id)
     logger.warning("A device file was ended without sending", extra=of_file(ended) | {"reason": reason})
+    tidy_up(pipeline, ended)
+
+
+def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
+    """What remains to be done for a final file; safe to repeat, when whoever made it final died."""
+    if file.state is not FileState.CLOSED:
+        _write_csv(pipeline, file, ())
+        write_summary(pipeline, file)
+    for stored in pipeline.journal.submissions(file.reading_id):
+        pipeline.private.delete(stored.record.rows)
+    pipeline.journal.no_longer_open(file.file_id)
 
 
 def write_summary(pipeline: Pipeline, file: DeviceFile) -> None:
     """Write summary.json, unless that of a later state stands there already."""
-    known = () if file.state is FileState.RECEIVED else pipeline.journal.submissions(file.file_id)
+    known = () if file.state is FileState.RECEIVED else pipeline.journal.submissions(file.reading_id)
     pipeline.results.write_newer(
         f"{_folder(file)}/summary.json",
         msgspec.json.format(msgspec.json.encode(summary(file, (stored.record for stored in known))), indent=2),
@@ -161,9 +171,9 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
 
 
 def _close(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
-    file = stored.record
+    held, file = HeldFile(pipeline, stored), stored.record
     counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
-    outcomes = _counted(pipeline.journal.indexed(file, _every_outcome(pipeline, file)), counter)
+    outcomes = _counted(_held(held, pipeline.journal.indexed(file, _every_outcome(pipeline, file))), counter)
     _write_csv(pipeline, file, outcomes)
     counts = Counts(total=file.read_counts.total, **{str(outcome): number for outcome, number in counter.items()})
     now = pipeline.clock()
@@ -175,10 +185,8 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
         history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
     )
     write_summary(pipeline, closed)
-    pipeline.journal.change_file(stored, closed)
-    pipeline.journal.no_longer_open(file.file_id)
-    for submission in pipeline.journal.submissions(file.file_id):
-        pipeline.private.delete(rows_path(file.file_id, submission.record.number))
+    held.change(closed)
+    tidy_up(pipeline, closed)
     logger.info("A device file was closed", extra=of_file(closed) | {"counts": _in_words(counts)})
 
 
@@ -186,7 +194,7 @@ def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutco
     """One outcome for each row, in file order, come what may."""
     total = file.read_counts.total
     expected = 1
-    for outcome in pipeline.journal.outcomes(file.file_id, 1, total):
+    for outcome in pipeline.journal.outcomes(file.reading_id, 1, total):
         yield from _missing(pipeline, file, range(expected, outcome.row))
         yield outcome
         expected = outcome.row + 1
@@ -198,7 +206,7 @@ def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Itera
     for row in rows:
         logger.error("A row of a finished file has no outcome", extra=of_file(file) | {"row": row})
         outcome = DeviceOutcome(
-            file_id=file.file_id,
+            reading_id=file.reading_id,
             row=row,
             outcome=Outcome.UNKNOWN,
             error_code=NEVER_WRITTEN,
@@ -206,6 +214,14 @@ def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Itera
             what_to_do=NEVER_WRITTEN_CURE,
         )
         pipeline.journal.write_outcomes([outcome])
+        yield outcome
+
+
+def _held(held: HeldFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
+    """`outcomes` as they come; the claim on their file is kept meanwhile."""
+    for outcome in outcomes:
+        if outcome.row % ROWS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
+            held.keep()
         yield outcome
 
 

@@ -4,7 +4,7 @@ It sends wake-ups and leaves the work to whoever gets them: one sweep takes boun
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -14,11 +14,12 @@ from msgspec.structs import replace
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import DROP_CONTAINER, file_id, parse_drop_path
-from shared.pipeline.results import close_if_complete
+from shared.pipeline.log_fields import of_file
+from shared.pipeline.steps import wake_up_of
 from shared.storage.blobs import BlobVersion
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import DeviceFile, Submission
-from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionWakeUp, UnreadableWakeUp, WakeUp, decode
+from shared.storage.wakeups import BlobWakeUp, FileWakeUp, UnreadableWakeUp, WakeUp, decode
 from shared.vocabulary import FileState
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ TIME_FOR_ITS_EVENT = timedelta(minutes=2)
 """How long a dropped blob may be unknown before its event counts as lost."""
 
 ALL_COMPARED = "sweep/all-compared"
-"""Blob in the private container that bears the last day on which all blobs were compared, as its version."""
+"""Blob in the private container that says on which day all blobs were compared last (as an ordinal)."""
 
 FORGOTTEN_AT_ONCE = 50
 """Files past their retention that one sweep deletes."""
@@ -57,18 +58,27 @@ class SweepReport:
 
 
 def sweep(pipeline: Pipeline) -> SweepReport:
-    """Find again whatever nobody is at; the counts of what was found."""
+    """Find again whatever nobody is at; the counts of what was found.
+
+    Raises:
+        ExceptionGroup: some duties failed; the others were done all the same.
+    """
     report = SweepReport()
-    is_first_of_day = pipeline.private.write_newer(ALL_COMPARED, b"", "text/plain", pipeline.clock().toordinal())
-    _open_files(pipeline, report)
-    _poisoned_messages(pipeline, report)
-    _unknown_blobs(pipeline, report, pipeline.settings.retention if is_first_of_day else RECENT)
-    if is_first_of_day:
-        _leftover_blobs(pipeline, report)
-    _forget_old_files(pipeline, report)
+    failures = [failure for duty in _DUTIES if (failure := _tried(duty, pipeline, report)) is not None]
     counts = {field.name: getattr(report, field.name) for field in fields(report)}
     logger.info("The sweep is done", extra=counts)
+    if failures:
+        raise ExceptionGroup("Some of the sweep could not be done; the next one tries again.", failures)
     return report
+
+
+def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, report: SweepReport) -> Exception | None:
+    """Do one duty; what it failed with must not keep the others from being done."""
+    try:
+        duty(pipeline, report)
+    except Exception as failure:  # noqa: BLE001 - raised by `sweep` when the other duties are done
+        return failure
+    return None
 
 
 def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
@@ -78,31 +88,34 @@ def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
         if stored is None:
             # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
             continue
-        if stored.record.state.is_final:
-            pipeline.journal.no_longer_open(mention.file_id)
-        elif stored.record.state is FileState.READ:
+        if stored.record.state is FileState.READ:
             _overdue_submissions(pipeline, stored.record, report)
         elif stored.record.due_at <= pipeline.clock():
             report.overdue_files += 1
-            pipeline.wakeups.send(FileWakeUp(customer_id=mention.customer_id, file_id=mention.file_id))
+            _wake_file(pipeline, stored.record)
+
+
+def _wake_file(pipeline: Pipeline, file: DeviceFile) -> None:
+    pipeline.wakeups.send(FileWakeUp(customer_id=file.customer_id, file_id=file.file_id))
 
 
 def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport) -> None:
     now = pipeline.clock()
-    is_open = False
-    for stored in pipeline.journal.open_submissions(file.file_id):
+    is_open, never_accepted = False, 0
+    for stored in pipeline.journal.open_submissions(file.reading_id):
         is_open = True
-        if _is_alarming(file, stored.record, now):
-            report.never_accepted += 1
-            logger.error(
-                "A submission has waited two days to be accepted",
-                extra={"file_id": file.file_id, "submission": stored.record.number, "said": stored.record.last_answer},
-            )
+        never_accepted += _is_alarming(file, stored.record, now)
         if stored.record.due_at + pipeline.settings.claim <= now and report.overdue_submissions < MOST_WAKE_UPS:
             report.overdue_submissions += 1
             _wake_again(pipeline, stored)
+    if never_accepted:
+        report.never_accepted += never_accepted
+        logger.error(
+            "Submissions of a file have waited two days to be accepted; they are still sent",
+            extra=of_file(file) | {"submissions": never_accepted},
+        )
     if not is_open:
-        close_if_complete(pipeline, file.customer_id, file.file_id)
+        _wake_file(pipeline, file)
 
 
 def _is_alarming(file: DeviceFile, submission: Submission, now: datetime) -> bool:
@@ -117,7 +130,7 @@ def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
         pipeline.journal.change_submission(stored, woken)
     except JournalChanged:
         return
-    pipeline.wakeups.send(SubmissionWakeUp(file_id=woken.file_id, number=woken.number, sequence=woken.sequence))
+    pipeline.wakeups.send(wake_up_of(woken))
 
 
 def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
@@ -148,6 +161,17 @@ class _PoisonedBlobEvent(msgspec.Struct):
 
     container: str = msgspec.field(name="ContainerName")
     path: str = msgspec.field(name="BlobName")
+
+
+def _blobs(pipeline: Pipeline, report: SweepReport) -> None:
+    """Compare the blobs with the journal: the recent ones at every sweep, all of them once a day."""
+    today = str(pipeline.clock().toordinal()).encode()
+    is_first_of_day = pipeline.private.read(ALL_COMPARED) != today
+    retention = pipeline.settings.retention
+    _unknown_blobs(pipeline, report, retention if is_first_of_day else min(RECENT, retention))
+    if is_first_of_day:
+        _leftover_blobs(pipeline, report)
+        pipeline.private.write(ALL_COMPARED, today, "text/plain")
 
 
 def _unknown_blobs(pipeline: Pipeline, report: SweepReport, window: timedelta) -> None:
@@ -189,3 +213,6 @@ def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:
             report.forgotten_files += 1
         if report.forgotten_files == FORGOTTEN_AT_ONCE:
             return
+
+
+_DUTIES = (_open_files, _poisoned_messages, _blobs, _forget_old_files)

@@ -21,11 +21,16 @@ _COPY_LOOKS = 60
 """How often a copy that is still pending is looked at before the reading is left to another day."""
 _COPY_PAUSE = 0.5
 _VERSION = "version"
+_WRITE_TRIES = 8
 _MISSING_OR_CHANGED = (404, 409, 412)
 
 
 class VersionGone(DeviceDropError):
     """The version of the blob that was asked for has been deleted or overwritten."""
+
+
+class BlobBusy(DeviceDropError):
+    """A blob is changed by others, or locked, faster than it can be written."""
 
 
 class CopyUnfinished(DeviceDropError):
@@ -90,10 +95,8 @@ class AzureContainer:
 
     def version(self, path: str) -> BlobVersion | None:
         """The blob's present version, or None."""
-        try:
-            return _version(self._client.get_blob_client(path).get_blob_properties())
-        except ResourceNotFoundError:
-            return None
+        properties = _properties(self._client.get_blob_client(path))
+        return None if properties is None else _version(properties)
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         """Every blob whose path begins with `folder`, a page at a time."""
@@ -123,7 +126,7 @@ class AzureContainer:
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
         """Write a blob unless it holds `version` or a newer one already; whether it was written."""
         blob = self._client.get_blob_client(path)
-        while True:
+        for _ in range(_WRITE_TRIES):
             condition = _older_than(blob, version)
             if condition is None:
                 return False
@@ -138,32 +141,47 @@ class AzureContainer:
             except (ResourceModifiedError, ResourceExistsError):
                 continue
             return True
+        raise BlobBusy(
+            f"Blob {path} could not be written in {_WRITE_TRIES} tries; is it locked by a policy or a lease?"
+        )
 
     def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
-        """Copy exactly this `version`, server-side, and wait until it stands."""
+        """Copy exactly this `version`, server-side, and wait until it stands whole.
+
+        A copy that stands or is under way is never overwritten: its reader would lose the ground. One that failed is.
+        """
         origin = self._service.get_blob_client(source, version.path)
         copy = self._client.get_blob_client(path)
+        for _ in range(_COPY_LOOKS):
+            present = _properties(copy)
+            if present is not None and present.copy.status in (None, "success") and present.size == version.size:
+                return
+            if present is None or present.copy.status != "pending":
+                self._start_copy(origin, version, copy, present)
+            else:
+                self._sleep(_COPY_PAUSE)
+        raise CopyUnfinished(f"The copy of blob {version.path} is still pending; it is taken up again by the sweep.")
+
+    def _start_copy(
+        self, origin: BlobClient, version: BlobVersion, copy: BlobClient, present: BlobProperties | None
+    ) -> None:
+        """Ask for the copy in place of what is `present`; whatever the answer, the next look tells."""
         try:
             copy.start_copy_from_url(
-                origin.url, source_etag=version.etag, source_match_condition=MatchConditions.IfNotModified
+                origin.url,
+                source_etag=version.etag,
+                source_match_condition=MatchConditions.IfNotModified,
+                **_unless_changed(present),
             )
         except HttpResponseError as error:
             if error.status_code not in _MISSING_OR_CHANGED:
                 raise
-            raise VersionGone(
-                f"Blob {version.path} was deleted or overwritten before this version of it could be copied."
-            ) from error
-        self._wait_for_copy(copy, version)
-
-    def _wait_for_copy(self, copy: BlobClient, version: BlobVersion) -> None:
-        for _ in range(_COPY_LOOKS):
-            status = copy.get_blob_properties().copy.status
-            if status == "success":
-                return
-            if status in ("failed", "aborted"):
-                raise VersionGone(f"Copying blob {version.path} ended as {status}: it was changed meanwhile.")
+            there = _properties(origin)
+            if there is None or _version(there).etag != version.etag:
+                raise VersionGone(
+                    f"Blob {version.path} was deleted or overwritten before this version of it could be copied."
+                ) from error
             self._sleep(_COPY_PAUSE)
-        raise CopyUnfinished(f"The copy of blob {version.path} is still pending; it is taken up again by the sweep.")
 
     def delete(self, path: str) -> None:
         """Delete a blob; one already gone counts as deleted."""
@@ -173,16 +191,27 @@ class AzureContainer:
             return
 
 
+def _properties(blob: BlobClient) -> BlobProperties | None:
+    try:
+        return blob.get_blob_properties()
+    except ResourceNotFoundError:
+        return None
+
+
 def _version(properties: BlobProperties) -> BlobVersion:
     return BlobVersion(properties.name, properties.etag.strip('"'), properties.size, properties.last_modified)
 
 
 def _older_than(blob: BlobClient, version: int) -> dict[str, Any] | None:
     """The condition under which the blob may be overwritten by `version`; None when it may not."""
-    try:
-        present = blob.get_blob_properties()
-    except ResourceNotFoundError:
-        return {"match_condition": MatchConditions.IfMissing}
-    if int(present.metadata.get(_VERSION, -1)) >= version:
+    present = _properties(blob)
+    if present is not None and int(present.metadata.get(_VERSION, -1)) >= version:
         return None
+    return _unless_changed(present)
+
+
+def _unless_changed(present: BlobProperties | None) -> dict[str, Any]:
+    """The condition that the blob is still as it is `present`, or still absent."""
+    if present is None:
+        return {"match_condition": MatchConditions.IfMissing}
     return {"match_condition": MatchConditions.IfNotModified, "etag": present.etag}

@@ -6,7 +6,7 @@ from typing import Any
 from azure.core.credentials import TokenCredential
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
 from shared.settings import StorageConnection, StorageConnectionString
 
@@ -29,10 +29,8 @@ class StorageClients:
     tables: TableServiceClient
 
     def queue(self, name: str) -> QueueClient:
-        """A queue whose messages are base64, as the Functions host reads and writes them."""
-        return self.queues.get_queue_client(
-            name, message_encode_policy=TextBase64EncodePolicy(), message_decode_policy=TextBase64DecodePolicy()
-        )
+        """A queue that is written in base64, as the Functions host reads it. Reading gives messages as they are."""
+        return self.queues.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
 
 
 def open_storage(connection: StorageConnection) -> StorageClients:

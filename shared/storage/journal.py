@@ -6,8 +6,8 @@ The life of a claim, on a file (while it is read) or a submission (while it is P
     mine --- done: change the row, naming the ETag of the claim ---> free, one state further
     mine --- the owner dies; claimed_until passes ---> anyone may claim; the late owner's change meets another ETag
 
-So two owners never both succeed, and nothing is lost with an owner. What a reader writes before its file is `read` is
-the same whoever writes it: inserted if absent, and compared when it is there already.
+So two owners never both succeed, and nothing is lost with an owner. What a reader writes before its file is `read`
+bears the number of its reading, which every claim of a reading raises: a late reader writes beside what counts.
 """
 
 import zlib
@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
 from enum import StrEnum
+from itertools import count
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.errors import DeviceDropError
-from shared.storage.keys import joined_key, safe_key
+from shared.storage.keys import safe_key
 from shared.storage.records import (
     IS_OPEN,
     Batch,
@@ -52,6 +54,9 @@ ROWS_IN_A_BLOCK = 1_000
 OPEN_FILE_SHARDS = 16
 SERIAL_BUCKETS = 256
 
+LONGEST_SERIAL_KEY = 300
+"""UTF-16 units of a serial number in a key, which also names customer, file and row."""
+
 NO_CUSTOMER = "_"
 """Partition of files whose path names no customer."""
 
@@ -76,10 +81,6 @@ class TableName(StrEnum):
 
 class JournalChanged(DeviceDropError):
     """Someone else changed the record since it was read; whoever did goes on with it."""
-
-
-class ReadingDisagrees(DeviceDropError):
-    """Two readings of one file cut it differently, as two versions of the app would."""
 
 
 Kept = TypeVar("Kept", bound=msgspec.Struct)
@@ -165,50 +166,47 @@ class Journal:
 
     def forget_file(self, file: DeviceFile) -> None:
         """Delete everything about a file past its retention; the index that finds it goes last."""
-        total = file.read_counts.total
-        for block in range(_block(max(total, 1)) + 1):
-            rows = [_stored_outcome(entity) for entity in self._block(file.file_id, block)]
-            self._tables[TableName.DEVICES_BY_SERIAL].delete(_serial_key(mention) for mention in _mentions(file, rows))
-            self._tables[TableName.DEVICE_OUTCOMES].delete(_outcome_key(row) for row in rows)
-        self.clear_submissions(file.file_id)
+        for reading in range(1, file.reading + 1):
+            self._forget_reading(replace(file, reading=reading))
         self.no_longer_open(file.file_id)
         self._tables[TableName.DEVICE_FILES].delete([_file_key(file.customer_id, file.file_id)])
         self.forget_mention(_file_mention(file))
 
+    def _forget_reading(self, file: DeviceFile) -> None:
+        """Delete what one reading wrote, up to the first block of outcomes that is empty behind the last one read."""
+        outcomes, by_serial = self._tables[TableName.DEVICE_OUTCOMES], self._tables[TableName.DEVICES_BY_SERIAL]
+        last_known = _block(file.read_counts.total)
+        for block in count():
+            rows = [_stored_outcome(entity) for entity in self._block(file.reading_id, block)]
+            if not rows and block > last_known:
+                break
+            by_serial.delete(_serial_key(mention) for mention in _mentions(file, rows))
+            outcomes.delete(_outcome_key(row) for row in rows)
+        keys = [_submission_key(file.reading_id, stored.record.number) for stored in self.submissions(file.reading_id)]
+        self._tables[TableName.SUBMISSIONS].delete(keys)
+
     # --- submissions
 
     def add_submission(self, submission: Submission) -> None:
-        """Enter a submission of a file that is being read; the same one again changes nothing.
+        """Enter a submission of the reading that this owner does; no other one writes under its number."""
+        key = _submission_key(submission.reading_id, submission.number)
+        self._tables[TableName.SUBMISSIONS].upsert([to_entity(submission, *key)])
 
-        Raises:
-            ReadingDisagrees: another reading has entered other devices under this number.
-        """
-        key = _submission_key(submission.file_id, submission.number)
-        try:
-            self._tables[TableName.SUBMISSIONS].insert(to_entity(submission, *key))
-        except EntityExists:
-            known = self.submission(submission.file_id, submission.number)
-            if known is None or known.record.payload_digest != submission.payload_digest:
-                raise ReadingDisagrees(
-                    f"Submission {submission.number} of file {submission.file_id} was entered with other devices by "
-                    "another reading; the file is read anew when this claim has expired."
-                ) from None
-
-    def submission(self, file_id: str, number: str) -> Stored[Submission] | None:
+    def submission(self, reading_id: str, number: str) -> Stored[Submission] | None:
         """A submission, or None."""
-        return _stored(self._tables[TableName.SUBMISSIONS].get(*_submission_key(file_id, number)), Submission)
+        return _stored(self._tables[TableName.SUBMISSIONS].get(*_submission_key(reading_id, number)), Submission)
 
-    def submissions(self, file_id: str) -> Iterator[Stored[Submission]]:
-        """Every submission of a file, by number."""
-        return self._submissions(Query(partition=file_id))
+    def submissions(self, reading_id: str) -> Iterator[Stored[Submission]]:
+        """Every submission of a reading, by number."""
+        return self._submissions(Query(partition=reading_id))
 
-    def open_submissions(self, file_id: str, limit: int | None = None) -> Iterator[Stored[Submission]]:
-        """The submissions of a file that are not final."""
-        return self._submissions(Query(partition=file_id, equals={IS_OPEN: True}, limit=limit))
+    def open_submissions(self, reading_id: str, limit: int | None = None) -> Iterator[Stored[Submission]]:
+        """The submissions of a reading that are not final."""
+        return self._submissions(Query(partition=reading_id, equals={IS_OPEN: True}, limit=limit))
 
     def change_submission(self, stored: Stored[Submission], changed: Submission) -> Stored[Submission]:
         """Replace the record that was read as `stored`. Raises JournalChanged when it is no longer that."""
-        key = _submission_key(changed.file_id, changed.number)
+        key = _submission_key(changed.reading_id, changed.number)
         return self._change(TableName.SUBMISSIONS, key, stored, changed)
 
     def split_submission(self, stored: Stored[Submission], split: Submission, halves: Iterable[Submission]) -> None:
@@ -217,20 +215,15 @@ class Journal:
         Raises:
             JournalChanged: it is no longer that.
         """
-        key = _submission_key(split.file_id, split.number)
+        key = _submission_key(split.reading_id, split.number)
         changes: list[Insertion | Replacement] = [Replacement(to_entity(split, *key), stored.etag)]
-        changes += [Insertion(to_entity(half, *_submission_key(half.file_id, half.number))) for half in halves]
+        changes += [Insertion(to_entity(half, *_submission_key(half.reading_id, half.number))) for half in halves]
         try:
             self._tables[TableName.SUBMISSIONS].change_together(changes)
         except EntityChanged as error:
             raise JournalChanged(
                 f"Submission {split.number} of {split.file_id} was changed by someone else."
             ) from error
-
-    def clear_submissions(self, file_id: str) -> None:
-        """Delete the submissions of a file: of a reading that died before anything was sent, or past retention."""
-        keys = [_submission_key(file_id, stored.record.number) for stored in self.submissions(file_id)]
-        self._tables[TableName.SUBMISSIONS].delete(keys)
 
     # --- outcomes
 
@@ -240,16 +233,11 @@ class Journal:
             to_entity(outcome, *_outcome_key(outcome)) for outcome in outcomes
         )
 
-    def outcomes(self, file_id: str, first: int, last: int) -> Iterator[DeviceOutcome]:
+    def outcomes(self, reading_id: str, first: int, last: int) -> Iterator[DeviceOutcome]:
         """The outcomes of the rows `first` to `last`, in their order; rows without one are left out."""
         for block in range(_block(first), _block(last) + 1):
-            for entity in self._block(file_id, block, first, last):
+            for entity in self._block(reading_id, block, first, last):
                 yield _stored_outcome(entity)
-
-    def clear_outcomes(self, file_id: str, last: int) -> None:
-        """Delete the outcomes of the rows 1 to `last`, of a reading that begins anew."""
-        keys = [_outcome_key(outcome) for outcome in self.outcomes(file_id, 1, last)]
-        self._tables[TableName.DEVICE_OUTCOMES].delete(keys)
 
     def indexed(self, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
         """`outcomes` as they come, each entered in the index of serial numbers by the time the last has come.
@@ -272,7 +260,7 @@ class Journal:
     def devices_of_serial(self, serial_number: str) -> Iterator[DeviceMention]:
         """Every row of a closed file that bears this serial number, whatever its case."""
         bucket = _bucket(serial_number)
-        first = joined_key(serial_number.casefold(), "")
+        first = _serial_part(serial_number)
         query = Query(partition=bucket, row_from=first, row_below=first + "\uffff")
         for entity in self._tables[TableName.DEVICES_BY_SERIAL].query(query):
             yield from_entity(entity.values, DeviceMention)
@@ -301,20 +289,22 @@ class Journal:
         gates = (Stored(from_entity(entity.values, Gate), entity.etag) for entity in entities)
         return {stored.record.scope: stored for stored in gates}
 
-    def change_gate(self, stored: Stored[Gate] | None, changed: Gate) -> None:
+    def change_gate(self, stored: Stored[Gate] | None, changed: Gate) -> Stored[Gate]:
         """Close a gate, or replace the record read as `stored`. Raises JournalChanged when someone was first."""
         key = _gate_key(changed.scope)
         if stored is not None:
-            self._change(TableName.GATES, key, stored, changed)
-            return
+            return self._change(TableName.GATES, key, stored, changed)
         try:
-            self._tables[TableName.GATES].insert(to_entity(changed, *key))
+            return Stored(changed, self._tables[TableName.GATES].insert(to_entity(changed, *key)))
         except EntityExists as error:
             raise JournalChanged(f"The gate {changed.scope} was closed by someone else first.") from error
 
-    def open_gate(self, scope: str) -> None:
-        """Nothing of `scope` needs to wait any more."""
-        self._tables[TableName.GATES].delete([_gate_key(scope)])
+    def open_gate(self, stored: Stored[Gate]) -> None:
+        """Nothing of the gate's scope needs to wait any more. Raises JournalChanged when it was closed again."""
+        try:
+            self._tables[TableName.GATES].remove(*_gate_key(stored.record.scope), stored.etag)
+        except EntityChanged as error:
+            raise JournalChanged(f"The gate {stored.record.scope} was changed by someone else.") from error
 
     # ---
 
@@ -330,19 +320,19 @@ class Journal:
         for entity in self._tables[TableName.SUBMISSIONS].query(query):
             yield Stored(from_entity(entity.values, Submission), entity.etag)
 
-    def _block(self, file_id: str, block: int, first: int = 0, last: int | None = None) -> Iterator[StoredEntity]:
+    def _block(self, reading_id: str, block: int, first: int = 0, last: int | None = None) -> Iterator[StoredEntity]:
         query = Query(
-            partition=_block_key(file_id, block),
+            partition=_block_key(reading_id, block),
             row_from=_row_key(first),
             row_below=None if last is None else _row_key(last + 1),
         )
         return self._tables[TableName.DEVICE_OUTCOMES].query(query)
 
 
-def _submission_key(file_id: str, number: str) -> tuple[str, str]:
-    """Keys of a submission, so that numbers sort as numbers and the halves of one behind it: `000012`, `000012-0`."""
+def _submission_key(reading_id: str, number: str) -> tuple[str, str]:
+    """Keys of a submission, so that numbers sort as numbers and the halves of one behind it: `0000012`, `0000012-0`."""
     head, dash, tail = number.partition("-")
-    return file_id, f"{int(head):06d}{dash}{tail}"
+    return reading_id, f"{int(head):07d}{dash}{tail}"
 
 
 def _file_key(customer_id: str | None, file_id: str) -> tuple[str, str]:
@@ -371,8 +361,8 @@ def _block(row: int) -> int:
     return (max(row, 1) - 1) // ROWS_IN_A_BLOCK
 
 
-def _block_key(file_id: str, block: int) -> str:
-    return f"{file_id}.{block:06d}"
+def _block_key(reading_id: str, block: int) -> str:
+    return f"{reading_id}.{block:06d}"
 
 
 def _row_key(row: int) -> str:
@@ -380,7 +370,7 @@ def _row_key(row: int) -> str:
 
 
 def _outcome_key(outcome: DeviceOutcome) -> tuple[str, str]:
-    return _block_key(outcome.file_id, _block(outcome.row)), _row_key(outcome.row)
+    return _block_key(outcome.reading_id, _block(outcome.row)), _row_key(outcome.row)
 
 
 def _bucket(serial_number: str) -> str:
@@ -389,8 +379,13 @@ def _bucket(serial_number: str) -> str:
 
 def _serial_key(mention: DeviceMention) -> tuple[str, str]:
     serial_number = mention.serial_number
-    row = joined_key(serial_number.casefold(), mention.customer_id, mention.file_id, _row_key(mention.row))
+    row = f"{_serial_part(serial_number)}{mention.customer_id}~{mention.file_id}~{_row_key(mention.row)}"
     return _bucket(serial_number), row
+
+
+def _serial_part(serial_number: str) -> str:
+    """How the keys of all rows with this serial number begin."""
+    return safe_key(serial_number.casefold(), LONGEST_SERIAL_KEY) + "~"
 
 
 def _batch_key(customer_id: str, batch_id: str) -> tuple[str, str]:

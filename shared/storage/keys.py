@@ -30,12 +30,5 @@ def safe_key(text: str, longest: int = LONGEST_KEY) -> str:
     return beginning.rstrip(_ESCAPE) + ending
 
 
-def joined_key(*parts: str) -> str:
-    """A key of several parts, separated by `~`, which is in none of them; the first is shortened when need be."""
-    first, *rest = parts
-    ending = "".join(f"~{safe_key(part)}" for part in rest)
-    return safe_key(first, LONGEST_KEY - _units(ending)) + ending
-
-
 def _units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2

@@ -17,6 +17,9 @@ from shared.vocabulary import FileState, Outcome, SubmissionState
 LONGEST_HISTORY = 60
 """Sentences of a history that are kept: the first and the latest."""
 
+LONGEST_SENTENCE = 400
+"""Characters of one of them: all of them together must fit a property."""
+
 LONGEST_TEXT = 8_000
 """Characters of one text property that are kept. A property holds 32,768; an entity 1 MiB."""
 
@@ -36,9 +39,6 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     duplicate: int = 0
     unknown: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
     @property
     def ended(self) -> int:
@@ -62,6 +62,9 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     """When someone should have looked at it again; the sweep does after that."""
     claimed_until: datetime | None = None
     """Until when its reader has it for itself."""
+    reading: int = 1
+    """How often its reading was begun. Everything that a reading writes bears its number, so that a late reader writes
+    beside what counts and never over it."""
     devices_per_submission: int
     default_batch: str | None = None
     """With the one before: the settings its reading uses, so that a take-over reads it alike."""
@@ -75,6 +78,11 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     closed_counts: Counts | None = None
     history: tuple[str, ...] = ()
+
+    @property
+    def reading_id(self) -> str:
+        """Names what the present reading writes."""
+        return f"{self.file_id}.{self.reading}"
 
 
 class RequestKind(StrEnum):
@@ -95,6 +103,8 @@ class JournaledRequest(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     """In the service's own spelling."""
     request_id: str
+    correlation_id: str
+    """New at every sending, unlike the request id."""
     sent_at: datetime
 
 
@@ -120,12 +130,17 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """One POST of devices to one batch, from held to the last of its outcomes."""
 
     file_id: str
+    reading_id: str
     number: str
     customer_id: str
     batch_id: str
     devices: int
     payload: str
-    """Blob of its request body; the rows in it stand beside it."""
+    """Blob of its request body."""
+    rows: str
+    """Blob that says which rows they are."""
+    first_row: int
+    last_row: int
     payload_digest: str
     state: SubmissionState
     sequence: int = 0
@@ -141,6 +156,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """What the service said when it would not create the batch; the batches are listed again before it is believed."""
     answer_lost: bool = False
     """Whether the service may have taken it at a POST whose answer was lost."""
+    without_link: int = 0
+    """How often it was accepted without saying where to ask."""
     tracking_id: str | None = None
     accepted_at: datetime | None = None
     deadline_at: datetime | None = None
@@ -152,6 +169,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """Outcomes written so far."""
     counts: Counts = Counts()
     last_answer: str | None = None
+    last_status: int | None = None
+    last_code: str | None = None
     answer_ids: AnswerIds = AnswerIds()
     history: tuple[str, ...] = ()
 
@@ -159,7 +178,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one row ended; absent fields are empty text."""
 
-    file_id: str
+    reading_id: str
     row: int
     outcome: Outcome
     source: str = ""
@@ -175,6 +194,8 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     submission: str = ""
     tracking_id: str = ""
     device_id: str = ""
+    device_status: str = ""
+    """The device's own status, as the service gave it."""
 
 
 class BatchState(StrEnum):
@@ -256,7 +277,7 @@ def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
 
 def with_sentence(history: tuple[str, ...], sentence: str, now: datetime) -> tuple[str, ...]:
     """`history` and one more plain sentence; a long one keeps how it began and how it goes on."""
-    longer = (*history, f"{now:%Y-%m-%d %H:%M:%S} {sentence}")
+    longer = (*history, f"{now:%Y-%m-%d %H:%M:%S} {sentence[:LONGEST_SENTENCE]}")
     if len(longer) <= LONGEST_HISTORY:
         return longer
     half = LONGEST_HISTORY // 2

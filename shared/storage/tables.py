@@ -103,6 +103,9 @@ class Table(Protocol):
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
         """Delete rows by partition and row key; those already gone count as deleted."""
 
+    def remove(self, partition: str, row: str, etag: str) -> None:
+        """Delete the row that still has `etag`; one already gone counts as deleted. Raises EntityChanged."""
+
     def query(self, query: Query) -> Iterator[StoredEntity]:
         """The rows that `query` names, by partition and row key, a page at a time."""
 
@@ -175,6 +178,13 @@ class AzureTable:
                     raise
                 for entity in group:
                     self._client.delete_entity(entity)
+
+    def remove(self, partition: str, row: str, etag: str) -> None:
+        """Delete the row that still has `etag`."""
+        try:
+            self._client.delete_entity(partition, row, etag=etag, match_condition=MatchConditions.IfNotModified)
+        except ResourceModifiedError as error:
+            raise EntityChanged(f"Row {partition}/{row} was changed by someone else; read it again.") from error
 
     def query(self, query: Query) -> Iterator[StoredEntity]:
         """The rows that `query` names, a page at a time."""

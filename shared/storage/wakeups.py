@@ -1,5 +1,6 @@
 """The alarm clock: queue messages that say "look at this now". They carry no truth; losing one loses time."""
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ _NEVER_EXPIRES = -1
 class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission", forbid_unknown_fields=True):
     """Look at a submission. One whose `sequence` is older than the journal's has been overtaken."""
 
-    file_id: str
+    reading_id: str
     number: str
     sequence: int
 
@@ -51,7 +52,7 @@ class UnreadableWakeUp(DeviceDropError):
 
 @dataclass(frozen=True, slots=True)
 class PoisonedMessage:
-    """A message that the host gave up on. `receipt` is what deleting it needs."""
+    """A message that the host gave up on. `receipt` is what deleting it needs; `body` is empty when it is no text."""
 
     queue: str
     message_id: str
@@ -87,7 +88,7 @@ class AzureWakeups:
         for name, client in self._poison_queues.items():
             try:
                 for message in client.receive_messages(visibility_timeout=POISON_HIDDEN_SECONDS):
-                    yield PoisonedMessage(name, message.id, message.pop_receipt or "", str(message.content))
+                    yield PoisonedMessage(name, message.id, message.pop_receipt or "", _text(message.content))
             except ResourceNotFoundError:
                 # The host makes a poison queue when it first needs one.
                 continue
@@ -108,6 +109,14 @@ class AzureWakeups:
         """Leave `wake_up`, to be seen after `delay` (rounded up to a second); it never expires."""
         seconds = -(-min(max(delay, timedelta(0)), LONGEST_DELAY) // timedelta(seconds=1))
         self._client.send_message(encode(wake_up), visibility_timeout=seconds or None, time_to_live=_NEVER_EXPIRES)
+
+
+def _text(content: str) -> str:
+    """The text in a message on a poison queue, where anybody's messages may lie."""
+    try:
+        return b64decode(content, validate=True).decode()
+    except ValueError:
+        return ""
 
 
 def encode(wake_up: WakeUp) -> str:

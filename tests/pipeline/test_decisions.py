@@ -27,6 +27,7 @@ from shared.pipeline.decisions import (
     Pace,
     Poll,
     Refuse,
+    Said,
     SendAgain,
     Split,
     Standing,
@@ -56,15 +57,25 @@ PACE = Pace(
     first=timedelta(seconds=27), longest=timedelta(minutes=15), deadline=timedelta(hours=48), jitter=lambda: 1.0
 )
 REQUEST = JournaledRequest(
-    kind=RequestKind.APPEND, method="POST", url="https://x/devices", batch_id="Test", request_id="r-1", sent_at=NOW
+    kind=RequestKind.APPEND,
+    method="POST",
+    url="https://x/devices",
+    batch_id="Test",
+    request_id="r-1",
+    correlation_id="k",
+    sent_at=NOW,
 )
 PENDING = Submission(
     file_id="f",
+    reading_id="f.1",
     number="1",
     customer_id="c",
     batch_id="Test",
     devices=3,
-    payload="f/1.json",
+    payload="f/1/1.json",
+    rows="f/1/1.rows.json",
+    first_row=1,
+    last_row=3,
     payload_digest="d",
     state=SubmissionState.PENDING,
     sequence=4,
@@ -149,13 +160,17 @@ def test_an_acceptance_is_polled() -> None:
     assert after_post(PENDING, _accepted("t"), PACE) == Poll("t", PACE.first, PACE.deadline)
 
 
-def test_an_acceptance_without_a_link_is_repeated_under_the_same_request_id_then_under_a_new_one() -> None:
-    first = after_post(PENDING, _accepted(None), PACE)
-    later = after_post(replace(PENDING, attempts=REPEATS_WITHOUT_LINK), _accepted(None), PACE)
-    assert isinstance(first, SendAgain)
-    assert isinstance(later, SendAgain)
-    assert (first.same_request, first.maybe_taken) == (True, True)
-    assert (later.same_request, later.maybe_taken) == (False, True)
+def test_an_acceptance_without_a_link_is_repeated_under_the_same_request_id() -> None:
+    step = after_post(replace(PENDING, attempts=7), _accepted(None), PACE)
+    assert isinstance(step, SendAgain)
+    assert (step.same_request, step.maybe_taken, step.without_link) == (True, True, True)
+    assert taken(PENDING, step, NOW).without_link == 1
+
+
+def test_a_service_that_never_gives_a_link_is_believed_and_its_batch_looked_into() -> None:
+    step = after_post(replace(PENDING, without_link=REPEATS_WITHOUT_LINK), _accepted(None), PACE)
+    assert step == Poll(None, PACE.first, PACE.deadline)
+    assert taken(PENDING, step, NOW).state is SubmissionState.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -187,7 +202,7 @@ def test_a_first_401_signs_in_anew_at_once_and_a_second_waits() -> None:
     assert isinstance(first, SendAgain)
     assert isinstance(second, SendAgain)
     assert (first.sign_in_anew, first.delay) == (True, timedelta(0))
-    assert (second.sign_in_anew, second.delay) == (False, timedelta(seconds=4))
+    assert (second.sign_in_anew, second.delay) == (True, timedelta(seconds=4))
 
 
 def test_a_403_is_waited_out() -> None:
@@ -348,7 +363,9 @@ def test_final_steps_say_how_every_device_ended() -> None:
 
 def test_the_ids_of_the_answer_are_kept() -> None:
     ids = AnswerIds(request_id="a", correlation_id="b", trace_vector="c", server_id="d")
-    assert taken(PENDING, SendAgain(MINUTE, "x"), NOW, ids).answer_ids == ids
+    submission = taken(PENDING, SendAgain(MINUTE, "x"), NOW, Said(ids, 503, "800003"))
+    assert submission.answer_ids == ids
+    assert (submission.last_status, submission.last_code) == (503, "800003")
 
 
 def test_what_is_said_again_and_again_stands_in_the_history_once() -> None:
@@ -356,6 +373,13 @@ def test_what_is_said_again_and_again_stands_in_the_history_once() -> None:
     for _ in range(10):
         submission = taken(submission, SendAgain(MINUTE, "Busy."), NOW)
     assert len(submission.history) == 1
+
+
+def test_a_history_of_long_sentences_fits_into_a_property() -> None:
+    submission = PENDING
+    for number in range(200):
+        submission = taken(submission, SendAgain(MINUTE, f"{number} " + "ä" * 5_000), NOW)
+    assert sum(map(len, submission.history)) < 32_000
 
 
 def test_a_long_history_keeps_its_beginning_and_its_end() -> None:

@@ -98,10 +98,9 @@ def test_a_job_that_the_service_forgot_is_read_back_from_the_batch(world: World)
 
 
 def _tracking_id(world: World, file: str) -> str:
-    stored = world.journal.submission(file, "1")
-    assert stored is not None
-    assert stored.record.tracking_id is not None
-    return stored.record.tracking_id
+    tracking_id = world.submission(file).record.tracking_id
+    assert tracking_id is not None
+    return tracking_id
 
 
 def test_already_registered_after_a_lost_answer_says_so(world: World) -> None:
@@ -177,12 +176,12 @@ def test_a_poisoned_message_of_nobody_is_counted_and_deleted(world: World, body:
 def test_request_bodies_that_outlived_their_file_are_deleted_once_a_day(world: World) -> None:
     file = world.drop_file(numbered(3))
     world.run()
-    for leftover in (f"{file}/7.json", f"{file}/7.rows.json"):
+    for leftover in (f"{file}/1/7.json", f"{file}/1/7.rows.json"):
         world.private.put(leftover, b"[]")
     waiting = world.drop_file(numbered(2, "MORE"))
     assert sweep(world.pipeline).leftover_blobs == 2
-    assert world.private.read(f"{waiting}/1.json") is not None
-    world.private.put(f"{file}/8.json", b"[]")
+    assert world.private.read(f"{waiting}/1/1.json") is not None
+    world.private.put(f"{file}/1/8.json", b"[]")
     assert sweep(world.pipeline).leftover_blobs == 0
     world.clock.now += timedelta(days=1)
     assert sweep(world.pipeline).leftover_blobs == 1

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.errors import (
@@ -16,7 +17,7 @@ from shared.partner_center.errors import (
     Unavailable,
 )
 from shared.pipeline.decisions import Pace, WaitFor
-from shared.pipeline.gates import WHOLE_PARTNER, Admission, admit, closing, customer_scope, note_answer, scope_closed_by
+from shared.pipeline.gates import WHOLE_PARTNER, Admission, admission, closing, customer_scope, scope_closed_by
 from shared.storage.records import Gate
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, START, World, numbered
@@ -29,69 +30,100 @@ def _throttled(seconds: int) -> Throttled:
     return Throttled("Too many requests.", status=429, retry_after=timedelta(seconds=seconds))
 
 
+def _ask(world: World, error: PartnerCenterError | None, customer_id: str = CUSTOMER) -> None:
+    """A submission is admitted, asks, and is answered."""
+    with admission(world.pipeline, customer_id) as admitted:
+        assert isinstance(admitted, Admission)
+        admitted.note(error)
+
+
+def _is_open(world: World, customer_id: str = CUSTOMER) -> bool:
+    with admission(world.pipeline, customer_id) as admitted:
+        return isinstance(admitted, Admission)
+
+
 def test_all_is_open_while_all_is_well(world: World) -> None:
-    assert admit(world.pipeline, CUSTOMER) == Admission()
+    assert _is_open(world)
 
 
 def test_throttling_closes_the_gate_for_every_customer_for_as_long_as_the_service_says(world: World) -> None:
-    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    _ask(world, _throttled(60))
     for customer in (CUSTOMER, OTHER_CUSTOMER):
-        admission = admit(world.pipeline, customer)
-        assert isinstance(admission, WaitFor)
-        assert admission.delay >= timedelta(seconds=60)
+        with admission(world.pipeline, customer) as admitted:
+            assert isinstance(admitted, WaitFor)
+            assert admitted.delay >= timedelta(seconds=60)
 
 
 def test_a_missing_relationship_holds_its_own_customer_alone(world: World) -> None:
-    note_answer(world.pipeline, Admission(), CUSTOMER, Unauthorised("No relationship.", status=403, code="20002"))
-    assert isinstance(admit(world.pipeline, CUSTOMER), WaitFor)
-    assert admit(world.pipeline, OTHER_CUSTOMER) == Admission()
+    _ask(world, Unauthorised("No relationship.", status=403, code="20002"))
+    assert not _is_open(world)
+    assert _is_open(world, OTHER_CUSTOMER)
 
 
 def test_after_its_time_one_submission_probes_and_the_others_wait(world: World) -> None:
-    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
-    assert admit(world.pipeline, CUSTOMER) == Admission((WHOLE_PARTNER,))
-    assert isinstance(admit(world.pipeline, CUSTOMER), WaitFor)
+    with admission(world.pipeline, CUSTOMER) as probe:
+        assert isinstance(probe, Admission)
+        assert [stored.record.scope for stored in probe.probed] == [WHOLE_PARTNER]
+        assert not _is_open(world)
+
+
+def test_a_probe_that_never_asked_leaves_the_gate_to_the_next_one_at_once(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    with pytest.raises(OSError, match="storage"), admission(world.pipeline, CUSTOMER):
+        raise OSError("storage does not answer")
+    assert _is_open(world)
 
 
 @pytest.mark.parametrize("error", [None, Refused("x", status=400), Unavailable("x", status=503)])
 def test_a_probe_that_is_answered_opens_the_gate(world: World, error: PartnerCenterError | None) -> None:
-    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
-    admission = admit(world.pipeline, CUSTOMER)
-    assert isinstance(admission, Admission)
-    note_answer(world.pipeline, admission, CUSTOMER, error)
-    assert admit(world.pipeline, CUSTOMER) == Admission()
+    _ask(world, error)
+    assert world.journal.gates() == {}
 
 
 @pytest.mark.parametrize("error", [NeverSent("x"), AnswerLost("x")])
 def test_a_probe_without_an_answer_leaves_the_gate_to_the_next_one(world: World, error: PartnerCenterError) -> None:
-    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
-    admission = admit(world.pipeline, CUSTOMER)
-    assert isinstance(admission, Admission)
-    note_answer(world.pipeline, admission, CUSTOMER, error)
-    assert isinstance(admit(world.pipeline, CUSTOMER), WaitFor)
+    _ask(world, error)
+    assert not _is_open(world)
     world.clock.now += timedelta(minutes=1)
-    assert admit(world.pipeline, CUSTOMER) == Admission((WHOLE_PARTNER,))
+    assert _is_open(world)
+    assert world.journal.gates() != {}
 
 
 def test_a_probe_that_dies_is_followed_by_another(world: World) -> None:
-    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    _ask(world, _throttled(60))
+    stored = world.journal.gates()[WHOLE_PARTNER]
     world.clock.now += timedelta(seconds=90)
-    admit(world.pipeline, CUSTOMER)
+    world.journal.change_gate(stored, replace(stored.record, probing_until=world.clock() + world.settings.claim))
+    assert not _is_open(world)
     world.clock.now += world.settings.claim
-    assert admit(world.pipeline, CUSTOMER) == Admission((WHOLE_PARTNER,))
+    assert _is_open(world)
 
 
 def test_a_probe_that_is_throttled_again_closes_the_gate_again(world: World) -> None:
-    note_answer(world.pipeline, Admission(), CUSTOMER, _throttled(60))
+    _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
-    admission = admit(world.pipeline, CUSTOMER)
-    assert isinstance(admission, Admission)
-    note_answer(world.pipeline, admission, CUSTOMER, _throttled(60))
-    assert isinstance(admit(world.pipeline, CUSTOMER), WaitFor)
+    _ask(world, _throttled(60))
+    assert not _is_open(world)
     assert world.journal.gates()[WHOLE_PARTNER].record.failures == 2
+
+
+def test_an_answer_to_an_older_request_does_not_open_a_gate_that_was_closed_since(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    with admission(world.pipeline, CUSTOMER) as probe:
+        assert isinstance(probe, Admission)
+        (stored,) = world.journal.gates().values()
+        later = world.clock() + timedelta(hours=1)
+        world.journal.change_gate(stored, replace(stored.record, closed_until=later))
+        probe.note(None)
+    assert not _is_open(world)
 
 
 def test_a_shorter_wait_never_opens_a_gate_that_is_closed_for_longer() -> None:

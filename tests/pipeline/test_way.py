@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import CallIds
 from shared.partner_center.models import DeviceBatch
+from shared.pipeline.claims import HeldFile
 from shared.pipeline.receive import _new_file, _read, receive, take_up
+from shared.pipeline.steps import wake_up_of
 from shared.pipeline.sweep import sweep
 from shared.pipeline.wake import wake
 from shared.settings import Settings
@@ -406,7 +408,7 @@ def test_a_late_owner_of_a_reading_cannot_undo_what_its_successor_did(world: Wor
     world.clock.now += world.settings.claim
     take_up(world.pipeline, late)
     world.run()
-    _read(world.pipeline, late)
+    _read(world.pipeline, HeldFile(world.pipeline, late))
     take_up(world.pipeline, late)
     world.run()
     assert world.outcomes(file) == ["registered"] * 3
@@ -507,19 +509,18 @@ def test_a_message_that_is_no_wake_up_is_dropped(world: World) -> None:
 
 
 def test_a_wake_up_of_an_unknown_submission_is_dropped(world: World) -> None:
-    wake_up = SubmissionWakeUp(file_id="nobody", number="1", sequence=0)
+    wake_up = SubmissionWakeUp(reading_id="nobody", number="1", sequence=0)
     wake(world.pipeline, encode(wake_up).encode(), "message-7")
     assert world.wakeups.waiting == []
 
 
 def test_a_wake_up_that_finds_a_live_claim_rings_again_when_it_expires(world: World) -> None:
     file = world.drop_file(numbered(3))
-    stored = world.journal.submission(file, "1")
-    assert stored is not None
+    stored = world.submission(file)
     until = world.clock() + timedelta(minutes=3)
     world.journal.change_submission(stored, replace(stored.record, claimed_until=until))
     world.wakeups.waiting.clear()
-    wake_up = SubmissionWakeUp(file_id=file, number="1", sequence=stored.record.sequence)
+    wake_up = wake_up_of(stored.record)
     wake(world.pipeline, encode(wake_up).encode(), None)
     assert world.wakeups.waiting == [(until, wake_up)]
 

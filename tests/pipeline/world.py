@@ -19,7 +19,8 @@ from shared.pipeline.receive import receive
 from shared.pipeline.wake import wake
 from shared.settings import Settings, settings_from
 from shared.storage.blobs import Container
-from shared.storage.journal import Journal
+from shared.storage.journal import Journal, Stored
+from shared.storage.records import Submission
 from shared.storage.wakeups import PoisonedMessage, WakeUp, encode
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
@@ -136,6 +137,12 @@ class World:
             if not self.deliver_next():
                 return
         raise AssertionError(f"{most} wake-ups were not enough")
+
+    def submission(self, identifier: str, number: str = "1", reading: int = 1) -> Stored[Submission]:
+        """A submission of a file."""
+        stored = self.journal.submission(f"{identifier}.{reading}", number)
+        assert stored is not None, "there is no such submission"
+        return stored
 
     def rows(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> list[dict[str, str]]:
         """The lines of results.csv."""

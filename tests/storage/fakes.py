@@ -3,7 +3,7 @@
 Every fake passes the contract tests that the real thing passes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count, islice
@@ -30,9 +30,10 @@ def _new_etag() -> str:
 
 
 class InMemoryTable:
-    """A table in memory."""
+    """A table in memory. `new_etag` gives each change its ETag."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_etag: Callable[[], str] = _new_etag) -> None:
+        self._new_etag = new_etag
         self._rows: dict[tuple[str, str], StoredEntity] = {}
 
     def prepare(self) -> None:
@@ -69,12 +70,18 @@ class InMemoryTable:
         for key in list(keys):
             self._rows.pop(key, None)
 
+    def remove(self, partition: str, row: str, etag: str) -> None:
+        present = self._rows.get((partition, row))
+        if present is not None and present.etag != etag:
+            raise EntityChanged("changed")
+        self._rows.pop((partition, row), None)
+
     def query(self, query: Query) -> Iterator[StoredEntity]:
         found = (self._rows[key] for key in sorted(self._rows) if _meets(query, key, self._rows[key].values))
         return islice(iter(list(found)), query.limit)
 
     def _put(self, entity: Entity) -> str:
-        etag = _new_etag()
+        etag = self._new_etag()
         self._rows[_key(entity)] = StoredEntity(dict(entity), etag)
         return etag
 
@@ -103,9 +110,19 @@ class _Blob:
 
 
 class InMemoryContainer:
-    """A container in memory. `others` are the containers of the same account, for copies."""
+    """A container in memory. `others` are the containers of the same account, for copies.
 
-    def __init__(self, others: dict[str, "InMemoryContainer"] | None = None) -> None:
+    `new_etag` gives each change its ETag, `clock` its time.
+    """
+
+    def __init__(
+        self,
+        others: dict[str, "InMemoryContainer"] | None = None,
+        new_etag: Callable[[], str] = _new_etag,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._new_etag = new_etag
+        self._clock = clock
         self._blobs: dict[str, _Blob] = {}
         self._others = others or {}
 
@@ -127,7 +144,10 @@ class InMemoryContainer:
         content = self.read(path)
         if content is None:
             raise VersionGone(f"Blob {path} is gone.")
+        first = self._blobs[path].version.etag
         for start in range(0, len(content), 1000):
+            if path not in self._blobs or self._blobs[path].version.etag != first:
+                raise VersionGone(f"Blob {path} was overwritten while it was read.")
             yield content[start : start + 1000]
 
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:  # noqa: ARG002
@@ -145,14 +165,15 @@ class InMemoryContainer:
         blob = self._others[source]._blobs.get(version.path)
         if blob is None or blob.version.etag != version.etag:
             raise VersionGone(f"Blob {version.path} was deleted or overwritten.")
-        self.put(path, blob.content)
+        if path not in self._blobs:
+            self.put(path, blob.content)
 
     def delete(self, path: str) -> None:
         self._blobs.pop(path, None)
 
     def put(self, path: str, content: bytes, modified_at: datetime | None = None) -> str:
         """Write a blob as a person would; its ETag."""
-        etag = _new_etag()
-        version = BlobVersion(path, etag, len(content), modified_at or datetime.now(UTC))
+        etag = self._new_etag()
+        version = BlobVersion(path, etag, len(content), modified_at or self._clock())
         self._blobs[path] = _Blob(content, version)
         return etag

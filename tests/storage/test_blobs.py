@@ -106,6 +106,27 @@ def test_a_deleted_version_is_not_copied(containers: Containers) -> None:
         private.copy_from(name, version, "copy")
 
 
+def test_a_copy_that_stands_is_not_overwritten_by_a_late_one(containers: Containers) -> None:
+    name, drop, private = containers
+    drop.write("file", b"rows", "text/csv")
+    version = drop.version("file")
+    assert version is not None
+    private.copy_from(name, version, "copy")
+    first = private.version("copy")
+    private.copy_from(name, version, "copy")
+    assert private.version("copy") == first
+
+
+def test_a_blob_overwritten_while_it_is_streamed_is_gone(containers: Containers) -> None:
+    _, container, _ = containers
+    container.write("large", bytes(9_000_000), "text/csv")
+    pieces = container.stream("large")
+    next(pieces)
+    container.write("large", b"x" * 9_000_000, "text/csv")
+    with pytest.raises(VersionGone):
+        list(pieces)
+
+
 def test_an_older_version_never_replaces_a_newer_one(containers: Containers) -> None:
     _, container, _ = containers
     assert container.write_newer("summary", b"read", JSON, 2)

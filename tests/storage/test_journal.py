@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.storage.connection import StorageClients
-from shared.storage.journal import Journal, JournalChanged, ReadingDisagrees, TableName
+from shared.storage.journal import Journal, JournalChanged, TableName
 from shared.storage.records import (
     AnswerIds,
     Batch,
@@ -16,6 +16,7 @@ from shared.storage.records import (
     Counts,
     DeviceFile,
     DeviceOutcome,
+    Gate,
     JournaledRequest,
     RequestKind,
     ServiceFault,
@@ -75,11 +76,15 @@ def _submission(file: DeviceFile, number: str = "1", **changes: object) -> Submi
     return replace(
         Submission(
             file_id=file.file_id,
+            reading_id=file.reading_id,
             number=number,
             customer_id=CUSTOMER,
             batch_id="Test",
             devices=2,
-            payload=f"{file.file_id}/{number}.json",
+            payload=f"{file.file_id}/1/{number}.json",
+            rows=f"{file.file_id}/1/{number}.rows.json",
+            first_row=1,
+            last_row=2,
             payload_digest="d1",
             state=SubmissionState.PENDING,
             due_at=NOW,
@@ -90,7 +95,7 @@ def _submission(file: DeviceFile, number: str = "1", **changes: object) -> Submi
 
 def _outcome(file: DeviceFile, row: int, **changes: object) -> DeviceOutcome:
     outcome = DeviceOutcome(
-        file_id=file.file_id, row=row, outcome=Outcome.REGISTERED, serial_number=f"SN-{row}", batch_id="Test"
+        reading_id=file.reading_id, row=row, outcome=Outcome.REGISTERED, serial_number=f"SN-{row}", batch_id="Test"
     )
     return replace(outcome, **changes)
 
@@ -159,7 +164,7 @@ def test_files_are_found_by_the_day_they_were_received(journal: Journal) -> None
 def test_every_field_of_a_submission_comes_back(journal: Journal) -> None:
     file = _file()
     journal.add_submission(_submission(file))
-    stored = journal.submission(file.file_id, "1")
+    stored = journal.submission(file.reading_id, "1")
     assert stored is not None
     changed = replace(
         stored.record,
@@ -167,7 +172,13 @@ def test_every_field_of_a_submission_comes_back(journal: Journal) -> None:
         sequence=4,
         attempts=2,
         request=JournaledRequest(
-            kind=RequestKind.CREATE, method="POST", url="https://x", batch_id="Test", request_id="r", sent_at=NOW
+            kind=RequestKind.CREATE,
+            method="POST",
+            url="https://x",
+            batch_id="Test",
+            request_id="r",
+            correlation_id="k",
+            sent_at=NOW,
         ),
         create_refused=ServiceFault(code="409", description="exists"),
         first_sent_at=NOW,
@@ -184,69 +195,80 @@ def test_every_field_of_a_submission_comes_back(journal: Journal) -> None:
         history=("one",),
     )
     journal.change_submission(stored, changed)
-    known = journal.submission(file.file_id, "1")
+    known = journal.submission(file.reading_id, "1")
     assert known is not None
     assert known.record == changed
 
 
-def test_the_same_submission_entered_again_changes_nothing(journal: Journal) -> None:
+def test_what_a_late_reader_writes_stands_beside_what_counts(journal: Journal) -> None:
     file = _file()
-    journal.add_submission(_submission(file))
-    stored = journal.submission(file.file_id, "1")
+    again = replace(file, reading=2)
+    journal.add_submission(_submission(again))
+    journal.write_outcomes([_outcome(again, 1)])
+    journal.add_submission(_submission(file, payload_digest="late"))
+    journal.write_outcomes([_outcome(file, 1, outcome=Outcome.REJECTED)])
+    stored = journal.submission(again.reading_id, "1")
     assert stored is not None
-    accepted = replace(stored.record, state=SubmissionState.ACCEPTED)
-    journal.change_submission(stored, accepted)
-    journal.add_submission(_submission(file))
-    known = journal.submission(file.file_id, "1")
-    assert known is not None
-    assert known.record.state is SubmissionState.ACCEPTED
+    assert stored.record.payload_digest == "d1"
+    assert [outcome.outcome for outcome in journal.outcomes(again.reading_id, 1, 1)] == [Outcome.REGISTERED]
 
 
-def test_a_submission_with_other_devices_under_the_same_number_is_refused(journal: Journal) -> None:
+def test_a_split_submission_and_its_halves_appear_together_or_not_at_all(journal: Journal) -> None:
     file = _file()
     journal.add_submission(_submission(file))
-    with pytest.raises(ReadingDisagrees):
-        journal.add_submission(_submission(file, payload_digest="d2"))
+    stored = journal.submission(file.reading_id, "1")
+    assert stored is not None
+    split = replace(stored.record, state=SubmissionState.SPLIT)
+    halves = [_submission(file, "1-0"), _submission(file, "1-1")]
+    journal.split_submission(stored, split, halves)
+    with pytest.raises(JournalChanged):
+        journal.split_submission(stored, split, [_submission(file, "1-2")])
+    assert [known.record.number for known in journal.submissions(file.reading_id)] == ["1", "1-0", "1-1"]
+
+
+def test_a_gate_is_closed_once_and_opened_only_as_it_was_read(journal: Journal) -> None:
+    gate = Gate(scope="partner", closed_until=NOW, reason="Busy.")
+    stored = journal.change_gate(None, gate)
+    with pytest.raises(JournalChanged):
+        journal.change_gate(None, gate)
+    again = journal.change_gate(stored, replace(gate, failures=2))
+    with pytest.raises(JournalChanged):
+        journal.open_gate(stored)
+    journal.open_gate(again)
+    assert journal.gates() == {}
 
 
 def test_submissions_come_by_number_and_only_the_open_ones_when_asked(journal: Journal) -> None:
     file = _file()
     for number in ("1", "2", "10"):
         journal.add_submission(_submission(file, number))
-    stored = journal.submission(file.file_id, "2")
+    stored = journal.submission(file.reading_id, "2")
     assert stored is not None
     journal.change_submission(stored, replace(stored.record, state=SubmissionState.FINISHED))
-    assert [known.record.number for known in journal.submissions(file.file_id)] == ["1", "2", "10"]
-    assert [known.record.number for known in journal.open_submissions(file.file_id)] == ["1", "10"]
-    assert len(list(journal.open_submissions(file.file_id, limit=1))) == 1
+    assert [known.record.number for known in journal.submissions(file.reading_id)] == ["1", "2", "10"]
+    assert [known.record.number for known in journal.open_submissions(file.reading_id)] == ["1", "10"]
+    assert len(list(journal.open_submissions(file.reading_id, limit=1))) == 1
 
 
 def test_outcomes_come_in_the_order_of_rows_over_all_blocks(journal: Journal) -> None:
     file = _file()
     journal.write_outcomes(_outcome(file, row) for row in range(1, 2_206, 5))
-    rows = [outcome.row for outcome in journal.outcomes(file.file_id, 6, 2_201)]
+    rows = [outcome.row for outcome in journal.outcomes(file.reading_id, 6, 2_201)]
     assert rows == list(range(6, 2_202, 5))
 
 
 def test_the_blocks_end_at_a_thousand_rows(journal: Journal) -> None:
     file = _file()
     journal.write_outcomes([_outcome(file, 1_000), _outcome(file, 1_001)])
-    assert [outcome.row for outcome in journal.outcomes(file.file_id, 1_000, 1_000)] == [1_000]
-    assert [outcome.row for outcome in journal.outcomes(file.file_id, 1_001, 1_001)] == [1_001]
+    assert [outcome.row for outcome in journal.outcomes(file.reading_id, 1_000, 1_000)] == [1_000]
+    assert [outcome.row for outcome in journal.outcomes(file.reading_id, 1_001, 1_001)] == [1_001]
 
 
 def test_a_cell_of_any_text_comes_back(journal: Journal) -> None:
     file = _file()
     outcome = _outcome(file, 1, serial_number="a/b\\c#?\t'%~ä", manufacturer="<script>", model="=1+1")
     journal.write_outcomes([outcome])
-    assert list(journal.outcomes(file.file_id, 1, 1)) == [outcome]
-
-
-def test_cleared_outcomes_are_gone(journal: Journal) -> None:
-    file = _file()
-    journal.write_outcomes(_outcome(file, row) for row in range(1, 1_100, 3))
-    journal.clear_outcomes(file.file_id, 1_100)
-    assert list(journal.outcomes(file.file_id, 1, 1_100)) == []
+    assert list(journal.outcomes(file.reading_id, 1, 1)) == [outcome]
 
 
 def test_a_device_is_found_by_its_serial_number_whatever_its_case(journal: Journal) -> None:
@@ -258,9 +280,19 @@ def test_a_device_is_found_by_its_serial_number_whatever_its_case(journal: Journ
     assert list(journal.devices_of_serial("aB/")) == []
 
 
+def test_a_very_long_serial_number_is_found_too(journal: Journal) -> None:
+    file = _file()
+    outcomes = [_outcome(file, row, serial_number="S" * 700 + str(row)) for row in (1, 2)]
+    list(journal.indexed(file, outcomes))
+    assert [mention.row for mention in journal.devices_of_serial("s" * 700 + "2")] == [2]
+
+
 def test_a_forgotten_file_leaves_nothing(journal: Journal) -> None:
-    file = _file(read_counts=Counts(total=3))
+    file = _file(read_counts=Counts(total=3), reading=2)
     journal.open_file(file)
+    earlier = replace(file, reading=1)
+    journal.add_submission(_submission(earlier))
+    journal.write_outcomes([_outcome(earlier, 1)])
     journal.enter_by_time(file)
     journal.add_submission(_submission(file))
     outcomes = [_outcome(file, row) for row in (1, 2, 3)]
@@ -269,8 +301,10 @@ def test_a_forgotten_file_leaves_nothing(journal: Journal) -> None:
     journal.forget_file(file)
     journal.forget_file(file)
     assert journal.file(CUSTOMER, file.file_id) is None
-    assert list(journal.submissions(file.file_id)) == []
-    assert list(journal.outcomes(file.file_id, 1, 3)) == []
+    assert list(journal.submissions(file.reading_id)) == []
+    assert list(journal.outcomes(file.reading_id, 1, 3)) == []
+    assert list(journal.outcomes(earlier.reading_id, 1, 3)) == []
+    assert list(journal.submissions(earlier.reading_id)) == []
     assert list(journal.devices_of_serial("SN-1")) == []
     assert list(journal.open_files()) == []
     assert list(journal.files_received_before((NOW + timedelta(days=9)).date())) == []

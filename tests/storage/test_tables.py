@@ -103,6 +103,16 @@ def test_of_changes_made_together_none_happens_when_one_is_too_late(table: Table
     assert [stored.values.get("number") for stored in table.query(Query(partition="p"))] == [2]
 
 
+def test_a_row_is_removed_only_while_it_is_as_it_was_read(table: Table) -> None:
+    old = table.insert(_row("p", "r", number=1))
+    new = table.replace(_row("p", "r", number=2), old)
+    with pytest.raises(EntityChanged):
+        table.remove("p", "r", old)
+    table.remove("p", "r", new)
+    table.remove("p", "r", new)
+    assert table.get("p", "r") is None
+
+
 def test_keys_with_quotes_and_umlauts_are_found_again(table: Table) -> None:
     table.insert(_row("O'Brien & Söhne", "a b+c", number=1))
     assert table.get("O'Brien & Söhne", "a b+c") is not None

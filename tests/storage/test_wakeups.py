@@ -1,5 +1,6 @@
 """Wake-ups: their text, and the queue that carries them."""
 
+from base64 import b64decode
 from datetime import timedelta
 from uuid import uuid4
 
@@ -21,7 +22,7 @@ from shared.storage.wakeups import (
 )
 
 WAKE_UPS: st.SearchStrategy[WakeUp] = st.one_of(
-    st.builds(SubmissionWakeUp, file_id=st.text(), number=st.text(), sequence=st.integers(0, 2**31)),
+    st.builds(SubmissionWakeUp, reading_id=st.text(), number=st.text(), sequence=st.integers(0, 2**31)),
     st.builds(FileWakeUp, customer_id=st.none() | st.text(), file_id=st.text()),
     st.builds(BlobWakeUp, path=st.text()),
 )
@@ -61,8 +62,8 @@ def test_any_other_message_is_unreadable_and_nothing_else(body: bytes) -> None:
     [
         b"{}",
         b'{"type":"submission"}',
-        b'{"type":"submission","file_id":"f","number":"1","sequence":"0"}',
-        b'{"type":"submission","file_id":"f","number":"1","sequence":0,"and":"more"}',
+        b'{"type":"submission","reading_id":"f","number":"1","sequence":"0"}',
+        b'{"type":"submission","reading_id":"f","number":"1","sequence":0,"and":"more"}',
         b'{"type":"device"}',
         b"null",
         b"\xff\xfe{}",
@@ -74,10 +75,10 @@ def test_a_message_of_another_shape_is_unreadable(body: bytes) -> None:
 
 
 def test_a_wake_up_arrives_as_the_host_reads_it_and_never_expires(wakeups: AzureWakeups, queue: QueueClient) -> None:
-    wake_up = SubmissionWakeUp(file_id="f", number="12", sequence=3)
+    wake_up = SubmissionWakeUp(reading_id="f", number="12", sequence=3)
     wakeups.send(wake_up)
     (message,) = queue.receive_messages()
-    assert decode(message.content.encode()) == wake_up
+    assert decode(b64decode(message.content)) == wake_up
     assert message.expires_on is not None
     assert message.expires_on.year == 9999
 
@@ -113,3 +114,12 @@ def test_poisoned_messages_are_read_once_and_deleted_when_told(wakeups: AzureWak
     wakeups.delete_poisoned(message)
     wakeups.delete_poisoned(message)
     assert poison.get_queue_properties().approximate_message_count == 0
+
+
+def test_a_poisoned_message_that_is_no_text_is_read_as_empty(
+    clients: StorageClients, wakeups: AzureWakeups, poison: QueueClient
+) -> None:
+    poison.create_queue()
+    clients.queues.get_queue_client(poison.queue_name).send_message("not base64 at all!")
+    (message,) = wakeups.poisoned()
+    assert message.body == ""
