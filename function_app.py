@@ -1,5 +1,6 @@
 """The front door: each trigger binds its input and makes one call into shared/pipeline. No logic."""
 
+import logging
 import os
 
 import azure.functions as func
@@ -12,6 +13,9 @@ from shared.pipeline.sweep import sweep as sweep_all
 from shared.pipeline.wake import wake
 from shared.settings import STORAGE_CONNECTION, settings_from
 from shared.storage.connection import SUBMISSIONS_QUEUE
+
+# Each storage request would be a line of its own.
+logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
 settings = settings_from(os.environ)
 pipeline = PreparedPipeline(compose(settings))

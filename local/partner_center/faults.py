@@ -71,6 +71,12 @@ class Faults:
         with self._lock:
             self._scripted += [(fault, operation)] * times
 
+    def end(self) -> None:
+        """From now on nothing goes wrong."""
+        with self._lock:
+            self._probabilities.clear()
+            self._scripted.clear()
+
     def next(self, operation: Operation) -> Fault | None:
         """The fault that this request meets."""
         with self._lock:

@@ -74,6 +74,10 @@ class PartnerCenterStandIn:
         """Let the next `times` requests that it makes sense for (of `operation`, if given) meet `fault`."""
         self._faults.script(fault, times, operation)
 
+    def recover(self) -> None:
+        """From now on nothing goes wrong."""
+        self._faults.end()
+
     def report(self) -> Json:
         """What GET /stand-in/requests answers."""
         return self._service.report()

@@ -150,7 +150,8 @@ def closing(stored: Gate | None, scope: str, error: PartnerCenterError, now: dat
     if isinstance(error, Unauthorised):
         delay = pace.backoff(failures + FIRST_UNAUTHORISED_FAILURES)
     else:
-        delay = throttled_delay(error.retry_after, pace.backoff(failures), pace)
+        # A service that says "one second" for days is not asked every second.
+        delay = max(throttled_delay(error.retry_after, timedelta(0), pace), pace.backoff(failures - 1))
     until = now + delay
     if stored is not None:
         until = max(until, stored.closed_until)

@@ -19,7 +19,7 @@ from shared.pipeline.matching import SentRow
 from shared.pipeline.outcomes import refused
 from shared.pipeline.results import close_if_complete
 from shared.pipeline.submissions import Place, kept_submission
-from shared.storage.journal import Stored
+from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import DeviceOutcome, Submission
 from shared.storage.wakeups import SubmissionWakeUp
 from shared.vocabulary import SubmissionState
@@ -78,7 +78,7 @@ def sent_rows(pipeline: Pipeline, submission: Submission) -> list[SentRow]:
     """Which rows the submission holds, in the order of its devices."""
     content = pipeline.private.read(submission.rows)
     if content is None:
-        raise _missing(submission, submission.rows)
+        raise _missing(pipeline, submission, submission.rows)
     rows: list[SentRow] = msgspec.json.decode(content, type=list[SentRow])
     return rows
 
@@ -87,11 +87,15 @@ def request_body(pipeline: Pipeline, submission: Submission) -> bytes:
     """The exact bytes that were journaled for this submission."""
     body = pipeline.private.read(submission.payload)
     if body is None or payload_digest(body) != submission.payload_digest:
-        raise _missing(submission, submission.payload)
+        raise _missing(pipeline, submission, submission.payload)
     return body
 
 
-def _missing(submission: Submission, path: str) -> BlobMissing:
+def _missing(pipeline: Pipeline, submission: Submission, path: str) -> DeviceDropError:
+    """Why a blob is missing: another owner took the submission to its end and cleaned up, or it was lost."""
+    present = pipeline.journal.submission(submission.reading_id, submission.number)
+    if present is None or present.record.sequence != submission.sequence:
+        return JournalChanged(f"Submission {submission.number} of {submission.file_id} was taken further meanwhile.")
     return BlobMissing(
         f"Blob {path} in the private container, which submission {submission.number} of file {submission.file_id} "
         "needs, is missing or was changed. Restore it (soft delete keeps it), or drop the file again."

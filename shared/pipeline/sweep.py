@@ -87,6 +87,8 @@ def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
         stored = pipeline.journal.file(mention.customer_id, mention.file_id)
         if stored is None:
             # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
+            if mention.received_at + pipeline.settings.claim <= pipeline.clock():
+                pipeline.journal.no_longer_open(mention.file_id)
             continue
         if stored.record.state is FileState.READ:
             _overdue_submissions(pipeline, stored.record, report)

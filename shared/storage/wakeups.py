@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -22,25 +22,34 @@ POISON_HIDDEN_SECONDS = 60
 _NEVER_EXPIRES = -1
 
 
+_GUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+Guid = Annotated[str, msgspec.Meta(pattern=f"^{_GUID}$")]
+ReadingId = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\.[0-9]{{1,6}}$")]
+Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,7}(-[01])*$")]
+Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+"""What the journal's keys and a blob's path can be: nothing else is looked up, whoever sent it."""
+
+
 class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission", forbid_unknown_fields=True):
     """Look at a submission. One whose `sequence` is older than the journal's has been overtaken."""
 
-    reading_id: str
-    number: str
+    reading_id: ReadingId
+    number: Number
     sequence: int
 
 
 class FileWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="file", forbid_unknown_fields=True):
     """Look at a device file that nobody has finished reading or closing."""
 
-    customer_id: str | None
-    file_id: str
+    customer_id: Guid | None
+    file_id: Guid
 
 
 class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob", forbid_unknown_fields=True):
     """Look at a dropped blob whose event never came."""
 
-    path: str
+    path: Path
 
 
 WakeUp = SubmissionWakeUp | FileWakeUp | BlobWakeUp

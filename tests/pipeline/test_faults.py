@@ -1,6 +1,9 @@
 """Refusals that are halved, verdicts that never come, messages that were given up on."""
 
 import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -8,12 +11,18 @@ import pytest
 
 from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
-from shared.partner_center.errors import Refused
+from shared.partner_center.errors import NeverSent, Refused
+from shared.pipeline.decisions import REPEATS_WITHOUT_LINK
 from shared.pipeline.device_file import DROP_CONTAINER
 from shared.pipeline.sweep import sweep
+from shared.storage.blobs import BlobVersion
+from shared.storage.journal import Journal, JournalChanged, Stored
+from shared.storage.records import Batch
 from shared.storage.wakeups import PoisonedMessage, encode
+from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
+from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 
 class RefusesSome(Changed):
@@ -211,3 +220,104 @@ def test_halves_whose_wake_ups_were_never_sent_are_found_by_the_sweep(world: Wor
     world.run()
     assert world.outcomes(file) == ["registered", "failed", "registered", "registered"]
     assert world.service.report()["devicesPostedMoreThanOnce"] == {}
+
+
+class WithoutLink(Changed):
+    """A service that accepts devices without saying where to ask; the first requests are never sent, as told."""
+
+    def __init__(self, real: PartnerCenter, *, never_sent: int = 0, without_link: int = 10_000) -> None:
+        super().__init__(real)
+        self.request_ids: list[str] = []
+        self._never_sent = never_sent
+        self._without_link = without_link
+
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        self.request_ids.append(ids.request_id)
+        if len(self.request_ids) <= self._never_sent:
+            raise NeverSent("The service could not be reached.")
+        accepted = super().append_devices(customer_id, batch_id, devices, ids)
+        if len(self.request_ids) <= self._never_sent + self._without_link:
+            return replace(accepted, tracking_id=None)
+        return accepted
+
+
+def test_a_service_that_never_says_where_to_ask_is_sent_one_request_and_its_batch_is_looked_into(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    service = WithoutLink(world.partner_center)
+    world.meet(service)
+    file = world.drop_file(numbered(2))
+    world.run()
+    assert {(row["outcome"], row["notes"]) for row in world.rows(file)} == {("registered", "read_back")}
+    assert len(set(service.request_ids)) == 1
+    assert len(service.request_ids) == 1 + REPEATS_WITHOUT_LINK
+
+
+def test_an_outage_before_an_acceptance_without_a_link_changes_no_request_id(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    service = WithoutLink(world.partner_center, never_sent=REPEATS_WITHOUT_LINK, without_link=1)
+    world.meet(service)
+    file = world.drop_file(numbered(2))
+    world.run()
+    assert {(row["outcome"], row["notes"]) for row in world.rows(file)} == {("registered", "")}
+    assert len(set(service.request_ids)) == 1
+
+
+def test_many_submissions_that_wait_for_days_are_one_alarm_at_a_sweep(
+    make_world: MakeWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0", PAUSED="true")
+    world.drop_file(numbered(200))
+    world.clock.now += timedelta(hours=49)
+    with caplog.at_level(logging.ERROR):
+        assert sweep(world.pipeline).never_accepted == 200
+    (alarm,) = caplog.records
+    assert alarm.__dict__["submissions"] == 200
+
+
+class MeetsItsOwnChange(Journal):
+    """A journal whose first change of a batch takes effect although it looks as if someone else had been first."""
+
+    changes = 0
+
+    def change_batch(self, stored: Stored[Batch] | None, changed: Batch) -> Stored[Batch]:
+        result = super().change_batch(stored, changed)
+        self.changes += 1
+        if self.changes == 1:
+            raise JournalChanged("Its answer was lost, and the repeat met what the first did.")
+        return result
+
+
+def test_who_meets_its_own_claim_on_a_batch_goes_on_within_a_moment(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    world.journal = MeetsItsOwnChange(lambda _: InMemoryTable())
+    world.pipeline = world.pipeline_with()
+    file, start = world.drop_file(numbered(2)), world.clock()
+    while world.submission(file).record.state is SubmissionState.PENDING:
+        assert world.deliver_next()
+    assert world.clock() - start < timedelta(minutes=1)
+
+
+class FailsToListBlobs(InMemoryContainer):
+    """A container that cannot be listed."""
+
+    def versions(self, folder: str = "") -> Iterator[BlobVersion]:  # noqa: ARG002
+        raise OSError("storage does not answer")
+
+
+def test_a_duty_of_the_sweep_that_fails_keeps_no_other_from_being_done(world: World) -> None:
+    file = world.drop_file(numbered(3))
+    world.wakeups.waiting.clear()
+    world.wakeups.poison.append(PoisonedMessage("submissions-poison", "m", "r", ""))
+    world.clock.now += timedelta(minutes=20)
+    with pytest.raises(ExceptionGroup) as failure:
+        sweep(replace(world.pipeline, drop=FailsToListBlobs()))
+    assert [str(cause) for cause in failure.value.exceptions] == ["storage does not answer"]
+    assert world.wakeups.poison == []
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 3

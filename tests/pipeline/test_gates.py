@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from local.partner_center import Behaviour, Fault, Operation
+from shared.partner_center.client import Accepted, CallIds
 from shared.partner_center.errors import (
     AnswerLost,
     NeverSent,
@@ -16,11 +17,16 @@ from shared.partner_center.errors import (
     Unauthorised,
     Unavailable,
 )
+from shared.pipeline.advance import advance
 from shared.pipeline.decisions import Pace, WaitFor
 from shared.pipeline.gates import WHOLE_PARTNER, Admission, admission, closing, customer_scope, scope_closed_by
+from shared.pipeline.steps import BlobMissing, wake_up_of
+from shared.storage.journal import Journal, Stored
 from shared.storage.records import Gate
+from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.world import CUSTOMER, START, World, numbered
+from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered
+from tests.storage.fakes import InMemoryTable
 
 OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
 PACE = Pace(timedelta(seconds=27), timedelta(minutes=15), timedelta(hours=48), lambda: 1.0)
@@ -131,6 +137,15 @@ def test_a_shorter_wait_never_opens_a_gate_that_is_closed_for_longer() -> None:
     assert closing(long, WHOLE_PARTNER, _throttled(1), START, PACE).closed_until == long.closed_until
 
 
+def test_a_service_that_asks_for_a_second_again_and_again_is_asked_less_and_less_often() -> None:
+    gate = closing(None, WHOLE_PARTNER, _throttled(1), START, PACE)
+    first = gate.closed_until
+    for _ in range(12):
+        gate = closing(gate, WHOLE_PARTNER, _throttled(1), START, PACE)
+    assert first - START < timedelta(seconds=3)
+    assert gate.closed_until - START >= timedelta(minutes=30)
+
+
 def test_a_gate_that_stays_closed_is_asked_less_and_less_often() -> None:
     gate: Gate | None = None
     delays = []
@@ -192,3 +207,67 @@ def test_an_expired_token_is_renewed_once_and_nobody_waits(world: World) -> None
     world.run()
     assert world.outcomes(file) == ["registered"] * 2
     assert world.journal.gates() == {}
+
+
+# --- a gate that may be probed, and submissions that wait
+
+
+def _behind_a_gate(world: World, devices: int = 2) -> str:
+    """A file whose batch exists, and whose first submission to come is the probe of the partner's gate."""
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    file = world.drop_file(numbered(devices))
+    world.journal.change_gate(None, Gate(scope=WHOLE_PARTNER, closed_until=world.clock(), reason="Busy."))
+    return file
+
+
+def test_a_probe_whose_request_body_is_missing_leaves_the_gate_to_the_next_one(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
+    file = _behind_a_gate(world)
+    probe, other = (world.submission(file, number).record for number in ("1", "2"))
+    world.private.delete(probe.payload)
+    with pytest.raises(BlobMissing):
+        advance(world.pipeline, wake_up_of(probe))
+    assert advance(world.pipeline, wake_up_of(other)) is SubmissionState.ACCEPTED
+
+
+class ExpiredToken(Changed):
+    """A service to which the first POST comes with an expired token."""
+
+    posts = 0
+
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        self.posts += 1
+        if self.posts == 1:
+            raise Unauthorised("The token has expired.", status=401)
+        return super().append_devices(customer_id, batch_id, devices, ids)
+
+
+def test_a_probe_with_an_expired_token_signs_in_anew_and_is_not_in_its_own_way(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    file = _behind_a_gate(world)
+    world.meet(ExpiredToken(world.partner_center))
+    start = world.clock()
+    while world.submission(file).record.state is SubmissionState.PENDING:
+        world.deliver_next()
+    assert world.clock() - start < timedelta(seconds=10)
+    assert world.journal.gates() == {}
+
+
+class FailsToOpenAGate(Journal):
+    """A journal that does not answer when a gate is to be opened."""
+
+    def open_gate(self, stored: Stored[Gate]) -> None:  # noqa: ARG002
+        raise OSError("storage does not answer")
+
+
+def test_an_acceptance_is_journaled_before_its_gate_is_opened(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    world.journal = FailsToOpenAGate(lambda _: InMemoryTable())
+    world.pipeline = world.pipeline_with()
+    file = _behind_a_gate(world)
+    with pytest.raises(OSError, match="storage"):
+        advance(world.pipeline, wake_up_of(world.submission(file).record))
+    submission = world.submission(file).record
+    assert submission.state is SubmissionState.ACCEPTED
+    assert submission.tracking_id is not None

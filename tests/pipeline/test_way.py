@@ -509,7 +509,7 @@ def test_a_message_that_is_no_wake_up_is_dropped(world: World) -> None:
 
 
 def test_a_wake_up_of_an_unknown_submission_is_dropped(world: World) -> None:
-    wake_up = SubmissionWakeUp(reading_id="nobody", number="1", sequence=0)
+    wake_up = SubmissionWakeUp(reading_id="5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51.1", number="1", sequence=0)
     wake(world.pipeline, encode(wake_up).encode(), "message-7")
     assert world.wakeups.waiting == []
 

@@ -22,9 +22,14 @@ from shared.storage.wakeups import (
 )
 
 WAKE_UPS: st.SearchStrategy[WakeUp] = st.one_of(
-    st.builds(SubmissionWakeUp, reading_id=st.text(), number=st.text(), sequence=st.integers(0, 2**31)),
-    st.builds(FileWakeUp, customer_id=st.none() | st.text(), file_id=st.text()),
-    st.builds(BlobWakeUp, path=st.text()),
+    st.builds(
+        SubmissionWakeUp,
+        reading_id=st.builds("{}.{}".format, st.uuids(), st.integers(1, 50)),
+        number=st.sampled_from(["1", "12", "1000000", "3-0", "3-1-0-1"]),
+        sequence=st.integers(0, 2**31),
+    ),
+    st.builds(FileWakeUp, customer_id=st.none() | st.uuids().map(str), file_id=st.uuids().map(str)),
+    st.builds(BlobWakeUp, path=st.text(min_size=1, max_size=200)),
 )
 
 
@@ -64,6 +69,10 @@ def test_any_other_message_is_unreadable_and_nothing_else(body: bytes) -> None:
         b'{"type":"submission"}',
         b'{"type":"submission","reading_id":"f","number":"1","sequence":"0"}',
         b'{"type":"submission","reading_id":"f","number":"1","sequence":0,"and":"more"}',
+        b'{"type":"submission","reading_id":"../../x","number":"1","sequence":0}',
+        b'{"type":"submission","reading_id":"5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51.1","number":"abc","sequence":0}',
+        b'{"type":"file","customer_id":"a/b","file_id":"c"}',
+        b'{"type":"blob","path":""}',
         b'{"type":"device"}',
         b"null",
         b"\xff\xfe{}",
@@ -75,7 +84,7 @@ def test_a_message_of_another_shape_is_unreadable(body: bytes) -> None:
 
 
 def test_a_wake_up_arrives_as_the_host_reads_it_and_never_expires(wakeups: AzureWakeups, queue: QueueClient) -> None:
-    wake_up = SubmissionWakeUp(reading_id="f", number="12", sequence=3)
+    wake_up = SubmissionWakeUp(reading_id="5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51.1", number="12", sequence=3)
     wakeups.send(wake_up)
     (message,) = queue.receive_messages()
     assert decode(b64decode(message.content)) == wake_up

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from azure.storage.blob import BlobServiceClient
 from local.app_settings import app_settings
 from local.azurite import Azurite, Ports, running_azurite
 from local.dropping import DropContainer, Dropped
+from local.functions_host.__main__ import READY
 from local.partner_center import PartnerCenterStandIn
 from local.processes import ChildProcess
 from local.set_up import ready_toolchain
@@ -72,6 +73,12 @@ class Stack:
             ),
         )
 
+    def wait_until_ready(self, place: int, seconds: float) -> None:
+        """Wait until a host is at work, or `seconds` are over."""
+        deadline = time.monotonic() + seconds
+        while READY not in self.hosts[place].last_output() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
     def kill_host(self, place: int) -> None:
         """SIGKILL: no chance to tidy up."""
         self.hosts.pop(place).kill()
@@ -102,10 +109,8 @@ class Stack:
         file = self.folder / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         container = DropContainer(self._blobs())
-        try:
+        with suppress(ResourceExistsError):
             container.prepare()
-        except ResourceExistsError:
-            pass
         return container.drop(file, f"{CUSTOMER}/{batch}/{name}")
 
     def wait_until_closed(self, dropped: list[Dropped], seconds: float) -> Summaries:

@@ -1,0 +1,191 @@
+"""What only a real Blob Storage, or a server that answers like one at its worst, can show of a container."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import BlobServiceClient, LinearRetry
+
+from shared.storage.blobs import AzureContainer, BlobBusy, BlobVersion, CopyUnfinished, VersionGone
+from shared.storage.connection import StorageClients
+
+DROPPED = BlobVersion("devices.csv", "0x1", 5, datetime(2026, 11, 20, 12, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered to one request; status 0 hangs up instead."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+AT_ONCE = LinearRetry(backoff=0, retry_total=2, random_jitter_range=0)
+
+HANGS_UP = Answer(0)
+MISSING = Answer(404, {"x-ms-error-code": "BlobNotFound"})
+ACCEPTED = Answer(202, {"x-ms-copy-id": "1", "x-ms-copy-status": "pending"})
+
+
+def _conflict(code: str) -> Answer:
+    return Answer(409, {"x-ms-error-code": code})
+
+
+def _blob(size: int, copy_status: str | None = None, etag: str = "0x1") -> Answer:
+    headers = {
+        "Content-Length": str(size),
+        "ETag": f'"{etag}"',
+        "Last-Modified": "Fri, 20 Nov 2026 12:00:00 GMT",
+        "x-ms-blob-type": "BlockBlob",
+    }
+    return Answer(200, headers | ({} if copy_status is None else {"x-ms-copy-status": copy_status}))
+
+
+class Storage:
+    """A server that gives the answers it was told, in their order, the last of a kind for ever; and counts requests."""
+
+    def __init__(self, looks: list[Answer], writes: list[Answer]) -> None:
+        self._answers = {"HEAD": deque(looks), "PUT": deque(writes)}
+        self.asked = {"HEAD": 0, "PUT": 0}
+        self._lock = threading.Lock()
+
+    def answer(self, method: str) -> Answer:
+        """The next answer to a request of `method`."""
+        with self._lock:
+            self.asked[method] += 1
+            answers = self._answers[method]
+            return answers.popleft() if len(answers) > 1 else answers[0]
+
+
+MakeContainer = Callable[[Storage], AzureContainer]
+
+
+@pytest.fixture
+def container_of() -> Iterator[MakeContainer]:
+    """Makes a container in the storage that is told what to answer; its pauses take no time."""
+    with ExitStack() as stack:
+
+        def made(storage: Storage) -> AzureContainer:
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), _handler(storage)))
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+            thread.start()
+            stack.callback(server.shutdown)
+            service = BlobServiceClient(
+                f"http://127.0.0.1:{server.server_port}/account", credential="a2V5", retry_policy=AT_ONCE
+            )
+            return AzureContainer(service, "private", sleep=lambda _: None)
+
+        yield made
+
+
+def _handler(storage: Storage) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self._answer(storage.answer("HEAD"))
+
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self._answer(storage.answer("PUT"))
+
+        def log_message(self, *_: object) -> None:
+            return
+
+        def _answer(self, answer: Answer) -> None:
+            if answer is HANGS_UP:
+                self.close_connection = True
+                return
+            self.send_response(answer.status)
+            for name, value in ({"Content-Length": "0"} | answer.headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+
+    return Handler
+
+
+def test_a_copy_whose_answer_was_lost_is_waited_for(container_of: MakeContainer) -> None:
+    storage = Storage(
+        looks=[MISSING, _blob(5), _blob(0, "pending"), _blob(5, "success")],
+        writes=[HANGS_UP, _conflict("PendingCopyOperation")],
+    )
+    container_of(storage).copy_from("drop", DROPPED, "copy")
+    assert storage.asked == {"HEAD": 4, "PUT": 2}
+
+
+def test_a_pending_copy_is_waited_for_and_not_begun_again(container_of: MakeContainer) -> None:
+    storage = Storage(looks=[MISSING, _blob(0, "pending"), _blob(0, "pending"), _blob(5, "success")], writes=[ACCEPTED])
+    container_of(storage).copy_from("drop", DROPPED, "copy")
+    assert storage.asked["PUT"] == 1
+
+
+@pytest.mark.parametrize("status", ["aborted", "failed"])
+def test_a_copy_that_failed_is_begun_again(container_of: MakeContainer, status: str) -> None:
+    storage = Storage(looks=[MISSING, _blob(0, status), _blob(5, "success")], writes=[ACCEPTED])
+    container_of(storage).copy_from("drop", DROPPED, "copy")
+    assert storage.asked["PUT"] == 2
+
+
+def test_a_copy_that_never_ends_is_left_to_another_reading(container_of: MakeContainer) -> None:
+    storage = Storage(looks=[MISSING, _blob(0, "pending")], writes=[ACCEPTED])
+    with pytest.raises(CopyUnfinished, match="taken up again by the sweep"):
+        container_of(storage).copy_from("drop", DROPPED, "copy")
+    assert storage.asked["PUT"] == 1
+
+
+def test_a_copy_of_a_version_that_was_overwritten_meanwhile_is_gone(container_of: MakeContainer) -> None:
+    storage = Storage(
+        looks=[MISSING, _blob(5, etag="0x2")], writes=[Answer(412, {"x-ms-error-code": "ConditionNotMet"})]
+    )
+    with pytest.raises(VersionGone):
+        container_of(storage).copy_from("drop", DROPPED, "copy")
+
+
+def test_storage_that_refuses_every_copy_is_no_missing_version(container_of: MakeContainer) -> None:
+    refusal = Answer(403, {"x-ms-error-code": "AuthorizationFailure"})
+    with pytest.raises(HttpResponseError):
+        container_of(Storage(looks=[MISSING], writes=[refusal])).copy_from("drop", DROPPED, "copy")
+
+
+def test_a_blob_that_a_policy_locks_is_tried_a_few_times_only(container_of: MakeContainer) -> None:
+    storage = Storage(looks=[MISSING], writes=[_conflict("BlobImmutableDueToPolicy")])
+    with pytest.raises(BlobBusy, match="locked by a policy or a lease"):
+        container_of(storage).write_newer("summary", b"{}", "application/json", 1)
+    assert storage.asked["PUT"] < 10
+
+
+# --- Azurite
+
+
+@pytest.fixture
+def container(clients: StorageClients) -> AzureContainer:
+    container = AzureContainer(clients.blobs, f"c{uuid4().hex}", sleep=lambda _: None)
+    container.prepare()
+    return container
+
+
+def test_a_leased_blob_is_not_tried_for_ever(container: AzureContainer) -> None:
+    container.write_newer("summary", b"one", "text/plain", 1)
+    container._client.get_blob_client("summary").acquire_lease(lease_duration=-1)
+    with pytest.raises(HttpResponseError, match="LeaseIdMissing"):
+        container.write_newer("summary", b"two", "text/plain", 2)
+
+
+def test_a_destination_without_its_bytes_is_overwritten_by_the_copy(
+    clients: StorageClients, container: AzureContainer
+) -> None:
+    container.write("copy", b"", "text/csv")
+    drop = AzureContainer(clients.blobs, f"d{uuid4().hex}")
+    drop.prepare()
+    drop.write("devices.csv", b"rows", "text/csv")
+    version = drop.version("devices.csv")
+    assert version is not None
+    container.copy_from(drop._client.container_name, version, "copy")
+    assert container.read("copy") == b"rows"
