@@ -1,0 +1,90 @@
+"""One runs at a time: invocations on threads of their own, each only while it holds the baton.
+
+The main thread hands the baton to an invocation (`resume`); the invocation gives it back at its next pause or at its
+end. Nothing ever runs beside anything else, so whoever chooses the order decides everything, and the same choices give
+the same run.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class ProcessDied(BaseException):
+    """The process that ran this is no more. No code may catch it: nothing runs after a death."""
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    """One call of one of the app's functions. `ended` is called on the main thread when it is over."""
+
+    name: str
+    host: int
+    work: Callable[[], None]
+    ended: Callable[["Invocation"], None]
+    error: Exception | None = None
+    """What it raised, if it did."""
+    has_died: bool = False
+    is_over: bool = False
+    _thread: "_Thread | None" = None
+
+    def resume(self) -> None:
+        """Let it run until it pauses or ends."""
+        if self._thread is None:
+            self._thread = _idle.pop() if _idle else _Thread()
+            self._thread.invocation = self
+        thread = self._thread
+        thread.go.release()
+        thread.back.acquire()
+        if self.is_over:
+            _idle.append(thread)
+            self._thread = None
+            self.ended(self)
+
+    def pause(self) -> None:
+        """Give the baton back; called by the invocation itself. Raises ProcessDied when it comes back to a dead one."""
+        thread = self._thread
+        assert thread is not None
+        thread.back.release()
+        thread.go.acquire()
+        if self.has_died:
+            raise ProcessDied
+
+    def run(self) -> None:
+        """All of it, on its thread."""
+        try:
+            if not self.has_died:
+                self.work()
+        except ProcessDied:
+            self.has_died = True
+        except Exception as error:  # noqa: BLE001 - a host goes on whatever a function raises; it is judged later
+            self.error = error
+        self.is_over = True
+
+    def die(self) -> None:
+        """End it where it is, without another effect."""
+        self.has_died = True
+        while not self.is_over:
+            self.resume()
+
+
+class _Thread(threading.Thread):
+    """A thread that runs one invocation after the other."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True, name="simulated invocation")
+        self.go, self.back = threading.Lock(), threading.Lock()
+        self.go.acquire()
+        self.back.acquire()
+        self.invocation: Invocation | None = None
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            self.go.acquire()
+            assert self.invocation is not None
+            self.invocation.run()
+            self.back.release()
+
+
+_idle: list[_Thread] = []

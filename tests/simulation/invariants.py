@@ -1,0 +1,348 @@
+"""What must be true when a world has come to rest, whatever happened in it."""
+
+import csv
+import io
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import pairwise
+
+import msgspec
+
+from local.partner_center import Fault, Verdict
+from shared.device_files import BetterRecordFound, CheckedRow, Rules, Winners, read_device_file
+from shared.partner_center.models import Device
+from shared.pipeline.device_file import results_folder
+from shared.pipeline.outcomes import FIRST_ANSWER_LOST, READ_BACK
+from shared.pipeline.results import NEVER_WRITTEN
+from shared.storage.records import DeviceFile, Submission
+from shared.vocabulary import FileState, Outcome, SubmissionState
+from tests.simulation.service import GATEWAY, Accept, Attempt, Job, Mishap, Refusal, SentDevice, identities_of
+from tests.simulation.world import CALL_STALL, START, TOKEN, World
+
+LOST_ANSWERS = frozenset(
+    {
+        Fault.DROPPED_AFTER,
+        Fault.TRUNCATED,
+        Fault.NOT_JSON,
+        Fault.WITHOUT_LOCATION,
+        Mishap.FAILED_AFTER,
+    }
+)
+"""Troubles after which the caller cannot know that its upload was taken."""
+
+WITHOUT_ANSWER = (Mishap.NEVER_SENT, Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER)
+WITHOUT_LINK = (Fault.TRUNCATED, Fault.NOT_JSON, Fault.WITHOUT_LOCATION)
+
+Row = dict[str, str]
+
+
+def check(world: World) -> None:
+    """Add to the world's violations whatever promise it broke."""
+    _check_places(world)
+    for identifier in world.dropped:
+        file = world.file(identifier)
+        if file is not None:
+            FileCheck(world, file).check()
+    _check_uploads(world)
+    plan = world.plan
+    if not (plan.crashes or plan.storage_failures or plan.losses):
+        _check_undisturbed(world)
+
+
+def _check_undisturbed(world: World) -> None:
+    """Where nothing died, failed or was lost, the safety net has nothing to do, and nobody waits at a closed gate."""
+    if world.overdue_in_calm:
+        world.violate(f"{world.overdue_in_calm} submissions were left to the sweep although nothing was lost.")
+    for scope in world.journal.gates():
+        world.violate(f"The gate of {scope} is still closed.")
+
+
+def _check_places(world: World) -> None:
+    """Nothing is left over anywhere."""
+    for mention in world.journal.open_files():
+        world.violate(f"File {mention.file_id} is still in the index of open files.")
+    for version in world.private.versions():
+        if version.path.endswith(".json"):
+            world.violate(f"{version.path} outlived its submission.")
+    if world.queue or world.poison:
+        world.violate(f"{len(world.queue)} messages wait and {len(world.poison)} are poisoned.")
+
+
+class FileCheck:
+    """One file against the person's rows and what the service really did."""
+
+    def __init__(self, world: World, file: DeviceFile) -> None:
+        self._world = world
+        self._file = file
+        self._submissions = world.submissions(file.file_id)
+        outcomes = world.journal.outcomes(file.reading_id, 1, max(file.read_counts.total, 1))
+        self._outcomes = {outcome.row: outcome for outcome in outcomes}
+
+    def check(self) -> None:
+        """All of it."""
+        if not self._file.state.is_final:
+            self._violate(f"ended as {self._file.state}")
+            return
+        if self._file.state is not FileState.CLOSED:
+            self._check_nothing_sent()
+            return
+        rows = self._results()
+        expected = self._expected_rows()
+        if [row["row"] for row in rows] != [str(row.row) for row in expected]:
+            self._violate(f"has results for the rows {[row['row'] for row in rows]} of {len(expected)}")
+            return
+        self._check_counts(rows)
+        self._check_journal(rows)
+        for row, read in zip(rows, expected, strict=True):
+            self._check_row(row, read)
+
+    def _check_nothing_sent(self) -> None:
+        if any(sender[0] == self._file.file_id for sender in self._world.sender_of_request.values()):
+            self._violate(f"was sent although it is {self._file.state}")
+        if self._world.results.read(f"{self._folder()}/summary.json") is None:
+            self._violate("has no summary")
+
+    def _check_counts(self, rows: list[Row]) -> None:
+        summary = json.loads(self._world.results.read(f"{self._folder()}/summary.json") or b"{}")
+        counted = Counter(row["outcome"] for row in rows)
+        told = summary.get("counts", {})
+        expected = {"total": len(rows)} | {str(outcome): counted[outcome] for outcome in Outcome}
+        if told != expected or summary.get("state") != "closed":
+            self._violate(f"says {told} of {expected}")
+        for submission in self._submissions:
+            if not submission.state.is_final:
+                self._violate(f"is closed and submission {submission.number} is {submission.state}")
+            if submission.state is not SubmissionState.SPLIT and submission.counts.ended != submission.devices:
+                self._violate(f"counts {submission.counts} in submission {submission.number}")
+
+    def _check_journal(self, rows: list[Row]) -> None:
+        """The journal says what the results say: no outcome changed after it was told."""
+        journaled = [(str(each.row), str(each.outcome), each.error_code) for each in self._outcomes.values()]
+        if journaled != [(row["row"], row["outcome"], row["error_code"]) for row in rows]:
+            self._violate("has other outcomes in its journal than in its results")
+
+    def _check_row(self, row: Row, read: CheckedRow) -> None:
+        outcome = Outcome(row["outcome"])
+        has_batch = bool(self._file.batch_id or read.group_tag.strip() or self._file.default_batch)
+        if row["error_code"] == NEVER_WRITTEN:
+            self._violate(f"never wrote an outcome of row {row['row']}")
+        elif read.device is None or not has_batch:
+            expected = Outcome.REJECTED if read.duplicate_of is None else Outcome.DUPLICATE
+            if outcome is not expected:
+                self._violate(f"row {row['row']} is {outcome} and was to be {expected}")
+        elif outcome in (Outcome.REJECTED, Outcome.DUPLICATE):
+            self._violate(f"row {row['row']} is {outcome} although it can be sent")
+        else:
+            device = read.device
+            identities = identities_of(
+                Device(
+                    serial_number=device.serial_number,
+                    product_key=device.product_key,
+                    hardware_hash=device.hardware_hash,
+                    oem_manufacturer_name=device.manufacturer,
+                    model_name=device.model,
+                )
+            )
+            self._check_sent_row(row, outcome, identities)
+
+    def _check_sent_row(self, row: Row, outcome: Outcome, identities: tuple[str, ...]) -> None:
+        """What we say of a device against what the service knows of it."""
+        attempts = [(job, device) for job in self._jobs() for device in job.devices if device.identities == identities]
+        verdicts = {expected_outcome(device.verdict) for _, device in attempts}
+        customer = self._file.customer_id or ""
+        is_there = any(self._world.service.has(customer, identity) for identity in identities)
+        match outcome:
+            case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED if is_there and READ_BACK in row["notes"]:
+                return
+            case Outcome.REGISTERED if not is_there or Outcome.REGISTERED not in verdicts:
+                self._violate(f"row {row['row']} is registered and the service says {verdicts}")
+            case Outcome.ALREADY_REGISTERED if not is_there and Outcome.ALREADY_REGISTERED not in verdicts:
+                self._violate(f"row {row['row']} is already registered and the service says {verdicts}")
+            case Outcome.FAILED if Outcome.FAILED not in verdicts and not self._was_refused(row, identities):
+                self._violate(f"row {row['row']} failed with {row['error_code']} and the service says {verdicts}")
+            case Outcome.UNKNOWN:
+                self._check_unknown(row, attempts, is_there=is_there)
+        if outcome is not Outcome.REGISTERED and not row["what_to_do"]:
+            self._violate(f"row {row['row']} says nothing of what to do")
+        by_us = any(device.verdict.is_registered for _, device in attempts)
+        if by_us and outcome is Outcome.ALREADY_REGISTERED and FIRST_ANSWER_LOST not in row["notes"]:
+            self._violate(f"row {row['row']} was registered by a lost request and does not say so")
+
+    def _check_unknown(self, row: Row, attempts: list[tuple[Job, SentDevice]], *, is_there: bool) -> None:
+        """Only what the service never told before the deadline may be unknown."""
+        number = self._outcomes[int(row["row"])].submission
+        submission = next(each for each in self._submissions if each.number == number)
+        in_time = (submission.deadline_at or START) - self._world.settings.claim * CALL_STALL * 3
+        for job, device in attempts:
+            told = device.done_at < in_time and device.verdict.status != "in-progress"
+            if told and job.tracking_id == submission.tracking_id and not job.hidden:
+                self._violate(f"row {row['row']} is unknown and its verdict was there at {device.done_at}")
+        if submission.tracking_id and self._waited_for(submission) < self._world.settings.outcome_deadline:
+            self._violate(f"row {row['row']} is unknown before its deadline")
+        if is_there and (row["serial_number"] or row["product_key"]) and attempts:
+            shown = self._world.service.visible_in_batch(
+                self._file.customer_id or "", row["batch_id"], row["serial_number"], row["product_key"]
+            )
+            if shown is not None and shown < in_time:
+                self._violate(f"row {row['row']} is unknown and stands in its batch since {shown}")
+
+    def _waited_for(self, submission: Submission) -> timedelta:
+        """How long at most a verdict was waited for while the service gave answers.
+
+        A look in vain counts only where its owner surely wrote it down: nothing disturbed it, and no other came near.
+        """
+        slack = self._world.settings.claim * CALL_STALL
+        waited, last, was_usable = slack, submission.accepted_at or START, True
+        looks = self._world.looks.get(submission.tracking_id or "", [])
+        for number, look in enumerate(looks):
+            others = [each for each in looks[max(0, number - 1) : number + 2] if each is not look]
+            is_contested = any(abs(each.at - look.at) < self._world.settings.claim for each in others)
+            if not look.is_usable and (look.by in self._world.disturbed or is_contested):
+                continue
+            waited += look.at - last if look.is_usable else timedelta()
+            waited += slack if look.is_usable is not was_usable else timedelta()
+            last, was_usable = look.at, look.is_usable
+        return waited
+
+    def _was_refused(self, row: Row, identities: tuple[str, ...]) -> bool:
+        """Whether the service refused this device alone; a refusal of several says nothing of one."""
+        return any(
+            isinstance(upload.answer, Refusal)
+            and self._world.sender_of_request[upload.attempt.request_id][0] == self._file.file_id
+            and [identities] == [identities_of(device) for device in _devices(upload.attempt.body)]
+            for upload in self._world.service.uploads
+        ) or (self._file.customer_id in self._world.plan.unknown_customers and row["error_code"] == "60003")
+
+    def _jobs(self) -> Iterator[Job]:
+        """The jobs that this file's submissions started."""
+        for upload in self._world.service.uploads:
+            sender = self._world.sender_of_request.get(upload.attempt.request_id)
+            is_ours = sender is not None and sender[0] == self._file.file_id
+            if is_ours and isinstance(upload.answer, Accept) and not upload.is_repeat:
+                yield self._world.service.jobs[upload.answer.tracking_id]
+
+    def _results(self) -> list[Row]:
+        content = self._world.results.read(f"{self._folder()}/results.csv") or b""
+        return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+    def _expected_rows(self) -> list[CheckedRow]:
+        """The rows as a person reads them: once, and once more when a later row is the better record."""
+        winners: Winners | None = None
+        while True:
+            try:
+                return list(
+                    read_device_file(
+                        lambda: iter([self._world.dropped[self._file.file_id].content]),
+                        name=self._file.name,
+                        rules=Rules(),
+                        now=self._file.received_at,
+                        winners=winners,
+                    )
+                )
+            except BetterRecordFound as found:
+                winners = found.winners
+
+    def _folder(self) -> str:
+        file = self._file
+        return results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
+
+    def _violate(self, what: str) -> None:
+        self._world.violate(f"File {self._file.file_id} {what}.")
+
+
+def expected_outcome(verdict: Verdict) -> Outcome:
+    """What a verdict of the service means, said independently of the pipeline."""
+    if verdict.name == "ZtdDeviceAlreadyAssigned":
+        return Outcome.ALREADY_REGISTERED
+    if verdict.status == "in-progress":
+        return Outcome.UNKNOWN
+    return Outcome.REGISTERED if verdict.is_registered else Outcome.FAILED
+
+
+def _check_uploads(world: World) -> None:
+    """A device is in at most one accepted submission of its file, and nothing is sent again without a reason."""
+    numbers_of: dict[tuple[str, str], set[str]] = {}
+    for upload in world.service.uploads:
+        sender = world.sender_of_request.get(upload.attempt.request_id)
+        if sender is not None and isinstance(upload.answer, Accept):
+            for device in _devices(upload.attempt.body):
+                numbers_of.setdefault((sender[0], identities_of(device)[0]), set()).add(sender[1])
+    for (file, identity), numbers in numbers_of.items():
+        unanswered = {number for number in numbers if _may_have_been_taken(world, (file, number))}
+        if len(numbers - unanswered) > 1 or (len(numbers) > 1 and not unanswered):
+            world.violate(f"{identity} is in the accepted submissions {sorted(numbers)} of {file}.")
+    for sender, attempts in world.attempts.items():
+        for (earlier, by), (later, _) in pairwise(attempts):
+            _check_repeat(world, sender, earlier, later, was_disturbed=by in world.disturbed)
+
+
+def _check_repeat(
+    world: World, sender: tuple[str, str], earlier: Attempt, later: Attempt, *, was_disturbed: bool
+) -> None:
+    """The id stays while no answer came, and nothing that was taken is sent again by one who knew."""
+    is_same = earlier.request_id == later.request_id
+    name = f"Submission {sender[1]} of {sender[0]}"
+    if earlier.trouble in WITHOUT_ANSWER and not is_same:
+        world.violate(f"{name} is repeated with a new request id although its answer was lost.")
+    if is_same and not was_disturbed and earlier.trouble not in (*WITHOUT_ANSWER, *WITHOUT_LINK):
+        world.violate(f"{name} is sent twice without a reason.")
+    was_told = earlier.trouble not in LOST_ANSWERS.union(WITHOUT_ANSWER, GATEWAY)
+    if was_told and not was_disturbed and _accepted(world, earlier):
+        world.violate(f"{name} is sent again although it was accepted.")
+
+
+def _accepted(world: World, attempt: Attempt) -> bool:
+    return any(upload.attempt is attempt and isinstance(upload.answer, Accept) for upload in world.service.uploads)
+
+
+def _may_have_been_taken(world: World, sender: tuple[str, str]) -> bool:
+    """Whether an answer to the submission was lost, so that its halves or repeats may hold what was taken."""
+    return any(
+        attempt.trouble in LOST_ANSWERS or by in world.disturbed for attempt, by in world.attempts.get(sender, ())
+    )
+
+
+def _devices(body: bytes) -> list[Device]:
+    return msgspec.json.decode(body, type=list[Device])
+
+
+# --- logs
+
+_LONG = re.compile(r"[A-Za-z0-9+/=]{100,}")
+
+
+class SecretsInLogs(logging.Handler):
+    """Searches every record, message and extra fields alike, for a token or a hash."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self.records = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records += 1
+        text = f"{record.getMessage()} {record.__dict__}"
+        if TOKEN in text or _LONG.search(text):
+            self._world.violate(f"A log record shows a secret: {record.msg}")
+
+
+@contextmanager
+def watched_logs(world: World) -> Iterator[SecretsInLogs]:
+    """Every log record of the app, down to DEBUG, is searched; none is shown."""
+    logger = logging.getLogger("shared")
+    before = logger.level, logger.propagate
+    watch = SecretsInLogs(world)
+    logger.addHandler(watch)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        yield watch
+    finally:
+        logger.removeHandler(watch)
+        logger.level, logger.propagate = before
+        logger.setLevel(before[0])

@@ -1,0 +1,206 @@
+"""What a seed means: who drops what and when, how the hosts and storage fail, and the weather of the service."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import local
+from local.partner_center import Fault
+from shared.device_files.hardware_hash import VerifiedHash, verify
+from tests.simulation.service import LATE, MALFORMED, Mishap, Trouble
+
+CUSTOMERS = ("c7f3c849-129f-4b85-a96d-4f8e88b315a3", "11111111-2222-3333-4444-555555555555")
+UNKNOWN_CUSTOMER = "99999999-2222-3333-4444-555555555555"
+SAMPLES = Path(*local.__path__) / "samples"
+HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model,Group Tag"
+HARDWARE_HASH = (SAMPLES / "hardware_hashes_utf16le.csv").read_text("utf-16-le").splitlines()[1].split(",")[2]
+PROVOKED = (
+    "STANDIN-808-",
+    "STANDIN-806-",
+    "STANDIN-806OTHER-",
+    "STANDIN-812-",
+    "STANDIN-0-",
+    "STANDIN-NOREASON-",
+    "STANDIN-StorageError-",
+    "STANDIN-STUCK-",
+    LATE,
+    MALFORMED,
+)
+TROUBLES: tuple[Trouble, ...] = (*Fault, *Mishap)
+OUTAGES: tuple[Trouble, ...] = (
+    Fault.UNAVAILABLE,
+    Fault.UNAUTHORISED,
+    Fault.FORBIDDEN,
+    Fault.THROTTLE,
+    Fault.DROPPED_BEFORE,
+    Fault.DROPPED_AFTER,
+    Mishap.NEVER_SENT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedFile:
+    """A device file of a person."""
+
+    path: str
+    content: bytes
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a person does, and when: a file of None is a deletion."""
+
+    after: timedelta
+    path: str
+    file: DroppedFile | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time in which requests meet a trouble."""
+
+    trouble: Trouble
+    begins: timedelta
+    ends: timedelta
+    probability: float
+    customer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that is decided before the first event; shares and rates are from 0 to 1."""
+
+    seed: int
+    settings: dict[str, str] = field(default_factory=dict)
+    arrivals: tuple[Arrival, ...] = ()
+    weather: tuple[Spell, ...] = ()
+    job_delay: timedelta = timedelta(minutes=1)
+    unknown_customers: frozenset[str] = frozenset()
+    most_devices: int = 1000
+    existing_batch_status: int = 409
+    retry_after: int = 20
+    sweep_period: timedelta = timedelta(minutes=5)
+    clocks: tuple[float, ...] = (0.0, 0.0)
+    """Of each host: seconds that its clock is ahead."""
+    at_once: int = 4
+    """Invocations that run at the same time."""
+    turns: int = 300
+    """Choices before calm comes."""
+    stay: float = 0.9
+    """How likely an invocation goes on without another coming between two of its effects."""
+    crashes: float = 0.0
+    """How likely a host dies before an effect."""
+    storage_failures: float = 0.0
+    """How likely storage fails at an effect, or its answer is lost after one."""
+    repeats: float = 0.0
+    losses: float = 0.0
+    """How likely a message is delivered twice, or never."""
+    longest_stall_of_readers: float = 0.01
+    """Between two effects of a reading, as a share of a claim; beyond 1, a reader is late and is taken over."""
+    forgeries: float = 0.0
+    """How likely, now and then, a submission's wake-up comes that nobody sent."""
+
+
+def plan_of(seed: int) -> Plan:
+    """The plan of a seed."""
+    chance = random.Random(seed)
+    devices = _devices(chance)
+    weather = tuple(_spell(chance) for _ in range(chance.choice((0, 1, 1, 2, 3, 4))))
+    lasts = max((spell.ends for spell in weather), default=timedelta())
+    return Plan(
+        seed=seed,
+        settings={
+            "DEVICES_PER_SUBMISSION": str(chance.randint(1, 5)),
+            "INLINE_SUBMISSIONS": str(chance.randint(0, 3)),
+            "OUTCOME_DEADLINE_HOURS": str(chance.choice((0.5, 1, 3))),
+            "CLAIM_SECONDS": str(chance.choice((60, 300, 300))),
+            **({"DEFAULT_BATCH": "Everyone"} if chance.random() < 0.3 else {}),
+        },
+        arrivals=_arrivals(chance, devices),
+        weather=weather,
+        job_delay=timedelta(seconds=chance.choice((0, 20, 60, 60, 600, 2400))),
+        unknown_customers=frozenset({UNKNOWN_CUSTOMER}),
+        most_devices=2 if chance.random() < 0.1 else 1000,
+        existing_batch_status=chance.choice((400, 409)),
+        retry_after=chance.choice((1, 20, 60, 600)),
+        sweep_period=timedelta(minutes=5 if lasts < timedelta(hours=4) else 60),
+        clocks=tuple(chance.choice((0.0, 0.0, -2.0, 3.0)) for _ in range(chance.randint(1, 3))),
+        at_once=chance.choice((1, 2, 4, 6)),
+        turns=chance.choice((50, 150, 300)),
+        stay=chance.choice((0.0, 0.6, 0.9, 0.97, 0.995)),
+        crashes=chance.choice((0.0, 0.0, 0.002, 0.01, 0.03)),
+        storage_failures=chance.choice((0.0, 0.0, 0.0, 0.003, 0.01, 0.03)),
+        repeats=chance.choice((0.0, 0.1, 0.3)),
+        losses=chance.choice((0.0, 0.0, 0.1, 0.3)),
+        longest_stall_of_readers=chance.choice((0.01, 0.01, 3.0)),
+        forgeries=chance.choice((0.0, 0.0, 0.3, 1.0)),
+    )
+
+
+def row(
+    serial: str = "", key: str = "", hardware_hash: str = "", tag: str = "", maker: str = "LENOVO", model: str = "21R3"
+) -> str:
+    """A line of a device file."""
+    names = f"{maker},{model}" if serial else ","
+    return f"{serial},{key},{hardware_hash},{names},{tag}"
+
+
+def file_of(path: str, rows: tuple[str, ...]) -> DroppedFile:
+    """A device file of these lines."""
+    return DroppedFile(path, "\r\n".join((HEADER, *rows, "")).encode(), rows)
+
+
+def _devices(chance: random.Random) -> list[dict[str, str]]:
+    """The devices there are: few, so that several files hold the same one."""
+    devices: list[dict[str, str]] = [{"serial": f"D{number}"} for number in range(chance.randint(4, 14))]
+    devices += [{"key": f"{number:013d}"} for number in range(3_000_000_000_001, 3_000_000_000_003)]
+    devices += [{"serial": f"{provoked}{chance.randint(1, 3)}"} for provoked in chance.sample(PROVOKED, 3)]
+    if chance.random() < 0.3:
+        # The same device by its hash, which is the better record, and by its names.
+        found = verify(HARDWARE_HASH)
+        assert isinstance(found, VerifiedHash)
+        devices.append({"hardware_hash": HARDWARE_HASH})
+        devices.append({"serial": found.serial_number, "maker": found.manufacturer, "model": found.model})
+    return devices
+
+
+def _arrivals(chance: random.Random, devices: list[dict[str, str]]) -> tuple[Arrival, ...]:
+    at, arrivals = timedelta(), list[Arrival]()
+    for _ in range(chance.choice((1, 1, 2, 2, 3, 4))):
+        path = _path(chance)
+        tag = chance.choice(("", "Sales", "sales", "Lab"))
+        file = file_of(path, tuple(_row(chance, devices, tag) for _ in range(chance.randint(1, 10))))
+        if chance.random() < 0.04:
+            file = DroppedFile(path, b"no device file", ())
+        arrivals.append(Arrival(at, path, file))
+        if chance.random() < 0.06:
+            arrivals.append(Arrival(at + timedelta(seconds=chance.choice((0, 1, 120))), path, None))
+        at += timedelta(seconds=chance.choice((0, 0, 5, 100, 1000)))
+    return tuple(arrivals)
+
+
+def _path(chance: random.Random) -> str:
+    customer = chance.choices((*CUSTOMERS, UNKNOWN_CUSTOMER, "nobody"), (60, 20, 4, 2))[0]
+    folder = chance.choice(("Test/", "Test/", "TEST/", "Lab/", ""))
+    return f"{customer}/{folder}{chance.choice(('a', 'b', 'c'))}.csv"
+
+
+def _row(chance: random.Random, devices: list[dict[str, str]], tag: str) -> str:
+    if chance.random() < 0.08:
+        return f"ALONE{chance.randint(1, 9)},,,,,{tag}"
+    return row(**chance.choice(devices), tag=tag if chance.random() < 0.8 else "")
+
+
+def _spell(chance: random.Random) -> Spell:
+    long = chance.random()
+    trouble = chance.choice(OUTAGES if long < 0.15 else TROUBLES)
+    lasts = timedelta(minutes=chance.choice((1, 5, 20, 60)))
+    if long < 0.03:
+        lasts = timedelta(hours=chance.choice((24, 72)))
+    elif long < 0.15:
+        lasts = timedelta(hours=chance.choice((2, 6)))
+    begins = timedelta(seconds=chance.choice((0, 0, 10, 60, 600)))
+    customer = chance.choice((None, None, CUSTOMERS[0]))
+    return Spell(trouble, begins, begins + lasts, chance.choice((0.2, 0.5, 0.9, 1.0)), customer)

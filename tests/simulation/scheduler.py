@@ -1,0 +1,134 @@
+"""Who chooses what happens next, by the seed alone: first everything at once and in any order, then calm."""
+
+from datetime import datetime, timedelta
+
+from tests.simulation.invariants import check, watched_logs
+from tests.simulation.plan import Arrival, Plan, plan_of
+from tests.simulation.world import START, Message, World
+
+MOST_TURNS = 60_000
+"""Choices in calm after which the world should have come to rest."""
+
+LONGEST_CALM = timedelta(days=30)
+
+DAYS_OF_QUIET = 3
+"""After rest, on which the sweeps of a new day find nothing more than what died behind them left."""
+
+
+class Scheduler:
+    """Plays a world to its end."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._random = world.random
+        self._arrivals = list(world.plan.arrivals)
+
+    def run(self) -> None:
+        """Chaos, calm, and some days of quiet."""
+        self.begin()
+        self._world.note("scheduler", "calm comes")
+        self._world.be_calm()
+        self.rest()
+
+    def begin(self) -> None:
+        """Everything at once and in any order."""
+        for _ in range(self._world.plan.turns):
+            self._turn()
+
+    def rest(self) -> None:
+        """Calm until there is nothing more to do, and some days of quiet."""
+        self.settle()
+        for _ in range(DAYS_OF_QUIET):
+            self._world.time += timedelta(days=1)
+            self._world.sweep()
+            self.settle()
+
+    def settle(self) -> None:
+        """Everything goes on undisturbed until there is nothing more to do."""
+        latest = self._world.time + LONGEST_CALM
+        for _ in range(MOST_TURNS):
+            if self._world.live:
+                self._world.step(self._world.live[0])
+            elif due := self._world.due_messages():
+                self._world.deliver(due[0])
+            elif self._is_at_rest():
+                return
+            else:
+                self._go_to(self._next_event())
+                self._people_and_timers()
+            if self._world.time > latest or self._world.violations:
+                break
+        if not self._world.violations:
+            self._world.violate("The world does not come to rest.")
+
+    def _turn(self) -> None:
+        world, chance = self._world, self._random.random()
+        if world.live and chance < 0.75:
+            world.step(self._random.choice(world.live))
+        elif chance < 0.95 and len(world.live) < world.plan.at_once and (due := world.due_messages()):
+            self._receive(self._random.choice(due))
+        elif world.live and self._random.random() < world.plan.forgeries:
+            world.forge()
+        elif world.live:
+            world.pass_time(timedelta(seconds=self._random.choice((0.1, 1, 10, 100))))
+            self._people_and_timers()
+        else:
+            self._go_to(self._next_event())
+            if self._random.random() < world.plan.forgeries:
+                world.forge()
+            world.time += timedelta(seconds=self._random.choice((0, 0.1, 3, 30)))
+            self._people_and_timers()
+
+    def _receive(self, message: Message) -> None:
+        world = self._world
+        if self._random.random() < world.plan.losses:
+            world.lose(message)
+            return
+        if self._random.random() < world.plan.repeats:
+            world.duplicate(message)
+        world.deliver(message)
+
+    def _people_and_timers(self) -> None:
+        world = self._world
+        while self._arrivals and START + self._arrivals[0].after <= world.time:
+            self._act(self._arrivals.pop(0))
+        if world.next_sweep <= world.time:
+            world.sweep()
+            if self._random.random() < world.plan.repeats:
+                world.sweep()
+
+    def _act(self, arrival: Arrival) -> None:
+        if arrival.file is None:
+            self._world.delete_file(arrival.path)
+        else:
+            self._world.drop_file(arrival.file)
+
+    def _next_event(self) -> datetime:
+        world = self._world
+        return min(
+            [
+                world.next_sweep,
+                *(START + arrival.after for arrival in self._arrivals[:1]),
+                *(message.visible_at for message in world.queue if not message.is_leased),
+            ]
+        )
+
+    def _go_to(self, time: datetime) -> None:
+        self._world.time = max(self._world.time, time)
+
+    def _is_at_rest(self) -> bool:
+        return not self._arrivals and self._world.is_at_rest()
+
+
+def play(seed: int) -> World:
+    """The world of a seed, from its first event to the last check."""
+    return play_plan(plan_of(seed))
+
+
+def play_plan(plan: Plan) -> World:
+    """The world of a plan, from its first event to the last check."""
+    world = World(plan)
+    with watched_logs(world):
+        Scheduler(world).run()
+    check(world)
+    return world

@@ -1,0 +1,326 @@
+"""Whatever happens, in whatever order, every promise is kept: seeded schedules, a state machine, outages of days."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from local.partner_center import Fault
+from shared.pipeline.wake import wake
+from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
+from tests.simulation.__main__ import how_to_replay, told
+from tests.simulation.invariants import check, watched_logs
+from tests.simulation.plan import CUSTOMERS, HARDWARE_HASH, Arrival, DroppedFile, Plan, Spell, file_of, plan_of, row
+from tests.simulation.scheduler import Scheduler, play, play_plan
+from tests.simulation.service import Mishap, Trouble
+from tests.simulation.world import World
+
+SCHEDULES = 500
+SCHEDULES_IN_A_TEST = 50
+PATH = f"{CUSTOMERS[0]}/Test/a.csv"
+
+OUTAGE = timedelta(hours=72)
+MOST_WAKE_UPS = 320
+"""Of one submission in an outage of 72 hours: a backoff is at least 15 minutes from the tenth on."""
+
+MESSAGES = 10_000
+NOBODY = "00000000-0000-5000-8000-000000000000"
+
+
+# --- seeded schedules
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, SCHEDULES_IN_A_TEST))
+def test_every_promise_is_kept_in_every_schedule(first: int) -> None:
+    for seed in range(first, first + SCHEDULES_IN_A_TEST):
+        world = play(seed)
+        assert not world.violations, f"Seed {seed}: {world.violations[:3]}. Replay: {how_to_replay(seed)}"
+
+
+@pytest.mark.parametrize("seed", [3, 11, 16, 29])
+def test_a_seed_replays_exactly(seed: int) -> None:
+    first, second = play(seed), play(seed)
+    assert len(first.trace) > 100
+    assert told(first, with_trace=True) == told(second, with_trace=True)
+
+
+def test_hosts_die_before_every_kind_of_effect_and_between_them_others_run() -> None:
+    kinds = {"insert", "replace", "upsert", "delete", "write", "copy", "send", "append_devices", "create_batch"}
+    died, changes_of_turn = set[str](), 0
+    for seed in range(SCHEDULES):
+        world = play_plan(replace(plan_of(seed), crashes=0.06, stay=0.5))
+        acts = [(who, what) for _, who, what in world.trace if who.startswith(("wake", "receive", "sweep"))]
+        changes_of_turn += sum(who != other for (who, _), (other, _) in pairwise(acts))
+        died.update(what.split()[2] for _, what in acts if what.startswith("dies before: "))
+        if kinds <= died and changes_of_turn > 1_000:
+            return
+    pytest.fail(f"Hosts died before {sorted(died)} only, and {changes_of_turn} times another went on.")
+
+
+# --- a state machine
+
+FILES = [
+    file_of(PATH, tuple(row(f"D{number}") for number in range(7))),
+    file_of(PATH, (row("D1"), row("D2"), row("D1"), row("STANDIN-808-1"), "ALONE,,,,,")),
+    file_of(f"{CUSTOMERS[0]}/TEST/b.csv", (row("D3"), row("STANDIN-MALFORMED-1"), row("D4"), row("STANDIN-STUCK-1"))),
+    file_of(f"{CUSTOMERS[1]}/c.csv", (row("D5", tag="Sales"), row("D6", tag="Lab"), row(hardware_hash=HARDWARE_HASH))),
+]
+
+
+class Days(RuleBasedStateMachine):
+    """Days in the life of the app; when they end, everything must come to rest as promised."""
+
+    @initialize(seed=st.integers(0, 1000), inline=st.integers(0, 2), delay=st.sampled_from([0, 60, 1200]))
+    def begin(self, seed: int, inline: int, delay: int) -> None:
+        self.world = World(
+            Plan(
+                seed=seed,
+                settings={
+                    "DEVICES_PER_SUBMISSION": "3",
+                    "INLINE_SUBMISSIONS": str(inline),
+                    "OUTCOME_DEADLINE_HOURS": "1",
+                },
+                job_delay=timedelta(seconds=delay),
+                stay=0.0,
+            )
+        )
+        self.trouble: Trouble | None = None
+        self.world.service.troubles = lambda _operation, _customer: self.trouble
+        self.watch = watched_logs(self.world)
+        self.watch.__enter__()
+
+    @rule(file=st.sampled_from(FILES))
+    def drop(self, file: DroppedFile) -> None:
+        self.world.drop_file(file)
+
+    @rule(file=st.sampled_from(FILES))
+    def delete(self, file: DroppedFile) -> None:
+        self.world.delete_file(file.path)
+
+    @precondition(lambda self: self.world.due_messages() and len(self.world.live) < 4)
+    @rule(choice=st.integers(0, 20))
+    def deliver(self, choice: int) -> None:
+        due = self.world.due_messages()
+        self.world.deliver(due[choice % len(due)])
+
+    @precondition(lambda self: self.world.due_messages())
+    @rule(choice=st.integers(0, 20))
+    def repeat(self, choice: int) -> None:
+        due = self.world.due_messages()
+        self.world.duplicate(due[choice % len(due)])
+
+    @precondition(lambda self: self.world.due_messages())
+    @rule(choice=st.integers(0, 20))
+    def lose(self, choice: int) -> None:
+        due = self.world.due_messages()
+        self.world.lose(due[choice % len(due)])
+
+    @precondition(lambda self: self.world.live)
+    @rule(choice=st.integers(0, 3), effects=st.integers(1, 40))
+    def go_on(self, choice: int, effects: int) -> None:
+        invocation = self.world.live[choice % len(self.world.live)]
+        for _ in range(effects):
+            if not invocation.is_over:
+                self.world.step(invocation)
+
+    @rule()
+    def forge(self) -> None:
+        self.world.forge()
+
+    @rule(host=st.integers(0, 1))
+    def kill(self, host: int) -> None:
+        self.world.kill(host)
+
+    @rule(seconds=st.sampled_from([1, 30, 300, 3600]))
+    def wait(self, seconds: int) -> None:
+        self.world.pass_time(timedelta(seconds=seconds))
+
+    @rule()
+    def sweep(self) -> None:
+        self.world.sweep()
+
+    @rule(trouble=st.sampled_from([None, *Fault, *Mishap]))
+    def change_the_weather(self, trouble: Trouble | None) -> None:
+        self.trouble = trouble
+
+    @rule(failures=st.sampled_from([0.0, 0.1]))
+    def change_storage(self, failures: float) -> None:
+        self.world.storage_failures = failures
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        try:
+            self.trouble = None
+            self.world.be_calm()
+            Scheduler(self.world).rest()
+            check(self.world)
+        finally:
+            self.watch.__exit__(None, None, None)
+        assert not self.world.violations, told(self.world, with_trace=False)
+
+
+def test_every_promise_is_kept_whatever_hypothesis_thinks_of() -> None:
+    moderate = settings(
+        max_examples=40,
+        stateful_step_count=60,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Days, settings=moderate)
+
+
+# --- days of outage
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Mishap.NEVER_SENT,
+        Mishap.FAILED_AFTER,
+        Fault.DROPPED_BEFORE,
+        Fault.DROPPED_AFTER,
+        Fault.UNAVAILABLE,
+        Fault.THROTTLE,
+        Fault.UNAUTHORISED,
+        Fault.FORBIDDEN,
+        Fault.NOT_JSON,
+        Fault.REDIRECT,
+    ],
+)
+@pytest.mark.parametrize("begins", [timedelta(), timedelta(seconds=30)], ids=["before", "after acceptance"])
+def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_ups_and_no_device(
+    trouble: Trouble, begins: timedelta
+) -> None:
+    file = file_of(PATH, tuple(row(f"D{number}") for number in range(24)))
+    world = World(
+        Plan(
+            seed=1,
+            settings={"DEVICES_PER_SUBMISSION": "4", "OUTCOME_DEADLINE_HOURS": "1"},
+            arrivals=(Arrival(timedelta(), PATH, file),),
+            weather=(Spell(trouble, begins, begins + OUTAGE, 1.0),),
+            job_delay=timedelta(minutes=1),
+            retry_after=1,
+            turns=0,
+        )
+    )
+    Scheduler(world).run()
+    check(world)
+    assert not world.violations
+    outcomes = {
+        str(outcome.outcome)
+        for identifier in world.dropped
+        if (stored := world.file(identifier)) is not None
+        for outcome in world.journal.outcomes(stored.reading_id, 1, 24)
+    }
+    assert outcomes <= {"registered", "already_registered"}
+    assert max(world.wake_ups_sent.values()) <= MOST_WAKE_UPS
+
+
+# --- the queue's door
+
+
+def test_no_message_crashes_the_queue_function_and_what_names_nothing_changes_nothing() -> None:
+    world = _world_halfway()
+    chance = random.Random(0)
+    kinds = {"unreadable": 0, "names nothing": 0, "names something": 0}
+    for number in range(MESSAGES):
+        body = _message(chance, world)
+        kind = _kind(body, world)
+        kinds[kind] += 1
+        before = _stored(world)
+        wake(world.pipeline, body, str(number))
+        assert kind == "names something" or _stored(world) == before, body
+    assert min(kinds.values()) > MESSAGES / 20, kinds
+    Scheduler(world).rest()
+    check(world)
+    assert not world.violations
+
+
+def _world_halfway() -> World:
+    """A world with one file waiting, one being worked on, and one closed."""
+    arrivals = tuple(Arrival(timedelta(), file.path, file) for file in FILES)
+    world = World(
+        Plan(
+            seed=1, settings={"DEVICES_PER_SUBMISSION": "2", "OUTCOME_DEADLINE_HOURS": "1"}, arrivals=arrivals, turns=40
+        )
+    )
+    scheduler = Scheduler(world)
+    scheduler.begin()
+    world.be_calm()
+    while world.live:
+        world.step(world.live[0])
+    return world
+
+
+def _stored(world: World) -> object:
+    """Everything that is stored, as far as a change of it shows."""
+    tables = [len(table._rows) for table in world.tables.values()]
+    containers = [len(container._blobs) for container in (world.drop, world.private, world.results)]
+    return world.etags_given, tables, containers, len(world.queue)
+
+
+def _kind(body: bytes, world: World) -> str:
+    try:
+        wake_up = decode(body)
+    except UnreadableWakeUp:
+        return "unreadable"
+    match wake_up:
+        case SubmissionWakeUp(reading_id=reading_id):
+            known = reading_id.partition(".")[0] in world.dropped
+        case FileWakeUp(file_id=file_id):
+            known = file_id in world.dropped
+        case BlobWakeUp(path=path):
+            known = any(path == file.path for file in FILES)
+    return "names something" if known else "names nothing"
+
+
+ODD: list[Callable[[random.Random], object]] = [
+    lambda chance: chance.choice(["", " ", "\x00", "/", "../..", "\ufeff", "é" * 600, "x" * 5000, "#?%", "\ud800"]),
+    lambda chance: chance.choice([-1, 0, 1, 2**31, 2**63, 2**64, 1.5, 1e300]),
+    lambda chance: chance.choice([None, True, [], {}, [[[]]], {"type": "submission"}]),
+    lambda chance: "".join(chance.choices('abc-0123456789\n"\\/', k=chance.randint(0, 30))),
+]
+
+
+def _message(chance: random.Random, world: World) -> bytes:
+    """Noise, JSON of any kind, and wake-ups of which some parts are odd."""
+    kind = chance.random()
+    if kind < 0.15:
+        return chance.randbytes(chance.randint(0, 60))
+    if kind < 0.25:
+        return json.dumps(chance.choice(ODD)(chance)).encode()
+    if kind < 0.27:
+        return b"[" * chance.choice((10, 100_000))
+    fields: dict[str, object] = chance.choice(
+        [
+            {
+                "type": "submission",
+                "reading_id": chance.choice([*(f"{file}.1" for file in world.dropped), f"{NOBODY}.1", "nobody"]),
+                "number": chance.choice(["1", "2", "1-0", "9"]),
+                "sequence": chance.choice([0, 1, 5, 10**6]),
+            },
+            {
+                "type": "file",
+                "customer_id": chance.choice([*CUSTOMERS, None]),
+                "file_id": chance.choice([*world.dropped, NOBODY, NOBODY, NOBODY, "nobody"]),
+            },
+            {"type": "blob", "path": chance.choice([*(file.path for file in FILES), "nobody/Test/x.csv"])},
+        ]
+    )
+    for name in list(fields):
+        if chance.random() < 0.2:
+            fields[name] = chance.choice(ODD)(chance)
+    if chance.random() < 0.05:
+        fields["more"] = 1
+    body = json.dumps(fields).encode()
+    return body[: chance.randint(0, len(body))] if chance.random() < 0.1 else body

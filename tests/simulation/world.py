@@ -1,0 +1,483 @@
+"""The world that the pipeline runs in: storage, queue, hosts, people, service, one clock, and one who chooses.
+
+Everything that happens is written down in plain words (`trace`), and follows from the plan and its seed alone.
+"""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from uuid import UUID
+
+from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+
+from local.partner_center import Operation
+from shared.errors import DeviceDropError
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.device_file import DROP_CONTAINER, file_id, parse_drop_path
+from shared.pipeline.receive import receive
+from shared.pipeline.sweep import sweep
+from shared.pipeline.wake import wake
+from shared.settings import settings_from
+from shared.storage.blobs import BlobVersion
+from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEUE
+from shared.storage.journal import Journal, TableName
+from shared.storage.records import DeviceFile, Submission
+from shared.storage.wakeups import POISON_HIDDEN_SECONDS, PoisonedMessage, SubmissionWakeUp, encode
+from shared.vocabulary import FileState
+from tests.simulation.baton import Invocation, ProcessDied
+from tests.simulation.crashes import SteppedContainer, SteppedTable, SteppedWakeups
+from tests.simulation.plan import DroppedFile, Plan
+from tests.simulation.service import Attempt, SimulatedPartnerCenter, Trouble, makes_sense
+from tests.storage.fakes import InMemoryContainer, InMemoryTable
+
+START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+TOKEN = "simulated-token-that-no-log-may-show"
+
+_EXTENSIONS = json.loads((Path(__file__).parents[2] / "host.json").read_text())["extensions"]
+MOST_DELIVERIES: dict[str, int] = {
+    "wake": _EXTENSIONS["queues"]["maxDequeueCount"],
+    "blob": _EXTENSIONS["blobs"]["poisonBlobThreshold"],
+}
+"""Of one message, before the host puts it on the poison queue."""
+
+_HOURS, _MINUTES, _SECONDS = map(int, _EXTENSIONS["queues"]["visibilityTimeout"].split(":"))
+RETRY_AFTER = {"wake": timedelta(hours=_HOURS, minutes=_MINUTES, seconds=_SECONDS), "blob": timedelta()}
+"""After which a message comes back whose function failed. The host tries a blob again at once."""
+
+LEASE = timedelta(minutes=10)
+"""After which a message comes back whose host died with it."""
+
+SHORT_STALL = 0.01
+CALL_STALL = 0.3
+"""Longest time between two effects, as shares of a claim: a claim outlasts the longest call of the service."""
+
+POISON_NAME = {"wake": SUBMISSIONS_POISON_QUEUE, "blob": BLOB_POISON_QUEUE}
+
+
+STORAGE_ERRORS = (ServiceRequestError, ServiceResponseError)
+"""What the storage client raises when storage does not answer."""
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of the queue, or the host's own about a blob."""
+
+    number: int
+    kind: str
+    body: str
+    """The wake-up, or the blob's path."""
+    visible_at: datetime
+    dequeues: int = 0
+    is_leased: bool = False
+    causes: list[str] = field(default_factory=list)
+    """Why each delivery so far did not end well."""
+
+
+@dataclass(slots=True)
+class _Poisoned:
+    message: PoisonedMessage
+    visible_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One question for a job's status: when, whether it was answered usably, and who asked."""
+
+    at: datetime
+    is_usable: bool
+    by: Invocation | None
+
+
+class World:
+    """Everything but the order of things, which a scheduler or a state machine chooses."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.random = random.Random(plan.seed)
+        self.time = START
+        self.trace: list[tuple[datetime, str, str]] = []
+        self.settings = settings_from(
+            {
+                "DeviceStorage": "UseDevelopmentStorage=true",
+                "PARTNER_CENTER_URL": "http://127.0.0.1:9",
+                "PARTNER_CENTER_TOKEN": TOKEN,
+                **plan.settings,
+            }
+        )
+        self._numbers = count(1)
+        self.etags_given = 0
+
+        def new_etag() -> str:
+            self.etags_given += 1
+            return f"etag-{self.etags_given}"
+
+        self.drop = InMemoryContainer(None, new_etag, self.now)
+        self.results = InMemoryContainer(None, new_etag, self.now)
+        self.private = InMemoryContainer({DROP_CONTAINER: self.drop}, new_etag, self.now)
+        self.tables = {name: InMemoryTable(new_etag) for name in TableName}
+        self.queue: list[Message] = []
+        self.poison: list[_Poisoned] = []
+        self.service = SimulatedPartnerCenter(
+            self.now,
+            delay=plan.job_delay,
+            seed=plan.seed,
+            troubles=self._trouble,
+            unknown_customers=plan.unknown_customers,
+            most_devices=plan.most_devices,
+            existing_batch_status=plan.existing_batch_status,
+            retry_after=plan.retry_after,
+            page_size=3,
+            pause=self._on_its_way,
+        )
+        self.service.attempted = self._check_upload
+        self.service.looked = self._note_look
+        self.pipeline = Pipeline(
+            settings=self.settings,
+            journal=Journal(lambda name: SteppedTable(name, self.tables[name], self)),
+            drop=SteppedContainer("drop", self.drop, self),
+            private=SteppedContainer("private", self.private, self),
+            results=SteppedContainer("results", self.results, self),
+            wakeups=SteppedWakeups(self, self),
+            partner_center=self.service,
+            clock=self._clock_of_host,
+            new_id=lambda: str(UUID(int=self.random.getrandbits(128), version=4)),
+            jitter=self.random.random,
+        )
+        self.journal = Journal(lambda name: self.tables[name])
+        """The journal as it is, for those who look at it from outside."""
+        self.live: list[Invocation] = []
+        self._stalled_until: dict[Invocation, datetime] = {}
+        self._running: Invocation | None = None
+        self._senders: set[Invocation] = set()
+        """Whoever has asked the service for something."""
+        self._dying_host: int | None = None
+        self.wake_ups_sent: Counter[str] = Counter()
+        """By file and number of a submission."""
+        self.crashes = plan.crashes
+        self.storage_failures = plan.storage_failures
+        self.stay = plan.stay
+        self.dropped: dict[str, DroppedFile] = {}
+        """Every version of every blob that was dropped, by file id."""
+        self.next_sweep = START + plan.sweep_period
+        self.disturbed: set[Invocation | None] = set()
+        """Whoever died, or met a failure of storage: what it was told may not stand in the journal."""
+        self.attempts: dict[tuple[str, str], list[tuple[Attempt, Invocation | None]]] = {}
+        """By file and number of the submission, with whoever made it."""
+        self.looks: dict[str, list[Look]] = {}
+        """By tracking id."""
+        self.calm_since: datetime | None = None
+        self.overdue_in_calm = 0
+        """Submissions that a sweep found overdue although nothing was lost any more."""
+        self.violations: list[str] = []
+        self.sender_of_request: dict[str, tuple[str, str]] = {}
+        """File and number of the submission that sent a request of this id."""
+
+    # --- time
+
+    def now(self) -> datetime:
+        """The time."""
+        return self.time
+
+    def _clock_of_host(self) -> datetime:
+        """The time as the host has it that asks."""
+        ahead = 0.0 if self._running is None else self.plan.clocks[self._running.host]
+        return self.time + timedelta(seconds=ahead)
+
+    def pass_time(self, delay: timedelta) -> None:
+        """Time passes, but no further than the first stalled invocation may stall."""
+        until = min([self.time + delay, *(self._stalled_until.get(each, self.time) for each in self.live)])
+        self.time = max(self.time, until)
+
+    def be_calm(self) -> None:
+        """Hosts and storage fail no more, and whoever runs goes on to its end; the service's weather goes on."""
+        self.crashes = self.storage_failures = 0.0
+        self.stay = 1.0
+        self.calm_since = self.time
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing runs or waits, and every file has ended."""
+        return not (
+            self.live
+            or self.queue
+            or self.poison
+            or any(True for _ in self.journal.open_files())
+            or not all(self._has_ended(version) for version in self.drop.versions())
+        )
+
+    def _has_ended(self, version: BlobVersion) -> bool:
+        stored = self.journal.file(parse_drop_path(version.path).customer_id, file_id(version.path, version.etag))
+        return stored is not None and stored.record.state.is_final
+
+    def file(self, identifier: str) -> DeviceFile | None:
+        """A dropped file as the journal has it; None when it was never received."""
+        stored = self.journal.file(parse_drop_path(self.dropped[identifier].path).customer_id, identifier)
+        return None if stored is None else stored.record
+
+    def submissions(self, identifier: str) -> list[Submission]:
+        """The submissions of a dropped file that count: those of its last reading."""
+        file = self.file(identifier)
+        return [] if file is None else [each.record for each in self.journal.submissions(file.reading_id)]
+
+    def violate(self, what: str) -> None:
+        """A promise was broken; told at the end, since code in between could hide it."""
+        self.note("promise", f"broken: {what}")
+        self.violations.append(what)
+
+    def note(self, who: str, what: str) -> None:
+        """One more line of the trace."""
+        self.trace.append((self.time, who, what))
+
+    # --- steps
+
+    def before(self, what: str) -> None:
+        """See `Steps`."""
+        self._between_effects(what, SHORT_STALL)
+        if self._running is not None and self.random.random() < self.storage_failures:
+            self.disturbed.add(self._running)
+            self.note(self._running.name, "storage does not answer, and nothing was done")
+            raise ServiceRequestError("Storage does not answer.")
+
+    def _between_effects(self, what: str, stall: float) -> None:
+        """Others may run and time may pass, and the process may die."""
+        running = self._running
+        if running is None:
+            return
+        if running.has_died:
+            raise ProcessDied
+        if self.random.random() >= self.stay:
+            if running.name.startswith("receive") and running not in self._senders:
+                stall = self.plan.longest_stall_of_readers
+            self._stalled_until[running] = self.time + self.settings.claim * stall
+            running.pause()
+        if self.random.random() < self.crashes:
+            self.note(running.name, f"dies before: {what}")
+            self._dying_host = running.host
+            running.has_died = True
+            raise ProcessDied
+        self.note(running.name, what)
+
+    def after(self, what: str) -> bool:
+        """See `Steps`."""
+        if self._running is None or not self.storage_failures:
+            return False
+        if self.random.random() < self.storage_failures:
+            self.disturbed.add(self._running)
+            self.note(self._running.name, "the answer of storage is lost")
+            raise ServiceResponseError("The answer of storage was lost.")
+        is_lost = self.random.random() < self.storage_failures
+        if is_lost:
+            self.disturbed.add(self._running)
+            self.note(self._running.name, f"the client repeats and meets its own: {what}")
+        return is_lost
+
+    def _on_its_way(self, what: str) -> None:
+        """A request to the service or its answer travels."""
+        if self._running is not None:
+            self._senders.add(self._running)
+        self._between_effects(what, CALL_STALL)
+
+    def step(self, invocation: Invocation) -> None:
+        """Let one invocation go on to its next pause."""
+        self._running = invocation
+        invocation.resume()
+        self._running = None
+        if self._dying_host is not None:
+            host, self._dying_host = self._dying_host, None
+            self.kill(host)
+
+    def kill(self, host: int) -> None:
+        """A host dies with all that runs on it; another takes its place."""
+        self.note(f"host {host}", "dies")
+        for invocation in [each for each in self.live if each.host == host]:
+            self._running = invocation
+            invocation.die()
+            self._running = None
+
+    def invoke(self, name: str, work: Callable[[], None], ended: Callable[[Invocation], None]) -> Invocation:
+        """A host calls a function."""
+
+        def call() -> None:
+            work()
+            self._between_effects("returns", SHORT_STALL)
+
+        def over(invocation: Invocation) -> None:
+            self.live.remove(invocation)
+            self._stalled_until.pop(invocation, None)
+            if invocation.has_died:
+                self.disturbed.add(invocation)
+            if invocation.error is not None:
+                self.note(invocation.name, f"fails: {invocation.error!r}")
+                if not _is_expected(invocation.error, (*STORAGE_ERRORS, DeviceDropError)):
+                    self.violate(f"A function failed: {invocation.error!r}")
+            ended(invocation)
+
+        number = next(self._numbers)
+        invocation = Invocation(f"{name} #{number}", number % len(self.plan.clocks), call, over)
+        self._stalled_until[invocation] = self.time + self.settings.claim * SHORT_STALL
+        self.live.append(invocation)
+        return invocation
+
+    # --- the queue
+
+    def send(self, body: str, delay: timedelta) -> None:
+        """A wake-up is left."""
+        self.wake_ups_sent[body.partition(',"sequence"')[0]] += 1
+        self.queue.append(Message(next(self._numbers), "wake", body, self.time + max(delay, timedelta())))
+
+    def poisoned(self) -> list[PoisonedMessage]:
+        """Visible poisoned messages, hidden from now on for a while."""
+        found = [entry for entry in self.poison if entry.visible_at <= self.time]
+        for entry in found:
+            entry.visible_at = self.time + timedelta(seconds=POISON_HIDDEN_SECONDS)
+        return [entry.message for entry in found]
+
+    def delete_poisoned(self, message: PoisonedMessage) -> None:
+        """A poisoned message is done with."""
+        self.poison = [entry for entry in self.poison if entry.message.message_id != message.message_id]
+
+    def due_messages(self) -> list[Message]:
+        """What the hosts may receive now."""
+        return [each for each in self.queue if each.visible_at <= self.time and not each.is_leased]
+
+    def deliver(self, message: Message) -> None:
+        """A host receives a message."""
+        if message.dequeues >= MOST_DELIVERIES[message.kind]:
+            self._poison(message)
+            return
+        message.dequeues += 1
+        message.is_leased = True
+
+        def ended(invocation: Invocation) -> None:
+            message.is_leased = False
+            if invocation.has_died:
+                message.causes.append("died")
+                message.visible_at = self.time + LEASE
+            elif invocation.error is not None:
+                is_storage = _is_expected(invocation.error, STORAGE_ERRORS)
+                message.causes.append("storage failed" if is_storage else repr(invocation.error))
+                message.visible_at = self.time + RETRY_AFTER[message.kind]
+                if message.dequeues >= MOST_DELIVERIES[message.kind]:
+                    self._poison(message)
+            elif message in self.queue:
+                self.queue.remove(message)
+
+        if message.kind == "wake":
+            body = message.body.encode()
+            self.invoke(f"wake {message.number}", lambda: wake(self.pipeline, body, str(message.number)), ended)
+        else:
+            self.invoke(f"receive {message.body}", lambda: receive(self.pipeline, message.body), ended)
+
+    def duplicate(self, message: Message) -> None:
+        """A message is delivered once more, whatever becomes of the first."""
+        self.note("queue", f"repeats {message.kind} {message.body}")
+        self.queue.append(Message(next(self._numbers), message.kind, message.body, self.time))
+
+    def lose(self, message: Message) -> None:
+        """A message is never delivered."""
+        self.note("queue", f"loses {message.kind} {message.body}")
+        self.queue.remove(message)
+
+    def forge(self) -> None:
+        """A wake-up of some submission that nobody sent: a message decides nothing."""
+        known = [each for file in self.dropped for each in self.submissions(file)]
+        if known:
+            submission = self.random.choice(known)
+            ahead = self.random.choice((-1, 0, 0, 1))
+            wake_up = SubmissionWakeUp(
+                reading_id=submission.reading_id, number=submission.number, sequence=submission.sequence + ahead
+            )
+            self.note("queue", f"has a wake-up that nobody sent: {wake_up}")
+            self.queue.append(Message(next(self._numbers), "wake", encode(wake_up), self.time))
+
+    def _poison(self, message: Message) -> None:
+        self.note("host", f"gives up on {message.kind} {message.body} after {message.causes}")
+        self.queue.remove(message)
+        if not {"died", "storage failed"}.issuperset(message.causes):
+            self.violate(f"A message was poisoned by the pipeline itself: {message.causes}")
+        body = message.body
+        if message.kind == "blob":
+            body = json.dumps({"FunctionId": "f", "ContainerName": DROP_CONTAINER, "BlobName": message.body})
+        poisoned = PoisonedMessage(POISON_NAME[message.kind], str(message.number), "receipt", body)
+        self.poison.append(_Poisoned(poisoned, self.time))
+
+    # --- people and timers
+
+    def drop_file(self, file: DroppedFile) -> None:
+        """A person drops a file, perhaps over another."""
+        etag = self.drop.put(file.path, file.content)
+        identifier = file_id(file.path, etag)
+        self.note("person", f"drops {file.path} with {len(file.rows)} rows as {identifier}")
+        self.dropped[identifier] = file
+        self.queue.append(Message(next(self._numbers), "blob", file.path, self.time))
+
+    def delete_file(self, path: str) -> None:
+        """A person deletes a dropped file."""
+        self.note("person", f"deletes {path}")
+        self.drop.delete(path)
+
+    def sweep(self) -> None:
+        """The timer fires."""
+        self.next_sweep = self.time + self.plan.sweep_period
+        self.invoke("sweep", self._sweep, lambda _: None)
+
+    def _sweep(self) -> None:
+        report = sweep(self.pipeline)
+        if self.calm_since is not None and self.time > self.calm_since + self.plan.sweep_period * 3:
+            self.overdue_in_calm += report.overdue_submissions
+
+    # --- the service
+
+    def _trouble(self, operation: Operation, customer_id: str) -> Trouble | None:
+        for spell in self.plan.weather:
+            if (
+                spell.begins <= self.time - START < spell.ends
+                and spell.customer_id in (None, customer_id)
+                and makes_sense(spell.trouble, operation)
+                and self.random.random() < spell.probability
+            ):
+                self.note("service", f"{operation} meets {spell.trouble}")
+                return spell.trouble
+        return None
+
+    def _note_look(self, tracking_id: str, is_usable: bool) -> None:
+        self.looks.setdefault(tracking_id, []).append(Look(self.time, is_usable, self._running))
+
+    def _check_upload(self, attempt: Attempt) -> None:
+        """The promises about sending, at the very moment it happens."""
+        stored = [
+            each
+            for file in self.dropped
+            for each in self.submissions(file)
+            if each.request is not None and each.request.request_id == attempt.request_id
+        ]
+        if len(stored) != 1:
+            self.violate(f"Request {attempt.request_id} is sent and stands {len(stored)} times in the journal.")
+            return
+        (submission,) = stored
+        name = f"Submission {submission.number} of {submission.file_id}"
+        self.note("service", f"is sent {attempt.operation} of {name}, which meets {attempt.trouble}")
+        if submission.state.is_final:
+            self.violate(f"{name} is sent although it is {submission.state}.")
+        file = self.file(submission.file_id)
+        if file is None or file.state is not FileState.READ:
+            self.violate(f"{name} is sent although its file is {file and file.state}.")
+        journaled = submission.customer_id, submission.request and submission.request.batch_id
+        if journaled != (attempt.customer_id, attempt.batch_id):
+            self.violate(f"{name} is sent to another batch than is journaled.")
+        if self.private.read(submission.payload) != attempt.body:
+            self.violate(f"{name} is sent with another body than is kept.")
+        sender = (submission.file_id, submission.number)
+        self.sender_of_request[attempt.request_id] = sender
+        self.attempts.setdefault(sender, []).append((attempt, self._running))
+
+
+def _is_expected(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
+    """Whether `error` is of these kinds, or a group of nothing else."""
+    if isinstance(error, ExceptionGroup):
+        return all(_is_expected(each, kinds) for each in error.exceptions)
+    return isinstance(error, kinds)
