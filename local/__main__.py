@@ -12,6 +12,7 @@ import io
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 from uuid import UUID
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"python -m local: this is Python {sys.version.split()[0]}; 3.11 or newer is needed.", file=sys.stderr)
         return 2
     # Its module may need packages of .venv, so that its arguments can only be known in there.
-    options, rest = (None, []) if arguments[:1] == ["check"] else _parser().parse_known_args(arguments)
+    options, rest = (None, []) if set(arguments[:1]) & _OF_VENV.keys() else _parser().parse_known_args(arguments)
     if rest and options is not None and options.command != "test":
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     for stream in (sys.stdout, sys.stderr):
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
 
     try:
         enter_environment(arguments)
-        return _check(arguments[1:]) if options is None else _command(options, rest)
+        return _of_venv(*arguments) if options is None else _command(options, rest)
     except SetUpError as error:
         print(error, file=sys.stderr)
         return 1
@@ -98,12 +99,13 @@ def _command(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> in
         return 1
 
 
-def _check(arguments: Sequence[str]) -> int:
-    from local import check  # noqa: PLC0415 - inside .venv only
-
-    parser = _Parser(prog="python -m local check", description=_CHECK_HELP)
-    check.add_arguments(parser)
-    return check.main(parser.parse_args(arguments))
+def _of_venv(command: str, *arguments: str) -> int:
+    """Run a command whose module knows its own arguments."""
+    module = import_module(f"local.{command.replace('-', '_')}")
+    parser = _Parser(prog=f"python -m local {command}", description=_OF_VENV[command])
+    module.add_arguments(parser)
+    code: int = module.main(parser.parse_args(arguments))
+    return code
 
 
 class _Parser(argparse.ArgumentParser):
@@ -113,7 +115,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-_CHECK_HELP = "Check device files without sending anything."
+_OF_VENV = {
+    "check": "Check device files without sending anything.",
+    "sign-in": "Sign in to Partner Center as a person, for an app that goes on in their name.",
+}
+"""Commands that may need packages of .venv to know their arguments, and what each is for."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,7 +141,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Run Azurite (ports 10000 to 10002) and the Partner Center stand-in until Ctrl-C, and write "
         "local.settings.json if there is none, so that 'func start' runs the app beside them.",
     )
-    commands.add_parser("check", help=_CHECK_HELP[0].lower() + _CHECK_HELP[1:-1], add_help=False)
+    for command, words in _OF_VENV.items():
+        commands.add_parser(command, help=words[0].lower() + words[1:-1], add_help=False)
     return parser
 
 

@@ -16,6 +16,9 @@ STORAGE_CONNECTION = "DeviceStorage"
 """The connection name of all three kinds of storage, in app settings and in the triggers."""
 
 PUBLIC_PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
+CONNECTION_STRING = r"UseDevelopmentStorage=true;?|(?=.*(AccountName|BlobEndpoint)=)\w+=[^;]+(;\w+=[^;]*)*;?"
+"""Names and values; an account, or where its blobs are (Azure Storage, "Configure connection strings")."""
+
 UNRESOLVED_KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
 """What a setting still reads when the platform could not resolve its Key Vault reference."""
 
@@ -88,7 +91,33 @@ class WorkloadIdentitySettings:
     token_file: str
 
 
-SignInSettings = StaticTokenSettings | ClientSecretSettings | CertificateSettings | WorkloadIdentitySettings
+@dataclass(frozen=True, slots=True)
+class ManagedIdentitySettings:
+    """App-only sign-in without a secret: the app registration trusts a user-assigned managed identity."""
+
+    tenant_id: str
+    client_id: str
+    identity_client_id: str
+
+
+AppSettings = ClientSecretSettings | CertificateSettings | WorkloadIdentitySettings | ManagedIdentitySettings
+"""The ways in which the registered application proves that it is itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppUserSettings:
+    """App and user together (Partner Center, "secure application model"): a refresh token stands for the user.
+
+    `refresh_token_secret` is the address of the Key Vault secret that holds it, without a version; `vault_identity` is
+    the client id of the user-assigned identity that reads and writes it, None for the machine's own sign-in to Azure.
+    """
+
+    app: AppSettings
+    refresh_token_secret: str
+    vault_identity: str | None
+
+
+SignInSettings = StaticTokenSettings | AppSettings | AppUserSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +166,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         poll_max_delay=reader.seconds("POLL_MAX_DELAY_SECONDS", default=900, least=first.total_seconds(), most=86400),
         outcome_deadline=timedelta(hours=reader.number("OUTCOME_DEADLINE_HOURS", default=48, least=0.001, most=1000)),
         claim=reader.seconds("CLAIM_SECONDS", default=300, least=2, most=3600),
-        default_batch=reader.text("DEFAULT_BATCH"),
+        default_batch=reader.batch("DEFAULT_BATCH"),
         retention=timedelta(days=reader.whole_number("RETENTION_DAYS", default=90, least=1, most=3650)),
         paused=reader.yes_or_no("PAUSED", default=False),
         sweep_schedule=reader.matching(
@@ -160,6 +189,17 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_service_url(value: str) -> bool:
+    """Whether `value` is scheme, host and path alone; without TLS only on this machine."""
+    try:
+        parts = urlsplit(value)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(value))
+        port = parts.port
+    except ValueError:
+        return False
+    return bool(secure and parts.hostname) and port != 0 and not (parts.query or parts.fragment or "@" in parts.netloc)
 
 
 class _Reader:
@@ -201,10 +241,9 @@ class _Reader:
 
     def service_url(self, name: str, *, default: str) -> str:
         value = (self.text(name) or default).rstrip("/")
-        parts = urlsplit(value)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(value))
-        if not (secure and parts.hostname) or parts.query or parts.fragment or parts.username:
-            self.fault(name, f"it reads {value!r}", f"set it to an https address such as {default}, or leave it out")
+        if not _is_service_url(value):
+            shown = "it is no such address" if "@" in value else f"it reads {value!r}"
+            self.fault(name, shown, f"set it to an https address such as {default}")
         return value
 
     def number(self, name: str, *, default: float, least: float, most: float) -> float:
@@ -235,6 +274,12 @@ class _Reader:
             self.fault(name, f"it reads {value!r}", "set it to true or false")
         return value in ("true", "1")
 
+    def batch(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is not None and not value.strip(". "):
+            self.fault(name, f"it reads {value!r}", "set it to the name of a batch, which is not dots alone")
+        return value
+
     def identifier(self, name: str, cure: str) -> str:
         value = self.required(name, cure)
         try:
@@ -257,6 +302,9 @@ def _blob_trigger_source(reader: _Reader) -> BlobTriggerSource:
 def _storage(reader: _Reader) -> StorageConnection:
     connection_string = reader.text(STORAGE_CONNECTION)
     if connection_string:
+        if not re.fullmatch(CONNECTION_STRING, connection_string):
+            # Its value is not shown: it holds a key.
+            reader.fault(STORAGE_CONNECTION, "it is no connection string", "copy that of the storage account into it")
         return StorageConnectionString(connection_string)
     kinds = ("blob", "queue", "table")
     uris = {kind: reader.text(f"{STORAGE_CONNECTION}__{kind}ServiceUri") for kind in kinds}
@@ -269,7 +317,10 @@ def _storage(reader: _Reader) -> StorageConnection:
         )
     else:
         for kind in kinds:
-            reader.required(f"{STORAGE_CONNECTION}__{kind}ServiceUri", f"set it to the {kind} address of the account")
+            example = f"https://ACCOUNT.{kind}.core.windows.net"
+            name = f"{STORAGE_CONNECTION}__{kind}ServiceUri"
+            reader.required(name, f"set it to the {kind} address of the account, such as {example}")
+            reader.service_url(name, default=example)
     credential = reader.text(f"{STORAGE_CONNECTION}__credential")
     if credential not in (None, "managedidentity"):
         reader.fault(f"{STORAGE_CONNECTION}__credential", f"it reads {credential!r}", "set it to managedidentity")
@@ -286,8 +337,16 @@ SIGN_IN_CHOICES = {
     "PARTNER_CENTER_CLIENT_SECRET": "app-only, client secret",
     "PARTNER_CENTER_CERTIFICATE_PATH": "app-only, certificate",
     "PARTNER_CENTER_FEDERATED_TOKEN_FILE": "app-only, workload identity",
+    "PARTNER_CENTER_MANAGED_IDENTITY": "app-only, managed identity",
 }
-"""The setting that chooses each way of signing in."""
+"""The setting that chooses each way of signing in. PARTNER_CENTER_REFRESH_TOKEN_SECRET adds a user to an app."""
+
+_REFRESH_TOKEN_SECRET = "PARTNER_CENTER_REFRESH_TOKEN_SECRET"  # noqa: S105 - a name
+_REFRESH_TOKEN_SECRET_CURE = (
+    "set it to https://VAULT.vault.azure.net/secrets/NAME without a version, and not as a Key Vault reference"  # noqa: S105
+)
+KEY_VAULT_SECRET = r"https://[a-z][a-z0-9-]{1,22}[a-z0-9]\.vault\.azure\.net/secrets/[0-9A-Za-z-]{1,127}"  # noqa: S105
+"""The address of a secret, without a version (Key Vault, "objects, identifiers and versioning")."""
 
 
 def _sign_in(reader: _Reader, url: str) -> SignInSettings:
@@ -305,7 +364,14 @@ def _sign_in(reader: _Reader, url: str) -> SignInSettings:
                 f"a fixed token is never sent to another machine, and PARTNER_CENTER_URL is {url!r}",
                 "remove it and set PARTNER_CENTER_CLIENT_SECRET, or point PARTNER_CENTER_URL at this machine",
             )
+        if reader.text(_REFRESH_TOKEN_SECRET) is not None:
+            reader.fault(_REFRESH_TOKEN_SECRET, f"it is set beside {name}, which no user belongs to", "remove one")
         return StaticTokenSettings(value)
+    return _with_user(reader, _app(reader, name, value))
+
+
+def _app(reader: _Reader, name: str, value: str) -> AppSettings:
+    """The registered application, which proves itself by what the setting `name` holds."""
     tenant_id = reader.identifier("PARTNER_CENTER_TENANT_ID", "set it to the GUID of the partner's own tenant")
     client_id = reader.identifier("PARTNER_CENTER_CLIENT_ID", "set it to the GUID of the registered application")
     match name:
@@ -313,5 +379,22 @@ def _sign_in(reader: _Reader, url: str) -> SignInSettings:
             return ClientSecretSettings(tenant_id, client_id, value)
         case "PARTNER_CENTER_CERTIFICATE_PATH":
             return CertificateSettings(tenant_id, client_id, value, reader.text("PARTNER_CENTER_CERTIFICATE_PASSWORD"))
+        case "PARTNER_CENTER_MANAGED_IDENTITY":
+            identity = reader.identifier(name, "set it to the client id of the user-assigned managed identity")
+            return ManagedIdentitySettings(tenant_id, client_id, identity)
         case _:
             return WorkloadIdentitySettings(tenant_id, client_id, value)
+
+
+def _with_user(reader: _Reader, app: AppSettings) -> AppSettings | AppUserSettings:
+    """`app` alone, or with the user whose refresh token stands in a vault."""
+    secret = reader.text(_REFRESH_TOKEN_SECRET)
+    if secret is None:
+        return app
+    if not re.fullmatch(KEY_VAULT_SECRET, secret):
+        # Its value is not shown: a Key Vault reference would have put the refresh token itself here.
+        reader.fault(_REFRESH_TOKEN_SECRET, "it is no address of a Key Vault secret", _REFRESH_TOKEN_SECRET_CURE)
+    if reader.text("AZURE_CLIENT_ID") is None:
+        return AppUserSettings(app, secret, None)
+    cure = "set it to the client id of the managed identity that may read and write the secret, or remove it"
+    return AppUserSettings(app, secret, reader.identifier("AZURE_CLIENT_ID", cure))

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.settings import (
+    AppUserSettings,
     BlobTriggerSource,
     CertificateSettings,
     ClientSecretSettings,
+    ManagedIdentitySettings,
     SettingsError,
     StaticTokenSettings,
     StorageConnectionString,
@@ -22,6 +24,8 @@ from shared.settings import (
 )
 
 TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
+IDENTITY = "77777777-8888-7777-6666-555555555555"
+REFRESH_TOKEN_SECRET = "https://device-drop.vault.azure.net/secrets/partner-center-refresh-token"
 APP_ONLY = {
     "DeviceStorage": "UseDevelopmentStorage=true",
     "PARTNER_CENTER_TENANT_ID": TENANT,
@@ -79,6 +83,9 @@ def test_an_empty_environment_names_everything_that_is_missing_at_once() -> None
         ("PARTNER_CENTER_URL", "http://api.example.com"),
         ("PARTNER_CENTER_URL", "https://user@api.example.com"),
         ("PARTNER_CENTER_URL", "ftp://api.example.com"),
+        ("PARTNER_CENTER_URL", "https://[abc"),
+        ("PARTNER_CENTER_URL", "https://h:99999999"),
+        ("DEFAULT_BATCH", ".."),
         ("SWEEP_SCHEDULE", "every five minutes please now"),
         ("PARTNER_CENTER_TENANT_ID", "contoso"),
         ("PARTNER_CENTER_CLIENT_ID", ""),
@@ -120,6 +127,22 @@ def test_half_an_identity_says_which_half_is_missing() -> None:
     assert "blobServiceUri: it is missing" not in fault
 
 
+def test_a_malformed_storage_connection_is_named_and_its_key_is_not_shown() -> None:
+    fault = _fault({**APP_ONLY, "DeviceStorage": "AccountKey=s3cret-key"})
+    assert fault.startswith("Setting DeviceStorage: it is no connection string; ")
+    assert "s3cret-key" not in fault
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    assert "s3cret" not in _fault(APP_ONLY | {"PARTNER_CENTER_URL": "https://user:s3cret@api.example.com"})
+
+
+def test_an_address_of_storage_that_is_none_is_named() -> None:
+    uris = {f"DeviceStorage__{kind}ServiceUri": "http://x.example.com" for kind in ("blob", "queue", "table")}
+    fault = _fault({**APP_ONLY, **uris, "DeviceStorage": ""})
+    assert fault.count("ServiceUri: it reads 'http://x.example.com'") == 3
+
+
 def test_a_connection_string_is_storage_with_a_key() -> None:
     assert settings_from(APP_ONLY).storage == StorageConnectionString("UseDevelopmentStorage=true")
 
@@ -134,6 +157,54 @@ def test_each_way_to_sign_in_is_chosen_by_its_own_setting() -> None:
         TENANT, CLIENT, "/t"
     )
     assert settings_from(LOCAL).sign_in == StaticTokenSettings("t0ken-value")
+
+
+def test_a_managed_identity_is_named_by_its_client_id() -> None:
+    base = {name: value for name, value in APP_ONLY.items() if name != "PARTNER_CENTER_CLIENT_SECRET"}
+    assert settings_from(base | {"PARTNER_CENTER_MANAGED_IDENTITY": IDENTITY}).sign_in == ManagedIdentitySettings(
+        TENANT, CLIENT, IDENTITY
+    )
+    assert _fault(base | {"PARTNER_CENTER_MANAGED_IDENTITY": "my identity"}).startswith(
+        "Setting PARTNER_CENTER_MANAGED_IDENTITY: it is no GUID"
+    )
+
+
+def test_a_refresh_token_adds_a_user_to_any_app() -> None:
+    app = ClientSecretSettings(TENANT, CLIENT, "s3cret-value")
+    with_user = APP_ONLY | {"PARTNER_CENTER_REFRESH_TOKEN_SECRET": REFRESH_TOKEN_SECRET}
+    assert settings_from(with_user).sign_in == AppUserSettings(app, REFRESH_TOKEN_SECRET, None)
+    assert settings_from(with_user | {"AZURE_CLIENT_ID": IDENTITY}).sign_in == AppUserSettings(
+        app, REFRESH_TOKEN_SECRET, IDENTITY
+    )
+    assert _fault(with_user | {"AZURE_CLIENT_ID": "my identity"}).startswith("Setting AZURE_CLIENT_ID: it is no GUID")
+
+
+def test_a_user_alone_is_half_a_sign_in() -> None:
+    alone = {"DeviceStorage": "x", "PARTNER_CENTER_REFRESH_TOKEN_SECRET": REFRESH_TOKEN_SECRET}
+    assert "no way to sign in is set" in _fault(alone)
+    half = APP_ONLY | {"PARTNER_CENTER_TENANT_ID": "", "PARTNER_CENTER_REFRESH_TOKEN_SECRET": REFRESH_TOKEN_SECRET}
+    assert _fault(half).startswith("Setting PARTNER_CENTER_TENANT_ID: it is missing")
+
+
+def test_a_fixed_token_has_no_user() -> None:
+    fault = _fault(LOCAL | {"PARTNER_CENTER_REFRESH_TOKEN_SECRET": REFRESH_TOKEN_SECRET})
+    assert fault.startswith("Setting PARTNER_CENTER_REFRESH_TOKEN_SECRET: it is set beside PARTNER_CENTER_TOKEN")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0.AXoA-a-refresh-token-that-a-reference-resolved-to",
+        "https://device-drop.vault.azure.net/secrets/token/0123456789abcdef0123456789abcdef",
+        "https://device-drop.vault.azure.net.example.com/secrets/token",
+        "http://device-drop.vault.azure.net/secrets/token",
+        "https://vault.example.com/secrets/token",
+    ],
+)
+def test_what_is_no_address_of_a_secret_is_refused_and_never_shown(value: str) -> None:
+    fault = _fault(APP_ONLY | {"PARTNER_CENTER_REFRESH_TOKEN_SECRET": value})
+    assert fault.startswith("Setting PARTNER_CENTER_REFRESH_TOKEN_SECRET: it is no address of a Key Vault secret")
+    assert value not in fault
 
 
 def test_two_ways_to_sign_in_are_one_too_many() -> None:

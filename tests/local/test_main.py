@@ -46,5 +46,5 @@ def test_a_wrong_argument_is_one_line_and_exit_code_2(arguments: list[str], name
 def test_help_names_every_command() -> None:
     ended = local("--help")
     assert ended.returncode == 0
-    for command in ("run", "test", "services", "check"):
+    for command in ("run", "test", "services", "check", "sign-in"):
         assert f"    {command} " in ended.stdout

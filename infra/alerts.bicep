@@ -1,0 +1,221 @@
+// What a person is told of. Every query looks for a sentence that the code logs (shared/pipeline).
+param insightsName string
+param topicName string
+param location string
+param tags object
+param alertEmail string
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
+  name: topicName
+}
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEmail)) {
+  name: 'device-drop'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'DeviceDrop'
+    enabled: true
+    emailReceivers: [{ name: 'operators', emailAddress: alertEmail, useCommonAlertSchema: true }]
+  }
+}
+
+var actionGroups = empty(alertEmail) ? [] : [people.id]
+
+// `over` is the time looked at, `every` how often; `sense` and `limit` are compared with the number of rows found.
+var rules = [
+  {
+    name: 'file-not-closed'
+    severity: 2
+    title: 'A device file was not closed within a day'
+    advice: 'Look at the file\'s summary.json, and at the gates and submissions of its customer. Waiting on Partner Center is no fault of the file.'
+    every: 'PT1H'
+    over: 'P2D' // the most that a rule can look at
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      traces
+      | where message == "A device file was received" and timestamp < ago(1d)
+      | extend file_id = tostring(customDimensions.file_id)
+      | join kind=leftanti (
+          traces
+          | where message in ("A device file was closed", "A device file was ended without sending")
+          | extend file_id = tostring(customDimensions.file_id)
+        ) on file_id
+    '''
+  }
+  {
+    name: 'submission-not-accepted'
+    severity: 1
+    title: 'Submissions have waited two days to be accepted'
+    advice: 'Look at the gates in the workbook for what Partner Center says. It is still sent; nothing is lost.'
+    every: 'PT1H'
+    over: 'PT1H'
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      traces
+      | where message startswith "Submissions of a file have waited two days to be accepted"
+    '''
+  }
+  {
+    name: 'sign-in-failing'
+    severity: 1
+    title: 'Signing in to Partner Center fails'
+    advice: 'The message names the code and the cure. All submissions wait until it works again; nothing is lost.'
+    every: 'PT5M'
+    over: 'PT15M'
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      traces
+      | where message startswith "Signing in to Partner Center failed"
+          or message startswith "There is no refresh token"
+          or message startswith "Key Vault refuses"
+          or (severityLevel >= 3 and customDimensions.scope == "partner")
+          or message == "The next token could not be had; the current one is still good"
+    '''
+  }
+  {
+    name: 'customer-refused'
+    severity: 2
+    title: 'Partner Center refuses work for a customer'
+    advice: 'The message says what is missing: the reseller relationship, GDAP or a role.'
+    every: 'PT15M'
+    over: 'PT1H'
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      traces
+      | where severityLevel >= 3 and customDimensions.scope startswith "customer "
+    '''
+  }
+  {
+    name: 'poison'
+    severity: 1
+    title: 'The host gave up on a message'
+    advice: 'The sweep has sent it again. If it comes back, look at the exceptions of the function at that time.'
+    every: 'PT5M'
+    over: 'PT15M'
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      traces
+      | where message == "The host gave up on a message"
+    '''
+  }
+  {
+    name: 'throttled-for-long'
+    severity: 2
+    title: 'Partner Center has not let anything through for long'
+    advice: 'Lower maximumInstances or DEVICES_PER_SUBMISSION if it comes back every day; otherwise wait.'
+    every: 'PT15M'
+    over: 'PT1H'
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      traces
+      | where message == "All submissions concerned wait" and toint(customDimensions.failures) >= 6
+    '''
+  }
+  {
+    name: 'row-without-outcome'
+    severity: 0
+    title: 'A row of a finished file had no outcome'
+    advice: 'It was recorded as unknown. This breaks a promise of the product: keep the logs and report it.'
+    every: 'PT15M'
+    over: 'PT1H'
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      traces
+      | where message == "A row of a finished file has no outcome"
+    '''
+  }
+  {
+    name: 'sweep-not-running'
+    severity: 1
+    title: 'The sweep has not run for half an hour'
+    advice: 'Nothing that was lost is found again until it does. Look at the exceptions of the function sweep, and whether the app starts.'
+    every: 'PT15M'
+    over: 'PT30M'
+    sense: 'LessThan'
+    limit: 1
+    query: '''
+      traces
+      | where message == "The sweep is done"
+    '''
+  }
+]
+
+resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for rule in rules: {
+    name: 'device-drop-${rule.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: rule.title
+      description: rule.advice
+      severity: rule.severity
+      enabled: true
+      scopes: [insights.id]
+      evaluationFrequency: rule.every
+      windowSize: rule.over
+      // A table nobody has written to yet is no fault of the rule.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Count'
+            operator: rule.sense
+            threshold: rule.limit
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      autoMitigate: true
+      actions: { actionGroups: actionGroups }
+    }
+  }
+]
+
+// Events that ended in the dead-letter container, or not even there. The sweep finds their blobs all the same.
+var lostEvents = ['DeadLetteredCount', 'DroppedEventCount']
+var metricActions = empty(alertEmail) ? [] : [{ actionGroupId: people.id }]
+
+resource eventAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+  for metric in lostEvents: {
+    name: 'device-drop-${metric}'
+    location: 'global'
+    tags: tags
+    properties: {
+      description: 'Event Grid could not deliver an event. Deploy infra/events.bicep again: the webhook\'s key may have changed.'
+      severity: 1
+      enabled: true
+      scopes: [topic.id]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT15M'
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            name: metric
+            criterionType: 'StaticThresholdCriterion'
+            metricName: metric
+            timeAggregation: 'Total'
+            operator: 'GreaterThan'
+            threshold: 0
+          }
+        ]
+      }
+      autoMitigate: true
+      actions: metricActions
+    }
+  }
+]

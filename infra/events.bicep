@@ -1,0 +1,46 @@
+// Tells the app of every blob dropped. Deployed after the code: the address holds a key that the blob extension makes when
+// the app first runs. Deploy it again after that key was rotated, or events end as dead letters.
+param appName string
+param topicName string
+param dropStorageName string
+
+resource app 'Microsoft.Web/sites@2024-11-01' existing = {
+  name: appName
+}
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
+  name: topicName
+}
+
+resource drop 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+  name: dropStorageName
+}
+
+resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
+  parent: topic
+  name: 'device-files'
+  properties: {
+    destination: {
+      endpointType: 'WebHook'
+      properties: {
+        endpointUrl: 'https://${app.properties.defaultHostName}/runtime/webhooks/blobs?functionName=Host.Functions.receive_device_file&code=${listKeys('${app.id}/host/default', '2024-11-01').systemKeys.blobs_extension}'
+        maxEventsPerBatch: 1
+      }
+    }
+    eventDeliverySchema: 'EventGridSchema'
+    filter: {
+      includedEventTypes: ['Microsoft.Storage.BlobCreated']
+      // It ends with a slash: a container whose name only begins like this one is another.
+      subjectBeginsWith: '/blobServices/default/containers/device-files/blobs/'
+    }
+    retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
+    // Event Grid does not repeat what was answered with 400, 401, 403 or 413; without this, such an event is gone.
+    deadLetterWithResourceIdentity: {
+      identity: { type: 'SystemAssigned' }
+      deadLetterDestination: {
+        endpointType: 'StorageBlob'
+        properties: { resourceId: drop.id, blobContainerName: 'dead-letters' }
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+# noqa: INP001 - a script of its own
+"""Puts the packages of requirements.lock beside the app, for the Python and platform that Azure runs, hashes checked.
+
+Run by `azd package` before it makes the archive. Needs pip and a package index, and neither compiles nor runs anything.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+PACKAGES = PROJECT / ".python_packages" / "lib" / "site-packages"
+"""Where the Functions host on Linux looks for them."""
+
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
+"""Flex Consumption runs x86-64 Linux with a glibc newer than these ask for."""
+
+
+def main() -> int:
+    """Install everything anew; pip's exit code."""
+    shutil.rmtree(PACKAGES.parent.parent, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--target", str(PACKAGES), "--requirement", str(PROJECT / "requirements.lock")]
+    command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation", "cp"]
+    # The lock was made for that Python; pip would hold the packages' own wishes against the Python that runs this.
+    command += ["--python-version", python_version(), "--ignore-requires-python"]
+    for platform in PLATFORMS:
+        command += ["--platform", platform]
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - its own command
+
+
+def python_version() -> str:
+    """The Python of the app, as infra/main.bicep says."""
+    for line in (PROJECT / "infra" / "main.bicep").read_text(encoding="utf-8").splitlines():
+        if line.startswith("param pythonVersion string = "):
+            return line.split("'")[1]
+    raise SystemExit("infra/main.bicep has no parameter pythonVersion with a default: add it")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

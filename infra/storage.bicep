@@ -1,0 +1,95 @@
+// Two storage accounts: one that the Functions host keeps its own records and the app's package in, one for device files,
+// their results, the queue and the journal. People get access to the second alone.
+param hostName string
+param dropName string
+param location string
+param tags object
+param retentionDays int
+param privateNetwork bool
+param allowedAddresses array
+
+// The names are the code's own (shared/pipeline/device_file.py, shared/storage/connection.py, shared/storage/journal.py).
+var containers = ['device-files', 'submissions', 'results', 'dead-letters']
+var queues = ['submissions', 'submissions-poison', 'webjobs-blobtrigger-poison']
+var tables = [
+  'DeviceFiles'
+  'Submissions'
+  'DeviceOutcomes'
+  'Batches'
+  'OpenFiles'
+  'FilesByTime'
+  'DevicesBySerial'
+  'Gates'
+]
+
+// The app deletes what is past RETENTION_DAYS; this is for what it should ever miss.
+var lifecycleDays = retentionDays + 7
+
+var softDelete = {
+  deleteRetentionPolicyEnabled: true
+  deleteRetentionPolicyDays: 7
+  containerDeleteRetentionPolicyEnabled: true
+  containerDeleteRetentionPolicyDays: 7
+}
+
+var containerObjects = [for name in containers: { name: name, publicAccess: 'None' }]
+var queueObjects = [for name in queues: { name: name }]
+var tableObjects = [for name in tables: { name: name }]
+var addressRules = [for address in allowedAddresses: { value: address, action: 'Allow' }]
+
+// Event Grid writes dead letters as a trusted service, which a deny by default still lets through.
+var networkAcls = {
+  bypass: 'AzureServices'
+  defaultAction: privateNetwork ? 'Deny' : 'Allow'
+  ipRules: addressRules
+}
+
+var lifecycleRules = [
+  for name in containers: {
+    name: 'retention-${name}'
+    enabled: true
+    type: 'Lifecycle'
+    definition: {
+      filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['${name}/'] }
+      actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: lifecycleDays } } }
+    }
+  }
+]
+
+module host 'br/public:avm/res/storage/storage-account:0.25.0' = {
+  name: 'host-storage'
+  params: {
+    name: hostName
+    location: location
+    tags: tags
+    skuName: 'Standard_LRS'
+    allowSharedKeyAccess: false
+    allowBlobPublicAccess: false
+    minimumTlsVersion: 'TLS1_2'
+    publicNetworkAccess: 'Enabled'
+    networkAcls: networkAcls
+    // No lifecycle here: the host's containers (azure-webjobs-*) hold leases and receipts that must not age out.
+    blobServices: union(softDelete, { containers: [{ name: 'app-package', publicAccess: 'None' }] })
+    enableTelemetry: false
+  }
+}
+
+module drop 'br/public:avm/res/storage/storage-account:0.25.0' = {
+  name: 'drop-storage'
+  params: {
+    name: dropName
+    location: location
+    tags: tags
+    skuName: 'Standard_ZRS'
+    allowSharedKeyAccess: false
+    allowBlobPublicAccess: false
+    minimumTlsVersion: 'TLS1_2'
+    publicNetworkAccess: 'Enabled'
+    networkAcls: networkAcls
+    blobServices: union(softDelete, { containers: containerObjects })
+    queueServices: { queues: queueObjects }
+    tableServices: { tables: tableObjects }
+    managementPolicyRules: lifecycleRules
+    enableTelemetry: false
+  }
+}

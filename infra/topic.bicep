@@ -1,0 +1,18 @@
+// The source of events about dropped blobs. Its subscription is in events.bicep, which follows the code.
+param name string
+param dropStorageName string
+param location string
+param tags object
+
+resource drop 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+  name: dropStorageName
+}
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+  name: name
+  location: location
+  tags: tags
+  // The identity that dead letters are written with.
+  identity: { type: 'SystemAssigned' }
+  properties: { source: drop.id, topicType: 'Microsoft.Storage.StorageAccounts' }
+}

@@ -1,0 +1,21 @@
+// What operators look at: devices by outcome, what is open, and what waits.
+param insightsName string
+param location string
+param tags object
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  name: guid(insights.id, 'device-drop')
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: 'Device Drop'
+    category: 'workbook'
+    sourceId: insights.id
+    serializedData: loadTextContent('workbook.json')
+  }
+}

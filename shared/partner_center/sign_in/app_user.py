@@ -1,0 +1,158 @@
+"""App and user together: an access token for as long as somebody's refresh token is good.
+
+Partner Center, "Enabling the secure application model": a person signs in once with a second factor, the refresh token
+of that sign-in is kept in Key Vault, and each exchange of it gives an access token and a newer refresh token. The older
+one stays good for its own 90 days, so that the newer needs to be kept only now and then, and instances need not agree.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Protocol
+
+from shared.partner_center.errors import NeverSent, PartnerCenterError, Unauthorised
+from shared.partner_center.sign_in.refresh_tokens import RefreshToken, RefreshTokenStore
+from shared.partner_center.sign_in.source import RENEWAL_SECONDS
+
+KEPT_AT_MOST_EVERY = timedelta(days=1)
+"""How often a newer refresh token is written back. It lives 90 days, so that one a day is many more than needed."""
+
+RENEWED_BEFORE_ITS_END = 300.0
+"""Seconds; a token that lives shorter is renewed at half of its life."""
+
+TRIED_AGAIN_AFTER = 60.0
+"""Seconds between two tries to renew a token that is still good."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What a refresh token was exchanged for; `lifetime` in seconds."""
+
+    access_token: str
+    lifetime: float
+    refresh_token: str | None
+
+    def __repr__(self) -> str:
+        return f"Exchanged(lifetime={self.lifetime})"
+
+
+class Exchange(Protocol):
+    """The sign-in service, as seen from here."""
+
+    def __call__(self, refresh_token: str) -> Exchanged:
+        """Exchange `refresh_token`.
+
+        Raises:
+            Unauthorised: a person has to act.
+            NeverSent: the service cannot answer now.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An access token, with times of a clock that never jumps: a wrong clock of the machine changes nothing."""
+
+    token: str
+    made_at: float
+    renew_at: float
+    ends_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """What is said again, without asking again, until `until`."""
+
+    message: str
+    code: str | None
+    until: float
+
+
+class AppUser:
+    """Tokens of a person's sign-in. One thread renews at a time; the others use the old token while it is good."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        store: RefreshTokenStore,
+        clock: Callable[[], float] = monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`clock` is in seconds and never jumps; `now` is compared with the times of the store alone."""
+        self._exchange = exchange
+        self._store = store
+        self._clock = clock
+        self._now = now
+        self._renewing = threading.Lock()
+        self._held: _Held | None = None
+        self._refusal: _Refusal | None = None
+
+    def token(self) -> str:
+        """See `SignIn`."""
+        held = self._held
+        if held is not None and self._clock() < held.renew_at:
+            return held.token
+        good = held if held is not None and self._clock() < held.ends_at else None
+        if not self._renewing.acquire(blocking=good is None):
+            assert good is not None  # noqa: S101 - narrows the type; without a good token the lock was waited for
+            return good.token
+        try:
+            if self._held is not None and self._held is not held:
+                return self._held.token  # renewed by the thread that was waited for
+            return self._renewed(good)
+        finally:
+            self._renewing.release()
+
+    def renew(self) -> None:
+        """See `SignIn`."""
+        with self._renewing:
+            if self._held is not None and self._clock() - self._held.made_at >= RENEWAL_SECONDS:
+                self._held = None
+
+    def _renewed(self, good: _Held | None) -> str:
+        """A new token; when there is none to be had, the `good` one for as long as it lasts."""
+        try:
+            self._held = self._fetch()
+        except (Unauthorised, NeverSent) as error:
+            if good is None:
+                self._held = None
+                raise
+            logger.warning(
+                "The next token could not be had; the current one is still good",
+                extra={"said": str(error), "seconds_left": round(good.ends_at - self._clock())},
+            )
+            self._held = replace(good, renew_at=min(self._clock() + TRIED_AGAIN_AFTER, good.ends_at))
+        return self._held.token
+
+    def _fetch(self) -> _Held:
+        if self._refusal is not None and self._clock() < self._refusal.until:
+            raise Unauthorised(self._refusal.message, code=self._refusal.code)
+        try:
+            stored = self._store.read()
+            exchanged = self._exchange(stored.value)
+        except Unauthorised as error:
+            self._refusal = _Refusal(str(error), error.code, self._clock() + RENEWAL_SECONDS)
+            raise
+        self._refusal = None
+        self._keep(stored, exchanged.refresh_token)
+        made_at = self._clock()
+        margin = min(RENEWED_BEFORE_ITS_END, exchanged.lifetime / 2)
+        ends_at = made_at + exchanged.lifetime
+        return _Held(exchanged.access_token, made_at, ends_at - margin, ends_at)
+
+    def _keep(self, stored: RefreshToken, newer: str | None) -> None:
+        """Write the newer refresh token back when the stored one is old. Without it, the stored one stays good."""
+        if newer is None or self._now() - stored.stored_at < KEPT_AT_MOST_EVERY:
+            return
+        try:
+            self._store.write(newer)
+        except PartnerCenterError as error:
+            logger.warning(
+                "The new refresh token could not be kept; the old one stays good and the next renewal tries again",
+                extra={"said": str(error), "stored_at": stored.stored_at.isoformat()},
+            )

@@ -1,0 +1,135 @@
+"""The exchange of a refresh token at Microsoft Entra, through MSAL."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from shared.partner_center.sign_in.app_user import Exchanged
+from shared.partner_center.sign_in.entra_errors import refusal, sign_in_error
+from shared.partner_center.sign_in.managed_identity import assertion_of
+from shared.settings import (
+    AppSettings,
+    CertificateSettings,
+    ClientSecretSettings,
+    ManagedIdentitySettings,
+    WorkloadIdentitySettings,
+)
+
+if TYPE_CHECKING:
+    from msal import ConfidentialClientApplication
+
+AUTHORITY = "https://login.microsoftonline.com/"
+USER_SCOPE = "https://api.partnercenter.microsoft.com/user_impersonation"
+
+_TIMEOUT = (10.0, 30.0)
+"""Seconds to connect, and between two parts of an answer."""
+
+
+class HttpClient(Protocol):
+    """What MSAL speaks HTTP through."""
+
+    def post(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401 - MSAL's own interface
+        """POST."""
+        ...
+
+    def get(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401
+        """GET."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class EntraHttpClient:
+    """HTTP with time limits, and without redirects: a refresh token is for the sign-in service's host alone."""
+
+    def __init__(self) -> None:
+        self._session = requests.Session()
+        self._session.mount("https://", HTTPAdapter(max_retries=1))
+
+    def post(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401
+        """See `HttpClient`."""
+        return self._session.post(url, **request, timeout=_TIMEOUT, allow_redirects=False)
+
+    def get(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401
+        """See `HttpClient`."""
+        return self._session.get(url, **request, timeout=_TIMEOUT, allow_redirects=False)
+
+    def close(self) -> None:
+        """See `HttpClient`."""
+        self._session.close()
+
+
+class EntraExchange:
+    """Exchanges refresh tokens that were issued to a registered application. One serves all threads, one at a time."""
+
+    def __init__(self, app: AppSettings, make_http_client: Callable[[], HttpClient] = EntraHttpClient) -> None:
+        self._app = app
+        self._make_http_client = make_http_client
+        self._client: ConfidentialClientApplication | None = None
+
+    def __call__(self, refresh_token: str) -> Exchanged:
+        """See `Exchange`."""
+        from azure.core.exceptions import AzureError  # noqa: PLC0415 - only where it is used
+        from msal.exceptions import MsalError  # noqa: PLC0415
+
+        try:
+            result = self._connected().acquire_token_by_refresh_token(refresh_token, [USER_SCOPE])
+        except (AzureError, MsalError, requests.RequestException, ValueError, TypeError, OSError) as error:
+            # TypeError: a certificate's key that is encrypted, without its password.
+            raise sign_in_error(error) from error
+        if "access_token" not in result:
+            raise refusal(result)
+        return Exchanged(result["access_token"], float(result["expires_in"]), result.get("refresh_token"))
+
+    def _connected(self) -> "ConfidentialClientApplication":
+        """The client of the application; making one asks the sign-in service for its addresses."""
+        from msal import ConfidentialClientApplication  # noqa: PLC0415 - only where it is used
+
+        if self._client is None:
+            self._client = ConfidentialClientApplication(
+                self._app.client_id,
+                client_credential=client_credential(self._app),
+                authority=AUTHORITY + self._app.tenant_id,
+                http_client=self._make_http_client(),
+            )
+        return self._client
+
+
+def client_credential(app: AppSettings) -> str | dict[str, Any]:
+    """The proof of a registered application, as MSAL takes it."""
+    match app:
+        case ClientSecretSettings(client_secret=secret):
+            return secret
+        case WorkloadIdentitySettings(token_file=file):
+            return {"client_assertion": lambda: Path(file).read_text(encoding="ascii")}
+        case ManagedIdentitySettings(identity_client_id=identity):
+            return {"client_assertion": assertion_of(identity)}
+        case CertificateSettings(path=path, password=password):
+            return _certificate(Path(path), password)
+
+
+def _certificate(path: Path, password: str | None) -> dict[str, Any]:
+    content = path.read_bytes()
+    passphrase = {} if password is None else {"passphrase": password}
+    if b"-----BEGIN" not in content:
+        return {"private_key_pfx_path": str(path), **passphrase}
+    text = content.decode()
+    return {"private_key": text, "public_certificate": text, **passphrase}
+
+
+def second_factor_missing(access_token: str) -> bool:
+    """Whether `access_token` says how its user signed in, and that it was without a second factor (claim `amr`)."""
+    from msal.oauth2cli.oidc import decode_part  # noqa: PLC0415 - only where it is used
+
+    try:
+        claims = json.loads(decode_part(access_token.split(".")[1]))
+    except (IndexError, ValueError):
+        return False
+    methods = claims.get("amr") if isinstance(claims, dict) else None
+    return isinstance(methods, list) and "mfa" not in methods

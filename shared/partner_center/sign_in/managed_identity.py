@@ -1,0 +1,14 @@
+"""A managed identity as the proof of a registered application that trusts it (federated identity credential)."""
+
+from collections.abc import Callable
+
+TOKEN_EXCHANGE_SCOPE = "api://AzureADTokenExchange/.default"  # noqa: S105
+"""The audience of an assertion (Microsoft Entra, "Configure an application to trust a managed identity")."""
+
+
+def assertion_of(identity_client_id: str) -> Callable[[], str]:
+    """What gives the current assertion of the user-assigned identity with this client id."""
+    from azure.identity import ManagedIdentityCredential  # noqa: PLC0415 - only where it is used
+
+    identity = ManagedIdentityCredential(client_id=identity_client_id)
+    return lambda: identity.get_token(TOKEN_EXCHANGE_SCOPE).token

@@ -1,0 +1,70 @@
+"""The documents name what exists: tests, lines of the infrastructure, settings, alerts, and what it costs."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.infra.bicep import INFRA, ROOT, bicep_files
+
+DOCUMENTS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("deploy", "tenancy", "threats")}
+REFERENCES = re.findall(r"`((?:tests|infra)/[\w/]+\.\w+)::([^`]+)`", DOCUMENTS["threats"])
+
+
+def test_every_threat_names_what_holds_it() -> None:
+    lines = [line for line in DOCUMENTS["threats"].splitlines() if line.startswith("| ") and "| held by |" not in line]
+    assert len(lines) >= 30
+    for line in lines:
+        assert re.search(r"`(tests|infra)/[\w/]+\.\w+::[^`]+` *(,|\|)", line), line
+
+
+@pytest.mark.parametrize(("path", "name"), sorted(set(REFERENCES)))
+def test_what_holds_a_threat_exists(path: str, name: str) -> None:
+    text = (ROOT / path).read_text()
+    assert (f"\ndef {name}(" if path.startswith("tests/") else name) in text
+
+
+def test_what_it_costs_is_computed_and_not_written() -> None:
+    computed = subprocess.run([sys.executable, INFRA / "cost.py"], capture_output=True, text=True, check=True).stdout
+    shown = re.search(r"<!-- made by: python infra/cost.py -->\n(.*?)<!-- end -->", DOCUMENTS["deploy"], re.DOTALL)
+    assert shown is not None
+    assert shown[1] == computed
+
+
+def test_every_alert_is_explained() -> None:
+    alerts = bicep_files()["alerts.bicep"]
+    names = [rule["name"] for rule in alerts.variable("rules")] + alerts.variable("lostEvents")
+    for name in names:
+        assert f"`{name}`" in DOCUMENTS["deploy"]
+    counts = len(alerts.variable("rules")), len(alerts.variable("lostEvents"))
+    cost = (INFRA / "cost.py").read_text()
+    assert f'"log_alert_rule_month": {counts[0]},' in cost
+    assert f'"metric_alert_rule_month": {counts[1]},' in cost
+
+
+def test_every_variable_that_is_to_be_set_is_read() -> None:
+    read = set(re.findall(r"\$\{(\w+)", (INFRA / "main.parameters.json").read_text()))
+    assert set(re.findall(r"azd\s+env\s+set\s+(\w+)", DOCUMENTS["deploy"])) <= read
+
+
+def test_every_output_that_is_used_exists() -> None:
+    outputs = set(bicep_files()["main.bicep"].outputs)
+    used = set(re.findall(r"\$(DEVICE_DROP_\w+|AZURE_\w+|PARTNER_CENTER_\w+)", "".join(DOCUMENTS.values())))
+    assert used
+    assert used <= outputs
+
+
+def test_a_customer_is_given_what_its_file_asks_for() -> None:
+    given = re.search(r"--template-file infra/customer\.bicep \\\n +--parameters (.*)", DOCUMENTS["tenancy"])
+    assert given is not None
+    needed = bicep_files()["customer.bicep"].parameters
+    names = set(re.findall(r"(\w+)=", given[1]))
+    assert names == {name for name, parameter in needed.items() if parameter.get("default") is None}
+
+
+def test_the_prices_are_said_to_be_examples() -> None:
+    prices = json.loads((INFRA / "prices.json").read_text())
+    assert "Examples" in prices["note"]
+    assert "**examples**" in DOCUMENTS["deploy"]

@@ -1,0 +1,125 @@
+"""`python -m local check`: what a person and a script see."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from local import check
+from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW
+from tests.device_files.given import HASHES, SAMPLES
+
+HASH_BEGIN = HASHES["5ES8901IC4"][:30]
+
+
+def run(*arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    check.add_arguments(parser)
+    return check.main(parser.parse_args(list(map(str, arguments))))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    good = tmp_path / "good.csv"
+    good.write_text(f"{HEADER},Group Tag\r\n{HP_ROW},Kiosk\r\n{LENOVO_ROW},\r\n{HP_ROW},Kiosk\r\n", newline="")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "bad.csv").write_text(f"{HEADER}\r\nWRONG,,{HASHES['5ES8901IC4']}\r\n", newline="")
+    (tmp_path / ".hidden").write_text("no device file")
+    return tmp_path
+
+
+def test_a_file_whose_rows_would_be_sent_ends_with_0(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder / "good.csv") == 0
+    shown = capsys.readouterr().out
+    assert "row 1      send" in shown
+    assert "5ES8901IC4  [Kiosk]  (line 2)" in shown
+    assert "duplicate of row 1" in shown
+    assert "3 rows: 2 send, 0 rejected, 1 duplicate" in shown
+    assert HASH_BEGIN not in shown
+
+
+def test_a_rejected_row_ends_with_1_and_is_told_with_what_to_do(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder / "more" / "bad.csv") == 1
+    shown = capsys.readouterr().out
+    assert "serial_mismatch: The serial number in the row is not the one inside the hardware hash." in shown
+    assert "1 row: 0 send, 1 rejected, 0 duplicate" in shown
+
+
+def test_a_setting_changes_what_would_happen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--trust-hash-serial", folder / "more" / "bad.csv") == 0
+    assert "note serial_of_hash_trusted" in capsys.readouterr().out
+
+
+def test_a_folder_is_all_its_files_but_hidden_ones(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder) == 1
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.endswith(".csv")] == [
+        str(folder / "good.csv"),
+        str(folder / "more" / "bad.csv"),
+    ]
+
+
+def test_a_file_that_cannot_be_read_ends_with_1_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
+    assert run(tmp_path / "a.pdf") == 1
+    assert "rejected as a whole (unknown_format): a.pdf: The file is of a kind" in capsys.readouterr().out
+
+
+def test_an_empty_folder_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path) == 1
+    assert "no file to check" in capsys.readouterr().out
+
+
+def test_a_file_that_is_not_there_is_a_wrong_argument(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        run(tmp_path / "none.csv")
+    assert raised.value.code == 2
+    assert "there is no file or folder" in capsys.readouterr().err
+
+
+def test_json_has_an_object_for_each_row_and_one_for_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--json", folder) == 1
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row.get("outcome") for row in told] == ["send", "send", "duplicate", None, "rejected", None]
+    assert told[2]["duplicate_of"] == 1
+    assert (told[3]["total"], told[3]["send"], told[3]["rejected"], told[3]["duplicate"], told[3]["error"]) == (
+        3,
+        2,
+        0,
+        1,
+        None,
+    )
+    assert told[4]["reason"] == "serial_mismatch"
+    assert told[4]["what_to_do"].startswith("Find out which device")
+    assert "hardware_hash" not in told[0]
+
+
+def test_the_contents_of_a_hash_are_shown_of_rejected_rows_too(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--decode", folder / "more" / "bad.csv") == 1
+    shown = capsys.readouterr().out
+    assert "serial_number              5ES8901IC4" in shown
+    assert "utc_offset                 -05:00" in shown
+    assert "2026-02-26 19:21:02+00:00" in shown
+
+
+def test_one_row_alone_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    run("--json", "--decode", "--row", 2, SAMPLES / "hardware_hashes_utf16le.csv")
+    row, total = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["row"], row["hash"]["model"], row["hash"]["os_architecture"]) == (2, "VMware20,1", "arm64")
+    assert total["total"] == 10
+
+
+def test_a_row_is_shown_once_with_its_final_outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"{HEADER},Manufacturer,Model\r\n5ES8901IC4,,,HP,HP EliteBook 840 G8 Notebook PC\r\n{HP_ROW}\r\n")
+    assert run(file) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("row 1 ") == 1
+    assert "duplicate of row 2" in shown
