@@ -162,22 +162,27 @@ def test_a_file_that_no_reading_survives_is_ended_with_a_reason(world: World) ->
 
 
 class Hangs(Changed):
-    """A service that takes devices and never answers."""
+    """A service that takes devices and, after a few answers, never answers."""
 
-    def __init__(self, real: PartnerCenter, world: World) -> None:
+    def __init__(self, real: PartnerCenter, world: World, answers: int) -> None:
         super().__init__(real)
         self._world = world
+        self._answers = answers
 
-    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:  # noqa: ARG002
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        self._answers -= 1
+        if self._answers >= 0:
+            return super().append_devices(customer_id, batch_id, devices, ids)
         self._world.clock.now += timedelta(minutes=3)
         raise AnswerLost("There was no answer within 180 s.")
 
 
-def test_a_service_that_hangs_holds_the_reader_of_a_file_for_one_request(make_world: MakeWorld) -> None:
+@pytest.mark.parametrize("answers", [0, 1])
+def test_a_service_that_hangs_holds_the_reader_of_a_file_for_one_request(make_world: MakeWorld, answers: int) -> None:
     world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="4")
     world.drop_file(numbered(1, "FIRST"))
     world.run()
-    world.meet(Hangs(world.partner_center, world))
+    world.meet(Hangs(world.partner_center, world, answers))
     start = world.clock()
     world.drop_file(numbered(10))
     assert world.clock() - start == timedelta(minutes=3)

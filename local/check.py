@@ -1,0 +1,208 @@
+"""`python -m local check FILE ...`: what would happen to each row of device files, and why. Nothing is sent."""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from shared.device_files import (
+    NOTES,
+    REASONS,
+    BetterRecordFound,
+    CheckedRow,
+    Rules,
+    UnreadableDeviceFile,
+    Winners,
+    read_device_file,
+)
+from shared.device_files.containers import device_rows
+from shared.device_files.hardware_hash import DamagedHash, decode
+from shared.device_files.hash_contents import HashContents
+
+_CHUNK_BYTES = 1024 * 1024
+_OUTCOMES = ("send", "rejected", "duplicate")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("files", nargs="+", type=_existing, metavar="FILE", help="device files, or folders of them")
+    parser.add_argument(
+        "--json", action="store_true", help="write JSON: one object for each row, then one for each file"
+    )
+    parser.add_argument("--decode", action="store_true", help="show what the hardware hashes hold")
+    parser.add_argument("--row", type=int, metavar="N", help="show row N alone; the total is still of the whole file")
+    parser.add_argument("--trust-hash-serial", action="store_true", help="where serial numbers differ, send the hash's")
+    parser.add_argument(
+        "--reject-bad-checksums", action="store_true", help="refuse wrong checksums of little known tools as well"
+    )
+    parser.add_argument("--oldest-hash-days", type=int, metavar="DAYS", help="note hashes collected longer ago")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Check the files: 0 when every row would be sent or is another's duplicate, 1 when any would be rejected."""
+    rules = Rules(
+        trust_hash_serial=arguments.trust_hash_serial,
+        reject_bad_checksum_of_unknown_tools=arguments.reject_bad_checksums,
+        oldest_hash_days=arguments.oldest_hash_days,
+    )
+    report: _Report = _JsonReport() if arguments.json else _TextReport()
+    files = [file for path in arguments.files for file in _files_of(path)]
+    if not files:
+        print("There is no file to check in the folders named.")
+    results = [_check(file, rules, report, only_row=arguments.row, with_hash=arguments.decode) for file in files]
+    return 0 if results and all(results) else 1
+
+
+class _Report(Protocol):
+    """How rows and totals are shown."""
+
+    def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None: ...
+
+    def end(self, file: Path, counts: Counter[str], error: UnreadableDeviceFile | None) -> None: ...
+
+
+class _TextReport:
+    """For people."""
+
+    def __init__(self) -> None:
+        self._file: Path | None = None
+
+    def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
+        """One line for the row, one for its reason, one for each note, and its hash."""
+        self._head(file)
+        outcome = _outcome(row)
+        shown = " | ".join(filter(None, (row.serial_number, row.product_key, row.manufacturer, row.model)))
+        tag = f"  [{row.group_tag}]" if row.group_tag else ""
+        of = f" of row {row.duplicate_of}" if row.duplicate_of else ""
+        print(f"  row {row.row:<6} {outcome + of:<10}  {shown}{tag}  ({row.source})")
+        if row.reason is not None and outcome == "rejected":
+            explanation = REASONS[row.reason]
+            print(f"      {row.reason}: {explanation.sentence} {explanation.what_to_do}")
+        for note in row.notes:
+            print(f"      note {note}: {NOTES[note].sentence}")
+        for name, value in _fields(contents).items():
+            print(f"      {name:<26} {_as_text(value)}")
+
+    def end(self, file: Path, counts: Counter[str], error: UnreadableDeviceFile | None) -> None:
+        """The total, or why the file cannot be read."""
+        self._head(file)
+        if error is not None:
+            print(f"  rejected as a whole ({error.reason}): {error}")
+            return
+        rows = "row" if counts.total() == 1 else "rows"
+        print(f"  {counts.total()} {rows}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES))
+
+    def _head(self, file: Path) -> None:
+        if file != self._file:
+            print(file)
+            self._file = file
+
+
+class _JsonReport:
+    """For scripts: one object a line."""
+
+    def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
+        """The row as it is, without its hash unless that was asked for."""
+        told = asdict(row)
+        del told["device"]
+        explanation = REASONS[row.reason] if row.reason is not None else None
+        told |= {
+            "file": str(file),
+            "outcome": _outcome(row),
+            "what_to_do": explanation.what_to_do if explanation else None,
+            "hash": _fields(contents) or None,
+        }
+        print(json.dumps(told, default=_as_text))
+
+    def end(self, file: Path, counts: Counter[str], error: UnreadableDeviceFile | None) -> None:
+        """The counts, and the reason when the file cannot be read."""
+        total = {"file": str(file), "total": counts.total(), **{outcome: counts[outcome] for outcome in _OUTCOMES}}
+        why = {"error": error.reason if error else None, "message": str(error) if error else None}
+        print(json.dumps(total | why))
+
+
+def _check(file: Path, rules: Rules, report: _Report, *, only_row: int | None, with_hash: bool) -> bool:
+    """Show what becomes of the rows of a file; whether nothing of it would be rejected."""
+    now = datetime.now(UTC)
+    counts: Counter[str] = Counter()
+    read = partial(read_device_file, partial(_chunks, file), name=file.name, rules=rules, now=now)
+    try:
+        winners = _winners(read())
+        hashes = _hashes(file) if with_hash else None
+        for row in read(winners=winners):
+            counts[_outcome(row)] += 1
+            contents = next(hashes) if hashes is not None else None
+            if only_row in (None, row.row):
+                report.row(file, row, contents)
+    except UnreadableDeviceFile as error:
+        report.end(file, counts, error)
+        return False
+    report.end(file, counts, None)
+    return not counts["rejected"]
+
+
+def _winners(rows: Iterator[CheckedRow]) -> Winners | None:
+    """Read to the end without showing anything: a row is shown once, when its outcome is certain."""
+    try:
+        for _ in rows:
+            pass
+    except BetterRecordFound as found:
+        return found.winners
+    return None
+
+
+def _hashes(file: Path) -> Iterator[HashContents | None]:
+    """What the hash of each row holds, of rejected rows too."""
+    for row in device_rows(partial(_chunks, file), file.name):
+        try:
+            yield decode(row.hardware_hash)
+        except DamagedHash:
+            yield None
+
+
+def _fields(contents: HashContents | None) -> dict[str, object]:
+    """What a hash holds, but for what it does not."""
+    return {name: value for name, value in asdict(contents).items() if value not in (None, ())} if contents else {}
+
+
+def _as_text(value: object) -> str:
+    """A value of a hash on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_as_text(part)}" for name, part in value.items())
+    if isinstance(value, tuple):
+        separator = "; " if isinstance(value[0], dict) else ", "
+        return separator.join(map(_as_text, value))
+    if isinstance(value, timedelta):
+        return str(timezone(value)).removeprefix("UTC") or "+00:00"
+    return str(value)
+
+
+def _outcome(row: CheckedRow) -> str:
+    if row.device is not None:
+        return "send"
+    return "duplicate" if row.duplicate_of is not None else "rejected"
+
+
+def _existing(text: str) -> Path:
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no file or folder {text!r}")
+    return path
+
+
+def _files_of(path: Path) -> Sequence[Path]:
+    """The file itself, or every file of a folder that is not hidden."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,269 @@
+"""Everything that is known to stand in a hardware hash, as a typed record."""
+
+import hashlib
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.device_files.hash_layout import (
+    Block,
+    IdSource,
+    OsType,
+    blocks_of,
+    offline_id_of,
+    text_of,
+    tool_of,
+    total_of,
+    wide_text_of,
+)
+from shared.device_files.known_values import is_placeholder
+
+_OS_TYPES: Mapping[int, str] = {OsType.WINPE: "WinPE", OsType.FULL: "FullOS"}
+_ARCHITECTURES = {0: "x86", 5: "arm", 9: "x64", 12: "arm64"}
+_MEDIA = {0: "unspecified", 9: "802.11", 10: "bluetooth", 14: "802.3"}
+_BUSES = {1: "SCSI", 3: "ATA", 7: "USB", 8: "RAID", 10: "SAS", 11: "SATA", 12: "SD", 13: "MMC", 17: "NVMe", 19: "UFS"}
+_POWER_ROLES = {1: "Desktop", 2: "Mobile", 3: "Workstation", 4: "EnterpriseServer", 8: "Slate"}
+_ID_SOURCES: Mapping[int, str] = {IdSource.TPM_KEY: "TPM_EK", IdSource.REGISTRY: "Registry"}
+
+
+def _named(names: Mapping[int, str], code: int) -> str:
+    """The name of a code, or the code itself where it is not known."""
+    return names.get(code, str(code))
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Block 2."""
+
+    architecture: str
+    packages: int
+    cores: int
+    threads: int
+    hyperthreading: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CoreClass:
+    """One kind of core of a hybrid processor (block 34); the higher class is the faster."""
+
+    efficiency_class: int
+    cores: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Block 6."""
+
+    gigabytes: int
+    bus: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAdapter:
+    """Block 8."""
+
+    medium: str
+    mac_address: str
+    bus: str
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """Block 9: size in millimetres and pixels; 65535 in each where there is no display."""
+
+    width_mm: int
+    height_mm: int
+    width_pixels: int
+    height_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class HashContents:
+    """Everything that is known to stand in a hardware hash. `None` or empty: the hash has no such block."""
+
+    total: int
+    """Bytes covered by the checksum."""
+    block_types: tuple[int, ...]
+    tool_build: str | None
+    """Version of the tool that collected the hash, such as 10.0.26100.7705."""
+    os_build: str | None
+    collected: datetime | None
+    """UTC, by the device's clock."""
+    utc_offset: timedelta | None
+    os_type: str | None
+    """`FullOS` or `WinPE`."""
+    os_architecture: str | None
+    tool_version: int | None
+    processor: Processor | None
+    core_classes: tuple[CoreClass, ...]
+    processor_manufacturer: str | None
+    processor_model: str | None
+    memory_gigabytes: int | None
+    disks: tuple[Disk, ...]
+    disk_serials: tuple[str, ...]
+    disk_serial_of_kernel: str | None
+    network_adapters: tuple[NetworkAdapter, ...]
+    display: Display | None
+    graphics: tuple[str, ...]
+    chassis_type: int | None
+    """SMBIOS chassis type: 3 desktop, 10 notebook."""
+    power_role: str | None
+    tpm_version: str | None
+    tpm_key_sha256: str | None
+    offline_device_id: str | None
+    offline_device_id_source: str | None
+    """`TPM_EK`: the id is SHA-256 of the TPM's endorsement key. `Registry`: it is not."""
+    uuid: UUID | None
+    serial_number: str | None
+    firmware_vendor: str | None
+    manufacturer: str | None
+    model: str | None
+    sku: str | None
+    family: str | None
+    system_version: str | None
+    board_manufacturer: str | None
+    board_product: str | None
+    board_version: str | None
+    product_key_id: str | None
+    product_key_part: str | None
+    locale: str | None
+
+    @property
+    def tpm_key_matches_offline_id(self) -> bool | None:
+        """A second check of integrity: the offline device id is the hash of the TPM key. `None` without either."""
+        if self.offline_device_id_source != "TPM_EK" or self.tpm_key_sha256 is None:
+            return None
+        return self.tpm_key_sha256 == self.offline_device_id
+
+    @property
+    def missing_critical(self) -> tuple[str, ...]:
+        """Which of the fields that oa3tool calls critical are absent."""
+        critical: Mapping[str, object] = {
+            "disk_serials": self.disk_serials,
+            "family": self.family,
+            "manufacturer": self.manufacturer,
+            "model": self.model,
+            "network_adapters": self.network_adapters,
+            "product_key_id": self.product_key_id,
+            "serial_number": self.serial_number,
+            "tpm_key_sha256": self.tpm_key_sha256,
+            "tpm_version": self.tpm_version,
+            "uuid": self.uuid,
+        }
+        return tuple(name for name, value in critical.items() if not value)
+
+    @property
+    def placeholder_fields(self) -> tuple[str, ...]:
+        """Which of serial number, manufacturer and model hold a text that makers leave in place of one."""
+        identity = {"serial_number": self.serial_number, "manufacturer": self.manufacturer, "model": self.model}
+        return tuple(name for name, value in identity.items() if value and is_placeholder(value))
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """The blocks of a record, asked by type. A body shorter than its layout counts as absent."""
+
+    in_order: tuple[tuple[int, bytes], ...]
+
+    def all(self, kind: Block, size: int = 0) -> list[bytes]:
+        return [body for found, body in self.in_order if found == kind and len(body) >= size]
+
+    def text(self, kind: Block) -> str | None:
+        return next((text_of(body) for body in self.all(kind)), None)
+
+    def unpack(self, kind: Block, layout: str) -> tuple[int, ...] | None:
+        return next((struct.unpack_from(layout, body) for body in self.all(kind, struct.calcsize(layout))), None)
+
+    def processor(self) -> Processor | None:
+        numbers = self.unpack(Block.PROCESSOR, "<5H")
+        if numbers is None:
+            return None
+        architecture, packages, cores, threads, hyperthreading = numbers
+        return Processor(_named(_ARCHITECTURES, architecture), packages, cores, threads, bool(hyperthreading))
+
+    def core_classes(self) -> tuple[CoreClass, ...]:
+        body = next(iter(self.all(Block.CORE_CLASSES, 1)), b"\0")
+        whole = body[1 : 1 + 5 * min(body[0], (len(body) - 1) // 5)]
+        return tuple(CoreClass(*numbers) for numbers in struct.iter_unpack("<BHH", whole))
+
+    def disks(self) -> tuple[Disk, ...]:
+        bodies = self.all(Block.DISK, 9)
+        return tuple(Disk(int.from_bytes(body[:4], "little"), _named(_BUSES, body[8])) for body in bodies)
+
+    def network_adapters(self) -> tuple[NetworkAdapter, ...]:
+        return tuple(
+            NetworkAdapter(
+                medium=_named(_MEDIA, int.from_bytes(body[:4], "little")),
+                mac_address=body[4:10].hex(":"),
+                bus=wide_text_of(body[14 : 14 + int.from_bytes(body[10:14], "little")]),
+            )
+            for body in self.all(Block.NETWORK, 14)
+        )
+
+    def display(self) -> Display | None:
+        numbers = self.unpack(Block.DISPLAY, "<4H")
+        return Display(*numbers) if numbers else None
+
+    def graphics(self) -> tuple[str, ...]:
+        return tuple(wide_text_of(body) for body in self.all(Block.GRAPHICS))
+
+    def tpm_key_sha256(self) -> str | None:
+        return next((hashlib.sha256(body).hexdigest() for body in self.all(Block.TPM_KEY)), None)
+
+    def uuid(self) -> UUID | None:
+        return next((UUID(bytes_le=body[:16]) for body in self.all(Block.UUID, 16)), None)
+
+
+def contents_of(record: bytes) -> HashContents:
+    """Everything that stands in a record whose blocks are sound."""
+    total = total_of(record)
+    blocks = _Blocks(tuple(blocks_of(record, total)))
+    tool = next(map(tool_of, blocks.all(Block.TOOL)), None)
+    offline_id = next(map(offline_id_of, blocks.all(Block.OFFLINE_ID)), None)
+    memory = blocks.unpack(Block.MEMORY, "<I")
+    chassis = blocks.unpack(Block.CHASSIS, "<BB")
+    return HashContents(
+        total=total,
+        block_types=tuple(kind for kind, _ in blocks.in_order),
+        tool_build=str(tool.tool) if tool else None,
+        os_build=str(tool.system) if tool else None,
+        collected=tool.collected if tool else None,
+        utc_offset=tool.utc_offset if tool else None,
+        os_type=_named(_OS_TYPES, tool.os_type) if tool else None,
+        os_architecture=_named(_ARCHITECTURES, tool.architecture) if tool else None,
+        tool_version=tool.layout_version if tool else None,
+        processor=blocks.processor(),
+        core_classes=blocks.core_classes(),
+        processor_manufacturer=blocks.text(Block.PROCESSOR_MANUFACTURER),
+        processor_model=blocks.text(Block.PROCESSOR_MODEL),
+        memory_gigabytes=memory[0] if memory else None,
+        disks=blocks.disks(),
+        disk_serials=tuple(text_of(body) for body in blocks.all(Block.DISK_SERIAL)),
+        disk_serial_of_kernel=blocks.text(Block.DISK_SERIAL_OF_KERNEL),
+        network_adapters=blocks.network_adapters(),
+        display=blocks.display(),
+        graphics=blocks.graphics(),
+        chassis_type=chassis[0] if chassis else None,
+        power_role=_named(_POWER_ROLES, chassis[1]) if chassis else None,
+        tpm_version=blocks.text(Block.TPM_VERSION),
+        tpm_key_sha256=blocks.tpm_key_sha256(),
+        offline_device_id=offline_id.digest.hex() if offline_id else None,
+        offline_device_id_source=_named(_ID_SOURCES, offline_id.source) if offline_id else None,
+        uuid=blocks.uuid(),
+        serial_number=blocks.text(Block.SERIAL),
+        firmware_vendor=blocks.text(Block.FIRMWARE_VENDOR),
+        manufacturer=blocks.text(Block.MANUFACTURER),
+        model=blocks.text(Block.MODEL),
+        sku=blocks.text(Block.SKU),
+        family=blocks.text(Block.FAMILY),
+        system_version=blocks.text(Block.SYSTEM_VERSION),
+        board_manufacturer=blocks.text(Block.BOARD_MANUFACTURER),
+        board_product=blocks.text(Block.BOARD_PRODUCT),
+        board_version=blocks.text(Block.BOARD_VERSION),
+        product_key_id=blocks.text(Block.PRODUCT_KEY_ID),
+        product_key_part=blocks.text(Block.PRODUCT_KEY_PART),
+        locale=blocks.text(Block.LOCALE),
+    )

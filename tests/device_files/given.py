@@ -1,0 +1,38 @@
+"""What the tests of device files share: the samples, and one way to read bytes to their end."""
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shared.device_files import BetterRecordFound, CheckedRow, Rules, read_device_file
+
+SAMPLES = Path(__file__).with_name("samples")
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / name).read_bytes()
+
+
+def sample_hashes() -> list[tuple[str, str]]:
+    """Serial number and hash of each of the ten sample devices, in order."""
+    text = sample("hardware_hashes_utf16le.csv").decode("utf-16")
+    return [(row[0], row[2]) for row in list(csv.reader(io.StringIO(text)))[1:]]
+
+
+HASHES = dict(sample_hashes())
+"""Hashes by serial number; of the two with the same placeholder, the last."""
+
+
+def read(
+    data: bytes | Iterable[bytes], *, name: str = "devices.csv", rules: Rules | None = None, now: datetime = NOW
+) -> list[CheckedRow]:
+    """The rows of a file as a caller ends up with them: read once more when a better record was found."""
+    chunks = [data] if isinstance(data, bytes) else list(data)
+    rules = rules or Rules()
+    try:
+        return list(read_device_file(lambda: chunks, name=name, rules=rules, now=now))
+    except BetterRecordFound as found:
+        return list(read_device_file(lambda: chunks, name=name, rules=rules, now=now, winners=found.winners))
