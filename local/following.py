@@ -92,7 +92,8 @@ class Follower:
         if summary.state is not FileState.READ:
             return Progress(dropped, summary, summary.counts, len(summary.submissions), len(summary.submissions))
         counts, done, number = summary.counts, 0, 0
-        for stored in self._journal.submissions(dropped.file_id):
+        file = self._journal.file(dropped.customer_id, dropped.file_id)
+        for stored in self._journal.submissions(file.record.reading_id) if file else ():
             number += 1
             counts += stored.record.counts
             done += SubmissionState(stored.record.state).is_final

@@ -136,6 +136,12 @@ class Settings:
     outcome_deadline: timedelta
     claim: timedelta
     default_batch: str | None
+    trust_hash_serial: bool
+    """Whether the serial number in a hash counts where the file says another; the service believes the hash."""
+    reject_unknown_checksums: bool
+    """Whether a wrong checksum rejects hashes of tools whose layout is not verified; else it is a note."""
+    oldest_hash_days: int | None
+    """Older hashes bear a note; None for no age."""
     retention: timedelta
     paused: bool
     """Whether POSTs wait; reading and polling go on."""
@@ -167,6 +173,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         outcome_deadline=timedelta(hours=reader.number("OUTCOME_DEADLINE_HOURS", default=48, least=0.001, most=1000)),
         claim=reader.seconds("CLAIM_SECONDS", default=300, least=2, most=3600),
         default_batch=reader.batch("DEFAULT_BATCH"),
+        trust_hash_serial=reader.yes_or_no("TRUST_HASH_SERIAL", default=False),
+        reject_unknown_checksums=reader.yes_or_no("REJECT_UNKNOWN_CHECKSUMS", default=False),
+        oldest_hash_days=reader.whole_number("OLDEST_HASH_DAYS", default=0, least=0, most=36_500) or None,
         retention=timedelta(days=reader.whole_number("RETENTION_DAYS", default=90, least=1, most=3650)),
         paused=reader.yes_or_no("PAUSED", default=False),
         sweep_schedule=reader.matching(

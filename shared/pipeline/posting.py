@@ -56,12 +56,13 @@ def _is_released(pipeline: Pipeline, submission: Submission) -> bool:
 
 def _post(pipeline: Pipeline, stored: Stored[Submission], admitted: Admission) -> SubmissionState:
     submission = stored.record
+    # Before a batch is claimed: one that cannot be sent would keep the batch from all others.
+    body = request_body(pipeline, submission)
     target = target_of(pipeline, submission)
     if isinstance(target, ListingFailed):
         return _take_failure(pipeline, stored, admitted, None, target.error)
     if not isinstance(target, Target):
         return take(pipeline, stored, target)
-    body = request_body(pipeline, submission)
     claimed, request = _claim(pipeline, stored, target)
     try:
         accepted = _send(pipeline, submission.customer_id, request, body)

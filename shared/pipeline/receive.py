@@ -102,6 +102,9 @@ def _new_file(pipeline: Pipeline, version: BlobVersion) -> DeviceFile:
         claimed_until=now + pipeline.settings.claim,
         devices_per_submission=pipeline.settings.devices_per_submission,
         default_batch=pipeline.settings.default_batch,
+        trust_hash_serial=pipeline.settings.trust_hash_serial,
+        reject_unknown_checksums=pipeline.settings.reject_unknown_checksums,
+        oldest_hash_days=pipeline.settings.oldest_hash_days,
         history=with_sentence((), "Received.", now),
     )
 
@@ -176,7 +179,11 @@ def _rows(pipeline: Pipeline, file: DeviceFile, winners: Winners | None) -> Iter
     return read_device_file(
         lambda: _copied_bytes(pipeline, file),
         name=file.name,
-        rules=Rules(),
+        rules=Rules(
+            trust_hash_serial=file.trust_hash_serial,
+            reject_bad_checksum_of_unknown_tools=file.reject_unknown_checksums,
+            oldest_hash_days=file.oldest_hash_days,
+        ),
         now=file.received_at,
         winners=winners,
     )

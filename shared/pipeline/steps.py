@@ -60,9 +60,10 @@ def write_outcomes(
 ) -> Stored[Submission]:
     """Write outcomes as the one owner: a claim comes first, so that a late or doubled one writes nothing."""
     held = stored
-    claimed_until = stored.record.claimed_until
-    if claimed_until is None or claimed_until <= pipeline.clock():
-        until = pipeline.clock() + pipeline.settings.claim
+    now, claim_lasts, claimed_until = pipeline.clock(), pipeline.settings.claim, stored.record.claimed_until
+    # The rest of a claim that a long request used up is too short to write in.
+    if claimed_until is None or claimed_until - now < claim_lasts / 2:
+        until = now + claim_lasts
         claim = replace(stored.record, claimed_until=until, due_at=until)
         held = pipeline.journal.change_submission(stored, claim)
     pipeline.journal.write_outcomes(outcomes)
@@ -104,8 +105,8 @@ def _missing(pipeline: Pipeline, submission: Submission, path: str) -> DeviceDro
 
 def _split(pipeline: Pipeline, stored: Stored[Submission], split: Submission) -> None:
     """Halve a refused submission: the bodies first, then both halves and the end of the whole in one change."""
-    devices = msgspec.json.decode(request_body(pipeline, split), type=list[msgspec.Raw])
-    rows = sent_rows(pipeline, split)
+    devices = msgspec.json.decode(request_body(pipeline, stored.record), type=list[msgspec.Raw])
+    rows = sent_rows(pipeline, stored.record)
     middle = len(rows) // 2
     halves = [
         _half(pipeline, split, f"{split.number}-{index}", devices[part], rows[part])

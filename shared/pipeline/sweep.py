@@ -18,7 +18,7 @@ from shared.pipeline.log_fields import of_file
 from shared.pipeline.steps import wake_up_of
 from shared.storage.blobs import BlobVersion
 from shared.storage.journal import JournalChanged, Stored
-from shared.storage.records import DeviceFile, Submission
+from shared.storage.records import DeviceFile, FileMention, Submission
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, UnreadableWakeUp, WakeUp, decode
 from shared.vocabulary import FileState
 
@@ -48,6 +48,9 @@ class SweepReport:
     """What one sweep found."""
 
     open_files: int = 0
+    open_submissions: int = 0
+    oldest_wake_up_seconds: int = 0
+    """How long the submission that has waited longest to be woken has been due."""
     overdue_submissions: int = 0
     overdue_files: int = 0
     unknown_blobs: int = 0
@@ -82,19 +85,31 @@ def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, re
 
 
 def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
+    unreadable: list[Exception] = []
     for mention in pipeline.journal.open_files():
         report.open_files += 1
-        stored = pipeline.journal.file(mention.customer_id, mention.file_id)
-        if stored is None:
-            # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
-            if mention.received_at + pipeline.settings.claim <= pipeline.clock():
-                pipeline.journal.no_longer_open(mention.file_id)
-            continue
-        if stored.record.state is FileState.READ:
-            _overdue_submissions(pipeline, stored.record, report)
-        elif stored.record.due_at <= pipeline.clock():
-            report.overdue_files += 1
-            _wake_file(pipeline, stored.record)
+        try:
+            _open_file(pipeline, mention, report)
+        except msgspec.ValidationError as fault:
+            logger.error(  # noqa: TRY400 - raised below, when the other files were looked at
+                "The journal's rows of a file cannot be read", extra={"file_id": mention.file_id}
+            )
+            unreadable.append(fault)
+    if unreadable:
+        raise ExceptionGroup("The journal's rows of some files cannot be read; mend them.", unreadable)
+
+
+def _open_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) -> None:
+    stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+    if stored is None:
+        # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
+        if mention.received_at + pipeline.settings.claim <= pipeline.clock():
+            pipeline.journal.no_longer_open(mention.file_id)
+    elif stored.record.state is FileState.READ:
+        _overdue_submissions(pipeline, stored.record, report)
+    elif stored.record.due_at <= pipeline.clock():
+        report.overdue_files += 1
+        _wake_file(pipeline, stored.record)
 
 
 def _wake_file(pipeline: Pipeline, file: DeviceFile) -> None:
@@ -106,6 +121,9 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
     is_open, never_accepted = False, 0
     for stored in pipeline.journal.open_submissions(file.reading_id):
         is_open = True
+        report.open_submissions += 1
+        late = round((now - stored.record.due_at).total_seconds())
+        report.oldest_wake_up_seconds = max(report.oldest_wake_up_seconds, late)
         never_accepted += _is_alarming(file, stored.record, now)
         if stored.record.due_at + pipeline.settings.claim <= now and report.overdue_submissions < MOST_WAKE_UPS:
             report.overdue_submissions += 1

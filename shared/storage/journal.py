@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
 from enum import StrEnum
-from itertools import count
+from itertools import groupby
 from typing import Generic, TypeVar
 
 import msgspec
@@ -37,6 +37,7 @@ from shared.storage.records import (
     to_entity,
 )
 from shared.storage.tables import (
+    PARTITION_KEY,
     TRANSACTION_ROWS,
     Entity,
     EntityChanged,
@@ -173,13 +174,10 @@ class Journal:
         self.forget_mention(_file_mention(file))
 
     def _forget_reading(self, file: DeviceFile) -> None:
-        """Delete what one reading wrote, up to the first block of outcomes that is empty behind the last one read."""
+        """Delete what one reading wrote, however far it came: blocks in between may be empty."""
         outcomes, by_serial = self._tables[TableName.DEVICE_OUTCOMES], self._tables[TableName.DEVICES_BY_SERIAL]
-        last_known = _block(file.read_counts.total)
-        for block in count():
-            rows = [_stored_outcome(entity) for entity in self._block(file.reading_id, block)]
-            if not rows and block > last_known:
-                break
+        for _, entities in groupby(outcomes.query(_every_block(file.reading_id)), key=_partition):
+            rows = [_stored_outcome(entity) for entity in entities]
             by_serial.delete(_serial_key(mention) for mention in _mentions(file, rows))
             outcomes.delete(_outcome_key(row) for row in rows)
         keys = [_submission_key(file.reading_id, stored.record.number) for stored in self.submissions(file.reading_id)]
@@ -363,6 +361,15 @@ def _block(row: int) -> int:
 
 def _block_key(reading_id: str, block: int) -> str:
     return f"{reading_id}.{block:06d}"
+
+
+def _every_block(reading_id: str) -> Query:
+    """All blocks of one reading: `/` is the character after the dot that ends its id."""
+    return Query(partition_from=f"{reading_id}.", partition_below=f"{reading_id}/")
+
+
+def _partition(entity: StoredEntity) -> str:
+    return str(entity.values[PARTITION_KEY])
 
 
 def _row_key(row: int) -> str:

@@ -40,6 +40,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     duplicate: int = 0
     unknown: int = 0
 
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
     @property
     def ended(self) -> int:
         """Rows that have their outcome."""
@@ -67,7 +70,10 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     beside what counts and never over it."""
     devices_per_submission: int
     default_batch: str | None = None
-    """With the one before: the settings its reading uses, so that a take-over reads it alike."""
+    trust_hash_serial: bool = False
+    reject_unknown_checksums: bool = False
+    oldest_hash_days: int | None = None
+    """With the ones before: the settings its reading uses, so that a take-over reads it alike."""
     submissions: int = 0
     """How many it was cut into, once it is `read`."""
     read_counts: Counts = Counts()

@@ -24,10 +24,10 @@ _NEVER_EXPIRES = -1
 
 _GUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
-Guid = Annotated[str, msgspec.Meta(pattern=f"^{_GUID}$")]
-ReadingId = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\.[0-9]{{1,6}}$")]
-Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,7}(-[01])*$")]
-Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Guid = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\Z")]
+ReadingId = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\.[0-9]{{1,6}}\Z")]
+Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(-[01])*\Z")]
+Path = Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
 """What the journal's keys and a blob's path can be: nothing else is looked up, whoever sent it."""
 
 

@@ -14,10 +14,12 @@ from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import NeverSent, Refused
 from shared.pipeline.decisions import REPEATS_WITHOUT_LINK
 from shared.pipeline.device_file import DROP_CONTAINER
-from shared.pipeline.sweep import sweep
+from shared.pipeline.steps import BlobMissing
+from shared.pipeline.sweep import RECENT, sweep
 from shared.storage.blobs import BlobVersion
-from shared.storage.journal import Journal, JournalChanged, Stored
+from shared.storage.journal import Journal, JournalChanged, Stored, TableName
 from shared.storage.records import Batch
+from shared.storage.tables import Entity, Query, Table
 from shared.storage.wakeups import PoisonedMessage, encode
 from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
@@ -321,3 +323,80 @@ def test_a_duty_of_the_sweep_that_fails_keeps_no_other_from_being_done(world: Wo
     assert world.wakeups.poison == []
     world.run()
     assert world.outcomes(file) == ["registered"] * 3
+
+
+def test_a_submission_that_cannot_be_sent_does_not_keep_its_batch_from_the_others(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
+    file = world.drop_file(numbered(2))
+    world.private.delete(world.submission(file).record.payload)
+    with pytest.raises(BlobMissing):
+        world.deliver_next()
+    world.deliver_next()
+    assert world.submission(file, "2").record.state is SubmissionState.ACCEPTED
+
+
+def _in_watched_tables(world: World) -> dict[TableName, Table]:
+    """The tables of a world, to be looked into."""
+    tables: dict[TableName, Table] = {name: InMemoryTable() for name in TableName}
+    world.journal = Journal(tables.__getitem__)
+    world.pipeline = world.pipeline_with()
+    return tables
+
+
+def test_a_file_whose_row_cannot_be_read_keeps_the_sweep_from_no_other(world: World) -> None:
+    tables = _in_watched_tables(world)
+    paths = [f"{CUSTOMER}/Test/{number}.csv" for number in range(8)]
+    files = [world.drop_file(numbered(1, f"F{number}-"), path) for number, path in enumerate(paths)]
+    world.wakeups.waiting.clear()
+    damaged = next(iter(world.journal.open_files())).file_id
+    (row,) = (row for row in tables[TableName.DEVICE_FILES].query(Query()) if row.values["file_id"] == damaged)
+    tables[TableName.DEVICE_FILES].upsert([{**row.values, "state": "of another version"}])
+    world.clock.now += timedelta(minutes=20)
+    with pytest.raises(ExceptionGroup):
+        sweep(world.pipeline)
+    world.run()
+    assert [file for file in files if world.journal.is_open(file)] == [damaged]
+
+
+class NeverEnters(InMemoryTable):
+    """A table whose writer is killed before it enters anything."""
+
+    def insert(self, entity: Entity) -> str:  # noqa: ARG002
+        raise KeyboardInterrupt
+
+
+def test_a_file_that_was_never_entered_and_whose_blob_is_gone_is_not_looked_for_for_ever(world: World) -> None:
+    world.put(numbered(1))
+    tables = _in_watched_tables(world)
+    tables[TableName.DEVICE_FILES] = NeverEnters()
+    world.journal = Journal(tables.__getitem__)
+    world.pipeline = world.pipeline_with()
+    with pytest.raises(KeyboardInterrupt):
+        world.receive()
+    world.drop.delete(f"{CUSTOMER}/Test/devices.csv")
+    world.clock.now += RECENT + timedelta(hours=1)
+    assert sweep(world.pipeline).open_files == 1
+    assert sweep(world.pipeline).open_files == 0
+
+
+class TakesTheBodyAway(RefusesSome):
+    """A service during whose refusal the body of the request is lost."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.partner_center, "SN-00002")
+        self._world = world
+
+    def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        (path,) = [version.path for version in self._world.private.versions() if version.path.endswith("/1.json")]
+        self._world.private.delete(path)
+        return super().create_batch(customer_id, batch_id, devices, ids)
+
+
+def test_a_body_that_is_lost_before_its_submission_is_split_is_an_error_and_not_someone_elses_doing(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    world.meet(TakesTheBodyAway(world))
+    world.drop_file(numbered(4))
+    with pytest.raises(BlobMissing):
+        world.run()

@@ -1,9 +1,9 @@
 """Owners that die, fail or come late between any two effects: what counts is done once, and nothing is undone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -20,6 +20,7 @@ from shared.pipeline.receive import CopyLost
 from shared.pipeline.steps import BlobMissing, wake_up_of
 from shared.pipeline.sweep import sweep
 from shared.storage.journal import Journal, TableName
+from shared.storage.records import DeviceOutcome
 from shared.storage.tables import EntityChanged, EntityExists, Query, Table
 from shared.storage.wakeups import SubmissionWakeUp
 from shared.vocabulary import SubmissionState
@@ -396,6 +397,44 @@ def test_a_request_body_that_was_changed_is_not_sent(make_world: MakeWorld) -> N
     with pytest.raises(BlobMissing, match=r"missing or was changed. Restore it"):
         world.run()
     assert not any("OTHER" in device for device in world.service.report()["devices"])
+
+
+class AnswersLate(Changed):
+    """A service whose refusal comes when nearly all of the caller's claim is over."""
+
+    def __init__(self, real: PartnerCenter, world: World) -> None:
+        super().__init__(real)
+        self._world = world
+
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:  # noqa: ARG002
+        self._world.clock.now += self._world.settings.claim - timedelta(seconds=1)
+        raise Refused("Refused.", status=400, code="12345", description="Invalid request input")
+
+
+class TellsTheClaim(Journal):
+    """A journal that tells until when the submission was claimed whose outcomes were written last."""
+
+    claimed_until: datetime | None = None
+
+    def write_outcomes(self, outcomes: Iterable[DeviceOutcome]) -> None:
+        written = list(outcomes)
+        super().write_outcomes(written)
+        if written and (stored := self.submission(written[-1].reading_id, written[-1].submission)) is not None:
+            self.claimed_until = stored.record.claimed_until
+
+
+def test_outcomes_are_written_under_a_claim_that_is_not_about_to_end(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    journal = TellsTheClaim(lambda _: InMemoryTable())
+    world.journal = journal
+    world.pipeline = world.pipeline_with()
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    world.meet(AnswersLate(world.partner_center, world))
+    world.drop_file(numbered(2))
+    world.deliver_next()
+    assert journal.claimed_until is not None
+    assert journal.claimed_until - world.clock() >= world.settings.claim / 2
 
 
 class ChangedUnderItsReader(InMemoryContainer):

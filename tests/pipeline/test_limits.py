@@ -11,15 +11,16 @@ import pytest
 from local.partner_center import Behaviour
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import AnswerLost, error_from_response
+from shared.pipeline.intake import MOST_BATCHES, TOO_MANY_BATCHES
 from shared.pipeline.receive import MOST_READINGS, READING_FAILED, CopyLost
 from shared.pipeline.results import COLUMNS
 from shared.pipeline.sweep import sweep
 from shared.settings import StorageConnectionString
 from shared.storage.blobs import VersionGone
 from shared.storage.connection import StorageClients, open_storage
-from shared.storage.journal import Journal
+from shared.storage.journal import Journal, TableName
 from shared.storage.records import LONGEST_HISTORY, DeviceFile, DeviceOutcome
-from shared.storage.tables import AzureTable
+from shared.storage.tables import AzureTable, Query
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
@@ -187,3 +188,20 @@ def test_a_service_that_hangs_holds_the_reader_of_a_file_for_one_request(make_wo
     world.drop_file(numbered(10))
     assert world.clock() - start == timedelta(minutes=3)
     assert len(world.wakeups.waiting) == 10
+
+
+def test_nothing_is_kept_of_a_file_that_was_rejected_after_thousands_of_rows(make_world: MakeWorld) -> None:
+    tables = {name: InMemoryTable() for name in TableName}
+    world = make_world(Behaviour(delay=60))
+    world.journal = Journal(tables.__getitem__)
+    world.pipeline = world.pipeline_with()
+    rows = [f"SN-{number},,,LENOVO,21R3001BUK,Sales" for number in range(2_500)]
+    rows += [",,,LENOVO,21R3001BUK,Sales"] * 1_100
+    rows += [f"TAGGED-{number},,,LENOVO,21R3001BUK,{number}" for number in range(MOST_BATCHES)]
+    path = f"{CUSTOMER}/devices.csv"
+    file = world.drop_file("\r\n".join([f"{HEADER},Group Tag", *rows]), path)
+    assert world.summary(file, path)["reason"] == TOO_MANY_BATCHES
+    assert list(tables[TableName.DEVICE_OUTCOMES].query(Query())) != []
+    world.clock.now += world.settings.retention + timedelta(days=2)
+    assert sweep(world.pipeline).forgotten_files == 1
+    assert [name for name in TableName if list(tables[name].query(Query()))] == []

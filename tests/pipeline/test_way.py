@@ -3,6 +3,7 @@
 import dataclasses
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -23,6 +24,8 @@ from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tup
 
 KNOWN = ",,,LENOVO,21R3001BUK"
 """The cells after a serial number that make it an identity."""
+
+SAMPLES = Path(__file__).parent.parent / "device_files" / "samples"
 
 OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
 
@@ -258,6 +261,27 @@ def test_a_file_without_a_readable_device_row_is_rejected(world: World, content:
     assert summary["state"] == "rejected"
     assert summary["reason"]
     assert summary["counts"] == _counts()
+
+
+def test_the_settings_of_checking_are_those_of_the_moment_a_file_was_received(make_world: MakeWorld) -> None:
+    world = make_world(TRUST_HASH_SERIAL="true", REJECT_UNKNOWN_CHECKSUMS="1", OLDEST_HASH_DAYS="400")
+    file = world.drop_file(numbered(1))
+    stored = world.journal.file(CUSTOMER, file)
+    assert stored is not None
+    assert (stored.record.trust_hash_serial, stored.record.reject_unknown_checksums) == (True, True)
+    assert stored.record.oldest_hash_days == 400
+
+
+def test_a_serial_number_that_its_hash_contradicts_is_sent_only_when_the_hash_is_trusted(
+    make_world: MakeWorld,
+) -> None:
+    content = (SAMPLES / "23_serial_not_in_hash.csv").read_bytes()
+    careful, trusting = make_world(), make_world(TRUST_HASH_SERIAL="true")
+    files = [world.drop_file(content) for world in (careful, trusting)]
+    careful.run()
+    trusting.run()
+    assert careful.rows(files[0])[0]["error_code"] == "serial_mismatch"
+    assert trusting.outcomes(files[1])[0] == "registered"
 
 
 def test_an_upper_case_customer_id_is_the_same_customer(world: World) -> None:

@@ -29,7 +29,7 @@ WAKE_UPS: st.SearchStrategy[WakeUp] = st.one_of(
         sequence=st.integers(0, 2**31),
     ),
     st.builds(FileWakeUp, customer_id=st.none() | st.uuids().map(str), file_id=st.uuids().map(str)),
-    st.builds(BlobWakeUp, path=st.text(min_size=1, max_size=200)),
+    st.builds(BlobWakeUp, path=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)),
 )
 
 
@@ -73,6 +73,8 @@ def test_any_other_message_is_unreadable_and_nothing_else(body: bytes) -> None:
         b'{"type":"submission","reading_id":"5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51.1","number":"abc","sequence":0}',
         b'{"type":"file","customer_id":"a/b","file_id":"c"}',
         b'{"type":"blob","path":""}',
+        b'{"type":"blob","path":"a\\nb"}',
+        b'{"type":"file","customer_id":null,"file_id":"5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51\\n"}',
         b'{"type":"device"}',
         b"null",
         b"\xff\xfe{}",
