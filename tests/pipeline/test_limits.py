@@ -1,5 +1,7 @@
 """What is large, long, slow or often: files, histories, cells, closings, readings, and a short retention."""
 
+import time
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import IO
@@ -7,6 +9,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from local.partner_center import Behaviour
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
@@ -14,7 +17,7 @@ from shared.partner_center.errors import AnswerLost, error_from_response
 from shared.pipeline.intake import MOST_BATCHES, TOO_MANY_BATCHES
 from shared.pipeline.receive import MOST_READINGS, READING_FAILED, CopyLost
 from shared.pipeline.results import COLUMNS
-from shared.pipeline.sweep import sweep
+from shared.pipeline.sweep import MOST_WAKE_UPS, sweep
 from shared.settings import StorageConnectionString
 from shared.storage.blobs import VersionGone
 from shared.storage.connection import StorageClients, open_storage
@@ -205,3 +208,25 @@ def test_nothing_is_kept_of_a_file_that_was_rejected_after_thousands_of_rows(mak
     world.clock.now += world.settings.retention + timedelta(days=2)
     assert sweep(world.pipeline).forgotten_files == 1
     assert [name for name in TableName if list(tables[name].query(Query()))] == []
+
+
+def test_a_hundred_thousand_open_submissions_are_swept_in_bounded_time_and_memory(make_world: MakeWorld) -> None:
+    world = make_world(PAUSED="true", INLINE_SUBMISSIONS="0")
+    file = world.drop_file(numbered(1))
+    pattern, known = world.submission(file).record, world.journal.file(CUSTOMER, file)
+    assert known is not None
+    for number in range(2, 100_001):
+        world.journal.add_submission(replace(pattern, number=str(number)))
+    world.journal.change_file(known, replace(known.record, submissions=100_000))
+    world.wakeups.waiting.clear()
+    world.clock.now += timedelta(hours=1)
+    tracemalloc.start()
+    started = time.process_time()
+    report = sweep(world.pipeline)
+    seconds, (_, peak) = time.process_time() - started, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.open_submissions == 100_000
+    assert report.overdue_submissions == len(world.wakeups.waiting) == MOST_WAKE_UPS
+    assert seconds < 120
+    # The sorted keys of the table in memory are most of it; the wake-ups that are sent are the rest.
+    assert peak < 64 * 1024 * 1024
