@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from shared.pipeline.device_file import PathFault
+from shared.pipeline.intake import TOO_MANY_BATCHES
+from shared.pipeline.outcomes import FIRST_ANSWER_LOST, NO_VERDICT, READ_BACK
+from shared.pipeline.receive import GONE, READING_FAILED
+from shared.pipeline.results import NEVER_WRITTEN
+
 ROOT = Path(__file__).parent.parent
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)\)")
@@ -29,3 +35,11 @@ def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
 
 def test_the_faults_are_documented_with_their_tests() -> None:
     assert len(NAMED_TEST.findall((ROOT / "docs" / "faults.md").read_text(encoding="utf-8"))) > 25
+
+
+@pytest.mark.parametrize(
+    "value",
+    [*PathFault, TOO_MANY_BATCHES, GONE, READING_FAILED, NO_VERDICT, NEVER_WRITTEN, FIRST_ANSWER_LOST, READ_BACK],
+)
+def test_what_the_pipeline_says_of_files_and_rows_is_documented(value: str) -> None:
+    assert f"| `{value}` |" in (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8")

@@ -236,10 +236,10 @@ def identity_of(row: DeviceRow, device: SendableDevice, found: VerifiedHash | No
     uuid = b"" if is_default_uuid(found.uuid) else found.uuid
     named = _tuple_digest(found.manufacturer, found.model, device.serial_number or "")
     parts = (uuid and _digest(b"u" + uuid), found.tpm_key and _digest(b"t" + found.tpm_key), named)
-    pairs = (_digest(one + other) for one, other in combinations(parts, 2) if one and other)
-    return Identity(
-        tuple(pairs), tuple(filter(None, parts)), tuple(filter(None, (named, _key_digest(device.product_key))))
-    )
+    pairs = tuple(_digest(one + other) for one, other in combinations(parts, 2) if one and other)
+    # A hash that says too little about its device is at least the same one as its copy.
+    proving = pairs or (_digest(f"h{device.hardware_hash}".encode()),)
+    return Identity(proving, tuple(filter(None, parts)), tuple(filter(None, (named, _key_digest(device.product_key)))))
 
 
 def _names_without_hash(row: DeviceRow, device: SendableDevice) -> tuple[bytes, ...]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from shared.device_files import REASONS, CheckedRow, Explanation
+from shared.device_files import REASONS, CheckedRow, RowReason
 from shared.partner_center.models import Device, DeviceUploadDetails
 from shared.partner_center.outcome_codes import explain
 from shared.pipeline.matching import SentRow
@@ -24,12 +24,6 @@ FIRST_ANSWER_LOST = "first_answer_lost"
 READ_BACK = "read_back"
 """Note: the service gave no verdict, but the device was found in the batch."""
 READ_BACK_CURE = "Nothing: the service gave no verdict, but the device stands in the batch."
-
-NO_BATCH = "no_batch"
-NO_BATCH_EXPLANATION = Explanation(
-    "The row has no group tag, and the file lies in no batch folder.",
-    "Fill in the Group Tag, or drop the file into device-files/{customer id}/{batch}/.",
-)
 
 LONGEST_CELL = 256
 """Characters of a cell that are shown. A hundred outcomes are one transaction, of at most 4 MiB."""
@@ -91,11 +85,12 @@ def never_sent(reading_id: str, row: CheckedRow) -> DeviceOutcome:
 
     One without a reason of its own had no batch to go to.
     """
-    explanation = NO_BATCH_EXPLANATION if row.reason is None else REASONS[row.reason]
+    reason = row.reason or RowReason.NO_BATCH
+    explanation = REASONS[reason]
     same_as = "" if row.duplicate_of is None else f" It is the same device as row {row.duplicate_of}."
     return replace(
         _of_row(reading_id, sent_row(row), Outcome.REJECTED if row.duplicate_of is None else Outcome.DUPLICATE),
-        error_code=row.reason or NO_BATCH,
+        error_code=reason,
         error_description=explanation.sentence + same_as,
         what_to_do=explanation.what_to_do,
     )

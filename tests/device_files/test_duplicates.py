@@ -1,5 +1,6 @@
 """Which rows are the same device: what must hold for any rows in any order."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -155,3 +156,9 @@ def _made_up(number: int) -> VerifiedHash:
     found = verify(build_hash(str(number), uuid=UUID(int=number), tpm_key=number.to_bytes(256, "big")))
     assert isinstance(found, VerifiedHash)
     return found
+
+
+def test_a_hash_of_the_old_form_is_the_same_device_as_its_copy_and_another_than_any_other() -> None:
+    one, other = (b64encode(bytes([number]) * 128).decode() for number in (1, 2))
+    rows = read(f"Hardware Hash\r\n{one}\r\n{one}\r\n{other}\r\n".encode())
+    assert [row.duplicate_of for row in rows] == [None, 1, None]
