@@ -49,12 +49,12 @@ def _numbered(rows: Iterable[DeviceRow], maximum: int) -> Iterator[tuple[int, De
 
 
 def _checked(number: int, row: DeviceRow, judgement: Judgement, index: DuplicateIndex) -> CheckedRow:
-    device, reason, notes = judgement.device, judgement.reason, judgement.notes
+    device, reason, notes, known = judgement.device, judgement.reason, judgement.notes, judgement.hardware_hash
     duplicate_of: int | None = None
     if device is None:
         index.skip()
     else:
-        verdict = index.place(row, device, judgement.hardware_hash)
+        verdict = index.place(row, device, known)
         if verdict.sent != number:
             duplicate_of, reason = verdict.sent, RowReason.DUPLICATE
         elif verdict.shares_identity:
@@ -64,8 +64,9 @@ def _checked(number: int, row: DeviceRow, judgement: Judgement, index: Duplicate
         source=row.source,
         serial_number=(device and device.serial_number) or _shown(row.serial_number),
         product_key=(device and device.product_key) or _shown(row.product_key),
-        manufacturer=(device and device.manufacturer) or _shown(row.manufacturer),
-        model=(device and device.model) or _shown(row.model),
+        manufacturer=(device and device.manufacturer)
+        or _shown(row.manufacturer or (known.manufacturer if known else "")),
+        model=(device and device.model) or _shown(row.model or (known.model if known else "")),
         group_tag=_shown(row.group_tag),
         device=None if duplicate_of else device,
         reason=reason,

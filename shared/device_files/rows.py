@@ -85,7 +85,7 @@ class CheckedRow:
     source: str
     """Where a person finds it: `line 7`, `member.csv line 3`, `book.xlsx!Sheet1 line 3`."""
     serial_number: str
-    """As sent, else as in the file; so are the next three. Empty when absent."""
+    """As sent, else as in the file, else as in the hash; so are the next three. Empty when absent."""
     product_key: str
     manufacturer: str
     model: str

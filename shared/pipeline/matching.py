@@ -39,13 +39,25 @@ def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> l
 
 
 def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[Device | None]:
-    """For each row the device of that name in a batch, or None; by name alone, since a batch knows no positions."""
+    """For each row the device of that name in a batch, or None.
+
+    A batch knows no positions. It may hold another maker's device with the same serial number, so that what both sides
+    know of maker and model must agree.
+    """
     wanted = {name for row in rows for row_name, _ in _NAMES if (name := row_name(row))}
     named = [device for device in devices if any(device_name(device) in wanted for _, device_name in _NAMES)]
     places: list[int | None] = [None] * len(rows)
     for row_name, device_name in _NAMES:
         _match_by_name(places, [row_name(row) for row in rows], [device_name(device) for device in named])
-    return [None if place is None else named[place] for place in places]
+    found = [None if place is None else named[place] for place in places]
+    return [
+        None if device is None or _is_another(row, device) else device for row, device in zip(rows, found, strict=True)
+    ]
+
+
+def _is_another(row: SentRow, device: Device) -> bool:
+    known = ((row.manufacturer, device.oem_manufacturer_name), (row.model, device.model_name))
+    return _contradict(row, device) or any(_differ(_folded(ours), _folded(theirs)) for ours, theirs in known)
 
 
 def _match_by_name(places: list[int | None], row_names: list[str], verdict_names: list[str]) -> None:
@@ -64,9 +76,13 @@ def _unique(names: Iterable[str]) -> set[str]:
     return {name for name, count in Counter(names).items() if name and count == 1}
 
 
-def _contradict(row: SentRow, verdict: DeviceUploadDetails) -> bool:
-    names = ((row_name(row), verdict_name(verdict)) for row_name, verdict_name in _NAMES)
-    return any(ours and theirs and ours != theirs for ours, theirs in names)
+def _contradict(row: SentRow, verdict: DeviceUploadDetails | Device) -> bool:
+    return any(_differ(row_name(row), verdict_name(verdict)) for row_name, verdict_name in _NAMES)
+
+
+def _differ(ours: str, theirs: str) -> bool:
+    """Whether both are known and not the same."""
+    return bool(ours and theirs and ours != theirs)
 
 
 def _folded(text: str | None) -> str:

@@ -33,7 +33,7 @@ def test_a_file_whose_rows_would_be_sent_ends_with_0(folder: Path, capsys: pytes
     assert run(folder / "good.csv") == 0
     shown = capsys.readouterr().out
     assert "row 1      send" in shown
-    assert "5ES8901IC4  [Kiosk]  (line 2)" in shown
+    assert "5ES8901IC4 | HP | HP EliteBook 840 G8 Notebook PC  [Kiosk]  (line 2)" in shown
     assert "duplicate of row 1" in shown
     assert "3 rows: 2 send, 0 rejected, 1 duplicate" in shown
     assert HASH_BEGIN not in shown

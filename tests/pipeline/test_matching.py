@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.partner_center.models import DeviceUploadDetails
-from shared.pipeline.matching import SentRow, match
+from shared.partner_center.models import Device, DeviceUploadDetails
+from shared.pipeline.matching import SentRow, match, match_by_name
 
 
 def _row(number: int, serial: str = "", key: str = "") -> SentRow:
@@ -73,6 +73,22 @@ def test_one_verdict_is_never_given_to_two_rows() -> None:
 
 def test_no_verdicts_are_no_matches() -> None:
     assert _places([_row(1, "A")], []) == [None]
+
+
+def test_a_device_in_a_batch_is_found_by_its_name() -> None:
+    devices = [Device(id="1", serial_number="B"), Device(id="2", serial_number="a"), Device(id="3", product_key="K")]
+    found = match_by_name([_row(1, "A"), _row(2, key="K"), _row(3, "X")], devices)
+    assert [device and device.id for device in found] == ["2", "3", None]
+
+
+def test_a_device_of_another_maker_or_model_with_the_same_serial_number_is_another() -> None:
+    row = SentRow(row=1, serial_number="A", manufacturer="LENOVO", model="21R3001BUK")
+    same = Device(serial_number="A", oem_manufacturer_name="Lenovo", model_name="21R3001BUK")
+    other_maker = Device(serial_number="A", oem_manufacturer_name="HP", model_name="21R3001BUK")
+    other_model = Device(serial_number="A", oem_manufacturer_name="LENOVO", model_name="X")
+    assert match_by_name([row], [same]) == [same]
+    assert match_by_name([row], [other_maker]) == [None]
+    assert match_by_name([row], [other_model]) == [None]
 
 
 NAMES = st.sampled_from(["", "A", "a", "B", "C"])

@@ -157,8 +157,9 @@ class FileCheck:
         customer = self._file.customer_id or ""
         is_there = any(self._world.service.has(customer, identity) for identity in identities)
         match outcome:
-            case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED if is_there and READ_BACK in row["notes"]:
-                return
+            case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED if READ_BACK in row["notes"]:
+                if not is_there and not self._is_there_by_name(row):
+                    self._violate(f"row {row['row']} was read back and the service does not have it")
             case Outcome.REGISTERED if not is_there or Outcome.REGISTERED not in verdicts:
                 self._violate(f"row {row['row']} is registered and the service says {verdicts}")
             case Outcome.ALREADY_REGISTERED if not is_there and Outcome.ALREADY_REGISTERED not in verdicts:
@@ -172,6 +173,15 @@ class FileCheck:
         by_us = any(device.verdict.is_registered for _, device in attempts)
         if by_us and outcome is Outcome.ALREADY_REGISTERED and FIRST_ANSWER_LOST not in row["notes"]:
             self._violate(f"row {row['row']} was registered by a lost request and does not say so")
+
+    def _is_there_by_name(self, row: Row) -> bool:
+        """Whether the customer has a device of that serial number, perhaps sent with a hash where ours was without."""
+        return any(
+            device.verdict.is_registered and device.serial_number == row["serial_number"]
+            for job in self._world.service.jobs.values()
+            if job.customer_id == self._file.customer_id
+            for device in job.devices
+        )
 
     def _check_unknown(self, row: Row, attempts: list[tuple[Job, SentDevice]], *, is_there: bool) -> None:
         """Only what the service never told before the deadline may be unknown."""
