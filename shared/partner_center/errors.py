@@ -105,11 +105,6 @@ class Unavailable(PartnerCenterError):
 class Refused(PartnerCenterError):
     """The service understood the request and said no; the same request will be refused again."""
 
-    @property
-    def may_be_one_device(self) -> bool:
-        """Whether a smaller request could be accepted: the fault is in the body, not in who asks or for whom."""
-        return self.status in _STATUSES_ABOUT_THE_BODY and self.code not in _CODES_NOT_ABOUT_THE_BODY
-
 
 class Unauthorised(PartnerCenterError):
     """401: the token is not good; 403: it is, but does not allow this; no status: no token could be had."""
@@ -120,8 +115,6 @@ class Unauthorised(PartnerCenterError):
         return self.status == requests.codes.unauthorized and self.code not in _CODES_THAT_WANT_A_PERSON
 
 
-_STATUSES_ABOUT_THE_BODY = frozenset({400, 413, 422})
-_CODES_NOT_ABOUT_THE_BODY = frozenset({"900118", "60003"})
 _CODES_THAT_WANT_A_PERSON = frozenset({"900421", "10001"})
 
 _CHECK_CUSTOMER = "check the customer id in the folder name: it must be the tenant id of a customer of this partner"

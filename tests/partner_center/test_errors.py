@@ -166,20 +166,6 @@ def test_a_throttle_without_the_header_is_read_from_the_words_of_the_gateway() -
     assert answered(503, Retry_After="9").retry_after == timedelta(seconds=9)
 
 
-def test_a_refusal_says_whether_one_device_may_be_the_cause() -> None:
-    def may_be(status: int, code: str) -> bool:
-        error = answered(status, b'{"code": "%s"}' % code.encode())
-        assert isinstance(error, Refused)
-        return error.may_be_one_device
-
-    assert may_be(400, "3000")
-    assert may_be(400, "800002")
-    assert may_be(413, "")
-    assert not may_be(400, "900118")
-    assert not may_be(404, "1000")
-    assert not may_be(409, "3000")
-
-
 def test_only_a_401_that_asks_for_no_person_may_be_cured_by_a_new_token() -> None:
     def may_be(status: int, code: str) -> bool:
         error = answered(status, b'{"code": "%s"}' % code.encode())
