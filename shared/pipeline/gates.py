@@ -145,8 +145,11 @@ def scope_closed_by(error: PartnerCenterError, customer_id: str) -> str | None:
 
 
 def closing(stored: Gate | None, scope: str, error: PartnerCenterError, now: datetime, pace: Pace) -> Gate:
-    """The gate of `scope` after `error`: closed for as long as the service says, else longer each time."""
-    failures = stored.failures + 1 if stored else 1
+    """The gate of `scope` after `error`: closed for as long as the service says, and longer each time.
+
+    Requests that were under way together are one time: a gate that is closed already only stays so.
+    """
+    failures = 1 if stored is None else stored.failures + (stored.closed_until <= now)
     if isinstance(error, Unauthorised):
         delay = pace.backoff(failures + FIRST_UNAUTHORISED_FAILURES)
     else:

@@ -139,21 +139,30 @@ def test_a_shorter_wait_never_opens_a_gate_that_is_closed_for_longer() -> None:
 
 def test_a_service_that_asks_for_a_second_again_and_again_is_asked_less_and_less_often() -> None:
     gate = closing(None, WHOLE_PARTNER, _throttled(1), START, PACE)
-    first = gate.closed_until
+    assert gate.closed_until - START < timedelta(seconds=3)
     for _ in range(12):
-        gate = closing(gate, WHOLE_PARTNER, _throttled(1), START, PACE)
-    assert first - START < timedelta(seconds=3)
-    assert gate.closed_until - START >= timedelta(minutes=30)
+        now = gate.closed_until
+        gate = closing(gate, WHOLE_PARTNER, _throttled(1), now, PACE)
+    assert gate.closed_until - now >= timedelta(minutes=30)
 
 
 def test_a_gate_that_stays_closed_is_asked_less_and_less_often() -> None:
-    gate: Gate | None = None
-    delays = []
+    gate = closing(None, WHOLE_PARTNER, Unauthorised("x", status=401), START, PACE)
+    delays = [gate.closed_until - START]
     for _ in range(12):
-        gate = closing(gate, WHOLE_PARTNER, Unauthorised("x", status=401), START, PACE)
-        delays.append(gate.closed_until - START)
+        now = gate.closed_until
+        gate = closing(gate, WHOLE_PARTNER, Unauthorised("x", status=401), now, PACE)
+        delays.append(gate.closed_until - now)
     assert delays == sorted(delays)
     assert delays[-1] == timedelta(minutes=30)
+
+
+def test_requests_under_way_together_that_are_all_throttled_are_one_failure() -> None:
+    gate = closing(None, WHOLE_PARTNER, _throttled(60), START, PACE)
+    for _ in range(16):
+        gate = closing(gate, WHOLE_PARTNER, _throttled(60), START + timedelta(seconds=1), PACE)
+    assert gate.failures == 1
+    assert gate.closed_until - START < timedelta(seconds=70)
 
 
 @pytest.mark.parametrize(
