@@ -134,54 +134,47 @@ class Device(_Model, frozen=True):
         return [(name, value) for name, value in shown if value is not None]
 
 
-class DeviceUploadDetails(_Model, frozen=True):
+class _WithStatus(_Model, frozen=True):
+    """Something the service works on."""
+
+    status: str | None = None
+
+    @property
+    def state(self) -> JobState:
+        """Our reading of `status`, which is kept as it came."""
+        return JobState.of(self.status)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the service is done with it."""
+        return self.state.is_final
+
+
+class DeviceUploadDetails(_WithStatus, frozen=True):
     """What became of one device of an upload. A device sent with a hash alone comes back without any identifier."""
 
     device_id: str | None = None
     serial_number: str | None = None
     product_key: str | None = None
-    status: str | None = None
     error_code: str | int | None = None
     error_description: str | None = None
     attributes: ResourceAttributes | None = None
 
-    @property
-    def state(self) -> JobState:
-        """Our reading of `status`."""
-        return JobState.of(self.status)
 
-    @property
-    def is_final(self) -> bool:
-        """Whether the service is done with this device."""
-        return self.state.is_final
-
-
-class BatchUploadDetails(_Model, frozen=True):
+class BatchUploadDetails(_WithStatus, frozen=True):
     """How far one upload has come. Its own status is no verdict: `finished` is also said when a device failed."""
 
     batch_tracking_id: str | None = None
-    status: str | None = None
     started_time: str | None = None
     completed_time: str | None = None
     devices_status: tuple[DeviceUploadDetails, ...] | None = None
     attributes: ResourceAttributes | None = None
 
-    @property
-    def state(self) -> JobState:
-        """Our reading of `status`."""
-        return JobState.of(self.status)
 
-    @property
-    def is_final(self) -> bool:
-        """Whether the service is done with the upload as a whole."""
-        return self.state.is_final
-
-
-class DeviceBatch(_Model, frozen=True):
+class DeviceBatch(_WithStatus, frozen=True):
     """A batch of devices of one customer; Autopilot shows its `id` as the group tag."""
 
     id: str | None = None
-    status: str | None = None
     creation_date: str | None = None
     created_by: str | None = None
     device_count: int | None = None
@@ -191,11 +184,6 @@ class DeviceBatch(_Model, frozen=True):
     devices_link: Link | None = None
     links: ResourceLinks | None = None
     attributes: ResourceAttributes | None = None
-
-    @property
-    def state(self) -> JobState:
-        """Our reading of `status`."""
-        return JobState.of(self.status)
 
     @property
     def count(self) -> int | None:
