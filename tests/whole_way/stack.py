@@ -29,6 +29,8 @@ from shared.vocabulary import FileState, Outcome
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
 HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model"
 
+TOKEN = "the-token-of-these-tests"
+
 Summaries = dict[str, dict[str, Any]]
 
 
@@ -69,7 +71,9 @@ class Stack:
             ],
             log=self.folder / f"host-{place}-{self.started}.log",
             environment=app_settings(
-                os.environ | dict(self.settings), storage=self.storage, partner_center_url=self.service.url
+                os.environ | {"PARTNER_CENTER_TOKEN": TOKEN} | dict(self.settings),
+                storage=self.storage,
+                partner_center_url=self.service.url,
             ),
         )
 

@@ -8,7 +8,7 @@ import pytest
 
 from local.dropping import SAMPLES
 from local.partner_center import Behaviour, PartnerCenterStandIn
-from tests.whole_way.stack import Stack, assert_every_row_has_one_outcome, running_stack, tuples
+from tests.whole_way.stack import TOKEN, Stack, assert_every_row_has_one_outcome, running_stack, tuples
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_file_that_is_none_is_rejected_with_a_reason(stack: Stack) -> None:
 
 def test_no_log_line_holds_a_hash_or_a_token(stack: Stack) -> None:
     assert "T0GHBA" not in stack.logs
-    assert "Bearer" not in stack.logs
+    assert TOKEN not in stack.logs
 
 
 def test_a_host_that_is_asked_to_end_in_the_middle_finishes_its_work_or_leaves_it_to_another(tmp_path: Path) -> None:
