@@ -9,6 +9,9 @@ from shared.pipeline.composition import Pipeline
 from shared.storage.journal import Stored
 from shared.storage.records import DeviceFile, with_sentence
 
+ROWS_BETWEEN_LOOKS_AT_THE_CLOCK = 500
+"""Rows after which an owner asks whether its claim is to be renewed."""
+
 
 def claimed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
     """`file` as this owner's from now on."""

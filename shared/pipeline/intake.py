@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.device_files import CheckedRow, SendableDevice
 from shared.errors import DeviceDropError
 from shared.partner_center.models import Device, encode_devices
-from shared.pipeline.claims import HeldFile, claimed_for_reading
+from shared.pipeline.claims import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed_for_reading
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import batch_name, reading_folder
 from shared.pipeline.log_fields import of_file
@@ -27,7 +27,6 @@ MOST_BATCHES = 20
 MOST_DEVICES_HELD = 4_000
 """Devices of all batches that wait for their submission to be full."""
 
-ROWS_BETWEEN_LOOKS_AT_THE_CLOCK = 500
 OUTCOMES_WRITTEN_AT_ONCE = 1_000
 
 TOO_MANY_BATCHES = "too_many_batches"

@@ -66,7 +66,7 @@ def _take_answer(pipeline: Pipeline, stored: Stored[Submission], answer: JobAnsw
     outcomes = _verdicts(pipeline, told, details)
     counts = counted(outcomes)
     held = Stored(told, stored.etag)
-    # While the job runs, its verdicts are written when there are more of them; each of its last ones always is.
+    # While the job runs, its verdicts are written when their number has changed; each of its last ones always is.
     if outcomes and (details.is_final or counts.ended != told.written):
         held = write_outcomes(pipeline, held, outcomes)
     step = after_look(told, counts, details.status or "", pipeline.clock(), pace_of(pipeline.settings, pipeline.jitter))

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from shared.pipeline.claims import HeldFile, claimed, is_claimed
+from shared.pipeline.claims import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed, is_claimed
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import JSON, results_folder
 from shared.pipeline.log_fields import of_file
@@ -39,8 +39,6 @@ COLUMNS = (
     "source",
 )
 """Columns of results.csv, each a field of `DeviceOutcome`."""
-
-ROWS_BETWEEN_LOOKS_AT_THE_CLOCK = 500
 
 CSV_PIECE = 1024 * 1024
 """Characters of results.csv that are held at a time."""
@@ -129,12 +127,16 @@ def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
         write_summary(pipeline, file)
     for stored in pipeline.journal.submissions(file.reading_id):
         pipeline.private.delete(stored.record.rows)
+        if not stored.record.state.is_final:
+            # Of a file that was rejected half-way: it was never sent, so nobody deleted its body.
+            pipeline.private.delete(stored.record.payload)
     pipeline.journal.no_longer_open(file.file_id)
 
 
 def write_summary(pipeline: Pipeline, file: DeviceFile) -> None:
     """Write summary.json, unless that of a later state stands there already."""
-    known = () if file.state is FileState.RECEIVED else pipeline.journal.submissions(file.reading_id)
+    is_released = file.state in (FileState.READ, FileState.CLOSED)
+    known = pipeline.journal.submissions(file.reading_id) if is_released else ()
     pipeline.results.write_newer(
         f"{_folder(file)}/summary.json",
         msgspec.json.format(msgspec.json.encode(summary(file, (stored.record for stored in known))), indent=2),

@@ -221,6 +221,15 @@ def test_a_file_with_too_many_group_tags_is_rejected_and_nothing_sent(world: Wor
     assert sum(world.service.report()["received"].values()) == 0
 
 
+def test_a_file_that_is_rejected_half_way_shows_no_submission_and_keeps_no_request_body(make_world: MakeWorld) -> None:
+    world = make_world(DEVICES_PER_SUBMISSION="1")
+    path = f"{CUSTOMER}/devices.csv"
+    lines = [f"{HEADER},Group Tag", *(f"S{number}{KNOWN},Tag{number}" for number in range(21)), ""]
+    file = world.drop_file("\r\n".join(lines), path)
+    assert world.summary(file, path)["submissions"] == []
+    assert [version.path for version in world.private.versions(f"{file}/")] == [f"{file}/device-file"]
+
+
 def test_many_tags_are_held_in_bounded_memory(make_world: MakeWorld) -> None:
     world = make_world(INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1000")
     path = f"{CUSTOMER}/devices.csv"
