@@ -14,6 +14,8 @@ from shared.pipeline.wake import wake
 from shared.settings import STORAGE_CONNECTION, settings_from
 from shared.storage.connection import SUBMISSIONS_QUEUE
 
+# What the product says of its files reaches Application Insights, whose exporter takes this logger alone.
+logging.getLogger("shared").setLevel(logging.INFO)
 # Each storage request would be a line of its own.
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 

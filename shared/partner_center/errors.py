@@ -123,8 +123,8 @@ _CHECK_ROLE = (
     " relationship (or GDAP) with this customer is in place"
 )
 _SECOND_FACTOR = (
-    "Partner Center asks for multi-factor authentication: sign in with app-only credentials, or have a person consent"
-    " anew with a second factor"
+    "Partner Center asks for multi-factor authentication: sign in with app-only credentials, or have a person sign in"
+    " anew with a second factor (python -m local sign-in)"
 )
 _CHECK_TOKEN = (
     "check the app registration and its credentials; it must be listed in Partner Center under App management"  # noqa: S105
