@@ -1,0 +1,154 @@
+"""Names for customers, so that a drop folder may bear `Contoso` instead of the GUID of Contoso's tenant.
+
+A name never changes its meaning: once it stood for a customer it stands for no other, even after it was removed. A
+script that still drops under an old name would otherwise register devices to the wrong tenant, for good.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.errors import DeviceDropError
+from shared.storage.keys import safe_key
+from shared.storage.records import from_entity, to_entity
+from shared.storage.tables import Entity, EntityChanged, EntityExists, Query, StoredEntity, Table
+
+CUSTOMERS_TABLE = "Customers"
+
+LONGEST_NAME = 100
+"""Characters of a name: it is a folder in a path of at most 1,024."""
+
+_PARTITION = "customers"
+_FORBIDDEN = frozenset("/\\")
+
+
+class Customer(msgspec.Struct, frozen=True, kw_only=True):
+    """A name and the customer that it stands for."""
+
+    name: str
+    """As it is shown; compared without case."""
+    customer_id: str
+    notes: str = ""
+    added_at: datetime
+    removed_at: datetime | None = None
+    """Since when files dropped under the name are rejected."""
+
+
+class CustomerNameRefused(DeviceDropError):
+    """The name cannot stand for a customer; nothing was changed."""
+
+
+class Customers:
+    """The table of names. Safe to share between threads."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def prepare(self) -> None:
+        """Make the table when it is missing."""
+        self._table.prepare()
+
+    def named(self, name: str) -> Customer | None:
+        """Whom the folder `name` stands for, also when the name was removed; None when it never stood for anyone."""
+        stored = self._stored(name)
+        return None if stored is None else _customer(stored)
+
+    def all(self) -> Iterator[Customer]:
+        """Every name that is in use, by name."""
+        found = (_customer(stored) for stored in self._table.query(Query(partition=_PARTITION)))
+        return (customer for customer in found if customer.removed_at is None)
+
+    def add(self, name: str, customer_id: str, notes: str, now: datetime) -> Customer:
+        """Let `name` stand for a customer; again with the same customer, for other notes or to undo its removal.
+
+        Raises:
+            CustomerNameRefused: it is no name for a folder, or stands or stood for another customer.
+        """
+        customer = Customer(
+            name=checked_name(name), customer_id=_checked_id(customer_id), notes=notes.strip(), added_at=now
+        )
+        try:
+            self._table.insert(_entity(customer))
+        except EntityExists:
+            return self._change(name, customer)
+        return customer
+
+    def remove(self, name: str, now: datetime) -> Customer:
+        """Reject what is dropped under `name` from now on; files that were received stay with their customer.
+
+        Raises:
+            CustomerNameRefused: there is no such name.
+        """
+        known = self.named(name)
+        if known is None or known.removed_at is not None:
+            raise CustomerNameRefused(f"There is no customer named {name!r}; `customers list` shows the names.")
+        return self._change(name, replace(known, removed_at=now))
+
+    def _change(self, name: str, changed: Customer) -> Customer:
+        stored = self._stored(name)
+        if stored is None:
+            raise CustomerNameRefused(f"The name {name!r} was deleted from the table meanwhile; try again.")
+        known = _customer(stored)
+        if known.customer_id != changed.customer_id:
+            raise CustomerNameRefused(
+                f"{known.name!r} stands or stood for the customer {known.customer_id}, and a name never changes its "
+                "meaning: devices could be registered to the wrong tenant. Take another name."
+            )
+        kept = replace(changed, added_at=known.added_at)
+        try:
+            self._table.replace(_entity(kept), stored.etag)
+        except EntityChanged as error:
+            raise CustomerNameRefused(
+                f"The name {name!r} was changed by someone else meanwhile; look again."
+            ) from error
+        return kept
+
+    def _stored(self, name: str) -> StoredEntity | None:
+        return self._table.get(_PARTITION, _key(name))
+
+
+def checked_name(name: str) -> str:
+    """`name` as it is kept.
+
+    Raises:
+        CustomerNameRefused: no folder can bear it, or it is a GUID, which stands for itself.
+    """
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME:
+        raise CustomerNameRefused(f"A customer's name has 1 to {LONGEST_NAME} characters.")
+    if not name.isprintable() or _FORBIDDEN & set(name) or name.endswith("."):
+        raise CustomerNameRefused(
+            f"{name!r} cannot be the name of a folder: leave out slashes, control characters and a dot at the end."
+        )
+    if is_guid(name):
+        raise CustomerNameRefused(f"{name} is a GUID, which stands for its own tenant; take a name that people know.")
+    return name
+
+
+def is_guid(text: str) -> bool:
+    """Whether `text` is a GUID as Microsoft writes one, in either case."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _checked_id(customer_id: str) -> str:
+    if not is_guid(customer_id):
+        raise CustomerNameRefused(f"{customer_id!r} is no customer id: it is the GUID of the customer's tenant.")
+    return customer_id.lower()
+
+
+def _key(name: str) -> str:
+    return safe_key(name.strip().casefold())
+
+
+def _entity(customer: Customer) -> Entity:
+    return to_entity(customer, _PARTITION, _key(customer.name))
+
+
+def _customer(stored: StoredEntity) -> Customer:
+    return from_entity(stored.values, Customer)

@@ -1,0 +1,93 @@
+"""Names for customers: found without case, and never given another meaning."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.storage.customers import CustomerNameRefused, Customers
+from shared.storage.tables import Table
+
+CONTOSO = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
+FABRIKAM = "1d4ae7e6-d81e-4d66-8d13-073195504ae2"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def customers(table: Table) -> Customers:
+    return Customers(table)
+
+
+def test_a_name_is_found_without_case_and_shown_as_it_was_given(customers: Customers) -> None:
+    customers.add(" Contoso Ltd ", CONTOSO.upper(), "since 2019", NOW)
+    found = customers.named("contoso LTD")
+    assert found is not None
+    assert (found.name, found.customer_id, found.notes) == ("Contoso Ltd", CONTOSO, "since 2019")
+
+
+def test_a_name_that_was_never_added_stands_for_nobody(customers: Customers) -> None:
+    assert customers.named("Contoso") is None
+
+
+def test_names_of_any_script_are_told_apart(customers: Customers) -> None:
+    customers.add("Müller & Söhne #1", CONTOSO, "", NOW)
+    customers.add("Müller & Söhne ?1", FABRIKAM, "", NOW)
+    assert {customer.name: customer.customer_id for customer in customers.all()} == {
+        "Müller & Söhne #1": CONTOSO,
+        "Müller & Söhne ?1": FABRIKAM,
+    }
+
+
+def test_one_customer_may_have_several_names(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "", NOW)
+    customers.add("Contoso Germany", CONTOSO, "", NOW)
+    assert [customer.name for customer in customers.all()] == ["Contoso", "Contoso Germany"]
+
+
+def test_adding_a_name_again_changes_its_notes_alone(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "old", NOW)
+    customers.add("Contoso", CONTOSO, "new", NOW + timedelta(days=1))
+    (customer,) = customers.all()
+    assert (customer.notes, customer.added_at) == ("new", NOW)
+
+
+def test_a_name_never_stands_for_another_customer(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "", NOW)
+    with pytest.raises(CustomerNameRefused, match=CONTOSO):
+        customers.add("CONTOSO", FABRIKAM, "", NOW)
+
+
+def test_a_removed_name_is_not_listed_and_still_stands_for_no_other(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "", NOW)
+    customers.remove("contoso", NOW)
+    assert list(customers.all()) == []
+    removed = customers.named("Contoso")
+    assert removed is not None
+    assert removed.removed_at == NOW
+    with pytest.raises(CustomerNameRefused, match="never changes"):
+        customers.add("Contoso", FABRIKAM, "", NOW)
+
+
+def test_adding_a_removed_name_again_brings_it_back(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "", NOW)
+    customers.remove("Contoso", NOW)
+    customers.add("Contoso", CONTOSO, "", NOW)
+    assert [customer.name for customer in customers.all()] == ["Contoso"]
+
+
+def test_removing_what_is_not_there_says_so(customers: Customers) -> None:
+    with pytest.raises(CustomerNameRefused, match="no customer named"):
+        customers.remove("Contoso", NOW)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "   ", "a/b", "a\\b", "a\nb", "ends in a dot.", "..", CONTOSO, CONTOSO.upper(), "x" * 101]
+)
+def test_what_no_folder_can_bear_or_means_itself_is_refused(customers: Customers, name: str) -> None:
+    with pytest.raises(CustomerNameRefused):
+        customers.add(name, CONTOSO, "", NOW)
+
+
+@pytest.mark.parametrize("customer_id", ["", "Contoso", CONTOSO.replace("-", ""), f"{{{CONTOSO}}}"])
+def test_what_is_no_tenant_id_is_refused(customers: Customers, customer_id: str) -> None:
+    with pytest.raises(CustomerNameRefused, match="GUID"):
+        customers.add("Contoso", customer_id, "", NOW)
