@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import structs
+
 from shared.device_files import (
     NOTES,
     REASONS,
@@ -108,7 +110,7 @@ class _JsonReport:
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
         """The row as it is, without its hash unless that was asked for."""
-        told = asdict(row)
+        told = structs.asdict(row)
         del told["device"]
         explanation = REASONS[row.reason] if row.reason is not None else None
         told |= {

@@ -9,6 +9,7 @@ from shared.device_files.reasons import (
     Explanation,
     FileReason,
     Note,
+    RowExplanation,
     RowReason,
     UnreadableDeviceFile,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Explanation",
     "FileReason",
     "Note",
+    "RowExplanation",
     "RowReason",
     "Rules",
     "SendableDevice",

@@ -15,9 +15,10 @@ from shared.device_files.hardware_hash import (
     Checksum,
     HashProblem,
     VerifiedHash,
-    is_plausible_collection,
+    plausible_collections,
     verify,
 )
+from shared.device_files.hash_layout import EPOCH
 from shared.device_files.known_values import TEMPLATE_HASH, TEMPLATE_PRODUCT_KEYS, TEMPLATE_SERIALS, is_placeholder
 from shared.device_files.reasons import Note, RowReason
 from shared.device_files.rows import DeviceRow, Rules, SendableDevice
@@ -207,22 +208,31 @@ def _hash_notes(row: DeviceRow, found: VerifiedHash, rules: Rules, now: datetime
         notes.append(Note.HASH_WITHOUT_CHECKSUM)
     if found.checksum is Checksum.WRONG:
         notes.append(Note.HASH_CHECKSUM_UNCERTAIN)
-    if is_placeholder(found.manufacturer):
-        notes.append(Note.HASH_WITHOUT_MANUFACTURER)
-    if _differs(row.manufacturer, found.manufacturer) or _differs(row.model, found.model):
-        notes.append(Note.MODEL_DIFFERS_FROM_HASH)
+    notes += model_notes((row.manufacturer, row.model), (found.manufacturer, found.model))
     if found.from_winpe:
         notes.append(Note.HASH_FROM_WINPE)
-    if _is_old(found, rules, now):
+    if found.collected_seconds in old_collections(rules, now):
         notes.append(Note.HASH_OLD)
     return notes
 
 
+def model_notes(in_row: tuple[str, str], in_hash: tuple[str, str]) -> list[Note]:
+    """What is to be said of manufacturer and model in a row and in its hash."""
+    notes = [Note.HASH_WITHOUT_MANUFACTURER] if is_placeholder(in_hash[0]) else []
+    if any(_differs(of_row, of_hash) for of_row, of_hash in zip(in_row, in_hash, strict=True)):
+        notes.append(Note.MODEL_DIFFERS_FROM_HASH)
+    return notes
+
+
+def old_collections(rules: Rules, now: datetime) -> range:
+    """The collection times that are plausible, but of which the rules want to be told; in seconds."""
+    plausible = plausible_collections(now)
+    if rules.oldest_hash_days is None:
+        return range(0)
+    # What was collected in a second that had begun before then is old.
+    oldest = -((EPOCH - now + timedelta(days=rules.oldest_hash_days)) // timedelta(seconds=1))
+    return range(plausible.start, min(oldest, plausible.stop))
+
+
 def _differs(in_row: str, in_hash: str) -> bool:
     return bool(in_row and in_hash) and in_row.casefold() != in_hash.casefold()
-
-
-def _is_old(found: VerifiedHash, rules: Rules, now: datetime) -> bool:
-    if rules.oldest_hash_days is None or not is_plausible_collection(found.collected_seconds, now):
-        return False
-    return found.collected < now - timedelta(days=rules.oldest_hash_days)

@@ -27,6 +27,8 @@ class Column(IntEnum):
     GROUP_TAG = 5
     ASSIGNED_USER = 6
     """Known so that it is recognised as a header; Partner Center takes no user."""
+    WHAT_TO_DO = 7
+    """Stands in front of rows that were sent back to be mended; known so that it can be left out."""
 
 
 NAMES: Mapping[Column, str] = {
@@ -41,6 +43,7 @@ NAMES: Mapping[Column, str] = {
     Column.MODEL: "device model|model|model name|device model name|oem model|product name|modell|modele|modèle",
     Column.GROUP_TAG: "group tag|order id|order identifier|tag|autopilot group tag|enrollment group tag",
     Column.ASSIGNED_USER: "assigned user|assigned user principal name|user principal name|upn",
+    Column.WHAT_TO_DO: "what to do",
 }
 _WEAK_NAMES: Mapping[Column, str] = {Column.MODEL: "device name"}
 """Names that count beside the manufacturer alone: a device name is a model in one specification, else a PC's name."""
@@ -51,7 +54,7 @@ _NOT_COMPARED = re.compile(r"[\W_]+")
 _REPORT_PREFIX = re.compile(r"detailstable\d+")
 """Configuration Manager names its report's cells `Details_Table0_SerialNumber`."""
 
-_IDENTIFYING = {Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH}
+IDENTIFYING = {Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH}
 """One of these at least is in every header."""
 _LONGEST_NAME = 128
 """Longer cells are no names."""
@@ -109,7 +112,7 @@ def recognised(cells: Sequence[str]) -> Header | None:
     """The header that a line is, or `None` when it is none."""
     columns = [column_named(cell) for cell in cells]
     found = {column for column in columns if column is not None}
-    if not found & _IDENTIFYING or any(map(starts_as_hash, cells)):
+    if not found & IDENTIFYING or any(map(starts_as_hash, cells)):
         return None
     if len(found) < FEWEST_NAMES and sum(1 for cell in cells if clean(cell)) > 1:
         return None

@@ -2,18 +2,18 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
 from shared.device_files import archives, json_records, kinds, oa3, table, workbooks
-from shared.device_files.delimited import records
+from shared.device_files.delimited import Lines, Records
 from shared.device_files.kinds import Kind
 from shared.device_files.reasons import FILE_REASONS, FileReason, RowReason, UnreadableDeviceFile
 from shared.device_files.rows import DeviceRow
-from shared.device_files.text import PIECE, clean, decoded, lines
+from shared.device_files.text import PIECE, clean, decoded, line_blocks
 
 _SPOOLED_IN_MEMORY = 8 * 1024 * 1024
 """Archives and workbooks are read here and there, not in a stream: larger ones wait in a nameless temporary file."""
@@ -41,59 +41,73 @@ class _Place:
     is_unpacked: bool = False
 
 
-def device_rows(open_file: Callable[[], Iterable[bytes]], name: str) -> Iterator[DeviceRow]:
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What makes device rows of tables, JSON objects and XML; the rows of a workbook's sheets are tables too."""
+
+    read_table: table.ReadTable = table.device_rows
+    make_json_row: Callable[[Mapping[str, object], str], DeviceRow] = json_records.row_of_item
+    read_xml: Callable[[Iterable[str], str], Iterator[DeviceRow]] = oa3.device_rows
+
+
+_DEVICE_ROWS = Readers()
+
+
+def device_rows(
+    open_file: Callable[[], Iterable[bytes]], name: str, readers: Readers = _DEVICE_ROWS
+) -> Iterator[DeviceRow]:
     """The device rows of a file of any kind that is read.
 
     Raises:
         UnreadableDeviceFile: nothing of it can be read, or not to its end. A bad member of an archive is no more than
             one rejected row.
     """
-    yield from _rows(open_file(), _Place(name))
+    yield from _rows(open_file(), _Place(name), readers)
 
 
-def _rows(chunks: Iterable[bytes], place: _Place) -> Iterator[DeviceRow]:
+def _rows(chunks: Iterable[bytes], place: _Place, readers: Readers) -> Iterator[DeviceRow]:
     start, chunks = _with_start(chunks)
     if not start:
         raise UnreadableDeviceFile(FileReason.EMPTY)
     match kinds.kind_of(start):
         case Kind.TABLE:
-            yield from table.device_rows(records(lines(chunks)), place.prefix)
+            yield from readers.read_table(Records(Lines(line_blocks(chunks))), place.prefix)
         case Kind.JSON:
-            yield from json_records.device_rows(decoded(chunks), place.prefix)
+            yield from json_records.device_rows(decoded(chunks), place.prefix, readers.make_json_row)
         case Kind.XML:
-            yield from oa3.device_rows(decoded(chunks), place.prefix)
+            yield from readers.read_xml(decoded(chunks), place.prefix)
         case Kind.GZIP:
-            yield from _rows(archives.gunzip(chunks), _unpacked(place))
+            yield from _rows(archives.gunzip(chunks), _unpacked(place), readers)
         case Kind.ZIP:
             with _spooled(chunks) as file:
-                yield from _zip_rows(file, place)
+                yield from _zip_rows(file, place, readers)
         case Kind.OLE:
             with _spooled(chunks) as file:
                 _check_ole(file)
-                yield from _workbook_rows(file, place)
+                yield from _workbook_rows(file, place, readers)
 
 
-def _zip_rows(file: IO[bytes], place: _Place) -> Iterator[DeviceRow]:
+def _zip_rows(file: IO[bytes], place: _Place, readers: Readers) -> Iterator[DeviceRow]:
     archive = archives.open_zip(file)
     names = set(archive.namelist())
     for name, called in _NAMED_BY_MEMBER:
         if name in names:
             raise kinds.unknown(called)
     if _WORKBOOK_MEMBER in names:
-        yield from _workbook_rows(file, place)
+        yield from _workbook_rows(file, place, readers)
         return
     _unpacked(place)
     allowance = archives.Allowance(packed=file.seek(0, 2))
     for member in archives.members(archive):
         label = clean(member.filename)[:_LONGEST_NAME]
-        yield from _member_rows(archives.contents(archive, member, allowance), label)
+        yield from _member_rows(archives.contents(archive, member, allowance), label, readers)
 
 
-def _member_rows(chunks: Iterable[bytes], label: str) -> Iterator[DeviceRow]:
+def _member_rows(chunks: Iterable[bytes], label: str, readers: Readers) -> Iterator[DeviceRow]:
     """The device rows of a member; when it is bad it is one rejected row itself, and the others are read."""
     count = 0
     try:
-        for row in _rows(chunks, _Place(label, prefix=f"{label} ", is_unpacked=True)):
+        for row in _rows(chunks, _Place(label, prefix=f"{label} ", is_unpacked=True), readers):
             count += 1
             yield row
     except UnreadableDeviceFile as error:
@@ -109,13 +123,13 @@ def _bad_member(label: str, reason: FileReason) -> DeviceRow:
     return DeviceRow(source=f"{label} ({FILE_REASONS[reason].sentence})", problem=RowReason.UNREADABLE_MEMBER)
 
 
-def _workbook_rows(file: IO[bytes], place: _Place) -> Iterator[DeviceRow]:
+def _workbook_rows(file: IO[bytes], place: _Place, readers: Readers) -> Iterator[DeviceRow]:
     size = file.seek(0, 2)
     if size > workbooks.MAXIMUM_WORKBOOK:
         detail = f"It has {size:,} bytes; {workbooks.MAXIMUM_WORKBOOK:,} are the most."
         raise UnreadableDeviceFile(FileReason.WORKBOOK_TOO_LARGE, detail)
     file.seek(0)
-    yield from workbooks.device_rows(file, place.name)
+    yield from workbooks.device_rows(file, place.name, readers.read_table)
 
 
 def _unpacked(place: _Place) -> _Place:

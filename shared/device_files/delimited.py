@@ -25,7 +25,63 @@ _SHORTEST_WRAPPED = 40
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*[,;\t|]*", re.IGNORECASE)
 
 
-def records(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+class Lines:
+    """The lines of a text that are not empty, with their numbers. They can be given back, and taken many at once."""
+
+    def __init__(self, blocks: Iterable[tuple[int, Sequence[str]]]) -> None:
+        """`blocks`: the number of a line, and it with some of those that follow, empty ones too."""
+        self._blocks = iter(blocks)
+        self._first = 1
+        self._block: Sequence[str] = ()
+        self._at = 0
+        self._returned: deque[tuple[int, str]] = deque()
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return self
+
+    def __next__(self) -> tuple[int, str]:
+        if self._returned:
+            return self._returned.popleft()
+        line = ""
+        while not line:
+            while self._at == len(self._block):
+                self._first, self._block = next(self._blocks)
+                self._at = 0
+            line = self._block[self._at]
+            self._at += 1
+        return self._first + self._at - 1, line
+
+    def ahead(self, most: int) -> tuple[int, Sequence[str]]:
+        """The number of the line that comes next, and it with some of those that follow, empty ones too.
+
+        None at all at the end of the text, and where a line was given back.
+        """
+        if self._returned:
+            return 0, ()
+        while self._at == len(self._block):
+            following = next(self._blocks, None)
+            if following is None:
+                return 0, ()
+            self._first, self._block = following
+            self._at = 0
+        return self._first + self._at, self._block[self._at : self._at + most]
+
+    def take(self, count: int) -> None:
+        """Go on behind so many of the lines `ahead`."""
+        self._at += count
+
+    def peek(self) -> str | None:
+        """The text of the line that comes next; `None` at the end."""
+        if not self._returned and (line := next(self, None)) is not None:
+            self._returned.append(line)
+        return self._returned[0][1] if self._returned else None
+
+    def give_back(self, lines: Sequence[tuple[int, str]]) -> None:
+        """Have these come next again."""
+        self._returned.extendleft(reversed(lines))
+
+
+class Records:
     """The cells of each row, with the number of its first line.
 
     The delimiter is the one that makes a header of a line, or a device where there is no header, or that a `sep=` line
@@ -34,57 +90,53 @@ def records(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]
     Raises:
         UnreadableDeviceFile: a row has more than `MAXIMUM_CELLS` cells.
     """
-    source = _Lines(lines)
-    delimiter = ","
-    settled = False
-    for number, line in source:
-        named = _SEPARATOR_LINE.fullmatch(line) if line[:6].lstrip('\ufeff" ').casefold().startswith("sep=") else None
-        if named:
-            delimiter, settled = named[1], True
-            continue
-        cells = _split(line, delimiter, source)
-        if len(cells) == 1 and cells[0] != line:
-            # The line is quoted as a whole, as when a spreadsheet took it for one cell.
-            line = cells[0]  # noqa: PLW2901
-            cells = _split(line, delimiter, source)
-        if not settled or (len(cells) == 1 and _has_delimiter(line)):
-            best, sense = _best_delimiter(line, delimiter)
-            if sense and best != delimiter:
-                cells = _split(line, best, source)
-            if sense >= (columns.FEWEST_NAMES if settled else 1):
-                delimiter, settled = best, True
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self.delimiter = ","
+        self.is_settled = False
+        """The delimiter is known."""
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        return self
+
+    def __next__(self) -> tuple[int, list[str]]:
+        number, line = next(self.lines)
+        while named := _separator_named(line):
+            self.delimiter, self.is_settled = named, True
+            number, line = next(self.lines)
+        cells = self._cells(line)
         if len(cells) > MAXIMUM_CELLS:
             detail = f"Line {number} has {len(cells):,} cells; {MAXIMUM_CELLS:,} are the most."
             raise UnreadableDeviceFile(FileReason.TOO_MANY_COLUMNS, detail)
         if len(cells[-1]) < HASH_CHARACTERS and starts_as_hash(cells[-1]):
-            cells = _with_rest_of_hash(cells, delimiter, source)
-        yield number, cells
+            cells = _with_rest_of_hash(cells, self.delimiter, self.lines)
+        return number, cells
+
+    def _cells(self, line: str) -> list[str]:
+        cells = _split(line, self.delimiter, self.lines)
+        if len(cells) == 1 and cells[0] != line:
+            # The line is quoted as a whole, as when a spreadsheet took it for one cell.
+            line = cells[0]
+            cells = _split(line, self.delimiter, self.lines)
+        if not self.is_settled or (len(cells) == 1 and _has_delimiter(line)):
+            best, sense = _best_delimiter(line, self.delimiter)
+            if sense and best != self.delimiter:
+                cells = _split(line, best, self.lines)
+            if sense >= (columns.FEWEST_NAMES if self.is_settled else 1):
+                self.delimiter, self.is_settled = best, True
+        return cells
 
 
-class _Lines:
-    """Lines that can be given back, so that a quote that never closes takes no other row with it."""
-
-    def __init__(self, lines: Iterable[tuple[int, str]]) -> None:
-        self._lines = iter(lines)
-        self._returned: deque[tuple[int, str]] = deque()
-
-    def __iter__(self) -> Iterator[tuple[int, str]]:
-        return self
-
-    def __next__(self) -> tuple[int, str]:
-        return self._returned.popleft() if self._returned else next(self._lines)
-
-    def peek(self) -> str | None:
-        """The text of the line that comes next; `None` at the end."""
-        if not self._returned and (line := next(self._lines, None)) is not None:
-            self._returned.append(line)
-        return self._returned[0][1] if self._returned else None
-
-    def give_back(self, lines: Sequence[tuple[int, str]]) -> None:
-        self._returned.extendleft(reversed(lines))
+def _separator_named(line: str) -> str | None:
+    """The delimiter that a `sep=` line names."""
+    if not line[:6].lstrip('\ufeff" ').casefold().startswith("sep="):
+        return None
+    named = _SEPARATOR_LINE.fullmatch(line)
+    return named[1] if named else None
 
 
-def _split(line: str, delimiter: str, following: _Lines) -> list[str]:
+def _split(line: str, delimiter: str, following: Lines) -> list[str]:
     """The cells of a line; a quoted cell may go on in the lines that follow."""
     if '"' not in line:
         return line.split(delimiter)
@@ -96,7 +148,7 @@ def _split(line: str, delimiter: str, following: _Lines) -> list[str]:
         return [cell.replace('"', "") for cell in line.split(delimiter)]
 
 
-def _growing(line: str, following: _Lines, taken: list[tuple[int, str]]) -> Iterator[str]:
+def _growing(line: str, following: Lines, taken: list[tuple[int, str]]) -> Iterator[str]:
     yield line + "\n"
     characters = len(line)
     for numbered in following:
@@ -107,7 +159,7 @@ def _growing(line: str, following: _Lines, taken: list[tuple[int, str]]) -> Iter
         yield numbered[1] + "\n"
 
 
-def _with_rest_of_hash(cells: list[str], delimiter: str, following: _Lines) -> list[str]:
+def _with_rest_of_hash(cells: list[str], delimiter: str, following: Lines) -> list[str]:
     """A row whose hash was wrapped without quotes, with the lines that go on with it."""
     while (line := following.peek()) is not None and len(cells[-1]) < HASH_CHARACTERS:
         rest, *others = line.split(delimiter)
@@ -134,7 +186,7 @@ def _has_delimiter(line: str) -> bool:
 
 
 def _cells_alone(line: str, delimiter: str) -> list[str]:
-    return _split(line, delimiter, _Lines(()))
+    return _split(line, delimiter, Lines(()))
 
 
 def _sense(cells: Sequence[str]) -> int:

@@ -9,14 +9,20 @@ in doubt rows are different.
 The better record: a hash before none, one from the full system (or with a TPM) before one from Windows PE without TPM,
 then the newest plausible collection time, then the first row.
 
-Memory: identities are kept as 16-byte digests in one table of 20-byte slots, at most three quarters full and doubled
-when it is (27 to 53 bytes a digest). A row with a hash has six digests, seven with a product key, a row without a hash
-one. With 9 bytes for rank and group that is 168 to 329 bytes for a row with a hash (with a key 195 to 383) and 35 to 63
-for one without; for a moment, while the table doubles, half as much again.
+What is kept of a row are its parts, each with the first row that has it. Two parts that came with the same row are a
+pair of that row, so that a pair is written down only where its parts came with different rows: an ordinary row costs no
+more than its parts.
+
+Memory: identities are kept as 16-byte digests, each with 4 bytes for its row and its place in a table of 4-byte slots,
+which is at most half full and made four times as large when it is: 28 to 52 bytes a digest, and up to 3 that arrays
+allot ahead. A row with a hash has three digests, four with a product key, and up to three more when it shares a part
+with an earlier row; a row without a hash has one for its names and one for its product key. With 12 bytes for rank and
+group that is 96 to 168 bytes for an ordinary row with a hash (with a key 124 to 220) and 40 to 64 for one without.
+16 KiB are there from the beginning.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -24,16 +30,18 @@ from itertools import combinations
 from struct import Struct as Layout
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from shared.device_files.hardware_hash import VerifiedHash, is_plausible_collection
+from shared.device_files.hardware_hash import VerifiedHash, plausible_collections
 from shared.device_files.known_values import is_default_uuid, is_placeholder
-from shared.device_files.rows import DeviceRow, SendableDevice
+from shared.device_files.reasons import Note, RowReason
+from shared.device_files.rows import CheckedRow, DeviceRow, SendableDevice
 from shared.errors import DeviceDropError
 
 DIGEST_BYTES = 16
-_SLOT_BYTES = DIGEST_BYTES + 4
+_DIGEST = Layout(f"{DIGEST_BYTES}s")
 _FIRST_SLOTS = 1024
-_HALVES = Layout("<QQ")
+_GROWTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,129 +70,187 @@ class BetterRecordFound(DeviceDropError):
         self.winners = winners
 
 
-class Verdict(Struct, frozen=True):
+_KINDS = (b"u", b"t", b"n")
+"""Tell digests of `Parts` apart."""
+_FROM_WINPE, _FULL = 1 << 32, 2 << 32
+"""Ranks of hashes; the collection time tells those of one kind apart."""
+
+
+class Verdict(Struct, frozen=True, gc=False):
     """Where a row stands among the rows before it."""
 
-    sent: int
-    """The row that is sent for its device: itself, or another."""
-    shares_identity: bool
+    same_as: int = 0
+    """The row that is sent in its place; 0: it is sent itself."""
+    shares_identity: bool = False
     """An earlier row shares one part of its identity, which does not make them one device."""
 
 
+NEW = Verdict()
+"""Nothing about it is known from an earlier row."""
+
+
+def with_verdict(row: CheckedRow, verdict: Verdict) -> CheckedRow:
+    """A row that is to be sent, as it stands among the rows before it."""
+    if verdict.same_as:
+        return replace(row, device=None, reason=RowReason.DUPLICATE, duplicate_of=verdict.same_as)
+    return replace(row, notes=(*row.notes, Note.SHARES_IDENTITY)) if verdict.shares_identity else row
+
+
 class DigestTable:
-    """16-byte digests, each with a row number from 1, in three arrays. Open addressing; nothing is removed."""
+    """16-byte digests, each with a row number from 1. Open addressing; nothing is removed."""
 
     def __init__(self) -> None:
-        self._used = 0
+        self._digests = bytearray(DIGEST_BYTES)
+        """One after the other, as they came. The first place stands for none."""
+        self._rows = array("I", [0])
         self._allot(_FIRST_SLOTS)
 
     def __len__(self) -> int:
-        return self._used
+        return len(self._rows) - 1
 
     @property
     def memory(self) -> int:
         """Bytes of the arrays."""
-        return len(self._rows) * _SLOT_BYTES
+        return len(self._digests) + self._rows.itemsize * (len(self._rows) + len(self._slots))
 
     def claim(self, digest: bytes, row: int) -> int:
         """The row that has `digest`, or 0: then it is `row`'s from now on."""
-        low, high = _HALVES.unpack(digest)
-        slot = self._slot(low, high)
-        held = self._rows[slot]
-        if not held:
-            self._rows[slot], self._lows[slot], self._highs[slot] = row, low, high
-            self._used += 1
-            if self._used * 4 > len(self._rows) * 3:
-                self._grow()
-        return held
+        slots, digests, mask = self._slots, self._digests, self._mask
+        slot = hash(digest) & mask
+        while place := slots[slot]:
+            at = place * DIGEST_BYTES
+            if digests[at : at + DIGEST_BYTES] == digest:
+                return self._rows[place]
+            slot = (slot + 1) & mask
+        slots[slot] = place = len(digests) // DIGEST_BYTES
+        self._rows.append(row)
+        digests += digest
+        if place + place > mask:
+            self._grow()
+        return 0
 
     def reassign(self, digest: bytes, row: int) -> None:
         """Give a digest that is in the table to another row."""
-        self._rows[self._slot(*_HALVES.unpack(digest))] = row
+        slot = hash(digest) & self._mask
+        while self._digest(self._slots[slot]) != digest:
+            slot = (slot + 1) & self._mask
+        self._rows[self._slots[slot]] = row
+
+    def _digest(self, place: int) -> bytes:
+        return bytes(self._digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES])
 
     def _allot(self, slots: int) -> None:
         self._mask = slots - 1
-        self._rows = array("I", bytes(4 * slots))
-        self._lows = array("Q", bytes(8 * slots))
-        self._highs = array("Q", bytes(8 * slots))
-
-    def _slot(self, low: int, high: int) -> int:
-        """Where a digest stands, or the free slot where it would."""
-        rows, lows, highs, mask = self._rows, self._lows, self._highs, self._mask
-        slot = low & mask
-        while rows[slot] and not (lows[slot] == low and highs[slot] == high):
-            slot = (slot + 1) & mask
-        return slot
+        self._slots = array("I", bytes(4 * slots))
 
     def _grow(self) -> None:
-        old = zip(self._rows, self._lows, self._highs, strict=True)
-        self._allot(len(self._rows) * 2)
-        for row, low, high in old:
-            if row:
-                slot = self._slot(low, high)
-                self._rows[slot], self._lows[slot], self._highs[slot] = row, low, high
+        self._allot(_GROWTH * len(self._slots))
+        slots, mask = self._slots, self._mask
+        for place, (digest,) in enumerate(_DIGEST.iter_unpack(self._digests)):
+            slot = hash(digest) & mask
+            while slots[slot]:
+                slot = (slot + 1) & mask
+            slots[slot] = place
 
 
-class Identity(Struct, frozen=True):
-    """What a device is recognised by, as digests."""
-
-    proving: tuple[bytes, ...] = ()
-    """Each of these proves that two rows with hashes are one device: two parts that agree."""
-    parts: tuple[bytes, ...] = ()
-    """Each of these alone proves nothing between rows with hashes."""
-    names: tuple[bytes, ...] = ()
-    """What a row without a hash knows the device by: manufacturer, model and serial number, or the product key."""
+Parts = tuple[bytes, bytes, bytes]
+"""What a device with a hash is recognised by, as digests: its UUID, its TPM key, and manufacturer, model and serial
+number together. What it has not, or what identifies nothing, is empty.
+"""
 
 
 class DuplicateIndex:
-    """The devices of the rows read so far. Call `place` or `skip` once for each row, in file order."""
+    """The devices of the rows read so far. Call `place...` or `skip` once for each row, in file order."""
 
     def __init__(self, *, now: datetime, winners: Winners | None = None) -> None:
         """`winners`: of an earlier reading of the same file, if there was one."""
-        self._now = now
+        self._plausible = plausible_collections(now)
         self._winners = winners
-        self._table = DigestTable()
+        self._uuids, self._tpm_keys, self._names, self._proofs = (DigestTable() for _ in range(4))
         self._better_found = False
         self._group = array("I", [0])
         """For each row a row of the same device that is nearer to the best; the best names itself. 0: not sent."""
-        self._quality = array("B", [0])
-        self._collected = array("I", [0])
+        self._ranks = array("Q", [0])
+        """How good a record each row is; 0 without a hash."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows were placed or skipped."""
+        return len(self._group) - 1
 
     @property
     def memory(self) -> int:
         """Bytes held, but for the fixed size of the objects."""
-        arrays = (self._group, self._quality, self._collected)
-        return self._table.memory + sum(len(rows) * rows.itemsize for rows in arrays)
+        tables = (self._uuids, self._tpm_keys, self._names, self._proofs)
+        of_a_row = self._group.itemsize + self._ranks.itemsize
+        return sum(table.memory for table in tables) + len(self._group) * of_a_row
 
     def skip(self) -> None:
         """Count a row that is not sent: a rejected row is nobody's duplicate."""
-        self._append(0, 0, 0)
+        self._group.append(0)
+        self._ranks.append(0)
 
     def place(self, row_read: DeviceRow, device: SendableDevice, found: VerifiedHash | None) -> Verdict:
         """Where the next row stands, of which `device` is to be sent; `found` are the contents of its hash."""
+        if found is None:
+            return self.place_without_hash(*_names_without_hash(row_read, device))
+        parts = _parts(device, found)
+        has_pair = sum(map(bool, parts)) > 1
+        return self.place_with_hash(
+            parts,
+            from_winpe=found.from_winpe,
+            collected=found.collected_seconds,
+            product_key=_key_digest(device.product_key),
+            lone_hash=b"" if has_pair else _digest(f"h{device.hardware_hash}".encode()),
+        )
+
+    def place_without_hash(self, *names: bytes) -> Verdict:
+        """Where the next row stands, which has no hash and is known by its names."""
         row = len(self._group)
-        self._append(row, _quality(found), self._plausible_time(found))
-        identity = identity_of(row_read, device, found)
+        self._group.append(row)
+        self._ranks.append(0)
         if self._winners is None:
-            self._join(row, identity)
+            for name in names:
+                if first := self._names.claim(name, row):
+                    self._unite(first, row)
         winner = self._sent_for(row)
-        shares = self._shares(row, identity.parts)
-        return Verdict(winner, shares_identity=shares) if winner == row else Verdict(winner, shares_identity=False)
+        return NEW if winner == row else Verdict(winner)
+
+    def place_with_hash(
+        self, parts: Parts, *, from_winpe: bool, collected: int, product_key: bytes = b"", lone_hash: bytes = b""
+    ) -> Verdict:
+        """Where the next row stands, whose hash was collected so many seconds after 2000.
+
+        `product_key` is a name for rows without a hash, and proves nothing between rows with one. `lone_hash` is of a
+        hash that holds fewer than two parts: it is at least the same device as its copy.
+        """
+        row = len(self._group)
+        uuid, tpm_key, named = parts
+        quality = _FROM_WINPE if from_winpe and not tpm_key else _FULL
+        self._group.append(row)
+        self._ranks.append(quality | collected if collected in self._plausible else quality)
+        first_uuid = self._uuids.claim(uuid, row) if uuid else 0
+        first_tpm_key = self._tpm_keys.claim(tpm_key, row) if tpm_key else 0
+        first_named = self._names.claim(named, row) if named else 0
+        if self._winners is None:
+            if not (first_uuid or first_tpm_key or first_named or product_key or lone_hash):
+                return NEW
+            first_named = self._without_hashless(first_named, named, row)
+            if product_key:
+                self._without_hashless(self._names.claim(product_key, row), product_key, row)
+            if lone_hash:
+                self._unite(self._proofs.claim(lone_hash, row), row)
+            self._join(row, parts, (first_uuid, first_tpm_key, first_named))
+        winner = self._sent_for(row)
+        others = filter(None, (first_uuid, first_tpm_key, first_named))
+        shares = winner == row and any(self._sent_for(other) != row for other in others)
+        return Verdict(0 if winner == row else winner, shares_identity=shares)
 
     def winners(self) -> Winners | None:
         """At the end of a first reading: who is sent, if any row was given out before a better record of it came."""
         if not self._better_found:
             return None
         return Winners(array("I", (self._best(row) if self._group[row] else 0 for row in range(len(self._group)))))
-
-    def _append(self, group: int, quality: int, collected: int) -> None:
-        self._group.append(group)
-        self._quality.append(quality)
-        self._collected.append(collected)
-
-    def _plausible_time(self, found: VerifiedHash | None) -> int:
-        seconds = found.collected_seconds if found is not None else 0
-        return seconds if is_plausible_collection(seconds, self._now) else 0
 
     def _sent_for(self, row: int) -> int:
         """The row that is sent for the device of `row`."""
@@ -197,22 +263,19 @@ class DuplicateIndex:
             row = group[row]
         return row
 
-    def _join(self, row: int, identity: Identity) -> None:
-        """Make `row` one with every earlier row that is the same device."""
-        for digest in identity.proving:
-            self._unite(self._table.claim(digest, row), row)
-        for digest in identity.names:
-            other = self._table.claim(digest, row)
-            if not self._quality[row]:
-                self._unite(other, row)
-            elif other and not self._quality[other]:
-                self._unite(other, row)
-                self._table.reassign(digest, row)
+    def _without_hashless(self, first: int, name: bytes, row: int) -> int:
+        """The first row with a hash that has `name`. One without is the same device as `row`, which takes its place."""
+        if not first or self._ranks[first]:
+            return first
+        self._unite(first, row)
+        self._names.reassign(name, row)
+        return 0
 
-    def _shares(self, row: int, parts: Sequence[bytes]) -> bool:
-        """Whether an earlier device has one of `parts`."""
-        others = [self._table.claim(digest, row) for digest in parts]
-        return any(other and self._sent_for(other) != self._sent_for(row) for other in others)
+    def _join(self, row: int, parts: Parts, first: tuple[int, int, int]) -> None:
+        """Make `row` one with every row that has two of its parts, which `first` had before; 0: no row had it."""
+        held = [(had or row, kind + part) for kind, part, had in zip(_KINDS, parts, first, strict=True) if part]
+        for (one, of_one), (other, of_other) in combinations(held, 2):
+            self._unite(one if one == other else self._proofs.claim(_digest(of_one + of_other), row), row)
 
     def _unite(self, one: int, other: int) -> None:
         """Make one device of two rows; row 0 is none. The last row was not given out yet: it may lose unseen."""
@@ -221,32 +284,51 @@ class DuplicateIndex:
         first, second = self._best(one), self._best(other)
         if first == second:
             return
-        winner, loser = (first, second) if self._rank(first) > self._rank(second) else (second, first)
+        is_better = (self._ranks[first], -first) > (self._ranks[second], -second)
+        winner, loser = (first, second) if is_better else (second, first)
         self._group[loser] = winner
         self._better_found = self._better_found or loser != len(self._group) - 1
 
-    def _rank(self, row: int) -> tuple[int, int, int]:
-        return self._quality[row], self._collected[row], -row
+
+def uuid_part(uuid: bytes) -> bytes:
+    """An SMBIOS UUID as part of an identity: it is its own digest. Empty for one that many boards share."""
+    if is_default_uuid(uuid):
+        return b""
+    return uuid if len(uuid) == DIGEST_BYTES or not uuid else _digest(uuid)
 
 
-def identity_of(row: DeviceRow, device: SendableDevice, found: VerifiedHash | None) -> Identity:
-    """What a device is recognised by. Placeholders and default UUIDs are no identity."""
-    if found is None:
-        return Identity(names=_names_without_hash(row, device))
-    uuid = b"" if is_default_uuid(found.uuid) else found.uuid
-    named = _tuple_digest(found.manufacturer, found.model, device.serial_number or "")
-    parts = (uuid and _digest(b"u" + uuid), found.tpm_key and _digest(b"t" + found.tpm_key), named)
-    pairs = tuple(_digest(one + other) for one, other in combinations(parts, 2) if one and other)
-    # A hash that says too little about its device is at least the same one as its copy.
-    proving = pairs or (_digest(f"h{device.hardware_hash}".encode()),)
-    return Identity(proving, tuple(filter(None, parts)), tuple(filter(None, (named, _key_digest(device.product_key)))))
+def tpm_part(tpm_key: bytes) -> bytes:
+    """SHA-256 of a TPM key as part of an identity: its beginning is digest enough."""
+    return tpm_key[:DIGEST_BYTES]
 
 
-def _names_without_hash(row: DeviceRow, device: SendableDevice) -> tuple[bytes, ...]:
+def name_part(folded_name: str) -> bytes:
+    """Manufacturer, model and serial number as part of an identity, given as `name_start` and case-folded serial."""
+    return _digest(folded_name.encode())
+
+
+def name_start(manufacturer: str, model: str) -> str:
+    """What the names of all devices of a model begin with; empty where a placeholder identifies none."""
+    has_placeholder = is_placeholder(manufacturer) or is_placeholder(model)
+    return "" if has_placeholder else f"m{manufacturer}\0{model}\0".casefold()
+
+
+def _parts(device: SendableDevice, found: VerifiedHash) -> Parts:
+    """Placeholders and default UUIDs are no part of an identity."""
+    named = _named(found.manufacturer, found.model, device.serial_number or "")
+    return uuid_part(found.uuid), tpm_part(found.tpm_key), named
+
+
+def _names_without_hash(row: DeviceRow, device: SendableDevice) -> Iterator[bytes]:
     """Both names where the row has both, though only one of them is sent."""
-    serial_number = device.serial_number or row.serial_number
-    names = (_key_digest(device.product_key), _tuple_digest(row.manufacturer, row.model, serial_number))
-    return tuple(filter(None, names))
+    named = _named(row.manufacturer, row.model, device.serial_number or row.serial_number)
+    return filter(None, (_key_digest(device.product_key), named))
+
+
+def _named(manufacturer: str, model: str, serial_number: str) -> bytes:
+    """Of the three names together; empty where one is missing or a placeholder."""
+    start = name_start(manufacturer, model)
+    return name_part(start + serial_number.casefold()) if start and not is_placeholder(serial_number) else b""
 
 
 def _key_digest(product_key: str | None) -> bytes:
@@ -254,18 +336,5 @@ def _key_digest(product_key: str | None) -> bytes:
     return _digest(f"k{product_key}".casefold().encode()) if product_key else b""
 
 
-def _tuple_digest(manufacturer: str, model: str, serial_number: str) -> bytes:
-    """Of the three names together; empty where one is missing or a placeholder."""
-    if any(map(is_placeholder, (manufacturer, model, serial_number))):
-        return b""
-    return _digest(f"m{manufacturer}\0{model}\0{serial_number}".casefold().encode())
-
-
 def _digest(text: bytes) -> bytes:
     return blake2b(text, digest_size=DIGEST_BYTES).digest()
-
-
-def _quality(found: VerifiedHash | None) -> int:
-    if found is None:
-        return 0
-    return 1 if found.from_winpe and not found.tpm_key else 2

@@ -51,6 +51,11 @@ def could_show(cell: str, serial_number: str) -> bool:
     return any(reading.casefold() in shown for reading in _readings(serial_number))
 
 
+def would_change(cell: str) -> bool:
+    """Whether Excel, given `cell` in a CSV, shows and saves something else: 0042, 3305250000019, 1-2, 12E3."""
+    return bool(_readings(cell))
+
+
 def _shown_for_date(cell: str) -> set[str]:
     """What Excel shows for a date without a year or a day of its own, which a workbook holds as a whole date."""
     date = _WHOLE_DATE.fullmatch(cell)

@@ -23,6 +23,7 @@ from shared.device_files.hash_layout import (
     HASH_CHARACTERS,
     HEAD_BYTES,
     MARK,
+    UUID_BYTES,
     Block,
     IdSource,
     OsType,
@@ -144,9 +145,15 @@ def decode(text: str) -> HashContents:
     return contents_of(base64.b64decode(found.canonical))
 
 
+def plausible_collections(now: datetime) -> range:
+    """The collection times that a device's clock can have shown, in seconds: from Windows 10 on, until tomorrow."""
+    second = timedelta(seconds=1)
+    return range((_WINDOWS_10 - EPOCH) // second, (now + timedelta(days=1) - EPOCH) // second + 1)
+
+
 def is_plausible_collection(collected_seconds: int, now: datetime) -> bool:
-    """Whether a device's clock can have been right: not before Windows 10, not after tomorrow."""
-    return _WINDOWS_10 <= EPOCH + timedelta(seconds=collected_seconds) <= now + timedelta(days=1)
+    """Whether a device's clock can have been right."""
+    return collected_seconds in plausible_collections(now)
 
 
 def _is_sound(found: VerifiedHash | HashProblem) -> bool:
@@ -207,7 +214,7 @@ def _verified(first: Mapping[int, bytes], canonical: str, checksum: Checksum, *,
         manufacturer=text_of(first.get(Block.MANUFACTURER, b"")),
         model=text_of(first.get(Block.MODEL, b"")),
         product_key_id=text_of(first.get(Block.PRODUCT_KEY_ID, b"")),
-        uuid=first.get(Block.UUID, b"")[:16],
+        uuid=first.get(Block.UUID, b"")[:UUID_BYTES],
         tpm_key=offline_id.digest if offline_id is not None and offline_id.source == IdSource.TPM_KEY else b"",
         collected_seconds=tool.collected_seconds if tool is not None else 0,
         tool_build=tool.tool.build if tool is not None else 0,

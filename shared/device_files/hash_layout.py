@@ -28,8 +28,15 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _CHECKSUM_TYPE = int.from_bytes(CHECKSUM_MARK[:2], "little")
 _HEAD = struct.Struct("<HH")
 _TOOL = struct.Struct("<8HIbBBB")
+TOOL_BYTES = _TOOL.size
+COLLECTED_IN_TOOL = slice(16, 20)
+"""Where in block 1 the collection time stands, little-endian."""
+OS_TYPE_IN_TOOL = slice(21, 22)
 _LARGEST_UTC_OFFSET = timedelta(hours=14)
-_OFFLINE_ID_BYTES = 42
+OFFLINE_ID_BYTES = 42
+SOURCE_IN_OFFLINE_ID = slice(4, 5)
+UUID_BYTES = 16
+DIGEST_IN_OFFLINE_ID = slice(10, OFFLINE_ID_BYTES)
 
 
 class Block(IntEnum):
@@ -144,7 +151,7 @@ def blocks_of(record: bytes, total: int) -> list[tuple[int, bytes]]:
 
 def tool_of(body: bytes) -> Tool | None:
     """Block 1, or `None` when it is shorter than that. Versions stand in the order minor, major, revision, build."""
-    if len(body) < _TOOL.size:
+    if len(body) < TOOL_BYTES:
         return None
     *numbers, seconds, quarters, os_type, architecture, layout_version = _TOOL.unpack_from(body)
     offset = timedelta(minutes=15 * quarters)
@@ -161,7 +168,9 @@ def tool_of(body: bytes) -> Tool | None:
 
 def offline_id_of(body: bytes) -> OfflineId | None:
     """Block 11, or `None` when it is shorter than that."""
-    return OfflineId(body[4], body[10:_OFFLINE_ID_BYTES]) if len(body) >= _OFFLINE_ID_BYTES else None
+    if len(body) < OFFLINE_ID_BYTES:
+        return None
+    return OfflineId(body[SOURCE_IN_OFFLINE_ID][0], body[DIGEST_IN_OFFLINE_ID])
 
 
 def text_of(body: bytes) -> str:

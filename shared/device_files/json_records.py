@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from shared.device_files.columns import Column, column_named
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
@@ -16,14 +16,27 @@ _WRAPPER_CHARACTERS = 4096
 """A list inside an object begins within so many characters."""
 
 
-def device_rows(texts: Iterable[str], prefix: str = "") -> Iterator[DeviceRow]:
+def row_of_item(item: Mapping[str, object], source: str) -> DeviceRow:
+    """The device row of one object."""
+    fields: dict[Column, str] = {}
+    for name, value in item.items():
+        column = column_named(name)
+        if column is not None and isinstance(value, str) and not fields.get(column):
+            is_number = column is Column.SERIAL_NUMBER and isinstance(value, NumberCell)
+            fields[column] = value if is_number else clean(value)
+    return row_of(source, fields)
+
+
+def device_rows(
+    texts: Iterable[str], prefix: str = "", make_row: Callable[[Mapping[str, object], str], DeviceRow] = row_of_item
+) -> Iterator[DeviceRow]:
     """A device row for each object: of an array, of one a line, or of a list inside one object (`{"value": [...]}`).
 
     Raises:
         UnreadableDeviceFile: it is no JSON, an item is no object, or an object is longer than `MAXIMUM_LINE`.
     """
     for number, item in enumerate(_items(_Window(texts)), start=1):
-        yield _row(item, f"{prefix}item {number}")
+        yield make_row(item, f"{prefix}item {number}")
 
 
 class _Window:
@@ -113,13 +126,3 @@ def _devices_of(item: dict[str, object]) -> Sequence[dict[str, object]]:
     lists = [value for value in item.values() if isinstance(value, list) and value]
     objects = [value for value in lists if all(isinstance(device, dict) for device in value)]
     return objects[0] if len(objects) == 1 else [item]
-
-
-def _row(item: dict[str, object], source: str) -> DeviceRow:
-    fields: dict[Column, str] = {}
-    for name, value in item.items():
-        column = column_named(name)
-        if column is not None and isinstance(value, str) and not fields.get(column):
-            is_number = column is Column.SERIAL_NUMBER and isinstance(value, NumberCell)
-            fields[column] = value if is_number else clean(value)
-    return row_of(source, fields)

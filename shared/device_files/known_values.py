@@ -3,7 +3,7 @@
 import re
 from uuid import UUID
 
-_PLACEHOLDERS = frozenset(
+PLACEHOLDERS = frozenset(
     text.strip()
     for text in """
     default string|to be filled by o.e.m.|to be filled by oem|o.e.m.|oem|system serial number|system manufacturer
@@ -58,12 +58,12 @@ MANUFACTURERS = frozenset(
 
 def is_placeholder(text: str) -> bool:
     """Whether a serial number, manufacturer or model is empty or one of the texts that stand in place of one."""
-    return text.casefold() in _PLACEHOLDERS or _FILLER.fullmatch(text) is not None
+    return text.casefold() in PLACEHOLDERS or _FILLER.fullmatch(text) is not None
 
 
 def is_default_uuid(uuid: bytes) -> bool:
     """Whether an SMBIOS UUID, in either byte order, is one that many boards share, or one byte repeated."""
-    return uuid in _DEFAULT_UUIDS or len(set(uuid)) == 1
+    return uuid in _DEFAULT_UUIDS or 0 < len(uuid) == uuid.count(uuid[0])
 
 
 def is_manufacturer(text: str) -> bool:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from shared.device_files.checking import LONGEST_CELL, Judgement, judge
-from shared.device_files.containers import device_rows
-from shared.device_files.duplicates import BetterRecordFound, DuplicateIndex, Winners
-from shared.device_files.reasons import FileReason, Note, RowReason, UnreadableDeviceFile
-from shared.device_files.rows import CheckedRow, DeviceRow, Rules
+from shared.device_files.containers import Readers, device_rows
+from shared.device_files.duplicates import NEW, BetterRecordFound, DuplicateIndex, Winners, with_verdict
+from shared.device_files.plain_rows import PlainRows
+from shared.device_files.reasons import FileReason, RowReason, UnreadableDeviceFile
+from shared.device_files.rows import CheckedRow, CheckedRun, DeviceRow, Rules
 
 OpenFile = Callable[[], Iterable[bytes]]
 """Opens the file's bytes anew, in chunks of any size."""
@@ -25,12 +26,17 @@ def read_device_file(
         BetterRecordFound: at the end of a reading without `winners`: discard its rows, read again with these winners.
     """
     index = DuplicateIndex(now=now, winners=winners)
-    count = 0
+    readers = Readers(read_table=PlainRows(rules, now, index).device_rows)
     is_readable = False
     try:
-        for count, row in _numbered(device_rows(open_file, name), rules.maximum_rows):
+        for row in device_rows(open_file, name, readers):
+            if isinstance(row, CheckedRun):
+                is_readable = True
+                yield from row.checked
+                continue
+            _refuse_more_than(rules.maximum_rows, index.rows + 1)
             is_readable = is_readable or row.problem is not RowReason.UNREADABLE_MEMBER
-            yield _checked(count, row, judge(row, rules, now), index)
+            yield _checked(row, judge(row, rules, now), index)
     except UnreadableDeviceFile as error:
         error.file = error.file or name
         raise
@@ -41,26 +47,20 @@ def read_device_file(
         raise BetterRecordFound(found)
 
 
-def _numbered(rows: Iterable[DeviceRow], maximum: int) -> Iterator[tuple[int, DeviceRow]]:
-    for number, row in enumerate(rows, start=1):
-        if number > maximum:
-            raise UnreadableDeviceFile(FileReason.TOO_MANY_ROWS, f"It has more than {maximum:,} rows.")
-        yield number, row
+def _refuse_more_than(maximum: int, number: int) -> None:
+    if number > maximum:
+        raise UnreadableDeviceFile(FileReason.TOO_MANY_ROWS, f"It has more than {maximum:,} rows.")
 
 
-def _checked(number: int, row: DeviceRow, judgement: Judgement, index: DuplicateIndex) -> CheckedRow:
-    device, reason, notes, known = judgement.device, judgement.reason, judgement.notes, judgement.hardware_hash
-    duplicate_of: int | None = None
+def _checked(row: DeviceRow, judgement: Judgement, index: DuplicateIndex) -> CheckedRow:
+    device, known = judgement.device, judgement.hardware_hash
+    verdict = NEW
     if device is None:
         index.skip()
     else:
         verdict = index.place(row, device, known)
-        if verdict.sent != number:
-            duplicate_of, reason = verdict.sent, RowReason.DUPLICATE
-        elif verdict.shares_identity:
-            notes = (*notes, Note.SHARES_IDENTITY)
-    return CheckedRow(
-        row=number,
+    checked = CheckedRow(
+        row=index.rows,
         source=row.source,
         serial_number=(device and device.serial_number) or _shown(row.serial_number),
         product_key=(device and device.product_key) or _shown(row.product_key),
@@ -68,11 +68,12 @@ def _checked(number: int, row: DeviceRow, judgement: Judgement, index: Duplicate
         or _shown(row.manufacturer or (known.manufacturer if known else "")),
         model=(device and device.model) or _shown(row.model or (known.model if known else "")),
         group_tag=_shown(row.group_tag),
-        device=None if duplicate_of else device,
-        reason=reason,
-        duplicate_of=duplicate_of,
-        notes=notes,
+        device=device,
+        reason=judgement.reason,
+        duplicate_of=None,
+        notes=judgement.notes,
     )
+    return checked if verdict is NEW else with_verdict(checked, verdict)
 
 
 def _shown(cell: str) -> str:

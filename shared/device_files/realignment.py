@@ -146,7 +146,8 @@ def _gathered(header: Header, cells: Sequence[str], hash_at: int, record: Verifi
 
     A cell that stays unexplained could be a group tag; where the file has tags, the row is not guessed at.
     """
-    others = [clean(cell) for place, cell in enumerate(cells) if place != hash_at]
+    remark = header.columns.index(Column.WHAT_TO_DO) if Column.WHAT_TO_DO in header.columns else ABSENT
+    others = [clean(cell) for place, cell in enumerate(cells) if place not in (hash_at, remark)]
     filled = [cell for cell in others if cell]
     serials = [cell for cell in filled if cell.casefold() == record.serial_number.casefold()]
     keys = [cell for cell in filled if is_key_id(cell) and cell not in serials]

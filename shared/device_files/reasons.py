@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from shared.errors import DeviceDropError
+from shared.vocabulary import Remedy
 
 
 class RowReason(StrEnum):
@@ -89,88 +90,97 @@ class Explanation:
     what_to_do: str
 
 
+@dataclass(frozen=True, slots=True)
+class RowExplanation(Explanation):
+    """Why a row was not sent, and what a person does next about it."""
+
+    remedy: Remedy = Remedy.MEND
+
+
 _ADD_HEADER = (
     "Put a header line above the rows: "
     "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model."
 )
 _ASK_FOR_HASH = "Collect the hardware hash on the device again (Get-WindowsAutopilotInfo) and drop the new file."
 
-REASONS: Mapping[RowReason, Explanation] = MappingProxyType(
+REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
     {
-        RowReason.TEMPLATE_SAMPLE: Explanation(
+        RowReason.TEMPLATE_SAMPLE: RowExplanation(
             "The row is a sample left over from the Partner Center template.",
             "Nothing; delete the sample rows from the file if you want to see it without them.",
+            Remedy.NOTHING,
         ),
-        RowReason.NO_IDENTITY: Explanation(
+        RowReason.NO_IDENTITY: RowExplanation(
             "The row has nothing that identifies a device.",
             "Give a hardware hash, or a product key, or serial number with manufacturer and model.",
         ),
-        RowReason.SERIAL_ALONE: Explanation(
+        RowReason.SERIAL_ALONE: RowExplanation(
             "The row has a serial number, but not both manufacturer and model, and neither a hash nor a product key.",
             "Add manufacturer and model exactly as the firmware spells them, or the hardware hash.",
         ),
-        RowReason.SERIAL_PLACEHOLDER: Explanation(
+        RowReason.SERIAL_PLACEHOLDER: RowExplanation(
             "The serial number is a text that makers leave in place of one, so it identifies no device.",
             "Add the hardware hash, or the serial number printed on the device.",
         ),
-        RowReason.SERIAL_DAMAGED: Explanation(
+        RowReason.SERIAL_DAMAGED: RowExplanation(
             "A spreadsheet turned the serial number into a number, a date or an error, and nothing tells the original.",
             "Enter the serial number again in a column formatted as text, or add the hardware hash.",
         ),
-        RowReason.SERIAL_MISMATCH: Explanation(
+        RowReason.SERIAL_MISMATCH: RowExplanation(
             "The serial number in the row is not the one inside the hardware hash.",
             "Find out which device the hash is from: two rows may be mixed up. Correct the serial number or the hash. "
             "The service would believe the hash.",
         ),
-        RowReason.PRODUCT_KEY_DAMAGED: Explanation(
+        RowReason.PRODUCT_KEY_DAMAGED: RowExplanation(
             "A spreadsheet turned the product key into a rounded number or an error.",
             "Enter the 13 digits again in a column formatted as text.",
         ),
-        RowReason.PRODUCT_KEY_NOT_A_KEY: Explanation(
+        RowReason.PRODUCT_KEY_NOT_A_KEY: RowExplanation(
             "What stands in the product key column is no product key, and nothing else identifies the device.",
             "Give the 13-digit product key id, the hardware hash, or serial number with manufacturer and model.",
         ),
-        RowReason.PRODUCT_KEY_MISMATCH: Explanation(
+        RowReason.PRODUCT_KEY_MISMATCH: RowExplanation(
             "The product key in the row is not the one inside the hardware hash.",
             "Correct the product key or leave it empty; the hash is enough.",
         ),
-        RowReason.HASH_NOT_A_HASH: Explanation(
+        RowReason.HASH_NOT_A_HASH: RowExplanation(
             "What stands in the hash column is no hardware hash: it does not begin as every hash begins.",
             _ASK_FOR_HASH,
         ),
-        RowReason.HASH_CUT: Explanation(
+        RowReason.HASH_CUT: RowExplanation(
             "The hardware hash is cut off: part of what its checksum covers is missing.",
             "Copy the whole hash (4,000 characters) from the original file, or collect it on the device again.",
         ),
-        RowReason.HASH_DAMAGED: Explanation(
+        RowReason.HASH_DAMAGED: RowExplanation(
             "The hardware hash is damaged: its parts do not fit together.",
             _ASK_FOR_HASH,
         ),
-        RowReason.HASH_CHECKSUM_WRONG: Explanation(
+        RowReason.HASH_CHECKSUM_WRONG: RowExplanation(
             "The hardware hash is damaged: its contents do not agree with its own checksum.",
             _ASK_FOR_HASH,
         ),
-        RowReason.SHIFTED_CELLS: Explanation(
+        RowReason.SHIFTED_CELLS: RowExplanation(
             "The row's cells do not fit the headers, and more than one reading or none makes sense.",
             'Put a cell with a comma inside between quotes ("VMware, Inc."), so that each cell is below its header.',
         ),
-        RowReason.UNCLEAR_COLUMNS: Explanation(
+        RowReason.UNCLEAR_COLUMNS: RowExplanation(
             "The file has no headers here, and the row does not show which cell is what.",
             _ADD_HEADER,
         ),
-        RowReason.CELL_TOO_LONG: Explanation(
+        RowReason.CELL_TOO_LONG: RowExplanation(
             "A cell of the row is longer than any serial number, product key, manufacturer, model or group tag.",
             "Shorten the cell to 256 characters at most, or correct the row.",
         ),
-        RowReason.UNREADABLE_MEMBER: Explanation(
+        RowReason.UNREADABLE_MEMBER: RowExplanation(
             "This file inside the archive, or this sheet, could not be read; the others were.",
             "Repair this one and drop it again by itself.",
         ),
-        RowReason.DUPLICATE: Explanation(
+        RowReason.DUPLICATE: RowExplanation(
             "Another row of the same file, which is named, is the same device and the better record of it.",
             "Nothing; the other row was sent.",
+            Remedy.NOTHING,
         ),
-        RowReason.NO_BATCH: Explanation(
+        RowReason.NO_BATCH: RowExplanation(
             "The file lies in no batch folder, the row has no group tag, and there is no default batch.",
             "Give the row a group tag, drop the file in a batch folder, or set a default batch.",
         ),

@@ -1,7 +1,7 @@
 """The records of reading a device file: a row as read, the rules it is judged by, a row as judged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -62,8 +62,7 @@ class Rules:
     maximum_rows: int = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class SendableDevice:
+class SendableDevice(Struct, frozen=True, gc=False):
     """Exactly the fields that go into the request: one of the combinations that Partner Center accepts.
 
     Hash with serial number and key where there are any; key alone; or serial number, manufacturer and model.
@@ -71,13 +70,20 @@ class SendableDevice:
 
     serial_number: str | None = None
     product_key: str | None = None
-    hardware_hash: str | None = field(default=None, repr=False)
+    hardware_hash: str | None = None
+    """It identifies a PC for life, and so is never shown."""
     manufacturer: str | None = None
     model: str | None = None
 
+    def __repr__(self) -> str:
+        return f"SendableDevice({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
-@dataclass(frozen=True, slots=True)
-class CheckedRow:
+    def __rich_repr__(self) -> list[tuple[str, str | None]]:
+        """What is shown: also by rich, for which a Struct has a way of its own."""
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "hardware_hash"]
+
+
+class CheckedRow(Struct, frozen=True, gc=False):
     """One row of a device file and what becomes of it."""
 
     row: int
@@ -97,3 +103,9 @@ class CheckedRow:
     duplicate_of: int | None
     """The row that is sent in place of this one."""
     notes: tuple[Note, ...]
+
+
+class CheckedRun(DeviceRow, frozen=True, kw_only=True):
+    """Rows that were read and judged at once; it stands in place of their device rows."""
+
+    checked: list[CheckedRow]

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from shared.device_files import columns, excel
@@ -15,11 +15,14 @@ from shared.device_files.reasons import Note, RowReason
 from shared.device_files.rows import DeviceRow
 from shared.device_files.text import NumberCell, clean
 
-_LONGEST_PREAMBLE = 100
+LONGEST_PREAMBLE = 100
 """So many lines without a header are kept, in case they turn out to be devices without one."""
 
 _WORD = re.compile(r"(?<![\w-])[^\W\d_]{3,}(?![\w-])")
 _WORDS_OF_PROSE = 3
+
+ReadTable = Callable[[Iterable[tuple[int, Sequence[str]]], str], Iterator[DeviceRow]]
+"""Makes device rows of the cells of a table's rows with their line numbers, and of what is put before those."""
 
 
 def device_rows(records: Iterable[tuple[int, Sequence[str]]], prefix: str = "") -> Iterator[DeviceRow]:
@@ -27,13 +30,13 @@ def device_rows(records: Iterable[tuple[int, Sequence[str]]], prefix: str = "") 
 
     `records` are the cells of each row with its line number; `prefix` tells a person where the table is.
     """
-    table = _Table(prefix)
+    table = Table(prefix)
     for number, cells in records:
         yield from table.read(number, cells)
 
 
 @dataclass(slots=True)
-class _Table:
+class Table:
     """What is known of a table after the rows read so far."""
 
     prefix: str
@@ -42,7 +45,7 @@ class _Table:
     """Devices were found before any header."""
     is_report: bool = False
     """It is Configuration Manager's report, whose rows bear their headers."""
-    preamble: "deque[tuple[int, Sequence[str]]]" = field(default_factory=lambda: deque(maxlen=_LONGEST_PREAMBLE))
+    preamble: "deque[tuple[int, Sequence[str]]]" = field(default_factory=lambda: deque(maxlen=LONGEST_PREAMBLE))
     """The lines before the first header or device."""
 
     def read(self, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
@@ -69,7 +72,9 @@ class _Table:
     def _under_header(self, header: Header, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
         fields = fields_of(header, cells)
         if _is_prose(fields, cells):
-            return ()
+            # Words in every column of a device are nobody's explanation: such a row is refused aloud, not passed over.
+            is_filled_in = bool(fields.manufacturer and fields.model)
+            return (self._row(number, _shown(fields), problem=RowReason.SHIFTED_CELLS),) if is_filled_in else ()
         cells = _without_empty_end(cells, header.width)
         hash_elsewhere = not starts_as_hash(fields.hardware_hash) and any(map(starts_as_hash, cells))
         if len(cells) <= header.width and not hash_elsewhere:
@@ -179,15 +184,20 @@ def _report_row(cells: Sequence[str], *, needs_hash: bool) -> Fields | None:
 
     A row with a hash shows it beyond doubt; one without might as well be a header with further columns.
     """
-    if len(cells) < 2 * columns.FEWEST_NAMES or columns.column_named(cells[0]) is None:
-        return None
-    cells = _without_empty_end(cells, 0)
-    count = next((place for place, cell in enumerate(cells) if columns.column_named(cell) is None), len(cells))
-    header = columns.recognised(cells[:count])
-    values = cells[count:]
-    if header is None or not values or len(values) > count or (needs_hash and not _has_hash_in_place(header, values)):
+    names, values = names_and_values(cells)
+    header = columns.recognised(names) if 0 < len(values) <= len(names) else None
+    if header is None or (needs_hash and not _has_hash_in_place(header, values)):
         return None
     return fields_of(header, values)
+
+
+def names_and_values(cells: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The names of columns with which a row of Configuration Manager's report begins, and what follows them."""
+    if len(cells) < 2 * columns.FEWEST_NAMES or columns.column_named(cells[0]) is None:
+        return (), cells
+    cells = _without_empty_end(cells, 0)
+    count = next((place for place, cell in enumerate(cells) if columns.column_named(cell) is None), len(cells))
+    return cells[:count], cells[count:]
 
 
 def _is_identifier(cells: Sequence[str]) -> bool:

@@ -5,10 +5,10 @@ code page. Files glued together (`copy a+b`) hold several marks and may change t
 """
 
 import codecs
-import io
 import re
 from collections.abc import Iterable, Iterator
 
+from shared.device_files import excel
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 MAXIMUM_LINE = 65_536
@@ -17,8 +17,11 @@ MAXIMUM_LINE = 65_536
 MAXIMUM_LINES = 10_000_000
 """Lines of a text, empty ones included: ten times the rows that a file may have."""
 
-PIECE = 65_536
+PIECE = 131_072
 """Bytes worked on at once, so that a chunk of any size stays bounded."""
+
+_LONG_LINE = 512
+"""Characters of a line from which it is faster to search than to split."""
 
 _DETECTION_BYTES = 4096
 _UTF_16 = ("utf-16-le", "utf-16-be")
@@ -39,8 +42,13 @@ _HELD_BACK = 4
 _INVISIBLE = re.compile(
     "[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _LINE_BREAKS = re.compile(r"[\t\n\x0b\x0c\r\u2028\u2029]+")
-_MARKED_AS_TEXT = re.compile(r"""'([=+\-@0-9].*)|="([^"]*)\"""")
+_MARKED_AS_TEXT = re.compile(r'="([^"]*)"')
+_RUN_AS_FORMULA = r"[=+\-@\uff0b\uff0d\uff1d\uff20]"
+"""What a spreadsheet runs as a formula begins so; the last four are the wide forms of an East Asian keyboard."""
+_NEEDS_MARK = re.compile(rf"[\s']*(?:{_RUN_AS_FORMULA}|(?<=')[0-9]|[\t\n\x0b\x0c\r\u2028\u2029])")
+_RUNS = re.compile(rf"\s*(?:{_RUN_AS_FORMULA}|[\t\n\x0b\x0c\r\u2028\u2029])")
 
 
 class NumberCell(str):
@@ -53,44 +61,94 @@ def lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
     """The lines of a text that are not empty, with their numbers, counted from 1. CR LF, LF and CR alone end a line.
 
     Raises:
-        UnreadableDeviceFile: a line is longer than `MAXIMUM_LINE`, raised before much more than that is held; or there
-            are more than `MAXIMUM_LINES`.
+        UnreadableDeviceFile: as `line_blocks` does.
     """
-    newlines = io.IncrementalNewlineDecoder(None, translate=True)
-    number = 0
-    rest = ""
-    for text in decoded(chunks):
-        *ended, rest = (rest + newlines.decode(text)).split("\n")
-        for line in ended:
-            number += 1
-            if len(line) > MAXIMUM_LINE:
-                raise _too_long(number)
+    for first, block in line_blocks(chunks):
+        for number, line in enumerate(block, first):
             if line:
                 yield number, line
-        if number > MAXIMUM_LINES:
+
+
+def line_blocks(chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a text as many at once as are decoded at once: the number of the first, and all, empty ones too.
+
+    Raises:
+        UnreadableDeviceFile: a line is longer than `MAXIMUM_LINE`, raised before much more than that is held; or there
+            are more than `MAXIMUM_LINES`. The lines before it were given out.
+    """
+    first = 1
+    rest = ""
+    for text in decoded(chunks):
+        *block, rest = _go_on(rest, text)
+        sound = len(block)
+        if max(map(len, block), default=0) > MAXIMUM_LINE:
+            sound = next(place for place, line in enumerate(block) if len(line) > MAXIMUM_LINE)
+        if sound:
+            yield first, block[:sound]
+        first += sound
+        if sound < len(block):
+            raise _too_long(first)
+        if first - 1 > MAXIMUM_LINES:
             raise UnreadableDeviceFile(FileReason.TOO_MANY_ROWS, f"It has more than {MAXIMUM_LINES:,} lines.")
-        if len(rest) > MAXIMUM_LINE:
-            raise _too_long(number + 1)
+        if len(rest.removesuffix("\r")) > MAXIMUM_LINE:
+            raise _too_long(first)
     if rest:
-        yield number + 1, rest
+        yield first, [rest.removesuffix("\r")]
+
+
+def _go_on(rest: str, text: str) -> list[str]:
+    """The lines of `rest`, which is the open end of a text, and `text`, which goes on with it."""
+    if rest.endswith("\r"):
+        return _split_lines(rest + text)
+    split = _split_lines(text)
+    split[0] = rest + split[0]
+    return split
+
+
+def _split_lines(text: str) -> list[str]:
+    """The lines of `text`, the last of them not ended; a CR at its very end stays, for an LF may follow."""
+    whole, end = text.removesuffix("\r"), "\r" if text.endswith("\r") else ""
+    first = whole.find("\n")
+    if whole.find("\n", first + 1) - first < _LONG_LINE:
+        split = whole.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    else:
+        split = _split_long_lines(whole)
+    split[-1] += end
+    return split
+
+
+def _split_long_lines(text: str) -> list[str]:
+    """As `_split_lines`: `str.find` looks at many characters at once, `str.split` at each."""
+    split: list[str] = []
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        is_cr_lf = start < end and text[end - 1] == "\r"
+        split.append(text[start : end - is_cr_lf])
+        start = end + 1
+    split.append(text[start:])
+    if any("\r" in line for line in split):
+        return [part for line in split for part in line.split("\r")]
+    return split
 
 
 def decoded(chunks: Iterable[bytes]) -> Iterator[str]:
     """The text in pieces. Bytes that are no UTF-8 are read as Windows-1252; byte order marks may stand anywhere."""
     pieces = _pieces(chunks)
-    held = next(pieces, b"")
+    held = bytes(next(pieces, b""))
     encoding = detected_encoding(held)
-    held, decoder = _without_mark(held), _decoder(encoding)
+    held = _without_mark(held)
     for piece in pieces:
         held += piece
-        while (change := _change(held, encoding)) is not None:
-            yield decoder.decode(held[:change], final=encoding == "utf-8")
+        text, taken = _settled(held, encoding)
+        # No mark is ASCII, nor is what any encoding makes of one.
+        while not (text.isascii() and held[taken:].isascii()) and (change := _change(held, encoding)) is not None:
+            yield _whole(held[:change], encoding)
             encoding = detected_encoding(held[change:])
-            held, decoder = _without_mark(held[change:]), _decoder(encoding)
-        settled = max(0, len(held) - _HELD_BACK) & ~1
-        yield decoder.decode(held[:settled])
-        held = held[settled:]
-    yield decoder.decode(held, final=encoding == "utf-8")
+            held = _without_mark(held[change:])
+            text, taken = _settled(held, encoding)
+        yield text
+        held = held[taken:]
+    yield _whole(held, encoding)
 
 
 def detected_encoding(start: bytes) -> str:
@@ -111,15 +169,49 @@ def detected_encoding(start: bytes) -> str:
 def clean(cell: str) -> str:
     """A cell without what nobody sees: invisible characters, blanks around it, and marks that keep it text.
 
-    `'=1` and `="0123"` are how spreadsheets are told to leave a cell alone; the apostrophe and the formula are removed.
+    `'=1` and `="0123"` are how spreadsheets are told to leave a cell alone; one apostrophe or the formula is removed.
     """
-    if not (cell.isascii() and cell.isprintable()):
-        cell = _LINE_BREAKS.sub(" ", _INVISIBLE.sub("", cell).replace("\u00a0", " "))
-    cell = str(cell).strip()
-    if cell[:1] in ("'", "="):
-        marked = _MARKED_AS_TEXT.fullmatch(cell)
-        return (marked[1] or marked[2] or "").strip() if marked else cell
-    return cell
+    if cell.isascii() and cell.isprintable():
+        cell = str(cell).strip()
+        return _unmarked(cell).strip() if cell[:1] in ("'", "=") else cell
+    text = _unmarked(_INVISIBLE.sub("", cell).strip())
+    return _LINE_BREAKS.sub(" ", text.replace("\u00a0", " ")).strip()
+
+
+def marked_as_text(cell: str) -> str:
+    """`cell` as it may stand in a CSV: where a spreadsheet would run it, an apostrophe is put in front.
+
+    `clean` removes that one alone, so one is put also before an apostrophe that `clean` would take for it. Control
+    characters, which a terminal would run, are left out.
+    """
+    if _is_plain(cell):
+        return cell
+    cell = _CONTROL.sub("", cell)
+    return f"'{cell}" if _NEEDS_MARK.match(_INVISIBLE.sub("", cell).rstrip()) else cell
+
+
+def safe_original(cell: str) -> str:
+    """A cell of a device file as it may stand in a CSV: `clean` gives of it what it gives of the original.
+
+    What begins with a digit and would be changed by a spreadsheet that opens and saves it is marked as text too: zeros
+    at its beginning, a product key, a date.
+    """
+    if "0" <= cell[:1] <= "9" and excel.would_change(cell):
+        return f"'{cell}"
+    is_harmless = _is_plain(cell) or not (_CONTROL.search(cell) or _RUNS.match(_INVISIBLE.sub("", cell)))
+    return cell if is_harmless else marked_as_text(clean(cell))
+
+
+def _is_plain(cell: str) -> bool:
+    """Whether a cell is written as it is beyond doubt, as nearly every one is."""
+    return cell[:1].isalnum() and cell.isascii() and cell.isprintable()
+
+
+def _unmarked(text: str) -> str:
+    if text[:1] == "'":
+        return text[1:] if _NEEDS_MARK.match(text) else text
+    marked = _MARKED_AS_TEXT.fullmatch(text)
+    return marked[1] if marked else text
 
 
 def _too_long(number: int) -> UnreadableDeviceFile:
@@ -127,13 +219,14 @@ def _too_long(number: int) -> UnreadableDeviceFile:
     return UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
 
 
-def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     """The same bytes in pieces of bounded size, the first long enough to show the encoding, then one empty piece."""
     start = b""
     has_started = False
     for chunk in chunks:
-        for offset in range(0, len(chunk), PIECE):
-            piece = chunk[offset : offset + PIECE]
+        view = memoryview(chunk)
+        for offset in range(0, len(view), PIECE):
+            piece = view[offset : offset + PIECE]
             if has_started:
                 yield piece
             elif len(start := start + piece) >= _DETECTION_BYTES:
@@ -159,9 +252,25 @@ def _change(held: bytes, encoding: str) -> int | None:
     return None
 
 
-def _decoder(encoding: str) -> codecs.IncrementalDecoder:
-    errors = "replace" if encoding in _UTF_16 else _WINDOWS_1252
-    return codecs.getincrementaldecoder(encoding)(errors)
+def _settled(held: bytes, encoding: str) -> tuple[str, int]:
+    """The text of `held` but for its last characters, and how many bytes it was made of."""
+    end = max(0, len(held) - _HELD_BACK) & ~1
+    return _decode(memoryview(held)[:end], encoding, is_end=False)
+
+
+def _whole(held: bytes, encoding: str) -> str:
+    """All the text of `held`; half a character at its end is none in UTF-16."""
+    return _decode(held, encoding, is_end=encoding == "utf-8")[0]
+
+
+def _decode(data: bytes | memoryview, encoding: str, *, is_end: bool) -> tuple[str, int]:
+    match encoding:
+        case "utf-16-le":
+            return codecs.utf_16_le_decode(data, "replace", is_end)
+        case "utf-16-be":
+            return codecs.utf_16_be_decode(data, "replace", is_end)
+        case _:
+            return codecs.utf_8_decode(data, _WINDOWS_1252, is_end)
 
 
 def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:

@@ -47,7 +47,7 @@ _TIMEOUT_SECONDS = 180
 _decoder = msgspec.json.Decoder(_Line)
 
 
-def device_rows(workbook: IO[bytes], book: str) -> Iterator[DeviceRow]:
+def device_rows(workbook: IO[bytes], book: str, read_table: table.ReadTable = table.device_rows) -> Iterator[DeviceRow]:
     """The device rows of the visible sheets. `book` is the workbook's name, shown before each sheet's.
 
     Raises:
@@ -60,7 +60,7 @@ def device_rows(workbook: IO[bytes], book: str) -> Iterator[DeviceRow]:
         lines = _lines(output)
         hidden = next(lines, _Line()).hidden
         for sheet, rows in groupby(lines, key=lambda line: line.sheet):
-            for row in _sheet_rows(f"{clean(book)}!{clean(sheet)[:_LONGEST_NAME]} ", rows):
+            for row in _sheet_rows(f"{clean(book)}!{clean(sheet)[:_LONGEST_NAME]} ", rows, read_table):
                 yield with_note(row, Note.HIDDEN_SHEETS_SKIPPED) if hidden else row
                 hidden = []
         if hidden:
@@ -68,13 +68,13 @@ def device_rows(workbook: IO[bytes], book: str) -> Iterator[DeviceRow]:
             raise UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, f"Hidden sheets are not read: {names}.")
 
 
-def _sheet_rows(prefix: str, lines: Iterable[_Line]) -> Iterator[DeviceRow]:
+def _sheet_rows(prefix: str, lines: Iterable[_Line], read_table: table.ReadTable) -> Iterator[DeviceRow]:
     """The rows of one sheet; a damaged sheet is one rejected row, and the others are read."""
     for is_unreadable, group in groupby(lines, key=lambda line: line.unreadable):
         if is_unreadable:
             yield DeviceRow(source=prefix.strip(), problem=RowReason.UNREADABLE_MEMBER)
         else:
-            yield from table.device_rows(((line.row, _texts(line)) for line in group), prefix)
+            yield from read_table(((line.row, _texts(line)) for line in group), prefix)
 
 
 def _texts(line: _Line) -> list[str]:

@@ -246,6 +246,11 @@ SHAPES = [
         [LENOVO_TUPLE],
     ),
     Case(
+        "words in every column of a device are refused aloud",
+        text(PARTNER_HEADER, "the serial number here,,,the maker,the model", "TE2TD5VI,,,LENOVO,21R3001BUK"),
+        [Rejected(RowReason.SHIFTED_CELLS), LENOVO_TUPLE],
+    ),
+    Case(
         "a report whose cells have other names",
         text(
             "Textbox1",

@@ -139,17 +139,18 @@ def test_digests_that_fall_on_one_slot_are_kept_apart() -> None:
 
 
 def test_the_index_takes_the_memory_per_row_that_its_docstring_says() -> None:
-    for with_hash, bounds in ((True, (168, 329)), (False, (35, 63))):
+    for with_hash, bounds in ((True, (96, 168)), (False, (40, 64))):
         index = DuplicateIndex(now=NOW)
-        sizes = []
-        for number in range(1, 6_001):
+        at_first, sizes = index.memory, []
+        for number in range(1, 9_001):
             row = DeviceRow("", serial_number=str(number), manufacturer="A", model="B")
             found = _made_up(number) if with_hash else None
             index.place(row, SendableDevice(serial_number=str(number)), found)
-            if number > 2_000:
+            if number > 2_048:
                 sizes.append(index.memory / number)
+                assert index.memory - at_first <= bounds[1] * number
+        assert at_first < 17 * 1024
         assert bounds[0] <= min(sizes)
-        assert max(sizes) <= bounds[1]
 
 
 def _made_up(number: int) -> VerifiedHash:

@@ -13,6 +13,7 @@ from shared.device_files import (
     Explanation,
     FileReason,
     Note,
+    RowExplanation,
     RowReason,
     UnreadableDeviceFile,
 )
@@ -39,9 +40,17 @@ def test_no_value_is_two_things() -> None:
 
 
 def test_the_document_has_every_reason_with_its_words_and_no_other() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
-    documented = {name: Explanation(sentence, what_to_do) for name, sentence, what_to_do in rows}
-    assert documented == {str(value): explanation for value, explanation in EXPLANATIONS.items()}
+    line = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|(?: (\w+) \|)?$", re.MULTILINE)
+    rows = line.findall(DOCUMENT.read_text(encoding="utf-8"))
+    documented = {name: (sentence, what_to_do, remedy) for name, sentence, what_to_do, remedy in rows}
+    assert documented == {
+        str(value): (
+            explanation.sentence,
+            explanation.what_to_do,
+            str(explanation.remedy) if isinstance(explanation, RowExplanation) else "",
+        )
+        for value, explanation in EXPLANATIONS.items()
+    }
     assert len(rows) == len(documented)
 
 
