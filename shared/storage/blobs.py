@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import IO, Any, Protocol
 
 from azure.core import MatchConditions
@@ -16,12 +17,14 @@ from azure.core.exceptions import (
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, ContentSettings
 
 from shared.errors import DeviceDropError
+from shared.storage.facts import Facts
 
 _COPY_LOOKS = 60
 """How often a copy that is still pending is looked at before the reading is left to another day."""
 _COPY_PAUSE = 0.5
 _VERSION = "version"
 _WRITE_TRIES = 8
+_SINGLE_WRITE = 4 * 1024 * 1024
 _MISSING_OR_CHANGED = (404, 409, 412)
 
 
@@ -68,6 +71,9 @@ class Container(Protocol):
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:
         """Write a blob, whole or not at all, over whatever is there."""
 
+    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
+        """Write a blob, whole or not at all, unless there is one; whether it was written."""
+
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
         """Write a blob unless it holds `version` or a newer one already; whether it was written."""
 
@@ -85,6 +91,7 @@ class AzureContainer:
         self._service = service
         self._client = service.get_container_client(name)
         self._sleep = sleep
+        self._written: Facts[str, _Written] = Facts()
 
     def prepare(self) -> None:
         """Make the container when it is missing."""
@@ -120,18 +127,28 @@ class AzureContainer:
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:
         """Write a blob: a large one is staged in blocks that only the last request makes visible."""
         self._client.upload_blob(
-            path, content, overwrite=True, content_settings=ContentSettings(content_type=content_type)
+            path, _whole_if_small(content), overwrite=True, content_settings=ContentSettings(content_type=content_type)
         )
 
+    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
+        """Write a blob unless there is one: two who write the same at once stage the same blocks."""
+        try:
+            self._client.upload_blob(path, content, content_settings=ContentSettings(content_type=content_type))
+        except (ResourceExistsError, ResourceModifiedError):
+            return False
+        return True
+
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
-        """Write a blob unless it holds `version` or a newer one already; whether it was written."""
-        blob = self._client.get_blob_client(path)
+        """Write a blob unless it holds `version` or a newer one already; whether it was written.
+
+        It is looked at only when it is not as this process wrote it last, or there is one where none was written.
+        """
+        blob, known = self._client.get_blob_client(path), self._written.get(path)
+        is_older = known is not None and known.version < version
+        condition = _unless_changed(known if is_older else None)
         for _ in range(_WRITE_TRIES):
-            condition = _older_than(blob, version)
-            if condition is None:
-                return False
             try:
-                blob.upload_blob(
+                answer = blob.upload_blob(
                     content,
                     overwrite=True,
                     metadata={_VERSION: str(version)},
@@ -139,7 +156,12 @@ class AzureContainer:
                     **condition,
                 )
             except (ResourceModifiedError, ResourceExistsError):
+                older = _older_than(blob, version)
+                if older is None:
+                    return False
+                condition = older
                 continue
+            self._written.keep(path, _Written(str(answer["etag"]), version))
             return True
         raise BlobBusy(
             f"Blob {path} could not be written in {_WRITE_TRIES} tries; is it locked by a policy or a lease?"
@@ -152,6 +174,12 @@ class AzureContainer:
         """
         origin = self._service.get_blob_client(source, version.path)
         copy = self._client.get_blob_client(path)
+        try:
+            if _is_copied(origin, version, copy, None):
+                return
+        except HttpResponseError as error:
+            if error.status_code not in _MISSING_OR_CHANGED:
+                raise
         for _ in range(_COPY_LOOKS):
             present = _properties(copy)
             if present is not None and present.copy.status in (None, "success") and present.size == version.size:
@@ -167,12 +195,7 @@ class AzureContainer:
     ) -> None:
         """Ask for the copy in place of what is `present`; whatever the answer, the next look tells."""
         try:
-            copy.start_copy_from_url(
-                origin.url,
-                source_etag=version.etag,
-                source_match_condition=MatchConditions.IfNotModified,
-                **_unless_changed(present),
-            )
+            _is_copied(origin, version, copy, present)
         except HttpResponseError as error:
             if error.status_code not in _MISSING_OR_CHANGED:
                 raise
@@ -189,6 +212,37 @@ class AzureContainer:
             self._client.delete_blob(path)
         except ResourceNotFoundError:
             return
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A blob as this process wrote it last."""
+
+    etag: str
+    version: int
+
+
+def _is_copied(origin: BlobClient, version: BlobVersion, copy: BlobClient, present: BlobProperties | None) -> bool:
+    """Ask for the copy in place of what is `present`; whether it was done at once."""
+    answer = copy.start_copy_from_url(
+        origin.url,
+        source_etag=version.etag,
+        source_match_condition=MatchConditions.IfNotModified,
+        **_unless_changed(present),
+    )
+    return bool(answer["copy_status"] == "success")
+
+
+def _whole_if_small(content: bytes | Iterable[bytes] | IO[bytes]) -> bytes | Iterable[bytes] | IO[bytes]:
+    """The `content`, in one piece if it fits a single request: pieces cost one each, and one more to join them."""
+    if not isinstance(content, Iterator):
+        return content
+    head = bytearray()
+    for piece in content:
+        head += piece
+        if len(head) > _SINGLE_WRITE:
+            return chain([bytes(head)], content)
+    return bytes(head)
 
 
 def _properties(blob: BlobClient) -> BlobProperties | None:
@@ -210,7 +264,7 @@ def _older_than(blob: BlobClient, version: int) -> dict[str, Any] | None:
     return _unless_changed(present)
 
 
-def _unless_changed(present: BlobProperties | None) -> dict[str, Any]:
+def _unless_changed(present: BlobProperties | _Written | None) -> dict[str, Any]:
     """The condition that the blob is still as it is `present`, or still absent."""
     if present is None:
         return {"match_condition": MatchConditions.IfMissing}

@@ -9,8 +9,13 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
 from shared.settings import StorageConnection, StorageConnectionString
+from shared.storage.table_service import TableService
+from shared.storage.tables import AzureTable
 
 SUBMISSIONS_QUEUE = "submissions"
+
+FILE_EVENTS_QUEUE = "file-events"
+"""Where others read that a file has ended."""
 
 SUBMISSIONS_POISON_QUEUE = "submissions-poison"
 BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
@@ -20,6 +25,11 @@ BLOB_RANGE = 4 * 1024 * 1024
 """Bytes held of a blob at a time. The client's default first read of 32 MiB would be most of a worker's memory."""
 
 
+_RETRIES: dict[str, Any] = {"initial_backoff": 1, "increment_base": 2}
+"""Seconds: an outage is told after some 20 of them. The client's default is a minute and a half, in which people who
+look at the page give up, and instances are held that could wait in the queue."""
+
+
 @dataclass(frozen=True, slots=True)
 class StorageClients:
     """The clients of one storage account; safe to share between threads."""
@@ -27,31 +37,35 @@ class StorageClients:
     blobs: BlobServiceClient
     queues: QueueServiceClient
     tables: TableServiceClient
+    transactions: TableService
+
+    def table(self, name: str) -> AzureTable:
+        """A table."""
+        return AzureTable(self.tables.get_table_client(name), self.transactions)
 
     def queue(self, name: str) -> QueueClient:
         """A queue that is written in base64, as the Functions host reads it. Reading gives messages as they are."""
         return self.queues.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
 
 
-def open_storage(connection: StorageConnection) -> StorageClients:
-    """The clients that `connection` asks for."""
+def open_storage(connection: StorageConnection, person: TokenCredential | None = None) -> StorageClients:
+    """The clients that `connection` asks for; `person` is who signs in where it names no key, else the app itself."""
     ranges: dict[str, Any] = {
         "max_single_get_size": BLOB_RANGE,
         "max_chunk_get_size": BLOB_RANGE,
         "max_block_size": BLOB_RANGE,
+        **_RETRIES,
     }
     if isinstance(connection, StorageConnectionString):
-        return StorageClients(
-            blobs=BlobServiceClient.from_connection_string(connection.value, **ranges),
-            queues=QueueServiceClient.from_connection_string(connection.value),
-            tables=TableServiceClient.from_connection_string(connection.value),
-        )
-    credential = _managed_identity(connection.client_id)
-    return StorageClients(
-        blobs=BlobServiceClient(connection.blob_service_uri, credential, **ranges),
-        queues=QueueServiceClient(connection.queue_service_uri, credential),
-        tables=TableServiceClient(connection.table_service_uri, credential=credential),
-    )
+        blobs = BlobServiceClient.from_connection_string(connection.value, **ranges)
+        queues = QueueServiceClient.from_connection_string(connection.value, **_RETRIES)
+        tables = TableServiceClient.from_connection_string(connection.value)
+    else:
+        credential = person or _managed_identity(connection.client_id)
+        blobs = BlobServiceClient(connection.blob_service_uri, credential, **ranges)
+        queues = QueueServiceClient(connection.queue_service_uri, credential, **_RETRIES)
+        tables = TableServiceClient(connection.table_service_uri, credential=credential)
+    return StorageClients(blobs, queues, tables, TableService(tables.url, tables.credential))
 
 
 def _managed_identity(client_id: str | None) -> TokenCredential:

@@ -6,6 +6,7 @@ script that still drops under an old name would otherwise register devices to th
 
 from collections.abc import Iterator
 from datetime import datetime
+from unicodedata import normalize
 from uuid import UUID
 
 import msgspec
@@ -29,7 +30,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """A name and the customer that it stands for."""
 
     name: str
-    """As it is shown; compared without case."""
+    """As it is shown; compared without case, and however its accents are written."""
     customer_id: str
     notes: str = ""
     added_at: datetime
@@ -39,6 +40,10 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
 
 class CustomerNameRefused(DeviceDropError):
     """The name cannot stand for a customer; nothing was changed."""
+
+
+class CustomerNameUnknown(CustomerNameRefused):
+    """The name stands for nobody; nothing was changed."""
 
 
 class Customers:
@@ -80,11 +85,12 @@ class Customers:
         """Reject what is dropped under `name` from now on; files that were received stay with their customer.
 
         Raises:
-            CustomerNameRefused: there is no such name.
+            CustomerNameUnknown: there is no such name.
+            CustomerNameRefused: someone else changed it at the same moment.
         """
         known = self.named(name)
         if known is None or known.removed_at is not None:
-            raise CustomerNameRefused(f"There is no customer named {name!r}; `customers list` shows the names.")
+            raise CustomerNameUnknown(f"There is no customer named {name!r}; `customers list` shows the names.")
         return self._change(name, replace(known, removed_at=now))
 
     def _change(self, name: str, changed: Customer) -> Customer:
@@ -143,7 +149,8 @@ def _checked_id(customer_id: str) -> str:
 
 
 def _key(name: str) -> str:
-    return safe_key(name.strip().casefold())
+    """The same for names that look the same: without case, and however an accent is written (macOS has its own way)."""
+    return safe_key(normalize("NFC", name.strip().casefold()))
 
 
 def _entity(customer: Customer) -> Entity:

@@ -1,18 +1,22 @@
 """The records of the journal, and how a record becomes a row of a table. Pure.
 
-Names of properties are the names of fields; what is no plain value is written as JSON under its name and `_json`; what
-is None is left out. So a person reads the tables with any storage tool.
+Names of properties are the names of fields; what is no plain value is written as JSON under its name and `_json`. Left
+out is what is None, and what is empty where a field is empty unless it is given. So a person reads the tables with any
+storage tool.
 """
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Entity, Value
-from shared.vocabulary import FileState, Outcome, SubmissionState
+from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult, WithdrawalState
 
 LONGEST_HISTORY = 60
 """Sentences of a history that are kept: the first and the latest."""
@@ -25,6 +29,16 @@ LONGEST_TEXT = 8_000
 
 IS_OPEN = "is_open"
 """Property of a submission's row that says whether it is not final, so that storage can filter by it."""
+
+KIND = "kind"
+SUBMISSION = "submission"
+"""Property of a submission's row, and its value: other rows of the same partition have none."""
+
+LARGEST_PACK = 96_000
+"""Characters of packed content that are kept in one row."""
+_LONGEST_PROPERTY = 32_000
+"""Characters of one property. Table Storage holds 32,768 (Understanding the Table service data model)."""
+_PACKED = "packed_"
 
 _JSON = "_json"
 
@@ -47,6 +61,50 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> int:
         """Rows that have their outcome."""
         return sum(getattr(self, outcome) for outcome in Outcome)
+
+
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
+    """The withdrawal of the devices that a closed file newly registered, as it stands in the file's record."""
+
+    state: WithdrawalState = WithdrawalState.UNDER_WAY
+    asked_at: datetime
+    asked_by: str = ""
+    run: int = 1
+    """Counts how often it was asked for: a later run tries again what the service refused."""
+    sequence: int = 0
+    """Counts its changes; a wake-up of an older one has been overtaken."""
+    due_at: datetime
+    claimed_until: datetime | None = None
+    attempts: int = 0
+    """Requests without a usable answer in a row."""
+    forbidden: int = 0
+    """Deletions in a row that were not allowed (403)."""
+    next_row: int = 1
+    total: int
+    """Devices to be withdrawn."""
+    withdrawn: int = 0
+    already_gone: int = 0
+    refused: int = 0
+    last_answer: str | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def done(self) -> int:
+        """Devices of which it is known what became of them."""
+        return self.withdrawn + self.already_gone + self.refused
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether something is still to be done."""
+        return self.state is WithdrawalState.UNDER_WAY
+
+
+class ReasonTally(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows of a file ended with one outcome for one reason, which is their `error_code`."""
+
+    outcome: Outcome
+    reason: str
+    rows: int
 
 
 class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +141,16 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     reason_text: str | None = None
     closed_at: datetime | None = None
     closed_counts: Counts | None = None
+    reasons: tuple[ReasonTally, ...] = ()
+    """Its rows by outcome and reason: of those never sent once it is `read`, of all once it is closed."""
+    parent: str | None = None
+    """The file of whose rows this one was made."""
+    retry: str | None = None
+    """The file that was made of its rows which could simply be sent again."""
+    retried_rows: int = 0
+    withdrawal: Withdrawal | None = None
+    changes_since_closed: int = 0
+    """Counts what was done with it after it was closed, so that its newest summary is the one that stands."""
     history: tuple[str, ...] = ()
 
     @property
@@ -143,8 +211,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     devices: int
     payload: str
     """Blob of its request body."""
-    rows: str
-    """Blob that says which rows they are."""
+    rows: str | None = None
+    """Blob that says which rows they are, when they are too large to stand beside it in the journal."""
     first_row: int
     last_row: int
     payload_digest: str
@@ -204,6 +272,29 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """The device's own status, as the service gave it."""
 
 
+class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the device of one row that was to be withdrawn, beside the outcome of that row."""
+
+    reading_id: str
+    row: int
+    run: int
+    result: WithdrawalResult | None = None
+    """None until the service has answered."""
+    batch_id: str
+    device_id: str = ""
+    request_id: str = ""
+    """Of the deletion whose answer is awaited or was lost; empty when none was sent."""
+    answer_lost: bool = False
+    """Whether the service may have deleted it at an earlier request, of another id."""
+    error_code: str = ""
+    error_description: str = ""
+    what_to_do: str = ""
+    notes: str = ""
+    correlation_id: str = ""
+    """Of the service's answer, which its support asks for."""
+    at: datetime | None = None
+
+
 class BatchState(StrEnum):
     """What is known of a device batch."""
 
@@ -236,11 +327,41 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileMention(msgspec.Struct, frozen=True, kw_only=True):
-    """A device file as an index names it."""
+    """A file that is not closed, as the index of open files names it."""
 
     customer_id: str | None = None
     file_id: str
+    path: str
+    name: str
+    batch_id: str | None = None
     received_at: datetime
+
+
+class FileListing(msgspec.Struct, frozen=True, kw_only=True):
+    """A final device file as the index by time shows it: what a list says of it, so that no list reads the files."""
+
+    customer_id: str | None = None
+    file_id: str
+    path: str
+    name: str
+    batch_id: str | None = None
+    size: int
+    state: FileState
+    reason: str | None = None
+    received_at: datetime
+    closed_at: datetime | None = None
+    counts: Counts = Counts()
+    submissions: int = 0
+    parent: str | None = None
+    """The file of whose rows this one was made."""
+
+
+class WithdrawalMention(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose devices are being withdrawn, as the index of those names it."""
+
+    customer_id: str
+    file_id: str
+    asked_at: datetime
 
 
 class DeviceMention(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,17 +378,28 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 
 def to_entity(record: msgspec.Struct, partition: str, row: str) -> Entity:
     """`record` as a row under these keys."""
-    values: dict[str, Value] = {PARTITION_KEY: partition, ROW_KEY: row}
-    for name, value in _fields(record):
-        if isinstance(value, list | tuple | dict):
-            values[name + _JSON] = msgspec.json.encode(value).decode()
-        elif isinstance(value, str):
-            values[name] = value[:LONGEST_TEXT]
-        elif value is not None:
-            values[name] = value
+    values: dict[str, Any] = {PARTITION_KEY: partition, ROW_KEY: row}
+    values.update(msgspec.to_builtins(record, builtin_types=(datetime,)))
+    absent = _empty_unless_given(type(record))
+    for name in record.__struct_fields__:
+        value = values[name]
+        if isinstance(value, str) and value:
+            if len(value) > LONGEST_TEXT:
+                values[name] = value[:LONGEST_TEXT]
+        elif value is None or (value == "" and name in absent):
+            del values[name]
+        elif isinstance(value, list | tuple | dict):
+            values[name + _JSON] = msgspec.json.encode(values.pop(name)).decode()
     if isinstance(record, Submission):
         values[IS_OPEN] = not record.state.is_final
+        values[KIND] = SUBMISSION
     return values
+
+
+@cache
+def _empty_unless_given(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields whose default is empty text: a row without them reads back alike, and most outcomes fill few."""
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if field.default == "")
 
 
 def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
@@ -281,6 +413,21 @@ def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
     return msgspec.convert(fields, kind)
 
 
+def packed(content: bytes) -> dict[str, str] | None:
+    """`content` compressed, as properties of a row; None when it is too large for one."""
+    text = b64encode(zlib.compress(content)).decode()
+    if len(text) > LARGEST_PACK:
+        return None
+    pieces = range(0, len(text), _LONGEST_PROPERTY)
+    return {f"{_PACKED}{number}": text[start : start + _LONGEST_PROPERTY] for number, start in enumerate(pieces)}
+
+
+def unpacked(values: Mapping[str, Value]) -> bytes:
+    """What was packed into the properties of a row."""
+    pieces = [str(values[name]) for name in sorted(values) if name.startswith(_PACKED)]
+    return zlib.decompress(b64decode("".join(pieces)))
+
+
 def with_sentence(history: tuple[str, ...], sentence: str, now: datetime) -> tuple[str, ...]:
     """`history` and one more plain sentence; a long one keeps how it began and how it goes on."""
     longer = (*history, f"{now:%Y-%m-%d %H:%M:%S} {sentence[:LONGEST_SENTENCE]}")
@@ -288,7 +435,3 @@ def with_sentence(history: tuple[str, ...], sentence: str, now: datetime) -> tup
         return longer
     half = LONGEST_HISTORY // 2
     return longer[:half] + longer[-half:]
-
-
-def _fields(record: msgspec.Struct) -> list[tuple[str, Any]]:
-    return list(msgspec.to_builtins(record, builtin_types=(datetime,)).items())

@@ -2,8 +2,14 @@
 
 `Table` is what the journal is written against; `AzureTable` is Table Storage. Values are what Table Storage holds:
 text, whole numbers, floats, booleans and times.
+
+Changes that go together are sent by `shared.storage.table_service`; the storage client sends what that does not know,
+and every other request. When it is an answer that was not understood, the changes are sent a second time: upserts and
+deletions end the same, and insertions or replacements that had been done are reported as changed by someone else, as
+they are after an answer that was lost. The caller reads the rows again then, and finds its own change.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,16 +26,50 @@ from azure.core.exceptions import (
 from azure.data.tables import EntityProperty, TableClient, TableEntity, UpdateMode
 
 from shared.errors import DeviceDropError
+from shared.storage.table_service import TableService
+from shared.storage.transactions import (
+    LARGEST_INT32,
+    PARTITION_KEY,
+    ROW_KEY,
+    TRANSACTION_ROWS,
+    Deletion,
+    Entity,
+    Insertion,
+    NotEncodable,
+    NotUnderstood,
+    Operation,
+    Replacement,
+    Upsertion,
+    Value,
+)
 
-Value = str | int | float | bool | datetime
-Entity = Mapping[str, Value]
+__all__ = [
+    "PARTITION_KEY",
+    "ROW_KEY",
+    "TRANSACTION_ROWS",
+    "AzureTable",
+    "Change",
+    "Entity",
+    "EntityChanged",
+    "EntityExists",
+    "Insertion",
+    "Query",
+    "Replacement",
+    "StoredEntity",
+    "Table",
+    "Upsertion",
+    "Value",
+    "check_transaction",
+    "grouped",
+]
 
-PARTITION_KEY = "PartitionKey"
-ROW_KEY = "RowKey"
-TRANSACTION_ROWS = 100
-"""Most changes in one entity group transaction (Table Storage)."""
+logger = logging.getLogger(__name__)
 
-_LARGEST_INT32 = 2**31 - 1
+Change = Insertion | Upsertion | Replacement
+
+MOST_ROWS_AT_ONCE = 1_000
+"""Rows that one request may ask for (Table service, "Query timeout and pagination"); `$top` above it is refused."""
+
 _CHANGED = 412
 _PRECONDITIONS = (404, _CHANGED)
 _EXISTS = 409
@@ -64,21 +104,6 @@ class Query:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Insertion:
-    """A row that must not exist, as part of a transaction."""
-
-    entity: Entity
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """A row that must still have `etag`, as part of a transaction."""
-
-    entity: Entity
-    etag: str
-
-
 class Table(Protocol):
     """A table of the journal. Every method may raise the storage client's own errors when storage does not answer."""
 
@@ -94,8 +119,13 @@ class Table(Protocol):
     def replace(self, entity: Entity, etag: str) -> str:
         """Replace the row that still has `etag`; its new ETag. Raises EntityChanged."""
 
-    def change_together(self, changes: Sequence[Insertion | Replacement]) -> None:
-        """All of at most a hundred changes of one partition, or none. Raises EntityChanged."""
+    def change_together(self, changes: Sequence[Change]) -> list[str]:
+        """All of the changes, or none; the new ETag of each row.
+
+        Raises:
+            EntityChanged: one of the rows was changed, inserted or deleted by someone else.
+            ValueError: there are more than a hundred, or they are of several partitions. Nothing was sent.
+        """
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         """Insert or replace rows of any partitions, a hundred of one partition in one transaction."""
@@ -111,10 +141,11 @@ class Table(Protocol):
 
 
 class AzureTable:
-    """A table of Table Storage."""
+    """A table of Table Storage. Without a `service` the storage client sends everything."""
 
-    def __init__(self, client: TableClient) -> None:
+    def __init__(self, client: TableClient, service: TableService | None = None) -> None:
         self._client = client
+        self._service = service
 
     def prepare(self) -> None:
         """Make the table when it is missing."""
@@ -147,31 +178,37 @@ class AzureTable:
             raise EntityChanged(f"Row {_name(entity)} was changed by someone else; read it again.") from error
         return _etag(answer)
 
-    def change_together(self, changes: Sequence[Insertion | Replacement]) -> None:
-        """All of the changes, or none."""
+    def change_together(self, changes: Sequence[Change]) -> list[str]:
+        """All of the changes, or none; the new ETag of each row."""
+        check_transaction(changes)
         try:
-            self._client.submit_transaction(map(_operation, changes))
+            return self._submit(changes, repeatable=all(isinstance(change, Upsertion) for change in changes))
         except HttpResponseError as error:
             if error.status_code not in (*_PRECONDITIONS, _EXISTS):
                 raise
             raise EntityChanged("One of the rows was changed or inserted by someone else; read them again.") from error
 
     def upsert(self, entities: Iterable[Entity]) -> None:
-        """Insert or replace rows, a hundred of one partition in one transaction."""
+        """Insert or replace rows, a hundred of one partition in one transaction.
+
+        Several rows are inserted until one of them is there already, which costs one transaction more: the emulator
+        looks a row up once for an insertion and twice for an upsert, by going through its partition, and that is most
+        of what it does.
+        """
+        inserting = self._service
         for group in grouped(entities):
-            if len(group) == 1:
-                self._client.upsert_entity(_typed(group[0]), UpdateMode.REPLACE)
-            else:
-                self._client.submit_transaction(
-                    ("upsert", _typed(entity), {"mode": UpdateMode.REPLACE}) for entity in group
-                )
+            if inserting is not None and len(group) > 1:
+                if self._are_inserted(inserting, group):
+                    continue
+                inserting = None
+            self._submit([Upsertion(entity) for entity in group], repeatable=True)
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
         """Delete rows by partition and row key; those already gone count as deleted."""
         entities = ({PARTITION_KEY: partition, ROW_KEY: row} for partition, row in keys)
         for group in grouped(entities):
             try:
-                self._client.submit_transaction(("delete", entity) for entity in group)
+                self._submit([Deletion(entity) for entity in group], repeatable=True)
             except HttpResponseError as error:
                 # One row already gone takes the whole transaction back.
                 if error.status_code not in _PRECONDITIONS:
@@ -189,8 +226,40 @@ class AzureTable:
     def query(self, query: Query) -> Iterator[StoredEntity]:
         """The rows that `query` names, a page at a time."""
         text, parameters = _odata(query)
-        pages = self._client.query_entities(text, parameters=parameters, results_per_page=query.limit)
+        at_once = None if query.limit is None else min(query.limit, MOST_ROWS_AT_ONCE)
+        pages = self._client.query_entities(text, parameters=parameters, results_per_page=at_once)
         return islice(map(_stored, pages), query.limit)
+
+    def _are_inserted(self, service: TableService, group: Sequence[Entity]) -> bool:
+        """Insert rows of one partition, unless one of them is there: a repeat after a lost answer finds its own."""
+        try:
+            return self._sent(service, [Insertion(entity) for entity in group], repeatable=True) is not None
+        except HttpResponseError as error:
+            if error.status_code != _EXISTS:
+                raise
+            return False
+
+    def _submit(self, operations: Sequence[Operation], *, repeatable: bool) -> list[str]:
+        """Do the operations; the new ETag of each row, empty for one that was deleted."""
+        if not operations:
+            return []
+        if self._service is not None:
+            etags = self._sent(self._service, operations, repeatable=repeatable)
+            if etags is not None:
+                return etags
+        answers = self._client.submit_transaction(map(_for_client, operations))
+        return [str(answer.get("etag", "")) for answer in answers]
+
+    def _sent(self, service: TableService, operations: Sequence[Operation], *, repeatable: bool) -> list[str] | None:
+        """The new ETags, or None for what is left to the storage client."""
+        try:
+            return service.submit(self._client.table_name, operations, repeatable=repeatable)
+        except (NotEncodable, NotUnderstood) as error:
+            logger.warning(
+                "A transaction is left to the storage client",
+                extra={"table": self._client.table_name, "reason": str(error)},
+            )
+            return None
 
 
 def grouped(entities: Iterable[Entity]) -> Iterator[list[Entity]]:
@@ -203,6 +272,16 @@ def grouped(entities: Iterable[Entity]) -> Iterator[list[Entity]]:
         group.append(entity)
     if group:
         yield group
+
+
+def check_transaction(changes: Sequence[Change]) -> None:
+    """Raise ValueError for changes that are no transaction."""
+    partitions = {change.entity[PARTITION_KEY] for change in changes}
+    if len(changes) > TRANSACTION_ROWS or len(partitions) > 1:
+        raise ValueError(
+            f"{len(changes)} changes of {len(partitions)} partitions are no transaction, which holds at most "
+            f"{TRANSACTION_ROWS} of one. Send them apart."
+        )
 
 
 def _odata(query: Query) -> tuple[str, dict[str, Value]]:
@@ -230,17 +309,25 @@ def _typed(entity: Entity) -> dict[str, object]:
     """`entity` for the client, which takes a whole number for 32 bits unless it is told otherwise."""
     return {
         name: EntityProperty(value, "Edm.Int64")
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST_INT32
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_INT32
         else value
         for name, value in entity.items()
     }
 
 
-def _operation(change: Insertion | Replacement) -> tuple[str, dict[str, object], dict[str, object]]:
-    if isinstance(change, Insertion):
-        return "create", _typed(change.entity), {}
-    condition = {"mode": UpdateMode.REPLACE, "etag": change.etag, "match_condition": MatchConditions.IfNotModified}
-    return "update", _typed(change.entity), condition
+def _for_client(operation: Operation) -> tuple[str, dict[str, object], dict[str, object]]:
+    """`operation` as the storage client takes it."""
+    entity = _typed(operation.entity)
+    match operation:
+        case Upsertion():
+            return "upsert", entity, {"mode": UpdateMode.REPLACE}
+        case Insertion():
+            return "create", entity, {}
+        case Replacement(_, etag):
+            condition = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+            return "update", entity, {"mode": UpdateMode.REPLACE} | condition
+        case Deletion():
+            return "delete", entity, {}
 
 
 def _stored(entity: TableEntity) -> StoredEntity:

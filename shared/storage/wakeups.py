@@ -19,6 +19,9 @@ LONGEST_DELAY = timedelta(days=7)
 POISON_HIDDEN_SECONDS = 60
 """How long a message that was read from a poison queue is not seen again, so that two sweeps do not both act on it."""
 
+MOST_IN_A_MESSAGE = 8
+"""Submissions that one message may name."""
+
 _NEVER_EXPIRES = -1
 
 
@@ -39,11 +42,41 @@ class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submissio
     sequence: int
 
 
+class DueSubmission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of several submissions that are due at about the same time."""
+
+    number: Number
+    sequence: int
+
+
+class SubmissionsWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submissions", forbid_unknown_fields=True):
+    """Look at several submissions of one reading: one message instead of one for each."""
+
+    reading_id: ReadingId
+    due: Annotated[tuple[DueSubmission, ...], msgspec.Meta(min_length=1, max_length=MOST_IN_A_MESSAGE)]
+
+
 class FileWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="file", forbid_unknown_fields=True):
     """Look at a device file that nobody has finished reading or closing."""
 
     customer_id: Guid | None
     file_id: Guid
+
+
+class WithdrawalWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawal", forbid_unknown_fields=True):
+    """Look at the withdrawal of a file's devices. One whose `sequence` is older than the journal's was overtaken."""
+
+    customer_id: Guid
+    file_id: Guid
+    sequence: int
+
+
+class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notification", forbid_unknown_fields=True):
+    """Tell the webhook of a file that has ended; `attempts` were made in vain so far."""
+
+    customer_id: Guid | None
+    file_id: Guid
+    attempts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
 class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob", forbid_unknown_fields=True):
@@ -52,7 +85,7 @@ class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob", forbid_u
     path: Path
 
 
-WakeUp = SubmissionWakeUp | FileWakeUp | BlobWakeUp
+WakeUp = SubmissionWakeUp | SubmissionsWakeUp | FileWakeUp | BlobWakeUp | WithdrawalWakeUp | NotificationWakeUp
 
 
 class UnreadableWakeUp(DeviceDropError):

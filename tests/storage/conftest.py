@@ -1,4 +1,4 @@
-"""Each kind of storage twice: in memory, and in a real Azurite."""
+"""Each kind of storage twice: in memory, and in a real Azurite; tables there both ways of sending transactions."""
 
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ from shared.storage.tables import AzureTable, Table
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 KINDS = ["memory", "azurite"]
+WAYS = ["own transactions", "the client's transactions"]
 
 
 @pytest.fixture
@@ -18,14 +19,25 @@ def clients(azurite_connection: str) -> StorageClients:
     return open_storage(StorageConnectionString(azurite_connection))
 
 
-@pytest.fixture(params=KINDS)
+def table_of(clients: StorageClients, way: str) -> AzureTable:
+    """A new table that sends its transactions in one of the two ways."""
+    name = f"t{uuid4().hex}"
+    table = clients.table(name) if way == WAYS[0] else AzureTable(clients.tables.get_table_client(name))
+    table.prepare()
+    return table
+
+
+@pytest.fixture(params=["memory", *WAYS])
 def table(request: pytest.FixtureRequest) -> Table:
     if request.param == "memory":
         return InMemoryTable()
-    clients: StorageClients = request.getfixturevalue("clients")
-    table = AzureTable(clients.tables.get_table_client(f"t{uuid4().hex}"))
-    table.prepare()
-    return table
+    return table_of(request.getfixturevalue("clients"), request.param)
+
+
+@pytest.fixture(params=WAYS)
+def azure_table(request: pytest.FixtureRequest, clients: StorageClients) -> AzureTable:
+    """A table of Azurite, for what only a service refuses."""
+    return table_of(clients, request.param)
 
 
 @pytest.fixture(params=KINDS)

@@ -13,13 +13,15 @@ from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.tables import (
     PARTITION_KEY,
     ROW_KEY,
+    Change,
     Entity,
     EntityChanged,
     EntityExists,
-    Insertion,
     Query,
     Replacement,
     StoredEntity,
+    Upsertion,
+    check_transaction,
 )
 
 _etags = count(1)
@@ -53,14 +55,14 @@ class InMemoryTable:
             raise EntityChanged("changed")
         return self._put(entity)
 
-    def change_together(self, changes: Sequence[Insertion | Replacement]) -> None:
+    def change_together(self, changes: Sequence[Change]) -> list[str]:
+        check_transaction(changes)
         for change in changes:
             present = self._rows.get(_key(change.entity))
             expected = change.etag if isinstance(change, Replacement) else None
-            if (present.etag if present else None) != expected:
+            if not isinstance(change, Upsertion) and (present.etag if present else None) != expected:
                 raise EntityChanged("changed")
-        for change in changes:
-            self._put(change.entity)
+        return [self._put(change.entity) for change in changes]
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         for entity in entities:
@@ -152,6 +154,13 @@ class InMemoryContainer:
 
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:  # noqa: ARG002
         self.put(path, content if isinstance(content, bytes) else b"".join(content))
+
+    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:  # noqa: ARG002
+        whole = content if isinstance(content, bytes) else b"".join(content)
+        if path in self._blobs:
+            return False
+        self.put(path, whole)
+        return True
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:  # noqa: ARG002
         present = self._blobs.get(path)

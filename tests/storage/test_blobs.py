@@ -1,5 +1,7 @@
 """The contract of a container, held by the fake and by Blob Storage."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from shared.storage.blobs import Container, VersionGone
@@ -134,6 +136,25 @@ def test_an_older_version_never_replaces_a_newer_one(containers: Containers) -> 
     assert not container.write_newer("summary", b"read again", JSON, 2)
     assert container.write_newer("summary", b"closed", JSON, 3)
     assert container.read("summary") == b"closed"
+
+
+def test_what_is_written_as_new_replaces_nothing(containers: Containers) -> None:
+    _, container, _ = containers
+    assert container.write_new("retry.csv", (piece for piece in (b"one", b" blob")), "text/csv")
+    assert not container.write_new("retry.csv", b"another", "text/csv")
+    assert container.read("retry.csv") == b"one blob"
+
+
+def test_what_fails_half_way_as_new_is_not_there(containers: Containers) -> None:
+    _, container, _ = containers
+
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * 6_000_000
+        raise RuntimeError("the power is out")
+
+    with pytest.raises(RuntimeError):
+        container.write_new("half.csv", pieces(), "text/csv")
+    assert container.read("half.csv") is None
 
 
 def test_a_blob_already_gone_counts_as_deleted(containers: Containers) -> None:

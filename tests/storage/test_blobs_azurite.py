@@ -117,24 +117,36 @@ def test_a_copy_whose_answer_was_lost_is_waited_for(container_of: MakeContainer)
         writes=[HANGS_UP, _conflict("PendingCopyOperation")],
     )
     container_of(storage).copy_from("drop", DROPPED, "copy")
-    assert storage.asked == {"HEAD": 4, "PUT": 2}
+    assert storage.asked == {"HEAD": 4, "PUT": 3}
+
+
+def test_a_copy_that_is_done_at_once_is_not_looked_at(container_of: MakeContainer) -> None:
+    storage = Storage(looks=[MISSING], writes=[Answer(202, {"x-ms-copy-id": "1", "x-ms-copy-status": "success"})])
+    container_of(storage).copy_from("drop", DROPPED, "copy")
+    assert storage.asked == {"HEAD": 0, "PUT": 1}
+
+
+def test_a_copy_that_stands_is_enough_when_its_origin_is_gone(container_of: MakeContainer) -> None:
+    storage = Storage(looks=[_blob(5, "success")], writes=[Answer(404, {"x-ms-error-code": "BlobNotFound"})])
+    container_of(storage).copy_from("drop", DROPPED, "copy")
+    assert storage.asked == {"HEAD": 1, "PUT": 1}
 
 
 def test_a_pending_copy_is_waited_for_and_not_begun_again(container_of: MakeContainer) -> None:
-    storage = Storage(looks=[MISSING, _blob(0, "pending"), _blob(0, "pending"), _blob(5, "success")], writes=[ACCEPTED])
+    storage = Storage(looks=[_blob(0, "pending"), _blob(0, "pending"), _blob(5, "success")], writes=[ACCEPTED])
     container_of(storage).copy_from("drop", DROPPED, "copy")
     assert storage.asked["PUT"] == 1
 
 
 @pytest.mark.parametrize("status", ["aborted", "failed"])
 def test_a_copy_that_failed_is_begun_again(container_of: MakeContainer, status: str) -> None:
-    storage = Storage(looks=[MISSING, _blob(0, status), _blob(5, "success")], writes=[ACCEPTED])
+    storage = Storage(looks=[_blob(0, status), _blob(5, "success")], writes=[ACCEPTED])
     container_of(storage).copy_from("drop", DROPPED, "copy")
     assert storage.asked["PUT"] == 2
 
 
 def test_a_copy_that_never_ends_is_left_to_another_reading(container_of: MakeContainer) -> None:
-    storage = Storage(looks=[MISSING, _blob(0, "pending")], writes=[ACCEPTED])
+    storage = Storage(looks=[_blob(0, "pending")], writes=[ACCEPTED])
     with pytest.raises(CopyUnfinished, match="taken up again by the sweep"):
         container_of(storage).copy_from("drop", DROPPED, "copy")
     assert storage.asked["PUT"] == 1
@@ -169,6 +181,29 @@ def container(clients: StorageClients) -> AzureContainer:
     container = AzureContainer(clients.blobs, f"c{uuid4().hex}", sleep=lambda _: None)
     container.prepare()
     return container
+
+
+def test_a_summary_that_others_overwrote_is_seen_as_it_is_now(clients: StorageClients) -> None:
+    name = f"c{uuid4().hex}"
+    mine, other = (AzureContainer(clients.blobs, name) for _ in range(2))
+    mine.prepare()
+    assert mine.write_newer(name, b"one", "text/plain", 1)
+    assert other.write_newer(name, b"three", "text/plain", 3)
+    assert not mine.write_newer(name, b"two", "text/plain", 2)
+    assert mine.write_newer(name, b"four", "text/plain", 4)
+    assert not other.write_newer(name, b"three again", "text/plain", 3)
+    assert mine.read(name) == b"four"
+    assert not mine.write_newer(name, b"four again", "text/plain", 4)
+    mine.delete(name)
+    assert mine.write_newer(name, b"four again", "text/plain", 4)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4 * 1024 * 1024, 9 * 1024 * 1024])
+def test_content_in_pieces_arrives_whole(container: AzureContainer, size: int) -> None:
+    content = bytes(range(251)) * (size // 251 + 1)
+    pieces = (content[start : min(start + 1_000_000, size)] for start in range(0, size, 1_000_000))
+    container.write("pieces", pieces, "text/csv")
+    assert container.read("pieces") == content[:size]
 
 
 def test_a_leased_blob_is_not_tried_for_ever(container: AzureContainer) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.storage.customers import CustomerNameRefused, Customers
+from shared.storage.customers import CustomerNameRefused, CustomerNameUnknown, Customers
 from shared.storage.tables import Table
 
 CONTOSO = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
@@ -56,6 +56,16 @@ def test_a_name_never_stands_for_another_customer(customers: Customers) -> None:
         customers.add("CONTOSO", FABRIKAM, "", NOW)
 
 
+def test_a_name_is_the_same_however_its_accents_are_written(customers: Customers) -> None:
+    composed, decomposed = "M\u00fcller", "Mu\u0308LLER"
+    customers.add(composed, CONTOSO, "", NOW)
+    found = customers.named(decomposed)
+    assert found is not None
+    assert found.customer_id == CONTOSO
+    with pytest.raises(CustomerNameRefused, match="never changes"):
+        customers.add(decomposed, FABRIKAM, "", NOW)
+
+
 def test_a_removed_name_is_not_listed_and_still_stands_for_no_other(customers: Customers) -> None:
     customers.add("Contoso", CONTOSO, "", NOW)
     customers.remove("contoso", NOW)
@@ -75,7 +85,7 @@ def test_adding_a_removed_name_again_brings_it_back(customers: Customers) -> Non
 
 
 def test_removing_what_is_not_there_says_so(customers: Customers) -> None:
-    with pytest.raises(CustomerNameRefused, match="no customer named"):
+    with pytest.raises(CustomerNameUnknown, match="no customer named"):
         customers.remove("Contoso", NOW)
 
 

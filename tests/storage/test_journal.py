@@ -1,6 +1,7 @@
 """The journal, on the fake tables and on Table Storage."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.storage.connection import StorageClients
-from shared.storage.journal import Journal, JournalChanged, TableName
+from shared.storage.journal import NOT_THERE, Journal, JournalChanged, Stored, SubmissionEntry, TableName
 from shared.storage.records import (
     AnswerIds,
     Batch,
@@ -16,14 +17,20 @@ from shared.storage.records import (
     Counts,
     DeviceFile,
     DeviceOutcome,
+    DeviceWithdrawal,
+    FileListing,
     Gate,
     JournaledRequest,
     RequestKind,
     ServiceFault,
     Submission,
+    Withdrawal,
+    WithdrawalMention,
+    packed,
+    unpacked,
 )
-from shared.storage.tables import AzureTable, Table
-from shared.vocabulary import FileState, Outcome, SubmissionState
+from shared.storage.tables import Entity, Table, grouped
+from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult
 from tests.storage.conftest import KINDS
 from tests.storage.fakes import InMemoryTable
 
@@ -39,7 +46,7 @@ def journal(request: pytest.FixtureRequest) -> Journal:
     else:
         clients: StorageClients = request.getfixturevalue("clients")
         prefix = f"t{uuid4().hex}"
-        made = lambda name: AzureTable(clients.tables.get_table_client(prefix + name))  # noqa: E731
+        made = lambda name: clients.table(prefix + name)  # noqa: E731
     journal = Journal(made)
     journal.prepare()
     journal.prepare()
@@ -82,7 +89,7 @@ def _submission(file: DeviceFile, number: str = "1", **changes: object) -> Submi
             batch_id="Test",
             devices=2,
             payload=f"{file.file_id}/1/{number}.json",
-            rows=f"{file.file_id}/1/{number}.rows.json",
+            rows=None,
             first_row=1,
             last_row=2,
             payload_digest="d1",
@@ -91,6 +98,11 @@ def _submission(file: DeviceFile, number: str = "1", **changes: object) -> Submi
         ),
         **changes,
     )
+
+
+def _enter(journal: Journal, submission: Submission) -> Stored[Submission]:
+    (stored,) = journal.add_submissions([SubmissionEntry(submission, packed(b"[]"))])
+    return stored
 
 
 def _outcome(file: DeviceFile, row: int, **changes: object) -> DeviceOutcome:
@@ -108,6 +120,19 @@ def test_a_file_is_entered_once(journal: Journal) -> None:
     assert not is_new_again
     assert again == first
     assert again.record == file
+
+
+def test_a_closed_file_that_comes_again_stays_out_of_the_index_of_open_files(journal: Journal) -> None:
+    stored, _ = journal.open_file(_file())
+    again, is_new = journal.open_file(stored.record)
+    assert (again, is_new) == (stored, False)
+    assert journal.is_open(stored.record.file_id)
+    journal.change_file(stored, replace(stored.record, state=FileState.CLOSED))
+    journal.open_file(stored.record)
+    assert journal.is_open(stored.record.file_id)
+    journal.no_longer_open(stored.record.file_id)
+    journal.open_file(stored.record)
+    assert not journal.is_open(stored.record.file_id)
 
 
 def test_every_field_of_a_file_comes_back(journal: Journal) -> None:
@@ -151,19 +176,63 @@ def test_open_files_are_those_not_taken_out(journal: Journal) -> None:
     assert {mention.file_id for mention in journal.open_files()} == {file.file_id for file in files[:5]}
 
 
-def test_files_are_found_by_the_day_they_were_received(journal: Journal) -> None:
-    old, new = _file(received_at=NOW - timedelta(days=100)), _file()
-    for file in (old, new):
-        journal.open_file(file)
+def test_an_open_file_is_mentioned_with_what_a_list_shows(journal: Journal) -> None:
+    file = journal.open_file(_file())[0].record
+    (mention,) = journal.open_files()
+    assert (mention.path, mention.name, mention.batch_id) == (file.path, file.name, file.batch_id)
+
+
+def test_final_files_are_found_by_the_day_they_were_received(journal: Journal) -> None:
+    days = (100, 91, 90, 89, 0)
+    files = [_file(received_at=NOW - timedelta(days=day)) for day in days]
+    for file in files:
         journal.enter_by_time(file)
         journal.enter_by_time(file)
     found = list(journal.files_received_before((NOW - timedelta(days=90)).date()))
-    assert [mention.file_id for mention in found] == [old.file_id]
+    assert [listing.file_id for listing in found] == [files[1].file_id, files[0].file_id]
+
+
+def test_final_files_are_listed_newest_first_with_all_that_a_list_shows(journal: Journal) -> None:
+    counts = Counts(total=3, registered=2, rejected=1)
+    file = _file(
+        state=FileState.CLOSED, closed_at=NOW, closed_counts=counts, submissions=2, parent="p", reason="r", size=2**40
+    )
+    older = _file(received_at=NOW - timedelta(seconds=1), customer_id=None, batch_id=None)
+    for each in (older, file):
+        journal.enter_by_time(each)
+    (_, first), (_, second) = journal.final_files()
+    assert first == FileListing(
+        customer_id=CUSTOMER,
+        file_id=file.file_id,
+        path=file.path,
+        name=file.name,
+        batch_id="Test",
+        size=2**40,
+        state=FileState.CLOSED,
+        reason="r",
+        received_at=NOW,
+        closed_at=NOW,
+        counts=counts,
+        submissions=2,
+        parent="p",
+    )
+    assert (second.file_id, second.customer_id, second.batch_id) == (older.file_id, None, None)
+
+
+def test_a_list_of_final_files_goes_on_after_any_place_in_it(journal: Journal) -> None:
+    hours = (0, 1, 1, 13, 14, 40, 2_400)
+    for hour in hours:
+        journal.enter_by_time(_file(received_at=NOW - timedelta(hours=hour)))
+    whole = list(journal.final_files())
+    assert [listing.received_at for _, listing in whole] == [NOW - timedelta(hours=hour) for hour in hours]
+    for number, (place, _) in enumerate(whole, 1):
+        assert list(journal.final_files(after=place)) == whole[number:]
+        assert list(journal.final_files(after=place, limit=2)) == whole[number : number + 2]
 
 
 def test_every_field_of_a_submission_comes_back(journal: Journal) -> None:
     file = _file()
-    journal.add_submission(_submission(file))
+    _enter(journal, _submission(file))
     stored = journal.submission(file.reading_id, "1")
     assert stored is not None
     changed = replace(
@@ -203,9 +272,9 @@ def test_every_field_of_a_submission_comes_back(journal: Journal) -> None:
 def test_what_a_late_reader_writes_stands_beside_what_counts(journal: Journal) -> None:
     file = _file()
     again = replace(file, reading=2)
-    journal.add_submission(_submission(again))
+    _enter(journal, _submission(again))
     journal.write_outcomes([_outcome(again, 1)])
-    journal.add_submission(_submission(file, payload_digest="late"))
+    _enter(journal, _submission(file, payload_digest="late"))
     journal.write_outcomes([_outcome(file, 1, outcome=Outcome.REJECTED)])
     stored = journal.submission(again.reading_id, "1")
     assert stored is not None
@@ -215,15 +284,54 @@ def test_what_a_late_reader_writes_stands_beside_what_counts(journal: Journal) -
 
 def test_a_split_submission_and_its_halves_appear_together_or_not_at_all(journal: Journal) -> None:
     file = _file()
-    journal.add_submission(_submission(file))
+    _enter(journal, _submission(file))
     stored = journal.submission(file.reading_id, "1")
     assert stored is not None
     split = replace(stored.record, state=SubmissionState.SPLIT)
-    halves = [_submission(file, "1-0"), _submission(file, "1-1")]
+    halves = [SubmissionEntry(_submission(file, number), packed(number.encode())) for number in ("1-0", "1-1")]
     journal.split_submission(stored, split, halves)
     with pytest.raises(JournalChanged):
-        journal.split_submission(stored, split, [_submission(file, "1-2")])
+        journal.split_submission(stored, split, [SubmissionEntry(_submission(file, "1-2"), None)])
     assert [known.record.number for known in journal.submissions(file.reading_id)] == ["1", "1-0", "1-1"]
+
+
+def test_the_rows_of_a_submission_come_back_with_it_and_alone(journal: Journal) -> None:
+    file, rows = _file(), {"1": random.Random(1).randbytes(60_000), "2": b"[]", "2-0": b"[1]"}
+    for number, content in rows.items():
+        journal.add_submissions([SubmissionEntry(_submission(file, number), packed(content))])
+    journal.add_submissions([SubmissionEntry(_submission(file, "3", rows="a/blob"), None)])
+    named = journal.submissions_named(file.reading_id, ["1", "2", "2-0", "3", "4"])
+    assert {number: each.rows and unpacked(each.rows) for number, each in named.items()} == {**rows, "3": None}
+    alone = journal.submission_rows(file.reading_id, "2-0")
+    assert alone is not None
+    assert unpacked(alone) == b"[1]"
+    assert journal.submission_rows(file.reading_id, "3") is None
+
+
+def test_rows_that_are_too_large_for_the_journal_are_not_packed() -> None:
+    assert packed(random.Random(1).randbytes(80_000)) is None
+
+
+def test_submissions_far_apart_are_found_as_well_as_neighbours(journal: Journal) -> None:
+    file = _file()
+    journal.add_submissions([SubmissionEntry(_submission(file, str(number)), None) for number in range(1, 31)])
+    for numbers in (["4"], ["4", "5"], ["30", "1"], ["5", "31"], ["31"]):
+        named = journal.submissions_named(file.reading_id, numbers)
+        assert sorted(named) == sorted(number for number in numbers if number != "31")
+        assert all(each.stored == journal.submission(file.reading_id, number) for number, each in named.items())
+
+
+def test_submissions_change_together_or_not_at_all(journal: Journal) -> None:
+    file = _file()
+    entries = [SubmissionEntry(_submission(file, str(number)), packed(b"[]")) for number in (1, 2)]
+    stored = journal.add_submissions(entries)
+    changed = journal.change_submissions([(each, replace(each.record, sequence=1)) for each in stored])
+    assert [each.record.sequence for each in changed] == [1, 1]
+    assert list(journal.submissions(file.reading_id)) == changed
+    journal.change_submission(changed[0], replace(changed[0].record, sequence=2))
+    with pytest.raises(JournalChanged):
+        journal.change_submissions([(each, replace(each.record, sequence=7)) for each in changed])
+    assert [each.record.sequence for each in journal.submissions(file.reading_id)] == [2, 1]
 
 
 def test_a_gate_is_closed_once_and_opened_only_as_it_was_read(journal: Journal) -> None:
@@ -241,7 +349,7 @@ def test_a_gate_is_closed_once_and_opened_only_as_it_was_read(journal: Journal) 
 def test_submissions_come_by_number_and_only_the_open_ones_when_asked(journal: Journal) -> None:
     file = _file()
     for number in ("1", "2", "10"):
-        journal.add_submission(_submission(file, number))
+        _enter(journal, _submission(file, number))
     stored = journal.submission(file.reading_id, "2")
     assert stored is not None
     journal.change_submission(stored, replace(stored.record, state=SubmissionState.FINISHED))
@@ -280,6 +388,42 @@ def test_a_device_is_found_by_its_serial_number_whatever_its_case(journal: Journ
     assert list(journal.devices_of_serial("aB/")) == []
 
 
+def test_a_device_is_found_in_small_and_large_files_alike_and_forgotten_with_each(journal: Journal) -> None:
+    sizes = (1, 30, 5_000, 19_999, 20_000, 1_000_000)
+    files = [_file(read_counts=Counts(total=size)) for size in sizes]
+    for file in files:
+        outcomes = [_outcome(file, row, serial_number=f"S{row}") for row in range(1, 31)]
+        journal.write_outcomes(outcomes)
+        list(journal.indexed(file, outcomes))
+    assert [mention.file_id for mention in journal.devices_of_serial("s7")] == sorted(file.file_id for file in files)
+    (first, *others) = journal.devices_of_serial("S30", CUSTOMER)
+    assert list(journal.devices_of_serial("S30", CUSTOMER, after=first)) == others
+    for file in files:
+        journal.forget_file(file)
+    assert [list(journal.devices_of_serial(f"S{row}")) for row in range(1, 31)] == [[]] * 30
+
+
+def test_the_index_of_a_small_file_takes_a_transaction_for_a_hundred_rows() -> None:
+    table = CountsUpserts()
+    journal = Journal(lambda name: table if name is TableName.DEVICES_BY_SERIAL else InMemoryTable())
+    file = _file(read_counts=Counts(total=1_000))
+    list(journal.indexed(file, [_outcome(file, row) for row in range(1, 1_001)]))
+    assert table.groups == [100] * 10
+
+
+class CountsUpserts(InMemoryTable):
+    """A table that counts the rows of each transaction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: list[int] = []
+
+    def upsert(self, entities: Iterable[Entity]) -> None:
+        for group in grouped(entities):
+            self.groups.append(len(group))
+            super().upsert(group)
+
+
 def test_a_very_long_serial_number_is_found_too(journal: Journal) -> None:
     file = _file()
     outcomes = [_outcome(file, row, serial_number="S" * 700 + str(row)) for row in (1, 2)]
@@ -291,10 +435,10 @@ def test_a_forgotten_file_leaves_nothing(journal: Journal) -> None:
     file = _file(read_counts=Counts(total=3), reading=2)
     journal.open_file(file)
     earlier = replace(file, reading=1)
-    journal.add_submission(_submission(earlier))
+    _enter(journal, _submission(earlier))
     journal.write_outcomes([_outcome(earlier, 1)])
     journal.enter_by_time(file)
-    journal.add_submission(_submission(file))
+    _enter(journal, _submission(file))
     outcomes = [_outcome(file, row) for row in (1, 2, 3)]
     journal.write_outcomes(outcomes)
     list(journal.indexed(file, outcomes))
@@ -319,3 +463,83 @@ def test_one_batch_in_two_spellings_is_one_batch_and_has_one_claimant(journal: J
     known = journal.batch(CUSTOMER, "sales")
     assert known is not None
     assert known.record.batch_id == "SaLeS"
+
+
+# --- withdrawals
+
+
+def _withdrawn(file: DeviceFile, row: int, **changes: object) -> DeviceWithdrawal:
+    return replace(DeviceWithdrawal(reading_id=file.reading_id, row=row, run=1, batch_id="Test"), **changes)
+
+
+def test_what_is_known_of_a_withdrawal_comes_back_with_every_field(journal: Journal) -> None:
+    withdrawal = Withdrawal(asked_at=NOW, asked_by="anna", due_at=NOW, total=3, withdrawn=1, next_row=2)
+    stored, _ = journal.open_file(_file(state=FileState.CLOSED, retry=str(uuid4()), retried_rows=2))
+    changed = journal.change_file(stored, replace(stored.record, withdrawal=withdrawal, changes_since_closed=1))
+    found = journal.file(CUSTOMER, stored.record.file_id)
+    assert found is not None
+    assert found.record == changed.record
+    assert found.record.withdrawal == withdrawal
+    device = _withdrawn(
+        stored.record, 1, result=WithdrawalResult.REFUSED, device_id="d", error_code="811", what_to_do="w", at=NOW
+    )
+    journal.change_withdrawn([Stored(device, NOT_THERE)])
+    assert [each.record for each in journal.withdrawn(stored.record.reading_id, 1, 5)] == [device]
+
+
+def test_devices_of_many_blocks_are_written_and_read_in_the_order_of_their_rows(journal: Journal) -> None:
+    file = _file()
+    rows = [1, 2, 999, 1000, 1001, 1500, 3001]
+    devices = [_withdrawn(file, row) for row in rows]
+    written = journal.change_withdrawn(Stored(device, NOT_THERE) for device in devices)
+    assert [each.record for each in written] == devices
+    assert list(journal.withdrawn(file.reading_id, 1, 4000)) == written
+    assert [each.record.row for each in journal.withdrawn(file.reading_id, 2, 1001)] == rows[1:5]
+    other = _file()
+    many = [_withdrawn(other, row) for row in range(1, 251)]
+    assert len(journal.change_withdrawn(Stored(device, NOT_THERE) for device in many)) == 250
+
+
+def test_a_device_is_only_written_over_what_was_read(journal: Journal) -> None:
+    file = _file()
+    (first,) = journal.change_withdrawn([Stored(_withdrawn(file, 1), NOT_THERE)])
+    (second,) = journal.change_withdrawn([Stored(_withdrawn(file, 1, device_id="d"), first.etag)])
+    for etag in (NOT_THERE, first.etag):
+        with pytest.raises(JournalChanged):
+            journal.change_withdrawn([Stored(_withdrawn(file, 1, device_id="late"), etag)])
+    assert list(journal.withdrawn(file.reading_id, 1, 1)) == [second]
+
+
+def test_withdrawals_under_way_are_those_not_ended_and_are_no_open_files(journal: Journal) -> None:
+    mentions = [WithdrawalMention(customer_id=CUSTOMER, file_id=str(uuid4()), asked_at=NOW) for _ in range(3)]
+    for mention in mentions:
+        journal.enter_withdrawal(mention)
+        journal.enter_withdrawal(mention)
+    journal.end_withdrawal(mentions[0].file_id)
+    journal.end_withdrawal(mentions[0].file_id)
+    found = {mention.file_id for mention in journal.withdrawals_under_way()}
+    assert found == {mention.file_id for mention in mentions[1:]}
+    assert list(journal.open_files()) == []
+
+
+def test_a_forgotten_file_takes_its_withdrawal_along(journal: Journal) -> None:
+    file = _file(state=FileState.CLOSED, withdrawal=Withdrawal(asked_at=NOW, due_at=NOW, total=1))
+    journal.open_file(file)
+    journal.enter_withdrawal(WithdrawalMention(customer_id=CUSTOMER, file_id=file.file_id, asked_at=NOW))
+    journal.change_withdrawn(Stored(_withdrawn(file, row), NOT_THERE) for row in (1, 2, 1001))
+    other = _file()
+    journal.change_withdrawn([Stored(_withdrawn(other, 1), NOT_THERE)])
+    journal.forget_file(file)
+    assert list(journal.withdrawn(file.reading_id, 1, 2000)) == []
+    assert list(journal.withdrawals_under_way()) == []
+    assert len(list(journal.withdrawn(other.reading_id, 1, 1))) == 1
+
+
+def test_files_are_found_by_how_their_ids_begin_within_their_customer(journal: Journal) -> None:
+    files = [_file(file_id=f"{start}-0000-5000-8000-000000000000") for start in ("1a2b3c4d", "1a2b3c4e", "1a2b3c4f")]
+    for file in files:
+        journal.open_file(file)
+    journal.open_file(_file(file_id=files[0].file_id, customer_id="11111111-2222-3333-4444-555555555555"))
+    assert list(journal.files_beginning_with(CUSTOMER, "1a2b3c4d")) == [files[0]]
+    assert list(journal.files_beginning_with(CUSTOMER, files[1].file_id)) == [files[1]]
+    assert list(journal.files_beginning_with(CUSTOMER, "1a2b")) == files

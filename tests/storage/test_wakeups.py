@@ -14,9 +14,11 @@ from shared.storage.wakeups import (
     AzureWakeups,
     BlobWakeUp,
     FileWakeUp,
+    NotificationWakeUp,
     SubmissionWakeUp,
     UnreadableWakeUp,
     WakeUp,
+    WithdrawalWakeUp,
     decode,
     encode,
 )
@@ -29,6 +31,18 @@ WAKE_UPS: st.SearchStrategy[WakeUp] = st.one_of(
         sequence=st.integers(0, 2**31),
     ),
     st.builds(FileWakeUp, customer_id=st.none() | st.uuids().map(str), file_id=st.uuids().map(str)),
+    st.builds(
+        WithdrawalWakeUp,
+        customer_id=st.uuids().map(str),
+        file_id=st.uuids().map(str),
+        sequence=st.integers(0, 2**31),
+    ),
+    st.builds(
+        NotificationWakeUp,
+        customer_id=st.none() | st.uuids().map(str),
+        file_id=st.uuids().map(str),
+        attempts=st.integers(0, 100),
+    ),
     st.builds(BlobWakeUp, path=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)),
 )
 
@@ -75,6 +89,8 @@ def test_any_other_message_is_unreadable_and_nothing_else(body: bytes) -> None:
         b'{"type":"blob","path":""}',
         b'{"type":"blob","path":"a\\nb"}',
         b'{"type":"file","customer_id":null,"file_id":"5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51\\n"}',
+        b'{"type":"withdrawal","customer_id":null,"file_id":"5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51","sequence":0}',
+        b'{"type":"notification","customer_id":null,"file_id":"5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51","attempts":-1}',
         b'{"type":"device"}',
         b"null",
         b"\xff\xfe{}",

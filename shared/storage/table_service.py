@@ -1,0 +1,185 @@
+"""Sends entity group transactions to Table Storage and reads what was answered.
+
+The storage client spends more on building one request object for each row than everything else that happens to the
+row; here a transaction is one request through azure-core's own pipeline, with its retries, its bearer token or shared
+access signature, and the shared key as the service's page says. What is not known is left to the caller, as
+`NotEncodable` and `NotUnderstood`.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from urllib.parse import urlsplit
+
+from azure.core import PipelineClient
+from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.core.pipeline import PipelineRequest
+from azure.core.pipeline.policies import (
+    AzureSasCredentialPolicy,
+    BearerTokenCredentialPolicy,
+    DistributedTracingPolicy,
+    HttpLoggingPolicy,
+    RequestIdPolicy,
+    RetryPolicy,
+    SansIOHTTPPolicy,
+    UserAgentPolicy,
+)
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.data.tables import RequestTooLargeError, TableErrorCode, TableTransactionError
+
+from shared.storage.transactions import (
+    CONTENT_TYPE,
+    Failure,
+    NotUnderstood,
+    Operation,
+    answered,
+    encoded,
+    error_words,
+)
+
+Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
+
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+"""What a token for any storage account is asked for."""
+
+CONNECTION_TIMEOUT_S = 20
+READ_TIMEOUT_S = 65
+"""Seconds. The service itself ends a transaction after 30."""
+
+_HEADERS = {
+    "x-ms-version": "2019-02-02",
+    "DataServiceVersion": "3.0",
+    "MaxDataServiceVersion": "3.0;NetFx",
+    "Accept": "application/json;odata=minimalmetadata",
+    "Content-Type": CONTENT_TYPE,
+}
+_REPEATABLE = frozenset({"POST"})
+_TAKEN = 202
+_TOO_LARGE = 413
+_ERRORS: Mapping[str, type[HttpResponseError]] = {
+    TableErrorCode.CONDITION_NOT_MET: ResourceModifiedError,
+    TableErrorCode.UPDATE_CONDITION_NOT_SATISFIED: ResourceModifiedError,
+    TableErrorCode.INVALID_AUTHENTICATION_INFO: ClientAuthenticationError,
+    TableErrorCode.AUTHENTICATION_FAILED: ClientAuthenticationError,
+    TableErrorCode.RESOURCE_NOT_FOUND: ResourceNotFoundError,
+    TableErrorCode.TABLE_NOT_FOUND: ResourceNotFoundError,
+    TableErrorCode.ENTITY_NOT_FOUND: ResourceNotFoundError,
+    TableErrorCode.RESOURCE_ALREADY_EXISTS: ResourceExistsError,
+    TableErrorCode.TABLE_ALREADY_EXISTS: ResourceExistsError,
+    TableErrorCode.ACCOUNT_ALREADY_EXISTS: ResourceExistsError,
+    TableErrorCode.ENTITY_ALREADY_EXISTS: ResourceExistsError,
+}
+"""What the storage client raises when the service refuses a whole request with this code."""
+
+
+class TableService:
+    """The table endpoint of one storage account. Safe to share between threads."""
+
+    def __init__(self, endpoint: str, credential: Credential) -> None:
+        """`endpoint` is the account's, like `https://account.table.core.windows.net`."""
+        self._endpoint = endpoint.rstrip("/")
+        self._client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
+            self._endpoint,
+            policies=[
+                RequestIdPolicy(),
+                UserAgentPolicy(sdk_moniker="device-drop"),
+                RetryPolicy(),
+                _signing(credential),
+                DistributedTracingPolicy(),
+                HttpLoggingPolicy(),
+            ],
+            connection_timeout=CONNECTION_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+        )
+
+    def submit(self, table: str, operations: Sequence[Operation], *, repeatable: bool) -> list[str]:
+        """Do all of the operations, at most a hundred and of one partition, or none; the new ETag of each row.
+
+        When the connection is lost after the request was sent, nobody knows whether they were done: what is
+        `repeatable` is sent again, and of the rest the same error is raised that the storage client raises.
+
+        Raises:
+            NotEncodable: nothing was sent.
+            NotUnderstood: what was answered says nothing of the operations; they may have been done.
+            azure.core.exceptions.AzureError: as `TableClient.submit_transaction`.
+        """
+        body = encoded(operations, f"{self._endpoint}/{table}")
+        request = HttpRequest("POST", f"{self._endpoint}/$batch", headers=_HEADERS, content=body)
+        if repeatable:
+            response = self._client.send_request(request, retry_on_methods=_REPEATABLE)
+        else:
+            response = self._client.send_request(request)
+        return _etags(response, len(operations))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _etags(response: HttpResponse, operations: int) -> list[str]:
+    """The new ETag of each row; raises what the answer says when it does not say that the transaction was done."""
+    if response.status_code == _TAKEN:
+        answer = answered(response.headers.get("Content-Type", ""), response.content, operations)
+        if isinstance(answer, Failure):
+            raise _operation_failed(response, answer)
+        return answer
+    if response.status_code >= 400:  # noqa: PLR2004 - the errors of HTTP
+        raise _refused(response)
+    raise NotUnderstood(f"A transaction was answered with status {response.status_code}.")
+
+
+def _operation_failed(response: HttpResponse, failure: Failure) -> HttpResponseError:
+    kind = RequestTooLargeError if failure.status == _TOO_LARGE else TableTransactionError
+    message = f"{failure.message}\nErrorCode:{failure.code}"
+    return _with_code(kind(message=message, response=response, index=failure.index), failure.status, failure.code)
+
+
+def _refused(response: HttpResponse) -> HttpResponseError:
+    """The error for a request of which nothing was looked at: not allowed, too large, too many, or out of order."""
+    code, message = error_words(response.content)
+    code = code or response.headers.get("x-ms-error-code")
+    kind = RequestTooLargeError if response.status_code == _TOO_LARGE else _ERRORS.get(code or "", HttpResponseError)
+    text = f"{message or response.reason}\nErrorCode:{code}"
+    return _with_code(kind(message=text, response=response), response.status_code, code)
+
+
+def _with_code(error: HttpResponseError, status: int, code: str | None) -> HttpResponseError:
+    error.status_code = status
+    error.error_code = code  # type: ignore[attr-defined]  # where the storage client puts it
+    return error
+
+
+def _signing(
+    credential: Credential,
+) -> SansIOHTTPPolicy[HttpRequest, HttpResponse] | BearerTokenCredentialPolicy[HttpRequest, HttpResponse]:
+    if isinstance(credential, AzureNamedKeyCredential):
+        return _SharedKeyPolicy(credential)
+    if isinstance(credential, AzureSasCredential):
+        return AzureSasCredentialPolicy(credential)
+    return BearerTokenCredentialPolicy(credential, STORAGE_SCOPE)
+
+
+class _SharedKeyPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
+    """Signs each try with the account's key ("Authorize with Shared Key": Shared Key Lite for Table service)."""
+
+    def __init__(self, credential: AzureNamedKeyCredential) -> None:
+        super().__init__()
+        self._credential = credential
+
+    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
+        account, key = self._credential.named_key
+        date = format_datetime(datetime.now(UTC), usegmt=True)
+        resource = f"/{account}{urlsplit(request.http_request.url).path}"
+        digest = hmac.digest(base64.b64decode(key), f"{date}\n{resource}".encode(), hashlib.sha256)
+        request.http_request.headers["x-ms-date"] = date
+        request.http_request.headers["Authorization"] = f"SharedKeyLite {account}:{base64.b64encode(digest).decode()}"
