@@ -18,6 +18,18 @@ class Outcome(StrEnum):
     """The service gave no verdict before the deadline."""
 
 
+class Remedy(StrEnum):
+    """What a person does next about a row."""
+
+    NOTHING = "nothing"
+    SEND_AGAIN = "send_again"
+    """The same row may simply be sent again."""
+    MEND = "mend"
+    """A person can mend the row, or where it lies, and drop it again."""
+    ASK = "ask"
+    """Someone else must act first: the other tenant, or Microsoft's support."""
+
+
 class FileState(StrEnum):
     """How far a device file has come. The last three are final."""
 
@@ -37,6 +49,24 @@ class FileState(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing more will happen to the file."""
         return self in (FileState.CLOSED, FileState.REJECTED, FileState.GONE)
+
+
+class WithdrawalState(StrEnum):
+    """How far the withdrawal of a file's devices has come."""
+
+    UNDER_WAY = "under_way"
+    FINISHED = "finished"
+
+
+class WithdrawalResult(StrEnum):
+    """What became of one device that was to be withdrawn. The outcome of its row stays what it was."""
+
+    WITHDRAWN = "withdrawn"
+    """The service deleted it."""
+    ALREADY_GONE = "already_gone"
+    """It was not there any more."""
+    REFUSED = "refused"
+    """The service would not delete it, or it could not be told which one it is."""
 
 
 class SubmissionState(StrEnum):

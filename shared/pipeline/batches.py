@@ -22,7 +22,7 @@ from shared.pipeline.decisions import (
     refusal,
 )
 from shared.storage.journal import JournalChanged, Stored
-from shared.storage.records import Batch, BatchState, JournaledRequest, RequestKind, Submission
+from shared.storage.records import Batch, BatchState, RequestKind, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Target:
 
     kind: RequestKind
     batch_id: str
+    claimed: Stored[Batch] | None = None
+    """The batch as this submission has just claimed it, to create it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,29 @@ def target_of(pipeline: Pipeline, submission: Submission) -> Target | WaitFor | 
     """
     if submission.request is not None:
         return Target(submission.request.kind, submission.request.batch_id)
-    now = pipeline.clock()
-    known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
-    if known is not None and known.record.state is BatchState.KNOWN:
-        return Target(RequestKind.APPEND, known.record.batch_id)
-    if known is not None and known.record.claimed_until > now and known.record.claimed_by != _owner(submission):
-        return _wait_for_batch(patience(pipeline.settings.claim - (known.record.claimed_until - now)))
-    try:
-        claimed = pipeline.journal.change_batch(known, _batch(pipeline, submission, BatchState.LOOKING))
-    except JournalChanged:
+    spelling = pipeline.memory.batches.get(_key(submission))
+    if spelling is not None:
+        return Target(RequestKind.APPEND, spelling)
+    if (claimed := _claimed(pipeline, submission, None)) is None:
+        known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
+        if known is not None and known.record.state is BatchState.KNOWN:
+            pipeline.memory.batches.keep(_key(submission), known.record.batch_id)
+            return Target(RequestKind.APPEND, known.record.batch_id)
+        now = pipeline.clock()
+        if known is not None and known.record.claimed_until > now and known.record.claimed_by != _owner(submission):
+            return _wait_for_batch(patience(pipeline.settings.claim - (known.record.claimed_until - now)))
+        claimed = _claimed(pipeline, submission, known)
+    if claimed is None:
         return _wait_for_batch(SHORTEST_PATIENCE)
     return _find_or_create(pipeline, submission, claimed)
+
+
+def _claimed(pipeline: Pipeline, submission: Submission, known: Stored[Batch] | None) -> Stored[Batch] | None:
+    """The batch, which nobody knows (None) or `known`, as this submission's to find or create; None when it is not."""
+    try:
+        return pipeline.journal.change_batch(known, _batch(pipeline, submission, BatchState.LOOKING))
+    except JournalChanged:
+        return None
 
 
 def _wait_for_batch(delay: timedelta) -> WaitFor:
@@ -89,28 +103,32 @@ def _find_or_create(
     if spellings:
         found = submission.batch_id if submission.batch_id in spellings else spellings[0]
         _note(pipeline, claimed, _batch(pipeline, submission, BatchState.KNOWN, found))
+        pipeline.memory.batches.keep(_key(submission), found)
         return Target(RequestKind.APPEND, found)
     if submission.create_refused is not None:
         _free_batch(pipeline, claimed)
         return refusal(submission, submission.create_refused)
-    return Target(RequestKind.CREATE, submission.batch_id)
+    return Target(RequestKind.CREATE, submission.batch_id, claimed)
 
 
-def note_batch(pipeline: Pipeline, submission: Submission, request: JournaledRequest, step: Step) -> None:
+def note_batch(pipeline: Pipeline, submission: Submission, target: Target, step: Step) -> None:
     """What the answer to a POST says about the batch: whether the others may go on, or must list again."""
-    known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
+    is_wrong = isinstance(step, FindBatchAgain)
+    if is_wrong:
+        pipeline.memory.batches.forget(_key(submission))
+    if isinstance(step, SendAgain) and step.same_request:
+        return
+    if target.kind is RequestKind.APPEND and not is_wrong:
+        return
+    known = target.claimed or pipeline.journal.batch(submission.customer_id, submission.batch_id)
     if known is None:
         return
-    creates = request.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
-    match step:
-        case Poll() if creates:
-            _note(pipeline, known, _batch(pipeline, submission, BatchState.KNOWN, request.batch_id))
-        case SendAgain(same_request=True):
-            return
-        case FindBatchAgain():
-            _free_batch(pipeline, known)
-        case _ if creates:
-            _free_batch(pipeline, known)
+    creates = target.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
+    if creates and isinstance(step, Poll):
+        _note(pipeline, known, _batch(pipeline, submission, BatchState.KNOWN, target.batch_id))
+        pipeline.memory.batches.keep(_key(submission), target.batch_id)
+    elif creates or is_wrong:
+        _free_batch(pipeline, known)
 
 
 def _free_batch(pipeline: Pipeline, stored: Stored[Batch]) -> None:
@@ -122,6 +140,10 @@ def _note(pipeline: Pipeline, stored: Stored[Batch], changed: Batch) -> None:
     """Change what is known; whoever changed it meanwhile knows better, and the submission goes on all the same."""
     with suppress(JournalChanged):
         pipeline.journal.change_batch(stored, changed)
+
+
+def _key(submission: Submission) -> tuple[str, str]:
+    return submission.customer_id, submission.batch_id.casefold()
 
 
 def _owner(submission: Submission) -> str:

@@ -3,24 +3,30 @@
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+
+from azure.core.credentials import TokenCredential
 
 from shared.partner_center.client import PartnerCenter, PartnerCenterClient, longest_call
 from shared.partner_center.sign_in import sign_in_from
 from shared.pipeline.device_file import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
+from shared.pipeline.memory import Memory
 from shared.settings import Settings
 from shared.storage.blobs import AzureContainer, Container
 from shared.storage.connection import (
     BLOB_POISON_QUEUE,
+    FILE_EVENTS_QUEUE,
     SUBMISSIONS_POISON_QUEUE,
     SUBMISSIONS_QUEUE,
     open_storage,
 )
+from shared.storage.customers import CUSTOMERS_TABLE, Customers
+from shared.storage.file_events import AzureFileEvents, FileEvents
 from shared.storage.journal import Journal
-from shared.storage.tables import AzureTable
 from shared.storage.wakeups import AzureWakeups, Wakeups
+from shared.webhooks import HttpsWebhook, Webhook
 
 LONGEST_CONNECT_SECONDS = 10.0
 LONGEST_ANSWER_SECONDS = 180.0
@@ -36,24 +42,33 @@ class Pipeline:
 
     settings: Settings
     journal: Journal
+    customers: Customers
     drop: Container
     private: Container
     results: Container
     wakeups: Wakeups
+    events: FileEvents
     partner_center: PartnerCenter
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     jitter: Callable[[], float]
     """A number from 0 to 1."""
+    webhook: Webhook | None = None
+    memory: Memory = field(default_factory=Memory)
+    """What this process remembers."""
 
 
-def compose(settings: Settings) -> Pipeline:
-    """The pipeline on the real parts that `settings` names. Nothing is sent before the first use."""
-    storage = open_storage(settings.storage)
+def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeline:
+    """The pipeline on the real parts that `settings` names. Nothing is sent before the first use.
+
+    `person` is who signs in to storage where the settings name no key, else the app itself.
+    """
+    storage = open_storage(settings.storage, person)
     connect_timeout, read_timeout = _timeouts(settings.claim)
     return Pipeline(
         settings=settings,
-        journal=Journal(lambda name: AzureTable(storage.tables.get_table_client(name))),
+        journal=Journal(storage.table),
+        customers=Customers(storage.table(CUSTOMERS_TABLE)),
         drop=AzureContainer(storage.blobs, DROP_CONTAINER),
         private=AzureContainer(storage.blobs, PRIVATE_CONTAINER),
         results=AzureContainer(storage.blobs, RESULTS_CONTAINER),
@@ -61,6 +76,7 @@ def compose(settings: Settings) -> Pipeline:
             storage.queue(SUBMISSIONS_QUEUE),
             {name: storage.queue(name) for name in (SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE)},
         ),
+        events=AzureFileEvents(storage.queue(FILE_EVENTS_QUEUE), settings.retention),
         partner_center=PartnerCenterClient(
             base_url=settings.partner_center_url,
             version=settings.partner_center_version,
@@ -72,6 +88,7 @@ def compose(settings: Settings) -> Pipeline:
         clock=utc_now,
         new_id=lambda: str(uuid4()),
         jitter=random.random,
+        webhook=None if settings.webhook is None else HttpsWebhook(settings.webhook.url),
     )
 
 
@@ -108,6 +125,8 @@ class PreparedPipeline:
 def prepare(pipeline: Pipeline) -> None:
     """Make the tables, containers and the queue that are missing."""
     pipeline.journal.prepare()
+    pipeline.customers.prepare()
     pipeline.wakeups.prepare()
+    pipeline.events.prepare()
     for container in (pipeline.drop, pipeline.private, pipeline.results):
         container.prepare()

@@ -1,6 +1,7 @@
 """What the path of a dropped blob says, and the names that follow from it. Pure."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
@@ -17,6 +18,15 @@ NO_FOLDER = "_"
 LONGEST_FOLDER = 200
 """Characters of a dropped name kept in a results path: a blob's whole path is limited to 1,024."""
 
+SHORT_ID = 8
+"""Characters of a file id that the name of a retry shows."""
+
+LONGEST_PATH = 1_024
+"""Characters of a blob's path (Azure Storage, "Naming and referencing containers, blobs, and metadata")."""
+
+_RETRY = re.compile(r" \(retry of ([0-9a-f]{8}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
+"""What the name of a retry says of its parent."""
+
 _FILE_IDS = UUID("5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51")
 """The name space of file ids. Changing it would make every known file a new one."""
 
@@ -25,15 +35,19 @@ class PathFault(StrEnum):
     """Why a path under the drop container names no place to register devices."""
 
     NO_CUSTOMER = "no_customer"
-    CUSTOMER_IS_NO_GUID = "customer_is_no_guid"
+    UNKNOWN_CUSTOMER = "unknown_customer"
+    REMOVED_CUSTOMER = "removed_customer"
     PATH_TOO_DEEP = "path_too_deep"
 
 
 PATH_FAULTS: dict[PathFault, str] = {
     PathFault.NO_CUSTOMER: "The file lies in no customer's folder. "
     "Drop it into device-files/{customer id}/{batch}/, where the customer id is the GUID of the customer's tenant.",
-    PathFault.CUSTOMER_IS_NO_GUID: "The first folder of its path is no customer id. "
-    "Rename the folder to the GUID of the customer's tenant and drop the file again.",
+    PathFault.UNKNOWN_CUSTOMER: "The first folder of its path is neither a customer id nor a name given to a customer. "
+    "Name the folder after the GUID of the customer's tenant, or give the customer that name (python -m local "
+    "customers add), and drop the file again.",
+    PathFault.REMOVED_CUSTOMER: "The first folder of its path is a customer's name that was removed. "
+    "Drop the file under the GUID of the customer's tenant, or bring the name back (python -m local customers add).",
     PathFault.PATH_TOO_DEEP: "Its path has more folders than customer and batch, or an empty one. "
     "Drop it into device-files/{customer id}/{batch}/ and nothing below.",
 }
@@ -48,21 +62,26 @@ class DropPath:
     batch_id: str | None
     name: str
     fault: PathFault | None = None
+    customer_name: str | None = None
+    """The first folder, where it is no GUID."""
 
 
 def parse_drop_path(path: str) -> DropPath:
-    """What `path` (below the drop container) says; never raises: a path that names no customer bears its fault."""
+    """What `path` (below the drop container) says; never raises: a path that names no customer bears its fault.
+
+    Whom a folder that is no GUID stands for, `places.place_of` knows.
+    """
     *folders, name = path.split("/")
     name = name or path
     if not folders:
         return DropPath(None, None, name, PathFault.NO_CUSTOMER)
     customer_id = _guid(folders[0])
-    if customer_id is None:
-        return DropPath(None, None, name, PathFault.CUSTOMER_IS_NO_GUID)
+    customer_name = folders[0] if customer_id is None else None
     batch_id = batch_name(folders[1]) if len(folders) > 1 else None
     if len(folders) > 2 or (len(folders) > 1 and batch_id is None) or path.endswith("/"):  # noqa: PLR2004
-        return DropPath(customer_id, None, name, PathFault.PATH_TOO_DEEP)
-    return DropPath(customer_id, batch_id, name)
+        return DropPath(customer_id, None, name, PathFault.PATH_TOO_DEEP, customer_name)
+    fault = None if customer_name is None else PathFault.UNKNOWN_CUSTOMER
+    return DropPath(customer_id, batch_id, name, fault, customer_name)
 
 
 def batch_name(text: str) -> str | None:
@@ -78,6 +97,21 @@ def file_id(path: str, etag: str) -> str:
 def results_folder(customer_id: str | None, batch_id: str | None, name: str, file_id: str) -> str:
     """Where in the results container this version's results stand: `{customer_id}/{batch_id or _}/{name}/{file_id}`."""
     return "/".join((customer_id or NO_FOLDER, _folder(batch_id or NO_FOLDER), _folder(name), file_id))
+
+
+def retry_path(path: str, file_id: str, *, whole_id: bool = False) -> str:
+    """Where rows of the file at `path` are dropped to be sent again: `devices (retry of 1a2b3c4d).csv` beside it."""
+    folder, slash, name = path.rpartition("/")
+    stem = _RETRY.sub("", name.rpartition(".")[0] or name)
+    ending = f" (retry of {file_id if whole_id else file_id[:SHORT_ID]}).csv"
+    longest = max(1, LONGEST_PATH - len(folder) - len(slash) - len(ending))
+    return f"{folder}{slash}{stem[:longest]}{ending}"
+
+
+def retried_file(name: str) -> str | None:
+    """How the id of the file begins that a file of this name sends again; None for every other name."""
+    found = _RETRY.search(name)
+    return found[1] if found and name.endswith(f"{found[0]}.csv") else None
 
 
 def private_copy(file_id: str) -> str:

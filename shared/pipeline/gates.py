@@ -6,7 +6,7 @@ closed gate costs the service a handful of requests. A probe that dies is follow
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -84,6 +84,8 @@ class Admission:
             self.pipeline.journal.open_gate(stored)
         except JournalChanged:
             return
+        finally:
+            self.pipeline.memory.gates.forget()
         logger.info("A gate is open again", extra={"scope": stored.record.scope})
 
 
@@ -100,7 +102,9 @@ def admission(pipeline: Pipeline, customer_id: str) -> Iterator[Admission | Wait
 
 def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
     now = pipeline.clock()
-    gates = pipeline.journal.gates()
+    if pipeline.memory.gates.are_known(now):
+        return Admission(pipeline, customer_id)
+    gates = _gates(pipeline, now)
     closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
     for stored in closed:
         if (delay := waiting_time(stored.record, now, pipeline.settings.claim)) is not None:
@@ -115,6 +119,15 @@ def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
             admitted.leave()
             return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
     return admitted
+
+
+def _gates(pipeline: Pipeline, now: datetime) -> Mapping[str, Stored[Gate]]:
+    """The gates as they are; that there is none is remembered for a moment."""
+    changes = pipeline.memory.gates.changes
+    gates = pipeline.journal.gates()
+    if not gates:
+        pipeline.memory.gates.keep(now, changes)
+    return gates
 
 
 def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | None:
@@ -176,6 +189,8 @@ def _change(pipeline: Pipeline, stored: Stored[Gate] | None, gate: Gate) -> bool
         pipeline.journal.change_gate(stored, gate)
     except JournalChanged:
         return False
+    finally:
+        pipeline.memory.gates.forget()
     return True
 
 

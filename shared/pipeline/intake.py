@@ -1,22 +1,25 @@
 """Takes the rows of a device file, cuts them into submissions and journals those. Nothing is sent here."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from shared.device_files import CheckedRow, SendableDevice
 from shared.errors import DeviceDropError
-from shared.partner_center.models import Device, encode_devices
+from shared.partner_center.models import NewDevice, base64_json, encode_devices
 from shared.pipeline.claims import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed_for_reading
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import batch_name, reading_folder
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.matching import SentRow
 from shared.pipeline.outcomes import never_sent, sent_row
+from shared.pipeline.results import MOST_LISTED_AT_ONCE
 from shared.pipeline.submissions import Place, kept_submission
-from shared.storage.records import Counts, DeviceFile, DeviceOutcome, with_sentence
+from shared.pipeline.tallies import ReasonCounter
+from shared.storage.journal import Stored, SubmissionEntry
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.vocabulary import FileState, Outcome
 
 logger = logging.getLogger(__name__)
@@ -28,6 +31,12 @@ MOST_DEVICES_HELD = 4_000
 """Devices of all batches that wait for their submission to be full."""
 
 OUTCOMES_WRITTEN_AT_ONCE = 1_000
+
+SUBMISSIONS_ENTERED_AT_ONCE = 16
+"""In one transaction, which holds at most a hundred rows and 4 MiB: each has its list of rows beside it."""
+
+MOST_BYTES_HELD = 16 * 1024 * 1024
+"""Of request bodies that are kept at hand for the first POSTs."""
 
 TOO_MANY_BATCHES = "too_many_batches"
 TOO_MANY_BATCHES_TEXT = (
@@ -43,6 +52,18 @@ class FileRejected(DeviceDropError):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that is `read`, and what its reader has at hand to send the first submissions."""
+
+    file: DeviceFile
+    first: Sequence[Stored[Submission]]
+    bodies: Mapping[str, bytes]
+    """Request bodies, by number."""
+    submissions: Sequence[Submission] | None
+    """All of them, of a small file."""
+
+
 @dataclass(slots=True)
 class Intake:
     """Takes the rows of one reading of one file, in bounded memory."""
@@ -53,7 +74,14 @@ class Intake:
     total: int = 0
     outcomes: list[DeviceOutcome] = field(default_factory=list)
     ended: dict[Outcome, int] = field(default_factory=dict)
+    reasons: ReasonCounter = field(default_factory=ReasonCounter)
     waiting: dict[str, "Batchload"] = field(default_factory=dict)
+    devices_held: int = 0
+    entries: list[SubmissionEntry] = field(default_factory=list)
+    """Submissions whose bodies stand, and which are not entered yet."""
+    first: list[Stored[Submission]] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    listed: list[Submission] | None = field(default_factory=list)
 
     def add_all(self, rows: Iterable[CheckedRow]) -> None:
         """Take all `rows`, in their order."""
@@ -73,10 +101,11 @@ class Intake:
         self.held.change(claimed_for_reading(self.pipeline, self.held.record, sentence))
         return Intake(self.pipeline, self.held)
 
-    def finish(self) -> DeviceFile:
+    def finish(self) -> "ReadFile":
         """Journal what is left, and say `read` in one compare-and-swap: from here on submissions may be sent."""
         for load in self.waiting.values():
             self._submit(load)
+        self._enter_submissions()
         self._write_outcomes()
         now, file = self.pipeline.clock(), self.held.record
         counts = Counts(
@@ -90,6 +119,7 @@ class Intake:
             state=FileState.READ,
             submissions=self.submissions,
             read_counts=counts,
+            reasons=self.reasons.tallies(),
             claimed_until=None,
             due_at=now + self.pipeline.settings.claim,
             history=with_sentence(file.history, sentence, now),
@@ -97,7 +127,8 @@ class Intake:
         self.held.change(read)
         fields = of_file(read) | {"rows": self.total, "submissions": self.submissions}
         logger.info("A device file was read", extra=fields)
-        return read
+        self.pipeline.memory.released.keep(read.reading_id, self.held.stored)
+        return ReadFile(read, self.first, self.bodies, self.listed)
 
     def _add(self, row: CheckedRow) -> None:
         file = self.held.record
@@ -107,21 +138,26 @@ class Intake:
             return
         load = self._load(batch_id)
         load.add(row, row.device)
+        self.devices_held += 1
         if len(load.rows) == file.devices_per_submission:
             self._submit(load)
-        elif sum(len(other.rows) for other in self.waiting.values()) >= MOST_DEVICES_HELD:
+        elif self.devices_held >= MOST_DEVICES_HELD:
             self._submit(max(self.waiting.values(), key=lambda other: len(other.rows)))
 
     def _load(self, batch_id: str) -> "Batchload":
         """The devices that wait for `batch_id`, whose first spelling in the file is kept."""
-        load = self.waiting.setdefault(batch_id.casefold(), Batchload(batch_id))
-        if len(self.waiting) > MOST_BATCHES:
+        key = batch_id.casefold()
+        if (known := self.waiting.get(key)) is not None:
+            return known
+        if len(self.waiting) == MOST_BATCHES:
             raise FileRejected(TOO_MANY_BATCHES, TOO_MANY_BATCHES_TEXT)
+        load = self.waiting[key] = Batchload(batch_id)
         return load
 
     def _keep(self, outcome: DeviceOutcome) -> None:
         self.outcomes.append(outcome)
         self.ended[outcome.outcome] = self.ended.get(outcome.outcome, 0) + 1
+        self.reasons.add(outcome)
         if len(self.outcomes) == OUTCOMES_WRITTEN_AT_ONCE:
             self._write_outcomes()
 
@@ -144,10 +180,31 @@ class Intake:
             number=str(self.submissions),
         )
         sentence = f"Waits with {len(load.rows)} devices for batch {load.batch_id}."
-        body = encode_devices(load.devices)
-        self.pipeline.journal.add_submission(kept_submission(self.pipeline, place, body, load.rows, sentence))
+        body = load.body()
+        self.entries.append(kept_submission(self.pipeline, place, body, load.rows, sentence))
+        self._keep_body(place.number, body)
+        if len(self.entries) == SUBMISSIONS_ENTERED_AT_ONCE:
+            self._enter_submissions()
+        self.devices_held -= len(load.rows)
         load.clear()
         self.held.keep()
+
+    def _keep_body(self, number: str, body: bytes) -> None:
+        """The first bodies are about to be sent by this very process, if they are not too much to hold."""
+        held = sum(map(len, self.bodies.values()))
+        if self.submissions <= self.pipeline.settings.inline_submissions and held + len(body) <= MOST_BYTES_HELD:
+            self.bodies[number] = body
+
+    def _enter_submissions(self) -> None:
+        if not self.entries:
+            return
+        entered = self.pipeline.journal.add_submissions(self.entries)
+        self.first += entered[: max(0, self.pipeline.settings.inline_submissions - len(self.first))]
+        if self.listed is not None:
+            self.listed += [stored.record for stored in entered]
+            if len(self.listed) > MOST_LISTED_AT_ONCE:
+                self.listed = None
+        self.entries.clear()
 
 
 @dataclass(slots=True)
@@ -155,21 +212,26 @@ class Batchload:
     """Devices that wait for a submission to one batch."""
 
     batch_id: str
-    devices: list[Device] = field(default_factory=list)
+    devices: list[NewDevice] = field(default_factory=list)
     rows: list[SentRow] = field(default_factory=list)
 
     def add(self, row: CheckedRow, device: SendableDevice) -> None:
         """One more device, and what is to be remembered of its row."""
+        verified = device.hardware_hash
         self.devices.append(
-            Device(
+            NewDevice(
                 serial_number=device.serial_number,
                 product_key=device.product_key,
-                hardware_hash=device.hardware_hash,
+                hardware_hash=None if verified is None else base64_json(verified),
                 oem_manufacturer_name=device.manufacturer,
                 model_name=device.model,
             )
         )
         self.rows.append(sent_row(row))
+
+    def body(self) -> bytes:
+        """The request body with all of them."""
+        return encode_devices(self.devices)
 
     def clear(self) -> None:
         """Nothing waits any more."""

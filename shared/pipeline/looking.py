@@ -1,4 +1,4 @@
-"""Looks at the job of an accepted submission, and writes the outcome of every device that has its own final status."""
+"""Looks at the job of an accepted submission: which devices have their own final status, and what follows from that."""
 
 import logging
 from collections.abc import Sequence
@@ -13,49 +13,63 @@ from shared.pipeline.decisions import (
     Finish,
     LookAgain,
     Said,
-    Step,
     WaitFor,
     after_look,
     after_look_failed,
     is_past_deadline,
     pace_of,
 )
+from shared.pipeline.errands import Errands
 from shared.pipeline.gates import Admission, admission
 from shared.pipeline.log_fields import of_error, of_submission
 from shared.pipeline.matching import SentRow, match, match_by_name
 from shared.pipeline.outcomes import counted, found, judged, without_verdict
 from shared.pipeline.said import said_by, said_in
-from shared.pipeline.steps import sent_rows, take, write_outcomes
+from shared.pipeline.steps import Decided, sent_rows, take
 from shared.storage.journal import Stored
 from shared.storage.records import DeviceOutcome, Submission
+from shared.storage.tables import Entity
 from shared.vocabulary import SubmissionState
 
 logger = logging.getLogger(__name__)
 
 
-def look(pipeline: Pipeline, stored: Stored[Submission]) -> SubmissionState:
-    """Ask for the job's status and take the step that follows; the submission's state afterwards."""
+def look(
+    pipeline: Pipeline, stored: Stored[Submission], errands: Errands, rows: Entity | None = None
+) -> Decided | SubmissionState:
+    """Ask for the job's status, and decide what follows: that is still to be written.
+
+    After a failure it is written already, and the submission's state is given: whom a failure concerns is told after
+    that, so that a late owner tells nobody. `rows` are the submission's packed rows, when they were read with it.
+
+    Raises:
+        JournalChanged: someone else took it further meanwhile.
+    """
     with admission(pipeline, stored.record.customer_id) as admitted:
         if isinstance(admitted, WaitFor):
-            return take(pipeline, stored, admitted)
+            return Decided(stored, admitted)
         if stored.record.tracking_id is None:
-            return _look_into_batch(pipeline, stored, admitted)
-        return _look_at_job(pipeline, stored, stored.record.tracking_id, admitted)
+            return _look_into_batch(pipeline, stored, admitted, errands)
+        return _look_at_job(pipeline, stored, stored.record.tracking_id, admitted, errands, rows)
 
 
 def _look_at_job(
-    pipeline: Pipeline, stored: Stored[Submission], tracking_id: str, admitted: Admission
-) -> SubmissionState:
+    pipeline: Pipeline,
+    stored: Stored[Submission],
+    tracking_id: str,
+    admitted: Admission,
+    errands: Errands,
+    rows: Entity | None,
+) -> Decided | SubmissionState:
     try:
         answer = pipeline.partner_center.batch_job_status(stored.record.customer_id, tracking_id, _ids(pipeline))
     except PartnerCenterError as error:
-        return _take_failure(pipeline, stored, admitted, error)
-    state = _take_answer(pipeline, stored, answer)
+        return _take_failure(pipeline, stored, admitted, errands, error)
     admitted.note(None)
-    return state
+    return _after_answer(pipeline, stored, answer, rows)
 
 
-def _take_answer(pipeline: Pipeline, stored: Stored[Submission], answer: JobAnswer) -> SubmissionState:
+def _after_answer(pipeline: Pipeline, stored: Stored[Submission], answer: JobAnswer, rows: Entity | None) -> Decided:
     details = answer.details
     told = replace(
         stored.record,
@@ -63,22 +77,25 @@ def _take_answer(pipeline: Pipeline, stored: Stored[Submission], answer: JobAnsw
         job_started=details.started_time,
         job_completed=details.completed_time,
     )
-    outcomes = _verdicts(pipeline, told, details)
+    outcomes = _verdicts(pipeline, told, details, rows)
     counts = counted(outcomes)
-    held = Stored(told, stored.etag)
     # While the job runs, its verdicts are written when their number has changed; each of its last ones always is.
-    if outcomes and (details.is_final or counts.ended != told.written):
-        held = write_outcomes(pipeline, held, outcomes)
+    is_news = details.is_final or counts.ended != told.written
     step = after_look(told, counts, details.status or "", pipeline.clock(), pace_of(pipeline.settings, pipeline.jitter))
-    return _take_or_give_up(pipeline, held, step, Said(said_by(answer.service_ids)))
+    decided = Decided(
+        Stored(told, stored.etag), step, Said(said_by(answer.service_ids)), tuple(outcomes) if is_news else ()
+    )
+    return _unless_given_up(pipeline, decided)
 
 
-def _verdicts(pipeline: Pipeline, submission: Submission, details: BatchUploadDetails) -> list[DeviceOutcome]:
+def _verdicts(
+    pipeline: Pipeline, submission: Submission, details: BatchUploadDetails, pack: Entity | None
+) -> list[DeviceOutcome]:
     """The outcomes of the devices that have their own final status."""
     statuses = details.devices_status or ()
     if not any(status.is_final for status in statuses):
         return []
-    rows = sent_rows(pipeline, submission)
+    rows = sent_rows(pipeline, submission, pack)
     return [
         judged(submission, row, verdict)
         for row, verdict in zip(rows, match(rows, statuses), strict=True)
@@ -86,63 +103,65 @@ def _verdicts(pipeline: Pipeline, submission: Submission, details: BatchUploadDe
     ]
 
 
-def _look_into_batch(pipeline: Pipeline, stored: Stored[Submission], admitted: Admission) -> SubmissionState:
+def _look_into_batch(
+    pipeline: Pipeline, stored: Stored[Submission], admitted: Admission, errands: Errands
+) -> Decided | SubmissionState:
     """The service took it without saying where to ask: its devices are looked for in the batch itself."""
     submission, rows = stored.record, sent_rows(pipeline, stored.record)
     try:
         devices = _devices_in_batch(pipeline, submission, rows)
     except PartnerCenterError as error:
-        return _take_failure(pipeline, stored, admitted, error)
+        return _take_failure(pipeline, stored, admitted, errands, error)
+    admitted.note(None)
     outcomes = _found(submission, rows, devices)
-    held = write_outcomes(pipeline, stored, outcomes) if outcomes else stored
     pace = pace_of(pipeline.settings, pipeline.jitter)
     step = after_look(submission, counted(outcomes), "nothing of a job", pipeline.clock(), pace)
-    state = _take_or_give_up(pipeline, held, step, None)
-    admitted.note(None)
-    return state
+    return _unless_given_up(pipeline, Decided(stored, step, None, outcomes))
 
 
 def _take_failure(
-    pipeline: Pipeline, stored: Stored[Submission], admitted: Admission, error: PartnerCenterError
+    pipeline: Pipeline,
+    stored: Stored[Submission],
+    admitted: Admission,
+    errands: Errands,
+    error: PartnerCenterError,
 ) -> SubmissionState:
     """Take the step that follows `error`; then tell those whom it concerns."""
     logger.warning("A job's status could not be had", extra=of_submission(stored.record) | of_error(error))
     pace = pace_of(pipeline.settings, pipeline.jitter)
     step = after_look_failed(stored.record, error, pipeline.clock(), pace)
-    state = _take_or_give_up(pipeline, stored, step, said_in(error))
+    state = take(pipeline, _unless_given_up(pipeline, Decided(stored, step, said_in(error))), errands)
     admitted.note_failure(step, error)
     return state
 
 
-def _take_or_give_up(pipeline: Pipeline, stored: Stored[Submission], step: Step, said: Said | None) -> SubmissionState:
-    """Take `step`, or end the waiting when it would look again after an answer and the deadline is over."""
-    if isinstance(step, LookAgain) and step.usable and is_past_deadline(stored.record, pipeline.clock()):
-        return _give_up(pipeline, stored)
-    return take(pipeline, stored, step, said)
+def _unless_given_up(pipeline: Pipeline, decided: Decided) -> Decided:
+    """`decided`, or the end of the waiting when it would look again after an answer and the deadline is over."""
+    step = decided.step
+    if isinstance(step, LookAgain) and step.usable and is_past_deadline(decided.stored.record, pipeline.clock()):
+        return _give_up(pipeline, decided.stored, decided.outcomes)
+    return decided
 
 
-def _give_up(pipeline: Pipeline, stored: Stored[Submission]) -> SubmissionState:
+def _give_up(pipeline: Pipeline, stored: Stored[Submission], just_told: Sequence[DeviceOutcome]) -> Decided:
     """The deadline is over. What the batch itself shows is the last word; every other row is `unknown`."""
     submission, rows = stored.record, sent_rows(pipeline, stored.record)
-    known = [
-        outcome
-        for outcome in pipeline.journal.outcomes(submission.reading_id, submission.first_row, submission.last_row)
-        if outcome.submission == submission.number
-    ]
-    rows_known = {outcome.row for outcome in known}
-    missing = [row for row in rows if row.row not in rows_known]
+    journaled = pipeline.journal.outcomes(submission.reading_id, submission.first_row, submission.last_row)
+    known = {outcome.row: outcome for outcome in journaled if outcome.submission == submission.number}
+    known |= {outcome.row: outcome for outcome in just_told}
+    missing = [row for row in rows if row.row not in known]
     try:
         devices = _devices_in_batch(pipeline, submission, missing)
     except PartnerCenterError as error:
         logger.warning("A batch could not be read back", extra=of_submission(submission) | of_error(error))
         delay = pace_of(pipeline.settings, pipeline.jitter).backoff(submission.attempts)
-        return take(pipeline, stored, LookAgain(delay, str(error), usable=False), said_in(error))
+        return Decided(stored, LookAgain(delay, str(error), usable=False), said_in(error), just_told)
     there = _found(submission, missing, devices)
     rows_there = {outcome.row for outcome in there}
     absent = [without_verdict(submission, row) for row in missing if row.row not in rows_there]
-    held = write_outcomes(pipeline, stored, sorted([*there, *absent], key=lambda outcome: outcome.row))
     said = f"No verdict on {len(missing)} devices before the deadline; {len(absent)} of them stay unknown."
-    return take(pipeline, held, Finish(counted([*known, *there, *absent]), said))
+    finish = Finish(counted([*known.values(), *there, *absent]), said)
+    return Decided(stored, finish, None, sorted([*just_told, *there, *absent], key=lambda outcome: outcome.row))
 
 
 def _devices_in_batch(pipeline: Pipeline, submission: Submission, rows: Sequence[SentRow]) -> list[Device | None]:

@@ -28,12 +28,16 @@ def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> l
     by name stands at its own position, and no name differs. (Devices sent with a hash alone come back without a name;
     that the order is kept is not documented.)
     """
+    names = [
+        ([row_name(row) for row in rows], [verdict_name(verdict) for verdict in verdicts])
+        for row_name, verdict_name in _NAMES
+    ]
     places: list[int | None] = [None] * len(rows)
-    for row_name, verdict_name in _NAMES:
-        _match_by_name(places, [row_name(row) for row in rows], [verdict_name(verdict) for verdict in verdicts])
+    for row_names, verdict_names in names:
+        _match_by_name(places, row_names, verdict_names)
     if len(rows) == len(verdicts) and all(place in (None, index) for index, place in enumerate(places)):
         for index, place in enumerate(places):
-            if place is None and not _contradict(rows[index], verdicts[index]):
+            if place is None and not any(_differ(ours[index], theirs[index]) for ours, theirs in names):
                 places[index] = index
     return [None if place is None else verdicts[place] for place in places]
 
@@ -76,8 +80,8 @@ def _unique(names: Iterable[str]) -> set[str]:
     return {name for name, count in Counter(names).items() if name and count == 1}
 
 
-def _contradict(row: SentRow, verdict: DeviceUploadDetails | Device) -> bool:
-    return any(_differ(row_name(row), verdict_name(verdict)) for row_name, verdict_name in _NAMES)
+def _contradict(row: SentRow, device: Device) -> bool:
+    return any(_differ(row_name(row), device_name(device)) for row_name, device_name in _NAMES)
 
 
 def _differ(ours: str, theirs: str) -> bool:

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from shared.device_files import REASONS, CheckedRow, RowReason
-from shared.partner_center.models import Device, DeviceUploadDetails
-from shared.partner_center.outcome_codes import explain
+from shared.partner_center.models import Device, DeviceUploadDetails, JobState
+from shared.partner_center.outcome_codes import UNDOCUMENTED, Explanation, explain
 from shared.pipeline.matching import SentRow
 from shared.storage.records import Counts, DeviceOutcome, ServiceFault, Submission
-from shared.vocabulary import Outcome
+from shared.vocabulary import Outcome, Remedy
 
 NO_VERDICT = "no_verdict"
 NO_VERDICT_SENTENCE = "Partner Center gave no verdict on this device before the deadline."
@@ -39,7 +40,7 @@ REFUSED_CURE = (
 def judged(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
     """The outcome of a row by the service's own final verdict on its device."""
     lost = submission.answer_lost
-    explanation = explain(verdict.error_code, verdict.error_description, verdict.state, answer_was_lost=lost)
+    explanation = _explained(verdict.error_code, verdict.error_description, verdict.status, answer_was_lost=lost)
     notes = [FIRST_ANSWER_LOST] if lost and explanation.verdict is Outcome.ALREADY_REGISTERED else []
     return replace(
         _named(submission, row, explanation.verdict, notes),
@@ -96,17 +97,44 @@ def never_sent(reading_id: str, row: CheckedRow) -> DeviceOutcome:
     )
 
 
+def remedy(outcome: DeviceOutcome) -> Remedy:
+    """What a person does next about the row, by its outcome as it is stored."""
+    match outcome.outcome:
+        case Outcome.UNKNOWN:
+            return Remedy.SEND_AGAIN
+        case Outcome.FAILED:
+            return _remedy_of_failure(outcome)
+        case Outcome.REJECTED:
+            known = outcome.error_code in REASONS
+            return REASONS[RowReason(outcome.error_code)].remedy if known else Remedy.MEND
+        case _:
+            return Remedy.NOTHING
+
+
+def _remedy_of_failure(outcome: DeviceOutcome) -> Remedy:
+    """By the code of the device, or of the request that was refused as a whole: that one has no job."""
+    explanation = explain(outcome.error_code, outcome.error_description, JobState.FINISHED_WITH_ERRORS)
+    was_refused_as_a_whole = explanation is UNDOCUMENTED and not outcome.tracking_id
+    return Remedy.MEND if was_refused_as_a_whole else explanation.remedy
+
+
 def sent_row(row: CheckedRow) -> SentRow:
-    """What is kept of a row beside its device; a cell that is absurdly long is cut."""
+    """What is kept of a row beside its device; an absurdly long place is cut, as the reader cut the cells."""
     return SentRow(
         row=row.row,
         source=row.source[:LONGEST_CELL],
-        serial_number=row.serial_number[:LONGEST_CELL],
-        product_key=row.product_key[:LONGEST_CELL],
-        manufacturer=row.manufacturer[:LONGEST_CELL],
-        model=row.model[:LONGEST_CELL],
-        notes=" ".join(row.notes),
+        serial_number=row.serial_number,
+        product_key=row.product_key,
+        manufacturer=row.manufacturer,
+        model=row.model,
+        notes=" ".join(row.notes) if row.notes else "",
     )
+
+
+@lru_cache(maxsize=256)
+def _explained(code: str | int | None, name: str | None, status: str | None, *, answer_was_lost: bool) -> Explanation:
+    """What the service said of a device means; it says few different things of many devices."""
+    return explain(code, name, JobState.of(status), answer_was_lost=answer_was_lost)
 
 
 def _named(submission: Submission, row: SentRow, outcome: Outcome, notes: Sequence[str] = ()) -> DeviceOutcome:

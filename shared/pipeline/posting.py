@@ -9,10 +9,11 @@ from shared.partner_center.errors import PartnerCenterError
 from shared.pipeline.batches import ListingFailed, Target, note_batch, target_of
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.decisions import PAUSED_DELAY, Said, WaitFor, after_failure, after_post, pace_of
+from shared.pipeline.errands import Errands
 from shared.pipeline.gates import Admission, admission
 from shared.pipeline.log_fields import of_error, of_submission
 from shared.pipeline.said import said_by, said_in
-from shared.pipeline.steps import request_body, take
+from shared.pipeline.steps import Decided, request_body, take
 from shared.storage.journal import Stored
 from shared.storage.records import JournaledRequest, RequestKind, Submission
 from shared.vocabulary import FileState, SubmissionState
@@ -20,18 +21,26 @@ from shared.vocabulary import FileState, SubmissionState
 logger = logging.getLogger(__name__)
 
 
-def post(pipeline: Pipeline, stored: Stored[Submission]) -> SubmissionState:
-    """POST a pending submission whose file is read; its state afterwards."""
+def post(
+    pipeline: Pipeline, stored: Stored[Submission], errands: Errands, body: bytes | None = None
+) -> SubmissionState:
+    """POST a pending submission whose file is read; its state afterwards.
+
+    `body` is its request body when that has not left this process since it was kept.
+
+    Raises:
+        JournalChanged: someone else took it further meanwhile.
+    """
     stored = _remembering_an_abandoned_post(stored)
     submission = stored.record
     if not _is_released(pipeline, submission):
         return submission.state
     if pipeline.settings.paused:
-        return take(pipeline, stored, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED)."))
+        return take(pipeline, Decided(stored, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED).")), errands)
     with admission(pipeline, submission.customer_id) as admitted:
         if isinstance(admitted, WaitFor):
-            return take(pipeline, stored, admitted)
-        return _post(pipeline, stored, admitted)
+            return take(pipeline, Decided(stored, admitted), errands)
+        return _post(pipeline, stored, admitted, errands, body)
 
 
 def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submission]:
@@ -43,37 +52,44 @@ def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submiss
 
 def _is_released(pipeline: Pipeline, submission: Submission) -> bool:
     """Whether its file is journaled to the last row, by the reading that the submission belongs to."""
+    if pipeline.memory.released.get(submission.reading_id) is not None:
+        return True
     stored = pipeline.journal.file(submission.customer_id, submission.file_id)
     is_released = (
         stored is not None
         and stored.record.state is FileState.READ
         and stored.record.reading_id == submission.reading_id
     )
-    if not is_released:
+    if stored is not None and is_released:
+        pipeline.memory.released.keep(submission.reading_id, stored)
+    else:
         logger.info("A submission that is not released is left alone", extra=of_submission(submission))
     return is_released
 
 
-def _post(pipeline: Pipeline, stored: Stored[Submission], admitted: Admission) -> SubmissionState:
+def _post(
+    pipeline: Pipeline, stored: Stored[Submission], admitted: Admission, errands: Errands, body: bytes | None
+) -> SubmissionState:
     submission = stored.record
-    # Before a batch is claimed: one that cannot be sent would keep the batch from all others.
-    body = request_body(pipeline, submission)
+    if body is None:
+        # Before a batch is claimed: one that cannot be sent would keep the batch from all others.
+        body = request_body(pipeline, submission)
     target = target_of(pipeline, submission)
     if isinstance(target, ListingFailed):
-        return _take_failure(pipeline, stored, admitted, None, target.error)
+        return _take_failure(pipeline, stored, admitted, errands, None, target.error)
     if not isinstance(target, Target):
-        return take(pipeline, stored, target)
+        return take(pipeline, Decided(stored, target), errands)
     claimed, request = _claim(pipeline, stored, target)
     try:
         accepted = _send(pipeline, submission.customer_id, request, body)
     except PartnerCenterError as error:
-        return _take_failure(pipeline, claimed, admitted, request, error)
+        return _take_failure(pipeline, claimed, admitted, errands, target, error)
     fields = of_submission(submission) | {"tracking_id": accepted.tracking_id}
     logger.info("A submission was accepted", extra=fields)
     step = after_post(claimed.record, accepted, pace_of(pipeline.settings, pipeline.jitter))
     said = Said(said_by(accepted.service_ids), accepted.status)
-    state = take(pipeline, claimed, step, said)
-    note_batch(pipeline, submission, request, step)
+    state = take(pipeline, Decided(claimed, step, said), errands)
+    note_batch(pipeline, submission, target, step)
     admitted.note(None)
     return state
 
@@ -82,16 +98,17 @@ def _take_failure(
     pipeline: Pipeline,
     stored: Stored[Submission],
     admitted: Admission,
-    request: JournaledRequest | None,
+    errands: Errands,
+    target: Target | None,
     error: PartnerCenterError,
 ) -> SubmissionState:
     """Take the step that follows `error`; then tell those whom it concerns."""
     logger.warning("A submission was not accepted", extra=of_submission(stored.record) | of_error(error))
-    kind = request.kind if request else None
+    kind = target.kind if target else None
     step = after_failure(stored.record, kind, error, pace_of(pipeline.settings, pipeline.jitter))
-    state = take(pipeline, stored, step, said_in(error))
-    if request is not None:
-        note_batch(pipeline, stored.record, request, step)
+    state = take(pipeline, Decided(stored, step, said_in(error)), errands)
+    if target is not None:
+        note_batch(pipeline, stored.record, target, step)
     admitted.note_failure(step, error)
     return state
 

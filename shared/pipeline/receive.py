@@ -6,37 +6,41 @@ expired, and begins again from row 1.
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from shared.device_files import (
     BetterRecordFound,
     CheckedRow,
-    Rules,
     UnreadableDeviceFile,
     Winners,
     read_device_file,
 )
 from shared.errors import DeviceDropError
-from shared.pipeline.advance import advance
+from shared.pipeline.advance import Due, advance_all
 from shared.pipeline.claims import HeldFile, claimed_for_reading, is_claimed
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.decisions import pace_of
 from shared.pipeline.device_file import (
     DROP_CONTAINER,
     PATH_FAULTS,
+    DropPath,
+    PathFault,
     file_id,
-    parse_drop_path,
     private_copy,
+    retried_file,
+    retry_path,
 )
-from shared.pipeline.intake import FileRejected, Intake
+from shared.pipeline.errands import LAST_ALONE, MOST_TOGETHER, Errands, errands, first_wake_up
+from shared.pipeline.intake import FileRejected, Intake, ReadFile
 from shared.pipeline.log_fields import of_file
+from shared.pipeline.originals import rules_of
+from shared.pipeline.places import known_file, place_of
 from shared.pipeline.results import close_if_complete, end_without_sending, tidy_up, write_summary
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.journal import JournalChanged, Stored
-from shared.storage.records import DeviceFile, with_sentence
-from shared.storage.wakeups import SubmissionWakeUp
+from shared.storage.records import DeviceFile, Submission, with_sentence
 from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -46,6 +50,10 @@ GONE_CURE = "Nothing of it was sent. A newer version is received by itself; drop
 
 MOST_READINGS = 50
 """Readings that may die or fail, at first at once, later half an hour apart, before the file itself is to blame."""
+
+LONG_TO_READ = 16 * 1024 * 1024
+"""Bytes of a file whose summary says that it is being read. That of a smaller one, which takes a second or two, begins
+with what was read."""
 
 READING_FAILED = "reading_failed"
 READING_FAILED_TEXT = (
@@ -64,7 +72,10 @@ def receive(pipeline: Pipeline, path: str) -> None:
     if version is None:
         logger.warning("A dropped blob was gone before it could be received", extra={"blob": path})
         return
-    stored, is_new = pipeline.journal.open_file(_new_file(pipeline, version))
+    place = place_of(pipeline.customers, path)
+    new = _new_file(pipeline, version, place)
+    known = None if place.customer_name is None else known_file(pipeline, place, new.file_id)
+    stored, is_new = pipeline.journal.open_file(new) if known is None else (known, False)
     if is_new:
         logger.info("A device file was received", extra=of_file(stored.record) | {"bytes": version.size})
         _read(pipeline, HeldFile(pipeline, stored))
@@ -81,14 +92,17 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
         case FileState.RECEIVED:
             _read_again(pipeline, stored)
         case FileState.READ | FileState.CLOSING:
-            close_if_complete(pipeline, file.customer_id, file.file_id)
+            close_if_complete(pipeline, file.customer_id, file.file_id, file.reading_id)
+        case _ if pipeline.journal.is_listed(file):
+            # Everything was done, and told: a doubled event put it into the index of open files once more.
+            pipeline.journal.no_longer_open(file.file_id)
         case _:
             tidy_up(pipeline, file)
 
 
-def _new_file(pipeline: Pipeline, version: BlobVersion) -> DeviceFile:
-    place, now = parse_drop_path(version.path), pipeline.clock()
-    return DeviceFile(
+def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> DeviceFile:
+    now = pipeline.clock()
+    file = DeviceFile(
         customer_id=place.customer_id,
         file_id=file_id(version.path, version.etag),
         path=version.path,
@@ -106,6 +120,32 @@ def _new_file(pipeline: Pipeline, version: BlobVersion) -> DeviceFile:
         reject_unknown_checksums=pipeline.settings.reject_unknown_checksums,
         oldest_hash_days=pipeline.settings.oldest_hash_days,
         history=with_sentence((), "Received.", now),
+    )
+    parent = _parent(pipeline, file)
+    return file if parent is None else _retry_of(parent, file, now)
+
+
+def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
+    """The file whose rows this one sends again: its path is the one that follows from that file, of this customer."""
+    beginning = retried_file(file.name)
+    if beginning is None or file.customer_id is None:
+        return None
+    for known in pipeline.journal.files_beginning_with(file.customer_id, beginning):
+        paths = {retry_path(known.path, known.file_id, whole_id=whole) for whole in (False, True)}
+        if file.path in paths and known.state is FileState.CLOSED:
+            return known
+    return None
+
+
+def _retry_of(parent: DeviceFile, file: DeviceFile, now: datetime) -> DeviceFile:
+    """`file` as one that sends rows of its parent again: they are read by the rules that they were sent by."""
+    return replace(
+        file,
+        parent=parent.file_id,
+        trust_hash_serial=parent.trust_hash_serial,
+        reject_unknown_checksums=parent.reject_unknown_checksums,
+        oldest_hash_days=parent.oldest_hash_days,
+        history=with_sentence((), f"Received, to send rows of file {parent.file_id} again.", now),
     )
 
 
@@ -134,16 +174,16 @@ def _read(pipeline: Pipeline, held: HeldFile) -> None:
         _free(pipeline, held)
         raise
     if read is not None:
-        write_summary(pipeline, read)
+        write_summary(pipeline, read.file, read.submissions)
         release(pipeline, read)
 
 
-def _journaled(pipeline: Pipeline, held: HeldFile) -> DeviceFile | None:
+def _journaled(pipeline: Pipeline, held: HeldFile) -> ReadFile | None:
     """The file with every row of it in the journal; None when it was ended without sending."""
     try:
-        pipeline.journal.enter_by_time(held.record)
-        _refuse_path_without_place(held.record)
-        write_summary(pipeline, held.record)
+        _refuse_path_without_place(pipeline, held.record)
+        if held.record.size >= LONG_TO_READ:
+            write_summary(pipeline, held.record)
         _keep_private_copy(pipeline, held.record)
         return _read_rows(pipeline, held).finish()
     except VersionGone as gone:
@@ -153,8 +193,12 @@ def _journaled(pipeline: Pipeline, held: HeldFile) -> DeviceFile | None:
     return None
 
 
-def _refuse_path_without_place(file: DeviceFile) -> None:
-    if (fault := parse_drop_path(file.path).fault) is not None:
+def _refuse_path_without_place(pipeline: Pipeline, file: DeviceFile) -> None:
+    fault = place_of(pipeline.customers, file.path).fault
+    if fault is None and file.customer_id is None:
+        # The name was given to a customer after the file was received as nobody's.
+        fault = PathFault.UNKNOWN_CUSTOMER
+    if fault is not None:
         raise FileRejected(fault, PATH_FAULTS[fault])
 
 
@@ -179,11 +223,7 @@ def _rows(pipeline: Pipeline, file: DeviceFile, winners: Winners | None) -> Iter
     return read_device_file(
         lambda: _copied_bytes(pipeline, file),
         name=file.name,
-        rules=Rules(
-            trust_hash_serial=file.trust_hash_serial,
-            reject_bad_checksum_of_unknown_tools=file.reject_unknown_checksums,
-            oldest_hash_days=file.oldest_hash_days,
-        ),
+        rules=rules_of(file),
         now=file.received_at,
         winners=winners,
     )
@@ -210,28 +250,37 @@ def _free(pipeline: Pipeline, held: HeldFile) -> None:
         return
 
 
-def release(pipeline: Pipeline, file: DeviceFile) -> None:
+def release(pipeline: Pipeline, read: ReadFile) -> None:
     """POST the first few submissions here and now; each of the rest gets a wake-up, so that all instances share them.
 
     The very first goes alone: if the batch must be created, it is the one that does. While the service does not take
     one, no further is tried here: other files wait to be read.
     """
-    wake_ups = [
-        SubmissionWakeUp(reading_id=file.reading_id, number=str(number), sequence=0)
-        for number in range(1, file.submissions + 1)
-    ]
-    inline, rest = wake_ups[: pipeline.settings.inline_submissions], wake_ups[pipeline.settings.inline_submissions :]
-    goes_on = not inline or _is_taken(pipeline, inline[0])
-    for wake_up in rest:
-        pipeline.wakeups.send(wake_up)
-    for wake_up in inline[1:]:
-        if goes_on:
-            goes_on = _is_taken(pipeline, wake_up)
-        else:
-            pipeline.wakeups.send(wake_up)
-    if not wake_ups:
-        close_if_complete(pipeline, file.customer_id, file.file_id)
+    with errands(pipeline) as what_follows:
+        goes_on = not read.first or _is_taken(pipeline, read, read.first[0], what_follows)
+        _wake_rest(pipeline, read)
+        for stored in read.first[1:]:
+            if len(what_follows.waiting) >= MOST_TOGETHER:
+                what_follows.run(pipeline)
+            if goes_on:
+                goes_on = _is_taken(pipeline, read, stored, what_follows)
+            else:
+                what_follows.wake(stored.record, pipeline.clock())
+    if not read.file.submissions:
+        close_if_complete(pipeline, read.file.customer_id, read.file.file_id, read.file.reading_id)
 
 
-def _is_taken(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> bool:
-    return advance(pipeline, wake_up) not in (None, SubmissionState.PENDING)
+def _is_taken(pipeline: Pipeline, read: ReadFile, stored: Stored[Submission], what_follows: Errands) -> bool:
+    submission = stored.record
+    due = Due(stored, submission.sequence, read.bodies.get(submission.number))
+    (state,) = advance_all(pipeline, [due], what_follows)
+    return state not in (None, SubmissionState.PENDING)
+
+
+def _wake_rest(pipeline: Pipeline, read: ReadFile) -> None:
+    """Wake those that are not sent here and now."""
+    numbers = list(range(len(read.first) + 1, read.file.submissions + 1))
+    while numbers:
+        together = MOST_TOGETHER if len(numbers) >= LAST_ALONE + MOST_TOGETHER else 1
+        pipeline.wakeups.send(first_wake_up(read.file.reading_id, map(str, numbers[:together])))
+        del numbers[:together]

@@ -6,19 +6,22 @@ A close that dies is repeated from its beginning and writes the same: its time i
 import csv
 import io
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
+from shared.device_files.text import marked_as_text
 from shared.pipeline.claims import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed, is_claimed
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import JSON, results_folder
 from shared.pipeline.log_fields import of_file
+from shared.pipeline.notify import announce
+from shared.pipeline.tallies import ReasonCounter
 from shared.storage.journal import JournalChanged, Stored
-from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
-from shared.vocabulary import FileState, Outcome
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, Withdrawal, with_sentence
+from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalState
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,10 @@ NEVER_WRITTEN = "outcome_missing"
 NEVER_WRITTEN_SENTENCE = "The journal holds no outcome of this row, which should not happen."
 NEVER_WRITTEN_CURE = "Look the device up in Partner Center; if it is not there, drop its row again."
 
+MOST_LISTED_AT_ONCE = 20
+"""Submissions of a file that are all asked for when it may be complete, since the summary needs them; of a larger file
+one that is open is asked for."""
+
 _SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
 """A summary is only ever overwritten by one of a later state."""
 _FINAL_VERSION = 3
@@ -60,6 +67,19 @@ class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True):
     devices: int
     tracking_id: str | None
     state: str
+
+
+class WithdrawalSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the withdrawal of the file's devices has come, in summary.json."""
+
+    state: WithdrawalState
+    asked_at: datetime
+    asked_by: str
+    finished_at: datetime | None
+    total: int
+    withdrawn: int
+    already_gone: int
+    refused: int
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,28 +96,66 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     what_happened: str | None
     counts: Counts
+    parent_file_id: str | None = None
+    """The file whose rows this one sends again."""
+    retry_file_id: str | None = None
+    """The file that sends rows of this one again."""
+    withdrawal: WithdrawalSummary | None = None
     submissions: list[SubmissionSummary]
 
 
-def close_if_complete(pipeline: Pipeline, customer_id: str | None, file_id: str) -> None:
-    """Close the file if no submission of it is open. Called after every last outcome, and by the sweep."""
-    stored = pipeline.journal.file(customer_id, file_id)
-    if stored is None:
+def close_if_complete(
+    pipeline: Pipeline, customer_id: str | None, file_id: str, reading_id: str, ended: Sequence[Submission] = ()
+) -> None:
+    """Close the file if no submission of its reading is open. Called after every last outcome, and by the sweep.
+
+    `ended` are those that the caller has just made final.
+    """
+    remembered = pipeline.memory.released.get(reading_id)
+    is_small = remembered is not None and remembered.record.submissions <= MOST_LISTED_AT_ONCE
+    submissions: Sequence[Submission] | None = None
+    if remembered is not None and _are_all(ended, remembered.record):
+        submissions, is_complete = ended, True
+    elif is_small:
+        submissions = [stored.record for stored in pipeline.journal.submissions(reading_id)]
+        is_complete = all(submission.state.is_final for submission in submissions)
+    else:
+        is_complete = next(pipeline.journal.open_submissions(reading_id, limit=1), None) is None
+    if not is_complete or (remembered is not None and _close_unless_changed(pipeline, remembered, submissions)):
         return
-    now = pipeline.clock()
-    file = stored.record
+    pipeline.memory.released.forget(reading_id)
+    stored = pipeline.journal.file(customer_id, file_id)
+    if stored is not None and stored.record.reading_id == reading_id:
+        _close_unless_changed(pipeline, stored, submissions)
+
+
+def _are_all(ended: Sequence[Submission], file: DeviceFile) -> bool:
+    """Whether these are all that the file was cut into. One that was split left its halves behind."""
+    whole = {submission.number for submission in ended if submission.state is not SubmissionState.SPLIT}
+    return whole == {str(number) for number in range(1, file.submissions + 1)}
+
+
+def _close_unless_changed(
+    pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None
+) -> bool:
+    """Close a file whose submissions are all final; False when it was changed since it was read as `stored`."""
+    now, file = pipeline.clock(), stored.record
     if file.state is FileState.READ:
-        if next(pipeline.journal.open_submissions(file.reading_id, limit=1), None) is not None:
-            return
         closing = replace(file, state=FileState.CLOSING, closed_at=now)
     elif file.state is FileState.CLOSING and not is_claimed(file, now):
         closing = file
     else:
-        return
+        return True
     try:
-        _close(pipeline, pipeline.journal.change_file(stored, claimed(pipeline, closing)))
+        held = pipeline.journal.change_file(stored, claimed(pipeline, closing))
+    except JournalChanged:
+        logger.info("Someone else changed the file that was to be closed", extra=of_file(file))
+        return False
+    try:
+        _close(pipeline, held, submissions)
     except JournalChanged:
         logger.info("Someone else closes the file", extra=of_file(file))
+    return True
 
 
 def end_without_sending(
@@ -125,23 +183,27 @@ def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
     if file.state is not FileState.CLOSED:
         _write_csv(pipeline, file, ())
         write_summary(pipeline, file)
-    for stored in pipeline.journal.submissions(file.reading_id):
-        pipeline.private.delete(stored.record.rows)
-        if not stored.record.state.is_final:
-            # Of a file that was rejected half-way: it was never sent, so nobody deleted its body.
-            pipeline.private.delete(stored.record.payload)
+        for version in pipeline.private.versions(f"{file.file_id}/"):
+            # Of a file that was rejected half-way: its submissions were never sent, so nobody deleted their bodies.
+            if version.path.endswith(".json"):
+                pipeline.private.delete(version.path)
+    announce(pipeline, file)
+    pipeline.journal.enter_by_time(file)
     pipeline.journal.no_longer_open(file.file_id)
 
 
-def write_summary(pipeline: Pipeline, file: DeviceFile) -> None:
-    """Write summary.json, unless that of a later state stands there already."""
-    is_released = file.state in (FileState.READ, FileState.CLOSED)
-    known = pipeline.journal.submissions(file.reading_id) if is_released else ()
+def write_summary(pipeline: Pipeline, file: DeviceFile, submissions: Sequence[Submission] | None = None) -> None:
+    """Write summary.json, unless that of a later state stands there already.
+
+    `submissions` are those of the file, where they are at hand.
+    """
+    if submissions is None and file.state in (FileState.READ, FileState.CLOSED):
+        submissions = [stored.record for stored in pipeline.journal.submissions(file.reading_id)]
     pipeline.results.write_newer(
         f"{_folder(file)}/summary.json",
-        msgspec.json.format(msgspec.json.encode(summary(file, (stored.record for stored in known))), indent=2),
+        msgspec.json.format(msgspec.json.encode(summary(file, submissions or ())), indent=2),
         JSON,
-        _SUMMARY_VERSIONS.get(file.state, _FINAL_VERSION),
+        _SUMMARY_VERSIONS.get(file.state, _FINAL_VERSION + file.changes_since_closed),
     )
 
 
@@ -159,6 +221,9 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
         reason=file.reason,
         what_happened=file.reason_text,
         counts=file.closed_counts or file.read_counts,
+        parent_file_id=file.parent,
+        retry_file_id=file.retry,
+        withdrawal=_withdrawal_summary(file.withdrawal),
         submissions=[
             SubmissionSummary(
                 number=submission.number,
@@ -172,11 +237,20 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
     )
 
 
-def _close(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
+def _withdrawal_summary(withdrawal: Withdrawal | None) -> WithdrawalSummary | None:
+    if withdrawal is None:
+        return None
+    return WithdrawalSummary(
+        **{name: getattr(withdrawal, name) for name in WithdrawalSummary.__struct_fields__},
+    )
+
+
+def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None) -> None:
     held, file = HeldFile(pipeline, stored), stored.record
     counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+    reasons = ReasonCounter()
     outcomes = _counted(_held(held, pipeline.journal.indexed(file, _every_outcome(pipeline, file))), counter)
-    _write_csv(pipeline, file, outcomes)
+    _write_csv(pipeline, file, reasons.counting(outcomes))
     counts = Counts(total=file.read_counts.total, **{str(outcome): number for outcome, number in counter.items()})
     now = pipeline.clock()
     closed = replace(
@@ -184,9 +258,10 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
         state=FileState.CLOSED,
         claimed_until=None,
         closed_counts=counts,
+        reasons=reasons.tallies(),
         history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
     )
-    write_summary(pipeline, closed)
+    write_summary(pipeline, closed, submissions)
     held.change(closed)
     tidy_up(pipeline, closed)
     logger.info("A device file was closed", extra=of_file(closed) | {"counts": _in_words(counts)})
@@ -238,12 +313,12 @@ def _write_csv(pipeline: Pipeline, file: DeviceFile, outcomes: Iterable[DeviceOu
 
 
 def csv_pieces(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
-    """results.csv in pieces: UTF-8, CRLF, one line a row."""
+    """results.csv in pieces: UTF-8, CRLF, one line a row. No spreadsheet runs a cell of it as a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for outcome in outcomes:
-        writer.writerow(getattr(outcome, column) for column in COLUMNS)
+        writer.writerow(marked_as_text(str(getattr(outcome, column))) for column in COLUMNS)
         if text.tell() > CSV_PIECE:
             yield _emptied(text)
     yield _emptied(text)

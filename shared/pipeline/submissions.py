@@ -1,4 +1,4 @@
-"""Makes a submission: keeps its request body and its rows, and gives what is to be journaled."""
+"""Makes a submission: keeps its request body, and gives what is to be journaled of it and its rows."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ import msgspec
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import JSON, payload_digest, payload_path, rows_path
 from shared.pipeline.matching import SentRow
-from shared.storage.records import Submission, with_sentence
+from shared.storage.journal import SubmissionEntry
+from shared.storage.records import Submission, packed, with_sentence
 from shared.vocabulary import SubmissionState
 
 
@@ -23,13 +24,22 @@ class Place:
     number: str
 
 
-def kept_submission(pipeline: Pipeline, place: Place, body: bytes, rows: list[SentRow], sentence: str) -> Submission:
-    """Keep `body`, exactly as it will be sent, and its `rows` as blobs; the pending submission of them."""
-    payload, rows_blob = payload_path(place.folder, place.number), rows_path(place.folder, place.number)
+def kept_submission(
+    pipeline: Pipeline, place: Place, body: bytes, rows: list[SentRow], sentence: str
+) -> SubmissionEntry:
+    """Keep `body`, exactly as it will be sent, as a blob; the pending submission of it, with its `rows`.
+
+    The rows stand in the journal beside the submission; absurdly long ones are a blob too.
+    """
+    payload = payload_path(place.folder, place.number)
     pipeline.private.write(payload, body, JSON)
-    pipeline.private.write(rows_blob, msgspec.json.encode(rows), JSON)
+    content = msgspec.json.encode(rows)
+    pack, rows_blob = packed(content), None
+    if pack is None:
+        rows_blob = rows_path(place.folder, place.number)
+        pipeline.private.write(rows_blob, content, JSON)
     now = pipeline.clock()
-    return Submission(
+    submission = Submission(
         file_id=place.file_id,
         reading_id=place.reading_id,
         number=place.number,
@@ -45,3 +55,4 @@ def kept_submission(pipeline: Pipeline, place: Place, body: bytes, rows: list[Se
         due_at=now + pipeline.settings.claim,
         history=with_sentence((), sentence, now),
     )
+    return SubmissionEntry(submission, pack)

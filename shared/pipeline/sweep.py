@@ -13,9 +13,11 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import DROP_CONTAINER, file_id, parse_drop_path
+from shared.pipeline.device_file import DROP_CONTAINER, file_id
 from shared.pipeline.log_fields import of_file
+from shared.pipeline.places import known_file, place_of
 from shared.pipeline.steps import wake_up_of
+from shared.pipeline.withdraw import woken_again
 from shared.storage.blobs import BlobVersion
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import DeviceFile, FileMention, Submission
@@ -53,6 +55,7 @@ class SweepReport:
     """How long the submission that has waited longest to be woken has been due."""
     overdue_submissions: int = 0
     overdue_files: int = 0
+    overdue_withdrawals: int = 0
     unknown_blobs: int = 0
     never_accepted: int = 0
     poisoned_messages: int = 0
@@ -153,6 +156,11 @@ def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
     pipeline.wakeups.send(wake_up_of(woken))
 
 
+def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
+    for mention in pipeline.journal.withdrawals_under_way():
+        report.overdue_withdrawals += woken_again(pipeline, mention)
+
+
 def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
     """What the host gave up on is tried again: the journal, not the queue, says what there is to do."""
     for message in pipeline.wakeups.poisoned():
@@ -205,9 +213,13 @@ def _unreceived(pipeline: Pipeline, window: timedelta) -> Iterator[BlobVersion]:
     now = pipeline.clock()
     for version in pipeline.drop.versions():
         if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT:
-            customer_id = parse_drop_path(version.path).customer_id
-            if pipeline.journal.file(customer_id, file_id(version.path, version.etag)) is None:
+            place = place_of(pipeline.customers, version.path)
+            if known_file(pipeline, place, file_id(version.path, version.etag)) is None:
                 yield version
+
+
+def _is_being_withdrawn(file: DeviceFile) -> bool:
+    return file.withdrawal is not None and file.withdrawal.is_under_way
 
 
 def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
@@ -222,12 +234,12 @@ def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
 
 def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:
     before = (pipeline.clock() - pipeline.settings.retention).date()
-    for mention in pipeline.journal.files_received_before(before):
-        stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+    for listing in pipeline.journal.files_received_before(before):
+        stored = pipeline.journal.file(listing.customer_id, listing.file_id)
         if stored is None:
-            pipeline.journal.forget_mention(mention)
-        elif stored.record.state.is_final:
-            for version in pipeline.private.versions(f"{mention.file_id}/"):
+            pipeline.journal.forget_listing(listing)
+        elif stored.record.state.is_final and not _is_being_withdrawn(stored.record):
+            for version in pipeline.private.versions(f"{listing.file_id}/"):
                 pipeline.private.delete(version.path)
             pipeline.journal.forget_file(stored.record)
             report.forgotten_files += 1
@@ -235,4 +247,4 @@ def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:
             return
 
 
-_DUTIES = (_open_files, _poisoned_messages, _blobs, _forget_old_files)
+_DUTIES = (_open_files, _withdrawals, _poisoned_messages, _blobs, _forget_old_files)

@@ -2,10 +2,21 @@
 
 import logging
 
-from shared.pipeline.advance import advance
+from shared.pipeline.advance import advance, advance_several
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.notify import notify
 from shared.pipeline.receive import receive, take_up
-from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
+from shared.pipeline.withdrawing import withdraw_further
+from shared.storage.wakeups import (
+    BlobWakeUp,
+    FileWakeUp,
+    NotificationWakeUp,
+    SubmissionsWakeUp,
+    SubmissionWakeUp,
+    UnreadableWakeUp,
+    WithdrawalWakeUp,
+    decode,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -20,9 +31,15 @@ def wake(pipeline: Pipeline, body: bytes, message_id: str | None) -> None:
     match wake_up:
         case SubmissionWakeUp():
             advance(pipeline, wake_up)
+        case SubmissionsWakeUp():
+            advance_several(pipeline, wake_up)
         case FileWakeUp(customer_id=customer_id, file_id=file_id):
             stored = pipeline.journal.file(customer_id, file_id)
             if stored is not None:
                 take_up(pipeline, stored)
         case BlobWakeUp(path=path):
             receive(pipeline, path)
+        case WithdrawalWakeUp():
+            withdraw_further(pipeline, wake_up)
+        case NotificationWakeUp():
+            notify(pipeline, wake_up)

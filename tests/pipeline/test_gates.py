@@ -1,13 +1,14 @@
 """Gates: however many submissions wait, the service is asked a handful of times."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from local.partner_center import Behaviour, Fault, Operation
-from shared.partner_center.client import Accepted, CallIds
+from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter
 from shared.partner_center.errors import (
     AnswerLost,
     NeverSent,
@@ -18,11 +19,14 @@ from shared.partner_center.errors import (
     Unavailable,
 )
 from shared.pipeline.advance import advance
+from shared.pipeline.composition import Pipeline
 from shared.pipeline.decisions import Pace, WaitFor
 from shared.pipeline.gates import WHOLE_PARTNER, Admission, admission, closing, customer_scope, scope_closed_by
+from shared.pipeline.memory import GATES_BELIEVED
 from shared.pipeline.steps import BlobMissing, wake_up_of
 from shared.storage.journal import Journal, Stored
 from shared.storage.records import Gate
+from shared.storage.wakeups import SubmissionWakeUp
 from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered
@@ -227,6 +231,7 @@ def _behind_a_gate(world: World, devices: int = 2) -> str:
     world.run()
     file = world.drop_file(numbered(devices))
     world.journal.change_gate(None, Gate(scope=WHOLE_PARTNER, closed_until=world.clock(), reason="Busy."))
+    world.clock.now += GATES_BELIEVED
     return file
 
 
@@ -261,6 +266,32 @@ def test_a_probe_with_an_expired_token_signs_in_anew_and_is_not_in_its_own_way(m
         world.deliver_next()
     assert world.clock() - start < timedelta(seconds=10)
     assert world.journal.gates() == {}
+
+
+class ForbidsLate(Changed):
+    """A service whose 403 to a status request comes when others have taken the submission to its end."""
+
+    def __init__(self, real: PartnerCenter, others: Callable[[], None]) -> None:
+        super().__init__(real)
+        self._others = others
+
+    def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:  # noqa: ARG002
+        self._others()
+        raise Unauthorised("No relationship.", status=403, code="20002")
+
+
+def test_a_failure_that_comes_when_others_have_finished_the_submission_closes_no_gate(world: World) -> None:
+    file = world.drop_file(numbered(2))
+    world.clock.now += timedelta(minutes=5)
+    others, wake_up = world.pipeline, wake_up_of(world.submission(file).record)
+    world.meet(ForbidsLate(world.partner_center, lambda: _advance_with(others, wake_up)))
+    assert advance(world.pipeline, wake_up) is None
+    assert world.journal.gates() == {}
+    assert world.outcomes(file) == ["registered"] * 2
+
+
+def _advance_with(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> None:
+    assert advance(pipeline, wake_up) is SubmissionState.FINISHED
 
 
 class FailsToOpenAGate(Journal):

@@ -14,22 +14,27 @@ from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter
 from shared.partner_center.errors import Refused
 from shared.partner_center.models import Device, DeviceBatch
+from shared.pipeline import receive as receiving
 from shared.pipeline.advance import advance
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.memory import Memory
 from shared.pipeline.receive import CopyLost
+from shared.pipeline.retry import retry
 from shared.pipeline.steps import BlobMissing, wake_up_of
 from shared.pipeline.sweep import sweep
-from shared.storage.journal import Journal, TableName
-from shared.storage.records import DeviceOutcome
+from shared.pipeline.withdraw import withdraw
+from shared.storage.journal import Journal, JournalChanged, Stored, TableName
+from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.storage.tables import EntityChanged, EntityExists, Query, Table
 from shared.storage.wakeups import SubmissionWakeUp
-from shared.vocabulary import SubmissionState
+from shared.vocabulary import FileState, SubmissionState, WithdrawalState
 from tests.device_files.hash_builder import build_hash
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered
+from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tuples
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 PATH = f"{CUSTOMER}/Test/devices.csv"
+IDS = CallIds("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
 
 EFFECTS = frozenset(
     {
@@ -40,11 +45,13 @@ EFFECTS = frozenset(
         "delete",
         "remove",
         "write",
+        "write_new",
         "write_newer",
         "copy_from",
         "send",
         "create_batch",
         "append_devices",
+        "delete_device",
     }
 )
 """What of tables, containers, wake-ups and the service changes anything."""
@@ -133,8 +140,11 @@ class House:
             journal=Journal(lambda name: _watched(self.tables[name], moments)),
             private=_watched(pipeline.private, moments),
             results=_watched(pipeline.results, moments),
+            drop=_watched(pipeline.drop, moments),
             wakeups=_watched(pipeline.wakeups, moments),
+            events=_watched(pipeline.events, moments),
             partner_center=_watched(pipeline.partner_center, moments),
+            memory=Memory(),
         )
 
     def take_the_whole_way(self, path: str, moments: Moments) -> None:
@@ -143,6 +153,16 @@ class House:
         self.world.pipeline = self.watched(moments)
         try:
             self.world.receive(path)
+            self.world.run()
+        finally:
+            self.world.pipeline = others
+
+    def withdraw(self, file: str, moments: Moments) -> None:
+        """One owner asks for the withdrawal of a file and takes it to its end, unless something happens to it."""
+        others = self.world.pipeline
+        self.world.pipeline = self.watched(moments)
+        try:
+            withdraw(self.world.pipeline, CUSTOMER, file)
             self.world.run()
         finally:
             self.world.pipeline = others
@@ -237,6 +257,92 @@ def test_whatever_happens_to_an_owner_at_any_of_its_effects_every_row_ends_once(
         assert world.outcomes(file, path) == ENDS, place
         assert _as_journaled(world, file) == ENDS, place
         assert world.summary(file, path)["state"] == "closed", place
+        assert not world.journal.is_open(file), place
+        assert world.service.report()["devicesPostedMoreThanOnce"] == {}, place
+        assert {event["id"] for event in world.events.of(file)} == {world.events.of(file)[0]["id"]}, place
+        if moments.seen < at:
+            return
+
+
+@pytest.mark.parametrize("mishap", MISHAPS)
+def test_whatever_happens_to_who_withdraws_a_file_every_device_of_it_is_deleted_and_said_to_be(
+    make_world: MakeWorld, mishap: str
+) -> None:
+    house = House(make_world(Behaviour(delay=60)))
+    world = house.world
+    for at in count(1):
+        path = f"{CUSTOMER}/Batch {at}/devices.csv"
+        file = world.drop_file(tuples([f"A{at}", f"STANDIN-808-{at}", f"B{at}", f"C{at}"]), path)
+        world.run()
+        before = world.rows(file, path)
+        moments = MISHAPS[mishap](house, at)
+        with suppress(Died, OSError, EntityExists):
+            house.withdraw(file, moments)
+        place = f"{mishap} at effect {at}: {moments.effect}"
+        # Whoever asked and was not answered asks again.
+        withdraw(world.pipeline, CUSTOMER, file)
+        _do_the_rest(world)
+        stored = world.journal.file(CUSTOMER, file)
+        assert stored is not None
+        withdrawal = stored.record.withdrawal
+        assert withdrawal is not None
+        assert (withdrawal.state, withdrawal.run) == (WithdrawalState.FINISHED, 1), place
+        assert (withdrawal.total, withdrawal.withdrawn) == (3, 3), place
+        known = [str(each.record.result) for each in world.journal.withdrawn(f"{file}.1", 1, 4)]
+        assert known == ["withdrawn"] * 3, place
+        lines = (world.results.read(f"{world.folder(file, path)}/withdrawals.csv") or b"").decode().splitlines()
+        assert [line.split(",")[7] for line in lines[1:]] == ["withdrawn"] * 3, place
+        assert list(world.partner_center.batch_devices(CUSTOMER, f"Batch {at}", IDS)) == [], place
+        assert world.rows(file, path) == before, place
+        assert world.summary(file, path)["withdrawal"]["state"] == "finished", place
+        assert list(world.journal.withdrawals_under_way()) == [], place
+        if moments.seen < at:
+            return
+
+
+@pytest.mark.parametrize("mishap", MISHAPS)
+def test_whatever_happens_to_who_sends_rows_again_they_are_sent_again_once(make_world: MakeWorld, mishap: str) -> None:
+    house = House(make_world(Behaviour(delay=60)))
+    world = house.world
+    for at in count(1):
+        path = f"{CUSTOMER}/Batch {at}/devices.csv"
+        file = world.drop_file(tuples([f"A{at}", f"STANDIN-StorageError-{at}"]), path)
+        world.run()
+        moments = MISHAPS[mishap](house, at)
+        with suppress(Died, OSError, EntityExists, JournalChanged):
+            retry(house.watched(moments), CUSTOMER, file)
+        place = f"{mishap} at effect {at}: {moments.effect}"
+        again = retry(world.pipeline, CUSTOMER, file)
+        _do_the_rest(world)
+        children = [each for each in world.journal.files_beginning_with(CUSTOMER, "") if each.parent == file]
+        assert [child.file_id for child in children] == [again.file_id], place
+        assert world.outcomes(children[0].file_id, children[0].path) == ["registered"], place
+        stored = world.journal.file(CUSTOMER, file)
+        assert stored is not None
+        assert stored.record.retry == again.file_id, place
+        assert sum("sent again" in sentence for sentence in stored.record.history) == 1, place
+        assert world.summary(file, path)["retry_file_id"] == again.file_id, place
+        if moments.seen < at:
+            return
+
+
+@pytest.mark.parametrize("mishap", MISHAPS)
+def test_whatever_happens_to_an_owner_of_submissions_that_share_messages_every_row_ends_once(
+    make_world: MakeWorld, mishap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "LAST_ALONE", 0)
+    house = House(make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="2", INLINE_SUBMISSIONS="0"))
+    world, rows = house.world, 4
+    for at in count(1):
+        path = f"{CUSTOMER}/Batch {at}/devices.csv"
+        file = world.put(tuples([f"S{at}-{row}" for row in range(rows)]), path)
+        moments = MISHAPS[mishap](house, at)
+        with suppress(Died, OSError, EntityExists, ExceptionGroup):
+            house.take_the_whole_way(path, moments)
+        _do_the_rest(world)
+        place = f"{mishap} at effect {at}: {moments.effect}"
+        assert world.outcomes(file, path) == ["registered"] * rows, place
+        assert _as_journaled(world, file) == ["registered"] * rows, place
         assert not world.journal.is_open(file), place
         assert world.service.report()["devicesPostedMoreThanOnce"] == {}, place
         if moments.seen < at:
@@ -462,12 +568,23 @@ def test_a_copy_that_changes_under_its_reader_is_read_anew_and_not_gone(world: W
     assert world.service.report()["devicesPostedMoreThanOnce"] == {}
 
 
+class DiesBeforeItIsRead(Journal):
+    """A journal whose user is killed when all is journaled, and the file is to be `read`."""
+
+    def change_file(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
+        if changed.state is FileState.READ:
+            raise Died
+        return super().change_file(stored, changed)
+
+
 def test_submissions_of_an_abandoned_reading_are_never_sent_and_keep_no_file_open(make_world: MakeWorld) -> None:
     house = House(make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="10"))
     world = house.world
-    file = world.put(numbered(35))
+    file, others = world.put(numbered(35)), world.pipeline
+    world.pipeline = replace(others, journal=DiesBeforeItIsRead(house.tables.__getitem__), memory=Memory())
     with pytest.raises(Died):
-        house.take_the_whole_way(PATH, Moments(12, before=_die))
+        world.receive()
+    world.pipeline = others
     abandoned = [stored.record for stored in world.journal.submissions(f"{file}.1")]
     assert abandoned
     for _ in range(3):

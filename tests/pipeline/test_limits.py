@@ -1,5 +1,7 @@
 """What is large, long, slow or often: files, histories, cells, closings, readings, and a short retention."""
 
+import random
+import string
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -21,11 +23,12 @@ from shared.pipeline.sweep import MOST_WAKE_UPS, sweep
 from shared.settings import StorageConnectionString
 from shared.storage.blobs import VersionGone
 from shared.storage.connection import StorageClients, open_storage
-from shared.storage.journal import Journal, TableName
+from shared.storage.journal import Journal, SubmissionEntry, TableName
 from shared.storage.records import LONGEST_HISTORY, DeviceFile, DeviceOutcome
-from shared.storage.tables import AzureTable, Query
+from shared.storage.tables import Query
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered
+from tests.simulation.world import submissions_in
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 
@@ -110,7 +113,7 @@ def on_table_storage(make_world: MakeWorld, clients: StorageClients) -> World:
     """A world whose journal lies in real tables, with their limits on properties and entities."""
     world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
     prefix = f"t{uuid4().hex}"
-    world.journal = Journal(lambda name: AzureTable(clients.tables.get_table_client(prefix + name)))
+    world.journal = Journal(lambda name: clients.table(prefix + name))
     world.journal.prepare()
     world.pipeline = world.pipeline_with()
     return world
@@ -190,7 +193,20 @@ def test_a_service_that_hangs_holds_the_reader_of_a_file_for_one_request(make_wo
     start = world.clock()
     world.drop_file(numbered(10))
     assert world.clock() - start == timedelta(minutes=3)
-    assert len(world.wakeups.waiting) == 10
+    named = [named for _, wake_up in world.wakeups.waiting for named in submissions_in(wake_up)]
+    assert len(named) == len(set(named)) == 10
+
+
+def test_rows_that_are_too_large_for_the_journal_stand_in_a_blob_that_goes_with_their_body(world: World) -> None:
+    chance = random.Random(1)
+    cells = ["".join(chance.choices(string.ascii_letters + string.digits, k=250)) for _ in range(1_000)]
+    rows = [f"S{number},,,{cells[number]},{cells[number + 500]}" for number in range(500)]
+    file = world.drop_file("\r\n".join([HEADER, *rows]))
+    blobs = [version.path for version in world.private.versions(f"{file}/1/")]
+    assert blobs == [world.submission(file).record.payload, world.submission(file).record.rows]
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 500
+    assert list(world.private.versions(f"{file}/1/")) == []
 
 
 def test_nothing_is_kept_of_a_file_that_was_rejected_after_thousands_of_rows(make_world: MakeWorld) -> None:
@@ -216,7 +232,7 @@ def test_a_hundred_thousand_open_submissions_are_swept_in_bounded_time_and_memor
     pattern, known = world.submission(file).record, world.journal.file(CUSTOMER, file)
     assert known is not None
     for number in range(2, 100_001):
-        world.journal.add_submission(replace(pattern, number=str(number)))
+        world.journal.add_submissions([SubmissionEntry(replace(pattern, number=str(number)), None)])
     world.journal.change_file(known, replace(known.record, submissions=100_000))
     world.wakeups.waiting.clear()
     world.clock.now += timedelta(hours=1)

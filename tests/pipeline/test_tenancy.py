@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.partner_center import Behaviour, PartnerCenterStandIn
-from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, append_path, create_path
+from shared.partner_center.client import (
+    Accepted,
+    CallIds,
+    JobAnswer,
+    PartnerCenter,
+    ServiceIds,
+    append_path,
+    create_path,
+)
 from shared.partner_center.models import Device, DeviceBatch
 from shared.pipeline.device_file import parse_drop_path, results_folder
 from shared.pipeline.sweep import sweep
@@ -79,6 +87,10 @@ class Watched:
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
         self.customers.add(customer_id)
         return self.real.batch_devices(customer_id, batch_id, ids)
+
+    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
+        self.customers.add(customer_id)
+        return self.real.delete_device(customer_id, batch_id, device_id, ids)
 
     def sign_in_anew(self) -> None:
         self.real.sign_in_anew()

@@ -12,6 +12,7 @@ from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import CallIds
 from shared.partner_center.models import DeviceBatch
 from shared.pipeline.claims import HeldFile
+from shared.pipeline.places import place_of
 from shared.pipeline.receive import _new_file, _read, receive, take_up
 from shared.pipeline.steps import wake_up_of
 from shared.pipeline.sweep import sweep
@@ -247,7 +248,7 @@ def test_many_tags_are_held_in_bounded_memory(make_world: MakeWorld) -> None:
     ("path", "reason"),
     [
         ("devices.csv", "no_customer"),
-        ("Contoso/Test/devices.csv", "customer_is_no_guid"),
+        ("Contoso/Test/devices.csv", "unknown_customer"),
         (f"{CUSTOMER}/Test/more/devices.csv", "path_too_deep"),
         (f"{CUSTOMER}//devices.csv", "path_too_deep"),
         (f"{CUSTOMER}/../devices.csv", "path_too_deep"),
@@ -437,7 +438,7 @@ def test_a_late_owner_of_a_reading_cannot_undo_what_its_successor_did(world: Wor
     file = world.put(numbered(3))
     version = world.drop.version(f"{CUSTOMER}/Test/devices.csv")
     assert version is not None
-    late, _ = world.journal.open_file(_new_file(world.pipeline, version))
+    late, _ = world.journal.open_file(_new_file(world.pipeline, version, place_of(world.customers, version.path)))
     world.clock.now += world.settings.claim
     take_up(world.pipeline, late)
     world.run()

@@ -10,18 +10,21 @@ from typing import Any
 from uuid import uuid4
 
 from local.partner_center import PartnerCenterStandIn
-from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, PartnerCenterClient
+from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, PartnerCenterClient, ServiceIds
 from shared.partner_center.models import Device, DeviceBatch
 from shared.partner_center.sign_in import StaticToken
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import file_id, parse_drop_path, results_folder
+from shared.pipeline.device_file import file_id, results_folder
+from shared.pipeline.places import place_of
 from shared.pipeline.receive import receive
 from shared.pipeline.wake import wake
 from shared.settings import Settings, settings_from
 from shared.storage.blobs import Container
+from shared.storage.customers import Customers
 from shared.storage.journal import Journal, Stored
 from shared.storage.records import Submission
 from shared.storage.wakeups import PoisonedMessage, WakeUp, encode
+from shared.webhooks import Webhook
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
@@ -65,6 +68,28 @@ class WaitingWakeups:
         self.waiting.append((self.clock() + max(delay, timedelta(0)), wake_up))
 
 
+@dataclass(slots=True)
+class KeptEvents:
+    """Events in memory; the next `fails` are not taken."""
+
+    sent: list[str] = field(default_factory=list)
+    fails: int = 0
+
+    def prepare(self) -> None:
+        return
+
+    def send(self, event: str) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise OSError("storage does not answer")
+        self.sent.append(event)
+
+    def of(self, identifier: str) -> list[dict[str, Any]]:
+        """The events of a file."""
+        read: list[dict[str, Any]] = [json.loads(event) for event in self.sent]
+        return [event for event in read if event["data"]["file_id"] == identifier]
+
+
 class World:
     """A pipeline and everything around it."""
 
@@ -72,10 +97,13 @@ class World:
         self.service = service
         self.clock = clock
         self.settings = _settings(service.url, settings)
-        self.drop, self.results = InMemoryContainer(), InMemoryContainer()
+        self.drop, self.results = InMemoryContainer(clock=clock), InMemoryContainer(clock=clock)
         self.private = InMemoryContainer({"device-files": self.drop})
         self.wakeups = WaitingWakeups(clock)
+        self.events = KeptEvents()
+        self.webhook: Webhook | None = None
         self.journal = Journal(lambda _: InMemoryTable())
+        self.customers = Customers(InMemoryTable())
         self.partner_center: PartnerCenter = PartnerCenterClient(
             base_url=service.url,
             version="v1",
@@ -91,14 +119,17 @@ class World:
         return Pipeline(
             settings=settings or self.settings,
             journal=self.journal,
+            customers=self.customers,
             drop=self.drop,
             private=private or self.private,
             results=self.results,
             wakeups=self.wakeups,
+            events=self.events,
             partner_center=self.partner_center,
             clock=self.clock,
             new_id=lambda: str(uuid4()),
             jitter=lambda: 0.5,
+            webhook=self.webhook,
         )
 
     def meet(self, partner_center: PartnerCenter) -> None:
@@ -159,7 +190,7 @@ class World:
 
     def folder(self, identifier: str, path: str) -> str:
         """Where the results of a file stand."""
-        place = parse_drop_path(path)
+        place = place_of(self.customers, path)
         return results_folder(place.customer_id, place.batch_id, place.name, identifier)
 
     def outcomes(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> list[str]:
@@ -187,6 +218,9 @@ class Changed:
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
         return self.real.batch_devices(customer_id, batch_id, ids)
+
+    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
+        return self.real.delete_device(customer_id, batch_id, device_id, ids)
 
     def sign_in_anew(self) -> None:
         self.real.sign_in_anew()

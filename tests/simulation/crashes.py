@@ -16,14 +16,14 @@ from shared.storage.keys import LONGEST_KEY
 from shared.storage.tables import (
     PARTITION_KEY,
     ROW_KEY,
+    Change,
     Entity,
     EntityChanged,
     EntityExists,
-    Insertion,
     Query,
-    Replacement,
     StoredEntity,
     Table,
+    Upsertion,
     grouped,
 )
 from shared.storage.wakeups import PoisonedMessage, WakeUp, encode
@@ -79,12 +79,13 @@ class SteppedTable:
             raise EntityChanged("The client's own repeat met the change it had made.")
         return changed
 
-    def change_together(self, changes: Sequence[Insertion | Replacement]) -> None:
+    def change_together(self, changes: Sequence[Change]) -> list[str]:
         what = f"change together {self._name} {' '.join(_key(change.entity) for change in changes)}"
         self._steps.before(what)
-        self._inner.change_together(changes)
-        if self._steps.after(what):
+        etags = self._inner.change_together(changes)
+        if self._steps.after(what) and not all(isinstance(change, Upsertion) for change in changes):
             raise EntityChanged("The client's own repeat met the changes it had made.")
+        return etags
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         for group in grouped(entities):
@@ -171,6 +172,13 @@ class SteppedContainer:
         self._inner.write(path, whole, content_type)
         self._steps.after(f"write {self._name}/{path}")
 
+    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
+        whole = content if isinstance(content, bytes) else b"".join(content)
+        self._steps.before(f"write new {self._name}/{path}")
+        was_written = self._inner.write_new(path, whole, content_type)
+        # The client's repeat meets its own blob.
+        return was_written and not self._steps.after(f"write new {self._name}/{path}")
+
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
         self._steps.before(f"write {self._name}/{path} version {version}")
         was_written = self._inner.write_newer(path, content, content_type, version)
@@ -221,6 +229,22 @@ class SteppedWakeups:
         self._steps.before(f"send {encode(wake_up)} in {delay.total_seconds():.0f} s")
         self._queue.send(encode(wake_up), delay)
         self._steps.after("send")
+
+
+class SteppedEvents:
+    """Events whose sending is a step; those that were sent are kept in `sent`."""
+
+    def __init__(self, sent: list[str], steps: Steps) -> None:
+        self._sent = sent
+        self._steps = steps
+
+    def prepare(self) -> None:
+        return
+
+    def send(self, event: str) -> None:
+        self._steps.before("send an event")
+        self._sent.append(event)
+        self._steps.after("send an event")
 
 
 def _refuse_illegal_key(key: str) -> None:

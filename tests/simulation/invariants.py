@@ -88,6 +88,7 @@ class FileCheck:
         if not self._file.state.is_final:
             self._violate(f"ended as {self._file.state}")
             return
+        self._check_told()
         if self._file.state is not FileState.CLOSED:
             self._check_nothing_sent()
             return
@@ -100,6 +101,15 @@ class FileCheck:
         self._check_journal(rows)
         for row, read in zip(rows, expected, strict=True):
             self._check_row(row, read)
+
+    def _check_told(self) -> None:
+        """Its end was told at least once, and a repeat can be recognised."""
+        events = [json.loads(event) for event in self._world.events]
+        told = {
+            (event["id"], event["data"]["state"]) for event in events if event["data"]["file_id"] == self._file.file_id
+        }
+        if len(told) != 1 or {state for _, state in told} != {str(self._file.state)}:
+            self._violate(f"is {self._file.state} and was told of as {told}")
 
     def _check_nothing_sent(self) -> None:
         if any(sender[0] == self._file.file_id for sender in self._world.sender_of_request.values()):
@@ -171,7 +181,9 @@ class FileCheck:
         if outcome is not Outcome.REGISTERED and not row["what_to_do"]:
             self._violate(f"row {row['row']} says nothing of what to do")
         by_us = any(device.verdict.is_registered for _, device in attempts)
-        if by_us and outcome is Outcome.ALREADY_REGISTERED and FIRST_ANSWER_LOST not in row["notes"]:
+        # What was read back was there before; the job may have registered it anew after its deadline.
+        is_explained = FIRST_ANSWER_LOST in row["notes"] or READ_BACK in row["notes"]
+        if by_us and outcome is Outcome.ALREADY_REGISTERED and not is_explained:
             self._violate(f"row {row['row']} was registered by a lost request and does not say so")
 
     def _is_there_by_name(self, row: Row) -> bool:

@@ -184,6 +184,8 @@ class SimulatedPartnerCenter:
         self._owners: dict[str, str] = {}
         """The customer that each registered identity went to last."""
         self._registered: set[tuple[str, str]] = set()
+        self._identities: dict[str, tuple[str, ...]] = {}
+        """Of each device that stands in a batch, by its id."""
         self._sent: set[str] = set()
         self.jobs: dict[str, Job] = {}
         self.uploads: list[Upload] = []
@@ -245,6 +247,23 @@ class SimulatedPartnerCenter:
             if start >= len(devices):
                 return
 
+    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
+        """See `PartnerCenter`."""
+        exchange = _Exchange(self, Operation.DELETE_DEVICE, customer_id, ids)
+        exchange.check()
+        batch = self._batch(customer_id, batch_id)
+        if batch is None or batch.batch_id != batch_id:
+            exchange.refuse(_NO_SUCH_BATCH)
+        there = [entry for entry in batch.devices if entry[1].id == device_id]
+        if not there:
+            exchange.refuse(_NO_SUCH_DEVICE)
+        batch.devices.remove(there[0])
+        for identity in self._identities.pop(device_id, ()):
+            self._owners.pop(identity, None)
+            self._registered.discard((customer_id.lower(), identity))
+        exchange.answer()
+        return ServiceIds(ids.request_id, ids.correlation_id)
+
     def sign_in_anew(self) -> None:
         """See `PartnerCenter`."""
         self.signed_in_anew += 1
@@ -264,8 +283,12 @@ class SimulatedPartnerCenter:
         return self.troubles(operation, customer_id)
 
     def has(self, customer_id: str, identity: str) -> bool:
-        """Whether the device of this identity was ever registered for the customer."""
+        """Whether the device of this identity was ever registered for the customer, and not deleted since."""
         return (customer_id.lower(), identity) in self._registered
+
+    def stands(self, device_id: str) -> bool:
+        """Whether a device of this id stands in any batch."""
+        return device_id in self._identities
 
     def visible_in_batch(
         self, customer_id: str, batch_id: str, serial_number: str, product_key: str
@@ -333,6 +356,7 @@ class SimulatedPartnerCenter:
                 self._owners.update(dict.fromkeys(identities, customer_id.lower()))
                 self._registered.update((customer_id.lower(), identity) for identity in identities)
                 batch.devices.append((done_at, _shown(device, device_id, done_at)))
+                self._identities[device_id] = identities
             named = bool(device.serial_number or device.product_key)
             job.devices.append(
                 SentDevice(
@@ -498,6 +522,7 @@ _SPOILING = (
 )
 """Troubles after which a question has no usable answer."""
 _NOT_FOUND = Refusal(404, "1000", "Not found")
+_NO_SUCH_DEVICE = Refusal(404, "1000", "Not found: the device doesn't exist")
 _NO_SUCH_BATCH = Refusal(404, "1000", "Not found: the device batch doesn't exist")
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from typing import Protocol
 from uuid import UUID
@@ -168,6 +169,31 @@ def test_one_device_without_identity_refuses_all(party: Party) -> None:
     )
     assert _fault(lambda: party.calls.append_devices(CUSTOMER, "Test", body, party.ids())) == (Refused, 400, "3000")
     assert party.verdicts(party.append("B")) == [("finished", None, None)]
+
+
+def test_a_device_is_deleted_once_and_may_then_be_registered_anew_under_another_id(party: Party) -> None:
+    party.create("A B")
+    party.clock.now += DELAY
+    first, kept = party.calls.batch_devices(CUSTOMER, "Test", party.ids())
+    assert first.id is not None
+    party.calls.delete_device(CUSTOMER, "Test", first.id, party.ids())
+    again = partial(party.calls.delete_device, CUSTOMER, "Test", first.id, party.ids())
+    assert _fault(again) == (Refused, 404, "1000")
+    assert list(party.calls.batch_devices(CUSTOMER, "Test", party.ids())) == [kept]
+    assert party.verdicts(party.append("A")) == [("finished", None, None)]
+    _, newer = party.calls.batch_devices(CUSTOMER, "Test", party.ids())
+    assert newer.serial_number == first.serial_number
+    assert newer.id not in (None, first.id)
+
+
+def test_a_device_of_another_customer_or_batch_is_not_deleted(party: Party) -> None:
+    party.create("A")
+    party.clock.now += DELAY
+    (device,) = party.calls.batch_devices(CUSTOMER, "Test", party.ids())
+    for customer, batch in ((OTHER_CUSTOMER, "Test"), (CUSTOMER, "TEST"), (CUSTOMER, "Other")):
+        delete = partial(party.calls.delete_device, customer, batch, device.id or "", party.ids())
+        assert _fault(delete) == (Refused, 404, "1000")
+    assert len(list(party.calls.batch_devices(CUSTOMER, "Test", party.ids()))) == 1
 
 
 def test_a_request_id_that_is_no_guid_is_refused(party: Party) -> None:

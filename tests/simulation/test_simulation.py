@@ -2,9 +2,11 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -12,14 +14,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from local.partner_center import Fault
+from local.partner_center import Fault, Operation
 from shared.pipeline.wake import wake
-from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
+from shared.pipeline.withdraw import withdraw
+from shared.pipeline.withdrawals import DEVICE_NOT_IDENTIFIED
+from shared.storage.records import DeviceFile
+from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
+from shared.vocabulary import Outcome, WithdrawalResult
 from tests.simulation.__main__ import how_to_replay, told
 from tests.simulation.invariants import check, watched_logs
 from tests.simulation.plan import CUSTOMERS, HARDWARE_HASH, Arrival, DroppedFile, Plan, Spell, file_of, plan_of, row
 from tests.simulation.scheduler import Scheduler, play, play_plan
-from tests.simulation.service import Mishap, Trouble
+from tests.simulation.service import Mishap, Trouble, makes_sense
 from tests.simulation.world import World
 
 SCHEDULES = 500
@@ -226,6 +232,81 @@ def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_up
     assert max(world.wake_ups_sent.values()) <= MOST_WAKE_UPS
 
 
+# --- withdrawals
+
+
+@pytest.mark.parametrize("first", range(0, 100, 20))
+def test_in_every_schedule_a_withdrawal_deletes_what_its_file_registered_and_says_so(first: int) -> None:
+    withdrawn = 0
+    for seed in range(first, first + 20):
+        plan = replace(plan_of(seed), crashes=0.01, storage_failures=0.01, stay=0.8, losses=0.1, repeats=0.2)
+        world = play_plan(plan)
+        withdrawn += _withdraw_all(world, plan)
+        assert not world.violations, f"Seed {seed}: {world.violations[:3]}"
+    assert withdrawn > 20
+
+
+def _withdraw_all(world: World, plan: Plan) -> int:
+    """Withdraw every closed file amid troubles, then in calm; how many devices were withdrawn."""
+    closed = [file for name in world.dropped if (file := world.file(name)) is not None and file.closed_counts]
+    world.crashes, world.storage_failures, world.stay = plan.crashes, plan.storage_failures, plan.stay
+    world.service.troubles = lambda operation, _: _some_trouble(world, operation)
+    world.plan = replace(plan, arrivals=())
+    scheduler = Scheduler(world)
+    for file in closed:
+        world.invoke("withdraw", partial(_asked, world, file), lambda _: None)
+    scheduler.begin()
+    world.service.troubles = lambda _operation, _customer: None
+    world.be_calm()
+    scheduler.settle()
+    for file in closed:
+        withdraw(world.pipeline, file.customer_id or "", file.file_id)
+    scheduler.rest()
+    return sum(_checked_withdrawal(world, file.file_id) for file in closed)
+
+
+def _asked(world: World, file: DeviceFile) -> None:
+    withdraw(world.pipeline, file.customer_id or "", file.file_id)
+
+
+def _some_trouble(world: World, operation: Operation) -> Trouble | None:
+    trouble = world.random.choice((*Fault, *Mishap))
+    return trouble if makes_sense(trouble, operation) and world.random.random() < 0.2 else None
+
+
+def _checked_withdrawal(world: World, identifier: str) -> int:
+    file = world.file(identifier)
+    assert file is not None
+    registered = [
+        outcome
+        for outcome in world.journal.outcomes(file.reading_id, 1, max(file.read_counts.total, 1))
+        if outcome.outcome is Outcome.REGISTERED
+    ]
+    known = {each.record.row: each.record for each in world.journal.withdrawn(file.reading_id, 1, 10_000)}
+    if set(known) != {outcome.row for outcome in registered}:
+        world.violate(f"Withdrawal of {identifier} knows the rows {sorted(known)}.")
+        return 0
+    for device in known.values():
+        is_doubtful = device.result is WithdrawalResult.REFUSED and device.error_code == DEVICE_NOT_IDENTIFIED
+        if device.result is None or (device.result is WithdrawalResult.REFUSED and not is_doubtful):
+            world.violate(f"Row {device.row} of {identifier} was to be withdrawn and is {device.result}.")
+        if device.device_id and not is_doubtful and world.service.stands(device.device_id):
+            world.violate(f"Row {device.row} of {identifier} is {device.result} and its device is there.")
+    counts = Counter(device.result for device in known.values())
+    withdrawal = file.withdrawal
+    if registered and (
+        withdrawal is None
+        or withdrawal.is_under_way
+        or (withdrawal.withdrawn, withdrawal.already_gone)
+        != (
+            counts[WithdrawalResult.WITHDRAWN],
+            counts[WithdrawalResult.ALREADY_GONE],
+        )
+    ):
+        world.violate(f"The withdrawal of {identifier} says {withdrawal} of {counts}.")
+    return counts[WithdrawalResult.WITHDRAWN]
+
+
 # --- the queue's door
 
 
@@ -275,7 +356,7 @@ def _kind(body: bytes, world: World) -> str:
     except UnreadableWakeUp:
         return "unreadable"
     match wake_up:
-        case SubmissionWakeUp(reading_id=reading_id):
+        case SubmissionWakeUp(reading_id=reading_id) | SubmissionsWakeUp(reading_id=reading_id):
             known = reading_id.partition(".")[0] in world.dropped
         case FileWakeUp(file_id=file_id):
             known = file_id in world.dropped
@@ -308,6 +389,14 @@ def _message(chance: random.Random, world: World) -> bytes:
                 "reading_id": chance.choice([*(f"{file}.1" for file in world.dropped), f"{NOBODY}.1", "nobody"]),
                 "number": chance.choice(["1", "2", "1-0", "9"]),
                 "sequence": chance.choice([0, 1, 5, 10**6]),
+            },
+            {
+                "type": "submissions",
+                "reading_id": chance.choice([*(f"{file}.1" for file in world.dropped), f"{NOBODY}.1", "nobody"]),
+                "due": [
+                    {"number": chance.choice(["1", "2", "1-0", "9"]), "sequence": chance.choice([0, 1, 5, 10**6])}
+                    for _ in range(chance.choice([0, 1, 2, 2, 3, 9]))
+                ],
             },
             {
                 "type": "file",

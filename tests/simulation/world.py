@@ -7,7 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -19,18 +19,29 @@ from local.partner_center import Operation
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import DROP_CONTAINER, file_id, parse_drop_path
+from shared.pipeline.memory import Memory
 from shared.pipeline.receive import receive
 from shared.pipeline.sweep import sweep
 from shared.pipeline.wake import wake
 from shared.settings import settings_from
 from shared.storage.blobs import BlobVersion
 from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEUE
+from shared.storage.customers import Customers
 from shared.storage.journal import Journal, TableName
 from shared.storage.records import DeviceFile, Submission
-from shared.storage.wakeups import POISON_HIDDEN_SECONDS, PoisonedMessage, SubmissionWakeUp, encode
+from shared.storage.wakeups import (
+    POISON_HIDDEN_SECONDS,
+    DueSubmission,
+    PoisonedMessage,
+    SubmissionsWakeUp,
+    SubmissionWakeUp,
+    WakeUp,
+    decode,
+    encode,
+)
 from shared.vocabulary import FileState
 from tests.simulation.baton import Invocation, ProcessDied
-from tests.simulation.crashes import SteppedContainer, SteppedTable, SteppedWakeups
+from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
 from tests.simulation.plan import DroppedFile, Plan
 from tests.simulation.service import Attempt, SimulatedPartnerCenter, Trouble, makes_sense
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
@@ -96,7 +107,7 @@ class Look:
 class World:
     """Everything but the order of things, which a scheduler or a state machine chooses."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan) -> None:  # noqa: PLR0915 - a world has many parts
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.time = START
@@ -111,6 +122,8 @@ class World:
         )
         self._numbers = count(1)
         self.etags_given = 0
+        self._memories = [Memory() for _ in plan.clocks]
+        """What the process on each host remembers."""
 
         def new_etag() -> str:
             self.etags_given += 1
@@ -120,6 +133,8 @@ class World:
         self.results = InMemoryContainer(None, new_etag, self.now)
         self.private = InMemoryContainer({DROP_CONTAINER: self.drop}, new_etag, self.now)
         self.tables = {name: InMemoryTable(new_etag) for name in TableName}
+        self.customers = Customers(InMemoryTable(new_etag))
+        self.events: list[str] = []
         self.queue: list[Message] = []
         self.poison: list[_Poisoned] = []
         self.service = SimulatedPartnerCenter(
@@ -139,10 +154,12 @@ class World:
         self.pipeline = Pipeline(
             settings=self.settings,
             journal=Journal(lambda name: SteppedTable(name, self.tables[name], self)),
+            customers=self.customers,
             drop=SteppedContainer("drop", self.drop, self),
             private=SteppedContainer("private", self.private, self),
             results=SteppedContainer("results", self.results, self),
             wakeups=SteppedWakeups(self, self),
+            events=SteppedEvents(self.events, self),
             partner_center=self.service,
             clock=self._clock_of_host,
             new_id=lambda: str(UUID(int=self.random.getrandbits(128), version=4)),
@@ -156,8 +173,8 @@ class World:
         self._senders: set[Invocation] = set()
         """Whoever has asked the service for something."""
         self._dying_host: int | None = None
-        self.wake_ups_sent: Counter[str] = Counter()
-        """By file and number of a submission."""
+        self.wake_ups_sent: Counter[tuple[str, str]] = Counter()
+        """By reading and number of a submission."""
         self.crashes = plan.crashes
         self.storage_failures = plan.storage_failures
         self.stay = plan.stay
@@ -183,6 +200,11 @@ class World:
         """The time."""
         return self.time
 
+    def _pipeline_of_host(self) -> Pipeline:
+        """The pipeline of the process that runs."""
+        assert self._running is not None
+        return replace(self.pipeline, memory=self._memories[self._running.host])
+
     def _clock_of_host(self) -> datetime:
         """The time as the host has it that asks."""
         ahead = 0.0 if self._running is None else self.plan.clocks[self._running.host]
@@ -206,6 +228,7 @@ class World:
             or self.queue
             or self.poison
             or any(True for _ in self.journal.open_files())
+            or any(True for _ in self.journal.withdrawals_under_way())
             or not all(self._has_ended(version) for version in self.drop.versions())
         )
 
@@ -293,6 +316,7 @@ class World:
     def kill(self, host: int) -> None:
         """A host dies with all that runs on it; another takes its place."""
         self.note(f"host {host}", "dies")
+        self._memories[host] = Memory()
         for invocation in [each for each in self.live if each.host == host]:
             self._running = invocation
             invocation.die()
@@ -326,7 +350,8 @@ class World:
 
     def send(self, body: str, delay: timedelta) -> None:
         """A wake-up is left."""
-        self.wake_ups_sent[body.partition(',"sequence"')[0]] += 1
+        for named in submissions_in(decode(body.encode())):
+            self.wake_ups_sent[named] += 1
         self.queue.append(Message(next(self._numbers), "wake", body, self.time + max(delay, timedelta())))
 
     def poisoned(self) -> list[PoisonedMessage]:
@@ -368,9 +393,11 @@ class World:
 
         if message.kind == "wake":
             body = message.body.encode()
-            self.invoke(f"wake {message.number}", lambda: wake(self.pipeline, body, str(message.number)), ended)
+            self.invoke(
+                f"wake {message.number}", lambda: wake(self._pipeline_of_host(), body, str(message.number)), ended
+            )
         else:
-            self.invoke(f"receive {message.body}", lambda: receive(self.pipeline, message.body), ended)
+            self.invoke(f"receive {message.body}", lambda: receive(self._pipeline_of_host(), message.body), ended)
 
     def duplicate(self, message: Message) -> None:
         """A message is delivered once more, whatever becomes of the first."""
@@ -386,13 +413,20 @@ class World:
         """A wake-up of some submission that nobody sent: a message decides nothing."""
         known = [each for file in self.dropped for each in self.submissions(file)]
         if known:
-            submission = self.random.choice(known)
-            ahead = self.random.choice((-1, 0, 0, 1))
-            wake_up = SubmissionWakeUp(
-                reading_id=submission.reading_id, number=submission.number, sequence=submission.sequence + ahead
-            )
+            wake_up = self._forged(self.random.choice(known), known)
             self.note("queue", f"has a wake-up that nobody sent: {wake_up}")
             self.queue.append(Message(next(self._numbers), "wake", encode(wake_up), self.time))
+
+    def _forged(self, submission: Submission, known: list[Submission]) -> WakeUp:
+        """A wake-up of this submission, perhaps together with others of its reading."""
+        together = [each for each in known if each.reading_id == submission.reading_id]
+        due = [
+            DueSubmission(number=each.number, sequence=each.sequence + self.random.choice((-1, 0, 0, 1)))
+            for each in self.random.choices(together, k=self.random.choice((1, 1, 2, 3)))
+        ]
+        if len(due) > 1:
+            return SubmissionsWakeUp(reading_id=submission.reading_id, due=tuple(due))
+        return SubmissionWakeUp(reading_id=submission.reading_id, number=due[0].number, sequence=due[0].sequence)
 
     def _poison(self, message: Message) -> None:
         self.note("host", f"gives up on {message.kind} {message.body} after {message.causes}")
@@ -426,7 +460,7 @@ class World:
         self.invoke("sweep", self._sweep, lambda _: None)
 
     def _sweep(self) -> None:
-        report = sweep(self.pipeline)
+        report = sweep(self._pipeline_of_host())
         if self.calm_since is not None and self.time > self.calm_since + self.plan.sweep_period * 3:
             self.overdue_in_calm += report.overdue_submissions
 
@@ -474,6 +508,17 @@ class World:
         sender = (submission.file_id, submission.number)
         self.sender_of_request[attempt.request_id] = sender
         self.attempts.setdefault(sender, []).append((attempt, self._running))
+
+
+def submissions_in(wake_up: WakeUp) -> list[tuple[str, str]]:
+    """Reading and number of the submissions that a wake-up names."""
+    match wake_up:
+        case SubmissionWakeUp(reading_id=reading_id, number=number):
+            return [(reading_id, number)]
+        case SubmissionsWakeUp(reading_id=reading_id, due=due):
+            return [(reading_id, each.number) for each in due]
+        case _:
+            return []
 
 
 def _is_expected(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:

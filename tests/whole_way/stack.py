@@ -23,7 +23,7 @@ from local.functions_host.__main__ import READY
 from local.partner_center import PartnerCenterStandIn
 from local.processes import ChildProcess
 from local.set_up import ready_toolchain
-from shared.pipeline.device_file import RESULTS_CONTAINER
+from shared.pipeline.device_file import RESULTS_CONTAINER, parse_drop_path, results_folder
 from shared.vocabulary import FileState, Outcome
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
@@ -131,7 +131,7 @@ class Stack:
     def summary(self, dropped: Dropped) -> dict[str, Any] | None:
         """summary.json, or None while there is none or the storage is away."""
         try:
-            content = self._read(f"{dropped.results}/summary.json")
+            content = self._read(f"{_results(dropped)}/summary.json")
         except AzureError:
             return None
         summary: dict[str, Any] = json.loads(content)
@@ -139,7 +139,7 @@ class Stack:
 
     def rows(self, dropped: Dropped) -> list[dict[str, str]]:
         """The lines of results.csv."""
-        text = self._read(f"{dropped.results}/results.csv").decode()
+        text = self._read(f"{_results(dropped)}/results.csv").decode()
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def _read(self, path: str) -> bytes:
@@ -189,3 +189,9 @@ def assert_every_row_has_one_outcome(stack: Stack, file: Dropped, count: int) ->
 
 def _is_final(summary: Mapping[str, Any]) -> bool:
     return "state" in summary and FileState(summary["state"]).is_final
+
+
+def _results(dropped: Dropped) -> str:
+    """Where the results of a file stand."""
+    place = parse_drop_path(dropped.path)
+    return results_folder(place.customer_id, place.batch_id, place.name, dropped.file_id)
