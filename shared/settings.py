@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from shared.errors import DeviceDropError
+from shared.public_addresses import is_public, literal_address
 
 STORAGE_CONNECTION = "DeviceStorage"
 """The connection name of all three kinds of storage, in app settings and in the triggers."""
@@ -120,6 +121,25 @@ class AppUserSettings:
 SignInSettings = StaticTokenSettings | AppSettings | AppUserSettings
 
 
+class WebhookFormat(StrEnum):
+    """What a webhook is told in."""
+
+    CLOUD_EVENTS = "cloudevents"
+    """The CloudEvents message of the queue, in structured mode."""
+    TEAMS = "teams"
+    """An Adaptive Card for a Teams workflow ("When a Teams webhook request is received")."""
+    SLACK = "slack"
+    """Blocks for an incoming webhook of Slack."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Who is told over HTTPS when a file has ended. The address holds its own key, and so is a secret."""
+
+    url: str = field(repr=False)
+    format: WebhookFormat
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set, checked. Made by `settings_from`."""
@@ -147,6 +167,9 @@ class Settings:
     """Whether POSTs wait; reading and polling go on."""
     sweep_schedule: str
     """NCRONTAB, six fields, UTC."""
+    webhook: WebhookSettings | None = None
+    page_url: str | None = None
+    """Scheme and host under which people open the status page; None where it has none."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -184,6 +207,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
             default="0 */5 * * * *",
             cure="set it to six fields (second minute hour day month weekday), such as 0 */5 * * * *",
         ),
+        webhook=_webhook(reader),
+        page_url=_page_url(reader),
     )
     reader.raise_faults()
     return settings
@@ -339,6 +364,45 @@ def _storage(reader: _Reader) -> StorageConnection:
         table_service_uri=uris["table"] or "",
         client_id=reader.text(f"{STORAGE_CONNECTION}__clientId"),
     )
+
+
+def _webhook(reader: _Reader) -> WebhookSettings | None:
+    known = {str(each): each for each in WebhookFormat}
+    told_in = reader.text("NOTIFY_WEBHOOK_FORMAT") or WebhookFormat.CLOUD_EVENTS
+    if told_in not in known:
+        reader.fault("NOTIFY_WEBHOOK_FORMAT", f"it reads {told_in!r}", f"set it to {', '.join(known)}")
+    url = reader.text("NOTIFY_WEBHOOK_URL")
+    if url is None:
+        return None
+    if not _is_webhook(url):
+        # Its value is not shown: it holds a key.
+        cure = "set it to the https address that the webhook gave you, whose host is public, or remove it"
+        reader.fault("NOTIFY_WEBHOOK_URL", "it is no address of a webhook", cure)
+    return WebhookSettings(url, known.get(told_in, WebhookFormat.CLOUD_EVENTS))
+
+
+def _is_webhook(value: str) -> bool:
+    """Whether `value` is an https address without a user; a number for a host must be a public one."""
+    if not value.isascii() or not value.isprintable() or " " in value:
+        return False
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    address = literal_address(host)
+    is_reachable = bool(host) and port != 0 and host != "localhost" and (address is None or is_public(address))
+    return parts.scheme == "https" and is_reachable and "@" not in parts.netloc and not parts.fragment
+
+
+def _page_url(reader: _Reader) -> str | None:
+    """PAGE_URL, else the host name that App Service gives the app."""
+    if reader.text("PAGE_URL") is not None:
+        return reader.service_url("PAGE_URL", default="https://device-drop.example.com")
+    host = reader.text("WEBSITE_HOSTNAME")
+    if host is None or not re.fullmatch(r"[\w.-]+(:\d+)?", host, re.ASCII):
+        return None
+    return f"http://{host}" if is_loopback(f"http://{host}") else f"https://{host}"
 
 
 SIGN_IN_CHOICES = {

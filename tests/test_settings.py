@@ -18,6 +18,8 @@ from shared.settings import (
     StaticTokenSettings,
     StorageConnectionString,
     StorageIdentity,
+    WebhookFormat,
+    WebhookSettings,
     WorkloadIdentitySettings,
     is_loopback,
     settings_from,
@@ -205,6 +207,63 @@ def test_what_is_no_address_of_a_secret_is_refused_and_never_shown(value: str) -
     fault = _fault(APP_ONLY | {"PARTNER_CENTER_REFRESH_TOKEN_SECRET": value})
     assert fault.startswith("Setting PARTNER_CENTER_REFRESH_TOKEN_SECRET: it is no address of a Key Vault secret")
     assert value not in fault
+
+
+WEBHOOK = "https://hooks.example.com/services/T000/B000/s3cret-value?sig=1"
+
+
+def test_nobody_is_told_unless_a_webhook_is_set() -> None:
+    assert settings_from(APP_ONLY).webhook is None
+    assert settings_from(APP_ONLY | {"NOTIFY_WEBHOOK_URL": WEBHOOK}).webhook == WebhookSettings(
+        WEBHOOK, WebhookFormat.CLOUD_EVENTS
+    )
+    told_in = {"NOTIFY_WEBHOOK_URL": WEBHOOK, "NOTIFY_WEBHOOK_FORMAT": "teams"}
+    assert settings_from(APP_ONLY | told_in).webhook == WebhookSettings(WEBHOOK, WebhookFormat.TEAMS)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://hooks.example.com/s3cret-value",
+        "https://user:s3cret-value@hooks.example.com/",
+        "https://10.0.0.5/s3cret-value",
+        "https://127.0.0.1/s3cret-value",
+        "https://[::1]/s3cret-value",
+        "https://[::ffff:169.254.169.254]/s3cret-value",
+        "https://168.63.129.16/s3cret-value",
+        "https://localhost/s3cret-value",
+        "https://hooks.example.com:0/s3cret-value",
+        "https://hooks.example.com:99999/s3cret-value",
+        "https://hooks.example.com/s3cret value",
+        "https://hooks.example.com/s3cret-value\r\nX: y",
+        "https://hooks.example.com/#s3cret-value",
+        "https:///s3cret-value",
+        "s3cret-value",
+    ],
+)
+def test_what_is_no_address_of_a_webhook_is_refused_and_never_shown(value: str) -> None:
+    fault = _fault(APP_ONLY | {"NOTIFY_WEBHOOK_URL": value})
+    assert fault.startswith("Setting NOTIFY_WEBHOOK_URL: it is no address of a webhook; set it to the https address")
+    assert "s3cret" not in fault
+
+
+def test_a_webhook_does_not_show_in_settings() -> None:
+    assert "s3cret-value" not in repr(settings_from(APP_ONLY | {"NOTIFY_WEBHOOK_URL": WEBHOOK}))
+
+
+def test_an_unknown_format_of_a_webhook_is_named() -> None:
+    fault = _fault(APP_ONLY | {"NOTIFY_WEBHOOK_FORMAT": "pigeon"})
+    assert fault == "Setting NOTIFY_WEBHOOK_FORMAT: it reads 'pigeon'; set it to cloudevents, teams, slack."
+
+
+def test_the_page_stands_where_it_is_said_to_else_where_the_platform_puts_the_app() -> None:
+    assert settings_from(APP_ONLY).page_url is None
+    hosted = APP_ONLY | {"WEBSITE_HOSTNAME": "func-x.azurewebsites.net"}
+    assert settings_from(hosted).page_url == "https://func-x.azurewebsites.net"
+    assert settings_from(hosted | {"PAGE_URL": "https://drop.example.com/"}).page_url == "https://drop.example.com"
+    assert settings_from(APP_ONLY | {"WEBSITE_HOSTNAME": "localhost:7071"}).page_url == "http://localhost:7071"
+    assert settings_from(APP_ONLY | {"WEBSITE_HOSTNAME": "no host"}).page_url is None
+    assert _fault(APP_ONLY | {"PAGE_URL": "http://drop.example.com"}).startswith("Setting PAGE_URL: it reads")
 
 
 def test_two_ways_to_sign_in_are_one_too_many() -> None:

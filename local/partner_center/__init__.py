@@ -9,6 +9,7 @@ What it holds
     case only is neither found by an append nor created beside the other. Paths are matched without case. A device is
     the same as another when hash, or product key, or serial number + manufacturer + model are equal; registered for the
     same customer it ends as 806, for another as 808, twice in one upload as ZtdDeviceDuplicated (without a number). A
+    device that was deleted may be registered anew, under another id; deleting it twice is answered with 404. A
     hash that is not base64 ends as 802. A POST with a known MS-RequestId gets the answer of the first, also a refusal,
     and is not processed again; with another body it is refused. What is stricter than the service is known to be:
     property names outside the schema, and MS-RequestIds that are no GUID, are refused.

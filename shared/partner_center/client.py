@@ -3,7 +3,7 @@
 JSON is sent and asked for. The pages also list text/json, application/xml, text/xml and form encoding; none is used, as
 no client of the service is known to. Sources: Partner Center REST reference, "Create DeviceBatches" (which appends to a
 batch), "Uploaded Customer Devices" (which creates one), "Get BatchJobStatus", "Get DeviceBatches", "Get Devices",
-"Partner Center REST headers".
+"Partner Center REST headers"; developer guide, "Delete a device for the specified customer".
 """
 
 import ipaddress
@@ -53,6 +53,7 @@ __all__ = [
     "append_path",
     "batches_path",
     "create_path",
+    "device_path",
     "longest_call",
     "status_path",
     "tracking_id_in",
@@ -118,6 +119,10 @@ class PartnerCenter(Protocol):
         """The devices of the batch, read page by page as they are asked for."""
         ...
 
+    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
+        """Delete a device of the batch. One that is not there is refused with 404."""
+        ...
+
     def sign_in_anew(self) -> None:
         """Drop the token in use, after a 401."""
         ...
@@ -140,6 +145,15 @@ def append_path(version: str, customer_id: str, batch_id: str) -> str:
         Refused: when no path can carry `batch_id`.
     """
     return f"{batches_path(version, customer_id)}/{_segment(batch_id)}/devices"
+
+
+def device_path(version: str, customer_id: str, batch_id: str, device_id: str) -> str:
+    """The path of one device of a batch, which DELETE deletes.
+
+    Raises:
+        Refused: when no path can carry `batch_id` or `device_id`.
+    """
+    return f"{append_path(version, customer_id, batch_id)}/{_segment(device_id)}"
 
 
 def status_path(version: str, customer_id: str, tracking_id: str) -> str:
@@ -242,6 +256,10 @@ class PartnerCenterClient:
         """See `PartnerCenter`."""
         for page in self._pages(append_path(self._version, customer_id, batch_id), decode_device_page, ids):
             yield from page.items or ()
+
+    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
+        """See `PartnerCenter`."""
+        return self._call("DELETE", device_path(self._version, customer_id, batch_id, device_id), ids).service_ids
 
     def sign_in_anew(self) -> None:
         """See `PartnerCenter`."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.partner_center.models import JobState
-from shared.vocabulary import Outcome
+from shared.vocabulary import Outcome, Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,42 +20,47 @@ class Explanation:
 
     verdict: Outcome
     what_to_do: str
-    may_be_retried: bool
-    """Whether the same device, sent again unchanged, may be accepted."""
+    remedy: Remedy
 
 
-_REGISTERED = Explanation(Outcome.REGISTERED, "Nothing.", may_be_retried=False)
+_REGISTERED = Explanation(Outcome.REGISTERED, "Nothing.", Remedy.NOTHING)
 _ALREADY_REGISTERED = Explanation(
     Outcome.ALREADY_REGISTERED,
     "Nothing: the device is registered for this customer already. If the customer does not see it there, look for it in"
     " Microsoft Store for Business.",
-    may_be_retried=False,
+    Remedy.NOTHING,
 )
 
 
-def _failed(what_to_do: str, *, may_be_retried: bool = False) -> Explanation:
-    return Explanation(Outcome.FAILED, what_to_do, may_be_retried=may_be_retried)
+def _failed(remedy: Remedy, what_to_do: str) -> Explanation:
+    return Explanation(Outcome.FAILED, what_to_do, remedy)
 
 
 _OTHER_TENANT = _failed(
+    Remedy.ASK,
     "The device is registered for another tenant: have that tenant or its partner deregister it, or ask Microsoft"
     " support with proof of ownership (the invoice with serial number and company name). The manufacturer cannot.",
 )
 _BAD_HASH = _failed(
+    Remedy.MEND,
     "The hardware hash is not accepted: collect it again on the device, and check that its firmware states manufacturer"
     " and serial number.",
 )
 _NOT_FOR_UPLOADS = _failed(
+    Remedy.ASK,
     "The service answered with an error that does not belong to an upload: ask Microsoft support with the tracking id.",
 )
 _WITHOUT_A_CODE = _failed(
+    Remedy.SEND_AGAIN,
     "The service gave no reason: send the device again, and if it fails again ask Microsoft support with the tracking"
     " id.",
-    may_be_retried=True,
 )
-_UNDOCUMENTED = _failed("This code is not documented: ask Microsoft support with the code and the tracking id.")
+UNDOCUMENTED = _failed(
+    Remedy.ASK, "This code is not documented: ask Microsoft support with the code and the tracking id."
+)
 
 _TWICE_IN_ONE_UPLOAD = _failed(
+    Remedy.NOTHING,
     "The upload held this device twice and the service took one of them: look at the outcome of the other row.",
 )
 
@@ -63,15 +68,17 @@ _BY_NAME: Mapping[str, Explanation] = {
     name.lower(): explanation
     for name, explanation in {
         "InvalidZtdRequestBody": _failed(
+            Remedy.SEND_AGAIN,
             "The service could not read the request: send the device again, and if it fails again ask Microsoft support"
             " with the tracking id.",
-            may_be_retried=True,
         ),
         "InvalidZtdHardwareHash": _BAD_HASH,
         "ZtdDeviceBadHardwareHash": _BAD_HASH,
-        "HashNot4k": _failed("The hardware hash is not a 4K hash: collect it again on Windows 10 1703 or later."),
+        "HashNot4k": _failed(
+            Remedy.MEND, "The hardware hash is not a 4K hash: collect it again on Windows 10 1703 or later."
+        ),
         "MissingZtdSerialNumberAndProductKey": _failed(
-            "Serial number and product key are both missing: correct the row."
+            Remedy.MEND, "Serial number and product key are both missing: correct the row."
         ),
         "ZtdDeviceAlreadyAssigned": _ALREADY_REGISTERED,
         "ZtdDeviceAssignedToOtherTenant": _OTHER_TENANT,
@@ -83,18 +90,21 @@ _BY_NAME: Mapping[str, Explanation] = {
         "ZtdProfileAssignedToOtherTenant": _NOT_FOR_UPLOADS,
         "ZtdDeviceRegisteredByOtherTenant": _NOT_FOR_UPLOADS,
         "ZtdDeviceNotFound": _failed(
+            Remedy.MEND,
             "Manufacturer, model and serial number (or the product key) match no known device: correct them to the"
             " exact spelling and case, or send the 4K hash. After a motherboard replacement only the hash works.",
         ),
         "ZtdDeviceIsNotUnique": _failed(
+            Remedy.MEND,
             "The hardware hash does not identify one device: collect it again on the device, or ask Microsoft support.",
         ),
         "ZtdDeviceAlreadyAadRegistered": _failed(
+            Remedy.ASK,
             "The device is joined to Microsoft Entra ID already: remove that device object, or reset the device, and"
             " send it again.",
         ),
         "ZtdDeviceDuplicated": _TWICE_IN_ONE_UPLOAD,
-        "StorageError": _failed("The service had a passing storage error: send the device again.", may_be_retried=True),
+        "StorageError": _failed(Remedy.SEND_AGAIN, "The service had a passing storage error: send the device again."),
     }.items()
 }
 
@@ -134,7 +144,7 @@ def explain(
     if number in _NAME_OF_NUMBER:
         return _BY_NAME[_NAME_OF_NUMBER[number].lower()]
     if number not in ("", "0") or (text and number != "0"):
-        return _UNDOCUMENTED
+        return UNDOCUMENTED
     return _REGISTERED if state is JobState.FINISHED else _WITHOUT_A_CODE
 
 

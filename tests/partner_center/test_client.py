@@ -31,6 +31,7 @@ from shared.partner_center.client import (
     append_path,
     batches_path,
     create_path,
+    device_path,
     longest_call,
     status_path,
     tracking_id_in,
@@ -657,3 +658,69 @@ def test_an_address_with_a_user_in_it_does_not_replace_the_token(
 ) -> None:
     client = client_of(stand_in.url.replace("http://", "http://someone:secret@"))
     assert client.device_batches(CUSTOMER, new_ids()) == ()
+
+
+# --- deleting a device
+
+
+def test_a_device_is_deleted_by_its_id(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    client.create_batch(CUSTOMER, "Test", some_devices(2), new_ids())
+    first, second = client.batch_devices(CUSTOMER, "Test", new_ids())
+    ids = new_ids()
+    answer = client.delete_device(CUSTOMER, "Test", first.id or "", ids)
+    assert (answer.request_id, answer.correlation_id) == (ids.request_id, ids.correlation_id)
+    assert list(client.batch_devices(CUSTOMER, "Test", new_ids())) == [second]
+    assert stand_in.report()["processed"]["delete_device"] == 1
+
+
+def test_a_device_that_is_not_there_is_refused_with_404(client: PartnerCenterClient, new_ids: NewIds) -> None:
+    client.create_batch(CUSTOMER, "Test", some_devices(), new_ids())
+    with pytest.raises(Refused) as caught:
+        client.delete_device(CUSTOMER, "Test", str(uuid4()), new_ids())
+    assert caught.value.status == 404
+
+
+def test_a_deletion_is_sent_without_a_body_to_the_devices_own_address(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    server = raw_server(b"HTTP/1.1 204 No Content\r\nMS-CorrelationId: theirs\r\n\r\n")
+    answer = client_of(server.url).delete_device(CUSTOMER, "Sales & Co/1", "a b", new_ids())
+    assert answer.correlation_id == "theirs"
+    head, _, body = server.received[0].partition(b"\r\n\r\n")
+    path = f"/v1/customers/{CUSTOMER}/deviceBatches/Sales%20%26%20Co%2F1/devices/a%20b"
+    assert head.startswith(f"DELETE {path} HTTP/1.1\r\n".encode())
+    assert body == b""
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.DROPPED_AFTER, AnswerLost),
+        (Fault.DROPPED_BEFORE, AnswerLost),
+        (Fault.UNAVAILABLE, Unavailable),
+        (Fault.THROTTLE, Throttled),
+        (Fault.UNAUTHORISED, Unauthorised),
+        (Fault.FORBIDDEN, Unauthorised),
+        (Fault.REDIRECT, Unavailable),
+    ],
+)
+def test_a_deletion_that_goes_wrong_raises_what_its_cause_is(
+    stand_in: PartnerCenterStandIn,
+    client: PartnerCenterClient,
+    new_ids: NewIds,
+    fault: Fault,
+    kind: type[PartnerCenterError],
+) -> None:
+    client.create_batch(CUSTOMER, "Test", some_devices(), new_ids())
+    (device,) = client.batch_devices(CUSTOMER, "Test", new_ids())
+    stand_in.script(fault, operation=Operation.DELETE_DEVICE)
+    with pytest.raises(kind):
+        client.delete_device(CUSTOMER, "Test", device.id or "", new_ids())
+
+
+@pytest.mark.parametrize("device_id", ["", ".", ".."])
+def test_no_address_is_made_of_an_id_that_none_can_carry(device_id: str) -> None:
+    with pytest.raises(Refused):
+        device_path("v1", CUSTOMER, "Test", device_id)

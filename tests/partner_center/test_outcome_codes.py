@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.partner_center.models import JobState
 from shared.partner_center.outcome_codes import explain
-from shared.vocabulary import Outcome
+from shared.vocabulary import Outcome, Remedy
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,31 @@ def test_an_error_decides_though_the_device_is_called_finished() -> None:
     assert explain("808", "ZtdDeviceAssignedToOtherTenant", JobState.FINISHED).verdict is Outcome.FAILED
 
 
-def test_only_what_may_pass_by_itself_may_be_retried() -> None:
-    assert explain(None, "StorageError").may_be_retried
-    assert explain("801", None).may_be_retried
-    assert not explain("808", None).may_be_retried
-    assert not explain("806", None).may_be_retried
-    assert not explain(None, None).may_be_retried
+@pytest.mark.parametrize(
+    ("code", "name", "remedy"),
+    [
+        (None, "StorageError", Remedy.SEND_AGAIN),
+        ("801", None, Remedy.SEND_AGAIN),
+        ("802", None, Remedy.MEND),
+        ("803", None, Remedy.MEND),
+        ("812", None, Remedy.MEND),
+        ("813", None, Remedy.MEND),
+        (None, "HashNot4k", Remedy.MEND),
+        ("808", None, Remedy.ASK),
+        ("814", None, Remedy.ASK),
+        ("807", None, Remedy.ASK),
+        ("31337", None, Remedy.ASK),
+        (None, "ZtdDeviceDuplicated", Remedy.NOTHING),
+        ("806", None, Remedy.NOTHING),
+        (None, None, Remedy.NOTHING),
+    ],
+)
+def test_every_code_has_its_remedy(code: str | None, name: str | None, remedy: Remedy) -> None:
+    assert explain(code, name).remedy is remedy
+
+
+def test_a_device_that_failed_without_a_reason_may_be_sent_again() -> None:
+    assert explain(None, None, JobState.FINISHED_WITH_ERRORS).remedy is Remedy.SEND_AGAIN
 
 
 @given(
