@@ -7,20 +7,16 @@ understand too, so that they can be told what is needed.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import NoReturn
-from uuid import UUID
 
-SAMPLE_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
-"""The customer of files dropped without `--customer`; the stand-in knows every GUID."""
+from local.arguments import SAMPLE_CUSTOMER, batch, existing_file, folder, guid, instances, positive
+
 SAMPLE_BATCH = "Sample"
-MOST_INSTANCES = 16
 OLDEST_PYTHON = (3, 11)
 
 STOPPED = 130
@@ -52,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped.")
+        print("Stopped.", file=sys.stderr)
         return STOPPED
 
 
@@ -101,8 +97,9 @@ def _command(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> in
 
 def _of_venv(command: str, *arguments: str) -> int:
     """Run a command whose module knows its own arguments."""
-    module = import_module(f"local.{command.replace('-', '_')}")
-    parser = _Parser(prog=f"python -m local {command}", description=_OF_VENV[command])
+    module_name, words = _OF_VENV[command]
+    module = import_module(module_name)
+    parser = _Parser(prog=f"python -m local {command}", description=words)
     module.add_arguments(parser)
     code: int = module.main(parser.parse_args(arguments))
     return code
@@ -116,10 +113,18 @@ class _Parser(argparse.ArgumentParser):
 
 
 _OF_VENV = {
-    "check": "Check device files without sending anything.",
-    "sign-in": "Sign in to Partner Center as a person, for an app that goes on in their name.",
+    "drop": ("local.commands.drop", "Drop device files into storage, and follow them to their end."),
+    "status": ("local.commands.status", "Show the newest files and how far they are, or one file."),
+    "outcomes": ("local.commands.outcomes", "Show how every row of a file ended, and what to do."),
+    "retry": ("local.commands.retry", "Send again what of a closed file can simply be sent again."),
+    "withdraw": ("local.commands.withdraw", "Delete the devices that a file newly registered."),
+    "report": ("local.commands.report", "Write what became of a month's devices, by customer and batch."),
+    "customers": ("local.commands.customers", "Keep names for customers, which drop folders may bear."),
+    "bench": ("local.bench", "Measure speed, memory and cost against their goals, for most of an hour."),
+    "check": ("local.check", "Check device files without sending anything."),
+    "sign-in": ("local.sign_in", "Sign in to Partner Center as a person, for an app that goes on in their name."),
 }
-"""Commands that may need packages of .venv to know their arguments, and what each is for."""
+"""Commands that need packages of .venv to know their arguments: the module of each, and what it is for."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run Azurite (ports 10000 to 10002) and the Partner Center stand-in until Ctrl-C, and write "
         "local.settings.json if there is none, so that 'func start' runs the app beside them.",
     )
-    for command, words in _OF_VENV.items():
+    for command, (_, words) in _OF_VENV.items():
         commands.add_parser(command, help=words[0].lower() + words[1:-1], add_help=False)
     return parser
 
@@ -153,28 +158,30 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
         description="Start storage (Azurite), a Partner Center stand-in and the app on this machine, drop the device "
         "files, and show how every device ended. Nothing leaves this machine unless PARTNER_CENTER_URL says so.",
     )
-    run.add_argument("files", nargs="*", type=_file, metavar="FILE", help="device files (default: bundled samples)")
+    run.add_argument(
+        "files", nargs="*", type=existing_file, metavar="FILE", help="device files (default: bundled samples)"
+    )
     run.add_argument(
         "--customer",
-        type=_guid,
+        type=guid,
         default=SAMPLE_CUSTOMER,
         metavar="GUID",
         help="the customer's tenant id (default: %(default)s)",
     )
     run.add_argument(
-        "--batch", type=_batch, default=SAMPLE_BATCH, metavar="NAME", help="device batch (default: %(default)s)"
+        "--batch", type=batch, default=SAMPLE_BATCH, metavar="NAME", help="device batch (default: %(default)s)"
     )
     run.add_argument("--once", action="store_true", help="end when all files are done, instead of watching drop/")
-    run.add_argument("--results", type=_folder, metavar="DIR", help="copy the result files to this folder")
+    run.add_argument("--results", type=folder, metavar="DIR", help="copy the result files to this folder")
     run.add_argument(
         "--timeout",
-        type=_positive,
+        type=positive,
         default=300,
         metavar="SECONDS",
         help="with --once, how long to wait for the files (default: %(default)s)",
     )
     run.add_argument(
-        "--instances", type=_instances, default=1, metavar="N", help="functions hosts that share the work (default: 1)"
+        "--instances", type=instances, default=1, metavar="N", help="functions hosts that share the work (default: 1)"
     )
     run.add_argument(
         "--host",
@@ -184,54 +191,10 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     run.add_argument(
         "--data",
-        type=_folder,
+        type=folder,
         metavar="DIR",
         help="where storage and the stand-in keep what they hold between runs (default: .local)",
     )
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"the file {text!r} cannot be read: {error.strerror}") from None
-    return path
-
-
-def _folder(text: str) -> Path:
-    path = Path(text)
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
-    return path
-
-
-def _guid(text: str) -> str:
-    with contextlib.suppress(ValueError):
-        if str(UUID(text)) == text.lower():
-            return text.lower()
-    raise argparse.ArgumentTypeError(f"{text!r} is not a GUID such as {SAMPLE_CUSTOMER}")
-
-
-def _batch(text: str) -> str:
-    if not text.strip() or "/" in text or "\\" in text or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a batch name; it must be text without slashes")
-    return text
-
-
-def _positive(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < float("inf"):
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-
-
-def _instances(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= MOST_INSTANCES:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_INSTANCES}")
 
 
 if __name__ == "__main__":

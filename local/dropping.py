@@ -1,6 +1,7 @@
 """Putting device files into the drop container: given ones, and those that appear in the folder `drop/`."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from local.processes import PROJECT
-from shared.pipeline.device_file import DROP_CONTAINER, file_id, parse_drop_path, results_folder
+from shared.pipeline.device_file import DROP_CONTAINER, file_id, parse_drop_path
 
 SAMPLES = PROJECT / "local" / "samples"
 DROP_FOLDER = PROJECT / "drop"
@@ -31,14 +32,8 @@ class Dropped:
 
     @property
     def customer_id(self) -> str | None:
-        """The customer its path names."""
+        """The customer whose id its path begins with."""
         return parse_drop_path(self.path).customer_id
-
-    @property
-    def results(self) -> str:
-        """The folder of its results in the results container."""
-        place = parse_drop_path(self.path)
-        return results_folder(place.customer_id, place.batch_id, place.name, self.file_id)
 
 
 def samples() -> list[Path]:
@@ -60,11 +55,12 @@ class DropContainer:
             except ResourceExistsError:
                 return
 
-    def drop(self, file: Path, path: str) -> Dropped:
-        """Put `file` at `path`, as a new version when it is there already."""
+    def drop(self, file: Path, path: str, uploaded: Callable[[int, int | None], None] | None = None) -> Dropped:
+        """Put `file` at `path`, as a new version when it is there already; `uploaded` is told of bytes sent so far."""
         blob = self._container.get_blob_client(path)
         with file.open("rb") as content:
-            return Dropped(path, str(blob.upload_blob(content, overwrite=True)["etag"]))
+            answer = blob.upload_blob(content, overwrite=True, progress_hook=uploaded)
+        return Dropped(path, str(answer["etag"]))
 
 
 @dataclass(frozen=True, slots=True)

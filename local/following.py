@@ -1,13 +1,11 @@
 """Follows dropped device files to their end, and shows how every row ended."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from rich.console import Console
@@ -15,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from local.dropping import Dropped
+from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import RESULTS_CONTAINER
-from shared.pipeline.results import Summary
-from shared.settings import StorageConnectionString
-from shared.storage.connection import open_storage
-from shared.storage.journal import Journal
-from shared.storage.records import Counts
-from shared.storage.tables import AzureTable
-from shared.vocabulary import FileState, Outcome, SubmissionState
+from shared.pipeline.places import place_of
+from shared.status import questions
+from shared.status.questions import NotFound
+from shared.status.showing import NOBODY
+from shared.status.views import FileView, OutcomeCounts, OutcomeView
+from shared.vocabulary import FileState, Outcome
 
 MOST_ROWS_SHOWN = 30
 """Files with more rows are to be shown by their counts alone."""
@@ -39,77 +37,71 @@ _OUTCOME_STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one dropped file has come; `summary` is None until the app has seen it."""
+    """How far one dropped file has come; `view` is None until the app has seen it."""
 
     dropped: Dropped
-    summary: Summary | None
-    counts: Counts = field(default_factory=Counts)
-    submissions: int = 0
-    submissions_done: int = 0
+    view: FileView | None
+    what_happened: str | None = None
+    """Why it was ended without sending, and what to do."""
 
     @property
     def is_final(self) -> bool:
         """Whether nothing more will happen to the file."""
-        return self.summary is not None and self.summary.state.is_final
+        return self.view is not None and self.view.is_final
 
     @property
     def is_closed(self) -> bool:
         """Whether every row of it has its outcome."""
-        return self.summary is not None and self.summary.state is FileState.CLOSED
+        return self.view is not None and self.view.state is FileState.CLOSED
+
+    @property
+    def counts(self) -> OutcomeCounts:
+        """Its rows by outcome so far."""
+        return OutcomeCounts() if self.view is None else self.view.counts
 
     @property
     def sentence(self) -> str:
         """Its state for people."""
-        if self.summary is None:
+        if self.view is None:
             return "waiting to be received"
-        match self.summary.state:
+        match self.view.state:
             case FileState.RECEIVED:
                 return "its rows are being read"
             case FileState.READ:
-                return f"{self.submissions_done} of {self.submissions} submissions done"
+                return f"{self.view.submissions_final} of {self.view.submissions} submissions done"
             case FileState.CLOSING:
                 return "its results are being written"
             case FileState.CLOSED:
                 return "closed"
             case FileState.REJECTED | FileState.GONE:
-                return f"{self.summary.state}: {self.summary.what_happened or self.summary.reason or ''}"
+                return f"{self.view.state}: {self.what_happened or self.view.reason or ''}"
 
 
 class Follower:
-    """Looks into the journal and the results container. Reads only."""
+    """Looks into the journal, as the status page does. Reads only."""
 
-    def __init__(self, storage: str) -> None:
-        clients = open_storage(StorageConnectionString(storage))
-        self._journal = Journal(lambda name: AzureTable(clients.tables.get_table_client(name)))
-        self._results = clients.blobs.get_container_client(RESULTS_CONTAINER)
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
 
     def look(self, dropped: Dropped) -> Progress:
         """How far `dropped` has come by now."""
-        content = self._content(f"{dropped.results}/summary.json")
-        if content is None:
-            return Progress(dropped, None)
-        summary = msgspec.json.decode(content, type=Summary)
-        if summary.state is not FileState.READ:
-            return Progress(dropped, summary, summary.counts, len(summary.submissions), len(summary.submissions))
-        counts, done, number = summary.counts, 0, 0
-        file = self._journal.file(dropped.customer_id, dropped.file_id)
-        for stored in self._journal.submissions(file.record.reading_id) if file else ():
-            number += 1
-            counts += stored.record.counts
-            done += SubmissionState(stored.record.state).is_final
-        return Progress(dropped, summary, counts, number, done)
+        for customer_id in self._customers_of(dropped):
+            with suppress(NotFound):
+                details = questions.file(self._pipeline, customer_id, dropped.file_id)
+                return Progress(dropped, details.file, details.what_happened)
+        return Progress(dropped, None)
 
-    def rows(self, dropped: Dropped) -> list[dict[str, str]]:
-        """The rows of its results.csv, empty while there is none."""
-        content = self._content(f"{dropped.results}/results.csv")
-        text = io.StringIO((content or b"").decode("utf-8-sig"), newline="")
-        return list(csv.DictReader(text))
+    def rows(self, progress: Progress, limit: int) -> list[OutcomeView]:
+        """The first rows of it that have their outcome."""
+        if progress.view is None:
+            return []
+        customer_id = progress.view.customer_id or NOBODY
+        return questions.outcomes(self._pipeline, customer_id, progress.dropped.file_id, limit=limit).outcomes
 
-    def _content(self, path: str) -> bytes | None:
-        try:
-            return self._results.download_blob(path).readall()
-        except ResourceNotFoundError:
-            return None
+    def _customers_of(self, dropped: Dropped) -> list[str]:
+        """Whose it may be; a file whose path names nobody is nobody's."""
+        place = place_of(self._pipeline.customers, dropped.path)
+        return [*filter(None, [place.customer_id]), NOBODY]
 
 
 def progress_table(progresses: Iterable[Progress]) -> Table:
@@ -117,38 +109,38 @@ def progress_table(progresses: Iterable[Progress]) -> Table:
     table = Table("file", "state", "rows", "outcomes")
     for progress in progresses:
         table.add_row(
-            harmless(_name(progress.dropped)),
+            harmless(name_of(progress.dropped)),
             harmless(progress.sentence, "green" if progress.is_closed else "red" if progress.is_final else ""),
             str(progress.counts.total) if progress.counts.total else "",
-            _in_words(progress.counts),
+            in_words(progress.counts),
         )
     return table
 
 
-def _in_words(counts: Counts) -> Text:
+def in_words(counts: OutcomeCounts) -> Text:
+    """How many rows ended how, in the outcomes' colours."""
     numbers = ((outcome, getattr(counts, outcome)) for outcome in Outcome)
     return Text(", ").join(
         Text(f"{number} {_words(outcome)}", _OUTCOME_STYLES[outcome]) for outcome, number in numbers if number
     )
 
 
-def _name(dropped: Dropped) -> str:
-    """Its path without the customer's folder, which says little to people and is long."""
+def name_of(dropped: Dropped) -> str:
+    """Its path without the customer's folder where that is an id, which says little to people and is long."""
     return dropped.path if dropped.customer_id is None else dropped.path.partition("/")[2]
 
 
-def show_rows(console: Console, progress: Progress, rows: Sequence[dict[str, str]]) -> None:
+def show_rows(console: Console, title: str, rows: Sequence[OutcomeView]) -> None:
     """One line a row; nothing for a file without rows."""
     if not rows:
         return
-    table = Table(
-        "row", "serial number", "outcome", "what to do", title=harmless(_name(progress.dropped)), title_justify="left"
-    )
+    table = Table("row", "serial number", "outcome", "what to do", title=harmless(title), title_justify="left")
     for row in rows:
-        outcome = row["outcome"]
-        style = _OUTCOME_STYLES.get(Outcome(outcome), "") if outcome in set(Outcome) else ""
         table.add_row(
-            row["row"], harmless(row["serial_number"]), Text(_words(outcome), style), harmless(row["what_to_do"])
+            str(row.row),
+            harmless(row.serial_number or row.product_key),
+            Text(_words(row.outcome), _OUTCOME_STYLES[row.outcome]),
+            harmless(row.what_to_do),
         )
     console.print(table)
 

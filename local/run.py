@@ -16,11 +16,21 @@ from rich.live import Live
 from local.app_settings import app_settings
 from local.azurite import running_azurite
 from local.dropping import DROP_FOLDER, DropContainer, Dropped, WatchedFolder, samples
-from local.following import MOST_ROWS_SHOWN, Follower, Progress, copy_results, progress_table, say, show_rows
+from local.following import (
+    MOST_ROWS_SHOWN,
+    Follower,
+    Progress,
+    copy_results,
+    name_of,
+    progress_table,
+    say,
+    show_rows,
+)
 from local.hosts import HostKind, Hosts, running_hosts
 from local.processes import PROJECT, ChildProcess
-from local.services import DataFolder, ServiceError, running_partner_center
+from local.services import DataFolder, Running, ServiceError, running_partner_center
 from local.set_up import ready_toolchain
+from shared.pipeline.composition import compose
 from shared.settings import settings_from
 
 _THIS_MACHINE = "http://127.0.0.1"
@@ -70,14 +80,17 @@ def run(options: RunOptions) -> int:
             stand_in, address = running.enter_context(running_partner_center(data))
             services.append(stand_in)
         settings = app_settings(os.environ, storage=azurite.connection_string, partner_center_url=address)
+        running.enter_context(data.announced(Running(azurite.connection_string)))
         hosts = running.enter_context(
             running_hosts(toolchain, options.host, settings, number=options.instances, logs=data.logs)
         )
         say(console, f"Partner Center: {address}")
         say(console, f"Functions host: {_host_in_words(hosts)}; logs in {_short(data.logs)}")
-        session = _Session(console, options, azurite.connection_string, lambda: _check(services, hosts))
+        follower = Follower(compose(settings_from(settings)))
+        session = _Session(console, options, azurite.connection_string, follower, lambda: _check(services, hosts))
         session.drop_given_files()
         hosts.wait_until_ready()
+        say(console, f"Status page: {hosts.address}/status")
         return session.until_closed() if options.once else session.watch()
 
 
@@ -97,13 +110,15 @@ def _check(services: Sequence[ChildProcess], hosts: Hosts) -> None:
 class _Session:
     """One run: what was dropped, and how far it has come."""
 
-    def __init__(self, console: Console, options: RunOptions, storage: str, check: Callable[[], None]) -> None:
+    def __init__(
+        self, console: Console, options: RunOptions, storage: str, follower: Follower, check: Callable[[], None]
+    ) -> None:
         self._console = console
         self._options = options
         self._storage = storage
         self._check = check
         self._container = DropContainer(BlobServiceClient.from_connection_string(storage))
-        self._follower = Follower(storage)
+        self._follower = follower
         self._progress: dict[Dropped, Progress] = {}
         """Every file of this run whose end has not been shown."""
 
@@ -179,7 +194,7 @@ class _Session:
             return
         for progress in ended:
             if progress.counts.total <= MOST_ROWS_SHOWN:
-                show_rows(self._console, progress, self._follower.rows(progress.dropped))
+                show_rows(self._console, name_of(progress.dropped), self._follower.rows(progress, MOST_ROWS_SHOWN))
             del self._progress[progress.dropped]
         self._console.print(progress_table(ended))
         if self._options.results:

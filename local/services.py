@@ -1,5 +1,6 @@
 """The services the product talks to, on this machine: Azurite and the Partner Center stand-in."""
 
+import json
 import re
 import shutil
 import socket
@@ -7,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from local.azurite import WELL_KNOWN_PORTS, running_azurite
@@ -24,6 +25,14 @@ _START_SECONDS = 30
 
 class ServiceError(Exception):
     """A local service cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What other commands need to know of the storage that runs on this machine."""
+
+    storage: str
+    """Its connection string. The key in it is Azurite's own, which is published and opens nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,23 @@ class DataFolder:
         """What the services and hosts of the last run wrote."""
         return self.root / "logs"
 
+    @property
+    def running(self) -> Path:
+        """Where a run says how its storage is reached."""
+        return self.root / "running.json"
+
+    @contextmanager
+    def announced(self, running: Running) -> Iterator[None]:
+        """Tell other commands of `running`, for as long as the context lasts."""
+        # Written beside and then renamed: another command may look at any moment.
+        beside = self.running.with_suffix(".new")
+        beside.write_text(json.dumps(asdict(running)), encoding="utf-8")
+        beside.replace(self.running)
+        try:
+            yield
+        finally:
+            self.running.unlink(missing_ok=True)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep others out: two of the same service must not share a folder.
@@ -68,6 +94,14 @@ class DataFolder:
                     "Stop it first."
                 ) from error
             yield
+
+
+def running_here(data: DataFolder) -> Running | None:
+    """The storage that runs with this folder, or None. After a run that was killed it may be one that ran."""
+    try:
+        return Running(**json.loads(data.running.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager
@@ -115,6 +149,7 @@ def serve() -> int:
             running_azurite(toolchain, data=data.azurite, ports=WELL_KNOWN_PORTS, log=data.logs / "azurite.log")
         )
         stand_in, url = services.enter_context(running_partner_center(data, port=PARTNER_CENTER_PORT))
+        services.enter_context(data.announced(Running(azurite.connection_string)))
         print("Azurite answers on ports 10000 to 10002 (connection string: UseDevelopmentStorage=true).")
         print(f"The Partner Center stand-in answers at {url}.")
         print(_local_settings())

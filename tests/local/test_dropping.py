@@ -61,9 +61,8 @@ def test_what_programs_leave_lying_about_is_passed_over(name: str, watched: Watc
     assert watched.whole_files() == {}
 
 
-def test_results_are_looked_for_where_the_product_writes_them() -> None:
+def test_a_file_has_one_id_for_each_version() -> None:
     dropped = Dropped(f"{PLACE}/a.csv", '"0x1"')
-    assert dropped.results == f"{PLACE}/a.csv/{dropped.file_id}"
     assert dropped.file_id == Dropped(f"{PLACE}/a.csv", "0x1").file_id
     assert dropped.file_id != Dropped(f"{PLACE}/a.csv", "0x2").file_id
 

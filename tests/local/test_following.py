@@ -7,30 +7,36 @@ from rich.console import Console
 
 from local.dropping import Dropped
 from local.following import Progress, harmless, progress_table, show_rows
-from shared.pipeline.results import Summary
-from shared.storage.records import Counts
-from shared.vocabulary import FileState
+from shared.status.showing import file_links, outcome_view
+from shared.status.views import FileView, OutcomeCounts, OutcomeView
+from shared.storage.records import DeviceOutcome
+from shared.vocabulary import FileState, Outcome
 
 CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 DROPPED = Dropped(f"{CUSTOMER}/Batch/[bold]a.csv", "0x1")
 
 
-def progress(state: FileState, **more: object) -> Progress:
-    summary = Summary(
-        file_id="1",
+def progress(state: FileState, counts: OutcomeCounts | None = None) -> Progress:
+    view = FileView(
+        file_id=DROPPED.file_id,
         customer_id=CUSTOMER,
+        customer_name=None,
         batch_id="Batch",
-        file="a.csv",
-        etag="0x1",
+        name="a.csv",
+        path=DROPPED.path,
+        state=state,
+        is_final=state.is_final,
+        reason="no_device_rows",
         received_at=datetime(2026, 1, 1, tzinfo=UTC),
         closed_at=None,
-        state=state,
-        reason="no_rows",
-        what_happened="It has no rows.",
-        counts=Counts(),
-        submissions=[],
+        size=1,
+        counts=counts or OutcomeCounts(),
+        submissions=2,
+        submissions_final=1,
+        parent_file_id=None,
+        links=file_links(CUSTOMER, DROPPED.file_id, state, None),
     )
-    return Progress(DROPPED, summary, **more)  # type: ignore[arg-type]
+    return Progress(DROPPED, view, "It has no rows.")
 
 
 def shown(*what: object) -> str:
@@ -40,8 +46,11 @@ def shown(*what: object) -> str:
     return captured.get()
 
 
-def row(number: int, serial_number: str) -> dict[str, str]:
-    return {"row": str(number), "serial_number": serial_number, "outcome": "registered", "what_to_do": ""}
+def row(number: int, serial_number: str) -> OutcomeView:
+    outcome = DeviceOutcome(
+        reading_id=f"{DROPPED.file_id}.1", row=number, outcome=Outcome.REGISTERED, serial_number=serial_number
+    )
+    return outcome_view(outcome)
 
 
 @pytest.mark.parametrize("state", list(FileState))
@@ -58,7 +67,7 @@ def test_a_file_not_seen_yet_is_waited_for() -> None:
 
 
 def test_the_table_shows_counts_and_takes_no_markup_from_names() -> None:
-    text = shown(progress_table([progress(FileState.CLOSED, counts=Counts(total=3, registered=1, rejected=2))]))
+    text = shown(progress_table([progress(FileState.CLOSED, OutcomeCounts(total=3, registered=1, rejected=2))]))
     assert "[bold]a.csv" in text
     assert "closed" in text
 
@@ -71,7 +80,7 @@ def test_control_characters_from_files_do_not_reach_the_terminal() -> None:
     assert harmless("a\x1b[2Jb\u202ec").plain == "a\\x1b[2Jb\\u202ec"
     console = Console(width=200)
     with console.capture() as captured:
-        show_rows(console, progress(FileState.CLOSED), [row(1, "PF\x1b]0;title\x07")])
+        show_rows(console, "a.csv", [row(1, "PF\x1b]0;title\x07")])
     assert "\x1b]0" not in captured.get()
     assert "PF\\x1b]0;title\\x07" in captured.get()
 
@@ -79,8 +88,8 @@ def test_control_characters_from_files_do_not_reach_the_terminal() -> None:
 def test_each_row_is_shown_and_a_file_without_rows_takes_no_room() -> None:
     console = Console(width=200)
     with console.capture() as captured:
-        show_rows(console, progress(FileState.CLOSED), [row(number, f"PF-{number}") for number in range(3)])
+        show_rows(console, "a.csv", [row(number, f"PF-{number}") for number in range(3)])
     assert all(f"PF-{number}" in captured.get() for number in range(3))
     with console.capture() as captured:
-        show_rows(console, progress(FileState.REJECTED), [])
+        show_rows(console, "a.csv", [])
     assert captured.get() == ""

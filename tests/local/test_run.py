@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from local.dropping import DropContainer, Dropped
+from local.app_settings import app_settings
+from local.dropping import DropContainer
 from local.following import Follower, Progress, copy_results, place_below
 from local.hosts import HostKind
 from local.run import RunOptions, _fault
 from local.services import DataFolder
+from shared.pipeline.composition import Pipeline, compose, prepare
 from shared.pipeline.device_file import RESULTS_CONTAINER
+from shared.settings import settings_from
 from shared.vocabulary import FileState
 from tests.local.test_following import DROPPED, progress
 
@@ -43,9 +46,17 @@ def test_a_dropped_file_is_found_again_by_path_and_version(azurite_connection: s
     first, second = (container.drop(tmp_path / "a.csv", path) for _ in range(2))
     assert first.path == second.path == path
     assert first.file_id != second.file_id
-    follower = Follower(azurite_connection)
-    assert follower.look(first).summary is None
-    assert follower.rows(first) == []
+    follower = Follower(_pipeline(azurite_connection))
+    assert follower.look(first).view is None
+    assert follower.rows(follower.look(first), 10) == []
+
+
+def _pipeline(connection_string: str) -> Pipeline:
+    pipeline = compose(
+        settings_from(app_settings({}, storage=connection_string, partner_center_url="http://127.0.0.1"))
+    )
+    prepare(pipeline)
+    return pipeline
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../../b", "/etc/passwd/../../../b"])
@@ -66,7 +77,3 @@ def test_results_are_copied_once_for_each_version(azurite_connection: str, tmp_p
     assert copy_results(azurite_connection, target) == 0
     container.upload_blob(f"{own}/Batch/a.csv/summary.json", '{"newer": 1}', overwrite=True)
     assert copy_results(azurite_connection, target) == 1
-
-
-def test_results_before_there_are_any_are_nothing(azurite_connection: str) -> None:
-    assert Follower(azurite_connection).rows(Dropped(f"{uuid.uuid4()}/Batch/a.csv", "0x1")) == []

@@ -1,0 +1,106 @@
+"""Which storage account a command works on, and the product's own parts opened on it."""
+
+import argparse
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from azure.core.credentials import TokenCredential
+from azure.storage.blob import BlobServiceClient
+
+from local.app_settings import LOCAL_TOKEN
+from local.commands.ending import CommandEnded, ExitCode
+from local.services import DataFolder, running_here
+from shared.pipeline.composition import Pipeline, compose, prepare
+from shared.settings import STORAGE_CONNECTION, SettingsError, settings_from
+from shared.storage.connection import open_storage
+
+STORAGE_SETTING = "DEVICE_DROP_STORAGE"
+
+_ACCOUNT = re.compile(r"(?:https://)?(?P<name>[a-z0-9]{3,24})(?:\.(?:blob|queue|table)\.(?P<suffix>[a-z0-9.-]+?))?/?")
+_PUBLIC_SUFFIX = "core.windows.net"
+
+_NEVER_ASKED = {"PARTNER_CENTER_URL": "http://127.0.0.1:9", "PARTNER_CENTER_TOKEN": LOCAL_TOKEN}
+"""Commands work on storage alone: what must be said to Partner Center is left to the app, which has its sign-in."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that every such command has."""
+    parser.add_argument(
+        "--storage",
+        default=os.environ.get(STORAGE_SETTING),
+        metavar="ACCOUNT",
+        help=f"storage account in Azure, signed in to as 'az login' says (default: {STORAGE_SETTING}, else the storage "
+        "of the 'python -m local run' on this machine)",
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the --data folder of that run (default: .local)")
+    parser.add_argument("--json", action="store_true", help="write one JSON document")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A storage account, opened."""
+
+    pipeline: Pipeline
+    """The product's own parts on it."""
+    blobs: BlobServiceClient
+    """For uploads that show their progress."""
+
+
+def open_account(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Account:
+    """The account that was named.
+
+    Raises:
+        CommandEnded: none was named and none runs here, or the name is none.
+    """
+    connection, person = _connection(arguments, environment)
+    try:
+        settings = settings_from({**connection, **_NEVER_ASKED})
+    except SettingsError as error:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, str(error)) from error
+    pipeline = compose(settings, person)
+    if person is None:
+        # In Azure the app has made its tables; on this machine it may not have come to it yet.
+        prepare(pipeline)
+    return Account(pipeline, open_storage(settings.storage, person).blobs)
+
+
+def _connection(
+    arguments: argparse.Namespace, environment: Mapping[str, str]
+) -> tuple[dict[str, str], TokenCredential | None]:
+    """The settings of the connection, and who signs in where they hold no key."""
+    if arguments.storage:
+        return _addresses(arguments.storage), _person()
+    if connection_string := environment.get(STORAGE_CONNECTION):
+        return {STORAGE_CONNECTION: connection_string}, None
+    here = running_here(DataFolder(arguments.data.resolve()) if arguments.data else DataFolder())
+    if here is None:
+        raise CommandEnded(
+            ExitCode.NO_STORAGE,
+            "There is no storage to work on: start 'python -m local run' in another terminal, or name the storage "
+            f"account in Azure with --storage or {STORAGE_SETTING}.",
+        )
+    return {STORAGE_CONNECTION: here.storage}, None
+
+
+def _addresses(account: str) -> dict[str, str]:
+    found = _ACCOUNT.fullmatch(account.strip().lower())
+    if found is None:
+        raise CommandEnded(
+            ExitCode.WRONG_ARGUMENTS,
+            f"{account!r} is no storage account: give its name, or its address such as "
+            f"https://NAME.blob.{_PUBLIC_SUFFIX}.",
+        )
+    suffix = found["suffix"] or _PUBLIC_SUFFIX
+    return {
+        f"{STORAGE_CONNECTION}__{kind}ServiceUri": f"https://{found['name']}.{kind}.{suffix}"
+        for kind in ("blob", "queue", "table")
+    }
+
+
+def _person() -> TokenCredential:
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - half a second that this machine does not need
+
+    return DefaultAzureCredential()

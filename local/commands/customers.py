@@ -1,0 +1,62 @@
+"""`python -m local customers add | list | remove`: names for customers, which drop folders may bear."""
+
+import argparse
+
+from rich.table import Table
+
+from local.commands import account
+from local.commands.ending import ExitCode, ended
+from local.commands.showing import console, print_json
+from local.following import harmless
+from shared.pipeline.composition import Pipeline, utc_now
+from shared.storage.customers import Customer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="add | list | remove")
+    adding = actions.add_parser("add", help="let a name stand for a customer")
+    adding.add_argument("name", metavar="NAME", help="as the folder is to be called")
+    adding.add_argument("customer_id", metavar="GUID", help="the id of the customer's tenant")
+    adding.add_argument("--notes", default="", metavar="TEXT", help="anything worth remembering")
+    listing = actions.add_parser("list", help="show the names")
+    removing = actions.add_parser("remove", help="reject what is dropped under a name from now on")
+    removing.add_argument("name", metavar="NAME")
+    for action in (adding, listing, removing):
+        account.add_arguments(action)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Keep the names: 0 when it was done."""
+    return ended(arguments, lambda: _act(arguments))
+
+
+def _act(arguments: argparse.Namespace) -> ExitCode:
+    pipeline = account.open_account(arguments).pipeline
+    pipeline.customers.prepare()
+    _show(arguments, _acted(arguments, pipeline))
+    return ExitCode.DONE
+
+
+def _acted(arguments: argparse.Namespace, pipeline: Pipeline) -> list[Customer]:
+    match arguments.action:
+        case "add":
+            return [pipeline.customers.add(arguments.name, arguments.customer_id, arguments.notes, utc_now())]
+        case "remove":
+            return [pipeline.customers.remove(arguments.name, utc_now())]
+        case _:
+            return list(pipeline.customers.all())
+
+
+def _show(arguments: argparse.Namespace, customers: list[Customer]) -> None:
+    if arguments.json:
+        print_json(customers)
+        return
+    if not customers:
+        print("No customer has a name yet: 'customers add NAME GUID' gives one.")
+        return
+    table = Table("name", "customer id", "notes", "removed")
+    for customer in customers:
+        removed = f"{customer.removed_at:%Y-%m-%d %H:%M}" if customer.removed_at else ""
+        table.add_row(harmless(customer.name), customer.customer_id, harmless(customer.notes), removed)
+    console().print(table)

@@ -1,0 +1,119 @@
+"""`python -m local drop FILE ...`: uploads device files, and follows them to their end."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from local.arguments import batch, existing_file, positive
+from local.commands import account
+from local.commands.ending import CommandEnded, ExitCode, ended, say_aside
+from local.commands.finding import customer_of
+from local.commands.showing import NOT_WELL, console, is_well, print_json
+from local.dropping import DropContainer, Dropped
+from local.following import MOST_ROWS_SHOWN, Follower, harmless, name_of, progress_table, say, show_rows
+from local.following import Progress as FileProgress
+
+_LOOK_SECONDS = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("files", nargs="+", type=existing_file, metavar="FILE", help="device files")
+    parser.add_argument("--customer", required=True, metavar="NAME", help="the customer's name, or its tenant's GUID")
+    parser.add_argument("--batch", type=batch, metavar="NAME", help="device batch (default: each row's group tag)")
+    parser.add_argument("--wait", action="store_true", help="follow the files to their end, and show what failed")
+    parser.add_argument(
+        "--timeout", type=positive, default=3600, metavar="SECONDS", help="longest --wait (default: %(default)s)"
+    )
+    account.add_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Drop the files: 0 when they lie in storage; with --wait, when every row of them is registered."""
+    return ended(arguments, lambda: _drop(arguments))
+
+
+def _drop(arguments: argparse.Namespace) -> ExitCode:
+    opened = account.open_account(arguments)
+    customer_id = customer_of(opened.pipeline, arguments.customer)
+    folder = "/".join(filter(None, (customer_id, arguments.batch)))
+    dropped = _upload(arguments, DropContainer(opened.blobs), folder)
+    if not arguments.wait:
+        if arguments.json:
+            print_json([{"file_id": one.file_id, "path": one.path} for one in dropped])
+        return ExitCode.DONE
+    follower = Follower(opened.pipeline)
+    progresses = _followed(arguments, follower, dropped)
+    if arguments.json:
+        print_json([progress.view for progress in progresses])
+    else:
+        _show(follower, progresses)
+    if not all(progress.is_final for progress in progresses):
+        # The answer is written already, and stays the only document where JSON was asked for.
+        say_aside(
+            f"Not closed within {arguments.timeout:g} seconds; it goes on all the same. 'python -m local status' shows "
+            "how far it is."
+        )
+        return ExitCode.TIMED_OUT
+    all_well = all(progress.view is not None and is_well(progress.view) for progress in progresses)
+    return ExitCode.DONE if all_well else ExitCode.NOT_ALL_WELL
+
+
+def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str) -> list[Dropped]:
+    names = [file.name for file in arguments.files]
+    if len(set(names)) < len(names):
+        raise CommandEnded(
+            ExitCode.WRONG_ARGUMENTS,
+            "Two of the files have one name, and the second would replace the first: drop them one after the other.",
+        )
+    for name in names:
+        if name.encode("utf-8", "replace").decode() != name:
+            raise CommandEnded(
+                ExitCode.WRONG_ARGUMENTS,
+                f"The name of the file {name!r} is no text (UTF-8): rename it, and drop it then.",
+            )
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    dropped: list[Dropped] = []
+    output = console()
+    with Progress(*columns, console=output, transient=True, disable=arguments.json) as progress:
+        for file in arguments.files:
+            dropped.append(_upload_one(progress, container, file, f"{folder}/{file.name}"))
+            if not arguments.json:
+                say(output, f"Dropped {dropped[-1].path} as file {dropped[-1].file_id}")
+    return dropped
+
+
+def _upload_one(progress: Progress, container: DropContainer, file: Path, path: str) -> Dropped:
+    task = progress.add_task(harmless(file.name).plain, total=file.stat().st_size)
+
+    def uploaded(sent: int, _total: int | None) -> None:
+        progress.update(task, completed=sent)
+
+    return container.drop(file, path, uploaded)
+
+
+def _followed(arguments: argparse.Namespace, follower: Follower, dropped: Sequence[Dropped]) -> list[FileProgress]:
+    """How far each file has come when all are final, or time is up."""
+    deadline = time.monotonic() + arguments.timeout
+    progresses = [FileProgress(one, None) for one in dropped]
+    output = console()
+    with Live(console=output, auto_refresh=False, transient=True) as live:
+        while True:
+            progresses = [one if one.is_final else follower.look(one.dropped) for one in progresses]
+            if all(one.is_final for one in progresses) or time.monotonic() >= deadline:
+                return progresses
+            if not arguments.json:
+                live.update(progress_table(progresses), refresh=output.is_terminal)
+            time.sleep(_LOOK_SECONDS)
+
+
+def _show(follower: Follower, progresses: Sequence[FileProgress]) -> None:
+    output = console()
+    for progress in progresses:
+        rows = [row for row in follower.rows(progress, MOST_ROWS_SHOWN) if row.outcome in NOT_WELL]
+        show_rows(output, name_of(progress.dropped), rows)
+    output.print(progress_table(progresses))

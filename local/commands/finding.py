@@ -1,0 +1,67 @@
+"""Finds a device file by its id, or the beginning of it, as people copy it from a list."""
+
+from collections.abc import Iterator
+
+from local.commands.ending import CommandEnded, ExitCode
+from shared.pipeline.composition import Pipeline
+from shared.status.questions import NotFound
+from shared.storage.customers import is_guid
+from shared.storage.journal import Stored
+from shared.storage.records import DeviceFile
+
+SHORTEST_BEGINNING = 4
+"""Characters of an id that say which file is meant, if it is the only one."""
+
+
+def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
+    """The one file whose id begins so.
+
+    Raises:
+        NotFound: there is none.
+        CommandEnded: there are several, or the beginning is too short to tell.
+    """
+    beginning = beginning.strip().lower()
+    if len(beginning) < SHORTEST_BEGINNING:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Give at least {SHORTEST_BEGINNING} characters of the file's id.")
+    found: dict[str, str | None] = {}
+    for customer_id, file_id in _known(pipeline):
+        if file_id.startswith(beginning):
+            found[file_id] = customer_id
+            if is_guid(beginning):
+                break
+    if len(found) > 1:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Several files begin with {beginning}: {', '.join(found)}.")
+    for file_id, customer_id in found.items():
+        stored: Stored[DeviceFile] | None = pipeline.journal.file(customer_id, file_id)
+        if stored is not None:
+            return stored.record
+    raise NotFound(
+        f"There is no file {beginning}: the id is mistyped, or the file is past its retention. "
+        "'python -m local status' lists the files there are."
+    )
+
+
+def _known(pipeline: Pipeline) -> Iterator[tuple[str | None, str]]:
+    """Every known file, open ones first, then newest first."""
+    for mention in pipeline.journal.open_files():
+        yield mention.customer_id, mention.file_id
+    for _, listing in pipeline.journal.final_files():
+        yield listing.customer_id, listing.file_id
+
+
+def customer_of(pipeline: Pipeline, name: str) -> str:
+    """The customer id that a GUID or a name stands for.
+
+    Raises:
+        CommandEnded: nobody has that name.
+    """
+    if is_guid(name):
+        return name.lower()
+    known = pipeline.customers.named(name)
+    if known is None or known.removed_at is not None:
+        raise CommandEnded(
+            ExitCode.NOT_FOUND,
+            f"There is no customer named {name!r}. 'python -m local customers list' shows the names; or give the GUID "
+            "of the customer's tenant.",
+        )
+    return known.customer_id

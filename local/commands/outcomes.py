@@ -1,0 +1,87 @@
+"""`python -m local outcomes FILE_ID`: how every row of a file ended, and what to do."""
+
+import argparse
+from collections.abc import Iterator
+
+from local.commands import account
+from local.commands.ending import CommandEnded, ExitCode, ended
+from local.commands.finding import find_file
+from local.commands.showing import NOT_WELL, console, print_json_list, write_bytes
+from local.following import say, show_rows
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.results import csv_pieces
+from shared.pipeline.to_fix import to_fix_csv
+from shared.status.showing import outcome_view
+from shared.status.views import OutcomeView
+from shared.storage.records import DeviceFile, DeviceOutcome
+from shared.vocabulary import FileState
+
+_ROWS_IN_A_TABLE = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("file_id", metavar="FILE_ID", help="a file's id, or its beginning")
+    parser.add_argument("--failed", action="store_true", help="only rows that are not registered, and no duplicates")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="write CSV, as results.csv has it")
+    form.add_argument(
+        "--to-fix", action="store_true", help="write the rows that can be mended, as a device file to be dropped again"
+    )
+    account.add_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Show the rows: 0 when none of those shown is failed, rejected or unknown, and the file is not rejected either."""
+    return ended(arguments, lambda: _outcomes(arguments))
+
+
+def _outcomes(arguments: argparse.Namespace) -> ExitCode:
+    if arguments.json and (arguments.csv or arguments.to_fix):
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, "Rows are written as JSON or as CSV: leave out one of the two.")
+    pipeline = account.open_account(arguments).pipeline
+    file = find_file(pipeline, arguments.file_id)
+    if arguments.to_fix:
+        write_bytes(to_fix_csv(pipeline, file))
+        return ExitCode.DONE
+    seen = _Seen(_rows(pipeline, file, failed=arguments.failed))
+    if arguments.csv:
+        write_bytes(csv_pieces(seen))
+    elif arguments.json:
+        print_json_list(map(outcome_view, seen))
+    else:
+        _show(file, seen)
+    was_read = file.state not in (FileState.REJECTED, FileState.GONE)
+    return ExitCode.DONE if was_read and not seen.not_well else ExitCode.NOT_ALL_WELL
+
+
+class _Seen:
+    """Rows as they go by, and whether anybody has something to do about one."""
+
+    def __init__(self, rows: Iterator[DeviceOutcome]) -> None:
+        self._rows = rows
+        self.number = 0
+        self.not_well = 0
+
+    def __iter__(self) -> Iterator[DeviceOutcome]:
+        for row in self._rows:
+            self.number += 1
+            self.not_well += row.outcome in NOT_WELL
+            yield row
+
+
+def _rows(pipeline: Pipeline, file: DeviceFile, *, failed: bool) -> Iterator[DeviceOutcome]:
+    rows = pipeline.journal.outcomes(file.reading_id, 1, file.read_counts.total)
+    return (row for row in rows if not failed or row.outcome in NOT_WELL)
+
+
+def _show(file: DeviceFile, seen: _Seen) -> None:
+    shown: list[OutcomeView] = []
+    for row in seen:
+        if len(shown) < _ROWS_IN_A_TABLE:
+            shown.append(outcome_view(row))
+    show_rows(console(), file.name, shown)
+    if not shown:
+        say(console(), file.reason_text or "There is no such row (yet).")
+    elif seen.number > len(shown):
+        print(f"... and {seen.number - len(shown)} more: --csv writes them all.")

@@ -1,0 +1,117 @@
+"""`python -m local report --month YYYY-MM`: what became of a month's devices, by customer and batch, as CSV."""
+
+import argparse
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from local.commands import account
+from local.commands.ending import ExitCode, ended
+from local.commands.showing import print_json, write_bytes
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.spreadsheets import csv_text
+from shared.status.questions import customer_names
+from shared.storage.journal import place_in_time
+from shared.storage.records import Counts, FileListing
+from shared.vocabulary import FileState, Outcome
+
+_DECEMBER = 12
+_COUNTS = ("total", *Outcome)
+
+
+class Line(msgspec.Struct, kw_only=True):
+    """One customer and batch in a month. The rows that were never sent of files without a batch have none."""
+
+    customer_id: str
+    customer_name: str
+    batch_id: str
+    files: int = 0
+    counts: Counts = Counts()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("--month", required=True, type=_month, metavar="YYYY-MM", help="files received in it (UTC)")
+    account.add_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Write the report: 0 when it could be made."""
+    return ended(arguments, lambda: _report(arguments))
+
+
+def _report(arguments: argparse.Namespace) -> ExitCode:
+    pipeline = account.open_account(arguments).pipeline
+    lines = monthly(pipeline, arguments.month)
+    if arguments.json:
+        print_json(lines)
+        return ExitCode.DONE
+    columns = ("month", "customer_id", "customer", "batch_id", "files", *_COUNTS)
+    write_bytes(csv_text(columns, (_cells(arguments.month, line) for line in lines)))
+    return ExitCode.DONE
+
+
+def _cells(month: datetime, line: Line) -> list[str]:
+    counts = (str(getattr(line.counts, name)) for name in _COUNTS)
+    return [f"{month:%Y-%m}", line.customer_id, line.customer_name, line.batch_id, str(line.files), *counts]
+
+
+def monthly(pipeline: Pipeline, month: datetime) -> list[Line]:
+    """A line for each customer and batch that closed files received in `month` name, by customer and batch."""
+    names = customer_names(pipeline)
+    lines: dict[tuple[str, str], Line] = {}
+    for listing in _closed_in(pipeline, month):
+        for batch_id, counts in _by_batch(pipeline, listing):
+            customer_id = listing.customer_id or ""
+            line = lines.setdefault(
+                (customer_id, batch_id.casefold()),
+                Line(customer_id=customer_id, customer_name=names.name_of(customer_id) or "", batch_id=batch_id),
+            )
+            line.files += 1
+            line.counts += counts
+    return [lines[key] for key in sorted(lines)]
+
+
+def _closed_in(pipeline: Pipeline, month: datetime) -> Iterator[FileListing]:
+    for _, listing in pipeline.journal.final_files(place_in_time(_next(month))):
+        if listing.received_at < month:
+            return
+        if listing.received_at < _next(month) and listing.state is FileState.CLOSED:
+            yield listing
+
+
+def _by_batch(pipeline: Pipeline, listing: FileListing) -> Iterator[tuple[str, Counts]]:
+    """The counts of a file; by the batches of its submissions where each row's group tag named one."""
+    if listing.batch_id is not None:
+        yield listing.batch_id, listing.counts
+        return
+    stored = pipeline.journal.file(listing.customer_id, listing.file_id)
+    found: dict[str, Counts] = {}
+    for submission in pipeline.journal.submissions(stored.record.reading_id) if stored else ():
+        counts = submission.record.counts
+        sent = msgspec.structs.replace(counts, total=counts.ended)
+        found[submission.record.batch_id] = found.get(submission.record.batch_id, Counts()) + sent
+    never_sent = Counts(
+        total=listing.counts.rejected + listing.counts.duplicate,
+        rejected=listing.counts.rejected,
+        duplicate=listing.counts.duplicate,
+    )
+    yield from found.items()
+    if never_sent.total:
+        yield "", never_sent
+
+
+def _month(text: str) -> datetime:
+    try:
+        month = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+        _next(month)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a month such as 2026-11") from None
+    return month
+
+
+def _next(month: datetime) -> datetime:
+    if month.month == _DECEMBER:
+        return month.replace(year=month.year + 1, month=1)
+    return month.replace(month=month.month + 1)

@@ -1,0 +1,41 @@
+"""`python -m local retry FILE_ID`: sends again what of a closed file can simply be sent again."""
+
+import argparse
+
+from local.commands import account
+from local.commands.ending import CommandEnded, ExitCode, ended
+from local.commands.finding import find_file
+from local.commands.showing import console, print_json
+from local.following import say
+from shared.pipeline.retry import retry
+
+NOBODY = "The path of this file names no customer, so nothing of it was sent: drop it again below its customer."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("file_id", metavar="FILE_ID", help="a file's id, or its beginning")
+    account.add_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Send again: 0 when the rows are on their way, or there are none."""
+    return ended(arguments, lambda: _retry(arguments))
+
+
+def _retry(arguments: argparse.Namespace) -> ExitCode:
+    pipeline = account.open_account(arguments).pipeline
+    file = find_file(pipeline, arguments.file_id)
+    if file.customer_id is None:
+        raise CommandEnded(ExitCode.NOT_ALL_WELL, NOBODY)
+    made = retry(pipeline, file.customer_id, file.file_id)
+    if arguments.json:
+        print_json(made)
+    elif made.file_id is None:
+        print(
+            "No row of this file can simply be sent again: mend the others (outcomes FILE_ID --to-fix) and drop them."
+        )
+    else:
+        already = "" if made.is_new else " (it had been asked for before)"
+        say(console(), f"{made.rows} rows are sent again as file {made.file_id}, {made.path}{already}.")
+    return ExitCode.DONE

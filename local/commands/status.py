@@ -1,0 +1,56 @@
+"""`python -m local status [FILE_ID]`: the newest files and how far they are, or one file and what happened to it."""
+
+import argparse
+
+from local.arguments import listed
+from local.commands import account
+from local.commands.ending import ExitCode, ended
+from local.commands.finding import customer_of, find_file
+from local.commands.showing import console, files_table, print_json, show_file
+from shared.status import questions
+from shared.status.questions import FileFilter
+from shared.status.showing import NOBODY
+from shared.vocabulary import FileState
+
+_FILES = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("file_id", nargs="?", metavar="FILE_ID", help="a file's id, or its beginning (default: list)")
+    parser.add_argument("--customer", metavar="NAME", help="files of this customer alone: a name or a GUID")
+    parser.add_argument("--state", choices=list(FileState), help="files in this state alone")
+    parser.add_argument("--limit", type=listed, default=_FILES, help="files to list (default: %(default)s)")
+    account.add_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Show files: 0 when they could be had."""
+    return ended(arguments, lambda: _one(arguments) if arguments.file_id else _newest(arguments))
+
+
+def _one(arguments: argparse.Namespace) -> ExitCode:
+    pipeline = account.open_account(arguments).pipeline
+    file = find_file(pipeline, arguments.file_id)
+    details = questions.file(pipeline, file.customer_id or NOBODY, file.file_id)
+    if arguments.json:
+        print_json(details)
+    else:
+        show_file(console(), details)
+    return ExitCode.DONE
+
+
+def _newest(arguments: argparse.Namespace) -> ExitCode:
+    pipeline = account.open_account(arguments).pipeline
+    wanted = FileFilter(
+        customer_id=customer_of(pipeline, arguments.customer) if arguments.customer else None,
+        state=FileState(arguments.state) if arguments.state else None,
+    )
+    page = questions.files(pipeline, wanted, limit=arguments.limit)
+    if arguments.json:
+        print_json(page)
+    elif page.files:
+        console().print(files_table(page.files))
+    else:
+        print("There is no such file.")
+    return ExitCode.DONE

@@ -1,0 +1,94 @@
+"""`python -m local withdraw FILE_ID`: has the devices deleted that a file newly registered.
+
+The cure for a file that was dropped under the wrong customer. The app deletes them; this asks for it, and follows.
+"""
+
+import argparse
+import sys
+import time
+from contextlib import suppress
+
+from local.arguments import positive
+from local.commands import account
+from local.commands.ending import CommandEnded, ExitCode, ended
+from local.commands.finding import find_file
+from local.commands.retry import NOBODY
+from local.commands.showing import console, print_json
+from local.following import harmless, say
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.withdraw import withdraw
+from shared.storage.records import DeviceFile, Withdrawal
+
+_LOOK_SECONDS = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("file_id", metavar="FILE_ID", help="a file's id, or its beginning")
+    parser.add_argument("--name", metavar="FILE", help="the file's name, which confirms it (default: asked for)")
+    parser.add_argument("--wait", action="store_true", help="wait until every device is withdrawn or refused")
+    parser.add_argument(
+        "--timeout", type=positive, default=3600, metavar="SECONDS", help="longest --wait (default: %(default)s)"
+    )
+    account.add_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Withdraw: 0 when it was asked for; with --wait, when no device was refused."""
+    return ended(arguments, lambda: _withdraw(arguments))
+
+
+def _withdraw(arguments: argparse.Namespace) -> ExitCode:
+    pipeline = account.open_account(arguments).pipeline
+    file = find_file(pipeline, arguments.file_id)
+    if file.customer_id is None:
+        raise CommandEnded(ExitCode.NOT_ALL_WELL, NOBODY)
+    _confirm(arguments, file)
+    asked = withdraw(pipeline, file.customer_id, file.file_id)
+    withdrawal = asked.withdrawal
+    if withdrawal is not None and arguments.wait:
+        withdrawal = _ended(pipeline, file, arguments.timeout)
+    if arguments.json:
+        print_json(withdrawal)
+    else:
+        say(console(), in_words(withdrawal))
+    return ExitCode.NOT_ALL_WELL if withdrawal is not None and withdrawal.refused else ExitCode.DONE
+
+
+def _confirm(arguments: argparse.Namespace, file: DeviceFile) -> None:
+    name = arguments.name
+    if name is None and sys.stdin.isatty() and not arguments.json:
+        shown = harmless(file.name).plain
+        with suppress(EOFError):
+            name = input(f"This deletes the devices that {shown} newly registered. Type its name to go on: ")
+    if name != file.name:
+        raise CommandEnded(
+            ExitCode.WRONG_ARGUMENTS, f"Nothing was withdrawn: confirm it with the file's name, --name {file.name!r}."
+        )
+
+
+def _ended(pipeline: Pipeline, file: DeviceFile, timeout: float) -> Withdrawal:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        stored = pipeline.journal.file(file.customer_id, file.file_id)
+        if stored is not None and stored.record.withdrawal is not None and not stored.record.withdrawal.is_under_way:
+            return stored.record.withdrawal
+        time.sleep(_LOOK_SECONDS)
+    raise CommandEnded(
+        ExitCode.TIMED_OUT, f"Not finished within {timeout:g} seconds; it goes on all the same ('status' shows it)."
+    )
+
+
+def in_words(withdrawal: Withdrawal | None) -> str:
+    """What is told of a withdrawal."""
+    if withdrawal is None:
+        return "This file registered no device, so there is nothing to withdraw."
+    done = (
+        f"{withdrawal.done} of {withdrawal.total} devices done: {withdrawal.withdrawn} withdrawn, "
+        f"{withdrawal.already_gone} were gone already, {withdrawal.refused} refused."
+    )
+    if withdrawal.is_under_way:
+        return f"The withdrawal is under way; {done}"
+    if withdrawal.refused:
+        return f"{done} withdrawals.csv in the results says why; asking again tries those once more."
+    return done

@@ -1,0 +1,1 @@
+"""The commands, on a storage of their own with the app at work on it."""

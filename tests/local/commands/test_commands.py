@@ -1,0 +1,414 @@
+"""What a person or a script gets from each command, on a real storage."""
+
+import argparse
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ServiceRequestError
+
+from local.commands.ending import ExitCode, ended
+from local.commands.withdraw import in_words
+from local.dropping import DropContainer, Dropped
+from local.services import DataFolder, Running
+from shared.pipeline.originals import FileStillOpen, FileUnknown
+from shared.settings import STORAGE_CONNECTION
+from shared.storage.journal import JournalChanged
+from shared.storage.records import Withdrawal
+from tests.local.commands.conftest import CUSTOMER, REJECTED_ROW, App, Typed
+from tests.pipeline.world import HEADER, tuples
+
+Answered = Callable[..., Any]
+UNKNOWN_ID = "00000000-0000-5000-8000-000000000000"
+
+
+def _table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+# --- drop
+
+
+def test_dropped_and_waited_for_a_good_file_ends_well(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(tuples(["GOOD-1", "GOOD-2"]))
+    code, out = typed("drop", tmp_path / "good.csv", "--customer", CUSTOMER, "--batch", "Sales", "--wait")
+    assert code == ExitCode.DONE
+    assert "2 registered" in out
+
+
+def test_a_rejected_row_shows_in_the_table_and_in_the_exit_code(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "mixed.csv").write_text(tuples(["MIXED-1"]) + REJECTED_ROW)
+    code, out = typed("drop", tmp_path / "mixed.csv", "--customer", CUSTOMER, "--batch", "Sales", "--wait")
+    assert code == ExitCode.NOT_ALL_WELL
+    assert "SERIAL-ALONE" in out
+    assert "MIXED-1" not in out
+
+
+def test_a_file_that_is_none_says_why(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "letter.csv").write_text("Dear all,\r\n")
+    code, out = typed("drop", tmp_path / "letter.csv", "--customer", CUSTOMER, "--batch", "Sales", "--wait")
+    assert code == ExitCode.NOT_ALL_WELL
+    assert "rejected" in out
+
+
+def test_without_waiting_the_id_of_the_file_is_told(answered: Answered, tmp_path: Path) -> None:
+    (tmp_path / "quick.csv").write_text(tuples(["QUICK-1"]))
+    (dropped,) = answered("drop", tmp_path / "quick.csv", "--customer", CUSTOMER, "--batch", "Sales")
+    assert dropped["path"] == f"{CUSTOMER}/Sales/quick.csv"
+    assert re.fullmatch(r"[0-9a-f-]{36}", dropped["file_id"])
+
+
+def test_time_that_is_up_is_told_apart_from_a_failure(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "slow.csv").write_text(tuples(["SLOW-1"]))
+    words = ("drop", tmp_path / "slow.csv", "--customer", CUSTOMER, "--batch", "Sales", "--wait", "--timeout", "0.001")
+    assert typed(*words)[0] == ExitCode.TIMED_OUT
+    code, out = typed(*words, "--json")
+    assert code == ExitCode.TIMED_OUT
+    assert len(json.loads(out)) == 1
+
+
+def test_what_was_dropped_before_storage_failed_is_told(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / name for name in ("first.csv", "second.csv")]
+    for file in files:
+        file.write_text(tuples([f"{tmp_path.name}-{file.stem}"]))
+    real = DropContainer.drop
+
+    def drop(self: DropContainer, file: Path, *rest: Any) -> Dropped:
+        if file.name == "second.csv":
+            raise ServiceRequestError("No route.")
+        return real(self, file, *rest)
+
+    monkeypatch.setattr(DropContainer, "drop", drop)
+    code, out = typed("drop", *files, "--customer", CUSTOMER, "--batch", "Sales")
+    assert code == ExitCode.NO_STORAGE
+    assert "first.csv as file" in out
+    assert "second.csv" not in out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of files are text")
+def test_a_file_whose_name_is_no_text_is_refused(typed: Typed, tmp_path: Path) -> None:
+    file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.csv"))
+    file.write_text(tuples(["ODD-1"]))
+    assert typed("drop", file, "--customer", CUSTOMER)[0] == ExitCode.WRONG_ARGUMENTS
+
+
+@pytest.mark.parametrize("batch", ["..", ".", " . ", "a/b"])
+def test_a_batch_that_no_folder_can_be_named_after_is_a_wrong_argument(
+    typed: Typed, tmp_path: Path, batch: str
+) -> None:
+    (tmp_path / "file.csv").write_text(tuples(["DOTS-1"]))
+    with pytest.raises(SystemExit, match="2"):
+        typed("drop", tmp_path / "file.csv", "--customer", CUSTOMER, "--batch", batch)
+
+
+def test_two_files_of_one_name_are_not_dropped_over_each_other(typed: Typed, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.csv").write_text(tuples(["SAME-1"]))
+    files = (tmp_path / "a" / "same.csv", tmp_path / "b" / "same.csv")
+    assert typed("drop", *files, "--customer", CUSTOMER)[0] == ExitCode.WRONG_ARGUMENTS
+
+
+def test_a_customer_nobody_knows_by_name_is_not_dropped_for(typed: Typed, app: App, tmp_path: Path) -> None:
+    (tmp_path / "lost.csv").write_text(tuples(["LOST-1"]))
+    code, _ = typed("drop", tmp_path / "lost.csv", "--customer", "Nobody Inc")
+    assert code == ExitCode.NOT_FOUND
+    assert not [version for version in app.pipeline.drop.versions() if version.path.endswith("lost.csv")]
+
+
+# --- status and outcomes
+
+
+def test_the_newest_file_comes_first(typed: Typed, answered: Answered, closed_file: str) -> None:
+    assert answered("status")["files"][0]["file_id"] == closed_file
+    code, out = typed("status", "--limit", "1")
+    assert code == ExitCode.DONE
+    assert closed_file[:8] in out
+
+
+def test_one_file_is_found_by_the_beginning_of_its_id(typed: Typed, answered: Answered, closed_file: str) -> None:
+    details = answered("status", closed_file[:8])
+    assert details["file"]["file_id"] == closed_file
+    assert details["file"]["counts"]["registered"] == 2
+    code, out = typed("status", closed_file)
+    assert code == ExitCode.DONE
+    assert "Closed" in out
+
+
+@pytest.mark.parametrize("command", ["status", "outcomes", "retry", "withdraw"])
+def test_a_file_that_is_not_there_has_an_exit_code_of_its_own(typed: Typed, command: str) -> None:
+    assert typed(command, UNKNOWN_ID)[0] == ExitCode.NOT_FOUND
+
+
+def test_errors_are_json_where_json_was_asked_for(answered: Answered) -> None:
+    error = answered("status", UNKNOWN_ID)["error"]
+    assert error["code"] == "not_found"
+    assert "retention" in error["message"]
+
+
+def test_too_short_a_beginning_is_refused(typed: Typed) -> None:
+    assert typed("status", "abc")[0] == ExitCode.WRONG_ARGUMENTS
+
+
+def test_rows_as_json_bear_what_to_do(answered: Answered, closed_file: str) -> None:
+    rows = answered("outcomes", closed_file)
+    assert [row["outcome"] for row in rows] == ["registered", "registered", "rejected"]
+    assert rows[2]["what_to_do"]
+
+
+def test_failed_rows_alone(typed: Typed, answered: Answered, closed_file: str) -> None:
+    assert [row["row"] for row in answered("outcomes", closed_file, "--failed")] == [3]
+    code, out = typed("outcomes", closed_file, "--failed")
+    assert code == ExitCode.NOT_ALL_WELL
+    assert "SERIAL-ALONE" in out
+
+
+def test_the_rows_of_a_rejected_file_are_none_and_the_reason_is_said(
+    typed: Typed, answered: Answered, tmp_path: Path
+) -> None:
+    (tmp_path / "note.csv").write_text("Dear all,\r\n")
+    (view,) = answered("drop", tmp_path / "note.csv", "--customer", CUSTOMER, "--batch", "Sales", "--wait")
+    code, out = typed("outcomes", view["file_id"])
+    assert code == ExitCode.NOT_ALL_WELL
+    assert "(yet)" not in out
+    assert out.strip()
+    assert answered("outcomes", view["file_id"]) == []
+
+
+@pytest.mark.parametrize("form", ["--csv", "--to-fix"])
+def test_rows_are_written_in_one_form(typed: Typed, closed_file: str, form: str) -> None:
+    assert typed("outcomes", closed_file, form, "--json")[0] == ExitCode.WRONG_ARGUMENTS
+
+
+def test_rows_as_csv_are_those_of_the_results(typed: Typed, app: App, closed_file: str) -> None:
+    code, out = typed("outcomes", closed_file, "--csv")
+    name = next(
+        version.path
+        for version in app.pipeline.results.versions()
+        if version.path.endswith(f"{closed_file}/results.csv")
+    )
+    results = app.pipeline.results.read(name)
+    assert code == ExitCode.NOT_ALL_WELL
+    assert results is not None
+    assert out == results.decode()
+
+
+def test_rows_to_fix_are_a_file_to_be_dropped_again(typed: Typed, closed_file: str) -> None:
+    code, out = typed("outcomes", closed_file, "--to-fix")
+    (row,) = _table(out.removeprefix("\ufeff"))
+    assert code == ExitCode.DONE
+    assert list(row)[1:] == HEADER.split(",")
+    assert row["Device Serial Number"] == "SERIAL-ALONE"
+
+
+# --- retry and withdraw
+
+
+def test_nothing_to_send_again_says_what_to_do(typed: Typed, closed_file: str) -> None:
+    code, out = typed("retry", closed_file)
+    assert code == ExitCode.DONE
+    assert "--to-fix" in out
+
+
+def test_a_withdrawal_wants_the_name_of_the_file(typed: Typed, answered: Answered, closed_file: str) -> None:
+    assert typed("withdraw", closed_file, "--name", "another.csv")[0] == ExitCode.WRONG_ARGUMENTS
+    assert answered("status", closed_file)["withdrawal"] is None
+
+
+def test_withdrawn_devices_are_counted(typed: Typed, answered: Answered, closed_file: str) -> None:
+    name = answered("status", closed_file)["file"]["name"]
+    code, out = typed("withdraw", closed_file, "--name", name, "--wait", "--timeout", "60")
+    assert code == ExitCode.DONE
+    assert "2 withdrawn" in out
+
+
+class Terminal:
+    """Someone who types one line, or nothing."""
+
+    def __init__(self, line: str = "") -> None:
+        self._line = line
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, _most: int = -1) -> str:
+        return self._line
+
+    def fileno(self) -> int:
+        raise OSError
+
+
+@pytest.mark.parametrize("line", ["", "another.csv\n"])
+def test_who_does_not_type_the_name_withdraws_nothing(
+    typed: Typed, answered: Answered, closed_file: str, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(line))
+    assert typed("withdraw", closed_file)[0] == ExitCode.WRONG_ARGUMENTS
+    assert answered("status", closed_file)["withdrawal"] is None
+
+
+def test_a_withdrawal_under_way_is_not_said_to_be_over() -> None:
+    asked = Withdrawal(
+        asked_at=datetime.now(UTC), run=1, sequence=0, due_at=datetime.now(UTC), total=3, withdrawn=1, refused=1
+    )
+    assert in_words(asked).startswith("The withdrawal is under way; 2 of 3")
+
+
+# --- report
+
+
+@pytest.mark.usefixtures("closed_file")
+def test_a_month_is_counted_by_customer_and_batch(typed: Typed, answered: Answered) -> None:
+    month = f"{datetime.now(UTC):%Y-%m}"
+    code, out = typed("report", "--month", month)
+    sales = next(row for row in _table(out) if row["batch_id"] == "Sales")
+    assert code == ExitCode.DONE
+    assert sales["customer_id"] == CUSTOMER
+    assert int(sales["total"]) == sum(int(sales[name]) for name in list(sales)[6:])
+    assert int(sales["registered"]) >= 2
+    assert any(line["batch_id"] == "Sales" for line in answered("report", "--month", month))
+
+
+def test_rows_of_a_file_without_a_batch_are_counted_by_their_group_tags(
+    typed: Typed, answered: Answered, tmp_path: Path
+) -> None:
+    lines = [f"{HEADER},Group Tag", "TAG-1,,,LENOVO,21R3,Kiosk", "TAG-2,,,LENOVO,21R3,Lab", "TAG-3,,,,,Lab", ""]
+    (tmp_path / "tags.csv").write_text("\r\n".join(lines))
+    typed("drop", tmp_path / "tags.csv", "--customer", CUSTOMER, "--wait")
+    report = answered("report", "--month", f"{datetime.now(UTC):%Y-%m}")
+    counts = {line["batch_id"]: line["counts"] for line in report if line["customer_id"] == CUSTOMER}
+    assert counts["Kiosk"]["registered"] == 1
+    assert (counts["Lab"]["registered"], counts["Lab"]["total"]) == (1, 1)
+    assert counts[""]["rejected"] == 1
+
+
+def test_a_month_without_files_is_a_header(typed: Typed) -> None:
+    code, out = typed("report", "--month", "2001-02")
+    assert (code, len(out.splitlines())) == (ExitCode.DONE, 1)
+
+
+@pytest.mark.parametrize("month", ["2026-13", "9999-12", "November"])
+def test_what_is_no_month_is_a_wrong_argument(typed: Typed, month: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        typed("report", "--month", month)
+
+
+# --- customers
+
+
+def test_a_name_is_kept_shown_and_dropped_for(typed: Typed, answered: Answered, tmp_path: Path) -> None:
+    assert typed("customers", "add", "Fabrikam", CUSTOMER, "--notes", "the pilot")[0] == ExitCode.DONE
+    assert [one["name"] for one in answered("customers", "list")] == ["Fabrikam"]
+    (tmp_path / "named.csv").write_text(tuples(["NAMED-1"]))
+    assert typed("drop", tmp_path / "named.csv", "--customer", "fabrikam", "--batch", "Sales", "--wait")[0] == 0
+    assert "Fabrikam" in typed("status")[1]
+    assert typed("customers", "remove", "Fabrikam")[0] == ExitCode.DONE
+    assert typed("drop", tmp_path / "named.csv", "--customer", "fabrikam")[0] == ExitCode.NOT_FOUND
+
+
+def test_a_name_that_cannot_be_is_refused(typed: Typed) -> None:
+    assert typed("customers", "add", "a/b", CUSTOMER)[0] == ExitCode.NOT_ALL_WELL
+
+
+def test_a_name_that_nobody_has_cannot_be_removed(answered: Answered, typed: Typed) -> None:
+    assert typed("customers", "remove", "Nobody Inc")[0] == ExitCode.NOT_FOUND
+    assert answered("customers", "remove", "Nobody Inc")["error"]["code"] == "not_found"
+
+
+# --- how commands end
+
+
+ESCAPES = "dev\x1b[2Jices\r.csv"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (FileStillOpen(f"File 1 ({ESCAPES}) is not closed yet."), ExitCode.NOT_ALL_WELL),
+        (FileUnknown(f"There is no {ESCAPES}."), ExitCode.NOT_FOUND),
+        (JournalChanged(f"{ESCAPES} changes too fast; ask again."), ExitCode.NOT_ALL_WELL),
+    ],
+)
+def test_what_went_wrong_is_one_line_that_no_terminal_runs(
+    capsys: pytest.CaptureFixture[str], error: Exception, code: ExitCode
+) -> None:
+    def work() -> ExitCode:
+        raise error
+
+    assert ended(argparse.Namespace(json=False), work) == code
+    out, told = capsys.readouterr()
+    assert out == ""
+    assert "\x1b" not in told
+    assert "\r" not in told
+    assert r"dev\x1b[2Jices" in told
+
+
+def _process(*words: str, **environment: str) -> "subprocess.Popen[bytes]":
+    run = "import sys; from local.__main__ import _of_venv; sys.exit(_of_venv(*sys.argv[1:]))"
+    return subprocess.Popen(
+        [sys.executable, "-c", run, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("form", ["--csv", "--json", "--failed"])
+def test_whoever_stops_reading_gets_no_complaint(closed_file: str, form: str) -> None:
+    with _process("outcomes", closed_file, form) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == ExitCode.CUT_SHORT
+
+
+def test_json_reads_the_same_in_the_code_page_of_every_console(answered: Answered, tmp_path: Path) -> None:
+    name = "Geräte 装置.csv"
+    (tmp_path / name).write_text(tuples([f"{tmp_path.name}-1"]))
+    (view,) = answered("drop", tmp_path / name, "--customer", CUSTOMER, "--batch", "Sales", "--wait")
+    with _process("status", view["file_id"], "--json", PYTHONIOENCODING="cp437:replace") as process:
+        assert process.stdout is not None
+        details = json.loads(process.stdout.read().decode("utf-8"))
+    assert details["file"]["name"] == name
+
+
+# --- which storage
+
+
+def test_without_any_storage_it_says_how_to_get_one(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(STORAGE_CONNECTION)
+    assert typed("status", "--data", tmp_path)[0] == ExitCode.NO_STORAGE
+
+
+def test_the_storage_of_a_run_on_this_machine_is_found(
+    typed: Typed, app: App, closed_file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = app.pipeline.settings.storage
+    monkeypatch.delenv(STORAGE_CONNECTION)
+    with DataFolder(tmp_path).announced(Running(settings.value)):  # type: ignore[union-attr]
+        assert typed("status", closed_file, "--data", tmp_path)[0] == ExitCode.DONE
+    assert typed("status", closed_file, "--data", tmp_path)[0] == ExitCode.NO_STORAGE
+
+
+def test_what_is_no_account_is_refused(typed: Typed) -> None:
+    assert typed("status", "--storage", "not an account")[0] == ExitCode.WRONG_ARGUMENTS
+
+
+def test_storage_that_does_not_answer_says_so(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoints = ";".join(f"{kind}Endpoint=http://127.0.0.1:9/a" for kind in ("Blob", "Queue", "Table"))
+    monkeypatch.setenv(STORAGE_CONNECTION, f"AccountName=a;AccountKey=YQ==;{endpoints}")
+    assert typed("status")[0] == ExitCode.NO_STORAGE
