@@ -1,0 +1,75 @@
+"""What `python -m local bench` may be asked for."""
+
+import argparse
+import contextlib
+from pathlib import Path
+
+MEASUREMENTS = {
+    "intake": "reading a device file, beside csv.reader",
+    "outcomes": "writing outcomes, beside the storage client",
+    "memory": "what a large file adds to a worker's memory",
+    "waiting": "concurrent requests, and the schedule of status requests",
+    "cold_start": "importing the app, beside importing what it cannot do without",
+    "operations": "storage operations per 1,000 devices",
+    "growth": "CPU per row from 1,000 rows to 1,000,000; three hosts beside one",
+    "end_to_end": "the whole way, beside a plain script",
+    "capacity": "10 million devices a day, simulated with the times measured (needs: operations)",
+}
+"""What can be measured, in the order in which it is."""
+
+SMALLEST, LARGEST = 1_000, 1_000_000
+"""Rows of a device file that `--rows` and `--devices` take."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments to `parser`."""
+    parser.add_argument("--json", type=_new_file, metavar="FILE", help="write every figure to this file, as one object")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown, for docs/performance.md")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=tuple(MEASUREMENTS),
+        metavar="NAME",
+        help="measure this alone; may be given several times: "
+        + "; ".join(f"{name} ({words})" for name, words in MEASUREMENTS.items()),
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small sizes, in about three minutes: shows that it works, judges nothing",
+    )
+    parser.add_argument(
+        "--rows",
+        type=_rows,
+        metavar="N",
+        help="rows of the large files in place of 100,000; what they are for is not judged",
+    )
+    parser.add_argument(
+        "--devices", type=_rows, metavar="N", help="devices of end_to_end in place of 20,000; it is not judged"
+    )
+    parser.add_argument(
+        "--folder", type=_folder, metavar="DIR", help="where files and storage live meanwhile (default: the system's)"
+    )
+
+
+def _new_file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: it is a folder, or its folder does not exist")
+    return path
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+    return path
+
+
+def _rows(text: str) -> int:
+    number = 0
+    with contextlib.suppress(ValueError):
+        number = int(text.replace(",", ""))
+    if not SMALLEST <= number <= LARGEST or number % SMALLEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of thousands from {SMALLEST:,} to {LARGEST:,}")
+    return number

@@ -1,0 +1,128 @@
+"""What is to be reached, and whether a figure reaches it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import median
+
+MOST_SPREAD = 0.30
+"""Of the repetitions, (largest - smallest) / median: beyond it the machine was too busy with other things to judge."""
+
+
+class Verdict(StrEnum):
+    """What became of a goal."""
+
+    REACHED = "reached"
+    MISSED = "missed"
+    TOO_NOISY = "too noisy to judge"
+    NOT_JUDGED = "not judged"
+    """Measured with other sizes than the goal is about."""
+    NOT_AVAILABLE = "not available"
+    """It was to be measured, and this system does not tell."""
+    NOT_MEASURED = "not measured"
+    """It was not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One figure, and how large or small it is to be."""
+
+    key: str
+    limit: float
+    unit: str
+    meaning: str
+    at_least: bool = False
+    """Whether more is better."""
+
+    def is_reached_by(self, value: float) -> bool:
+        """Whether `value` is on the right side of the limit."""
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    @property
+    def in_words(self) -> str:
+        """The limit as people write it."""
+        number = f"{self.limit:,.2f}".rstrip("0").rstrip(".")
+        return f"{'at least' if self.at_least else 'at most'} {number}{f' {self.unit}' if self.unit else ''}"
+
+
+CSV_ROWS_PER_SECOND = 28_000
+"""Rows with hashes that `csv.reader` alone split on the machine where the goals were set."""
+TUPLE_ROWS_PER_SECOND = 150_000
+"""Rows without hashes that are to be taken in there."""
+
+GOALS = (
+    Goal("intake_vs_csv_reader", 1.5, "", "rows with hashes taken in, per row that csv.reader splits", at_least=True),
+    Goal(
+        "tuple_rows_vs_csv_reader",
+        TUPLE_ROWS_PER_SECOND / CSV_ROWS_PER_SECOND,
+        "",
+        "rows without hash taken in, per row with hash that csv.reader splits",
+        at_least=True,
+    ),
+    Goal("outcome_cpu_ms_per_row", 0.05, "ms", "our CPU from a finished submission's status to its rows in the table"),
+    Goal(
+        "outcome_rows_vs_sdk",
+        5,
+        "",
+        "outcome rows a second, per row of the storage client's transaction",
+        at_least=True,
+    ),
+    Goal(
+        "memory_added_mb", 64, "MB", "added to a worker by a large file: the most of reading it and writing its results"
+    ),
+    Goal("posts_vs_ideal", 1.15, "", "time of 100 POSTs of 200 ms by 8 threads, per time of the waiting alone"),
+    Goal("polls_per_10_min_job", 12, "", "status requests for a job of 10 minutes"),
+    Goal("longest_wait_vs_allowed", 1, "", "from a job's end to our look, per allowed: a quarter of it, at least 30 s"),
+    Goal("cold_start_vs_sdks", 1.3, "", "importing the app, per importing the libraries it cannot do without"),
+    Goal("operations_per_1000_small", 60, "", "storage operations per 1,000 devices, in a file of 1,000"),
+    Goal("operations_per_1000_large", 50, "", "storage operations per 1,000 devices, in a file of 100,000"),
+    Goal("cpu_growth_spread", 15, "%", "CPU per row, between the sizes of a file: (most - least) / least"),
+    Goal("peer_speedup", 15, "", "devices a second end to end, per device a second of the plain script", at_least=True),
+    Goal("peer_cpu_ratio", 8, "", "CPU per device of the plain script, per ours", at_least=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value, and the repetitions it is the median of; None where this system does not tell."""
+
+    value: float | None
+    repetitions: tuple[float, ...] = ()
+    noise: float | None = None
+    """The spread of what it was computed from, where it has no repetitions of its own."""
+
+    @classmethod
+    def of(cls, repetitions: Sequence[float]) -> "Figure":
+        """The median of `repetitions`."""
+        return cls(median(repetitions), tuple(repetitions))
+
+    @property
+    def spread(self) -> float | None:
+        """(largest - smallest) / median; None when it was taken once."""
+        few = 2
+        if self.noise is not None:
+            return self.noise
+        if self.value is None or len(self.repetitions) < few or not self.value:
+            return None
+        return (max(self.repetitions) - min(self.repetitions)) / abs(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one measurement gave: figures that have goals, and everything else that was seen."""
+
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    raw: Mapping[str, object] = field(default_factory=dict)
+
+
+def verdict(goal: Goal, figure: Figure | None, *, has_full_size: bool) -> Verdict:
+    """What became of `goal`."""
+    if figure is None:
+        return Verdict.NOT_MEASURED
+    if figure.value is None:
+        return Verdict.NOT_AVAILABLE
+    if not has_full_size:
+        return Verdict.NOT_JUDGED
+    if figure.spread is not None and figure.spread > MOST_SPREAD:
+        return Verdict.TOO_NOISY
+    return Verdict.REACHED if goal.is_reached_by(figure.value) else Verdict.MISSED

@@ -1,0 +1,33 @@
+"""A worker that takes in one device file, or closes one, and says what that added to its memory.
+
+Run as a program of its own: `python -m local.bench.memory_of_worker receive PATH | close CUSTOMER FILE_ID`, with the
+app's settings in the environment. Its last line is a number of bytes, or `unknown`.
+"""
+
+import os
+import sys
+
+from local.bench.process_use import forget_peak, own_memory
+from shared.pipeline.composition import compose, prepare
+from shared.pipeline.receive import receive, take_up
+from shared.settings import settings_from
+
+
+def main(what: str, *names: str) -> None:
+    """Work, then print the peak less what was resident before."""
+    pipeline = compose(settings_from(os.environ))
+    prepare(pipeline)
+    forget_peak()
+    before = own_memory()
+    if what == "receive":
+        receive(pipeline, names[0])
+    else:
+        stored = pipeline.journal.file(names[0], names[1])
+        if stored is not None:
+            take_up(pipeline, stored)
+    after = own_memory()
+    print("unknown" if before is None or after is None else after[1] - before[0])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
