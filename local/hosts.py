@@ -1,6 +1,7 @@
 """The functions hosts of a run: Core Tools where they are installed, else the project's own host."""
 
 import os
+import re
 import socket
 import sys
 import time
@@ -14,6 +15,8 @@ from local.processes import ChildProcess
 from local.toolchain import Toolchain
 
 _START_SECONDS = 120
+_ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+/api\b")
+"""As either host writes it into its log."""
 _READY = {"core-tools": "Host lock lease acquired", "local": "The functions host is ready"}
 
 
@@ -36,6 +39,12 @@ class Hosts:
 
     kind: HostKind
     processes: tuple[ChildProcess, ...]
+
+    @property
+    def address(self) -> str | None:
+        """Where the first answers HTTP, such as http://127.0.0.1:7071/api; None before it is ready."""
+        found = _ADDRESS.search(self.processes[0].log.read_text(encoding="utf-8", errors="replace"))
+        return None if found is None else found[0]
 
     def check(self) -> None:
         """Make sure that all still run.

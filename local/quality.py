@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from local.chromium import NOT_FOUND, chromium
 from local.processes import PROJECT
 from local.set_up import ready_toolchain
 
@@ -12,6 +13,9 @@ _CHECKS = (
     ("ruff", "check", "."),
     ("mypy", "--strict"),
 )
+
+_WIDTH = 100
+"""Characters of the lines around what must not be overlooked."""
 
 
 def test(pytest_arguments: Sequence[str]) -> int:
@@ -23,4 +27,6 @@ def test(pytest_arguments: Sequence[str]) -> int:
         if code != 0:
             print(f"== {check[0]} failed with exit code {code}", flush=True)
             return code
+    if chromium() is None:
+        print(f"\n{'!' * _WIDTH}\n{NOT_FOUND}\n{'!' * _WIDTH}", flush=True)
     return 0

@@ -16,8 +16,9 @@ def azurite_connection() -> Iterator[str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--campaign` runs the long form of the tests that have one."""
+    """`--campaign` runs the long form of the tests that have one, `--pictures` makes those of the documents anew."""
     parser.addoption("--campaign", action="store_true", help="run the long form of the fault tests")
+    parser.addoption("--pictures", action="store_true", help="make the pictures in docs/pictures anew")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import azure.functions as func
+from azure.functions import AuthLevel
 from azure.functions.decorators.function_app import Function
 
 from local.functions_host.host_settings import HostError, connection_string, resolve
@@ -51,6 +52,8 @@ class HttpTrigger:
 
     route: str
     methods: frozenset[str]
+    needs_key: bool = False
+    """Whether the real host asks for a function key."""
 
 
 Trigger = BlobTrigger | QueueTrigger | TimerTrigger | HttpTrigger
@@ -154,6 +157,7 @@ def _trigger(function: str, binding: Mapping[str, typing.Any], environment: Mapp
             return TimerTrigger(schedule, run_on_startup=bool(binding.get("runOnStartup")))
         case "httpTrigger":
             methods = frozenset(str(method).upper() for method in binding.get("methods") or ())
-            return HttpTrigger(str(binding.get("route") or function), methods)
+            needs_key = str(binding.get("authLevel") or AuthLevel.FUNCTION).rpartition(".")[2].lower() != "anonymous"
+            return HttpTrigger(str(binding.get("route") or function), methods, needs_key)
         case other:
             raise HostError(f"the function {function} has a trigger this host does not serve: {other}.")

@@ -1,4 +1,4 @@
-"""HTTP triggers, served on the loopback interface. Access levels are not asked for, as with Core Tools."""
+"""HTTP triggers, served on the loopback interface. Keys are asked for when one is given; Core Tools never asks."""
 
 import logging
 import re
@@ -16,6 +16,9 @@ from local.functions_host.invoking import Answer, Invoker
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_LINE = 65_536
+_EMPTY = (("Content-Length", "0"),)
+
 _SEGMENT = re.compile(r"\{(?P<rest>\*)?(?P<name>\w+)(?::\w+)?(?P<optional>\?)?\}")
 
 
@@ -24,6 +27,7 @@ class Route:
 
     def __init__(self, function: HostedFunction, trigger: HttpTrigger, prefix: str) -> None:
         self.function = function
+        self.needs_key = trigger.needs_key
         self._methods = trigger.methods
         segments = [segment for segment in f"{prefix}/{trigger.route}".split("/") if segment]
         self._pattern = re.compile("".join(_pattern(segment) for segment in segments) + "/?", re.IGNORECASE)
@@ -49,10 +53,12 @@ class HttpListener(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, routes: Iterable[Route], invoker: Invoker) -> None:
+    def __init__(self, port: int, routes: Iterable[Route], invoker: Invoker, function_key: str | None = None) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.routes = tuple(routes)
+        # As the real host does: by the names of the functions, however exact their routes are.
+        self.routes = sorted(routes, key=lambda route: route.function.name)
         self.invoker = invoker
+        self.function_key = function_key
 
     @property
     def url(self) -> str:
@@ -66,31 +72,54 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         """Serve a request of any method in one place (`BaseHTTPRequestHandler` wants one `do_X` for each)."""
-        self.raw_requestline = self.rfile.readline(65537)
+        self.raw_requestline = self.rfile.readline(_LONGEST_LINE + 1)
         if not self.raw_requestline:
             self.close_connection = True
+        elif len(self.raw_requestline) > _LONGEST_LINE:
+            self.requestline, self.request_version, self.command = "", "", ""
+            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
         elif self.parse_request():
             self._serve()
             self.wfile.flush()
 
     def _serve(self) -> None:
         url = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = self._length_of_body()
+        if length is None:
+            self.close_connection = True
+            self._send(HTTPStatus.BAD_REQUEST, _EMPTY, b"")
+            return
+        body = self.rfile.read(length)
         for route in self.server.routes:
             parameters = route.parameters(self.command, url.path)
             if parameters is not None:
+                if route.needs_key and not self._has_key():
+                    self._send(HTTPStatus.UNAUTHORIZED, _EMPTY, b"")
+                    return
                 request = self._request(url.query, parameters, body)
                 detail = f"{self.command} {url.path}"
                 self._reply(self.server.invoker.start(route.function, request, detail).result())
                 return
-        self._send(HTTPStatus.NOT_FOUND, [("Content-Length", "0")], b"")
+        self._send(HTTPStatus.NOT_FOUND, _EMPTY, b"")
+
+    def _length_of_body(self) -> int | None:
+        """Bytes of the body; None when they are not told in a way that this host understands."""
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
+            return None
+        return int(length)
+
+    def _has_key(self) -> bool:
+        key = self.server.function_key
+        in_address = dict(parse_qsl(urlsplit(self.path).query)).get("code")
+        return key is None or key in (self.headers.get("x-functions-key"), in_address)
 
     def _request(self, query: str, parameters: dict[str, str], body: bytes) -> object:
         data = {
             "method": Datum(self.command, "string"),
             "url": Datum(f"{self.server.url}{self.path}", "string"),
-            "headers": {name: Datum(value, "string") for name, value in self.headers.items()},
-            "query": {name: Datum(value, "string") for name, value in parse_qsl(query, keep_blank_values=True)},
+            "headers": _joined((name.lower(), value) for name, value in self.headers.items()),
+            "query": _joined(parse_qsl(query, keep_blank_values=True)),
             "params": {name: Datum(value, "string") for name, value in parameters.items()},
             "body": Datum(body, "bytes"),
         }
@@ -98,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, answer: Answer) -> None:
         if not answer.succeeded:
-            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, [("Content-Length", "0")], b"")
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, _EMPTY, b"")
         elif isinstance(answer.value, func.HttpResponse):
             response = answer.value
             body = response.get_body()
@@ -123,3 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Leave the log to the invoker's line."""
+
+
+def _joined(fields: Iterable[tuple[str, str]]) -> dict[str, Datum]:
+    """Fields by name; what is given more than once is joined by commas, as the real host does."""
+    joined: dict[str, str] = {}
+    for name, value in fields:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return {name: Datum(value, "string") for name, value in joined.items()}

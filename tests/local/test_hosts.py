@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.hosts import HostKind, HostsError, running_hosts
+from local.hosts import HostKind, Hosts, HostsError, running_hosts
+from local.processes import ChildProcess
 from local.toolchain import Toolchain
 
 FUNC = """#!/bin/sh
@@ -54,3 +55,20 @@ def test_a_host_that_ends_is_told_with_its_last_words(toolchain: Toolchain, tmp_
         assert hosts.kind is HostKind.LOCAL
         with pytest.raises(HostsError, match="DeviceStorage"):
             hosts.wait_until_ready()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[12:00:00] host-1 HTTP functions answer at http://127.0.0.1:45123/api",
+        "  list_files: [GET,HEAD] http://localhost:7071/api/files",
+    ],
+)
+def test_the_address_of_the_page_is_read_from_the_log_of_either_host(tmp_path: Path, line: str) -> None:
+    process = ChildProcess.start("a host", [sys.executable, "-c", f"print({line!r})"], log=tmp_path / "host.log")
+    try:
+        assert process.wait(30) == 0
+        address = Hosts(HostKind.LOCAL, (process,)).address
+    finally:
+        process.stop()
+    assert address in ("http://127.0.0.1:45123/api", "http://localhost:7071/api")

@@ -1,17 +1,58 @@
-"""Route templates of HTTP functions."""
+"""HTTP functions: their routes, and how requests reach them and answers leave them."""
 
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import azure.functions as func
 import pytest
 
 from local.functions_host.app import HostedFunction, HttpTrigger
-from local.functions_host.http_trigger import Route
+from local.functions_host.http_trigger import HttpListener, Route
+from local.functions_host.invoking import Invoker
 
 
-def route(template: str, *methods: str) -> Route:
-    trigger = HttpTrigger(template, frozenset(methods))
-    function = HostedFunction("f", trigger, "req", object, takes_context=False, folder=Path(), call=print)
+def route(
+    template: str, *methods: str, name: str = "f", call: Callable[..., object] = print, needs_key: bool = False
+) -> Route:
+    trigger = HttpTrigger(template, frozenset(methods), needs_key)
+    function = HostedFunction(name, trigger, "req", func.HttpRequest, takes_context=False, folder=Path(), call=call)
     return Route(function, trigger, "api")
+
+
+@contextmanager
+def listening(*routes: Route, key: str | None = None) -> Iterator[int]:
+    """The port of a listener of these routes."""
+    listener = HttpListener(0, routes, Invoker(2), key)
+    thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield int(listener.server_address[1])
+    finally:
+        listener.shutdown()
+        thread.join()
+        listener.server_close()
+
+
+def raw(port: int, *lines: str, body: bytes = b"") -> tuple[int, bytes]:
+    """What is answered to a request of these lines, as they are."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.connect()
+    connection.sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+    response = http.client.HTTPResponse(connection.sock)
+    response.begin()
+    answer = response.status, response.read()
+    connection.close()
+    return answer
+
+
+def echo(req: func.HttpRequest) -> func.HttpResponse:
+    """What arrived."""
+    what = {"params": dict(req.params), "route": dict(req.route_params), "x": req.headers.get("X-SEEN")}
+    return func.HttpResponse(json.dumps(what | {"body": req.get_body().decode()}))
 
 
 @pytest.mark.parametrize(
@@ -36,3 +77,61 @@ def test_a_route_finds_its_parameters(template: str, path: str, parameters: dict
 def test_a_route_serves_its_methods_alone() -> None:
     assert route("files", "GET").parameters("POST", "/api/files") is None
     assert route("files", "GET", "POST").parameters("POST", "/api/files") == {}
+
+
+def test_what_is_given_more_than_once_is_joined_by_commas_and_names_of_headers_have_no_case() -> None:
+    with listening(route("echo/{name}", call=echo)) as port:
+        status, body = raw(
+            port,
+            "POST /api/echo/a%2Fb?q=1&q=2&empty= HTTP/1.1",
+            "Host: localhost",
+            "x-seen: one",
+            "X-SEEN: two",
+            "Content-Length: 4",
+            body=b"body",
+        )
+    assert status == 200
+    expected = {"params": {"q": "1,2", "empty": ""}, "route": {"name": "a/b"}, "x": "one,two", "body": "body"}
+    assert json.loads(body) == expected
+
+
+@pytest.mark.parametrize(
+    "line", ["Content-Length: x", "Content-Length: -1", "Content-Length: \xb2", "Transfer-Encoding: chunked"]
+)
+def test_a_body_whose_length_is_not_told_is_refused(line: str) -> None:
+    with listening(route("echo/{name}", call=echo)) as port:
+        assert raw(port, "POST /api/echo/x HTTP/1.1", "Host: localhost", line)[0] == 400
+
+
+def test_a_line_that_is_too_long_is_refused() -> None:
+    with listening(route("echo/{name}", call=echo)) as port:
+        assert raw(port, f"GET /api/echo/{'x' * 70_000} HTTP/1.1", "Host: localhost")[0] == 414
+
+
+def test_functions_are_tried_in_the_order_of_their_names_as_by_the_real_host() -> None:
+    def named(name: str) -> Callable[..., str]:
+        return lambda req: name  # noqa: ARG005
+
+    routes = [route("a/b", name="second", call=named("second")), route("a/{x}", name="first", call=named("first"))]
+    with listening(*routes) as port:
+        assert raw(port, "GET /api/a/b HTTP/1.1", "Host: localhost") == (200, b"first")
+
+
+def test_a_key_is_asked_for_where_the_listener_has_one_and_the_function_wants_it() -> None:
+    routes = [route("keyed", name="keyed", call=echo, needs_key=True), route("open", name="open", call=echo)]
+    with listening(*routes, key="the key") as port:
+        for path, header, status in (
+            ("keyed", "X: y", 401),
+            ("keyed", "x-functions-key: wrong", 401),
+            ("keyed", "x-functions-key: the key", 200),
+            ("keyed?code=the%20key", "X: y", 200),
+            ("open", "X: y", 200),
+        ):
+            assert raw(port, f"GET /api/{path} HTTP/1.1", "Host: localhost", header)[0] == status
+    with listening(*routes) as port:
+        assert raw(port, "GET /api/keyed HTTP/1.1", "Host: localhost")[0] == 200
+
+
+def test_no_other_machine_reaches_the_listener() -> None:
+    with HttpListener(0, [], Invoker(1)) as listener:
+        assert listener.server_address[0] == "127.0.0.1"

@@ -1,0 +1,222 @@
+"""What all doors have in common: who is let in, what is answered when something is wrong, the headers of each answer.
+
+In Azure the Functions host asks scripts for a function key before it calls us, and App Service authentication adds the
+person to a request (see `who`). On a machine of one's own neither is there: only names of this machine are answered, or
+any web page could reach the app through a name that it lets point here.
+"""
+
+import ipaddress
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import azure.functions as func
+import msgspec
+from azure.core.exceptions import AzureError
+
+from shared.errors import DeviceDropError
+from shared.status.paging import BadPage
+from shared.status.questions import NotFound
+from shared.status.views import ErrorCode, ErrorView
+
+logger = logging.getLogger(__name__)
+
+JSON = "application/json"
+KEY_HEADER = "x-functions-key"
+KEY_PARAMETER = "code"
+"""Where the Functions host would take a key as well; an address is written down in many places."""
+
+SECONDS_TO_RETRY = 30
+
+NOTHING_BUT_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The content security policy of what is no page."""
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": NOTHING_BUT_DATA,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+"""Of every answer, unless the answer has its own."""
+
+_AZURE = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID")
+_SIGN_IN_IS_ON = "WEBSITE_AUTH_ENABLED"
+"""App settings that App Service itself sets (App Service, "environment variables and app settings")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where the app runs."""
+
+    is_azure: bool
+    signs_in: bool
+    """Whether App Service authentication is on: only then nobody but it can set who a request comes from."""
+
+
+def surroundings(environment: Mapping[str, str] = os.environ) -> Surroundings:
+    """Where the app with this `environment` runs."""
+    return Surroundings(
+        is_azure=any(environment.get(name) for name in _AZURE),
+        signs_in=environment.get(_SIGN_IN_IS_ON, "").lower() == "true",
+    )
+
+
+class Refusal(DeviceDropError):
+    """A request that is answered with an error; the message says what happened and what to do."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: ErrorCode,
+        message: str,
+        parameter: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.parameter = parameter
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error as it is answered: what is said of it, and how."""
+
+    status: HTTPStatus
+    view: ErrorView
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+ShowFault = Callable[[Fault], func.HttpResponse]
+
+
+def as_json(fault: Fault) -> func.HttpResponse:
+    """`fault` for scripts."""
+    return json_answer(fault.view, fault.status, fault.headers)
+
+
+def json_answer(
+    view: msgspec.Struct, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    """`view` as JSON."""
+    return func.HttpResponse(
+        msgspec.json.encode(view), status_code=status, headers=dict(headers or {}), mimetype=JSON, charset="utf-8"
+    )
+
+
+def answered(
+    request: func.HttpRequest, handle: Callable[[], func.HttpResponse], show: ShowFault = as_json
+) -> func.HttpResponse:
+    """The answer of `handle`, or `show` of what went wrong, with the headers that every answer bears."""
+    try:
+        refuse_key_in_address(request)
+        refuse_strange_host(request, surroundings())
+        response = handle()
+    except Exception as error:  # noqa: BLE001 - the outermost door: whoever asked gets a sentence, the log gets the rest
+        response = show(fault_of(error, request, str(uuid4())))
+    for name, value in _HEADERS.items():
+        if name not in response.headers:
+            response.headers[name] = value
+    return response
+
+
+def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -> Fault:
+    """What is answered for `error`; what nobody expected is logged with the id that the answer shows."""
+    fields = {"correlation_id": correlation_id, "method": request.method, "path": path_of(request)[:300]}
+    headers: Mapping[str, str] = {}
+    match error:
+        case Refusal():
+            status, code, message, headers = error.status, error.code, error.message, error.headers
+        case NotFound():
+            status, code, message = HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, str(error)
+        case BadPage():
+            status, code, message = HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PAGE, str(error)
+        case AzureError():
+            answer = {"error": type(error).__name__, "status_code": getattr(error, "status_code", None)}
+            logger.warning("Storage did not answer a request", extra=fields | answer)
+            status, code = HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.UNAVAILABLE
+            message = "The storage account does not answer. Nothing is lost; try again in half a minute."
+            headers = {"Retry-After": str(SECONDS_TO_RETRY)}
+        case _:
+            logger.error("A request failed", exc_info=error, extra=fields)
+            status, code = HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL
+            message = "Something went wrong here. The logs say what, under the correlation id of this answer."
+    parameter = error.parameter if isinstance(error, Refusal) else "page" if isinstance(error, BadPage) else None
+    view = ErrorView(code=code, message=message, parameter=parameter, correlation_id=correlation_id)
+    return Fault(status, view, headers)
+
+
+def path_of(request: func.HttpRequest) -> str:
+    """The path that was asked for, unescaped as the host gives it; empty when it is no address at all."""
+    try:
+        return str(urlsplit(request.url).path)
+    except ValueError:
+        return ""
+
+
+def refuse_key_in_address(request: func.HttpRequest) -> None:
+    """Raises Refusal when the request has its key in its address."""
+    if any(name.lower() == KEY_PARAMETER for name in request.params):
+        raise Refusal(
+            HTTPStatus.BAD_REQUEST,
+            ErrorCode.KEY_IN_ADDRESS,
+            f"A key in an address ends up in logs and histories. Send it in the header {KEY_HEADER}, and renew "
+            "this one.",
+            KEY_PARAMETER,
+        )
+
+
+def refuse_strange_host(request: func.HttpRequest, place: Surroundings) -> None:
+    """Raises Refusal when the app runs on a machine of one's own and is called by another name than that."""
+    host = request.headers.get("host", "")
+    if not place.is_azure and not is_this_machine(host):
+        raise Refusal(
+            HTTPStatus.FORBIDDEN,
+            ErrorCode.FORBIDDEN,
+            "On a machine of one's own the app asks for no sign-in, so it answers to localhost alone, "
+            f"not to {host[:100]!r}. Open it by http://localhost and its port.",
+        )
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a Host header, with or without port, names the loopback interface."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_other_origins(request: func.HttpRequest) -> None:
+    """Raises Refusal when a browser says that the page of another site sends the request.
+
+    Browsers say where a request comes from in Sec-Fetch-Site (W3C Fetch Metadata), older ones in Origin alone; scripts
+    say nothing.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        is_ours = site in ("same-origin", "none")
+    else:
+        is_ours = origin is None or _host_of(origin) == request.headers.get("host", "").lower()
+    if not is_ours:
+        raise Refusal(
+            HTTPStatus.FORBIDDEN,
+            ErrorCode.FORGED,
+            "This change was asked for by a page of another site. Open the status page itself and do it there.",
+        )
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""

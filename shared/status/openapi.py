@@ -1,0 +1,232 @@
+"""The OpenAPI document, made of the records that are read and answered, so that it says what is so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from shared.status.downloads import CSV, HTML
+from shared.status.http import JSON, KEY_HEADER
+from shared.status.queries import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, Query
+from shared.status.views import (
+    DevicePage,
+    ErrorView,
+    FileDetails,
+    FilePage,
+    OutcomePage,
+    RetryView,
+    WithdrawalAnswer,
+    WithdrawalWish,
+)
+
+_SCHEMAS = "#/components/schemas/{name}"
+_KEY = "functionKey"
+
+CUSTOMER_ID: dict[str, object] = {"type": "string", "pattern": f"^(_|{GUID})$"}
+FILE_ID: dict[str, object] = {"type": "string", "pattern": f"^{GUID}$"}
+SERIAL: dict[str, object] = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": r"^[^\x00-\x1f\x7f]+$"}
+
+_PARAMETERS: Mapping[str, tuple[str, dict[str, object]]] = {
+    "customer_id": ("The customer's tenant; `_` for a file whose path names none.", CUSTOMER_ID),
+    "file_id": ("The file.", FILE_ID),
+    "serial": ("The serial number, escaped as one segment; letters of any case are the same.", SERIAL),
+}
+
+_FAULTS: Mapping[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "A parameter is not as it must be; `parameter` names it.",
+    HTTPStatus.FORBIDDEN: "It comes from a page of another site, or by a strange host name.",
+    HTTPStatus.NOT_FOUND: "There is no such thing.",
+    HTTPStatus.CONFLICT: "Not in the state that the file is in.",
+    HTTPStatus.GONE: "It was there, and is past its retention.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large; the message says how to have it.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here; the logs say what, under the correlation id.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Storage does not answer; try again after the seconds in Retry-After.",
+}
+
+_OF_EVERY_DOOR = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One door: `answer` is the record it answers with, or the media type of a file; `answers` the states of that."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    query: type[Query]
+    answer: type[msgspec.Struct] | str
+    answers: Sequence[HTTPStatus] = (HTTPStatus.OK,)
+    faults: Sequence[HTTPStatus] = ()
+    body: type[msgspec.Struct] | None = None
+
+
+_FILE = "/files/{customer_id}/{file_id}"
+_DONE = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
+_NO_FILE = (HTTPStatus.NOT_FOUND,)
+_NO_CHANGE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+OPERATIONS = (
+    Operation("list_files", "get", "/files", "Files, newest first.", FilesQuery, FilePage),
+    Operation(
+        "read_file", "get", _FILE, "One file: time line, submissions, reasons.", NoQuery, FileDetails, faults=_NO_FILE
+    ),
+    Operation(
+        "list_outcomes",
+        "get",
+        f"{_FILE}/outcomes",
+        "The rows of a file that have their outcome, in its order.",
+        OutcomesQuery,
+        OutcomePage,
+        faults=_NO_FILE,
+    ),
+    Operation(
+        "download_results",
+        "get",
+        f"{_FILE}/results.csv",
+        "Every row of a final file with its outcome.",
+        NoQuery,
+        CSV,
+        faults=_NO_CHANGE,
+    ),
+    Operation(
+        "download_to_fix",
+        "get",
+        f"{_FILE}/to_fix.csv",
+        "The rows that a person can mend, in their original columns behind what is to be done: mend them, and drop it.",
+        NoQuery,
+        CSV,
+        faults=_NO_CHANGE,
+    ),
+    Operation(
+        "download_report",
+        "get",
+        f"{_FILE}/report.html",
+        "All of a final file as one page that needs nothing else.",
+        NoQuery,
+        HTML,
+        faults=_NO_CHANGE,
+    ),
+    Operation(
+        "retry_file",
+        "post",
+        f"{_FILE}/retry",
+        "Send the rows again that can simply be sent again, as a new file. Asking twice makes one.",
+        NoQuery,
+        RetryView,
+        answers=_DONE,
+        faults=_NO_CHANGE,
+    ),
+    Operation(
+        "withdraw_file",
+        "post",
+        f"{_FILE}/withdraw",
+        "Delete the devices that this file newly registered.",
+        NoQuery,
+        WithdrawalAnswer,
+        answers=_DONE,
+        faults=_NO_CHANGE,
+        body=WithdrawalWish,
+    ),
+    Operation(
+        "find_device",
+        "get",
+        "/devices/{customer_id}/{serial}",
+        "Where a device was, newest first: rows of closed files with this serial number.",
+        DevicesQuery,
+        DevicePage,
+        faults=_NO_FILE,
+    ),
+)
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The document (OpenAPI 3.1)."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+    answers = [operation.answer for operation in OPERATIONS if not isinstance(operation.answer, str)]
+    bodies = [operation.body for operation in OPERATIONS if operation.body is not None]
+    _, schemas = msgspec.json.schema_components([*answers, *bodies, ErrorView], ref_template=_SCHEMAS)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Device Drop",
+            "version": "1",
+            "description": "What became of device files that were dropped to be registered with Partner Center for "
+            "Windows Autopilot. Times are UTC.",
+        },
+        "servers": [{"url": "/api"}],
+        "security": [{_KEY: []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {_KEY: {"type": "apiKey", "in": "header", "name": KEY_HEADER}},
+        },
+    }
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
+        "responses": {str(int(status)): answer for status, answer in _answers(operation)},
+    }
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": _reference(operation.body)}}}
+    return described
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+        for name, (description, schema) in _PARAMETERS.items()
+        if f"{{{name}}}" in operation.path
+    ]
+
+
+def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+    """One parameter for each field; what is no simple value is written out, since a parameter has no components."""
+    _, schemas = msgspec.json.schema_components([operation.query])
+    fields: dict[str, dict[str, Any]] = schemas[operation.query.__name__]["properties"]
+    return [_query_parameter(name, field, schemas) for name, field in fields.items()]
+
+
+def _query_parameter(name: str, field: dict[str, Any], schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    reference = str(field.get("$ref", "")).rpartition("/")[2]
+    schema = dict(schemas[reference] if reference else field)
+    description = schema.pop("description", name.replace("_", " ").capitalize() + ".")
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _answers(operation: Operation) -> list[tuple[HTTPStatus, dict[str, Any]]]:
+    is_file = isinstance(operation.answer, str)
+    kind = operation.answer if isinstance(operation.answer, str) else JSON
+    schema = {"type": "string"} if isinstance(operation.answer, str) else _reference(operation.answer)
+    good = [
+        (
+            status,
+            {"description": "A file to be saved." if is_file else "The answer.", "content": {kind: {"schema": schema}}},
+        )
+        for status in operation.answers
+    ]
+    fault = {JSON: {"schema": _reference(ErrorView)}}
+    bad = [
+        (status, {"description": _FAULTS[status], "content": fault})
+        for status in sorted({*_OF_EVERY_DOOR, *operation.faults})
+    ]
+    return [*good, (HTTPStatus.UNAUTHORIZED, {"description": "No function key, or a wrong one."}), *bad]
+
+
+def _reference(record: type[msgspec.Struct]) -> dict[str, str]:
+    return {"$ref": _SCHEMAS.format(name=record.__name__)}

@@ -1,0 +1,319 @@
+"""The pages that people see, made of the records that scripts get as JSON. Pure: text in, text out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from shared.status import page_bars, page_story
+from shared.status.page_templates import rendered
+from shared.status.page_words import OPEN, OUTCOMES, outcome_label
+from shared.status.questions import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
+from shared.status.showing import NOBODY
+from shared.status.views import DevicePage, FileDetails, FilePage, FileView, OutcomePage
+from shared.status.who import FORM_FIELD, PAGES
+from shared.vocabulary import Outcome
+
+LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
+"""How many files a page of the list may be asked to show."""
+
+ROWS = "#rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who looks at the page."""
+
+    name: str = ""
+    form_token: str = ""
+    """Proves that a form was sent from a page of theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFiles:
+    """What the list was asked for, as it stands in its form; empty is not asked for."""
+
+    customer: str = ""
+    state: str = ""
+    received_from: str = ""
+    received_to: str = ""
+    limit: str = ""
+    page: str = ""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it shows less than all files."""
+        return any((self.customer, self.state, self.received_from, self.received_to))
+
+    @property
+    def is_later_page(self) -> bool:
+        """Whether something newer is left out."""
+        return bool(self.page)
+
+    def address(self, page: str | None) -> str:
+        """The address of these files, from `page` on."""
+        fields = {
+            "customer": self.customer,
+            "state": self.state,
+            "from": self.received_from,
+            "to": self.received_to,
+            "limit": self.limit,
+            "page": page,
+        }
+        return address(PAGES, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRows:
+    """Which rows of a file were asked for."""
+
+    outcome: str = ""
+    reason: str = ""
+    page: str = ""
+
+    @property
+    def is_later_page(self) -> bool:
+        """Whether earlier rows are left out."""
+        return bool(self.page)
+
+
+class Liveness(StrEnum):
+    """Whether a page follows what it shows, in the words of status.js."""
+
+    WORK = "work"
+    WAITING = "waiting"
+    """Nothing is at work, but something may come."""
+    OVER = "over"
+
+
+class Done(StrEnum):
+    """What the visitor did just now; it stands in the address and is said only where the file's record says it too."""
+
+    SENT_AGAIN = "sent-again"
+    WITHDRAWING = "withdrawing"
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonLine:
+    """One line of the chart of reasons."""
+
+    outcome: Outcome
+    code: str
+    meaning: str
+    rows: int
+    segments: list[page_bars.Segment]
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One of the filters above the rows; without outcome it is all of them."""
+
+    outcome: str
+    label: str
+    rows: int
+    link: str
+    is_current: bool
+
+
+def address_of_file(customer_id: str | None, file_id: str) -> str:
+    """The page of a file."""
+    return f"{PAGES}/{quote(customer_id or NOBODY, safe='')}/{quote(file_id, safe='')}"
+
+
+def address(path: str, **parameters: str | None) -> str:
+    """`path` with those parameters that are not empty."""
+    given = {name: value for name, value in parameters.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def files_page(found: FilePage, asked: AskedFiles, visitor: Visitor, customers: Sequence[str] = ()) -> str:
+    """The list of files. `customers` are the names that the filter offers."""
+    return rendered(
+        "files.html",
+        _of_every_page(visitor)
+        | {
+            "files": found.files,
+            "asked": asked,
+            "customers": customers,
+            "limits": LIMITS,
+            "liveness": _liveness_of_list(found, asked),
+            "announcement": page_story.announcement_of_list(found.files),
+            "next": asked.address(found.next) if found.next else None,
+            "links": {"files": PAGES, "here": asked.address(asked.page), "first": asked.address(None)},
+        },
+    )
+
+
+def file_page(
+    details: FileDetails,
+    rows: OutcomePage,
+    asked: AskedRows,
+    visitor: Visitor,
+    *,
+    done: Done | None = None,
+    again_is_known: bool = True,
+) -> str:
+    """The page of one file, with some of its rows. `again_is_known` tells whether its retry has a page already."""
+    file = details.file
+    here = file.links.page
+    return rendered(
+        "file.html",
+        _of_every_page(visitor)
+        | {
+            "file": file,
+            "story": page_story.story(details),
+            "announcement": page_story.announcement(details),
+            "notice": _notice(details, done),
+            "liveness": Liveness.WORK if page_story.is_at_work(details) or not again_is_known else Liveness.OVER,
+            "was_sent_again": details.retry_file_id is not None,
+            "withdrawal": None if details.withdrawal is None else page_story.withdrawn(details.withdrawal),
+            "may_withdraw": page_story.may_withdraw(details),
+            "reasons": reason_lines(details),
+            "submissions": details.submissions,
+            "submissions_left_out": details.submissions_left_out,
+            "time_line": details.time_line,
+            "has_rows": bool(file.counts.total) or not file.is_final,
+            "tabs": _tabs(file, asked),
+            "asked": asked,
+            "rows": rows.outcomes,
+            "next": _rows_address(here, asked.outcome, asked.reason, rows.next) if rows.next else None,
+            "links": {
+                "files": PAGES,
+                "here": _rows_address(here, asked.outcome, asked.reason, asked.page).removesuffix(ROWS),
+                "customer": address(PAGES, customer=file.customer_id),
+                "parent": _sibling(file, file.parent_file_id),
+                "again": _sibling(file, details.retry_file_id) if again_is_known else None,
+                "results": f"{here}/results.csv" if file.links.results_csv else None,
+                "to_fix": f"{here}/to_fix.csv" if file.links.to_fix_csv else None,
+                "report": f"{here}/report.html" if file.links.report_html else None,
+                "retry": f"{here}/retry",
+                "withdraw": f"{here}/withdraw",
+                "all_rows": here + ROWS,
+                "first_rows": _rows_address(here, asked.outcome, asked.reason, None),
+                "outcomes": {name: _rows_address(here, name, None, None) for name in OUTCOMES},
+            },
+        },
+    )
+
+
+def device_page(found: DevicePage, visitor: Visitor, next_page: str | None = None) -> str:
+    """The rows of all files with one serial number."""
+    return rendered(
+        "serial.html",
+        _of_every_page(visitor)
+        | {
+            "serial": found.serial_number,
+            "devices": found.devices,
+            "files_not_searched": found.files_not_searched,
+            "next": next_page,
+            "links": {"files": PAGES},
+        },
+    )
+
+
+def withdraw_page(details: FileDetails, visitor: Visitor, fault: str | None = None) -> str:
+    """Asks to confirm that devices are to be deregistered; `fault` is what was wrong with the last try."""
+    file = details.file
+    return rendered(
+        "withdraw.html",
+        _of_every_page(visitor)
+        | {
+            "file": file,
+            "devices": page_story.devices_to_withdraw(details),
+            "fault": fault,
+            "links": {"files": PAGES, "withdraw": f"{file.links.page}/withdraw"},
+        },
+    )
+
+
+def message_page(
+    headline: str,
+    text: str,
+    visitor: Visitor,
+    *,
+    back: str = PAGES,
+    back_text: str = "Device files",
+    correlation_id: str | None = None,
+) -> str:
+    """A page that says one thing: what happened and what to do."""
+    return rendered(
+        "message.html",
+        _of_every_page(visitor)
+        | {
+            "headline": headline,
+            "text": text,
+            "back": back,
+            "back_text": back_text,
+            "correlation_id": correlation_id,
+            "links": {"files": PAGES},
+        },
+    )
+
+
+def _of_every_page(visitor: Visitor) -> dict[str, Any]:
+    return {
+        "person": visitor.name,
+        "form_field": FORM_FIELD,
+        "form_token": visitor.form_token,
+        "liveness": Liveness.OVER,
+        "serial": None,
+    }
+
+
+def _rows_address(page: str, outcome: str | None, reason: str | None, token: str | None) -> str:
+    return address(page, outcome=outcome, reason=reason, page=token) + ROWS
+
+
+def _liveness_of_list(found: FilePage, asked: AskedFiles) -> Liveness:
+    if any(not file.is_final for file in found.files):
+        return Liveness.WORK
+    return Liveness.OVER if asked.is_later_page else Liveness.WAITING
+
+
+def _notice(details: FileDetails, done: Done | None) -> str | None:
+    if done is Done.SENT_AGAIN and details.retry_file_id is not None:
+        return "Done: the rows are sent again as a file of their own. It is received within a minute."
+    if done is Done.WITHDRAWING and details.withdrawal is not None:
+        return "Done: the devices are being deregistered, one after another."
+    return None
+
+
+def _sibling(file: FileView, file_id: str | None) -> str | None:
+    """The page of another file of the same customer."""
+    return None if file_id is None else f"{file.links.page.rpartition('/')[0]}/{quote(file_id, safe='')}"
+
+
+def _tabs(file: FileView, asked: AskedRows) -> list[Tab]:
+    ended = [(name, number) for name, number in page_bars.by_outcome(file.counts) if name != OPEN]
+    every = Tab("", "all", sum(number for _, number in ended), file.links.page + ROWS, not asked.outcome)
+    return [
+        every,
+        *(
+            Tab(
+                name,
+                outcome_label(name),
+                number,
+                _rows_address(file.links.page, name, None, None),
+                name == asked.outcome,
+            )
+            for name, number in ended
+        ),
+    ]
+
+
+def reason_lines(details: FileDetails) -> list[ReasonLine]:
+    """The chart of outcomes by reason: the longest bar is that of most rows."""
+    most = max((reason.rows for reason in details.reasons), default=0)
+    return [
+        ReasonLine(
+            outcome=reason.outcome,
+            code=reason.reason,
+            meaning=page_story.meaning(reason),
+            rows=reason.rows,
+            segments=[page_bars.Segment(reason.outcome, 0, page_bars.share(reason.rows, most))],
+            link=_rows_address(details.file.links.page, reason.outcome, reason.reason, None),
+        )
+        for reason in details.reasons
+    ]

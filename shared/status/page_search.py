@@ -1,0 +1,33 @@
+"""Where a device was, whichever customer it was dropped for: a point lookup in the index of serial numbers."""
+
+from itertools import islice
+
+from shared.pipeline.composition import Pipeline
+from shared.status.questions import DEVICES_ON_A_PAGE, NotFound, customer_names, devices
+from shared.status.views import DevicePage, DeviceView
+
+MOST_CUSTOMERS = 20
+"""Customers whose rows one search reads. A device has one, a placeholder taken for a serial number may have many."""
+
+
+def devices_of_any_customer(pipeline: Pipeline, serial_number: str) -> DevicePage:
+    """Rows of closed files with this serial number, newest first; nothing found is an empty page."""
+    names = customer_names(pipeline)
+    found: list[DeviceView] = []
+    for customer_id in _customers(pipeline, serial_number):
+        try:
+            found += devices(pipeline, customer_id, serial_number, names=names).devices
+        except NotFound:
+            continue  # forgotten since the index was read
+    newest = sorted(found, key=lambda device: device.received_at, reverse=True)
+    return DevicePage(
+        serial_number=serial_number,
+        devices=newest[:DEVICES_ON_A_PAGE],
+        files_not_searched=sum(1 for _ in pipeline.journal.open_files()),
+        next=None,
+    )
+
+
+def _customers(pipeline: Pipeline, serial_number: str) -> list[str]:
+    mentions = islice(pipeline.journal.devices_of_serial(serial_number), MOST_CUSTOMERS * DEVICES_ON_A_PAGE)
+    return list(dict.fromkeys(mention.customer_id for mention in mentions))[:MOST_CUSTOMERS]

@@ -1,0 +1,64 @@
+"""Text, numbers and times as the page shows them. Pure.
+
+What stands on the page comes from files and services: characters that cannot be seen, or that turn the text beside
+them around, are shown as what they are. Escaping for HTML is the templates' own.
+"""
+
+from datetime import UTC, datetime
+from unicodedata import category
+
+CONTROL_PICTURES = 0x2400
+"""Unicode's pictures of the control characters 0 to 31 begin here."""
+DELETE, PICTURE_OF_DELETE = 0x7F, "\u2421"
+LAST_CONTROL = 0x1F
+
+NO_SIGHT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Categories of characters that show nothing of themselves (Unicode Standard, general category)."""
+
+KILO = 1024
+
+
+def visible(text: str) -> str:
+    """`text` with a picture or the code point in place of every character that would not be seen."""
+    if text.isprintable():
+        return text
+    return "".join(_picture(character) if category(character) in NO_SIGHT else character for character in text)
+
+
+def _picture(character: str) -> str:
+    code = ord(character)
+    if code <= LAST_CONTROL:
+        return chr(CONTROL_PICTURES + code)
+    return PICTURE_OF_DELETE if code == DELETE else f"[U+{code:04X}]"
+
+
+def grouped(number: int) -> str:
+    """12,345."""
+    return f"{number:,}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 row`, `12,345 rows`."""
+    return f"{grouped(number)} {one if number == 1 else many or one + 's'}"
+
+
+def plain_time(moment: datetime) -> str:
+    """20 Nov 2026, 12:00 (UTC, as the foot of the page says)."""
+    return f"{moment.astimezone(UTC):%d %b %Y, %H:%M}".lstrip("0")
+
+
+def machine_time(moment: datetime) -> str:
+    """As `<time datetime>` has it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def size(number: int) -> str:
+    """Bytes for people."""
+    if number < KILO:
+        return counted(number, "byte")
+    amount = float(number)
+    for unit in ("KiB", "MiB"):
+        amount /= KILO
+        if amount < KILO:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / KILO:.1f} GiB"

@@ -1,0 +1,65 @@
+"""report.html: all that a person should know of one file, as one page that needs nothing else and can be mailed."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+
+from shared.pipeline.composition import Pipeline
+from shared.status import page_story, questions
+from shared.status.page import reason_lines
+from shared.status.page_bars import not_registered
+from shared.status.page_static import static_file
+from shared.status.page_templates import rendered
+from shared.status.showing import outcome_view
+from shared.status.views import FileDetails, OutcomeView
+from shared.storage.records import DeviceOutcome
+from shared.vocabulary import Outcome
+
+NAME = "report.html"
+CONTENT_TYPE = "text/html; charset=utf-8"
+
+MOST_ROWS = 1_000
+"""Rows that are shown; a page of more is slow to open and to print. The rest stand in results.csv."""
+
+SHOWN = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
+"""The outcomes that someone should look at."""
+
+_STYLE = "status.css"
+
+
+def report_html(pipeline: Pipeline, customer_id: str, file_id: str) -> str:
+    """The report of a file as it is now; `_` is the customer of those without. Raises NotFound."""
+    details = questions.file(pipeline, customer_id, file_id)
+    record = questions.known_file(pipeline, customer_id, file_id)
+    rows = _rows_to_look_at(pipeline, record.reading_id, details.file.counts.total)
+    return report_page(details, [outcome_view(row) for row in rows], pipeline.clock())
+
+
+def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: datetime) -> str:
+    """The page. `rows` are those that someone should look at, the first of them where there are too many."""
+    style = static_file(_STYLE)
+    return rendered(
+        "report.html",
+        {
+            "style": "" if style is None else style.content.decode(),
+            "file": details.file,
+            "story": page_story.story(details),
+            "withdrawal": None if details.withdrawal is None else page_story.withdrawn(details.withdrawal),
+            "reasons": reason_lines(details),
+            "submissions": details.submissions,
+            "submissions_left_out": details.submissions_left_out,
+            "time_line": details.time_line,
+            "rows": rows,
+            "rows_left_out": max(0, not_registered(details.file.counts) - len(rows)),
+            "made_at": made_at,
+        },
+    )
+
+
+def _rows_to_look_at(pipeline: Pipeline, reading_id: str, total: int) -> Iterator[DeviceOutcome]:
+    """The first of them, in the order of the file; storage leaves out the others."""
+    if not total:
+        return iter(())
+    found = (pipeline.journal.outcomes_that(reading_id, {"outcome": outcome}, 1, total, MOST_ROWS) for outcome in SHOWN)
+    return islice(merge(*found, key=lambda outcome: outcome.row), MOST_ROWS)

@@ -1,0 +1,1 @@
+"""The status page in a real browser: over storage in memory, and once over everything real."""

@@ -1,0 +1,82 @@
+"""Calls the doors as scripts and browsers do, and gives what they answered."""
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from local.functions_host.app import HostedFunction, HttpTrigger
+
+KEY = "the-function-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        assert self.headers["content-type"] == "application/json; charset=utf-8", self.body
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFunction:
+    """A function that answers HTTP, and what triggers it."""
+
+    name: str
+    trigger: HttpTrigger
+    hosted: HostedFunction
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The app as it is served; its `pipeline` is to be set."""
+
+    app: ModuleType
+    port: int
+    functions: list[HttpFunction]
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The doors of one app."""
+
+    port: int
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def call(
+        self, method: str, path: str, headers: Mapping[str, str | None] | None = None, body: bytes | None = None
+    ) -> Answer:
+        """An answer to a request of a script with its key; headers given as None are left out."""
+        wanted = {"Host": self.host, "x-functions-key": KEY, **(headers or {})}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for name, value in wanted.items():
+                if value is not None:
+                    connection.putheader(name, value)
+            if body is not None or method == "POST":
+                connection.putheader("Content-Length", str(len(body or b"")))
+            connection.endheaders(body)
+            response = connection.getresponse()
+            return Answer(
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+            )
+        finally:
+            connection.close()
+
+    def get(self, path: str, headers: Mapping[str, str | None] | None = None) -> Answer:
+        return self.call("GET", path, headers)
+
+    def post(self, path: str, body: bytes = b"", headers: Mapping[str, str | None] | None = None) -> Answer:
+        return self.call("POST", path, headers, body)

@@ -1,0 +1,272 @@
+"""What the pages say and how they are served, without a browser."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+from msgspec.structs import replace
+
+from shared.status import page, page_static, page_story, page_templates
+from shared.status.names import CustomerNames
+from shared.status.page_asking import asked_files, asked_rows, file_filter, file_limit, outcome_filter
+from shared.status.showing import file_links
+from shared.status.views import (
+    FileDetails,
+    FilePage,
+    FileView,
+    OutcomeCounts,
+    OutcomePage,
+    ReasonCount,
+    WithdrawalView,
+)
+from shared.storage.customers import Customer
+from shared.vocabulary import FileState, Outcome, WithdrawalState
+from tests.pipeline.world import CUSTOMER, World, numbered
+from tests.status.calling import Doors
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+FILE_ID = "5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51"
+WITHDRAWAL = WithdrawalView(
+    state=WithdrawalState.FINISHED,
+    asked_at=NOW,
+    finished_at=NOW,
+    total=3,
+    withdrawn=1,
+    already_gone=1,
+    refused=1,
+    said=None,
+)
+
+
+def details(state: FileState = FileState.CLOSED, **counts: int) -> FileDetails:
+    reasons = [
+        ReasonCount(outcome=Outcome(name), reason="", rows=rows)
+        for name, rows in counts.items()
+        if name in list(Outcome)
+    ]
+    file = FileView(
+        file_id=FILE_ID,
+        customer_id=CUSTOMER,
+        customer_name=None,
+        batch_id="Sales",
+        name="devices.csv",
+        path=f"{CUSTOMER}/Sales/devices.csv",
+        state=state,
+        is_final=state.is_final,
+        reason=None,
+        received_at=NOW,
+        closed_at=None,
+        size=10,
+        counts=OutcomeCounts(total=sum(counts.values()), **counts),
+        submissions=2,
+        submissions_final=1,
+        parent_file_id=None,
+        links=file_links(CUSTOMER, FILE_ID, state, None),
+    )
+    return FileDetails(
+        file=file,
+        what_happened=None,
+        time_line=[],
+        submissions=[],
+        submissions_left_out=0,
+        reasons=reasons,
+        retry_file_id=None,
+        withdrawal=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "headline"),
+    [
+        ({"registered": 1}, "The device is registered"),
+        ({"registered": 12}, "All 12 devices are registered"),
+        ({"already_registered": 2}, "All 2 devices were already registered"),
+        ({"registered": 9, "already_registered": 3}, "All 12 devices are registered, 3 of them from before"),
+        ({"registered": 1, "failed": 1}, "1 of 2 devices is registered; 1 is not"),
+        ({"registered": 2_000, "rejected": 3, "unknown": 4}, "2,000 of 2,007 devices are registered; 7 are not"),
+        ({"duplicate": 2}, "There was nothing to register"),
+    ],
+)
+def test_a_closed_file_says_in_one_line_how_it_ended(counts: dict[str, int], headline: str) -> None:
+    assert page_story.story(details(FileState.CLOSED, **counts)).headline == headline
+
+
+def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything() -> None:
+    story = page_story.story(details(FileState.READ, registered=300, open=700))
+    assert story.headline == "300 of 1,000 rows have their outcome"
+    assert story.sentences == (
+        "1 of 2 submissions to Partner Center are done.",
+        "There is nothing to do: it goes on by itself.",
+    )
+    assert page_story.story(details(FileState.RECEIVED)).headline == "Its rows are being read"
+
+
+def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
+    found = replace(
+        details(registered=1, failed=6),
+        reasons=[
+            ReasonCount(outcome=Outcome.REJECTED, reason="serial_alone", rows=2),
+            ReasonCount(outcome=Outcome.FAILED, reason="808", rows=3),
+            ReasonCount(outcome=Outcome.FAILED, reason="StorageError", rows=1),
+            ReasonCount(outcome=Outcome.UNKNOWN, reason="no_verdict", rows=4),
+        ],
+    )
+    story = page_story.story(found)
+    assert [todo.title for todo in story.todos] == ["Mend 2 rows.", "Send 5 rows again.", "Ask about 3 rows."]
+    assert (story.rows_to_mend, story.rows_to_send_again) == (2, 5)
+
+
+def test_rows_that_were_sent_again_are_not_asked_for_once_more() -> None:
+    found = replace(details(registered=1, unknown=4), retry_file_id=FILE_ID)
+    assert page_story.story(found).rows_to_send_again == 0
+
+
+def test_what_is_said_aloud_changes_at_each_tenth_of_the_way() -> None:
+    said = [
+        page_story.announcement(details(FileState.READ, registered=ended, open=1_000 - ended))
+        for ended in range(0, 1_000, 7)
+    ]
+    assert len(set(said)) == 10
+    assert page_story.announcement(details(registered=12)) == "All 12 devices are registered."
+
+
+def test_a_withdrawal_says_how_far_it_is_and_what_was_refused_may_be_tried_again() -> None:
+    found = replace(details(registered=3), withdrawal=WITHDRAWAL)
+    said = page_story.withdrawn(WITHDRAWAL)
+    assert said == "The file was withdrawn: 2 of 3 devices deregistered, 1 refused by Partner Center."
+    assert page_story.may_withdraw(found)
+    assert page_story.devices_to_withdraw(found) == 1
+    assert not page_story.is_at_work(found)
+    under_way = replace(found, withdrawal=replace(WITHDRAWAL, state=WithdrawalState.UNDER_WAY))
+    assert page_story.is_at_work(under_way)
+    assert not page_story.may_withdraw(under_way)
+    assert not page_story.may_withdraw(details(already_registered=3))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"), [(outcome, "") for outcome in Outcome] + [(Outcome.REJECTED, "new_word")]
+)
+def test_every_reason_is_shown_even_one_that_is_not_known(outcome: Outcome, reason: str) -> None:
+    page_story.meaning(ReasonCount(outcome=outcome, reason=reason, rows=1))
+
+
+def test_a_value_that_a_template_does_not_get_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        page_templates.rendered("message.html", {})
+
+
+def test_every_value_is_escaped_and_made_visible() -> None:
+    found = details(registered=1)
+    hostile = replace(found, file=replace(found.file, name="<b>&\x1b\u202e"))
+    shown = page.file_page(
+        hostile, OutcomePage(file_id=FILE_ID, outcomes=[], next=None), page.AskedRows(), page.Visitor()
+    )
+    assert "<h1><bdi>&lt;b&gt;&amp;\u241b[U+202E]</bdi></h1>" in shown
+    assert "<b>" not in shown
+
+
+def test_addresses_of_the_list_keep_its_filters() -> None:
+    asked = asked_files({"customer": "Büro & Co", "state": "closed", "from": "2026-11-01", "to": "", "page": "x"})
+    shown = page.files_page(FilePage(files=[], next="a b"), asked, page.Visitor())
+    assert "/api/status?customer=B%C3%BCro+%26+Co&amp;state=closed&amp;from=2026-11-01&amp;page=a+b" in shown
+    assert asked.is_narrow
+    assert asked.is_later_page
+
+
+def test_the_fields_of_the_list_are_the_question_that_is_asked() -> None:
+    asked = asked_files({"customer": " contoso ", "state": "read", "from": "2026-11-01", "to": "2026-11-30"})
+    contoso = Customer(name="Contoso", customer_id=CUSTOMER, added_at=datetime(2026, 11, 1, tzinfo=UTC))
+    wanted = file_filter(asked, CustomerNames.of([contoso]))
+    assert wanted.customer_id == CUSTOMER
+    assert wanted.state is FileState.READ
+    assert wanted.received_from == datetime(2026, 11, 1, tzinfo=UTC)
+    assert wanted.received_before == datetime(2026, 12, 1, tzinfo=UTC), "the last day counts as well"
+    assert file_limit(asked) == 50
+    assert file_limit(asked_files({"limit": "1000"})) == 1_000
+    assert outcome_filter(asked_rows({"outcome": "failed", "reason": "808"})).equals == {
+        "outcome": "failed",
+        "error_code": "808",
+    }
+
+
+def test_templates_and_static_files_are_part_of_what_is_deployed() -> None:
+    ignored = (ROOT / ".funcignore").read_text(encoding="utf-8").split()
+    for folder in (page_static.STATIC, page_templates.TEMPLATES):
+        assert any(folder.iterdir())
+        for part in folder.relative_to(ROOT).parts:
+            assert not any(fnmatch(part, pattern) for pattern in ignored), part
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    doors: Doors
+    file_id: str
+
+
+@pytest.fixture
+def served(doors: Doors, world: World) -> Served:
+    identifier = world.drop_file(numbered(3))
+    world.run()
+    return Served(doors, identifier)
+
+
+def get(served: Served, path: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
+    answer = served.doors.get(f"/api/status{path}", {"x-functions-key": None, **headers})
+    return answer.status, dict(answer.headers), answer.body.decode()
+
+
+def test_a_page_allows_its_own_parts_alone_and_is_not_kept(served: Served) -> None:
+    status, headers, body = get(served, f"/{CUSTOMER}/{served.file_id}")
+    assert status == 200
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert " style=" not in body
+    assert "<style" not in body
+    assert "onclick" not in body
+
+
+def test_a_static_file_is_served_for_ever_and_again_only_when_it_changed(served: Served) -> None:
+    address = page_static.static_address("status.css").removeprefix("/api/status")
+    status, headers, body = get(served, address)
+    assert (status, headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert headers["cache-control"] == page_static.FOR_EVER
+    assert body == (page_static.STATIC / "status.css").read_text(encoding="utf-8")
+    status, _, body = get(served, address, **{"if-none-match": headers["etag"]})
+    assert (status, body) == (304, "")
+    assert get(served, "/static/page.py")[0] == 404
+
+
+def test_a_file_that_is_not_there_is_answered_with_a_page(served: Served) -> None:
+    status, headers, body = get(served, f"/{CUSTOMER}/{CUSTOMER}")
+    assert status == 404
+    assert headers["content-type"].startswith("text/html")
+    assert "Nothing is here" in body
+
+
+def test_in_azure_nobody_sees_a_page_without_having_signed_in(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBSITE_SITE_NAME", "app")
+    monkeypatch.setenv("WEBSITE_AUTH_ENABLED", "True")
+    for path in ("", f"/{CUSTOMER}/{served.file_id}", f"/{CUSTOMER}/{served.file_id}/withdraw"):
+        status, headers, body = get(served, path)
+        assert status == 302
+        assert headers["location"].startswith("/.auth/login/aad?post_login_redirect_uri=")
+        assert "devices.csv" not in body
+    for name in ("results.csv", "to_fix.csv", "report.html"):
+        assert get(served, f"/{CUSTOMER}/{served.file_id}/{name}")[0] == 302
+    assert served.doors.post(f"/api/status/{CUSTOMER}/{served.file_id}/retry", b"").status == 302
+
+
+def test_downloads_of_people_are_those_of_scripts(served: Served) -> None:
+    for name in ("results.csv", "to_fix.csv"):
+        of_people = get(served, f"/{CUSTOMER}/{served.file_id}/{name}")
+        of_scripts = served.doors.get(f"/api/files/{CUSTOMER}/{served.file_id}/{name}")
+        assert (of_people[0], of_people[2]) == (of_scripts.status, of_scripts.body.decode())

@@ -1,0 +1,146 @@
+"""Bars, words, texts and static files of the page."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.status import page_static, page_text, page_words
+from shared.status.page_bars import LEAST_SHARE, WHOLE, by_outcome, not_registered, segments, share
+from shared.status.views import OutcomeCounts
+from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
+
+NUMBERS = st.integers(0, 1_000_000)
+
+
+@given(st.tuples(*[NUMBERS] * 7))
+def test_a_bar_shows_every_kind_of_row_and_is_full(numbers: tuple[int, ...]) -> None:
+    counts = OutcomeCounts(**dict(zip([*map(str, Outcome), "open"], numbers, strict=True)))
+    found = segments(counts)
+    assert {segment.name for segment in found} == {name for name, _ in by_outcome(counts)}
+    assert all(segment.width >= LEAST_SHARE - 0.01 for segment in found)
+    end = 0.0
+    for segment in found:
+        assert segment.start == pytest.approx(end, abs=0.02)
+        end = segment.start + segment.width
+    assert not found or end == pytest.approx(WHOLE, abs=0.05)
+
+
+def test_one_failure_in_a_hundred_thousand_rows_is_seen() -> None:
+    (_, failed) = segments(OutcomeCounts(total=100_000, registered=99_999, failed=1))
+    assert failed.width == pytest.approx(LEAST_SHARE, abs=0.01)
+    assert failed.is_textured
+
+
+def test_rows_without_an_outcome_come_last() -> None:
+    counts = OutcomeCounts(total=10, duplicate=1, registered=2, failed=3, open=4)
+    assert by_outcome(counts) == [("registered", 2), ("failed", 3), ("duplicate", 1), ("open", 4)]
+
+
+def test_who_should_be_looked_at_is_failed_rejected_or_unknown() -> None:
+    counts = OutcomeCounts(total=63, registered=1, already_registered=2, failed=4, rejected=8, unknown=16, duplicate=32)
+    assert not_registered(counts) == 28
+
+
+@pytest.mark.parametrize(("number", "most", "expected"), [(0, 0, 0), (0, 5, 0), (5, 5, 100), (1, 100_000, LEAST_SHARE)])
+def test_the_longest_of_several_bars_is_full(number: int, most: int, expected: float) -> None:
+    assert share(number, most) == expected
+
+
+def test_every_word_of_the_vocabulary_is_shown() -> None:
+    assert set(page_words.OUTCOMES) == set(Outcome)
+    assert set(page_words.FILE_STATES) == set(FileState)
+    assert set(page_words.SUBMISSION_STATES) == set(SubmissionState)
+    assert set(page_words.REMEDIES) == set(Remedy)
+
+
+def test_a_note_of_the_reader_is_shown_in_words_and_any_other_as_it_is() -> None:
+    assert page_words.note_meaning("serial_from_hash").startswith("The serial number was empty")
+    assert page_words.note_meaning("read_back") == "read_back"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Büro 東京 مكتب 🙂", "Büro 東京 مكتب 🙂"),
+        ("red\x1b[31m", "red␛[31m"),
+        ("a\tb\r\nc\x00\x7f", "a␉b␍␊c␀␡"),
+        ("invoice\u202egpj.exe", "invoice[U+202E]gpj.exe"),
+        ("SN\u200b1\ufeff", "SN[U+200B]1[U+FEFF]"),
+        ("\u2066x\u2069", "[U+2066]x[U+2069]"),
+        ("non\u00a0breaking", "non\u00a0breaking"),
+        ("\ud800", "[U+D800]"),
+    ],
+)
+def test_a_character_that_cannot_be_seen_is_shown_as_what_it_is(text: str, shown: str) -> None:
+    assert page_text.visible(text) == shown
+
+
+@given(st.text())
+def test_no_text_turns_the_text_around_it(text: str) -> None:
+    shown = page_text.visible(text)
+    assert not set(shown) & set(map(chr, [*range(32), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F]))
+    shown.encode()
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1,023 bytes"),
+        (1536, "1.5 KiB"),
+        (3 << 20, "3.0 MiB"),
+        (5 << 30, "5.0 GiB"),
+    ],
+)
+def test_sizes_are_short(number: int, shown: str) -> None:
+    assert page_text.size(number) == shown
+
+
+def test_times_are_utc_for_people_and_machines() -> None:
+    moment = datetime(2026, 11, 3, 23, 30, tzinfo=timezone(-timedelta(hours=2)))
+    assert page_text.plain_time(moment) == "4 Nov 2026, 01:30"
+    assert page_text.machine_time(moment) == "2026-11-04T01:30:00Z"
+    assert page_text.plain_time(datetime(2026, 11, 20, 5, 0, tzinfo=UTC)) == "20 Nov 2026, 05:00"
+
+
+def test_numbers_have_their_noun() -> None:
+    assert page_text.counted(1, "row") == "1 row"
+    assert page_text.counted(12_345, "row") == "12,345 rows"
+
+
+@pytest.mark.parametrize("name", ["status.css", "status.js", "mark.svg"])
+def test_a_static_file_is_kept_for_ever_under_the_name_of_its_contents(name: str) -> None:
+    address = page_static.static_address(name)
+    served = page_static.static_file(address.rpartition("/")[2])
+    assert served is not None
+    assert served.cache_control == page_static.FOR_EVER
+    assert served.etag.strip('"') in address
+    plain = page_static.static_file(name)
+    assert plain is not None
+    assert plain.content == served.content
+    assert plain.cache_control == page_static.ASK_AGAIN
+
+
+def test_the_name_of_another_version_is_served_but_not_kept() -> None:
+    served = page_static.static_file("status.0123456789abcdef.css")
+    assert served is not None
+    assert served.cache_control == page_static.ASK_AGAIN
+
+
+@pytest.mark.parametrize(
+    "name", ["", "status", ".css", "../page.py", "page.py", "status.css.map", "..%2fpage.py", "a.b.c.d"]
+)
+def test_nothing_else_is_served(name: str) -> None:
+    assert page_static.static_file(name) is None
+
+
+def test_the_style_and_the_script_need_nothing_from_elsewhere() -> None:
+    for path in page_static.STATIC.iterdir():
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "http:" not in text
+        assert "https:" not in text
+        assert "@import" not in text
+        assert "url(" not in text
