@@ -1,4 +1,5 @@
-// What a person is told of. Every query looks for a sentence that the code logs (shared/pipeline).
+// What a person is told of, and docs/runbook.md says what to do then. Every query looks for a sentence that the code logs
+// (shared/pipeline) or for a metric that it measures (shared/telemetry.py).
 param insightsName string
 param topicName string
 param location string
@@ -68,7 +69,7 @@ var rules = [
     title: 'Signing in to Partner Center fails'
     advice: 'The message names the code and the cure. All submissions wait until it works again; nothing is lost.'
     every: 'PT5M'
-    over: 'PT15M'
+    over: 'PT1H' // it is tried every half hour at least: the alert lasts while it fails
     sense: 'GreaterThan'
     limit: 0
     query: '''
@@ -77,6 +78,7 @@ var rules = [
           or message startswith "There is no refresh token"
           or message startswith "Key Vault refuses"
           or (severityLevel >= 3 and customDimensions.scope == "partner")
+          or (customDimensions.scope == "partner" and customDimensions.error == "Unauthorised")
           or message == "The next token could not be had; the current one is still good"
     '''
   }
@@ -91,7 +93,8 @@ var rules = [
     limit: 0
     query: '''
       traces
-      | where severityLevel >= 3 and customDimensions.scope startswith "customer "
+      | where customDimensions.scope startswith "customer "
+          and (severityLevel >= 3 or customDimensions.error == "Unauthorised")
     '''
   }
   {
@@ -111,15 +114,17 @@ var rules = [
   {
     name: 'throttled-for-long'
     severity: 2
-    title: 'Partner Center has not let anything through for long'
+    title: 'Partner Center let nobody ask for more than half of the last hour'
     advice: 'Lower maximumInstances or DEVICES_PER_SUBMISSION if it comes back every day; otherwise wait.'
     every: 'PT15M'
     over: 'PT1H'
     sense: 'GreaterThan'
     limit: 0
     query: '''
-      traces
-      | where message == "All submissions concerned wait" and toint(customDimensions.failures) >= 6
+      customMetrics
+      | where name == "device_drop.throttled"
+      | summarize seconds = sum(valueSum)
+      | where seconds > 1800
     '''
   }
   {

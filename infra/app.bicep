@@ -13,6 +13,7 @@ param partnerTenantId string
 param partnerClientId string
 param refreshTokenSecret string
 param clientSecretName string
+param webhookSecretName string
 param pageClientId string
 param retentionDays int
 param pythonVersion string
@@ -54,6 +55,12 @@ var hostSettings = {
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
   // Our own alone: what the libraries say of each request would be paid for line by line.
   PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'shared'
+  // By the trace id, which is the file id: of a file all steps are kept or none. The distro's own default, a number of
+  // traces a second, would tear files apart. With less than 1 that share of the files is kept; metrics and logs all are.
+  OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
+  OTEL_TRACES_SAMPLER_ARG: '1'
+  // The steps of a file are enough: every request to storage would be paid for, and some name a serial number.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,requests,urllib,urllib3'
   // As many threads as host.json lets in at once: 8 wake-ups, 2 blobs, the sweep, and a few for the page.
   PYTHON_THREADPOOL_THREAD_COUNT: '16'
   // The status page's sign-in proves itself with the app's identity instead of a secret.
@@ -82,6 +89,10 @@ var proofSettings = empty(clientSecretName) ? identityProof : secretProof
 // The address of the secret and no reference to it: the app reads it anew at every renewal, and writes it.
 var withUser = { PARTNER_CENTER_REFRESH_TOKEN_SECRET: '${vaultSecrets}/${refreshTokenSecret}' }
 var userSettings = empty(refreshTokenSecret) ? {} : withUser
+
+// Who is told that a file has ended. The address holds its own key, so it stands in the vault.
+var withWebhook = { NOTIFY_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vaultSecrets}/${webhookSecretName})' }
+var webhookSettings = empty(webhookSecretName) ? {} : withWebhook
 
 var subnet = empty(networkName) ? null : resourceId('Microsoft.Network/virtualNetworks/subnets', networkName, 'app')
 
@@ -135,20 +146,21 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
 
   resource settings 'config' = {
     name: 'appsettings'
-    properties: union(appSettings, hostSettings, deviceDropSettings, proofSettings, userSettings)
+    properties: union(appSettings, hostSettings, deviceDropSettings, proofSettings, userSettings, webhookSettings)
   }
 
-  // Nobody sees the status page without signing in; without pageClientId there is nothing to sign in with.
+  // Signs people in for the status page, and lets everybody else through ("Allow unauthenticated access"): the host asks
+  // scripts for a function key and Event Grid for the extension's, and the app shows no page to who has not signed in.
+  // Every path passes through it, so nobody but it can say who a request comes from; where it is off, without
+  // pageClientId, the app believes no such word and shows the page to nobody.
   resource authentication 'config' = {
     name: 'authsettingsV2'
     properties: {
-      platform: { enabled: true }
+      platform: { enabled: !empty(pageClientId) }
       globalValidation: {
-        requireAuthentication: true
-        unauthenticatedClientAction: empty(pageClientId) ? 'Return401' : 'RedirectToLoginPage'
+        requireAuthentication: false
+        unauthenticatedClientAction: 'AllowAnonymous'
         redirectToProvider: 'azureactivedirectory'
-        // Event Grid calls with the extension's own key instead.
-        excludedPaths: ['/runtime/webhooks/blobs']
       }
       httpSettings: { requireHttps: true }
       identityProviders: {
@@ -159,7 +171,11 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
             clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
             openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
           }
-          validation: { allowedAudiences: ['api://${pageClientId}', pageClientId] }
+          validation: {
+            allowedAudiences: ['api://${pageClientId}', pageClientId]
+            // Otherwise every application of the tenant could come with a token of its own ("Daemon client application").
+            defaultAuthorizationPolicy: { allowedApplications: [pageClientId] }
+          }
         }
       }
       login: { tokenStore: { enabled: false } }

@@ -52,7 +52,8 @@ def amounts(use: Use) -> dict[str, float]:
     """How much of everything that has a price, in its unit."""
     table_rows = use.devices * 4 + use.calls * 6 + use.files * 40 + SWEEPS * 40
     seconds = use.calls * use.seconds_per_call + use.files * 5 + SWEEPS * use.seconds_per_sweep
-    log_lines = use.calls * 4 + use.files * 10 + SWEEPS * 6
+    # Lines of the log; spans: one a call and one each time outcomes are written; what is measured.
+    log_records = use.calls * (4 + 2) + use.files * (10 + 3) + SWEEPS * (6 + 2)
     return {
         # One instance waits for blobs all month long.
         "always_ready_gb_second": MONTH_SECONDS * use.instance_gb,
@@ -69,7 +70,7 @@ def amounts(use: Use) -> dict[str, float]:
         # Sent, taken, deleted, renewed; and an idle queue is looked at every ten seconds.
         "ten_thousand_queue_operations": (use.calls * 4 + MONTH_SECONDS / 10 * 2) / 1e4,
         "million_events": use.files / 1e6,
-        "log_gb": log_lines * 1.5 * KILOBYTE,
+        "log_gb": log_records * 1.5 * KILOBYTE,
         # The refresh token is read at every renewal: hourly, by up to two instances.
         "ten_thousand_vault_operations": 730 * 2 * 2 / 1e4,
         "log_alert_rule_month": 8,

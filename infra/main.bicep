@@ -23,6 +23,9 @@ param signInWithUser bool = true
 @description('Name of a secret in the vault with the application\'s client secret. Empty: the app\'s managed identity proves it (federated credential), which needs the application in the tenant of this subscription.')
 param clientSecretName string = ''
 
+@description('Name of a secret in the vault with the address of the webhook that is told when a file has ended. Empty: none is.')
+param webhookSecretName string = ''
+
 @description('Client id of the application that people sign in to the status page with. Empty: nobody gets in.')
 param pageClientId string = ''
 
@@ -185,6 +188,7 @@ module app 'app.bicep' = {
     partnerClientId: partnerClientId
     refreshTokenSecret: signInWithUser ? refreshTokenSecret : ''
     clientSecretName: clientSecretName
+    webhookSecretName: webhookSecretName
     pageClientId: pageClientId
     retentionDays: retentionDays
     pythonVersion: pythonVersion

@@ -8,18 +8,21 @@ param retentionDays int
 param privateNetwork bool
 param allowedAddresses array
 
-// The names are the code's own (shared/pipeline/device_file.py, shared/storage/connection.py, shared/storage/journal.py).
+// The names are the code's own (shared/pipeline/device_file.py, shared/storage/connection.py, shared/storage/journal.py,
+// shared/storage/customers.py).
 var containers = ['device-files', 'submissions', 'results', 'dead-letters']
-var queues = ['submissions', 'submissions-poison', 'webjobs-blobtrigger-poison']
+var queues = ['submissions', 'submissions-poison', 'webjobs-blobtrigger-poison', 'file-events']
 var tables = [
   'DeviceFiles'
   'Submissions'
   'DeviceOutcomes'
+  'DeviceWithdrawals'
   'Batches'
   'OpenFiles'
   'FilesByTime'
   'DevicesBySerial'
   'Gates'
+  'Customers'
 ]
 
 // The app deletes what is past RETENTION_DAYS; this is for what it should ever miss.

@@ -1,15 +1,19 @@
 """Traces and metrics of OpenTelemetry: one trace a device file, from its drop to its last outcome.
 
 A file's trace id is its file id, so the steps of its way, which run in different functions, instances and hours, need
-hand nothing on to each other to stand in one trace. Each step links to the trace of the invocation that ran it.
+hand nothing on to each other to stand in one trace. Each step links to the trace of the invocation that ran it. What is
+asked of Partner Center within a step bears the same id as its correlation vector (MS-CV), whoever exports traces.
 
 Nothing is imported, recorded or paid for unless the process has set OpenTelemetry up, as the Functions worker does when
-its export is switched on (`PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY`).
+its export is switched on (`PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY`). A sampler that decides by the trace id keeps
+all of a file's steps or none.
 """
 
 import sys
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -34,7 +38,7 @@ class Metric(StrEnum):
     OLDEST_WAKE_UP = "device_drop.wake_up.oldest"
     """Seconds for which the submission that is latest has been due."""
     THROTTLED = "device_drop.throttled"
-    """Seconds that submissions were told to wait by the service."""
+    """Seconds for which the service lets nobody ask; of answers that overlap, the time is counted once."""
 
 
 _COUNTERS = {Metric.DEVICES: "{row}", Metric.THROTTLED: "s"}
@@ -42,23 +46,71 @@ _COUNTERS = {Metric.DEVICES: "{row}", Metric.THROTTLED: "s"}
 
 _GAUGES = {Metric.SUBMISSIONS_OPEN: "{submission}", Metric.OLDEST_WAKE_UP: "s"}
 
-Attributes = Mapping[str, str | int | float | bool]
+Known = dict[str, str | int | float | bool]
+Attributes = Mapping[str, object]
+"""What is said of a step. What is no plain value, as None is, is not known and left out."""
+
+_PRESENT: ContextVar[Known | None] = ContextVar("present_step", default=None)
+
+
+class StepName(StrEnum):
+    """The steps of the way of a device file: names of spans."""
+
+    READ = "read a device file"
+    SEND = "send a submission"
+    LOOK = "look at a submission"
+    WRITE = "write outcomes"
+    CLOSE = "close a device file"
+    WITHDRAW = "withdraw devices"
 
 
 @contextmanager
 def step(name: str, file_id: str, attributes: Attributes | None = None) -> Iterator[None]:
-    """A span around one step of the way of a file; an error that leaves the step marks the span as failed."""
-    if _SDK not in sys.modules:
-        yield
-        return
+    """A span around one step of the way of a file; an error that leaves the step marks the span as failed.
+
+    Within another step of the same file it is a part of that.
+    """
+    about = _known(attributes or {}) | {"file_id": file_id}
+    token = _PRESENT.set(about)
+    try:
+        if _SDK in sys.modules:
+            with _span(name, file_id, about):
+                yield
+        else:
+            yield
+    finally:
+        _PRESENT.reset(token)
+
+
+@contextmanager
+def _span(name: str, file_id: str, attributes: Known) -> Iterator[None]:
     from opentelemetry import trace  # noqa: PLC0415 - loaded already, by whoever set it up
 
-    invocation = trace.get_current_span().get_span_context()
-    links = [trace.Link(invocation)] if invocation.is_valid else []
+    around = trace.get_current_span().get_span_context()
+    is_part = around.trace_id == UUID(file_id).int
     with trace.get_tracer(NAME).start_as_current_span(
-        name, _trace_of(file_id), attributes={"file_id": file_id, **(attributes or {})}, links=links
+        name,
+        None if is_part else _trace_of(file_id),
+        attributes=attributes,
+        links=[trace.Link(around)] if around.is_valid and not is_part else [],
     ):
         yield
+
+
+def present_step() -> Known:
+    """What the present step is about: for log lines of those who know of no file. Empty outside of a step."""
+    return _PRESENT.get() or {}
+
+
+def correlation_vector() -> str | None:
+    """The MS-CV of what is asked within the present step: the trace id in base64, and a first element.
+
+    Version 2 of the correlation vector: the first 22 characters are a GUID (RtlInitializeCorrelationVector).
+    """
+    file_id = present_step().get("file_id")
+    if not isinstance(file_id, str):
+        return None
+    return f"{b64encode(UUID(file_id).bytes).decode().rstrip('=')}.0"
 
 
 def tell(attributes: Attributes) -> None:
@@ -66,10 +118,14 @@ def tell(attributes: Attributes) -> None:
     if _SDK in sys.modules:
         from opentelemetry import trace  # noqa: PLC0415
 
-        trace.get_current_span().set_attributes(dict(attributes))
+        trace.get_current_span().set_attributes(_known(attributes))
 
 
-def measure(metric: Metric, value: float, attributes: Attributes | None = None) -> None:
+def _known(attributes: Attributes) -> Known:
+    return {name: value for name, value in attributes.items() if isinstance(value, str | int | float | bool)}
+
+
+def measure(metric: Metric, value: float, attributes: Known | None = None) -> None:
     """Count `value` on, or note it as the present reading, as the metric is one or the other."""
     if _SDK not in sys.modules:
         return

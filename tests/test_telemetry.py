@@ -1,114 +1,147 @@
 """One trace a file, and metrics that add up; nothing at all where nobody exports."""
 
+import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from opentelemetry import metrics, trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from azure.monitor.opentelemetry.exporter import ApplicationInsightsSampler
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared.telemetry import Metric, measure, step, tell
+from shared.telemetry import Metric, correlation_vector, measure, present_step, step, tell
+from tests.exporting import Exported, exported
 
-_EXPORTER = InMemorySpanExporter()
-_READER = InMemoryMetricReader()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def exported() -> None:
-    """Set OpenTelemetry up as the Functions worker does, with an export that tests can read."""
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(_EXPORTER))
-    trace.set_tracer_provider(provider)
-    metrics.set_meter_provider(MeterProvider([_READER]))
+FILE_ID = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
 
 @pytest.fixture
-def exporter() -> InMemorySpanExporter:
-    _EXPORTER.clear()
-    return _EXPORTER
+def export() -> Exported:
+    export = exported()
+    export.forget()
+    return export
 
 
-def _points(metric: Metric) -> dict[str, float]:
-    data = _READER.get_metrics_data()
-    found = [
-        point
-        for resource in (data.resource_metrics if data else ())
-        for scope in resource.scope_metrics
-        for measured in scope.metrics
-        if measured.name == metric
-        for point in measured.data.data_points
-    ]
-    return {str(dict(point.attributes or {})): getattr(point, "value", 0.0) for point in found}
-
-
-def test_steps_of_one_file_stand_in_one_trace_that_its_id_names(exporter: InMemorySpanExporter) -> None:
+def test_steps_of_one_file_stand_in_one_trace_that_its_id_names(export: Exported) -> None:
     file_id = str(uuid4())
     for name in ("read", "send", "look"):
         with step(name, file_id):
             pass
-    spans = exporter.get_finished_spans()
+    spans = export.spans()
     assert [span.name for span in spans] == ["read", "send", "look"]
     assert {span.context.trace_id for span in spans if span.context} == {UUID(file_id).int}
 
 
-def test_a_step_says_what_it_was_told_and_what_became_known(exporter: InMemorySpanExporter) -> None:
+def test_a_step_says_what_it_was_told_and_what_became_known_and_no_more(export: Exported) -> None:
     file_id = str(uuid4())
-    with step("send", file_id, {"submission": "7"}):
-        tell({"tracking_id": "t-1"})
-    (span,) = exporter.get_finished_spans()
+    with step("send", file_id, {"submission": "7", "tracking_id": None}):
+        tell({"tracking_id": "t-1", "code": None})
+    (span,) = export.spans()
     assert dict(span.attributes or {}) == {"file_id": file_id, "submission": "7", "tracking_id": "t-1"}
 
 
-def test_a_step_links_to_the_invocation_that_ran_it(exporter: InMemorySpanExporter) -> None:
+def test_a_step_links_to_the_invocation_that_ran_it(export: Exported) -> None:
     with trace.get_tracer("host").start_as_current_span("invocation") as invocation, step("read", str(uuid4())):
         pass
-    read = exporter.get_finished_spans()[0]
+    read = export.spans()[0]
     assert [link.context for link in read.links] == [invocation.get_span_context()]
 
 
-def test_what_happens_inside_a_step_belongs_to_its_trace(exporter: InMemorySpanExporter) -> None:
+def test_what_happens_inside_a_step_belongs_to_its_trace(export: Exported) -> None:
     file_id = str(uuid4())
-    with step("send", file_id), trace.get_tracer("http").start_as_current_span("POST"):
+    with step("send", file_id), step("write", file_id), trace.get_tracer("http").start_as_current_span("POST"):
         pass
-    request, sent = exporter.get_finished_spans()
-    assert request.context is not None
-    assert request.context.trace_id == UUID(file_id).int
-    assert request.parent == sent.context
+    request, written, sent = export.spans(file_id)
+    assert request.parent == written.context
+    assert written.parent == sent.context
+    assert not written.links
 
 
-def test_an_error_that_leaves_a_step_marks_it_as_failed(exporter: InMemorySpanExporter) -> None:
+def test_a_step_of_another_file_inside_a_step_stands_in_the_trace_of_its_own(export: Exported) -> None:
+    one, other = str(uuid4()), str(uuid4())
+    with step("close", one), step("read", other):
+        assert present_step()["file_id"] == other
+    assert [span.name for span in export.spans(one)] == ["close"]
+    assert [span.name for span in export.spans(other)] == ["read"]
+
+
+def test_an_error_that_leaves_a_step_marks_it_as_failed(export: Exported) -> None:
     def fail() -> None:
         raise ValueError("storage is away")
 
     with pytest.raises(ValueError, match="storage"), step("read", str(uuid4())):
         fail()
-    (span,) = exporter.get_finished_spans()
+    (span,) = export.spans()
     assert span.status.status_code is trace.StatusCode.ERROR
+    assert present_step() == {}
 
 
-def test_counters_add_up_by_their_attributes() -> None:
+def test_counters_add_up_by_their_attributes(export: Exported) -> None:
     measure(Metric.DEVICES, 3, {"outcome": "registered"})
     measure(Metric.DEVICES, 4, {"outcome": "registered"})
     measure(Metric.DEVICES, 1, {"outcome": "failed"})
-    assert _points(Metric.DEVICES) == {"{'outcome': 'registered'}": 7, "{'outcome': 'failed'}": 1}
+    assert export.points()[Metric.DEVICES] == {"registered": 7, "failed": 1}
 
 
-def test_a_reading_replaces_the_one_before() -> None:
+def test_a_reading_replaces_the_one_before(export: Exported) -> None:
     measure(Metric.OLDEST_WAKE_UP, 900)
     measure(Metric.OLDEST_WAKE_UP, 12)
-    assert _points(Metric.OLDEST_WAKE_UP) == {"{}": 12}
+    assert export.points()[Metric.OLDEST_WAKE_UP] == {"": 12}
+
+
+def test_the_correlation_vector_of_a_step_is_its_trace_in_the_form_of_version_2() -> None:
+    with step("send", FILE_ID):
+        vector = correlation_vector()
+    assert vector is not None
+    assert re.fullmatch(r"[A-Za-z0-9+/]{21}[AQgw](\.\d+)+", vector)
+    assert vector == "DDnW1ccNTFW8AvYghE8/0Q.0"
+
+
+def test_outside_of_a_step_there_is_no_correlation_vector() -> None:
+    assert correlation_vector() is None
+
+
+def test_where_only_some_traces_are_kept_that_of_a_file_is_whole_or_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(sampler=ApplicationInsightsSampler(0.5))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    files = [str(uuid4()) for _ in range(40)]
+    for name in ("read", "send", "look", "close"):
+        for file_id in files:
+            with step(name, file_id):
+                pass
+    kept = [span.context.trace_id for span in exporter.get_finished_spans() if span.context]
+    assert {kept.count(trace_id) for trace_id in kept} == {4}
+    assert 0 < len(set(kept)) < len(files)
 
 
 def test_nothing_is_imported_where_nobody_exports() -> None:
     code = (
-        "import sys; from shared.telemetry import Metric, measure, step, tell\n"
-        "with step('read', '0c39d6d5-c70d-4c55-bc02-f620844f3fd1'): tell({'rows': 1})\n"
+        "import json, sys\n"
+        "from shared.telemetry import Metric, correlation_vector, measure, step, tell\n"
+        f"with step('read', '{FILE_ID}'):\n"
+        "    tell({'rows': 1})\n"
+        "    vector = correlation_vector()\n"
         "measure(Metric.DEVICES, 1)\n"
-        "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
+        "print(json.dumps([vector, [name for name in sys.modules if name.startswith('opentelemetry')]]))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    vector, imported = json.loads(ran.stdout)
+    assert vector == "DDnW1ccNTFW8AvYghE8/0Q.0"
+    assert imported == []
+
+
+def test_the_whole_pipeline_imports_nothing_of_opentelemetry() -> None:
+    code = (
+        "import json, sys, shared.pipeline.wake, shared.pipeline.sweep, shared.pipeline.receive\n"
+        "print(json.dumps([name for name in sys.modules if name.startswith('opentelemetry.sdk')]))"
+    )
+    root = Path(__file__).parent.parent
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, cwd=root)
+    assert json.loads(ran.stdout) == []

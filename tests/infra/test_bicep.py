@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from azure.monitor.opentelemetry._utils.configurations import _get_configurations
 
 from shared.pipeline.device_file import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
 from shared.pipeline.sweep import SweepReport
@@ -17,8 +18,15 @@ from shared.settings import (
     StorageIdentity,
     settings_from,
 )
-from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEUE, SUBMISSIONS_QUEUE
+from shared.storage.connection import (
+    BLOB_POISON_QUEUE,
+    FILE_EVENTS_QUEUE,
+    SUBMISSIONS_POISON_QUEUE,
+    SUBMISSIONS_QUEUE,
+)
+from shared.storage.customers import CUSTOMERS_TABLE
 from shared.storage.journal import TableName
+from shared.telemetry import Metric
 from tests.infra.bicep import INFRA, ROOT, bicep_files, configuration, kusto_queries
 
 DEAD_LETTERS = "dead-letters"
@@ -144,6 +152,23 @@ def test_what_is_exported_is_what_our_own_modules_log() -> None:
         assert set(loggers) <= {"__name__"}, file.name
 
 
+def test_the_trace_of_a_file_is_kept_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in infra("app").variable("hostSettings").items():
+        if name.startswith("OTEL_"):
+            monkeypatch.setenv(name, value)
+    configured: dict[str, Any] = dict(_get_configurations(connection_string=f"InstrumentationKey={GUID}"))
+    assert configured["sampling_ratio"] == 1
+    assert "traces_per_second" not in configured, "whose decisions change while a file is on its way"
+
+
+def test_no_request_is_traced_whose_address_may_name_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    disabled = infra("app").variable("hostSettings")["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"]
+    monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", disabled)
+    configured: dict[str, Any] = dict(_get_configurations(connection_string=f"InstrumentationKey={GUID}"))
+    options = configured["instrumentation_options"]
+    assert not [name for name in ("azure_sdk", "requests", "urllib", "urllib3") if options[name]["enabled"]]
+
+
 def test_the_vault_knows_roles_alone_and_keeps_what_is_deleted() -> None:
     parameters = infra("vault").module_parameters("vault")
     assert parameters["enableRbacAuthorization"] is True
@@ -157,8 +182,9 @@ def test_the_vault_knows_roles_alone_and_keeps_what_is_deleted() -> None:
 def test_containers_queues_and_tables_are_those_of_the_code() -> None:
     storage = infra("storage")
     assert set(storage.variable("containers")) == {DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, DEAD_LETTERS}
-    assert set(storage.variable("queues")) == {SUBMISSIONS_QUEUE, SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE}
-    assert set(storage.variable("tables")) == set(TableName)
+    queues = {SUBMISSIONS_QUEUE, SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE, FILE_EVENTS_QUEUE}
+    assert set(storage.variable("queues")) == queues
+    assert set(storage.variable("tables")) == {*TableName, CUSTOMERS_TABLE}
     for kind in ("containers", "queues", "tables"):
         assert f"{{ {kind}: {kind.removesuffix('s')}Objects }}" in storage.text
 
@@ -246,7 +272,13 @@ def test_no_setting_is_given_in_vain(name: str) -> None:
 
 
 def test_a_setting_that_operators_add_replaces_none_that_infra_gives() -> None:
-    assert "union(appSettings, hostSettings, deviceDropSettings, proofSettings, userSettings)" in infra("app").text
+    given = "hostSettings, deviceDropSettings, proofSettings, userSettings, webhookSettings"
+    assert f"union(appSettings, {given})" in infra("app").text
+
+
+def test_the_address_of_a_webhook_stands_in_the_vault_alone() -> None:
+    assert infra("app").variable("withWebhook")["NOTIFY_WEBHOOK_URL"].startswith("@Microsoft.KeyVault(SecretUri=")
+    assert infra("main").parameters["webhookSecretName"]["default"] == ""
 
 
 def test_there_are_threads_for_all_that_the_host_lets_in_at_once() -> None:
@@ -273,11 +305,23 @@ def test_an_instance_waits_for_blobs_and_a_deployment_lets_what_runs_end() -> No
     assert infra("main").parameters["siteUpdate"]["default"] == "RollingUpdate"
 
 
-def test_everybody_has_to_sign_in_but_event_grid_at_its_own_door() -> None:
+def test_the_platform_signs_people_in_on_every_path_and_lets_keys_through() -> None:
     text = infra("app").text
-    assert "requireAuthentication: true" in text
-    assert re.findall(r"excludedPaths: (.*)", text) == ["['/runtime/webhooks/blobs']"]
+    assert "platform: { enabled: !empty(pageClientId) }" in text
+    assert "requireAuthentication: false" in text
+    assert "unauthenticatedClientAction: 'AllowAnonymous'" in text
+    assert "excludedPaths" not in text, "on a path left out, anybody could say who they are"
     assert "/runtime/webhooks/blobs?functionName=" in infra("events").text
+
+
+def test_a_token_that_another_application_asked_for_opens_no_page() -> None:
+    assert "defaultAuthorizationPolicy: { allowedApplications: [pageClientId] }" in infra("app").text
+
+
+def test_nothing_of_ours_takes_the_place_of_what_the_platform_says_of_itself() -> None:
+    for setting in ("WEBSITE_AUTH_ENABLED", "WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID"):
+        for file in bicep_files().values():
+            assert setting not in file.text, file.name
 
 
 # --- events
@@ -330,7 +374,9 @@ def test_a_query_looks_for_sentences_and_fields_that_the_code_logs(query: str) -
     sentences += [
         text for group in re.findall(r"message in \(([^)]*)\)", query) for text in re.findall('"([^"]+)"', group)
     ]
-    assert sentences or "customDimensions.scope" in query
+    metrics = re.findall(r'name == "([^"]+)"', query)
+    assert set(metrics) <= set(Metric)
+    assert sentences or metrics or re.search(r"customDimensions\.(scope|file_id)", query)
     for sentence in sentences:
         assert sentence in searched, sentence
     for name in re.findall(r"customDimensions\.(\w+)", query):
