@@ -10,6 +10,8 @@ from shared.pipeline.intake import TOO_MANY_BATCHES
 from shared.pipeline.outcomes import FIRST_ANSWER_LOST, NO_VERDICT, READ_BACK
 from shared.pipeline.receive import GONE, READING_FAILED
 from shared.pipeline.results import NEVER_WRITTEN
+from shared.pipeline.withdrawals import DEVICE_NOT_IDENTIFIED
+from shared.vocabulary import Remedy, WithdrawalResult
 
 ROOT = Path(__file__).parent.parent
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
@@ -39,7 +41,19 @@ def test_the_faults_are_documented_with_their_tests() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [*PathFault, TOO_MANY_BATCHES, GONE, READING_FAILED, NO_VERDICT, NEVER_WRITTEN, FIRST_ANSWER_LOST, READ_BACK],
+    [
+        *PathFault,
+        TOO_MANY_BATCHES,
+        GONE,
+        READING_FAILED,
+        NO_VERDICT,
+        NEVER_WRITTEN,
+        FIRST_ANSWER_LOST,
+        READ_BACK,
+        DEVICE_NOT_IDENTIFIED,
+        *WithdrawalResult,
+        *Remedy,
+    ],
 )
 def test_what_the_pipeline_says_of_files_and_rows_is_documented(value: str) -> None:
     assert f"| `{value}` |" in (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8")

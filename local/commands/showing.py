@@ -25,6 +25,9 @@ NOT_WELL = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
 """Outcomes after which somebody has something to do."""
 
 
+WAITING_SHOWN = 5
+"""Submissions of a file of which it is said when they are due, and what was said of them last."""
+
 HELD_IN_MEMORY = 4 * 1024 * 1024
 """Characters of a list of rows that are held before it is written."""
 
@@ -106,6 +109,14 @@ def show_file(output: Console, details: FileDetails) -> None:
         output.print(reasons)
     for entry in details.time_line:
         say(output, f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.what}")
+    waiting = [submission for submission in details.submissions if submission.next_look_at is not None]
+    for submission in waiting[:WAITING_SHOWN]:
+        say(
+            output,
+            f"{submission.next_look_at:%Y-%m-%d %H:%M:%S}  Submission {submission.number} is due. {submission.said}",
+        )
+    if len(waiting) > WAITING_SHOWN:
+        say(output, f"... and {len(waiting) - WAITING_SHOWN} more submissions that wait (--json lists them)")
 
 
 def is_well(file: FileView) -> bool:

@@ -42,6 +42,7 @@ from shared.partner_center.models import (
     link_in_body,
 )
 from shared.partner_center.sign_in import SignIn
+from shared.telemetry import correlation_vector, present_step
 
 __all__ = [
     "Accepted",
@@ -77,6 +78,7 @@ class CallIds:
     request_id: str
     correlation_id: str
     trace_vector: str | None = None
+    """MS-CV, where it is not that of the step within which the exchange happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +340,7 @@ class PartnerCenterClient:
             "MS-PartnerCenter-Application": APPLICATION,
         }
         optional = {
-            "MS-CV": ids.trace_vector,
+            "MS-CV": ids.trace_vector or correlation_vector(),
             "MS-ContinuationToken": page,
             "Content-Type": "application/json" if has_body else None,
         }
@@ -405,7 +407,8 @@ def _certificates() -> bool | str:
 def _log(method: str, path: str, ids: CallIds, *, status: int, service_ids: ServiceIds, seconds: float) -> None:
     logger.info(
         "Partner Center answered",
-        extra={
+        extra=present_step()
+        | {
             "method": method,
             "path": path,
             "status": status,

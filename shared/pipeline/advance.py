@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.decisions import Standing, standing
 from shared.pipeline.errands import Errands, errands
-from shared.pipeline.log_fields import of_submission
+from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
 from shared.pipeline.looking import look
 from shared.pipeline.posting import post
 from shared.pipeline.steps import Decided, take_together
@@ -23,6 +23,7 @@ from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import Submission
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionsWakeUp, SubmissionWakeUp
+from shared.telemetry import StepName, step
 from shared.vocabulary import SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def advance_several(pipeline: Pipeline, wake_up: SubmissionsWakeUp) -> None:
 def _advance_named(pipeline: Pipeline, reading_id: str, sequences: dict[str, int]) -> list[SubmissionState | None]:
     known = pipeline.journal.submissions_named(reading_id, list(sequences))
     for number in sequences.keys() - known.keys():
-        logger.warning("A wake-up names no submission", extra=_of_wake_up(reading_id, number, sequences[number]))
+        logger.warning("A wake-up names no submission", extra=of_wake_up(reading_id, number, sequences[number]))
     dues = [
         Due(known[number].stored, sequence, rows=known[number].rows)
         for number, sequence in sequences.items()
@@ -102,7 +103,7 @@ class _Turn:
         submission, now = due.stored.record, self.pipeline.clock()
         match standing(submission, due.sequence, now):
             case Standing.OVERTAKEN:
-                fields = _of_wake_up(submission.reading_id, submission.number, due.sequence)
+                fields = of_wake_up(submission.reading_id, submission.number, due.sequence)
                 logger.info("A wake-up was overtaken", extra=fields)
             case Standing.FINAL:
                 self.errands.ended_before(submission)
@@ -110,9 +111,11 @@ class _Turn:
             case Standing.CLAIMED:
                 self.errands.wake(submission, submission.claimed_until or now, due.sequence)
             case Standing.TO_POST:
-                self.states[submission.number] = post(self.pipeline, due.stored, self.errands, due.body)
+                with step(StepName.SEND, submission.file_id, of_step(submission)):
+                    self.states[submission.number] = post(self.pipeline, due.stored, self.errands, due.body)
             case Standing.TO_LOOK:
-                seen = look(self.pipeline, due.stored, self.errands, due.rows)
+                with step(StepName.LOOK, submission.file_id, of_step(submission)):
+                    seen = look(self.pipeline, due.stored, self.errands, due.rows)
                 if isinstance(seen, Decided):
                     self.looks.append(seen)
                 else:
@@ -140,7 +143,3 @@ class _Turn:
             raise self.failures[0]
         if self.failures:
             raise ExceptionGroup("Several submissions could not be advanced; they are tried again.", self.failures)
-
-
-def _of_wake_up(reading_id: str, number: str, sequence: int) -> dict[str, object]:
-    return {"reading_id": reading_id, "submission": number, "sequence": sequence}

@@ -26,8 +26,10 @@ from shared.pipeline.decisions import (
     patience,
     throttled_delay,
 )
+from shared.pipeline.log_fields import of_error
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import Gate
+from shared.telemetry import Metric, measure, present_step
 
 logger = logging.getLogger(__name__)
 
@@ -178,9 +180,13 @@ def _close(pipeline: Pipeline, scope: str, error: PartnerCenterError) -> None:
     pace = pace_of(pipeline.settings, pipeline.jitter)
     for _ in range(_TRIES):
         stored = pipeline.journal.gates().get(scope)
-        gate = closing(stored.record if stored else None, scope, error, pipeline.clock(), pace)
+        now = pipeline.clock()
+        gate = closing(stored.record if stored else None, scope, error, now, pace)
         if _change(pipeline, stored, gate):
             _tell(gate, error)
+            if isinstance(error, Throttled):
+                closed_before = stored.record.closed_until if stored else now
+                measure(Metric.THROTTLED, (gate.closed_until - max(closed_before, now)).total_seconds())
             return
 
 
@@ -196,7 +202,13 @@ def _change(pipeline: Pipeline, stored: Stored[Gate] | None, gate: Gate) -> bool
 
 def _tell(gate: Gate, error: PartnerCenterError) -> None:
     """One alarm when a person must act, however many submissions wait and however long."""
-    fields = {"scope": gate.scope, "closed_until": gate.closed_until.isoformat(), "failures": gate.failures}
+    fields = {
+        **present_step(),
+        **of_error(error),
+        "scope": gate.scope,
+        "closed_until": gate.closed_until.isoformat(),
+        "failures": gate.failures,
+    }
     if isinstance(error, Unauthorised) and gate.failures == 1:
         logger.error(str(error), extra=fields)
     else:

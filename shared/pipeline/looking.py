@@ -29,6 +29,7 @@ from shared.pipeline.steps import Decided, sent_rows, take
 from shared.storage.journal import Stored
 from shared.storage.records import DeviceOutcome, Submission
 from shared.storage.tables import Entity
+from shared.telemetry import tell
 from shared.vocabulary import SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ def _look_at_job(
 
 def _after_answer(pipeline: Pipeline, stored: Stored[Submission], answer: JobAnswer, rows: Entity | None) -> Decided:
     details = answer.details
+    tell({"job_status": details.status, "correlation_id": answer.service_ids.correlation_id})
     told = replace(
         stored.record,
         job_status=details.status,
@@ -128,6 +130,7 @@ def _take_failure(
 ) -> SubmissionState:
     """Take the step that follows `error`; then tell those whom it concerns."""
     logger.warning("A job's status could not be had", extra=of_submission(stored.record) | of_error(error))
+    tell(of_error(error))
     pace = pace_of(pipeline.settings, pipeline.jitter)
     step = after_look_failed(stored.record, error, pipeline.clock(), pace)
     state = take(pipeline, _unless_given_up(pipeline, Decided(stored, step, said_in(error))), errands)

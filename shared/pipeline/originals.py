@@ -33,8 +33,8 @@ def ended_file(pipeline: Pipeline, customer_id: str, file_id: str) -> Stored[Dev
     stored = pipeline.journal.file(customer_id, file_id)
     if stored is None:
         raise FileUnknown(
-            f"Customer {customer_id} has no file {file_id}. Look its id up in the results; files older than "
-            f"{pipeline.settings.retention.days} days are forgotten."
+            f"Customer {customer_id} has no file {file_id}. Look its id up in the results; files past their retention "
+            "(setting RETENTION_DAYS) are forgotten."
         )
     if not stored.record.state.is_final:
         raise FileStillOpen(
@@ -78,7 +78,7 @@ def copied_bytes(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
     try:
         yield from pipeline.private.stream(private_copy(file.file_id))
     except VersionGone as gone:
-        raise _expired(pipeline, file) from gone
+        raise _expired(file) from gone
 
 
 def expect_copy(pipeline: Pipeline, file: DeviceFile) -> None:
@@ -88,11 +88,11 @@ def expect_copy(pipeline: Pipeline, file: DeviceFile) -> None:
         CopyExpired: the copy is not there any more.
     """
     if pipeline.private.version(private_copy(file.file_id)) is None:
-        raise _expired(pipeline, file)
+        raise _expired(file)
 
 
-def _expired(pipeline: Pipeline, file: DeviceFile) -> CopyExpired:
+def _expired(file: DeviceFile) -> CopyExpired:
     return CopyExpired(
-        f"The copy of file {file.file_id} ({file.name}) is past its retention of "
-        f"{pipeline.settings.retention.days} days and was deleted. Drop the rows from your own copy of the file."
+        f"The copy of file {file.file_id} ({file.name}) is past its retention (setting RETENTION_DAYS) and was "
+        "deleted. Drop the rows from your own copy of the file."
     )

@@ -16,6 +16,7 @@ from shared.pipeline.said import said_by, said_in
 from shared.pipeline.steps import Decided, request_body, take
 from shared.storage.journal import Stored
 from shared.storage.records import JournaledRequest, RequestKind, Submission
+from shared.telemetry import tell
 from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -84,8 +85,9 @@ def _post(
         accepted = _send(pipeline, submission.customer_id, request, body)
     except PartnerCenterError as error:
         return _take_failure(pipeline, claimed, admitted, errands, target, error)
-    fields = of_submission(submission) | {"tracking_id": accepted.tracking_id}
-    logger.info("A submission was accepted", extra=fields)
+    answer = {"tracking_id": accepted.tracking_id, "correlation_id": accepted.service_ids.correlation_id}
+    logger.info("A submission was accepted", extra=of_submission(submission) | answer)
+    tell(answer)
     step = after_post(claimed.record, accepted, pace_of(pipeline.settings, pipeline.jitter))
     said = Said(said_by(accepted.service_ids), accepted.status)
     state = take(pipeline, Decided(claimed, step, said), errands)
@@ -104,6 +106,7 @@ def _take_failure(
 ) -> SubmissionState:
     """Take the step that follows `error`; then tell those whom it concerns."""
     logger.warning("A submission was not accepted", extra=of_submission(stored.record) | of_error(error))
+    tell(of_error(error))
     kind = target.kind if target else None
     step = after_failure(stored.record, kind, error, pace_of(pipeline.settings, pipeline.jitter))
     state = take(pipeline, Decided(stored, step, said_in(error)), errands)

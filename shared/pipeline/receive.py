@@ -41,6 +41,7 @@ from shared.pipeline.results import close_if_complete, end_without_sending, tidy
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import DeviceFile, Submission, with_sentence
+from shared.telemetry import StepName, step, tell
 from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -166,7 +167,9 @@ def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 def _read(pipeline: Pipeline, held: HeldFile) -> None:
     """Copy, read, journal and release a file that this owner has claimed."""
     try:
-        read = _journaled(pipeline, held)
+        with step(StepName.READ, held.record.file_id, of_file(held.record) | {"bytes": held.record.size}):
+            read = _journaled(pipeline, held)
+            tell(of_file(held.record))
     except JournalChanged:
         logger.warning("Another reader took over a device file", extra=of_file(held.record))
         return

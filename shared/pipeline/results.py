@@ -21,6 +21,7 @@ from shared.pipeline.notify import announce
 from shared.pipeline.tallies import ReasonCounter
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, Withdrawal, with_sentence
+from shared.telemetry import Metric, StepName, measure, step, tell
 from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalState
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,8 @@ def _close_unless_changed(
         logger.info("Someone else changed the file that was to be closed", extra=of_file(file))
         return False
     try:
-        _close(pipeline, held, submissions)
+        with step(StepName.CLOSE, file.file_id, of_file(file)):
+            _close(pipeline, held, submissions)
     except JournalChanged:
         logger.info("Someone else closes the file", extra=of_file(file))
     return True
@@ -175,6 +177,7 @@ def end_without_sending(
     )
     pipeline.journal.change_file(stored, ended)
     logger.warning("A device file was ended without sending", extra=of_file(ended) | {"reason": reason})
+    tell({"reason": reason})
     tidy_up(pipeline, ended)
 
 
@@ -263,6 +266,10 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence
     )
     write_summary(pipeline, closed, submissions)
     held.change(closed)
+    for outcome, number in counter.items():
+        if number:
+            measure(Metric.DEVICES, number, {"outcome": str(outcome)})
+    tell(of_file(closed))
     tidy_up(pipeline, closed)
     logger.info("A device file was closed", extra=of_file(closed) | {"counts": _in_words(counts)})
 

@@ -26,6 +26,8 @@ from shared.storage.journal import JournalChanged, Stored, SubmissionEntry
 from shared.storage.records import DeviceOutcome, Submission, unpacked
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionWakeUp
+from shared.telemetry import StepName
+from shared.telemetry import step as step_of
 from shared.vocabulary import SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ def take_together(pipeline: Pipeline, decided: Sequence[Decided], errands: Erran
     None stands for one that someone else took further meanwhile; nothing is written for that.
     """
     held = _claimed(pipeline, decided)
-    pipeline.journal.write_outcomes(outcome for each in held if each is not None for outcome in each.outcomes)
+    _write_outcomes(pipeline, [each for each in held if each is not None])
     now = pipeline.clock()
     changes = [(each.stored, taken(each.stored.record, each.step, now, each.said)) for each in held if each is not None]
     changed = iter(_changed(pipeline, changes))
@@ -82,6 +84,13 @@ def take_together(pipeline: Pipeline, decided: Sequence[Decided], errands: Erran
                 logger.info("A submission is final", extra=of_submission(stored.record))
             errands.follow(stored.record)
     return [None if stored is None else stored.record for stored in result]
+
+
+def _write_outcomes(pipeline: Pipeline, held: Sequence[Decided]) -> None:
+    outcomes = [outcome for each in held for outcome in each.outcomes]
+    if outcomes:
+        with step_of(StepName.WRITE, held[0].stored.record.file_id, {"outcomes": len(outcomes)}):
+            pipeline.journal.write_outcomes(outcomes)
 
 
 def _claimed(pipeline: Pipeline, decided: Sequence[Decided]) -> list[Decided | None]:

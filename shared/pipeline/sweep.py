@@ -14,14 +14,25 @@ from msgspec.structs import replace
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import DROP_CONTAINER, file_id
-from shared.pipeline.log_fields import of_file
+from shared.pipeline.log_fields import of_file, of_wake_up
 from shared.pipeline.places import known_file, place_of
 from shared.pipeline.steps import wake_up_of
 from shared.pipeline.withdraw import woken_again
 from shared.storage.blobs import BlobVersion
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import DeviceFile, FileMention, Submission
-from shared.storage.wakeups import BlobWakeUp, FileWakeUp, UnreadableWakeUp, WakeUp, decode
+from shared.storage.wakeups import (
+    BlobWakeUp,
+    FileWakeUp,
+    NotificationWakeUp,
+    SubmissionsWakeUp,
+    SubmissionWakeUp,
+    UnreadableWakeUp,
+    WakeUp,
+    WithdrawalWakeUp,
+    decode,
+)
+from shared.telemetry import Metric, measure
 from shared.vocabulary import FileState
 
 logger = logging.getLogger(__name__)
@@ -73,6 +84,8 @@ def sweep(pipeline: Pipeline) -> SweepReport:
     failures = [failure for duty in _DUTIES if (failure := _tried(duty, pipeline, report)) is not None]
     counts = {field.name: getattr(report, field.name) for field in fields(report)}
     logger.info("The sweep is done", extra=counts)
+    measure(Metric.SUBMISSIONS_OPEN, report.open_submissions)
+    measure(Metric.OLDEST_WAKE_UP, report.oldest_wake_up_seconds)
     if failures:
         raise ExceptionGroup("Some of the sweep could not be done; the next one tries again.", failures)
     return report
@@ -165,8 +178,10 @@ def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
     """What the host gave up on is tried again: the journal, not the queue, says what there is to do."""
     for message in pipeline.wakeups.poisoned():
         report.poisoned_messages += 1
-        logger.error("The host gave up on a message", extra={"queue": message.queue, "message_id": message.message_id})
-        if (wake_up := _asked_by(message.body)) is not None:
+        wake_up = _asked_by(message.body)
+        fields = {"queue": message.queue, "message_id": message.message_id} | _named_by(wake_up)
+        logger.error("The host gave up on a message", extra=fields)
+        if wake_up is not None:
             pipeline.wakeups.send(wake_up)
         pipeline.wakeups.delete_poisoned(message)
 
@@ -182,6 +197,21 @@ def _asked_by(body: str) -> WakeUp | None:
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
     return BlobWakeUp(path=event.path) if event.container == DROP_CONTAINER else None
+
+
+def _named_by(wake_up: WakeUp | None) -> dict[str, object]:
+    """What the message was about, as far as it says so."""
+    match wake_up:
+        case SubmissionWakeUp(reading_id=reading_id, number=number, sequence=sequence):
+            return of_wake_up(reading_id, number, sequence)
+        case SubmissionsWakeUp(reading_id=reading_id, due=due):
+            return of_wake_up(reading_id, due[0].number, due[0].sequence)
+        case FileWakeUp(file_id=file_id) | WithdrawalWakeUp(file_id=file_id) | NotificationWakeUp(file_id=file_id):
+            return {"file_id": file_id}
+        case BlobWakeUp(path=path):
+            return {"blob": path}
+        case None:
+            return {}
 
 
 class _PoisonedBlobEvent(msgspec.Struct):

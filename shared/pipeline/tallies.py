@@ -39,10 +39,8 @@ class ReasonCounter:
     def tallies(self) -> tuple[ReasonTally, ...]:
         """What was counted, most rows first."""
         by_rows = sorted(self._rows.items(), key=lambda item: (-item[1], item[0]))
-        tallies = [ReasonTally(outcome=outcome, reason=reason, rows=rows) for (outcome, reason), rows in by_rows]
-        kept, rare = tallies[:MOST_REASONS], tallies[MOST_REASONS:]
-        for outcome in Outcome:
-            rows = sum(tally.rows for tally in rare if tally.outcome is outcome)
-            if rows:
-                kept.append(ReasonTally(outcome=outcome, reason=OTHERS, rows=rows))
-        return tuple(kept)
+        kept = dict(by_rows[:MOST_REASONS])
+        for (outcome, _), rows in by_rows[MOST_REASONS:]:
+            kept[outcome, OTHERS] = kept.get((outcome, OTHERS), 0) + rows
+        tallies = [ReasonTally(outcome=outcome, reason=reason, rows=rows) for (outcome, reason), rows in kept.items()]
+        return tuple(sorted(tallies, key=lambda tally: -tally.rows))

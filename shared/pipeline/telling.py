@@ -25,6 +25,7 @@ LONGEST_NAME = 256
 """Characters of what people named that are told: a queue message holds 48 KiB of text."""
 
 LONGEST_STORY = 1_000
+"""Characters of why a file was ended, which may name what people named."""
 
 LONGEST_HEADLINE = 150
 """Characters of a header in Slack."""
@@ -106,7 +107,7 @@ def told_of(file: DeviceFile, settings: Settings) -> Told:
         path=file.path,
         state=file.state,
         reason=file.reason,
-        what_happened=file.reason_text,
+        what_happened=file.reason_text[:LONGEST_STORY] if file.reason_text else None,
         received_at=file.received_at,
         closed_at=file.closed_at,
         counts=file.closed_counts or file.read_counts,
@@ -170,7 +171,7 @@ def _facts(told: Told) -> list[tuple[str, str]]:
     if told.state is FileState.CLOSED:
         facts.append(("Rows", f"{told.counts.total}: {in_words(told.counts)}"))
     if told.what_happened:
-        facts.append(("What happened", told.what_happened[:LONGEST_STORY]))
+        facts.append(("What happened", told.what_happened))
     return facts
 
 

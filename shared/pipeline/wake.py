@@ -1,12 +1,13 @@
-"""What a wake-up asks for is done here, whatever it is about."""
+"""What a wake-up asks for is done here, whatever it is about.
+
+Most are about submissions; what the rare ones need is imported by them, so that an instance starts without it.
+"""
 
 import logging
 
 from shared.pipeline.advance import advance, advance_several
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.notify import notify
-from shared.pipeline.receive import receive, take_up
-from shared.pipeline.withdrawing import withdraw_further
 from shared.storage.wakeups import (
     BlobWakeUp,
     FileWakeUp,
@@ -34,12 +35,18 @@ def wake(pipeline: Pipeline, body: bytes, message_id: str | None) -> None:
         case SubmissionsWakeUp():
             advance_several(pipeline, wake_up)
         case FileWakeUp(customer_id=customer_id, file_id=file_id):
+            from shared.pipeline.receive import take_up  # noqa: PLC0415
+
             stored = pipeline.journal.file(customer_id, file_id)
             if stored is not None:
                 take_up(pipeline, stored)
         case BlobWakeUp(path=path):
+            from shared.pipeline.receive import receive  # noqa: PLC0415
+
             receive(pipeline, path)
         case WithdrawalWakeUp():
+            from shared.pipeline.withdrawing import withdraw_further  # noqa: PLC0415
+
             withdraw_further(pipeline, wake_up)
         case NotificationWakeUp():
             notify(pipeline, wake_up)

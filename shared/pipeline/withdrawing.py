@@ -45,6 +45,7 @@ from shared.pipeline.withdrawals import (
 from shared.storage.journal import NOT_THERE, JournalChanged, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
+from shared.telemetry import StepName, step, tell
 from shared.vocabulary import Outcome, WithdrawalResult, WithdrawalState
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,9 @@ def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> Withdrawa
         pipeline.wakeups.send(wake_up, withdrawal.claimed_until - now)
         return None
     try:
-        return _step(held)
+        about = {"customer_id": held.customer_id, "run": withdrawal.run, "attempts": withdrawal.attempts}
+        with step(StepName.WITHDRAW, held.file.file_id, about):
+            return _step(held)
     except JournalChanged:
         # Whoever changed the file's record may have meant something else; if not, the bell is overtaken.
         logger.info("Someone else changed the file that is withdrawn", extra=of_file(stored.record))
@@ -362,6 +365,7 @@ def _take_failure(
 ) -> WithdrawalState:
     """Go on later after an answer that is no verdict; then tell those whom it concerns."""
     logger.warning("Devices could not be withdrawn", extra=of_file(held.file) | of_error(error))
+    tell(of_error(error))
     withdrawal = replace(held.withdrawal, attempts=0) if progressed else held.withdrawal
     later = after_failure(withdrawal, error, pace_of(held.pipeline.settings, held.pipeline.jitter))
     state = _go_on_later(held, later, attempts=withdrawal.attempts + 1)

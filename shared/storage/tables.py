@@ -68,7 +68,7 @@ logger = logging.getLogger(__name__)
 Change = Insertion | Upsertion | Replacement
 
 MOST_ROWS_AT_ONCE = 1_000
-"""Rows that one request may ask for (Table service, "Query timeout and pagination"); `$top` above it is refused."""
+"""Rows that one request gives at most, and so may ask for (Table service, "Query timeout and pagination")."""
 
 _CHANGED = 412
 _PRECONDITIONS = (404, _CHANGED)

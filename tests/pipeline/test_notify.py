@@ -12,12 +12,21 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from shared.pipeline.notify import LONGEST_TRYING, announce
 from shared.pipeline.receive import take_up
 from shared.pipeline.sweep import sweep
-from shared.pipeline.telling import EVENT_TYPE, LONGEST_LINK, event_of, slack_message, teams_message, told_of
+from shared.pipeline.telling import (
+    EVENT_TYPE,
+    LONGEST_LINK,
+    event_of,
+    event_text,
+    slack_message,
+    teams_message,
+    told_of,
+)
 from shared.settings import StorageIdentity, WebhookFormat, WebhookSettings
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import NotificationWakeUp
@@ -135,6 +144,8 @@ def test_an_event_fits_a_queue_message_whatever_people_named(world: World) -> No
     world.run()
     assert len(world.events.sent[-1].encode()) * 4 / 3 < 64 * 1024
     assert world.events.of(file)
+    rejected = msgspec.structs.replace(_file(world, file), reason_text="装" * 50_000)
+    assert len(event_text(event_of(rejected, world.settings)).encode()) * 4 / 3 < 64 * 1024
 
 
 # --- cards

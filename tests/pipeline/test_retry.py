@@ -233,7 +233,9 @@ def test_a_file_of_nobody_or_of_another_customer_is_unknown(world: World, custom
 def test_a_copy_past_its_retention_is_said_to_be(world: World) -> None:
     parent = _ended(world)
     world.private.delete(private_copy(parent))
-    with pytest.raises(CopyExpired, match=r"past its retention of 90 days.*Drop the rows from your own copy"):
+    with pytest.raises(
+        CopyExpired, match=r"past its retention \(setting RETENTION_DAYS\).*Drop the rows from your own copy"
+    ):
         retry(world.pipeline, CUSTOMER, parent)
     assert len(list(world.drop.versions())) == 1
     assert _file(world, parent).retry is None

@@ -1,10 +1,23 @@
 """The contract of a table, held by the fake and by Table Storage."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
+from azure.data.tables import TableClient
 
-from shared.storage.tables import Entity, EntityChanged, EntityExists, Insertion, Query, Replacement, Table, grouped
+from shared.storage.tables import (
+    AzureTable,
+    Entity,
+    EntityChanged,
+    EntityExists,
+    Insertion,
+    Query,
+    Replacement,
+    Table,
+    grouped,
+)
 
 
 def _row(partition: str, row: str, **values: str | float | bool | datetime) -> Entity:
@@ -127,3 +140,17 @@ def test_a_transaction_holds_a_hundred_rows_of_one_partition() -> None:
         ("b", 1),
         ("a", 1),
     ]
+
+
+def test_no_request_asks_for_more_rows_than_table_storage_gives_at_once() -> None:
+    asked: list[int | None] = []
+
+    class Client:
+        def query_entities(self, *_: object, results_per_page: int | None, **__: object) -> Iterator[object]:
+            asked.append(results_per_page)
+            return iter(())
+
+    table = AzureTable(cast("TableClient", Client()))
+    for limit in (None, 10, 2_001):
+        assert list(table.query(Query(partition="p", limit=limit))) == []
+    assert asked == [None, 10, 1_000]

@@ -313,6 +313,7 @@ def test_a_name_is_kept_shown_and_dropped_for(typed: Typed, answered: Answered, 
     (tmp_path / "named.csv").write_text(tuples(["NAMED-1"]))
     assert typed("drop", tmp_path / "named.csv", "--customer", "fabrikam", "--batch", "Sales", "--wait")[0] == 0
     assert "Fabrikam" in typed("status")[1]
+    assert answered("status")["files"][0]["customer_name"] == "Fabrikam"
     assert typed("customers", "remove", "Fabrikam")[0] == ExitCode.DONE
     assert typed("drop", tmp_path / "named.csv", "--customer", "fabrikam")[0] == ExitCode.NOT_FOUND
 

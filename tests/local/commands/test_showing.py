@@ -1,0 +1,47 @@
+"""What a person reads of a file that waits."""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from local.commands.showing import WAITING_SHOWN, show_file
+from local.partner_center import Fault, PartnerCenterStandIn
+from shared.status import questions
+from tests.pipeline.world import CUSTOMER, Clock, World, numbered
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    clock = Clock()
+    with PartnerCenterStandIn(clock=clock.seconds) as service:
+        yield World(service, clock, DEVICES_PER_SUBMISSION="1")
+
+
+def shown(world: World, file_id: str) -> str:
+    output = Console(file=io.StringIO(), width=160)
+    show_file(output, questions.file(world.pipeline, CUSTOMER, file_id))
+    assert isinstance(output.file, io.StringIO)
+    return output.file.getvalue()
+
+
+def test_a_file_that_waits_says_what_for_and_when_it_goes_on(world: World) -> None:
+    world.service.script(Fault.FORBIDDEN, 1, None)
+    identifier = world.drop_file(numbered(1))
+    due = world.submission(identifier).record.due_at
+    assert f"{due:%Y-%m-%d %H:%M:%S}  Submission 1 is due. Partner Center answered" in shown(world, identifier)
+    assert "give the signed-in identity the Admin agent or Sales agent role" in shown(world, identifier)
+
+
+def test_of_many_that_wait_some_are_shown_and_the_rest_counted(world: World) -> None:
+    world.service.script(Fault.FORBIDDEN, 1, None)
+    identifier = world.drop_file(numbered(WAITING_SHOWN + 3))
+    assert shown(world, identifier).count(" is due. ") == WAITING_SHOWN
+    assert "... and 3 more submissions that wait" in shown(world, identifier)
+
+
+def test_a_closed_file_waits_for_nothing(world: World) -> None:
+    identifier = world.drop_file(numbered(1))
+    world.run()
+    assert " is due. " not in shown(world, identifier)
