@@ -1,18 +1,19 @@
-"""Sends entity group transactions to Table Storage and reads what was answered.
+"""Sends entity group transactions and questions to Table Storage, and reads what was answered.
 
-The storage client spends more on building one request object for each row than everything else that happens to the
-row; here a transaction is one request through azure-core's own pipeline, with its retries, its bearer token or shared
-access signature, and the shared key as the service's page says. What is not known is left to the caller, as
+The storage client spends more on one row, on its way there or back, than everything else that happens to the row; here
+a transaction, or a page of rows, is one request through azure-core's own pipeline, with its retries, its bearer token
+or shared access signature, and the shared key as the service's page says. What is not known is left to the caller, as
 `NotEncodable` and `NotUnderstood`.
 """
 
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from urllib.parse import urlsplit
+from http import HTTPStatus
+from urllib.parse import quote, urlencode, urlsplit
 
 from azure.core import PipelineClient
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
@@ -37,11 +38,13 @@ from azure.core.pipeline.policies import (
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.data.tables import RequestTooLargeError, TableErrorCode, TableTransactionError
 
+from shared.storage.pages import rows_in
 from shared.storage.transactions import (
     CONTENT_TYPE,
     Failure,
     NotUnderstood,
     Operation,
+    Value,
     answered,
     encoded,
     error_words,
@@ -56,13 +59,14 @@ CONNECTION_TIMEOUT_S = 20
 READ_TIMEOUT_S = 65
 """Seconds. The service itself ends a transaction after 30."""
 
-_HEADERS = {
+_ASKING = {
     "x-ms-version": "2019-02-02",
     "DataServiceVersion": "3.0",
     "MaxDataServiceVersion": "3.0;NetFx",
     "Accept": "application/json;odata=minimalmetadata",
-    "Content-Type": CONTENT_TYPE,
 }
+_HEADERS = {**_ASKING, "Content-Type": CONTENT_TYPE}
+_CONTINUATION = "x-ms-continuation-"
 _REPEATABLE = frozenset({"POST"})
 _TAKEN = 202
 _TOO_LARGE = 413
@@ -121,9 +125,43 @@ class TableService:
             response = self._client.send_request(request)
         return _etags(response, len(operations))
 
+    def rows(self, table: str, filtered_by: str, at_once: int | None) -> Iterator[tuple[dict[str, Value], str]]:
+        """The rows that a filter names, each with its ETag, by partition and row key, a page at a time.
+
+        `at_once` are the rows of a page, a thousand unless it says less.
+
+        Raises:
+            NotUnderstood: a page is not as expected.
+            azure.core.exceptions.AzureError: as `TableClient.query_entities`.
+        """
+        parameters = {"$filter": filtered_by} if filtered_by else {}
+        if at_once is not None:
+            parameters["$top"] = str(at_once)
+        following: dict[str, str] | None = {}
+        while following is not None:
+            response = self._client.send_request(
+                HttpRequest("GET", _address(f"{self._endpoint}/{table}()", parameters | following), headers=_ASKING)
+            )
+            if response.status_code != HTTPStatus.OK:
+                raise _refused(response)
+            yield from rows_in(response.content)
+            following = _following(response)
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def _address(path: str, parameters: Mapping[str, str]) -> str:
+    """The parameters behind the path, quoted as the service reads them: it takes `+` for itself."""
+    return f"{path}?{urlencode(parameters, quote_via=quote, safe='')}"
+
+
+def _following(response: HttpResponse) -> dict[str, str] | None:
+    """The parameters that ask for the next page; None when there is none. The service may name a partition alone."""
+    named = {name: response.headers.get(f"{_CONTINUATION}{name}") for name in ("NextPartitionKey", "NextRowKey")}
+    following = {name: value for name, value in named.items() if value is not None}
+    return following or None
 
 
 def _etags(response: HttpResponse, operations: int) -> list[str]:

@@ -26,6 +26,7 @@ from azure.core.exceptions import (
 from azure.data.tables import EntityProperty, TableClient, TableEntity, UpdateMode
 
 from shared.errors import DeviceDropError
+from shared.storage.pages import all_of, condition
 from shared.storage.table_service import TableService
 from shared.storage.transactions import (
     LARGEST_INT32,
@@ -225,10 +226,24 @@ class AzureTable:
 
     def query(self, query: Query) -> Iterator[StoredEntity]:
         """The rows that `query` names, a page at a time."""
-        text, parameters = _odata(query)
         at_once = None if query.limit is None else min(query.limit, MOST_ROWS_AT_ONCE)
-        pages = self._client.query_entities(text, parameters=parameters, results_per_page=at_once)
-        return islice(map(_stored, pages), query.limit)
+        return islice(self._rows(all_of(_conditions(query)), at_once), query.limit)
+
+    def _rows(self, filtered_by: str, at_once: int | None) -> Iterator[StoredEntity]:
+        """All rows that a filter names; by the storage client from the beginning when the first page is strange."""
+        if self._service is not None:
+            is_begun = False
+            try:
+                for values, etag in self._service.rows(self._client.table_name, filtered_by, at_once):
+                    is_begun = True
+                    yield StoredEntity(values, etag)
+            except NotUnderstood as error:
+                if is_begun:
+                    raise
+                self._warn(error)
+            else:
+                return
+        yield from map(_stored, self._client.query_entities(filtered_by, results_per_page=at_once))
 
     def _are_inserted(self, service: TableService, group: Sequence[Entity]) -> bool:
         """Insert rows of one partition, unless one of them is there: a repeat after a lost answer finds its own."""
@@ -255,11 +270,14 @@ class AzureTable:
         try:
             return service.submit(self._client.table_name, operations, repeatable=repeatable)
         except (NotEncodable, NotUnderstood) as error:
-            logger.warning(
-                "A transaction is left to the storage client",
-                extra={"table": self._client.table_name, "reason": str(error)},
-            )
+            self._warn(error)
             return None
+
+    def _warn(self, error: NotEncodable | NotUnderstood) -> None:
+        logger.warning(
+            "A request to a table is left to the storage client",
+            extra={"table": self._client.table_name, "reason": str(error)},
+        )
 
 
 def grouped(entities: Iterable[Entity]) -> Iterator[list[Entity]]:
@@ -284,25 +302,18 @@ def check_transaction(changes: Sequence[Change]) -> None:
         )
 
 
-def _odata(query: Query) -> tuple[str, dict[str, Value]]:
-    """`query` as a filter with parameters, which the client quotes."""
-    parts: list[str] = []
-    parameters: dict[str, Value] = {}
-
-    def add(column: str, comparison: str, value: Value | None) -> None:
+def _conditions(query: Query) -> Iterator[str]:
+    asked: list[tuple[str, str, Value | None]] = [
+        (PARTITION_KEY, "eq", query.partition),
+        (PARTITION_KEY, "ge", query.partition_from),
+        (PARTITION_KEY, "lt", query.partition_below),
+        (ROW_KEY, "ge", query.row_from),
+        (ROW_KEY, "lt", query.row_below),
+        *((column, "eq", value) for column, value in query.equals.items()),
+    ]
+    for column, comparison, value in asked:
         if value is not None:
-            name = f"p{len(parameters)}"
-            parts.append(f"{column} {comparison} @{name}")
-            parameters[name] = value
-
-    add(PARTITION_KEY, "eq", query.partition)
-    add(PARTITION_KEY, "ge", query.partition_from)
-    add(PARTITION_KEY, "lt", query.partition_below)
-    add(ROW_KEY, "ge", query.row_from)
-    add(ROW_KEY, "lt", query.row_below)
-    for column, value in query.equals.items():
-        add(column, "eq", value)
-    return " and ".join(parts), parameters
+            yield condition(column, comparison, value)
 
 
 def _typed(entity: Entity) -> dict[str, object]:

@@ -1,0 +1,94 @@
+"""A question to Table Storage as a filter, and a page of its answer as rows. Pure.
+
+From the service's pages "Query Entities", "Querying tables and entities" and "Payload format for Table service
+operations": with minimal metadata each row of `value` bears its ETag as `odata.etag`, and what JSON cannot tell apart
+bears its type in a property of its name and `@odata.type`. A type that we never write is left to the storage client.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from shared.storage.transactions import LARGEST_INT32, NotUnderstood, Value
+
+_ETAG = "odata.etag"
+_TYPE = "@odata.type"
+_CHANGED_AT = "Timestamp"
+"""The service's own property, which no record has."""
+
+
+class _Page(msgspec.Struct):
+    value: list[dict[str, Any]]
+
+
+_PAGE = msgspec.json.Decoder(_Page)
+
+
+def condition(column: str, comparison: str, value: Value) -> str:
+    """One condition of a filter, such as `RowKey ge 'a''b'`."""
+    return f"{column} {comparison} {_literal(value)}"
+
+
+def all_of(conditions: Iterable[str]) -> str:
+    """A filter whose conditions must all hold."""
+    return " and ".join(conditions)
+
+
+def rows_in(content: bytes) -> list[tuple[dict[str, Value], str]]:
+    """The rows of a page, each with its ETag.
+
+    Raises:
+        NotUnderstood: it is no such page, or bears a type that is not known here.
+    """
+    try:
+        page = _PAGE.decode(content)
+        return [_row(properties) for properties in page.value]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise NotUnderstood(f"A page of rows is not as expected ({type(error).__name__}).") from error
+
+
+def _row(properties: dict[str, Any]) -> tuple[dict[str, Value], str]:
+    etag = properties[_ETAG]
+    if not isinstance(etag, str):
+        raise TypeError("An ETag is text.")
+    values: dict[str, Value] = {
+        name: value
+        for name, value in properties.items()
+        if "@" not in name and not name.startswith("odata.") and name != _CHANGED_AT
+    }
+    for name in properties:
+        if name.endswith(_TYPE) and (column := name.removesuffix(_TYPE)) in values:
+            values[column] = _READ[properties[name]](values[column])
+    if not all(isinstance(value, str | int | float) or type(value) is datetime for value in values.values()):
+        raise TypeError("A value is of no known type.")
+    return values, etag
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, datetime):
+        return f"datetime'{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z'"
+    if isinstance(value, int):
+        return f"{value}L" if abs(value) > LARGEST_INT32 else str(value)
+    return repr(value)
+
+
+def _time(text: Value) -> datetime:
+    """A time of the service, which counts in tenths of a microsecond; ours in microseconds."""
+    moment, dot, fraction = str(text).removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{moment}{dot}{fraction[:6].ljust(6, '0') if dot else ''}").replace(tzinfo=UTC)
+
+
+_READ: Mapping[str, Callable[[Value], Value]] = {
+    "Edm.String": str,
+    "Edm.Boolean": bool,
+    "Edm.Int32": int,  # type: ignore[dict-item]
+    "Edm.Int64": int,  # type: ignore[dict-item]
+    "Edm.Double": float,  # type: ignore[dict-item]
+    "Edm.DateTime": _time,
+}
