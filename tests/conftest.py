@@ -1,5 +1,6 @@
 """What many tests share: one real Azurite for the whole session."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,12 @@ def azurite_connection() -> Iterator[str]:
     """The connection string of an in-memory Azurite that all tests of the session share: names must be their own."""
     with running_azurite(ready_toolchain()) as azurite:
         yield azurite.connection_string
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> None:
+    """A test that imports function_app lets the product's lines through for the whole process; the next one decides."""
+    logging.getLogger("shared").setLevel(logging.NOTSET)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

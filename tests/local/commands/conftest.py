@@ -54,7 +54,7 @@ class App:
                 self._queue.delete_message(message)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app() -> Iterator[App]:
     """The app on a storage that only these tests use."""
     with running_azurite(ready_toolchain()) as azurite, PartnerCenterStandIn(Behaviour()) as service:
