@@ -58,12 +58,13 @@ class App:
 def app() -> Iterator[App]:
     """The app on a storage that only these tests use."""
     with running_azurite(ready_toolchain()) as azurite, PartnerCenterStandIn(Behaviour()) as service:
-        environment = {"POLL_FIRST_DELAY_SECONDS": "1", "POLL_MAX_DELAY_SECONDS": "1"}
+        environment = {"POLL_FIRST_DELAY_SECONDS": "0.05", "POLL_MAX_DELAY_SECONDS": "0.05"}
         settings = app_settings(environment, storage=azurite.connection_string, partner_center_url=service.url)
         pipeline = compose(settings_from(settings))
         prepare(pipeline)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(STORAGE_CONNECTION, azurite.connection_string)
+            patch.setattr("local.commands.drop._LOOK_SECONDS", 0.05)
             with App(azurite.connection_string, pipeline) as app:
                 yield app
 
