@@ -9,7 +9,7 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
 from shared.settings import StorageConnection, StorageConnectionString
-from shared.storage.table_service import TableService
+from shared.storage.table_service import TableService, sending
 from shared.storage.tables import AzureTable
 
 SUBMISSIONS_QUEUE = "submissions"
@@ -56,16 +56,18 @@ def open_storage(connection: StorageConnection, person: TokenCredential | None =
         "max_block_size": BLOB_RANGE,
         **_RETRIES,
     }
+    transport = sending()
+    ranges["transport"] = transport
     if isinstance(connection, StorageConnectionString):
         blobs = BlobServiceClient.from_connection_string(connection.value, **ranges)
-        queues = QueueServiceClient.from_connection_string(connection.value, **_RETRIES)
-        tables = TableServiceClient.from_connection_string(connection.value)
+        queues = QueueServiceClient.from_connection_string(connection.value, transport=transport, **_RETRIES)
+        tables = TableServiceClient.from_connection_string(connection.value, transport=transport)
     else:
         credential = person or _managed_identity(connection.client_id)
         blobs = BlobServiceClient(connection.blob_service_uri, credential, **ranges)
-        queues = QueueServiceClient(connection.queue_service_uri, credential, **_RETRIES)
-        tables = TableServiceClient(connection.table_service_uri, credential=credential)
-    return StorageClients(blobs, queues, tables, TableService(tables.url, tables.credential))
+        queues = QueueServiceClient(connection.queue_service_uri, credential, transport=transport, **_RETRIES)
+        tables = TableServiceClient(connection.table_service_uri, credential=credential, transport=transport)
+    return StorageClients(blobs, queues, tables, TableService(tables.url, tables.credential, transport))
 
 
 def _managed_identity(client_id: str | None) -> TokenCredential:

@@ -15,6 +15,8 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit
 
+import requests
+import requests.adapters
 from azure.core import PipelineClient
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
 from azure.core.exceptions import (
@@ -35,6 +37,7 @@ from azure.core.pipeline.policies import (
     SansIOHTTPPolicy,
     UserAgentPolicy,
 )
+from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.data.tables import RequestTooLargeError, TableErrorCode, TableTransactionError
 
@@ -54,6 +57,9 @@ Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
 
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 """What a token for any storage account is asked for."""
+
+MOST_CONNECTIONS = 32
+"""Kept open to one host; twice as many as the worker has threads."""
 
 CONNECTION_TIMEOUT_S = 20
 READ_TIMEOUT_S = 65
@@ -86,10 +92,31 @@ _ERRORS: Mapping[str, type[HttpResponseError]] = {
 """What the storage client raises when the service refuses a whole request with this code."""
 
 
+def sending() -> RequestsTransport:
+    """What sends requests to storage, for all clients of an account: proxies and certificates as the environment says.
+
+    A .netrc is not asked: what stands in it for the host would replace the signature of the request.
+    """
+    session = requests.Session()
+    session.auth = _as_it_is
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+    return RequestsTransport(
+        session=session,
+        session_owner=False,
+        connection_timeout=CONNECTION_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+    )
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 class TableService:
     """The table endpoint of one storage account. Safe to share between threads."""
 
-    def __init__(self, endpoint: str, credential: Credential) -> None:
+    def __init__(self, endpoint: str, credential: Credential, transport: RequestsTransport | None = None) -> None:
         """`endpoint` is the account's, like `https://account.table.core.windows.net`."""
         self._endpoint = endpoint.rstrip("/")
         self._client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
@@ -102,8 +129,7 @@ class TableService:
                 DistributedTracingPolicy(),
                 HttpLoggingPolicy(),
             ],
-            connection_timeout=CONNECTION_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
+            transport=transport or sending(),
         )
 
     def submit(self, table: str, operations: Sequence[Operation], *, repeatable: bool) -> list[str]:

@@ -629,3 +629,13 @@ def test_a_token_is_never_sent_without_tls(front: Front) -> None:
     with pytest.raises(ServiceRequestError):
         service.submit("Outcomes", [Upsertion(_row("1"))], repeatable=True)
     assert front.seen == []
+
+
+def test_a_netrc_of_this_machine_replaces_no_signature(
+    azurite_connection: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    clients = open_storage(StorageConnectionString(azurite_connection))
+    assert _upsert(table_of(clients, WAYS[0])) == ["1", "2"]
+    assert not clients.blobs.get_container_client("never-made").exists()
