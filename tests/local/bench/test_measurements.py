@@ -40,7 +40,9 @@ def test_operations_of_a_file_are_counted_to_its_end(tmp_path: Path, ready_bench
     assert taken.total > sum(operations.BLOB_TRIGGER.values())
 
 
-def test_the_script_registers_every_device(tmp_path: Path, ready_bench: Ready) -> None:
+def test_the_script_registers_every_device(tmp_path: Path, ready_bench: Ready, *, campaign: bool) -> None:
+    if not campaign:
+        pytest.skip("the script waits as scripts do, 20 seconds in all: --campaign")
     measured = end_to_end.measure(ready_bench(tmp_path))
     assert measured.raw["devices"] == 500
     peer = measured.raw["peer"]
