@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from local.bench import end_to_end, memory, operations, outcomes, waiting
 from local.bench.bench import Bench
 from local.bench.process_use import has_proc
