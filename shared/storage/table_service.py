@@ -65,6 +65,9 @@ CONNECTION_TIMEOUT_S = 20
 READ_TIMEOUT_S = 65
 """Seconds. The service itself ends a transaction after 30."""
 
+READ_AT_ONCE = 256 * 1024
+"""Bytes of a blob that are taken from its connection at once, as the storage clients do by themselves."""
+
 _ASKING = {
     "x-ms-version": "2019-02-02",
     "DataServiceVersion": "3.0",
@@ -106,6 +109,7 @@ def sending() -> RequestsTransport:
         session_owner=False,
         connection_timeout=CONNECTION_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
+        connection_data_block_size=READ_AT_ONCE,
     )
 
 
