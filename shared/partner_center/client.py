@@ -6,20 +6,17 @@ batch), "Uploaded Customer Devices" (which creates one), "Get BatchJobStatus", "
 "Partner Center REST headers"; developer guide, "Delete a device for the specified customer".
 """
 
-import ipaddress
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Protocol, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from shared.partner_center.errors import (
     AnswerLost,
@@ -42,6 +39,7 @@ from shared.partner_center.models import (
     link_in_body,
 )
 from shared.partner_center.sign_in import SignIn
+from shared.plain_session import PlainSession
 from shared.telemetry import correlation_vector, present_step
 
 __all__ = [
@@ -209,12 +207,7 @@ class _Answer:
 
 
 class PartnerCenterClient:
-    """`PartnerCenter` over HTTP; one serves all threads.
-
-    It sends through an `HTTPAdapter` (urllib3's thread-safe connection pool) and not a `requests.Session`, which would
-    add what must not be here: redirects, cookies, and a netrc that replaces our Authorization header. Proxies of the
-    environment are used, except for a service on this machine.
-    """
+    """`PartnerCenter` over HTTP; one serves all threads."""
 
     def __init__(
         self,
@@ -233,8 +226,7 @@ class PartnerCenterClient:
         self._clock = clock
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
-        self._is_local = _is_loopback(urlsplit(base_url).hostname or "")
-        self._connections = HTTPAdapter(pool_connections=1, pool_maxsize=MOST_CONNECTIONS)
+        self._session = PlainSession(MOST_CONNECTIONS)
 
     def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
         """See `PartnerCenter`."""
@@ -269,7 +261,7 @@ class PartnerCenterClient:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._connections.close()
+        self._session.close()
 
     def _upload(self, path: str, body: bytes, ids: CallIds) -> Accepted:
         answer = self._call("POST", path, ids, body=body)
@@ -307,15 +299,13 @@ class PartnerCenterClient:
         started = monotonic()
         headers_sent = self._headers(ids, has_body=body is not None, page=continuation)
         with transport_errors(name):
-            request = requests.Request(
-                method, self._base_url + path, headers=headers_sent, data=body, auth=_headers_as_they_are
-            ).prepare()
-            response = self._connections.send(
-                request,
-                stream=True,
+            response = self._session.request(
+                method,
+                self._base_url + path,
+                headers=headers_sent,
+                data=body,
                 timeout=(self._connect_timeout, self._read_timeout),
-                verify=_certificates(),
-                proxies={} if self._is_local else dict(requests.utils.get_environ_proxies(request.url or "")),
+                stream=True,
             )
         status, headers = response.status_code, response.headers
         try:
@@ -382,26 +372,9 @@ def _query_of_next(page: DeviceBatchPage | DevicePage) -> str:
     return question_mark + quote(query.partition("#")[0], safe="=&%+") if query else ""
 
 
-def _headers_as_they_are(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keeps `requests` from making an Authorization header of its own, out of a user in the address."""
-    return request
-
-
 def _is_success(status: int) -> bool:
     """The pages name 200 and 202; no other 2xx is known, and none would be a failure."""
     return 200 <= status < 300  # noqa: PLR2004
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _certificates() -> bool | str:
-    """Where trust comes from: a bundle named by the environment, as `requests` reads it, or certifi's."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
 
 
 def _log(method: str, path: str, ids: CallIds, *, status: int, service_ids: ServiceIds, seconds: float) -> None:

@@ -15,8 +15,6 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit
 
-import requests
-import requests.adapters
 from azure.core import PipelineClient
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
 from azure.core.exceptions import (
@@ -41,6 +39,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.data.tables import RequestTooLargeError, TableErrorCode, TableTransactionError
 
+from shared.plain_session import PlainSession
 from shared.storage.pages import rows_in
 from shared.storage.transactions import (
     CONTENT_TYPE,
@@ -96,25 +95,14 @@ _ERRORS: Mapping[str, type[HttpResponseError]] = {
 
 
 def sending() -> RequestsTransport:
-    """What sends requests to storage, for all clients of an account: proxies and certificates as the environment says.
-
-    A .netrc is not asked: what stands in it for the host would replace the signature of the request.
-    """
-    session = requests.Session()
-    session.auth = _as_it_is
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+    """What sends requests to storage, for all clients of an account."""
     return RequestsTransport(
-        session=session,
+        session=PlainSession(MOST_CONNECTIONS),
         session_owner=False,
         connection_timeout=CONNECTION_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         connection_data_block_size=READ_AT_ONCE,
     )
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 class TableService:
