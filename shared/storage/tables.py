@@ -3,10 +3,10 @@
 `Table` is what the journal is written against; `AzureTable` is Table Storage. Values are what Table Storage holds:
 text, whole numbers, floats, booleans and times.
 
-Changes that go together are sent by `shared.storage.table_service`; the storage client sends what that does not know,
-and every other request. When it is an answer that was not understood, the changes are sent a second time: upserts and
-deletions end the same, and insertions or replacements that had been done are reported as changed by someone else, as
-they are after an answer that was lost. The caller reads the rows again then, and finds its own change.
+Changes and questions are sent by `shared.storage.table_service`; the storage client makes tables, removes single rows,
+and sends what that does not know. When it is an answer that was not understood, the changes are sent a second time:
+upserts and deletions end the same, and insertions or replacements that had been done are reported as changed by someone
+else, as they are after an answer that was lost. The caller reads the rows again then, and finds its own change.
 """
 
 import logging
@@ -158,26 +158,28 @@ class AzureTable:
     def insert(self, entity: Entity) -> str:
         """Insert a row that must not exist; its ETag."""
         try:
-            return _etag(self._client.create_entity(_typed(entity)))
-        except ResourceExistsError as error:
+            return self._submit([Insertion(entity)], repeatable=False)[0]
+        except HttpResponseError as error:
+            if error.status_code != _EXISTS:
+                raise
             raise EntityExists(f"Row {_name(entity)} was inserted by someone else; read it again.") from error
 
     def get(self, partition: str, row: str) -> StoredEntity | None:
         """One row, or None."""
         try:
-            return _stored(self._client.get_entity(partition, row))
+            return next(self.query(Query(partition, equals={ROW_KEY: row}, limit=1)), None)
         except ResourceNotFoundError:
             return None
 
     def replace(self, entity: Entity, etag: str) -> str:
         """Replace the row that still has `etag`; its new ETag."""
         try:
-            answer = self._client.update_entity(
-                _typed(entity), UpdateMode.REPLACE, etag=etag, match_condition=MatchConditions.IfNotModified
-            )
-        except (ResourceModifiedError, ResourceNotFoundError) as error:
+            # Sent again after a lost answer: then it finds its own change, and is told as one of someone else.
+            return self._submit([Replacement(entity, etag)], repeatable=True)[0]
+        except HttpResponseError as error:
+            if error.status_code not in _PRECONDITIONS:
+                raise
             raise EntityChanged(f"Row {_name(entity)} was changed by someone else; read it again.") from error
-        return _etag(answer)
 
     def change_together(self, changes: Sequence[Change]) -> list[str]:
         """All of the changes, or none; the new ETag of each row."""
@@ -355,10 +357,6 @@ def _plain(value: Value | EntityProperty) -> Value:
     if isinstance(value, datetime):
         return datetime.combine(value.date(), value.time(), value.tzinfo or UTC)
     return value
-
-
-def _etag(answer: Mapping[str, object]) -> str:
-    return str(answer["etag"])
 
 
 def _name(entity: Entity) -> str:
