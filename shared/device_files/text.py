@@ -204,7 +204,7 @@ def safe_original(cell: str) -> str:
 
 def _is_plain(cell: str) -> bool:
     """Whether a cell is written as it is beyond doubt, as nearly every one is."""
-    return cell[:1].isalnum() and cell.isascii() and cell.isprintable()
+    return not cell or (cell[0].isalnum() and cell.isascii() and cell.isprintable())
 
 
 def _unmarked(text: str) -> str:

@@ -8,6 +8,7 @@ import io
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 from msgspec.structs import replace
@@ -43,6 +44,8 @@ COLUMNS = (
     "source",
 )
 """Columns of results.csv, each a field of `DeviceOutcome`."""
+
+_cells = attrgetter(*COLUMNS)
 
 CSV_PIECE = 1024 * 1024
 """Characters of results.csv that are held at a time."""
@@ -325,7 +328,7 @@ def csv_pieces(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for outcome in outcomes:
-        writer.writerow(marked_as_text(str(getattr(outcome, column))) for column in COLUMNS)
+        writer.writerow([marked_as_text(str(value)) for value in _cells(outcome)])
         if text.tell() > CSV_PIECE:
             yield _emptied(text)
     yield _emptied(text)

@@ -300,7 +300,8 @@ class Journal:
         outcomes, by_serial = self._tables[TableName.DEVICE_OUTCOMES], self._tables[TableName.DEVICES_BY_SERIAL]
         for _, entities in groupby(outcomes.query(_every_block(file.reading_id)), key=_partition):
             rows = [_stored_outcome(entity) for entity in entities]
-            by_serial.delete(_serial_key(mention, file.read_counts.total) for mention in _mentions(file, rows))
+            mentions = filter(None, (_mention(file, row) for row in rows))
+            by_serial.delete(_serial_key(mention, file.read_counts.total) for mention in mentions)
             outcomes.delete(_outcome_key(row) for row in rows)
         submissions = self._tables[TableName.SUBMISSIONS]
         submissions.delete([_key(entity) for entity in submissions.query(Query(partition=file.reading_id))])
@@ -474,23 +475,19 @@ class Journal:
 
         Rows wait until a bucket has a transaction's worth, which bounds both memory and transactions.
         """
-        waiting: dict[str, list[DeviceMention]] = {}
+        index = self._tables[TableName.DEVICES_BY_SERIAL]
+        waiting: dict[str, list[Entity]] = {}
         for outcome in outcomes:
-            for mention in _mentions(file, [outcome]):
-                bucket, _ = _serial_key(mention, file.read_counts.total)
-                mentions = waiting.setdefault(bucket, [])
-                mentions.append(mention)
-                if len(mentions) == TRANSACTION_ROWS:
-                    self._index(file, waiting.pop(bucket))
+            mention = _mention(file, outcome)
+            if mention is not None:
+                bucket, row = _serial_key(mention, file.read_counts.total)
+                entities = waiting.setdefault(bucket, [])
+                entities.append(to_entity(mention, bucket, row))
+                if len(entities) == TRANSACTION_ROWS:
+                    index.upsert(waiting.pop(bucket))
             yield outcome
-        for mentions in waiting.values():
-            self._index(file, mentions)
-
-    def _index(self, file: DeviceFile, mentions: Iterable[DeviceMention]) -> None:
-        """Enter mentions of one bucket in the index of serial numbers."""
-        self._tables[TableName.DEVICES_BY_SERIAL].upsert(
-            to_entity(mention, *_serial_key(mention, file.read_counts.total)) for mention in mentions
-        )
+        for entities in waiting.values():
+            index.upsert(entities)
 
     def outcome(self, reading_id: str, row: int) -> DeviceOutcome | None:
         """The outcome of one row, or None."""
@@ -749,15 +746,16 @@ def _gate_key(scope: str) -> tuple[str, str]:
     return _GATES, safe_key(scope)
 
 
-def _mentions(file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceMention]:
-    for outcome in outcomes:
-        if outcome.serial_number and file.customer_id is not None:
-            yield DeviceMention(
-                serial_number=outcome.serial_number,
-                customer_id=file.customer_id,
-                file_id=file.file_id,
-                row=outcome.row,
-            )
+def _mention(file: DeviceFile, outcome: DeviceOutcome) -> DeviceMention | None:
+    """How the index of serial numbers names this row; None when it has none."""
+    if not outcome.serial_number or file.customer_id is None:
+        return None
+    return DeviceMention(
+        serial_number=outcome.serial_number,
+        customer_id=file.customer_id,
+        file_id=file.file_id,
+        row=outcome.row,
+    )
 
 
 def _stored(entity: StoredEntity | None, kind: type[Record]) -> Stored[Record] | None:

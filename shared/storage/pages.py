@@ -50,20 +50,18 @@ def rows_in(content: bytes) -> list[tuple[dict[str, Value], str]]:
 
 
 def _row(properties: dict[str, Any]) -> tuple[dict[str, Value], str]:
-    etag = properties[_ETAG]
+    """A row and its ETag out of `properties`, of which the service's own are taken away."""
+    etag = properties.pop(_ETAG)
     if not isinstance(etag, str):
         raise TypeError("An ETag is text.")
-    values: dict[str, Value] = {
-        name: value
-        for name, value in properties.items()
-        if "@" not in name and not name.startswith("odata.") and name != _CHANGED_AT
-    }
-    for name in properties:
-        if name.endswith(_TYPE) and (column := name.removesuffix(_TYPE)) in values:
-            values[column] = _READ[properties[name]](values[column])
-    if not all(isinstance(value, str | int | float) or type(value) is datetime for value in values.values()):
+    properties.pop(_CHANGED_AT, None)
+    for name in [name for name in properties if "@" in name or name.startswith("odata.")]:
+        kind = properties.pop(name)
+        if name.endswith(_TYPE) and (column := name.removesuffix(_TYPE)) in properties:
+            properties[column] = _READ[kind](properties[column])
+    if not _KINDS.issuperset(map(type, properties.values())):
         raise TypeError("A value is of no known type.")
-    return values, etag
+    return properties, etag
 
 
 def _literal(value: Value) -> str:
@@ -83,6 +81,8 @@ def _time(text: Value) -> datetime:
     moment, dot, fraction = str(text).removesuffix("Z").partition(".")
     return datetime.fromisoformat(f"{moment}{dot}{fraction[:6].ljust(6, '0') if dot else ''}").replace(tzinfo=UTC)
 
+
+_KINDS = frozenset({str, int, float, bool, datetime})
 
 _READ: Mapping[str, Callable[[Value], Value]] = {
     "Edm.String": str,

@@ -404,12 +404,13 @@ def _empty_unless_given(kind: type[msgspec.Struct]) -> frozenset[str]:
 
 def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
     """The record of `kind` in a row."""
-    fields: dict[str, object] = {}
-    for name, value in values.items():
-        if name.endswith(_JSON) and isinstance(value, str):
+    written_as_json = [name for name in values if name.endswith(_JSON)]
+    if not written_as_json:
+        return msgspec.convert(values, kind)
+    fields: dict[str, object] = dict(values)
+    for name in written_as_json:
+        if isinstance(value := values[name], str):
             fields[name.removesuffix(_JSON)] = msgspec.json.decode(value)
-        else:
-            fields[name] = value
     return msgspec.convert(fields, kind)
 
 
