@@ -1,7 +1,8 @@
-"""Device files: bytes to rows to checked devices. Pure: knows no storage, no network, no pipeline."""
+"""Device files: bytes to rows to checked devices. Pure: knows no storage, no network, no pipeline.
 
-from shared.device_files.duplicates import BetterRecordFound, Winners
-from shared.device_files.reading import read_device_file
+Here are its words. `read_device_file` stands in `reading`, which an instance that only takes wake-ups never imports.
+"""
+
 from shared.device_files.reasons import (
     FILE_REASONS,
     NOTES,
@@ -19,7 +20,6 @@ __all__ = [
     "FILE_REASONS",
     "NOTES",
     "REASONS",
-    "BetterRecordFound",
     "CheckedRow",
     "Explanation",
     "FileReason",
@@ -29,6 +29,4 @@ __all__ = [
     "Rules",
     "SendableDevice",
     "UnreadableDeviceFile",
-    "Winners",
-    "read_device_file",
 ]

@@ -13,7 +13,8 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from shared.device_files.hardware_hash import starts_as_hash
-from shared.device_files.text import clean
+from shared.device_files.rows import DeviceRow
+from shared.device_files.text import NumberCell, clean
 
 
 class Column(IntEnum):
@@ -146,3 +147,18 @@ WITHOUT_HEADER_FOR_PARTNERS = header_of(
 IDENTIFIERS_WITHOUT_HEADER = header_of([Column.MANUFACTURER, Column.MODEL, Column.SERIAL_NUMBER])
 """What Get-WindowsAutopilotInfo -Identifier writes: a corporate device identifier."""
 HASH_ALONE = header_of([Column.HARDWARE_HASH])
+
+
+def row_of(source: str, fields: Mapping[Column, str]) -> DeviceRow:
+    """The device row of a record whose fields have names, such as a JSON object."""
+    serial_number = fields.get(Column.SERIAL_NUMBER, "")
+    return DeviceRow(
+        source=source,
+        serial_number=str(serial_number),
+        product_key=fields.get(Column.PRODUCT_KEY, ""),
+        hardware_hash=fields.get(Column.HARDWARE_HASH, ""),
+        manufacturer=fields.get(Column.MANUFACTURER, ""),
+        model=fields.get(Column.MODEL, ""),
+        group_tag=fields.get(Column.GROUP_TAG, ""),
+        serial_is_number=isinstance(serial_number, NumberCell),
+    )

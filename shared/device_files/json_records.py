@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from shared.device_files.columns import Column, column_named
+from shared.device_files.columns import Column, column_named, row_of
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
-from shared.device_files.rows import DeviceRow, row_of
+from shared.device_files.rows import DeviceRow
 from shared.device_files.text import MAXIMUM_LINE, NumberCell, clean
 
 _BETWEEN_ITEMS = re.compile(r"[\s,\[\]\ufeff\x00\x1a]+")

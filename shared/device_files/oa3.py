@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from xml.parsers import expat
 
-from shared.device_files.columns import Column
+from shared.device_files.columns import Column, row_of
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
-from shared.device_files.rows import DeviceRow, row_of
+from shared.device_files.rows import DeviceRow
 from shared.device_files.text import MAXIMUM_LINE, clean
 
 _DEEPEST = 64

@@ -1,14 +1,11 @@
 """The records of reading a device file: a row as read, the rules it is judged by, a row as judged."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.device_files.columns import Column
 from shared.device_files.reasons import Note, RowReason
-from shared.device_files.text import NumberCell
 
 
 class DeviceRow(Struct, frozen=True):
@@ -27,21 +24,6 @@ class DeviceRow(Struct, frozen=True):
     problem: RowReason | None = None
     """Why the row cannot be read as a device at all."""
     notes: tuple[Note, ...] = ()
-
-
-def row_of(source: str, fields: Mapping[Column, str]) -> DeviceRow:
-    """The device row of a record whose fields have names, such as a JSON object."""
-    serial_number = fields.get(Column.SERIAL_NUMBER, "")
-    return DeviceRow(
-        source=source,
-        serial_number=str(serial_number),
-        product_key=fields.get(Column.PRODUCT_KEY, ""),
-        hardware_hash=fields.get(Column.HARDWARE_HASH, ""),
-        manufacturer=fields.get(Column.MANUFACTURER, ""),
-        model=fields.get(Column.MODEL, ""),
-        group_tag=fields.get(Column.GROUP_TAG, ""),
-        serial_is_number=isinstance(serial_number, NumberCell),
-    )
 
 
 def with_note(row: DeviceRow, note: Note) -> DeviceRow:

@@ -10,13 +10,9 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.device_files import (
-    BetterRecordFound,
-    CheckedRow,
-    UnreadableDeviceFile,
-    Winners,
-    read_device_file,
-)
+from shared.device_files import CheckedRow, UnreadableDeviceFile
+from shared.device_files.duplicates import BetterRecordFound, Winners
+from shared.device_files.reading import read_device_file
 from shared.errors import DeviceDropError
 from shared.pipeline.advance import Due, advance_all
 from shared.pipeline.claims import HeldFile, claimed_for_reading, is_claimed

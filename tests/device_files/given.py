@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shared.device_files import BetterRecordFound, CheckedRow, Rules, read_device_file
+from shared.device_files import CheckedRow, Rules
+from shared.device_files.duplicates import BetterRecordFound
+from shared.device_files.reading import read_device_file
 
 SAMPLES = Path(__file__).with_name("samples")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

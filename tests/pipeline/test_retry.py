@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.partner_center import Behaviour
-from shared.device_files import BetterRecordFound, CheckedRow, Rules, SendableDevice, Winners, read_device_file
+from shared.device_files import CheckedRow, Rules, SendableDevice
+from shared.device_files.duplicates import BetterRecordFound, Winners
+from shared.device_files.reading import read_device_file
 from shared.pipeline.device_file import private_copy, retried_file, retry_path
 from shared.pipeline.originals import CopyExpired, FileStillOpen, FileUnknown
 from shared.pipeline.receive import receive

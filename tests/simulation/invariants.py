@@ -14,7 +14,9 @@ from itertools import pairwise
 import msgspec
 
 from local.partner_center import Fault, Verdict
-from shared.device_files import BetterRecordFound, CheckedRow, Rules, Winners, read_device_file
+from shared.device_files import CheckedRow, Rules
+from shared.device_files.duplicates import BetterRecordFound, Winners
+from shared.device_files.reading import read_device_file
 from shared.partner_center.models import Device
 from shared.pipeline.device_file import results_folder
 from shared.pipeline.outcomes import FIRST_ANSWER_LOST, READ_BACK
