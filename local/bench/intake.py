@@ -17,11 +17,11 @@ from local.bench.goals import Figure, Measured
 from local.bench.timing import in_turns
 from shared.device_files import CheckedRow, Rules
 from shared.device_files.reading import read_device_file
-from shared.partner_center.models import Device, encode_devices
+from shared.partner_center.models import NewDevice, encode_devices
 from shared.pipeline.claims import HeldFile
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import file_id
-from shared.pipeline.intake import Intake
+from shared.pipeline.intake import Intake, new_device
 from shared.storage.journal import Stored
 from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState
@@ -94,20 +94,12 @@ def _split(text: str, rows: int) -> None:
 
 
 def _read_and_encode(opened: Callable[[], Iterable[bytes]], rows: int) -> None:
-    devices: list[Device] = []
+    devices: list[NewDevice] = []
     encoded = 0
     for row in _checked(opened):
         device = row.device
         if device is not None:
-            devices.append(
-                Device(
-                    serial_number=device.serial_number,
-                    product_key=device.product_key,
-                    hardware_hash=device.hardware_hash,
-                    oem_manufacturer_name=device.manufacturer,
-                    model_name=device.model,
-                )
-            )
+            devices.append(new_device(device))
             if len(devices) == DEVICES_PER_SUBMISSION:
                 encode_devices(devices)
                 encoded += len(devices)

@@ -115,15 +115,15 @@ class DigestTable:
 
     def claim(self, digest: bytes, row: int) -> int:
         """The row that has `digest`, or 0: then it is `row`'s from now on."""
-        slots, digests, mask = self._slots, self._digests, self._mask
+        slots, digests, rows, mask = self._slots, self._digests, self._rows, self._mask
         slot = hash(digest) & mask
         while place := slots[slot]:
             at = place * DIGEST_BYTES
             if digests[at : at + DIGEST_BYTES] == digest:
-                return self._rows[place]
+                return rows[place]
             slot = (slot + 1) & mask
-        slots[slot] = place = len(digests) // DIGEST_BYTES
-        self._rows.append(row)
+        slots[slot] = place = len(rows)
+        rows.append(row)
         digests += digest
         if place + place > mask:
             self._grow()

@@ -63,7 +63,7 @@ def is_placeholder(text: str) -> bool:
 
 def is_default_uuid(uuid: bytes) -> bool:
     """Whether an SMBIOS UUID, in either byte order, is one that many boards share, or one byte repeated."""
-    return uuid in _DEFAULT_UUIDS or 0 < len(uuid) == uuid.count(uuid[0])
+    return uuid in _DEFAULT_UUIDS or (uuid[:1] == uuid[-1:] and 0 < len(uuid) == uuid.count(uuid[0]))
 
 
 def is_manufacturer(text: str) -> bool:

@@ -17,7 +17,7 @@ MAXIMUM_LINE = 65_536
 MAXIMUM_LINES = 10_000_000
 """Lines of a text, empty ones included: ten times the rows that a file may have."""
 
-PIECE = 131_072
+PIECE = 262_144
 """Bytes worked on at once, so that a chunk of any size stays bounded."""
 
 _LONG_LINE = 512

@@ -207,6 +207,18 @@ class Intake:
         self.entries.clear()
 
 
+def new_device(device: SendableDevice) -> NewDevice:
+    """`device` as it is sent."""
+    verified = device.hardware_hash
+    return NewDevice(
+        serial_number=device.serial_number,
+        product_key=device.product_key,
+        hardware_hash=None if verified is None else base64_json(verified),
+        oem_manufacturer_name=device.manufacturer,
+        model_name=device.model,
+    )
+
+
 @dataclass(slots=True)
 class Batchload:
     """Devices that wait for a submission to one batch."""
@@ -217,16 +229,7 @@ class Batchload:
 
     def add(self, row: CheckedRow, device: SendableDevice) -> None:
         """One more device, and what is to be remembered of its row."""
-        verified = device.hardware_hash
-        self.devices.append(
-            NewDevice(
-                serial_number=device.serial_number,
-                product_key=device.product_key,
-                hardware_hash=None if verified is None else base64_json(verified),
-                oem_manufacturer_name=device.manufacturer,
-                model_name=device.model,
-            )
-        )
+        self.devices.append(new_device(device))
         self.rows.append(sent_row(row))
 
     def body(self) -> bytes:
