@@ -379,17 +379,15 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 def to_entity(record: msgspec.Struct, partition: str, row: str) -> Entity:
     """`record` as a row under these keys."""
     values: dict[str, Any] = {PARTITION_KEY: partition, ROW_KEY: row}
-    values.update(msgspec.to_builtins(record, builtin_types=(datetime,)))
     absent = _empty_unless_given(type(record))
-    for name in record.__struct_fields__:
-        value = values[name]
-        if isinstance(value, str) and value:
-            if len(value) > LONGEST_TEXT:
-                values[name] = value[:LONGEST_TEXT]
-        elif value is None or (value == "" and name in absent):
-            del values[name]
+    for name, value in msgspec.to_builtins(record, builtin_types=(datetime,)).items():
+        if isinstance(value, str):
+            if value or name not in absent:
+                values[name] = value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT]
         elif isinstance(value, list | tuple | dict):
-            values[name + _JSON] = msgspec.json.encode(values.pop(name)).decode()
+            values[name + _JSON] = msgspec.json.encode(value).decode()
+        elif value is not None:
+            values[name] = value
     if isinstance(record, Submission):
         values[IS_OPEN] = not record.state.is_final
         values[KIND] = SUBMISSION
