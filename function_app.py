@@ -140,73 +140,73 @@ def show_openapi(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("status", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_of_all_files(req: func.HttpRequest) -> func.HttpResponse:
     """The list of files, for people."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.show_files(pipeline, req)
+    return doors.show_files(pipeline, req)
 
 
 @app.route("status/static/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_assets(req: func.HttpRequest) -> func.HttpResponse:
     """Style, script and mark of the page. Its name puts it before `page_of_file`, whose route it fits as well."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.serve_static(req)
+    return doors.serve_static(req)
 
 
 @app.route("status/{customer_id}/{file_id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_of_file(req: func.HttpRequest) -> func.HttpResponse:
     """One file, for people."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.show_file(pipeline, req)
+    return doors.show_file(pipeline, req)
 
 
 @app.route("status/{customer_id}/{file_id}/report.html", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_report(req: func.HttpRequest) -> func.HttpResponse:
     """report.html of a file, for people."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.download_report(pipeline, req)
+    return doors.download_report(pipeline, req)
 
 
 @app.route("status/{customer_id}/{file_id}/results.csv", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_results(req: func.HttpRequest) -> func.HttpResponse:
     """results.csv of a file, for people."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.download_results(pipeline, req)
+    return doors.download_results(pipeline, req)
 
 
 @app.route("status/{customer_id}/{file_id}/to_fix.csv", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_to_fix(req: func.HttpRequest) -> func.HttpResponse:
     """to_fix.csv of a file, for people."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.download_to_fix(pipeline, req)
+    return doors.download_to_fix(pipeline, req)
 
 
 @app.route("status/{customer_id}/{file_id}/retry", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_retry(req: func.HttpRequest) -> func.HttpResponse:
     """The form that sends rows again."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.retry_file(pipeline, req)
+    return doors.retry_file(pipeline, req)
 
 
 @app.route("status/{customer_id}/{file_id}/withdraw", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_withdraw(req: func.HttpRequest) -> func.HttpResponse:
     """The form that withdraws a file."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.withdraw_file(pipeline, req)
+    return doors.withdraw_file(pipeline, req)
 
 
 @app.route("status/{customer_id}/{file_id}/withdraw", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def page_withdraw_asking(req: func.HttpRequest) -> func.HttpResponse:
     """Asks to confirm that a file is to be withdrawn."""
-    from shared.status import page_doors  # noqa: PLC0415
+    from shared.status.page import doors  # noqa: PLC0415
 
-    return page_doors.ask_to_withdraw(pipeline, req)
+    return doors.ask_to_withdraw(pipeline, req)
 
 
 @app.route("{*path}", auth_level=func.AuthLevel.ANONYMOUS)

@@ -6,11 +6,12 @@ from heapq import merge
 from itertools import islice
 
 from shared.pipeline.composition import Pipeline
-from shared.status import page_story, questions
-from shared.status.page import reason_lines
-from shared.status.page_bars import not_registered
-from shared.status.page_static import static_file
-from shared.status.page_templates import rendered
+from shared.status import questions
+from shared.status.page import story
+from shared.status.page.bars import not_registered
+from shared.status.page.pages import reason_lines
+from shared.status.page.rendering import rendered
+from shared.status.page.static_files import static_file
 from shared.status.showing import outcome_view
 from shared.status.views import FileDetails, OutcomeView
 from shared.storage.records import DeviceOutcome
@@ -44,8 +45,8 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
         {
             "style": "" if style is None else style.content.decode(),
             "file": details.file,
-            "story": page_story.story(details),
-            "withdrawal": None if details.withdrawal is None else page_story.withdrawn(details.withdrawal),
+            "story": story.story(details),
+            "withdrawal": None if details.withdrawal is None else story.withdrawn(details.withdrawal),
             "reasons": reason_lines(details),
             "submissions": details.submissions,
             "submissions_left_out": details.submissions_left_out,

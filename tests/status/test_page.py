@@ -9,9 +9,9 @@ import pytest
 from jinja2 import UndefinedError
 from msgspec.structs import replace
 
-from shared.status import page, page_static, page_story, page_templates
 from shared.status.names import CustomerNames
-from shared.status.page_asking import asked_files, asked_rows, file_filter, file_limit, outcome_filter
+from shared.status.page import pages, rendering, static_files, story
+from shared.status.page.asking import asked_files, asked_rows, file_filter, file_limit, outcome_filter
 from shared.status.showing import file_links
 from shared.status.views import (
     FileDetails,
@@ -92,17 +92,17 @@ def details(state: FileState = FileState.CLOSED, **counts: int) -> FileDetails:
     ],
 )
 def test_a_closed_file_says_in_one_line_how_it_ended(counts: dict[str, int], headline: str) -> None:
-    assert page_story.story(details(FileState.CLOSED, **counts)).headline == headline
+    assert story.story(details(FileState.CLOSED, **counts)).headline == headline
 
 
 def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything() -> None:
-    story = page_story.story(details(FileState.READ, registered=300, open=700))
-    assert story.headline == "300 of 1,000 rows have their outcome"
-    assert story.sentences == (
+    told = story.story(details(FileState.READ, registered=300, open=700))
+    assert told.headline == "300 of 1,000 rows have their outcome"
+    assert told.sentences == (
         "1 of 2 submissions to Partner Center are done.",
         "There is nothing to do: it goes on by itself.",
     )
-    assert page_story.story(details(FileState.RECEIVED)).headline == "Its rows are being read"
+    assert story.story(details(FileState.RECEIVED)).headline == "Its rows are being read"
 
 
 def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
@@ -115,55 +115,55 @@ def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
             ReasonCount(outcome=Outcome.UNKNOWN, reason="no_verdict", rows=4),
         ],
     )
-    story = page_story.story(found)
-    assert [todo.title for todo in story.todos] == ["Mend 2 rows.", "Send 5 rows again.", "Ask about 3 rows."]
-    assert (story.rows_to_mend, story.rows_to_send_again) == (2, 5)
+    told = story.story(found)
+    assert [todo.title for todo in told.todos] == ["Mend 2 rows.", "Send 5 rows again.", "Ask about 3 rows."]
+    assert (told.rows_to_mend, told.rows_to_send_again) == (2, 5)
 
 
 def test_rows_that_were_sent_again_are_not_asked_for_once_more() -> None:
     found = replace(details(registered=1, unknown=4), retry_file_id=FILE_ID)
-    assert page_story.story(found).rows_to_send_again == 0
+    assert story.story(found).rows_to_send_again == 0
 
 
 def test_what_is_said_aloud_changes_at_each_tenth_of_the_way() -> None:
     said = [
-        page_story.announcement(details(FileState.READ, registered=ended, open=1_000 - ended))
+        story.announcement(details(FileState.READ, registered=ended, open=1_000 - ended))
         for ended in range(0, 1_000, 7)
     ]
     assert len(set(said)) == 10
-    assert page_story.announcement(details(registered=12)) == "All 12 devices are registered."
+    assert story.announcement(details(registered=12)) == "All 12 devices are registered."
 
 
 def test_a_withdrawal_says_how_far_it_is_and_what_was_refused_may_be_tried_again() -> None:
     found = replace(details(registered=3), withdrawal=WITHDRAWAL)
-    said = page_story.withdrawn(WITHDRAWAL)
+    said = story.withdrawn(WITHDRAWAL)
     assert said == "The file was withdrawn: 2 of 3 devices deregistered, 1 refused by Partner Center."
-    assert page_story.may_withdraw(found)
-    assert page_story.devices_to_withdraw(found) == 1
-    assert not page_story.is_at_work(found)
+    assert story.may_withdraw(found)
+    assert story.devices_to_withdraw(found) == 1
+    assert not story.is_at_work(found)
     under_way = replace(found, withdrawal=replace(WITHDRAWAL, state=WithdrawalState.UNDER_WAY))
-    assert page_story.is_at_work(under_way)
-    assert not page_story.may_withdraw(under_way)
-    assert not page_story.may_withdraw(details(already_registered=3))
+    assert story.is_at_work(under_way)
+    assert not story.may_withdraw(under_way)
+    assert not story.may_withdraw(details(already_registered=3))
 
 
 @pytest.mark.parametrize(
     ("outcome", "reason"), [(outcome, "") for outcome in Outcome] + [(Outcome.REJECTED, "new_word")]
 )
 def test_every_reason_is_shown_even_one_that_is_not_known(outcome: Outcome, reason: str) -> None:
-    page_story.meaning(ReasonCount(outcome=outcome, reason=reason, rows=1))
+    story.meaning(ReasonCount(outcome=outcome, reason=reason, rows=1))
 
 
 def test_a_value_that_a_template_does_not_get_is_an_error() -> None:
     with pytest.raises(UndefinedError):
-        page_templates.rendered("message.html", {})
+        rendering.rendered("message.html", {})
 
 
 def test_every_value_is_escaped_and_made_visible() -> None:
     found = details(registered=1)
     hostile = replace(found, file=replace(found.file, name="<b>&\x1b\u202e"))
-    shown = page.file_page(
-        hostile, OutcomePage(file_id=FILE_ID, outcomes=[], next=None), page.AskedRows(), page.Visitor()
+    shown = pages.file_page(
+        hostile, OutcomePage(file_id=FILE_ID, outcomes=[], next=None), pages.AskedRows(), pages.Visitor()
     )
     assert "<h1><bdi>&lt;b&gt;&amp;\u241b[U+202E]</bdi></h1>" in shown
     assert "<b>" not in shown
@@ -171,7 +171,7 @@ def test_every_value_is_escaped_and_made_visible() -> None:
 
 def test_addresses_of_the_list_keep_its_filters() -> None:
     asked = asked_files({"customer": "Büro & Co", "state": "closed", "from": "2026-11-01", "to": "", "page": "x"})
-    shown = page.files_page(FilePage(files=[], next="a b"), asked, page.Visitor())
+    shown = pages.files_page(FilePage(files=[], next="a b"), asked, pages.Visitor())
     assert "/api/status?customer=B%C3%BCro+%26+Co&amp;state=closed&amp;from=2026-11-01&amp;page=a+b" in shown
     assert asked.is_narrow
     assert asked.is_later_page
@@ -195,7 +195,7 @@ def test_the_fields_of_the_list_are_the_question_that_is_asked() -> None:
 
 def test_templates_and_static_files_are_part_of_what_is_deployed() -> None:
     ignored = (ROOT / ".funcignore").read_text(encoding="utf-8").split()
-    for folder in (page_static.STATIC, page_templates.TEMPLATES):
+    for folder in (static_files.STATIC, rendering.TEMPLATES):
         assert any(folder.iterdir())
         for part in folder.relative_to(ROOT).parts:
             assert not any(fnmatch(part, pattern) for pattern in ignored), part
@@ -235,11 +235,11 @@ def test_a_page_allows_its_own_parts_alone_and_is_not_kept(served: Served) -> No
 
 
 def test_a_static_file_is_served_for_ever_and_again_only_when_it_changed(served: Served) -> None:
-    address = page_static.static_address("status.css").removeprefix("/api/status")
+    address = static_files.static_address("status.css").removeprefix("/api/status")
     status, headers, body = get(served, address)
     assert (status, headers["content-type"]) == (200, "text/css; charset=utf-8")
-    assert headers["cache-control"] == page_static.FOR_EVER
-    assert body == (page_static.STATIC / "status.css").read_text(encoding="utf-8")
+    assert headers["cache-control"] == static_files.FOR_EVER
+    assert body == (static_files.STATIC / "status.css").read_text(encoding="utf-8")
     status, _, body = get(served, address, **{"if-none-match": headers["etag"]})
     assert (status, body) == (304, "")
     assert get(served, "/static/page.py")[0] == 404

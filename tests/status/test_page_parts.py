@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.status import page_static, page_text, page_words
-from shared.status.page_bars import LEAST_SHARE, WHOLE, by_outcome, not_registered, segments, share
+from shared.status.page import static_files, text, words
+from shared.status.page.bars import LEAST_SHARE, WHOLE, by_outcome, not_registered, segments, share
 from shared.status.views import OutcomeCounts
 from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
 
@@ -49,19 +49,19 @@ def test_the_longest_of_several_bars_is_full(number: int, most: int, expected: f
 
 
 def test_every_word_of_the_vocabulary_is_shown() -> None:
-    assert set(page_words.OUTCOMES) == set(Outcome)
-    assert set(page_words.FILE_STATES) == set(FileState)
-    assert set(page_words.SUBMISSION_STATES) == set(SubmissionState)
-    assert set(page_words.REMEDIES) == set(Remedy)
+    assert set(words.OUTCOMES) == set(Outcome)
+    assert set(words.FILE_STATES) == set(FileState)
+    assert set(words.SUBMISSION_STATES) == set(SubmissionState)
+    assert set(words.REMEDIES) == set(Remedy)
 
 
 def test_a_note_of_the_reader_is_shown_in_words_and_any_other_as_it_is() -> None:
-    assert page_words.note_meaning("serial_from_hash").startswith("The serial number was empty")
-    assert page_words.note_meaning("read_back") == "read_back"
+    assert words.note_meaning("serial_from_hash").startswith("The serial number was empty")
+    assert words.note_meaning("read_back") == "read_back"
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("written", "shown"),
     [
         ("Büro 東京 مكتب 🙂", "Büro 東京 مكتب 🙂"),
         ("red\x1b[31m", "red␛[31m"),
@@ -73,13 +73,13 @@ def test_a_note_of_the_reader_is_shown_in_words_and_any_other_as_it_is() -> None
         ("\ud800", "[U+D800]"),
     ],
 )
-def test_a_character_that_cannot_be_seen_is_shown_as_what_it_is(text: str, shown: str) -> None:
-    assert page_text.visible(text) == shown
+def test_a_character_that_cannot_be_seen_is_shown_as_what_it_is(written: str, shown: str) -> None:
+    assert text.visible(written) == shown
 
 
 @given(st.text())
-def test_no_text_turns_the_text_around_it(text: str) -> None:
-    shown = page_text.visible(text)
+def test_no_text_turns_the_text_around_it(written: str) -> None:
+    shown = text.visible(written)
     assert not set(shown) & set(map(chr, [*range(32), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F]))
     shown.encode()
 
@@ -96,49 +96,49 @@ def test_no_text_turns_the_text_around_it(text: str) -> None:
     ],
 )
 def test_sizes_are_short(number: int, shown: str) -> None:
-    assert page_text.size(number) == shown
+    assert text.size(number) == shown
 
 
 def test_times_are_utc_for_people_and_machines() -> None:
     moment = datetime(2026, 11, 3, 23, 30, tzinfo=timezone(-timedelta(hours=2)))
-    assert page_text.plain_time(moment) == "4 Nov 2026, 01:30"
-    assert page_text.machine_time(moment) == "2026-11-04T01:30:00Z"
-    assert page_text.plain_time(datetime(2026, 11, 20, 5, 0, tzinfo=UTC)) == "20 Nov 2026, 05:00"
+    assert text.plain_time(moment) == "4 Nov 2026, 01:30"
+    assert text.machine_time(moment) == "2026-11-04T01:30:00Z"
+    assert text.plain_time(datetime(2026, 11, 20, 5, 0, tzinfo=UTC)) == "20 Nov 2026, 05:00"
 
 
 def test_numbers_have_their_noun() -> None:
-    assert page_text.counted(1, "row") == "1 row"
-    assert page_text.counted(12_345, "row") == "12,345 rows"
+    assert text.counted(1, "row") == "1 row"
+    assert text.counted(12_345, "row") == "12,345 rows"
 
 
 @pytest.mark.parametrize("name", ["status.css", "status.js", "mark.svg"])
 def test_a_static_file_is_kept_for_ever_under_the_name_of_its_contents(name: str) -> None:
-    address = page_static.static_address(name)
-    served = page_static.static_file(address.rpartition("/")[2])
+    address = static_files.static_address(name)
+    served = static_files.static_file(address.rpartition("/")[2])
     assert served is not None
-    assert served.cache_control == page_static.FOR_EVER
+    assert served.cache_control == static_files.FOR_EVER
     assert served.etag.strip('"') in address
-    plain = page_static.static_file(name)
+    plain = static_files.static_file(name)
     assert plain is not None
     assert plain.content == served.content
-    assert plain.cache_control == page_static.ASK_AGAIN
+    assert plain.cache_control == static_files.ASK_AGAIN
 
 
 def test_the_name_of_another_version_is_served_but_not_kept() -> None:
-    served = page_static.static_file("status.0123456789abcdef.css")
+    served = static_files.static_file("status.0123456789abcdef.css")
     assert served is not None
-    assert served.cache_control == page_static.ASK_AGAIN
+    assert served.cache_control == static_files.ASK_AGAIN
 
 
 @pytest.mark.parametrize(
     "name", ["", "status", ".css", "../page.py", "page.py", "status.css.map", "..%2fpage.py", "a.b.c.d"]
 )
 def test_nothing_else_is_served(name: str) -> None:
-    assert page_static.static_file(name) is None
+    assert static_files.static_file(name) is None
 
 
 def test_the_style_and_the_script_need_nothing_from_elsewhere() -> None:
-    for path in page_static.STATIC.iterdir():
+    for path in static_files.STATIC.iterdir():
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http:" not in text
         assert "https:" not in text

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from shared.status.http import Refusal
 from shared.status.names import CustomerNames
-from shared.status.page import LIMITS, AskedFiles, AskedRows
+from shared.status.page.pages import LIMITS, AskedFiles, AskedRows
 from shared.status.questions import FileFilter, OutcomeFilter
 from shared.status.views import ErrorCode
 from shared.vocabulary import FileState, Outcome

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.status.page_words import OPEN, OUTCOMES
+from shared.status.page.words import OPEN, OUTCOMES
 from shared.status.views import OutcomeCounts
 from shared.vocabulary import Outcome
 

@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from shared.status import page_bars, page_story
-from shared.status.page_templates import rendered
-from shared.status.page_words import OPEN, OUTCOMES, outcome_label
+from shared.status.page import bars, story
+from shared.status.page.rendering import rendered
+from shared.status.page.words import OPEN, OUTCOMES, outcome_label
 from shared.status.questions import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
 from shared.status.showing import NOBODY
 from shared.status.views import DevicePage, FileDetails, FilePage, FileView, OutcomePage
@@ -102,7 +102,7 @@ class ReasonLine:
     code: str
     meaning: str
     rows: int
-    segments: list[page_bars.Segment]
+    segments: list[bars.Segment]
     link: str
 
 
@@ -139,7 +139,7 @@ def files_page(found: FilePage, asked: AskedFiles, visitor: Visitor, customers: 
             "customers": customers,
             "limits": LIMITS,
             "liveness": _liveness_of_list(found, asked),
-            "announcement": page_story.announcement_of_list(found.files),
+            "announcement": story.announcement_of_list(found.files),
             "next": asked.address(found.next) if found.next else None,
             "links": {"files": PAGES, "here": asked.address(asked.page), "first": asked.address(None)},
         },
@@ -163,13 +163,13 @@ def file_page(
         _of_every_page(visitor)
         | {
             "file": file,
-            "story": page_story.story(details),
-            "announcement": page_story.announcement(details),
+            "story": story.story(details),
+            "announcement": story.announcement(details),
             "notice": _notice(details, done),
-            "liveness": Liveness.WORK if page_story.is_at_work(details) or not again_is_known else Liveness.OVER,
+            "liveness": Liveness.WORK if story.is_at_work(details) or not again_is_known else Liveness.OVER,
             "was_sent_again": details.retry_file_id is not None,
-            "withdrawal": None if details.withdrawal is None else page_story.withdrawn(details.withdrawal),
-            "may_withdraw": page_story.may_withdraw(details),
+            "withdrawal": None if details.withdrawal is None else story.withdrawn(details.withdrawal),
+            "may_withdraw": story.may_withdraw(details),
             "reasons": reason_lines(details),
             "submissions": details.submissions,
             "submissions_left_out": details.submissions_left_out,
@@ -221,7 +221,7 @@ def withdraw_page(details: FileDetails, visitor: Visitor, fault: str | None = No
         _of_every_page(visitor)
         | {
             "file": file,
-            "devices": page_story.devices_to_withdraw(details),
+            "devices": story.devices_to_withdraw(details),
             "fault": fault,
             "links": {"files": PAGES, "withdraw": f"{file.links.page}/withdraw"},
         },
@@ -286,7 +286,7 @@ def _sibling(file: FileView, file_id: str | None) -> str | None:
 
 
 def _tabs(file: FileView, asked: AskedRows) -> list[Tab]:
-    ended = [(name, number) for name, number in page_bars.by_outcome(file.counts) if name != OPEN]
+    ended = [(name, number) for name, number in bars.by_outcome(file.counts) if name != OPEN]
     every = Tab("", "all", sum(number for _, number in ended), file.links.page + ROWS, not asked.outcome)
     return [
         every,
@@ -310,9 +310,9 @@ def reason_lines(details: FileDetails) -> list[ReasonLine]:
         ReasonLine(
             outcome=reason.outcome,
             code=reason.reason,
-            meaning=page_story.meaning(reason),
+            meaning=story.meaning(reason),
             rows=reason.rows,
-            segments=[page_bars.Segment(reason.outcome, 0, page_bars.share(reason.rows, most))],
+            segments=[bars.Segment(reason.outcome, 0, bars.share(reason.rows, most))],
             link=_rows_address(details.file.links.page, reason.outcome, reason.reason, None),
         )
         for reason in details.reasons

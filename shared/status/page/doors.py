@@ -9,15 +9,16 @@ from http import HTTPStatus
 import azure.functions as func
 
 from shared.pipeline.composition import Pipeline
-from shared.status import page, page_asking, page_story, questions
+from shared.status import questions
 from shared.status.changes import WRONG_NAME, send_again, take_back
 from shared.status.doors import OpenPipeline, file_named_in
 from shared.status.downloads import report_answer, results_answer, takes_gzip, to_fix_answer
 from shared.status.http import Fault, Refusal, answered, surroundings
-from shared.status.page import Done, Visitor
-from shared.status.page_search import devices_of_any_customer
-from shared.status.page_static import static_file
-from shared.status.page_text import visible
+from shared.status.page import asking, pages, story
+from shared.status.page.pages import Done, Visitor
+from shared.status.page.search import devices_of_any_customer
+from shared.status.page.static_files import static_file
+from shared.status.page.text import visible
 from shared.status.seals import Seals
 from shared.status.views import ErrorCode, FileDetails
 from shared.status.who import FORM_FIELD, PAGES, Forms, Person, form_of, person_of
@@ -150,26 +151,26 @@ def _open(
 
 def _files(visit: _Visit) -> func.HttpResponse:
     fields = visit.request.params
-    if serial := page_asking.asked_serial(fields):
+    if serial := asking.asked_serial(fields):
         devices = devices_of_any_customer(visit.pipeline, serial)
-        return _html(page.device_page(devices, visit.visitor))
-    asked = page_asking.asked_files(fields)
+        return _html(pages.device_page(devices, visit.visitor))
+    asked = asking.asked_files(fields)
     names = questions.customer_names(visit.pipeline)
-    wanted, limit = page_asking.file_filter(asked, names), page_asking.file_limit(asked)
+    wanted, limit = asking.file_filter(asked, names), asking.file_limit(asked)
     found = questions.files(visit.pipeline, wanted, asked.page or None, limit, names=names)
-    content = page.files_page(found, asked, visit.visitor, names.shown)
+    content = pages.files_page(found, asked, visit.visitor, names.shown)
     return _compressed(_html(content), visit.request)
 
 
 def _file(visit: _Visit) -> func.HttpResponse:
     customer_id, file_id = visit.place
-    asked = page_asking.asked_rows(visit.request.params)
-    wanted = page_asking.outcome_filter(asked)
+    asked = asking.asked_rows(visit.request.params)
+    wanted = asking.outcome_filter(asked)
     details = visit.details
     rows = questions.outcomes(visit.pipeline, customer_id, file_id, wanted, asked.page or None)
     token, headers = visit.forms.token()
     done = visit.request.params.get(DONE, "")
-    content = page.file_page(
+    content = pages.file_page(
         details,
         rows,
         asked,
@@ -202,7 +203,7 @@ def _send_again(visit: _Visit) -> func.HttpResponse:
     file = visit.file
     if send_again(visit.pipeline, file).file_id is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_SEND_AGAIN)
-    return _see(page.address(page.address_of_file(file.customer_id, file.file_id), done=Done.SENT_AGAIN))
+    return _see(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.SENT_AGAIN))
 
 
 def _withdraw(visit: _Visit) -> func.HttpResponse:
@@ -214,14 +215,14 @@ def _withdraw(visit: _Visit) -> func.HttpResponse:
         return _withdraw_page(visit, visit.details, WRONG_NAME)
     if take_back(visit.pipeline, file, file.name, visit.person.name).withdrawal is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
-    return _see(page.address(page.address_of_file(file.customer_id, file.file_id), done=Done.WITHDRAWING))
+    return _see(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.WITHDRAWING))
 
 
 def _withdraw_page(visit: _Visit, details: FileDetails, fault: str | None) -> func.HttpResponse:
-    if not page_story.may_withdraw(details):
+    if not story.may_withdraw(details):
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
     token, headers = visit.forms.token()
-    content = page.withdraw_page(details, Visitor(visit.person.name, token), fault)
+    content = pages.withdraw_page(details, Visitor(visit.person.name, token), fault)
     return _html(content, HTTPStatus.BAD_REQUEST if fault else HTTPStatus.OK, headers)
 
 
@@ -258,8 +259,8 @@ def _see(address: str) -> func.HttpResponse:
 def _fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:
     back, back_text = PAGES, "Device files"
     if fault.status in (HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
-        back, back_text = page.address_of_file(*file_named_in(request)), "The file"
-    content = page.message_page(
+        back, back_text = pages.address_of_file(*file_named_in(request)), "The file"
+    content = pages.message_page(
         _HEADLINES.get(fault.status, "Something went wrong"),
         fault.view.message,
         Visitor(),

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.status import page_bars, page_text, page_words
-from shared.status.page_static import static_address
+from shared.status.page import bars, text, words
+from shared.status.page.static_files import static_address
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,22 +31,22 @@ def environment() -> "Environment":
         auto_reload=False,
     )
     made.filters |= {
-        "by_outcome": page_bars.by_outcome,
-        "counted": page_text.counted,
-        "grouped": page_text.grouped,
-        "machine_time": page_text.machine_time,
-        "not_registered": page_bars.not_registered,
-        "note_meaning": page_words.note_meaning,
-        "outcome_label": page_words.outcome_label,
-        "plain_time": page_text.plain_time,
-        "segments": page_bars.segments,
-        "size": page_text.size,
+        "by_outcome": bars.by_outcome,
+        "counted": text.counted,
+        "grouped": text.grouped,
+        "machine_time": text.machine_time,
+        "not_registered": bars.not_registered,
+        "note_meaning": words.note_meaning,
+        "outcome_label": words.outcome_label,
+        "plain_time": text.plain_time,
+        "segments": bars.segments,
+        "size": text.size,
         "static": static_address,
     }
     made.globals |= {
-        "file_states": page_words.FILE_STATES,
-        "remedies": page_words.REMEDIES,
-        "submission_states": page_words.SUBMISSION_STATES,
+        "file_states": words.FILE_STATES,
+        "remedies": words.REMEDIES,
+        "submission_states": words.SUBMISSION_STATES,
     }
     return made
 
@@ -58,4 +58,4 @@ def rendered(template: str, values: dict[str, Any]) -> str:
 
 def _visible(value: object) -> object:
     """Called with every value before it is escaped. What the templates themselves made is left alone."""
-    return page_text.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return text.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -8,9 +8,9 @@ from shared.device_files import REASONS, RowReason
 from shared.partner_center.models import JobState
 from shared.partner_center.outcome_codes import explain
 from shared.pipeline.outcomes import NO_VERDICT_SENTENCE, remedy
-from shared.status.page_bars import not_registered
-from shared.status.page_text import counted, grouped
-from shared.status.page_words import FILE_STATES, REMEDIES, Word
+from shared.status.page.bars import not_registered
+from shared.status.page.text import counted, grouped
+from shared.status.page.words import FILE_STATES, REMEDIES, Word
 from shared.status.views import FileDetails, FileView, OutcomeCounts, ReasonCount, WithdrawalView
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
