@@ -1,4 +1,4 @@
-"""What many tests share: one real Azurite for the whole session."""
+"""What many tests share: one real Azurite for the whole session, and servers that say what they are told to."""
 
 import logging
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ import pytest
 
 from local.azurite import running_azurite
 from local.set_up import ready_toolchain
+from tests.raw_server import RawServer, StartRawServer
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def campaign(request: pytest.FixtureRequest) -> bool:
     """Whether the long form is asked for."""
     return bool(request.config.getoption("--campaign"))
+
+
+@pytest.fixture
+def raw_server() -> Iterator[StartRawServer]:
+    """Starts `RawServer`s that end with the test."""
+    servers: list[RawServer] = []
+
+    def start(*answers: bytes) -> RawServer:
+        servers.append(RawServer(*answers))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

@@ -46,12 +46,12 @@ from shared.partner_center.errors import (
     Unavailable,
 )
 from shared.partner_center.models import Device, JobState, encode_devices
-from tests.partner_center.conftest import MakeClient, RawServer
+from tests.partner_center.conftest import MakeClient
+from tests.raw_server import StartRawServer
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
 TRACKING_ID = "beba2053-5401-46ff-9223-7e841ed78fbf"
 NewIds = Callable[[], CallIds]
-StartRawServer = Callable[..., RawServer]
 
 
 def some_devices(count: int = 1, prefix: str = "SERIAL") -> bytes:
