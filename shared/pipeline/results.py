@@ -3,8 +3,6 @@
 A close that dies is repeated from its beginning and writes the same: its time is fixed by the change to `closing`.
 """
 
-import csv
-import io
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -13,12 +11,12 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
-from shared.device_files.text import marked_as_text
 from shared.pipeline.claims import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed, is_claimed
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import JSON, results_folder
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.notify import announce
+from shared.pipeline.spreadsheets import CSV, csv_text
 from shared.pipeline.tallies import ReasonCounter
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, Withdrawal, with_sentence
@@ -46,9 +44,6 @@ COLUMNS = (
 """Columns of results.csv, each a field of `DeviceOutcome`."""
 
 _cells = attrgetter(*COLUMNS)
-
-CSV_PIECE = 1024 * 1024
-"""Characters of results.csv that are held at a time."""
 
 NEVER_WRITTEN = "outcome_missing"
 NEVER_WRITTEN_SENTENCE = "The journal holds no outcome of this row, which should not happen."
@@ -319,26 +314,12 @@ def _counted(outcomes: Iterable[DeviceOutcome], counter: dict[Outcome, int]) -> 
 
 
 def _write_csv(pipeline: Pipeline, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> None:
-    pipeline.results.write(f"{_folder(file)}/results.csv", csv_pieces(outcomes), "text/csv; charset=utf-8")
+    pipeline.results.write(f"{_folder(file)}/results.csv", csv_pieces(outcomes), CSV)
 
 
 def csv_pieces(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
-    """results.csv in pieces: UTF-8, CRLF, one line a row. No spreadsheet runs a cell of it as a formula."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for outcome in outcomes:
-        writer.writerow([marked_as_text(str(value)) for value in _cells(outcome)])
-        if text.tell() > CSV_PIECE:
-            yield _emptied(text)
-    yield _emptied(text)
-
-
-def _emptied(text: io.StringIO) -> bytes:
-    content = text.getvalue().encode("utf-8", "replace")
-    text.seek(0)
-    text.truncate()
-    return content
+    """results.csv in pieces, one line a row."""
+    return csv_text(COLUMNS, (map(str, _cells(outcome)) for outcome in outcomes))
 
 
 def _folder(file: DeviceFile) -> str:
