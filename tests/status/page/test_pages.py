@@ -27,7 +27,7 @@ from shared.vocabulary import FileState, Outcome, WithdrawalState
 from tests.pipeline.world import CUSTOMER, World, numbered
 from tests.status.calling import Doors
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 FILE_ID = "5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51"
 WITHDRAWAL = WithdrawalView(
