@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import IO
@@ -43,6 +43,8 @@ _PROBLEMS = {
 }
 _LONGEST_NAME = 31
 """Characters of a sheet's name that a spreadsheet allows."""
+_MOST_NAMES = 5
+"""Names of hidden sheets that are shown."""
 _TIMEOUT_SECONDS = 180
 _decoder = msgspec.json.Decoder(_Line)
 
@@ -60,12 +62,21 @@ def device_rows(workbook: IO[bytes], book: str, read_table: table.ReadTable = ta
         lines = _lines(output)
         hidden = next(lines, _Line()).hidden
         for sheet, rows in groupby(lines, key=lambda line: line.sheet):
-            for row in _sheet_rows(f"{clean(book)}!{clean(sheet)[:_LONGEST_NAME]} ", rows, read_table):
+            for row in _sheet_rows(f"{clean(book)}!{_name(sheet)} ", rows, read_table):
                 yield with_note(row, Note.HIDDEN_SHEETS_SKIPPED) if hidden else row
                 hidden = []
         if hidden:
-            names = ", ".join(map(clean, hidden))
-            raise UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, f"Hidden sheets are not read: {names}.")
+            raise UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, f"Hidden sheets are not read: {_shown(hidden)}.")
+
+
+def _name(sheet: str) -> str:
+    """A sheet's name as it may be shown: a made-up workbook may hold any."""
+    return clean(sheet)[:_LONGEST_NAME]
+
+
+def _shown(sheets: Sequence[str]) -> str:
+    names = ", ".join(map(_name, sheets[:_MOST_NAMES]))
+    return names if len(sheets) <= _MOST_NAMES else f"{names} and {len(sheets) - _MOST_NAMES:,} more"
 
 
 def _sheet_rows(prefix: str, lines: Iterable[_Line], read_table: table.ReadTable) -> Iterator[DeviceRow]:
@@ -80,7 +91,7 @@ def _sheet_rows(prefix: str, lines: Iterable[_Line], read_table: table.ReadTable
 def _texts(line: _Line) -> list[str]:
     texts = [NumberCell(cell) if isinstance(cell, int) else cell for cell in line.cells]
     if max(map(len, texts), default=0) > MAXIMUM_LINE:
-        detail = f"Sheet {line.sheet}, line {line.row} has a cell of more than {MAXIMUM_LINE:,} characters."
+        detail = f"Sheet {_name(line.sheet)}, line {line.row} has a cell of more than {MAXIMUM_LINE:,} characters."
         raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
     return texts
 

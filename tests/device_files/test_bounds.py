@@ -268,6 +268,13 @@ def test_a_workbook_whose_devices_are_all_hidden_is_refused_and_says_so() -> Non
     assert raised.value.reason is FileReason.NO_DEVICE_ROWS
 
 
+def test_of_many_hidden_sheets_with_long_names_some_are_named() -> None:
+    hidden = [Sheet(f"{number} {'x' * 500}", [["S1", "HP", "M"]], state="hidden") for number in range(1, 41)]
+    with pytest.raises(UnreadableDeviceFile, match="and 35 more") as raised:
+        read(Workbook([Sheet("Empty", []), *hidden]).data())
+    assert len(str(raised.value)) < 500
+
+
 def _with_bytes(data: bytes, of_local_header: tuple[int, bytes], of_directory: tuple[int, bytes]) -> bytes:
     """An archive with bytes of its first member's two headers changed."""
     for mark, (offset, value) in ((b"PK\x03\x04", of_local_header), (b"PK\x01\x02", of_directory)):
