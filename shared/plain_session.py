@@ -66,5 +66,10 @@ class PlainSession(requests.Session):
     def _proxies_for(self, url: str) -> dict[str, str]:
         host = urlsplit(url).netloc
         if host not in self._proxies:
-            self._proxies[host] = {} if is_loopback(url) else dict(requests.utils.get_environ_proxies(url))
+            self._proxies[host] = {} if _is_this_machine(url) else dict(requests.utils.get_environ_proxies(url))
         return self._proxies[host]
+
+
+def _is_this_machine(url: str) -> bool:
+    """Names below localhost are kept for this machine (RFC 6761), as the emulator's accounts may have."""
+    return is_loopback(url) or (urlsplit(url).hostname or "").endswith(".localhost")

@@ -9,6 +9,7 @@ or shared access signature, and the shared key as the service's page says. What 
 import base64
 import hashlib
 import hmac
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -67,6 +68,10 @@ READ_TIMEOUT_S = 65
 READ_AT_ONCE = 256 * 1024
 """Bytes of a blob that are taken from its connection at once, as the storage clients do by themselves."""
 
+PAUSES_S = (0.8, 1.6, 3.2)
+"""Seconds before a transaction is sent again that was taken, and then found its partition busy (Table service error
+codes: ServerBusy, OperationTimedOut). Its answer is a success to azure-core, whose retries see no more than that."""
+
 _ASKING = {
     "x-ms-version": "2019-02-02",
     "DataServiceVersion": "3.0",
@@ -77,6 +82,8 @@ _HEADERS = {**_ASKING, "Content-Type": CONTENT_TYPE}
 _CONTINUATION = "x-ms-continuation-"
 _REPEATABLE = frozenset({"POST"})
 _TAKEN = 202
+_BUSY = frozenset({500, 503})
+"""Statuses with which a transaction that was taken is not done for a moment: OperationTimedOut and ServerBusy."""
 _TOO_LARGE = 413
 _ERRORS: Mapping[str, type[HttpResponseError]] = {
     TableErrorCode.CONDITION_NOT_MET: ResourceModifiedError,
@@ -108,9 +115,16 @@ def sending() -> RequestsTransport:
 class TableService:
     """The table endpoint of one storage account. Safe to share between threads."""
 
-    def __init__(self, endpoint: str, credential: Credential, transport: RequestsTransport | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        credential: Credential,
+        transport: RequestsTransport | None = None,
+        pauses: Sequence[float] = PAUSES_S,
+    ) -> None:
         """`endpoint` is the account's, like `https://account.table.core.windows.net`."""
         self._endpoint = endpoint.rstrip("/")
+        self._pauses = pauses
         self._client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
             self._endpoint,
             policies=[
@@ -136,12 +150,22 @@ class TableService:
             azure.core.exceptions.AzureError: as `TableClient.submit_transaction`.
         """
         body = encoded(operations, f"{self._endpoint}/{table}")
+        pauses = iter(self._pauses)
+        while True:
+            response = self._sent(body, repeatable=repeatable)
+            answer = _answer(response, len(operations))
+            if not isinstance(answer, Failure):
+                return answer
+            pause = next(pauses, None) if answer.status in _BUSY else None
+            if pause is None:
+                raise _operation_failed(response, answer)
+            time.sleep(pause)
+
+    def _sent(self, body: bytes, *, repeatable: bool) -> HttpResponse:
         request = HttpRequest("POST", f"{self._endpoint}/$batch", headers=_HEADERS, content=body)
         if repeatable:
-            response = self._client.send_request(request, retry_on_methods=_REPEATABLE)
-        else:
-            response = self._client.send_request(request)
-        return _etags(response, len(operations))
+            return self._client.send_request(request, retry_on_methods=_REPEATABLE)
+        return self._client.send_request(request)
 
     def rows(self, table: str, filtered_by: str, at_once: int | None) -> Iterator[tuple[dict[str, Value], str]]:
         """The rows that a filter names, each with its ETag, by partition and row key, a page at a time.
@@ -182,13 +206,10 @@ def _following(response: HttpResponse) -> dict[str, str] | None:
     return following or None
 
 
-def _etags(response: HttpResponse, operations: int) -> list[str]:
-    """The new ETag of each row; raises what the answer says when it does not say that the transaction was done."""
+def _answer(response: HttpResponse, operations: int) -> list[str] | Failure:
+    """The new ETag of each row, or why none was changed; raises what the answer says when it was not even tried."""
     if response.status_code == _TAKEN:
-        answer = answered(response.headers.get("Content-Type", ""), response.content, operations)
-        if isinstance(answer, Failure):
-            raise _operation_failed(response, answer)
-        return answer
+        return answered(response.headers.get("Content-Type", ""), response.content, operations)
     if response.status_code >= 400:  # noqa: PLR2004 - the errors of HTTP
         raise _refused(response)
     raise NotUnderstood(f"A transaction was answered with status {response.status_code}.")

@@ -23,7 +23,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import EntityProperty, TableClient, TableEntity, UpdateMode
+from azure.data.tables import EntityProperty, TableClient, TableEntity, TableErrorCode, UpdateMode
 
 from shared.errors import DeviceDropError
 from shared.storage.pages import all_of, condition
@@ -72,8 +72,8 @@ MOST_ROWS_AT_ONCE = 1_000
 """Rows that one request gives at most, and so may ask for (Table service, "Query timeout and pagination")."""
 
 _CHANGED = 412
-_PRECONDITIONS = (404, _CHANGED)
-_EXISTS = 409
+_GONE = frozenset({TableErrorCode.ENTITY_NOT_FOUND, TableErrorCode.RESOURCE_NOT_FOUND})
+"""What the service calls a row that is not there. Another 404 is a wrong address, and no row that someone deleted."""
 
 
 class EntityExists(DeviceDropError):
@@ -160,7 +160,7 @@ class AzureTable:
         try:
             return self._submit([Insertion(entity)], repeatable=False)[0]
         except HttpResponseError as error:
-            if error.status_code != _EXISTS:
+            if not _is_there(error):
                 raise
             raise EntityExists(f"Row {_name(entity)} was inserted by someone else; read it again.") from error
 
@@ -177,7 +177,7 @@ class AzureTable:
             # Sent again after a lost answer: then it finds its own change, and is told as one of someone else.
             return self._submit([Replacement(entity, etag)], repeatable=True)[0]
         except HttpResponseError as error:
-            if error.status_code not in _PRECONDITIONS:
+            if not _is_changed(error):
                 raise
             raise EntityChanged(f"Row {_name(entity)} was changed by someone else; read it again.") from error
 
@@ -187,7 +187,7 @@ class AzureTable:
         try:
             return self._submit(changes, repeatable=all(isinstance(change, Upsertion) for change in changes))
         except HttpResponseError as error:
-            if error.status_code not in (*_PRECONDITIONS, _EXISTS):
+            if not (_is_changed(error) or _is_there(error)):
                 raise
             raise EntityChanged("One of the rows was changed or inserted by someone else; read them again.") from error
 
@@ -214,7 +214,7 @@ class AzureTable:
                 self._submit([Deletion(entity) for entity in group], repeatable=True)
             except HttpResponseError as error:
                 # One row already gone takes the whole transaction back.
-                if error.status_code not in _PRECONDITIONS:
+                if not _is_changed(error):
                     raise
                 for entity in group:
                     self._client.delete_entity(entity)
@@ -252,7 +252,7 @@ class AzureTable:
         try:
             return self._sent(service, [Insertion(entity) for entity in group], repeatable=True) is not None
         except HttpResponseError as error:
-            if error.status_code != _EXISTS:
+            if not _is_there(error):
                 raise
             return False
 
@@ -357,6 +357,21 @@ def _plain(value: Value | EntityProperty) -> Value:
     if isinstance(value, datetime):
         return datetime.combine(value.date(), value.time(), value.tzinfo or UTC)
     return value
+
+
+def _is_there(error: HttpResponseError) -> bool:
+    """Whether a row could not be inserted because there is one."""
+    return _code(error) == TableErrorCode.ENTITY_ALREADY_EXISTS
+
+
+def _is_changed(error: HttpResponseError) -> bool:
+    """Whether a row was changed or deleted by someone else."""
+    return error.status_code == _CHANGED or _code(error) in _GONE
+
+
+def _code(error: HttpResponseError) -> str | None:
+    """The service's word for it; storage client and `TableService` put it into the same place."""
+    return getattr(error, "error_code", None)
 
 
 def _name(entity: Entity) -> str:

@@ -27,7 +27,13 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.data.tables import AccountSasPermissions, RequestTooLargeError, ResourceTypes, generate_account_sas
+from azure.data.tables import (
+    AccountSasPermissions,
+    RequestTooLargeError,
+    ResourceTypes,
+    TableTransactionError,
+    generate_account_sas,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -387,6 +393,65 @@ def test_what_is_throttled_for_long_is_told_alike(
 def _refusal(status: int, code: str) -> Answer:
     body = f'{{"odata.error":{{"code":"{code}","message":{{"lang":"en-US","value":"Said by {code}."}}}}}}'
     return Answer(status, {"Content-Type": "application/json;odata=minimalmetadata"}, body.encode())
+
+
+def _part(status: int, code: str) -> Answer:
+    """The answer of a service that takes a transaction and then finds that it cannot be done."""
+    error = f'{{"odata.error":{{"code":"{code}","message":{{"lang":"en-US","value":"0:Said by {code}."}}}}}}'
+    inner = (
+        f"Content-Type: application/http\r\n\r\nHTTP/1.1 {status} No\r\nContent-Type: application/json\r\n\r\n{error}"
+    )
+    body = f"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n{inner}\r\n--c--\r\n--b--\r\n"
+    return Answer(202, {"Content-Type": "multipart/mixed; boundary=b"}, body.encode())
+
+
+@pytest.fixture
+def hasty(fronted: StorageClients) -> AzureTable:
+    """A table behind the front that does not wait before it sends again."""
+    name = f"t{uuid4().hex}"
+    fronted.table(name).prepare()
+    service = TableService(fronted.tables.url, fronted.tables.credential, pauses=(0, 0, 0))
+    return AzureTable(fronted.tables.get_table_client(name), service)
+
+
+@pytest.mark.parametrize("busy", [_part(503, "ServerBusy"), _part(500, "OperationTimedOut")], ids=["busy", "late"])
+def test_a_transaction_that_finds_its_partition_busy_for_a_moment_is_done(
+    front: Front, hasty: AzureTable, busy: Answer
+) -> None:
+    front.script = [busy, busy]
+    etag = hasty.insert(_row("1", text="first"))
+    front.script = [busy, busy, busy]
+    hasty.replace(_row("1", text="second"), etag)
+    front.script = [busy]
+    assert _upsert(hasty) == ["1", "2"]
+
+
+def test_a_transaction_that_finds_its_partition_busy_for_long_is_told(front: Front, hasty: AzureTable) -> None:
+    front.script = [_part(503, "ServerBusy")] * 20
+    with pytest.raises(TableTransactionError) as raised:
+        hasty.insert(_row("1"))
+    assert raised.value.status_code == 503
+    assert len(front.seen) == 4
+
+
+@pytest.mark.parametrize(
+    "answer", [_part(404, "TableNotFound"), Answer(404, {"Content-Type": "text/html"}, b"<h1>No</h1>")]
+)
+def test_an_address_that_is_wrong_is_no_row_that_someone_changed(
+    front: Front, hasty: AzureTable, answer: Answer
+) -> None:
+    etag = hasty.insert(_row("1"))
+    front.script = [answer]
+    with pytest.raises(HttpResponseError) as raised:
+        hasty.replace(_row("1"), etag)
+    assert raised.value.status_code == 404
+
+
+def test_a_table_that_is_being_deleted_holds_no_row_of_someone_else(front: Front, hasty: AzureTable) -> None:
+    front.script = [_part(409, "TableBeingDeleted")]
+    with pytest.raises(HttpResponseError) as raised:
+        hasty.insert(_row("1"))
+    assert raised.value.status_code == 409
 
 
 @pytest.mark.parametrize(
