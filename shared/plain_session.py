@@ -30,10 +30,13 @@ class PlainSession(requests.Session):
             self.mount(scheme, HTTPAdapter(pool_maxsize=connections))
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """The request with its own headers and body, and nothing else."""
+        """The request with its own headers and body, and nothing else.
+
+        Its address is whole and stays as it is: what was signed is sent.
+        """
         prepared = requests.PreparedRequest()
         prepared.prepare_method(request.method)
-        prepared.prepare_url(request.url, request.params)
+        prepared.url = str(request.url)
         prepared.prepare_headers(request.headers)
         prepared.prepare_body(request.data, request.files, request.json)
         return prepared
