@@ -1,5 +1,6 @@
 """What many tests share: one real Azurite for the whole session, and servers that say what they are told to."""
 
+import gc
 import logging
 from collections.abc import Iterator
 
@@ -8,6 +9,8 @@ import pytest
 from local.azurite import running_azurite
 from local.set_up import ready_toolchain
 from tests.raw_server import RawServer, StartRawServer
+
+_THRESHOLDS = gc.get_threshold()
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +21,10 @@ def azurite_connection() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def log_levels() -> None:
-    """A test that imports function_app lets the product's lines through for the whole process; the next one decides."""
+def as_before_the_app() -> None:
+    """A test that imports function_app sets log levels and the garbage collector for all; the next one decides anew."""
     logging.getLogger("shared").setLevel(logging.NOTSET)
+    gc.set_threshold(*_THRESHOLDS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

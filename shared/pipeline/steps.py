@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.decisions import Refuse, Said, Split, Step, taken
-from shared.pipeline.device_file import payload_digest
+from shared.pipeline.device_file import is_payload
 from shared.pipeline.errands import Errands
 from shared.pipeline.log_fields import of_submission
 from shared.pipeline.matching import SentRow
@@ -158,7 +158,7 @@ def sent_rows(pipeline: Pipeline, submission: Submission, pack: Entity | None = 
 def request_body(pipeline: Pipeline, submission: Submission) -> bytes:
     """The exact bytes that were journaled for this submission."""
     body = pipeline.private.read(submission.payload)
-    if body is None or payload_digest(body) != submission.payload_digest:
+    if body is None or not is_payload(body, submission.payload_digest):
         raise _missing(pipeline, submission, f"Blob {submission.payload} in the private container")
     return body
 
