@@ -120,7 +120,7 @@ _OF_VENV = {
     "withdraw": ("local.commands.withdraw", "Delete the devices that a file newly registered."),
     "report": ("local.commands.report", "Write what became of a month's devices, by customer and batch."),
     "customers": ("local.commands.customers", "Keep names for customers, which drop folders may bear."),
-    "bench": ("local.bench", "Measure speed, memory and cost against their goals, for most of an hour."),
+    "bench": ("local.bench", "Measure speed, memory and cost against their goals, in some ten minutes."),
     "check": ("local.check", "Check device files without sending anything."),
     "sign-in": ("local.sign_in", "Sign in to Partner Center as a person, for an app that goes on in their name."),
 }
