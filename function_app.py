@@ -18,7 +18,7 @@ from shared.pipeline.wake import wake
 from shared.settings import STORAGE_CONNECTION, settings_from
 from shared.storage.connection import SUBMISSIONS_QUEUE
 
-# Python's own 700 would have it look for circles of garbage, of which there are few, in a twenty-fifth of all CPU.
+# By itself Python looks for circles of garbage after 700 new objects: a twenty-fifth of the CPU of a file, to find few.
 gc.set_threshold(20_000, 20, 20)
 # What the product says of its files reaches Application Insights, whose exporter takes this logger alone.
 logging.getLogger("shared").setLevel(logging.INFO)

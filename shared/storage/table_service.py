@@ -142,7 +142,8 @@ class TableService:
         """Do all of the operations, at most a hundred and of one partition, or none; the new ETag of each row.
 
         When the connection is lost after the request was sent, nobody knows whether they were done: what is
-        `repeatable` is sent again, and of the rest the same error is raised that the storage client raises.
+        `repeatable` is sent again, and of the rest the same error is raised that the storage client raises. When the
+        service says that they were not done because it is busy, all are sent again, a few times.
 
         Raises:
             NotEncodable: nothing was sent.
