@@ -9,8 +9,9 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
 from shared.settings import StorageConnection, StorageConnectionString
-from shared.storage.table_service import TableService, sending
+from shared.storage.table_service import TableService
 from shared.storage.tables import AzureTable
+from shared.storage.transport import new_transport
 
 SUBMISSIONS_QUEUE = "submissions"
 
@@ -56,7 +57,7 @@ def open_storage(connection: StorageConnection, person: TokenCredential | None =
         "max_block_size": BLOB_RANGE,
         **_RETRIES,
     }
-    transport = sending()
+    transport = new_transport()
     ranges["transport"] = transport
     if isinstance(connection, StorageConnectionString):
         blobs = BlobServiceClient.from_connection_string(connection.value, **ranges)

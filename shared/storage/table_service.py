@@ -40,7 +40,6 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.data.tables import RequestTooLargeError, TableErrorCode, TableTransactionError
 
-from shared.plain_session import PlainSession
 from shared.storage.pages import rows_in
 from shared.storage.transactions import (
     CONTENT_TYPE,
@@ -52,21 +51,12 @@ from shared.storage.transactions import (
     encoded,
     error_words,
 )
+from shared.storage.transport import new_transport
 
 Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
 
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 """What a token for any storage account is asked for."""
-
-MOST_CONNECTIONS = 32
-"""Kept open to one host; twice as many as the worker has threads."""
-
-CONNECTION_TIMEOUT_S = 20
-READ_TIMEOUT_S = 65
-"""Seconds. The service itself ends a transaction after 30."""
-
-READ_AT_ONCE = 256 * 1024
-"""Bytes of a blob that are taken from its connection at once, as the storage clients do by themselves."""
 
 PAUSES_S = (0.8, 1.6, 3.2)
 """Seconds before a transaction is sent again that was taken, and then found its partition busy (Table service error
@@ -101,17 +91,6 @@ _ERRORS: Mapping[str, type[HttpResponseError]] = {
 """What the storage client raises when the service refuses a whole request with this code."""
 
 
-def sending() -> RequestsTransport:
-    """What sends requests to storage, for all clients of an account."""
-    return RequestsTransport(
-        session=PlainSession(MOST_CONNECTIONS),
-        session_owner=False,
-        connection_timeout=CONNECTION_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        connection_data_block_size=READ_AT_ONCE,
-    )
-
-
 class TableService:
     """The table endpoint of one storage account. Safe to share between threads."""
 
@@ -135,7 +114,7 @@ class TableService:
                 DistributedTracingPolicy(),
                 HttpLoggingPolicy(),
             ],
-            transport=transport or sending(),
+            transport=transport or new_transport(),
         )
 
     def submit(self, table: str, operations: Sequence[Operation], *, repeatable: bool) -> list[str]:
