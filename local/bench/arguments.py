@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="small sizes, in about three minutes: shows that it works, judges nothing",
+        help="small sizes, in about two minutes: shows that it works, judges nothing",
     )
     parser.add_argument(
         "--rows",
