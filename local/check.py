@@ -12,11 +12,10 @@ from typing import Protocol
 
 from msgspec import structs
 
+from local.hash_contents import DamagedHash, HashContents, decode
 from shared.device_files import NOTES, REASONS, CheckedRow, Rules, UnreadableDeviceFile
-from shared.device_files.containers import device_rows
-from shared.device_files.duplicates import BetterRecordFound, Winners
-from shared.device_files.hardware_hash import DamagedHash, decode
-from shared.device_files.hash_contents import HashContents
+from shared.device_files.checks.duplicates import BetterRecordFound, Winners
+from shared.device_files.formats.containers import device_rows
 from shared.device_files.reading import read_device_file
 
 _CHUNK_BYTES = 1024 * 1024

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from shared.device_files import columns, containers, oa3
-from shared.device_files.columns import ABSENT, Column, Header, column_named
-from shared.device_files.hardware_hash import starts_as_hash
-from shared.device_files.realignment import Fields, fields_of, realigned
+from shared.device_files.formats import containers
+from shared.device_files.formats import oa3_reports as oa3
+from shared.device_files.formats.decoding import clean
+from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.reasons import RowReason
 from shared.device_files.rows import DeviceRow
-from shared.device_files.table import LONGEST_PREAMBLE, Table, names_and_values
-from shared.device_files.text import clean
+from shared.device_files.tables import headers as columns
+from shared.device_files.tables.headers import ABSENT, Column, Header, column_named
+from shared.device_files.tables.realignment import Fields, fields_of, realigned
+from shared.device_files.tables.table import LONGEST_PREAMBLE, Table, names_and_values
 
 STANDARD_NAMES: Mapping[Column, str] = {
     Column.SERIAL_NUMBER: "Device Serial Number",

@@ -13,7 +13,7 @@ from struct import Struct as Layout
 import pybase64
 from msgspec import Struct
 
-from shared.device_files.hash_layout import (
+from shared.device_files.hardware_hash.layout import (
     CHECKSUM_BYTES,
     CHECKSUM_MARK,
     COLLECTED_IN_TOOL,
@@ -31,7 +31,7 @@ from shared.device_files.hash_layout import (
     blocks_of,
     total_of,
 )
-from shared.device_files.known_values import TEMPLATE_HASH
+from shared.device_files.placeholders import TEMPLATE_HASH
 
 _START_CHARACTERS = 8
 """They hold the mark and the total."""

@@ -13,11 +13,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from shared.device_files import excel
-from shared.device_files.checking import LONGEST_CELL, is_key_id, model_notes, old_collections
-from shared.device_files.columns import ABSENT, Column, Header, column_named
-from shared.device_files.delimited import Records
-from shared.device_files.duplicates import (
+from shared.device_files.checks import excel_damage as excel
+from shared.device_files.checks.duplicates import (
     NEW,
     DuplicateIndex,
     name_part,
@@ -25,9 +22,12 @@ from shared.device_files.duplicates import (
     tpm_part,
     with_verdict,
 )
-from shared.device_files.hardware_hash import starts_as_hash
-from shared.device_files.hash_layout import HASH_CHARACTERS, IdSource, OsType, text_of
-from shared.device_files.known_values import (
+from shared.device_files.checks.validation import LONGEST_CELL, is_key_id, model_notes, old_collections
+from shared.device_files.formats.decoding import clean
+from shared.device_files.formats.delimited import Records
+from shared.device_files.hardware_hash.layout import HASH_CHARACTERS, IdSource, OsType, text_of
+from shared.device_files.hardware_hash.verification import starts_as_hash
+from shared.device_files.placeholders import (
     PLACEHOLDERS,
     TEMPLATE_SERIALS,
     is_default_uuid,
@@ -36,9 +36,9 @@ from shared.device_files.known_values import (
 from shared.device_files.plain_hashes import PlainHashes
 from shared.device_files.reasons import Note
 from shared.device_files.rows import CheckedRow, CheckedRun, DeviceRow, Rules, SendableDevice
-from shared.device_files.table import Table
-from shared.device_files.table import device_rows as careful_device_rows
-from shared.device_files.text import clean
+from shared.device_files.tables.headers import ABSENT, Column, Header, column_named
+from shared.device_files.tables.table import Table
+from shared.device_files.tables.table import device_rows as careful_device_rows
 
 _MOST_AT_ONCE = 256
 """Lines that are judged before the first of their rows is given out."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from shared.device_files.checking import LONGEST_CELL, Judgement, judge
-from shared.device_files.containers import Readers, device_rows
-from shared.device_files.duplicates import NEW, BetterRecordFound, DuplicateIndex, Winners, with_verdict
+from shared.device_files.checks.duplicates import NEW, BetterRecordFound, DuplicateIndex, Winners, with_verdict
+from shared.device_files.checks.validation import LONGEST_CELL, Judgement, judge
+from shared.device_files.formats.containers import Readers, device_rows
 from shared.device_files.plain_rows import PlainRows
 from shared.device_files.reasons import FileReason, RowReason, UnreadableDeviceFile
 from shared.device_files.rows import CheckedRow, CheckedRun, DeviceRow, Rules

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shared.device_files import CheckedRow, Rules
-from shared.device_files.duplicates import Winners
+from shared.device_files.checks.duplicates import Winners
 from shared.device_files.reading import read_device_file
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from shared.device_files import CheckedRow, UnreadableDeviceFile
-from shared.device_files.duplicates import BetterRecordFound, Winners
+from shared.device_files.checks.duplicates import BetterRecordFound, Winners
 from shared.device_files.reading import read_device_file
 from shared.errors import DeviceDropError
 from shared.pipeline.advance import Due, advance_all

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from shared.device_files import CheckedRow
-from shared.device_files.duplicates import BetterRecordFound
+from shared.device_files.checks.duplicates import BetterRecordFound
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import SHORT_ID, retry_path

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 
-from shared.device_files.text import marked_as_text
+from shared.device_files.formats.decoding import marked_as_text
 
 CSV = "text/csv; charset=utf-8"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from shared.device_files.originals import Original, originals
-from shared.device_files.sending_back import lines_to_mend
+from shared.device_files.to_fix import lines_to_mend
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.originals import copied_bytes, expect_copy
 from shared.pipeline.outcomes import LONGEST_CELL, remedy

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from unittest.mock import patch
 
-from shared.device_files import CheckedRow, Rules, UnreadableDeviceFile, plain_rows, text
-from shared.device_files.duplicates import BetterRecordFound, Winners
+from shared.device_files import CheckedRow, Rules, UnreadableDeviceFile, plain_rows
+from shared.device_files.checks.duplicates import BetterRecordFound, Winners
+from shared.device_files.formats import decoding as text
 from shared.device_files.reading import read_device_file
 from tests.device_files.given import NOW
 from tests.device_files.mixed_files import mixed_file

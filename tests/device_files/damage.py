@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from shared.device_files import CheckedRow, Rules, UnreadableDeviceFile
-from shared.device_files.duplicates import BetterRecordFound
+from shared.device_files.checks.duplicates import BetterRecordFound
 from shared.device_files.reading import read_device_file
 from tests.device_files.cases import CASES
 from tests.device_files.given import NOW, SAMPLES

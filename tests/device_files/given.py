@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.device_files import CheckedRow, Rules
-from shared.device_files.duplicates import BetterRecordFound
+from shared.device_files.checks.duplicates import BetterRecordFound
 from shared.device_files.reading import read_device_file
 
 SAMPLES = Path(__file__).with_name("samples")

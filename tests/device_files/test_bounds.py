@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from shared.device_files import FileReason, RowReason, Rules, UnreadableDeviceFile
-from shared.device_files.archives import Allowance
-from shared.device_files.delimited import MAXIMUM_CELLS
+from shared.device_files.formats.archives import Allowance
+from shared.device_files.formats.decoding import lines
+from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.reading import read_device_file
-from shared.device_files.text import lines
 from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW, archive
 from tests.device_files.given import HASHES, NOW, read
 from tests.device_files.workbook_builder import Sheet, Workbook

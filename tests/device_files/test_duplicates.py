@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.device_files import CheckedRow, Rules
-from shared.device_files.duplicates import BetterRecordFound, DigestTable, DuplicateIndex
-from shared.device_files.hardware_hash import VerifiedHash, verify
+from shared.device_files.checks.duplicates import BetterRecordFound, DigestTable, DuplicateIndex
+from shared.device_files.hardware_hash.verification import VerifiedHash, verify
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import DeviceRow, SendableDevice
 from tests.device_files.damage import assert_sound

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.device_files.excel import could_show, is_damaged, is_error
+from shared.device_files.checks.excel_damage import could_show, is_damaged, is_error
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.device_files import SendableDevice
-from shared.device_files.columns import NAMES, Column
+from shared.device_files.tables.headers import NAMES, Column
 from tests.device_files.given import HASHES, read
 
 _SERIALS = [serial for serial in HASHES if serial != "SMBIOS_STRING_INDEX_0"]

@@ -11,17 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.device_files.hardware_hash import (
+from local.hash_contents import DamagedHash, HashContents, decode
+from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
+from shared.device_files.hardware_hash.verification import (
     Checksum,
-    DamagedHash,
     HashProblem,
     VerifiedHash,
-    decode,
     starts_as_hash,
     verify,
 )
-from shared.device_files.hash_contents import HashContents
-from shared.device_files.hash_layout import HASH_CHARACTERS
 from tests.device_files.given import HASHES, sample, sample_hashes
 from tests.device_files.hash_builder import (
     COLLECTED,

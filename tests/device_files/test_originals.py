@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from shared.device_files import REASONS, CheckedRow, RowReason, Rules, UnreadableDeviceFile
-from shared.device_files.columns import NAMES, Column, column_named
-from shared.device_files.hardware_hash import starts_as_hash
+from shared.device_files.formats.decoding import MAXIMUM_LINE
+from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.originals import Original, originals
-from shared.device_files.sending_back import LONGEST_HEADER, lines_to_mend
-from shared.device_files.text import MAXIMUM_LINE
+from shared.device_files.tables.headers import NAMES, Column, column_named
+from shared.device_files.to_fix import LONGEST_HEADER, lines_to_mend
 from tests.device_files.cases import CASES, HEADER, HP, LENOVO, PARTNER_HEADER, Case, archive, text
 from tests.device_files.given import HASHES, SAMPLES, read
 from tests.device_files.test_forms import rows as any_rows

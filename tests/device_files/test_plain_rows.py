@@ -8,9 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from shared.device_files import RowReason, Rules, plain_rows, text
-from shared.device_files.hardware_hash import Checksum, VerifiedHash, verify
-from shared.device_files.known_values import TEMPLATE_HASH
+from shared.device_files import RowReason, Rules, plain_rows
+from shared.device_files.formats import decoding as text
+from shared.device_files.hardware_hash.verification import Checksum, VerifiedHash, verify
+from shared.device_files.placeholders import TEMPLATE_HASH
 from shared.device_files.plain_hashes import PlainHashes
 from tests.device_files import mixed_files
 from tests.device_files.both_paths import disagreement, read_carefully, read_quickly

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.device_files import FileReason, UnreadableDeviceFile
-from shared.device_files.delimited import Lines, Records
-from shared.device_files.text import (
+from shared.device_files.formats.decoding import (
     MAXIMUM_LINE,
     clean,
     decoded,
@@ -14,6 +13,7 @@ from shared.device_files.text import (
     marked_as_text,
     safe_original,
 )
+from shared.device_files.formats.delimited import Lines, Records
 from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW, PARTNER_HEADER
 from tests.device_files.given import read
 

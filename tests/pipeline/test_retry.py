@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from local.partner_center import Behaviour
 from shared.device_files import CheckedRow, Rules, SendableDevice
-from shared.device_files.duplicates import BetterRecordFound, Winners
+from shared.device_files.checks.duplicates import BetterRecordFound, Winners
 from shared.device_files.reading import read_device_file
 from shared.pipeline.device_file import private_copy, retried_file, retry_path
 from shared.pipeline.originals import CopyExpired, FileStillOpen, FileUnknown

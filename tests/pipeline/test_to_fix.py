@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from local.partner_center import Behaviour, PartnerCenterStandIn
-from shared.device_files.text import marked_as_text
+from shared.device_files.formats.decoding import marked_as_text
 from shared.partner_center.client import CallIds
 from shared.pipeline.device_file import private_copy
 from shared.pipeline.originals import CopyExpired

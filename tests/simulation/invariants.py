@@ -15,7 +15,7 @@ import msgspec
 
 from local.partner_center import Fault, Verdict
 from shared.device_files import CheckedRow, Rules
-from shared.device_files.duplicates import BetterRecordFound, Winners
+from shared.device_files.checks.duplicates import BetterRecordFound, Winners
 from shared.device_files.reading import read_device_file
 from shared.partner_center.models import Device
 from shared.pipeline.device_file import results_folder

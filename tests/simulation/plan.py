@@ -7,7 +7,7 @@ from pathlib import Path
 
 import local
 from local.partner_center import Fault
-from shared.device_files.hardware_hash import VerifiedHash, verify
+from shared.device_files.hardware_hash.verification import VerifiedHash, verify
 from tests.simulation.service import LATE, MALFORMED, Mishap, Trouble
 
 CUSTOMERS = ("c7f3c849-129f-4b85-a96d-4f8e88b315a3", "11111111-2222-3333-4444-555555555555")

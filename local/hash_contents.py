@@ -1,5 +1,6 @@
 """Everything that is known to stand in a hardware hash, as a typed record."""
 
+import base64
 import hashlib
 import struct
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.device_files.hash_layout import (
+from shared.device_files.hardware_hash.layout import (
     Block,
     IdSource,
     OsType,
@@ -18,7 +19,9 @@ from shared.device_files.hash_layout import (
     total_of,
     wide_text_of,
 )
-from shared.device_files.known_values import is_placeholder
+from shared.device_files.hardware_hash.verification import HashProblem, verify
+from shared.device_files.placeholders import is_placeholder
+from shared.errors import DeviceDropError
 
 _OS_TYPES: Mapping[int, str] = {OsType.WINPE: "WinPE", OsType.FULL: "FullOS"}
 _ARCHITECTURES = {0: "x86", 5: "arm", 9: "x64", 12: "arm64"}
@@ -31,6 +34,15 @@ _ID_SOURCES: Mapping[int, str] = {IdSource.TPM_KEY: "TPM_EK", IdSource.REGISTRY:
 def _named(names: Mapping[int, str], code: int) -> str:
     """The name of a code, or the code itself where it is not known."""
     return names.get(code, str(code))
+
+
+class DamagedHash(DeviceDropError):
+    """The text cannot be decoded as a hardware hash."""
+
+    def __init__(self, problem: HashProblem) -> None:
+        """`problem` is the kind of damage."""
+        super().__init__(f"The text is no readable hardware hash ({problem}); collect the hash again.")
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +227,21 @@ class _Blocks:
 
     def uuid(self) -> UUID | None:
         return next((UUID(bytes_le=body[:16]) for body in self.all(Block.UUID, 16)), None)
+
+
+def decode(text: str) -> HashContents:
+    """Everything a hardware hash holds. Its checksum is not asked for; `verify` tells that.
+
+    Raises:
+        DamagedHash: the text is no hash, is cut, or its blocks do not fit together; also for the old form of 128 bytes,
+            which has no structure.
+    """
+    found = verify(text)
+    if isinstance(found, HashProblem):
+        raise DamagedHash(found)
+    if found.old_form:
+        raise DamagedHash(HashProblem.NOT_A_HASH)
+    return contents_of(base64.b64decode(found.canonical))
 
 
 def contents_of(record: bytes) -> HashContents:

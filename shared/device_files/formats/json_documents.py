@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from shared.device_files.columns import Column, column_named, row_of
+from shared.device_files.formats.decoding import MAXIMUM_LINE, NumberCell, clean
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 from shared.device_files.rows import DeviceRow
-from shared.device_files.text import MAXIMUM_LINE, NumberCell, clean
+from shared.device_files.tables.headers import Column, column_named, row_of
 
 _BETWEEN_ITEMS = re.compile(r"[\s,\[\]\ufeff\x00\x1a]+")
 _START_OF_LIST = re.compile(r'"[^"\\]{1,64}"\s*:\s*\[(?=\s*\{)')

@@ -12,9 +12,9 @@ from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
 
-from shared.device_files.hardware_hash import starts_as_hash
+from shared.device_files.formats.decoding import NumberCell, clean
+from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.rows import DeviceRow
-from shared.device_files.text import NumberCell, clean
 
 
 class Column(IntEnum):

@@ -12,10 +12,10 @@ from typing import IO
 
 import msgspec
 
-from shared.device_files import table
+from shared.device_files.formats.decoding import MAXIMUM_LINE, NumberCell, clean
 from shared.device_files.reasons import FileReason, Note, RowReason, UnreadableDeviceFile
 from shared.device_files.rows import DeviceRow, with_note
-from shared.device_files.text import MAXIMUM_LINE, NumberCell, clean
+from shared.device_files.tables import table
 
 MAXIMUM_WORKBOOK = 64 * 1024 * 1024
 """Bytes of a workbook as it is stored. Its process may use 768 MiB to read it, some 40,000 rows with hashes."""

@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from shared.device_files.columns import IDENTIFYING, WITHOUT_HEADER_FOR_PARTNERS, Column, recognised
-from shared.device_files.delimited import MAXIMUM_CELLS, MAXIMUM_LINES_OF_A_ROW
-from shared.device_files.hardware_hash import starts_as_hash
+from shared.device_files.formats.decoding import MAXIMUM_LINE, clean, marked_as_text, safe_original
+from shared.device_files.formats.delimited import MAXIMUM_CELLS, MAXIMUM_LINES_OF_A_ROW
+from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.originals import STANDARD_NAMES, Original
-from shared.device_files.text import MAXIMUM_LINE, clean, marked_as_text, safe_original
+from shared.device_files.tables.headers import IDENTIFYING, WITHOUT_HEADER_FOR_PARTNERS, Column, recognised
 
 WHAT_TO_DO = "what_to_do"
 """The first column. Reading leaves it out."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from xml.parsers import expat
 
-from shared.device_files.columns import Column, row_of
+from shared.device_files.formats.decoding import MAXIMUM_LINE, clean
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 from shared.device_files.rows import DeviceRow
-from shared.device_files.text import MAXIMUM_LINE, clean
+from shared.device_files.tables.headers import Column, row_of
 
 _DEEPEST = 64
 _LARGEST_TOKEN = 4 * MAXIMUM_LINE

@@ -5,15 +5,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from shared.device_files import columns, excel
-from shared.device_files.checking import is_key_id
-from shared.device_files.columns import ABSENT, Column, Header
-from shared.device_files.hardware_hash import VerifiedHash, starts_as_hash, verify
-from shared.device_files.known_values import is_manufacturer, is_placeholder
-from shared.device_files.realignment import Fields, fields_of, realigned
+from shared.device_files.checks import excel_damage as excel
+from shared.device_files.checks.validation import is_key_id
+from shared.device_files.formats.decoding import NumberCell, clean
+from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
+from shared.device_files.placeholders import is_manufacturer, is_placeholder
 from shared.device_files.reasons import Note, RowReason
 from shared.device_files.rows import DeviceRow
-from shared.device_files.text import NumberCell, clean
+from shared.device_files.tables import headers as columns
+from shared.device_files.tables.headers import ABSENT, Column, Header
+from shared.device_files.tables.realignment import Fields, fields_of, realigned
 
 LONGEST_PREAMBLE = 100
 """So many lines without a header are kept, in case they turn out to be devices without one."""

@@ -1,4 +1,4 @@
-"""The hardware hash of a Windows PC ("4K hash"): verify it and undo harmless damage. `decode` gives all that it holds.
+"""The hardware hash of a Windows PC ("4K hash"): verify it and undo harmless damage.
 
 Anyone can build a valid hash: its checksum finds accidents, not fraud.
 """
@@ -14,8 +14,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.device_files.hash_contents import HashContents, contents_of
-from shared.device_files.hash_layout import (
+from shared.device_files.hardware_hash.layout import (
     CHECKSUM_BYTES,
     CHECKSUM_MARK,
     EPOCH,
@@ -33,7 +32,6 @@ from shared.device_files.hash_layout import (
     tool_of,
     total_of,
 )
-from shared.errors import DeviceDropError
 
 OLD_HASH_BYTES = 128
 """Windows 10 1703 and older wrote 128 bytes without structure."""
@@ -69,15 +67,6 @@ class Checksum(StrEnum):
     WRONG = "wrong"
     MISSING = "missing"
     """The blocks are complete and nothing follows them."""
-
-
-class DamagedHash(DeviceDropError):
-    """The text cannot be decoded as a hardware hash."""
-
-    def __init__(self, problem: HashProblem) -> None:
-        """`problem` is the kind of damage."""
-        super().__init__(f"The text is no readable hardware hash ({problem}); collect the hash again.")
-        self.problem = problem
 
 
 class VerifiedHash(Struct, frozen=True):
@@ -128,21 +117,6 @@ def verify(text: str) -> VerifiedHash | HashProblem:
         return found
     with_plus = _verify_compact(_compact(text.strip().replace(" ", "+")), text)
     return with_plus if _is_sound(with_plus) else found
-
-
-def decode(text: str) -> HashContents:
-    """Everything a hardware hash holds. Its checksum is not asked for; `verify` tells that.
-
-    Raises:
-        DamagedHash: the text is no hash, is cut, or its blocks do not fit together; also for the old form of 128 bytes,
-            which has no structure.
-    """
-    found = verify(text)
-    if isinstance(found, HashProblem):
-        raise DamagedHash(found)
-    if found.old_form:
-        raise DamagedHash(HashProblem.NOT_A_HASH)
-    return contents_of(base64.b64decode(found.canonical))
 
 
 def plausible_collections(now: datetime) -> range:

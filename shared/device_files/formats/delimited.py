@@ -5,12 +5,12 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from shared.device_files import columns
-from shared.device_files.hardware_hash import starts_as_hash
-from shared.device_files.hash_layout import HASH_CHARACTERS
-from shared.device_files.known_values import is_manufacturer
+from shared.device_files.formats.decoding import MAXIMUM_LINE
+from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
+from shared.device_files.hardware_hash.verification import starts_as_hash
+from shared.device_files.placeholders import is_manufacturer
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
-from shared.device_files.text import MAXIMUM_LINE
+from shared.device_files.tables import headers as columns
 
 DELIMITERS = (",", ";", "\t", "|")
 MAXIMUM_CELLS = 16_384

@@ -11,11 +11,11 @@ from itertools import chain
 
 from msgspec import Struct
 
-from shared.device_files.checking import is_key_id
-from shared.device_files.columns import ABSENT, Column, Header
-from shared.device_files.hardware_hash import VerifiedHash, starts_as_hash, verify
-from shared.device_files.known_values import is_manufacturer, is_placeholder
-from shared.device_files.text import NumberCell, clean
+from shared.device_files.checks.validation import is_key_id
+from shared.device_files.formats.decoding import NumberCell, clean
+from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
+from shared.device_files.placeholders import is_manufacturer, is_placeholder
+from shared.device_files.tables.headers import ABSENT, Column, Header
 
 _MOST_EXTRA_CELLS = 8
 _FREE_TEXT = (Column.MANUFACTURER, Column.MODEL)

@@ -8,7 +8,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 
-from shared.device_files import excel
+from shared.device_files.checks import excel_damage as excel
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 MAXIMUM_LINE = 65_536

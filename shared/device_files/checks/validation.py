@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from shared.device_files import excel
-from shared.device_files.hardware_hash import (
+from shared.device_files.checks import excel_damage as excel
+from shared.device_files.hardware_hash.layout import EPOCH
+from shared.device_files.hardware_hash.verification import (
     VERIFIED_TOOL_BUILDS,
     Checksum,
     HashProblem,
@@ -18,8 +19,7 @@ from shared.device_files.hardware_hash import (
     plausible_collections,
     verify,
 )
-from shared.device_files.hash_layout import EPOCH
-from shared.device_files.known_values import TEMPLATE_HASH, TEMPLATE_PRODUCT_KEYS, TEMPLATE_SERIALS, is_placeholder
+from shared.device_files.placeholders import TEMPLATE_HASH, TEMPLATE_PRODUCT_KEYS, TEMPLATE_SERIALS, is_placeholder
 from shared.device_files.reasons import Note, RowReason
 from shared.device_files.rows import DeviceRow, Rules, SendableDevice
 

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
-from shared.device_files import archives, json_records, kinds, oa3, table, workbooks
-from shared.device_files.delimited import Lines, Records
-from shared.device_files.kinds import Kind
+from shared.device_files.formats import archives, workbooks
+from shared.device_files.formats import file_types as kinds
+from shared.device_files.formats import json_documents as json_records
+from shared.device_files.formats import oa3_reports as oa3
+from shared.device_files.formats.decoding import PIECE, clean, decoded, line_blocks
+from shared.device_files.formats.delimited import Lines, Records
+from shared.device_files.formats.file_types import Kind
 from shared.device_files.reasons import FILE_REASONS, FileReason, RowReason, UnreadableDeviceFile
 from shared.device_files.rows import DeviceRow
-from shared.device_files.text import PIECE, clean, decoded, line_blocks
+from shared.device_files.tables import table
 
 _SPOOLED_IN_MEMORY = 8 * 1024 * 1024
 """Archives and workbooks are read here and there, not in a stream: larger ones wait in a nameless temporary file."""

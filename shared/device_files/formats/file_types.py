@@ -3,8 +3,8 @@
 import re
 from enum import Enum, auto
 
+from shared.device_files.formats.decoding import detected_encoding
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
-from shared.device_files.text import detected_encoding
 
 START_BYTES = 4096
 """So many bytes are enough to tell."""

@@ -32,8 +32,8 @@ from struct import Struct as Layout
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.device_files.hardware_hash import VerifiedHash, plausible_collections
-from shared.device_files.known_values import is_default_uuid, is_placeholder
+from shared.device_files.hardware_hash.verification import VerifiedHash, plausible_collections
+from shared.device_files.placeholders import is_default_uuid, is_placeholder
 from shared.device_files.reasons import Note, RowReason
 from shared.device_files.rows import CheckedRow, DeviceRow, SendableDevice
 from shared.errors import DeviceDropError
