@@ -91,7 +91,7 @@ def download_results(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route("files/{customer_id}/{file_id}/to_fix.csv", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
 def download_to_fix(req: func.HttpRequest) -> func.HttpResponse:
-    """The rows of a file that a person can mend."""
+    """The rows of a file that a person can fix."""
     from shared.status import doors  # noqa: PLC0415
 
     return doors.download_to_fix(pipeline, req)

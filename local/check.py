@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
@@ -13,10 +13,20 @@ from typing import Protocol
 from msgspec import structs
 
 from local.hash_contents import DamagedHash, HashContents, decode
-from shared.device_files import NOTES, REASONS, CheckedRow, Rules, UnreadableDeviceFile
-from shared.device_files.checks.duplicates import BetterRecordFound, Winners
-from shared.device_files.formats.containers import device_rows
-from shared.device_files.reading import read_device_file
+from shared.device_files import (
+    FILE_NOTES,
+    NOTES,
+    PASSED_OVER,
+    REASONS,
+    CheckedRow,
+    FileAccount,
+    FileNote,
+    PassedOver,
+    Rules,
+    UnreadableDeviceFile,
+)
+from shared.device_files.checks.duplicates import Findings, ReadAgain
+from shared.device_files.reading import device_rows, read_device_file
 
 _CHUNK_BYTES = 1024 * 1024
 _OUTCOMES = ("send", "rejected", "duplicate")
@@ -35,14 +45,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reject-bad-checksums", action="store_true", help="refuse wrong checksums of little known tools as well"
     )
     parser.add_argument("--oldest-hash-days", type=int, metavar="DAYS", help="note hashes collected longer ago")
+    parser.add_argument(
+        "--no-batch-folder",
+        action="store_true",
+        help="as dropped directly under a customer, where group tags name the batches and no default batch is set",
+    )
+    parser.add_argument(
+        "--refuse-device-identifiers", action="store_true", help="refuse files of corporate device identifiers"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Check the files: 0 when every row would be sent or is another's duplicate, 1 when any would be rejected."""
+    """Check the files: 0 when every row would be sent or is another's duplicate, and nothing else may be a device."""
     rules = Rules(
         trust_hash_serial=arguments.trust_hash_serial,
         reject_bad_checksum_of_unknown_tools=arguments.reject_bad_checksums,
         oldest_hash_days=arguments.oldest_hash_days,
+        batch_by_group_tag=arguments.no_batch_folder,
+        has_default_batch=not arguments.no_batch_folder,
+        refuse_device_identifiers=arguments.refuse_device_identifiers,
     )
     report: _Report = _JsonReport() if arguments.json else _TextReport()
     files = [file for path in arguments.files for file in _files_of(path)]
@@ -57,7 +78,9 @@ class _Report(Protocol):
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None: ...
 
-    def end(self, file: Path, counts: Counter[str], error: UnreadableDeviceFile | None) -> None: ...
+    def end(
+        self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None
+    ) -> None: ...
 
 
 class _TextReport:
@@ -82,14 +105,24 @@ class _TextReport:
         for name, value in _fields(contents).items():
             print(f"      {name:<26} {_as_text(value)}")
 
-    def end(self, file: Path, counts: Counter[str], error: UnreadableDeviceFile | None) -> None:
-        """The total, or why the file cannot be read."""
+    def end(self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None) -> None:
+        """The total, and what is to be known of the file beside its rows; or why it cannot be read."""
         self._head(file)
         if error is not None:
             print(f"  rejected as a whole ({error.reason}): {error}")
             return
         rows = "row" if counts.total() == 1 else "rows"
         print(f"  {counts.total()} {rows}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES))
+        for kept in account.passed_over:
+            print(f"  not a row: {PASSED_OVER[kept.kind]} ({kept.count})")
+            for place in _places(kept):
+                print(f"      {place}")
+        for remark in account.remarks:
+            word = "WARNING" if remark.note is FileNote.MAY_HOLD_DEVICES else "note"
+            explanation = FILE_NOTES[remark.note]
+            detail = f" [{remark.detail}]" if remark.detail else ""
+            print(f"  {word} {remark.note}: {explanation.sentence}{detail}")
+            print(f"      What to do: {explanation.what_to_do}")
 
     def _head(self, file: Path) -> None:
         if file != self._file:
@@ -113,46 +146,67 @@ class _JsonReport:
         }
         print(json.dumps(told, default=_as_text))
 
-    def end(self, file: Path, counts: Counter[str], error: UnreadableDeviceFile | None) -> None:
-        """The counts, and the reason when the file cannot be read."""
+    def end(self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None) -> None:
+        """The counts, what is beside the rows, and the reason when the file cannot be read."""
         total = {"file": str(file), "total": counts.total(), **{outcome: counts[outcome] for outcome in _OUTCOMES}}
         why = {"error": error.reason if error else None, "message": str(error) if error else None}
-        print(json.dumps(total | why))
+        beside: dict[str, object] = {
+            "is_incomplete": _may_hold_more(account),
+            "passed_over": [structs.asdict(kept) for kept in account.passed_over],
+            "notes": [structs.asdict(remark) | asdict(FILE_NOTES[remark.note]) for remark in account.remarks],
+        }
+        print(json.dumps(total | beside | why))
 
 
 def _check(file: Path, rules: Rules, report: _Report, *, only_row: int | None, with_hash: bool) -> bool:
-    """Show what becomes of the rows of a file; whether nothing of it would be rejected."""
+    """Show what becomes of the rows of a file; whether nothing of it would be rejected or may have been missed."""
     now = datetime.now(UTC)
     counts: Counter[str] = Counter()
+    account = FileAccount()
     read = partial(read_device_file, partial(_chunks, file), name=file.name, rules=rules, now=now)
     try:
-        winners = _winners(read())
+        findings = _findings(lambda known: read(findings=known))
         hashes = _hashes(file) if with_hash else None
-        for row in read(winners=winners):
+        for row in read(findings=findings, account=account):
             counts[_outcome(row)] += 1
             contents = next(hashes) if hashes is not None else None
             if only_row in (None, row.row):
                 report.row(file, row, contents)
     except UnreadableDeviceFile as error:
-        report.end(file, counts, error)
+        report.end(file, counts, account, error)
         return False
-    report.end(file, counts, None)
-    return not counts["rejected"]
+    report.end(file, counts, account, None)
+    return not counts["rejected"] and not _may_hold_more(account)
 
 
-def _winners(rows: Iterator[CheckedRow]) -> Winners | None:
+def _findings(read: Callable[[Findings | None], Iterator[CheckedRow]]) -> Findings | None:
     """Read to the end without showing anything: a row is shown once, when its outcome is certain."""
-    try:
-        for _ in rows:
-            pass
-    except BetterRecordFound as found:
-        return found.winners
-    return None
+    findings: Findings | None = None
+    while True:
+        try:
+            for _ in read(findings):
+                pass
+        except ReadAgain as again:
+            findings = again.findings
+        else:
+            return findings
+
+
+def _may_hold_more(account: FileAccount) -> bool:
+    return any(remark.note is FileNote.MAY_HOLD_DEVICES for remark in account.remarks)
+
+
+def _places(kept: PassedOver) -> Iterator[str]:
+    """Where the parts of one kind stand and how they begin, as far as that is kept."""
+    for place, excerpt in zip(kept.places, kept.excerpts, strict=True):
+        yield f"{place}: {excerpt}" if excerpt else place
+    if kept.count > len(kept.places):
+        yield f"... and {kept.count - len(kept.places)} more"
 
 
 def _hashes(file: Path) -> Iterator[HashContents | None]:
     """What the hash of each row holds, of rejected rows too."""
-    for row in device_rows(partial(_chunks, file), file.name):
+    for _, row in device_rows(partial(_chunks, file), name=file.name):
         try:
             yield decode(row.hardware_hash)
         except DamagedHash:

@@ -1,9 +1,12 @@
 """Putting device files into the drop container: given ones, and those that appear in the folder `drop/`."""
 
 import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
+from stat import S_ISREG
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
@@ -15,7 +18,15 @@ SAMPLES = PROJECT / "local" / "samples"
 DROP_FOLDER = PROJECT / "drop"
 
 _PASSED_OVER_STARTS = (".", "~$")
-_PASSED_OVER_ENDS = (".tmp", ".part", ".partial", ".crdownload", "thumbs.db", "desktop.ini")
+_FOLDER_OF_A_DOWNLOAD = ".download"
+"""In which Safari keeps a file until it has all of it."""
+_PASSED_OVER_ENDS = (
+    *(".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".opdownload", _FOLDER_OF_A_DOWNLOAD),
+    *(".aria2", ".swp", "~", "thumbs.db", "desktop.ini"),
+)
+
+SECONDS_UNTIL_TOLD = 60.0
+"""After which people are told, once, that a file in the watched folder is not dropped yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,60 +74,161 @@ class DropContainer:
         return Dropped(path, str(answer["etag"]))
 
 
+class WaitReason(StrEnum):
+    """Why a file in the watched folder is not dropped yet."""
+
+    GROWING = "it is still being written"
+    EMPTY = "it is empty, as files are whose download goes on under another name"
+    LOCKED = "another program does not let it be read"
+    NAME_IS_NO_TEXT = "its name is no text (UTF-8), so rename it"
+
+
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _State:
+    """By what a file is known to be as it was."""
+
     size: int
     modified_ns: int
+    identity: int | None = None
+    """Tells a file from one renamed over it. Not of files that an earlier run dropped: some shares number anew."""
+
+    def is_as(self, dropped: "_State | None") -> bool:
+        """Whether the file is as it was when it was dropped."""
+        if dropped is None or (self.size, self.modified_ns) != (dropped.size, dropped.modified_ns):
+            return False
+        return dropped.identity in (None, self.identity)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A file that is new or changed."""
+
+    state: _State
+    begun: float
+    """When it was first seen to be new or changed, by the folder's clock."""
+    since: float
+    """When it was first seen as it is."""
+    looks: int = 1
+    """How many have seen it as it is."""
+    is_told: bool = False
 
 
 class WatchedFolder:
     """The folder `drop/{customer_id}/{batch_id}/`: tells of files that are new or changed, once they are whole.
 
-    A file counts as whole when its size and time are the same in two looks. What was dropped is remembered in
-    `record`, so that the next run does not drop it again.
+    A file counts as whole when two looks, and `still_seconds` after the first of them, find it unchanged and not empty,
+    and it can be read. What was dropped is remembered in `record`, so that the next run does not drop it again.
     """
 
-    def __init__(self, folder: Path, record: Path) -> None:
+    def __init__(
+        self, folder: Path, record: Path, clock: Callable[[], float] = time.monotonic, still_seconds: float = 0
+    ) -> None:
         self._folder = folder
         self._record = record
-        self._last: dict[str, _Look] = {}
+        self._clock = clock
+        self._still_seconds = still_seconds
+        self._waiting: dict[str, _Waiting] = {}
         self._dropped = self._remembered()
         folder.mkdir(parents=True, exist_ok=True)
 
     def whole_files(self) -> dict[str, Path]:
         """Look once: every file that is whole and not dropped yet, by its path below the folder."""
-        files = {file.relative_to(self._folder).as_posix(): file for file in sorted(self._folder.rglob("*"))}
-        before, self._last = self._last, {path: look for path, file in files.items() if (look := _look(file))}
-        return {
-            path: files[path]
-            for path, look in self._last.items()
-            if before.get(path) == look and self._dropped.get(path) != look
+        now = self._clock()
+        states = {path: state for path in self._paths() if (state := _state(self._folder / path)) is not None}
+        self._waiting = {
+            path: _after_look(self._waiting.get(path), state, now)
+            for path, state in states.items()
+            if not self._is_dropped(path, state)
         }
+        return {path: self._folder / path for path in self._waiting if self._reason_to_wait(path) is None}
+
+    def late_files(self) -> dict[str, WaitReason]:
+        """Files that have waited for more than `SECONDS_UNTIL_TOLD` at the last look, and why: each is told of once."""
+        late: dict[str, WaitReason] = {}
+        for path, waiting in self._waiting.items():
+            reason = self._reason_to_wait(path)
+            if reason and not waiting.is_told and self._clock() - waiting.begun >= SECONDS_UNTIL_TOLD:
+                waiting.is_told = True
+                late[path] = reason
+        return late
+
+    def put_off(self, path: str) -> bool:
+        """Let a file that could not be read after all wait anew; whether that was not told of before."""
+        waiting = self._waiting[path]
+        is_news, waiting.is_told, waiting.looks, waiting.since = not waiting.is_told, True, 0, self._clock()
+        return is_news
 
     def remember(self, path: str) -> None:
         """Note that the file, as it was seen last, has been dropped."""
-        self._dropped[path] = self._last[path]
-        content = {path: [look.size, look.modified_ns] for path, look in self._dropped.items()}
+        self._dropped[path] = self._waiting.pop(path).state
+        content = {path: [state.size, state.modified_ns] for path, state in self._dropped.items()}
         self._record.parent.mkdir(parents=True, exist_ok=True)
         # Written beside and then renamed: a record cut off half-way would drop everything again.
         beside = self._record.with_suffix(".new")
         beside.write_text(json.dumps(content, indent=1), encoding="utf-8")
         beside.replace(self._record)
 
-    def _remembered(self) -> dict[str, _Look]:
+    def _paths(self) -> list[str]:
+        """Every path below the folder but those that programs leave there while they write."""
+        below = (file.relative_to(self._folder) for file in sorted(self._folder.rglob("*")))
+        return [path.as_posix() for path in below if not _is_passed_over(path)]
+
+    def _is_dropped(self, path: str, state: _State) -> bool:
+        is_dropped = state.is_as(self._dropped.get(path))
+        if is_dropped:
+            self._dropped[path] = state
+        return is_dropped
+
+    def _reason_to_wait(self, path: str) -> WaitReason | None:
+        waiting = self._waiting[path]
+        if not is_text(path):
+            return WaitReason.NAME_IS_NO_TEXT
+        if waiting.looks <= 1 or self._clock() - waiting.since < self._still_seconds:
+            return WaitReason.GROWING
+        if not waiting.state.size:
+            return WaitReason.EMPTY
+        return None if _can_be_read(self._folder / path) else WaitReason.LOCKED
+
+    def _remembered(self) -> dict[str, _State]:
         if not self._record.exists():
             return {}
         content = json.loads(self._record.read_text(encoding="utf-8"))
-        return {path: _Look(*look) for path, look in content.items()}
+        return {path: _State(*state) for path, state in content.items()}
 
 
-def _look(file: Path) -> _Look | None:
-    """Size and time of a file that may be dropped; None for folders, and for what programs leave while they write."""
-    name = file.name.lower()
-    if name.startswith(_PASSED_OVER_STARTS) or name.endswith(_PASSED_OVER_ENDS):
-        return None
+def is_text(name: str) -> bool:
+    """Whether the name of a file is text, as that of a blob must be."""
+    return name.encode("utf-8", "replace").decode() == name
+
+
+def _after_look(before: _Waiting | None, state: _State, now: float) -> _Waiting:
+    if before is None:
+        return _Waiting(state, begun=now, since=now)
+    if before.state != state:
+        return _Waiting(state, begun=before.begun, since=now, is_told=before.is_told)
+    return replace(before, looks=before.looks + 1)
+
+
+def _is_passed_over(path: Path) -> bool:
+    name = path.name.lower()
+    is_in_download = any(folder.lower().endswith(_FOLDER_OF_A_DOWNLOAD) for folder in path.parts[:-1])
+    return is_in_download or name.startswith(_PASSED_OVER_STARTS) or name.endswith(_PASSED_OVER_ENDS)
+
+
+def _state(file: Path) -> _State | None:
+    """A file as it is now; None for folders, and for what is gone again."""
     try:
         status = file.stat()
     except OSError:
         return None
-    return _Look(status.st_size, status.st_mtime_ns) if file.is_file() else None
+    return _State(status.st_size, status.st_mtime_ns, status.st_ino) if S_ISREG(status.st_mode) else None
+
+
+def _can_be_read(file: Path) -> bool:
+    """Whether no program that writes it keeps others out, as Windows lets them."""
+    try:
+        with file.open("rb") as content:
+            content.read(1)
+    except OSError:
+        return False
+    return True

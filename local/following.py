@@ -17,6 +17,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import RESULTS_CONTAINER
 from shared.pipeline.places import place_of
 from shared.status import questions
+from shared.status.page.words import file_word
 from shared.status.questions import NotFound
 from shared.status.showing import NOBODY
 from shared.status.views import FileView, OutcomeCounts, OutcomeView
@@ -72,7 +73,8 @@ class Progress:
             case FileState.CLOSING:
                 return "its results are being written"
             case FileState.CLOSED:
-                return "closed"
+                where = f" ('python -m local status {self.view.file_id[:8]}' says where)"
+                return file_word(self.view).label + (where if self.view.is_incomplete else "")
             case FileState.REJECTED | FileState.GONE:
                 return f"{self.view.state}: {self.what_happened or self.view.reason or ''}"
 
@@ -110,11 +112,17 @@ def progress_table(progresses: Iterable[Progress]) -> Table:
     for progress in progresses:
         table.add_row(
             harmless(name_of(progress.dropped)),
-            harmless(progress.sentence, "green" if progress.is_closed else "red" if progress.is_final else ""),
+            harmless(progress.sentence, _style(progress)),
             str(progress.counts.total) if progress.counts.total else "",
             in_words(progress.counts),
         )
     return table
+
+
+def _style(progress: Progress) -> str:
+    if progress.view is not None and progress.is_closed:
+        return "yellow" if progress.view.is_incomplete else "green"
+    return "red" if progress.is_final else ""
 
 
 def in_words(counts: OutcomeCounts) -> Text:

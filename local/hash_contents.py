@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from msgspec import Struct
+
 from shared.device_files.hardware_hash.layout import (
+    DIGEST_IN_OFFLINE_ID,
+    EPOCH,
+    OFFLINE_ID_BYTES,
+    SOURCE_IN_OFFLINE_ID,
+    TOOL_BYTES,
     Block,
     IdSource,
     OsType,
     blocks_of,
-    offline_id_of,
     text_of,
-    tool_of,
     total_of,
-    wide_text_of,
 )
 from shared.device_files.hardware_hash.verification import HashProblem, verify
 from shared.device_files.placeholders import is_placeholder
@@ -34,6 +38,77 @@ _ID_SOURCES: Mapping[int, str] = {IdSource.TPM_KEY: "TPM_EK", IdSource.REGISTRY:
 def _named(names: Mapping[int, str], code: int) -> str:
     """The name of a code, or the code itself where it is not known."""
     return names.get(code, str(code))
+
+
+_TOOL = struct.Struct("<8HIbBBB")
+_LARGEST_UTC_OFFSET = timedelta(hours=14)
+
+
+class Version(Struct, frozen=True):
+    """A version of Windows or of the collecting tool."""
+
+    major: int
+    minor: int
+    build: int
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.build}.{self.revision}"
+
+
+class Tool(Struct, frozen=True):
+    """Block 1: what collected the hash, when and where."""
+
+    tool: Version
+    system: Version
+    collected_seconds: int
+    """Since `EPOCH`, by the device's clock."""
+    utc_offset: timedelta | None
+    """`None` where the byte says what no place on earth has."""
+    os_type: int
+    architecture: int
+    layout_version: int
+
+    @property
+    def collected(self) -> datetime:
+        """When the hash was collected."""
+        return EPOCH + timedelta(seconds=self.collected_seconds)
+
+
+class OfflineId(Struct, frozen=True):
+    """Block 11: an id that the device has without a network."""
+
+    source: int
+    digest: bytes
+
+
+def tool_of(body: bytes) -> Tool | None:
+    """Block 1, or `None` when it is shorter than that. Versions stand in the order minor, major, revision, build."""
+    if len(body) < TOOL_BYTES:
+        return None
+    *numbers, seconds, quarters, os_type, architecture, layout_version = _TOOL.unpack_from(body)
+    offset = timedelta(minutes=15 * quarters)
+    return Tool(
+        tool=Version(numbers[1], numbers[0], numbers[3], numbers[2]),
+        system=Version(numbers[5], numbers[4], numbers[7], numbers[6]),
+        collected_seconds=seconds,
+        utc_offset=offset if abs(offset) <= _LARGEST_UTC_OFFSET else None,
+        os_type=os_type,
+        architecture=architecture,
+        layout_version=layout_version,
+    )
+
+
+def offline_id_of(body: bytes) -> OfflineId | None:
+    """Block 11, or `None` when it is shorter than that."""
+    if len(body) < OFFLINE_ID_BYTES:
+        return None
+    return OfflineId(body[SOURCE_IN_OFFLINE_ID][0], body[DIGEST_IN_OFFLINE_ID])
+
+
+def wide_text_of(body: bytes) -> str:
+    """A text in UTF-16, up to its NUL."""
+    return body.decode("utf-16-le", "replace").partition("\0")[0].strip()
 
 
 class DamagedHash(DeviceDropError):

@@ -36,6 +36,8 @@ from shared.settings import settings_from
 _THIS_MACHINE = "http://127.0.0.1"
 _LOOK_SECONDS = 0.5
 _WATCH_SECONDS = 1.0
+_STILL_SECONDS = 2.0
+"""For which a file must not have changed before it is dropped: copying over a network pauses now and then."""
 _WIDTH_OF_FILES = 160
 """Columns of output that is not a terminal's."""
 
@@ -144,7 +146,7 @@ class _Session:
 
     def watch(self) -> NoReturn:
         """Follow what was dropped and drop what appears in the folder, until Ctrl-C."""
-        folder = WatchedFolder(DROP_FOLDER, self._options.data.dropped)
+        folder = WatchedFolder(DROP_FOLDER, self._options.data.dropped, still_seconds=_STILL_SECONDS)
         place = f"{_short(DROP_FOLDER)}/{{customer id}}/{{batch}}/"
         say(self._console, f"Put device files into {place} to register their devices. Ctrl-C ends.")
         next_look = 0.0
@@ -163,9 +165,12 @@ class _Session:
             try:
                 self._drop(file, path)
             except OSError as error:
-                say(self._console, f"{file} cannot be read ({error}); it is tried again.")
+                if folder.put_off(path):
+                    say(self._console, f"{file} cannot be read ({error}); it is tried again.")
                 continue
             folder.remember(path)
+        for path, reason in folder.late_files().items():
+            say(self._console, f"{path} is not dropped yet: {reason}. It is looked at again and again.", "yellow")
 
     def _drop(self, file: Path, path: str) -> None:
         dropped = self._container.drop(file, path)

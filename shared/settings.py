@@ -20,6 +20,9 @@ PUBLIC_PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
 CONNECTION_STRING = r"UseDevelopmentStorage=true;?|(?=.*(AccountName|BlobEndpoint)=)\w+=[^;]+(;\w+=[^;]*)*;?"
 """Names and values; an account, or where its blobs are (Azure Storage, "Configure connection strings")."""
 
+EVERY_CUSTOMER = "all"
+"""In place of the ids of customers, where a setting is for all of them."""
+
 UNRESOLVED_KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
 """What a setting still reads when the platform could not resolve its Key Vault reference."""
 
@@ -162,6 +165,8 @@ class Settings:
     """Whether a wrong checksum rejects hashes of tools whose layout is not verified; else it is a note."""
     oldest_hash_days: int | None
     """Older hashes bear a note; None for no age."""
+    refuse_device_identifiers: frozenset[str]
+    """Customers whose files of corporate device identifiers are refused: ids, or `EVERY_CUSTOMER`."""
     retention: timedelta
     paused: bool
     """Whether POSTs wait; reading and polling go on."""
@@ -170,6 +175,10 @@ class Settings:
     webhook: WebhookSettings | None = None
     page_url: str | None = None
     """Scheme and host under which people open the status page; None where it has none."""
+
+    def refuses_device_identifiers_of(self, customer_id: str | None) -> bool:
+        """Whether a file of corporate device identifiers of this customer is refused."""
+        return not self.refuse_device_identifiers.isdisjoint({customer_id, EVERY_CUSTOMER})
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -199,6 +208,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         trust_hash_serial=reader.yes_or_no("TRUST_HASH_SERIAL", default=False),
         reject_unknown_checksums=reader.yes_or_no("REJECT_UNKNOWN_CHECKSUMS", default=False),
         oldest_hash_days=reader.whole_number("OLDEST_HASH_DAYS", default=0, least=0, most=36_500) or None,
+        refuse_device_identifiers=reader.customers("REFUSE_DEVICE_IDENTIFIERS"),
         retention=timedelta(days=reader.whole_number("RETENTION_DAYS", default=90, least=1, most=3650)),
         paused=reader.yes_or_no("PAUSED", default=False),
         sweep_schedule=reader.matching(
@@ -313,6 +323,15 @@ class _Reader:
         if value is not None and not value.strip(". "):
             self.fault(name, f"it reads {value!r}", "set it to the name of a batch, which is not dots alone")
         return value
+
+    def customers(self, name: str) -> frozenset[str]:
+        """The ids that a setting lists, in lower case, or `EVERY_CUSTOMER`."""
+        ids = frozenset(each.strip().lower() for each in (self.text(name) or "").split(",") if each.strip())
+        for each in sorted(ids - {EVERY_CUSTOMER}):
+            if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", each):
+                cure = f"set it to GUIDs of customers' tenants with commas between them, or to {EVERY_CUSTOMER}"
+                self.fault(name, f"it has {each!r}", cure)
+        return ids
 
     def identifier(self, name: str, cure: str) -> str:
         value = self.required(name, cure)

@@ -24,8 +24,8 @@ class Remedy(StrEnum):
     NOTHING = "nothing"
     SEND_AGAIN = "send_again"
     """The same row may simply be sent again."""
-    MEND = "mend"
-    """A person can mend the row, or where it lies, and drop it again."""
+    FIX = "fix"
+    """A person can fix the row, or where it lies, and drop it again."""
     ASK = "ask"
     """Someone else must act first: the other tenant, or Microsoft's support."""
 

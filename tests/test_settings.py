@@ -56,6 +56,7 @@ def test_only_storage_and_sign_in_must_be_set() -> None:
     assert settings.retention == timedelta(days=90)
     assert settings.blob_trigger_source is BlobTriggerSource.EVENT_GRID
     assert settings.default_batch is None
+    assert not settings.refuses_device_identifiers_of(TENANT)
     assert not settings.paused
 
 
@@ -88,6 +89,8 @@ def test_an_empty_environment_names_everything_that_is_missing_at_once() -> None
         ("PARTNER_CENTER_URL", "https://[abc"),
         ("PARTNER_CENTER_URL", "https://h:99999999"),
         ("DEFAULT_BATCH", ".."),
+        ("REFUSE_DEVICE_IDENTIFIERS", "Contoso"),
+        ("REFUSE_DEVICE_IDENTIFIERS", f"{TENANT}; {CLIENT}"),
         ("SWEEP_SCHEDULE", "every five minutes please now"),
         ("PARTNER_CENTER_TENANT_ID", "contoso"),
         ("PARTNER_CENTER_CLIENT_ID", ""),
@@ -98,6 +101,20 @@ def test_a_malformed_setting_is_named_with_its_cure(name: str, value: str) -> No
     assert fault.startswith(f"Setting {name}: ")
     assert "; set it to" in fault
     assert len(fault.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", (False, False, False)),
+        (f"{TENANT.upper()} , ", (True, False, False)),
+        (f"{TENANT},{CLIENT}", (True, True, False)),
+        ("All", (True, True, True)),
+    ],
+)
+def test_customers_are_listed_by_id_or_all_of_them(value: str, expected: tuple[bool, ...]) -> None:
+    settings = settings_from(APP_ONLY | {"REFUSE_DEVICE_IDENTIFIERS": value})
+    assert tuple(map(settings.refuses_device_identifiers_of, (TENANT, CLIENT, None))) == expected
 
 
 @pytest.mark.parametrize("name", ["DeviceStorage", "PARTNER_CENTER_CLIENT_SECRET", "DEVICES_PER_SUBMISSION"])

@@ -13,7 +13,7 @@ from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended, say_aside
 from local.commands.finding import customer_of
 from local.commands.showing import NOT_WELL, console, is_well, print_json
-from local.dropping import DropContainer, Dropped
+from local.dropping import DropContainer, Dropped, is_text
 from local.following import MOST_ROWS_SHOWN, Follower, harmless, name_of, progress_table, say, show_rows
 from local.following import Progress as FileProgress
 
@@ -71,7 +71,7 @@ def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str
             "Two of the files have one name, and the second would replace the first: drop them one after the other.",
         )
     for name in names:
-        if name.encode("utf-8", "replace").decode() != name:
+        if not is_text(name):
             raise CommandEnded(
                 ExitCode.WRONG_ARGUMENTS,
                 f"The name of the file {name!r} is no text (UTF-8): rename it, and drop it then.",

@@ -26,13 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="write CSV, as results.csv has it")
     form.add_argument(
-        "--to-fix", action="store_true", help="write the rows that can be mended, as a device file to be dropped again"
+        "--to-fix", action="store_true", help="write the rows that can be fixed, as a device file to be dropped again"
     )
     account.add_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Show the rows: 0 when none of those shown is failed, rejected or unknown, and the file is not rejected either."""
+    """Show the rows: 0 when none of those shown is failed, rejected or unknown, and the whole file was read."""
     return ended(arguments, lambda: _outcomes(arguments))
 
 
@@ -51,7 +51,7 @@ def _outcomes(arguments: argparse.Namespace) -> ExitCode:
         print_json_list(map(outcome_view, seen))
     else:
         _show(file, seen)
-    was_read = file.state not in (FileState.REJECTED, FileState.GONE)
+    was_read = file.state not in (FileState.REJECTED, FileState.GONE) and not file.is_incomplete
     return ExitCode.DONE if was_read and not seen.not_well else ExitCode.NOT_ALL_WELL
 
 

@@ -32,9 +32,7 @@ def _retry(arguments: argparse.Namespace) -> ExitCode:
     if arguments.json:
         print_json(made)
     elif made.file_id is None:
-        print(
-            "No row of this file can simply be sent again: mend the others (outcomes FILE_ID --to-fix) and drop them."
-        )
+        print("No row of this file can simply be sent again: fix the others (outcomes FILE_ID --to-fix) and drop them.")
     else:
         already = "" if made.is_new else " (it had been asked for before)"
         say(console(), f"{made.rows} rows are sent again as file {made.file_id}, {made.path}{already}.")

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from local.following import harmless, in_words, say
+from shared.device_files import FileNote
+from shared.status.page.words import file_word
 from shared.status.views import FileDetails, FileView
 from shared.vocabulary import FileState, Outcome
 
@@ -107,6 +109,7 @@ def show_file(output: Console, details: FileDetails) -> None:
         reasons.add_row(reason.outcome.replace("_", " "), harmless(reason.reason), str(reason.rows))
     if details.reasons:
         output.print(reasons)
+    _show_beside_the_rows(output, details)
     for entry in details.time_line:
         say(output, f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.what}")
     waiting = [submission for submission in details.submissions if submission.next_look_at is not None]
@@ -119,13 +122,27 @@ def show_file(output: Console, details: FileDetails) -> None:
         say(output, f"... and {len(waiting) - WAITING_SHOWN} more submissions that wait (--json lists them)")
 
 
+def _show_beside_the_rows(output: Console, details: FileDetails) -> None:
+    """Notes on the file as a whole, and what of it is in no row."""
+    for note in details.notes:
+        detail = f" ({note.detail})" if note.detail else ""
+        style = "yellow" if note.note == FileNote.MAY_HOLD_DEVICES else ""
+        say(output, f"note {note.note}: {note.sentence}{detail} {note.what_to_do}", style)
+    for kept in details.passed_over:
+        style = "yellow" if kept.may_hold_device else ""
+        say(output, f"passed over: {kept.meaning} ({kept.count}), such as {', '.join(kept.places)}", style)
+
+
 def is_well(file: FileView) -> bool:
-    """Whether every row of it is registered, or another row's duplicate."""
-    return file.state is FileState.CLOSED and not any(getattr(file.counts, outcome) for outcome in NOT_WELL)
+    """Whether every row of it is registered, or another row's duplicate, and nothing else may be a device."""
+    is_closed = file.state is FileState.CLOSED and not file.is_incomplete
+    return is_closed and not any(getattr(file.counts, outcome) for outcome in NOT_WELL)
 
 
 def _state(file: FileView) -> Text:
     if file.state is FileState.READ and file.submissions:
         return Text(f"{file.submissions_final} of {file.submissions} submissions done")
+    if file.state is FileState.CLOSED and file.is_incomplete:
+        return Text(file_word(file).label, "yellow")
     style = "red" if file.state in (FileState.REJECTED, FileState.GONE) else "green" if file.is_final else ""
     return Text(file.state, style)

@@ -3,9 +3,12 @@
 Here are its words. `read_device_file` stands in `reading`, which an instance that only takes wake-ups never imports.
 """
 
+from shared.device_files.account import FileAccount, FileNote, FileRemark, PassedOver, PassedOverKind
 from shared.device_files.reasons import (
+    FILE_NOTES,
     FILE_REASONS,
     NOTES,
+    PASSED_OVER,
     REASONS,
     Explanation,
     FileReason,
@@ -17,13 +20,20 @@ from shared.device_files.reasons import (
 from shared.device_files.rows import CheckedRow, Rules, SendableDevice
 
 __all__ = [
+    "FILE_NOTES",
     "FILE_REASONS",
     "NOTES",
+    "PASSED_OVER",
     "REASONS",
     "CheckedRow",
     "Explanation",
+    "FileAccount",
+    "FileNote",
     "FileReason",
+    "FileRemark",
     "Note",
+    "PassedOver",
+    "PassedOverKind",
     "RowExplanation",
     "RowReason",
     "Rules",

@@ -1,64 +1,192 @@
-"""Facts of the world that checking needs: placeholders, default UUIDs, template samples, spellings of manufacturers."""
+"""Facts of the world that checking needs: placeholders, default UUIDs, template samples, spellings of manufacturers.
+
+Placeholders are what firmware and people leave where a serial number, manufacturer or model should be. Sources, read in
+November 2026: `Blacklist::getDefaults` of GLPI (glpi-project/glpi, src/Blacklist.php), `inventorycomputerblacklists` of
+FusionInventory (fusioninventory-for-glpi, install/mysql/plugin_fusioninventory-empty.sql), `blacklist_serials` of OCS
+Inventory (OCSInventory-ocsreports, files/ocsbase.sql), `ffIsSmbiosValueSet` of fastfetch, the texts of dmidecode, and
+reports of lshw and dmidecode (`BSS-0123456789`, `SSN12345678901234567`, `NB-0123456789`). fwupd and lshw have no list.
+"""
 
 import re
+import unicodedata
+from collections.abc import Iterator
 from uuid import UUID
 
-PLACEHOLDERS = frozenset(
-    text.strip()
-    for text in """
-    default string|to be filled by o.e.m.|to be filled by oem|o.e.m.|oem|system serial number|system manufacturer
-    system product name|system version|serial number|chassis serial number|base board serial number
-    smbios_string_index_0
-    none|n/a|na|null|nil|unknown|undefined|not specified|not available|not applicable|not settable|not present|no serial
-    invalid|empty|blank|tbd|test|default|serial|no asset information|123456789|1234567890|0123456789|12345678|1234567
-    123456|012345678|01234567|xxxxxxx|ssn12345678901234567|sernum0|nb-0123456789|eval|b-one
-    """.replace("\n", "|").split("|")
+_NOT_COMPARED = re.compile(r"[\W_]+")
+
+
+def _compared(text: str) -> str:
+    """A text without case, blanks and punctuation."""
+    return _NOT_COMPARED.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _split(listed: str) -> frozenset[str]:
+    return frozenset(text.strip() for text in listed.replace("\n", "|").split("|"))
+
+
+def _texts(listed: str) -> frozenset[str]:
+    return frozenset(map(_compared, _split(listed)))
+
+
+_NO_VALUE = _texts(
+    """none|n/a|nil|null|(null string)|empty|blank|unknown|unknow|undefined|unspecified|unset|invalid|default|missing
+    not specified|not available|not applicable|not settable|not present|not defined|not set|not provided|not known
+    not found|not assigned|not programmed|no serial|no serial number|no value|no data|no asset information|bad index
+    out of spec|tbd|tba|tbc|to be determined|to be defined|pending|k.A.|keine|keine Angabe|unbekannt|inconnu
+    non disponible|desconocido|desconhecido|sconosciuto|onbekend|n.v.t.|okänd|ukendt|ukjent|nieznany|brak|неизвестно
+    不明|未知|なし"""
 )
-"""Texts that makers leave in the firmware in place of a serial number, manufacturer or model. Compared without case."""
+"""What also stands for nothing in brackets: `(null string)` is no template text."""
+_FIRMWARE_TEXTS = _texts(
+    """system serial number|system manufacturer|system product name|system product|system name|system version
+    system family|system sku|system sku number|serial number|serial|serial no|board serial number|OEM_Serial|OEM|O.E.M.
+    to be set by OEM|product name|all series|default company name|default product name|unknown product|company name
+    Type1ProductConfigId|Type1Family|EVAL|IATPASS|B-ONE|sernum0|test|SN-123456fvgv3i0b8o5n6n7k|your serial number
+    serial number here"""
+)
+_BEGINNINGS = (
+    "tobefilled", "filledbyoem", "fillbyoem", "systemserialnumb", "defaultstring", "notspecified", "smbiosstringindex",
+    "baseboardserial", "chassisserial",
+)  # fmt: skip
+"""Placeholders with any tail: `To be filled by O.E.M. by More String`, `SMBIOS_STRING_INDEX_0`."""
+_FIRST_LETTERS = frozenset(beginning[:7] for beginning in _BEGINNINGS)
+_PREFIXES = ("sys", "ssn", "csn", "msn", "mb", "bss", "nb", "asset", "atn", "sn", "serial", "serialnumber")
+_LONG_RUN = 9
+"""A run behind a prefix, such as SYS-1234567890. Shorter ones are of counters, but for SN-12345, which is listed."""
 
-_FILLER = re.compile(r"[0\-_.\s]*|(?i:x+)|\*+|\?+|f{8,}", re.IGNORECASE)
-"""Nothing but zeros, dashes, X, stars or question marks."""
 
-_DEFAULT_UUIDS = frozenset(
-    order
-    for text in (
-        "03000200-0400-0500-0006-000700080009",
-        "00020003-0004-0005-0006-000700080009",
-        "12345678-1234-5678-90ab-cddeefaabbcc",
-        "01234567-89ab-cdef-0123-456789abcdef",
-        "11111111-2222-3333-4444-555555555555",
-        "4c4c4544-0000-2010-8020-80c04f202020",
+def _runs() -> Iterator[str]:
+    """What is typed without a thought: digits or letters in order, from the first one, as long as on the lists.
+
+    A padded counter (0000123, 00123456) is a serial number, and so is what is longer.
+    """
+    for row, shortest in (
+        ("12345678901234567", 5), ("01234567890123456", 8), ("9876543210", 9), ("12345678900000000", 10),
+        ("0123456789abcdef", 11), ("123456789abcdef0", 10), ("abcdefghijklmnop", 6), ("qwertyuiop", 5),
+        ("qwertzuiop", 6), ("azertyuiop", 5), ("asdfghjkl", 4), ("zxcvbnm", 5), ("yxcvbnm", 5),
+    ):  # fmt: skip
+        yield from (row[:length] for length in range(shortest, len(row) + 1))
+
+
+_PLACEHOLDERS = (
+    _NO_VALUE
+    | _FIRMWARE_TEXTS
+    | frozenset(_runs())
+    | {prefix + run for prefix in _PREFIXES for run in _runs() if len(run) >= _LONG_RUN or prefix == "sn"}
+    | {prefix + "x" * length for prefix in _PREFIXES for length in range(3, 25)}
+)
+_FEWEST_REPEATED = 3
+"""Two equal letters, or a single one, may be all that is wanted; not so 0, 1 and x."""
+_SPREADSHEET_ERROR = re.compile(r"#+[A-Za-z#]")
+"""#N/A, #NULL! and #### are damage, which `checks` tells of as such."""
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a serial number, manufacturer or model is empty or one of the texts that stand in place of one.
+
+    Called for every row. One character repeated is such a text, too: 0, -1, FFFFFFFF, 00-00-00.
+    """
+    if text[:1] == "#" and _SPREADSHEET_ERROR.match(text):
+        return False
+    compared = text.lower() if text.isalnum() and text.isascii() else _compared(text)
+    first, length = compared[:1], len(compared)
+    return (
+        compared in _PLACEHOLDERS
+        or (first == compared[-1:] and compared == first * length and (length >= _FEWEST_REPEATED or first in "01x"))
+        or (compared[:7] in _FIRST_LETTERS and compared.startswith(_BEGINNINGS))
     )
-    for order in (UUID(text).bytes, UUID(text).bytes_le)
-)
-"""SMBIOS UUIDs that boards share because their maker never wrote one."""
 
+
+_KEY_DIGITS = 13
+_LEADING_ZEROS = "0" * 9
+"""Product key ids in use are numbers of trillions."""
+_PLACEHOLDER_KEYS = frozenset(
+    {digit * _KEY_DIGITS for digit in "0123456789"}
+    | {("1234567890" * 3)[start : start + _KEY_DIGITS] for start in range(10)}
+    | {("9876543210" * 3)[start : start + _KEY_DIGITS] for start in range(10)}
+)
 TEMPLATE_SERIALS = frozenset({"R9-ZNP67"})
 TEMPLATE_PRODUCT_KEYS = frozenset({"123451234567"})
 TEMPLATE_HASH = "T0FzAQEAHAAAAAoA6AOCOgEABgBgW7EdzorHH3g"
 """The sample values of the template that Partner Center offers for download."""
 
+
+def is_placeholder_key(text: str) -> bool:
+    """Whether a product key id is digits that stand in place of one: one repeated, in order, zeros, a sample."""
+    return text in _PLACEHOLDER_KEYS or text in TEMPLATE_PRODUCT_KEYS or text.startswith(_LEADING_ZEROS)
+
+
+def is_product_key(text: str) -> bool:
+    """Whether a text is a product key id: 13 digits, and no placeholder."""
+    return len(text) == _KEY_DIGITS and text.isascii() and text.isdigit() and not is_placeholder_key(text)
+
+
+_TEMPLATE_BEGINNINGS = frozenset("<{[(%#$@«.…")
+_WORD = r"(?:[^\W\d_]+\d{0,2}|\d{1,2}[^\W\d_]*)"
+_PHRASE = rf"(?=[^<>{{}}()\[\]]*[^\W\d_])[\s_]*{_WORD}(?:[\s_.,:/'\u2019-]+{_WORD})*[\s_.…]*"
+"""A name, as no serial number, key or hash is: each of its words has letters and hardly a digit."""
+_TEMPLATE = re.compile(
+    rf"[$@#%]?\{{{{?{_PHRASE}\}}?\}}|<<?{_PHRASE}>?>|«{_PHRASE}»|([%#]){_PHRASE}\1|\$[^\W\d][\w.:]*|\$\(.+\)"
+    r"|[.…]{2,}|…|[<{\[(][.…\s]+[>}\])]"
+)
+_BRACKETED = re.compile(rf"\[{_PHRASE}\]|\({_PHRASE}\)")
+_OF_A_FIELD = re.compile(
+    r"(?i)serial|number|hash|model|manufactur|make|vendor|tag\b|key|product|user|device|value|here|text"
+    r"|required|optional|mandatory|leave|erforderlich|obligat|facultatif|opcional|requerido|verplicht|pflicht"
+)
+"""A group tag may stand in square brackets; one of these there is a name of a field, or a remark on it."""
+_LONGEST_TEMPLATE = 128
+
+
+def is_template_text(text: str) -> bool:
+    """Whether a text is a name in brackets, or dots, that documentation has where a value belongs.
+
+    `{serialNumber}`, `<hardwareHash>`, `[model]`, `%SERIAL%`, `$serial`, `(required)`, `...`; not `(null string)`,
+    which is what a device says.
+    """
+    if text[:1] not in _TEMPLATE_BEGINNINGS or len(text) > _LONGEST_TEMPLATE or _compared(text) in _NO_VALUE:
+        return False
+    if _BRACKETED.fullmatch(text):
+        return _OF_A_FIELD.search(text) is not None
+    return _TEMPLATE.fullmatch(text) is not None
+
+
+_DEFAULT_UUIDS = frozenset(
+    order
+    for text in _split(
+        """03000200-0400-0500-0006-000700080009|00020003-0004-0005-0006-000700080009|12345678-1234-5678-90ab-cddeefaabbcc
+        01234567-89ab-cdef-0123-456789abcdef|11111111-2222-3333-4444-555555555555|4c4c4544-0000-2010-8020-80c04f202020
+        6ab5b300-538d-1014-9fb5-b0684d007b53|03020100-0504-0706-0809-0a0b0c0d0e0f|10000000-0000-8000-0040-000000000000"""
+    )
+    for order in (UUID(text).bytes, UUID(text).bytes_le)
+)
+"""SMBIOS UUIDs that boards share because their maker never wrote one; the last three of GLPI and osquery."""
+
+_FIRMWARE_SPELLINGS = _split(
+    """Acer|ASUS|ASUSTeK COMPUTER INC.|ASUSTeK Computer Inc.|ASUSTeK Computer INC.|Dell Inc.|Dell Computer Corporation
+    FUJITSU|FUJITSU SIEMENS|FUJITSU CLIENT COMPUTING LIMITED|HP|Hewlett-Packard|LENOVO|Micro-Star International
+    Micro-Star International Co., Ltd.|Microsoft Corporation|Panasonic Corporation|Panasonic Connect Co., Ltd.
+    SAMSUNG ELECTRONICS CO., LTD.|TOSHIBA|VMware, Inc."""
+)
+"""What the firmware of these makers' devices says, letter by letter: decoded hardware hashes, and what the Linux kernel
+compares with `DMI_SYS_VENDOR`. The service compares case as well (Partner Center: "case-sensitive")."""
+_KNOWN_MAKER = re.compile(
+    r"(?i)(?:acer|asus(?:tek)?|dell|fujitsu|hp|hewlett[\W_]*packard|lenovo|micro[\W_]*star|msi|microsoft|panasonic|samsung"
+    r"|toshiba|vmware)(?![^\W_])"
+)
 MANUFACTURERS = frozenset(
     name.casefold()
-    for name in (
-        "Acer", "Apple Inc.", "ASUS", "ASUSTeK COMPUTER INC.", "Casper", "CHUWI", "Dell", "Dell Inc.", "Durabook",
-        "Dynabook Inc.", "DYNABOOK", "FUJITSU", "FUJITSU CLIENT COMPUTING LIMITED", "Fujitsu", "GETAC", "Getac",
-        "Gigabyte Technology Co., Ltd.", "GIGABYTE", "Google", "Hewlett-Packard", "HP", "HP Inc.", "HUAWEI", "HONOR",
-        "innotek GmbH", "Insyde", "Intel Corporation", "Intel(R) Client Systems", "LENOVO", "LG Electronics", "MEDION",
-        "Micro-Star International Co., Ltd.", "Micro-Star International Co., Ltd", "Microsoft", "Microsoft Corporation",
-        "MSI", "NEC", "NEC Corporation", "Panasonic", "Panasonic Connect Co., Ltd.", "Panasonic Corporation",
-        "Parallels International GmbH.", "Parallels Software International Inc.", "Positivo Tecnologia SA", "QEMU",
-        "Razer", "Red Hat", "SAMSUNG ELECTRONICS CO., LTD.", "Samsung Electronics Co., Ltd.", "Shuttle Inc.",
-        "Sony Corporation", "Star Labs", "System76", "TERRA", "TOSHIBA", "TUXEDO", "VAIO", "VAIO Corporation",
-        "VMware, Inc.", "WORTMANN AG", "Xen", "XIAOMI", "Zebra Technologies", "Framework", "Nutanix",
+    for name in _FIRMWARE_SPELLINGS
+    | _split(
+        """Apple Inc.|Casper|CHUWI|Dell|Durabook|Dynabook Inc.|DYNABOOK|Framework|GETAC|Gigabyte Technology Co., Ltd.
+        GIGABYTE|Google|HONOR|HP Inc.|HUAWEI|innotek GmbH|Insyde|Intel Corporation|Intel(R) Client Systems|MEDION|MSI
+        LG Electronics|Micro-Star International Co., Ltd|Microsoft|NEC|NEC Corporation|Nutanix|Panasonic|QEMU|Razer
+        Parallels International GmbH.|Parallels Software International Inc.|Positivo Tecnologia SA|Red Hat|Shuttle Inc.
+        Sony Corporation|Star Labs|System76|TERRA|Tulip Computers|TUXEDO|VAIO|VAIO Corporation|WORTMANN AG|Xen|XIAOMI
+        Zebra Technologies"""
     )
-)  # fmt: skip
+)
 """Manufacturers as firmware spells them, case-folded. Used only to recognise which cell is the manufacturer."""
-
-
-def is_placeholder(text: str) -> bool:
-    """Whether a serial number, manufacturer or model is empty or one of the texts that stand in place of one."""
-    return text.casefold() in PLACEHOLDERS or _FILLER.fullmatch(text) is not None
 
 
 def is_default_uuid(uuid: bytes) -> bool:
@@ -69,3 +197,19 @@ def is_default_uuid(uuid: bytes) -> bool:
 def is_manufacturer(text: str) -> bool:
     """Whether a text is the name of a manufacturer as firmware spells it, without regard to case."""
     return text.casefold() in MANUFACTURERS
+
+
+_WORDS = re.compile(r"[^\W_]+")
+_MANUFACTURER_WORDS = frozenset(
+    name.partition(" ")[0].partition(",")[0] for name in MANUFACTURERS if len(name.partition(" ")[0]) > 1
+)
+
+
+def names_manufacturer(text: str) -> bool:
+    """Whether one of the words of a text begins the name of a known manufacturer."""
+    return any(word.casefold() in _MANUFACTURER_WORDS for word in _WORDS.findall(text))
+
+
+def spelling_differs(manufacturer: str) -> bool:
+    """Whether a maker is known whose firmware spells the name otherwise: `HP Inc.`, `Lenovo`, `Dell`."""
+    return manufacturer not in _FIRMWARE_SPELLINGS and _KNOWN_MAKER.match(manufacturer) is not None

@@ -1,81 +1,177 @@
-"""A device file from its bytes to its checked rows: the one way in. Pure: knows no storage and no network."""
+"""A device file from its bytes to its checked rows: the one way in. Pure: knows no storage and no network.
+
+bytes -> parts of cells or items (formats) -> device rows (tables) -> decisions (checks) -> checked rows
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from shared.device_files.checks.duplicates import NEW, BetterRecordFound, DuplicateIndex, Winners, with_verdict
-from shared.device_files.checks.validation import LONGEST_CELL, Judgement, judge
-from shared.device_files.formats.containers import Readers, device_rows
-from shared.device_files.plain_rows import PlainRows
-from shared.device_files.reasons import FileReason, RowReason, UnreadableDeviceFile
-from shared.device_files.rows import CheckedRow, CheckedRun, DeviceRow, Rules
+from shared.device_files.account import FileAccount, FileNote, PassedOverKind
+from shared.device_files.cells import CellType, type_of
+from shared.device_files.checks.duplicates import NEW, DuplicateIndex, Findings, ReadAgain, with_verdict
+from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
+from shared.device_files.formats.containers import parts_of
+from shared.device_files.formats.file_types import may_hold_devices
+from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
+from shared.device_files.placeholders import is_product_key
+from shared.device_files.reasons import FILE_REASONS, PASSED_OVER, FileReason, RowReason, UnreadableDeviceFile
+from shared.device_files.rows import CheckedRow, DeviceRow, Rules
+from shared.device_files.tables.headerless import IDENTIFIERS
+from shared.device_files.tables.headers import column_named, sense_of
+from shared.device_files.tables.items import item_rows
+from shared.device_files.tables.table import table_rows
 
 OpenFile = Callable[[], Iterable[bytes]]
 """Opens the file's bytes anew, in chunks of any size."""
 
+_OF_A_PART = (RowReason.UNREADABLE_MEMBER, RowReason.PART_NOT_UNDERSTOOD)
+"""Rows that stand for a part of which nothing was read."""
+_OF_THE_WHOLE = (FileReason.ARCHIVE_TOO_LARGE, FileReason.TOO_MANY_ROWS)
+"""Why a member of an archive is the end of all of it."""
+_MOST_NAMED = 3
+_MOST_NAMED = 3
+
 
 def read_device_file(
-    open_file: OpenFile, *, name: str, rules: Rules, now: datetime, winners: Winners | None = None
+    open_file: OpenFile,
+    *,
+    name: str,
+    rules: Rules,
+    now: datetime,
+    findings: Findings | None = None,
+    account: FileAccount | None = None,
 ) -> Iterator[CheckedRow]:
     """The rows of a device file, each judged: lazily, and in memory that grows by the rows' digests alone.
 
-    The same bytes, name, rules and now give the same rows.
+    The same bytes, name, rules, now and findings give the same rows. `account` is told what is no row.
 
     Raises:
         UnreadableDeviceFile: nothing of the file can be sent; also half-way through.
-        BetterRecordFound: at the end of a reading without `winners`: discard its rows, read again with these winners.
+        ReadAgain: discard the rows, and read again with its findings and a new account; at most twice a file.
     """
-    index = DuplicateIndex(now=now, winners=winners)
-    readers = Readers(read_table=PlainRows(rules, now, index).device_rows)
-    is_readable = False
+    findings = findings or Findings()
+    account = account or FileAccount()
+    index = DuplicateIndex(now=now, findings=findings, prefers_tagged=rules.batch_by_group_tag)
+    validation = Validation(rules, now, keys_are_copied=findings.keys_are_copied)
+    if findings.keys_are_copied:
+        account.note(FileNote.PRODUCT_KEYS_COPIED)
+    are_identifiers = True
+    for number, row in device_rows(open_file, name=name, account=account):
+        if number > rules.maximum_rows:
+            raise UnreadableDeviceFile(
+                FileReason.TOO_MANY_ROWS, f"It has more than {rules.maximum_rows:,} rows.", file=name
+            )
+        are_identifiers = are_identifiers and row.header is IDENTIFIERS
+        yield _checked(row, validation.decide(row), index)
+    if are_identifiers:
+        if rules.refuse_device_identifiers:
+            raise UnreadableDeviceFile(FileReason.DEVICE_IDENTIFIERS_REFUSED, file=name)
+        account.note(FileNote.DEVICE_IDENTIFIERS)
+    if findings.winners is None and (found := index.winners()) is not None:
+        raise ReadAgain(found)
+
+
+def device_rows(
+    open_file: OpenFile, *, name: str, account: FileAccount | None = None
+) -> Iterator[tuple[int, DeviceRow]]:
+    """The rows of a device file as they stand in it, with their numbers from 1: not yet judged.
+
+    Raises:
+        UnreadableDeviceFile: nothing of it can be read, or not to its end. A bad member of an archive, or a sheet, is
+            no more than one rejected row.
+    """
+    account = account or FileAccount()
+    number, unread = 0, list[DeviceRow]()
+    has_rows = False
     try:
-        for row in device_rows(open_file, name, readers):
-            if isinstance(row, CheckedRun):
-                is_readable = True
-                yield from row.checked
-                continue
-            _refuse_more_than(rules.maximum_rows, index.rows + 1)
-            is_readable = is_readable or row.problem is not RowReason.UNREADABLE_MEMBER
-            yield _checked(row, judge(row, rules, now), index)
+        for part in parts_of(open_file, name, account, sense_of, column_named):
+            for row in _rows_of(part, account):
+                number += 1
+                has_rows = has_rows or row.problem not in _OF_A_PART
+                if not has_rows:
+                    unread.append(row)
+                yield number, row
     except UnreadableDeviceFile as error:
         error.file = error.file or name
         raise
-    if not is_readable:
-        raise UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, file=name)
-    found = index.winners() if winners is None else None
-    if found is not None:
-        raise BetterRecordFound(found)
+    if not has_rows:
+        raise _no_device_rows(unread, account, name)
 
 
-def _refuse_more_than(maximum: int, number: int) -> None:
-    if number > maximum:
-        raise UnreadableDeviceFile(FileReason.TOO_MANY_ROWS, f"It has more than {maximum:,} rows.")
+def _rows_of(part: Part, account: FileAccount) -> Iterator[DeviceRow]:
+    """The rows of one part. Of an archive or a workbook, a part that cannot be read is one rejected row."""
+    if isinstance(part, UnreadPart):
+        yield _unread(part.label, part.reason)
+        return
+    count = 0
+    try:
+        for row in _device_rows_of(part, account):
+            if row.problem is RowReason.PART_NOT_UNDERSTOOD and part.member and not may_hold_devices(part.member):
+                continue
+            count += 1
+            yield row
+    except UnreadableDeviceFile as error:
+        if not part.member or error.reason in _OF_THE_WHOLE:
+            raise
+        if error.reason is not FileReason.NOT_DEVICES or may_hold_devices(part.member):
+            count += 1
+            yield _unread(part.member, error.reason)
+    if not count and part.member:
+        account.pass_over(PassedOverKind.ARCHIVE_MEMBER, part.member, may_hold_device=False)
 
 
-def _checked(row: DeviceRow, judgement: Judgement, index: DuplicateIndex) -> CheckedRow:
-    device, known = judgement.device, judgement.hardware_hash
+def _device_rows_of(part: TablePart | ItemsPart, account: FileAccount) -> Iterator[DeviceRow]:
+    if isinstance(part, ItemsPart):
+        return item_rows(part.items, account, part.prefix)
+    return table_rows(part.records, account, part.prefix)
+
+
+def _unread(label: str, reason: FileReason) -> DeviceRow:
+    sentence = FILE_REASONS[reason].sentence
+    return DeviceRow(source=f"{label} ({sentence})", problem=RowReason.UNREADABLE_MEMBER)
+
+
+def _no_device_rows(unread: list[DeviceRow], account: FileAccount, name: str) -> UnreadableDeviceFile:
+    """The refusal of a file in which nothing was read as a row, with what it holds instead."""
+    held = [row.source for row in unread[:_MOST_NAMED]]
+    held += [f"{PASSED_OVER[over.kind]} ({over.excerpts[0]})" for over in account.passed_over[:_MOST_NAMED]]
+    detail = f"It holds: {' / '.join(held)}." if held else ""
+    return UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, detail, file=name)
+
+
+def _checked(row: DeviceRow, decision: Decision, index: DuplicateIndex) -> CheckedRow:
+    device, known = decision.device, decision.hardware_hash
+    if row.product_key and is_product_key(row.product_key):
+        index.expect_not_copied(row.product_key, known.serial_number if known else row.serial_number)
     verdict = NEW
     if device is None:
         index.skip()
     else:
         verdict = index.place(row, device, known)
+    manufacturer, model = row.manufacturer, row.model
+    if known is not None:
+        manufacturer, model = manufacturer or known.manufacturer, model or known.model
     checked = CheckedRow(
-        row=index.rows,
-        source=row.source,
-        serial_number=(device and device.serial_number) or _shown(row.serial_number),
-        product_key=(device and device.product_key) or _shown(row.product_key),
-        manufacturer=(device and device.manufacturer)
-        or _shown(row.manufacturer or (known.manufacturer if known else "")),
-        model=(device and device.model) or _shown(row.model or (known.model if known else "")),
-        group_tag=_shown(row.group_tag),
-        device=device,
-        reason=judgement.reason,
-        duplicate_of=None,
-        notes=judgement.notes,
+        index.rows,
+        row.source,
+        (device is not None and device.serial_number) or _shown(row.serial_number),
+        (device is not None and device.product_key) or _shown(row.product_key),
+        _shown(manufacturer),
+        _shown(model),
+        _shown(row.group_tag),
+        _shown(row.order_number),
+        device,
+        decision.reason,
+        None,
+        decision.notes,
     )
     return checked if verdict is NEW else with_verdict(checked, verdict)
 
 
 def _shown(cell: str) -> str:
-    """A cell as it is shown: the beginning of what is too long to be sent."""
+    """A cell as it is shown: the beginning of what is too long to be sent, and nothing of a formula without value."""
+    if type(cell) is str and len(cell) <= LONGEST_CELL:
+        return cell
+    if type_of(cell) is CellType.FORMULA:
+        return ""
     return cell if len(cell) <= LONGEST_CELL else cell[: LONGEST_CELL - 1] + "…"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from shared.device_files.account import FileNote, PassedOverKind
 from shared.errors import DeviceDropError
 from shared.vocabulary import Remedy
 
@@ -22,9 +23,13 @@ class RowReason(StrEnum):
     SERIAL_PLACEHOLDER = "serial_placeholder"
     SERIAL_DAMAGED = "serial_damaged"
     SERIAL_MISMATCH = "serial_mismatch"
+    SERIAL_NOT_A_SERIAL = "serial_not_a_serial"
+    FORMULA_WITHOUT_VALUE = "formula_without_value"
+    TEXT_UNREADABLE = "text_unreadable"
     PRODUCT_KEY_DAMAGED = "product_key_damaged"
     PRODUCT_KEY_NOT_A_KEY = "product_key_not_a_key"
     PRODUCT_KEY_MISMATCH = "product_key_mismatch"
+    PRODUCT_KEY_COPIED = "product_key_copied"
     HASH_NOT_A_HASH = "hash_not_a_hash"
     HASH_CUT = "hash_cut"
     HASH_DAMAGED = "hash_damaged"
@@ -33,8 +38,10 @@ class RowReason(StrEnum):
     UNCLEAR_COLUMNS = "unclear_columns"
     CELL_TOO_LONG = "cell_too_long"
     UNREADABLE_MEMBER = "unreadable_member"
+    PART_NOT_UNDERSTOOD = "part_not_understood"
     DUPLICATE = "duplicate"
     NO_BATCH = "no_batch"
+    GROUP_TAG_UNREADABLE = "group_tag_unreadable"
 
 
 class Note(StrEnum):
@@ -47,8 +54,9 @@ class Note(StrEnum):
     SERIAL_OF_HASH_TRUSTED = "serial_of_hash_trusted"
     SERIAL_PREFIX_REMOVED = "serial_prefix_removed"
     SERIAL_FROM_NUMBER = "serial_from_number"
+    SERIAL_UNWRAPPED = "serial_unwrapped"
     PRODUCT_KEY_LEFT_OUT = "product_key_left_out"
-    PRODUCT_KEY_UNUSUAL = "product_key_unusual"
+    COPIED_KEY_LEFT_OUT = "copied_key_left_out"
     HASH_REPAIRED = "hash_repaired"
     HASH_WITHOUT_CHECKSUM = "hash_without_checksum"
     HASH_CHECKSUM_UNCERTAIN = "hash_checksum_uncertain"
@@ -58,8 +66,10 @@ class Note(StrEnum):
     HASH_WITHOUT_MANUFACTURER = "hash_without_manufacturer"
     MODEL_DIFFERS_FROM_HASH = "model_differs_from_hash"
     CELLS_REALIGNED = "cells_realigned"
+    MANUFACTURER_SPELLING = "manufacturer_spelling"
+    TAG_NOT_CERTAIN = "tag_not_certain"
+    TAG_WITHOUT_VALUE = "tag_without_value"
     SHARES_IDENTITY = "shares_identity"
-    HIDDEN_SHEETS_SKIPPED = "hidden_sheets_skipped"
 
 
 class FileReason(StrEnum):
@@ -70,12 +80,18 @@ class FileReason(StrEnum):
     UNKNOWN_FORMAT = "unknown_format"
     TOO_MANY_ROWS = "too_many_rows"
     LINE_TOO_LONG = "line_too_long"
+    ENCODING_UNKNOWN = "encoding_unknown"
+    COLUMNS_TWICE = "columns_twice"
+    NOT_DEVICES = "not_devices"
+    DEVICE_IDENTIFIERS_REFUSED = "device_identifiers_refused"
     TOO_MANY_COLUMNS = "too_many_columns"
     WORKBOOK_UNREADABLE = "workbook_unreadable"
     WORKBOOK_LOCKED = "workbook_locked"
     WORKBOOK_TOO_LARGE = "workbook_too_large"
     XML_UNREADABLE = "xml_unreadable"
     JSON_UNREADABLE = "json_unreadable"
+    JSON_TOO_LARGE = "json_too_large"
+    XML_TOO_LARGE = "xml_too_large"
     ARCHIVE_UNREADABLE = "archive_unreadable"
     ARCHIVE_LOCKED = "archive_locked"
     ARCHIVE_TOO_LARGE = "archive_too_large"
@@ -94,95 +110,120 @@ class Explanation:
 class RowExplanation(Explanation):
     """Why a row was not sent, and what a person does next about it."""
 
-    remedy: Remedy = Remedy.MEND
+    remedy: Remedy = Remedy.FIX
 
 
 _ADD_HEADER = (
-    "Put a header line above the rows: "
-    "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model."
+    "Put a line with column names above the rows. The names of the Partner Center template are: Device Serial Number / "
+    "Windows Product ID / Hardware Hash / Manufacturer name / Device model."
 )
 _ASK_FOR_HASH = "Collect the hardware hash on the device again (Get-WindowsAutopilotInfo) and drop the new file."
+_GIVE_ANY_IDENTITY = (
+    "Give the hardware hash or the 13-digit product key id. Serial number with manufacturer and model will do as well."
+)
+_CALCULATE = "Open the workbook in a spreadsheet program and save it. Then drop it again."
+_IF_REFUSED_COLLECT = "Collect the hash again if the service refuses the device."
+
+# No sentence here has a comma or a semicolon, nor a double quote: they stand in CSVs that go through tools which take
+# quotes off, and one that is cut there would shift the cells behind it when the rows are dropped again.
 
 REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
     {
         RowReason.TEMPLATE_SAMPLE: RowExplanation(
             "The row is a sample left over from the Partner Center template.",
-            "Nothing; delete the sample rows from the file if you want to see it without them.",
+            "Nothing. Delete the sample rows from the file if you want to see it without them.",
             Remedy.NOTHING,
         ),
-        RowReason.NO_IDENTITY: RowExplanation(
-            "The row has nothing that identifies a device.",
-            "Give a hardware hash, or a product key, or serial number with manufacturer and model.",
-        ),
+        RowReason.NO_IDENTITY: RowExplanation("The row has nothing that identifies a device.", _GIVE_ANY_IDENTITY),
         RowReason.SERIAL_ALONE: RowExplanation(
-            "The row has a serial number, but not both manufacturer and model, and neither a hash nor a product key.",
-            "Add manufacturer and model exactly as the firmware spells them, or the hardware hash.",
+            "The row has a serial number but neither a hash nor a product key nor both manufacturer and model.",
+            "Add manufacturer and model exactly as the firmware spells them. Or add the hardware hash.",
         ),
         RowReason.SERIAL_PLACEHOLDER: RowExplanation(
-            "The serial number is a text that makers leave in place of one, so it identifies no device.",
-            "Add the hardware hash, or the serial number printed on the device.",
+            "The serial number is a text that makers leave in place of one. It identifies no device.",
+            "Add the hardware hash or the serial number printed on the device.",
         ),
         RowReason.SERIAL_DAMAGED: RowExplanation(
-            "A spreadsheet turned the serial number into a number, a date or an error, and nothing tells the original.",
-            "Enter the serial number again in a column formatted as text, or add the hardware hash.",
+            "A spreadsheet turned the serial number into a number or a date or an error. Nothing tells the original.",
+            "Enter the serial number again in a column formatted as text. Or add the hardware hash.",
         ),
         RowReason.SERIAL_MISMATCH: RowExplanation(
             "The serial number in the row is not the one inside the hardware hash.",
             "Find out which device the hash is from: two rows may be mixed up. Correct the serial number or the hash. "
             "The service would believe the hash.",
         ),
+        RowReason.SERIAL_NOT_A_SERIAL: RowExplanation(
+            "The serial number column holds something else (such as a date or a PowerShell object or a manufacturer or "
+            "several serial numbers).",
+            "Enter the serial number printed on the device. Give each device a row of its own.",
+        ),
+        RowReason.FORMULA_WITHOUT_VALUE: RowExplanation(
+            "A cell that identifies the device is a formula that was never calculated: it has no value.", _CALCULATE
+        ),
+        RowReason.TEXT_UNREADABLE: RowExplanation(
+            "Letters of the row cannot be read for certain: the file mixes encodings or is in a foreign code page.",
+            "Save the file as CSV UTF-8 and drop it again.",
+        ),
         RowReason.PRODUCT_KEY_DAMAGED: RowExplanation(
             "A spreadsheet turned the product key into a rounded number or an error.",
             "Enter the 13 digits again in a column formatted as text.",
         ),
         RowReason.PRODUCT_KEY_NOT_A_KEY: RowExplanation(
-            "What stands in the product key column is no product key, and nothing else identifies the device.",
-            "Give the 13-digit product key id, the hardware hash, or serial number with manufacturer and model.",
+            "The product key column does not contain a product key id (13 digits). Nothing else identifies the device.",
+            _GIVE_ANY_IDENTITY,
         ),
         RowReason.PRODUCT_KEY_MISMATCH: RowExplanation(
             "The product key in the row is not the one inside the hardware hash.",
-            "Correct the product key or leave it empty; the hash is enough.",
+            "Correct the product key or leave it empty. The hash is enough.",
+        ),
+        RowReason.PRODUCT_KEY_COPIED: RowExplanation(
+            "The same product key stands beside different serial numbers in this file. It identifies no device.",
+            "Give each device its own product key or its hardware hash. Serial number with manufacturer and model will "
+            "do as well.",
         ),
         RowReason.HASH_NOT_A_HASH: RowExplanation(
-            "What stands in the hash column is no hardware hash: it does not begin as every hash begins.",
-            _ASK_FOR_HASH,
+            "The hardware hash column does not contain a hardware hash (one starts with T0).", _ASK_FOR_HASH
         ),
         RowReason.HASH_CUT: RowExplanation(
             "The hardware hash is cut off: part of what its checksum covers is missing.",
-            "Copy the whole hash (4,000 characters) from the original file, or collect it on the device again.",
+            "Copy the whole hash (4000 characters) from the original file. Or collect it on the device again.",
         ),
         RowReason.HASH_DAMAGED: RowExplanation(
-            "The hardware hash is damaged: its parts do not fit together.",
-            _ASK_FOR_HASH,
+            "The hardware hash is damaged: its parts do not fit together.", _ASK_FOR_HASH
         ),
         RowReason.HASH_CHECKSUM_WRONG: RowExplanation(
-            "The hardware hash is damaged: its contents do not agree with its own checksum.",
-            _ASK_FOR_HASH,
+            "The hardware hash is damaged: its contents do not agree with its own checksum.", _ASK_FOR_HASH
         ),
         RowReason.SHIFTED_CELLS: RowExplanation(
-            "The row's cells do not fit the headers, and more than one reading or none makes sense.",
-            'Put a cell with a comma inside between quotes ("VMware, Inc."), so that each cell is below its header.',
+            "The cells do not line up with the headers and the right order is unclear.",
+            "Put a cell that holds a comma between double quotes. Then each cell stands below its header.",
         ),
         RowReason.UNCLEAR_COLUMNS: RowExplanation(
-            "The file has no headers here, and the row does not show which cell is what.",
-            _ADD_HEADER,
+            "The file has no headers here and the row does not show which cell is what.", _ADD_HEADER
         ),
         RowReason.CELL_TOO_LONG: RowExplanation(
-            "A cell of the row is longer than any serial number, product key, manufacturer, model or group tag.",
-            "Shorten the cell to 256 characters at most, or correct the row.",
+            "A cell of the row is longer than any serial number or product key or manufacturer or model or group tag.",
+            "Shorten the cell to 256 characters at most or correct the row.",
         ),
         RowReason.UNREADABLE_MEMBER: RowExplanation(
-            "This file inside the archive, or this sheet, could not be read; the others were.",
+            "This file inside the archive or this sheet could not be read. The others were.",
             "Repair this one and drop it again by itself.",
         ),
+        RowReason.PART_NOT_UNDERSTOOD: RowExplanation(
+            "The columns of this sheet or part of the file are not known. None of its lines was read.", _ADD_HEADER
+        ),
         RowReason.DUPLICATE: RowExplanation(
-            "Another row of the same file, which is named, is the same device and the better record of it.",
-            "Nothing; the other row was sent.",
+            "Another row of the same file is the same device and the better record of it.",
+            "Nothing. The other row was sent.",
             Remedy.NOTHING,
         ),
         RowReason.NO_BATCH: RowExplanation(
-            "The file lies in no batch folder, the row has no group tag, and there is no default batch.",
-            "Give the row a group tag, drop the file in a batch folder, or set a default batch.",
+            "The file lies in no batch folder. The row has no group tag and there is no default batch.",
+            "Give the row a group tag. Or drop the file in a batch folder or set a default batch.",
+        ),
+        RowReason.GROUP_TAG_UNREADABLE: RowExplanation(
+            "Letters of the group tag cannot be read for certain and it decides on the batch.",
+            "Save the file as CSV UTF-8 and drop it again. Or drop it in a batch folder.",
         ),
     }
 )
@@ -193,82 +234,95 @@ NOTES: Mapping[Note, Explanation] = MappingProxyType(
             "The serial number was empty or a placeholder and was taken from the hardware hash.", "Nothing."
         ),
         Note.SERIAL_RESTORED: Explanation(
-            "A spreadsheet had changed the serial number; it was restored from the hardware hash.",
-            "Nothing; format serial number columns as text next time.",
+            "A spreadsheet had changed the serial number. It was restored from the hardware hash.",
+            "Nothing. Format serial number columns as text next time.",
         ),
         Note.SERIAL_ONLY_IN_FILE: Explanation(
-            "The hardware hash holds no real serial number, so the one in the row could not be checked.",
-            "Nothing; the service may show the placeholder in place of the serial number.",
+            "The hardware hash holds no real serial number. The one in the row could not be checked.",
+            "Nothing. The service may show the placeholder in place of the serial number.",
         ),
         Note.SERIAL_PLACEHOLDER_IN_BOTH: Explanation(
             "Neither the row nor the hardware hash holds a real serial number.",
             "Have the serial number written to the firmware if the service refuses the device.",
         ),
         Note.SERIAL_OF_HASH_TRUSTED: Explanation(
-            "The serial number in the row is not the one in the hardware hash; as set, the hash was believed.",
+            "The serial number in the row is not the one in the hardware hash. The hash was believed as it is set.",
             "Check that the hash belongs to the device you mean.",
         ),
         Note.SERIAL_PREFIX_REMOVED: Explanation(
-            "The cell held a bar code of 1S, machine type and serial number; the serial number was taken out of it.",
+            "The cell held a bar code of 1S with machine type and serial number. The serial number was taken out of "
+            "it.",
             "Nothing.",
         ),
         Note.SERIAL_FROM_NUMBER: Explanation(
-            "The serial number is a number in the workbook, so zeros at its beginning may be lost.",
-            "Compare it with the label of the device; format serial number columns as text next time.",
+            "The serial number is a number in the workbook. Zeros at its beginning may be lost.",
+            "Compare it with the label of the device. Format serial number columns as text next time.",
+        ),
+        Note.SERIAL_UNWRAPPED: Explanation(
+            "The serial number stood inside other text (such as `@{SerialNumber=...}`) and was taken out of it.",
+            "Nothing. Use `Select-Object -ExpandProperty` in PowerShell next time.",
         ),
         Note.PRODUCT_KEY_LEFT_OUT: Explanation(
-            "The product key is not 13 digits and was left out; the row's other fields identify the device.",
+            "The product key is no 13-digit key id and was left out. The row's other fields identify the device.",
             "Nothing.",
         ),
-        Note.PRODUCT_KEY_UNUSUAL: Explanation(
-            "The product key is not 13 digits; it was sent as it stands.",
-            "If the service does not find the device, give the 13-digit product key id or the hardware hash.",
+        Note.COPIED_KEY_LEFT_OUT: Explanation(
+            "The same product key stands beside different serial numbers in this file. It was left out.",
+            "Nothing. Clear the column of product keys if it was filled down by mistake.",
         ),
         Note.HASH_REPAIRED: Explanation(
-            "Harmless damage of the hardware hash (blanks, line breaks, quotes, padding, its empty end) was undone.",
+            "Harmless damage of the hardware hash was undone (such as blanks or line breaks or quotes or a lost empty "
+            "end).",
             "Nothing.",
         ),
         Note.HASH_WITHOUT_CHECKSUM: Explanation(
-            "The hardware hash is complete but for its checksum, so it could not be verified.",
-            "If the service refuses the device, collect the hash again.",
+            "The hardware hash is complete but for its checksum. It could not be verified.", _IF_REFUSED_COLLECT
         ),
         Note.HASH_CHECKSUM_UNCERTAIN: Explanation(
-            "The hardware hash does not agree with its checksum; it is from a tool whose hashes are not well known, so "
-            "it was sent.",
-            "If the service refuses the device, collect the hash again.",
+            "The hardware hash does not agree with its checksum. It was sent because it is from a tool whose hashes "
+            "are not well known.",
+            _IF_REFUSED_COLLECT,
         ),
         Note.HASH_OF_OLD_FORM: Explanation(
-            "The hardware hash is of the old form of 128 bytes (Windows 10 1703 and older); it holds nothing to check.",
-            "Nothing; collect a new hash when the device is next at hand.",
+            "The hardware hash is of the old form of 128 bytes (Windows 10 1703 and older). It holds nothing to check.",
+            "Nothing. Collect a new hash when the device is next at hand.",
         ),
         Note.HASH_OLD: Explanation(
             "The hardware hash was collected longer ago than the age that is set.",
-            "If the device was repaired since, collect the hash again.",
+            "Collect the hash again if the device was repaired since.",
         ),
         Note.HASH_FROM_WINPE: Explanation(
-            "The hardware hash was collected in Windows PE, where parts of the device may have been invisible.",
-            "If the service refuses the device, collect the hash in the full system.",
+            "The hardware hash was collected in Windows PE. Parts of the device may have been invisible there.",
+            "Collect the hash in the full system if the service refuses the device.",
         ),
         Note.HASH_WITHOUT_MANUFACTURER: Explanation(
             "The hardware hash names no manufacturer.",
-            "If the service refuses the device, have the manufacturer written to the firmware.",
+            "Have the manufacturer written to the firmware if the service refuses the device.",
         ),
         Note.MODEL_DIFFERS_FROM_HASH: Explanation(
-            "Manufacturer or model in the row are not those inside the hardware hash; the hash is what counts.",
+            "Manufacturer or model in the row are not those inside the hardware hash. The hash is what counts.",
             "Check that the row was not mixed up with another.",
         ),
         Note.CELLS_REALIGNED: Explanation(
-            "The row's cells did not fit the headers and were put right; only one reading made sense.",
-            "Check manufacturer and model; put cells with a comma inside between quotes next time.",
+            "The cells did not line up with the headers and were put right. Only one order made sense.",
+            "Check manufacturer and model. Put cells that hold a comma between double quotes next time.",
         ),
         Note.SHARES_IDENTITY: Explanation(
-            "An earlier row has the hardware UUID, the TPM or the serial number of this one, but only one of them: "
-            "both count as devices.",
-            "Nothing, if both are real; machines cloned from one image are often alike.",
+            "An earlier row has one alone of these in common with this one: hardware UUID or TPM or serial number. "
+            "Both count as devices.",
+            "Nothing if both are real. Machines cloned from one image are often alike.",
         ),
-        Note.HIDDEN_SHEETS_SKIPPED: Explanation(
-            "The workbook has hidden sheets, which were not read.",
-            "Show the sheets and drop the workbook again if they hold devices.",
+        Note.MANUFACTURER_SPELLING: Explanation(
+            "The firmware of this maker's devices spells the manufacturer differently.",
+            "Give the manufacturer as `Get-CimInstance Win32_ComputerSystem` shows it on the device if the service "
+            "does not find the device.",
+        ),
+        Note.TAG_NOT_CERTAIN: Explanation(
+            "Letters of the group tag may be wrong: the file is not in UTF-8.",
+            "Save the file as CSV UTF-8 if the tag matters.",
+        ),
+        Note.TAG_WITHOUT_VALUE: Explanation(
+            "The group tag is a formula that was never calculated: it has no value.", _CALCULATE
         ),
     }
 )
@@ -276,13 +330,10 @@ NOTES: Mapping[Note, Explanation] = MappingProxyType(
 FILE_REASONS: Mapping[FileReason, Explanation] = MappingProxyType(
     {
         FileReason.EMPTY: Explanation("The file is empty.", "Drop the file again with its contents."),
-        FileReason.NO_DEVICE_ROWS: Explanation(
-            "No row of the file could be recognised as a device.",
-            _ADD_HEADER,
-        ),
+        FileReason.NO_DEVICE_ROWS: Explanation("No row of the file could be recognised as a device.", _ADD_HEADER),
         FileReason.UNKNOWN_FORMAT: Explanation(
             "The file is of a kind that is not read.",
-            "Drop the devices as CSV, XLSX, XLS, JSON, OA3.xml, or one of these in a .zip or .gz.",
+            "Drop the devices as CSV or XLSX or XLS or JSON or OA3.xml. One of these in a .zip or .gz will do as well.",
         ),
         FileReason.TOO_MANY_ROWS: Explanation(
             "The file has more rows than one file may have.", "Split the file and drop its parts."
@@ -291,17 +342,34 @@ FILE_REASONS: Mapping[FileReason, Explanation] = MappingProxyType(
             "A line or cell of the file is longer than any device row.",
             "Check that the lines of the file end as they should and that no quote is missing.",
         ),
+        FileReason.ENCODING_UNKNOWN: Explanation(
+            "The encoding of the file cannot be told or changes within it.",
+            "Open the file where it was made and save all of it as CSV UTF-8. Then drop that.",
+        ),
+        FileReason.COLUMNS_TWICE: Explanation(
+            "Two columns of the file claim to be the same thing.",
+            "Delete one of them or give it another name. Then drop the file again.",
+        ),
+        FileReason.NOT_DEVICES: Explanation(
+            "The file is no list of devices.",
+            "Write one with `Get-WindowsAutopilotInfo -OutputFile devices.csv` or export the list as CSV.",
+        ),
+        FileReason.DEVICE_IDENTIFIERS_REFUSED: Explanation(
+            "The file holds corporate device identifiers as Windows Autopilot device preparation takes them. "
+            "Registering these devices would take them out of it and this customer's settings refuse that.",
+            "Upload the file in Intune under corporate device identifiers or drop a file with hardware hashes.",
+        ),
         FileReason.TOO_MANY_COLUMNS: Explanation(
             "A line of the file has more cells than a spreadsheet has columns.", "Remove what is beside the devices."
         ),
         FileReason.WORKBOOK_UNREADABLE: Explanation(
-            "The workbook is damaged.", "Open it, save it as CSV UTF-8 or as a new XLSX, and drop that."
+            "The workbook is damaged.", "Open it and save it as CSV UTF-8 or as a new XLSX. Then drop that."
         ),
         FileReason.WORKBOOK_LOCKED: Explanation(
             "The workbook is protected by a password.", "Save it without a password and drop it again."
         ),
         FileReason.WORKBOOK_TOO_LARGE: Explanation(
-            "The workbook is larger than is read, or needs too much memory or time.",
+            "The workbook is larger than is read or needs too much memory or time.",
             "Save it as CSV UTF-8 and drop that.",
         ),
         FileReason.XML_UNREADABLE: Explanation(
@@ -309,8 +377,14 @@ FILE_REASONS: Mapping[FileReason, Explanation] = MappingProxyType(
         ),
         FileReason.JSON_UNREADABLE: Explanation(
             "The JSON is damaged or holds no list of devices.",
-            "Drop an array of objects, or one object a line, with serialNumber, productKey, hardwareHash, "
-            "oemManufacturerName, modelName.",
+            "Drop an array of objects or one object a line. Their names are serialNumber / productKey / hardwareHash / "
+            "oemManufacturerName / modelName.",
+        ),
+        FileReason.JSON_TOO_LARGE: Explanation(
+            "The JSON is larger than is read in one piece.", "Save it as JSON lines (one object a line) or as CSV."
+        ),
+        FileReason.XML_TOO_LARGE: Explanation(
+            "The XML is larger than is read in one piece.", "Drop the reports one by one or save the list as CSV."
         ),
         FileReason.ARCHIVE_UNREADABLE: Explanation(
             "The archive is damaged or packed in a way that is not read.", "Pack it again as an ordinary .zip or .gz."
@@ -326,6 +400,71 @@ FILE_REASONS: Mapping[FileReason, Explanation] = MappingProxyType(
         ),
     }
 )
+
+
+FILE_NOTES: Mapping[FileNote, Explanation] = MappingProxyType(
+    {
+        FileNote.MAY_HOLD_DEVICES: Explanation(
+            "Something that looks like a device was passed over and not sent.",
+            "Look at the places named. If devices stand there put them into rows below the headers and drop the file "
+            "again.",
+        ),
+        FileNote.COLUMNS_IGNORED: Explanation(
+            "These columns are not used for registering.",
+            "Nothing. Rename a column to Group Tag if it was meant as such.",
+        ),
+        FileNote.COLUMN_PREFERRED: Explanation(
+            "Two columns could mean the same. The one with the clearer name was used.",
+            "Check that it is the right one or delete the other.",
+        ),
+        FileNote.HEADER_NOT_UNDERSTOOD: Explanation(
+            "A line of column names was not understood. The rows below it were read by what they hold.", _ADD_HEADER
+        ),
+        FileNote.HIDDEN_SHEETS_SKIPPED: Explanation(
+            "The workbook has hidden sheets. They were not read.",
+            "Show the sheets and drop the workbook again if they hold devices.",
+        ),
+        FileNote.HIDDEN_ROWS_READ: Explanation(
+            "Rows that are hidden or filtered out in the workbook were read like any other.",
+            "Delete rows that you do not want to send. Hiding them is not enough.",
+        ),
+        FileNote.FORMULAS_WITHOUT_VALUE: Explanation(
+            "The workbook has formulas that were never calculated. Their cells have no value.", _CALCULATE
+        ),
+        FileNote.READ_AS_WINDOWS_1252: Explanation(
+            "The file is not in UTF-8 and was read as Windows-1252 (Western Europe).",
+            "Check letters with accents. Save the file as CSV UTF-8 next time.",
+        ),
+        FileNote.ENCODING_CHANGES: Explanation(
+            "The encoding changes within the file. Each part was read in its own.",
+            "Nothing. Write the whole file in one encoding next time (`-Encoding utf8`).",
+        ),
+        FileNote.PRODUCT_KEYS_COPIED: Explanation(
+            "The same product key stands beside different serial numbers. No product key of this file was used.",
+            "Check the column of product keys: it was probably filled down.",
+        ),
+        FileNote.DEVICE_IDENTIFIERS: Explanation(
+            "The file holds corporate device identifiers (manufacturer and model and serial number) as Windows "
+            "Autopilot device preparation takes them. Registering these devices takes them out of device preparation.",
+            "If that is not meant withdraw the file and upload it in Intune under corporate device identifiers.",
+        ),
+    }
+)
+
+PASSED_OVER: Mapping[PassedOverKind, str] = MappingProxyType(
+    {
+        PassedOverKind.COMMENT: "comments",
+        PassedOverKind.PROSE: "lines of text",
+        PassedOverKind.UNCLEAR_TEXT: "lines of text that may name a device",
+        PassedOverKind.TEMPLATE_LINE: "lines of a template",
+        PassedOverKind.TOOL_OUTPUT: "lines that a tool writes around its rows",
+        PassedOverKind.UNKNOWN_HEADER: "lines of unknown column names",
+        PassedOverKind.HIDDEN_SHEET: "hidden sheets",
+        PassedOverKind.ARCHIVE_MEMBER: "files in the archive that hold no devices",
+        PassedOverKind.BESIDE_THE_LIST: "values beside the list of devices",
+    }
+)
+"""What people call each kind, in the plural."""
 
 
 class UnreadableDeviceFile(DeviceDropError):

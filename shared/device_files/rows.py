@@ -1,6 +1,8 @@
 """The records of reading a device file: a row as read, the rules it is judged by, a row as judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -8,22 +10,79 @@ from msgspec.structs import replace
 from shared.device_files.reasons import Note, RowReason
 
 
-class DeviceRow(Struct, frozen=True):
+class Column(IntEnum):
+    """What a column of a device file can mean to Device Drop; also the place of the field in `Header.places`."""
+
+    SERIAL_NUMBER = 0
+    PRODUCT_KEY = 1
+    HARDWARE_HASH = 2
+    MANUFACTURER = 3
+    MODEL = 4
+    GROUP_TAG = 5
+    ORDER_NUMBER = 6
+    """Kept with the row and shown; Partner Center takes none."""
+    ASSIGNED_USER = 7
+    """Known so that it is recognised as a header; Partner Center takes no user."""
+    WHAT_TO_DO = 8
+    """Stands behind rows that were sent back to be fixed; known so that it can be left out."""
+
+
+FIELDS = 7
+"""Columns that are fields of a row: those before the assigned user."""
+ABSENT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Which cell of a row holds which field."""
+
+    names: tuple[str, ...]
+    """As they stand in the file; empty where there is no header line and the columns are known without."""
+    columns: tuple[Column | None, ...]
+    """The meaning of each cell; `None` where it has none for us."""
+    places: tuple[int, ...]
+    """For each field in the order of `Column`, the cell that holds it, or `ABSENT`."""
+
+    @property
+    def width(self) -> int:
+        """How many cells a row should have."""
+        return len(self.columns)
+
+    def place(self, column: Column) -> int:
+        """The cell that holds `column`, or `ABSENT`."""
+        return self.places[column]
+
+
+def header_of(columns: Sequence[Column | None], names: Sequence[str] = ()) -> Header:
+    """The header that gives each field its first column."""
+    places = [columns.index(field) if field in columns else ABSENT for field in list(Column)[:FIELDS]]
+    return Header(tuple(names), tuple(columns), tuple(places))
+
+
+UNKNOWN_COLUMNS = header_of([])
+"""Of a row whose cells nobody could tell apart."""
+
+
+class DeviceRow(Struct, frozen=True, gc=False):
     """One row as it stands in the file: its cells cleaned of what nobody sees, not yet judged."""
 
     source: str
     """Where a person finds it: `line 7`, `member.csv line 3`, `book.xlsx!Sheet1 line 3`."""
     serial_number: str = ""
+    """A `TypedCell` where its file gave it a type: zeros of a number may be lost."""
     product_key: str = ""
     hardware_hash: str = ""
     manufacturer: str = ""
     model: str = ""
     group_tag: str = ""
-    serial_is_number: bool = False
-    """The serial number was a number in its file, so that zeros at its beginning may be lost."""
+    order_number: str = ""
     problem: RowReason | None = None
     """Why the row cannot be read as a device at all."""
     notes: tuple[Note, ...] = ()
+    header: Header = UNKNOWN_COLUMNS
+    """The columns by which it was read."""
+    cells: Sequence[str] | None = None
+    """As they were split and decoded; `None` for a part of a file that could not be read as rows."""
 
 
 def with_note(row: DeviceRow, note: Note) -> DeviceRow:
@@ -42,6 +101,12 @@ class Rules:
     oldest_hash_days: int | None = None
     """Note hashes collected longer ago; `None`: at any age."""
     maximum_rows: int = 1_000_000
+    batch_by_group_tag: bool = False
+    """Each row goes to the batch of its group tag: the file lies in no batch folder."""
+    has_default_batch: bool = True
+    """Rows without a group tag can be sent, where batches are told by group tag."""
+    refuse_device_identifiers: bool = False
+    """Refuse a file of corporate device identifiers: registering takes devices out of device preparation."""
 
 
 class SendableDevice(Struct, frozen=True, gc=False):
@@ -69,7 +134,7 @@ class CheckedRow(Struct, frozen=True, gc=False):
     """One row of a device file and what becomes of it."""
 
     row: int
-    """1 to the number of rows without gaps, in file order. Headers, prose, blanks and comments are no rows."""
+    """1 to the number of rows without gaps, in file order. Headers, blanks and what is passed over are no rows."""
     source: str
     """Where a person finds it: `line 7`, `member.csv line 3`, `book.xlsx!Sheet1 line 3`."""
     serial_number: str
@@ -78,6 +143,8 @@ class CheckedRow(Struct, frozen=True, gc=False):
     manufacturer: str
     model: str
     group_tag: str
+    order_number: str
+    """Of the customer's order, where the file has a column of such; shown, never sent."""
     device: SendableDevice | None
     """To be sent; `None` when the row is rejected or a duplicate."""
     reason: RowReason | None
@@ -85,9 +152,3 @@ class CheckedRow(Struct, frozen=True, gc=False):
     duplicate_of: int | None
     """The row that is sent in place of this one."""
     notes: tuple[Note, ...]
-
-
-class CheckedRun(DeviceRow, frozen=True, kw_only=True):
-    """Rows that were read and judged at once; it stands in place of their device rows."""
-
-    checked: list[CheckedRow]

@@ -26,8 +26,8 @@ class Explanation:
 _REGISTERED = Explanation(Outcome.REGISTERED, "Nothing.", Remedy.NOTHING)
 _ALREADY_REGISTERED = Explanation(
     Outcome.ALREADY_REGISTERED,
-    "Nothing: the device is registered for this customer already. If the customer does not see it there, look for it in"
-    " Microsoft Store for Business.",
+    "Nothing: the device is registered for this customer already. Look for it in Microsoft Store for Business if the"
+    " customer does not see it there.",
     Remedy.NOTHING,
 )
 
@@ -38,12 +38,12 @@ def _failed(remedy: Remedy, what_to_do: str) -> Explanation:
 
 _OTHER_TENANT = _failed(
     Remedy.ASK,
-    "The device is registered for another tenant: have that tenant or its partner deregister it, or ask Microsoft"
+    "The device is registered for another tenant: have that tenant or its partner deregister it. Or ask Microsoft"
     " support with proof of ownership (the invoice with serial number and company name). The manufacturer cannot.",
 )
 _BAD_HASH = _failed(
-    Remedy.MEND,
-    "The hardware hash is not accepted: collect it again on the device, and check that its firmware states manufacturer"
+    Remedy.FIX,
+    "The hardware hash is not accepted: collect it again on the device and check that its firmware states manufacturer"
     " and serial number.",
 )
 _NOT_FOR_UPLOADS = _failed(
@@ -52,8 +52,7 @@ _NOT_FOR_UPLOADS = _failed(
 )
 _WITHOUT_A_CODE = _failed(
     Remedy.SEND_AGAIN,
-    "The service gave no reason: send the device again, and if it fails again ask Microsoft support with the tracking"
-    " id.",
+    "The service gave no reason: send the device again. Ask Microsoft support with the tracking id if it fails again.",
 )
 UNDOCUMENTED = _failed(
     Remedy.ASK, "This code is not documented: ask Microsoft support with the code and the tracking id."
@@ -69,16 +68,16 @@ _BY_NAME: Mapping[str, Explanation] = {
     for name, explanation in {
         "InvalidZtdRequestBody": _failed(
             Remedy.SEND_AGAIN,
-            "The service could not read the request: send the device again, and if it fails again ask Microsoft support"
-            " with the tracking id.",
+            "The service could not read the request: send the device again. Ask Microsoft support with the tracking id"
+            " if it fails again.",
         ),
         "InvalidZtdHardwareHash": _BAD_HASH,
         "ZtdDeviceBadHardwareHash": _BAD_HASH,
         "HashNot4k": _failed(
-            Remedy.MEND, "The hardware hash is not a 4K hash: collect it again on Windows 10 1703 or later."
+            Remedy.FIX, "The hardware hash is not a 4K hash: collect it again on Windows 10 1703 or later."
         ),
         "MissingZtdSerialNumberAndProductKey": _failed(
-            Remedy.MEND, "Serial number and product key are both missing: correct the row."
+            Remedy.FIX, "Serial number and product key are both missing: correct the row."
         ),
         "ZtdDeviceAlreadyAssigned": _ALREADY_REGISTERED,
         "ZtdDeviceAssignedToOtherTenant": _OTHER_TENANT,
@@ -90,17 +89,17 @@ _BY_NAME: Mapping[str, Explanation] = {
         "ZtdProfileAssignedToOtherTenant": _NOT_FOR_UPLOADS,
         "ZtdDeviceRegisteredByOtherTenant": _NOT_FOR_UPLOADS,
         "ZtdDeviceNotFound": _failed(
-            Remedy.MEND,
-            "Manufacturer, model and serial number (or the product key) match no known device: correct them to the"
-            " exact spelling and case, or send the 4K hash. After a motherboard replacement only the hash works.",
+            Remedy.FIX,
+            "No known device has this manufacturer and model and serial number (or this product key): correct them to"
+            " the exact spelling and case or send the 4K hash. After a motherboard replacement only the hash works.",
         ),
         "ZtdDeviceIsNotUnique": _failed(
-            Remedy.MEND,
-            "The hardware hash does not identify one device: collect it again on the device, or ask Microsoft support.",
+            Remedy.FIX,
+            "The hardware hash does not identify one device: collect it again on the device or ask Microsoft support.",
         ),
         "ZtdDeviceAlreadyAadRegistered": _failed(
             Remedy.ASK,
-            "The device is joined to Microsoft Entra ID already: remove that device object, or reset the device, and"
+            "The device is joined to Microsoft Entra ID already: remove that device object or reset the device. Then"
             " send it again.",
         ),
         "ZtdDeviceDuplicated": _TWICE_IN_ONE_UPLOAD,

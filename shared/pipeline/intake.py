@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow, SendableDevice
+from shared.device_files import CheckedRow, FileAccount, SendableDevice
 from shared.errors import DeviceDropError
 from shared.partner_center.models import NewDevice, base64_json, encode_devices
+from shared.pipeline.accounting import accounted
 from shared.pipeline.claims import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed_for_reading
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import batch_name, reading_folder
@@ -70,6 +71,8 @@ class Intake:
 
     pipeline: Pipeline
     held: HeldFile
+    account: FileAccount = field(default_factory=FileAccount)
+    """Of everything in the file that is no row; its reader keeps it."""
     submissions: int = 0
     total: int = 0
     outcomes: list[DeviceOutcome] = field(default_factory=list)
@@ -92,12 +95,12 @@ class Intake:
                 self.held.keep()
 
     def begin_again(self) -> "Intake":
-        """An intake for the same file from row 1, in a place of its own.
+        """An intake for the same file from row 1, in a place of its own, for another reading with what was found out.
 
         Raises:
             JournalChanged: the file was taken over.
         """
-        sentence = "Its rows are read once more, with the better record of each device known."
+        sentence = "Its rows are read once more: a later one changed what becomes of an earlier one."
         self.held.change(claimed_for_reading(self.pipeline, self.held.record, sentence))
         return Intake(self.pipeline, self.held)
 
@@ -124,6 +127,7 @@ class Intake:
             due_at=now + self.pipeline.settings.claim,
             history=with_sentence(file.history, sentence, now),
         )
+        read = accounted(read, self.account)
         self.held.change(read)
         fields = of_file(read) | {"rows": self.total, "submissions": self.submissions}
         logger.info("A device file was read", extra=fields)

@@ -17,6 +17,7 @@ class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     product_key: str = ""
     manufacturer: str = ""
     model: str = ""
+    order_number: str = ""
     notes: str = ""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shared.device_files import CheckedRow, Rules
-from shared.device_files.checks.duplicates import Winners
+from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
@@ -52,22 +52,46 @@ def rules_of(file: DeviceFile) -> Rules:
         trust_hash_serial=file.trust_hash_serial,
         reject_bad_checksum_of_unknown_tools=file.reject_unknown_checksums,
         oldest_hash_days=file.oldest_hash_days,
+        batch_by_group_tag=file.batch_id is None,
+        has_default_batch=file.default_batch is not None,
+        refuse_device_identifiers=file.refuse_device_identifiers,
     )
 
 
-def rows_again(pipeline: Pipeline, file: DeviceFile, winners: Winners | None = None) -> Iterator[CheckedRow]:
-    """The rows of a file, from its private copy, as they were read the first time.
+def rows_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[CheckedRow]:
+    """The rows of a file, from its private copy, as the reading that counts gave them.
 
     Raises:
         CopyExpired: the copy is not there any more.
-        UnreadableDeviceFile, BetterRecordFound: see `read_device_file`.
+        UnreadableDeviceFile, ReadAgain: another version of the app reads the file in another way.
     """
+    findings = None
+    if file.reading > 1:
+        # Only then may a later row have changed what became of an earlier one.
+        findings = _findings(pipeline, file)
+    return _rows(pipeline, file, findings)
+
+
+def _findings(pipeline: Pipeline, file: DeviceFile) -> Findings | None:
+    """What the readings before the one that counts found out; it takes as many as they were."""
+    findings: Findings | None = None
+    while True:
+        try:
+            for _ in _rows(pipeline, file, findings):
+                pass
+        except ReadAgain as again:
+            findings = again.findings
+        else:
+            return findings
+
+
+def _rows(pipeline: Pipeline, file: DeviceFile, findings: Findings | None) -> Iterator[CheckedRow]:
     return read_device_file(
         lambda: copied_bytes(pipeline, file),
         name=file.name,
         rules=rules_of(file),
         now=file.received_at,
-        winners=winners,
+        findings=findings,
     )
 
 

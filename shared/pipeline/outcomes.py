@@ -16,7 +16,7 @@ from shared.vocabulary import Outcome, Remedy
 NO_VERDICT = "no_verdict"
 NO_VERDICT_SENTENCE = "Partner Center gave no verdict on this device before the deadline."
 NO_VERDICT_CURE = (
-    "Look the device up in Partner Center; if it is not there, drop its row again. A device that is there already "
+    "Look the device up in Partner Center and drop its row again if it is not there. A device that is there already "
     "comes back as already_registered."
 )
 FIRST_ANSWER_LOST = "first_answer_lost"
@@ -24,7 +24,7 @@ FIRST_ANSWER_LOST = "first_answer_lost"
 
 READ_BACK = "read_back"
 """Note: the service gave no verdict, but the device was found in the batch."""
-READ_BACK_CURE = "Nothing: the service gave no verdict, but the device stands in the batch."
+READ_BACK_CURE = "Nothing: the service gave no verdict but the device stands in the batch."
 
 LONGEST_CELL = 256
 """Characters of a cell that are shown. A hundred outcomes are one transaction, of at most 4 MiB."""
@@ -32,7 +32,7 @@ LONGEST_CELL = 256
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 
 REFUSED_CURE = (
-    "The service refused the whole request. Mend what its words name and drop the rows again; ask Microsoft's support "
+    "The service refused the whole request. Fix what its words name and drop the rows again. Ask Microsoft's support "
     "with the file's correlation ids if they name nothing."
 )
 
@@ -106,7 +106,7 @@ def remedy(outcome: DeviceOutcome) -> Remedy:
             return _remedy_of_failure(outcome)
         case Outcome.REJECTED:
             known = outcome.error_code in REASONS
-            return REASONS[RowReason(outcome.error_code)].remedy if known else Remedy.MEND
+            return REASONS[RowReason(outcome.error_code)].remedy if known else Remedy.FIX
         case _:
             return Remedy.NOTHING
 
@@ -115,7 +115,7 @@ def _remedy_of_failure(outcome: DeviceOutcome) -> Remedy:
     """By the code of the device, or of the request that was refused as a whole: that one has no job."""
     explanation = explain(outcome.error_code, outcome.error_description, JobState.FINISHED_WITH_ERRORS)
     was_refused_as_a_whole = explanation is UNDOCUMENTED and not outcome.tracking_id
-    return Remedy.MEND if was_refused_as_a_whole else explanation.remedy
+    return Remedy.FIX if was_refused_as_a_whole else explanation.remedy
 
 
 def sent_row(row: CheckedRow) -> SentRow:
@@ -127,6 +127,7 @@ def sent_row(row: CheckedRow) -> SentRow:
         product_key=row.product_key,
         manufacturer=row.manufacturer,
         model=row.model,
+        order_number=row.order_number,
         notes=" ".join(row.notes) if row.notes else "",
     )
 
@@ -157,6 +158,7 @@ def _of_row(reading_id: str, row: SentRow, outcome: Outcome) -> DeviceOutcome:
         product_key=row.product_key,
         manufacturer=row.manufacturer,
         model=row.model,
+        order_number=row.order_number,
         notes=row.notes,
     )
 

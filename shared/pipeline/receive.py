@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow, UnreadableDeviceFile
-from shared.device_files.checks.duplicates import BetterRecordFound, Winners
+from shared.device_files import CheckedRow, FileAccount, UnreadableDeviceFile
+from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.errors import DeviceDropError
 from shared.pipeline.advance import Due, advance_all
@@ -116,6 +116,7 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         trust_hash_serial=pipeline.settings.trust_hash_serial,
         reject_unknown_checksums=pipeline.settings.reject_unknown_checksums,
         oldest_hash_days=pipeline.settings.oldest_hash_days,
+        refuse_device_identifiers=pipeline.settings.refuses_device_identifiers_of(place.customer_id),
         history=with_sentence((), "Received.", now),
     )
     parent = _parent(pipeline, file)
@@ -142,6 +143,7 @@ def _retry_of(parent: DeviceFile, file: DeviceFile, now: datetime) -> DeviceFile
         trust_hash_serial=parent.trust_hash_serial,
         reject_unknown_checksums=parent.reject_unknown_checksums,
         oldest_hash_days=parent.oldest_hash_days,
+        refuse_device_identifiers=parent.refuse_device_identifiers,
         history=with_sentence((), f"Received, to send rows of file {parent.file_id} again.", now),
     )
 
@@ -208,23 +210,27 @@ def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:
 
 
 def _read_rows(pipeline: Pipeline, held: HeldFile) -> Intake:
-    """Read once; and once more with the winners known, when a later row is the better record of a device."""
-    intake = Intake(pipeline, held)
-    try:
-        intake.add_all(_rows(pipeline, held.record, None))
-    except BetterRecordFound as found:
-        intake = intake.begin_again()
-        intake.add_all(_rows(pipeline, held.record, found.winners))
-    return intake
+    """Read; and anew with what was found out, as long as a later row changes what becomes of an earlier one."""
+    intake, findings = Intake(pipeline, held), None
+    while True:
+        try:
+            intake.add_all(_rows(pipeline, held.record, findings, intake.account))
+        except ReadAgain as again:
+            intake, findings = intake.begin_again(), again.findings
+        else:
+            return intake
 
 
-def _rows(pipeline: Pipeline, file: DeviceFile, winners: Winners | None) -> Iterator[CheckedRow]:
+def _rows(
+    pipeline: Pipeline, file: DeviceFile, findings: Findings | None, account: FileAccount
+) -> Iterator[CheckedRow]:
     return read_device_file(
         lambda: _copied_bytes(pipeline, file),
         name=file.name,
         rules=rules_of(file),
         now=file.received_at,
-        winners=winners,
+        findings=findings,
+        account=account,
     )
 
 

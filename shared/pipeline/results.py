@@ -11,15 +11,25 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
+from shared.pipeline import accounting
 from shared.pipeline.claims import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed, is_claimed
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import JSON, results_folder
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.notify import announce
-from shared.pipeline.spreadsheets import CSV, csv_text
+from shared.pipeline.spreadsheets import CSV, csv_text, in_one_cell
 from shared.pipeline.tallies import ReasonCounter
 from shared.storage.journal import JournalChanged, Stored
-from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, Withdrawal, with_sentence
+from shared.storage.records import (
+    Counts,
+    DeviceFile,
+    DeviceOutcome,
+    PassedOverTally,
+    Remark,
+    Submission,
+    Withdrawal,
+    with_sentence,
+)
 from shared.telemetry import Metric, StepName, measure, step, tell
 from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalState
 
@@ -33,21 +43,23 @@ COLUMNS = (
     "model",
     "outcome",
     "error_code",
-    "error_description",
-    "what_to_do",
     "batch_id",
     "tracking_id",
     "device_id",
+    "order_number",
     "notes",
     "source",
+    "error_description",
+    "what_to_do",
 )
-"""Columns of results.csv, each a field of `DeviceOutcome`."""
+"""Columns of results.csv, each a field of `DeviceOutcome`. Sentences stand last: one that is split shifts no cell."""
 
-_cells = attrgetter(*COLUMNS)
+_cells = attrgetter(*COLUMNS[:-2])
+_sentences = attrgetter(*COLUMNS[-2:])
 
 NEVER_WRITTEN = "outcome_missing"
-NEVER_WRITTEN_SENTENCE = "The journal holds no outcome of this row, which should not happen."
-NEVER_WRITTEN_CURE = "Look the device up in Partner Center; if it is not there, drop its row again."
+NEVER_WRITTEN_SENTENCE = "The journal holds no outcome of this row. That should not happen."
+NEVER_WRITTEN_CURE = "Look the device up in Partner Center and drop its row again if it is not there."
 
 MOST_LISTED_AT_ONCE = 20
 """Submissions of a file that are all asked for when it may be complete, since the summary needs them; of a larger file
@@ -81,6 +93,15 @@ class WithdrawalSummary(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
 
 
+class FileNoteSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A note on the file as a whole, in summary.json."""
+
+    note: str
+    detail: str
+    sentence: str
+    what_to_do: str
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """summary.json: how far a device file has come."""
 
@@ -95,6 +116,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     what_happened: str | None
     counts: Counts
+    is_incomplete: bool
+    """Whether the file may hold devices that are in none of its rows."""
+    notes: list[FileNoteSummary]
+    passed_over: tuple[PassedOverTally, ...]
     parent_file_id: str | None = None
     """The file whose rows this one sends again."""
     retry_file_id: str | None = None
@@ -222,6 +247,9 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
         reason=file.reason,
         what_happened=file.reason_text,
         counts=file.closed_counts or file.read_counts,
+        is_incomplete=file.is_incomplete,
+        notes=[_note_summary(remark) for remark in file.remarks],
+        passed_over=file.passed_over,
         parent_file_id=file.parent,
         retry_file_id=file.retry,
         withdrawal=_withdrawal_summary(file.withdrawal),
@@ -235,6 +263,13 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
             )
             for submission in submissions
         ],
+    )
+
+
+def _note_summary(remark: Remark) -> FileNoteSummary:
+    explanation = accounting.explained(remark.note)
+    return FileNoteSummary(
+        note=remark.note, detail=remark.detail, sentence=explanation.sentence, what_to_do=explanation.what_to_do
     )
 
 
@@ -252,6 +287,9 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence
     reasons = ReasonCounter()
     outcomes = _counted(_held(held, pipeline.journal.indexed(file, _every_outcome(pipeline, file))), counter)
     _write_csv(pipeline, file, reasons.counting(outcomes))
+    if file.passed_over:
+        path = f"{_folder(file)}/{accounting.NAME}"
+        pipeline.results.write(path, accounting.passed_over_csv(file.passed_over), CSV)
     counts = Counts(total=file.read_counts.total, **{str(outcome): number for outcome, number in counter.items()})
     now = pipeline.clock()
     closed = replace(
@@ -319,7 +357,10 @@ def _write_csv(pipeline: Pipeline, file: DeviceFile, outcomes: Iterable[DeviceOu
 
 def csv_pieces(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
     """results.csv in pieces, one line a row."""
-    return csv_text(COLUMNS, (map(str, _cells(outcome)) for outcome in outcomes))
+    return csv_text(
+        COLUMNS,
+        ((*map(str, _cells(outcome)), *map(in_one_cell, _sentences(outcome))) for outcome in outcomes),
+    )
 
 
 def _folder(file: DeviceFile) -> str:

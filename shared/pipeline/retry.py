@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from shared.device_files import CheckedRow
-from shared.device_files.checks.duplicates import BetterRecordFound
+from shared.device_files.checks.duplicates import ReadAgain
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.device_file import SHORT_ID, retry_path
@@ -35,6 +35,7 @@ COLUMNS = (
     "Hardware Hash",
     "Manufacturer name",
     "Device model",
+    "Purchase Order",
     "Group Tag",
 )
 """Of the file that is made. `Row` is the row's number in its parent; it also keeps a serial number that begins with #
@@ -169,14 +170,15 @@ class _RowsAgain:
             device.hardware_hash or "",
             device.manufacturer or "",
             device.model or "",
+            outcome.order_number,
             outcome.batch_id,
         ]
         return cells[: len(self.columns)]
 
 
 def _row_numbered(rows: Iterator[CheckedRow], number: int) -> CheckedRow | None:
-    """The row of that number, which no row before it hides: whoever was sent was the best record of its device."""
-    with suppress(BetterRecordFound):
+    """The row of that number, if there is one."""
+    with suppress(ReadAgain):
         return next((row for row in rows if row.row == number), None)
     return None
 

@@ -2,14 +2,18 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
-from shared.device_files.formats.decoding import marked_as_text
+from shared.device_files.csv_defusing import marked_as_text
 
 CSV = "text/csv; charset=utf-8"
 
 CSV_PIECE = 256 * 1024
 """Characters that are held at a time."""
+
+_SPLITS = re.compile(r"[,;|^\s]+")
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[bytes]:
@@ -22,6 +26,12 @@ def csv_text(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[
         if text.tell() > CSV_PIECE:
             yield _emptied(text)
     yield _emptied(text)
+
+
+@lru_cache(maxsize=1_024)
+def in_one_cell(sentence: str) -> str:
+    """A sentence without what a tool that takes quotes off would split it at: ours have none, the service's may."""
+    return _SPLITS.sub(" ", sentence).strip()
 
 
 def _emptied(text: io.StringIO) -> bytes:

@@ -112,7 +112,7 @@ def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
             )
             unreadable.append(fault)
     if unreadable:
-        raise ExceptionGroup("The journal's rows of some files cannot be read; mend them.", unreadable)
+        raise ExceptionGroup("The journal's rows of some files cannot be read; fix them.", unreadable)
 
 
 def _open_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) -> None:

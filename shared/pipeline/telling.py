@@ -65,6 +65,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     closed_at: datetime | None
     counts: Counts
+    is_incomplete: bool
+    """Whether it may hold devices that are in none of its rows."""
     parent_file_id: str | None
     results_folder: str
     """In the container `results`."""
@@ -111,6 +113,7 @@ def told_of(file: DeviceFile, settings: Settings) -> Told:
         received_at=file.received_at,
         closed_at=file.closed_at,
         counts=file.closed_counts or file.read_counts,
+        is_incomplete=file.is_incomplete,
         parent_file_id=file.parent,
         results_folder=folder,
         links=_links(file, folder, settings),
@@ -170,6 +173,8 @@ def _facts(told: Told) -> list[tuple[str, str]]:
     ]
     if told.state is FileState.CLOSED:
         facts.append(("Rows", f"{told.counts.total}: {in_words(told.counts)}"))
+    if told.is_incomplete:
+        facts.append(("Check", "The file may hold devices that were not sent. Its page and summary.json say where."))
     if told.what_happened:
         facts.append(("What happened", told.what_happened))
     return facts
@@ -183,7 +188,7 @@ def _doors(told: Told) -> list[tuple[str, str]]:
 
 def teams_message(told: Told) -> Card:
     """An Adaptive Card. Text runs read no markdown, which text blocks and facts do."""
-    colour = "Good" if told.state is FileState.CLOSED and not _needs_someone(told.counts) else "Warning"
+    colour = "Good" if told.state is FileState.CLOSED and not _needs_someone(told) else "Warning"
     body: list[Card] = [
         _run(headline(told), size="Large", weight="Bolder", color=colour),
         *(_run(f"{name}: {value}") for name, value in _facts(told)),
@@ -205,8 +210,8 @@ def _run(text: str, **style: str) -> Card:
     return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
 
 
-def _needs_someone(counts: Counts) -> bool:
-    return bool(counts.failed or counts.rejected or counts.unknown)
+def _needs_someone(told: Told) -> bool:
+    return told.is_incomplete or bool(told.counts.failed or told.counts.rejected or told.counts.unknown)
 
 
 def slack_message(told: Told) -> Card:

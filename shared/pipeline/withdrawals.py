@@ -19,6 +19,7 @@ from shared.partner_center.models import Device
 from shared.pipeline.decisions import WRONG_CUSTOMER_CODES, LookAgain, Pace, throttled_delay
 from shared.pipeline.matching import SentRow, match_by_name
 from shared.pipeline.outcomes import CLOCKS_MAY_DIFFER, FIRST_ANSWER_LOST
+from shared.pipeline.spreadsheets import in_one_cell
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal
 from shared.vocabulary import WithdrawalResult
 
@@ -30,19 +31,19 @@ FORBIDDEN = 403
 
 DEVICE_NOT_IDENTIFIED = "device_not_identified"
 NOT_IDENTIFIED_SENTENCE = (
-    "Partner Center gave no id for this device when it was registered, and its batch does not show beyond doubt which "
-    "one it is."
+    "Partner Center gave no id for this device when it was registered. Its batch does not show beyond doubt which one "
+    "it is."
 )
-NOT_IDENTIFIED_CURE = "Delete it in Partner Center by hand, if it is there and is the one."
+NOT_IDENTIFIED_CURE = "Delete it in Partner Center by hand if it is there and is the one."
 
 WITHDRAWN_CURE = "Nothing."
 ALREADY_GONE_CURE = (
-    "Nothing: the device that this file registered is not there any more. If it stands in Partner Center all the same, "
-    "another file registered it anew; withdraw that one."
+    "Nothing: the device that this file registered is not there any more. Another file registered it anew if it stands "
+    "in Partner Center all the same. Withdraw that one then."
 )
 REFUSED_CURE = (
-    "Partner Center would not delete the device, for the reason given. Mend what the reason names and ask for the "
-    "withdrawal again, which tries what was refused once more; or delete the device in Partner Center by hand."
+    "Partner Center would not delete the device for the reason given. Fix what the reason names and ask for the "
+    "withdrawal again: that tries what was refused once more. Or delete the device in Partner Center by hand."
 )
 
 COLUMNS = (
@@ -55,12 +56,12 @@ COLUMNS = (
     "device_id",
     "withdrawal",
     "error_code",
-    "error_description",
-    "what_to_do",
     "notes",
     "source",
+    "error_description",
+    "what_to_do",
 )
-"""Columns of withdrawals.csv."""
+"""Columns of withdrawals.csv, the sentences last as in results.csv."""
 
 
 def to_withdraw(outcome: DeviceOutcome, run: int) -> DeviceWithdrawal:
@@ -233,4 +234,5 @@ def line(outcome: DeviceOutcome, device: DeviceWithdrawal) -> list[str]:
     of_device = {column: str(getattr(device, column)) for column in COLUMNS if hasattr(device, column)}
     result = "" if device.result is None else str(device.result)
     cells = of_row | of_device | {"withdrawal": result}
-    return [cells[column] for column in COLUMNS]
+    sentences = {column: in_one_cell(cells[column]) for column in COLUMNS[-2:]}
+    return [(cells | sentences)[column] for column in COLUMNS]

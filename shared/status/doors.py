@@ -13,15 +13,24 @@ from shared.pipeline.composition import Pipeline
 from shared.status import questions
 from shared.status.changes import send_again, take_back
 from shared.status.downloads import report_answer, results_answer, to_fix_answer
-from shared.status.http import JSON, Refusal, answered, json_answer, refuse_other_origins
+from shared.status.expectations import expectation
+from shared.status.http import JSON, Refusal, answered, json_answer, refuse_other_origins, tagged
+from shared.status.links import origins, with_origins
 from shared.status.openapi import openapi_document
-from shared.status.queries import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, given, query_of
+from shared.status.queries import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, query_of
 from shared.status.routes import allowed_methods
 from shared.status.showing import file_address, withdrawal_view
-from shared.status.views import ErrorCode, RetryView, WithdrawalAnswer, WithdrawalWish
+from shared.status.views import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalWish
 
 LARGEST_WISH = 16_384
 """Bytes of a request body."""
+
+NOT_UTF_8 = (
+    "The body is not UTF-8: send UTF-8. Windows PowerShell sends another encoding unless it is given bytes: "
+    "-Body ([Text.Encoding]::UTF8.GetBytes($json))."
+)
+NOT_JSON = 'The body is no JSON: send such as {"name": "devices.csv"}, with the name of the file.'
+OTHER_FIELDS = f"The body is a JSON object with name alone: {expectation('name', WithdrawalWish)}, that of the file."
 
 OpenPipeline = Callable[[], Pipeline]
 
@@ -33,8 +42,8 @@ def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRe
         query = query_of(request.params, FilesQuery)
         opened = pipeline()
         names = questions.customer_names(opened)
-        found = questions.files(opened, query.filter(names), given(query.page), query.limit, names=names)
-        return json_answer(found)
+        found = questions.files(opened, query.filter(names), query.token, query.limit, names=names)
+        return _linked(opened, request, found)
 
     return answered(request, handle)
 
@@ -44,7 +53,10 @@ def read_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRes
 
     def handle() -> func.HttpResponse:
         query_of(request.params, NoQuery)
-        return json_answer(questions.file(pipeline(), *file_named_in(request)))
+        opened = pipeline()
+        details = questions.file(opened, *file_named_in(request))
+        answer = _linked(opened, request, details)
+        return tagged(request, answer) if details.file.is_final else answer
 
     return answered(request, handle)
 
@@ -54,8 +66,10 @@ def list_outcomes(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
 
     def handle() -> func.HttpResponse:
         query = query_of(request.params, OutcomesQuery)
-        wanted, page = query.filter(), given(query.page)
-        return json_answer(questions.outcomes(pipeline(), *file_named_in(request), wanted, page, query.limit))
+        opened, named = pipeline(), file_named_in(request)
+        is_final = questions.known_file(opened, *named).state.is_final
+        answer = json_answer(questions.outcomes(opened, *named, query.filter(), query.token, query.limit))
+        return tagged(request, answer) if is_final else answer
 
     return answered(request, handle)
 
@@ -68,7 +82,8 @@ def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpR
         customer_id, serial = request.route_params["customer_id"], request.route_params.get("serial") or ""
         # ASP.NET Core leaves an escaped slash as it is (Kestrel, "path decoding").
         serial_number = serial.replace("%2F", "/").replace("%2f", "/")
-        return json_answer(questions.devices(pipeline(), customer_id, serial_number, given(query.page)))
+        opened = pipeline()
+        return _linked(opened, request, questions.devices(opened, customer_id, serial_number, query.token))
 
     return answered(request, handle)
 
@@ -122,7 +137,7 @@ def retry_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRe
             is_new=made.is_new,
             link=None if made.file_id is None else file_address(file.customer_id, made.file_id),
         )
-        return json_answer(view, HTTPStatus.ACCEPTED if made.is_new else HTTPStatus.OK)
+        return _linked(opened, request, view, HTTPStatus.ACCEPTED if made.is_new else HTTPStatus.OK)
 
     return answered(request, handle)
 
@@ -180,7 +195,19 @@ def _wish_in(request: func.HttpRequest) -> WithdrawalWish:
     if len(body) > LARGEST_WISH:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, "The body is too large.")
     try:
-        return msgspec.json.decode(body, type=WithdrawalWish)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        message = f'The body must be JSON such as {{"name": "devices.csv"}}, with the name of the file: {error}.'
-        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, "name") from error
+        # Windows PowerShell begins files with a mark, which -InFile sends along.
+        return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalWish)
+    except UnicodeDecodeError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NOT_UTF_8) from error
+    except msgspec.ValidationError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, OTHER_FIELDS, "name") from error
+    except msgspec.DecodeError as error:
+        # UTF-16 without a mark is valid UTF-8 full of zeros.
+        message = NOT_UTF_8 if b"\0" in body else NOT_JSON
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message) from error
+
+
+def _linked(
+    pipeline: Pipeline, request: func.HttpRequest, view: View, status: HTTPStatus = HTTPStatus.OK
+) -> func.HttpResponse:
+    return json_answer(with_origins(view, origins(request, pipeline.settings.page_url)), status)

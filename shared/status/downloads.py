@@ -17,7 +17,7 @@ from shared.pipeline.device_file import RESULTS_CONTAINER, results_folder
 from shared.pipeline.originals import CopyExpired
 from shared.pipeline.to_fix import NAME as TO_FIX
 from shared.pipeline.to_fix import to_fix_csv
-from shared.status.http import Refusal
+from shared.status.http import Refusal, tagged
 from shared.status.questions import known_file
 from shared.status.report import NAME as REPORT
 from shared.status.report import report_html
@@ -37,8 +37,8 @@ _GZIP_WINDOW = 31
 _LEVEL = 3
 
 _TOO_MUCH_TO_FIX = (
-    f"The rows to mend are more than {LARGEST_BODY // 2**20} MiB as they would be sent. Ask with `Accept-Encoding: "
-    "gzip` (curl --compressed), or mend the file that was dropped itself: results.csv names its rows and what to do."
+    f"The rows to fix are more than {LARGEST_BODY // 2**20} MiB as they would be sent. Ask with `Accept-Encoding: "
+    "gzip` (curl --compressed), or fix the file that was dropped itself: results.csv names its rows and what to do."
 )
 
 _IN_A_HEADER = re.compile(r"[^A-Za-z0-9._ -]")
@@ -53,7 +53,7 @@ def results_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReque
     _refuse_unless_final(file)
     path = f"{results_folder(file.customer_id, file.batch_id, file.name, file.file_id)}/results.csv"
     try:
-        return attachment(pipeline.results.stream(path), f"{file.name}.results.csv", CSV, request)
+        return tagged(request, attachment(pipeline.results.stream(path), f"{file.name}.results.csv", CSV, request))
     except VersionGone as error:
         raise Refusal(
             HTTPStatus.GONE,
@@ -69,7 +69,7 @@ def to_fix_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReques
     """to_fix.csv of a closed file. Raises Refusal."""
     _refuse_unless_final(file)
     try:
-        return attachment(to_fix_csv(pipeline, file), f"{file.name}.{TO_FIX}", CSV, request)
+        return tagged(request, attachment(to_fix_csv(pipeline, file), f"{file.name}.{TO_FIX}", CSV, request))
     except CopyExpired as error:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
     except TooLarge as error:

@@ -8,8 +8,10 @@ any web page could reach the app through a name that it lets point here.
 import ipaddress
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from http import HTTPStatus
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -30,6 +32,9 @@ KEY_HEADER = "x-functions-key"
 KEY_PARAMETER = "code"
 """Where the Functions host would take a key as well; an address is written down in many places."""
 
+PAGE_PARAMETERS = ("next", "page")
+"""Either bears the token of the page that is asked for: that of scripts, and that of the status page."""
+
 SECONDS_TO_RETRY = 30
 
 NOTHING_BUT_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -45,6 +50,8 @@ _HEADERS = {
     "Strict-Transport-Security": "max-age=31536000",
 }
 """Of every answer, unless the answer has its own."""
+
+_ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")|\*')
 
 _AZURE = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID")
 _SIGN_IN_IS_ON = "WEBSITE_AUTH_ENABLED"
@@ -113,6 +120,25 @@ def json_answer(
     )
 
 
+def tagged(request: func.HttpRequest, answer: func.HttpResponse) -> func.HttpResponse:
+    """`answer` with a tag of its content, or 304 without the content when the client has just that (RFC 9110, 13.1.2).
+
+    The tag is of the bytes as they are sent: whatever they were made of, they are the same as long as it is.
+    """
+    tag = f'"{blake2b(answer.get_body(), digest_size=16).hexdigest()}"'
+    answer.headers["ETag"] = tag
+    if not is_known(tag, request):
+        return answer
+    kept = {name: answer.headers[name] for name in ("ETag", "Vary") if name in answer.headers}
+    return func.HttpResponse(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=kept)
+
+
+def is_known(tag: str, request: func.HttpRequest) -> bool:
+    """Whether the client says that it has the content with this tag."""
+    given = _ENTITY_TAG.finditer(request.headers.get("if-none-match", ""))
+    return any(one[0] == "*" or one[1] == tag for one in given)
+
+
 def answered(
     request: func.HttpRequest, handle: Callable[[], func.HttpResponse], show: ShowFault = as_json
 ) -> func.HttpResponse:
@@ -150,7 +176,9 @@ def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -
             logger.error("A request failed", exc_info=error, extra=fields)
             status, code = HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL
             message = "Something went wrong here. The logs say what, under the correlation id of this answer."
-    parameter = error.parameter if isinstance(error, Refusal) else "page" if isinstance(error, BadPage) else None
+    parameter = error.parameter if isinstance(error, Refusal) else None
+    if isinstance(error, BadPage):
+        parameter = next((name for name in PAGE_PARAMETERS if name in request.params), None)
     view = ErrorView(code=code, message=message, parameter=parameter, correlation_id=correlation_id)
     return Fault(status, view, headers)
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.status.downloads import CSV, HTML
+from shared.status.expectations import schemas_of
 from shared.status.http import JSON, KEY_HEADER
 from shared.status.queries import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, Query
 from shared.status.views import (
@@ -46,6 +47,16 @@ _FAULTS: Mapping[HTTPStatus, str] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Storage does not answer; try again after the seconds in Retry-After.",
 }
 
+_KNOWN_TAG: Mapping[str, object] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an earlier answer: while nothing has changed, the answer is 304.",
+    "schema": {"type": "string"},
+}
+_TAG: dict[str, object] = {
+    "headers": {"ETag": {"description": "Of the answer, once the file is final.", "schema": {"type": "string"}}}
+}
+
 _OF_EVERY_DOOR = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.FORBIDDEN,
@@ -67,6 +78,8 @@ class Operation:
     answers: Sequence[HTTPStatus] = (HTTPStatus.OK,)
     faults: Sequence[HTTPStatus] = ()
     body: type[msgspec.Struct] | None = None
+    is_tagged: bool = False
+    """Bears an ETag, once the file is final."""
 
 
 _FILE = "/files/{customer_id}/{file_id}"
@@ -77,7 +90,14 @@ _NO_CHANGE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPSt
 OPERATIONS = (
     Operation("list_files", "get", "/files", "Files, newest first.", FilesQuery, FilePage),
     Operation(
-        "read_file", "get", _FILE, "One file: time line, submissions, reasons.", NoQuery, FileDetails, faults=_NO_FILE
+        "read_file",
+        "get",
+        _FILE,
+        "One file: time line, submissions, reasons.",
+        NoQuery,
+        FileDetails,
+        faults=_NO_FILE,
+        is_tagged=True,
     ),
     Operation(
         "list_outcomes",
@@ -87,6 +107,7 @@ OPERATIONS = (
         OutcomesQuery,
         OutcomePage,
         faults=_NO_FILE,
+        is_tagged=True,
     ),
     Operation(
         "download_results",
@@ -96,15 +117,17 @@ OPERATIONS = (
         NoQuery,
         CSV,
         faults=_NO_CHANGE,
+        is_tagged=True,
     ),
     Operation(
         "download_to_fix",
         "get",
         f"{_FILE}/to_fix.csv",
-        "The rows that a person can mend, in their original columns behind what is to be done: mend them, and drop it.",
+        "The rows that a person can fix, in their original columns before what is to be done: fix them, and drop it.",
         NoQuery,
         CSV,
         faults=_NO_CHANGE,
+        is_tagged=True,
     ),
     Operation(
         "download_report",
@@ -179,7 +202,11 @@ def _described(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
+        "parameters": [
+            *_path_parameters(operation),
+            *_query_parameters(operation),
+            *([_KNOWN_TAG] if operation.is_tagged else []),
+        ],
         "responses": {str(int(status)): answer for status, answer in _answers(operation)},
     }
     if operation.body is not None:
@@ -197,29 +224,27 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
     """One parameter for each field; what is no simple value is written out, since a parameter has no components."""
-    _, schemas = msgspec.json.schema_components([operation.query])
-    fields: dict[str, dict[str, Any]] = schemas[operation.query.__name__]["properties"]
-    return [_query_parameter(name, field, schemas) for name, field in fields.items()]
+    return [_query_parameter(name, schema) for name, schema in schemas_of(operation.query).items()]
 
 
-def _query_parameter(name: str, field: dict[str, Any], schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    reference = str(field.get("$ref", "")).rpartition("/")[2]
-    schema = dict(schemas[reference] if reference else field)
+def _query_parameter(name: str, of_field: Mapping[str, Any]) -> dict[str, Any]:
+    schema = dict(of_field)
     description = schema.pop("description", name.replace("_", " ").capitalize() + ".")
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+    is_deprecated = {"deprecated": True} if schema.pop("deprecated", False) else {}
+    return {"name": name, "in": "query", "description": description, "schema": schema} | is_deprecated
 
 
 def _answers(operation: Operation) -> list[tuple[HTTPStatus, dict[str, Any]]]:
     is_file = isinstance(operation.answer, str)
     kind = operation.answer if isinstance(operation.answer, str) else JSON
     schema = {"type": "string"} if isinstance(operation.answer, str) else _reference(operation.answer)
-    good = [
-        (
-            status,
-            {"description": "A file to be saved." if is_file else "The answer.", "content": {kind: {"schema": schema}}},
-        )
-        for status in operation.answers
-    ]
+    answer: dict[str, Any] = {
+        "description": "A file to be saved." if is_file else "The answer.",
+        "content": {kind: {"schema": schema}},
+    }
+    good = [(status, answer | _TAG if operation.is_tagged else answer) for status in operation.answers]
+    if operation.is_tagged:
+        good.append((HTTPStatus.NOT_MODIFIED, {"description": "It is as it was when it had this tag."}))
     fault = {JSON: {"schema": _reference(ErrorView)}}
     bad = [
         (status, {"description": _FAULTS[status], "content": fault})

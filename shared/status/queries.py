@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from shared.status.expectations import expectation
 from shared.status.http import Refusal
 from shared.status.names import CustomerNames
 from shared.status.questions import (
@@ -33,15 +34,18 @@ _LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 _WithOffset = Annotated[datetime, msgspec.Meta(tz=True)]
 
-_AT_FAULT = re.compile(r"Object contains unknown field `(?P<unknown>.*)`|.* - at `\$\.(?P<wrong>\w+)`", re.DOTALL)
-"""All of what msgspec says of a fault: names and values in it are those of who asks."""
-
+_LONGEST_SHOWN = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OFFSET_WITHOUT_PLUS = re.compile(r" (\d\d:\d\d)$")
 
-Page = Annotated[
-    str, msgspec.Meta(description="`next` of the page before, with the same filters.", max_length=LONGEST_TOKEN)
-]
+
+def _token(description: str, **more: object) -> msgspec.Meta:
+    form = {"pattern": "^[A-Za-z0-9_-]+$", **more}
+    return msgspec.Meta(description=description, max_length=LONGEST_TOKEN, extra_json_schema=form)
+
+
+NextToken = Annotated[str, _token("`next` of the page before, with the same filters.")]
+PageToken = Annotated[str, _token("The earlier name of `next`.", deprecated=True)]
 
 
 def _time(description: str) -> msgspec.Meta:
@@ -56,7 +60,21 @@ class NoQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nothing."""
 
 
-class FilesQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PagedQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is answered page by page."""
+
+    next: NextToken | UnsetType = UNSET
+    page: PageToken | UnsetType = UNSET
+
+    @property
+    def token(self) -> str | None:
+        """The token of the page that is asked for; None for the first. Raises Refusal."""
+        if self.next is not UNSET and self.page is not UNSET:
+            raise bad_parameter("page", "page is the earlier name of next: give next alone")
+        return given(self.next) if self.page is UNSET else given(self.page)
+
+
+class FilesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which files."""
 
     customer: (
@@ -75,7 +93,6 @@ class FilesQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
     received_from: Annotated[str, _time("Received at this time or later.")] | UnsetType = UNSET
     received_before: Annotated[str, _time("Received before this time.")] | UnsetType = UNSET
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_FILES_ON_A_PAGE)] = FILES_ON_A_PAGE
-    page: Page | UnsetType = UNSET
 
     def filter(self, names: CustomerNames) -> FileFilter:
         """The files asked for. Raises Refusal."""
@@ -88,7 +105,7 @@ class FilesQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
 
-class OutcomesQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which rows of a file."""
 
     outcome: Outcome | UnsetType = UNSET
@@ -104,17 +121,14 @@ class OutcomesQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True
         | UnsetType
     ) = UNSET
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_OUTCOMES_ON_A_PAGE)] = OUTCOMES_ON_A_PAGE
-    page: Page | UnsetType = UNSET
 
     def filter(self) -> OutcomeFilter:
         """The rows asked for."""
         return OutcomeFilter(outcome=given(self.outcome), reason=given(self.reason))
 
 
-class DevicesQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DevicesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which rows of a device."""
-
-    page: Page | UnsetType = UNSET
 
 
 AnyQuery = TypeVar("AnyQuery", bound=Query)
@@ -123,20 +137,19 @@ Value = TypeVar("Value")
 
 def query_of(parameters: Mapping[str, str], kind: type[AnyQuery]) -> AnyQuery:
     """The parameters of an address as `kind`. Raises Refusal that names the first one at fault."""
-    for given_name, value in parameters.items():
+    for name, value in parameters.items():
+        if name not in kind.__struct_fields__:
+            raise bad_parameter(name, f"There is no parameter {name[:_LONGEST_SHOWN]}, but {_known_names(kind)}")
         if _CONTROL.search(value):
-            raise bad_parameter(given_name, "Control characters cannot be asked for")
-    try:
-        return msgspec.convert(dict(parameters), kind, strict=False)
-    except msgspec.ValidationError as error:
-        found = _AT_FAULT.fullmatch(str(error))
-        name = (found["wrong"] or found["unknown"]) if found else None
-        raise bad_parameter(name, str(error)) from error
+            raise bad_parameter(name, f"{name} has no control characters")
+        if not _fits(name, value, kind):
+            raise bad_parameter(name, expectation(name, kind))
+    return msgspec.convert(dict(parameters), kind, strict=False)
 
 
-def bad_parameter(name: str | None, what: str) -> Refusal:
+def bad_parameter(name: str, sentence: str) -> Refusal:
     """The answer to a parameter that is not as the OpenAPI document says."""
-    message = f"Parameter {name or '(unnamed)'}: {what}. GET /api/openapi.json says what may be asked."
+    message = f"{sentence}. GET /api/openapi.json says what may be asked."
     return Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PARAMETER, message, name)
 
 
@@ -145,10 +158,22 @@ def given(value: Value | UnsetType) -> Value | None:
     return None if value is UNSET or isinstance(value, UnsetType) else value
 
 
+def _fits(name: str, value: str, kind: type[Query]) -> bool:
+    try:
+        msgspec.convert({name: value}, kind, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _known_names(kind: type[Query]) -> str:
+    return ", ".join(kind.__struct_fields__) or "none at this address"
+
+
 def _customer(text: str, names: CustomerNames) -> str:
     customer_id = names.meant_by(text)
     if customer_id is None:
-        raise bad_parameter("customer", "No customer has this name, and it is no GUID of a customer's tenant")
+        raise bad_parameter("customer", "customer is the GUID of a customer's tenant or the name of a customer")
     return customer_id
 
 
@@ -160,7 +185,7 @@ def _time_in(name: str, value: str | UnsetType) -> datetime | None:
     try:
         time: datetime = msgspec.convert(_OFFSET_WITHOUT_PLUS.sub(r"+\1", text), _WithOffset)
     except msgspec.ValidationError as error:
-        raise bad_parameter(name, "Expected a time with its offset, such as 2026-11-20T08:00:00Z") from error
+        raise bad_parameter(name, expectation(name, FilesQuery)) from error
     try:
         in_utc = time.astimezone(UTC)
     except OverflowError:

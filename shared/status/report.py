@@ -9,7 +9,7 @@ from shared.pipeline.composition import Pipeline
 from shared.status import questions
 from shared.status.page import story
 from shared.status.page.bars import not_registered
-from shared.status.page.pages import reason_lines
+from shared.status.page.pages import beside_the_rows, reason_lines
 from shared.status.page.rendering import rendered
 from shared.status.page.static_files import static_file
 from shared.status.showing import outcome_view
@@ -47,6 +47,7 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
             "file": details.file,
             "story": story.story(details),
             "withdrawal": None if details.withdrawal is None else story.withdrawn(details.withdrawal),
+            **beside_the_rows(details),
             "reasons": reason_lines(details),
             "submissions": details.submissions,
             "submissions_left_out": details.submissions_left_out,

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from shared.pipeline import accounting
 from shared.pipeline.device_file import NO_FOLDER
 from shared.pipeline.outcomes import remedy
 from shared.status.views import (
     DeviceView,
     FileLinks,
+    FileNoteView,
     FileView,
     OutcomeCounts,
     OutcomeView,
+    PassedOverView,
     ReasonCount,
     SubmissionView,
     TimeLineEntry,
@@ -23,7 +26,9 @@ from shared.storage.records import (
     DeviceFile,
     DeviceOutcome,
     FileListing,
+    PassedOverTally,
     ReasonTally,
+    Remark,
     Submission,
     Withdrawal,
 )
@@ -68,6 +73,7 @@ def file_view(file: DeviceFile | FileListing, progress: Progress, customer_name:
         closed_at=file.closed_at,
         size=file.size,
         counts=outcome_counts(progress.counts),
+        is_incomplete=file.is_incomplete,
         submissions=progress.submissions,
         submissions_final=progress.final,
         parent_file_id=file.parent,
@@ -154,6 +160,7 @@ def outcome_view(outcome: DeviceOutcome) -> OutcomeView:
         product_key=outcome.product_key,
         manufacturer=outcome.manufacturer,
         model=outcome.model,
+        order_number=outcome.order_number,
         outcome=outcome.outcome,
         error_code=outcome.error_code,
         error_description=outcome.error_description,
@@ -191,6 +198,26 @@ def reason_counts(tallies: Iterable[ReasonTally], ended: OutcomeCounts) -> list[
         if rest > 0:
             reasons.append(ReasonCount(outcome=outcome, reason="", rows=rest))
     return sorted(reasons, key=lambda reason: (-reason.rows, reason.outcome, reason.reason))
+
+
+def file_note_view(remark: Remark) -> FileNoteView:
+    """A note on a file."""
+    explanation = accounting.explained(remark.note)
+    return FileNoteView(
+        note=remark.note, detail=remark.detail, sentence=explanation.sentence, what_to_do=explanation.what_to_do
+    )
+
+
+def passed_over_view(kept: PassedOverTally) -> PassedOverView:
+    """What of one kind in a file was passed over."""
+    return PassedOverView(
+        kind=kept.kind,
+        meaning=accounting.kind_in_words(kept.kind),
+        count=kept.count,
+        places=list(kept.places),
+        excerpts=list(kept.excerpts),
+        may_hold_device=kept.may_hold_device,
+    )
 
 
 def withdrawal_view(withdrawal: Withdrawal) -> WithdrawalView:

@@ -22,8 +22,8 @@ CustomerId = Annotated[
 NextPage = Annotated[
     str | None,
     msgspec.Meta(
-        description="Give it back as `page` with the same filters for what follows. Null on the last page. A page may "
-        "hold less than was asked for, or nothing, and yet not be the last one."
+        description="Give it back as the parameter `next` with the same filters for what follows. Null on the last "
+        "page. A page may hold less than was asked for, or nothing, and yet not be the last one."
     ),
 ]
 
@@ -46,13 +46,13 @@ class OutcomeCounts(View, frozen=True, kw_only=True):
 
 
 class FileLinks(View, frozen=True, kw_only=True):
-    """Where else to look. All of them are paths on the same host; null where there is nothing (yet)."""
+    """Where else to look: whole addresses, but paths in what commands write. Null where there is nothing (yet)."""
 
     file: str
     outcomes: str
     page: Annotated[str, msgspec.Meta(description="For people, who sign in.")]
     results_csv: Annotated[str | None, msgspec.Meta(description="Every row with its outcome, once it is closed.")]
-    to_fix_csv: Annotated[str | None, msgspec.Meta(description="The rows that a person can mend, once it is closed.")]
+    to_fix_csv: Annotated[str | None, msgspec.Meta(description="The rows that a person can fix, once it is closed.")]
     report_html: Annotated[str | None, msgspec.Meta(description="One page to be mailed, once it is closed.")]
     parent: Annotated[str | None, msgspec.Meta(description="The file of whose rows this one was made.")]
 
@@ -73,6 +73,13 @@ class FileView(View, frozen=True, kw_only=True):
     closed_at: datetime | None
     size: Annotated[int, msgspec.Meta(ge=0, description="Bytes.")]
     counts: OutcomeCounts
+    is_incomplete: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether it may hold devices that are in none of its rows: something that was passed over "
+            "looks like a device, or a part of it could not be read or understood. Known once it has been read."
+        ),
+    ] = False
     submissions: Annotated[int, msgspec.Meta(ge=0, description="How many POSTs of devices it has become.")]
     submissions_final: Annotated[int, msgspec.Meta(ge=0, description="How many of them are over.")]
     parent_file_id: Annotated[str | None, msgspec.Meta(description="The file of whose rows this one was made.")]
@@ -132,6 +139,26 @@ class WithdrawalView(View, frozen=True, kw_only=True):
     said: Annotated[str | None, msgspec.Meta(description="What the service said last.")]
 
 
+class FileNoteView(View, frozen=True, kw_only=True):
+    """Something to know about a file as a whole."""
+
+    note: Annotated[str, msgspec.Meta(description="One word of the public vocabulary.")]
+    detail: Annotated[str, msgspec.Meta(description="What it is about in this file, such as the names of columns.")]
+    sentence: str
+    what_to_do: str
+
+
+class PassedOverView(View, frozen=True, kw_only=True):
+    """All parts of one kind in a file that are neither row nor header nor blank, and so were not sent."""
+
+    kind: Annotated[str, msgspec.Meta(description="One word of the public vocabulary.")]
+    meaning: Annotated[str, msgspec.Meta(description="The kind in plain words.")]
+    count: Whole
+    places: Annotated[list[str], msgspec.Meta(description="Where the first few stand.")]
+    excerpts: Annotated[list[str], msgspec.Meta(description="The beginnings of these, without anything of a hash.")]
+    may_hold_device: Annotated[bool, msgspec.Meta(description="Whether something of it looks like a device.")]
+
+
 class FileDetails(View, frozen=True, kw_only=True):
     """A device file with all that is known of it but its rows."""
 
@@ -146,6 +173,10 @@ class FileDetails(View, frozen=True, kw_only=True):
         list[ReasonCount],
         msgspec.Meta(description="Most rows first. While the file is open: of the submissions that are over."),
     ]
+    notes: Annotated[list[FileNoteView], msgspec.Meta(description="On the file as a whole.")] = []
+    passed_over: Annotated[
+        list[PassedOverView], msgspec.Meta(description="What of the file is neither row nor header nor blank, by kind.")
+    ] = []
     retry_file_id: Annotated[str | None, msgspec.Meta(description="The file by which rows of this one are sent again.")]
     withdrawal: WithdrawalView | None
 
@@ -159,6 +190,9 @@ class OutcomeView(View, frozen=True, kw_only=True):
     product_key: str
     manufacturer: str
     model: str
+    order_number: Annotated[str, msgspec.Meta(description="Of the customer's order, if the file says; never sent.")] = (
+        ""
+    )
     outcome: Outcome
     error_code: str
     error_description: str

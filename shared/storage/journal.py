@@ -655,6 +655,7 @@ def _file_listing(file: DeviceFile) -> FileListing:
         received_at=file.received_at,
         closed_at=file.closed_at,
         counts=file.closed_counts or file.read_counts,
+        is_incomplete=file.is_incomplete,
         submissions=file.submissions,
         parent=file.parent,
     )

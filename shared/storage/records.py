@@ -107,6 +107,25 @@ class ReasonTally(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
 
 
+class PassedOverTally(msgspec.Struct, frozen=True, kw_only=True):
+    """What of one kind in a file is neither row nor header nor blank; the reader bounds how much of it is kept."""
+
+    kind: str
+    count: int
+    places: tuple[str, ...] = ()
+    """Of the first few."""
+    excerpts: tuple[str, ...] = ()
+    """Their beginnings."""
+    may_hold_device: bool = False
+
+
+class Remark(msgspec.Struct, frozen=True, kw_only=True):
+    """A note on a file as a whole: one word of the public vocabulary, and what it is about in this file."""
+
+    note: str
+    detail: str = ""
+
+
 class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one dropped blob."""
 
@@ -131,11 +150,16 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     trust_hash_serial: bool = False
     reject_unknown_checksums: bool = False
     oldest_hash_days: int | None = None
+    refuse_device_identifiers: bool = False
     """With the ones before: the settings its reading uses, so that a take-over reads it alike."""
     submissions: int = 0
     """How many it was cut into, once it is `read`."""
     read_counts: Counts = Counts()
     """Total, rejected and duplicate rows, once it is `read`."""
+    passed_over: tuple[PassedOverTally, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    is_incomplete: bool = False
+    """Whether it may hold devices that none of its rows is, once it is `read`, as the two before are."""
     reason: str | None = None
     """Why it was rejected: one word of the public vocabulary."""
     reason_text: str | None = None
@@ -264,6 +288,7 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     error_description: str = ""
     what_to_do: str = ""
     notes: str = ""
+    order_number: str = ""
     batch_id: str = ""
     submission: str = ""
     tracking_id: str = ""
@@ -351,6 +376,7 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     closed_at: datetime | None = None
     counts: Counts = Counts()
+    is_incomplete: bool = False
     submissions: int = 0
     parent: str | None = None
     """The file of whose rows this one was made."""

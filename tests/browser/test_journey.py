@@ -12,7 +12,7 @@ from tests.browser.looking import DESK, looking
 from tests.whole_way.stack import HEADER, Stack, running_stack
 
 NAME = "devices.csv"
-MENDED = "devices-mended.csv"
+FIXED = "devices-fixed.csv"
 MAKER_AND_MODEL = "LENOVO,21R3001BUK"
 FOREIGN = "STANDIN-808-0001"
 """The stand-in takes it for another tenant's."""
@@ -33,15 +33,15 @@ def test_a_file_is_dropped_watched_mended_and_dropped_again(browser: Browser, tm
         stack.drop(NAME, _devices())
         _watch(page)
         _look_closer(page)
-        mended = _mend(page)
-        stack.drop(MENDED, mended)
+        fixed = _fix(page)
+        stack.drop(FIXED, fixed)
         page.get_by_role("link", name="Device files").first.click()
-        page.get_by_role("link", name=MENDED).click(timeout=SLOW)
+        page.get_by_role("link", name=FIXED).click(timeout=SLOW)
         expect(page.get_by_role("heading", name="All 2 devices are registered")).to_be_visible(timeout=SLOW)
         assert seen.complaints == []
         registered = " ".join(map(str, service.report()["devices"]))
-        assert "MEND-01" in registered
-        assert "MEND-02" in registered
+        assert "FIX-01" in registered
+        assert "FIX-02" in registered
 
 
 def _watch(page: Page) -> None:
@@ -66,25 +66,25 @@ def _look_closer(page: Page) -> None:
     page.get_by_role("link", name=NAME).click()
 
 
-def _mend(page: Page) -> str:
+def _fix(page: Page) -> str:
     """Download to_fix.csv and do what it says; the file as a spreadsheet saves it."""
     with page.expect_download() as download:
         page.get_by_role("link", name="to_fix.csv").click()
     text = download.value.path().read_text(encoding="utf-8-sig")
     header, *rows = list(csv.reader(io.StringIO(text, newline="")))
-    assert header[0] == "what_to_do"
-    assert all(row[0].startswith("Add manufacturer and model") for row in rows)
+    assert header[-1] == "what_to_do"
+    assert all(row[-1].startswith("Add manufacturer and model") for row in rows)
     maker, model = header.index("Manufacturer name"), header.index("Device model")
     for row in rows:
         row[maker], row[model] = MAKER_AND_MODEL.split(",")
-    mended = io.StringIO(newline="")
-    csv.writer(mended).writerows([header, *rows])
-    return mended.getvalue()
+    fixed = io.StringIO(newline="")
+    csv.writer(fixed).writerows([header, *rows])
+    return fixed.getvalue()
 
 
 def _devices() -> str:
     good = [f"GOOD-{number:02d},,,{MAKER_AND_MODEL}" for number in range(30)]
-    return "\r\n".join([HEADER, *good, "MEND-01,,,,", "MEND-02,,,,", f"{FOREIGN},,,{MAKER_AND_MODEL}", ""])
+    return "\r\n".join([HEADER, *good, "FIX-01,,,,", "FIX-02,,,,", f"{FOREIGN},,,{MAKER_AND_MODEL}", ""])
 
 
 def _address(stack: Stack) -> str:

@@ -125,7 +125,7 @@ def test_a_file_says_what_happened_and_what_to_do(browser: Browser, site: Site, 
     with looking(browser, DESK) as (page, _):
         page.goto(address(site, office, "/{closed}"))
         story = page.get_by_role("region", name="187 of 194 devices are registered; 7 are not")
-        for words in ("Mend 3 rows.", "Send 2 rows again.", "Ask about 2 rows.", "1 row is a duplicate of another."):
+        for words in ("Fix 3 rows.", "Send 2 rows again.", "Ask about 2 rows.", "1 row is a duplicate of another."):
             expect(story).to_contain_text(words)
         reasons = page.get_by_role("region", name="Outcomes by reason")
         expect(reasons.get_by_role("row", name=re.compile("rejected: serial_damaged"))).to_contain_text("1")

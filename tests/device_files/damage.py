@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from shared.device_files import CheckedRow, Rules, UnreadableDeviceFile
-from shared.device_files.checks.duplicates import BetterRecordFound
-from shared.device_files.reading import read_device_file
 from tests.device_files.cases import CASES
-from tests.device_files.given import NOW, SAMPLES
+from tests.device_files.given import SAMPLES, read
 
 VALID_FILES: Sequence[bytes] = [case.data for case in CASES] + [
-    path.read_bytes() for path in sorted(SAMPLES.iterdir()) if path.stat().st_size < 20_000
+    path.read_bytes() for path in sorted(SAMPLES.iterdir()) if path.is_file() and path.stat().st_size < 20_000
 ]
 _PROCESS_MARKS = (b"xl/workbook.xml", b"\xd0\xcf\x11\xe0")
 IN_PROCESS_FILES = [data for data in VALID_FILES if not any(mark in data for mark in _PROCESS_MARKS)]
@@ -75,17 +73,10 @@ def damaged(draw: st.DrawFn, files: Sequence[bytes] = IN_PROCESS_FILES) -> bytes
 
 def read_whatever_it_is(data: bytes, rules: Rules | None = None) -> list[CheckedRow] | UnreadableDeviceFile:
     """Read any bytes to their end, and hold the reader to what it promises of every file."""
-    rules = rules or Rules()
-
-    def chunks() -> list[bytes]:
-        return [data]
-
     try:
-        rows = list(read_device_file(chunks, name="devices.csv", rules=rules, now=NOW))
+        rows = read(data, rules=rules)
     except UnreadableDeviceFile as error:
         return error
-    except BetterRecordFound as found:
-        rows = list(read_device_file(chunks, name="devices.csv", rules=rules, now=NOW, winners=found.winners))
     assert_sound(rows)
     return rows
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shared.device_files import CheckedRow, Rules
-from shared.device_files.checks.duplicates import BetterRecordFound
+from shared.device_files import CheckedRow, FileAccount, Rules
+from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 
 SAMPLES = Path(__file__).with_name("samples")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+_MOST_READINGS = 3
 
 
 def sample(name: str) -> bytes:
@@ -31,10 +32,23 @@ HASHES = dict(sample_hashes())
 def read(
     data: bytes | Iterable[bytes], *, name: str = "devices.csv", rules: Rules | None = None, now: datetime = NOW
 ) -> list[CheckedRow]:
-    """The rows of a file as a caller ends up with them: read once more when a better record was found."""
+    """The rows of a file as a caller ends up with them: read again while a later row changes an earlier one."""
+    return read_with_account(data, name=name, rules=rules, now=now)[0]
+
+
+def read_with_account(
+    data: bytes | Iterable[bytes], *, name: str = "devices.csv", rules: Rules | None = None, now: datetime = NOW
+) -> tuple[list[CheckedRow], FileAccount]:
+    """The rows of a file, and what became of everything in it that is none."""
     chunks = [data] if isinstance(data, bytes) else list(data)
-    rules = rules or Rules()
-    try:
-        return list(read_device_file(lambda: chunks, name=name, rules=rules, now=now))
-    except BetterRecordFound as found:
-        return list(read_device_file(lambda: chunks, name=name, rules=rules, now=now, winners=found.winners))
+    findings = Findings()
+    for _ in range(_MOST_READINGS):
+        account = FileAccount()
+        try:
+            rows = read_device_file(
+                lambda: chunks, name=name, rules=rules or Rules(), now=now, findings=findings, account=account
+            )
+            return list(rows), account
+        except ReadAgain as again:
+            findings = again.findings
+    raise AssertionError(f"The file is to be read more than {_MOST_READINGS} times.")

@@ -1,4 +1,4 @@
-"""The public vocabulary is complete, and documented word for word."""
+"""The public vocabulary is complete, documented word for word, and fit for the CSVs that it stands in."""
 
 import re
 from enum import StrEnum
@@ -7,34 +7,49 @@ from pathlib import Path
 import pytest
 
 from shared.device_files import (
+    FILE_NOTES,
     FILE_REASONS,
     NOTES,
+    PASSED_OVER,
     REASONS,
     Explanation,
+    FileNote,
     FileReason,
     Note,
+    PassedOverKind,
     RowExplanation,
     RowReason,
+    Rules,
     UnreadableDeviceFile,
 )
-from tests.device_files.cases import CASES
+from tests.device_files.cases import CASES, PARTNER_HEADER, text
 from tests.device_files.expected import Rejected, Sent
-from tests.device_files.given import read
+from tests.device_files.given import read, sample
 from tests.device_files.test_samples import SAMPLE_ROWS
+from tests.device_files.workbook_builder import Sheet, Workbook
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reasons.md"
-EXPLANATIONS: dict[StrEnum, Explanation] = dict([*REASONS.items(), *NOTES.items(), *FILE_REASONS.items()])
+VALUES: tuple[StrEnum, ...] = (*RowReason, *Note, *FileReason, *FileNote)
+EXPLANATIONS: dict[StrEnum, Explanation] = dict(
+    [*REASONS.items(), *NOTES.items(), *FILE_REASONS.items(), *FILE_NOTES.items()]
+)
 
 
-@pytest.mark.parametrize("value", [*RowReason, *Note, *FileReason])
+@pytest.mark.parametrize("value", VALUES)
 def test_a_reason_has_one_plain_sentence_and_says_what_to_do(value: StrEnum) -> None:
     explanation = EXPLANATIONS[value]
     assert explanation.sentence.endswith(".")
     assert explanation.what_to_do.endswith(".")
 
 
+@pytest.mark.parametrize("value", VALUES)
+def test_no_sentence_holds_what_a_tool_that_takes_quotes_off_would_split_it_at(value: StrEnum) -> None:
+    explanation = EXPLANATIONS[value]
+    assert not re.search(r'[,;|^"\t\r\n]', explanation.sentence + explanation.what_to_do)
+
+
 def test_no_value_is_two_things() -> None:
-    values = [str(value) for value in (*RowReason, *Note, *FileReason)]
+    values = [str(value) for value in (*VALUES, *PassedOverKind)]
     assert len(values) == len(set(values))
     assert all(re.fullmatch(r"[a-z0-9_]+", value) for value in values)
 
@@ -54,18 +69,60 @@ def test_the_document_has_every_reason_with_its_words_and_no_other() -> None:
     assert len(rows) == len(documented)
 
 
-def test_every_row_reason_and_note_that_reading_gives_is_tried_by_a_case() -> None:
+def test_the_document_has_every_kind_that_is_passed_over_and_no_other() -> None:
+    line = re.compile(r"^\| `(\w+)` \| ([^|]+) \|$", re.MULTILINE)
+    assert dict(line.findall(DOCUMENT.read_text(encoding="utf-8"))) == PASSED_OVER
+
+
+UNCLEAR = [["red", "green", "blue"], ["one", "AB12345678", "two"], ["three", "AB12345679", "four"]]
+DAMAGED: dict[RowReason | Note, tuple[bytes, Rules]] = {
+    RowReason.SERIAL_NOT_A_SERIAL: (text(PARTNER_HEADER, "True,,,LENOVO,21R3"), Rules()),
+    RowReason.FORMULA_WITHOUT_VALUE: (sample("field/w_cx_bool_err_date.xlsx"), Rules()),
+    RowReason.TEXT_UNREADABLE: (text(PARTNER_HEADER, "PF3\ufffdAB1,,,LENOVO,21R3"), Rules()),
+    RowReason.PRODUCT_KEY_COPIED: (
+        text(PARTNER_HEADER, "PF3ABC1,3305250000123,,,", "PF3ABC2,3305250000123,,,"),
+        Rules(),
+    ),
+    RowReason.PART_NOT_UNDERSTOOD: (
+        Workbook(
+            [Sheet("A", [PARTNER_HEADER.split(","), ["PF3ABC1", "", "", "LENOVO", "21R3"]]), Sheet("B", UNCLEAR)]
+        ).data(),
+        Rules(),
+    ),
+    RowReason.GROUP_TAG_UNREADABLE: (
+        text(PARTNER_HEADER + ",Group Tag", "PF3ABC1,,,LENOVO,21R3,Sal\ufffds"),
+        Rules(batch_by_group_tag=True),
+    ),
+    RowReason.NO_BATCH: (
+        text(PARTNER_HEADER, "PF3ABC1,,,LENOVO,21R3"),
+        Rules(batch_by_group_tag=True, has_default_batch=False),
+    ),
+    Note.MANUFACTURER_SPELLING: (text(PARTNER_HEADER, "5CG0ABC1,,,Hewlett Packard,21R3"), Rules()),
+    Note.SERIAL_UNWRAPPED: (sample("field/w_objstr_serial.csv"), Rules()),
+    Note.COPIED_KEY_LEFT_OUT: (sample("field/51_key_copied_down.csv"), Rules()),
+    Note.TAG_NOT_CERTAIN: (text(PARTNER_HEADER + ",Group Tag", "PF3ABC1,,,LENOVO,21R3,Sal\ufffds"), Rules()),
+    Note.TAG_WITHOUT_VALUE: (sample("field/w_cx_formula.xlsx"), Rules()),
+}
+"""Files whose rows have a reason or note that no case has."""
+
+
+@pytest.mark.parametrize("value", DAMAGED)
+def test_what_no_case_has_is_given_too(value: RowReason | Note) -> None:
+    data, rules = DAMAGED[value]
+    assert any(value is row.reason or value in row.notes for row in read(data, rules=rules))
+
+
+def test_every_row_reason_and_note_that_reading_gives_is_tried() -> None:
     expected = [row for rows in (*SAMPLE_ROWS.values(), *(case.rows for case in CASES)) for row in rows]
     reasons = {row.reason for row in expected if isinstance(row, Rejected)}
     notes = {note for row in expected if isinstance(row, Sent) for note in row.notes}
-    assert set(RowReason) - reasons == {RowReason.DUPLICATE, RowReason.NO_BATCH}
-    assert set(Note) - notes == set()
+    assert set(RowReason) - reasons - set(DAMAGED) == {RowReason.DUPLICATE}
+    assert set(Note) - notes - set(DAMAGED) == set()
 
 
 def test_the_message_of_an_unreadable_file_names_it_says_what_happened_and_what_to_do() -> None:
     with pytest.raises(UnreadableDeviceFile) as raised:
         read(b"%PDF-1.7", name="devices.pdf")
-    assert str(raised.value) == (
-        "devices.pdf: The file is of a kind that is not read. It is a PDF document. "
-        "Drop the devices as CSV, XLSX, XLS, JSON, OA3.xml, or one of these in a .zip or .gz."
-    )
+    message = str(raised.value)
+    assert message.startswith("devices.pdf: The file is of a kind that is not read. It is a PDF document.")
+    assert message.endswith(FILE_REASONS[FileReason.UNKNOWN_FORMAT].what_to_do)

@@ -67,8 +67,8 @@ SAMPLE_ROWS: dict[str, tuple[Expected, ...]] = {
     "32_oa3.xml": (device(DELL, Note.SERIAL_FROM_HASH, Note.HASH_FROM_WINPE),),
     "36_pkid_only.csv": (
         Sent(key="3300000000001"),
-        Sent(key="00330-80000-00000-AA123", notes=(Note.PRODUCT_KEY_UNUSUAL,)),
-        Sent(key="12345-67890-09876-54321-13579", notes=(Note.PRODUCT_KEY_UNUSUAL,)),
+        Rejected(RowReason.PRODUCT_KEY_NOT_A_KEY),
+        Rejected(RowReason.PRODUCT_KEY_NOT_A_KEY),
         Sent(key="0330000000000"),
     ),
 }

@@ -116,6 +116,64 @@ def test_one_row_alone_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert total["total"] == 10
 
 
+def commented(tmp_path: Path) -> Path:
+    file = tmp_path / "a.csv"
+    file.write_text(f"# our devices\r\n{HEADER}\r\n{HP_ROW}\r\n# PF3ABCDE is on its way\r\n", newline="")
+    return file
+
+
+def test_what_may_be_a_device_in_no_row_ends_with_1_and_is_told_with_its_place_and_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(commented(tmp_path)) == 1
+    shown = capsys.readouterr().out
+    assert "1 row: 1 send, 0 rejected, 0 duplicate" in shown
+    assert "not a row: comments (2)" in shown
+    assert "line 4: # PF3ABCDE" in shown
+    assert (
+        "WARNING may_hold_devices: Something that looks like a device was passed over and not sent. [line 4]" in shown
+    )
+    assert "What to do: Look at the places named." in shown
+
+
+def test_json_tells_of_what_is_in_no_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--json", commented(tmp_path)) == 1
+    _, total = map(json.loads, capsys.readouterr().out.splitlines())
+    (kept,) = total["passed_over"]
+    assert (total["is_incomplete"], kept["kind"], kept["count"], kept["places"]) == (
+        True,
+        "comment",
+        2,
+        ["line 1", "line 4"],
+    )
+    (note,) = total["notes"]
+    assert (note["note"], note["detail"]) == ("may_hold_devices", "line 4")
+    assert note["sentence"]
+    assert note["what_to_do"]
+
+
+def test_a_harmless_comment_is_told_of_and_ends_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"# our devices\r\n{HEADER}\r\n{HP_ROW}\r\n", newline="")
+    assert run(file) == 0
+    shown = capsys.readouterr().out
+    assert "not a row: comments (1)" in shown
+    assert "WARNING" not in shown
+
+
+def test_where_a_file_lies_and_what_its_customer_refuses_can_be_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("LENOVO,21R3001BUK,PF3ABCDE\r\nLENOVO,21R3001BUK,PF3ABCDF\r\n", newline="")
+    assert run(file) == 0
+    assert "note device_identifiers" in capsys.readouterr().out
+    assert run("--refuse-device-identifiers", file) == 1
+    assert "rejected as a whole (device_identifiers_refused)" in capsys.readouterr().out
+    assert run("--no-batch-folder", file) == 1
+    assert "no_batch: The file lies in no batch folder." in capsys.readouterr().out
+
+
 def test_a_row_is_shown_once_with_its_final_outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.csv"
     file.write_text(f"{HEADER},Manufacturer,Model\r\n5ES8901IC4,,,HP,HP EliteBook 840 G8 Notebook PC\r\n{HP_ROW}\r\n")

@@ -1,11 +1,13 @@
 """The watched folder: whole files only, each version once."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from local.dropping import Dropped, WatchedFolder, samples
+from local import dropping
+from local.dropping import SECONDS_UNTIL_TOLD, Dropped, WaitReason, WatchedFolder, samples
 
 PLACE = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1/Batch"
 
@@ -54,7 +56,162 @@ def test_what_was_dropped_is_remembered_by_the_next_run(watched: WatchedFolder, 
     assert again.whole_files() == {}
 
 
-@pytest.mark.parametrize("name", [".DS_Store", "~$a.xlsx", "a.csv.part", "a.tmp", "Thumbs.db", "desktop.ini"])
+@dataclass(slots=True)
+class Clock:
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def patient(tmp_path: Path, clock: Clock) -> WatchedFolder:
+    return WatchedFolder(tmp_path / "drop", tmp_path / "dropped.json", clock, still_seconds=2)
+
+
+def names(found: dict[str, Path]) -> list[str]:
+    return [file.name for file in found.values()]
+
+
+def after(seconds: float, clock: Clock, folder: WatchedFolder) -> list[str]:
+    clock.now += seconds
+    return names(folder.whole_files())
+
+
+def test_a_file_is_whole_when_it_was_still_for_some_time(patient: WatchedFolder, clock: Clock, tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "1")
+    assert [after(seconds, clock, patient) for seconds in (0, 1)] == [[], []]
+    file = write(tmp_path, "a.csv", "12")
+    assert [after(seconds, clock, patient) for seconds in (1, 1.9)] == [[], []]
+    os.utime(file, (1, 1))
+    assert [after(seconds, clock, patient) for seconds in (0.1, 1.9, 0.1)] == [[], [], ["a.csv"]]
+
+
+def test_one_look_late_is_not_two(patient: WatchedFolder, clock: Clock, tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "1")
+    assert after(3_600, clock, patient) == []
+
+
+@pytest.mark.parametrize("content", ["2", "22"])
+def test_a_file_that_is_replaced_by_rename_waits_anew_and_is_dropped_again(
+    content: str, patient: WatchedFolder, clock: Clock, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "a.csv", "1")
+    os.utime(file, (5, 5))
+
+    def rename_over() -> None:
+        newer = write(tmp_path, "a.csv.tmp", content)
+        os.utime(newer, (5, 5))
+        newer.replace(file)
+
+    assert [after(seconds, clock, patient) for seconds in (0, 1)] == [[], []]
+    rename_over()
+    assert [after(seconds, clock, patient) for seconds in (1, 1, 1)] == [[], [], ["a.csv"]]
+    patient.remember(f"{PLACE}/a.csv")
+    assert after(9, clock, patient) == []
+    rename_over()
+    assert [after(seconds, clock, patient) for seconds in (0, 2)] == [[], ["a.csv"]]
+
+
+def test_a_file_of_an_earlier_run_is_not_dropped_again_for_another_number_in_its_file_system(
+    patient: WatchedFolder, clock: Clock, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "a.csv", "1")
+    assert [after(seconds, clock, patient) for seconds in (0, 2)] == [[], ["a.csv"]]
+    patient.remember(f"{PLACE}/a.csv")
+    times = file.stat()
+    again = write(tmp_path, "b.tmp", "1")
+    os.utime(again, ns=(times.st_atime_ns, times.st_mtime_ns))
+    again.replace(file)
+    later = WatchedFolder(tmp_path / "drop", tmp_path / "dropped.json", clock)
+    assert [after(seconds, clock, later) for seconds in (0, 2)] == [[], []]
+
+
+def test_a_file_that_goes_on_growing_is_told_of_once_and_dropped_in_the_end(
+    patient: WatchedFolder, clock: Clock, tmp_path: Path
+) -> None:
+    told = []
+    for second in range(int(3 * SECONDS_UNTIL_TOLD)):
+        write(tmp_path, "a.csv", "1" * second)
+        assert after(1, clock, patient) == []
+        told += [(second, reason) for reason in patient.late_files().values()]
+    assert told == [(SECONDS_UNTIL_TOLD, WaitReason.GROWING)]
+    assert after(2, clock, patient) == ["a.csv"]
+
+
+def test_an_empty_file_waits_for_its_content(patient: WatchedFolder, clock: Clock, tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "")
+    write(tmp_path, "a.Xy12.csv.part", "half")
+    assert [after(seconds, clock, patient) for seconds in (0, 30, 40)] == [[], [], []]
+    assert patient.late_files() == {f"{PLACE}/a.csv": WaitReason.EMPTY}
+    (tmp_path / "drop" / PLACE / "a.Xy12.csv.part").replace(tmp_path / "drop" / PLACE / "a.csv")
+    assert [after(seconds, clock, patient) for seconds in (1, 2)] == [[], ["a.csv"]]
+    assert patient.late_files() == {}
+
+
+def test_a_file_that_another_program_keeps_to_itself_waits(
+    patient: WatchedFolder, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "a.csv", "1")
+    monkeypatch.setattr(dropping, "_can_be_read", lambda _: False)
+    assert [after(seconds, clock, patient) for seconds in (0, 2, 60)] == [[], [], []]
+    assert list(patient.late_files().values()) == [WaitReason.LOCKED]
+    assert patient.late_files() == {}
+    monkeypatch.undo()
+    assert after(1, clock, patient) == ["a.csv"]
+
+
+def test_what_cannot_be_opened_cannot_be_read(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", "1")
+    assert dropping._can_be_read(file)
+    assert not dropping._can_be_read(file.parent)
+    assert not dropping._can_be_read(file.with_name("b.csv"))
+
+
+def test_a_file_that_could_not_be_read_after_all_waits_anew_and_is_told_of_once(
+    patient: WatchedFolder, clock: Clock, tmp_path: Path
+) -> None:
+    write(tmp_path, "a.csv", "1")
+    assert [after(seconds, clock, patient) for seconds in (0, 2)] == [[], ["a.csv"]]
+    assert patient.put_off(f"{PLACE}/a.csv")
+    assert [after(seconds, clock, patient) for seconds in (1, 1, 60)] == [[], ["a.csv"], ["a.csv"]]
+    assert not patient.put_off(f"{PLACE}/a.csv")
+    assert patient.late_files() == {}
+
+
+def test_a_file_that_is_gone_and_comes_back_waits_anew(patient: WatchedFolder, clock: Clock, tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "1")
+    after(0, clock, patient)
+    (tmp_path / "drop" / PLACE / "a.csv").rename(tmp_path / "a.csv")
+    assert after(2, clock, patient) == []
+    (tmp_path / "a.csv").rename(tmp_path / "drop" / PLACE / "a.csv")
+    assert [after(seconds, clock, patient) for seconds in (0, 2)] == [[], ["a.csv"]]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_file_whose_name_is_no_text_is_told_of_and_not_dropped(
+    patient: WatchedFolder, clock: Clock, tmp_path: Path
+) -> None:
+    folder = os.fsencode(write(tmp_path, "a.csv", "1").parent)
+    Path(os.fsdecode(folder + b"/Ger\xe4te.csv")).write_text("1")
+    assert [after(seconds, clock, patient) for seconds in (0, 70)] == [[], ["a.csv"]]
+    assert list(patient.late_files().values()) == [WaitReason.NAME_IS_NO_TEXT]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".DS_Store", "Thumbs.db", "desktop.ini"),
+        *("~$a.xlsx", ".~lock.a.ods#", "a.csv~", ".a.csv.swp"),
+        *("a.csv.part", "a.tmp", "a.csv.filepart", "Unconfirmed 12.crdownload", ".a.csv.Xy12ab", "A.CSV.CRDOWNLOAD"),
+        *("a.csv.download/a.csv", "a.csv.opdownload"),
+    ],
+)
 def test_what_programs_leave_lying_about_is_passed_over(name: str, watched: WatchedFolder, tmp_path: Path) -> None:
     write(tmp_path, name, "1")
     watched.whole_files()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from local.dropping import Dropped
@@ -59,6 +60,14 @@ def test_every_state_has_a_sentence_and_only_final_ones_end_the_waiting(state: F
     assert one.sentence
     assert one.is_final == state.is_final
     assert one.is_closed == (state is FileState.CLOSED)
+
+
+def test_a_file_that_may_hold_more_is_not_shown_as_done() -> None:
+    one = progress(FileState.CLOSED)
+    assert one.sentence == "closed"
+    assert one.view is not None
+    two = Progress(DROPPED, replace(one.view, is_incomplete=True))
+    assert two.sentence.startswith("closed, may be incomplete ('python -m local status ")
 
 
 def test_a_file_not_seen_yet_is_waited_for() -> None:

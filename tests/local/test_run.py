@@ -1,16 +1,19 @@
 """What `run` says and copies at its end. The whole way is tested elsewhere."""
 
+import io
 import uuid
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from azure.storage.blob import BlobServiceClient
+from rich.console import Console
 
 from local.app_settings import app_settings
-from local.dropping import DropContainer
+from local.dropping import SECONDS_UNTIL_TOLD, DropContainer, WatchedFolder
 from local.following import Follower, Progress, copy_results, place_below
 from local.hosts import HostKind
-from local.run import RunOptions, _fault
+from local.run import RunOptions, _fault, _Session
 from local.services import DataFolder
 from shared.pipeline.composition import Pipeline, compose, prepare
 from shared.pipeline.device_file import RESULTS_CONTAINER
@@ -35,6 +38,31 @@ def test_a_file_that_is_not_closed_is_a_fault(one: Progress, said: str | None) -
     fault = _fault(one, options)
     assert (fault is None) == (said is None)
     assert (said or "") in (fault or "")
+
+
+def test_a_file_that_is_not_dropped_yet_is_told_of_once(
+    tmp_path: Path, azurite_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path, __: str) -> NoReturn:
+        raise OSError("the disk is broken")
+
+    options = RunOptions(
+        (), "", "", once=False, results=None, timeout_seconds=7, instances=1, host=HostKind.AUTO, data=DataFolder()
+    )
+    told = io.StringIO()
+    follower = Follower(_pipeline(azurite_connection))
+    session = _Session(Console(file=told, width=160), options, azurite_connection, follower, lambda: None)
+    monkeypatch.setattr(session, "_drop", broken)
+    now = 0.0
+    folder = WatchedFolder(tmp_path / "drop", tmp_path / "dropped.json", lambda: now)
+    (tmp_path / "drop" / "unreadable.csv").write_text("1")
+    for second in range(int(2 * SECONDS_UNTIL_TOLD)):
+        now = second
+        (tmp_path / "drop" / "growing.csv").write_text("1" * second)
+        session._drop_new_files(folder)
+    assert told.getvalue().count("unreadable.csv cannot be read (the disk is broken)") == 1
+    assert told.getvalue().count("growing.csv is not dropped yet: it is still being written.") == 1
+    assert told.getvalue().count("\n") == 2
 
 
 def test_a_dropped_file_is_found_again_by_path_and_version(azurite_connection: str, tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def test_a_rejected_row_has_the_remedy_of_its_reason(reason: RowReason) -> None:
     assert remedy(outcome(Outcome.REJECTED, reason, tracking_id="")) is REASONS[reason].remedy
 
 
-def test_a_rejected_row_whose_reason_is_not_known_any_more_can_be_mended() -> None:
-    assert remedy(outcome(Outcome.REJECTED, "word_of_another_version")) is Remedy.MEND
+def test_a_rejected_row_whose_reason_is_not_known_any_more_can_be_fixed() -> None:
+    assert remedy(outcome(Outcome.REJECTED, "word_of_another_version")) is Remedy.FIX
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_rejected_row_whose_reason_is_not_known_any_more_can_be_mended() -> No
     [
         ("", "StorageError", Remedy.SEND_AGAIN),
         ("", "", Remedy.SEND_AGAIN),
-        ("802", "", Remedy.MEND),
+        ("802", "", Remedy.FIX),
         ("806", "ZtdDeviceAssignedToOtherTenant", Remedy.ASK),
         ("31337", "", Remedy.ASK),
         ("", "ZtdDeviceDuplicated", Remedy.NOTHING),
@@ -62,8 +62,8 @@ def test_a_failed_row_has_the_remedy_of_its_code(code: str, description: str, ex
 
 
 @pytest.mark.parametrize("code", ["3000", "900118", "400", "413"])
-def test_a_row_of_a_request_that_was_refused_as_a_whole_can_be_mended(code: str) -> None:
-    assert remedy(outcome(Outcome.FAILED, code, "Invalid request input", tracking_id="")) is Remedy.MEND
+def test_a_row_of_a_request_that_was_refused_as_a_whole_can_be_fixed(code: str) -> None:
+    assert remedy(outcome(Outcome.FAILED, code, "Invalid request input", tracking_id="")) is Remedy.FIX
 
 
 @given(st.sampled_from(Outcome), st.text(), st.text(), st.sampled_from(["", "job"]))

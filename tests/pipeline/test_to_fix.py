@@ -1,4 +1,4 @@
-"""to_fix.csv: what broke comes back, is mended, is dropped again and is registered."""
+"""to_fix.csv: what broke comes back, is fixed, is dropped again and is registered."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from local.partner_center import Behaviour, PartnerCenterStandIn
-from shared.device_files.formats.decoding import marked_as_text
+from shared.device_files.csv_defusing import marked_as_text
 from shared.partner_center.client import CallIds
 from shared.pipeline.device_file import private_copy
 from shared.pipeline.originals import CopyExpired
@@ -54,15 +54,15 @@ class Row:
     """A row as it is dropped first, and what a person writes into it when it comes back; nothing for a good one."""
 
     cells: dict[str, str]
-    mended: dict[str, str]
+    fixed: dict[str, str]
 
     @property
     def serial(self) -> str:
-        return (self.cells | self.mended)[SERIAL]
+        return (self.cells | self.fixed)[SERIAL]
 
     @property
     def is_broken(self) -> bool:
-        return bool(self.mended)
+        return bool(self.fixed)
 
 
 def tuple_of(serial: str) -> dict[str, str]:
@@ -95,12 +95,12 @@ def rows(draw: st.DrawFn) -> list[Row]:
             case _:
                 serial = next(with_hash)
                 good = HASHES[serial]
-                broken, mended = {
+                broken, fixed = {
                     "cut": ({SERIAL: serial, HASH: good[:500]}, {HASH: good}),
                     "mismatch": ({SERIAL: f"OTHER-{number}", HASH: good}, {SERIAL: serial}),
                     "wrong hash": ({SERIAL: serial, HASH: "+" + good[1:]}, {HASH: good}),
                 }[kind]
-                row = Row(broken, mended)
+                row = Row(broken, fixed)
         note = draw(
             st.sampled_from(["", "=1+1", '=cmd|"/c calc"!A1', "@SUM(1)", "<b>", "-1", "'x", "a,b;c", "two\nlines"])
         )
@@ -128,7 +128,7 @@ FORMS = {
 }
 
 
-def mended(text: str, broken: list[Row], delimiter: str) -> str:
+def fixed(text: str, broken: list[Row], delimiter: str) -> str:
     """What a person makes of to_fix.csv in a spreadsheet."""
     header, *given_lines = lines(text)
     assert len(given_lines) == len(broken)
@@ -139,7 +139,7 @@ def mended(text: str, broken: list[Row], delimiter: str) -> str:
     writer.writerow(header)
     for line, row in zip(given_lines, broken, strict=True):
         cells = line + [""] * len(missing)
-        for name, cell in row.mended.items():
+        for name, cell in row.fixed.items():
             cells[header.index(name)] = cell
         writer.writerow(cells)
     return out.getvalue()
@@ -155,7 +155,7 @@ Encoding = Literal["utf-8-sig", "utf-16", "cp1252"]
     st.sampled_from([",", ";"]),
     st.sampled_from(["utf-8-sig", "utf-16", "cp1252"]),
 )
-def test_rows_that_broke_are_mended_and_registered(
+def test_rows_that_broke_are_fixed_and_registered(
     given_rows: list[Row], form: str, delimiter: str, encoding: Encoding
 ) -> None:
     clock = Clock()
@@ -164,7 +164,7 @@ def test_rows_that_broke_are_mended_and_registered(
         first = world.drop_file(FORMS[form](given_rows))
         world.run()
         broken = [row for row in given_rows if row.is_broken]
-        again = world.drop_file(mended(to_fix(world, first), broken, delimiter).encode(encoding))
+        again = world.drop_file(fixed(to_fix(world, first), broken, delimiter).encode(encoding))
         world.run()
         if broken:
             assert [row["outcome"] for row in world.rows(again)] == ["registered"] * len(broken)
@@ -173,28 +173,27 @@ def test_rows_that_broke_are_mended_and_registered(
     assert sorted(filter(None, there)) == sorted(row.serial for row in given_rows)
 
 
-def test_it_is_a_csv_that_excel_opens_with_what_to_do_in_front(world: World) -> None:
+def test_it_is_a_csv_that_excel_opens_with_what_to_do_in_the_last_column(world: World) -> None:
     file = world.drop_file("Room,Serial Number,Make,Model\r\n12,A,HP,M\r\n13,B,,\r\n")
     world.run()
     text = to_fix(world, file)
-    assert text.startswith(MARK + "what_to_do,Room,Serial Number,Make,Model\r\n")
-    assert text.endswith(",13,B,,\r\n")
+    assert text.startswith(MARK + "Room,Serial Number,Make,Model,what_to_do\r\n")
     (row,) = lines(text)[1:]
-    assert row[0] == world.rows(file)[1]["what_to_do"]
+    assert row == ["13", "B", "", "", world.rows(file)[1]["what_to_do"]]
 
 
-def test_only_rows_that_a_person_can_mend_stand_in_it(world: World) -> None:
+def test_only_rows_that_a_person_can_fix_stand_in_it(world: World) -> None:
     serials = ["STANDIN-812-1", "STANDIN-808-1", "STANDIN-NOREASON-1", "STANDIN-806-1", "FINE", "FINE", "STANDIN-802-1"]
     file = world.drop_file("\r\n".join([HEADER, *(f"{serial},,,LENOVO,M" for serial in serials), "ALONE,,,,", ""]))
     world.run()
-    assert [line[1] for line in lines(to_fix(world, file))[1:]] == ["STANDIN-812-1", "STANDIN-802-1", "ALONE"]
+    assert [line[0] for line in lines(to_fix(world, file))[1:]] == ["STANDIN-812-1", "STANDIN-802-1", "ALONE"]
 
 
-def test_without_a_row_to_mend_it_is_a_header(world: World) -> None:
+def test_without_a_row_to_fix_it_is_a_header(world: World) -> None:
     file = world.drop_file(f"{HEADER}\r\nA,,,LENOVO,M\r\n")
     world.run()
     world.private.delete(private_copy(file))
-    assert lines(to_fix(world, file)) == [["what_to_do", *HEADER.split(",")]]
+    assert lines(to_fix(world, file)) == [[*HEADER.split(","), "what_to_do"]]
 
 
 def test_of_a_file_that_was_rejected_it_is_a_header(world: World) -> None:
@@ -203,10 +202,10 @@ def test_of_a_file_that_was_rejected_it_is_a_header(world: World) -> None:
     assert len(lines(to_fix(world, file))) == 1
 
 
-def test_rows_can_be_mended_before_the_file_is_closed(world: World) -> None:
+def test_rows_can_be_fixed_before_the_file_is_closed(world: World) -> None:
     file = world.drop_file(f"{HEADER}\r\nA,,,LENOVO,M\r\nALONE,,,,\r\n")
     assert record(world, file).state is FileState.READ
-    assert [line[1] for line in lines(to_fix(world, file))[1:]] == ["ALONE"]
+    assert [line[0] for line in lines(to_fix(world, file))[1:]] == ["ALONE"]
 
 
 def test_a_copy_past_its_retention_is_said_at_once_with_what_to_do(world: World) -> None:
@@ -221,7 +220,7 @@ def test_a_copy_past_its_retention_is_said_at_once_with_what_to_do(world: World)
 
 
 def test_a_copy_that_goes_half_way_is_said(world: World) -> None:
-    file = world.drop_file("\r\n".join([HEADER, *(f"ALONE-{number},,,," for number in range(8_000)), ""]))
+    file = world.drop_file("\r\n".join([HEADER, *(f"ALONE-{number:0100},,,," for number in range(8_000)), ""]))
     pieces = to_fix_csv(world.pipeline, record(world, file))
     next(pieces)
     world.private.delete(private_copy(file))
@@ -240,7 +239,7 @@ def test_a_member_that_could_not_be_read_is_named_in_a_comment(world: World) -> 
     data = archive(**{"good.csv": f"{HEADER}\r\nALONE,,,,\r\n".encode(), "bad.pdf": b"%PDF-1.7"})
     file = world.drop_file(data)
     _, row, comment = lines(to_fix(world, file))
-    assert row[1] == "ALONE"
+    assert row[0] == "ALONE"
     assert comment == [
         "# bad.pdf (The file is of a kind that is not read.): Repair this one and drop it again by itself."
     ]

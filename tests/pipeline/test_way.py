@@ -55,13 +55,9 @@ def test_the_columns_of_the_results_stand_as_documented(world: World) -> None:
     world.run()
     content = world.results.read(f"{world.folder(file, f'{CUSTOMER}/Test/devices.csv')}/results.csv")
     assert content is not None
-    assert (
-        content.decode()
-        .splitlines()[0]
-        .startswith(
-            "row,serial_number,product_key,manufacturer,model,outcome,error_code,error_description,what_to_do,batch_id,"
-            "tracking_id,device_id"
-        )
+    assert content.decode().splitlines()[0] == (
+        "row,serial_number,product_key,manufacturer,model,outcome,error_code,batch_id,tracking_id,device_id,"
+        "order_number,notes,source,error_description,what_to_do"
     )
 
 
@@ -274,12 +270,18 @@ def test_a_file_without_a_readable_device_row_is_rejected(world: World, content:
 
 
 def test_the_settings_of_checking_are_those_of_the_moment_a_file_was_received(make_world: MakeWorld) -> None:
-    world = make_world(TRUST_HASH_SERIAL="true", REJECT_UNKNOWN_CHECKSUMS="1", OLDEST_HASH_DAYS="400")
+    world = make_world(
+        TRUST_HASH_SERIAL="true",
+        REJECT_UNKNOWN_CHECKSUMS="1",
+        OLDEST_HASH_DAYS="400",
+        REFUSE_DEVICE_IDENTIFIERS=f"{OTHER_CUSTOMER}, {CUSTOMER.upper()}",
+    )
     file = world.drop_file(numbered(1))
     stored = world.journal.file(CUSTOMER, file)
     assert stored is not None
     assert (stored.record.trust_hash_serial, stored.record.reject_unknown_checksums) == (True, True)
     assert stored.record.oldest_hash_days == 400
+    assert stored.record.refuse_device_identifiers
 
 
 def test_a_serial_number_that_its_hash_contradicts_is_sent_only_when_the_hash_is_trusted(

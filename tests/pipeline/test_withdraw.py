@@ -312,7 +312,7 @@ def test_a_device_that_is_not_beyond_doubt_is_not_deleted(
     assert _withdrawn(world, file).refused == 1
     (line,) = _lines(world, file)
     assert (line["withdrawal"], line["error_code"]) == ("refused", DEVICE_NOT_IDENTIFIED)
-    assert line["what_to_do"] == "Delete it in Partner Center by hand, if it is there and is the one."
+    assert line["what_to_do"] == "Delete it in Partner Center by hand if it is there and is the one."
     assert _deletions(world) == 0
 
 

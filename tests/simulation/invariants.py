@@ -14,11 +14,12 @@ from itertools import pairwise
 import msgspec
 
 from local.partner_center import Fault, Verdict
-from shared.device_files import CheckedRow, Rules
-from shared.device_files.checks.duplicates import BetterRecordFound, Winners
+from shared.device_files import CheckedRow
+from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.partner_center.models import Device
 from shared.pipeline.device_file import results_folder
+from shared.pipeline.originals import rules_of
 from shared.pipeline.outcomes import FIRST_ANSWER_LOST, READ_BACK
 from shared.pipeline.results import NEVER_WRITTEN
 from shared.storage.records import DeviceFile, Submission
@@ -255,21 +256,21 @@ class FileCheck:
         return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
     def _expected_rows(self) -> list[CheckedRow]:
-        """The rows as a person reads them: once, and once more when a later row is the better record."""
-        winners: Winners | None = None
+        """The rows as a person reads them: once, and anew while a later row changes what becomes of an earlier one."""
+        findings: Findings | None = None
         while True:
             try:
                 return list(
                     read_device_file(
                         lambda: iter([self._world.dropped[self._file.file_id].content]),
                         name=self._file.name,
-                        rules=Rules(),
+                        rules=rules_of(self._file),
                         now=self._file.received_at,
-                        winners=winners,
+                        findings=findings,
                     )
                 )
-            except BetterRecordFound as found:
-                winners = found.winners
+            except ReadAgain as again:
+                findings = again.findings
 
     def _folder(self) -> str:
         file = self._file

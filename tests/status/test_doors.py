@@ -5,6 +5,7 @@ import gzip
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import pytest
@@ -27,7 +28,7 @@ def pages(doors: Doors, path: str, what: str) -> Iterator[Any]:
         yield from answer[what]
         if answer["next"] is None:
             return
-        page = f"{'&' if '?' in path else '?'}page={answer['next']}"
+        page = f"{'&' if '?' in path else '?'}next={answer['next']}"
     raise AssertionError("the pages have no end")
 
 
@@ -54,7 +55,7 @@ def test_files_come_newest_first_whether_open_or_closed(world: World, doors: Doo
     assert [file["is_final"] for file in files] == [False] + [True] * 5
     assert files[0]["counts"] | {"open": 3, "total": 3} == files[0]["counts"]
     assert files[1]["counts"]["registered"] == 3
-    assert files[1]["links"]["results_csv"] == FILE.format(dropped[-1]) + "/results.csv"
+    assert files[1]["links"]["results_csv"] == f"http://{doors.host}{FILE.format(dropped[-1])}/results.csv"
     paged = list(pages(doors, "/api/files?limit=1", "files"))
     assert paged == files
 
@@ -311,6 +312,66 @@ def test_nothing_is_done_with_a_file_that_is_open(world: World, doors: Doors) ->
         assert answer.json["code"] == "conflict"
 
 
+# --- links and tags
+
+
+def test_links_are_whole_addresses_that_can_be_followed_as_they_are(world: World, doors: Doors) -> None:
+    parent = closed_file(world, tuples(["STANDIN-500-1"]))
+    answers = [doors.get("/api/files").json["files"][0], doors.get(FILE.format(parent)).json["file"]]
+    answers += doors.get(f"/api/devices/{CUSTOMER}/STANDIN-500-1").json["devices"]
+    for links in (answer["links"] for answer in answers):
+        for name in ("file", "outcomes", "results_csv", "to_fix_csv", "report_html", "page"):
+            origin, path = links[name][: len(f"http://{doors.host}")], links[name][len(f"http://{doors.host}") :]
+            assert origin == f"http://{doors.host}"
+            assert doors.get(path).status == 200
+        assert links["parent"] is None
+
+
+def test_links_lead_to_where_people_sign_in_and_to_no_host_that_a_header_names(
+    world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(world.settings, page_url="https://drop.example.com/proxy")
+    monkeypatch.setattr(world, "pipeline", world.pipeline_with(settings=settings))
+    identifier = closed_file(world)
+    strange = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example", "X-Original-Host": "evil.example"}
+    links = doors.get(FILE.format(identifier), strange).json["file"]["links"]
+    assert links["page"] == f"https://drop.example.com/proxy/api/status/{CUSTOMER}/{identifier}"
+    assert links["file"] == f"http://{doors.host}{FILE.format(identifier)}"
+
+
+@pytest.mark.parametrize("name", ["", "/outcomes", "/outcomes?limit=2", "/results.csv", "/to_fix.csv"])
+def test_what_is_closed_has_a_tag_and_is_not_sent_to_who_has_it(world: World, doors: Doors, name: str) -> None:
+    path = FILE.format(closed_file(world)) + name
+    plain = doors.get(path)
+    tag = plain.headers["etag"]
+    assert re.fullmatch(r'"[0-9a-f]{32}"', tag)
+    for known in (tag, f'"x", W/{tag}', "*"):
+        for method in ("GET", "HEAD"):
+            answer = doors.call(method, path, {"If-None-Match": known})
+            assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
+            assert answer.headers["cache-control"] == "no-store"
+    for unknown in ('"x"', tag.strip('"'), ""):
+        assert doors.get(path, {"If-None-Match": unknown}).body == plain.body
+
+
+def test_a_tag_goes_with_how_the_file_is_sent_and_with_what_becomes_of_it(world: World, doors: Doors) -> None:
+    path = FILE.format(closed_file(world))
+    plain = doors.get(f"{path}/results.csv").headers["etag"]
+    packed = doors.get(f"{path}/results.csv", {"Accept-Encoding": "gzip", "If-None-Match": plain})
+    assert (packed.status, packed.headers["vary"]) == (200, "Accept-Encoding")
+    assert packed.headers["etag"] != plain
+    before = doors.get(path).headers["etag"]
+    doors.post(f"{path}/withdraw", b'{"name": "devices.csv"}')
+    assert doors.get(path, {"If-None-Match": before}).json["withdrawal"]["total"] == 3
+
+
+def test_what_may_still_change_has_no_tag(world: World, doors: Doors) -> None:
+    path = FILE.format(world.drop_file(numbered(3)))
+    for open_path in (path, f"{path}/outcomes", "/api/files"):
+        answer = doors.get(open_path, {"If-None-Match": "*"})
+        assert (answer.status, answer.headers.get("etag")) == (200, None)
+
+
 # --- who is let in
 
 
@@ -395,10 +456,11 @@ def test_our_own_page_and_scripts_may_change(world: World, doors: Doors) -> None
         ("limit=5&limit=6", "limit"),
         ("costumer_id=x", "costumer_id"),
         ("%60%24.x%60=1", "`$.x`"),
-        ("page=", "page"),
+        ("next=", "next"),
+        ("next=abc", "next"),
+        ("next=%C3%A4", "next"),
+        ("next=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "next"),
         ("page=abc", "page"),
-        ("page=%C3%A4", "page"),
-        ("page=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "page"),
     ],
 )
 def test_a_bad_filter_is_named(doors: Doors, question: str, parameter: str) -> None:
@@ -418,6 +480,64 @@ def test_a_bad_filter_of_rows_is_named(world: World, doors: Doors, question: str
     assert answer.json["parameter"] == question.partition("=")[0]
 
 
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("limit=many", "limit is a whole number from 1 to 1000."),
+        ("limit=", "limit is a whole number from 1 to 1000."),
+        ("limit=1.5", "limit is a whole number from 1 to 1000."),
+        ("limit=5&limit=6", "limit is a whole number from 1 to 1000."),
+        ("limit=99999999999999999999999", "limit is a whole number from 1 to 1000."),
+        ("state=open", "state is one of closed, closing, gone, read, received, rejected."),
+        ("received_from=20.11.2026", "received_from is a time with its offset, such as 2026-11-20T08:00:00Z."),
+        ("customer=contoso", "customer is the GUID of a customer's tenant or the name of a customer."),
+        ("customer=", "customer is a text of 1 to 100 characters."),
+        ("customer=a%00b", "customer has no control characters."),
+        ("next=" + "x" * 4_001, "next is a text of at most 4000 characters."),
+        ("costumer=x", "There is no parameter costumer, but next, page, customer, state, "),
+    ],
+)
+def test_a_parameter_of_the_wrong_kind_is_told_what_it_should_be(doors: Doors, question: str, sentence: str) -> None:
+    assert doors.get(f"/api/files?{question}").json["message"].startswith(sentence)
+
+
+def test_rows_have_bounds_of_their_own_and_a_file_has_no_parameters(doors: Doors) -> None:
+    path = FILE.format(UNKNOWN)
+    assert doors.get(f"{path}/outcomes?limit=0").json["message"].startswith("limit is a whole number from 1 to 500.")
+    assert "but none at this address." in doors.get(f"{path}?limit=5").json["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ('{"name": "Geräte.csv"}'.encode("cp1252"), "send UTF-8"),
+        ('{"name": "devices.csv"}'.encode("utf-16"), "send UTF-8"),
+        ('{"name": "devices.csv"}'.encode("utf-16-le"), "send UTF-8"),
+        (b'{"name": "\xed\xa0\x80"}', "send UTF-8"),
+        (b"", 'send such as {"name": "devices.csv"}'),
+        (b"name=devices.csv", 'send such as {"name": "devices.csv"}'),
+        (b'{"name": "devices.csv"', 'send such as {"name": "devices.csv"}'),
+        (b"[" * 10_000, "name is a text of 1 to 1024 characters"),
+        (b'{"name": 5}', "name is a text of 1 to 1024 characters"),
+        (b'{"name": ""}', "name is a text of 1 to 1024 characters"),
+        (b'{"name": "devices.csv", "force": true}', "name is a text of 1 to 1024 characters"),
+    ],
+)
+def test_a_body_that_is_not_as_it_must_be_is_told_what_to_send(
+    world: World, doors: Doors, body: bytes, sentence: str
+) -> None:
+    answer = doors.post(f"{FILE.format(closed_file(world))}/withdraw", body)
+    assert (answer.status, answer.json["code"]) == (400, "bad_request")
+    assert sentence in answer.json["message"]
+    for word in ("byte", "decode", "codec", "Object", "Expected", "malformed"):
+        assert word not in answer.json["message"].replace("given bytes", "")
+
+
+def test_a_body_may_begin_with_a_mark(world: World, doors: Doors) -> None:
+    path = FILE.format(closed_file(world, path=f"{CUSTOMER}/Test/Geräte.csv"))
+    assert doors.post(f"{path}/withdraw", '{"name": "Geräte.csv"}'.encode("utf-8-sig")).status == 202
+
+
 def test_times_at_the_end_of_the_calendar_find_nothing_and_break_nothing(world: World, doors: Doors) -> None:
     closed_file(world)
     for time in ("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59.999999-14:00", "1969-01-01T00:00:00Z"):
@@ -431,22 +551,35 @@ def test_a_page_token_that_was_tampered_with_or_belongs_to_another_question_is_r
     first, second = (closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab")
     token = doors.get("/api/files?limit=1").json["next"]
     rows = doors.get(f"{FILE.format(first)}/outcomes?limit=1").json["next"]
-    assert doors.get(f"/api/files?page={token}").status == 200
+    assert doors.get(f"/api/files?next={token}").status == 200
     for index in range(len(token)):
         other = "A" if token[index] != "A" else "B"
-        assert doors.get(f"/api/files?page={token[:index]}{other}{token[index + 1 :]}").status == 400
+        assert doors.get(f"/api/files?next={token[:index]}{other}{token[index + 1 :]}").status == 400
     for question in (
-        f"/api/files?page={token[:-1]}",
-        f"/api/files?page={token}A",
-        f"/api/files?page={token}%3D",
-        f"/api/files?state=closed&page={token}",
-        f"/api/files?page={rows}",
-        f"{FILE.format(second)}/outcomes?page={rows}",
-        f"{FILE.format(first)}/outcomes?outcome=registered&page={rows}",
-        f"/api/devices/{CUSTOMER}/SN-00001?page={token}",
+        f"/api/files?next={token[:-1]}",
+        f"/api/files?next={token}A",
+        f"/api/files?next={token}%3D",
+        f"/api/files?state=closed&next={token}",
+        f"/api/files?next={rows}",
+        f"{FILE.format(second)}/outcomes?next={rows}",
+        f"{FILE.format(first)}/outcomes?outcome=registered&next={rows}",
+        f"/api/devices/{CUSTOMER}/SN-00001?next={token}",
     ):
         answer = doors.get(question)
-        assert (answer.status, answer.json["code"], answer.json["parameter"]) == (400, "bad_page", "page")
+        assert (answer.status, answer.json["code"], answer.json["parameter"]) == (400, "bad_page", "next")
+
+
+def test_the_next_page_is_asked_for_by_the_name_that_it_has_in_the_answer_or_the_earlier_one(
+    world: World, doors: Doors
+) -> None:
+    first, second = (closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab")
+    token = doors.get("/api/files?limit=1").json["next"]
+    by_name = [doors.get(f"/api/files?{name}={token}").json["files"] for name in ("next", "page")]
+    assert by_name[0] == by_name[1]
+    assert [file["file_id"] for file in by_name[0]] in ([first], [second])
+    both = doors.get(f"/api/files?next={token}&page={token}")
+    assert (both.status, both.json["parameter"]) == (400, "page")
+    assert doors.get("/api/files?page=abc").json["parameter"] == "page"
 
 
 def test_page_tokens_outlive_the_process_and_not_their_key(world: World, doors: Doors) -> None:
@@ -455,7 +588,7 @@ def test_page_tokens_outlive_the_process_and_not_their_key(world: World, doors: 
     token = doors.get("/api/files?limit=1").json["next"]
     assert len(list(world.private.versions("status/"))) == 1
     world.private.delete("status/seal-key")
-    assert doors.get(f"/api/files?page={token}").status == 400
+    assert doors.get(f"/api/files?next={token}").status == 400
     assert doors.get("/api/files?limit=1").json["next"] != token
 
 

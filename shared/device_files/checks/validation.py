@@ -1,4 +1,4 @@
-"""One row, judged: what of it is sent, or why nothing is. Pure, and blind to the other rows.
+"""One row, judged: what of it is sent, or why nothing is. Blind to the other rows.
 
 The combinations of fields that Partner Center accepts: hash (with serial number, product key, or both); product key
 alone; serial number with manufacturer and model (Partner Center REST reference, Device).
@@ -6,10 +6,13 @@ alone; serial number with manufacturer and model (Partner Center REST reference,
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
-from shared.device_files.checks import excel_damage as excel
+from shared.device_files.cells import CellType, type_of
+from shared.device_files.checks import excel_damage
+from shared.device_files.checks.serial_numbers import problem_of, unwrapped
 from shared.device_files.hardware_hash.layout import EPOCH
 from shared.device_files.hardware_hash.verification import (
     VERIFIED_TOOL_BUILDS,
@@ -19,17 +22,29 @@ from shared.device_files.hardware_hash.verification import (
     plausible_collections,
     verify,
 )
-from shared.device_files.placeholders import TEMPLATE_HASH, TEMPLATE_PRODUCT_KEYS, TEMPLATE_SERIALS, is_placeholder
+from shared.device_files.placeholders import (
+    TEMPLATE_HASH,
+    TEMPLATE_PRODUCT_KEYS,
+    TEMPLATE_SERIALS,
+    is_placeholder,
+    is_product_key,
+    is_template_text,
+    spelling_differs,
+)
 from shared.device_files.reasons import Note, RowReason
 from shared.device_files.rows import DeviceRow, Rules, SendableDevice
+from shared.device_files.tables.header_names import meaning
 
 LONGEST_CELL = 256
 """No serial number, key, manufacturer, model or group tag is longer; the service documents no length."""
+_MOST_REMEMBERED = 4_096
+_NO_SERIAL_OF_TOOL = "SMBIOS_STRING_INDEX_"
+"""The collecting tool writes it where the firmware has no serial number, as on QEMU: such hashes enrol. A maker's
+placeholder is the serial number of many devices."""
 
-_KEY_ID = re.compile(r"[0-9]{13}")
-_ANY_KEY = re.compile(r"(?=.*[0-9])[0-9A-Za-z-]{5,}|(?:[0-9A-Za-z]{5}-){4}[0-9A-Za-z]{5}")
-"""The shapes that Microsoft's own samples have: dashed product ids and 25-character keys as well as digits."""
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
+_LOST_LETTER = re.compile(r"(?<=\w)\?(?=\w)|\ufffd")
+"""What saving as ASCII, or reading in a wrong encoding, leaves of a letter."""
 _REASON_OF_PROBLEM = {
     HashProblem.NOT_A_HASH: RowReason.HASH_NOT_A_HASH,
     HashProblem.CUT: RowReason.HASH_CUT,
@@ -37,7 +52,7 @@ _REASON_OF_PROBLEM = {
 }
 
 
-class Judgement(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """What becomes of a row as far as it alone decides: a device with its notes, or a reason."""
 
     device: SendableDevice | None
@@ -47,7 +62,27 @@ class Judgement(Struct, frozen=True):
     """The contents of the hash that is sent."""
 
 
-class _Serial(Struct, frozen=True):
+class _Common(Struct, frozen=True):
+    """What the cells decide that many rows share: product key, manufacturer, model and group tag."""
+
+    reason: RowReason | None
+    has_names: bool
+    """Manufacturer and model are there and no placeholders."""
+    names_reason: RowReason | None
+    """Why manufacturer and model identify nothing, though they are there."""
+    key: str | None
+    """A product key id that is sent."""
+    key_reason: RowReason
+    """Why there is none."""
+    has_key_text: bool
+    """Something stands where the product key should."""
+    notes: tuple[Note, ...]
+    key_notes: tuple[Note, ...]
+    """Of a row that is sent without what stands where its product key should."""
+    spelling_notes: tuple[Note, ...]
+
+
+class _Serial(Struct, frozen=True, gc=False):
     """The serial number to send, or why none can be."""
 
     text: str = ""
@@ -55,133 +90,214 @@ class _Serial(Struct, frozen=True):
     reason: RowReason | None = None
 
 
-def judge(row: DeviceRow, rules: Rules, now: datetime) -> Judgement:
-    """Decide on one row. Deterministic: `now` only serves the age of hashes."""
-    reason = row.problem or _plain_reason(row)
-    if reason is not None:
-        return Judgement(None, reason, row.notes)
-    if row.hardware_hash:
-        return _judge_hash(row, rules, now)
-    if is_key_id(row.product_key) or not (is_placeholder(row.product_key) or _has_tuple(row)):
-        return _judge_key(row)
-    return _judge_tuple(row)
+class Validation:
+    """Judges the rows of one file. What it remembers of them changes no decision."""
+
+    def __init__(self, rules: Rules, now: datetime, *, keys_are_copied: bool = False) -> None:
+        """`now` only serves the age of hashes; `keys_are_copied`: no product key of the file identifies a device."""
+        self._rules = rules
+        self._keys_are_copied = keys_are_copied
+        self._old = _old_collections(rules, now)
+        self._remembered: dict[tuple[str, str, str, str], _Common] = {}
+
+    def decide(self, row: DeviceRow) -> Decision:
+        """Decide on one row."""
+        if row.problem is not None:
+            return Decision(None, row.problem, row.notes)
+        cells = (row.product_key, row.manufacturer, row.model, row.group_tag)
+        common = self._remembered.get(cells)
+        if common is None:
+            common = self._remember(cells)
+        serial_number, hardware_hash = row.serial_number, row.hardware_hash
+        reason = common.reason
+        if len(serial_number) > LONGEST_CELL:
+            reason = RowReason.CELL_TOO_LONG
+        if serial_number in TEMPLATE_SERIALS or hardware_hash.startswith(TEMPLATE_HASH):
+            reason = RowReason.TEMPLATE_SAMPLE
+        if reason is not None:
+            return Decision(None, reason, row.notes)
+        notes = row.notes + common.notes if common.notes else row.notes
+        if hardware_hash:
+            return self._decide_hash(row, common, notes)
+        if common.key is not None:
+            return Decision(SendableDevice(product_key=common.key), None, notes)
+        if serial_number and (common.has_names or not common.has_key_text):
+            return _decide_names(row, common, notes)
+        if common.has_key_text:
+            return Decision(None, common.key_reason, notes)
+        return Decision(None, RowReason.NO_IDENTITY, notes)
+
+    def _remember(self, cells: tuple[str, str, str, str]) -> _Common:
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        common = self._remembered[cells] = self._common(*cells)
+        return common
+
+    def _common(self, product_key: str, manufacturer: str, model: str, group_tag: str) -> _Common:
+        tag_reason, tag_notes = self._of_tag(group_tag)
+        reason = tag_reason
+        if product_key in TEMPLATE_PRODUCT_KEYS or is_template_text(product_key):
+            reason = RowReason.TEMPLATE_SAMPLE
+        elif max(map(len, (product_key, manufacturer, model, group_tag))) > LONGEST_CELL:
+            reason = RowReason.CELL_TOO_LONG
+        is_key = is_product_key(product_key)
+        key_notes: tuple[Note, ...] = ()
+        if is_key and self._keys_are_copied:
+            key_notes = (Note.COPIED_KEY_LEFT_OUT,)
+        elif not (is_key or is_placeholder(product_key)):
+            key_notes = (Note.PRODUCT_KEY_LEFT_OUT,)
+        return _Common(
+            reason=reason,
+            has_names=not (is_placeholder(manufacturer) or is_placeholder(model)),
+            names_reason=_names_reason(manufacturer, model),
+            key=product_key if is_key and not self._keys_are_copied else None,
+            key_reason=self._key_reason(product_key),
+            has_key_text=not is_placeholder(product_key),
+            notes=tag_notes,
+            key_notes=key_notes,
+            spelling_notes=(Note.MANUFACTURER_SPELLING,) if spelling_differs(manufacturer) else (),
+        )
+
+    def _of_tag(self, group_tag: str) -> tuple[RowReason | None, tuple[Note, ...]]:
+        """A group tag decides on the batch where there is no batch folder; elsewhere it is only shown."""
+        by_tag = self._rules.batch_by_group_tag
+        if not group_tag and by_tag and not self._rules.has_default_batch:
+            return RowReason.NO_BATCH, ()
+        if type_of(group_tag) is CellType.FORMULA:
+            return (RowReason.FORMULA_WITHOUT_VALUE, ()) if by_tag else (None, (Note.TAG_WITHOUT_VALUE,))
+        if is_template_text(group_tag):
+            return RowReason.TEMPLATE_SAMPLE, ()
+        if _LOST_LETTER.search(group_tag):
+            return (RowReason.GROUP_TAG_UNREADABLE, ()) if by_tag else (None, (Note.TAG_NOT_CERTAIN,))
+        return None, ()
+
+    def _key_reason(self, product_key: str) -> RowReason:
+        if excel_damage.is_damaged(product_key) or type_of(product_key) in (CellType.FRACTION, CellType.ERROR):
+            return RowReason.PRODUCT_KEY_DAMAGED
+        if type_of(product_key) is CellType.FORMULA:
+            return RowReason.FORMULA_WITHOUT_VALUE
+        return RowReason.PRODUCT_KEY_COPIED if is_product_key(product_key) else RowReason.PRODUCT_KEY_NOT_A_KEY
+
+    def _decide_hash(self, row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> Decision:
+        found = verify(row.hardware_hash)
+        if isinstance(found, HashProblem):
+            return Decision(None, _hash_reason(row.hardware_hash, found), notes)
+        if found.checksum is Checksum.WRONG and (
+            self._rules.reject_bad_checksum_of_unknown_tools or found.tool_build in VERIFIED_TOOL_BUILDS
+        ):
+            return Decision(None, RowReason.HASH_CHECKSUM_WRONG, notes)
+        serial = _serial(row.serial_number, found, self._rules)
+        reason = serial.reason or _key_mismatch(common.key, found)
+        if len(serial.text) > LONGEST_CELL:
+            reason = RowReason.CELL_TOO_LONG
+        if serial.note is not None:
+            notes = (*notes, serial.note)
+            if serial.note is Note.SERIAL_ONLY_IN_FILE and type_of(row.serial_number) is CellType.NUMBER:
+                notes = (*notes, Note.SERIAL_FROM_NUMBER)
+        if reason is not None:
+            return Decision(None, reason, notes)
+        device = SendableDevice(serial.text or None, common.key, found.canonical)
+        notes += common.key_notes + _hash_notes(found)
+        if not found.old_form:
+            notes += _name_notes(row.manufacturer, row.model, found.manufacturer, found.model)
+            if found.from_winpe:
+                notes = (*notes, Note.HASH_FROM_WINPE)
+            if found.collected_seconds in self._old:
+                notes = (*notes, Note.HASH_OLD)
+        return Decision(device, None, notes, found)
 
 
-def is_key_id(product_key: str) -> bool:
-    """Whether a product key is a product key id as machines carry it: 13 digits."""
-    return _KEY_ID.fullmatch(product_key) is not None
-
-
-def _plain_reason(row: DeviceRow) -> RowReason | None:
-    if (
-        row.serial_number in TEMPLATE_SERIALS
-        or row.product_key in TEMPLATE_PRODUCT_KEYS
-        or row.hardware_hash.startswith(TEMPLATE_HASH)
-    ):
-        return RowReason.TEMPLATE_SAMPLE
-    fields = (row.serial_number, row.product_key, row.manufacturer, row.model, row.group_tag)
-    if max(map(len, fields)) > LONGEST_CELL:
-        return RowReason.CELL_TOO_LONG
-    if not (row.serial_number or row.hardware_hash) and is_placeholder(row.product_key):
-        return RowReason.NO_IDENTITY
+def _names_reason(manufacturer: str, model: str) -> RowReason | None:
+    """Why manufacturer and model of a row without a hash identify nothing."""
+    for name in (manufacturer, model):
+        if type_of(name) is CellType.FORMULA:
+            return RowReason.FORMULA_WITHOUT_VALUE
+        if is_template_text(name):
+            return RowReason.TEMPLATE_SAMPLE
+        if _LOST_LETTER.search(name):
+            return RowReason.TEXT_UNREADABLE
+        if excel_damage.is_error(name) or meaning(name) is not None:
+            return RowReason.SERIAL_ALONE
     return None
 
 
-def _has_tuple(row: DeviceRow) -> bool:
-    return bool(row.serial_number) and not (is_placeholder(row.manufacturer) or is_placeholder(row.model))
-
-
-def _judge_key(row: DeviceRow) -> Judgement:
-    if excel.is_damaged(row.product_key):
-        return Judgement(None, RowReason.PRODUCT_KEY_DAMAGED, row.notes)
-    if _ANY_KEY.fullmatch(row.product_key) is None:
-        return Judgement(None, RowReason.PRODUCT_KEY_NOT_A_KEY, row.notes)
-    notes = row.notes if is_key_id(row.product_key) else (*row.notes, Note.PRODUCT_KEY_UNUSUAL)
-    return Judgement(SendableDevice(product_key=row.product_key), None, notes)
-
-
-def _judge_tuple(row: DeviceRow) -> Judgement:
-    if excel.is_damaged(row.serial_number):
-        return Judgement(None, RowReason.SERIAL_DAMAGED, row.notes)
-    if is_placeholder(row.serial_number):
-        return Judgement(None, RowReason.SERIAL_PLACEHOLDER, row.notes)
-    if not _has_tuple(row):
-        return Judgement(None, RowReason.SERIAL_ALONE, row.notes)
-    notes = row.notes if is_placeholder(row.product_key) else (*row.notes, Note.PRODUCT_KEY_LEFT_OUT)
-    if row.serial_is_number:
+def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> Decision:
+    serial_number = unwrapped(row.serial_number)
+    if serial_number is not row.serial_number and serial_number != row.serial_number:
+        notes = (*notes, Note.SERIAL_UNWRAPPED)
+    is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
+    reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number)
+    if reason is None:
+        reason = common.names_reason if common.has_names else RowReason.SERIAL_ALONE
+    if reason is not None:
+        return Decision(None, reason, notes)
+    notes += common.key_notes + common.spelling_notes
+    if type_of(serial_number) is CellType.NUMBER:
         notes = (*notes, Note.SERIAL_FROM_NUMBER)
-    serial_number = _without_bar_code(row.serial_number, row.model)
-    if serial_number != row.serial_number:
+    of_bar_code = _without_bar_code(serial_number, row.model)
+    if of_bar_code != serial_number:
         notes = (*notes, Note.SERIAL_PREFIX_REMOVED)
-    device = SendableDevice(serial_number=serial_number, manufacturer=row.manufacturer, model=row.model)
-    return Judgement(device, None, notes)
+    return Decision(SendableDevice(str(of_bar_code), None, None, row.manufacturer, row.model), None, notes)
 
 
 def _without_bar_code(serial_number: str, machine_type: str) -> str:
     """The serial number alone, where a bar code of `1S`, machine type and serial number was scanned."""
+    if serial_number[:2] not in ("1S", "1s"):
+        return serial_number
     prefix = "1S" + machine_type
     is_bar_code = len(serial_number) > len(prefix) and serial_number.casefold().startswith(prefix.casefold())
     return serial_number[len(prefix) :] if is_bar_code else serial_number
 
 
-def _judge_hash(row: DeviceRow, rules: Rules, now: datetime) -> Judgement:
-    found = verify(row.hardware_hash)
-    if isinstance(found, HashProblem):
-        return Judgement(None, _REASON_OF_PROBLEM[found], row.notes)
-    if found.checksum is Checksum.WRONG and (
-        rules.reject_bad_checksum_of_unknown_tools or found.tool_build in VERIFIED_TOOL_BUILDS
-    ):
-        return Judgement(None, RowReason.HASH_CHECKSUM_WRONG, row.notes)
-    serial = _serial(row.serial_number, found, rules)
-    reason = serial.reason or _key_mismatch(row.product_key, found)
-    if len(serial.text) > LONGEST_CELL:
-        reason = RowReason.CELL_TOO_LONG
-    notes = list(row.notes)
-    if serial.note is not None:
-        notes.append(serial.note)
-    if serial.note is Note.SERIAL_ONLY_IN_FILE and row.serial_is_number:
-        notes.append(Note.SERIAL_FROM_NUMBER)
-    if reason is not None:
-        return Judgement(None, reason, tuple(notes))
-    sends_key = is_key_id(row.product_key)
-    if not (sends_key or is_placeholder(row.product_key)):
-        notes.append(Note.PRODUCT_KEY_LEFT_OUT)
-    notes += _hash_notes(row, found, rules, now)
-    device = SendableDevice(
-        serial_number=serial.text or None,
-        product_key=row.product_key if sends_key else None,
-        hardware_hash=found.canonical,
-    )
-    return Judgement(device, None, tuple(notes), found)
+def _hash_reason(cell: str, problem: HashProblem) -> RowReason:
+    if type_of(cell) is CellType.FORMULA:
+        return RowReason.FORMULA_WITHOUT_VALUE
+    return RowReason.TEMPLATE_SAMPLE if is_template_text(cell) else _REASON_OF_PROBLEM[problem]
 
 
 def _serial(in_row: str, found: VerifiedHash, rules: Rules) -> _Serial:
     """Which serial number goes with a hash. The hash's spelling is sent where both mean the same."""
     in_hash = found.serial_number
-    if found.old_form:
-        return _Serial(reason=RowReason.SERIAL_DAMAGED) if excel.is_damaged(in_row) else _Serial(in_row)
-    if is_placeholder(in_hash):
-        return _serial_without_hash(in_row, in_hash)
-    if in_row.casefold() == in_hash.casefold():
+    if in_row == in_hash and in_hash and not is_placeholder(in_hash):
         return _Serial(in_hash)
-    if is_placeholder(in_row) or excel.is_error(in_row):
+    of_row = unwrapped(in_row)
+    if of_row != in_row and of_row.casefold() == in_hash.casefold():
+        return _Serial(in_hash, Note.SERIAL_UNWRAPPED)
+    is_none = is_placeholder(of_row) or _is_no_serial(of_row)
+    if found.old_form:
+        is_damaged = excel_damage.is_damaged(of_row)
+        return _Serial(reason=RowReason.SERIAL_DAMAGED) if is_damaged else _Serial("" if is_none else of_row)
+    if is_placeholder(in_hash):
+        return _serial_without_hash(of_row, in_hash, is_none=is_none)
+    if of_row.casefold() == in_hash.casefold():
+        return _Serial(in_hash)
+    if is_none:
         return _Serial(in_hash, Note.SERIAL_FROM_HASH)
-    if _is_bar_code_of(in_row, in_hash, found.model):
+    if _is_bar_code_of(of_row, in_hash, found.model):
         return _Serial(in_hash, Note.SERIAL_PREFIX_REMOVED)
-    if excel.could_show(in_row, in_hash):
+    if excel_damage.could_show(of_row, in_hash):
         return _Serial(in_hash, Note.SERIAL_RESTORED)
     if rules.trust_hash_serial:
         return _Serial(in_hash, Note.SERIAL_OF_HASH_TRUSTED)
     return _Serial(reason=RowReason.SERIAL_MISMATCH)
 
 
-def _serial_without_hash(in_row: str, in_hash: str) -> _Serial:
+def _is_no_serial(text: str) -> bool:
+    """Whether a cell beside a hash says nothing about the device: an error, a truth value, a template's text."""
+    if excel_damage.is_error(text):
+        return True
+    no_serial = (RowReason.SERIAL_NOT_A_SERIAL, RowReason.TEMPLATE_SAMPLE, RowReason.FORMULA_WITHOUT_VALUE)
+    return problem_of(text) in no_serial
+
+
+def _serial_without_hash(in_row: str, in_hash: str, *, is_none: bool) -> _Serial:
     """The serial number to send beside a hash that holds none."""
-    if is_placeholder(in_row) or excel.is_error(in_row):
+    if is_none and (not in_hash or in_hash.startswith(_NO_SERIAL_OF_TOOL)):
         return _Serial(in_hash, Note.SERIAL_PLACEHOLDER_IN_BOTH)
-    if excel.is_damaged(in_row):
-        return _Serial(reason=RowReason.SERIAL_DAMAGED)
-    return _Serial(in_row, Note.SERIAL_ONLY_IN_FILE)
+    if is_none:
+        return _Serial(reason=RowReason.SERIAL_PLACEHOLDER)
+    reason = problem_of(in_row)
+    return _Serial(reason=reason) if reason is not None else _Serial(str(in_row), Note.SERIAL_ONLY_IN_FILE)
 
 
 def _is_bar_code_of(in_row: str, in_hash: str, model: str) -> bool:
@@ -192,39 +308,32 @@ def _is_bar_code_of(in_row: str, in_hash: str, model: str) -> bool:
     return prefix is not None and prefix["machine_type"][:4].casefold() == model[:4].casefold()
 
 
-def _key_mismatch(in_row: str, found: VerifiedHash) -> RowReason | None:
+def _key_mismatch(in_row: str | None, found: VerifiedHash) -> RowReason | None:
     """Two different product key ids cannot be of one device; a key that the hash lacks says nothing."""
-    both = is_key_id(in_row) and is_key_id(found.product_key_id)
-    return RowReason.PRODUCT_KEY_MISMATCH if both and in_row != found.product_key_id else None
+    differs = in_row is not None and is_product_key(found.product_key_id) and in_row != found.product_key_id
+    return RowReason.PRODUCT_KEY_MISMATCH if differs else None
 
 
-def _hash_notes(row: DeviceRow, found: VerifiedHash, rules: Rules, now: datetime) -> list[Note]:
+def _hash_notes(found: VerifiedHash) -> tuple[Note, ...]:
     if found.old_form:
-        return [Note.HASH_OF_OLD_FORM]
-    notes: list[Note] = []
-    if found.repaired:
-        notes.append(Note.HASH_REPAIRED)
-    if found.checksum is Checksum.MISSING:
-        notes.append(Note.HASH_WITHOUT_CHECKSUM)
-    if found.checksum is Checksum.WRONG:
-        notes.append(Note.HASH_CHECKSUM_UNCERTAIN)
-    notes += model_notes((row.manufacturer, row.model), (found.manufacturer, found.model))
-    if found.from_winpe:
-        notes.append(Note.HASH_FROM_WINPE)
-    if found.collected_seconds in old_collections(rules, now):
-        notes.append(Note.HASH_OLD)
-    return notes
+        return (Note.HASH_OF_OLD_FORM,)
+    notes = (Note.HASH_REPAIRED,) if found.repaired else ()
+    if found.checksum is Checksum.OK:
+        return notes
+    of_checksum = Note.HASH_WITHOUT_CHECKSUM if found.checksum is Checksum.MISSING else Note.HASH_CHECKSUM_UNCERTAIN
+    return (*notes, of_checksum)
 
 
-def model_notes(in_row: tuple[str, str], in_hash: tuple[str, str]) -> list[Note]:
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _name_notes(manufacturer: str, model: str, in_hash_manufacturer: str, in_hash_model: str) -> tuple[Note, ...]:
     """What is to be said of manufacturer and model in a row and in its hash."""
-    notes = [Note.HASH_WITHOUT_MANUFACTURER] if is_placeholder(in_hash[0]) else []
-    if any(_differs(of_row, of_hash) for of_row, of_hash in zip(in_row, in_hash, strict=True)):
-        notes.append(Note.MODEL_DIFFERS_FROM_HASH)
+    notes = (Note.HASH_WITHOUT_MANUFACTURER,) if is_placeholder(in_hash_manufacturer) else ()
+    if _differs(manufacturer, in_hash_manufacturer) or _differs(model, in_hash_model):
+        return (*notes, Note.MODEL_DIFFERS_FROM_HASH)
     return notes
 
 
-def old_collections(rules: Rules, now: datetime) -> range:
+def _old_collections(rules: Rules, now: datetime) -> range:
     """The collection times that are plausible, but of which the rules want to be told; in seconds."""
     plausible = plausible_collections(now)
     if rules.oldest_hash_days is None:

@@ -1,5 +1,6 @@
 """Zip archives and gzip streams, unpacked piece by piece within bounds. Nothing is written under a name of theirs."""
 
+import re
 import struct
 import zipfile
 import zlib
@@ -25,11 +26,21 @@ _READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _END_MARK = b"PK\x05\x06"
 _END = struct.Struct("<4s4H2LH")
+_WIDE_END_MARK = b"PK\x06\x06"
+_WIDE_END = struct.Struct("<4sQ2H2L4Q")
+"""Of the ZIP64 form, as programs write it that do not know the size beforehand."""
 _WIDE_LOCATOR_MARK = b"PK\x06\x07"
 _WIDE_LOCATOR_BYTES = 20
-_LONGEST_END = 65_557
+_LONGEST_END = 65_557 + _WIDE_LOCATOR_BYTES + _WIDE_END.size
 _GZIP_BITS = 31
-_SKIPPED = ("__MACOSX/", "._", ".DS_Store", "Thumbs.db", "desktop.ini")
+_MARGINS = re.compile(
+    r"(?:.*/)?__macosx/.*|(?:.*/)?(?:\.ds_store|(?:eh)?thumbs\.db|desktop\.ini)", re.IGNORECASE | re.DOTALL
+)
+"""What operating systems add to a folder."""
+_OWNER_FILE_BYTES = 165
+"""Of the file `~$devices.xlsx` in which Excel keeps who has `devices.xlsx` open."""
+_IS_FOLDER = 0x10
+"""The attribute that Windows sets."""
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -77,8 +88,8 @@ def gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
         waiting = chunk
         while waiting:
             if stream.eof:
-                stream = zlib.decompressobj(_GZIP_BITS)
                 waiting = waiting.lstrip(b"\0")
+                stream = zlib.decompressobj(_GZIP_BITS) if waiting else stream
                 continue
             try:
                 piece = stream.decompress(waiting, PIECE)
@@ -108,11 +119,27 @@ def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
 
 
 def members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    """The members that may hold devices: no folders, nor what operating systems add."""
+    """The members that are files of somebody's: no folders, nor what programs and operating systems add."""
     for member in archive.infolist():
-        base = member.filename.rpartition("/")[2]
-        if base and not member.filename.startswith(_SKIPPED) and not base.startswith(_SKIPPED):
+        if not (_is_folder(member) or _is_added(member)):
             yield member
+
+
+def is_resource_fork(member: zipfile.ZipInfo) -> bool:
+    """Whether a member has the name of what macOS keeps beside a file. What it holds tells whether it is that."""
+    return member.filename.replace("\\", "/").rpartition("/")[2].startswith("._")
+
+
+def _is_folder(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is an empty folder: Windows PowerShell 5.1 ends the name of one with a backslash."""
+    is_named_so = member.filename.endswith(("/", "\\")) or bool(member.external_attr & _IS_FOLDER)
+    return is_named_so and not member.file_size
+
+
+def _is_added(member: zipfile.ZipInfo) -> bool:
+    name = member.filename.replace("\\", "/")
+    is_owner_file = name.rpartition("/")[2].startswith("~$") and member.file_size <= _OWNER_FILE_BYTES
+    return is_owner_file or _MARGINS.fullmatch(name) is not None
 
 
 def contents(archive: zipfile.ZipFile, member: zipfile.ZipInfo, allowance: Allowance) -> Iterator[bytes]:
@@ -145,8 +172,10 @@ def _check_directory(file: IO[bytes]) -> None:
         raise UnreadableDeviceFile(
             FileReason.ARCHIVE_UNREADABLE, "Its table of contents is missing: it may be cut off."
         )
-    if tail[max(0, end - _WIDE_LOCATOR_BYTES) : end].startswith(_WIDE_LOCATOR_MARK):
-        raise UnreadableDeviceFile(FileReason.ARCHIVE_TOO_LARGE, "It is of the ZIP64 form, for archives of over 4 GB.")
     directory_bytes = _END.unpack_from(tail, end)[5]
+    locator = end - _WIDE_LOCATOR_BYTES
+    wide_end = locator - _WIDE_END.size
+    if wide_end >= 0 and tail.startswith(_WIDE_LOCATOR_MARK, locator) and tail.startswith(_WIDE_END_MARK, wide_end):
+        directory_bytes = _WIDE_END.unpack_from(tail, wide_end)[8]
     if directory_bytes > _MAXIMUM_DIRECTORY:
         raise UnreadableDeviceFile(FileReason.ARCHIVE_TOO_LARGE, f"It has more than {MAXIMUM_MEMBERS:,} members.")

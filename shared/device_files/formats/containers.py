@@ -1,173 +1,124 @@
-"""The device rows of a file of any kind, and of what archives and workbooks hold."""
+"""The parts of a file of any kind: itself, or what its archive or workbook holds."""
 
-import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
-from shared.device_files.formats import archives, workbooks
-from shared.device_files.formats import file_types as kinds
-from shared.device_files.formats import json_documents as json_records
-from shared.device_files.formats import oa3_reports as oa3
-from shared.device_files.formats.decoding import PIECE, clean, decoded, line_blocks
-from shared.device_files.formats.delimited import Lines, Records
+from shared.device_files.account import FileAccount, PassedOverKind
+from shared.device_files.cells import clean
+from shared.device_files.formats import archives, file_types, json_documents, oa3_reports, workbooks
+from shared.device_files.formats.decoding import PIECE, line_blocks
+from shared.device_files.formats.delimited import Lines, Records, Sense
 from shared.device_files.formats.file_types import Kind
-from shared.device_files.reasons import FILE_REASONS, FileReason, RowReason, UnreadableDeviceFile
-from shared.device_files.rows import DeviceRow
-from shared.device_files.tables import table
+from shared.device_files.formats.json_documents import Meaning
+from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
+from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 _SPOOLED_IN_MEMORY = 8 * 1024 * 1024
 """Archives and workbooks are read here and there, not in a stream: larger ones wait in a nameless temporary file."""
 _LONGEST_NAME = 200
-
-_WORKBOOK_MEMBER = "xl/workbook.xml"
-_NAMED_BY_MEMBER = (
-    ("xl/workbook.bin", "a binary workbook (.xlsb)"),
-    ("word/document.xml", "a Word document"),
-    ("ppt/presentation.xml", "a PowerPoint presentation"),
-    ("mimetype", "an OpenDocument file"),
-    ("META-INF/MANIFEST.MF", "a Java archive"),
-)
-_OLE_LOCKED = "EncryptedPackage".encode("utf-16-le")
-_OLE_STREAM = re.compile(b"|".join([_OLE_LOCKED, *(name.encode("utf-16-le") for name in ("Workbook", "Book"))]))
-_LONGEST_OLE_NAME = 64
+_NO_LISTS = (FileReason.UNKNOWN_FORMAT, FileReason.NOT_DEVICES, FileReason.EMPTY)
+"""Why a member is no list of devices at all; every other reason is a list that could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a file is: what a person calls it, what stands before its line numbers, and whether it was unpacked."""
+def parts_of(
+    open_file: Callable[[], Iterable[bytes]], name: str, account: FileAccount, sense: Sense, meaning: Meaning
+) -> Iterator[Part]:
+    """The parts of the file `name`, each to be read to its end, or given up, before the next is asked for.
 
-    name: str
-    prefix: str = ""
-    is_unpacked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """What makes device rows of tables, JSON objects and XML; the rows of a workbook's sheets are tables too."""
-
-    read_table: table.ReadTable = table.device_rows
-    make_json_row: Callable[[Mapping[str, object], str], DeviceRow] = json_records.row_of_item
-    read_xml: Callable[[Iterable[str], str], Iterator[DeviceRow]] = oa3.device_rows
-
-
-_DEVICE_ROWS = Readers()
-
-
-def device_rows(
-    open_file: Callable[[], Iterable[bytes]], name: str, readers: Readers = _DEVICE_ROWS
-) -> Iterator[DeviceRow]:
-    """The device rows of a file of any kind that is read.
+    `sense` tells how well a line was cut into cells, `meaning` which column a name means; `account` is told what is
+    passed over. A member of an archive or a sheet that cannot be opened is an `UnreadPart`; reading a part may raise.
 
     Raises:
-        UnreadableDeviceFile: nothing of it can be read, or not to its end. A bad member of an archive is no more than
-            one rejected row.
+        UnreadableDeviceFile: nothing of the file can be read, or its archive holds more than is unpacked.
     """
-    yield from _rows(open_file(), _Place(name), readers)
+    return _Opener(account, sense, meaning).parts(open_file(), name)
 
 
-def _rows(chunks: Iterable[bytes], place: _Place, readers: Readers) -> Iterator[DeviceRow]:
-    start, chunks = _with_start(chunks)
-    if not start:
-        raise UnreadableDeviceFile(FileReason.EMPTY)
-    match kinds.kind_of(start):
-        case Kind.TABLE:
-            yield from readers.read_table(Records(Lines(line_blocks(chunks))), place.prefix)
-        case Kind.JSON:
-            yield from json_records.device_rows(decoded(chunks), place.prefix, readers.make_json_row)
-        case Kind.XML:
-            yield from readers.read_xml(decoded(chunks), place.prefix)
-        case Kind.GZIP:
-            yield from _rows(archives.gunzip(chunks), _unpacked(place), readers)
-        case Kind.ZIP:
-            with _spooled(chunks) as file:
-                yield from _zip_rows(file, place, readers)
-        case Kind.OLE:
-            with _spooled(chunks) as file:
-                _check_ole(file)
-                yield from _workbook_rows(file, place, readers)
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """Opens containers in containers."""
 
+    account: FileAccount
+    sense: Sense
+    meaning: Meaning
 
-def _zip_rows(file: IO[bytes], place: _Place, readers: Readers) -> Iterator[DeviceRow]:
-    archive = archives.open_zip(file)
-    names = set(archive.namelist())
-    for name, called in _NAMED_BY_MEMBER:
-        if name in names:
-            raise kinds.unknown(called)
-    if _WORKBOOK_MEMBER in names:
-        yield from _workbook_rows(file, place, readers)
-        return
-    _unpacked(place)
-    allowance = archives.Allowance(packed=file.seek(0, 2))
-    for member in archives.members(archive):
+    def parts(
+        self, chunks: Iterable[bytes], name: str, member: str = "", *, is_unpacked: bool = False
+    ) -> Iterator[Part]:
+        """The parts of a file, which may be a `member` of an archive; `is_unpacked`: it was in an archive."""
+        start, chunks = _with_start(chunks)
+        if not start:
+            raise UnreadableDeviceFile(FileReason.EMPTY)
+        prefix = f"{member} " if member else ""
+        match file_types.kind_of(start):
+            case Kind.TABLE:
+                yield TablePart(Records(Lines(line_blocks(chunks, self.account)), self.sense), prefix, member)
+            case Kind.JSON:
+                yield ItemsPart(json_documents.items(chunks, self.account, self.meaning, prefix=prefix), prefix, member)
+            case Kind.XML:
+                yield ItemsPart(oa3_reports.items(chunks, self.account, prefix=prefix), prefix, member)
+            case Kind.GZIP:
+                _refuse_nested(is_unpacked=is_unpacked)
+                yield from self.parts(archives.gunzip(chunks), name, is_unpacked=True)
+            case Kind.ZIP:
+                with _spooled(chunks) as file:
+                    yield from self._zip_parts(file, name, member, is_unpacked=is_unpacked)
+            case Kind.OLE:
+                with _spooled(chunks) as file:
+                    file_types.check_old_workbook(file)
+                    yield from workbooks.parts(file, name, self.account, member)
+
+    def _zip_parts(self, file: IO[bytes], name: str, member: str, *, is_unpacked: bool) -> Iterator[Part]:
+        archive = archives.open_zip(file)
+        if file_types.is_workbook(archive.namelist()):
+            yield from workbooks.parts(file, name, self.account, member)
+            return
+        _refuse_nested(is_unpacked=is_unpacked)
+        allowance = archives.Allowance(packed=file.seek(0, 2))
+        for inner in archives.members(archive):
+            yield from self._member_parts(archive, inner, allowance)
+
+    def _member_parts(
+        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, allowance: archives.Allowance
+    ) -> Iterator[Part]:
+        """The parts of a member, or why it has none: nothing of an archive goes without a word."""
         label = clean(member.filename)[:_LONGEST_NAME]
-        yield from _member_rows(archives.contents(archive, member, allowance), label, readers)
+        contents = archives.contents(archive, member, allowance)
+        has_parts = False
+        try:
+            for part in self.parts(contents, label, label, is_unpacked=True):
+                has_parts = True
+                yield part
+            if not has_parts:
+                yield UnreadPart(label, FileReason.NO_DEVICE_ROWS, "Its sheets are empty or hidden.")
+        except UnreadableDeviceFile as error:
+            if error.reason is FileReason.ARCHIVE_TOO_LARGE:
+                raise
+            if error.reason in _NO_LISTS and archives.is_resource_fork(member):
+                return
+            if error.reason in _NO_LISTS and not file_types.may_hold_devices(label):
+                self.account.pass_over(PassedOverKind.ARCHIVE_MEMBER, label, error.detail, may_hold_device=False)
+            else:
+                yield UnreadPart(label, error.reason, error.detail)
 
 
-def _member_rows(chunks: Iterable[bytes], label: str, readers: Readers) -> Iterator[DeviceRow]:
-    """The device rows of a member; when it is bad it is one rejected row itself, and the others are read."""
-    count = 0
-    try:
-        for row in _rows(chunks, _Place(label, prefix=f"{label} ", is_unpacked=True), readers):
-            count += 1
-            yield row
-    except UnreadableDeviceFile as error:
-        if error.reason is FileReason.ARCHIVE_TOO_LARGE:
-            raise
-        yield _bad_member(label, error.reason)
-    else:
-        if not count:
-            yield _bad_member(label, FileReason.NO_DEVICE_ROWS)
-
-
-def _bad_member(label: str, reason: FileReason) -> DeviceRow:
-    return DeviceRow(source=f"{label} ({FILE_REASONS[reason].sentence})", problem=RowReason.UNREADABLE_MEMBER)
-
-
-def _workbook_rows(file: IO[bytes], place: _Place, readers: Readers) -> Iterator[DeviceRow]:
-    size = file.seek(0, 2)
-    if size > workbooks.MAXIMUM_WORKBOOK:
-        detail = f"It has {size:,} bytes; {workbooks.MAXIMUM_WORKBOOK:,} are the most."
-        raise UnreadableDeviceFile(FileReason.WORKBOOK_TOO_LARGE, detail)
-    file.seek(0)
-    yield from workbooks.device_rows(file, place.name, readers.read_table)
-
-
-def _unpacked(place: _Place) -> _Place:
-    """The place of what an archive holds.
-
-    Raises:
-        UnreadableDeviceFile: the archive is in an archive itself.
-    """
-    if place.is_unpacked:
+def _refuse_nested(*, is_unpacked: bool) -> None:
+    if is_unpacked:
         raise UnreadableDeviceFile(FileReason.ARCHIVE_NESTED)
-    return _Place(place.name, place.prefix, is_unpacked=True)
-
-
-def _check_ole(file: IO[bytes]) -> None:
-    """Refuse what is no workbook, by the names of the streams inside."""
-    file.seek(0)
-    found: set[bytes] = set()
-    before = b""
-    while piece := file.read(PIECE):
-        found.update(_OLE_STREAM.findall(before + piece))
-        before = piece[-_LONGEST_OLE_NAME:]
-    if _OLE_LOCKED in found:
-        raise UnreadableDeviceFile(FileReason.WORKBOOK_LOCKED)
-    if not found:
-        raise kinds.unknown("an Office document of the old form, but no workbook")
 
 
 def _with_start(chunks: Iterable[bytes]) -> tuple[bytes, Iterable[bytes]]:
     """The first bytes, and all of them again."""
     iterator = iter(chunks)
     start = b""
-    while len(start) < kinds.START_BYTES and (chunk := next(iterator, None)) is not None:
+    while len(start) < file_types.START_BYTES and (chunk := next(iterator, None)) is not None:
         start += chunk
-    return start[: kinds.START_BYTES], chain((start,), iterator)
+    return start[: file_types.START_BYTES], chain((start,), iterator)
 
 
 @contextmanager

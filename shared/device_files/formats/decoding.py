@@ -1,14 +1,34 @@
 """Bytes to lines of text, whatever the encoding and the line ends, in bounded memory.
 
-Windows PowerShell's `Out-File` writes UTF-16LE; other tools write UTF-8 with and without a byte order mark, or the ANSI
-code page. Files glued together (`copy a+b`) hold several marks and may change their encoding on the way.
+Windows PowerShell's `Out-File` writes UTF-16LE; other tools write UTF-8 with and without a byte order mark, UTF-32, or
+the ANSI code page. Files glued together (`copy a+b`) and files that another tool appends to change their encoding on
+the way. A piece is decoded at once; single lines, words and bytes are looked at only where something in it is strange.
 """
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
+from operator import contains
 
-from shared.device_files.checks import excel_damage as excel
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.device_files.account import FileAccount, FileNote
+from shared.device_files.formats.encoding_changes import (
+    AHEAD,
+    BEHIND,
+    MARKS,
+    Change,
+    Encoding,
+    Unchanged,
+    marked_encoding,
+    may_be_shifted,
+    next_change,
+    strange_byte,
+    strange_character,
+)
+from shared.device_files.formats.windows_1252 import UNREADABLE, decode_bytes
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 MAXIMUM_LINE = 65_536
@@ -20,66 +40,50 @@ MAXIMUM_LINES = 10_000_000
 PIECE = 262_144
 """Bytes worked on at once, so that a chunk of any size stays bounded."""
 
+_FIRST_PIECES = (PIECE // 2, PIECE // 2)
+"""A line without an end shows sooner."""
+
 _LONG_LINE = 512
 """Characters of a line from which it is faster to search than to split."""
 
-_DETECTION_BYTES = 4096
-_UTF_16 = ("utf-16-le", "utf-16-be")
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_FIRST_BYTES_OF_MARKS = tuple(mark[:1] for mark, _ in _MARKS)
-_MOSTLY = 0.3
-"""This share of NUL in every second byte means UTF-16; NUL-padded cells have fewer."""
+_MOST_STRANGE_PLACES = 5_000
+"""Places where the encoding seems to change, of which each costs about a millisecond."""
+_FIRST_SPAN = 1_024
+"""Bytes decoded behind a change, lest many changes cost a piece each."""
+_LEFT = 8
+"""Bytes at the end of what is there that are left for the next piece: a line end or a mark may be cut."""
+_MANY_CHARACTERS = 4_096
+"""When so many are decoded, it is looked whether most could not be read."""
 
-_CHANGES = {
-    "utf-8": re.compile(rb"\xff\xfe(?=[^\x00]\x00)|\xfe\xff(?=\x00[^\x00])"),
-    "utf-16-le": re.compile(rb"\xfe\xff(?=\x00)|(?<=\n\x00)\xef\xbb\xbf"),
-    "utf-16-be": re.compile(rb"\xff\xfe(?=[^\x00]\x00)|(?<=\x00\n)\xef\xbb\xbf"),
-}
-"""Where a text of one encoding goes over to another: a mark that cannot be part of the first."""
-_HELD_BACK = 4
-"""A mark and the byte after it may be cut by the border of two pieces."""
+_CANNOT_BE_TOLD = "The encoding changes at line {line}, and cannot be told from there on."
 
-_INVISIBLE = re.compile(
-    "[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]"
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-_LINE_BREAKS = re.compile(r"[\t\n\x0b\x0c\r\u2028\u2029]+")
-_MARKED_AS_TEXT = re.compile(r'="([^"]*)"')
-_RUN_AS_FORMULA = r"[=+\-@\uff0b\uff0d\uff1d\uff20]"
-"""What a spreadsheet runs as a formula begins so; the last four are the wide forms of an East Asian keyboard."""
-_NEEDS_MARK = re.compile(rf"[\s']*(?:{_RUN_AS_FORMULA}|(?<=')[0-9]|[\t\n\x0b\x0c\r\u2028\u2029])")
-_RUNS = re.compile(rf"\s*(?:{_RUN_AS_FORMULA}|[\t\n\x0b\x0c\r\u2028\u2029])")
+_MARK = "\ufeff"
+_MARK_OF_LINE = re.compile("(?m)^\ufeff+")
+_LONGEST_MARK = max(map(len, MARKS.values()))
+_LINE_ENDS = ("\n", "\r")
+_LONGEST_UNIT = 4
+_CONTINUES = range(0x80, 0xC0)
+"""Bytes that go on with a character of UTF-8."""
+_BESIDE_A_CELL = ("", " ", "\t", ",", ";", "|")
 
 
-class NumberCell(str):
-    """A cell that holds a number, as its full digits: zeros at its beginning may be lost."""
-
-    __slots__ = ()
-
-
-def lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """The lines of a text that are not empty, with their numbers, counted from 1. CR LF, LF and CR alone end a line.
-
-    Raises:
-        UnreadableDeviceFile: as `line_blocks` does.
-    """
-    for first, block in line_blocks(chunks):
-        for number, line in enumerate(block, first):
-            if line:
-                yield number, line
-
-
-def line_blocks(chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple[int, list[str]]]:
     """The lines of a text as many at once as are decoded at once: the number of the first, and all, empty ones too.
 
+    CR LF, LF and CR alone end a line, and so do a change of the encoding and a byte order mark between two files.
+
     Raises:
-        UnreadableDeviceFile: a line is longer than `MAXIMUM_LINE`, raised before much more than that is held; or there
-            are more than `MAXIMUM_LINES`. The lines before it were given out.
+        UnreadableDeviceFile: a line is longer than `MAXIMUM_LINE`, raised before much more than that is held; there are
+            more than `MAXIMUM_LINES`; or the encoding cannot be told. The lines before it were given out.
     """
     first = 1
     rest = ""
-    for text in decoded(chunks):
-        *block, rest = _go_on(rest, text)
+    for part in _Decoder(account).parts(chunks):
+        has_mark = _MARK in part.text or _MARK in rest
+        changes_at = first + bool(rest)
+        *block, rest = _go_on(rest, part.text)
+        if has_mark:
+            block = [line for glued in block for line in _unglued(glued)]
         sound = len(block)
         if max(map(len, block), default=0) > MAXIMUM_LINE:
             sound = next(place for place, line in enumerate(block) if len(line) > MAXIMUM_LINE)
@@ -92,8 +96,35 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
             raise UnreadableDeviceFile(FileReason.TOO_MANY_ROWS, f"It has more than {MAXIMUM_LINES:,} lines.")
         if len(rest.removesuffix("\r")) > MAXIMUM_LINE:
             raise _too_long(first)
+        _tell(part, changes_at, first, account)
     if rest:
-        yield first, [rest.removesuffix("\r")]
+        yield first, _unglued(rest.removesuffix("\r"))
+
+
+def decoded(chunks: Iterable[bytes], account: FileAccount) -> Iterator[str]:
+    """The text in pieces. A change of the encoding begins a line.
+
+    Raises:
+        UnreadableDeviceFile: the encoding cannot be told.
+    """
+    line = 1
+    for part in _Decoder(account).parts(chunks):
+        changes_at = line
+        line += part.text.count("\n")
+        yield part.text
+        _tell(part, changes_at, line, account)
+
+
+def detected_encoding(start: bytes) -> str:
+    """The encoding that a text begins with, by its Python name."""
+    marked = marked_encoding(start)
+    if marked is not None:
+        return marked
+    strange = strange_byte(start, 0, len(start))
+    if strange is None or strange > BEHIND:
+        return Encoding.UTF_8
+    change = next_change(start[: strange + AHEAD], strange, Encoding.UTF_8, begins_line=True, is_end=False)
+    return change.encoding if isinstance(change, Change) and change.at == 0 else Encoding.UTF_8
 
 
 def _go_on(rest: str, text: str) -> list[str]:
@@ -126,92 +157,25 @@ def _split_long_lines(text: str) -> list[str]:
         split.append(text[start : end - is_cr_lf])
         start = end + 1
     split.append(text[start:])
-    if any("\r" in line for line in split):
+    if any(map(contains, split, repeat("\r"))):
         return [part for line in split for part in line.split("\r")]
     return split
 
 
-def decoded(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The text in pieces. Bytes that are no UTF-8 are read as Windows-1252; byte order marks may stand anywhere."""
-    pieces = _pieces(chunks)
-    held = bytes(next(pieces, b""))
-    encoding = detected_encoding(held)
-    held = _without_mark(held)
-    for piece in pieces:
-        held += piece
-        text, taken = _settled(held, encoding)
-        # No mark is ASCII, nor is what any encoding makes of one.
-        while not (text.isascii() and held[taken:].isascii()) and (change := _change(held, encoding)) is not None:
-            yield _whole(held[:change], encoding)
-            encoding = detected_encoding(held[change:])
-            held = _without_mark(held[change:])
-            text, taken = _settled(held, encoding)
-        yield text
-        held = held[taken:]
-    yield _whole(held, encoding)
+def _unglued(line: str) -> list[str]:
+    """A line that may be the last of one file and the first of another, with the mark of the second between them.
 
-
-def detected_encoding(start: bytes) -> str:
-    """The encoding that the first bytes of a text show: by its mark, else by where its NULs are, else UTF-8."""
-    for mark, encoding in _MARKS:
-        if start.startswith(mark):
-            return encoding
-    sample = start[:_DETECTION_BYTES]
-    pairs = len(sample) // 2
-    nul_in_first, nul_in_second = sample[0::2].count(0), sample[1::2].count(0)
-    if nul_in_second > pairs * _MOSTLY and nul_in_second > 2 * nul_in_first:
-        return "utf-16-le"
-    if nul_in_first > pairs * _MOSTLY and nul_in_first > 2 * nul_in_second:
-        return "utf-16-be"
-    return "utf-8"
-
-
-def clean(cell: str) -> str:
-    """A cell without what nobody sees: invisible characters, blanks around it, and marks that keep it text.
-
-    `'=1` and `="0123"` are how spreadsheets are told to leave a cell alone; one apostrophe or the formula is removed.
+    In a cell, the same character is a blank that nobody sees: pasted from a web page, it begins or ends the cell.
     """
-    if cell.isascii() and cell.isprintable():
-        cell = str(cell).strip()
-        return _unmarked(cell).strip() if cell[:1] in ("'", "=") else cell
-    text = _unmarked(_INVISIBLE.sub("", cell).strip())
-    return _LINE_BREAKS.sub(" ", text.replace("\u00a0", " ")).strip()
-
-
-def marked_as_text(cell: str) -> str:
-    """`cell` as it may stand in a CSV: where a spreadsheet would run it, an apostrophe is put in front.
-
-    `clean` removes that one alone, so one is put also before an apostrophe that `clean` would take for it. Control
-    characters, which a terminal would run, are left out.
-    """
-    if _is_plain(cell):
-        return cell
-    cell = _CONTROL.sub("", cell)
-    return f"'{cell}" if _NEEDS_MARK.match(_INVISIBLE.sub("", cell).rstrip()) else cell
-
-
-def safe_original(cell: str) -> str:
-    """A cell of a device file as it may stand in a CSV: `clean` gives of it what it gives of the original.
-
-    What begins with a digit and would be changed by a spreadsheet that opens and saves it is marked as text too: zeros
-    at its beginning, a product key, a date.
-    """
-    if "0" <= cell[:1] <= "9" and excel.would_change(cell):
-        return f"'{cell}"
-    is_harmless = _is_plain(cell) or not (_CONTROL.search(cell) or _RUNS.match(_INVISIBLE.sub("", cell)))
-    return cell if is_harmless else marked_as_text(clean(cell))
-
-
-def _is_plain(cell: str) -> bool:
-    """Whether a cell is written as it is beyond doubt, as nearly every one is."""
-    return not cell or (cell[0].isalnum() and cell.isascii() and cell.isprintable())
-
-
-def _unmarked(text: str) -> str:
-    if text[:1] == "'":
-        return text[1:] if _NEEDS_MARK.match(text) else text
-    marked = _MARKED_AS_TEXT.fullmatch(text)
-    return marked[1] if marked else text
+    lines = [""]
+    for following in line.split(_MARK):
+        before = lines[-1]
+        is_whole = before.count('"') % 2 == 0 and before[-1:] not in _BESIDE_A_CELL
+        if is_whole and following[:1] not in _BESIDE_A_CELL:
+            lines.append(following)
+        else:
+            lines[-1] += following
+    return lines
 
 
 def _too_long(number: int) -> UnreadableDeviceFile:
@@ -219,65 +183,247 @@ def _too_long(number: int) -> UnreadableDeviceFile:
     return UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
 
 
-def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    """The same bytes in pieces of bounded size, the first long enough to show the encoding, then one empty piece."""
-    start = b""
-    has_started = False
+# ---- from pieces to parts in one encoding ----
+
+
+class _Part(Struct, frozen=True):
+    """Some text, in one encoding."""
+
+    text: str
+    is_change: bool = False
+    """It begins in another encoding than the text before it has."""
+    problem: str = ""
+    """Why nothing is read behind it; names a `{line}`."""
+
+
+class _Sound(Struct, frozen=True):
+    """So much of some bytes as is sound text and needs nothing that follows."""
+
+    text: str
+    size: int
+    """Bytes that it was made of."""
+    is_western: bool = False
+    """Something of it was read as Windows-1252."""
+    strange: int | None = None
+    """The first byte behind it that looks strange in this encoding."""
+
+
+def _tell(part: _Part, begins: int, ends: int, account: FileAccount) -> None:
+    """Note a change of the encoding, or refuse the file, by the lines where a part begins and ends."""
+    if part.is_change:
+        account.note(FileNote.ENCODING_CHANGES, f"line {begins}")
+    if part.problem:
+        detail = f"{part.problem.format(line=ends)} Save the whole file as one, in one encoding (CSV UTF-8)."
+        raise UnreadableDeviceFile(FileReason.ENCODING_UNKNOWN, detail)
+
+
+class _Decoder:
+    """Follows the encoding of one text. The same parts come of it whatever the borders of the chunks."""
+
+    def __init__(self, account: FileAccount) -> None:
+        self._account = account
+        self._encoding = Encoding.UTF_8
+        self._held = b""
+        self._span = 4 * PIECE
+        self._passed = 0
+        """Bytes held that go on in the encoding, however they look."""
+        self._needs_more = False
+        """Nothing can be told of what is held unless more follows."""
+        self._begins_line = True
+        self._is_change = False
+        self._may_be_shifted = False
+        """The text since the last change could begin a byte later in another encoding."""
+        self._strange_places = 0
+        self._characters = 0
+        self._unreadable = 0
+
+    def parts(self, chunks: Iterable[bytes]) -> Iterator[_Part]:
+        """All the text. Nothing follows a part with a problem."""
+        has_begun = False
+        for piece, is_end in _pieces(chunks):
+            self._held += piece
+            if not has_begun and (is_end or len(self._held) >= _LONGEST_MARK):
+                self._begin(marked_encoding(self._held) or Encoding.UTF_8)
+                has_begun = True
+            self._needs_more = not has_begun
+            while not self._needs_more and (part := self._next(is_end=is_end)) is not None:
+                yield part
+                if part.problem:
+                    return
+
+    def _begin(self, encoding: Encoding) -> None:
+        """Go on in an encoding; its mark is no text."""
+        self._encoding = encoding
+        self._held = self._held.removeprefix(MARKS[encoding])
+        self._passed = 0
+        self._may_be_shifted = False
+
+    def _next(self, *, is_end: bool) -> _Part | None:
+        """The next text; `None` where more bytes are needed."""
+        while self._held:
+            data = self._held[: self._span]
+            is_all = len(data) == len(self._held)
+            sound = _sound_lines(data, self._encoding, self._passed, is_end=is_end and is_all)
+            if sound.size:
+                self._span = min(4 * self._span, 4 * PIECE)
+                self._needs_more = is_all and not is_end and sound.strange is None
+                return self._given(sound, is_end=is_end)
+            if sound.strange is None:
+                if is_all:
+                    return None
+                self._span *= 4
+            elif not is_end and sound.strange + AHEAD > len(self._held):
+                return None
+            elif (part := self._at_strange_place(sound.strange, is_end=is_end)) is not None:
+                return part
+        return None
+
+    def _given(self, sound: _Sound, *, is_end: bool, problem: str = "") -> _Part:
+        """The text of the first bytes held, which are let go."""
+        text = sound.text
+        self._held = self._held[sound.size :]
+        self._passed = max(0, self._passed - sound.size)
+        is_change, self._is_change = self._is_change, False
+        if is_change and not self._begins_line and not text.startswith(_LINE_ENDS):
+            text = "\n" + text
+        if sound.is_western:
+            self._account.note(FileNote.READ_AS_WINDOWS_1252)
+        if not text.isascii():
+            text = _MARK_OF_LINE.sub("", text) if _MARK in text else text
+            self._unreadable += text.count(UNREADABLE)
+            if self._encoding is Encoding.UTF_16_LE:
+                self._may_be_shifted = self._may_be_shifted or may_be_shifted(text)
+        self._begins_line = text.endswith(_LINE_ENDS)
+        self._characters += len(text)
+        if self._may_be_shifted and sound.size % self._encoding.unit:
+            problem = _CANNOT_BE_TOLD
+        is_enough = self._characters >= _MANY_CHARACTERS or (is_end and not self._held)
+        if is_enough and 2 * self._unreadable > self._characters:
+            problem = "Most letters up to line {line} are in a code page that is not known."
+        return _Part(text, is_change, problem)
+
+    def _at_strange_place(self, strange: int, *, is_end: bool) -> _Part | None:
+        """The text before a change of the encoding, or before what cannot be read; `None` where there is none."""
+        self._strange_places += 1
+        start = max(0, strange - BEHIND)
+        start -= start % self._encoding.unit
+        following = next_change(
+            self._held[start : strange + AHEAD],
+            strange - start,
+            self._encoding,
+            begins_line=self._begins_line and start == 0,
+            is_end=is_end and strange + AHEAD >= len(self._held),
+        )
+        if following is None or self._strange_places > _MOST_STRANGE_PLACES:
+            return self._given(_whole(self._held[:strange], self._encoding), is_end=False, problem=_CANNOT_BE_TOLD)
+        if isinstance(following, Unchanged):
+            self._passed = start + following.to
+            return None
+        part = self._given(_whole(self._held[: start + following.at], self._encoding), is_end=False)
+        if self._may_be_shifted and self._held.startswith(b"\n"):
+            return replace(part, problem=_CANNOT_BE_TOLD)
+        self._is_change = self._characters > 0
+        self._begin(following.encoding)
+        self._span = _FIRST_SPAN
+        return part
+
+
+_DECODERS: dict[Encoding, Callable[[memoryview, str], tuple[str, int]]] = {
+    Encoding.UTF_16_LE: codecs.utf_16_le_decode,
+    Encoding.UTF_16_BE: codecs.utf_16_be_decode,
+    Encoding.UTF_32_LE: codecs.utf_32_le_decode,
+    Encoding.UTF_32_BE: codecs.utf_32_be_decode,
+}
+
+
+def _sound_lines(data: bytes, encoding: Encoding, passed: int, *, is_end: bool) -> _Sound:
+    """The lines that have ended, well before the first strange place; nothing before byte `passed` is strange."""
+    size = len(data) if is_end else _size_of_lines(data, encoding, len(data) - _LEFT)
+    looked_at = memoryview(data)[: size or None]
+    if encoding is Encoding.UTF_8:
+        sound = _sound_bytes(data, looked_at, passed)
+    else:
+        sound = _sound_units(looked_at, encoding, passed, is_end=is_end)
+    if sound.strange is not None:
+        size = _size_of_lines(data, encoding, sound.strange - BEHIND)
+        sound = replace(_whole(data[:size], encoding), strange=sound.strange)
+    return sound if size else _Sound("", 0, strange=sound.strange)
+
+
+def _size_of_lines(data: bytes, encoding: Encoding, most: int) -> int:
+    """How many of the first `most` bytes are lines that have ended.
+
+    Of a line that is too long to be one, all is given; a word may be cut by that, but no character.
+    """
+    unit = encoding.unit
+    for end in _LINE_ENDS:
+        line_end = end.encode(encoding)
+        at = data.rfind(end.encode(), 0, max(0, most))
+        while at >= 0:
+            first = at - at % unit
+            if data[first : first + unit] == line_end:
+                return first + unit
+            at = data.rfind(end.encode(), 0, at)
+    if most <= unit * MAXIMUM_LINE:
+        return 0
+    size = most - most % _LONGEST_UNIT
+    return size if unit > 1 else next(at for at in range(size, 0, -1) if data[at] not in _CONTINUES)
+
+
+def _sound_bytes(data: bytes, start: memoryview, passed: int) -> _Sound:
+    """All of the start of some bytes, or a strange place in it."""
+    has_nul = data.find(0, passed, len(start)) >= 0
+    if not has_nul:
+        try:
+            return _Sound(str(start, "utf-8"), len(start))
+        except UnicodeDecodeError:
+            pass
+    strange = strange_byte(data, passed, len(start))
+    return _whole(start, Encoding.UTF_8) if strange is None else _Sound("", 0, strange=strange)
+
+
+def _sound_units(data: memoryview, encoding: Encoding, passed: int, *, is_end: bool) -> _Sound:
+    """All of some bytes in units of 16 or 32 bits, or a strange place in it."""
+    decode = _DECODERS[encoding]
+    try:
+        text, taken = decode(data, "strict")
+        broken = taken if is_end and taken < len(data) else None
+    except UnicodeDecodeError as error:
+        text, taken = decode(data, "replace")
+        broken = error.start
+    known = len(decode(data[:passed], "replace")[0]) if passed else 0
+    strange = strange_character(text, known)
+    place = None if strange is None else len(text[:strange].encode(encoding))
+    if broken is not None and broken >= passed and (place is None or broken < place):
+        place = broken
+    if place is not None:
+        return _Sound("", 0, strange=place)
+    return _Sound(text + UNREADABLE * (taken < len(data)), len(data))
+
+
+def _whole(data: bytes | memoryview, encoding: Encoding) -> _Sound:
+    """All of some bytes, whatever they are."""
+    if encoding is not Encoding.UTF_8:
+        return _Sound(str(data, encoding, "replace"), len(data))
+    try:
+        return _Sound(str(data, "utf-8"), len(data))
+    except UnicodeDecodeError:
+        text, is_western = decode_bytes(data)
+    return _Sound(text, len(data), is_western)
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[tuple[bytes | memoryview, bool]]:
+    """The same bytes in pieces of the same sizes, whatever those of the chunks; of the last, it is said that it is."""
+    sizes = chain(_FIRST_PIECES, repeat(PIECE))
+    size = next(sizes)
+    rest = bytearray()
     for chunk in chunks:
         view = memoryview(chunk)
-        for offset in range(0, len(view), PIECE):
-            piece = view[offset : offset + PIECE]
-            if has_started:
-                yield piece
-            elif len(start := start + piece) >= _DETECTION_BYTES:
-                has_started = True
-                yield start
-    if not has_started:
-        yield start
-    yield b""
-
-
-def _without_mark(start: bytes) -> bytes:
-    return next((start[len(mark) :] for mark, _ in _MARKS if start.startswith(mark)), start)
-
-
-def _change(held: bytes, encoding: str) -> int | None:
-    """Where in `held` another encoding begins."""
-    if not any(byte in held for byte in _FIRST_BYTES_OF_MARKS):
-        return None
-    aligned = 2 if encoding in _UTF_16 else 1
-    for found in _CHANGES[encoding].finditer(held):
-        if found.start() and found.start() % aligned == 0:
-            return found.start()
-    return None
-
-
-def _settled(held: bytes, encoding: str) -> tuple[str, int]:
-    """The text of `held` but for its last characters, and how many bytes it was made of."""
-    end = max(0, len(held) - _HELD_BACK) & ~1
-    return _decode(memoryview(held)[:end], encoding, is_end=False)
-
-
-def _whole(held: bytes, encoding: str) -> str:
-    """All the text of `held`; half a character at its end is none in UTF-16."""
-    return _decode(held, encoding, is_end=encoding == "utf-8")[0]
-
-
-def _decode(data: bytes | memoryview, encoding: str, *, is_end: bool) -> tuple[str, int]:
-    match encoding:
-        case "utf-16-le":
-            return codecs.utf_16_le_decode(data, "replace", is_end)
-        case "utf-16-be":
-            return codecs.utf_16_be_decode(data, "replace", is_end)
-        case _:
-            return codecs.utf_8_decode(data, _WINDOWS_1252, is_end)
-
-
-def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
-
-
-_WINDOWS_1252 = "device_files.windows_1252"
-codecs.register_error(_WINDOWS_1252, _as_windows_1252)
+        while len(rest) + len(view) >= size:
+            taken = size - len(rest)
+            yield (bytes(rest + view[:taken]) if rest else view[:taken]), False
+            view = view[taken:]
+            rest.clear()
+            size = next(sizes)
+        rest += view
+    yield bytes(rest), True

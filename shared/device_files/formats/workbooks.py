@@ -1,109 +1,141 @@
-"""XLSX and XLS workbooks: the rows of each visible sheet, read by python-calamine in a process of its own."""
+"""XLSX and XLS workbooks: the cells of each visible sheet with their types, read in a process of its own."""
 
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 import msgspec
 
-from shared.device_files.formats.decoding import MAXIMUM_LINE, NumberCell, clean
-from shared.device_files.reasons import FileReason, Note, RowReason, UnreadableDeviceFile
-from shared.device_files.rows import DeviceRow, with_note
-from shared.device_files.tables import table
+from shared.device_files.account import FileAccount, FileNote, PassedOverKind, could_hold_device
+from shared.device_files.cells import CellType, TypedCell, clean
+from shared.device_files.formats import number_formats, workbook_process
+from shared.device_files.formats.decoding import MAXIMUM_LINE
+from shared.device_files.formats.parts import Part, TablePart, UnreadPart
+from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 MAXIMUM_WORKBOOK = 64 * 1024 * 1024
 """Bytes of a workbook as it is stored. Its process may use 768 MiB to read it, some 40,000 rows with hashes."""
 
-_PROGRAM = Path(__file__).with_name("workbook_process.py")
 _LONGEST_LINE = 16 * MAXIMUM_LINE
 """Bytes of one row as the process writes it."""
-
-
-class _Line(msgspec.Struct):
-    """One line that the process writes; its docstring tells their kinds."""
-
-    hidden: list[str] = []
-    sheet: str = ""
-    row: int = 0
-    cells: list[int | str] = []
-    unreadable: bool = False
-    problem: str | None = None
-
-
-_PROBLEMS = {
-    "locked": FileReason.WORKBOOK_LOCKED,
-    "unreadable": FileReason.WORKBOOK_UNREADABLE,
-    "too_large": FileReason.WORKBOOK_TOO_LARGE,
-}
+_OFFSET_BYTES = 20
 _LONGEST_NAME = 31
 """Characters of a sheet's name that a spreadsheet allows."""
-_MOST_NAMES = 5
-"""Names of hidden sheets that are shown."""
+_MOST_PLACES = 5
 _TIMEOUT_SECONDS = 180
-_decoder = msgspec.json.Decoder(_Line)
+_REASONS = {
+    workbook_process.DAMAGED: FileReason.WORKBOOK_UNREADABLE,
+    workbook_process.LOCKED: FileReason.WORKBOOK_LOCKED,
+}
+"""By the status of the process; any other means that it was stopped."""
+
+_row_decoder = msgspec.json.Decoder(tuple[int, list[int], list[str | tuple[CellType, str, str]]])
 
 
-def device_rows(workbook: IO[bytes], book: str, read_table: table.ReadTable = table.device_rows) -> Iterator[DeviceRow]:
-    """The device rows of the visible sheets. `book` is the workbook's name, shown before each sheet's.
+class _Contents(msgspec.Struct):
+    """What the process tells of a workbook behind its rows."""
+
+    is_1904: bool
+    sheets: list[workbook_process.Sheet]
+
+
+def parts(workbook: IO[bytes], book: str, account: FileAccount, member: str = "") -> Iterator[Part]:
+    """The sheets of a workbook that hold something. `book` is its name; `member` too, if it lies in an archive.
+
+    Hidden sheets are passed over. Each part is read to its end, or given up, before the next is asked for.
 
     Raises:
-        UnreadableDeviceFile: it is damaged, locked, or needs more memory or time than a workbook may; or it has hidden
-            sheets, and no device in the others.
+        UnreadableDeviceFile: it is damaged, locked, or needs more memory or time than a workbook may.
     """
+    size = workbook.seek(0, os.SEEK_END)
+    if size > MAXIMUM_WORKBOOK:
+        detail = f"It has {size:,} bytes; {MAXIMUM_WORKBOOK:,} are the most."
+        raise UnreadableDeviceFile(FileReason.WORKBOOK_TOO_LARGE, detail)
+    workbook.seek(0)
     with tempfile.TemporaryFile() as output:
         _read(workbook, output)
-        output.seek(0)
-        lines = _lines(output)
-        hidden = next(lines, _Line()).hidden
-        for sheet, rows in groupby(lines, key=lambda line: line.sheet):
-            for row in _sheet_rows(f"{clean(book)}!{_name(sheet)} ", rows, read_table):
-                yield with_note(row, Note.HIDDEN_SHEETS_SKIPPED) if hidden else row
-                hidden = []
-        if hidden:
-            raise UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, f"Hidden sheets are not read: {_shown(hidden)}.")
+        contents = _contents(output)
+        for sheet in contents.sheets:
+            name = clean(sheet.name)[:_LONGEST_NAME]
+            label = f"{clean(book)}!{name}"
+            rows = _rows(output, sheet, is_1904=contents.is_1904)
+            if sheet.is_hidden:
+                _pass_over(sheet, rows, name, label, account)
+            elif sheet.is_damaged:
+                yield UnreadPart(label, FileReason.WORKBOOK_UNREADABLE)
+            elif sheet.rows:
+                _note(sheet, label if member else name, account)
+                yield TablePart(rows, f"{label} ", member)
 
 
-def _name(sheet: str) -> str:
-    """A sheet's name as it may be shown: a made-up workbook may hold any."""
-    return clean(sheet)[:_LONGEST_NAME]
+def _pass_over(
+    sheet: workbook_process.Sheet,
+    rows: Iterator[tuple[int, Sequence[str]]],
+    name: str,
+    label: str,
+    account: FileAccount,
+) -> None:
+    """Account for a hidden sheet, unless it is empty."""
+    first = next(rows, (0, ()))[1]
+    if not first and not sheet.is_damaged:
+        return
+    may_hold_device = sheet.is_damaged or any(could_hold_device(cell) for cell in first)
+    may_hold_device = may_hold_device or any(could_hold_device(cell) for _, cells in rows for cell in cells)
+    account.note(FileNote.HIDDEN_SHEETS_SKIPPED, name)
+    account.pass_over(PassedOverKind.HIDDEN_SHEET, label, ", ".join(first), may_hold_device=may_hold_device)
 
 
-def _shown(sheets: Sequence[str]) -> str:
-    names = ", ".join(map(_name, sheets[:_MOST_NAMES]))
-    return names if len(sheets) <= _MOST_NAMES else f"{names} and {len(sheets) - _MOST_NAMES:,} more"
+def _note(sheet: workbook_process.Sheet, shown: str, account: FileAccount) -> None:
+    """Note what a person may not know of a sheet: formulas never calculated, and what is read though it is hidden."""
+    if sheet.formulas:
+        account.note(FileNote.FORMULAS_WITHOUT_VALUE, *(f"{shown}!{place}" for place in sheet.formulas))
+    for kind, places in (("rows", sheet.hidden_rows), ("columns", sheet.hidden_columns)):
+        if places:
+            more = " …" if len(places) > _MOST_PLACES else ""
+            listed = ", ".join(map(str, places[:_MOST_PLACES]))
+            account.note(FileNote.HIDDEN_ROWS_READ, f"{shown} {kind} {listed}{more}")
 
 
-def _sheet_rows(prefix: str, lines: Iterable[_Line], read_table: table.ReadTable) -> Iterator[DeviceRow]:
-    """The rows of one sheet; a damaged sheet is one rejected row, and the others are read."""
-    for is_unreadable, group in groupby(lines, key=lambda line: line.unreadable):
-        if is_unreadable:
-            yield DeviceRow(source=prefix.strip(), problem=RowReason.UNREADABLE_MEMBER)
-        else:
-            yield from read_table(((line.row, _texts(line)) for line in group), prefix)
+def _rows(output: IO[bytes], sheet: workbook_process.Sheet, *, is_1904: bool) -> Iterator[tuple[int, Sequence[str]]]:
+    """The rows of a sheet from the first column that holds something."""
+    output.seek(sheet.offset)
+    for _ in range(sheet.rows):
+        data = output.readline(_LONGEST_LINE)
+        if len(data) == _LONGEST_LINE:
+            raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, f"A row of it has more than {_LONGEST_LINE:,} bytes.")
+        number, columns, cells = _row_decoder.decode(data)
+        texts = [""] * (max(columns) + 1 - sheet.first_column)
+        for column, cell in zip(columns, cells, strict=True):
+            texts[column - sheet.first_column] = cell if isinstance(cell, str) else _typed(cell, is_1904=is_1904)
+        if max(map(len, texts)) > MAXIMUM_LINE:
+            name = clean(sheet.name)[:_LONGEST_NAME]
+            detail = f"Sheet {name}, line {number} has a cell of more than {MAXIMUM_LINE:,} characters."
+            raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
+        yield number, texts
 
 
-def _texts(line: _Line) -> list[str]:
-    texts = [NumberCell(cell) if isinstance(cell, int) else cell for cell in line.cells]
-    if max(map(len, texts), default=0) > MAXIMUM_LINE:
-        detail = f"Sheet {_name(line.sheet)}, line {line.row} has a cell of more than {MAXIMUM_LINE:,} characters."
-        raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
-    return texts
+def _typed(cell: tuple[CellType, str, str], *, is_1904: bool) -> str:
+    """The cell that is no text in the workbook."""
+    kind, text, number_format = cell
+    if kind is CellType.NUMBER:
+        return number_formats.shown(text, number_format, is_1904=is_1904)
+    if kind is CellType.DATE:
+        text = text.replace("T", " ").removesuffix("Z").partition(".")[0].removesuffix(" 00:00:00")
+    return TypedCell(text, kind)
 
 
 def _read(workbook: IO[bytes], output: IO[bytes]) -> None:
-    """Let the process read `workbook` and write its rows to `output`."""
+    """Let the process read `workbook` and write to `output`."""
     with tempfile.TemporaryFile() as given:
         shutil.copyfileobj(workbook, given)
         given.seek(0)
         try:
             done = subprocess.run(  # noqa: S603 - our own program, no argument from outside
-                [sys.executable, "-P", str(_PROGRAM)],
+                [sys.executable, "-P", workbook_process.__file__],
                 stdin=given,
                 stdout=output,
                 stderr=subprocess.DEVNULL,
@@ -114,15 +146,12 @@ def _read(workbook: IO[bytes], output: IO[bytes]) -> None:
         except subprocess.TimeoutExpired as error:
             raise UnreadableDeviceFile(FileReason.WORKBOOK_TOO_LARGE) from error
     if done.returncode:
-        was_stopped = done.returncode < 0
-        raise UnreadableDeviceFile(FileReason.WORKBOOK_TOO_LARGE if was_stopped else FileReason.WORKBOOK_UNREADABLE)
+        raise UnreadableDeviceFile(_REASONS.get(done.returncode, FileReason.WORKBOOK_TOO_LARGE))
 
 
-def _lines(output: IO[bytes]) -> Iterator[_Line]:
-    while data := output.readline(_LONGEST_LINE):
-        if len(data) == _LONGEST_LINE:
-            raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, f"A row of it has more than {_LONGEST_LINE:,} bytes.")
-        line = _decoder.decode(data)
-        if line.problem is not None:
-            raise UnreadableDeviceFile(_PROBLEMS[line.problem])
-        yield line
+def _contents(output: IO[bytes]) -> _Contents:
+    output.seek(-_OFFSET_BYTES, os.SEEK_END)
+    end = output.tell()
+    offset = int(output.read())
+    output.seek(offset)
+    return msgspec.json.decode(output.read(end - offset), type=_Contents)

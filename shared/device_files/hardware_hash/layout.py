@@ -10,8 +10,10 @@ Verified on hashes of six makers, collected by tools of builds 19041 to 26100.
 """
 
 import struct
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from enum import IntEnum
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -27,12 +29,11 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 _CHECKSUM_TYPE = int.from_bytes(CHECKSUM_MARK[:2], "little")
 _HEAD = struct.Struct("<HH")
-_TOOL = struct.Struct("<8HIbBBB")
-TOOL_BYTES = _TOOL.size
+TOOL_BYTES = 24
 COLLECTED_IN_TOOL = slice(16, 20)
 """Where in block 1 the collection time stands, little-endian."""
 OS_TYPE_IN_TOOL = slice(21, 22)
-_LARGEST_UTC_OFFSET = timedelta(hours=14)
+BUILD_IN_TOOL = slice(6, 8)
 OFFLINE_ID_BYTES = 42
 SOURCE_IN_OFFLINE_ID = slice(4, 5)
 UUID_BYTES = 16
@@ -89,44 +90,6 @@ class IdSource(IntEnum):
     REGISTRY = 3
 
 
-class Version(Struct, frozen=True):
-    """A version of Windows or of the collecting tool."""
-
-    major: int
-    minor: int
-    build: int
-    revision: int
-
-    def __str__(self) -> str:
-        return f"{self.major}.{self.minor}.{self.build}.{self.revision}"
-
-
-class Tool(Struct, frozen=True):
-    """Block 1: what collected the hash, when and where."""
-
-    tool: Version
-    system: Version
-    collected_seconds: int
-    """Since `EPOCH`, by the device's clock."""
-    utc_offset: timedelta | None
-    """`None` where the byte says what no place on earth has."""
-    os_type: int
-    architecture: int
-    layout_version: int
-
-    @property
-    def collected(self) -> datetime:
-        """When the hash was collected."""
-        return EPOCH + timedelta(seconds=self.collected_seconds)
-
-
-class OfflineId(Struct, frozen=True):
-    """Block 11: an id that the device has without a network."""
-
-    source: int
-    digest: bytes
-
-
 def total_of(record: bytes) -> int:
     """How many bytes the checksum covers."""
     return int.from_bytes(record[2:4], "little")
@@ -149,36 +112,76 @@ def blocks_of(record: bytes, total: int) -> list[tuple[int, bytes]]:
     return blocks if start == total else []
 
 
-def tool_of(body: bytes) -> Tool | None:
-    """Block 1, or `None` when it is shorter than that. Versions stand in the order minor, major, revision, build."""
-    if len(body) < TOOL_BYTES:
-        return None
-    *numbers, seconds, quarters, os_type, architecture, layout_version = _TOOL.unpack_from(body)
-    offset = timedelta(minutes=15 * quarters)
-    return Tool(
-        tool=Version(numbers[1], numbers[0], numbers[3], numbers[2]),
-        system=Version(numbers[5], numbers[4], numbers[7], numbers[6]),
-        collected_seconds=seconds,
-        utc_offset=offset if abs(offset) <= _LARGEST_UTC_OFFSET else None,
-        os_type=os_type,
-        architecture=architecture,
-        layout_version=layout_version,
-    )
+BlockFields = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+"""Bodies of the blocks that checking needs: serial number, manufacturer, model, product key id, UUID, tool, offline id.
+
+Empty where there is none, or one that is shorter than its layout. Of several blocks of one type the first counts.
+"""
+NO_FIELDS: BlockFields = (b"", b"", b"", b"", b"", b"", b"")
+_NEEDED = (
+    (Block.SERIAL, None),
+    (Block.MANUFACTURER, None),
+    (Block.MODEL, None),
+    (Block.PRODUCT_KEY_ID, None),
+    (Block.UUID, UUID_BYTES),
+    (Block.TOOL, TOOL_BYTES),
+    (Block.OFFLINE_ID, OFFLINE_ID_BYTES),
+)
+"""Each with how much of its body is needed; `None`: all there is."""
+_MOST_LAYOUTS = 1024
+_MOST_LAYOUTS_OF_A_TOTAL = 16
 
 
-def offline_id_of(body: bytes) -> OfflineId | None:
-    """Block 11, or `None` when it is shorter than that."""
-    if len(body) < OFFLINE_ID_BYTES:
+class _Layout(Struct, frozen=True):
+    """Where the blocks of a covered part stand. Devices of one model have theirs in the same places."""
+
+    heads: struct.Struct
+    """Takes the head of each block."""
+    expected: tuple[int, ...]
+    """Type and length of each, as one number."""
+    fields: Callable[[bytes], BlockFields]
+
+
+_layouts: dict[int, list[_Layout]] = {}
+"""Layouts met so far, by total: remembering them changes no result, only how soon it is known."""
+
+
+def block_fields(covered: bytes) -> BlockFields | None:
+    """What checking needs of the covered part of a hash; `None` when its blocks do not end where it ends."""
+    known = _layouts.get(len(covered), ())
+    for layout in known:
+        if layout.heads.unpack(covered) == layout.expected:
+            return layout.fields(covered)
+    blocks = blocks_of(covered, len(covered))
+    if not blocks:
         return None
-    return OfflineId(body[SOURCE_IN_OFFLINE_ID][0], body[DIGEST_IN_OFFLINE_ID])
+    layout = _layout_of(blocks)
+    if len(known) < _MOST_LAYOUTS_OF_A_TOTAL and len(_layouts) < _MOST_LAYOUTS:
+        _layouts.setdefault(len(covered), []).append(layout)
+    return layout.fields(covered)
+
+
+def _layout_of(blocks: list[tuple[int, bytes]]) -> _Layout:
+    bodies: dict[int, slice] = {}
+    expected: list[int] = []
+    start = HEAD_BYTES
+    for kind, body in blocks:
+        start += _HEAD.size
+        bodies.setdefault(kind, slice(start, start + len(body)))
+        expected.append(kind | (_HEAD.size + len(body)) << 16)
+        start += len(body)
+    heads = "".join(f"I{len(body)}x" for _, body in blocks)
+    places = [_needed(bodies.get(kind, slice(0, 0)), size) for kind, size in _NEEDED]
+    return _Layout(struct.Struct(f"<{HEAD_BYTES}x{heads}"), tuple(expected), itemgetter(*places))
+
+
+def _needed(body: slice, size: int | None) -> slice:
+    if size is None:
+        return body
+    return slice(body.start, body.start + size) if body.stop - body.start >= size else slice(0, 0)
 
 
 def text_of(body: bytes) -> str:
     """A text, up to its NUL, without blanks around it or characters that cannot be shown."""
     text = body.partition(b"\0")[0].decode("utf-8", "replace").strip()
     return text if text.isprintable() else "".join(filter(str.isprintable, text)).strip()
-
-
-def wide_text_of(body: bytes) -> str:
-    """A text in UTF-16, up to its NUL."""
-    return body.decode("utf-16-le", "replace").partition("\0")[0].strip()

@@ -4,32 +4,35 @@ Anyone can build a valid hash: its checksum finds accidents, not fraud.
 """
 
 import base64
-import binascii
 import hashlib
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
+import pybase64
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.device_files.hardware_hash.layout import (
+    BUILD_IN_TOOL,
     CHECKSUM_BYTES,
     CHECKSUM_MARK,
+    COLLECTED_IN_TOOL,
+    DIGEST_IN_OFFLINE_ID,
     EPOCH,
     HASH_BYTES,
     HASH_CHARACTERS,
     HEAD_BYTES,
     MARK,
-    UUID_BYTES,
-    Block,
+    NO_FIELDS,
+    OS_TYPE_IN_TOOL,
+    SOURCE_IN_OFFLINE_ID,
+    BlockFields,
     IdSource,
     OsType,
-    blocks_of,
-    offline_id_of,
+    block_fields,
     text_of,
-    tool_of,
     total_of,
 )
 
@@ -43,9 +46,15 @@ _WINDOWS_10 = datetime.fromisoformat("2015-07-29T00:00:00+00:00")
 _PROVING_DIGEST_BYTES = 8
 """So much of a cut checksum, if it agrees, proves that what it covers is intact."""
 
+_START_CHARACTERS = 8
+"""They hold the mark and the total."""
+_MOST_EXTENTS = 512
+_OF_TPM_KEY = bytes([IdSource.TPM_KEY])
+
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 _NOISE = re.compile("[\\s\"'=\\x00-\\x20\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]+")
-_START = re.compile(r"[\s\"'\u200b\ufeff\x00]*T0[E-H]")
+_START = re.compile(r"[\s\"'\u200b\ufeff\x00]*T0[E-H](?:\s*[A-Za-z0-9+/_-]){20}")
+"""A serial number may begin as a hash does, but none goes on so long."""
 _TO_STANDARD_BASE64 = str.maketrans("-_", "+/")
 
 
@@ -140,32 +149,55 @@ def _compact(text: str) -> str:
 
 
 def _verify_compact(compact: str, original: str) -> VerifiedHash | HashProblem:
-    start = _from_base64(compact[:8]) or b""
-    if not start.startswith(MARK) or len(start) < HEAD_BYTES:
+    extent = _extent(compact[:_START_CHARACTERS])
+    if extent is None:
         return _verify_old_form(compact, original)
-    total = total_of(start)
-    end = total + CHECKSUM_BYTES
-    needed = _characters(end)
-    head = _from_base64(compact[:needed])
+    total = extent.total
+    head = _from_base64(compact[: extent.characters])
     if head is None:
         return HashProblem.DAMAGED
     if len(head) < total:
         return HashProblem.CUT
-    blocks = blocks_of(head, total)
-    if not blocks:
+    covered, trailer = head[:total], head[total : total + CHECKSUM_BYTES]
+    fields = block_fields(covered)
+    if fields is None:
         return HashProblem.DAMAGED
-    tail = compact[needed:]
-    tail_is_zero = tail == "A" * len(tail) and not any(head[end:])
-    checksum = _checksum(head[:total], head[total:end], tail_is_zero=tail_is_zero)
-    if checksum is Checksum.OK:
-        is_canonical = tail_is_zero and len(compact) == HASH_CHARACTERS
-        canonical: str | None = compact if is_canonical else _rebuilt(head[:total])
-    else:
+    is_whole = len(compact) == HASH_CHARACTERS and compact.endswith(extent.tail)
+    tail_is_zero = (is_whole or _is_zero(compact[extent.characters :])) and not any(head[total + CHECKSUM_BYTES :])
+    checksum = _checksum(covered, trailer, tail_is_zero=tail_is_zero)
+    canonical: str | None
+    if checksum is not Checksum.OK:
         canonical = _with_padding(compact)
+    else:
+        canonical = compact if is_whole and tail_is_zero else _rebuilt(covered)
     if canonical is None:
         return HashProblem.DAMAGED
-    # Of several blocks of one type the first counts.
-    return _verified(dict(reversed(blocks)), canonical, checksum, repaired=canonical != original)
+    return _verified(fields, canonical, checksum, repaired=canonical != original)
+
+
+class _Extent(Struct, frozen=True):
+    """How far a hash is covered, as its first characters tell."""
+
+    total: int
+    characters: int
+    """So many hold the covered part and its checksum."""
+    tail: str
+    """The characters that follow them in a whole hash."""
+
+
+@lru_cache(maxsize=_MOST_EXTENTS)
+def _extent(start: str) -> _Extent | None:
+    """`None`: these are not the first characters of a hash."""
+    head = _from_base64(start) or b""
+    if not head.startswith(MARK) or len(head) < HEAD_BYTES:
+        return None
+    total = total_of(head)
+    characters = -(-(total + CHECKSUM_BYTES) // 3) * 4
+    return _Extent(total, characters, "A" * (HASH_CHARACTERS - characters))
+
+
+def _is_zero(tail: str) -> bool:
+    return tail == "A" * len(tail)
 
 
 def _verify_old_form(compact: str, original: str) -> VerifiedHash | HashProblem:
@@ -173,27 +205,40 @@ def _verify_old_form(compact: str, original: str) -> VerifiedHash | HashProblem:
     if record is None or len(record) != OLD_HASH_BYTES:
         return HashProblem.NOT_A_HASH
     canonical = base64.b64encode(record).decode()
-    return replace(_verified({}, canonical, Checksum.MISSING, repaired=canonical != original), old_form=True)
+    return replace(_verified(NO_FIELDS, canonical, Checksum.MISSING, repaired=canonical != original), old_form=True)
 
 
-def _verified(first: Mapping[int, bytes], canonical: str, checksum: Checksum, *, repaired: bool) -> VerifiedHash:
-    tool = tool_of(first.get(Block.TOOL, b""))
-    offline_id = offline_id_of(first.get(Block.OFFLINE_ID, b""))
+def _verified(fields: BlockFields, canonical: str, checksum: Checksum, *, repaired: bool) -> VerifiedHash:
+    serial_number, manufacturer, model, key, uuid, tool, offline_id = fields
+    collected_seconds, os_type, tool_build = _tool(tool) if tool else (0, 0, 0)
     return VerifiedHash(
         canonical=canonical,
         checksum=checksum,
         repaired=repaired,
         old_form=False,
-        serial_number=text_of(first.get(Block.SERIAL, b"")),
-        manufacturer=text_of(first.get(Block.MANUFACTURER, b"")),
-        model=text_of(first.get(Block.MODEL, b"")),
-        product_key_id=text_of(first.get(Block.PRODUCT_KEY_ID, b"")),
-        uuid=first.get(Block.UUID, b"")[:UUID_BYTES],
-        tpm_key=offline_id.digest if offline_id is not None and offline_id.source == IdSource.TPM_KEY else b"",
-        collected_seconds=tool.collected_seconds if tool is not None else 0,
-        tool_build=tool.tool.build if tool is not None else 0,
-        from_winpe=tool is not None and tool.os_type == OsType.WINPE,
+        serial_number=text_of(serial_number),
+        manufacturer=_common_text(manufacturer),
+        model=_common_text(model),
+        product_key_id=text_of(key) if key else "",
+        uuid=uuid,
+        tpm_key=offline_id[DIGEST_IN_OFFLINE_ID] if offline_id[SOURCE_IN_OFFLINE_ID] == _OF_TPM_KEY else b"",
+        collected_seconds=collected_seconds,
+        tool_build=tool_build,
+        from_winpe=os_type == OsType.WINPE,
     )
+
+
+def _tool(body: bytes) -> tuple[int, int, int]:
+    """Collection time, system and the build of the tool, of a block 1 that is whole."""
+    return (
+        int.from_bytes(body[COLLECTED_IN_TOOL], "little"),
+        body[OS_TYPE_IN_TOOL][0],
+        int.from_bytes(body[BUILD_IN_TOOL], "little"),
+    )
+
+
+_common_text = lru_cache(maxsize=4096)(text_of)
+"""Of manufacturers and models, which many hashes share."""
 
 
 def _checksum(covered: bytes, trailer: bytes, *, tail_is_zero: bool) -> Checksum:
@@ -221,16 +266,13 @@ def _with_padding(compact: str) -> str | None:
     return None if record is None else base64.b64encode(record).decode()
 
 
-def _characters(length: int) -> int:
-    """How many base64 characters hold so many bytes: whole groups of four, for three bytes each."""
-    return -(-length // 3) * 4
-
-
 def _from_base64(compact: str) -> bytes | None:
     """Decode unpadded base64; a single left-over character carries no whole byte and is dropped."""
+    if not compact.isascii():
+        return None
     if len(compact) % 4 == 1:
         compact = compact[:-1]
     try:
-        return binascii.a2b_base64(compact + "=" * (-len(compact) % 4), strict_mode=True)
+        return pybase64.b64decode(compact + "=" * (-len(compact) % 4), None, True)  # noqa: FBT003 - a keyword costs time
     except ValueError:
         return None

@@ -1,164 +1,190 @@
-"""Header names of device files and which column each one means.
+"""Headers: whether a line is one, and which column of it means what."""
 
-The names are those of Get-WindowsAutopilotInfo, Intune, the Partner Center template, Managed Desktop, the Partner
-Center API, Configuration Manager's report and the spreadsheets of resellers. They are compared without case, spaces and
-punctuation.
-"""
-
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from types import MappingProxyType
 
-from shared.device_files.formats.decoding import NumberCell, clean
+from shared.device_files.cells import clean
 from shared.device_files.hardware_hash.verification import starts_as_hash
-from shared.device_files.rows import DeviceRow
+from shared.device_files.placeholders import is_manufacturer, is_product_key
+from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.device_files.rows import Column, Header, header_of
+from shared.device_files.tables.header_names import Sureness, folded, meaning
 
-
-class Column(IntEnum):
-    """What a column of a device file can mean to Device Drop; also the place of the field in `Header.places`."""
-
-    SERIAL_NUMBER = 0
-    PRODUCT_KEY = 1
-    HARDWARE_HASH = 2
-    MANUFACTURER = 3
-    MODEL = 4
-    GROUP_TAG = 5
-    ASSIGNED_USER = 6
-    """Known so that it is recognised as a header; Partner Center takes no user."""
-    WHAT_TO_DO = 7
-    """Stands in front of rows that were sent back to be mended; known so that it can be left out."""
-
-
-NAMES: Mapping[Column, str] = {
-    Column.SERIAL_NUMBER: "device serial number|serial number|serial|serial no|serial nr|serialnum|s/n|service tag|"
-    "device serial|hardware serial number|seriennummer|numero de serie|numéro de série",
-    Column.PRODUCT_KEY: "windows product id|product key|product key id|windows product key id|product id|pkid|"
-    "windows product key",
-    Column.HARDWARE_HASH: "hardware hash|hash|4k hash|4k hardware hash|4khh|device hash|hw hash|"
-    "hardware identifier|device hardware data|autopilot hash|hardware id",
-    Column.MANUFACTURER: "manufacturer name|manufacturer|oem manufacturer name|oem manufacturer|oem name|oem|make|"
-    "device manufacturer|hersteller|fabricant",
-    Column.MODEL: "device model|model|model name|device model name|oem model|product name|modell|modele|modèle",
-    Column.GROUP_TAG: "group tag|order id|order identifier|tag|autopilot group tag|enrollment group tag",
-    Column.ASSIGNED_USER: "assigned user|assigned user principal name|user principal name|upn",
-    Column.WHAT_TO_DO: "what to do",
-}
-_WEAK_NAMES: Mapping[Column, str] = {Column.MODEL: "device name"}
-"""Names that count beside the manufacturer alone: a device name is a model in one specification, else a PC's name."""
-
-_REMARK = re.compile(r"(?<=\w)\s*\([^()]*\)")
-"""`Serial number (required)`."""
-_NOT_COMPARED = re.compile(r"[\W_]+")
-_REPORT_PREFIX = re.compile(r"detailstable\d+")
-"""Configuration Manager names its report's cells `Details_Table0_SerialNumber`."""
-
-IDENTIFYING = {Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH}
+IDENTIFYING = frozenset({Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH})
 """One of these at least is in every header."""
-_LONGEST_NAME = 128
-"""Longer cells are no names."""
 FEWEST_NAMES = 2
-"""So many recognised names make a line a header; a single one does only where nothing stands beside it."""
+"""So many known names make a line a header wherever it stands."""
+_NAMES_OF_A_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL})
+_HARMLESS_TWICE = frozenset({Column.ORDER_NUMBER, Column.ASSIGNED_USER, Column.WHAT_TO_DO})
+"""Nothing that is sent depends on which column is meant."""
+_DEVICE_NAME = folded("device name")
+"""A model beside the manufacturer in one specification; elsewhere the name of a PC."""
 
-
-def _normalised(name: str) -> str:
-    """A header name as it is compared."""
-    return _REPORT_PREFIX.sub("", _NOT_COMPARED.sub("", _REMARK.sub("", name.casefold())), count=1)
-
-
-def _by_name(names: Mapping[Column, str]) -> Mapping[str, Column]:
-    pairs = ((_normalised(name), column) for column, texts in names.items() for name in texts.split("|"))
-    return MappingProxyType(dict(pairs))
-
-
-_BY_NAME = _by_name(NAMES)
-_BY_WEAK_NAME = _by_name(_WEAK_NAMES)
-_FIELDS = 6
-ABSENT = -1
+STANDARD_NAMES = {
+    Column.SERIAL_NUMBER: "Device Serial Number",
+    Column.PRODUCT_KEY: "Windows Product ID",
+    Column.HARDWARE_HASH: "Hardware Hash",
+    Column.MANUFACTURER: "Manufacturer name",
+    Column.MODEL: "Device model",
+    Column.GROUP_TAG: "Group Tag",
+    Column.ORDER_NUMBER: "Purchase Order",
+    Column.ASSIGNED_USER: "Assigned User",
+}
+"""The names of the Partner Center template, and of Intune for what that does not have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """Which cell of a row holds which field."""
+class FoundHeader:
+    """A line that is a header, and what a person should know about it."""
 
-    columns: tuple[Column | None, ...]
-    """The meaning of each cell; `None` where it has none for us."""
-    places: tuple[int, ...]
-    """For each of the six fields in the order of `Column`, the cell that holds it, or `ABSENT`."""
-
-    @property
-    def width(self) -> int:
-        """How many cells a row should have."""
-        return len(self.columns)
-
-    def place(self, column: Column) -> int:
-        """The cell that holds `column`, or `ABSENT`."""
-        return self.places[column]
+    header: Header
+    """Without the empty cells at the end of the line."""
+    width: int
+    """Cells of the line as it is written."""
+    ignored: tuple[str, ...] = ()
+    """Names of columns that are not used."""
+    preferred: tuple[str, ...] = ()
+    """For each meaning that several columns claim: which one has it, and over which."""
 
 
-def header_of(columns: Sequence[Column | None]) -> Header:
-    """The header that gives each field its first column."""
-    places = [columns.index(field) if field in columns else ABSENT for field in list(Column)[:_FIELDS]]
-    return Header(tuple(columns), tuple(places))
+@dataclass(slots=True)
+class _Claims:
+    """Which columns claim each meaning."""
+
+    places: dict[Column, list[tuple[Sureness, int]]] = field(default_factory=dict)
+
+    def add(self, column: Column, sureness: Sureness, place: int) -> None:
+        self.places.setdefault(column, []).append((sureness, place))
+
+    def surest(self, column: Column) -> list[int]:
+        """The places of the surest names of a meaning."""
+        claims = self.places[column]
+        most = max(sureness for sureness, _ in claims)
+        return [place for sureness, place in claims if sureness is most]
 
 
-def column_named(name: str) -> Column | None:
-    """The column that a header name means, or `None` where it means none that is read."""
-    return _meaning(name)[0] if len(name) <= _LONGEST_NAME else None
+def find_header(cells: Sequence[str], *, is_first: bool = True) -> FoundHeader | None:
+    """The header that a line is, or `None` when it is none. `is_first`: no header is known so far.
 
-
-def recognised(cells: Sequence[str]) -> Header | None:
-    """The header that a line is, or `None` when it is none."""
-    columns = [column_named(cell) for cell in cells]
-    found = {column for column in columns if column is not None}
-    if not found & IDENTIFYING or any(map(starts_as_hash, cells)):
+    Raises:
+        UnreadableDeviceFile: two columns of it claim the same meaning, equally surely.
+    """
+    width, cells = len(cells), _rejoined(cells)
+    names = tuple(map(clean, cells))
+    while names and not names[-1]:
+        names = names[:-1]
+    claims = _claims_of(names)
+    if not _is_header(names, claims, width, is_first=is_first):
         return None
-    if len(found) < FEWEST_NAMES and sum(1 for cell in cells if clean(cell)) > 1:
-        return None
-    for place, cell in enumerate(cells):
-        weak = _meaning(cell)[1] if len(cell) <= _LONGEST_NAME else None
-        if weak is not None and columns[max(0, place - 1)] is Column.MANUFACTURER and weak not in columns:
-            columns[place] = weak
-    return header_of(_first_of_each(columns))
+    columns: list[Column | None] = [None] * len(names)
+    preferred: list[str] = []
+    for column, claimed in claims.places.items():
+        surest = claims.surest(column)
+        if len(surest) > 1 and column not in _HARMLESS_TWICE:
+            raise _columns_twice(names, column, surest)
+        columns[surest[0]] = column
+        if len(claimed) > 1:
+            others = ", ".join(names[place] for _, place in claimed if place != surest[0])
+            preferred.append(f"{names[surest[0]]} (not {others})")
+    ignored = [name for name, column in zip(names, columns, strict=True) if name and column is None]
+    ignored += [
+        name
+        for name, column in zip(names, columns, strict=True)
+        if column in (Column.ASSIGNED_USER, Column.ORDER_NUMBER)
+    ]
+    return FoundHeader(header_of(columns, cells[: len(names)]), len(cells), tuple(ignored), tuple(preferred))
+
+
+def _rejoined(cells: Sequence[str]) -> Sequence[str]:
+    """Names of which one lost its quotes: what begins with a blank, as no other does, goes on with the one before."""
+    parted = [cell[:1] == " " and bool(cell.strip()) and meaning(clean(cell)) is None for cell in cells]
+    if not any(parted) or sum(cell[:1] == " " for cell in cells[1:]) * 2 >= len(cells):
+        return cells
+    joined: list[str] = []
+    for cell, is_parted in zip(cells, parted, strict=True):
+        if is_parted and joined and meaning(clean(joined[-1])) is None:
+            joined[-1] += f",{cell}"
+        else:
+            joined.append(cell)
+    return joined
 
 
 @lru_cache(maxsize=4096)
-def _meaning(name: str) -> tuple[Column | None, Column | None]:
-    """The column that a name means, and the one that it means beside the manufacturer."""
-    compared = _normalised(name)
-    return _BY_NAME.get(compared), _BY_WEAK_NAME.get(compared)
+def item_header(names: tuple[str, ...], filled: tuple[bool, ...]) -> Header | None:
+    """The header of a record whose values have names; of several names of one meaning, the surest that is filled.
+
+    `None`: two equally sure names of one meaning have values.
+    """
+    claims = _claims_of(tuple(name if is_filled else "" for name, is_filled in zip(names, filled, strict=True)))
+    columns: list[Column | None] = [None] * len(names)
+    for column in claims.places:
+        surest = claims.surest(column)
+        if len(surest) > 1 and column not in _HARMLESS_TWICE:
+            return None
+        columns[surest[0]] = column
+    return header_of(columns, names)
 
 
-def _first_of_each(columns: Sequence[Column | None]) -> list[Column | None]:
-    """A name that comes twice means its first column."""
-    first = {column: place for place, column in reversed(list(enumerate(columns)))}
-    return [column if first[column] == place else None for place, column in enumerate(columns)]
+def sense_of(cells: Sequence[str]) -> int:
+    """How many cells show that a line was cut at the right places: header names, a hash, a manufacturer."""
+    names = tuple(map(clean, cells))
+    claims = _claims_of(names)
+    if _is_header(names, claims, len(cells), is_first=True):
+        return len(claims.places)
+    if any(starts_as_hash(cell) and len(cell.split()) == 1 and not _is_split(cell) for cell in cells):
+        return 1
+    return int(len(names) >= len(_NAMES_OF_A_DEVICE) and any(map(is_manufacturer, names)))
 
 
-WITHOUT_HEADER = header_of(
-    [Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH, Column.GROUP_TAG, Column.ASSIGNED_USER]
-)
-"""What Get-WindowsAutopilotInfo writes, with its header line skipped."""
-WITHOUT_HEADER_FOR_PARTNERS = header_of(
-    [Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH, Column.MANUFACTURER, Column.MODEL]
-)
-IDENTIFIERS_WITHOUT_HEADER = header_of([Column.MANUFACTURER, Column.MODEL, Column.SERIAL_NUMBER])
-"""What Get-WindowsAutopilotInfo -Identifier writes: a corporate device identifier."""
-HASH_ALONE = header_of([Column.HARDWARE_HASH])
+def column_named(name: str) -> Column | None:
+    """The column that a name means, or `None` where it means none that is read."""
+    found = meaning(name)
+    return None if found is None else found[0]
 
 
-def row_of(source: str, fields: Mapping[Column, str]) -> DeviceRow:
-    """The device row of a record whose fields have names, such as a JSON object."""
-    serial_number = fields.get(Column.SERIAL_NUMBER, "")
-    return DeviceRow(
-        source=source,
-        serial_number=str(serial_number),
-        product_key=fields.get(Column.PRODUCT_KEY, ""),
-        hardware_hash=fields.get(Column.HARDWARE_HASH, ""),
-        manufacturer=fields.get(Column.MANUFACTURER, ""),
-        model=fields.get(Column.MODEL, ""),
-        group_tag=fields.get(Column.GROUP_TAG, ""),
-        serial_is_number=isinstance(serial_number, NumberCell),
-    )
+def _is_split(cell: str) -> bool:
+    return any(delimiter in cell for delimiter in ",;\t|^")
+
+
+def _claims_of(names: tuple[str, ...]) -> _Claims:
+    claims = _Claims()
+    for place, name in enumerate(names):
+        found = meaning(name) if name else None
+        if found is not None:
+            claims.add(*found, place)
+    places = claims.places
+    if Column.MANUFACTURER in places and Column.MODEL not in places:
+        for _, place in tuple(places[Column.MANUFACTURER]):
+            if folded(" ".join(names[place + 1 : place + 2])) == _DEVICE_NAME:
+                claims.add(Column.MODEL, Sureness.PLAIN, place + 1)
+    keys = places.get(Column.PRODUCT_KEY, [])
+    if keys and all(sureness is Sureness.PLAIN for sureness, _ in keys) and places.keys() >= _NAMES_OF_A_DEVICE:
+        # A product id beside serial number, manufacturer and model is the article's number, not a key of Windows.
+        del places[Column.PRODUCT_KEY]
+    return claims
+
+
+def _is_header(names: tuple[str, ...], claims: _Claims, width: int, *, is_first: bool) -> bool:
+    known = claims.places.keys()
+    if not known & IDENTIFYING or any(starts_as_hash(name) or is_product_key(name) for name in names):
+        return False
+    if len(known) >= FEWEST_NAMES:
+        # The values of a row may be words that are names too.
+        return is_first or sum(map(_is_value, names)) < len(known)
+    claimed = {place for claim in claims.places.values() for _, place in claim}
+    others = [name for place, name in enumerate(names) if name and place not in claimed]
+    if not others:
+        return is_first or width == 1 or Column.HARDWARE_HASH in known
+    return Column.HARDWARE_HASH in known and not any(map(_is_value, others))
+
+
+def _is_value(text: str) -> bool:
+    """Whether a cell beside the only known name is rather a value than a name."""
+    return is_manufacturer(text) or sum(character.isdecimal() for character in text) > 1
+
+
+def _columns_twice(names: tuple[str, ...], column: Column, places: Sequence[int]) -> UnreadableDeviceFile:
+    shown = " and ".join(f"{names[place]!r} (column {place + 1})" for place in places[:3])
+    what = column.name.lower().replace("_", " ")
+    return UnreadableDeviceFile(FileReason.COLUMNS_TWICE, f"Both {shown} are named like the {what}.")

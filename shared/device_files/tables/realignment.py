@@ -2,30 +2,34 @@
 
 The cause is nearly always a comma in a manufacturer or model that lost its quotes: Get-WindowsAutopilotInfo strips
 every quote, so that `VMware, Inc.` and `Standard PC (Q35 + ICH9, 2009)` fall apart. What a row with a hash should say
-is known from the hash.
+is known from the hash; a row without one is believed where its manufacturer is known.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from msgspec import Struct
 
-from shared.device_files.checks.validation import is_key_id
-from shared.device_files.formats.decoding import NumberCell, clean
+from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
-from shared.device_files.placeholders import is_manufacturer, is_placeholder
-from shared.device_files.tables.headers import ABSENT, Column, Header
+from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key
+from shared.device_files.rows import ABSENT, Column, Header, header_of
 
 _MOST_EXTRA_CELLS = 8
-_FREE_TEXT = (Column.MANUFACTURER, Column.MODEL)
-"""The columns whose cells are known to have commas. A group tag is not put together: it decides on the batch."""
+_TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
+"""The columns whose cells have commas and decide on something."""
+_JOINED_ALONE = (None, Column.ORDER_NUMBER, Column.ASSIGNED_USER, Column.WHAT_TO_DO)
+"""Those of which one may have fallen apart besides."""
 _LEGAL_FORM = re.compile(r"(?:Inc|Ltd|LTD|LLC|L\.L\.C|Corp|Co|GmbH|S\.A|AG|Limited|Incorporated)\b\.?", re.IGNORECASE)
-_MODEL_WITH_COMMA = re.compile(r"[A-Za-z]+[0-9]+,[0-9]+")
+UNTOLD_NAME = "column {}"
+"""Of a column of which nobody could tell what it is, where a row is sent back."""
+_UNTOLD_NAME = re.compile(UNTOLD_NAME.format(r"\d+"))
+_MODEL_WITH_COMMA = re.compile(r"(?:VMware|i?Mac\w*?|Parallels\w*?)[0-9]+,[0-9]+", re.IGNORECASE)
 """VMware20,1 and MacBookPro18,1."""
 
 
-class Fields(Struct, frozen=True):
+class Fields(Struct, frozen=True, gc=False):
     """The fields of one row."""
 
     serial_number: str = ""
@@ -34,47 +38,140 @@ class Fields(Struct, frozen=True):
     manufacturer: str = ""
     model: str = ""
     group_tag: str = ""
+    order_number: str = ""
+
+
+def cleaned(cell: str) -> str:
+    """A cell cleaned of what nobody sees; one with a type has nothing of that."""
+    return cell if isinstance(cell, TypedCell) else clean(cell)
 
 
 def fields_of(header: Header, cells: Sequence[str]) -> Fields:
     """The fields of a row whose cells stand below their headers; cells that are missing at its end are empty."""
     count = len(cells)
-    serial, key, hash_, maker, model, tag = (cells[at] if ABSENT < at < count else "" for at in header.places)
-    serial = serial if isinstance(serial, NumberCell) else clean(serial)
-    hash_ = hash_ if hash_[:2] == "T0" else clean(hash_)
-    return Fields(serial, clean(key), hash_, clean(maker), clean(model), clean(tag))
+    serial, key, hash_, maker, model, tag, order = (cells[at] if ABSENT < at < count else "" for at in header.places)
+    hash_ = hash_ if hash_[:2] == "T0" else cleaned(hash_)
+    return Fields(cleaned(serial), cleaned(key), hash_, cleaned(maker), cleaned(model), cleaned(tag), cleaned(order))
 
 
-def realigned(header: Header, cells: Sequence[str]) -> Fields | None:
-    """The fields of a row that does not fit its header; `None` when no reading of it makes sense, or more than one."""
+def looks_shifted(header: Header, cells: Sequence[str]) -> bool:
+    """Whether a row that is not too long still seems to have lost quotes: what belongs together stands apart."""
+    at = header.place(Column.HARDWARE_HASH)
+    found = verify(cells[at]) if ABSENT < at < len(cells) and starts_as_hash(cells[at]) else None
+    if isinstance(found, VerifiedHash):
+        named = ((Column.MANUFACTURER, found.manufacturer), (Column.MODEL, found.model))
+        begins = (_cell(cells, header.place(column)).casefold() for column, _ in named)
+        if any(
+            cell and whole.casefold().startswith(f"{cell},") for cell, (_, whole) in zip(begins, named, strict=True)
+        ):
+            return True
+    return _is_parted(header, cells, [place for place in map(header.place, _TEXT) if place != ABSENT])
+
+
+def _is_parted(header: Header, cells: Sequence[str], places: Sequence[int]) -> bool:
+    """Whether one of the cells at `places` goes on with the one before it, or the model with the one behind it.
+
+    A model or tag that begins with a legal form, brackets left open, or the blank that follows a comma where the other
+    cells have none.
+    """
+    model = header.place(Column.MODEL)
+    if model != ABSENT and _MODEL_WITH_COMMA.fullmatch(f"{_cell(cells, model)},{_cell(cells, model + 1)}"):
+        return True
+    behind = [cell for cell in cells[1:] if cell.strip()]
+    has_blanks = len(behind) > 1 and all(cell[:1] == " " for cell in behind)
+    has_blanks = has_blanks or any(name[:1] == " " for name in header.names)
+    for place in places:
+        text, before = _cell(cells, place), _cell(cells, place - 1)
+        is_text = header.columns[place] in _TEXT if place < header.width else False
+        has_form = header.columns[place] is not Column.MANUFACTURER and _LEGAL_FORM.match(text) if is_text else None
+        has_blank = not has_blanks and place < len(cells) and cells[place][:1] == " " and text and before
+        if has_form or has_blank or (is_text and _open_brackets(text)):
+            return True
+    return False
+
+
+def _cell(cells: Sequence[str], place: int) -> str:
+    return clean(cells[place]) if 0 <= place < len(cells) else ""
+
+
+Aligned = tuple[Header, tuple[str, ...]]
+"""A row whose cells stand below their headers."""
+
+
+def realigned(header: Header, cells: Sequence[str]) -> Aligned | None:
+    """A row that did not fit its header, put right; `None` when no reading of it makes sense, or more than one."""
     hashes = [place for place, cell in enumerate(cells) if starts_as_hash(cell)]
     if len(hashes) > 1:
         return None
     found = verify(cells[hashes[0]]) if hashes else None
     record = found if isinstance(found, VerifiedHash) and not found.old_form else None
-    if hashes and record is None:
+    if hashes and record is None and hashes[0] != header.place(Column.HARDWARE_HASH):
         return None
-    readings = {fields for fields in _readings(header, cells, record) if _agrees(fields, record)}
+    readings = [reading for reading in _readings(header, cells, record) if _agrees(reading.fields, record)]
     if readings or record is None or hashes[0] == header.place(Column.HARDWARE_HASH):
-        return readings.pop() if len(readings) == 1 else None
+        only = _only(readings)
+        return None if only is None else (header, only.cells)
     return _gathered(header, cells, hashes[0], record)
 
 
-def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None) -> Iterator[Fields]:
-    """Every way to give the cells too many to the columns of free text whose joints make sense."""
+class _Reading(Struct, frozen=True):
+    """One way to join cells that a comma parted."""
+
+    cells: tuple[str, ...]
+    fields: Fields
+    is_recognised: bool
+    """All that was joined is a manufacturer or a model."""
+    joins_tag: bool
+
+
+def _only(readings: Sequence[_Reading]) -> _Reading | None:
+    """The one reading that counts: a recognised one before others. A group tag decides on the batch: none is joined."""
+    counted = [reading for reading in readings if reading.is_recognised] or readings
+    if len({reading.fields for reading in counted}) != 1 or all(reading.joins_tag for reading in counted):
+        return None
+    return counted[0]
+
+
+def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None) -> Iterator[_Reading]:
+    """Every way to join cells whose joints make sense: those of free text, and of one column without a meaning."""
     extra = len(cells) - header.width
-    if not 0 <= extra <= _MOST_EXTRA_CELLS:
+    if not -header.width < extra <= _MOST_EXTRA_CELLS:
         return
-    places = sorted(at for at in map(header.place, _FREE_TEXT) if at != ABSENT)
-    for shares in _shares(extra, len(places)):
-        joined = _joined(cells, dict(zip(places, shares, strict=True)))
-        rest = joined[header.width :]
-        if (
-            all(_is_one_cell(joined[at], header.columns[at], record) for at in places)
-            and _is_explained(rest, record)
-            and not (record is None and _boundaries_join(joined, places))
-        ):
-            yield fields_of(header, [",".join(pieces) for pieces in joined[: header.width]])
+    texts = [place for place in map(header.place, _TEXT) if place != ABSENT]
+    others = [place for place, column in enumerate(header.columns) if column in _JOINED_ALONE]
+    if header.columns[-1] is Column.WHAT_TO_DO:
+        # We write it last, with nothing in it that could fall apart: what follows are cells of the row before it.
+        others.pop()
+    most = max(extra, 2) if extra < 1 else extra
+    for shares in _shares(most, len(texts)):
+        left = extra - sum(shares)
+        for other in (None, *others) if left > 0 else (None,):
+            if other is not None and record is None and other > header.place(Column.MODEL):
+                # What is too much behind a model may be its own.
+                continue
+            widths = dict(zip(texts, shares, strict=True)) | ({other: left} if other is not None else {})
+            joined = _joined(cells, widths)
+            tag = _pieces(joined, header.place(Column.GROUP_TAG))
+            if _makes_sense(header, joined, record) and (len(tag) == 1 or all(map(str.strip, tag))):
+                aligned = tuple(",".join(pieces) for pieces in joined[: header.width])
+                yield _Reading(aligned, fields_of(header, aligned), other is None and len(tag) == 1, len(tag) > 1)
+
+
+def _makes_sense(header: Header, joined: list[list[str]], record: VerifiedHash | None) -> bool:
+    maker, model, tag = (_pieces(joined, header.place(column)) for column in _TEXT)
+    if not _is_explained(joined[header.width :], record):
+        return False
+    if record is not None:
+        return _is_named(maker, record.manufacturer) and _is_named(model, record.model)
+    if not any(clean(",".join(pieces)) for pieces in (maker, model, tag)):
+        return True
+    aligned = [",".join(pieces) for pieces in joined]
+    places = range(max(0, header.place(Column.MANUFACTURER)), header.width)
+    return _is_manufacturer(maker) and _is_model(model) and not _is_parted(header, aligned, places)
+
+
+def _pieces(joined: list[list[str]], place: int) -> list[str]:
+    return joined[place] if ABSENT < place < len(joined) else [""]
 
 
 def _shares(extra: int, columns: int) -> Iterator[tuple[int, ...]]:
@@ -87,7 +184,7 @@ def _shares(extra: int, columns: int) -> Iterator[tuple[int, ...]]:
             yield (first, *others)
 
 
-def _joined(cells: Sequence[str], shares: Mapping[int, int]) -> list[list[str]]:
+def _joined(cells: Sequence[str], shares: dict[int, int]) -> list[list[str]]:
     """The pieces of each cell when the cell at each place takes so many of those after it."""
     rest = list(cells)
     joined: list[list[str]] = []
@@ -101,30 +198,30 @@ def _joined(cells: Sequence[str], shares: Mapping[int, int]) -> list[list[str]]:
 def _is_explained(rest: Sequence[Sequence[str]], record: VerifiedHash | None) -> bool:
     """Whether cells beyond the last header say only what the hash says too."""
     text = clean(",".join(chain.from_iterable(rest))).casefold()
-    if not text:
+    if not text.strip(', "'):
         return True
     names = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ()
     return text in (*names, ",".join(names))
 
 
-def _is_one_cell(pieces: Sequence[str], column: Column | None, record: VerifiedHash | None) -> bool:
-    """Whether pieces between commas make one manufacturer or model."""
+def _is_named(pieces: list[str], wanted: str) -> bool:
+    """Whether pieces between commas are what the hash says, or nothing."""
     text = clean(",".join(pieces))
-    if record is not None:
-        wanted = record.manufacturer if column is Column.MANUFACTURER else record.model
-        return text.casefold() == wanted.casefold() or (len(pieces) == 1 and not text)
+    return text.casefold() == wanted.casefold() or (len(pieces) == 1 and not text)
+
+
+def _is_manufacturer(pieces: list[str]) -> bool:
+    text = clean(",".join(pieces))
+    has_legal_form = len(pieces) > 1 and all(_LEGAL_FORM.match(piece.strip()) for piece in pieces[1:])
+    return is_manufacturer(text) or (has_legal_form and bool(pieces[0].strip()))
+
+
+def _is_model(pieces: list[str]) -> bool:
+    text = clean(",".join(pieces))
     if len(pieces) == 1:
-        return True
-    if column is Column.MANUFACTURER:
-        return is_manufacturer(text) or all(_LEGAL_FORM.match(piece.strip()) for piece in pieces[1:])
+        return not _open_brackets(text)
     is_bracketed = _open_brackets(text) == 0 and any(_open_brackets(piece) for piece in pieces)
     return is_bracketed or _MODEL_WITH_COMMA.fullmatch(text) is not None
-
-
-def _boundaries_join(joined: Sequence[Sequence[str]], places: Sequence[int]) -> bool:
-    """Whether what was left apart belongs together: brackets left open, or a cell that begins with a legal form."""
-    texts = [",".join(joined[at]).strip() for at in places]
-    return any(_open_brackets(text) or _LEGAL_FORM.match(text) for text in texts)
 
 
 def _open_brackets(text: str) -> int:
@@ -134,25 +231,39 @@ def _open_brackets(text: str) -> int:
 def _agrees(fields: Fields, record: VerifiedHash | None) -> bool:
     """Whether a reading says what the row's hash says, if it has one."""
     if record is None:
-        return not fields.hardware_hash
+        return True
     serial = fields.serial_number
     return starts_as_hash(fields.hardware_hash) and (
         is_placeholder(serial) or serial.casefold() == record.serial_number.casefold()
     )
 
 
-def _gathered(header: Header, cells: Sequence[str], hash_at: int, record: VerifiedHash) -> Fields | None:
+def _gathered(header: Header, cells: Sequence[str], hash_at: int, record: VerifiedHash) -> Aligned | None:
     """A row in which the hash stands in another column: each cell is recognised by what the hash says.
 
     A cell that stays unexplained could be a group tag; where the file has tags, the row is not guessed at.
     """
     remark = header.columns.index(Column.WHAT_TO_DO) if Column.WHAT_TO_DO in header.columns else ABSENT
-    others = [clean(cell) for place, cell in enumerate(cells) if place not in (hash_at, remark)]
-    filled = [cell for cell in others if cell]
-    serials = [cell for cell in filled if cell.casefold() == record.serial_number.casefold()]
-    keys = [cell for cell in filled if is_key_id(cell) and cell not in serials]
-    known = {record.manufacturer.casefold(), record.model.casefold(), *map(str.casefold, (*serials, *keys))}
-    unexplained = [cell for cell in filled if cell.casefold() not in known]
-    if not serials or len(keys) > 1 or (unexplained and header.place(Column.GROUP_TAG) != ABSENT):
+    texts = {place: clean(cell) for place, cell in enumerate(cells) if place not in (hash_at, remark)}
+    serials = [place for place, text in texts.items() if text.casefold() == record.serial_number.casefold() != ""]
+    keys = [place for place, text in texts.items() if is_product_key(text) and place not in serials]
+    known = {"", record.manufacturer.casefold(), record.model.casefold()}
+    unexplained = [
+        place for place, text in texts.items() if text.casefold() not in known and place not in (*serials, *keys)
+    ]
+    if not serials or len(keys) > 1 or any(_may_be_tag(header, place) for place in unexplained):
         return None
-    return Fields(serials[0], keys[0] if keys else "", cells[hash_at])
+    places = (serials[0], *keys, hash_at, *unexplained)
+    columns = [
+        Column.SERIAL_NUMBER,
+        *[Column.PRODUCT_KEY] * len(keys),
+        Column.HARDWARE_HASH,
+        *[None] * len(unexplained),
+    ]
+    return header_of(columns, [UNTOLD_NAME.format(place + 1) for place in places]), tuple(cells[at] for at in places)
+
+
+def _may_be_tag(header: Header, place: int) -> bool:
+    """Whether a cell may be a group tag: the file has a column of these, or the cell stands below no real name."""
+    name = header.names[place] if place < len(header.names) else ""
+    return header.place(Column.GROUP_TAG) != ABSENT or _UNTOLD_NAME.fullmatch(name) is not None

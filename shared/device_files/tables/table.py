@@ -1,39 +1,100 @@
-"""Rows of cells to device rows: headers wherever they stand, prose and comments left out, cells below their headers."""
+"""Rows of cells to device rows: headers wherever they stand, cells below their headers; all else is accounted for."""
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
-from shared.device_files.checks import excel_damage as excel
-from shared.device_files.checks.validation import is_key_id
-from shared.device_files.formats.decoding import NumberCell, clean
-from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
-from shared.device_files.placeholders import is_manufacturer, is_placeholder
-from shared.device_files.reasons import Note, RowReason
-from shared.device_files.rows import DeviceRow
-from shared.device_files.tables import headers as columns
-from shared.device_files.tables.headers import ABSENT, Column, Header
-from shared.device_files.tables.realignment import Fields, fields_of, realigned
+from msgspec import Struct
+
+from shared.device_files.account import FileAccount, FileNote, PassedOverKind, could_hold_device
+from shared.device_files.cells import TypedCell, clean
+from shared.device_files.hardware_hash.verification import starts_as_hash
+from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
+from shared.device_files.reasons import FileReason, Note, RowReason, UnreadableDeviceFile
+from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
+from shared.device_files.tables import headers, tool_output
+from shared.device_files.tables.headerless import HASH_ALONE, columns_of
+from shared.device_files.tables.realignment import Aligned, Fields, cleaned, fields_of, looks_shifted, realigned
 
 LONGEST_PREAMBLE = 100
-"""So many lines without a header are kept, in case they turn out to be devices without one."""
+"""So many lines without a header wait for one; those before them are told of as they are."""
+_MOST_REMEMBERED = 4_096
+_LONGEST_PLAIN_SERIAL = 64
 
 _WORD = re.compile(r"(?<![\w-])[^\W\d_]{3,}(?![\w-])")
 _WORDS_OF_PROSE = 3
+_OTHER_DELIMITER = re.compile(r"[\t;|^]|,(?=\S)")
+"""In a line of one cell: it may be a row of several, cut at another delimiter."""
+_NAME_WITH_DIGIT = re.compile(r"[^\W\d]+0|[^\W\d]{5,}[ _]?\d{1,2}")
+"""What a made-up column name looks like: Name0, Field_1, Textbox12."""
+_FEWEST_OF_DEVICE = 3
+"""Cells of the fewest that identify a device without a hash."""
 
-ReadTable = Callable[[Iterable[tuple[int, Sequence[str]]], str], Iterator[DeviceRow]]
-"""Makes device rows of the cells of a table's rows with their line numbers, and of what is put before those."""
+Records = Iterable[tuple[int, Sequence[str]]]
 
 
-def device_rows(records: Iterable[tuple[int, Sequence[str]]], prefix: str = "") -> Iterator[DeviceRow]:
-    """The device rows of a table. Headers, prose, comments and blank rows are no device rows.
+def table_rows(records: Records, account: FileAccount, prefix: str = "") -> Iterator[DeviceRow]:
+    """The device rows of a table. Headers and blank lines are none; what else is none is told to `account`.
 
     `records` are the cells of each row with its line number; `prefix` tells a person where the table is.
+
+    Raises:
+        UnreadableDeviceFile: its header names something twice, or it is a picture of a table.
     """
-    table = Table(prefix)
+    table = Table(prefix, account)
     for number, cells in records:
-        yield from table.read(number, cells)
+        row = table.ordinary(number, cells)
+        if row is not None:
+            yield row
+        else:
+            yield from table.read(number, cells)
+    yield from table.finish()
+
+
+class _Shared(Struct, frozen=True, gc=False):
+    """Manufacturer, model and group tag of a row as they are read; many rows share them."""
+
+    manufacturer: str
+    model: str
+    group_tag: str
+    has_names: bool
+    """Manufacturer and model are both there."""
+
+
+class _Layout:
+    """What a header decides for all rows below it, and what their cells of few values decided so far."""
+
+    def __init__(self, header: Header, width: int) -> None:
+        """`width`: cells of the header line as it is written, with empty ones at its end."""
+        self.header = header
+        self.width = width
+        self.named = header.width
+        self.serial, self.key, self.hash = header.places[:3]
+        self.order = header.place(Column.ORDER_NUMBER)
+        # A cell that is absent is looked for behind all others, where an empty one is put.
+        self.pick = itemgetter(*(place if place != ABSENT else width for place in header.places[3:6]))
+        self.needs_empty = ABSENT in header.places[3:6]
+        self.unknown = [place for place, column in enumerate(header.columns) if column is None]
+        self.remembered: dict[tuple[str, str, str], _Shared] = {}
+
+    def is_too_long(self, cells: Sequence[str]) -> bool:
+        """Whether a row has more cells than the header as written, or something below no name."""
+        return len(cells) > self.width or any(map(clean, cells[self.named :]))
+
+    def remember(self, cells: Sequence[str], fields: Fields) -> None:
+        """Keep what the shared cells of an ordinary row decided."""
+        if len(self.remembered) >= _MOST_REMEMBERED:
+            self.remembered.clear()
+        has_names = bool(fields.manufacturer and fields.model)
+        shared = _Shared(fields.manufacturer, fields.model, fields.group_tag, has_names)
+        self.remembered[self.shared_cells(cells)] = shared
+
+    def shared_cells(self, cells: Sequence[str]) -> tuple[str, str, str]:
+        """Manufacturer, model and group tag as they stand in a row that is as wide as its header."""
+        found: tuple[str, str, str] = self.pick([*cells, ""] if self.needs_empty else cells)
+        return found
 
 
 @dataclass(slots=True)
@@ -41,112 +102,254 @@ class Table:
     """What is known of a table after the rows read so far."""
 
     prefix: str
-    header: Header | None = None
+    account: FileAccount
+    layout: _Layout | None = None
     has_no_header: bool = False
     """Devices were found before any header."""
     is_report: bool = False
     """It is Configuration Manager's report, whose rows bear their headers."""
-    preamble: "deque[tuple[int, Sequence[str]]]" = field(default_factory=lambda: deque(maxlen=LONGEST_PREAMBLE))
+    preamble: "deque[tuple[int, Sequence[str]]]" = field(default_factory=deque)
     """The lines before the first header or device."""
+    is_under_unknown_names: bool = False
+    """The devices found before any header stand below names that nobody knows."""
+    listed: set[Column] = field(default_factory=set)
+    """Names that stood alone on a line, each before a colon."""
 
     def read(self, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
         """The device rows that the next row of cells makes known: none, itself, or some before it as well."""
-        header = self.header
-        if header is not None and _has_hash_in_place(header, cells) and len(cells) <= header.width:
-            return (self._row(number, fields_of(header, cells)),)
-        if _is_blank(cells) or _is_comment(cells):
+        filled = list(filter(None, map(clean, cells)))
+        if not filled:
             return ()
-        report = _report_row(cells, needs_hash=not self.is_report)
+        self._expect_no_list(filled)
+        if self.layout is not None and all(map(is_template_text, filled)):
+            return self._pass_over(PassedOverKind.TEMPLATE_LINE, number, cells)
+        report = self._report_row(number, cells)
         if report is not None:
-            self.is_report = True
-            self.preamble.clear()
-            return (self._row(number, report),)
-        found = columns.recognised(cells)
-        if found is not None and (header is None or _is_header_after(header, found, cells)):
-            self.header, self.has_no_header = found, False
-            self.preamble.clear()
-            return ()
-        if header is None:
+            return (*self._settle_preamble(), report)
+        found = headers.find_header(cells, is_first=self.layout is None)
+        if found is not None:
+            return self._begin(found, number)
+        kind = self._kind_passed_over(cells, filled)
+        if kind is PassedOverKind.TOOL_OUTPUT and self.preamble:
+            _expect_no_names(self.preamble[-1][1], filled[0])
+        if kind is not None:
+            return self._pass_over(kind, number, cells)
+        if self.layout is None:
             return self._without_header(number, cells)
-        return self._under_header(header, number, cells)
+        return (self._under_header(self.layout, number, cells),)
 
-    def _under_header(self, header: Header, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
+    def finish(self) -> Sequence[DeviceRow]:
+        """At the end: one row for what nobody understood, where it could hold devices."""
+        unclear = [row for line in self.preamble for row in self._settled(*line)]
+        self.preamble.clear()
+        if not unclear:
+            return ()
+        first, last = unclear[0].source.removeprefix(self.prefix), unclear[-1].source.rpartition(" ")[2]
+        source = f"{self.prefix}{first} to {last}" if len(unclear) > 1 else unclear[0].source
+        return (DeviceRow(source, problem=RowReason.PART_NOT_UNDERSTOOD),)
+
+    def ordinary(self, number: int, cells: Sequence[str]) -> DeviceRow | None:
+        """The row of cells that can be nothing else: with a hash in its place, or names that were read before."""
+        layout = self.layout
+        if layout is None or len(cells) != layout.width or any(cells[layout.named :]):
+            return None
+        serial = cells[layout.serial] if layout.serial >= 0 else ""
+        hash_ = cells[layout.hash] if layout.hash >= 0 else ""
+        shared = layout.remembered.get(layout.shared_cells(cells))
+        if hash_[:2] == "T0" and starts_as_hash(hash_):
+            if shared is None:
+                return None
+        elif (
+            shared is None
+            or hash_
+            or not (shared.has_names and serial.isalnum() and len(serial) <= _LONGEST_PLAIN_SERIAL)
+            or (layout.unknown and any(map(starts_as_hash, map(cells.__getitem__, layout.unknown))))
+        ):
+            return None
+        key = cells[layout.key] if layout.key >= 0 else ""
+        order = cells[layout.order] if layout.order >= 0 else ""
+        return DeviceRow(
+            f"{self.prefix}line {number}",
+            serial if serial.isalnum() and serial.isascii() else cleaned(serial),
+            cleaned(key) if key else "",
+            hash_,
+            shared.manufacturer,
+            shared.model,
+            shared.group_tag,
+            cleaned(order) if order else "",
+            None,
+            (),
+            layout.header,
+            cells,
+        )
+
+    def _begin(self, found: headers.FoundHeader, number: int) -> Sequence[DeviceRow]:
+        """From here on a header holds."""
+        self.layout, self.has_no_header = _Layout(found.header, found.width), False
+        if found.ignored:
+            self.account.note(FileNote.COLUMNS_IGNORED, *found.ignored)
+        for preferred in found.preferred:
+            self.account.note(FileNote.COLUMN_PREFERRED, f"{self.prefix}line {number}: {preferred}")
+        return self._settle_preamble()
+
+    def _under_header(self, layout: _Layout, number: int, cells: Sequence[str]) -> DeviceRow:
+        header = layout.header
+        if layout.is_too_long(cells) or _has_hash_elsewhere(header, cells) or looks_shifted(header, cells):
+            return self._aligned(realigned(header, cells), header, number, cells)
         fields = fields_of(header, cells)
-        if _is_prose(fields, cells):
-            # Words in every column of a device are nobody's explanation: such a row is refused aloud, not passed over.
-            is_filled_in = bool(fields.manufacturer and fields.model)
-            return (self._row(number, _shown(fields), problem=RowReason.SHIFTED_CELLS),) if is_filled_in else ()
-        cells = _without_empty_end(cells, header.width)
-        hash_elsewhere = not starts_as_hash(fields.hardware_hash) and any(map(starts_as_hash, cells))
-        if len(cells) <= header.width and not hash_elsewhere:
-            return (self._row(number, fields),)
-        return (self._put_right(header, number, cells),)
+        _expect_whole(fields.hardware_hash)
+        if _is_row_of_words(fields):
+            return self._row(number, header, cells, fields, problem=RowReason.UNCLEAR_COLUMNS)
+        if len(cells) == layout.width and not isinstance(fields.manufacturer, TypedCell):
+            layout.remember(cells, fields)
+        return self._row(number, header, cells, fields)
+
+    def _expect_no_list(self, filled: Sequence[str]) -> None:
+        """Refuse what a screen shows as a list: lines of a name, a colon and a value."""
+        name = tool_output.listed_name(filled[0]) if len(filled) == 1 else None
+        if name is not None:
+            self.listed.add(name)
+            if len(self.listed) >= headers.FEWEST_NAMES:
+                raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.LIST_PICTURE)
+
+    def _pass_over(self, kind: PassedOverKind, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
+        is_known = kind in (PassedOverKind.TOOL_OUTPUT, PassedOverKind.TEMPLATE_LINE, PassedOverKind.UNKNOWN_HEADER)
+        may_hold_device = False if is_known else None
+        self.account.pass_over(kind, self._place(number), _text_of(cells), may_hold_device=may_hold_device)
+        return ()
+
+    def _kind_passed_over(self, cells: Sequence[str], filled: Sequence[str]) -> PassedOverKind | None:
+        """What a line is that is neither header nor row; `None` where it may be a row."""
+        if any(map(starts_as_hash, filled)):
+            return None
+        text = _text_of(cells)
+        if tool_output.is_tool_line(text) or all(map(tool_output.is_rule, filled)):
+            return PassedOverKind.TOOL_OUTPUT
+        if all(map(is_template_text, filled)):
+            return PassedOverKind.TEMPLATE_LINE
+        if filled[0][:1] == "#" and clean(cells[0]) and not self._could_be_row(cells, filled):
+            return PassedOverKind.COMMENT
+        is_one = len(filled) == 1 and not _OTHER_DELIMITER.search(filled[0])
+        is_prose = is_one and len(_WORD.findall(filled[0])) >= _WORDS_OF_PROSE
+        could_be_names = self.layout is None and tool_output.shows_names(filled[0])
+        if is_prose and not (could_be_names or is_placeholder(filled[0])):
+            if not could_hold_device(filled[0]):
+                return PassedOverKind.PROSE
+            return PassedOverKind.UNCLEAR_TEXT if self.layout is None else None
+        return None
+
+    def _could_be_row(self, cells: Sequence[str], filled: Sequence[str]) -> bool:
+        """Whether a line that begins with # could still be a row: it is one cell too many for a comment."""
+        if len(filled) == 1:
+            return self.layout is not None and " " not in filled[0]
+        is_wide = self.layout is not None and (len(cells) == self.layout.width or len(filled) >= _FEWEST_OF_DEVICE)
+        return is_wide or any(map(could_hold_device, filled))
 
     def _without_header(self, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
         """A row before any header: a device if its columns are unmistakable."""
-        cells = _without_empty_end(cells, 1)
-        row = self._unmistakable(number, cells)
-        if row is not None:
-            unclear = [self._unclear(*line) for line in self.preamble if _could_be_device(line[1])]
-            self.preamble.clear()
+        cells = _without_empty_end(cells)
+        columns = columns_of(cells, is_named=self._has_unknown_names_above(cells))
+        if columns is not None:
+            before = self._settle_preamble()
             self.has_no_header = True
-            return (*unclear, row)
+            return (*before, self._by_columns(columns, number, cells))
         if self.has_no_header:
-            is_prose = _is_prose(fields_of(columns.WITHOUT_HEADER, cells), cells)
-            return () if is_prose else (self._unclear(number, cells),)
+            return self._settled(number, cells)
         self.preamble.append((number, cells))
-        return ()
+        return self._settled(*self.preamble.popleft()) if len(self.preamble) > LONGEST_PREAMBLE else ()
 
-    def _unmistakable(self, number: int, cells: Sequence[str]) -> DeviceRow | None:
-        hashes = [place for place, cell in enumerate(cells) if starts_as_hash(cell)]
-        if hashes:
-            return self._hash_without_header(number, cells, hashes)
-        if _is_identifier(cells):
-            return self._put_right(columns.IDENTIFIERS_WITHOUT_HEADER, number, cells)
-        is_tuple = len(cells) >= columns.WITHOUT_HEADER_FOR_PARTNERS.width and not any(map(clean, cells[1:3]))
-        if is_tuple and is_manufacturer(clean(cells[3])):
-            return self._put_right(columns.WITHOUT_HEADER_FOR_PARTNERS, number, cells)
-        return None
+    def _by_columns(self, columns: Header, number: int, cells: Sequence[str]) -> DeviceRow:
+        _expect_whole(next(filter(starts_as_hash, cells), ""))
+        if columns is UNKNOWN_COLUMNS:
+            return self._unclear(number, cells)
+        is_in_place = len(cells) <= columns.width and not _has_hash_elsewhere(columns, cells)
+        if is_in_place and not looks_shifted(columns, cells):
+            return self._row(number, columns, cells, fields_of(columns, cells))
+        aligned = realigned(columns, cells)
+        if aligned is None and columns is HASH_ALONE:
+            return self._unclear(number, cells)
+        return self._aligned(aligned, columns, number, cells)
 
-    def _hash_without_header(self, number: int, cells: Sequence[str], hashes: Sequence[int]) -> DeviceRow:
-        """A hash shows that the row is a device; the other cells may still be unclear."""
-        if len(cells) == 1:
-            return self._row(number, Fields(hardware_hash=cells[0]))
-        if hashes != [columns.WITHOUT_HEADER.place(Column.HARDWARE_HASH)]:
-            fields = realigned(columns.HASH_ALONE, cells)
-            return self._unclear(number, cells) if fields is None else self._row(number, fields)
-        partners = columns.WITHOUT_HEADER_FOR_PARTNERS
-        is_for_partners = len(cells) >= partners.width and _names_manufacturer(cells[hashes[0] + 1], cells[hashes[0]])
-        return self._put_right(partners if is_for_partners else columns.WITHOUT_HEADER, number, cells)
+    def _has_unknown_names_above(self, cells: Sequence[str]) -> bool:
+        """Whether a line of names that nobody knows heads this row: then its cells are not told by their places."""
+        if self.has_no_header or not self.preamble:
+            return self.is_under_unknown_names
+        above = list(map(clean, self.preamble[-1][1]))
+        is_as_wide = len(above) >= len(cells) > 1 and sum(map(bool, above)) > len(above) // 2
+        self.is_under_unknown_names = is_as_wide and _are_unknown_names(list(filter(None, above)))
+        return self.is_under_unknown_names
 
-    def _put_right(self, header: Header, number: int, cells: Sequence[str]) -> DeviceRow:
-        """A row whose cells may be more than its headers, or not below them."""
-        if len(cells) <= header.width and _has_hash_in_place(header, cells) == any(map(starts_as_hash, cells)):
-            return self._row(number, fields_of(header, cells))
-        fields = realigned(header, cells)
-        if fields is not None:
-            return self._row(number, fields, note=Note.CELLS_REALIGNED)
-        return self._row(number, _shown(fields_of(header, cells)), problem=RowReason.SHIFTED_CELLS)
+    def _settle_preamble(self) -> Sequence[DeviceRow]:
+        """What the lines before the first header or device are after all."""
+        lines, self.preamble = self.preamble, deque()
+        return [row for line in lines for row in self._settled(*line)]
+
+    def _settled(self, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
+        """A line without a header, of which nobody can say what its cells are: a rejected row, or names of columns."""
+        filled = list(filter(None, map(clean, cells)))
+        if _are_unknown_names(filled):
+            if len(filled) > 1:
+                self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
+            return self._pass_over(PassedOverKind.UNKNOWN_HEADER, number, cells)
+        return (self._unclear(number, cells),)
 
     def _unclear(self, number: int, cells: Sequence[str]) -> DeviceRow:
-        first = next(filter(None, map(clean, cells)), "")
-        return self._row(number, _shown(Fields(serial_number=first)), problem=RowReason.UNCLEAR_COLUMNS)
+        first = next((cell for cell in map(clean, cells) if cell and not starts_as_hash(cell)), "")
+        return self._row(number, UNKNOWN_COLUMNS, cells, Fields(first), problem=RowReason.UNCLEAR_COLUMNS)
+
+    def _aligned(self, aligned: Aligned | None, header: Header, number: int, cells: Sequence[str]) -> DeviceRow:
+        """A row that was put right, or could not be: then nobody can say which cell is what."""
+        below = fields_of(header, cells)
+        if aligned is None:
+            return self._row(number, UNKNOWN_COLUMNS, cells, _shown(below), problem=RowReason.SHIFTED_CELLS)
+        fields = fields_of(*aligned)
+        notes = () if fields == below or header is HASH_ALONE else (Note.CELLS_REALIGNED,)
+        return self._row(number, *aligned, fields, notes=notes)
+
+    def _report_row(self, number: int, cells: Sequence[str]) -> DeviceRow | None:
+        """A row of Configuration Manager's report: it repeats the names of its columns before their values.
+
+        A row with a hash shows it beyond doubt; one without might as well be a header with further columns.
+        """
+        names, values = _names_and_values(cells)
+        found = headers.find_header(names) if 0 < len(values) <= len(names) else None
+        if found is None or not (self.is_report or _has_hash_in_place(found.header, values)):
+            return None
+        self.is_report = True
+        return self._row(number, found.header, values, fields_of(found.header, values))
 
     def _row(
-        self, number: int, fields: Fields, *, note: Note | None = None, problem: RowReason | None = None
+        self,
+        number: int,
+        header: Header,
+        cells: Sequence[str],
+        fields: Fields,
+        *,
+        notes: tuple[Note, ...] = (),
+        problem: RowReason | None = None,
     ) -> DeviceRow:
         return DeviceRow(
-            source=f"{self.prefix}line {number}",
-            serial_number=str(fields.serial_number),
+            source=self._place(number),
+            serial_number=fields.serial_number,
             product_key=fields.product_key,
             hardware_hash=fields.hardware_hash,
             manufacturer=fields.manufacturer,
             model=fields.model,
             group_tag=fields.group_tag,
-            serial_is_number=isinstance(fields.serial_number, NumberCell),
+            order_number=fields.order_number,
             problem=problem,
-            notes=(note,) if note else (),
+            notes=notes,
+            header=header,
+            cells=cells,
         )
+
+    def _place(self, number: int) -> str:
+        return f"{self.prefix}line {number}"
+
+
+def _text_of(cells: Sequence[str]) -> str:
+    """A line as it is shown to a person."""
+    return ", ".join(filter(None, map(clean, cells)))
 
 
 def _shown(fields: Fields) -> Fields:
@@ -155,83 +358,55 @@ def _shown(fields: Fields) -> Fields:
     return Fields(*("" if starts_as_hash(cell) else cell for cell in cells))
 
 
+def _expect_no_names(above: Sequence[str], line: str) -> None:
+    """Refuse a table as a tool shows it on the screen: known names side by side in one cell, and dashes below them."""
+    if tool_output.is_rule(line) and len(above) == 1 and tool_output.shows_names(above[0]):
+        raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.TABLE_PICTURE)
+
+
+def _expect_whole(hardware_hash: str) -> None:
+    """Refuse hashes that a screen cut: the file is what a tool showed, not what it wrote."""
+    if tool_output.is_cut_on_screen(hardware_hash):
+        raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.TABLE_PICTURE)
+
+
 def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:
     place = header.place(Column.HARDWARE_HASH)
     return ABSENT < place < len(cells) and starts_as_hash(cells[place])
 
 
-def _is_blank(cells: Sequence[str]) -> bool:
-    return not any(map(clean, cells))
+def _has_hash_elsewhere(header: Header, cells: Sequence[str]) -> bool:
+    return not _has_hash_in_place(header, cells) and any(map(starts_as_hash, cells))
 
 
-def _is_comment(cells: Sequence[str]) -> bool:
-    """A line that begins with # and holds neither a hash nor an error that a spreadsheet left in a cell."""
-    first = clean(cells[0])
-    return first[:1] == "#" and not any(starts_as_hash(cell) or excel.is_error(clean(cell)) for cell in cells)
+def _is_row_of_words(fields: Fields) -> bool:
+    """Whether a row is words alone, as unknown names of columns are: no digit, and no known manufacturer."""
+    if fields.hardware_hash or not (fields.serial_number and fields.manufacturer and fields.model):
+        return False
+    has_digit = any(character.isdecimal() for character in fields.serial_number)
+    return not (has_digit or is_manufacturer(fields.manufacturer) or is_placeholder(fields.serial_number))
 
 
-def _is_header_after(header: Header, found: Header, cells: Sequence[str]) -> bool:
-    """Whether a row with names of columns, `found`, is a new header after the one that holds so far.
-
-    Configuration Manager's report holds names beside the values of a row; a single name among several cells is a value.
-    """
-    names = {place for place, column in enumerate(found.columns) if column is not None}
-    values = {place for place in header.places if ABSENT < place < len(cells) and clean(cells[place])}
-    return (not values or bool(names & values)) and (len(names) >= columns.FEWEST_NAMES or len(cells) == 1)
+def _are_unknown_names(filled: Sequence[str]) -> bool:
+    """Whether cells are rather names of columns, or words, than a device: none has a digit but in a made-up name."""
+    if any(starts_as_hash(cell) or is_manufacturer(cell) for cell in filled):
+        return False
+    has_digit = (cell for cell in filled if any(character.isdecimal() for character in cell))
+    return all(_NAME_WITH_DIGIT.fullmatch(cell) for cell in has_digit)
 
 
-def _report_row(cells: Sequence[str], *, needs_hash: bool) -> Fields | None:
-    """A row of Configuration Manager's report: it repeats the names of its columns before their values.
-
-    A row with a hash shows it beyond doubt; one without might as well be a header with further columns.
-    """
-    names, values = names_and_values(cells)
-    header = columns.recognised(names) if 0 < len(values) <= len(names) else None
-    if header is None or (needs_hash and not _has_hash_in_place(header, values)):
-        return None
-    return fields_of(header, values)
-
-
-def names_and_values(cells: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _names_and_values(cells: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """The names of columns with which a row of Configuration Manager's report begins, and what follows them."""
-    if len(cells) < 2 * columns.FEWEST_NAMES or columns.column_named(cells[0]) is None:
+    if len(cells) < 2 * headers.FEWEST_NAMES or headers.column_named(cells[0]) is None:
         return (), cells
-    cells = _without_empty_end(cells, 0)
-    count = next((place for place, cell in enumerate(cells) if columns.column_named(cell) is None), len(cells))
+    cells = _without_empty_end(cells)
+    count = next((place for place, cell in enumerate(cells) if headers.column_named(cell) is None), len(cells))
     return cells[:count], cells[count:]
 
 
-def _is_identifier(cells: Sequence[str]) -> bool:
-    """Manufacturer, model and serial number without a header; a manufacturer may have lost its quotes."""
-    if len(cells) < columns.IDENTIFIERS_WITHOUT_HEADER.width or not all(map(clean, cells)):
-        return False
-    return is_manufacturer(clean(cells[0])) or is_manufacturer(clean(",".join(cells[:2])))
-
-
-def _names_manufacturer(cell: str, hardware_hash: str) -> bool:
-    """Whether a cell begins the manufacturer that the row's hash names, or one that is known where it names none."""
-    text, found = clean(cell), verify(hardware_hash)
-    if isinstance(found, VerifiedHash) and found.manufacturer:
-        return bool(text) and found.manufacturer.casefold().startswith(text.casefold())
-    return is_manufacturer(text)
-
-
-def _is_prose(fields: Fields, cells: Sequence[str]) -> bool:
-    """Explanations left in the file: several words in place of a serial number, and nothing that names a device."""
-    if len(_WORD.findall(fields.serial_number)) < _WORDS_OF_PROSE or is_placeholder(fields.serial_number):
-        return False
-    names_device = is_key_id(fields.product_key) or is_manufacturer(fields.manufacturer)
-    return not (names_device or any(map(starts_as_hash, cells)))
-
-
-def _could_be_device(cells: Sequence[str]) -> bool:
-    """Whether a row has as many cells as the fewest that identify a device without a hash."""
-    return sum(1 for cell in cells if clean(cell)) >= columns.IDENTIFIERS_WITHOUT_HEADER.width
-
-
-def _without_empty_end(cells: Sequence[str], width: int) -> Sequence[str]:
-    """The cells without the empty ones beyond `width`."""
+def _without_empty_end(cells: Sequence[str]) -> Sequence[str]:
+    """The cells without the empty ones at their end."""
     count = len(cells)
-    while count > width and not clean(cells[count - 1]):
+    while count > 1 and not clean(cells[count - 1]):
         count -= 1
     return cells[:count]

@@ -13,7 +13,7 @@ from shared.status import questions
 from shared.status.changes import WRONG_NAME, send_again, take_back
 from shared.status.doors import OpenPipeline, file_named_in
 from shared.status.downloads import report_answer, results_answer, takes_gzip, to_fix_answer
-from shared.status.http import Fault, Refusal, answered, surroundings
+from shared.status.http import Fault, Refusal, answered, is_known, surroundings
 from shared.status.page import asking, pages, story
 from shared.status.page.pages import Done, Visitor
 from shared.status.page.search import devices_of_any_customer
@@ -33,7 +33,7 @@ OWN_PARTS_ALONE = (
 """The content security policy of a page: nothing from another host, nothing inline."""
 
 NOTHING_TO_SEND_AGAIN = (
-    "No row of this file can simply be sent again: none of them failed for a passing reason. Mend the rows that "
+    "No row of this file can simply be sent again: none of them failed for a passing reason. Fix the rows that "
     "to_fix.csv names, and drop that file."
 )
 NOTHING_TO_WITHDRAW = (
@@ -190,7 +190,7 @@ def _static(request: func.HttpRequest) -> func.HttpResponse:
     if found is None:
         raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "There is no such part of the page. Load it anew.")
     headers = {"ETag": found.etag, "Cache-Control": found.cache_control}
-    if found.etag in request.headers.get("if-none-match", ""):
+    if is_known(found.etag, request):
         return func.HttpResponse(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return func.HttpResponse(found.content, headers=headers | {"Content-Type": found.content_type})
 

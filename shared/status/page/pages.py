@@ -170,6 +170,7 @@ def file_page(
             "was_sent_again": details.retry_file_id is not None,
             "withdrawal": None if details.withdrawal is None else story.withdrawn(details.withdrawal),
             "may_withdraw": story.may_withdraw(details),
+            **beside_the_rows(details),
             "reasons": reason_lines(details),
             "submissions": details.submissions,
             "submissions_left_out": details.submissions_left_out,
@@ -301,6 +302,16 @@ def _tabs(file: FileView, asked: AskedRows) -> list[Tab]:
             for name, number in ended
         ),
     ]
+
+
+def beside_the_rows(details: FileDetails) -> dict[str, Any]:
+    """What a page shows of the file as a whole: its warnings, its other notes, and what of it is in no row."""
+    warnings = story.warnings(details)
+    return {
+        "warnings": warnings,
+        "notes": [note for note in details.notes if note not in warnings],
+        "passed_over": details.passed_over,
+    }
 
 
 def reason_lines(details: FileDetails) -> list[ReasonLine]:

@@ -33,6 +33,7 @@ def environment() -> "Environment":
     made.filters |= {
         "by_outcome": bars.by_outcome,
         "counted": text.counted,
+        "file_word": words.file_word,
         "grouped": text.grouped,
         "machine_time": text.machine_time,
         "not_registered": bars.not_registered,

@@ -4,19 +4,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.device_files import REASONS, RowReason
+from shared.device_files import REASONS, FileNote, RowReason
 from shared.partner_center.models import JobState
 from shared.partner_center.outcome_codes import explain
 from shared.pipeline.outcomes import NO_VERDICT_SENTENCE, remedy
 from shared.status.page.bars import not_registered
 from shared.status.page.text import counted, grouped
 from shared.status.page.words import FILE_STATES, REMEDIES, Word
-from shared.status.views import FileDetails, FileView, OutcomeCounts, ReasonCount, WithdrawalView
+from shared.status.views import FileDetails, FileNoteView, FileView, OutcomeCounts, ReasonCount, WithdrawalView
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 
 ATTENTION = Word("not registered", "attention", "rejected")
 WELL = Word("well", "registered", "registered")
+CHECK = Word("check", "attention", "rejected")
 AT_WORK = FILE_STATES[FileState.READ]
 
 _TENTHS = 10
@@ -46,7 +47,7 @@ class Story:
     headline: str
     sentences: tuple[str, ...] = ()
     todos: tuple[Todo, ...] = ()
-    rows_to_mend: int = 0
+    rows_to_fix: int = 0
     rows_to_send_again: int = 0
 
 
@@ -95,6 +96,11 @@ def meaning(reason: ReasonCount) -> str:
     return _MEANINGS.get(reason.outcome, "")
 
 
+def warnings(details: FileDetails) -> list[FileNoteView]:
+    """Notes on the file that nobody must miss."""
+    return [note for note in details.notes if note.note == FileNote.MAY_HOLD_DEVICES]
+
+
 def is_at_work(details: FileDetails) -> bool:
     """Whether anything of the page may change by itself."""
     withdrawal = details.withdrawal
@@ -132,6 +138,9 @@ def _closed(file: FileView, details: FileDetails) -> Story:
         del rows[Remedy.SEND_AGAIN]
     good = counts.registered + counts.already_registered
     bad = not_registered(counts)
+    todos = (*_todos(rows), *_to_check(details))
+    if not bad and file.is_incomplete:
+        return Story(ATTENTION, f"{_all_well(counts)}; the file may hold more", _duplicates(counts), todos)
     if not bad:
         return Story(WELL, _all_well(counts), _duplicates(counts))
     headline = (
@@ -142,22 +151,28 @@ def _closed(file: FileView, details: FileDetails) -> Story:
         ATTENTION,
         headline,
         _duplicates(counts),
-        tuple(_todos(rows)),
-        rows_to_mend=rows[Remedy.MEND],
+        todos,
+        rows_to_fix=rows[Remedy.FIX],
         rows_to_send_again=rows[Remedy.SEND_AGAIN],
     )
 
 
 def _todos(rows: Counter[Remedy]) -> Iterator[Todo]:
-    if number := rows[Remedy.MEND]:
+    if number := rows[Remedy.FIX]:
         text = "Download to_fix.csv, correct what each row says, and drop the file again as it is."
-        yield Todo(REMEDIES[Remedy.MEND], f"Mend {counted(number, 'row')}.", text)
+        yield Todo(REMEDIES[Remedy.FIX], f"Fix {counted(number, 'row')}.", text)
     if number := rows[Remedy.SEND_AGAIN]:
         text = "Nothing is wrong with the rows: they may simply be accepted now."
         yield Todo(REMEDIES[Remedy.SEND_AGAIN], f"Send {counted(number, 'row')} again.", text)
     if number := rows[Remedy.ASK]:
         text = "Someone else must act first; each row says who."
         yield Todo(REMEDIES[Remedy.ASK], f"Ask about {counted(number, 'row')}.", text)
+
+
+def _to_check(details: FileDetails) -> Iterator[Todo]:
+    if any(kept.may_hold_device for kept in details.passed_over) or warnings(details):
+        text = "Something in the file looks like a device but stands in no row, so it was not sent."
+        yield Todo(CHECK, "Check what was passed over.", text)
 
 
 def _rows_by_remedy(reasons: Sequence[ReasonCount]) -> Counter[Remedy]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.device_files import NOTES, Note
+from shared.status.views import FileView
 from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
 
 OPEN = "open"
@@ -39,6 +40,8 @@ FILE_STATES: dict[FileState, Word] = {
     FileState.GONE: Word("gone", "unknown", "duplicate"),
 }
 
+MAY_BE_INCOMPLETE = Word("closed, may be incomplete", "attention", "rejected")
+
 SUBMISSION_STATES: dict[SubmissionState, Word] = {
     SubmissionState.PENDING: Word("to be sent", "open", "open"),
     SubmissionState.ACCEPTED: Word("accepted", "work", "at-work"),
@@ -48,11 +51,16 @@ SUBMISSION_STATES: dict[SubmissionState, Word] = {
 }
 
 REMEDIES: dict[Remedy, Word] = {
-    Remedy.MEND: Word("mend", "mend", "rejected"),
+    Remedy.FIX: Word("fix", "fix", "rejected"),
     Remedy.SEND_AGAIN: Word("send again", "send", "at-work"),
     Remedy.ASK: Word("ask", "ask", "unknown"),
     Remedy.NOTHING: Word("nothing", "done", "registered"),
 }
+
+
+def file_word(file: FileView) -> Word:
+    """The state of a file for people; one that may hold more devices than its rows does not look done."""
+    return MAY_BE_INCOMPLETE if file.state is FileState.CLOSED and file.is_incomplete else FILE_STATES[file.state]
 
 
 def outcome_label(name: str) -> str:

@@ -208,7 +208,7 @@ def test_rows_to_fix_are_a_file_to_be_dropped_again(typed: Typed, closed_file: s
     code, out = typed("outcomes", closed_file, "--to-fix")
     (row,) = _table(out.removeprefix("\ufeff"))
     assert code == ExitCode.DONE
-    assert list(row)[1:] == HEADER.split(",")
+    assert list(row) == [*HEADER.split(","), "what_to_do"]
     assert row["Device Serial Number"] == "SERIAL-ALONE"
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from local.commands.showing import WAITING_SHOWN, show_file
+from local.commands.showing import WAITING_SHOWN, files_table, is_well, show_file
 from local.partner_center import Fault, PartnerCenterStandIn
 from shared.status import questions
-from tests.pipeline.world import CUSTOMER, Clock, World, numbered
+from tests.pipeline.world import CUSTOMER, HEADER, Clock, World, numbered
 
 
 @pytest.fixture
@@ -39,6 +39,24 @@ def test_of_many_that_wait_some_are_shown_and_the_rest_counted(world: World) -> 
     identifier = world.drop_file(numbered(WAITING_SHOWN + 3))
     assert shown(world, identifier).count(" is due. ") == WAITING_SHOWN
     assert "... and 3 more submissions that wait" in shown(world, identifier)
+
+
+def test_a_file_that_may_hold_more_is_not_well_and_says_where(world: World) -> None:
+    identifier = world.drop_file(f"{HEADER}\r\nFINE-1,,,LENOVO,M\r\n# PF3ABCDE is on its way\r\n")
+    world.run()
+    text = shown(world, identifier)
+    assert "closed, may be incomplete; 1 registered" in text
+    assert "note may_hold_devices: Something that looks like a device was passed over" in text
+    assert "passed over: comments (1), such as line 3" in text
+    (view,) = questions.files(world.pipeline).files
+    assert not is_well(view)
+    output = Console(file=io.StringIO(), width=160)
+    output.print(files_table([view]))
+    assert isinstance(output.file, io.StringIO)
+    assert "may be incomplete" in " ".join(output.file.getvalue().split())
+    world.drop_file(numbered(1), f"{CUSTOMER}/Test/good.csv")
+    world.run()
+    assert [is_well(view) for view in questions.files(world.pipeline).files].count(True) == 1
 
 
 def test_a_closed_file_waits_for_nothing(world: World) -> None:

@@ -116,8 +116,8 @@ def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
         ],
     )
     told = story.story(found)
-    assert [todo.title for todo in told.todos] == ["Mend 2 rows.", "Send 5 rows again.", "Ask about 3 rows."]
-    assert (told.rows_to_mend, told.rows_to_send_again) == (2, 5)
+    assert [todo.title for todo in told.todos] == ["Fix 2 rows.", "Send 5 rows again.", "Ask about 3 rows."]
+    assert (told.rows_to_fix, told.rows_to_send_again) == (2, 5)
 
 
 def test_rows_that_were_sent_again_are_not_asked_for_once_more() -> None:

@@ -1,0 +1,77 @@
+"""The text of one cell: its type in the file it came from, and what nobody sees of it taken off."""
+
+import re
+from enum import StrEnum
+from typing import Self
+
+
+class CellType(StrEnum):
+    """What a workbook or JSON says that a cell is. Everything else is plain text."""
+
+    NUMBER = "number"
+    """A whole number, as its full digits: zeros at its beginning may be lost."""
+    FRACTION = "fraction"
+    """A number with a fractional part, or one too large to be held exactly."""
+    BOOLEAN = "boolean"
+    DATE = "date"
+    """A date, a time, or both."""
+    ERROR = "error"
+    """An error of a spreadsheet, such as #N/A."""
+    FORMULA = "formula"
+    """A formula without a value: a program wrote it, and no spreadsheet has calculated it yet."""
+    STRUCTURE = "structure"
+    """A list or object where a text should be."""
+
+
+class TypedCell(str):
+    """The text of a cell that is no text in its file."""
+
+    __slots__ = ("type",)
+
+    type: CellType
+
+    def __new__(cls, text: str, type_: CellType) -> Self:
+        """`text` as a spreadsheet would show it."""
+        cell = super().__new__(cls, text)
+        cell.type = type_
+        return cell
+
+
+def type_of(cell: str) -> CellType | None:
+    """The type of a cell; `None` for plain text."""
+    return cell.type if isinstance(cell, TypedCell) else None
+
+
+_INVISIBLE = re.compile(
+    "[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]"
+)
+_LINE_BREAKS = re.compile(r"[\t\n\x0b\x0c\r\u2028\u2029]+")
+_MARKED_AS_TEXT = re.compile(r'="([^"]*)"')
+_RUN_AS_FORMULA = r"[=+\-@\uff0b\uff0d\uff1d\uff20]"
+"""What a spreadsheet runs as a formula begins so; the last four are the wide forms of an East Asian keyboard."""
+NEEDS_MARK = re.compile(rf"[\s']*(?:{_RUN_AS_FORMULA}|(?<=')[0-9]|[\t\n\x0b\x0c\r\u2028\u2029])")
+RUNS = re.compile(rf"\s*(?:{_RUN_AS_FORMULA}|[\t\n\x0b\x0c\r\u2028\u2029])")
+
+
+def clean(cell: str) -> str:
+    """A cell without what nobody sees: invisible characters, blanks around it, and marks that keep it text.
+
+    `'=1` and `="0123"` are how spreadsheets are told to leave a cell alone; one apostrophe or the formula is removed.
+    """
+    if cell.isascii() and cell.isprintable():
+        cell = str(cell).strip()
+        return _unmarked(cell).strip() if cell[:1] in ("'", "=") else cell
+    text = _unmarked(without_invisible(cell).strip())
+    return _LINE_BREAKS.sub(" ", text.replace("\u00a0", " ")).strip()
+
+
+def without_invisible(cell: str) -> str:
+    """A cell without the characters that nobody sees and that are no white space."""
+    return _INVISIBLE.sub("", cell)
+
+
+def _unmarked(text: str) -> str:
+    if text[:1] == "'":
+        return text[1:] if NEEDS_MARK.match(text) else text
+    marked = _MARKED_AS_TEXT.fullmatch(text)
+    return marked[1] if marked else text

@@ -1,0 +1,191 @@
+"""The number of a workbook's cell as a spreadsheet shows it: what a person sees is the serial number.
+
+Of the codes of ECMA-376 18.8.31 those are followed that show a whole number as digits: zeros at its beginning, texts
+around and between the digits, and sections by sign or condition; dates and times are told. All else is as General, and
+separators of thousands are no part of a serial number.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import eq, ge, gt, le, lt, ne
+
+from shared.device_files.cells import CellType, TypedCell
+
+_EXACT_BELOW = 10**15
+"""A spreadsheet keeps 15 digits; longer numbers have lost theirs."""
+_PLAIN_BELOW = 10**11
+"""General shows a longer number that is not whole with an exponent."""
+_LONGEST_CODE = 255
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[Ee][+-]?[0-9]{1,3})?")
+
+_SECONDS_A_DAY = 86_400
+_LAST_DAY = 2_958_465
+"""9999-12-31; a spreadsheet shows no later date."""
+_DAYS_TO_1904 = 1_462
+_LEAP_DAY_OF_1900 = 60
+"""A day that never was, which spreadsheets count."""
+
+_TOKEN = re.compile(
+    r"""(?P<end>;) | "(?P<quoted>[^"]*)"? | \\(?P<escaped>.) | [_*]. | \[(?P<bracket>[^\]]*)\]?
+    | (?P<general>General|Standard) | (?P<digit>[0#?]) | (?P<date>[ymdhs]) | (?P<text>@) | (?P<thousands>,(?=[0#?]))
+    | (?P<other>[.,%/]|E[+-]) | (?P<literal>.)""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
+_CURRENCY = re.compile(r"\$([^-]+)(?:-.*)?", re.DOTALL)
+_CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?[0-9]{1,15}(?:\.[0-9]{1,15})?)")
+_COMPARISONS = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "<>": ne}
+_NEGATIVE = ("<", 0.0)
+_IMPLIED_CONDITIONS = {1: (None,), 2: ((">=", 0.0), _NEGATIVE), 3: ((">", 0.0), _NEGATIVE, None)}
+"""By the number of sections, where the code states no condition."""
+_MOST_SECTIONS = 3
+"""A fourth section is for text."""
+
+
+@dataclass(slots=True)
+class _Section:
+    """One of the parts of a code that semicolons part."""
+
+    places: list[tuple[str, bool]] = field(default_factory=list)
+    """Texts, and placeholders of a digit (`True`), in their order."""
+    condition: tuple[str, float] | None = None
+    has_date_letters: bool = False
+    is_elapsed: bool = False
+    is_text: bool = False
+    has_thousands: bool = False
+    is_other: bool = False
+    """It has a decimal point, an exponent, a fraction or a percentage, or divides by thousands."""
+
+    @property
+    def is_date(self) -> bool:
+        """Digits stand in a date or time only behind a point: elsewhere a program forgot to quote `SN` in `SN0000`."""
+        has_digits = any(is_digit for _, is_digit in self.places)
+        return self.is_elapsed or (self.has_date_letters and (self.is_other or not has_digits))
+
+    def holds(self, value: float) -> bool:
+        """Whether the section is for such a value."""
+        return self.condition is None or _COMPARISONS[self.condition[0]](value, self.condition[1])
+
+
+def shown(number: str, code: str, *, is_1904: bool = False) -> str:
+    """The cell of a `number` as the workbook stores it, under the format `code`. What is no number stays as it is.
+
+    It is plain text where the format shows zeros or texts of its own. `is_1904`: the workbook's dates begin in 1904.
+    """
+    if not _NUMBER.fullmatch(number):
+        return number
+    value = float(number)
+    section = next((section for section in _sections(code[:_LONGEST_CODE]) if section.holds(value)), _Section())
+    if section.is_date and 0 <= value <= _LAST_DAY - _DAYS_TO_1904 * is_1904:
+        text = _elapsed(value) if section.is_elapsed else _moment(value, is_1904=is_1904)
+        return TypedCell(text, CellType.DATE)
+    if not value.is_integer() or abs(value) >= _EXACT_BELOW:
+        digits = ".11G" if abs(value) < _PLAIN_BELOW else ".6G"
+        return TypedCell(format(value, digits), CellType.FRACTION)
+    return _whole(int(value), section)
+
+
+def _whole(value: int, section: _Section) -> str:
+    """A whole number: plain text if its section shows zeros or texts of its own."""
+    plain = TypedCell(str(value), CellType.NUMBER)
+    if section.is_date or section.is_text or section.is_other:
+        return plain
+    digits = str(abs(value)) if value else ""
+    text, zeros = _filled(section, digits)
+    text = text if value >= 0 or section.condition == _NEGATIVE else f"-{text}"
+    holds_digits = digits in re.sub(r"[^0-9]", "", text) and any(map(str.isalnum, text))
+    is_full = zeros > 1 and zeros == len(digits)
+    return text if holds_digits and (text != plain or is_full) else plain
+
+
+def _filled(section: _Section, digits: str) -> tuple[str, int]:
+    """The digits in the placeholders of a section with its texts, and how many zeros it shows at least."""
+    places = [place for place in section.places if place[1] or not section.has_thousands]
+    missing = sum(is_digit for _, is_digit in places) - len(digits)
+    parts: list[str] = []
+    zeros = used = 0
+    for place, is_digit in places:
+        if not is_digit:
+            parts.append(place)
+            continue
+        zeros += zeros > 0 or place == "0"
+        if missing > 0:
+            missing -= 1
+            parts.append("0" if zeros else "")
+        else:
+            # The first placeholder takes the digits for which there are no others.
+            end = used + 1 - missing
+            parts.append(digits[used:end])
+            used, missing = end, 0
+    return "".join(parts).strip(), zeros
+
+
+def _moment(value: float, *, is_1904: bool) -> str:
+    """A date, a time of day, or both."""
+    days, seconds = divmod(round(value * _SECONDS_A_DAY), _SECONDS_A_DAY)
+    time = str(dt.timedelta(seconds=seconds)).rjust(8, "0")
+    if not days:
+        return time
+    days = min(days + _DAYS_TO_1904 * is_1904, _LAST_DAY)
+    first = dt.date(1899, 12, 30) if days > _LEAP_DAY_OF_1900 else dt.date(1899, 12, 31)
+    date = "1900-02-29" if days == _LEAP_DAY_OF_1900 else (first + dt.timedelta(days)).isoformat()
+    return f"{date} {time}" if seconds else date
+
+
+def _elapsed(value: float) -> str:
+    """A duration in hours, minutes and seconds."""
+    minutes, seconds = divmod(round(value * _SECONDS_A_DAY), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+
+
+@lru_cache(maxsize=1024)
+def _sections(code: str) -> Sequence[_Section]:
+    """The sections of a code that are for numbers, each with its condition."""
+    sections = [_Section()]
+    for token in _TOKEN.finditer(code):
+        if token["end"]:
+            sections.append(_Section())
+        else:
+            _add(token, sections[-1])
+    if len(sections) > 1 and sections[-1].is_text:
+        sections.pop()
+    del sections[_MOST_SECTIONS:]
+    if all(section.condition is None for section in sections):
+        for section, condition in zip(sections, _IMPLIED_CONDITIONS[len(sections)], strict=True):
+            section.condition = condition
+    return sections
+
+
+def _add(token: re.Match[str], section: _Section) -> None:
+    """Take one more token of a code into its section."""
+    kind = token.lastgroup or ""
+    match kind:
+        case "general":
+            section.places.append(("0", True))
+        case "digit":
+            section.places.append((token[kind], True))
+        case "quoted" | "escaped" | "literal" | "date":
+            section.places.append((token[kind], False))
+            section.has_date_letters = section.has_date_letters or kind == "date"
+        case "bracket":
+            _add_bracket(token[kind], section)
+        case "text":
+            section.is_text = True
+        case "thousands":
+            section.has_thousands = True
+        case "other":
+            section.is_other = True
+
+
+def _add_bracket(text: str, section: _Section) -> None:
+    """Take what stands in brackets into a section: a duration, a condition or a currency. Colours show nothing."""
+    condition, currency = _CONDITION.fullmatch(text.strip()), _CURRENCY.fullmatch(text)
+    if _ELAPSED.fullmatch(text):
+        section.is_elapsed = True
+    elif condition:
+        section.condition = (condition[1], float(condition[2]))
+    elif currency:
+        section.places.append((currency[1], False))

@@ -1,0 +1,44 @@
+"""Items whose values have names, such as JSON objects, to device rows."""
+
+from collections.abc import Iterator
+
+from shared.device_files.account import FileAccount, FileNote
+from shared.device_files.cells import clean
+from shared.device_files.formats.parts import Items
+from shared.device_files.reasons import RowReason
+from shared.device_files.rows import UNKNOWN_COLUMNS, Column, DeviceRow
+from shared.device_files.tables.headers import item_header
+from shared.device_files.tables.realignment import fields_of
+
+_NOT_SENT = (None, Column.ASSIGNED_USER, Column.ORDER_NUMBER)
+
+
+def item_rows(items: Items, account: FileAccount, prefix: str = "") -> Iterator[DeviceRow]:
+    """A device row for each item."""
+    for place, values in items:
+        names, cells = tuple(values), tuple(values.values())
+        source = f"{prefix}{place}"
+        header = item_header(names, tuple(bool(clean(cell)) for cell in cells))
+        if header is None:
+            yield DeviceRow(source, problem=RowReason.UNCLEAR_COLUMNS, header=UNKNOWN_COLUMNS, cells=cells)
+            continue
+        ignored = [
+            name
+            for name, column, cell in zip(names, header.columns, cells, strict=True)
+            if column in _NOT_SENT and cell
+        ]
+        if ignored:
+            account.note(FileNote.COLUMNS_IGNORED, *ignored)
+        fields = fields_of(header, cells)
+        yield DeviceRow(
+            source,
+            fields.serial_number,
+            fields.product_key,
+            fields.hardware_hash,
+            fields.manufacturer,
+            fields.model,
+            fields.group_tag,
+            fields.order_number,
+            header=header,
+            cells=cells,
+        )

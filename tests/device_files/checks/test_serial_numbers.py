@@ -1,0 +1,67 @@
+"""What is no serial number, though it stands where one should."""
+
+import pytest
+
+from shared.device_files import RowReason
+from shared.device_files.cells import CellType, TypedCell
+from shared.device_files.checks.serial_numbers import problem_of, unwrapped
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "True", "false", "WAHR", "$null", "$true", "System.Object[]", "System.Collections.Hashtable", "@{Name=x}",
+        "Win32_BIOS: BIOS", "12.5", "12,5", "14:30", "14:30:05", "2026-11-21 14:30", "21.11.2026 14:30:00",
+        "2026-11-21T14:30:00Z", "LENOVO", "Serial Number", "Seriennummer", "5CG1234567; 5CG1234568",
+        "5CG1234567/5CG1234568", "5CG1234567 und 5CG1234568", "5CG1234567 5CG1234568",
+    ],
+)  # fmt: skip
+def test_what_is_no_serial_number_is_told(cell: str) -> None:
+    assert problem_of(cell) is RowReason.SERIAL_NOT_A_SERIAL
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "5CG1234ABC", "PF0000001", "0000789", "7890 2345 AB", "8166846 B", "VMware-56 4d 6c 8e 2a 6c 5b 0e-9c 3e",
+        "1234-5678-9012-3456-7890-1234-56", "Ünï©ødé 漢字 Ω", "MK183LL/A", "BCDFGHJ", "12345678901234567890", "R9-ZNP68",
+    ],
+)  # fmt: skip
+def test_serial_numbers_are_serial_numbers(cell: str) -> None:
+    assert problem_of(cell) is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "reason"),
+    [
+        (CellType.BOOLEAN, RowReason.SERIAL_NOT_A_SERIAL),
+        (CellType.FRACTION, RowReason.SERIAL_DAMAGED),
+        (CellType.DATE, RowReason.SERIAL_DAMAGED),
+        (CellType.FORMULA, RowReason.FORMULA_WITHOUT_VALUE),
+        (CellType.STRUCTURE, RowReason.SERIAL_NOT_A_SERIAL),
+        (CellType.NUMBER, None),
+    ],
+)
+def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: RowReason | None) -> None:
+    assert problem_of(TypedCell("12345678", type_)) is reason
+
+
+@pytest.mark.parametrize(
+    ("cell", "serial_number"),
+    [
+        ("@{SerialNumber=5CG1}", "5CG1"),
+        ("@{PSComputerName=pc1; SerialNumber=5CG1}", "5CG1"),
+        ("@{IdentifyingNumber=5CG1; Name=x}", "5CG1"),
+        ("S/N: 5CG1", "5CG1"),
+        ("SN=5CG1", "5CG1"),
+        ("Serial Number: 5CG1", "5CG1"),
+        ("５ＣＧ１", "5CG1"),
+        ("SN5CG1", "SN5CG1"),
+    ],
+)
+def test_a_serial_number_is_taken_out_of_what_wraps_it(cell: str, serial_number: str) -> None:
+    assert unwrapped(cell) == serial_number
+
+
+def test_letters_that_could_not_be_read_are_told() -> None:
+    assert problem_of("5CG\ufffd1") is RowReason.TEXT_UNREADABLE

@@ -1,0 +1,53 @@
+"""Lines to cells."""
+
+import pytest
+
+from shared.device_files.formats.delimited import Lines, Records
+from shared.device_files.tables.headers import sense_of
+
+HEADER = "Serial,Manufacturer,Model,Remark"
+
+
+def cells(*lines: str) -> list[list[str]]:
+    return [row for _, row in Records(Lines([(1, lines)]), sense_of)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('"S1", "HP", "ProBook", ""', ["S1", "HP", "ProBook", ""]),
+        ('"S1" ,"HP" ,"Pro ""Book""","a,b"', ["S1", "HP", 'Pro "Book"', "a,b"]),
+        ("“S1”,“VMware, Inc.”,“V1”,„x“", ["S1", "VMware, Inc.", "V1", "x"]),
+        ('S1,HP,24" Monitor,27" x', ["S1", "HP", '24" Monitor', '27" x']),
+        ('"S1,HP,ProBook,x"', ["S1", "HP", "ProBook", "x"]),
+        ('S1,HP,",",x', ["S1", "HP", '"', '"', "x"]),
+    ],
+)
+def test_quotes_of_every_kind_are_undone(line: str, expected: list[str]) -> None:
+    assert cells(HEADER, line)[1] == expected
+
+
+def test_a_stray_quote_takes_no_other_row_with_it() -> None:
+    rows = cells(HEADER, 'S1,HP,ProBook,"', 'S2,HP,ProBook,"', "S3,HP,ProBook,x")
+    assert [row[0] for row in rows[1:]] == ["S1", "S2", "S3"]
+
+
+def test_a_quoted_cell_may_have_lines_that_are_no_rows() -> None:
+    rows = cells(HEADER, 'S1,HP,ProBook,"first', 'second"', "S2,HP,ProBook,x")
+    assert rows[1] == ["S1", "HP", "ProBook", "first\nsecond"]
+    assert rows[2][0] == "S2"
+
+
+def test_a_quoted_name_may_hold_the_delimiter() -> None:
+    rows = cells('"Ort; Raum";"Seriennummer";"Hersteller";"Modell"', '"Köln; 5";"S1";"HP";"M1"')
+    assert rows == [["Ort; Raum", "Seriennummer", "Hersteller", "Modell"], ["Köln; 5", "S1", "HP", "M1"]]
+
+
+def test_a_later_header_brings_its_own_delimiter_though_it_holds_the_first_one() -> None:
+    rows = cells("Serial,Manufacturer,Model", "S1,HP,M1", 'Serial;Manufacturer;Model;"Notes, internal"', "S2;HP;M1;ok")
+    assert rows[2:] == [["Serial", "Manufacturer", "Model", "Notes, internal"], ["S2", "HP", "M1", "ok"]]
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "#TYPE System.Management.Automation.PSCustomObject"])
+def test_lines_for_a_spreadsheet_and_of_export_csv_are_no_rows(line: str) -> None:
+    assert cells(line, "Serial;Manufacturer;Model", "S1;HP;M1")[-1] == ["S1", "HP", "M1"]

@@ -1,0 +1,62 @@
+"""Rows whose cells do not stand below their headers: put right where one reading alone makes sense."""
+
+import pytest
+
+from shared.device_files.tables.headers import find_header
+from shared.device_files.tables.realignment import Fields, fields_of, looks_shifted, realigned
+from tests.device_files.given import HASHES
+
+VMWARE = "T23456789E123T56"
+
+
+def fields(header: str, row: str) -> Fields | None:
+    found = find_header(header.split(","))
+    assert found is not None
+    aligned = realigned(found.header, row.split(","))
+    return None if aligned is None else fields_of(*aligned)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        (
+            "Serial,Key PKID,Manufacturer,Model,Group Tag",
+            "VM-1,,VMware, Inc.,Virtual Platform,",
+            Fields("VM-1", "", "", "VMware, Inc.", "Virtual Platform"),
+        ),
+        ("Serial,Manufacturer,Model,Remark", "S1,HP,ProBook,,", Fields("S1", "", "", "HP", "ProBook")),
+        ("Site,Serial,Manufacturer,Model", "Hall 3, left,S1,HP,ProBook", Fields("S1", "", "", "HP", "ProBook")),
+        ("Serial,Manufacturer,Model,Group Tag", "S1,VMware, Inc.,V1", Fields("S1", "", "", "VMware, Inc.", "V1")),
+    ],
+)
+def test_the_one_reading_with_a_known_manufacturer_is_taken(header: str, row: str, expected: Fields) -> None:
+    assert fields(header, row) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Serial,Manufacturer,Model,Remark", "S1,Söhne, Köln,X2,"),
+        ("Serial,Manufacturer,Model", "S1,HP,ProBook,15 inch"),
+        ("Serial,Manufacturer,Model,Group Tag", "S1,HP,ProBook,Sales, North"),
+        ("Serial,Manufacturer,Model,what_to_do", "S1,HP,ProBook,fix it,15 inch"),
+    ],
+)
+def test_no_reading_or_more_than_one_is_none(header: str, row: str) -> None:
+    assert fields(header, row) is None
+
+
+def test_a_hash_tells_what_its_row_should_say() -> None:
+    row = f"{VMWARE},,{HASHES[VMWARE]},VMware, Inc.,VMware20,1,Kiosk"
+    found = fields("Serial,PKID,Hardware Hash,Manufacturer,Model,Group Tag", row)
+    assert found == Fields(VMWARE, "", HASHES[VMWARE], "VMware, Inc.", "VMware20,1", "Kiosk")
+
+
+@pytest.mark.parametrize(
+    "row", ["S1,VMware, Inc.,V1", "S1,Acme,GmbH,X1", "S1,QEMU,PC (Q35 + ICH9, 2009)", "S1,Söhne, Köln,X2"]
+)
+def test_a_row_as_long_as_its_header_may_look_shifted(row: str) -> None:
+    found = find_header(["Serial", "Manufacturer", "Model", "Group Tag"])
+    assert found is not None
+    assert looks_shifted(found.header, row.split(","))
+    assert not looks_shifted(found.header, ["S1", "HP", "ProBook 15", "Sales"])

@@ -1,0 +1,119 @@
+"""Rows of cells to device rows: what is a row, what is passed over, and that nothing is neither."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from shared.device_files import FileAccount, FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
+from shared.device_files.rows import DeviceRow
+from shared.device_files.tables.table import LONGEST_PREAMBLE, table_rows
+from tests.device_files.given import HASHES
+
+HEADER = [
+    "Device Serial Number",
+    "Windows Product ID",
+    "Hardware Hash",
+    "Manufacturer name",
+    "Device model",
+    "Group Tag",
+]
+HP = ["S100001", "", "", "HP", "ProBook", "Kiosk"]
+
+
+def read(*lines: Sequence[str]) -> tuple[list[DeviceRow], FileAccount]:
+    account = FileAccount()
+    return list(table_rows(enumerate(lines, start=1), account)), account
+
+
+def kinds(account: FileAccount) -> dict[PassedOverKind, int]:
+    return {over.kind: over.count for over in account.passed_over}
+
+
+def test_a_row_carries_the_header_and_the_cells_that_it_was_read_from() -> None:
+    (row,), _ = read(HEADER, HP)
+    assert row.header.names == tuple(HEADER)
+    assert row.cells == HP
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (["# collected on Monday"], PassedOverKind.COMMENT),
+        (["End of the list"], PassedOverKind.PROSE),
+        (["<serialNumber>", "", "<hardwareHash>"], PassedOverKind.TEMPLATE_LINE),
+        (["------", "------", "-----"], PassedOverKind.TOOL_OUTPUT),
+        (["(2 rows affected)"], PassedOverKind.TOOL_OUTPUT),
+        (["PS C:\\temp> Import-Csv .\\a.csv"], PassedOverKind.TOOL_OUTPUT),
+    ],
+)
+def test_what_is_no_row_is_counted_under_a_header_and_above_it(line: list[str], kind: PassedOverKind) -> None:
+    for lines in ([HEADER, line, HP], [line, HEADER, HP]):
+        rows, account = read(*lines)
+        assert [row.serial_number for row in rows] == ["S100001"]
+        assert kinds(account) == {kind: 1}
+
+
+def test_a_comment_that_could_hold_a_device_gives_a_warning() -> None:
+    _, account = read(HEADER, ["# 5CG1234567 comes later"], HP)
+    assert account.passed_over[0].may_hold_device
+    assert FileNote.MAY_HOLD_DEVICES in {remark.note for remark in account.remarks}
+
+
+@pytest.mark.parametrize("line", [["#A17"], ["#A17", "", "", "HP", "ProBook", ""], ["#N/A", "", "", "", "", ""]])
+def test_a_first_cell_that_begins_with_a_number_sign_may_be_of_a_row(line: list[str]) -> None:
+    rows, _ = read(HEADER, line)
+    assert len(rows) == 1
+
+
+def test_a_line_with_something_in_two_cells_is_a_row_whatever_its_words() -> None:
+    rows, account = read(HEADER, ["please call the maker", "", "", "", "about this"])
+    assert len(rows) == 1
+    assert not account.passed_over
+
+
+def test_rows_above_a_header_are_told_of_beyond_those_that_are_held() -> None:
+    above = [[f"AB{number:06}", "Nobody", "X1"] for number in range(LONGEST_PREAMBLE + 50)]
+    rows, _ = read(*above, HEADER, HP)
+    assert len(rows) == len(above) + 1
+    assert {row.problem for row in rows[:-1]} == {RowReason.UNCLEAR_COLUMNS}
+
+
+def test_a_table_that_nobody_understands_is_one_row() -> None:
+    rows, _ = read(["Raum", "Nummer"], ["Berlin 1", "S1000017"], ["Berlin 2", "S1000018"])
+    assert [(row.source, row.problem) for row in rows] == [("line 2 to 3", RowReason.PART_NOT_UNDERSTOOD)]
+
+
+def test_unknown_names_above_rows_that_read_well_are_told_and_are_no_row() -> None:
+    rows, account = read(["Was", "Wie", "Wer"], ["5ES8901IC4", "", HASHES["5ES8901IC4"]])
+    assert len(rows) == 1
+    assert kinds(account) == {PassedOverKind.UNKNOWN_HEADER: 1}
+    assert FileNote.HEADER_NOT_UNDERSTOOD in {remark.note for remark in account.remarks}
+
+
+def test_unknown_names_under_a_header_are_no_device() -> None:
+    (row,), _ = read(["Serial Number", "Manufacturer", "Model"], ["Standort", "Raum", "Etage"])
+    assert row.problem is RowReason.UNCLEAR_COLUMNS
+
+
+def test_a_second_header_with_more_columns_in_front_holds_from_there() -> None:
+    rows, _ = read(HEADER, HP, ["Ort", *HEADER], ["Berlin", "S2", "", "", "Dell Inc.", "Latitude", "Lab"])
+    assert [(row.serial_number, row.group_tag) for row in rows] == [("S100001", "Kiosk"), ("S2", "Lab")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [["Hardware Hash"], ["-------------"], ["T0GhBAEAHAAAAAoAGR70ZQAACgCgHvRl3otnMQQCCQkCABAACQABAAw\u2026"]],
+        [["Serial Number  Manufacturer  Model"], ["-------------  ------------  -----"], ["S1  HP  M1"]],
+        [["Device Serial Number : DDD0007"], ["Windows Product ID   :"], ["Hardware Hash        : T0GLAQ"]],
+    ],
+)
+def test_a_picture_of_a_table_is_refused_by_name(lines: list[list[str]]) -> None:
+    with pytest.raises(UnreadableDeviceFile, match="screen") as refused:
+        read(*lines)
+    assert refused.value.reason is FileReason.NOT_DEVICES
+
+
+def test_a_group_tag_that_is_the_makers_name_is_no_maker() -> None:
+    (row,), _ = read(["5ES8901IC4", "", HASHES["5ES8901IC4"], "HP", "ada@contoso.com"])
+    assert (row.group_tag, row.manufacturer) == ("HP", "")
