@@ -134,7 +134,9 @@ def _unread(label: str, reason: FileReason) -> DeviceRow:
 def _no_device_rows(unread: list[DeviceRow], account: FileAccount, name: str) -> UnreadableDeviceFile:
     """The refusal of a file in which nothing was read as a row, with what it holds instead."""
     held = [row.source for row in unread[:_MOST_NAMED]]
-    held += [f"{PASSED_OVER[over.kind]} ({over.excerpts[0]})" for over in account.passed_over[:_MOST_NAMED]]
+    held += [
+        f"{PASSED_OVER[over.kind]} ({over.places[0]}: {over.excerpts[0]})" for over in account.passed_over[:_MOST_NAMED]
+    ]
     detail = f"It holds: {' / '.join(held)}." if held else ""
     return UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, detail, file=name)
 
@@ -174,4 +176,4 @@ def _shown(cell: str) -> str:
         return cell
     if type_of(cell) is CellType.FORMULA:
         return ""
-    return cell if len(cell) <= LONGEST_CELL else cell[: LONGEST_CELL - 1] + "…"
+    return str(cell) if len(cell) <= LONGEST_CELL else cell[: LONGEST_CELL - 1] + "…"

@@ -4,11 +4,12 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from shared.device_files import CheckedRow, FileRemark, Note, PassedOver, Rules, UnreadableDeviceFile
@@ -53,9 +54,9 @@ def assert_nothing_vanishes(file: DeviceFile, rules: Rules) -> None:
     assert reading == reading_of(in_chunks, file.name, rules), "the size of the chunks changes nothing"
     assert_sound(reading.rows)
     written = list(dict.fromkeys(one.device for one in file.written))
-    plain = _without_quotes if file.has_stray_quotes else str
+    plain = str if file.is_whole else _without_quotes  # Stray quotes may be left on a cell, or be lost from it.
     sent = {row.row: _device_sent(row, written, plain) for row in reading.rows if row.device is not None}
-    assert len(set(sent.values())) == len(sent), "no device is sent twice"
+    assert len({row.device for row in reading.rows} - {None}) == len(sent), "no device is sent twice"
     for row in reading.rows:
         if row.device is not None:
             tags = {one.tag for one in file.written if _sends(row, one.device, plain)}
@@ -70,7 +71,7 @@ def assert_nothing_vanishes(file: DeviceFile, rules: Rules) -> None:
         assert one.device in sent.values() or _is_told_of(one, reading), f"{one} vanished: {_told(reading)}"
     if file.is_whole:
         found = {(device, reading.rows[number - 1].group_tag) for number, device in sent.items()}
-        assert set(sent.values()) == set(written), _told(reading)
+        assert Counter(sent.values()) == Counter(written), _told(reading)
         assert found <= {(one.device, one.tag) for one in file.written}, _told(reading)
 
 
@@ -136,9 +137,10 @@ _KINDS = [frozenset[Trouble](), *(frozenset({trouble}) for trouble in Trouble), 
 
 
 def _hold(files: st.SearchStrategy[DeviceFile], examples: int) -> None:
-    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+    phases = [phase for phase in Phase if phase is not Phase.explain]
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-    @settings(max_examples=examples, deadline=None, print_blob=True, suppress_health_check=checks)
+    @settings(max_examples=examples, deadline=None, print_blob=True, phases=phases, suppress_health_check=checks)
     @given(files, RULES)
     def hold(file: DeviceFile, rules: Rules) -> None:
         assert_nothing_vanishes(file, rules)

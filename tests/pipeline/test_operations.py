@@ -50,7 +50,7 @@ def test_a_further_look_takes_its_message_the_question_for_the_gates_and_one_cha
 
 def _operations(world: World, rows: int) -> Counter[str]:
     """What is counted while a file goes its whole way, to a batch that must be made; the event of its end left out."""
-    operations, content = Operations(), numbered(rows)
+    operations, content = Operations(), numbered(rows, "PF-")
     stretch = BYTES_OF_A_ROW * rows / len(content)
     world.drop = CountedContainer("device-files", operations)
     world.private = CountedContainer("submissions", operations, {DROP_CONTAINER: world.drop}, stretch)

@@ -45,6 +45,8 @@ placeholder is the serial number of many devices."""
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
 _LOST_LETTER = re.compile(r"(?<=\w)\?(?=\w)|\ufffd")
 """What saving as ASCII, or reading in a wrong encoding, leaves of a letter."""
+_NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
+"""Types of cells that name nothing."""
 _REASON_OF_PROBLEM = {
     HashProblem.NOT_A_HASH: RowReason.HASH_NOT_A_HASH,
     HashProblem.CUT: RowReason.HASH_CUT,
@@ -150,7 +152,7 @@ class Validation:
             reason=reason,
             has_names=not (is_placeholder(manufacturer) or is_placeholder(model)),
             names_reason=_names_reason(manufacturer, model),
-            key=product_key if is_key and not self._keys_are_copied else None,
+            key=str(product_key) if is_key and not self._keys_are_copied else None,
             key_reason=self._key_reason(product_key),
             has_key_text=not is_placeholder(product_key),
             notes=tag_notes,
@@ -167,7 +169,7 @@ class Validation:
             return (RowReason.FORMULA_WITHOUT_VALUE, ()) if by_tag else (None, (Note.TAG_WITHOUT_VALUE,))
         if is_template_text(group_tag):
             return RowReason.TEMPLATE_SAMPLE, ()
-        if _LOST_LETTER.search(group_tag):
+        if _LOST_LETTER.search(group_tag) or type_of(group_tag) in _NO_TEXT:
             return (RowReason.GROUP_TAG_UNREADABLE, ()) if by_tag else (None, (Note.TAG_NOT_CERTAIN,))
         return None, ()
 
@@ -216,7 +218,7 @@ def _names_reason(manufacturer: str, model: str) -> RowReason | None:
             return RowReason.TEMPLATE_SAMPLE
         if _LOST_LETTER.search(name):
             return RowReason.TEXT_UNREADABLE
-        if excel_damage.is_error(name) or meaning(name) is not None:
+        if excel_damage.is_error(name) or type_of(name) in _NO_TEXT or meaning(name) is not None:
             return RowReason.SERIAL_ALONE
     return None
 
@@ -237,7 +239,7 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     of_bar_code = _without_bar_code(serial_number, row.model)
     if of_bar_code != serial_number:
         notes = (*notes, Note.SERIAL_PREFIX_REMOVED)
-    return Decision(SendableDevice(str(of_bar_code), None, None, row.manufacturer, row.model), None, notes)
+    return Decision(SendableDevice(str(of_bar_code), None, None, str(row.manufacturer), str(row.model)), None, notes)
 
 
 def _without_bar_code(serial_number: str, machine_type: str) -> str:

@@ -18,7 +18,9 @@ from shared.device_files.account import FileAccount, FileNote
 from shared.device_files.formats.encoding_changes import (
     AHEAD,
     BEHIND,
+    LONGEST_UNIT,
     MARKS,
+    Before,
     Change,
     Encoding,
     Unchanged,
@@ -49,19 +51,20 @@ _LONG_LINE = 512
 _MOST_STRANGE_PLACES = 5_000
 """Places where the encoding seems to change, of which each costs about a millisecond."""
 _FIRST_SPAN = 1_024
-"""Bytes decoded behind a change, lest many changes cost a piece each."""
+"""Bytes decoded behind a strange place, lest many of them cost a piece each."""
 _LEFT = 8
 """Bytes at the end of what is there that are left for the next piece: a line end or a mark may be cut."""
-_MANY_CHARACTERS = 4_096
-"""When so many are decoded, it is looked whether most could not be read."""
+_MANY_CHARACTERS, _FEW_CHARACTERS = 4_096, 64
+"""Of so many decoded, and of so many in all, most must have been readable."""
 
+_FOREIGN = "Most letters up to line {line} are in a code page that is not known."
 _CANNOT_BE_TOLD = "The encoding changes at line {line}, and cannot be told from there on."
 
 _MARK = "\ufeff"
 _MARK_OF_LINE = re.compile("(?m)^\ufeff+")
-_LONGEST_MARK = max(map(len, MARKS.values()))
+_LONE_FEED = re.compile("(?<!\r)\n")
 _LINE_ENDS = ("\n", "\r")
-_LONGEST_UNIT = 4
+_BEFORE = {"\n": Before.LINE_FEED, "\r": Before.RETURN}
 _CONTINUES = range(0x80, 0xC0)
 """Bytes that go on with a character of UTF-8."""
 _BESIDE_A_CELL = ("", " ", "\t", ",", ";", "|")
@@ -102,16 +105,19 @@ def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple
 
 
 def decoded(chunks: Iterable[bytes], account: FileAccount) -> Iterator[str]:
-    """The text in pieces. A change of the encoding begins a line.
+    """The text in pieces, CR LF as LF. A change of the encoding begins a line.
 
     Raises:
         UnreadableDeviceFile: the encoding cannot be told.
     """
     line = 1
+    rest = ""
     for part in _Decoder(account).parts(chunks):
-        changes_at = line
-        line += part.text.count("\n")
-        yield part.text
+        changes_at = line + bool(rest)
+        text = part.text.replace("\r\n", "\n")
+        line += text.count("\n")
+        rest = text.rpartition("\n")[2]
+        yield text
         _tell(part, changes_at, line, account)
 
 
@@ -123,7 +129,7 @@ def detected_encoding(start: bytes) -> str:
     strange = strange_byte(start, 0, len(start))
     if strange is None or strange > BEHIND:
         return Encoding.UTF_8
-    change = next_change(start[: strange + AHEAD], strange, Encoding.UTF_8, begins_line=True, is_end=False)
+    change = next_change(start[: strange + AHEAD], strange, Encoding.UTF_8, before=Before.NOTHING, is_end=False)
     return change.encoding if isinstance(change, Change) and change.at == 0 else Encoding.UTF_8
 
 
@@ -229,10 +235,10 @@ class _Decoder:
         """Bytes held that go on in the encoding, however they look."""
         self._needs_more = False
         """Nothing can be told of what is held unless more follows."""
-        self._begins_line = True
+        self._before = Before.NOTHING
         self._is_change = False
+        self._has_lone_feed = False
         self._may_be_shifted = False
-        """The text since the last change could begin a byte later in another encoding."""
         self._strange_places = 0
         self._characters = 0
         self._unreadable = 0
@@ -242,7 +248,7 @@ class _Decoder:
         has_begun = False
         for piece, is_end in _pieces(chunks):
             self._held += piece
-            if not has_begun and (is_end or len(self._held) >= _LONGEST_MARK):
+            if not has_begun and (is_end or len(self._held) >= LONGEST_UNIT):
                 self._begin(marked_encoding(self._held) or Encoding.UTF_8)
                 has_begun = True
             self._needs_more = not has_begun
@@ -256,7 +262,7 @@ class _Decoder:
         self._encoding = encoding
         self._held = self._held.removeprefix(MARKS[encoding])
         self._passed = 0
-        self._may_be_shifted = False
+        self._has_lone_feed = self._may_be_shifted = False
 
     def _next(self, *, is_end: bool) -> _Part | None:
         """The next text; `None` where more bytes are needed."""
@@ -280,38 +286,52 @@ class _Decoder:
 
     def _given(self, sound: _Sound, *, is_end: bool, problem: str = "") -> _Part:
         """The text of the first bytes held, which are let go."""
-        text = sound.text
         self._held = self._held[sound.size :]
         self._passed = max(0, self._passed - sound.size)
-        is_change, self._is_change = self._is_change, False
-        if is_change and not self._begins_line and not text.startswith(_LINE_ENDS):
+        text = _MARK_OF_LINE.sub("", sound.text) if _MARK in sound.text else sound.text
+        if self._is_change and self._before is Before.TEXT and not text.startswith(_LINE_ENDS):
             text = "\n" + text
+        is_change = self._is_change and bool(text.strip("\r\n\0"))
+        self._is_change = self._is_change and not is_change
+        if text:
+            self._before = _BEFORE.get(text[-1], Before.TEXT)
         if sound.is_western:
             self._account.note(FileNote.READ_AS_WINDOWS_1252)
-        if not text.isascii():
-            text = _MARK_OF_LINE.sub("", text) if _MARK in text else text
-            self._unreadable += text.count(UNREADABLE)
-            if self._encoding is Encoding.UTF_16_LE:
-                self._may_be_shifted = self._may_be_shifted or may_be_shifted(text)
-        self._begins_line = text.endswith(_LINE_ENDS)
+        return _Part(text, is_change, problem or self._problem(text, sound, is_end=is_end))
+
+    def _problem(self, text: str, sound: _Sound, *, is_end: bool) -> str:
+        """Why nothing can be read behind a text."""
+        is_ascii = text.isascii()
+        if self._encoding is Encoding.UTF_16_LE and (not is_ascii or is_end or sound.strange is not None):
+            self._look_for_shift(text)
+        is_cut = sound.size % self._encoding.unit > 0
+        if is_cut and (self._has_lone_feed or self._encoding.unit == LONGEST_UNIT):
+            return _CANNOT_BE_TOLD
         self._characters += len(text)
-        if self._may_be_shifted and sound.size % self._encoding.unit:
-            problem = _CANNOT_BE_TOLD
-        is_enough = self._characters >= _MANY_CHARACTERS or (is_end and not self._held)
-        if is_enough and 2 * self._unreadable > self._characters:
-            problem = "Most letters up to line {line} are in a code page that is not known."
-        return _Part(text, is_change, problem)
+        self._unreadable += 0 if is_ascii else text.count(UNREADABLE)
+        enough = _FEW_CHARACTERS if is_end and not self._held else _MANY_CHARACTERS
+        is_enough = self._characters >= enough
+        return _FOREIGN if is_enough and 2 * self._unreadable > self._characters else ""
+
+    def _look_for_shift(self, text: str) -> None:
+        """Behind a line feed of one byte, UTF-16BE looks like UTF-16LE, but for letters that are not ASCII."""
+        if not self._has_lone_feed:
+            feed = _LONE_FEED.search(text)
+            self._has_lone_feed = feed is not None
+            text = text[feed.end() :] if feed else ""
+        self._may_be_shifted = self._may_be_shifted or may_be_shifted(text)
 
     def _at_strange_place(self, strange: int, *, is_end: bool) -> _Part | None:
         """The text before a change of the encoding, or before what cannot be read; `None` where there is none."""
         self._strange_places += 1
+        self._span = _FIRST_SPAN
         start = max(0, strange - BEHIND)
         start -= start % self._encoding.unit
         following = next_change(
             self._held[start : strange + AHEAD],
             strange - start,
             self._encoding,
-            begins_line=self._begins_line and start == 0,
+            before=Before.TEXT if start else self._before,
             is_end=is_end and strange + AHEAD >= len(self._held),
         )
         if following is None or self._strange_places > _MOST_STRANGE_PLACES:
@@ -322,9 +342,8 @@ class _Decoder:
         part = self._given(_whole(self._held[: start + following.at], self._encoding), is_end=False)
         if self._may_be_shifted and self._held.startswith(b"\n"):
             return replace(part, problem=_CANNOT_BE_TOLD)
-        self._is_change = self._characters > 0
+        self._is_change = self._before is not Before.NOTHING
         self._begin(following.encoding)
-        self._span = _FIRST_SPAN
         return part
 
 
@@ -366,14 +385,13 @@ def _size_of_lines(data: bytes, encoding: Encoding, most: int) -> int:
             at = data.rfind(end.encode(), 0, at)
     if most <= unit * MAXIMUM_LINE:
         return 0
-    size = most - most % _LONGEST_UNIT
-    return size if unit > 1 else next(at for at in range(size, 0, -1) if data[at] not in _CONTINUES)
+    size = most - most % unit
+    return next((at for at in range(size, size - LONGEST_UNIT, -unit) if data[at] not in _CONTINUES), size)
 
 
 def _sound_bytes(data: bytes, start: memoryview, passed: int) -> _Sound:
     """All of the start of some bytes, or a strange place in it."""
-    has_nul = data.find(0, passed, len(start)) >= 0
-    if not has_nul:
+    if data.find(0, passed, len(start)) < 0:
         try:
             return _Sound(str(start, "utf-8"), len(start))
         except UnicodeDecodeError:
@@ -398,7 +416,14 @@ def _sound_units(data: memoryview, encoding: Encoding, passed: int, *, is_end: b
         place = broken
     if place is not None:
         return _Sound("", 0, strange=place)
-    return _Sound(text + UNREADABLE * (taken < len(data)), len(data))
+    return _Sound(text + _half_read(bytes(data[taken:]), text[-1:]), len(data))
+
+
+def _half_read(half: bytes, before: str) -> str:
+    """What is left of a character that the end of a text has cut."""
+    if half.strip(b"\0\r\n"):
+        return UNREADABLE
+    return "\n" * (b"\n" in half) or UNREADABLE * (half != b"" and before not in ("", *_LINE_ENDS))
 
 
 def _whole(data: bytes | memoryview, encoding: Encoding) -> _Sound:

@@ -1,16 +1,20 @@
 """Lines to cells: comma, semicolon, tab, bar or caret, quoted and unquoted in one file, and in files glued together."""
 
 import csv
+import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
-from shared.device_files.formats.decoding import MAXIMUM_LINE
+from shared.device_files.formats.text_decoding import MAXIMUM_LINE
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 DELIMITERS = (",", ";", "\t", "|", "^")
+_NEVER_IN_TEXT = ("\t", "|", "^")
+"""A blank behind one of the others shows that it was part of a text which lost its quotes."""
 MAXIMUM_CELLS = 16_384
 """The columns of a spreadsheet."""
 MAXIMUM_LINES_OF_A_ROW = 128
@@ -29,9 +33,12 @@ _TYPE_LINE = re.compile(r'"?#TYPE [\w.+`\[\], ]+"?', re.IGNORECASE)
 """What `Export-Csv` of Windows PowerShell writes above its header."""
 _MAY_BE_OF_A_TOOL = frozenset('sS#" \ufeff')
 _TYPOGRAPHIC = re.compile("[\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\u301d\u301e\uff02]")
+_DOUBT = '"'
+"""The last cell of a row whose quotes may be read in two ways."""
+_MOST_LINES_WITH_QUOTES = 16
+"""Of a row; more are taken for a quote that was never closed."""
 _QUOTED_WHOLE = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
-_BLANKS_BEFORE_QUOTE = re.compile(r'(^|[,;\t|^])[ \xa0]+(?=")')
-_BLANKS_BEHIND_QUOTE = re.compile(r'"[ \xa0]+(?=[,;\t|^]|$)')
+_BLANK_AT_QUOTE = re.compile(r'(?:^|[,;\t|^])[ \xa0]+"|"[ \xa0]+(?:[,;\t|^]|$)')
 
 
 class Lines:
@@ -74,8 +81,11 @@ class Records:
         self._sense = sense
         self._is_settled = False
         """The delimiter is known."""
-        self._width = 0
-        """Cells of the latest row with more than one; 0 before the first."""
+        self._widths: tuple[int, ...] = ()
+        """Cells that a row of the table may have: as its header, with and without empty ones at its end, or as two rows
+        in turn. None before the first."""
+        self._of_header: tuple[int, ...] = ()
+        self._latest = 0
         self._use(",")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
@@ -97,9 +107,22 @@ class Records:
         last = cells[-1]
         if last[:2] == "T0" and len(last) < HASH_CHARACTERS and starts_as_hash(last):
             cells = _with_rest_of_hash(cells, self._delimiter, self.lines)
-        if len(cells) > 1:
-            self._width = len(cells)
+        if len(cells) not in self._widths:
+            self._settle_widths(cells)
+        has_blanks = '"' in line or f"{self._delimiter} " in line
+        if has_blanks and _has_blanks_for_looks(line, self._delimiter, len(cells)):
+            cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
+
+    def _settle_widths(self, cells: Sequence[str]) -> None:
+        """Take another number of cells for that of the table from a header on, or when two rows in turn have it."""
+        count = len(cells)
+        if count > 1 and self._sense(cells) >= SENSE_OF_HEADER:
+            named = max(place for place, cell in enumerate(cells, start=1) if cell.strip())
+            self._of_header = self._widths = (count, named)
+        elif count > 1 and cells[-1] != _DOUBT and (count == self._latest or not self._widths):
+            self._widths = (*self._of_header, count)
+        self._latest = count
 
     def _use(self, delimiter: str) -> None:
         self._delimiter = delimiter
@@ -111,7 +134,7 @@ class Records:
         if line[0] == '"' and (whole := _QUOTED_WHOLE.fullmatch(line)):
             # The line is quoted as a whole, as when a spreadsheet took it for one cell.
             line = whole[1].replace('""', '"')
-        cells = self._split(line)
+        cells = self._split(line, self._delimiter)
         one, two, three, four = self._others
         if not self._is_settled or one in line or two in line or three in line or four in line:
             return self._best_cells(line, cells)
@@ -129,18 +152,63 @@ class Records:
                 if found > sense or (found == sense > 0 and len(cells) == 1 and best == self._delimiter):
                     best, sense = other, found
         if best != self._delimiter:
-            cells = _split(line, best, self.lines, 0)
+            cells = self._split(line, best)
         if sense >= (SENSE_OF_HEADER if self._is_settled else 1):
             self._use(best)
             self._is_settled = True
         return cells
 
     def _alone(self, line: str, delimiter: str) -> list[str]:
-        cells = _split(line, delimiter, Lines(()), 0)
+        cells = _split(line, delimiter, lambda _: "", ())
         return cells if len(cells) <= MAXIMUM_CELLS else []
 
-    def _split(self, line: str) -> list[str]:
-        return _split(line, self._delimiter, self.lines, self._width)
+    def _split(self, line: str, delimiter: str) -> list[str]:
+        """The cells of a line, and of those that go on with a quoted cell of it.
+
+        Where the quotes of a row may be read in two ways, it is given a cell too many, as a row that lost some.
+        """
+        if '"' not in line:
+            return line.split(delimiter)
+        cells = _split(line, delimiter, lambda text: self._following(text, delimiter), self._widths)
+        if not self._widths or len(cells) in self._widths or self._sense(cells) >= SENSE_OF_HEADER:
+            return cells
+        plain = line.split(delimiter)
+        if len(plain) in self._widths:
+            return [*map(_without_quotes, plain), _DOUBT]
+        if any(delimiter in cell for cell in cells):
+            return [*cells, *[""] * (max(self._widths) - len(cells)), _DOUBT]
+        return cells
+
+    def _following(self, text: str, delimiter: str) -> str:
+        """The lines behind a row that close a quoted cell of it; none where one of them is a row by itself."""
+        taken: list[tuple[int, str]] = []
+        quotes = 0
+        while len(taken) + 1 < MAXIMUM_LINES_OF_A_ROW and (line := self.lines.peek()) is not None:
+            quotes += '"' in line
+            is_too_much = len(text) > MAXIMUM_LINE or quotes > _MOST_LINES_WITH_QUOTES
+            text += f"\n{line}"
+            closes = '"' in line and _well_formed(delimiter).fullmatch(text) is not None
+            if is_too_much or self._is_row_by_itself(line.split(delimiter), text if closes else "", delimiter):
+                break
+            taken.append(next(self.lines))
+            if closes:
+                return "\n".join(["", *(line for _, line in taken)])
+        self.lines.give_back(taken)
+        return ""
+
+    def _is_row_by_itself(self, cells: Sequence[str], joined: str, delimiter: str) -> bool:
+        """Whether a line of these cells is a row, rather than the end of one; `joined`: the row that it would close."""
+        if self._widths and 1 < min(self._widths) <= len(cells):
+            return True
+        if joined and len(_parsed(joined, delimiter)) in self._widths:
+            return False
+        return len(cells) > 1 and self._sense(cells) > 0
+
+
+def _has_blanks_for_looks(line: str, delimiter: str, count: int) -> bool:
+    """Whether blanks behind delimiters mean nothing: behind all of them, within quotes, or where none is in a text."""
+    is_quoted = line[0] == '"' and line.count('"') >= 2 * count
+    return delimiter in _NEVER_IN_TEXT or is_quoted or line.count(delimiter) == line.count(f"{delimiter} ") > 1
 
 
 def _with_plain_quotes(line: str) -> str:
@@ -149,44 +217,46 @@ def _with_plain_quotes(line: str) -> str:
     return re.sub(rf"{_TYPOGRAPHIC.pattern}(\s*)(?=[,;\t|^]|$)", r'"\1', line)
 
 
-def _split(line: str, delimiter: str, following: Lines, width: int) -> list[str]:
-    """The cells of a line; a quoted cell may go on in the lines that follow, unless these are rows by themselves."""
-    if '"' not in line:
-        return line.split(delimiter)
-    taken: list[tuple[int, str]] = []
-    close = _BLANKS_BEHIND_QUOTE.sub('"', _BLANKS_BEFORE_QUOTE.sub(r"\1", line))
-    growing = _growing(close, following, taken, delimiter, width)
-    try:
-        cells: list[str] = next(csv.reader(growing, delimiter=delimiter, strict=True))
-    except csv.Error:
-        cells = []
-    plain = line.split(delimiter)
-    if not cells or any(map(_is_between_strays, cells)):
-        following.give_back(taken)
-        return [_without_quotes(cell) for cell in plain]
-    if len(cells) != width == len(plain):
-        # Both readings of the quotes make a row: it is given one cell too many, as one that lost some.
-        following.give_back(taken)
-        return [*(_without_quotes(cell) for cell in plain), '"']
-    return cells
+@lru_cache
+def _well_formed(delimiter: str) -> re.Pattern[str]:
+    """Cells that are quoted whole, perhaps with blanks around, or hold no quote."""
+    border = re.escape(delimiter)
+    cell = rf'(?:[ \xa0]*"[^"]*(?:""[^"]*)*"[ \xa0]*|[^"{border}]*)'
+    return re.compile(rf"{cell}(?:{border}{cell})*")
 
 
-def _growing(line: str, following: Lines, taken: list[tuple[int, str]], delimiter: str, width: int) -> Iterator[str]:
-    yield line + "\n"
-    characters = len(line)
-    while (text := following.peek()) is not None:
-        if len(taken) + 1 >= MAXIMUM_LINES_OF_A_ROW or characters + len(text) > MAXIMUM_LINE:
-            return
-        if _is_row_by_itself(text, delimiter, width):
-            return
-        taken.append(next(following))
-        characters += len(text)
-        yield text + "\n"
+@lru_cache
+def _cell(delimiter: str) -> re.Pattern[str]:
+    """A cell of a row that is well formed: a blank before its quote, what is quoted, what is not."""
+    border = re.escape(delimiter)
+    return re.compile(rf'(?:([ \xa0]?)[ \xa0]*"([^"]*(?:""[^"]*)*)"[ \xa0]*|([^"{border}]*))(?:{border}|\Z)')
 
 
-def _is_row_by_itself(line: str, delimiter: str, width: int) -> bool:
-    cells = line.split(delimiter)
-    return 1 < width <= len(cells) or (len(cells) > 1 and any(map(starts_as_hash, cells)))
+def _parsed(text: str, delimiter: str) -> list[str]:
+    """The cells of a row that is well formed. A blank before a quote is kept, as one before a cell without is."""
+    if not _BLANK_AT_QUOTE.search(text):
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    cells = [
+        (blank and quoted and " ") + quoted.replace('""', '"') + plain
+        for blank, quoted, plain in _cell(delimiter).findall(text)
+    ]
+    return cells if text[-1] == delimiter else cells[:-1]
+
+
+def _split(line: str, delimiter: str, following: Callable[[str], str], widths: Sequence[int]) -> list[str]:
+    """The cells of a line with quotes; `following` gives what closes a quote that is left open, if anything does.
+
+    Quotes that are not in pairs around cells count for nothing: they are inch or ditto marks. `widths`: of the table.
+    """
+    text = line
+    pattern = _well_formed(delimiter)
+    if text.count('"') % 2:
+        text += following(text)
+    if pattern.fullmatch(text):
+        cells = _parsed(text, delimiter)
+        if len(cells) in widths or not any(map(_is_between_strays, cells)):
+            return cells
+    return [_without_quotes(cell) for cell in line.split(delimiter)]
 
 
 def _is_between_strays(cell: str) -> bool:

@@ -4,16 +4,17 @@ A text goes over to another encoding where a script appends to a file that anoth
 `Add-Content`, `copy a+b`), often without a mark, so that UTF-16 begins behind ASCII at any byte, or the other way.
 Nearly all characters of a device file are ASCII, which looks different in each encoding. So a place that looks strange
 in the encoding of the text before it is read in every way there is: characters have a price, low for what is common in
-texts and high for what hardly occurs, a change of the encoding has one too, and the cheapest way through is taken. Where
-two ways to different texts cost about the same, nobody can tell.
+texts and high for what hardly occurs, a change of the encoding has one too, and the cheapest way through is taken.
+Where two ways to different texts cost about the same, nobody can tell.
 """
 
 import functools
 import re
 import unicodedata
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from itertools import pairwise
 
 
@@ -33,6 +34,15 @@ class Encoding(StrEnum):
         return _UNITS[self]
 
 
+class Before(Enum):
+    """What stands before a place in a text."""
+
+    NOTHING = auto()
+    LINE_FEED = auto()
+    RETURN = auto()
+    TEXT = auto()
+
+
 _UNITS = {
     Encoding.UTF_8: 1,
     Encoding.UTF_16_LE: 2,
@@ -40,6 +50,8 @@ _UNITS = {
     Encoding.UTF_32_LE: 4,
     Encoding.UTF_32_BE: 4,
 }
+_HALVES = 2
+LONGEST_UNIT = 4
 MARKS = {encoding: "\ufeff".encode(encoding) for encoding in Encoding}
 
 BEHIND = 64
@@ -49,20 +61,25 @@ AHEAD = 384
 _SEEN = 32
 """Bytes that must be seen of what follows a place."""
 
-_COMMON, _RARE, _NONE = 4, 16, 20
-"""Prices of a character that is not ASCII: as texts have, as hardly any has, not assigned. One of ASCII costs 1."""
+_LETTER, _COMMON, _RARE, _NONE = 3, 4, 16, 20
+"""Prices of a character that is not ASCII: a letter of an alphabet, a sign of East Asia, one that hardly any text has,
+one that is not assigned. One of ASCII costs 1."""
+_BESIDE_A_WORD = 8
+"""A sign of East Asia just before or behind a letter or digit of ASCII: more likely two of these, and a line end lost."""
 _NUL = 12
 _HALF = 12
 """A character cut off by the end of the text."""
 _UTF_8_LETTER = 2
 """Bytes that are no UTF-8 seldom make a letter of it."""
-_LONE_BYTE = 6
+_LONE_BYTE = 8
 """A byte that is no UTF-8: some code page."""
-_NEXT_LINE, _LINE_END, _SAME_LINE = 6, 9, 18
+_NEXT_LINE, _LINE_END, _SAME_LINE = 6, 14, 18
 """Prices of a change of the encoding between two lines, between CR and LF, and inside of a line."""
 _MARKED, _MARKED_IN_LINE = 2, 8
-_CLOSE = 11
+_CLOSE = 9
 """Two ways whose prices differ by less are equally likely."""
+_OTHER_WAYS = 3
+"""Ways looked at for that; often the lines are the same, and just a line end is read in the other encoding."""
 _SURE = 12
 """A way that costs so much more than another is out."""
 
@@ -103,8 +120,11 @@ _NULS_BETWEEN = re.compile("(?:[^\0]\0){3}")
 
 def strange_byte(data: bytes, start: int, end: int) -> int | None:
     """Where between two places a text in bytes may go over to another encoding."""
-    found = _STRANGE_BYTES.search(data, start, end)
-    return found.start() if found else None
+    if data.find(0, start, end) >= 0:
+        found = _STRANGE_BYTES.search(data, start, end)
+        return found.start() if found else None
+    marks = (data.find(MARKS[encoding], start, end) for encoding in (Encoding.UTF_16_LE, Encoding.UTF_16_BE))
+    return min((place for place in marks if place >= 0), default=None)
 
 
 def strange_character(text: str, start: int) -> int | None:
@@ -119,10 +139,7 @@ def strange_character(text: str, start: int) -> int | None:
 
 
 def may_be_shifted(text: str) -> bool:
-    """Whether a text read as UTF-16LE would be sound in UTF-16BE, too, that begins a byte earlier.
-
-    Of ASCII it always would, and the lines are the same; but not the letters beyond.
-    """
+    """Whether a text read as UTF-16LE would be sound in UTF-16BE, too, that begins one byte later."""
     return not _is_latin_1(text) and any(map(_is_sound_when_shifted, set(_NOT_ASCII_AND_NEXT.findall(text))))
 
 
@@ -146,6 +163,8 @@ def _is_latin_1(text: str) -> bool:
 _LONGEST_DOUBTFUL = 5
 """So many characters of East Asia may each be two of ASCII; the longest that is beyond doubt."""
 _REMEMBERED_RUN = 32
+_OF_ONE_SCRIPT = re.compile("[\u0a00-\u0aff\u200c\u200d]{2,}|[\u0d00-\u0dff\u200c\u200d]{2,}")
+"""A word in a script each of whose letters has a byte that is a line end."""
 
 
 def _is_sound(run: str) -> bool:
@@ -154,6 +173,8 @@ def _is_sound(run: str) -> bool:
 
 def _judge(run: str) -> bool:
     """Whether characters that are not ASCII are as texts in UTF-16 have them, one rare letter among them perhaps."""
+    if _OF_ONE_SCRIPT.fullmatch(run) and not all(map(_is_two_of_ascii, run)):
+        return True
     rare = 0
     could_be_ascii = True
     for character in run:
@@ -166,9 +187,7 @@ def _judge(run: str) -> bool:
 
 
 def _is_rare_letter(character: str) -> bool:
-    """Whether a character is a letter of East Asia, and not half of it a line end or all of it ASCII."""
-    halves = divmod(ord(character), 0x100)
-    return unicodedata.category(character) == "Lo" and not _LINE_END_BYTES.intersection(halves) and not _PRINTED.issuperset(halves)
+    return unicodedata.category(character) == "Lo" and not _holds_ascii(character)
 
 
 _judged = functools.lru_cache(4096)(_judge)
@@ -176,7 +195,10 @@ _judged = functools.lru_cache(4096)(_judge)
 
 # ---- prices ----
 
+_BLANK, _HIGH = 0x20, 0x80
 _PRINTED = frozenset(b"\t\n\r") | frozenset(range(0x20, 0x7F))
+_SELDOM = frozenset(b"!$%*<=>?[\\]^`{|}~")
+_PRICES_OF_ASCII = [_NUL if byte not in _PRINTED else 2 if byte in _SELDOM else 1 for byte in range(_HIGH)]
 _UTF_8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _CODE_PAGES = ("cp1252", "gb2312", "shift_jis", "euc_kr")
 _BIG5_LEVEL_1 = 0xC6
@@ -184,13 +206,25 @@ _ALPHABETS_END = 0x2000
 """Below are the scripts of Europe, the Near East and South Asia."""
 _KANA, _SIGNS, _HAN = 0x3041, 0x3100, 0x4E00
 """Only from these scripts come common characters whose two bytes could be two letters of ASCII."""
+_SYMBOLS = frozenset(
+    "\u200b\u200c\u200d\u200e\u200f\u2022\u2026\u20e3\u2121\u2122\u3231\u3232\u3239\ufe0f\ufeff"
+    + "".join(map(chr, (*range(0x2160, 0x216C), *range(0x2460, 0x2474))))
+)
+"""In names of models and companies, and in emoji, though two letters of ASCII or a line end have the same bytes."""
+_LAST_OF_16_BITS = 0xFFFF
+_TWO_LINE_ENDS = (0x0A0D, 0x0D0A)
 _LINE_END_BYTES = frozenset(b"\n\r")
 """Scripts in which each character holds one: "M\\n" read as UTF-16 is a letter of Gurmukhi."""
 
 
 def _is_two_of_ascii(character: str) -> bool:
-    code = ord(character)
-    return code >> 8 in _PRINTED and code & 0xFF in _PRINTED
+    high, low = divmod(ord(character), 0x100)
+    return high >= _BLANK and high in _PRINTED and low in _PRINTED
+
+
+def _holds_ascii(character: str) -> bool:
+    """Whether the bytes of a character are two letters of ASCII, or one is a line end."""
+    return _is_two_of_ascii(character) or not _LINE_END_BYTES.isdisjoint(divmod(ord(character), 0x100))
 
 
 @functools.lru_cache(65_536)
@@ -201,10 +235,12 @@ def _price(character: str) -> int:
         return 1
     if code == 0:
         return _NUL
+    if code in _TWO_LINE_ENDS:
+        return 2 * _NONE
     if unicodedata.category(character) in ("Cc", "Cn", "Co", "Cs"):
         return _NONE
-    if code < _ALPHABETS_END or code > 0xFFFF or character == "\ufeff":
-        return _RARE if code >> 8 in _LINE_END_BYTES else _COMMON
+    if code < _ALPHABETS_END or code > _LAST_OF_16_BITS or character in _SYMBOLS:
+        return _RARE if code >> 8 in _LINE_END_BYTES else _LETTER
     if _is_two_of_ascii(character) and not (_KANA <= code < _SIGNS or code >= _HAN):
         return _RARE
     return _COMMON if _is_of_code_page(character) else _RARE
@@ -216,9 +252,8 @@ def _is_rare(character: str) -> bool:
 
 def _is_of_code_page(character: str) -> bool:
     """Whether a code page for daily use has the character."""
-    for code_page in _CODE_PAGES:
-        if character.encode(code_page, "ignore"):
-            return True
+    if any(character.encode(code_page, "ignore") for code_page in _CODE_PAGES):
+        return True
     return 0 < next(iter(character.encode("big5", "ignore")), 0) <= _BIG5_LEVEL_1
 
 
@@ -228,39 +263,56 @@ _Link = tuple[int, Encoding, "_Link | None"]
 """A change of the encoding: where, to what, and the one before."""
 _Way = tuple[int, _Link | None]
 """A way to read a text up to some place: its price and its last change."""
-_LINE_ENDS = {encoding: {end.encode(encoding): end for end in ("\n", "\r")} for encoding in Encoding}
+_LINE_ENDS = {
+    encoding: {"\n".encode(encoding): Before.LINE_FEED, "\r".encode(encoding): Before.RETURN} for encoding in Encoding
+}
 _LINE_BREAKS = {encoding: ("\n".encode(encoding), "\r\n".encode(encoding)) for encoding in Encoding}
 _BETWEEN_LINES = re.compile("[\r\n\0\ufeff]+")
 
 
 def next_change(
-    data: bytes, strange: int, encoding: Encoding, *, begins_line: bool, is_end: bool
+    data: bytes, strange: int, encoding: Encoding, *, before: Before, is_end: bool
 ) -> Change | Unchanged | None:
     """How a text goes on that is strange at a place; `None` where it cannot be told.
 
     `data` goes on with a text in `encoding`, to `AHEAD` bytes behind the strange place or to the end of the text.
     """
-    ways = _Ways(data, encoding, begins_line=begins_line, is_end=is_end)
+    ways = _Ways(data, encoding, before=before, is_end=is_end)
     end = ways.extend(strange + _SEEN, len(data))
     is_end = is_end and end == len(data)
     price, changes = ways.cheapest(end)
     if not changes:
         to = end if is_end else end - _SEEN // 2
         return None if _may_be_ascii(data[:to], encoding) else Unchanged(to)
-    others = _Ways(data, encoding, begins_line=begins_line, is_end=is_end, barred=changes[0])
-    others.extend(end, end)
-    other_price, other_changes = others.cheapest(end)
-    if other_price - price < _CLOSE:
+    barred = {changes[0]}
+    for _ in range(_OTHER_WAYS):
+        ways = _Ways(data, encoding, before=before, is_end=is_end, barred=barred)
+        ways.extend(end, end)
+        other_price, other_changes = ways.cheapest(end)
+        if other_price - price >= _CLOSE:
+            break
         lines, other_lines = (_lines(data[:end], encoding, way) for way in (changes, other_changes))
         if lines[:-1] != other_lines[:-1] or (is_end and lines != other_lines):
             return None
-    return None if _may_be_ascii(data[: changes[0].at], encoding) else changes[0]
+        barred.update(other_changes[:1])
+    is_damaged = _may_be_ascii(data[: changes[0].at], encoding) or _is_byte_lost(data, encoding, changes[0])
+    return None if is_damaged else changes[0]
+
+
+def _is_byte_lost(data: bytes, encoding: Encoding, change: Change) -> bool:
+    """Whether the two bytes of each character swap their places in the middle of a line."""
+    begins_part = (MARKS[change.encoding], *_LINE_BREAKS[change.encoding])
+    ends_line = data[change.at - _HALVES : change.at] in _LINE_ENDS[encoding]
+    is_swapped = encoding.unit == change.encoding.unit == _HALVES
+    return is_swapped and not ends_line and not data.startswith(begins_part, change.at)
 
 
 def _may_be_ascii(data: bytes, encoding: Encoding) -> bool:
     """Whether a text in UTF-16 has what is more likely two letters of ASCII, but too little of it to tell."""
-    text = data.decode(encoding, "replace")
-    return encoding.unit > 1 and any(map(_is_two_of_ascii, filter(_is_rare, text)))
+    if encoding is Encoding.UTF_8:
+        return False
+    runs = _NOT_ASCII.findall(data.decode(encoding, "replace"))
+    return any(not _is_sound(run) and any(map(_holds_ascii, filter(_is_rare, run))) for run in runs)
 
 
 def _lines(data: bytes, encoding: Encoding, changes: Sequence[Change]) -> list[str]:
@@ -274,14 +326,21 @@ class _Ways:
     """The cheapest ways to read a text up to each place of it, in each encoding."""
 
     def __init__(
-        self, data: bytes, encoding: Encoding, *, begins_line: bool, is_end: bool, barred: Change | None = None
+        self,
+        data: bytes,
+        encoding: Encoding,
+        *,
+        before: Before,
+        is_end: bool,
+        barred: AbstractSet[Change] = frozenset(),
     ) -> None:
-        """`barred`: a change that no way takes."""
+        """`barred`: changes that no way takes."""
         self._data = data
-        self._ends_with = "\n" if begins_line else ""
+        self._before = before
         self._half = _HALF if is_end else 0
         self._barred = barred
-        self._encodings = [(each, each.unit) for each in Encoding if each.unit < 4 or b"\0\0" in data]
+        widest = LONGEST_UNIT if b"\0\0" in data else _HALVES
+        self._encodings = [(each, unit) for each, unit in _UNITS.items() if unit <= widest or each is encoding]
         self._ways: list[dict[Encoding, _Way]] = [{} for _ in range(len(data) + 1)]
         self._ways[0][encoding] = (0, None)
 
@@ -296,12 +355,14 @@ class _Ways:
 
     def cheapest(self, end: int) -> tuple[int, list[Change]]:
         """The price and the changes of the cheapest way to a place, or just beyond."""
-        price, link = min((way for reached in self._ways[end : end + 4] for way in reached.values()), key=_price_of)
+        price, link = min(
+            (way for reached in self._ways[end : end + LONGEST_UNIT] for way in reached.values()), key=_price_of
+        )
         return price, _changes(link)
 
     def _is_sure(self, at: int) -> bool:
         """Whether all cheap ways to a place begin with the same change, or have none."""
-        ways = [way for reached in self._ways[at : at + 4] for way in reached.values()]
+        ways = [way for reached in self._ways[at : at + LONGEST_UNIT] for way in reached.values()]
         enough = min(map(_price_of, ways)) + _SURE
         return len({tuple(_changes(link)[:1]) for price, link in ways if price < enough}) == 1
 
@@ -312,31 +373,31 @@ class _Ways:
             length, price = self._character(at, encoding, unit)
             way = reached.get(encoding)
             if (way is None or way[0] > enough) and (price < _NUL or unit == 1):
-                way = self._entered(at, encoding, unit, ended, way)
+                way = self._entered(at, encoding, ended, way)
             if way is not None:
                 further = self._ways[min(at + length, len(self._data))]
                 known = further.get(encoding)
                 if known is None or way[0] + price < known[0]:
                     further[encoding] = (way[0] + price, way[1])
 
-    def _by_line_end(self, at: int, reached: dict[Encoding, _Way]) -> dict[str, _Way]:
-        """The cheapest ways to a place whose last character ends a line with LF, with CR, and does not."""
-        ended: dict[str, _Way] = {}
+    def _by_line_end(self, at: int, reached: dict[Encoding, _Way]) -> dict[Before, _Way]:
+        """The cheapest ways to a place by how they end."""
+        ended: dict[Before, _Way] = {}
         for encoding, way in reached.items():
             last = self._data[at - _UNITS[encoding] : at]
-            end = _LINE_ENDS[encoding].get(last, "") if at else self._ends_with
+            end = _LINE_ENDS[encoding].get(last, Before.TEXT) if at else self._before
             if end not in ended or way[0] < ended[end][0]:
                 ended[end] = way
         return ended
 
-    def _entered(self, at: int, encoding: Encoding, unit: int, ended: dict[str, _Way], way: _Way | None) -> _Way | None:
+    def _entered(self, at: int, encoding: Encoding, ended: dict[Before, _Way], way: _Way | None) -> _Way | None:
         """`way`, or a cheaper one that changes to its encoding here."""
-        if self._barred is not None and self._barred == Change(at, encoding):
+        if self._barred and Change(at, encoding) in self._barred:
             return way
         ends_line = self._data.startswith(_LINE_BREAKS[encoding], at)
         is_marked = self._data.startswith(MARKS[encoding], at)
-        for last, (before, link) in ended.items():
-            price = before + _price_of_change(last, ends_line=ends_line, is_marked=is_marked)
+        for before, (price_before, link) in ended.items():
+            price = price_before + _price_of_change(before, ends_line=ends_line, is_marked=is_marked)
             if way is None or price < way[0]:
                 way = price, (at, encoding, link)
         return way
@@ -349,9 +410,12 @@ class _Ways:
         if len(code) < unit:
             return unit, self._half
         price = _price_of_code(code, encoding)
-        if price == _NONE and unit == 2:
+        if price == _COMMON:
+            beside = (self._data[at + unit : at + 2 * unit], self._data[max(0, at - unit) : at])
+            price += _BESIDE_A_WORD * sum(_is_letter_of_ascii(code, encoding) for code in beside)
+        if price == _NONE and unit == _HALVES:
             pair = self._data[at : at + 4].decode(encoding, "ignore")
-            if len(pair) == 1 and ord(pair) > 0xFFFF:
+            if len(pair) == 1 and ord(pair) > _LAST_OF_16_BITS:
                 return 4, _price(pair)
         return unit, price
 
@@ -368,12 +432,14 @@ def _changes(link: _Link | None) -> list[Change]:
     return changes
 
 
-def _price_of_change(last: str, *, ends_line: bool, is_marked: bool) -> int:
-    """What a change of the encoding costs behind a line end or none; `ends_line`: it begins with one."""
-    is_between_lines = bool(last) or ends_line
+def _price_of_change(before: Before, *, ends_line: bool, is_marked: bool) -> int:
+    """What a change of the encoding costs; `ends_line`: it begins with a line end."""
+    if before is Before.NOTHING:
+        return 0
+    is_between_lines = before is not Before.TEXT or ends_line
     if is_marked:
         return _MARKED if is_between_lines else _MARKED_IN_LINE
-    if last == "\r" and ends_line:
+    if before is Before.RETURN and ends_line:
         return _LINE_END
     return _NEXT_LINE if is_between_lines else _SAME_LINE
 
@@ -384,9 +450,15 @@ def _price_of_code(code: bytes, encoding: Encoding) -> int:
     return _price(character) if character else _NONE
 
 
+@functools.lru_cache(256)
+def _is_letter_of_ascii(code: bytes, encoding: Encoding) -> bool:
+    character = code.decode(encoding, "ignore")
+    return character.isascii() and character.isalnum()
+
+
 def _character_of_bytes(data: bytes, at: int) -> tuple[int, int]:
     byte = data[at]
-    if byte < 0x80:
-        return 1, 1 if byte in _PRINTED else _NUL
+    if byte < _HIGH:
+        return 1, _PRICES_OF_ASCII[byte]
     found = _UTF_8_CHARACTER.match(data, at)
     return (found.end() - at, _UTF_8_LETTER) if found else (1, _LONE_BYTE)

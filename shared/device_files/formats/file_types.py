@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from typing import IO
 
-from shared.device_files.formats.decoding import PIECE, detected_encoding
+from shared.device_files.formats.text_decoding import PIECE, detected_encoding
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 START_BYTES = 4096
@@ -123,7 +123,7 @@ _KEEPS_DEVICES = re.compile(
 _TAR_MARK_AT = 257
 _XML = re.compile(r"<(?:\?xml|!--|[A-Za-z_][\w:.-]*(?:\s+[\w:.-]+\s*=|\s*/?>(?! *[,;\t|])))")
 """Unlike a line of a template, such as `<serial number>,<product key>`."""
-_JSON = re.compile(r'\{\s*(?:"|\}|$)|\[\s*(?:[\[{\]]|$)')
+_JSON = re.compile(r'\{\s*(?:"|\}|$)|\[\s*(?:[\[{\]]|$|(?:null|true|false|-?\d[-+.\deE]*|"(?:[^"\\]|\\.)*")\s*,)')
 _HARMLESS = re.compile(r"[\x00\t-\r\x1a\x1b]")
 _NO_TEXT = ("Cc", "Cn", "Co", "Cs")
 """Control characters, and what no letter has been given to."""

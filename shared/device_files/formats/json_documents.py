@@ -1,93 +1,56 @@
 """JSON and JSON lines: which of the values of a file are devices, however they are wrapped."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from json import JSONEncoder
 from typing import NamedTuple, TypeAlias
 
 from shared.device_files.account import FileAccount, PassedOverKind, could_hold_device, excerpt
 from shared.device_files.cells import CellType, TypedCell
 from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded
-from shared.device_files.formats.json_parsing import Document, Json, documents
+from shared.device_files.formats.json_parsing import SURROGATE, Cells, Json, documents
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 from shared.device_files.rows import Column
 
 Meaning: TypeAlias = Callable[[str], Column | None]
 """Which column a name means."""
-_Cells: TypeAlias = dict[str, Json]
+_Known: TypeAlias = dict[Column, tuple[str, str]]
+"""The name and the value that an object has of each meaning."""
 
 LONGEST_STRUCTURE = 500
 """Characters of a list or object that are kept where a text should be."""
 _LONGEST_LOOKED_AT = 5_000
-"""Characters of what is passed over that are looked at: more than the longest hash."""
 _LONGEST_PATH = 80
-_MOST_NAMES = 5
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ENCODER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 _IDENTIFYING = frozenset({Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH})
 _MAKER_AND_MODEL = frozenset({Column.MANUFACTURER, Column.MODEL})
-_SUFFICIENT = (
-    frozenset({Column.HARDWARE_HASH}),
-    frozenset({Column.PRODUCT_KEY}),
-    frozenset({Column.SERIAL_NUMBER, *_MAKER_AND_MODEL}),
-)
+_SUFFICIENT = ({Column.HARDWARE_HASH}, {Column.PRODUCT_KEY}, {Column.SERIAL_NUMBER, *_MAKER_AND_MODEL})
 _HOLD_FOR_ITEMS = (Column.GROUP_TAG, Column.ORDER_NUMBER)
-"""What a wrapper says of all the devices in it."""
-
 _COMPONENTS = re.compile(
-    r"(?:disk|drive|monitor|display|screen|printer|batter(?:y|ie)|memory|adapter|dock|dockingstation|keyboard|mouse|"
-    r"webcam|camera|headset|peripheral|accessor(?:y|ie)|(?:base|mother|main)board|processor|[cg]pu|graphic|chipset|tpm)s?$",
-    re.IGNORECASE,
+    r"(?i)(?:disk|drive|monitor|display|screen|printer|batter(?:y|ie)|memory|adapter|dock|keyboard|mouse|camera|board|"
+    r"headset|peripheral|accessor(?:y|ie)|processor|[cg]pu|graphic|chipset|tpm)s?$"
 )
 """Names of what is in or at a device, and has a serial number, maker and model of its own."""
 _DEVICES = re.compile(
-    r"device|item|value|computer|machine|client|laptop|notebook|desktop|tablet|workstation|endpoint|asset|unit|position|"
-    r"line|row|record|result|entr|data|list|product|article|hardware|serial|content|system|identit|ger(?:ä|ae)t|pcs?$",
-    re.IGNORECASE,
+    r"(?i)device|item|value|computer|machine|client|laptop|notebook|desktop|tablet|endpoint|asset|unit|position|"
+    r"line|row|record|result|entr|data|list|product|article|hardware|serial|content|system|ger(?:ä|ae)t|pcs?$"
 )
 """Names of lists whose items are devices also where what holds the list, say a delivery note, has a serial number."""
-_TEXT_OF_AN_OBJECT = ("value", "name", "display_value", "displayname")
-"""Where an object in place of a text has that text: PowerShell's strings with properties, asset databases."""
-_HARMLESS = re.compile(
-    r"https?://[^\s\"]+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-][\d:]+)?",
-    re.IGNORECASE,
-)
+_HARMLESS = re.compile(r"(?i)https?://[^\s\"]+|\b[0-9a-f]{8}-[-0-9a-f]{27}\b|\b\d{4}-\d\d-\d\dT[-+:.\dZ]+")
 """Addresses, GUIDs and times look like a device and name none."""
-
-_NO_DEVICES: tuple[tuple[frozenset[str], str], ...] = (
-    (
-        frozenset(
-            {"CloudAssignedTenantId", "CloudAssignedOobeConfig", "CloudAssignedTenantDomain", "ZtdCorrelationId"}
-        ),
-        "It is an Autopilot profile for existing devices (AutopilotConfigurationFile.json), which holds no device.",
-    ),
-    (frozenset({"error", "errors"}), "It is the answer of a service that reports an error, and holds no device."),
-    (frozenset({"contentVersion"}), "It is a deployment template, which holds no device."),
-    (frozenset({"dependencies", "devDependencies"}), "It is a package manifest, which holds no device."),
-    (frozenset({"OOBESettings", "outOfBoxExperienceSettings"}), "It is an Autopilot profile, which holds no device."),
-)
-"""Files that are dropped by mistake: one of these names tells what they are."""
+_NO_DEVICES = {
+    "CloudAssignedTenantId": "It is an Autopilot profile (AutopilotConfigurationFile.json), which holds no device.",
+    "error": "It is the answer of a service that reports an error, and holds no device.",
+}
+"""Files that are dropped by mistake, by a name that is in them."""
 
 
-class _Beside(NamedTuple):
-    """A value that is no device nor part of one."""
+class _Found(NamedTuple):
+    """The devices in a list or wrapper, and the values beside them with the paths where they stand."""
 
-    path: str
-    name: str
-    value: Json
-
-
-@dataclass(slots=True)
-class _Found:
-    """What was found in a list, or in an object that is a wrapper."""
-
-    devices: list[_Cells] = field(default_factory=list)
-    beside: list[_Beside] = field(default_factory=list)
-
-    def take(self, other: "_Found") -> None:
-        self.devices += other.devices
-        self.beside += other.beside
+    devices: list[Cells]
+    beside: list[tuple[str, Json]]
 
 
 def items(
@@ -95,28 +58,31 @@ def items(
 ) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Where each device of a JSON text stands, and its values by their names. `prefix` is for what is passed over.
 
-    Every document of the text is read, and every list in it. Memory: a few MB for JSON lines or an array of any length;
-    for a document of another form no more than `json_parsing.MAXIMUM_DOCUMENT`.
-
     Raises:
         UnreadableDeviceFile: it is damaged, cut off or too large; an item is longer than a device; it cannot be told
             which of its objects are devices; or none is. What was sound before it was given.
     """
     finder = _Finder(meaning)
     count = 0
-    refusal: UnreadableDeviceFile | None = None
-    for document in documents(decoded(chunks, account)):
-        refusal = refusal or _refusal(document.value)
-        found, is_itself = finder.devices_of(document)
+    refusal = UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, "There is nothing in it.")
+    for number, document in enumerate(documents(decoded(chunks, account))):
+        refusal = refusal if number else _refusal(document.value)
+        found = finder.found_in(document.value, "")
+        is_itself = isinstance(found, dict)
+        if isinstance(found, dict):
+            found = _Found([found], []) if finder.is_device(found) else _Found([], [("", document.value)])
         for cells in found.devices:
             count += 1
             place = f"line {document.line}" if is_itself and document.is_line else f"item {count}"
             yield place, _texts(cells, place)
-        for beside in found.beside:
-            place = f"line {document.line} {beside.path}" if document.is_line or not beside.path else beside.path
-            _pass_over(account, f"{prefix}{place}".strip(), beside, is_identity=finder.is_identity(beside))
+        for path, value in found.beside:
+            place = f"line {document.line} {path}".strip() if document.is_line or not path else path
+            shown = _text(value, _LONGEST_LOOKED_AT)
+            is_suspicious = finder.has_identity(path, value) or could_hold_device(_HARMLESS.sub(" ", shown))
+            may_hold_device = is_suspicious and "@odata." not in path
+            account.pass_over(PassedOverKind.BESIDE_THE_LIST, prefix + place, shown, may_hold_device=may_hold_device)
     if not count:
-        raise refusal or UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, "There is nothing in it.")
+        raise refusal
 
 
 class _Finder:
@@ -125,255 +91,191 @@ class _Finder:
     def __init__(self, meaning: Meaning) -> None:
         self._meaning = meaning
 
-    def devices_of(self, document: Document) -> tuple[_Found, bool]:
-        """The devices of a document, and whether it is one itself."""
-        if isinstance(document.value, list):
-            return self._in_list(document.value, "", document.first), False
-        found = self._in_object(document.value, "")
-        if isinstance(found, _Found):
-            return found, False
-        if self._is_device(found):
-            return _Found([found]), True
-        return _Found(beside=[_Beside("", "", document.value)]), False
+    def found_in(self, value: list[Json] | Cells, path: str) -> Cells | _Found:
+        """The cells of an object that is one thing; what was found in anything else."""
+        return self._in_list(value, path) if isinstance(value, list) else self._in_object(value, path)
 
-    def is_identity(self, beside: _Beside) -> bool:
-        """Whether something passed over is what identifies a device, such as the number of a delivery note."""
-        return bool(beside.value) and self._meaning(beside.name) in _IDENTIFYING
+    def is_device(self, cells: Cells) -> bool:
+        """Whether an object has the names of a device, whatever their values."""
+        meanings = set(map(self._meaning, cells))
+        return not _IDENTIFYING.isdisjoint(meanings) or meanings >= _MAKER_AND_MODEL
 
-    def _in_list(self, values: list[Json], path: str, first: int = 0) -> _Found:
+    def has_identity(self, path: str, value: Json) -> bool:
+        """Whether a value, or one in it, is what identifies a device, such as the number of a delivery note."""
+        if isinstance(value, list):
+            return any(self.has_identity("", inner) for inner in value)
+        if isinstance(value, dict):
+            return any(self.has_identity(name, inner) for name, inner in value.items())
+        return bool(value) and self._meaning(path.rpartition(".")[2]) in _IDENTIFYING
+
+    def _in_list(self, values: list[Json], path: str) -> _Found:
         """The devices of a list. Where one of its objects is one, so are all of them, and texts that look like one."""
+        paths = [f"{path}[{number}]" for number in range(len(values))]
         parts = [
-            self._in_value(value, f"{path}[{number}]") if isinstance(value, list | dict) else value
-            for number, value in enumerate(values, first)
+            self.found_in(value, place) if isinstance(value, list | dict) else value
+            for place, value in zip(paths, values, strict=True)
         ]
-        is_devices = any(isinstance(part, dict) and self._is_device(part) for part in parts)
+        is_devices = any(isinstance(part, dict) and self.is_device(part) for part in parts)
         if not is_devices and not any(isinstance(part, _Found) and part.devices for part in parts):
-            return _Found(beside=[_Beside(path, "", values)] if values else [])
-        whole = _Found()
-        for number, part in enumerate(parts, first):
+            return _Found([], [(path, values)] if values else [])
+        whole = _Found([], [])
+        for place, part in zip(paths, parts, strict=True):
             if isinstance(part, _Found):
-                whole.take(part)
+                whole.devices.extend(part.devices)
+                whole.beside.extend(part.beside)
             elif is_devices and isinstance(part, dict):
                 whole.devices.append(part)
             elif is_devices and isinstance(part, str) and could_hold_device(part):
                 whole.devices.append({"value": part})
             else:
-                whole.beside.append(_Beside(f"{path}[{number}]", "", part))
+                whole.beside.append((place, part))
         return whole
 
-    def _in_value(self, value: "list[Json] | _Cells", path: str) -> "_Cells | _Found":
-        return self._in_list(value, path) if isinstance(value, list) else self._in_object(value, path)
-
-    def _in_object(self, whole: _Cells, path: str) -> _Cells | _Found:
-        """The cells of an object that is one thing, with those of the objects in it; what was found in any other."""
-        if not any(isinstance(value, list | dict) for value in whole.values()):
-            return whole
+    def _in_object(self, whole: Cells, path: str) -> Cells | _Found:
         cells = self._with_texts(whole)
-        nested: dict[str, _Cells] = {}
-        lists: dict[str, _Found] = {}
-        for name, value in cells.items():
-            if isinstance(value, list | dict) and not _COMPONENTS.search(name):
-                part = self._in_value(value, _joined(path, name))
-                if isinstance(part, dict):
-                    nested[name] = part
-                elif isinstance(part, _Found) and part.devices:
-                    lists[name] = part
-        if lists or self._is_keyed(cells, nested):
-            return self._with_lists(cells, nested, lists, path)
-        return self._with_nested(cells, nested)
-
-    def _with_lists(self, cells: _Cells, nested: dict[str, _Cells], lists: dict[str, _Found], path: str) -> _Found:
-        """What was found in an object that holds devices: it is a wrapper, or a device with others beside it."""
-        others = {name: value for name, value in cells.items() if name not in lists}
-        is_identified = not _IDENTIFYING.isdisjoint(self._known(others))
-        peers = {} if is_identified else {name: part for name, part in nested.items() if self._is_device(part)}
-        itself = self._with_nested(others, {name: part for name, part in nested.items() if name not in peers})
-        if is_identified and self._is_device_beside(itself, lists, path):
-            return _Found([itself], [_Beside(_joined(path, name), name, cells[name]) for name in lists])
+        parts = {
+            name: self.found_in(value, _joined(path, name))
+            for name, value in cells.items()
+            if isinstance(value, list | dict) and not _COMPONENTS.search(name)
+        }
+        lists = {name: part for name, part in parts.items() if isinstance(part, _Found) and part.devices}
+        nested = {name: part for name, part in parts.items() if isinstance(part, dict)}
+        is_identified = self._is_identified(cells)
+        peers = {} if is_identified else {name: part for name, part in nested.items() if self.is_device(part)}
+        if not lists and not self._are_devices_each(peers):
+            return self._with_nested(cells, nested)
+        if is_identified and not all(map(_DEVICES.search, lists)):
+            if any(self._is_identified(device) for part in lists.values() for device in part.devices):
+                raise _unclear(path, next(iter(lists)))
+            return self._with_nested(cells, nested)
         if any(isinstance(cells[name], list) for name in lists):
             if any(map(self._is_sufficient, peers.values())):
                 raise _unclear(path, next(iter(peers)))
             peers = {}
-        found = _Found([{**part, "key": name} for name, part in peers.items()])
-        for part in lists.values():
-            found.take(part)
-        holding = [known for column, known in self._known(itself).items() if column in _HOLD_FOR_ITEMS]
-        if holding:
-            found.devices = [self._with(device, holding) for device in found.devices]
-        given = {name for name, _ in holding} | peers.keys()
-        found.beside += [
-            _Beside(_joined(path, name), name, value) for name, value in others.items() if name not in given
-        ]
+            sure = {name: part for name, part in lists.items() if any(map(self._is_sufficient, part.devices))}
+            lists = sure or lists
+        others = {name: part for name, part in nested.items() if name not in peers}
+        keyed = {name: _Found([{**part, "key": name}], []) for name, part in peers.items()}
+        return self._in_wrapper(cells, self._known(self._with_nested(cells, others)), keyed | lists, path)
+
+    def _in_wrapper(self, cells: Cells, known: _Known, parts: dict[str, _Found], path: str) -> _Found:
+        """The devices of an object that is none: its tag and order number are theirs, where they have none."""
+        holding: _Known = {column: known[column] for column in _HOLD_FOR_ITEMS if column in known}
+        found = _Found([], [])
+        for name, value in cells.items():
+            if name in parts:
+                found.devices.extend(device | self._lacking(device, holding) for device in parts[name].devices)
+                found.beside.extend(parts[name].beside)
+            elif name not in dict(holding.values()):
+                found.beside.append((_joined(path, name), value))
         return found
 
-    def _is_device_beside(self, cells: _Cells, lists: Mapping[str, _Found], path: str) -> bool:
-        """Whether an object with an identity and lists of devices is one itself, and they are what is in or at it."""
-        within = {column for part in lists.values() for device in part.devices for column in self._known(device)}
-        if _IDENTIFYING.isdisjoint(within):
-            return True
-        has_hash = Column.HARDWARE_HASH in self._known(cells)
-        if has_hash is not (Column.HARDWARE_HASH in within):
-            return has_hash
-        if all(map(_DEVICES.search, lists)):
-            return False
-        raise _unclear(path, next(iter(lists)))
-
-    def _is_sufficient(self, cells: _Cells) -> bool:
-        """Whether an object has what Partner Center needs to know a device."""
-        return any(need <= self._known(cells).keys() for need in _SUFFICIENT)
-
-    def _is_keyed(self, cells: _Cells, nested: dict[str, _Cells]) -> bool:
+    def _are_devices_each(self, peers: dict[str, Cells]) -> bool:
         """Whether the objects in an object are devices each, and their names what tells them apart."""
-        devices = {name: part for name, part in nested.items() if self._is_device(part)}
-        if not devices or not _IDENTIFYING.isdisjoint(self._known(cells)):
-            return False
-        known = map(self._known, devices.values())
+        known = map(self._known, peers.values())
         identities = {(column, one[column][1]) for one in known for column in _IDENTIFYING & one.keys()}
         is_one = len(identities) == len({column for column, _ in identities})
-        return not is_one or sum(map(self._is_sufficient, devices.values())) > 1 or any(map(could_hold_device, devices))
+        return not is_one or sum(map(self._is_sufficient, peers.values())) > 1 or any(map(could_hold_device, peers))
 
-    def _with_nested(self, cells: _Cells, nested: dict[str, _Cells]) -> _Cells:
-        """An object with the meanings that it lacks and only one of the objects in it has, or all in the same way."""
-        own = self._known(cells)
-        offers: dict[Column, dict[str, str]] = {}
-        for part in nested.values():
-            for column, (name, text) in self._offered(own, self._known(part)).items():
-                offers.setdefault(column, {})[text] = name
-        lifted = {column: next(iter(offer.items())) for column, offer in offers.items() if len(offer) == 1}
-        if not lifted:
-            return cells
-        result = dict(cells)
-        for name, part in nested.items():
-            gone = [other for other, value in part.items() if (value, other) in lifted.values()]
-            if gone:
-                del result[name]
-                rest: _Cells = {other: value for other, value in part.items() if value and other not in gone}
-                if rest:
-                    result[f"rest of {name}"] = rest
-        return self._with(result, [(name, text) for text, name in lifted.values()])
-
-    def _offered(
-        self, own: Mapping[Column, tuple[str, str]], part: Mapping[Column, tuple[str, str]]
-    ) -> dict[Column, tuple[str, str]]:
-        """What an object adds to the one that it stands in: nothing where it is another thing, with another identity.
+    def _with_nested(self, cells: Cells, nested: dict[str, Cells]) -> Cells:
+        """An object with the meanings that it lacks, from the objects in it that are no other thing and do not differ.
 
         A maker goes with its model: the maker of a firmware is not the one of the device.
         """
-        if any(column in own and own[column][1] != part[column][1] for column in _IDENTIFYING & part.keys()):
-            return {}
-        has_both = (own.keys() | part.keys()) >= _MAKER_AND_MODEL
-        return {
-            column: known
-            for column, known in part.items()
-            if column not in own and (has_both or column not in _MAKER_AND_MODEL)
-        }
-
-    def _with(self, cells: _Cells, more: Iterable[tuple[str, str]]) -> _Cells:
-        """An object with values whose meanings it lacks; names of it with that meaning and nothing in them go."""
-        known = self._known(cells)
-        added = {name: value for name, value in more if self._meaning(name) not in known}
-        if not added:
-            return cells
-        meanings = set(map(self._meaning, added))
-        return {name: value for name, value in cells.items() if self._meaning(name) not in meanings} | added
-
-    def _with_texts(self, cells: _Cells) -> _Cells:
-        """An object in which a list or object that stands for one text is that text, where a text is expected."""
+        own = self._known(cells)
+        offers: dict[Column, dict[str, str]] = {}
+        for part in map(self._known, nested.values()):
+            is_other = any(column in own and own[column][1] != part[column][1] for column in _IDENTIFYING & part.keys())
+            left_out = set(part) if is_other else set() if part.keys() >= _MAKER_AND_MODEL else _MAKER_AND_MODEL
+            for column in part.keys() - own.keys() - left_out:
+                offers.setdefault(column, {})[part[column][1]] = part[column][0]
+        lifted = [(name, text) for offer in offers.values() if len(offer) == 1 for text, name in offer.items()]
         result = dict(cells)
-        for name, value in cells.items():
-            if isinstance(value, list | dict) and self._meaning(name) is not None:
-                text, rest = self._text_within(value)
-                if text is not None:
-                    result[name] = text
-                if rest:
-                    result[f"rest of {name}"] = rest
+        for outer, inner in nested.items():
+            rest = {name: value for name, value in inner.items() if (name, value) not in lifted}
+            if len(rest) < len(inner):
+                del result[outer]
+                result |= {f"rest of {outer}": rest} if any(rest.values()) else {}
+        return result | dict(lifted)
+
+    def _with_texts(self, cells: Cells) -> Cells:
+        """An object in which a list of one text is a text, as is an object with a value or name, where one is expected.
+
+        So PowerShell writes a string that has properties, and an asset database a maker.
+        """
+        result = dict(cells)
+        for outer, value in cells.items():
+            if isinstance(value, list | dict) and self._meaning(outer) is not None:
+                within = value if isinstance(value, dict) else {"value": value[0]} if len(value) == 1 else {}
+                key = next((key for key in ("value", "Value", "name") if isinstance(within.get(key), str)), None)
+                rest = {name: part for name, part in within.items() if name != key}
+                if key is not None and all(self._meaning(name) is None for name in rest):
+                    result |= {outer: within[key]} | ({f"rest of {outer}": rest} if rest else {})
         return result
 
-    def _text_within(self, value: "list[Json] | _Cells") -> tuple[str | None, _Cells]:
-        """The only text of a list, or the one that an object stands for, and what else is in that object."""
-        if isinstance(value, list):
-            return (value[0] if len(value) == 1 and isinstance(value[0], str) else None), {}
-        texts = {name.casefold(): name for name, text in value.items() if isinstance(text, str)}
-        name = next((texts[name] for name in _TEXT_OF_AN_OBJECT if name in texts), "")
-        text = value.get(name)
-        rest = {other: value[other] for other in value if other != name}
-        is_text = isinstance(text, str) and all(self._meaning(other) is None for other in rest)
-        return (text, rest) if is_text else (None, {})
+    def _is_identified(self, cells: Cells) -> bool:
+        return not _IDENTIFYING.isdisjoint(self._known(cells))
 
-    def _is_device(self, cells: _Cells) -> bool:
-        meanings = set(map(self._meaning, cells))
-        return not _IDENTIFYING.isdisjoint(meanings) or meanings >= _MAKER_AND_MODEL
+    def _is_sufficient(self, cells: Cells) -> bool:
+        """Whether an object has what Partner Center needs to know a device."""
+        return any(need <= self._known(cells).keys() for need in _SUFFICIENT)
 
-    def _known(self, cells: _Cells) -> dict[Column, tuple[str, str]]:
+    def _lacking(self, cells: Cells, more: _Known) -> Cells:
+        known = self._known(cells)
+        return {name: text for column, (name, text) in more.items() if column not in known}
+
+    def _known(self, cells: Cells) -> _Known:
         """The first name that has a value of each meaning, and that value."""
-        known: dict[Column, tuple[str, str]] = {}
+        known: _Known = {}
         for name, value in cells.items():
             if isinstance(value, str) and value.strip() and (column := self._meaning(name)) is not None:
                 known.setdefault(column, (name, value))
         return known
 
 
-def _unclear(path: str, name: str) -> UnreadableDeviceFile:
-    shown = excerpt(_joined(path, name))
-    detail = f"What {shown} stands in may be a device, or what stands in {shown}: which of them are is unclear."
-    return UnreadableDeviceFile(FileReason.NOT_DEVICES, detail)
-
-
 def _joined(path: str, name: str) -> str:
     return (f"{path}.{name}" if path else name)[:_LONGEST_PATH]
 
 
-def _texts(cells: _Cells, place: str) -> dict[str, str]:
-    """The values of an item as cells.
-
-    Raises:
-        UnreadableDeviceFile: they are longer than a row may be.
-    """
-    texts = {name: _text(value) for name, value in cells.items()}
+def _texts(cells: Cells, place: str) -> dict[str, str]:
+    texts = {name: _text(value, LONGEST_STRUCTURE) for name, value in cells.items()}
     if sum(len(name) + len(text) for name, text in texts.items()) > MAXIMUM_LINE:
         detail = f"{place.capitalize()} has more than {MAXIMUM_LINE:,} characters."
         raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
     return texts
 
 
-def _text(value: Json) -> str:
-    if isinstance(value, list | dict):
-        return TypedCell(_compact(value, LONGEST_STRUCTURE), CellType.STRUCTURE)
-    return "" if value is None else value
-
-
-def _compact(value: Json, longest: int) -> str:
-    """A value as JSON, of which no more is written than is kept."""
+def _text(value: Json, longest: int) -> str:
+    """A value as text; a list or object as JSON, of which no more is written than is kept."""
+    if value is None or isinstance(value, str):
+        return value or ""
     text = ""
     for piece in _ENCODER.iterencode(value):
-        text += piece
+        text += SURROGATE.sub("\ufffd", piece)
         if len(text) > longest:
-            return text[: longest - 1] + "…"
-    return text
+            text = text[: longest - 1] + "…"
+            break
+    return TypedCell(text, CellType.STRUCTURE)
 
 
-def _pass_over(account: FileAccount, place: str, beside: _Beside, *, is_identity: bool) -> None:
-    value = beside.value
-    text = "" if value is None else value if isinstance(value, str) else _compact(value, _LONGEST_LOOKED_AT)
-    is_suspicious = is_identity or could_hold_device(_HARMLESS.sub(" ", text))
-    may_hold_device = is_suspicious and not beside.name.startswith("@odata.")
-    account.pass_over(PassedOverKind.BESIDE_THE_LIST, place, text, may_hold_device=may_hold_device)
-
-
-def _refusal(value: "list[Json] | _Cells") -> UnreadableDeviceFile:
+def _refusal(value: list[Json] | Cells) -> UnreadableDeviceFile:
     """Why a file that begins with this document is no list of devices, if nothing in it is a device."""
     sample: Json = value
     while isinstance(sample, list) and sample:
         sample = next((item for item in sample if isinstance(item, list | dict)), None)
     if sample is None:
-        return UnreadableDeviceFile(
-            FileReason.NOT_DEVICES, "It is a list of texts or numbers, not of objects with names."
-        )
-    if not isinstance(sample, dict) or not sample or [] in sample.values():
+        detail = "It is a list of texts or numbers, not of objects with names."
+    elif not isinstance(sample, dict) or not sample or [] in sample.values():
         return UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, "It is JSON, and its list is empty.")
-    for names, sentence in _NO_DEVICES:
-        if names & sample.keys():
-            return UnreadableDeviceFile(FileReason.NOT_DEVICES, sentence)
-    shown = ", ".join(map(excerpt, list(sample)[:_MOST_NAMES]))
-    detail = f"None of its names is that of a serial number, product key or hardware hash. It begins with: {shown}."
+    elif (mistaken := next((name for name in _NO_DEVICES if name in sample), None)) is not None:
+        detail = _NO_DEVICES[mistaken]
+    else:
+        shown = ", ".join(map(excerpt, list(sample)[:5]))
+        detail = f"No name in it is that of a serial number, product key or hardware hash. It begins with: {shown}."
+    return UnreadableDeviceFile(FileReason.NOT_DEVICES, detail)
+
+
+def _unclear(path: str, name: str) -> UnreadableDeviceFile:
+    shown = excerpt(_joined(path, name))
+    detail = f"What {shown} stands in may be a device, or what stands in {shown}: which of them are is unclear."
     return UnreadableDeviceFile(FileReason.NOT_DEVICES, detail)

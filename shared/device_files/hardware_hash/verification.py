@@ -163,6 +163,8 @@ def _verify_compact(compact: str, original: str) -> VerifiedHash | HashProblem:
     if fields is None:
         return HashProblem.DAMAGED
     is_whole = len(compact) == HASH_CHARACTERS and compact.endswith(extent.tail)
+    if not is_whole and not _BASE64.fullmatch(compact, extent.characters):
+        return HashProblem.DAMAGED
     tail_is_zero = (is_whole or _is_zero(compact[extent.characters :])) and not any(head[total + CHECKSUM_BYTES :])
     checksum = _checksum(covered, trailer, tail_is_zero=tail_is_zero)
     canonical: str | None

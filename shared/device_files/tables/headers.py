@@ -131,8 +131,11 @@ def sense_of(cells: Sequence[str]) -> int:
     names = tuple(map(clean, cells))
     claims = _claims_of(names)
     if _is_header(names, claims, len(cells), is_first=True):
-        return len(claims.places)
+        # The hash alone makes a header wherever it stands.
+        return max(len(claims.places), FEWEST_NAMES if Column.HARDWARE_HASH in claims.places else 0)
     if any(starts_as_hash(cell) and len(cell.split()) == 1 and not _is_split(cell) for cell in cells):
+        return 1
+    if len(names) > 1 and any(map(is_product_key, names)):
         return 1
     return int(len(names) >= len(_NAMES_OF_A_DEVICE) and any(map(is_manufacturer, names)))
 
@@ -181,7 +184,7 @@ def _is_header(names: tuple[str, ...], claims: _Claims, width: int, *, is_first:
 
 def _is_value(text: str) -> bool:
     """Whether a cell beside the only known name is rather a value than a name."""
-    return is_manufacturer(text) or sum(character.isdecimal() for character in text) > 1
+    return is_manufacturer(text) or sum(character.isdecimal() for character in folded(text)) > 1
 
 
 def _columns_twice(names: tuple[str, ...], column: Column, places: Sequence[int]) -> UnreadableDeviceFile:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key
-from shared.device_files.rows import ABSENT, Column, Header, header_of
+from shared.device_files.rows import ABSENT, FIELDS, Column, Header, header_of
 
 _MOST_EXTRA_CELLS = 8
 _TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
@@ -22,6 +22,7 @@ _TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
 _JOINED_ALONE = (None, Column.ORDER_NUMBER, Column.ASSIGNED_USER, Column.WHAT_TO_DO)
 """Those of which one may have fallen apart besides."""
 _LEGAL_FORM = re.compile(r"(?:Inc|Ltd|LTD|LLC|L\.L\.C|Corp|Co|GmbH|S\.A|AG|Limited|Incorporated)\b\.?", re.IGNORECASE)
+_NO_LETTERS = re.compile(r"[\W_]+")
 UNTOLD_NAME = "column {}"
 """Of a column of which nobody could tell what it is, where a row is sent back."""
 _UNTOLD_NAME = re.compile(UNTOLD_NAME.format(r"\d+"))
@@ -59,13 +60,35 @@ def looks_shifted(header: Header, cells: Sequence[str]) -> bool:
     at = header.place(Column.HARDWARE_HASH)
     found = verify(cells[at]) if ABSENT < at < len(cells) and starts_as_hash(cells[at]) else None
     if isinstance(found, VerifiedHash):
-        named = ((Column.MANUFACTURER, found.manufacturer), (Column.MODEL, found.model))
-        begins = (_cell(cells, header.place(column)).casefold() for column, _ in named)
-        if any(
-            cell and whole.casefold().startswith(f"{cell},") for cell, (_, whole) in zip(begins, named, strict=True)
-        ):
-            return True
-    return _is_parted(header, cells, [place for place in map(header.place, _TEXT) if place != ABSENT])
+        for column, whole in ((Column.MANUFACTURER, found.manufacturer), (Column.MODEL, found.model)):
+            if _goes_on(cells, header.place(column), whole):
+                return True
+    return _is_misplaced(header, cells) or _is_parted(header, cells, _places_of(header, list(Column)[:FIELDS]))
+
+
+def _goes_on(cells: Sequence[str], place: int, whole: str) -> bool:
+    """Whether a cell and the one behind it are what the hash says in one."""
+    begin, following, wanted = (
+        _NO_LETTERS.sub("", text.casefold()) for text in (_cell(cells, place), _cell(cells, place + 1), whole)
+    )
+    return bool(begin and following) and begin != wanted and wanted.startswith(begin + following)
+
+
+def _places_of(header: Header, columns: Sequence[Column]) -> list[int]:
+    return [place for place in map(header.place, columns) if place != ABSENT]
+
+
+def _is_misplaced(header: Header, cells: Sequence[str]) -> bool:
+    """Whether a manufacturer or product key that is known as such stands below another name."""
+    maker, model, tag = (_cell(cells, header.place(column)) for column in _TEXT)
+    if any(map(is_product_key, (maker, model, tag))):
+        return True
+    others = (Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.MODEL)
+    return (
+        bool(maker)
+        and not is_manufacturer(maker)
+        and any(is_manufacturer(_cell(cells, place)) for place in _places_of(header, others))
+    )
 
 
 def _is_parted(header: Header, cells: Sequence[str], places: Sequence[int]) -> bool:
@@ -77,14 +100,11 @@ def _is_parted(header: Header, cells: Sequence[str], places: Sequence[int]) -> b
     model = header.place(Column.MODEL)
     if model != ABSENT and _MODEL_WITH_COMMA.fullmatch(f"{_cell(cells, model)},{_cell(cells, model + 1)}"):
         return True
-    behind = [cell for cell in cells[1:] if cell.strip()]
-    has_blanks = len(behind) > 1 and all(cell[:1] == " " for cell in behind)
-    has_blanks = has_blanks or any(name[:1] == " " for name in header.names)
     for place in places:
         text, before = _cell(cells, place), _cell(cells, place - 1)
         is_text = header.columns[place] in _TEXT if place < header.width else False
         has_form = header.columns[place] is not Column.MANUFACTURER and _LEGAL_FORM.match(text) if is_text else None
-        has_blank = not has_blanks and place < len(cells) and cells[place][:1] == " " and text and before
+        has_blank = place < len(cells) and cells[place][:1] == " " and text and before
         if has_form or has_blank or (is_text and _open_brackets(text)):
             return True
     return False
@@ -137,7 +157,7 @@ def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None)
     extra = len(cells) - header.width
     if not -header.width < extra <= _MOST_EXTRA_CELLS:
         return
-    texts = [place for place in map(header.place, _TEXT) if place != ABSENT]
+    texts = _places_of(header, _TEXT)
     others = [place for place, column in enumerate(header.columns) if column in _JOINED_ALONE]
     if header.columns[-1] is Column.WHAT_TO_DO:
         # We write it last, with nothing in it that could fall apart: what follows are cells of the row before it.
@@ -167,7 +187,9 @@ def _makes_sense(header: Header, joined: list[list[str]], record: VerifiedHash |
         return True
     aligned = [",".join(pieces) for pieces in joined]
     places = range(max(0, header.place(Column.MANUFACTURER)), header.width)
-    return _is_manufacturer(maker) and _is_model(model) and not _is_parted(header, aligned, places)
+    is_apart = _is_misplaced(header, aligned) or _is_parted(header, aligned, places)
+    has_model = header.place(Column.MODEL) == ABSENT or bool(clean(",".join(model)))
+    return has_model and _is_manufacturer(maker) and _is_model(model) and not is_apart
 
 
 def _pieces(joined: list[list[str]], place: int) -> list[str]:

@@ -229,7 +229,7 @@ class Table:
             return PassedOverKind.TEMPLATE_LINE
         if filled[0][:1] == "#" and clean(cells[0]) and not self._could_be_row(cells, filled):
             return PassedOverKind.COMMENT
-        is_one = len(filled) == 1 and not _OTHER_DELIMITER.search(filled[0])
+        is_one = len(filled) == 1 and not any(map(_OTHER_DELIMITER.search, cells))
         is_prose = is_one and len(_WORD.findall(filled[0])) >= _WORDS_OF_PROSE
         could_be_names = self.layout is None and tool_output.shows_names(filled[0])
         if is_prose and not (could_be_names or is_placeholder(filled[0])):
@@ -274,7 +274,8 @@ class Table:
         """Whether a line of names that nobody knows heads this row: then its cells are not told by their places."""
         if self.has_no_header or not self.preamble:
             return self.is_under_unknown_names
-        above = list(map(clean, self.preamble[-1][1]))
+        above = self.preamble[-1][1]
+        above = list(map(clean, _OTHER_DELIMITER.split(above[0]) if len(above) == 1 else above))
         is_as_wide = len(above) >= len(cells) > 1 and sum(map(bool, above)) > len(above) // 2
         self.is_under_unknown_names = is_as_wide and _are_unknown_names(list(filter(None, above)))
         return self.is_under_unknown_names

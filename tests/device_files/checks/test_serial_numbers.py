@@ -24,7 +24,7 @@ def test_what_is_no_serial_number_is_told(cell: str) -> None:
     "cell",
     [
         "5CG1234ABC", "PF0000001", "0000789", "7890 2345 AB", "8166846 B", "VMware-56 4d 6c 8e 2a 6c 5b 0e-9c 3e",
-        "1234-5678-9012-3456-7890-1234-56", "Ünï©ødé 漢字 Ω", "MK183LL/A", "BCDFGHJ", "12345678901234567890", "R9-ZNP68",
+        "1234-5678-9012-3456-7890-1234-56", "Ünï©ødé 漢字 Ω", "MK183LL/A", "BCDFGHJ", "12345678901234567890",
     ],
 )  # fmt: skip
 def test_serial_numbers_are_serial_numbers(cell: str) -> None:
@@ -55,7 +55,7 @@ def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: 
         ("S/N: 5CG1", "5CG1"),
         ("SN=5CG1", "5CG1"),
         ("Serial Number: 5CG1", "5CG1"),
-        ("５ＣＧ１", "5CG1"),
+        ("\uff15\uff23\uff27\uff11", "5CG1"),
         ("SN5CG1", "SN5CG1"),
     ],
 )

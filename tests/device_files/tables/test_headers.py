@@ -51,7 +51,7 @@ def test_the_clearer_of_two_names_wins_and_is_told() -> None:
 
 
 def test_two_equally_clear_names_refuse_the_file() -> None:
-    with pytest.raises(UnreadableDeviceFile, match="column 1.*column 4") as refused:
+    with pytest.raises(UnreadableDeviceFile, match=r"column 1.*column 4") as refused:
         find_header(["Serial Number", "Manufacturer", "", "Serial Number", "Model"])
     assert refused.value.reason is FileReason.COLUMNS_TWICE
 
