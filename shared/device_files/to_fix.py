@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from shared.device_files.cells import clean
 from shared.device_files.csv_defusing import marked_as_text, safe_original
-from shared.device_files.formats.text_decoding import MAXIMUM_LINE
+from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.delimited import MAXIMUM_CELLS, MAXIMUM_LINES_OF_A_ROW
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.reasons import UnreadableDeviceFile

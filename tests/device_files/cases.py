@@ -670,7 +670,7 @@ CONTAINERS = [
     Case(
         "several keys in one XML",
         f"<Keys><Key><HardwareHash>{HASHES[HP]}</HardwareHash></Key>\n<Key><HardwareHash>{HASHES[LENOVO]}</HardwareHash></Key></Keys>".encode(),
-        [device(HP, Note.SERIAL_FROM_HASH, source="line 1"), device(LENOVO, Note.SERIAL_FROM_HASH, source="line 2")],
+        [device(HP, Note.SERIAL_FROM_HASH, source="Key 1"), device(LENOVO, Note.SERIAL_FROM_HASH, source="Key 2")],
     ),
     Case(
         "an archive with files of many kinds, one of them bad",

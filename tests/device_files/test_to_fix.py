@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.device_files import REASONS, CheckedRow, RowReason, Rules, UnreadableDeviceFile
 from shared.device_files.cells import clean
-from shared.device_files.formats.text_decoding import MAXIMUM_LINE
+from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.reading import device_rows
 from shared.device_files.rows import Column, DeviceRow

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from shared.device_files.formats.text_decoding import PIECE
+from shared.device_files.formats.decoding import PIECE
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 MAXIMUM_ARCHIVE = 512 * 1024 * 1024

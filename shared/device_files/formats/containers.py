@@ -11,7 +11,7 @@ from typing import IO
 from shared.device_files.account import FileAccount, PassedOverKind
 from shared.device_files.cells import clean
 from shared.device_files.formats import archives, file_types, json_documents, oa3_reports, workbooks
-from shared.device_files.formats.text_decoding import PIECE, line_blocks
+from shared.device_files.formats.decoding import PIECE, line_blocks
 from shared.device_files.formats.delimited import Lines, Records, Sense
 from shared.device_files.formats.file_types import Kind
 from shared.device_files.formats.json_documents import Meaning

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from shared.device_files.formats.text_decoding import MAXIMUM_LINE
+from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile

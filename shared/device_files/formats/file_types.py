@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from typing import IO
 
-from shared.device_files.formats.text_decoding import PIECE, detected_encoding
+from shared.device_files.formats.decoding import PIECE, detected_encoding
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 START_BYTES = 4096

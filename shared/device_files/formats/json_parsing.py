@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from shared.device_files.account import excerpt
 from shared.device_files.cells import CellType, TypedCell
-from shared.device_files.formats.text_decoding import PIECE
+from shared.device_files.formats.decoding import PIECE
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 Json: TypeAlias = "str | bool | list[Json] | dict[str, Json] | None"

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from shared.device_files.account import FileAccount, PassedOverKind, excerpt
 from shared.device_files.cells import clean
-from shared.device_files.formats.text_decoding import MAXIMUM_LINE, decoded
+from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 MAXIMUM_DOCUMENT = 12 * 1024 * 1024
@@ -109,14 +109,20 @@ def _parts(element: Element) -> Iterator[Element]:
             yield from _parts(child)
 
 
+def _is_key(element: Element) -> bool:
+    return _local(element.tag).casefold() == "key"
+
+
 def _is_device(element: Element) -> bool:
-    names = {name.casefold() for name, _ in _own_values(element)}
-    if _local(element.tag).casefold() != "key":
-        return _HASH in names or _KEY_ID in names
-    return any(name.casefold() in _COLUMNS.keys() | _OF_THE_KEY for name, _ in _values(element))
+    if _is_key(element):
+        return any(name.casefold() in _COLUMNS.keys() | _OF_THE_KEY for name, _ in _values(element))
+    return not {_HASH, _KEY_ID}.isdisjoint(name.casefold() for name, _ in _own_values(element))
 
 
 def _cells(element: Element, place: str) -> dict[str, str]:
+    inner = (part for part in element.iter() if part is not element and (_is_key(part) or not _is_key(element)))
+    if any(map(_is_device, inner)):
+        raise _damage(f"Another device stands in {place}, and which values belong together is unclear.")
     cells: dict[str, str] = {}
     for name, text in _values(element):
         column = _COLUMNS.get(name.casefold(), name)

@@ -13,7 +13,7 @@ import msgspec
 from shared.device_files.account import FileAccount, FileNote, PassedOverKind, could_hold_device
 from shared.device_files.cells import CellType, TypedCell, clean
 from shared.device_files.formats import number_formats, workbook_process
-from shared.device_files.formats.text_decoding import MAXIMUM_LINE
+from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.parts import Part, TablePart, UnreadPart
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 

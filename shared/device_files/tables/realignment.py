@@ -172,9 +172,18 @@ def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None)
             widths = dict(zip(texts, shares, strict=True)) | ({other: left} if other is not None else {})
             joined = _joined(cells, widths)
             tag = _pieces(joined, header.place(Column.GROUP_TAG))
+            if len(joined) > header.width and clean(tag[0]) and not _has_user(header, joined):
+                # Too many cells, empty at the end: the tag may be the beginning of one, or of the cell before it.
+                continue
             if _makes_sense(header, joined, record) and (len(tag) == 1 or all(map(str.strip, tag))):
                 aligned = tuple(",".join(pieces) for pieces in joined[: header.width])
                 yield _Reading(aligned, fields_of(header, aligned), other is None and len(tag) == 1, len(tag) > 1)
+
+
+def _has_user(header: Header, joined: list[list[str]]) -> bool:
+    """Whether a user stands below its header, so that no cell before it fell apart."""
+    place = header.columns.index(Column.ASSIGNED_USER) if Column.ASSIGNED_USER in header.columns else ABSENT
+    return "@" in _pieces(joined, place)[0]
 
 
 def _makes_sense(header: Header, joined: list[list[str]], record: VerifiedHash | None) -> bool:
@@ -242,7 +251,8 @@ def _is_model(pieces: list[str]) -> bool:
     text = clean(",".join(pieces))
     if len(pieces) == 1:
         return not _open_brackets(text)
-    is_bracketed = _open_brackets(text) == 0 and any(_open_brackets(piece) for piece in pieces)
+    beginnings = (",".join(pieces[:count]) for count in range(1, len(pieces)))
+    is_bracketed = _open_brackets(text) == 0 and all(_open_brackets(beginning) > 0 for beginning in beginnings)
     return is_bracketed or _MODEL_WITH_COMMA.fullmatch(text) is not None
 
 

@@ -186,6 +186,7 @@ class Table:
     def _begin(self, found: headers.FoundHeader, number: int) -> Sequence[DeviceRow]:
         """From here on a header holds."""
         self.layout, self.has_no_header = _Layout(found.header, found.width), False
+        self.is_under_unknown_names = False
         if found.ignored:
             self.account.note(FileNote.COLUMNS_IGNORED, *found.ignored)
         for preferred in found.preferred:
@@ -272,7 +273,7 @@ class Table:
 
     def _has_unknown_names_above(self, cells: Sequence[str]) -> bool:
         """Whether a line of names that nobody knows heads this row: then its cells are not told by their places."""
-        if self.has_no_header or not self.preamble:
+        if self.is_under_unknown_names or self.has_no_header or not self.preamble:
             return self.is_under_unknown_names
         above = self.preamble[-1][1]
         above = list(map(clean, _OTHER_DELIMITER.split(above[0]) if len(above) == 1 else above))

@@ -280,26 +280,26 @@ def _memory(chunks: Iterator[bytes]) -> tuple[int, int]:
 
 def test_json_lines_of_any_length_are_read_in_bounded_memory() -> None:
     item = json.dumps({**ONE, "hardwareHash": "T0" + "A" * 4_000}).encode()
-    assert _memory(repeat(item + b"\n", 10_000))[0] == 10_000
-    assert _memory(repeat(item + b"\n", 10_000))[1] < 8 * MEGABYTE
+    number, memory = _memory(repeat(item + b"\n", 4_000))
+    assert (number, memory < 8 * MEGABYTE) == (4_000, True)
 
 
 @pytest.mark.parametrize(
     ("piece", "most"),
     [
-        ('{"serial":"x"},', 140_000),
-        ("{},", 140_000),
-        ("null,", 280_000),
-        ("[1],", 140_000),
-        ('["5CG1234567",{"serial":"x"}],', 70_000),
-        ('{"d":[{"serial":"x"}],"tag":"t"},', 70_000),
-        ('{"serial":"%s"},' % ("A" * 4_000), 2_900),
-        ('{"serial":"%s"},' % ("\U0001f600" * 4_000), 700),
+        ('{"serial":"x"},', 10_000),
+        ("{},", 10_000),
+        ("null,", 20_000),
+        ("[1],", 10_000),
+        ('["5CG1234567",{"serial":"x"}],', 5_000),
+        ('{"d":[{"serial":"x"}],"tag":"t"},', 5_000),
+        ('{"serial":"%s"},' % ("A" * 4_000), 290),
+        ('{"serial":"%s"},' % ("\U0001f600" * 4_000), 70),
     ],
 )
-def test_one_document_takes_bounded_memory(piece: str, most: int) -> None:
+def test_a_tenth_of_the_largest_document_takes_a_tenth_of_the_memory(piece: str, most: int) -> None:
     chunks = chain([b'{"value":[{"serial":"x"},'], repeat(piece.encode(), most), [b'{"serial":"y"}]}'])
-    assert _memory(chunks)[1] < 96 * MEGABYTE
+    assert _memory(chunks)[1] < 7 * MEGABYTE
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.device_files.account import FileAccount, PassedOver
 from shared.device_files.formats import oa3_reports
-from shared.device_files.formats.text_decoding import MAXIMUM_LINE
+from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -142,6 +142,18 @@ def test_a_device_is_named_by_its_number() -> None:
 def test_where_it_cannot_be_told_which_values_belong_together_the_file_is_refused(within: str, around: str) -> None:
     error = refusal(f"<{around}>{within}</{around}>")
     assert (error.reason, "belong together" in error.detail) == (FileReason.XML_UNREADABLE, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Key><Key><HardwareHash>T01</HardwareHash></Key><Key><ProductKeyID>332</ProductKeyID></Key></Key>",
+        "<Devices><ProductKeyID>332</ProductKeyID><Device><HardwareHash>T01</HardwareHash></Device></Devices>",
+        f"<Keys><HardwareHash>T02</HardwareHash>{key(1)}</Keys>",
+    ],
+)
+def test_a_device_in_a_device_is_refused(text: str) -> None:
+    assert "belong together" in refusal(text).detail
 
 
 def test_a_value_that_is_said_twice_is_one() -> None:
