@@ -44,13 +44,18 @@ _SHOWN_BY_NULS = (
 _WIDE = re.compile(rb"(?:[^\0]\0){3}|(?:\0[^\0]){3}|(?:[^\0]\0\0\0){2}")
 """NULs where characters have two or four bytes. Cells that are filled up with NULs have several in a row."""
 _ASCII_LINE = re.compile(rb"[\t\x20-\x7e]+(?:[\r\n]|$)")
-_MUCH_ASCII = re.compile(rb"[\t\n\r\x20-\x7e]{16}|\r\n")
-"""Bytes of ASCII in a row, in a line of two bytes a character. Three letters of East Asia may be such, not eight."""
-_FEWEST_LETTERS = 8
-"""Letters of ASCII for each that looks like two of them, which show a line to be in UTF-16 all the same."""
-_SWAPPED = re.compile("[" + "".join(chr(byte << 8) for byte in (9, 10, 13, *range(0x20, 0x7F))) + "]{2}")
-"""Letters of ASCII in a row whose two bytes were read in the wrong order."""
 _PRINTABLE = bytes([9, 10, 13, *range(0x20, 0x7F)])
+_PAIR = "[" + "".join(chr(high << 8 | low) for high in _PRINTABLE if high != 0x30 for low in _PRINTABLE) + "]"  # noqa: PLR2004
+"""A character of two bytes that are both ASCII. Hiragana has 0x30 in all of them, which no text of ASCII has."""
+_MIXED = re.compile(rf"{_PAIR}{{6}}|\u0a0d|\u0d0a")
+"""So many in a row, or a CR with its LF, are ASCII that was read as UTF-16: words of East Asia hardly have them."""
+_PERHAPS_MIXED = re.compile(rf"{_PAIR}{{3}}")
+_FEWEST_LETTERS = 4
+"""Letters of ASCII that show a line to be in UTF-16, though some others of it look like two."""
+_SWAPPED = re.compile("[" + "".join(chr(byte << 8) for byte in _PRINTABLE) + "]{2}")
+"""Letters of ASCII in a row whose two bytes were read in the wrong order."""
+_MOSTLY = 0.75
+"""Share of ASCII in a line of Windows-1252."""
 
 
 def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple[int, list[str]]]:
@@ -225,20 +230,21 @@ class _Decoder:
 
 def _sensible(raw: bytes, encoding: str) -> str | None:
     """The text of one line where it can be in an encoding; `None` where it is more likely in another."""
-    if encoding == "utf-8":
-        return None if _WIDE.search(raw) else ""
     raw = raw[: len(raw) // _UNITS[encoding] * _UNITS[encoding]]
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
-        return None
+        is_western = (
+            encoding == "utf-8" and 0 not in raw and len(raw.translate(None, _PRINTABLE)) < len(raw) * (1 - _MOSTLY)
+        )
+        return "" if is_western else None
+    if encoding == "utf-8":
+        return None if _WIDE.search(raw) else text
     letters = sum(map(str.isascii, text))
-    pairs = sum(
-        first in _PRINTABLE and second in _PRINTABLE for first, second in zip(raw[::2], raw[1::2], strict=False)
-    )
-    is_mixed = _MUCH_ASCII.search(raw) or letters < _FEWEST_LETTERS * (pairs - 2)
+    is_mixed = _MIXED.search(text) or (letters < _FEWEST_LETTERS and _PERHAPS_MIXED.search(text))
+    is_all_pairs = len(text) > 1 and re.fullmatch(f"{_PAIR}+", text) is not None
     is_strange = "\ufffe" in text or text.count("\0") > 1 or _SWAPPED.search(text) is not None
-    return None if is_mixed or is_strange else text
+    return None if is_mixed or is_all_pairs or is_strange else text
 
 
 def _has_ascii_units(data: bytes, encoding: str) -> bool:

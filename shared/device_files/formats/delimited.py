@@ -33,6 +33,10 @@ _TYPE_LINE = re.compile(r'"?#TYPE [\w.+`\[\], ]+"?', re.IGNORECASE)
 """What `Export-Csv` of Windows PowerShell writes above its header."""
 _MAY_BE_OF_A_TOOL = frozenset('sS#" \ufeff')
 _TYPOGRAPHIC = re.compile("[\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\u301d\u301e\uff02]")
+_TYPOGRAPHIC_CELL = re.compile(
+    rf"((?:^|[,;\t|^])\s*){_TYPOGRAPHIC.pattern}((?:[^\s,;|^{_TYPOGRAPHIC.pattern[1:-1]}][^{_TYPOGRAPHIC.pattern[1:-1]}]*)?)"
+    rf"{_TYPOGRAPHIC.pattern}(?=\s*(?:[,;\t|^]|$))"
+)
 _DOUBT = '"'
 """The last cell of a row whose quotes may be read in two ways."""
 _MOST_LINES_WITH_QUOTES = 16
@@ -110,17 +114,17 @@ class Records:
         if len(cells) not in self._widths:
             self._settle_widths(cells)
         has_blanks = '"' in line or f"{self._delimiter} " in line
-        if has_blanks and _has_blanks_for_looks(line, self._delimiter, len(cells)):
+        if has_blanks and _has_blanks_for_looks(line, self._delimiter, cells):
             cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
 
     def _settle_widths(self, cells: Sequence[str]) -> None:
         """Take another number of cells for that of the table from a header on, or when two rows in turn have it."""
-        count = len(cells)
-        if count > 1 and self._sense(cells) >= SENSE_OF_HEADER:
+        count, sense = len(cells), self._sense(cells)
+        if count > 1 and sense >= SENSE_OF_HEADER:
             named = max(place for place, cell in enumerate(cells, start=1) if cell.strip())
             self._of_header = self._widths = (count, named)
-        elif count > 1 and cells[-1] != _DOUBT and (count == self._latest or not self._widths):
+        elif count > 1 and cells[-1] != _DOUBT and sense > 0 and (count == self._latest or not self._widths):
             self._widths = (*self._of_header, count)
         self._latest = count
 
@@ -198,23 +202,27 @@ class Records:
 
     def _is_row_by_itself(self, cells: Sequence[str], joined: str, delimiter: str) -> bool:
         """Whether a line of these cells is a row, rather than the end of one; `joined`: the row that it would close."""
+        closes = joined and len(_parsed(joined, delimiter)) in self._widths
+        # A quote at the very end of a line is rather a ditto mark.
+        if closes and not joined.partition("\n")[0].endswith('"'):
+            return False
         if self._widths and 1 < min(self._widths) <= len(cells):
             return True
-        if joined and len(_parsed(joined, delimiter)) in self._widths:
+        if closes:
             return False
         return len(cells) > 1 and self._sense(cells) > 0
 
 
-def _has_blanks_for_looks(line: str, delimiter: str, count: int) -> bool:
-    """Whether blanks behind delimiters mean nothing: behind all of them, within quotes, or where none is in a text."""
-    is_quoted = line[0] == '"' and line.count('"') >= 2 * count
-    return delimiter in _NEVER_IN_TEXT or is_quoted or line.count(delimiter) == line.count(f"{delimiter} ") > 1
+def _has_blanks_for_looks(line: str, delimiter: str, cells: Sequence[str]) -> bool:
+    """Whether blanks before cells mean nothing: before all, within quotes, or where no text has the delimiter."""
+    is_quoted = line[0] == line.rstrip()[-1:] == '"'
+    behind = [cell[0] for cell in cells[1:] if cell.strip()]
+    return delimiter in _NEVER_IN_TEXT or is_quoted or (len(behind) > 1 and set(behind) == {" "})
 
 
 def _with_plain_quotes(line: str) -> str:
     """A line whose typographic quotes around cells are plain ones."""
-    line = re.sub(rf"(^|[,;\t|^])(\s*){_TYPOGRAPHIC.pattern}", r'\1\2"', line)
-    return re.sub(rf"{_TYPOGRAPHIC.pattern}(\s*)(?=[,;\t|^]|$)", r'"\1', line)
+    return _TYPOGRAPHIC_CELL.sub(lambda found: '{0}"{1}"'.format(found[1], found[2].replace('"', '""')), line)
 
 
 @lru_cache

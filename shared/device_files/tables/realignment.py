@@ -166,8 +166,9 @@ def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None)
     for shares in _shares(most, len(texts)):
         left = extra - sum(shares)
         for other in (None, *others) if left > 0 else (None,):
-            if other is not None and record is None and other > header.place(Column.MODEL):
-                # What is too much behind a model may be its own.
+            is_behind_model = record is None and other is not None and other > header.place(Column.MODEL)
+            if is_behind_model or (other is not None and not cells[-1].strip()):
+                # What is too much behind a model may be its own; what is empty was no part of another cell.
                 continue
             widths = dict(zip(texts, shares, strict=True)) | ({other: left} if other is not None else {})
             joined = _joined(cells, widths)
@@ -193,7 +194,7 @@ def _makes_sense(header: Header, joined: list[list[str]], record: VerifiedHash |
     if record is not None:
         return _is_named(maker, record.manufacturer) and _is_named(model, record.model)
     if not any(clean(",".join(pieces)) for pieces in (maker, model, tag)):
-        return True
+        return max(map(len, joined)) == 1
     aligned = [",".join(pieces) for pieces in joined]
     places = range(max(0, header.place(Column.MANUFACTURER)), header.width)
     is_apart = _is_misplaced(header, aligned) or _is_parted(header, aligned, places)

