@@ -372,7 +372,8 @@ def tables(
         if _often(draw, 1):
             lines.append(Line(layout.delimiter.join("-" * (1 + len(name)) for name in names)))
         if _often(draw, 1):
-            lines.append(Line(layout.delimiter.join(f"<{name.split()[0] if name.split() else 'x'}>" for name in names)))
+            texts = (_STYLES["api"][column] if isinstance(column, Column) else "x" for column in layout.columns)
+            lines.append(Line(layout.delimiter.join(f"<{text}>" for text in texts)))
     first_row = len(lines)
     for device in of:
         line, is_sound = draw(rows(device, layout, troubles))

@@ -27,7 +27,7 @@ _NAMES = {
     column: [
         name
         for name, meant, _ in all_names()
-        if meant is column and name.encode("cp1252", "ignore").decode("cp1252") == name
+        if meant is column and name.encode("latin-1", "ignore").decode("latin-1") == name
     ]
     for column in Column
 }

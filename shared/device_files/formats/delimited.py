@@ -222,7 +222,7 @@ def _has_blanks_for_looks(line: str, delimiter: str, cells: Sequence[str]) -> bo
 
 def _with_plain_quotes(line: str) -> str:
     """A line whose typographic quotes around cells are plain ones."""
-    return _TYPOGRAPHIC_CELL.sub(lambda found: '{0}"{1}"'.format(found[1], found[2].replace('"', '""')), line)
+    return _TYPOGRAPHIC_CELL.sub(lambda found: f'{found[1]}"{found[2].replace(_DOUBT, 2 * _DOUBT)}"', line)
 
 
 @lru_cache

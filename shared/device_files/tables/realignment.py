@@ -141,13 +141,14 @@ class _Reading(Struct, frozen=True):
     fields: Fields
     is_recognised: bool
     """All that was joined is a manufacturer or a model."""
-    joins_tag: bool
+    is_doubtful: bool
+    """What is joined, or left over, may as well belong to the group tag or the model."""
 
 
 def _only(readings: Sequence[_Reading]) -> _Reading | None:
-    """The one reading that counts: a recognised one before others. A group tag decides on the batch: none is joined."""
+    """The one reading that counts: a recognised one before others, and none where another one is in doubt."""
     counted = [reading for reading in readings if reading.is_recognised] or readings
-    if len({reading.fields for reading in counted}) != 1 or all(reading.joins_tag for reading in counted):
+    if len({reading.fields for reading in counted}) != 1 or any(reading.is_doubtful for reading in counted):
         return None
     return counted[0]
 
@@ -166,19 +167,24 @@ def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None)
     for shares in _shares(most, len(texts)):
         left = extra - sum(shares)
         for other in (None, *others) if left > 0 else (None,):
-            is_behind_model = record is None and other is not None and other > header.place(Column.MODEL)
-            if is_behind_model or (other is not None and not cells[-1].strip()):
-                # What is too much behind a model may be its own; what is empty was no part of another cell.
-                continue
             widths = dict(zip(texts, shares, strict=True)) | ({other: left} if other is not None else {})
             joined = _joined(cells, widths)
-            tag = _pieces(joined, header.place(Column.GROUP_TAG))
-            if len(joined) > header.width and clean(tag[0]) and not _has_user(header, joined):
-                # Too many cells, empty at the end: the tag may be the beginning of one, or of the cell before it.
-                continue
-            if _makes_sense(header, joined, record) and (len(tag) == 1 or all(map(str.strip, tag))):
-                aligned = tuple(",".join(pieces) for pieces in joined[: header.width])
-                yield _Reading(aligned, fields_of(header, aligned), other is None and len(tag) == 1, len(tag) > 1)
+            if _makes_sense(header, joined, record):
+                yield _reading(header, joined, other, record)
+
+
+def _reading(header: Header, joined: list[list[str]], other: int | None, record: VerifiedHash | None) -> _Reading:
+    tag = _pieces(joined, header.place(Column.GROUP_TAG))
+    # Only a hash, or a manufacturer that is known, behind what was joined shows that it was joined rightly.
+    is_unproved = other is not None and record is None and other > header.place(Column.MANUFACTURER)
+    is_left_over = len(joined) > header.width and bool(clean(tag[0])) and not _has_user(header, joined)
+    aligned = tuple(",".join(pieces) for pieces in joined[: header.width])
+    return _Reading(
+        cells=aligned,
+        fields=fields_of(header, aligned),
+        is_recognised=other is None and len(tag) == 1 and not is_left_over,
+        is_doubtful=len(tag) > 1 or is_unproved or is_left_over,
+    )
 
 
 def _has_user(header: Header, joined: list[list[str]]) -> bool:
@@ -189,6 +195,8 @@ def _has_user(header: Header, joined: list[list[str]]) -> bool:
 
 def _makes_sense(header: Header, joined: list[list[str]], record: VerifiedHash | None) -> bool:
     maker, model, tag = (_pieces(joined, header.place(column)) for column in _TEXT)
+    if len(tag) > 1 and not all(map(str.strip, tag)):
+        return False
     if not _is_explained(joined[header.width :], record):
         return False
     if record is not None:
