@@ -89,6 +89,8 @@ class Records:
         """Cells that a row of the table may have: as its header, with and without empty ones at its end, or as two rows
         in turn. None before the first."""
         self._of_header: tuple[int, ...] = ()
+        self._is_spaced = False
+        """The names of the header have blanks before them."""
         self._latest = 0
         self._use(",")
 
@@ -114,7 +116,7 @@ class Records:
         if len(cells) not in self._widths:
             self._settle_widths(cells)
         has_blanks = '"' in line or f"{self._delimiter} " in line
-        if has_blanks and _has_blanks_for_looks(line, self._delimiter, cells):
+        if has_blanks and (self._is_spaced or _has_blanks_for_looks(line, self._delimiter, cells)):
             cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
 
@@ -124,6 +126,7 @@ class Records:
         if count > 1 and sense >= SENSE_OF_HEADER:
             named = max(place for place, cell in enumerate(cells, start=1) if cell.strip())
             self._of_header = self._widths = (count, named)
+            self._is_spaced = all(cell[:1] == " " for cell in cells[1:named])
         elif count > 1 and cells[-1] != _DOUBT and sense > 0 and (count == self._latest or not self._widths):
             self._widths = (*self._of_header, count)
         self._latest = count
@@ -195,7 +198,7 @@ class Records:
             if is_too_much or self._is_row_by_itself(line.split(delimiter), text if closes else "", delimiter):
                 break
             taken.append(next(self.lines))
-            if closes:
+            if closes and (not self._widths or len(_parsed(text, delimiter)) in self._widths):
                 return "\n".join(["", *(line for _, line in taken)])
         self.lines.give_back(taken)
         return ""

@@ -83,6 +83,9 @@ def _is_misplaced(header: Header, cells: Sequence[str]) -> bool:
     maker, model, tag = (_cell(cells, header.place(column)) for column in _TEXT)
     if any(map(is_product_key, (maker, model, tag))):
         return True
+    key = _cell(cells, header.place(Column.PRODUCT_KEY))
+    if " " in key and any(is_product_key(clean(cell)) for cell in cells):
+        return True
     others = (Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.MODEL)
     return (
         bool(maker)

@@ -291,6 +291,7 @@ class Table:
         filled = list(filter(None, map(clean, cells)))
         if _are_unknown_names(filled):
             if len(filled) > 1:
+                self.is_under_unknown_names = self.is_under_unknown_names or self.has_no_header
                 self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
             return self._pass_over(PassedOverKind.UNKNOWN_HEADER, number, cells)
         return (self._unclear(number, cells),)
