@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shared.device_files.account import FileAccount, FileNote, PassedOverKind, could_hold_device
 from shared.device_files.cells import TypedCell, clean
+from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
 from shared.device_files.reasons import FileReason, Note, RowReason, UnreadableDeviceFile
@@ -156,7 +157,7 @@ class Table:
         serial = cells[layout.serial] if layout.serial >= 0 else ""
         hash_ = cells[layout.hash] if layout.hash >= 0 else ""
         shared = layout.remembered.get(layout.shared_cells(cells))
-        if hash_[:2] == "T0" and starts_as_hash(hash_):
+        if hash_[:2] == "T0" and (len(hash_) == HASH_CHARACTERS or starts_as_hash(hash_)):
             if shared is None:
                 return None
         elif (
