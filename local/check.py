@@ -19,12 +19,12 @@ from shared.device_files import (
     PASSED_OVER,
     REASONS,
     CheckedRow,
-    FileAccount,
     FileNote,
     PassedOver,
     Rules,
     UnreadableDeviceFile,
 )
+from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import device_rows, read_device_file
 

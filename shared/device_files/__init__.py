@@ -3,7 +3,6 @@
 Here are its words. `read_device_file` stands in `reading`, which an instance that only takes wake-ups never imports.
 """
 
-from shared.device_files.account import FileAccount, FileNote, FileRemark, PassedOver, PassedOverKind
 from shared.device_files.reasons import (
     FILE_NOTES,
     FILE_REASONS,
@@ -11,13 +10,15 @@ from shared.device_files.reasons import (
     PASSED_OVER,
     REASONS,
     Explanation,
+    FileNote,
     FileReason,
     Note,
+    PassedOverKind,
     RowExplanation,
     RowReason,
     UnreadableDeviceFile,
 )
-from shared.device_files.rows import CheckedRow, Rules, SendableDevice
+from shared.device_files.rows import CheckedRow, FileRemark, PassedOver, Rules, SendableDevice
 
 __all__ = [
     "FILE_NOTES",
@@ -27,7 +28,6 @@ __all__ = [
     "REASONS",
     "CheckedRow",
     "Explanation",
-    "FileAccount",
     "FileNote",
     "FileReason",
     "FileRemark",

@@ -6,12 +6,11 @@ and the beginning of some; and a note on the file says what a person may want to
 
 import re
 from dataclasses import dataclass, field
-from enum import StrEnum
-
-from msgspec import Struct
 
 from shared.device_files.cells import clean
 from shared.device_files.placeholders import names_manufacturer
+from shared.device_files.reasons import FileNote, PassedOverKind
+from shared.device_files.rows import FileRemark, PassedOver
 
 MOST_SHOWN = 5
 """Places and excerpts of a kind that are kept; the count goes on."""
@@ -22,65 +21,6 @@ _LONG_RUN = re.compile(r"[A-Za-z0-9+/=]{32,}")
 _DEVICE_LIKE = re.compile(r"(?=[^\W\d_]{0,63}[0-9])[^\W_]{8,}")
 """Eight or more letters and digits with a digit among them, as most serial numbers and all keys and hashes have."""
 _SEARCHED = 4_096
-
-
-class PassedOverKind(StrEnum):
-    """What a part of a file is that is neither row nor header nor blank."""
-
-    COMMENT = "comment"
-    PROSE = "prose"
-    """Words in a single cell."""
-    UNCLEAR_TEXT = "unclear_text"
-    """Words above the headers, with something among them that could be of a device."""
-    TEMPLATE_LINE = "template_line"
-    """Placeholder texts of documentation below the headers, such as `<serial number>`."""
-    TOOL_OUTPUT = "tool_output"
-    """What a tool writes around its rows: dashes below names, `(2 rows affected)`, a prompt, a transcript's frame."""
-    UNKNOWN_HEADER = "unknown_header"
-    """Names of columns none of which is known."""
-    HIDDEN_SHEET = "hidden_sheet"
-    ARCHIVE_MEMBER = "archive_member"
-    """A member of an archive that is of no kind in which devices are kept."""
-    BESIDE_THE_LIST = "beside_the_list"
-    """Values of a JSON or XML document that stand beside its devices."""
-
-
-class FileNote(StrEnum):
-    """What a person may want to know about a file as a whole."""
-
-    MAY_HOLD_DEVICES = "may_hold_devices"
-    """Something that was passed over looks like a device."""
-    COLUMNS_IGNORED = "columns_ignored"
-    COLUMN_PREFERRED = "column_preferred"
-    HEADER_NOT_UNDERSTOOD = "header_not_understood"
-    HIDDEN_SHEETS_SKIPPED = "hidden_sheets_skipped"
-    HIDDEN_ROWS_READ = "hidden_rows_read"
-    FORMULAS_WITHOUT_VALUE = "formulas_without_value"
-    READ_AS_WINDOWS_1252 = "read_as_windows_1252"
-    ENCODING_CHANGES = "encoding_changes"
-    PRODUCT_KEYS_COPIED = "product_keys_copied"
-    DEVICE_IDENTIFIERS = "device_identifiers"
-    """Every row is a corporate device identifier, the form of Windows Autopilot device preparation."""
-
-
-class PassedOver(Struct, frozen=True):
-    """All parts of one kind that were passed over."""
-
-    kind: PassedOverKind
-    count: int
-    places: tuple[str, ...]
-    """The first few, as a person finds them: `line 7`, `member.csv line 3`, `book.xlsx!Sheet1`."""
-    excerpts: tuple[str, ...]
-    """The beginnings of these, without anything that may be of a hash."""
-    may_hold_device: bool
-    """Something of it looks like a serial number, a product key, a hash or a manufacturer."""
-
-
-class FileRemark(Struct, frozen=True):
-    """A note on a file, with what it is about in this one."""
-
-    note: FileNote
-    detail: str = ""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ bytes -> parts of cells or items (formats) -> device rows (tables) -> decisions 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from shared.device_files.account import FileAccount, FileNote, PassedOverKind
+from shared.device_files.account import FileAccount
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks.duplicates import NEW, DuplicateIndex, Findings, ReadAgain, with_verdict
 from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
@@ -14,7 +14,15 @@ from shared.device_files.formats.containers import parts_of
 from shared.device_files.formats.file_types import may_hold_devices
 from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
 from shared.device_files.placeholders import is_product_key
-from shared.device_files.reasons import FILE_REASONS, PASSED_OVER, FileReason, RowReason, UnreadableDeviceFile
+from shared.device_files.reasons import (
+    FILE_REASONS,
+    PASSED_OVER,
+    FileNote,
+    FileReason,
+    PassedOverKind,
+    RowReason,
+    UnreadableDeviceFile,
+)
 from shared.device_files.rows import CheckedRow, DeviceRow, Rules
 from shared.device_files.tables.headerless import IDENTIFIERS
 from shared.device_files.tables.headers import column_named, sense_of

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from shared.device_files.account import FileNote, PassedOverKind
 from shared.errors import DeviceDropError
 from shared.vocabulary import Remedy
 
@@ -96,6 +95,45 @@ class FileReason(StrEnum):
     ARCHIVE_LOCKED = "archive_locked"
     ARCHIVE_TOO_LARGE = "archive_too_large"
     ARCHIVE_NESTED = "archive_nested"
+
+
+class PassedOverKind(StrEnum):
+    """What a part of a file is that is neither row nor header nor blank."""
+
+    COMMENT = "comment"
+    PROSE = "prose"
+    """Words in a single cell."""
+    UNCLEAR_TEXT = "unclear_text"
+    """Words above the headers, with something among them that could be of a device."""
+    TEMPLATE_LINE = "template_line"
+    """Placeholder texts of documentation below the headers, such as `<serial number>`."""
+    TOOL_OUTPUT = "tool_output"
+    """What a tool writes around its rows: dashes below names, `(2 rows affected)`, a prompt, a transcript's frame."""
+    UNKNOWN_HEADER = "unknown_header"
+    """Names of columns none of which is known."""
+    HIDDEN_SHEET = "hidden_sheet"
+    ARCHIVE_MEMBER = "archive_member"
+    """A member of an archive that is of no kind in which devices are kept."""
+    BESIDE_THE_LIST = "beside_the_list"
+    """Values of a JSON or XML document that stand beside its devices."""
+
+
+class FileNote(StrEnum):
+    """What a person may want to know about a file as a whole."""
+
+    MAY_HOLD_DEVICES = "may_hold_devices"
+    """Something that was passed over looks like a device."""
+    COLUMNS_IGNORED = "columns_ignored"
+    COLUMN_PREFERRED = "column_preferred"
+    HEADER_NOT_UNDERSTOOD = "header_not_understood"
+    HIDDEN_SHEETS_SKIPPED = "hidden_sheets_skipped"
+    HIDDEN_ROWS_READ = "hidden_rows_read"
+    FORMULAS_WITHOUT_VALUE = "formulas_without_value"
+    READ_AS_WINDOWS_1252 = "read_as_windows_1252"
+    ENCODING_CHANGES = "encoding_changes"
+    PRODUCT_KEYS_COPIED = "product_keys_copied"
+    DEVICE_IDENTIFIERS = "device_identifiers"
+    """Every row is a corporate device identifier, the form of Windows Autopilot device preparation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from enum import IntEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.device_files.reasons import Note, RowReason
+from shared.device_files.reasons import FileNote, Note, PassedOverKind, RowReason
 
 
 class Column(IntEnum):
@@ -152,3 +152,23 @@ class CheckedRow(Struct, frozen=True, gc=False):
     duplicate_of: int | None
     """The row that is sent in place of this one."""
     notes: tuple[Note, ...]
+
+
+class PassedOver(Struct, frozen=True):
+    """All parts of one kind that were passed over."""
+
+    kind: PassedOverKind
+    count: int
+    places: tuple[str, ...]
+    """The first few, as a person finds them: `line 7`, `member.csv line 3`, `book.xlsx!Sheet1`."""
+    excerpts: tuple[str, ...]
+    """The beginnings of these, without anything that may be of a hash."""
+    may_hold_device: bool
+    """Something of it looks like a serial number, a product key, a hash or a manufacturer."""
+
+
+class FileRemark(Struct, frozen=True):
+    """A note on a file, with what it is about in this one."""
+
+    note: FileNote
+    detail: str = ""

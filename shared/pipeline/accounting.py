@@ -1,12 +1,17 @@
 """What is kept of everything in a file that is no row, and whether the file may hold more devices. Pure."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from shared.device_files import FILE_NOTES, PASSED_OVER, Explanation, FileAccount, FileNote, PassedOverKind, RowReason
+from shared.device_files import FILE_NOTES, PASSED_OVER, Explanation, FileNote, PassedOverKind, RowReason
 from shared.pipeline.spreadsheets import csv_text
 from shared.storage.records import DeviceFile, PassedOverTally, Remark
+
+if TYPE_CHECKING:
+    # An instance that only takes wake-ups reads no device file.
+    from shared.device_files.account import FileAccount
 
 UNREAD_PARTS = frozenset({RowReason.UNREADABLE_MEMBER, RowReason.PART_NOT_UNDERSTOOD})
 """Reasons of rows that each stand for a whole part of a file, whose devices nobody knows."""
@@ -16,7 +21,7 @@ COLUMNS = ("kind", "count", "place", "excerpt", "may_hold_device")
 """Of passed_over.csv: a line for each place that is kept, with the count of all of its kind."""
 
 
-def accounted(read: DeviceFile, account: FileAccount) -> DeviceFile:
+def accounted(read: DeviceFile, account: "FileAccount") -> DeviceFile:
     """A file whose reasons are counted, with what its reading passed over and noted."""
     passed_over = tuple(
         PassedOverTally(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow, FileAccount, SendableDevice
+from shared.device_files import CheckedRow, SendableDevice
+from shared.device_files.account import FileAccount
 from shared.errors import DeviceDropError
 from shared.partner_center.models import NewDevice, base64_json, encode_devices
 from shared.pipeline.accounting import accounted

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow, FileAccount, UnreadableDeviceFile
+from shared.device_files import CheckedRow, UnreadableDeviceFile
+from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.errors import DeviceDropError

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.device_files import FILE_NOTES, PASSED_OVER, FileAccount, FileNote, PassedOverKind, RowReason
+from shared.device_files import FILE_NOTES, PASSED_OVER, FileNote, PassedOverKind, RowReason
+from shared.device_files.account import FileAccount
 from shared.pipeline.accounting import accounted, explained, kind_in_words, passed_over_csv
 from shared.pipeline.retry import retry
 from shared.pipeline.telling import headline, slack_message, teams_message, told_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
-from shared.device_files.account import FileAccount, PassedOverKind
+from shared.device_files.account import FileAccount
 from shared.device_files.cells import clean
 from shared.device_files.formats import archives, file_types, json_documents, oa3_reports, workbooks
 from shared.device_files.formats.decoding import PIECE, line_blocks
@@ -16,7 +16,7 @@ from shared.device_files.formats.delimited import Lines, Records, Sense
 from shared.device_files.formats.file_types import Kind
 from shared.device_files.formats.json_documents import Meaning
 from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.device_files.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
 
 _SPOOLED_IN_MEMORY = 8 * 1024 * 1024
 """Archives and workbooks are read here and there, not in a stream: larger ones wait in a nameless temporary file."""

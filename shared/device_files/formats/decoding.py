@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from shared.device_files.account import FileAccount, FileNote
+from shared.device_files.account import FileAccount
 from shared.device_files.formats.windows_1252 import decode_bytes
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.device_files.reasons import FileNote, FileReason, UnreadableDeviceFile
 
 MAXIMUM_LINE = 65_536
 """Characters of a line, and of a cell with line breaks inside. A row with a hash has about 4,100."""
@@ -66,7 +66,7 @@ def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple
             encoding cannot be told. The lines before it were given out.
     """
     first = 1
-    for block in _Decoder(account, 4 * MAXIMUM_LINE + PIECE).blocks(chunks):
+    for block in _Decoder(account, 4 * MAXIMUM_LINE).blocks(chunks):
         sound = len(block)
         if max(map(len, block), default=0) > MAXIMUM_LINE:
             sound = next(place for place, line in enumerate(block) if len(line) > MAXIMUM_LINE)
@@ -109,7 +109,7 @@ class _Decoder:
     """Decodes a text from line to line."""
 
     def __init__(self, account: FileAccount, longest: int) -> None:
-        """`longest`: bytes without an end of a line that are held."""
+        """`longest`: bytes of a line, in whatever encoding."""
         self._account = account
         self._longest = longest
         self._encoding = ""
@@ -128,7 +128,7 @@ class _Decoder:
                 taken = end
                 yield block
             held = held[taken:]
-            if len(held) > self._longest:
+            if len(held) > self._longest + PIECE:
                 raise _too_long(self._number)
         for block, _ in self._whole_lines(held, is_end=True):
             yield block
@@ -196,34 +196,26 @@ class _Decoder:
     def _strange_lines(self, data: bytes, at: int, *, is_end: bool) -> tuple[list[str], int]:
         """Lines looked at one by one, as far as they have ended; and where they end."""
         lines: list[str] = []
-        limit = len(data) if is_end else max(at, len(data) - 4 * MAXIMUM_LINE)
-        while at < limit or (not is_end and at < len(data) and not lines):
-            found = self._strange_line(data, at, is_end=is_end)
-            if found is None:
-                break
-            line, at = found
+        # So much behind a line tells in every encoding where it ends.
+        limit = len(data) if is_end else len(data) - self._longest
+        while at < limit:
+            line, at = self._strange_line(data, at)
             lines.append(line)
             self._number += 1
             at += self._begin(data[at : at + _DETECTION_BYTES])
         self._number -= len(lines)
         return lines, at
 
-    def _strange_line(self, data: bytes, at: int, *, is_end: bool) -> tuple[str, int] | None:
+    def _strange_line(self, data: bytes, at: int) -> tuple[str, int]:
         """The line that begins at a place, in the encoding that makes sense of it, the present one first."""
         others = (encoding for encoding in _UNITS if encoding != self._encoding)
-        has_end = is_end
         for encoding in (self._encoding, *others):
-            end, following = _end_of_line(data, at, encoding)
-            if end < 0 and not is_end:
-                continue
-            has_end = True
-            raw = data[at : end if end >= 0 else len(data)]
+            end, following = _end_of_line(data, at, encoding, at + self._longest)
+            raw = data[at:end]
             text = _sensible(raw, encoding)
             if text is not None:
                 self._change(encoding)
                 return self._narrow(raw) if encoding == "utf-8" else text, following
-        if not has_end:
-            return None
         detail = f"It changes at line {self._number}. Save the whole file in one encoding (CSV UTF-8)."
         raise UnreadableDeviceFile(FileReason.ENCODING_UNKNOWN, detail)
 
@@ -271,23 +263,24 @@ def _end_of_lines(data: bytes, start: int, encoding: str) -> int:
     return best
 
 
-def _end_of_line(data: bytes, start: int, encoding: str) -> tuple[int, int]:
-    """Where the line that begins at a place ends, and the next begins; -1 where it does not end."""
+def _end_of_line(data: bytes, start: int, encoding: str, most: int) -> tuple[int, int]:
+    """Where the line that begins at a place ends, and the next begins."""
     unit = _UNITS[encoding]
     order: Literal["little", "big"] = "little" if encoding.endswith("le") else "big"
     lf, cr = (character.to_bytes(unit, order) for character in (10, 13))
-    ends = [found for mark in (lf, cr) if (found := _find_unit(data, mark, start, unit)) >= 0]
+    ends = [found for mark in (lf, cr) if (found := _find_unit(data, mark, start, unit, most)) >= 0]
     if not ends:
-        return -1, len(data)
+        end = min(len(data), most)
+        return end, end
     end = min(ends)
     is_cr_lf = data[end : end + 2 * unit] == cr + lf
     return end, end + (2 * unit if is_cr_lf else unit)
 
 
-def _find_unit(data: bytes, mark: bytes, start: int, unit: int) -> int:
-    found = data.find(mark, start, start + 4 * MAXIMUM_LINE)
+def _find_unit(data: bytes, mark: bytes, start: int, unit: int, most: int) -> int:
+    found = data.find(mark, start, most)
     while found >= 0 and (found - start) % unit:
-        found = data.find(mark, found + 1, start + 4 * MAXIMUM_LINE)
+        found = data.find(mark, found + 1, most)
     return found
 
 

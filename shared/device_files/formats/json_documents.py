@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from json import JSONEncoder
 from typing import NamedTuple, TypeAlias
 
-from shared.device_files.account import FileAccount, PassedOverKind, could_hold_device, excerpt
+from shared.device_files.account import FileAccount, could_hold_device, excerpt
 from shared.device_files.cells import CellType, TypedCell
 from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded
 from shared.device_files.formats.json_parsing import SURROGATE, Cells, Json, documents
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.device_files.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
 from shared.device_files.rows import Column
 
 Meaning: TypeAlias = Callable[[str], Column | None]

@@ -8,12 +8,12 @@ from operator import itemgetter
 
 from msgspec import Struct
 
-from shared.device_files.account import FileAccount, FileNote, PassedOverKind, could_hold_device
+from shared.device_files.account import FileAccount, could_hold_device
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
-from shared.device_files.reasons import FileReason, Note, RowReason, UnreadableDeviceFile
+from shared.device_files.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
 from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
 from shared.device_files.tables import headers, tool_output
 from shared.device_files.tables.headerless import HASH_ALONE, columns_of

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.device_files.account import FileAccount, FileNote, PassedOverKind
+from shared.device_files.account import FileAccount
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.formats import workbook_process, workbooks
 from shared.device_files.formats.parts import TablePart, UnreadPart
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.device_files.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 from tests.device_files.workbook_builder import Number, Sheet, Workbook
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.device_files import FileAccount, FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
+from shared.device_files import FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
+from shared.device_files.account import FileAccount
 from shared.device_files.rows import DeviceRow
 from shared.device_files.tables.table import LONGEST_PREAMBLE, table_rows
 from tests.device_files.given import HASHES
