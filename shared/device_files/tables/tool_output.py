@@ -26,14 +26,8 @@ _LIST_LINE = re.compile(r"\s*([^:]{1,60}?)\s*:(?:\s|$)")
 _WIDE_GAP = re.compile(r"\s{2,}|\s*\|\s*")
 _CUT = ("\u2026", "...")
 
-LIST_PICTURE = (
-    "It is a list as PowerShell shows it on the screen (Format-List), not a table. "
-    "Write it with Get-WindowsAutopilotInfo -OutputFile devices.csv or with Export-Csv -NoTypeInformation."
-)
-TABLE_PICTURE = (
-    "It is a table as a tool shows it on the screen, whose long cells may be cut off. "
-    "Write it with Get-WindowsAutopilotInfo -OutputFile devices.csv or with Export-Csv -NoTypeInformation."
-)
+LIST_PICTURE = "It is a list as PowerShell shows it on the screen (Format-List) and no table."
+TABLE_PICTURE = "It is a table as a tool shows it on the screen. Its long cells may be cut off."
 
 
 def is_tool_line(text: str) -> bool:
