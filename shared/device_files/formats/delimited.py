@@ -116,18 +116,19 @@ class Records:
         if len(cells) not in self._widths:
             self._settle_widths(cells)
         has_blanks = '"' in line or f"{self._delimiter} " in line
-        if has_blanks and (self._is_spaced or _has_blanks_for_looks(line, self._delimiter, cells)):
+        if has_blanks and (self._is_spaced or _are_blanks_meaningless(line, self._delimiter, cells)):
             cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
 
     def _settle_widths(self, cells: Sequence[str]) -> None:
         """Take another number of cells for that of the table from a header on, or when two rows in turn have it."""
-        count, sense = len(cells), self._sense(cells)
-        if count > 1 and sense >= SENSE_OF_HEADER:
+        count = len(cells)
+        sense = self._sense(cells) if count > 1 else 0
+        if sense >= SENSE_OF_HEADER:
             named = max(place for place, cell in enumerate(cells, start=1) if cell.strip())
             self._of_header = self._widths = (count, named)
             self._is_spaced = all(cell[:1] == " " for cell in cells[1:named])
-        elif count > 1 and cells[-1] != _DOUBT and sense > 0 and (count == self._latest or not self._widths):
+        elif sense > 0 and cells[-1] != _DOUBT and (count == self._latest or not self._widths):
             self._widths = (*self._of_header, count)
         self._latest = count
 
@@ -216,7 +217,7 @@ class Records:
         return len(cells) > 1 and self._sense(cells) > 0
 
 
-def _has_blanks_for_looks(line: str, delimiter: str, cells: Sequence[str]) -> bool:
+def _are_blanks_meaningless(line: str, delimiter: str, cells: Sequence[str]) -> bool:
     """Whether blanks before cells mean nothing: before all, within quotes, or where no text has the delimiter."""
     is_quoted = line[0] == line.rstrip()[-1:] == '"'
     behind = [cell[0] for cell in cells[1:] if cell.strip()]
