@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from local.azurite import running_azurite
 from local.set_up import ready_toolchain
@@ -31,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--campaign` runs the long form of the tests that have one, `--pictures` makes those of the documents anew."""
     parser.addoption("--campaign", action="store_true", help="run the long form of the fault tests")
     parser.addoption("--pictures", action="store_true", help="make the pictures in docs/pictures anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Examples are the same in every ordinary run, so that a change is judged by itself; a campaign draws new ones."""
+    settings.register_profile("same examples", derandomize=not config.getoption("--campaign"))
+    settings.load_profile("same examples")
 
 
 @pytest.fixture

@@ -375,7 +375,8 @@ def tables(
             texts = (_STYLES["api"][column] if isinstance(column, Column) else "x" for column in layout.columns)
             lines.append(Line(layout.delimiter.join(f"<{text}>" for text in texts)))
         # Two damages may look like none: below a header with cells too many each row has as many as it should.
-        layout = layout if is_whole else replace(layout, quoting=Quoting.AS_NEEDED)
+        if not is_whole:
+            layout, troubles = replace(layout, quoting=Quoting.AS_NEEDED), troubles - {Trouble.QUOTES, Trouble.SHIFTS}
     first_row = len(lines)
     for device in of:
         line, is_sound = draw(rows(device, layout, troubles))

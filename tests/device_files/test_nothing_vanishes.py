@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from shared.device_files import CheckedRow, FileRemark, Note, PassedOver, Rules, UnreadableDeviceFile
+from shared.device_files import CheckedRow, FileRemark, Note, PassedOver, RowReason, Rules, UnreadableDeviceFile
 from tests.device_files.damage import assert_sound
 from tests.device_files.devices_in_any_form import (
     Device,
@@ -68,7 +68,8 @@ def assert_nothing_vanishes(file: DeviceFile, rules: Rules) -> None:
         return
     for one in file.written:
         assert one.device in sent.values() or _is_told_of(one, reading), f"{one} vanished: {_told(reading)}"
-    if file.is_whole:
+    is_refused_in_part = file.may_be_refused and any(row.reason is RowReason.UNREADABLE_MEMBER for row in reading.rows)
+    if file.is_whole and not is_refused_in_part:
         found = {(device, reading.rows[number - 1].group_tag) for number, device in sent.items()}
         assert Counter(sent.values()) == Counter(written), _told(reading)
         assert found <= {(one.device, one.tag) for one in file.written}, _told(reading)
@@ -149,17 +150,17 @@ def _hold(files: st.SearchStrategy[DeviceFile], examples: int) -> None:
 
 @pytest.mark.parametrize("troubles", _KINDS, ids=lambda troubles: " and ".join(sorted(troubles)) or "no trouble")
 def test_every_device_of_a_table_is_sent_or_told_of(troubles: frozenset[Trouble], campaign: bool) -> None:
-    _hold(table_files(troubles), 2_500 if campaign else 60)
+    _hold(table_files(troubles), 2_500 if campaign else 100)
 
 
 @pytest.mark.parametrize(
     ("files", "examples", "of_campaign"),
     [
-        (table_files(is_mixed=True), 80, 4_000),
-        (table_files(frozenset({Trouble.HEADERS}), is_mixed=True), 40, 1_500),
-        (json_files(), 60, 2_000),
+        (table_files(is_mixed=True), 120, 4_000),
+        (table_files(frozenset({Trouble.HEADERS}), is_mixed=True), 60, 1_500),
+        (json_files(), 80, 2_000),
         (oa3_files(), 30, 1_000),
-        (archives(), 40, 1_300),
+        (archives(), 50, 1_300),
         (workbooks(), 5, 200),
     ],
     ids=["encodings", "encodings of several tables", "json", "xml", "archives", "workbooks"],

@@ -127,6 +127,8 @@ def detected_encoding(start: bytes) -> str:
     marked = marked_encoding(start)
     if marked is not None:
         return marked
+    if (shown := _shown_encoding(start)) is not Encoding.UTF_8:
+        return shown
     strange = strange_byte(start, 0, len(start))
     if strange is None or strange > BEHIND:
         return Encoding.UTF_8
@@ -224,6 +226,17 @@ def _tell(part: _Part, begins: int, ends: int, account: FileAccount) -> None:
         raise UnreadableDeviceFile(FileReason.ENCODING_UNKNOWN, detail)
 
 
+_BEGINS_LITTLE = re.compile(rb"(?:[\t\n\r -~]\0){2}")
+_BEGINS_BIG = re.compile(rb"(?:\0[\t\n\r -~]){2}")
+
+
+def _shown_encoding(start: bytes) -> Encoding:
+    """UTF-16 where the first two characters are ASCII of two bytes each; else UTF-8, until something is strange."""
+    if _BEGINS_LITTLE.match(start):
+        return Encoding.UTF_16_LE
+    return Encoding.UTF_16_BE if _BEGINS_BIG.match(start) else Encoding.UTF_8
+
+
 class _Decoder:
     """Follows the encoding of one text. The same parts come of it whatever the borders of the chunks."""
 
@@ -250,7 +263,7 @@ class _Decoder:
         for piece, is_end in _pieces(chunks):
             self._held += piece
             if not has_begun and (is_end or len(self._held) >= LONGEST_UNIT):
-                self._begin(marked_encoding(self._held) or Encoding.UTF_8)
+                self._begin(marked_encoding(self._held) or _shown_encoding(self._held))
                 has_begun = True
             self._needs_more = not has_begun
             while not self._needs_more and (part := self._next(is_end=is_end)) is not None:

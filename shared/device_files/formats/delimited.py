@@ -206,15 +206,14 @@ class Records:
 
     def _is_row_by_itself(self, cells: Sequence[str], joined: str, delimiter: str) -> bool:
         """Whether a line of these cells is a row, rather than the end of one; `joined`: the row that it would close."""
-        closes = joined and len(_parsed(joined, delimiter)) in self._widths
+        sense = self._sense(cells) if len(cells) > 1 else 0
+        is_wide = bool(self._widths) and 1 < min(self._widths) <= len(cells)
+        closes = bool(joined) and len(_parsed(joined, delimiter)) in self._widths
         # A quote at the very end of a line is rather a ditto mark.
-        if closes and not joined.partition("\n")[0].endswith('"'):
-            return False
-        if self._widths and 1 < min(self._widths) <= len(cells):
-            return True
-        if closes:
-            return False
-        return len(cells) > 1 and self._sense(cells) > 0
+        is_quoted_text = closes and not joined.partition("\n")[0].endswith('"')
+        if is_wide:
+            return sense > 0 or not is_quoted_text
+        return sense > 0 and not closes
 
 
 def _are_blanks_meaningless(line: str, delimiter: str, cells: Sequence[str]) -> bool:

@@ -163,6 +163,8 @@ def is_latin_1(text: str) -> bool:
 
 _LONGEST_DOUBTFUL = 5
 """So many characters of East Asia may each be two of ASCII; the longest that is beyond doubt."""
+_FEW = 2
+"""Signs in a row that a remark may have anywhere: a line of ASCII that was read in 16 bits has more."""
 _REMEMBERED_RUN = 32
 _OF_ONE_SCRIPT = re.compile("[\u0a00-\u0aff\u200c\u200d]{2,}|[\u0d00-\u0dff\u200c\u200d]{2,}")
 """A word in a script each of whose letters has a byte that is a line end."""
@@ -175,6 +177,8 @@ def _is_sound(run: str) -> bool:
 def _judge(run: str) -> bool:
     """Whether characters that are not ASCII are as texts in UTF-16 have them, one rare letter among them perhaps."""
     if _OF_ONE_SCRIPT.fullmatch(run) and not all(map(_is_two_of_ascii, run)):
+        return True
+    if len(run) <= _FEW and all(unicodedata.category(character)[0] in "PS" for character in run):
         return True
     rare = 0
     could_be_ascii = True
