@@ -392,9 +392,12 @@ def tables(
 @st.composite
 def rows(draw: st.DrawFn, device: Device, layout: Layout, troubles: frozenset[Trouble]) -> tuple[Line, bool]:
     """The line of a device, and whether it can be read for certain."""
-    cells, is_whole = [], True
     fillers = (*_FILLERS, *(_WORDY_FILLERS if Trouble.WORDS in troubles else ()))
-    fillers = (*fillers, *(('15"', '"', "''", '"ok') if Trouble.QUOTES in troubles else ()))
+    own = [device.cell(column) for column in layout.columns if isinstance(column, Column)]
+    if Trouble.QUOTES in troubles and _is_sound(own, layout.delimiter, layout.quoting):
+        # One damage a row: two may look like none.
+        fillers = (*(filler for filler in fillers if layout.delimiter not in filler), '15"', '"', "''", '"ok')
+    cells: list[str] = []
     for column in layout.columns:
         if column is W:
             cells.append(draw(st.sampled_from(("", *_SENTENCES, *_SENTENCES_WITH_COMMAS))))
@@ -415,7 +418,6 @@ def rows(draw: st.DrawFn, device: Device, layout: Layout, troubles: frozenset[Tr
             len(cells) == len(layout.columns) or not any(layout.delimiter in cell for cell in cells)
         )
     text = _line(cells, layout.delimiter, layout.quoting)
-    # One damage a row: two may look like none.
     if is_whole and Trouble.QUOTES in troubles and _often(draw, 4):
         text, is_whole = draw(_with_stray_quotes(text, layout.delimiter)), False
     return Line(text, (device,), T_ in layout.columns), is_whole

@@ -172,6 +172,9 @@ def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None)
         for other in (None, *others) if left > 0 else (None,):
             widths = dict(zip(texts, shares, strict=True)) | ({other: left} if other is not None else {})
             joined = _joined(cells, widths)
+            if other is not None and record is None and any(piece[:1] != " " for piece in joined[other][1:]):
+                # Only the blank behind its comma shows that a text without a meaning fell apart.
+                continue
             if _makes_sense(header, joined, record):
                 yield _reading(header, joined, other, record)
 
