@@ -70,6 +70,7 @@ _MISPLACED = re.compile(
 """Letters where no language has them: they are others of another code page."""
 _CAPITAL_AT_END = re.compile("[a-zß-öø-ÿ][À-Þ]$")
 _ONLY_CAPITALS = re.compile("[^a-z]*[A-Z][^a-z]*[A-Z][^a-z]*")
+_LONGEST_WORD = 64
 _BLANKS = re.compile("\xa0+")
 _BLANK_IN_WORD = re.compile("[A-Za-zÀ-ÿ]\xa0[a-zß-ÿ]")
 """More likely á in DOS."""
@@ -112,6 +113,8 @@ def _decode_word(word: str) -> tuple[str, bool]:
 
 def is_plausible(word: str) -> bool:
     """Whether a word read as Windows-1252 can be one of a Western European language."""
+    if len(word) > _LONGEST_WORD:
+        return False
     return not _BLANK_IN_WORD.search(word) and all(map(_is_word, _BLANKS.split(word)))
 
 

@@ -86,3 +86,7 @@ def test_group_tags_in_shift_jis_are_unreadable_and_their_devices_are_not() -> N
 def test_a_long_line_without_spaces_costs_no_more_than_its_length() -> None:
     data = (b"a" * 60_000 + b"\xe9\n") * 50 + b"\x93" * 500_000 + b"\xe9t\xe9 " * 200_000
     assert decode_bytes(data)[1]
+
+
+def test_a_run_of_any_length_costs_bounded_time() -> None:
+    assert decode_bytes(b"A" * 100_000 + b"\xfc")[0].endswith("\ufffd")
