@@ -193,5 +193,14 @@ def test_any_objects_that_are_sent_back_unchanged_are_read_as_they_were(items: l
     except UnreadableDeviceFile:
         return
     again = dropped_again(sent_back(of(data)))
-    assert [row.device for row in again] == [row.device for row in before]
-    assert [row.group_tag for row in again if row.device] == [row.group_tag for row in before if row.device]
+    assert len(again) == len(before)
+    for old, new, item in zip(before, again, items, strict=True):
+        # A table has no types: there, a row with a value that is no plain text may be too unclear to be sent.
+        if not all(map(is_plain, item.values())) and new.reason in (RowReason.UNCLEAR_COLUMNS, RowReason.SHIFTED_CELLS):
+            continue
+        assert new.device == old.device
+        assert new.group_tag == old.group_tag or new.device is None
+
+
+def is_plain(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.isascii() and (value.isalnum() or not value))

@@ -99,7 +99,7 @@ def test_the_cpu_of_an_ended_child_is_known() -> None:
 @pytest.mark.skipif(not has_proc(), reason="this system has no /proc")
 def test_own_memory_grows_with_what_is_held() -> None:
     before = own_memory()
-    held = os.urandom(32 * 1024 * 1024)
+    held = os.urandom(96 * 1024 * 1024)
     after = own_memory()
     assert before is not None
     assert after is not None
