@@ -8,7 +8,7 @@ param retentionDays int
 param privateNetwork bool
 param allowedAddresses array
 
-// The names are the code's own (shared/pipeline/device_file.py, shared/storage/connection.py, shared/storage/journal.py,
+// The names are the code's own (shared/pipeline/blob_names.py, shared/storage/connection.py, shared/storage/journal.py,
 // shared/storage/customers.py).
 var containers = ['device-files', 'submissions', 'results', 'dead-letters']
 var queues = ['submissions', 'submissions-poison', 'webjobs-blobtrigger-poison', 'file-events']

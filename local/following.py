@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from local.dropping import Dropped
+from shared.pipeline.blob_names import RESULTS_CONTAINER
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import RESULTS_CONTAINER
-from shared.pipeline.places import place_of
-from shared.status import questions
-from shared.status.page.words import file_word
-from shared.status.questions import NotFound
-from shared.status.showing import NOBODY
-from shared.status.views import FileView, OutcomeCounts, OutcomeView
+from shared.pipeline.drop_path import place_of
+from shared.status import queries as questions
+from shared.status.page.labels import file_word
+from shared.status.presenters import NOBODY
+from shared.status.queries import NotFound
+from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
 from shared.vocabulary import FileState, Outcome
 
 MOST_ROWS_SHOWN = 30

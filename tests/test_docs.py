@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.pipeline.device_file import PathFault
-from shared.pipeline.intake import TOO_MANY_BATCHES
-from shared.pipeline.outcomes import FIRST_ANSWER_LOST, NO_VERDICT, READ_BACK
-from shared.pipeline.receive import GONE, READING_FAILED
-from shared.pipeline.results import NEVER_WRITTEN
-from shared.pipeline.withdrawals import DEVICE_NOT_IDENTIFIED
+from shared.pipeline.blob_names import PathFault
+from shared.pipeline.closing.close import NEVER_WRITTEN
+from shared.pipeline.corrections.withdrawal_decisions import DEVICE_NOT_IDENTIFIED
+from shared.pipeline.intake.receive import GONE, READING_FAILED
+from shared.pipeline.intake.row_batcher import TOO_MANY_BATCHES
+from shared.pipeline.outcome_rules import FIRST_ANSWER_LOST, NO_VERDICT, READ_BACK
 from shared.vocabulary import Remedy, WithdrawalResult
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from shared.pipeline.device_file import DROP_CONTAINER
+from shared.pipeline.blob_names import DROP_CONTAINER
 from shared.settings import STORAGE_CONNECTION
 from shared.storage.connection import SUBMISSIONS_QUEUE
 

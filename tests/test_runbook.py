@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from local.__main__ import _OF_VENV, _parser
-from shared.pipeline.device_file import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, PathFault
-from shared.pipeline.receive import READING_FAILED
-from shared.pipeline.results import NEVER_WRITTEN
+from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, PathFault
+from shared.pipeline.closing.close import NEVER_WRITTEN
+from shared.pipeline.intake.receive import READING_FAILED
 from shared.settings import settings_from
 from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEUE
 from shared.storage.customers import CUSTOMERS_TABLE

@@ -139,7 +139,7 @@ def test_nothing_is_imported_where_nobody_exports() -> None:
 
 def test_the_whole_pipeline_imports_nothing_of_opentelemetry() -> None:
     code = (
-        "import json, sys, shared.pipeline.wake, shared.pipeline.sweep, shared.pipeline.receive\n"
+        "import json, sys, shared.pipeline.dispatch, shared.pipeline.sweep, shared.pipeline.intake.receive\n"
         "print(json.dumps([name for name in sys.modules if name.startswith('opentelemetry.sdk')]))"
     )
     root = Path(__file__).parent.parent

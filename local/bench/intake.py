@@ -18,10 +18,10 @@ from local.bench.timing import in_turns
 from shared.device_files import CheckedRow, Rules
 from shared.device_files.reading import read_device_file
 from shared.partner_center.models import NewDevice, encode_devices
-from shared.pipeline.claims import HeldFile
+from shared.pipeline.blob_names import file_id
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import file_id
-from shared.pipeline.intake import Intake, new_device
+from shared.pipeline.intake.row_batcher import Intake, new_device
+from shared.pipeline.lease import HeldFile
 from shared.storage.journal import Stored
 from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState

@@ -15,8 +15,8 @@ from azure.storage.blob import BlobServiceClient
 from local.app_settings import app_settings
 from local.bench.bench import BATCH, CUSTOMER, BenchError
 from local.processes import ChildProcess
+from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import compose
-from shared.pipeline.device_file import DROP_CONTAINER, file_id
 from shared.settings import settings_from
 from shared.storage.connection import BLOB_RANGE
 from shared.storage.journal import Journal

@@ -9,7 +9,7 @@ import sys
 
 from local.bench.process_use import forget_peak, own_memory
 from shared.pipeline.composition import compose, prepare
-from shared.pipeline.receive import receive, take_up
+from shared.pipeline.intake.receive import receive, take_up
 from shared.settings import settings_from
 
 

@@ -26,8 +26,8 @@ from local.functions_host.queue_trigger import decoded
 from local.processes import PROJECT
 from shared.partner_center.client import PartnerCenter
 from shared.pipeline.composition import Pipeline, compose, prepare
-from shared.pipeline.receive import receive
-from shared.pipeline.wake import wake
+from shared.pipeline.dispatch import wake
+from shared.pipeline.intake.receive import receive
 from shared.settings import settings_from
 from shared.storage.connection import SUBMISSIONS_QUEUE
 from shared.storage.journal import Journal

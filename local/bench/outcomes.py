@@ -20,8 +20,8 @@ from local.bench.goals import Figure, Measured
 from local.bench.timing import Spent, spent
 from shared.partner_center.models import decode_upload_details
 from shared.pipeline.composition import compose
-from shared.pipeline.matching import SentRow, match
-from shared.pipeline.outcomes import judged
+from shared.pipeline.outcome_rules import judged
+from shared.pipeline.submissions.matching import SentRow, match
 from shared.settings import settings_from
 from shared.storage.journal import Journal
 from shared.storage.records import DeviceOutcome, Submission, to_entity

@@ -24,8 +24,8 @@ from local.bench.timing import Spent, spent
 from local.functions_host.queue_trigger import decoded
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.pipeline.composition import Pipeline, compose, prepare
-from shared.pipeline.receive import receive
-from shared.pipeline.wake import wake
+from shared.pipeline.dispatch import wake
+from shared.pipeline.intake.receive import receive
 from shared.settings import settings_from
 from shared.storage.connection import SUBMISSIONS_QUEUE
 

@@ -12,8 +12,8 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 
 from local.following import harmless
 from shared.errors import DeviceDropError
-from shared.pipeline.originals import FileUnknown
-from shared.status.questions import NotFound
+from shared.pipeline.corrections.closed_file import FileUnknown
+from shared.status.queries import NotFound
 from shared.storage.customers import CustomerNameUnknown
 
 _FORBIDDEN = 403

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from local.commands.ending import CommandEnded, ExitCode
 from shared.pipeline.composition import Pipeline
-from shared.status.questions import NotFound
+from shared.status.queries import NotFound
 from shared.storage.customers import is_guid
 from shared.storage.journal import Stored
 from shared.storage.records import DeviceFile

@@ -8,11 +8,11 @@ from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import find_file
 from local.commands.showing import NOT_WELL, console, print_json_list, write_bytes
 from local.following import say, show_rows
+from shared.pipeline.closing.close import csv_pieces
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.results import csv_pieces
-from shared.pipeline.to_fix import to_fix_csv
-from shared.status.showing import outcome_view
-from shared.status.views import OutcomeView
+from shared.pipeline.corrections.to_fix import to_fix_csv
+from shared.status.presenters import outcome_view
+from shared.status.schemas import OutcomeView
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import FileState
 

@@ -9,9 +9,9 @@ import msgspec
 from local.commands import account
 from local.commands.ending import ExitCode, ended
 from local.commands.showing import print_json, write_bytes
+from shared.pipeline.closing.csv_output import csv_text
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.spreadsheets import csv_text
-from shared.status.questions import customer_names
+from shared.status.queries import customer_names
 from shared.storage.journal import place_in_time
 from shared.storage.records import Counts, FileListing
 from shared.vocabulary import FileState, Outcome

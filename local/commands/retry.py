@@ -7,7 +7,7 @@ from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import find_file
 from local.commands.showing import console, print_json
 from local.following import say
-from shared.pipeline.retry import retry
+from shared.pipeline.corrections.retry import retry
 
 NOBODY = "The path of this file names no customer, so nothing of it was sent: drop it again below its customer."
 

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from local.following import harmless, in_words, say
 from shared.device_files import FileNote
-from shared.status.page.words import file_word
-from shared.status.views import FileDetails, FileView
+from shared.status.page.labels import file_word
+from shared.status.schemas import FileDetails, FileView
 from shared.vocabulary import FileState, Outcome
 
 WIDTH_OF_FILES = 160

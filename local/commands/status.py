@@ -7,9 +7,9 @@ from local.commands import account
 from local.commands.ending import ExitCode, ended
 from local.commands.finding import customer_of, find_file
 from local.commands.showing import console, files_table, print_json, show_file
-from shared.status import questions
-from shared.status.questions import FileFilter
-from shared.status.showing import NOBODY
+from shared.status import queries as questions
+from shared.status.presenters import NOBODY
+from shared.status.queries import FileFilter
 from shared.vocabulary import FileState
 
 _FILES = 20

@@ -16,7 +16,7 @@ from local.commands.retry import NOBODY
 from local.commands.showing import console, print_json
 from local.following import harmless, say
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.withdraw import withdraw
+from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.storage.records import DeviceFile, Withdrawal
 
 _LOOK_SECONDS = 1.0

@@ -3,7 +3,8 @@
 Here are its words. `read_device_file` stands in `reading`, which an instance that only takes wake-ups never imports.
 """
 
-from shared.device_files.reasons import (
+from shared.device_files.rows import CheckedRow, FileRemark, PassedOver, Rules, SendableDevice
+from shared.reasons import (
     FILE_NOTES,
     FILE_REASONS,
     NOTES,
@@ -18,7 +19,6 @@ from shared.device_files.reasons import (
     RowReason,
     UnreadableDeviceFile,
 )
-from shared.device_files.rows import CheckedRow, FileRemark, PassedOver, Rules, SendableDevice
 
 __all__ = [
     "FILE_NOTES",

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from shared.device_files.cells import clean
 from shared.device_files.placeholders import names_manufacturer
-from shared.device_files.reasons import FileNote, PassedOverKind
 from shared.device_files.rows import FileRemark, PassedOver
+from shared.reasons import FileNote, PassedOverKind
 
 MOST_SHOWN = 5
 """Places and excerpts of a kind that are kept; the count goes on."""

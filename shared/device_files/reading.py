@@ -14,7 +14,12 @@ from shared.device_files.formats.containers import parts_of
 from shared.device_files.formats.file_types import may_hold_devices
 from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
 from shared.device_files.placeholders import is_product_key
-from shared.device_files.reasons import (
+from shared.device_files.rows import CheckedRow, DeviceRow, Rules
+from shared.device_files.tables.headerless import IDENTIFIERS
+from shared.device_files.tables.headers import column_named, sense_of
+from shared.device_files.tables.items import item_rows
+from shared.device_files.tables.table import table_rows
+from shared.reasons import (
     FILE_REASONS,
     PASSED_OVER,
     FileNote,
@@ -23,11 +28,6 @@ from shared.device_files.reasons import (
     RowReason,
     UnreadableDeviceFile,
 )
-from shared.device_files.rows import CheckedRow, DeviceRow, Rules
-from shared.device_files.tables.headerless import IDENTIFIERS
-from shared.device_files.tables.headers import column_named, sense_of
-from shared.device_files.tables.items import item_rows
-from shared.device_files.tables.table import table_rows
 
 OpenFile = Callable[[], Iterable[bytes]]
 """Opens the file's bytes anew, in chunks of any size."""

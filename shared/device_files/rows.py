@@ -7,7 +7,7 @@ from enum import IntEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.device_files.reasons import FileNote, Note, PassedOverKind, RowReason
+from shared.reasons import FileNote, Note, PassedOverKind, RowReason
 
 
 class Column(IntEnum):

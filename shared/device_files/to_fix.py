@@ -18,12 +18,12 @@ from shared.device_files.csv_defusing import marked_as_text, safe_original
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.delimited import MAXIMUM_CELLS, MAXIMUM_LINES_OF_A_ROW
 from shared.device_files.hardware_hash.verification import starts_as_hash
-from shared.device_files.reasons import UnreadableDeviceFile
 from shared.device_files.rows import Column, DeviceRow, Header
 from shared.device_files.tables.header_names import folded, meaning
 from shared.device_files.tables.headerless import FOR_PARTNERS
 from shared.device_files.tables.headers import IDENTIFYING, STANDARD_NAMES, find_header
 from shared.device_files.tables.realignment import UNTOLD_NAME
+from shared.reasons import UnreadableDeviceFile
 
 WHAT_TO_DO = "what_to_do"
 """The last column. Reading leaves it out."""

@@ -11,8 +11,8 @@ from azure.core.credentials import TokenCredential
 
 from shared.partner_center.client import PartnerCenter, PartnerCenterClient, longest_call
 from shared.partner_center.sign_in import sign_in_from
-from shared.pipeline.device_file import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
-from shared.pipeline.memory import Memory
+from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
+from shared.pipeline.process_cache import Memory
 from shared.settings import Settings
 from shared.storage.blobs import AzureContainer, Container
 from shared.storage.connection import (

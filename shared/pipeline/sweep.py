@@ -12,12 +12,12 @@ from itertools import groupby, islice
 import msgspec
 from msgspec.structs import replace
 
+from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import DROP_CONTAINER, file_id
+from shared.pipeline.corrections.withdrawal_request import woken_again
+from shared.pipeline.drop_path import known_file, place_of
 from shared.pipeline.log_fields import of_file, of_wake_up
-from shared.pipeline.places import known_file, place_of
-from shared.pipeline.steps import wake_up_of
-from shared.pipeline.withdraw import woken_again
+from shared.pipeline.submissions.apply import wake_up_of
 from shared.storage.blobs import BlobVersion
 from shared.storage.journal import JournalChanged, Stored
 from shared.storage.records import DeviceFile, FileMention, Submission

@@ -12,16 +12,16 @@ from urllib.parse import quote
 
 import azure.functions as func
 
+from shared.pipeline.blob_names import RESULTS_CONTAINER, results_folder
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import RESULTS_CONTAINER, results_folder
-from shared.pipeline.originals import CopyExpired
-from shared.pipeline.to_fix import NAME as TO_FIX
-from shared.pipeline.to_fix import to_fix_csv
+from shared.pipeline.corrections.closed_file import CopyExpired
+from shared.pipeline.corrections.to_fix import NAME as TO_FIX
+from shared.pipeline.corrections.to_fix import to_fix_csv
 from shared.status.http import Refusal, tagged
-from shared.status.questions import known_file
+from shared.status.queries import known_file
 from shared.status.report import NAME as REPORT
 from shared.status.report import report_html
-from shared.status.views import ErrorCode
+from shared.status.schemas import ErrorCode
 from shared.storage.blobs import VersionGone
 from shared.storage.records import DeviceFile
 

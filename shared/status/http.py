@@ -22,8 +22,8 @@ from azure.core.exceptions import AzureError
 
 from shared.errors import DeviceDropError
 from shared.status.paging import BadPage
-from shared.status.questions import NotFound
-from shared.status.views import ErrorCode, ErrorView
+from shared.status.queries import NotFound
+from shared.status.schemas import ErrorCode, ErrorView
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import azure.functions as func
 from msgspec.structs import asdict, replace
 
-from shared.status.views import DevicePage, FileDetails, FileLinks, FilePage, RetryView, View
+from shared.status.schemas import DevicePage, FileDetails, FileLinks, FilePage, RetryView, View
 
 AnyView = TypeVar("AnyView", bound=View)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shared.status.showing import NOBODY
+from shared.status.presenters import NOBODY
 from shared.storage.customers import Customer, is_guid
 
 

@@ -11,8 +11,8 @@ import msgspec
 from shared.status.downloads import CSV, HTML
 from shared.status.expectations import schemas_of
 from shared.status.http import JSON, KEY_HEADER
-from shared.status.queries import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, Query
-from shared.status.views import (
+from shared.status.parameters import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, Query
+from shared.status.schemas import (
     DevicePage,
     ErrorView,
     FileDetails,

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from shared.errors import DeviceDropError
-from shared.status.seals import BadSeal, Seals
+from shared.status.signing import BadSeal, Seals
 from shared.storage.blobs import Container
 
 _BAD_PAGE = (

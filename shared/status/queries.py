@@ -1,193 +1,398 @@
-"""The parameters that scripts give in an address: one record reads them, checks them and describes them in OpenAPI."""
+"""What people and scripts ask, answered from the journal by keys: no question walks through history.
 
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Annotated, TypeVar
+A page of an answer names what follows it by a token, which only the same question takes back.
+"""
 
-import msgspec
-from msgspec import UNSET, UnsetType
+import heapq
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
 
-from shared.status.expectations import expectation
-from shared.status.http import Refusal
+from shared.errors import DeviceDropError
+from shared.pipeline.composition import Pipeline
 from shared.status.names import CustomerNames
-from shared.status.questions import (
-    FILES_ON_A_PAGE,
-    MOST_FILES_ON_A_PAGE,
-    MOST_OUTCOMES_ON_A_PAGE,
-    OUTCOMES_ON_A_PAGE,
-    FileFilter,
-    OutcomeFilter,
+from shared.status.paging import PageTokens
+from shared.status.presenters import (
+    NOBODY,
+    Progress,
+    device_view,
+    file_note_view,
+    file_view,
+    listed_file_view,
+    outcome_view,
+    passed_over_view,
+    reason_counts,
+    submission_view,
+    time_line,
+    withdrawal_view,
 )
-from shared.status.views import ErrorCode
-from shared.storage.customers import LONGEST_NAME
+from shared.status.schemas import DevicePage, DeviceView, FileDetails, FilePage, FileView, OutcomePage
+from shared.storage.customers import is_guid
+from shared.storage.journal import ROWS_IN_A_BLOCK, PlaceInTime, place_in_time
+from shared.storage.records import (
+    DeviceFile,
+    DeviceMention,
+    DeviceOutcome,
+    FileListing,
+    FileMention,
+    Submission,
+)
 from shared.vocabulary import FileState, Outcome
 
-GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-LONGEST_TOKEN = 4_000
-LONGEST_REASON = 200
+FILES_ON_A_PAGE = 50
+MOST_FILES_ON_A_PAGE = 1_000
+OUTCOMES_ON_A_PAGE = 100
+MOST_OUTCOMES_ON_A_PAGE = 500
+DEVICES_ON_A_PAGE = 50
 
-_FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
-_LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
-"""No file was received outside of these; calculating with times beyond them overflows."""
+MOST_FILES_LOOKED_AT = 2_000
+"""Files that one page looks at, however few of them are asked for."""
 
-_WithOffset = Annotated[datetime, msgspec.Meta(tz=True)]
+SECONDS_FOR_FILES = 0.8
+"""After this time a page ends before the next file that is still open: each is looked up with its submissions."""
 
-_LONGEST_SHOWN = 100
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_OFFSET_WITHOUT_PLUS = re.compile(r" (\d\d:\d\d)$")
+MOST_SUBMISSIONS_COUNTED = 4_000
+"""Submissions whose counts are added up. A file of a million rows has half as many, unless the settings make more."""
 
+SUBMISSIONS_SHOWN = 200
 
-def _token(description: str, **more: object) -> msgspec.Meta:
-    form = {"pattern": "^[A-Za-z0-9_-]+$", **more}
-    return msgspec.Meta(description=description, max_length=LONGEST_TOKEN, extra_json_schema=form)
+FIRST_BLOCKS = 25
+"""Blocks of rows looked at first; each further look is at twice as many."""
 
-
-NextToken = Annotated[str, _token("`next` of the page before, with the same filters.")]
-PageToken = Annotated[str, _token("The earlier name of `next`.", deprecated=True)]
-
-
-def _time(description: str) -> msgspec.Meta:
-    return msgspec.Meta(description=description, extra_json_schema={"format": "date-time"})
+SECONDS_LOOKED = 0.15
+"""After this time a page ends with what was found: a filter makes storage read every row that it leaves out."""
 
 
-class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be asked in an address."""
+class NotFound(DeviceDropError):
+    """There is no such file, or no row with this serial number."""
 
 
-class NoQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing."""
+@dataclass(frozen=True, slots=True)
+class FileFilter:
+    """Which files are asked for; None asks for all. Received at or after `received_from`, before `received_before`."""
 
+    customer_id: str | None = None
+    state: FileState | None = None
+    received_from: datetime | None = None
+    received_before: datetime | None = None
 
-class PagedQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is answered page by page."""
+    def takes(self, file: FileListing | DeviceFile) -> bool:
+        """Whether a file is asked for."""
+        return self.takes_mention(file) and self.state in (None, file.state)
 
-    next: NextToken | UnsetType = UNSET
-    page: PageToken | UnsetType = UNSET
-
-    @property
-    def token(self) -> str | None:
-        """The token of the page that is asked for; None for the first. Raises Refusal."""
-        if self.next is not UNSET and self.page is not UNSET:
-            raise bad_parameter("page", "page is the earlier name of next: give next alone")
-        return given(self.next) if self.page is UNSET else given(self.page)
-
-
-class FilesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which files."""
-
-    customer: (
-        Annotated[
-            str,
-            msgspec.Meta(
-                description="Of this customer alone: its id, or a name it was given; `_` for files whose path names "
-                "none.",
-                min_length=1,
-                max_length=LONGEST_NAME,
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    state: FileState | UnsetType = UNSET
-    received_from: Annotated[str, _time("Received at this time or later.")] | UnsetType = UNSET
-    received_before: Annotated[str, _time("Received before this time.")] | UnsetType = UNSET
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_FILES_ON_A_PAGE)] = FILES_ON_A_PAGE
-
-    def filter(self, names: CustomerNames) -> FileFilter:
-        """The files asked for. Raises Refusal."""
-        customer = given(self.customer)
-        return FileFilter(
-            customer_id=None if customer is None else _customer(customer, names),
-            state=given(self.state),
-            received_from=_time_in("received_from", self.received_from),
-            received_before=_time_in("received_before", self.received_before),
+    def takes_mention(self, file: FileListing | DeviceFile | FileMention) -> bool:
+        """Whether a file is asked for, as far as its mention says."""
+        return (
+            self.customer_id in (None, file.customer_id or NOBODY)
+            and (self.received_from is None or file.received_at >= self.received_from)
+            and (self.received_before is None or file.received_at < self.received_before)
         )
 
 
-class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which rows of a file."""
+@dataclass(frozen=True, slots=True)
+class OutcomeFilter:
+    """Which rows of a file are asked for; None asks for all. `reason` is their `error_code`."""
 
-    outcome: Outcome | UnsetType = UNSET
-    reason: (
-        Annotated[
-            str,
-            msgspec.Meta(
-                description="Rows with this `error_code`; empty for those without one.",
-                pattern=r"^[^\x00-\x1f\x7f]*$",
-                max_length=LONGEST_REASON,
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_OUTCOMES_ON_A_PAGE)] = OUTCOMES_ON_A_PAGE
+    outcome: Outcome | None = None
+    reason: str | None = None
 
-    def filter(self) -> OutcomeFilter:
-        """The rows asked for."""
-        return OutcomeFilter(outcome=given(self.outcome), reason=given(self.reason))
+    @property
+    def equals(self) -> dict[str, str]:
+        """The properties that a row must have, for storage to look at; empty text is not stored."""
+        wanted = {"outcome": self.outcome, "error_code": self.reason}
+        return {name: str(value) for name, value in wanted.items() if value}
+
+    def takes(self, outcome: DeviceOutcome) -> bool:
+        """Whether a row that has these properties is asked for."""
+        return self.reason in (None, outcome.error_code)
 
 
-class DevicesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which rows of a device."""
+EVERY_FILE = FileFilter()
+EVERY_OUTCOME = OutcomeFilter()
 
 
-AnyQuery = TypeVar("AnyQuery", bound=Query)
-Value = TypeVar("Value")
+def files(
+    pipeline: Pipeline,
+    wanted: FileFilter = EVERY_FILE,
+    page: str | None = None,
+    limit: int = FILES_ON_A_PAGE,
+    monotonic: Callable[[], float] = time.monotonic,
+    names: CustomerNames | None = None,
+) -> FilePage:
+    """Files, newest first; `names` are asked for when they are not given. Raises BadPage."""
+    names = names or customer_names(pipeline)
+    end = monotonic() + SECONDS_FOR_FILES
+    asked = ["files", wanted.customer_id, wanted.state, wanted.received_from, wanted.received_before]
+    tokens = PageTokens(pipeline.private, asked)
+    after = _first_place(wanted) if page is None else PlaceInTime(*map(str, tokens.place(page)))
+    found: list[FileView] = []
+    last = after
+    for looked, (place, entry) in enumerate(_candidates(pipeline, wanted, after, limit)):
+        if wanted.received_from is not None and entry.received_at < wanted.received_from - _EXACTNESS:
+            break
+        is_late = looked > 0 and isinstance(entry, FileMention) and monotonic() >= end
+        if last is not None and (is_late or len(found) == limit or looked == MOST_FILES_LOOKED_AT):
+            return FilePage(files=found, next=tokens.token(last.day, last.row))
+        view = _view_of(pipeline, wanted, entry, names)
+        if view is not None:
+            found.append(view)
+        last = place
+    return FilePage(files=found, next=None)
 
 
-def query_of(parameters: Mapping[str, str], kind: type[AnyQuery]) -> AnyQuery:
-    """The parameters of an address as `kind`. Raises Refusal that names the first one at fault."""
-    for name, value in parameters.items():
-        if name not in kind.__struct_fields__:
-            raise bad_parameter(name, f"There is no parameter {name[:_LONGEST_SHOWN]}, but {_known_names(kind)}")
-        if _CONTROL.search(value):
-            raise bad_parameter(name, f"{name} has no control characters")
-        if not _fits(name, value, kind):
-            raise bad_parameter(name, expectation(name, kind))
-    return msgspec.convert(dict(parameters), kind, strict=False)
+def file(pipeline: Pipeline, customer_id: str, file_id: str) -> FileDetails:
+    """One file with its submissions; `_` is the customer of those without. Raises NotFound."""
+    record = known_file(pipeline, customer_id, file_id)
+    submissions = _submissions(pipeline, record)
+    name = customer_names(pipeline).name_of(record.customer_id)
+    view = file_view(record, Progress.of(record, submissions), name)
+    shown = [submission_view(submission) for submission in _most_interesting(submissions)]
+    return FileDetails(
+        file=view,
+        what_happened=record.reason_text,
+        time_line=time_line(record, shown),
+        submissions=shown,
+        submissions_left_out=len(submissions) - len(shown),
+        reasons=reason_counts(record.reasons, view.counts),
+        notes=list(map(file_note_view, record.remarks)),
+        passed_over=list(map(passed_over_view, record.passed_over)),
+        retry_file_id=record.retry,
+        withdrawal=None if record.withdrawal is None else withdrawal_view(record.withdrawal),
+    )
 
 
-def bad_parameter(name: str, sentence: str) -> Refusal:
-    """The answer to a parameter that is not as the OpenAPI document says."""
-    message = f"{sentence}. GET /api/openapi.json says what may be asked."
-    return Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PARAMETER, message, name)
+def outcomes(
+    pipeline: Pipeline,
+    customer_id: str,
+    file_id: str,
+    wanted: OutcomeFilter = EVERY_OUTCOME,
+    page: str | None = None,
+    limit: int = OUTCOMES_ON_A_PAGE,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> OutcomePage:
+    """Rows of one file that have their outcome, in the order of the file. Raises NotFound, BadPage.
+
+    Before the file is `read` there are none: its reading may begin anew.
+    """
+    record = known_file(pipeline, customer_id, file_id)
+    tokens = PageTokens(pipeline.private, ["outcomes", record.file_id, wanted.outcome, wanted.reason])
+    behind = 0 if page is None else int(tokens.place(page)[0])
+    look = _Look(pipeline, record, wanted, behind + 1, FIRST_BLOCKS)
+    end = monotonic() + SECONDS_LOOKED
+    found: list[DeviceOutcome] = []
+    while not look.is_over and len(found) <= limit:
+        found += look.further(limit + 1 - len(found))
+        if monotonic() >= end:
+            break
+    shown = [outcome_view(outcome) for outcome in found[:limit]]
+    if len(found) > limit:
+        return OutcomePage(file_id=record.file_id, outcomes=shown, next=tokens.token(shown[-1].row))
+    following = None if look.is_over else tokens.token(look.first - 1)
+    return OutcomePage(file_id=record.file_id, outcomes=shown, next=following)
 
 
-def given(value: Value | UnsetType) -> Value | None:
-    """What was given, or None."""
-    return None if value is UNSET or isinstance(value, UnsetType) else value
+def devices(
+    pipeline: Pipeline,
+    customer_id: str,
+    serial_number: str,
+    page: str | None = None,
+    names: CustomerNames | None = None,
+) -> DevicePage:
+    """Every row of a customer's closed files with this serial number, newest first. Raises NotFound, BadPage.
+
+    `names` are asked for when they are not given. Of more than `DEVICES_ON_A_PAGE` rows each page is newest first by
+    itself.
+    """
+    customer = canonical(customer_id)
+    tokens = PageTokens(pipeline.private, ["devices", customer, serial_number.casefold()])
+    after = None if page is None else _mention(tokens.place(page))
+    still_open = sum(mention.customer_id == customer for mention in pipeline.journal.open_files())
+    mentions: list[DeviceMention] = []
+    if customer is not None and serial_number:
+        rows = pipeline.journal.devices_of_serial(serial_number, customer, after)
+        mentions = list(islice(rows, DEVICES_ON_A_PAGE + 1))
+    if not mentions and page is None:
+        raise NotFound(_no_device(still_open))
+    name = (names or customer_names(pipeline)).name_of(customer)
+    shown, last = mentions[:DEVICES_ON_A_PAGE], mentions[DEVICES_ON_A_PAGE - 1 : DEVICES_ON_A_PAGE]
+    is_last_page = len(mentions) <= DEVICES_ON_A_PAGE
+    return DevicePage(
+        serial_number=serial_number,
+        devices=sorted(_device_views(pipeline, shown, name), key=lambda view: view.received_at, reverse=True),
+        files_not_searched=still_open,
+        next=None if is_last_page else _token_of(tokens, last[0]),
+    )
 
 
-def _fits(name: str, value: str, kind: type[Query]) -> bool:
-    try:
-        msgspec.convert({name: value}, kind, strict=False)
-    except msgspec.ValidationError:
-        return False
-    return True
+def customer_names(pipeline: Pipeline) -> CustomerNames:
+    """What customers are called."""
+    return CustomerNames.of(pipeline.customers.all())
 
 
-def _known_names(kind: type[Query]) -> str:
-    return ", ".join(kind.__struct_fields__) or "none at this address"
+def canonical(identifier: str) -> str | None:
+    """A GUID as it stands in keys; None when it is no GUID, so that nothing can be found by it."""
+    return identifier.lower() if is_guid(identifier) else None
 
 
-def _customer(text: str, names: CustomerNames) -> str:
-    customer_id = names.meant_by(text)
-    if customer_id is None:
-        raise bad_parameter("customer", "customer is the GUID of a customer's tenant or the name of a customer")
-    return customer_id
+# --- files
+
+_Entry = FileMention | FileListing
+
+_EXACTNESS = timedelta(milliseconds=1)
+"""A place in time is at least as exact as this; times are exact."""
 
 
-def _time_in(name: str, value: str | UnsetType) -> datetime | None:
-    """A time of RFC 3339. The plus of its offset arrives as a space when nobody escaped it."""
-    text = given(value)
-    if text is None:
+def _first_place(wanted: FileFilter) -> PlaceInTime | None:
+    """Where the files asked for begin, or a little before."""
+    if wanted.received_before is None:
         return None
-    try:
-        time: datetime = msgspec.convert(_OFFSET_WITHOUT_PLUS.sub(r"+\1", text), _WithOffset)
-    except msgspec.ValidationError as error:
-        raise bad_parameter(name, expectation(name, FilesQuery)) from error
-    try:
-        in_utc = time.astimezone(UTC)
-    except OverflowError:
-        return _FIRST_TIME if time.year == 1 else _LAST_TIME
-    return min(max(in_utc, _FIRST_TIME), _LAST_TIME)
+    return place_in_time(wanted.received_before + _EXACTNESS)
+
+
+def _candidates(
+    pipeline: Pipeline, wanted: FileFilter, after: PlaceInTime | None, limit: int
+) -> Iterator[tuple[PlaceInTime, _Entry]]:
+    """Files that may be asked for, newest first: those still open among those that are final, each once."""
+    known: str | None = None
+    for place, entry in heapq.merge(
+        _open_candidates(pipeline, wanted, after),
+        _final_candidates(pipeline, wanted, after, limit),
+        key=lambda found: (found[0].day, found[0].row, isinstance(found[1], FileMention)),
+    ):
+        # One that is just being closed stands in both indexes for a moment; the final one comes first.
+        if entry.file_id != known:
+            known = entry.file_id
+            yield place, entry
+
+
+def _open_candidates(
+    pipeline: Pipeline, wanted: FileFilter, after: PlaceInTime | None
+) -> list[tuple[PlaceInTime, _Entry]]:
+    if wanted.state is not None and wanted.state.is_final:
+        return []
+    found: list[tuple[PlaceInTime, _Entry]] = []
+    for mention in pipeline.journal.open_files():
+        place = place_in_time(mention.received_at, mention.file_id)
+        is_later = after is None or (place.day, place.row) > (after.day, after.row)
+        if is_later and wanted.takes_mention(mention):
+            found.append((place, mention))
+    return sorted(found, key=lambda entry: (entry[0].day, entry[0].row))
+
+
+def _final_candidates(
+    pipeline: Pipeline, wanted: FileFilter, after: PlaceInTime | None, limit: int
+) -> Iterable[tuple[PlaceInTime, _Entry]]:
+    if wanted.state is not None and not wanted.state.is_final:
+        return []
+    # So many that the page is full, and one more, even if some of them are not asked for.
+    begins_exactly = wanted.received_before is None or after != _first_place(wanted)
+    most = limit + 1 if wanted.state is None and begins_exactly else MOST_FILES_LOOKED_AT + 1
+    return pipeline.journal.final_files(after, most, wanted.customer_id)
+
+
+def _view_of(pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: CustomerNames) -> FileView | None:
+    """The file that is mentioned; None when it is not asked for, or was mentioned before it was entered."""
+    if isinstance(entry, FileListing):
+        return listed_file_view(entry, names.name_of(entry.customer_id)) if wanted.takes(entry) else None
+    stored = pipeline.journal.file(entry.customer_id, entry.file_id)
+    if stored is None or not wanted.takes(stored.record):
+        return None
+    progress = Progress.of(stored.record, _submissions(pipeline, stored.record))
+    return file_view(stored.record, progress, names.name_of(stored.record.customer_id))
+
+
+def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile:
+    """The record of one file; `_` is the customer of those without. Raises NotFound."""
+    customer = NOBODY if customer_id == NOBODY else canonical(customer_id)
+    identifier = canonical(file_id)
+    stored = None if customer is None or identifier is None else pipeline.journal.file(customer, identifier)
+    if stored is None:
+        raise NotFound(
+            "There is no such file of this customer: the address is mistyped, or the file is past its retention. "
+            "GET /api/files lists the files there are."
+        )
+    return stored.record
+
+
+def _submissions(pipeline: Pipeline, file: DeviceFile) -> list[Submission]:
+    """The submissions of a file that has been read; before that, those of its reading do not count."""
+    if file.state not in (FileState.READ, FileState.CLOSING, FileState.CLOSED):
+        return []
+    stored = islice(pipeline.journal.submissions(file.reading_id), MOST_SUBMISSIONS_COUNTED)
+    return [submission.record for submission in stored]
+
+
+def _most_interesting(submissions: Sequence[Submission]) -> list[Submission]:
+    """As many as are shown, by number: the open ones before all others."""
+    open_first = sorted(range(len(submissions)), key=lambda index: submissions[index].state.is_final)
+    return [submissions[index] for index in sorted(open_first[:SUBMISSIONS_SHOWN])]
+
+
+# --- rows
+
+
+@dataclass(slots=True)
+class _Look:
+    """Looks for rows from `first` on, a number of blocks at a time."""
+
+    pipeline: Pipeline
+    file: DeviceFile
+    wanted: OutcomeFilter
+    first: int
+    blocks: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every row was looked at."""
+        return self.first > self._total
+
+    @property
+    def _total(self) -> int:
+        wanted, counts = self.wanted.outcome, self.file.closed_counts
+        if wanted is not None and counts is not None and getattr(counts, wanted) == 0:
+            return 0
+        return 0 if self.file.state is FileState.RECEIVED else self.file.read_counts.total
+
+    def further(self, limit: int) -> list[DeviceOutcome]:
+        """At most `limit` rows of the next blocks."""
+        journal, last = self.pipeline.journal, min(self.first + self.blocks * ROWS_IN_A_BLOCK - 1, self._total)
+        rows = list(journal.outcomes_that(self.file.reading_id, self.wanted.equals, self.first, last, limit))
+        self.first = last + 1 if len(rows) < limit else rows[-1].row + 1
+        self.blocks *= 2
+        return [row for row in rows if self.wanted.takes(row)]
+
+
+# --- devices
+
+
+def _device_views(pipeline: Pipeline, mentions: Iterable[DeviceMention], name: str | None) -> Iterator[DeviceView]:
+    """What became of the rows that are mentioned; those forgotten meanwhile are left out."""
+    known: dict[str, DeviceFile | None] = {}
+    for mention in mentions:
+        if mention.file_id not in known:
+            stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+            known[mention.file_id] = None if stored is None else stored.record
+        record = known[mention.file_id]
+        outcome = None if record is None else pipeline.journal.outcome(record.reading_id, mention.row)
+        if record is not None and outcome is not None:
+            yield device_view(record, mention.customer_id, outcome, name)
+
+
+def _token_of(tokens: PageTokens, mention: DeviceMention) -> str:
+    return tokens.token(mention.serial_number, mention.customer_id, mention.file_id, mention.row)
+
+
+def _mention(place: Sequence[str | int]) -> DeviceMention:
+    serial_number, customer_id, file_id, row = place
+    return DeviceMention(
+        serial_number=str(serial_number), customer_id=str(customer_id), file_id=str(file_id), row=int(row)
+    )
+
+
+def _no_device(still_open: int) -> str:
+    searched = "No closed file of this customer has a row with this serial number."
+    if still_open:
+        return f"{searched} {still_open} of its files are still open; their rows are found once they are closed."
+    return f"{searched} Check the number, and whether the file is past its retention."

@@ -6,14 +6,14 @@ from heapq import merge
 from itertools import islice
 
 from shared.pipeline.composition import Pipeline
-from shared.status import questions
-from shared.status.page import story
+from shared.status import queries as questions
+from shared.status.page import summary as story
 from shared.status.page.bars import not_registered
 from shared.status.page.pages import beside_the_rows, reason_lines
 from shared.status.page.rendering import rendered
 from shared.status.page.static_files import static_file
-from shared.status.showing import outcome_view
-from shared.status.views import FileDetails, OutcomeView
+from shared.status.presenters import outcome_view
+from shared.status.schemas import FileDetails, OutcomeView
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome
 

@@ -17,7 +17,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, ContentSettings
 
 from shared.errors import DeviceDropError
-from shared.storage.facts import Facts
+from shared.storage.lru_cache import Facts
 
 _COPY_LOOKS = 60
 """How often a copy that is still pending is looked at before the reading is left to another day."""

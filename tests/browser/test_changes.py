@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from shared.pipeline.device_file import private_copy
+from shared.pipeline.blob_names import private_copy
 from tests.browser.looking import DESK, WITHOUT_SCRIPTS, faults_for_assistive_technology, looking
 from tests.browser.office import Office, open_office
 from tests.browser.site import Site, running_site

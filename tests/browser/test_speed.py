@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser
 
-from shared.status import questions
+from shared.status import queries as questions
 from shared.status.page import pages
 from shared.storage.records import Counts, DeviceFile
 from shared.vocabulary import FileState

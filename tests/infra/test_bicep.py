@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from azure.monitor.opentelemetry._utils.configurations import _get_configurations
 
-from shared.pipeline.device_file import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
+from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
 from shared.pipeline.sweep import SweepReport
 from shared.settings import (
     AppUserSettings,

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from local.dropping import Dropped
 from local.following import Progress, harmless, progress_table, show_rows
-from shared.status.showing import file_links, outcome_view
-from shared.status.views import FileView, OutcomeCounts, OutcomeView
+from shared.status.presenters import file_links, outcome_view
+from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import FileState, Outcome
 

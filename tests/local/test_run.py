@@ -15,8 +15,8 @@ from local.following import Follower, Progress, copy_results, place_below
 from local.hosts import HostKind
 from local.run import RunOptions, _fault, _Session
 from local.services import DataFolder
+from shared.pipeline.blob_names import RESULTS_CONTAINER
 from shared.pipeline.composition import Pipeline, compose, prepare
-from shared.pipeline.device_file import RESULTS_CONTAINER
 from shared.settings import settings_from
 from shared.vocabulary import FileState
 from tests.local.test_following import DROPPED, progress

@@ -13,11 +13,11 @@ from local.partner_center import PartnerCenterStandIn
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, PartnerCenterClient, ServiceIds
 from shared.partner_center.models import Device, DeviceBatch
 from shared.partner_center.sign_in import StaticToken
+from shared.pipeline.blob_names import file_id, results_folder
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import file_id, results_folder
-from shared.pipeline.places import place_of
-from shared.pipeline.receive import receive
-from shared.pipeline.wake import wake
+from shared.pipeline.dispatch import wake
+from shared.pipeline.drop_path import place_of
+from shared.pipeline.intake.receive import receive
 from shared.settings import Settings, settings_from
 from shared.storage.blobs import Container
 from shared.storage.customers import Customers

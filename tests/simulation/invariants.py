@@ -18,10 +18,10 @@ from shared.device_files import CheckedRow
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.partner_center.models import Device
-from shared.pipeline.device_file import results_folder
-from shared.pipeline.originals import rules_of
-from shared.pipeline.outcomes import FIRST_ANSWER_LOST, READ_BACK
-from shared.pipeline.results import NEVER_WRITTEN
+from shared.pipeline.blob_names import results_folder
+from shared.pipeline.closing.close import NEVER_WRITTEN
+from shared.pipeline.corrections.closed_file import rules_of
+from shared.pipeline.outcome_rules import FIRST_ANSWER_LOST, READ_BACK
 from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileState, Outcome, SubmissionState
 from tests.simulation.service import GATEWAY, Accept, Attempt, Job, Mishap, Refusal, SentDevice, identities_of

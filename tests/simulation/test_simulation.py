@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from local.partner_center import Fault, Operation
-from shared.pipeline.wake import wake
-from shared.pipeline.withdraw import withdraw
-from shared.pipeline.withdrawals import DEVICE_NOT_IDENTIFIED
+from shared.pipeline.corrections.withdrawal_decisions import DEVICE_NOT_IDENTIFIED
+from shared.pipeline.corrections.withdrawal_request import withdraw
+from shared.pipeline.dispatch import wake
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
 from shared.vocabulary import Outcome, WithdrawalResult

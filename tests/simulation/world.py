@@ -17,12 +17,12 @@ from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
 from local.partner_center import Operation
 from shared.errors import DeviceDropError
+from shared.pipeline.blob_names import DROP_CONTAINER, file_id, parse_drop_path
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.device_file import DROP_CONTAINER, file_id, parse_drop_path
-from shared.pipeline.memory import Memory
-from shared.pipeline.receive import receive
+from shared.pipeline.dispatch import wake
+from shared.pipeline.intake.receive import receive
+from shared.pipeline.process_cache import Memory
 from shared.pipeline.sweep import sweep
-from shared.pipeline.wake import wake
 from shared.settings import settings_from
 from shared.storage.blobs import BlobVersion
 from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEUE

@@ -5,10 +5,10 @@ import re
 from msgspec.structs import replace
 
 from shared.device_files import FILE_NOTES, FileNote
-from shared.status.page import story
-from shared.status.page.words import FILE_STATES, MAY_BE_INCOMPLETE, file_word
-from shared.status.questions import file as file_details
-from shared.status.views import FileNoteView, PassedOverView
+from shared.status.page import summary as story
+from shared.status.page.labels import FILE_STATES, MAY_BE_INCOMPLETE, file_word
+from shared.status.queries import file as file_details
+from shared.status.schemas import FileNoteView, PassedOverView
 from shared.storage.records import DeviceFile, PassedOverTally, Remark
 from shared.vocabulary import FileState
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered, tuples

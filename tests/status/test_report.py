@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 from msgspec import structs
 
-from shared.status.questions import NotFound
-from shared.status.questions import file as file_details
+from shared.status.queries import NotFound
+from shared.status.queries import file as file_details
 from shared.status.report import MOST_ROWS, report_html, report_page
 from shared.storage.records import Counts, DeviceOutcome
 from shared.vocabulary import FileState, Outcome

@@ -38,9 +38,9 @@ from msgspec.structs import replace
 
 from shared.device_files.hardware_hash.verification import VerifiedHash, plausible_collections
 from shared.device_files.placeholders import is_default_uuid, is_placeholder
-from shared.device_files.reasons import Note, RowReason
 from shared.device_files.rows import CheckedRow, DeviceRow, SendableDevice
 from shared.errors import DeviceDropError
+from shared.reasons import Note, RowReason
 
 DIGEST_BYTES = 16
 _DIGEST = Layout(f"{DIGEST_BYTES}s")

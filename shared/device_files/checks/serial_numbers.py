@@ -6,8 +6,8 @@ import unicodedata
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks import excel_damage
 from shared.device_files.placeholders import is_manufacturer, is_template_text
-from shared.device_files.reasons import RowReason
 from shared.device_files.tables.header_names import meaning
+from shared.reasons import RowReason
 
 _WRAPPED = re.compile(
     r"@\{\s*(?:[^;}]*;\s*)?(?:SerialNumber|IdentifyingNumber)\s*=\s*([^;{}]+?)\s*(?:;[^{}]*)?\}"

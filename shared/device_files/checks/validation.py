@@ -31,9 +31,9 @@ from shared.device_files.placeholders import (
     is_template_text,
     spelling_differs,
 )
-from shared.device_files.reasons import Note, RowReason
 from shared.device_files.rows import DeviceRow, Rules, SendableDevice
 from shared.device_files.tables.header_names import meaning
+from shared.reasons import Note, RowReason
 
 LONGEST_CELL = 256
 """No serial number, key, manufacturer, model or group tag is longer; the service documents no length."""

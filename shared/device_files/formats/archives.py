@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from shared.device_files.formats.decoding import PIECE
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 MAXIMUM_ARCHIVE = 512 * 1024 * 1024
 """Bytes of an archive as it is stored; kept on disk while it is read."""

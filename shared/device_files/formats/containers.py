@@ -16,7 +16,7 @@ from shared.device_files.formats.delimited import Lines, Records, Sense
 from shared.device_files.formats.file_types import Kind
 from shared.device_files.formats.json_documents import Meaning
 from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
-from shared.device_files.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
+from shared.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
 
 _SPOOLED_IN_MEMORY = 8 * 1024 * 1024
 """Archives and workbooks are read here and there, not in a stream: larger ones wait in a nameless temporary file."""

@@ -32,7 +32,7 @@ from shared.device_files.formats.encoding_changes import (
     strange_character,
 )
 from shared.device_files.formats.windows_1252 import UNREADABLE, decode_bytes
-from shared.device_files.reasons import FileNote, FileReason, UnreadableDeviceFile
+from shared.reasons import FileNote, FileReason, UnreadableDeviceFile
 
 MAXIMUM_LINE = 65_536
 """Characters of a line, and of a cell with line breaks inside. A row with a hash has about 4,100."""

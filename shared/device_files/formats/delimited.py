@@ -10,7 +10,7 @@ from functools import lru_cache
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 DELIMITERS = (",", ";", "\t", "|", "^")
 _NEVER_IN_TEXT = ("\t", "|", "^")

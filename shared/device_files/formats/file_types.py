@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import IO
 
 from shared.device_files.formats.decoding import PIECE, detected_encoding
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 START_BYTES = 4096
 """So many bytes are enough to tell."""

@@ -9,8 +9,8 @@ from shared.device_files.account import FileAccount, could_hold_device, excerpt
 from shared.device_files.cells import CellType, TypedCell
 from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded
 from shared.device_files.formats.json_parsing import SURROGATE, Cells, Json, documents
-from shared.device_files.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
 from shared.device_files.rows import Column
+from shared.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
 
 Meaning: TypeAlias = Callable[[str], Column | None]
 """Which column a name means."""

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from shared.device_files.account import excerpt
 from shared.device_files.cells import CellType, TypedCell
 from shared.device_files.formats.decoding import PIECE
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 Json: TypeAlias = "str | bool | list[Json] | dict[str, Json] | None"
 """A value. A number, and a boolean of an object, is a `TypedCell` with its text as written; `NaN` is `None`."""

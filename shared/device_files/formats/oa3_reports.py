@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, ParseError, XMLParser
 from shared.device_files.account import FileAccount, excerpt
 from shared.device_files.cells import clean
 from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded
-from shared.device_files.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
+from shared.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
 
 MAXIMUM_DOCUMENT = 12 * 1024 * 1024
 """Bytes of memory for the text of a file: some 3,000 devices with hashes."""

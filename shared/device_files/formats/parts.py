@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.device_files.reasons import FileReason
+from shared.reasons import FileReason
 
 Records = Iterable[tuple[int, Sequence[str]]]
 """The cells of each row, with its line number."""

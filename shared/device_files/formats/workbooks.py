@@ -15,7 +15,7 @@ from shared.device_files.cells import CellType, TypedCell, clean
 from shared.device_files.formats import number_formats, workbook_process
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.parts import Part, TablePart, UnreadPart
-from shared.device_files.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
+from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 
 MAXIMUM_WORKBOOK = 64 * 1024 * 1024
 """Bytes of a workbook as it is stored. Its process may use 768 MiB to read it, some 40,000 rows with hashes."""

@@ -7,9 +7,9 @@ from functools import lru_cache
 from shared.device_files.cells import clean
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_product_key
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 from shared.device_files.rows import Column, Header, header_of
 from shared.device_files.tables.header_names import Sureness, folded, meaning
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 IDENTIFYING = frozenset({Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH})
 """One of these at least is in every header."""

@@ -13,11 +13,11 @@ from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
-from shared.device_files.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
 from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
 from shared.device_files.tables import headers, tool_output
 from shared.device_files.tables.headerless import HASH_ALONE, columns_of
 from shared.device_files.tables.realignment import Aligned, Fields, cleaned, fields_of, looks_shifted, realigned
+from shared.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
 
 LONGEST_PREAMBLE = 100
 """So many lines without a header wait for one; those before them are told of as they are."""

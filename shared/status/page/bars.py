@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.status.page.words import OPEN, OUTCOMES
-from shared.status.views import OutcomeCounts
+from shared.status.page.labels import OPEN, OUTCOMES
+from shared.status.schemas import OutcomeCounts
 from shared.vocabulary import Outcome
 
 WHOLE = 100.0

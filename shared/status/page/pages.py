@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from shared.status.page import bars, story
+from shared.status.authentication import FORM_FIELD, PAGES
+from shared.status.page import bars
+from shared.status.page import summary as story
+from shared.status.page.labels import OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
-from shared.status.page.words import OPEN, OUTCOMES, outcome_label
-from shared.status.questions import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
-from shared.status.showing import NOBODY
-from shared.status.views import DevicePage, FileDetails, FilePage, FileView, OutcomePage
-from shared.status.who import FORM_FIELD, PAGES
+from shared.status.presenters import NOBODY
+from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
+from shared.status.schemas import DevicePage, FileDetails, FilePage, FileView, OutcomePage
 from shared.vocabulary import Outcome
 
 LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)

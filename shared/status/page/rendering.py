@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.status.page import bars, text, words
+from shared.status.page import bars, text
+from shared.status.page import labels as words
 from shared.status.page.static_files import static_address
 
 if TYPE_CHECKING:

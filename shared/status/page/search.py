@@ -3,8 +3,8 @@
 from itertools import islice
 
 from shared.pipeline.composition import Pipeline
-from shared.status.questions import DEVICES_ON_A_PAGE, NotFound, customer_names, devices
-from shared.status.views import DevicePage, DeviceView
+from shared.status.queries import DEVICES_ON_A_PAGE, NotFound, customer_names, devices
+from shared.status.schemas import DevicePage, DeviceView
 
 MOST_CUSTOMERS = 20
 """Customers whose rows one search reads. A device has one, a placeholder taken for a serial number may have many."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.device_files.formats import archives
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 MEGABYTE = 1024 * 1024
 

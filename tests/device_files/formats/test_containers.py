@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from shared.device_files.account import FileAccount
 from shared.device_files.formats import archives, containers
 from shared.device_files.formats.parts import ItemsPart, TablePart, UnreadPart
-from shared.device_files.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 from shared.device_files.rows import Column
+from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 from tests.device_files.formats.test_workbooks import SAMPLES
 from tests.device_files.workbook_builder import Number, Sheet, Workbook
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.device_files.account import FileAccount
 from shared.device_files.formats.decoding import decoded, line_blocks
-from shared.device_files.reasons import FileNote, FileReason, UnreadableDeviceFile
 from shared.device_files.rows import FileRemark
+from shared.reasons import FileNote, FileReason, UnreadableDeviceFile
 from tests.device_files.given import sample
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.device_files.formats.file_types import Kind, check_old_workbook, is_workbook, kind_of, may_hold_devices
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.reasons import FileReason, UnreadableDeviceFile
 from tests.device_files.formats.test_workbooks import SAMPLES
 
 _CLIXML = '<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">\n  <Obj RefId="0">'

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from shared.device_files.account import FileAccount
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.formats import json_documents
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 from shared.device_files.rows import Column, PassedOver
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "field"
 MEGABYTE = 1024 * 1024

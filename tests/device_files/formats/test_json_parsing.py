@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.formats.json_parsing import DEEPEST, MAXIMUM_DOCUMENT, Json, documents
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 MEGABYTE = 1024 * 1024
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(["\\", '"', "😀é", "\n"])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from shared.device_files.account import FileAccount
 from shared.device_files.formats import oa3_reports
 from shared.device_files.formats.decoding import MAXIMUM_LINE
-from shared.device_files.reasons import FileReason, UnreadableDeviceFile
 from shared.device_files.rows import PassedOver
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 MEGABYTE = 1024 * 1024

@@ -7,8 +7,8 @@ import pytest
 from shared.device_files.account import FileAccount
 from shared.device_files.formats.decoding import line_blocks
 from shared.device_files.formats.windows_1252 import decode_bytes
-from shared.device_files.reasons import FileNote
 from shared.device_files.rows import FileRemark
+from shared.reasons import FileNote
 from tests.device_files.given import sample
 
 WESTERN = """

@@ -14,7 +14,7 @@ from shared.device_files.account import FileAccount
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.formats import workbook_process, workbooks
 from shared.device_files.formats.parts import TablePart, UnreadPart
-from shared.device_files.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
+from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 from tests.device_files.workbook_builder import Number, Sheet, Workbook
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -15,8 +15,8 @@ from local.azurite import running_azurite
 from local.partner_center import Behaviour, PartnerCenterStandIn
 from local.set_up import ready_toolchain
 from shared.pipeline.composition import Pipeline, compose, prepare
-from shared.pipeline.receive import receive
-from shared.pipeline.wake import wake
+from shared.pipeline.dispatch import wake
+from shared.pipeline.intake.receive import receive
 from shared.settings import STORAGE_CONNECTION, StorageConnectionString, settings_from
 from shared.storage.connection import SUBMISSIONS_QUEUE, open_storage
 from tests.pipeline.world import tuples

@@ -20,7 +20,7 @@ from local.commands.ending import ExitCode, ended
 from local.commands.withdraw import in_words
 from local.dropping import DropContainer, Dropped
 from local.services import DataFolder, Running
-from shared.pipeline.originals import FileStillOpen, FileUnknown
+from shared.pipeline.corrections.closed_file import FileStillOpen, FileUnknown
 from shared.settings import STORAGE_CONNECTION
 from shared.storage.journal import JournalChanged
 from shared.storage.records import Withdrawal

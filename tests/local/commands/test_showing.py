@@ -8,7 +8,7 @@ from rich.console import Console
 
 from local.commands.showing import WAITING_SHOWN, files_table, is_well, show_file
 from local.partner_center import Fault, PartnerCenterStandIn
-from shared.status import questions
+from shared.status import queries as questions
 from tests.pipeline.world import CUSTOMER, HEADER, Clock, World, numbered
 
 

@@ -10,10 +10,11 @@ from jinja2 import UndefinedError
 from msgspec.structs import replace
 
 from shared.status.names import CustomerNames
-from shared.status.page import pages, rendering, static_files, story
-from shared.status.page.asking import asked_files, asked_rows, file_filter, file_limit, outcome_filter
-from shared.status.showing import file_links
-from shared.status.views import (
+from shared.status.page import pages, rendering, static_files
+from shared.status.page import summary as story
+from shared.status.page.form_parameters import asked_files, asked_rows, file_filter, file_limit, outcome_filter
+from shared.status.presenters import file_links
+from shared.status.schemas import (
     FileDetails,
     FilePage,
     FileView,

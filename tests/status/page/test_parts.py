@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.status.page import static_files, text, words
+from shared.status.page import labels as words
+from shared.status.page import static_files, text
 from shared.status.page.bars import LEAST_SHARE, WHOLE, by_outcome, not_registered, segments, share
-from shared.status.views import OutcomeCounts
+from shared.status.schemas import OutcomeCounts
 from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
 
 NUMBERS = st.integers(0, 1_000_000)

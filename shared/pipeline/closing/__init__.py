@@ -1,0 +1,1 @@
+"""The end of a file: results, summary, and who is told."""

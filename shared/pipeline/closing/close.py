@@ -1,0 +1,371 @@
+"""Last step of the way: when every submission is final, the results are written and the file is closed.
+
+A close that dies is repeated from its beginning and writes the same: its time is fixed by the change to `closing`.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from operator import attrgetter
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.pipeline.blob_names import JSON, results_folder
+from shared.pipeline.closing import passed_over as accounting
+from shared.pipeline.closing.csv_output import CSV, csv_text, in_one_cell
+from shared.pipeline.closing.notify import announce
+from shared.pipeline.closing.reason_counts import ReasonCounter
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.lease import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed, is_claimed
+from shared.pipeline.log_fields import of_file
+from shared.storage.journal import JournalChanged, Stored
+from shared.storage.records import (
+    Counts,
+    DeviceFile,
+    DeviceOutcome,
+    PassedOverTally,
+    Remark,
+    Submission,
+    Withdrawal,
+    with_sentence,
+)
+from shared.telemetry import Metric, StepName, measure, step, tell
+from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalState
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = (
+    "row",
+    "serial_number",
+    "product_key",
+    "manufacturer",
+    "model",
+    "outcome",
+    "error_code",
+    "batch_id",
+    "tracking_id",
+    "device_id",
+    "order_number",
+    "notes",
+    "source",
+    "error_description",
+    "what_to_do",
+)
+"""Columns of results.csv, each a field of `DeviceOutcome`. Sentences stand last: one that is split shifts no cell."""
+
+_cells = attrgetter(*COLUMNS[:-2])
+_sentences = attrgetter(*COLUMNS[-2:])
+
+NEVER_WRITTEN = "outcome_missing"
+NEVER_WRITTEN_SENTENCE = "The journal holds no outcome of this row. That should not happen."
+NEVER_WRITTEN_CURE = "Look the device up in Partner Center and drop its row again if it is not there."
+
+MOST_LISTED_AT_ONCE = 20
+"""Submissions of a file that are all asked for when it may be complete, since the summary needs them; of a larger file
+one that is open is asked for."""
+
+_SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
+"""A summary is only ever overwritten by one of a later state."""
+_FINAL_VERSION = 3
+
+
+class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One submission in summary.json."""
+
+    number: str
+    batch_id: str
+    devices: int
+    tracking_id: str | None
+    state: str
+
+
+class WithdrawalSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the withdrawal of the file's devices has come, in summary.json."""
+
+    state: WithdrawalState
+    asked_at: datetime
+    asked_by: str
+    finished_at: datetime | None
+    total: int
+    withdrawn: int
+    already_gone: int
+    refused: int
+
+
+class FileNoteSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A note on the file as a whole, in summary.json."""
+
+    note: str
+    detail: str
+    sentence: str
+    what_to_do: str
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """summary.json: how far a device file has come."""
+
+    file_id: str
+    customer_id: str | None
+    batch_id: str | None
+    file: str
+    etag: str
+    received_at: datetime
+    closed_at: datetime | None
+    state: FileState
+    reason: str | None
+    what_happened: str | None
+    counts: Counts
+    is_incomplete: bool
+    """Whether the file may hold devices that are in none of its rows."""
+    notes: list[FileNoteSummary]
+    passed_over: tuple[PassedOverTally, ...]
+    parent_file_id: str | None = None
+    """The file whose rows this one sends again."""
+    retry_file_id: str | None = None
+    """The file that sends rows of this one again."""
+    withdrawal: WithdrawalSummary | None = None
+    submissions: list[SubmissionSummary]
+
+
+def close_if_complete(
+    pipeline: Pipeline, customer_id: str | None, file_id: str, reading_id: str, ended: Sequence[Submission] = ()
+) -> None:
+    """Close the file if no submission of its reading is open. Called after every last outcome, and by the sweep.
+
+    `ended` are those that the caller has just made final.
+    """
+    remembered = pipeline.memory.released.get(reading_id)
+    is_small = remembered is not None and remembered.record.submissions <= MOST_LISTED_AT_ONCE
+    submissions: Sequence[Submission] | None = None
+    if remembered is not None and _are_all(ended, remembered.record):
+        submissions, is_complete = ended, True
+    elif is_small:
+        submissions = [stored.record for stored in pipeline.journal.submissions(reading_id)]
+        is_complete = all(submission.state.is_final for submission in submissions)
+    else:
+        is_complete = next(pipeline.journal.open_submissions(reading_id, limit=1), None) is None
+    if not is_complete or (remembered is not None and _close_unless_changed(pipeline, remembered, submissions)):
+        return
+    pipeline.memory.released.forget(reading_id)
+    stored = pipeline.journal.file(customer_id, file_id)
+    if stored is not None and stored.record.reading_id == reading_id:
+        _close_unless_changed(pipeline, stored, submissions)
+
+
+def _are_all(ended: Sequence[Submission], file: DeviceFile) -> bool:
+    """Whether these are all that the file was cut into. One that was split left its halves behind."""
+    whole = {submission.number for submission in ended if submission.state is not SubmissionState.SPLIT}
+    return whole == {str(number) for number in range(1, file.submissions + 1)}
+
+
+def _close_unless_changed(
+    pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None
+) -> bool:
+    """Close a file whose submissions are all final; False when it was changed since it was read as `stored`."""
+    now, file = pipeline.clock(), stored.record
+    if file.state is FileState.READ:
+        closing = replace(file, state=FileState.CLOSING, closed_at=now)
+    elif file.state is FileState.CLOSING and not is_claimed(file, now):
+        closing = file
+    else:
+        return True
+    try:
+        held = pipeline.journal.change_file(stored, claimed(pipeline, closing))
+    except JournalChanged:
+        logger.info("Someone else changed the file that was to be closed", extra=of_file(file))
+        return False
+    try:
+        with step(StepName.CLOSE, file.file_id, of_file(file)):
+            _close(pipeline, held, submissions)
+    except JournalChanged:
+        logger.info("Someone else closes the file", extra=of_file(file))
+    return True
+
+
+def end_without_sending(
+    pipeline: Pipeline, stored: Stored[DeviceFile], state: FileState, reason: str, text: str
+) -> None:
+    """End a file of which nothing was sent, with `reason` and `text` (what happened and what to do) in its summary."""
+    now, file = pipeline.clock(), stored.record
+    ended = replace(
+        file,
+        state=state,
+        reason=reason,
+        reason_text=text,
+        claimed_until=None,
+        closed_at=file.closed_at or now,
+        closed_counts=Counts(),
+        history=with_sentence(file.history, text, now),
+    )
+    pipeline.journal.change_file(stored, ended)
+    logger.warning("A device file was ended without sending", extra=of_file(ended) | {"reason": reason})
+    tell({"reason": reason})
+    tidy_up(pipeline, ended)
+
+
+def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
+    """What remains to be done for a final file; safe to repeat, when whoever made it final died."""
+    if file.state is not FileState.CLOSED:
+        _write_csv(pipeline, file, ())
+        write_summary(pipeline, file)
+        for version in pipeline.private.versions(f"{file.file_id}/"):
+            # Of a file that was rejected half-way: its submissions were never sent, so nobody deleted their bodies.
+            if version.path.endswith(".json"):
+                pipeline.private.delete(version.path)
+    announce(pipeline, file)
+    pipeline.journal.enter_by_time(file)
+    pipeline.journal.no_longer_open(file.file_id)
+
+
+def write_summary(pipeline: Pipeline, file: DeviceFile, submissions: Sequence[Submission] | None = None) -> None:
+    """Write summary.json, unless that of a later state stands there already.
+
+    `submissions` are those of the file, where they are at hand.
+    """
+    if submissions is None and file.state in (FileState.READ, FileState.CLOSED):
+        submissions = [stored.record for stored in pipeline.journal.submissions(file.reading_id)]
+    pipeline.results.write_newer(
+        f"{_folder(file)}/summary.json",
+        msgspec.json.format(msgspec.json.encode(summary(file, submissions or ())), indent=2),
+        JSON,
+        _SUMMARY_VERSIONS.get(file.state, _FINAL_VERSION + file.changes_since_closed),
+    )
+
+
+def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
+    """What summary.json says of `file` and its `submissions`."""
+    return Summary(
+        file_id=file.file_id,
+        customer_id=file.customer_id,
+        batch_id=file.batch_id,
+        file=file.name,
+        etag=file.etag,
+        received_at=file.received_at,
+        closed_at=file.closed_at,
+        state=file.state,
+        reason=file.reason,
+        what_happened=file.reason_text,
+        counts=file.closed_counts or file.read_counts,
+        is_incomplete=file.is_incomplete,
+        notes=[_note_summary(remark) for remark in file.remarks],
+        passed_over=file.passed_over,
+        parent_file_id=file.parent,
+        retry_file_id=file.retry,
+        withdrawal=_withdrawal_summary(file.withdrawal),
+        submissions=[
+            SubmissionSummary(
+                number=submission.number,
+                batch_id=submission.batch_id,
+                devices=submission.devices,
+                tracking_id=submission.tracking_id,
+                state=submission.state,
+            )
+            for submission in submissions
+        ],
+    )
+
+
+def _note_summary(remark: Remark) -> FileNoteSummary:
+    explanation = accounting.explained(remark.note)
+    return FileNoteSummary(
+        note=remark.note, detail=remark.detail, sentence=explanation.sentence, what_to_do=explanation.what_to_do
+    )
+
+
+def _withdrawal_summary(withdrawal: Withdrawal | None) -> WithdrawalSummary | None:
+    if withdrawal is None:
+        return None
+    return WithdrawalSummary(
+        **{name: getattr(withdrawal, name) for name in WithdrawalSummary.__struct_fields__},
+    )
+
+
+def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None) -> None:
+    held, file = HeldFile(pipeline, stored), stored.record
+    counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+    reasons = ReasonCounter()
+    outcomes = _counted(_held(held, pipeline.journal.indexed(file, _every_outcome(pipeline, file))), counter)
+    _write_csv(pipeline, file, reasons.counting(outcomes))
+    if file.passed_over:
+        path = f"{_folder(file)}/{accounting.NAME}"
+        pipeline.results.write(path, accounting.passed_over_csv(file.passed_over), CSV)
+    counts = Counts(total=file.read_counts.total, **{str(outcome): number for outcome, number in counter.items()})
+    now = pipeline.clock()
+    closed = replace(
+        file,
+        state=FileState.CLOSED,
+        claimed_until=None,
+        closed_counts=counts,
+        reasons=reasons.tallies(),
+        history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
+    )
+    write_summary(pipeline, closed, submissions)
+    held.change(closed)
+    for outcome, number in counter.items():
+        if number:
+            measure(Metric.DEVICES, number, {"outcome": str(outcome)})
+    tell(of_file(closed))
+    tidy_up(pipeline, closed)
+    logger.info("A device file was closed", extra=of_file(closed) | {"counts": _in_words(counts)})
+
+
+def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
+    """One outcome for each row, in file order, come what may."""
+    total = file.read_counts.total
+    expected = 1
+    for outcome in pipeline.journal.outcomes(file.reading_id, 1, total):
+        yield from _missing(pipeline, file, range(expected, outcome.row))
+        yield outcome
+        expected = outcome.row + 1
+    yield from _missing(pipeline, file, range(expected, total + 1))
+
+
+def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Iterator[DeviceOutcome]:
+    """A row without an outcome would break the first promise: say so loudly, and call it unknown."""
+    for row in rows:
+        logger.error("A row of a finished file has no outcome", extra=of_file(file) | {"row": row})
+        outcome = DeviceOutcome(
+            reading_id=file.reading_id,
+            row=row,
+            outcome=Outcome.UNKNOWN,
+            error_code=NEVER_WRITTEN,
+            error_description=NEVER_WRITTEN_SENTENCE,
+            what_to_do=NEVER_WRITTEN_CURE,
+        )
+        pipeline.journal.write_outcomes([outcome])
+        yield outcome
+
+
+def _held(held: HeldFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
+    """`outcomes` as they come; the claim on their file is kept meanwhile."""
+    for outcome in outcomes:
+        if outcome.row % ROWS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
+            held.keep()
+        yield outcome
+
+
+def _counted(outcomes: Iterable[DeviceOutcome], counter: dict[Outcome, int]) -> Iterator[DeviceOutcome]:
+    for outcome in outcomes:
+        counter[outcome.outcome] += 1
+        yield outcome
+
+
+def _write_csv(pipeline: Pipeline, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> None:
+    pipeline.results.write(f"{_folder(file)}/results.csv", csv_pieces(outcomes), CSV)
+
+
+def csv_pieces(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
+    """results.csv in pieces, one line a row."""
+    return csv_text(
+        COLUMNS,
+        ((*map(str, _cells(outcome)), *map(in_one_cell, _sentences(outcome))) for outcome in outcomes),
+    )
+
+
+def _folder(file: DeviceFile) -> str:
+    return results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
+
+
+def _in_words(counts: Counts) -> str:
+    return ", ".join(f"{getattr(counts, name)} {name}" for name in ("total", *Outcome))

@@ -1,0 +1,238 @@
+"""What is said of a file that has ended: one CloudEvents message, and the same as a card for Teams or Slack. Pure.
+
+Sources: CloudEvents 1.0.2, JSON event format; Microsoft Teams, "Create incoming webhooks with Workflows" and Adaptive
+Cards 1.4; Slack, "Sending messages using incoming webhooks" and Block Kit. What people named (files, batches) stands
+only where no markup is read.
+"""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+import msgspec
+
+from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER, results_folder
+from shared.settings import Settings, StorageIdentity, WebhookFormat
+from shared.storage.records import Counts, DeviceFile
+from shared.vocabulary import FileState, Outcome
+
+EVENT_TYPE = "devicedrop.file.closed"
+SOURCE = "/device-drop"
+"""Where the status page has no address; else that is the source."""
+
+LONGEST_NAME = 256
+"""Characters of what people named that are told: a queue message holds 48 KiB of text."""
+
+LONGEST_STORY = 1_000
+"""Characters of why a file was ended, which may name what people named."""
+
+LONGEST_HEADLINE = 150
+"""Characters of a header in Slack."""
+
+LONGEST_LINK = 3_000
+"""Characters of a button's address in Slack, which refuses the whole message for a longer one."""
+
+CONTENT_TYPES = {
+    WebhookFormat.CLOUD_EVENTS: "application/cloudevents+json; charset=utf-8",
+    WebhookFormat.TEAMS: "application/json; charset=utf-8",
+    WebhookFormat.SLACK: "application/json; charset=utf-8",
+}
+"""Of what a webhook is told. The first shows the structured mode (CloudEvents, "HTTP Protocol Binding", 3.2)."""
+
+Card = dict[str, Any]
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where to look further. The addresses need a sign-in; one that is not known is left out."""
+
+    page: str | None = None
+    results: str | None = None
+    summary: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What has become of a file: the data of its event."""
+
+    file_id: str
+    customer_id: str | None
+    batch_id: str | None
+    file: str
+    path: str
+    state: FileState
+    reason: str | None
+    what_happened: str | None
+    received_at: datetime
+    closed_at: datetime | None
+    counts: Counts
+    is_incomplete: bool
+    """Whether it may hold devices that are in none of its rows."""
+    parent_file_id: str | None
+    results_folder: str
+    """In the container `results`."""
+    links: Links
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A CloudEvents 1.0 message in structured mode."""
+
+    specversion: str = "1.0"
+    id: str
+    """The same however often the event is repeated."""
+    source: str
+    type: str = EVENT_TYPE
+    subject: str
+    time: datetime
+    datacontenttype: str = "application/json"
+    data: Told
+
+
+def event_of(file: DeviceFile, settings: Settings) -> Event:
+    """The event of a file that has ended."""
+    return Event(
+        id=str(uuid5(UUID(file.file_id), EVENT_TYPE)),
+        source=settings.page_url or SOURCE,
+        subject=f"{file.customer_id or NO_FOLDER}/{file.file_id}",
+        time=file.closed_at or file.received_at,
+        data=told_of(file, settings),
+    )
+
+
+def told_of(file: DeviceFile, settings: Settings) -> Told:
+    """What has become of the file."""
+    folder = results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
+    return Told(
+        file_id=file.file_id,
+        customer_id=file.customer_id,
+        batch_id=None if file.batch_id is None else file.batch_id[:LONGEST_NAME],
+        file=file.name[:LONGEST_NAME],
+        path=file.path,
+        state=file.state,
+        reason=file.reason,
+        what_happened=file.reason_text[:LONGEST_STORY] if file.reason_text else None,
+        received_at=file.received_at,
+        closed_at=file.closed_at,
+        counts=file.closed_counts or file.read_counts,
+        is_incomplete=file.is_incomplete,
+        parent_file_id=file.parent,
+        results_folder=folder,
+        links=_links(file, folder, settings),
+    )
+
+
+def _links(file: DeviceFile, folder: str, settings: Settings) -> Links:
+    page, storage = settings.page_url, settings.storage
+    blobs = storage.blob_service_uri.rstrip("/") if isinstance(storage, StorageIdentity) else None
+    results = None if blobs is None else f"{blobs}/{RESULTS_CONTAINER}/{quote(folder)}"
+    return Links(
+        page=None if page is None else f"{page}/api/status/{file.customer_id or NO_FOLDER}/{file.file_id}",
+        results=None if results is None else f"{results}/results.csv",
+        summary=None if results is None else f"{results}/summary.json",
+    )
+
+
+def event_text(event: Event) -> str:
+    """The event as the text of a message."""
+    return msgspec.json.encode(event).decode()
+
+
+def body_in(event: Event, told_in: WebhookFormat) -> bytes:
+    """The event as a webhook of that kind reads it."""
+    match told_in:
+        case WebhookFormat.CLOUD_EVENTS:
+            return msgspec.json.encode(event)
+        case WebhookFormat.TEAMS:
+            return msgspec.json.encode(teams_message(event.data))
+        case WebhookFormat.SLACK:
+            return msgspec.json.encode(slack_message(event.data))
+
+
+def headline(told: Told) -> str:
+    """What happened, in a few words."""
+    if told.state is FileState.CLOSED:
+        return f"{told.file}: {told.counts.total} rows, {in_words(told.counts)}"
+    if told.state is FileState.REJECTED:
+        return f"{told.file} was rejected"
+    return f"{told.file} was gone before it could be read"
+
+
+def in_words(counts: Counts) -> str:
+    """The outcomes that there are."""
+    there = [f"{number} {outcome.replace('_', ' ')}" for outcome in Outcome if (number := getattr(counts, outcome))]
+    return ", ".join(there) or "none"
+
+
+def _facts(told: Told) -> list[tuple[str, str]]:
+    """What is told beside the headline, each with its name."""
+    folder = told.path.partition("/")[0][:LONGEST_NAME]
+    is_named = told.customer_id is not None and folder.lower() != told.customer_id
+    facts = [
+        ("Customer", f"{folder} ({told.customer_id})" if is_named else told.customer_id or "none"),
+        ("Batch", told.batch_id or "by group tag"),
+        ("State", str(told.state)),
+    ]
+    if told.state is FileState.CLOSED:
+        facts.append(("Rows", f"{told.counts.total}: {in_words(told.counts)}"))
+    if told.is_incomplete:
+        facts.append(("Check", "The file may hold devices that were not sent. Its page and summary.json say where."))
+    if told.what_happened:
+        facts.append(("What happened", told.what_happened))
+    return facts
+
+
+def _doors(told: Told) -> list[tuple[str, str]]:
+    """What can be opened, each with its name."""
+    links = (("Open the file's page", told.links.page), ("Download results.csv", told.links.results))
+    return [(name, url) for name, url in links if url is not None]
+
+
+def teams_message(told: Told) -> Card:
+    """An Adaptive Card. Text runs read no markdown, which text blocks and facts do."""
+    colour = "Good" if told.state is FileState.CLOSED and not _needs_someone(told) else "Warning"
+    body: list[Card] = [
+        _run(headline(told), size="Large", weight="Bolder", color=colour),
+        *(_run(f"{name}: {value}") for name, value in _facts(told)),
+    ]
+    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in _doors(told)]
+    content = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "fallbackText": headline(told),
+        "body": body,
+        "actions": actions,
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": content}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _run(text: str, **style: str) -> Card:
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
+
+
+def _needs_someone(told: Told) -> bool:
+    return told.is_incomplete or bool(told.counts.failed or told.counts.rejected or told.counts.unknown)
+
+
+def slack_message(told: Told) -> Card:
+    """Blocks whose texts are plain; `text` is for notifications, where Slack reads its own markup."""
+    lines = "\n".join(f"{name}: {value}" for name, value in _facts(told))
+    blocks: list[Card] = [
+        {"type": "header", "text": _plain(headline(told)[:LONGEST_HEADLINE])},
+        {"type": "section", "text": _plain(lines)},
+    ]
+    buttons = [
+        {"type": "button", "text": _plain(name), "url": url} for name, url in _doors(told) if len(url) <= LONGEST_LINK
+    ]
+    if buttons:
+        blocks.append({"type": "actions", "elements": buttons})
+    return {"text": _without_markup(headline(told)), "blocks": blocks}
+
+
+def _plain(text: str) -> Card:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _without_markup(text: str) -> str:
+    """Slack's three control characters, escaped ("Formatting text for app surfaces")."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,70 @@
+"""Tells others that a file has ended: one message on a queue, and a webhook if there is one.
+
+The message is sent before the file leaves the index of open files, so that it is sent at least once, whoever dies. The
+webhook has a wake-up of its own: however slow or wrong it is, no file waits for it.
+"""
+
+import logging
+from datetime import timedelta
+
+from shared.pipeline.closing.event_formats import CONTENT_TYPES, body_in, event_of, event_text
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.log_fields import of_file
+from shared.pipeline.submissions.state_machine import pace_of
+from shared.storage.records import DeviceFile
+from shared.storage.wakeups import NotificationWakeUp
+from shared.webhooks import WebhookFailed, WebhookRefused
+
+logger = logging.getLogger(__name__)
+
+LONGEST_TRYING = timedelta(days=1)
+"""After the end of its file, a webhook that fails is told once more at most."""
+
+CURE = (
+    "Check the setting NOTIFY_WEBHOOK_URL: that the workflow or app behind it still exists, takes what "
+    "NOTIFY_WEBHOOK_FORMAT says, and is reached at a public https address. The file itself is as it should be; its "
+    "event stands in the queue file-events."
+)
+
+
+def announce(pipeline: Pipeline, file: DeviceFile) -> None:
+    """Say that `file` has ended. Saying it again is harmless: the event has the same id."""
+    pipeline.events.send(event_text(event_of(file, pipeline.settings)))
+    if pipeline.settings.webhook is not None:
+        pipeline.wakeups.send(NotificationWakeUp(customer_id=file.customer_id, file_id=file.file_id))
+
+
+def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
+    """Tell the webhook of the file that `wake_up` names; when that fails, ring again, for a day."""
+    settings, webhook = pipeline.settings.webhook, pipeline.webhook
+    stored = pipeline.journal.file(wake_up.customer_id, wake_up.file_id)
+    if settings is None or webhook is None or stored is None or not stored.record.state.is_final:
+        logger.info("There is nothing to tell, or no webhook any more", extra={"file_id": wake_up.file_id})
+        return
+    file = stored.record
+    try:
+        webhook.post(body_in(event_of(file, pipeline.settings), settings.format), CONTENT_TYPES[settings.format])
+    except WebhookRefused as error:
+        _give_up(file, error, wake_up)
+    except WebhookFailed as error:
+        _try_later(pipeline, file, error, wake_up)
+    else:
+        logger.info("The webhook was told of a file", extra=of_file(file))
+
+
+def _try_later(pipeline: Pipeline, file: DeviceFile, error: WebhookFailed, wake_up: NotificationWakeUp) -> None:
+    now = pipeline.clock()
+    if wake_up.attempts and now - (file.closed_at or file.received_at) > LONGEST_TRYING:
+        _give_up(file, error, wake_up)
+        return
+    delay = max(
+        pace_of(pipeline.settings, pipeline.jitter).backoff(wake_up.attempts), error.retry_after or timedelta(0)
+    )
+    logger.warning("The webhook could not be told: %s", error, extra=of_file(file) | {"attempts": wake_up.attempts + 1})
+    again = NotificationWakeUp(customer_id=wake_up.customer_id, file_id=wake_up.file_id, attempts=wake_up.attempts + 1)
+    pipeline.wakeups.send(again, delay)
+
+
+def _give_up(file: DeviceFile, error: Exception, wake_up: NotificationWakeUp) -> None:
+    fields = of_file(file) | {"attempts": wake_up.attempts + 1, "what_to_do": CURE}
+    logger.error("The webhook was not told of a file, and will not be: %s. %s", error, CURE, extra=fields)

@@ -1,0 +1,69 @@
+"""What is kept of everything in a file that is no row, and whether the file may hold more devices. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from shared.device_files import FILE_NOTES, PASSED_OVER, Explanation, FileNote, PassedOverKind, RowReason
+from shared.pipeline.closing.csv_output import csv_text
+from shared.storage.records import DeviceFile, PassedOverTally, Remark
+
+if TYPE_CHECKING:
+    # An instance that only takes wake-ups reads no device file.
+    from shared.device_files.account import FileAccount
+
+UNREAD_PARTS = frozenset({RowReason.UNREADABLE_MEMBER, RowReason.PART_NOT_UNDERSTOOD})
+"""Reasons of rows that each stand for a whole part of a file, whose devices nobody knows."""
+
+NAME = "passed_over.csv"
+COLUMNS = ("kind", "count", "place", "excerpt", "may_hold_device")
+"""Of passed_over.csv: a line for each place that is kept, with the count of all of its kind."""
+
+
+def accounted(read: DeviceFile, account: "FileAccount") -> DeviceFile:
+    """A file whose reasons are counted, with what its reading passed over and noted."""
+    passed_over = tuple(
+        PassedOverTally(
+            kind=kept.kind,
+            count=kept.count,
+            places=tuple(map(_storable, kept.places)),
+            excerpts=tuple(map(_storable, kept.excerpts)),
+            may_hold_device=kept.may_hold_device,
+        )
+        for kept in account.passed_over
+    )
+    remarks = tuple(Remark(note=remark.note, detail=_storable(remark.detail)) for remark in account.remarks)
+    is_incomplete = (
+        any(kept.may_hold_device for kept in passed_over)
+        or any(remark.note == FileNote.MAY_HOLD_DEVICES for remark in remarks)
+        or any(tally.reason in UNREAD_PARTS for tally in read.reasons)
+    )
+    return replace(read, passed_over=passed_over, remarks=remarks, is_incomplete=is_incomplete)
+
+
+def explained(note: str) -> Explanation:
+    """What a note on a file says and what to do; one of another version of the app stands for itself."""
+    return FILE_NOTES[FileNote(note)] if note in list(FileNote) else Explanation(f"{note}.", "")
+
+
+def kind_in_words(kind: str) -> str:
+    """What people call the parts of one kind that were passed over, in the plural."""
+    return PASSED_OVER[PassedOverKind(kind)] if kind in list(PassedOverKind) else kind
+
+
+def passed_over_csv(passed_over: Sequence[PassedOverTally]) -> Iterator[bytes]:
+    """passed_over.csv in pieces."""
+    return csv_text(
+        COLUMNS,
+        (
+            (kept.kind, str(kept.count), place, excerpt, "true" if kept.may_hold_device else "false")
+            for kept in passed_over
+            for place, excerpt in zip(kept.places, kept.excerpts, strict=True)
+        ),
+    )
+
+
+def _storable(text: str) -> str:
+    """Half a surrogate pair, which JSON can escape, cannot be stored as UTF-8."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,216 @@
+"""Sends again what of a closed file can simply be sent again: as a device file of its own, which names its parent.
+
+The new file is dropped where the first one lay, under a name that follows from the first one's id. So whoever asks
+twice, or asks again after a death, meets the same file; and the event of the blob, or the sweep, does the rest.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from shared.device_files import CheckedRow
+from shared.device_files.checks.duplicates import ReadAgain
+from shared.errors import DeviceDropError
+from shared.pipeline.blob_names import SHORT_ID, retry_path
+from shared.pipeline.blob_names import file_id as file_id_of
+from shared.pipeline.closing.close import write_summary
+from shared.pipeline.closing.csv_output import CSV, csv_text
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.corrections.closed_file import ended_file, rows_again
+from shared.pipeline.log_fields import of_file
+from shared.pipeline.outcome_rules import remedy
+from shared.storage.journal import JournalChanged, Stored
+from shared.storage.records import DeviceFile, DeviceOutcome, with_sentence
+from shared.vocabulary import FileState, Outcome, Remedy
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = (
+    "Row",
+    "Device Serial Number",
+    "Windows Product ID",
+    "Hardware Hash",
+    "Manufacturer name",
+    "Device model",
+    "Purchase Order",
+    "Group Tag",
+)
+"""Of the file that is made. `Row` is the row's number in its parent; it also keeps a serial number that begins with #
+from being the first cell of its line, which would make the line a comment."""
+
+_TRIES = 3
+
+
+class RetryLost(DeviceDropError):
+    """The file that was to be sent again was deleted by someone at the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What became of the wish to send a file's rows again."""
+
+    parent_file_id: str
+    file_id: str | None
+    """The file that was made; None when no row can simply be sent again."""
+    path: str | None
+    """Where it lies in the drop container."""
+    rows: int
+    is_new: bool
+    """Whether it was made just now."""
+
+
+def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
+    """Drop the rows of a closed file that ended `failed` for a passing reason, or `unknown`, as a new device file.
+
+    Asking again gives the same file. The devices of `unknown` rows may be registered already: those end as
+    `already_registered`.
+
+    Raises:
+        FileUnknown, FileStillOpen: see `ended_file`.
+        CopyExpired: the rows cannot be had any more.
+        RetryLost: the new file was deleted as soon as it stood.
+    """
+    file = ended_file(pipeline, customer_id, file_id).record
+    if (known := _known(pipeline, file)) is not None:
+        # Whoever made it may have died before its parent's summary said so.
+        write_summary(pipeline, file)
+        return known
+    count = sum(1 for _ in _to_send_again(pipeline, file))
+    if count == 0:
+        return Retry(parent_file_id=file_id, file_id=None, path=None, rows=0, is_new=False)
+    path = _path(pipeline, file)
+    again = _RowsAgain(pipeline, file)
+    is_new = pipeline.drop.write_new(path, csv_text(again.columns, again.lines()), CSV)
+    made = pipeline.drop.version(path)
+    if made is None:
+        raise RetryLost(
+            f"The file {path}, which sends rows of file {file_id} again, was deleted at the same moment. Ask again."
+        )
+    child = Retry(
+        parent_file_id=file_id,
+        file_id=file_id_of(path, made.etag),
+        path=path,
+        rows=again.written if is_new else count,
+        is_new=is_new,
+    )
+    return _note(pipeline, customer_id, child)
+
+
+def _known(pipeline: Pipeline, file: DeviceFile) -> Retry | None:
+    """The retry that was made before, unless it was deleted before it could be received."""
+    if file.retry is None:
+        return None
+    child = pipeline.journal.file(file.customer_id, file.retry)
+    path = _path(pipeline, file) if child is None else child.record.path
+    is_gone = pipeline.drop.version(path) is None if child is None else child.record.state is FileState.GONE
+    if is_gone:
+        return None
+    return Retry(parent_file_id=file.file_id, file_id=file.retry, path=path, rows=file.retried_rows, is_new=False)
+
+
+def _path(pipeline: Pipeline, file: DeviceFile) -> str:
+    """The path that follows from the file; with the whole id where another file of the customer begins like it."""
+    short = retry_path(file.path, file.file_id)
+    others = pipeline.journal.files_beginning_with(file.customer_id or "", file.file_id[:SHORT_ID])
+    is_alone = all(other.file_id == file.file_id for other in others)
+    return short if is_alone else retry_path(file.path, file.file_id, whole_id=True)
+
+
+def _to_send_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
+    """The outcomes of the rows that can simply be sent again, in their order."""
+    counts = file.closed_counts
+    if counts is None or counts.failed + counts.unknown == 0:
+        return
+    for outcome in pipeline.journal.outcomes(file.reading_id, 1, counts.total):
+        if outcome.outcome in (Outcome.FAILED, Outcome.UNKNOWN) and remedy(outcome) is Remedy.SEND_AGAIN:
+            yield outcome
+
+
+@dataclass(slots=True)
+class _RowsAgain:
+    """The lines of the new file, made as they are asked for."""
+
+    pipeline: Pipeline
+    file: DeviceFile
+    written: int = field(default=0)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Without a batch folder, the group tags say where the devices go."""
+        return COLUMNS if self.file.batch_id is None else COLUMNS[:-1]
+
+    def lines(self) -> Iterator[list[str]]:
+        """One line for each row, read from the private copy beside the outcomes: both come in the order of the file."""
+        self.written = 0
+        rows = rows_again(self.pipeline, self.file)
+        for outcome in _to_send_again(self.pipeline, self.file):
+            row = _row_numbered(rows, outcome.row)
+            line = None if row is None else self._line(row, outcome)
+            if line is None:
+                logger.error(
+                    "A row cannot be sent again: the copy of its file is read otherwise than it was",
+                    extra=of_file(self.file) | {"row": outcome.row},
+                )
+                continue
+            self.written += 1
+            yield line
+
+    def _line(self, row: CheckedRow, outcome: DeviceOutcome) -> list[str] | None:
+        """The cells that are read as the very device that was sent, to the batch that it was sent to."""
+        device = row.device
+        if device is None or _differs(row.serial_number, outcome.serial_number):
+            return None
+        cells = [
+            str(row.row),
+            device.serial_number or "",
+            device.product_key or "",
+            device.hardware_hash or "",
+            device.manufacturer or "",
+            device.model or "",
+            outcome.order_number,
+            outcome.batch_id,
+        ]
+        return cells[: len(self.columns)]
+
+
+def _row_numbered(rows: Iterator[CheckedRow], number: int) -> CheckedRow | None:
+    """The row of that number, if there is one."""
+    with suppress(ReadAgain):
+        return next((row for row in rows if row.row == number), None)
+    return None
+
+
+def _differs(one: str, other: str) -> bool:
+    return bool(one and other) and one[: len(other)] != other
+
+
+def _note(pipeline: Pipeline, customer_id: str, child: Retry) -> Retry:
+    """Say it in the parent's record and summary; someone who made the same retry meanwhile said the same."""
+    for _ in range(_TRIES):
+        stored = ended_file(pipeline, customer_id, child.parent_file_id)
+        if stored.record.retry == child.file_id:
+            break
+        try:
+            noted = pipeline.journal.change_file(stored, _noted(pipeline, stored, child))
+        except JournalChanged:
+            continue
+        write_summary(pipeline, noted.record)
+        fields = of_file(noted.record) | {"retry_file_id": child.file_id, "rows": child.rows}
+        logger.info("Rows of a file are sent again", extra=fields)
+        break
+    return child
+
+
+def _noted(pipeline: Pipeline, stored: Stored[DeviceFile], child: Retry) -> DeviceFile:
+    file = stored.record
+    sentence = f"{child.rows} rows are sent again as file {child.file_id}."
+    return replace(
+        file,
+        retry=child.file_id,
+        retried_rows=child.rows,
+        changes_since_closed=file.changes_since_closed + 1,
+        history=with_sentence(file.history, sentence, pipeline.clock()),
+    )

@@ -1,0 +1,122 @@
+"""to_fix.csv: the rows of a file that a person can fix, as a file to be dropped again. Made when it is asked for.
+
+The cells come from the private copy, and go with it: hashes are kept nowhere beyond its retention.
+"""
+
+import zlib
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from shared.device_files.reading import device_rows
+from shared.device_files.rows import DeviceRow
+from shared.device_files.to_fix import lines_to_fix
+from shared.pipeline.closing.csv_output import in_one_cell
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.corrections.closed_file import copied_bytes, expect_copy
+from shared.pipeline.outcome_rules import LONGEST_CELL, remedy
+from shared.storage.records import DeviceFile, DeviceOutcome
+from shared.vocabulary import Remedy
+
+NAME = "to_fix.csv"
+CONTENT_TYPE = "text/csv; charset=utf-8"
+
+PIECE = 256 * 1024
+"""Characters of the file that are held at a time."""
+
+_READ_ELSEWHERE = (
+    "The file is read in another way than on the day it was dropped. Fix the row in the file itself and drop that."
+)
+
+_MARK = "\ufeff"
+"""Without the byte order mark Excel takes UTF-8 for the code page of the machine."""
+
+
+def to_fix_csv(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
+    """The file in pieces: UTF-8 with a mark, CRLF; `shared.device_files.to_fix` says which columns it has.
+
+    Of a file that is not closed yet, the rows that have their outcome. Without a row to fix there is a header alone.
+
+    Raises:
+        CopyExpired: the rows cannot be had any more; at once, or half-way when the copy goes meanwhile.
+    """
+    rows = _rows_to_fix(pipeline, file)
+    if rows.texts:
+        expect_copy(pipeline, file)
+    return _pieces(lines_to_fix(lambda: _with_cells(pipeline, file, rows)))
+
+
+@dataclass(slots=True)
+class _RowsToFix:
+    """Which rows are to be fixed, and how: six bytes a row of the file, however many there are."""
+
+    texts: list[str] = field(default_factory=list)
+    """What is to be done, each text once."""
+    which: "array[int]" = field(default_factory=lambda: array("H"))
+    """For each row of the file, from 1: which text it has, counted from 1, or 0 when there is nothing to fix."""
+    sources: "array[int]" = field(default_factory=lambda: array("I"))
+    """For each row, a checksum of where it was found."""
+
+    def add(self, outcome: DeviceOutcome) -> None:
+        """One row more; those between it and the one before need no fixing, or have no outcome yet."""
+        if remedy(outcome) is not Remedy.FIX:
+            return
+        missing = outcome.row - 1 - len(self.which)
+        self.which.extend([0] * missing)
+        self.sources.extend([0] * missing)
+        text = in_one_cell(outcome.what_to_do)
+        if text not in self.texts:
+            self.texts.append(text)
+        self.which.append(1 + self.texts.index(text))
+        self.sources.append(_checksum(outcome.source))
+
+    def what_to_do(self, number: int) -> str | None:
+        """What is to be done about the row of that number; `None` when there is nothing to fix."""
+        if number > len(self.which) or not self.which[number - 1]:
+            return None
+        return self.texts[self.which[number - 1] - 1]
+
+    def is_the_same(self, number: int, row: DeviceRow) -> bool:
+        """Whether the row was found where it was found when its outcome was written."""
+        return self.sources[number - 1] == _checksum(row.source)
+
+
+def _rows_to_fix(pipeline: Pipeline, file: DeviceFile) -> _RowsToFix:
+    rows = _RowsToFix()
+    counts = file.closed_counts or file.read_counts
+    if file.closed_counts is None or counts.failed or counts.rejected:
+        for outcome in pipeline.journal.outcomes(file.reading_id, 1, counts.total):
+            rows.add(outcome)
+    return rows
+
+
+def _with_cells(pipeline: Pipeline, file: DeviceFile, rows: _RowsToFix) -> Iterator[tuple[DeviceRow, str]]:
+    if not rows.texts:
+        return
+    left = sum(map(bool, rows.which))
+    for number, row in device_rows(lambda: copied_bytes(pipeline, file), name=file.name):
+        what_to_do = rows.what_to_do(number)
+        if what_to_do is None:
+            continue
+        if rows.is_the_same(number, row):
+            yield row, what_to_do
+        else:
+            yield DeviceRow(source=row.source), _READ_ELSEWHERE
+        left -= 1
+        if not left:
+            return
+
+
+def _pieces(lines: Iterator[str]) -> Iterator[bytes]:
+    held, characters = [_MARK], 0
+    for line in lines:
+        held.append(line)
+        characters += len(line)
+        if characters > PIECE:
+            yield "".join(held).encode("utf-8", "replace")
+            held, characters = [], 0
+    yield "".join(held).encode("utf-8", "replace")
+
+
+def _checksum(source: str) -> int:
+    return zlib.crc32(source[:LONGEST_CELL].encode("utf-8", "replace"))

@@ -1,0 +1,238 @@
+"""What becomes of devices that are withdrawn: the decisions and the words. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from shared.partner_center.client import ServiceIds
+from shared.partner_center.errors import (
+    AnswerLost,
+    NeverSent,
+    PartnerCenterError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
+from shared.partner_center.models import Device
+from shared.pipeline.closing.csv_output import in_one_cell
+from shared.pipeline.outcome_rules import CLOCKS_MAY_DIFFER, FIRST_ANSWER_LOST
+from shared.pipeline.submissions.matching import SentRow, match_by_name
+from shared.pipeline.submissions.state_machine import WRONG_CUSTOMER_CODES, LookAgain, Pace, throttled_delay
+from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal
+from shared.vocabulary import WithdrawalResult
+
+MOST_FORBIDDEN = 5
+"""Times in a row that the service may forbid a deletion (403) before that is its answer. Each waits behind the gate."""
+
+NOT_FOUND = 404
+FORBIDDEN = 403
+
+DEVICE_NOT_IDENTIFIED = "device_not_identified"
+NOT_IDENTIFIED_SENTENCE = (
+    "Partner Center gave no id for this device when it was registered. Its batch does not show beyond doubt which one "
+    "it is."
+)
+NOT_IDENTIFIED_CURE = "Delete it in Partner Center by hand if it is there and is the one."
+
+WITHDRAWN_CURE = "Nothing."
+ALREADY_GONE_CURE = (
+    "Nothing: the device that this file registered is not there any more. Another file registered it anew if it stands "
+    "in Partner Center all the same. Withdraw that one then."
+)
+REFUSED_CURE = (
+    "Partner Center would not delete the device for the reason given. Fix what the reason names and ask for the "
+    "withdrawal again: that tries what was refused once more. Or delete the device in Partner Center by hand."
+)
+
+COLUMNS = (
+    "row",
+    "serial_number",
+    "product_key",
+    "manufacturer",
+    "model",
+    "batch_id",
+    "device_id",
+    "withdrawal",
+    "error_code",
+    "notes",
+    "source",
+    "error_description",
+    "what_to_do",
+)
+"""Columns of withdrawals.csv, the sentences last as in results.csv."""
+
+
+def to_withdraw(outcome: DeviceOutcome, run: int) -> DeviceWithdrawal:
+    """The device of a registered row, of which nothing is known yet but what its outcome says."""
+    return DeviceWithdrawal(
+        reading_id=outcome.reading_id,
+        row=outcome.row,
+        run=run,
+        batch_id=outcome.batch_id,
+        device_id=outcome.device_id,
+    )
+
+
+def is_done(device: DeviceWithdrawal, run: int) -> bool:
+    """Whether its result stands. What an earlier run was refused is tried again."""
+    return device.result is not None and (device.result is not WithdrawalResult.REFUSED or device.run == run)
+
+
+def may_be_ours(device: DeviceWithdrawal) -> bool:
+    """Whether a request of ours may have deleted the device although nobody learned of it."""
+    return device.answer_lost or (bool(device.request_id) and device.result is None)
+
+
+def begun(device: DeviceWithdrawal, run: int, request_id: str) -> DeviceWithdrawal:
+    """The device as it is journaled before its deletion is sent: a request whose answer was lost keeps its id."""
+    if device.result is not None:
+        device = DeviceWithdrawal(
+            reading_id=device.reading_id,
+            row=device.row,
+            run=run,
+            batch_id=device.batch_id,
+            device_id=device.device_id,
+        )
+    return replace(device, run=run, request_id=device.request_id or request_id)
+
+
+def deleted(device: DeviceWithdrawal, ids: ServiceIds, now: datetime) -> DeviceWithdrawal:
+    """The service deleted it."""
+    return _ended(device, WithdrawalResult.WITHDRAWN, WITHDRAWN_CURE, ids, now)
+
+
+def refused(device: DeviceWithdrawal, error: PartnerCenterError, now: datetime, *, repeated: bool) -> DeviceWithdrawal:
+    """The service said no. That it is not there may be our own doing, if an earlier answer was lost (`repeated`).
+
+    A device that was registered anew has a new id, so that a later registration is never touched.
+    """
+    if error.status == NOT_FOUND and error.code not in WRONG_CUSTOMER_CODES:
+        if repeated:
+            gone = _ended(device, WithdrawalResult.WITHDRAWN, WITHDRAWN_CURE, error.service_ids, now)
+            return replace(gone, notes=FIRST_ANSWER_LOST)
+        return _ended(device, WithdrawalResult.ALREADY_GONE, ALREADY_GONE_CURE, error.service_ids, now)
+    return replace(
+        _ended(device, WithdrawalResult.REFUSED, REFUSED_CURE, error.service_ids, now),
+        error_code=error.code or str(error.status or ""),
+        error_description=error.description or str(error),
+    )
+
+
+def unanswered(device: DeviceWithdrawal, error: PartnerCenterError, *, repeated: bool) -> DeviceWithdrawal:
+    """The device after a request without a verdict: until one is answered, requests keep their id.
+
+    That one of them may have deleted the device (this one, or an earlier one that it `repeated`) is never forgotten.
+    """
+    match error:
+        case AnswerLost():
+            return device
+        case NeverSent() if repeated:
+            return device
+        case _:
+            return replace(device, request_id="", answer_lost=repeated or isinstance(error, Unavailable))
+
+
+def is_verdict(error: PartnerCenterError, forbidden: int) -> bool:
+    """Whether `error` says what becomes of the device, when `forbidden` deletions in a row were forbidden."""
+    if isinstance(error, Unauthorised) and error.status == FORBIDDEN:
+        return forbidden >= MOST_FORBIDDEN
+    return isinstance(error, Refused)
+
+
+def after_failure(withdrawal: Withdrawal, error: PartnerCenterError, pace: Pace) -> LookAgain:
+    """When to go on after a request without a verdict."""
+    delay = pace.backoff(withdrawal.attempts)
+    match error:
+        case Throttled(retry_after=retry_after):
+            return LookAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
+        case Unauthorised(may_be_cured_by_a_new_token=True):
+            at_once = withdrawal.attempts == 0
+            return LookAgain(timedelta(0) if at_once else delay, str(error), usable=False, sign_in_anew=True)
+        case _:
+            return LookAgain(delay, str(error), usable=False)
+
+
+def identified(
+    file: DeviceFile, rows: list[tuple[DeviceOutcome, DeviceWithdrawal]], in_batch: Iterable[Device], now: datetime
+) -> list[DeviceWithdrawal]:
+    """Devices without an id, found among those of their batch by what they are called.
+
+    One that came to the batch before the file was received or after it was closed is another registration.
+    """
+    sent = [_sent_row(outcome) for outcome, _ in rows]
+    names = {name for row in sent for name in _names(row.serial_number, row.product_key)}
+    named = [device for device in in_batch if names & _names(device.serial_number, device.product_key)]
+    present = {name for device in named for name in _names(device.serial_number, device.product_key)}
+    return [
+        _identified(file, device, found, now, is_named=bool(_names(row.serial_number, row.product_key) & present))
+        if _names(row.serial_number, row.product_key)
+        else _not_identified(device, now)
+        for row, (_, device), found in zip(sent, rows, match_by_name(sent, named), strict=True)
+    ]
+
+
+def _identified(
+    file: DeviceFile, device: DeviceWithdrawal, found: Device | None, now: datetime, *, is_named: bool
+) -> DeviceWithdrawal:
+    if found is None:
+        return _not_identified(device, now) if is_named else gone(device, now)
+    came = found.uploaded_at
+    first, last = file.received_at - CLOCKS_MAY_DIFFER, (file.closed_at or now) + CLOCKS_MAY_DIFFER
+    if came is not None and came > last:
+        return gone(device, now)
+    if found.id is None or came is None or came < first:
+        return _not_identified(device, now)
+    return replace(device, device_id=found.id)
+
+
+def gone(device: DeviceWithdrawal, now: datetime) -> DeviceWithdrawal:
+    """The device that the file registered does not stand in its batch any more."""
+    return _ended(device, WithdrawalResult.ALREADY_GONE, ALREADY_GONE_CURE, ServiceIds(), now)
+
+
+def _not_identified(device: DeviceWithdrawal, now: datetime) -> DeviceWithdrawal:
+    return replace(
+        _ended(device, WithdrawalResult.REFUSED, NOT_IDENTIFIED_CURE, ServiceIds(), now),
+        error_code=DEVICE_NOT_IDENTIFIED,
+        error_description=NOT_IDENTIFIED_SENTENCE,
+    )
+
+
+def _ended(
+    device: DeviceWithdrawal, result: WithdrawalResult, what_to_do: str, ids: ServiceIds, now: datetime
+) -> DeviceWithdrawal:
+    return replace(
+        device,
+        result=result,
+        request_id="",
+        what_to_do=what_to_do,
+        correlation_id=ids.correlation_id or "",
+        at=now,
+    )
+
+
+def _sent_row(outcome: DeviceOutcome) -> SentRow:
+    return SentRow(
+        row=outcome.row,
+        serial_number=outcome.serial_number,
+        product_key=outcome.product_key,
+        manufacturer=outcome.manufacturer,
+        model=outcome.model,
+    )
+
+
+def _names(serial_number: str | None, product_key: str | None) -> set[tuple[str, str]]:
+    both = (("serial number", serial_number), ("product key", product_key))
+    return {(kind, name.strip().casefold()) for kind, name in both if name and name.strip()}
+
+
+def line(outcome: DeviceOutcome, device: DeviceWithdrawal) -> list[str]:
+    """A line of withdrawals.csv."""
+    of_row = {column: str(getattr(outcome, column)) for column in COLUMNS if hasattr(outcome, column)}
+    of_device = {column: str(getattr(device, column)) for column in COLUMNS if hasattr(device, column)}
+    result = "" if device.result is None else str(device.result)
+    cells = of_row | of_device | {"withdrawal": result}
+    sentences = {column: in_one_cell(cells[column]) for column in COLUMNS[-2:]}
+    return [(cells | sentences)[column] for column in COLUMNS]

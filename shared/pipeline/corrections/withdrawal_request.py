@@ -1,0 +1,144 @@
+"""Takes back what a file did: asks for the deletion of the devices that it newly registered.
+
+Asking is a change of the file's record; `withdrawing` does the work, woken as a submission is. The outcomes of the rows
+stay what they were: a row was registered, and then withdrawn.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from shared.pipeline.closing.close import write_summary
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.corrections.closed_file import ended_file
+from shared.pipeline.log_fields import of_file
+from shared.storage.journal import JournalChanged, Stored
+from shared.storage.records import DeviceFile, Withdrawal, WithdrawalMention, with_sentence
+from shared.storage.wakeups import WithdrawalWakeUp
+
+logger = logging.getLogger(__name__)
+
+LONGEST_ASKING = timedelta(days=1)
+"""After which whoever entered a file in the index and did not say so in its record is dead."""
+
+LONGEST_NAME = 200
+"""Characters of the name of who asked."""
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalAsked:
+    """What became of the wish to withdraw a file's devices."""
+
+    file_id: str
+    withdrawal: Withdrawal | None
+    """How far it is; None when the file registered no device."""
+    is_new: bool
+    """Whether it was asked for just now."""
+
+
+def withdraw(pipeline: Pipeline, customer_id: str, file_id: str, asked_by: str = "") -> WithdrawalAsked:
+    """Have the devices deleted that this closed file newly registered; `asked_by` names a person for the history.
+
+    Asking again gives how far it is. Once it is finished, asking again tries what the service refused once more.
+    Devices that were registered before, or whose outcome is `unknown`, are left alone.
+
+    Raises:
+        FileUnknown, FileStillOpen: see `ended_file`.
+        JournalChanged: the file's record changes faster than it can be written; ask again.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        stored = ended_file(pipeline, customer_id, file_id)
+        known = stored.record.withdrawal
+        if known is not None and (known.is_under_way or known.refused == 0):
+            return WithdrawalAsked(file_id, known, is_new=False)
+        total = 0 if stored.record.closed_counts is None else stored.record.closed_counts.registered
+        if total == 0:
+            return WithdrawalAsked(file_id, None, is_new=False)
+        try:
+            return _asked(pipeline, stored, customer_id, _new(pipeline, known, total, asked_by))
+        except JournalChanged:
+            if not tries_left:
+                raise
+    raise AssertionError("every try returns or raises")
+
+
+def _new(pipeline: Pipeline, known: Withdrawal | None, total: int, asked_by: str) -> Withdrawal:
+    now = pipeline.clock()
+    return Withdrawal(
+        asked_at=now,
+        asked_by="".join(filter(str.isprintable, asked_by))[:LONGEST_NAME],
+        run=1 if known is None else known.run + 1,
+        sequence=0 if known is None else known.sequence + 1,
+        due_at=now,
+        total=total,
+    )
+
+
+def _asked(pipeline: Pipeline, stored: Stored[DeviceFile], customer_id: str, withdrawal: Withdrawal) -> WithdrawalAsked:
+    """The index first, so that a withdrawal is never known and yet not found again; then the record, then the bell."""
+    file, now = stored.record, pipeline.clock()
+    _enter(pipeline, customer_id, file.file_id)
+    by = f" by {withdrawal.asked_by}" if withdrawal.asked_by else ""
+    sentence = f"Withdrawal of {withdrawal.total} devices asked for{by}."
+    asked = replace(
+        file,
+        withdrawal=withdrawal,
+        changes_since_closed=file.changes_since_closed + 1,
+        history=with_sentence(file.history, sentence, now),
+    )
+    asked = pipeline.journal.change_file(stored, asked).record
+    # Once more: whoever ended the run before may have taken it out before the record said that there is another.
+    _enter(pipeline, customer_id, file.file_id)
+    logger.warning(
+        "The withdrawal of a file's devices is asked for", extra=of_file(asked) | {"devices": withdrawal.total}
+    )
+    pipeline.wakeups.send(withdrawal_wake_up(customer_id, file.file_id, withdrawal))
+    write_summary(pipeline, asked)
+    return WithdrawalAsked(file.file_id, withdrawal, is_new=True)
+
+
+def _enter(pipeline: Pipeline, customer_id: str, file_id: str) -> None:
+    mention = WithdrawalMention(customer_id=customer_id, file_id=file_id, asked_at=pipeline.clock())
+    pipeline.journal.enter_withdrawal(mention)
+
+
+def leave_index(pipeline: Pipeline, customer_id: str, file_id: str) -> None:
+    """Take a file out of the index of withdrawals under way; put it back when one was asked for at this very time."""
+    pipeline.journal.end_withdrawal(file_id)
+    stored = pipeline.journal.file(customer_id, file_id)
+    withdrawal = None if stored is None else stored.record.withdrawal
+    if withdrawal is not None and withdrawal.is_under_way:
+        _enter(pipeline, customer_id, file_id)
+
+
+def withdrawal_wake_up(customer_id: str, file_id: str, withdrawal: Withdrawal) -> WithdrawalWakeUp:
+    """The wake-up for the withdrawal as it is now."""
+    return WithdrawalWakeUp(customer_id=customer_id, file_id=file_id, sequence=withdrawal.sequence)
+
+
+def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
+    """Ring again for a withdrawal whose wake-up is overdue; whether it was. For the sweep.
+
+    Of an entry whose file says nothing of a withdrawal, its asker died; or is still at it, for a day at most.
+    """
+    stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+    now = pipeline.clock()
+    withdrawal = None if stored is None else stored.record.withdrawal
+    if stored is None or withdrawal is None:
+        if mention.asked_at + LONGEST_ASKING <= now:
+            leave_index(pipeline, mention.customer_id, mention.file_id)
+        return False
+    if withdrawal.due_at + pipeline.settings.claim > now:
+        return False
+    # One change further, so that the wake-up that may still be on its way has been overtaken.
+    woken = replace(withdrawal, sequence=withdrawal.sequence + 1, due_at=now)
+    try:
+        pipeline.journal.change_file(stored, replace(stored.record, withdrawal=woken))
+    except JournalChanged:
+        return False
+    pipeline.wakeups.send(withdrawal_wake_up(mention.customer_id, mention.file_id, woken))
+    return True

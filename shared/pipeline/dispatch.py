@@ -1,0 +1,52 @@
+"""What a wake-up asks for is done here, whatever it is about.
+
+Most are about submissions; what the rare ones need is imported by them, so that an instance starts without it.
+"""
+
+import logging
+
+from shared.pipeline.closing.notify import notify
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.submissions.advance import advance, advance_several
+from shared.storage.wakeups import (
+    BlobWakeUp,
+    FileWakeUp,
+    NotificationWakeUp,
+    SubmissionsWakeUp,
+    SubmissionWakeUp,
+    UnreadableWakeUp,
+    WithdrawalWakeUp,
+    decode,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def wake(pipeline: Pipeline, body: bytes, message_id: str | None) -> None:
+    """Do what the queue message `body` asks for. One that is no wake-up is logged by its id and dropped."""
+    try:
+        wake_up = decode(body)
+    except UnreadableWakeUp as error:
+        logger.error(str(error), extra={"message_id": message_id})  # noqa: TRY400 - the sender is at fault, not we
+        return
+    match wake_up:
+        case SubmissionWakeUp():
+            advance(pipeline, wake_up)
+        case SubmissionsWakeUp():
+            advance_several(pipeline, wake_up)
+        case FileWakeUp(customer_id=customer_id, file_id=file_id):
+            from shared.pipeline.intake.receive import take_up  # noqa: PLC0415
+
+            stored = pipeline.journal.file(customer_id, file_id)
+            if stored is not None:
+                take_up(pipeline, stored)
+        case BlobWakeUp(path=path):
+            from shared.pipeline.intake.receive import receive  # noqa: PLC0415
+
+            receive(pipeline, path)
+        case WithdrawalWakeUp():
+            from shared.pipeline.corrections.withdrawal_steps import withdraw_further  # noqa: PLC0415
+
+            withdraw_further(pipeline, wake_up)
+        case NotificationWakeUp():
+            notify(pipeline, wake_up)

@@ -1,0 +1,1 @@
+"""From a dropped blob to journaled rows and held submissions."""

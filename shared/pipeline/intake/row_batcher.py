@@ -1,0 +1,247 @@
+"""Takes the rows of a device file, cuts them into submissions and journals those. Nothing is sent here."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from shared.device_files import CheckedRow, SendableDevice
+from shared.device_files.account import FileAccount
+from shared.errors import DeviceDropError
+from shared.partner_center.models import NewDevice, base64_json, encode_devices
+from shared.pipeline.blob_names import batch_name, reading_folder
+from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
+from shared.pipeline.closing.passed_over import accounted
+from shared.pipeline.closing.reason_counts import ReasonCounter
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.lease import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed_for_reading
+from shared.pipeline.log_fields import of_file
+from shared.pipeline.outcome_rules import never_sent, sent_row
+from shared.pipeline.submissions.matching import SentRow
+from shared.pipeline.submissions.new_submission import Place, kept_submission
+from shared.storage.journal import Stored, SubmissionEntry
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
+from shared.vocabulary import FileState, Outcome
+
+logger = logging.getLogger(__name__)
+
+MOST_BATCHES = 20
+"""Group tags in one file without a batch folder. More is rather a wrong column than a plan."""
+
+MOST_DEVICES_HELD = 4_000
+"""Devices of all batches that wait for their submission to be full."""
+
+OUTCOMES_WRITTEN_AT_ONCE = 1_000
+
+SUBMISSIONS_ENTERED_AT_ONCE = 16
+"""In one transaction, which holds at most a hundred rows and 4 MiB: each has its list of rows beside it."""
+
+MOST_BYTES_HELD = 16 * 1024 * 1024
+"""Of request bodies that are kept at hand for the first POSTs."""
+
+TOO_MANY_BATCHES = "too_many_batches"
+TOO_MANY_BATCHES_TEXT = (
+    f"The file names more than {MOST_BATCHES} group tags. Check the Group Tag column, or split the file by group tag."
+)
+
+
+class FileRejected(DeviceDropError):
+    """The file is ended without sending anything of it. `reason` is a word of the public vocabulary."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that is `read`, and what its reader has at hand to send the first submissions."""
+
+    file: DeviceFile
+    first: Sequence[Stored[Submission]]
+    bodies: Mapping[str, bytes]
+    """Request bodies, by number."""
+    submissions: Sequence[Submission] | None
+    """All of them, of a small file."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes the rows of one reading of one file, in bounded memory."""
+
+    pipeline: Pipeline
+    held: HeldFile
+    account: FileAccount = field(default_factory=FileAccount)
+    """Of everything in the file that is no row; its reader keeps it."""
+    submissions: int = 0
+    total: int = 0
+    outcomes: list[DeviceOutcome] = field(default_factory=list)
+    ended: dict[Outcome, int] = field(default_factory=dict)
+    reasons: ReasonCounter = field(default_factory=ReasonCounter)
+    waiting: dict[str, "Batchload"] = field(default_factory=dict)
+    devices_held: int = 0
+    entries: list[SubmissionEntry] = field(default_factory=list)
+    """Submissions whose bodies stand, and which are not entered yet."""
+    first: list[Stored[Submission]] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    listed: list[Submission] | None = field(default_factory=list)
+
+    def add_all(self, rows: Iterable[CheckedRow]) -> None:
+        """Take all `rows`, in their order."""
+        for row in rows:
+            self.total = row.row
+            self._add(row)
+            if row.row % ROWS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
+                self.held.keep()
+
+    def begin_again(self) -> "Intake":
+        """An intake for the same file from row 1, in a place of its own, for another reading with what was found out.
+
+        Raises:
+            JournalChanged: the file was taken over.
+        """
+        sentence = "Its rows are read once more: a later one changed what becomes of an earlier one."
+        self.held.change(claimed_for_reading(self.pipeline, self.held.record, sentence))
+        return Intake(self.pipeline, self.held)
+
+    def finish(self) -> "ReadFile":
+        """Journal what is left, and say `read` in one compare-and-swap: from here on submissions may be sent."""
+        for load in self.waiting.values():
+            self._submit(load)
+        self._enter_submissions()
+        self._write_outcomes()
+        now, file = self.pipeline.clock(), self.held.record
+        counts = Counts(
+            total=self.total,
+            rejected=self.ended.get(Outcome.REJECTED, 0),
+            duplicate=self.ended.get(Outcome.DUPLICATE, 0),
+        )
+        sentence = f"Read: {self.total} rows, {self.submissions} submissions."
+        read = replace(
+            file,
+            state=FileState.READ,
+            submissions=self.submissions,
+            read_counts=counts,
+            reasons=self.reasons.tallies(),
+            claimed_until=None,
+            due_at=now + self.pipeline.settings.claim,
+            history=with_sentence(file.history, sentence, now),
+        )
+        read = accounted(read, self.account)
+        self.held.change(read)
+        fields = of_file(read) | {"rows": self.total, "submissions": self.submissions}
+        logger.info("A device file was read", extra=fields)
+        self.pipeline.memory.released.keep(read.reading_id, self.held.stored)
+        return ReadFile(read, self.first, self.bodies, self.listed)
+
+    def _add(self, row: CheckedRow) -> None:
+        file = self.held.record
+        batch_id = file.batch_id or batch_name(row.group_tag) or file.default_batch
+        if row.device is None or batch_id is None:
+            self._keep(never_sent(file.reading_id, row))
+            return
+        load = self._load(batch_id)
+        load.add(row, row.device)
+        self.devices_held += 1
+        if len(load.rows) == file.devices_per_submission:
+            self._submit(load)
+        elif self.devices_held >= MOST_DEVICES_HELD:
+            self._submit(max(self.waiting.values(), key=lambda other: len(other.rows)))
+
+    def _load(self, batch_id: str) -> "Batchload":
+        """The devices that wait for `batch_id`, whose first spelling in the file is kept."""
+        key = batch_id.casefold()
+        if (known := self.waiting.get(key)) is not None:
+            return known
+        if len(self.waiting) == MOST_BATCHES:
+            raise FileRejected(TOO_MANY_BATCHES, TOO_MANY_BATCHES_TEXT)
+        load = self.waiting[key] = Batchload(batch_id)
+        return load
+
+    def _keep(self, outcome: DeviceOutcome) -> None:
+        self.outcomes.append(outcome)
+        self.ended[outcome.outcome] = self.ended.get(outcome.outcome, 0) + 1
+        self.reasons.add(outcome)
+        if len(self.outcomes) == OUTCOMES_WRITTEN_AT_ONCE:
+            self._write_outcomes()
+
+    def _write_outcomes(self) -> None:
+        self.pipeline.journal.write_outcomes(self.outcomes)
+        self.outcomes.clear()
+
+    def _submit(self, load: "Batchload") -> None:
+        """Keep the body as it will be sent and who is in it, then enter the submission."""
+        if not load.rows:
+            return
+        self.submissions += 1
+        file = self.held.record
+        place = Place(
+            file_id=file.file_id,
+            reading_id=file.reading_id,
+            customer_id=file.customer_id or "",
+            batch_id=load.batch_id,
+            folder=reading_folder(file.file_id, file.reading),
+            number=str(self.submissions),
+        )
+        sentence = f"Waits with {len(load.rows)} devices for batch {load.batch_id}."
+        body = load.body()
+        self.entries.append(kept_submission(self.pipeline, place, body, load.rows, sentence))
+        self._keep_body(place.number, body)
+        if len(self.entries) == SUBMISSIONS_ENTERED_AT_ONCE:
+            self._enter_submissions()
+        self.devices_held -= len(load.rows)
+        load.clear()
+        self.held.keep()
+
+    def _keep_body(self, number: str, body: bytes) -> None:
+        """The first bodies are about to be sent by this very process, if they are not too much to hold."""
+        held = sum(map(len, self.bodies.values()))
+        if self.submissions <= self.pipeline.settings.inline_submissions and held + len(body) <= MOST_BYTES_HELD:
+            self.bodies[number] = body
+
+    def _enter_submissions(self) -> None:
+        if not self.entries:
+            return
+        entered = self.pipeline.journal.add_submissions(self.entries)
+        self.first += entered[: max(0, self.pipeline.settings.inline_submissions - len(self.first))]
+        if self.listed is not None:
+            self.listed += [stored.record for stored in entered]
+            if len(self.listed) > MOST_LISTED_AT_ONCE:
+                self.listed = None
+        self.entries.clear()
+
+
+def new_device(device: SendableDevice) -> NewDevice:
+    """`device` as it is sent."""
+    verified = device.hardware_hash
+    return NewDevice(
+        serial_number=device.serial_number,
+        product_key=device.product_key,
+        hardware_hash=None if verified is None else base64_json(verified),
+        oem_manufacturer_name=device.manufacturer,
+        model_name=device.model,
+    )
+
+
+@dataclass(slots=True)
+class Batchload:
+    """Devices that wait for a submission to one batch."""
+
+    batch_id: str
+    devices: list[NewDevice] = field(default_factory=list)
+    rows: list[SentRow] = field(default_factory=list)
+
+    def add(self, row: CheckedRow, device: SendableDevice) -> None:
+        """One more device, and what is to be remembered of its row."""
+        self.devices.append(new_device(device))
+        self.rows.append(sent_row(row))
+
+    def body(self) -> bytes:
+        """The request body with all of them."""
+        return encode_devices(self.devices)
+
+    def clear(self) -> None:
+        """Nothing waits any more."""
+        self.devices.clear()
+        self.rows.clear()

@@ -1,0 +1,171 @@
+"""How a row ended, in the words that people read. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import lru_cache
+
+from msgspec.structs import replace
+
+from shared.device_files import REASONS, CheckedRow, RowReason
+from shared.partner_center.models import Device, DeviceUploadDetails, JobState
+from shared.partner_center.outcome_codes import UNDOCUMENTED, Explanation, explain
+from shared.pipeline.submissions.matching import SentRow
+from shared.storage.records import Counts, DeviceOutcome, ServiceFault, Submission
+from shared.vocabulary import Outcome, Remedy
+
+NO_VERDICT = "no_verdict"
+NO_VERDICT_SENTENCE = "Partner Center gave no verdict on this device before the deadline."
+NO_VERDICT_CURE = (
+    "Look the device up in Partner Center and drop its row again if it is not there. A device that is there already "
+    "comes back as already_registered."
+)
+FIRST_ANSWER_LOST = "first_answer_lost"
+"""Note: the answer to an earlier request with this device was lost; that request may be what registered it."""
+
+READ_BACK = "read_back"
+"""Note: the service gave no verdict, but the device was found in the batch."""
+READ_BACK_CURE = "Nothing: the service gave no verdict but the device stands in the batch."
+
+LONGEST_CELL = 256
+"""Characters of a cell that are shown. A hundred outcomes are one transaction, of at most 4 MiB."""
+
+CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+
+REFUSED_CURE = (
+    "The service refused the whole request. Fix what its words name and drop the rows again. Ask Microsoft's support "
+    "with the file's correlation ids if they name nothing."
+)
+
+
+def judged(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
+    """The outcome of a row by the service's own final verdict on its device."""
+    lost = submission.answer_lost
+    explanation = _explained(verdict.error_code, verdict.error_description, verdict.status, answer_was_lost=lost)
+    notes = [FIRST_ANSWER_LOST] if lost and explanation.verdict is Outcome.ALREADY_REGISTERED else []
+    return replace(
+        _named(submission, row, explanation.verdict, notes),
+        error_code="" if verdict.error_code is None else str(verdict.error_code),
+        error_description=verdict.error_description or "",
+        what_to_do=explanation.what_to_do,
+        device_id=verdict.device_id or "",
+        device_status=verdict.status or "",
+    )
+
+
+def found(submission: Submission, row: SentRow, device: Device) -> DeviceOutcome:
+    """The outcome of a row whose device stands in the batch: ours if it came there since we first sent it."""
+    first = submission.first_sent_at
+    uploaded = device.uploaded_at
+    is_ours = first is not None and uploaded is not None and uploaded >= first - CLOCKS_MAY_DIFFER
+    outcome = Outcome.REGISTERED if is_ours else Outcome.ALREADY_REGISTERED
+    return replace(_named(submission, row, outcome, [READ_BACK]), what_to_do=READ_BACK_CURE, device_id=device.id or "")
+
+
+def without_verdict(submission: Submission, row: SentRow) -> DeviceOutcome:
+    """The outcome of a row on which the service gave no verdict in time."""
+    return replace(
+        _named(submission, row, Outcome.UNKNOWN),
+        error_code=NO_VERDICT,
+        error_description=NO_VERDICT_SENTENCE,
+        what_to_do=NO_VERDICT_CURE,
+    )
+
+
+def refused(submission: Submission, row: SentRow, fault: ServiceFault) -> DeviceOutcome:
+    """The outcome of a row whose whole submission the service refused."""
+    return replace(
+        _named(submission, row, Outcome.FAILED),
+        error_code=fault.code,
+        error_description=fault.description,
+        what_to_do=REFUSED_CURE,
+    )
+
+
+def never_sent(reading_id: str, row: CheckedRow) -> DeviceOutcome:
+    """The outcome of a row that is not sent: rejected, or the same device as another one, which it names.
+
+    One without a reason of its own had no batch to go to.
+    """
+    reason = row.reason or RowReason.NO_BATCH
+    explanation = REASONS[reason]
+    same_as = "" if row.duplicate_of is None else f" It is the same device as row {row.duplicate_of}."
+    return replace(
+        _of_row(reading_id, sent_row(row), Outcome.REJECTED if row.duplicate_of is None else Outcome.DUPLICATE),
+        error_code=reason,
+        error_description=explanation.sentence + same_as,
+        what_to_do=explanation.what_to_do,
+    )
+
+
+def remedy(outcome: DeviceOutcome) -> Remedy:
+    """What a person does next about the row, by its outcome as it is stored."""
+    match outcome.outcome:
+        case Outcome.UNKNOWN:
+            return Remedy.SEND_AGAIN
+        case Outcome.FAILED:
+            return _remedy_of_failure(outcome)
+        case Outcome.REJECTED:
+            known = outcome.error_code in REASONS
+            return REASONS[RowReason(outcome.error_code)].remedy if known else Remedy.FIX
+        case _:
+            return Remedy.NOTHING
+
+
+def _remedy_of_failure(outcome: DeviceOutcome) -> Remedy:
+    """By the code of the device, or of the request that was refused as a whole: that one has no job."""
+    explanation = explain(outcome.error_code, outcome.error_description, JobState.FINISHED_WITH_ERRORS)
+    was_refused_as_a_whole = explanation is UNDOCUMENTED and not outcome.tracking_id
+    return Remedy.FIX if was_refused_as_a_whole else explanation.remedy
+
+
+def sent_row(row: CheckedRow) -> SentRow:
+    """What is kept of a row beside its device; an absurdly long place is cut, as the reader cut the cells."""
+    return SentRow(
+        row=row.row,
+        source=row.source[:LONGEST_CELL],
+        serial_number=row.serial_number,
+        product_key=row.product_key,
+        manufacturer=row.manufacturer,
+        model=row.model,
+        order_number=row.order_number,
+        notes=" ".join(row.notes) if row.notes else "",
+    )
+
+
+@lru_cache(maxsize=256)
+def _explained(code: str | int | None, name: str | None, status: str | None, *, answer_was_lost: bool) -> Explanation:
+    """What the service said of a device means; it says few different things of many devices."""
+    return explain(code, name, JobState.of(status), answer_was_lost=answer_was_lost)
+
+
+def _named(submission: Submission, row: SentRow, outcome: Outcome, notes: Sequence[str] = ()) -> DeviceOutcome:
+    return replace(
+        _of_row(submission.reading_id, row, outcome),
+        notes=" ".join(filter(None, [row.notes, *notes])),
+        batch_id=submission.batch_id,
+        submission=submission.number,
+        tracking_id=submission.tracking_id or "",
+    )
+
+
+def _of_row(reading_id: str, row: SentRow, outcome: Outcome) -> DeviceOutcome:
+    return DeviceOutcome(
+        reading_id=reading_id,
+        row=row.row,
+        outcome=outcome,
+        source=row.source,
+        serial_number=row.serial_number,
+        product_key=row.product_key,
+        manufacturer=row.manufacturer,
+        model=row.model,
+        order_number=row.order_number,
+        notes=row.notes,
+    )
+
+
+def counted(outcomes: Iterable[DeviceOutcome]) -> Counts:
+    """How many ended how; the total is left to the file."""
+    numbers = dict.fromkeys(Outcome, 0)
+    for written in outcomes:
+        numbers[written.outcome] += 1
+    return Counts(**{str(outcome): number for outcome, number in numbers.items()})

@@ -1,0 +1,1 @@
+"""One submission from pending to final: ask the service, decide, write."""

@@ -1,0 +1,58 @@
+"""Makes a submission: keeps its request body, and gives what is to be journaled of it and its rows."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.pipeline.blob_names import JSON, payload_digest, payload_path, rows_path
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.submissions.matching import SentRow
+from shared.storage.journal import SubmissionEntry
+from shared.storage.records import Submission, packed, with_sentence
+from shared.vocabulary import SubmissionState
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which submission it is, and the folder of its reading in the private container."""
+
+    file_id: str
+    reading_id: str
+    customer_id: str
+    batch_id: str
+    folder: str
+    number: str
+
+
+def kept_submission(
+    pipeline: Pipeline, place: Place, body: bytes, rows: list[SentRow], sentence: str
+) -> SubmissionEntry:
+    """Keep `body`, exactly as it will be sent, as a blob; the pending submission of it, with its `rows`.
+
+    The rows stand in the journal beside the submission; absurdly long ones are a blob too.
+    """
+    payload = payload_path(place.folder, place.number)
+    pipeline.private.write(payload, body, JSON)
+    content = msgspec.json.encode(rows)
+    pack, rows_blob = packed(content), None
+    if pack is None:
+        rows_blob = rows_path(place.folder, place.number)
+        pipeline.private.write(rows_blob, content, JSON)
+    now = pipeline.clock()
+    submission = Submission(
+        file_id=place.file_id,
+        reading_id=place.reading_id,
+        number=place.number,
+        customer_id=place.customer_id,
+        batch_id=place.batch_id,
+        devices=len(rows),
+        payload=payload,
+        rows=rows_blob,
+        first_row=rows[0].row,
+        last_row=rows[-1].row,
+        payload_digest=payload_digest(body),
+        state=SubmissionState.PENDING,
+        due_at=now + pipeline.settings.claim,
+        history=with_sentence((), sentence, now),
+    )
+    return SubmissionEntry(submission, pack)

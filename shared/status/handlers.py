@@ -1,0 +1,213 @@
+"""The doors for scripts: each reads what is asked, asks one question of the journal, and answers with JSON.
+
+The Functions host lets nobody through to them without a function key (`AuthLevel.FUNCTION`).
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import azure.functions as func
+import msgspec
+
+from shared.pipeline.composition import Pipeline
+from shared.status import queries as questions
+from shared.status.commands import send_again, take_back
+from shared.status.downloads import report_answer, results_answer, to_fix_answer
+from shared.status.expectations import expectation
+from shared.status.http import JSON, Refusal, answered, json_answer, refuse_other_origins, tagged
+from shared.status.links import origins, with_origins
+from shared.status.openapi import openapi_document
+from shared.status.parameters import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, query_of
+from shared.status.presenters import file_address, withdrawal_view
+from shared.status.routes import allowed_methods
+from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalWish
+
+LARGEST_WISH = 16_384
+"""Bytes of a request body."""
+
+NOT_UTF_8 = (
+    "The body is not UTF-8: send UTF-8. Windows PowerShell sends another encoding unless it is given bytes: "
+    "-Body ([Text.Encoding]::UTF8.GetBytes($json))."
+)
+NOT_JSON = 'The body is no JSON: send such as {"name": "devices.csv"}, with the name of the file.'
+OTHER_FIELDS = f"The body is a JSON object with name alone: {expectation('name', WithdrawalWish)}, that of the file."
+
+OpenPipeline = Callable[[], Pipeline]
+
+
+def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files."""
+
+    def handle() -> func.HttpResponse:
+        query = query_of(request.params, FilesQuery)
+        opened = pipeline()
+        names = questions.customer_names(opened)
+        found = questions.files(opened, query.filter(names), query.token, query.limit, names=names)
+        return _linked(opened, request, found)
+
+    return answered(request, handle)
+
+
+def read_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files/{customer_id}/{file_id}."""
+
+    def handle() -> func.HttpResponse:
+        query_of(request.params, NoQuery)
+        opened = pipeline()
+        details = questions.file(opened, *file_named_in(request))
+        answer = _linked(opened, request, details)
+        return tagged(request, answer) if details.file.is_final else answer
+
+    return answered(request, handle)
+
+
+def list_outcomes(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files/{customer_id}/{file_id}/outcomes."""
+
+    def handle() -> func.HttpResponse:
+        query = query_of(request.params, OutcomesQuery)
+        opened, named = pipeline(), file_named_in(request)
+        is_final = questions.known_file(opened, *named).state.is_final
+        answer = json_answer(questions.outcomes(opened, *named, query.filter(), query.token, query.limit))
+        return tagged(request, answer) if is_final else answer
+
+    return answered(request, handle)
+
+
+def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET devices/{customer_id}/{serial}, where the serial number is all that follows."""
+
+    def handle() -> func.HttpResponse:
+        query = query_of(request.params, DevicesQuery)
+        customer_id, serial = request.route_params["customer_id"], request.route_params.get("serial") or ""
+        # ASP.NET Core leaves an escaped slash as it is (Kestrel, "path decoding").
+        serial_number = serial.replace("%2F", "/").replace("%2f", "/")
+        opened = pipeline()
+        return _linked(opened, request, questions.devices(opened, customer_id, serial_number, query.token))
+
+    return answered(request, handle)
+
+
+def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files/{customer_id}/{file_id}/results.csv."""
+
+    def handle() -> func.HttpResponse:
+        query_of(request.params, NoQuery)
+        opened = pipeline()
+        return results_answer(opened, questions.known_file(opened, *file_named_in(request)), request)
+
+    return answered(request, handle)
+
+
+def download_to_fix(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files/{customer_id}/{file_id}/to_fix.csv."""
+
+    def handle() -> func.HttpResponse:
+        query_of(request.params, NoQuery)
+        opened = pipeline()
+        return to_fix_answer(opened, questions.known_file(opened, *file_named_in(request)), request)
+
+    return answered(request, handle)
+
+
+def download_report(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files/{customer_id}/{file_id}/report.html."""
+
+    def handle() -> func.HttpResponse:
+        query_of(request.params, NoQuery)
+        return report_answer(pipeline(), *file_named_in(request), request)
+
+    return answered(request, handle)
+
+
+def retry_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST files/{customer_id}/{file_id}/retry."""
+
+    def handle() -> func.HttpResponse:
+        query_of(request.params, NoQuery)
+        refuse_other_origins(request)
+        opened = pipeline()
+        file = questions.known_file(opened, *file_named_in(request))
+        made = send_again(opened, file)
+        view = RetryView(
+            parent_file_id=file.file_id,
+            file_id=made.file_id,
+            path=made.path,
+            rows=made.rows,
+            is_new=made.is_new,
+            link=None if made.file_id is None else file_address(file.customer_id, made.file_id),
+        )
+        return _linked(opened, request, view, HTTPStatus.ACCEPTED if made.is_new else HTTPStatus.OK)
+
+    return answered(request, handle)
+
+
+def withdraw_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST files/{customer_id}/{file_id}/withdraw."""
+
+    def handle() -> func.HttpResponse:
+        query_of(request.params, NoQuery)
+        refuse_other_origins(request)
+        wish = _wish_in(request)
+        opened = pipeline()
+        file = questions.known_file(opened, *file_named_in(request))
+        asked = take_back(opened, file, wish.name)
+        withdrawal = None if asked.withdrawal is None else withdrawal_view(asked.withdrawal)
+        view = WithdrawalAnswer(file_id=file.file_id, is_new=asked.is_new, withdrawal=withdrawal)
+        return json_answer(view, HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK)
+
+    return answered(request, handle)
+
+
+def show_openapi(request: func.HttpRequest) -> func.HttpResponse:
+    """GET openapi.json."""
+
+    def handle() -> func.HttpResponse:
+        query_of(request.params, NoQuery)
+        return func.HttpResponse(msgspec.json.encode(openapi_document()), mimetype=JSON, charset="utf-8")
+
+    return answered(request, handle)
+
+
+def refuse_address(request: func.HttpRequest) -> func.HttpResponse:
+    """Whatever no other door answers to: an address that is none, or a method that it does not take."""
+
+    def handle() -> func.HttpResponse:
+        methods = allowed_methods(request.route_params.get("path") or "")
+        if not methods or request.method in methods:
+            message = "There is nothing at this address. GET /api/openapi.json lists what there is."
+            raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, message)
+        allow = ", ".join(methods)
+        message = f"This address does not take {request.method[:20]}, but {allow}."
+        code = ErrorCode.METHOD_NOT_ALLOWED
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, code, message, headers={"Allow": allow})
+
+    return answered(request, handle)
+
+
+def file_named_in(request: func.HttpRequest) -> tuple[str, str]:
+    """Customer and file of an address, as they stand in it."""
+    return request.route_params["customer_id"], request.route_params["file_id"]
+
+
+def _wish_in(request: func.HttpRequest) -> WithdrawalWish:
+    body = request.get_body()
+    if len(body) > LARGEST_WISH:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, "The body is too large.")
+    try:
+        # Windows PowerShell begins files with a mark, which -InFile sends along.
+        return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalWish)
+    except UnicodeDecodeError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NOT_UTF_8) from error
+    except msgspec.ValidationError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, OTHER_FIELDS, "name") from error
+    except msgspec.DecodeError as error:
+        # UTF-16 without a mark is valid UTF-8 full of zeros.
+        message = NOT_UTF_8 if b"\0" in body else NOT_JSON
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message) from error
+
+
+def _linked(
+    pipeline: Pipeline, request: func.HttpRequest, view: View, status: HTTPStatus = HTTPStatus.OK
+) -> func.HttpResponse:
+    return json_answer(with_origins(view, origins(request, pipeline.settings.page_url)), status)

@@ -1,0 +1,107 @@
+"""What the address of a page asks for: the fields of its forms, checked; a wrong one is a Refusal that names it."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+from typing import NoReturn
+
+from shared.status.http import Refusal
+from shared.status.names import CustomerNames
+from shared.status.page.pages import LIMITS, AskedFiles, AskedRows
+from shared.status.queries import FileFilter, OutcomeFilter
+from shared.status.schemas import ErrorCode
+from shared.vocabulary import FileState, Outcome
+
+CUSTOMER, STATE, RECEIVED_FROM, RECEIVED_TO = "customer", "state", "from", "to"
+LIMIT, PAGE = "limit", "page"
+OUTCOME, REASON = "outcome", "reason"
+SERIAL = "serial"
+
+LONGEST_FIELD = 512
+"""Characters: no serial number, name or reason is longer."""
+
+
+def asked_files(fields: Mapping[str, str]) -> AskedFiles:
+    """What the form above the list says."""
+    return AskedFiles(
+        customer=_field(fields, CUSTOMER),
+        state=_field(fields, STATE),
+        received_from=_field(fields, RECEIVED_FROM),
+        received_to=_field(fields, RECEIVED_TO),
+        limit=_field(fields, LIMIT),
+        page=_field(fields, PAGE),
+    )
+
+
+def file_filter(asked: AskedFiles, names: CustomerNames) -> FileFilter:
+    """The question that is asked."""
+    return FileFilter(
+        customer_id=_customer(asked.customer, names),
+        state=_state(asked.state),
+        received_from=_midnight(RECEIVED_FROM, asked.received_from, days=0),
+        received_before=_midnight(RECEIVED_TO, asked.received_to, days=1),
+    )
+
+
+def file_limit(asked: AskedFiles) -> int:
+    """How many files the page is to show."""
+    if asked.limit and asked.limit not in map(str, LIMITS):
+        _refuse(LIMIT, f"A page has {', '.join(map(str, LIMITS))} files, not {asked.limit!r}.")
+    return int(asked.limit or LIMITS[0])
+
+
+def asked_rows(fields: Mapping[str, str]) -> AskedRows:
+    """Which rows of a file are to be shown."""
+    return AskedRows(outcome=_field(fields, OUTCOME), reason=_field(fields, REASON), page=_field(fields, PAGE))
+
+
+def outcome_filter(asked: AskedRows) -> OutcomeFilter:
+    """The question that is asked."""
+    if asked.outcome and asked.outcome not in list(Outcome):
+        _refuse(OUTCOME, f"There is no outcome {asked.outcome!r}. There are {', '.join(Outcome)}.")
+    return OutcomeFilter(
+        outcome=Outcome(asked.outcome) if asked.outcome else None,
+        reason=asked.reason or None,
+    )
+
+
+def asked_serial(fields: Mapping[str, str]) -> str:
+    """The serial number that is looked for; empty when none is."""
+    return _field(fields, SERIAL)
+
+
+def _field(fields: Mapping[str, str], name: str) -> str:
+    text = fields.get(name, "").strip()
+    if len(text) > LONGEST_FIELD:
+        _refuse(name, f"The field {name!r} is longer than {LONGEST_FIELD} characters. Shorten it.")
+    return text
+
+
+def _customer(text: str, names: CustomerNames) -> str | None:
+    if not text:
+        return None
+    found = names.meant_by(text)
+    if found is None:
+        _refuse(CUSTOMER, f"{text!r} is no customer id (a GUID) and no name of a customer. Correct it.")
+    return found
+
+
+def _state(text: str) -> FileState | None:
+    if text and text not in list(FileState):
+        _refuse(STATE, f"There is no state {text!r}. There are {', '.join(FileState)}.")
+    return FileState(text) if text else None
+
+
+def _midnight(name: str, text: str, *, days: int) -> datetime | None:
+    """The beginning of a day in UTC, or of the one after it."""
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text) + timedelta(days=days)
+    except (ValueError, OverflowError):
+        _refuse(name, f"{text!r} is no date such as 2026-11-20.")
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _refuse(parameter: str, message: str) -> NoReturn:
+    raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PARAMETER, message, parameter)

@@ -1,0 +1,193 @@
+"""The parameters that scripts give in an address: one record reads them, checks them and describes them in OpenAPI."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from shared.status.expectations import expectation
+from shared.status.http import Refusal
+from shared.status.names import CustomerNames
+from shared.status.queries import (
+    FILES_ON_A_PAGE,
+    MOST_FILES_ON_A_PAGE,
+    MOST_OUTCOMES_ON_A_PAGE,
+    OUTCOMES_ON_A_PAGE,
+    FileFilter,
+    OutcomeFilter,
+)
+from shared.status.schemas import ErrorCode
+from shared.storage.customers import LONGEST_NAME
+from shared.vocabulary import FileState, Outcome
+
+GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+LONGEST_TOKEN = 4_000
+LONGEST_REASON = 200
+
+_FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
+_LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+"""No file was received outside of these; calculating with times beyond them overflows."""
+
+_WithOffset = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_LONGEST_SHOWN = 100
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_OFFSET_WITHOUT_PLUS = re.compile(r" (\d\d:\d\d)$")
+
+
+def _token(description: str, **more: object) -> msgspec.Meta:
+    form = {"pattern": "^[A-Za-z0-9_-]+$", **more}
+    return msgspec.Meta(description=description, max_length=LONGEST_TOKEN, extra_json_schema=form)
+
+
+NextToken = Annotated[str, _token("`next` of the page before, with the same filters.")]
+PageToken = Annotated[str, _token("The earlier name of `next`.", deprecated=True)]
+
+
+def _time(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description, extra_json_schema={"format": "date-time"})
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be asked in an address."""
+
+
+class NoQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing."""
+
+
+class PagedQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is answered page by page."""
+
+    next: NextToken | UnsetType = UNSET
+    page: PageToken | UnsetType = UNSET
+
+    @property
+    def token(self) -> str | None:
+        """The token of the page that is asked for; None for the first. Raises Refusal."""
+        if self.next is not UNSET and self.page is not UNSET:
+            raise bad_parameter("page", "page is the earlier name of next: give next alone")
+        return given(self.next) if self.page is UNSET else given(self.page)
+
+
+class FilesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which files."""
+
+    customer: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="Of this customer alone: its id, or a name it was given; `_` for files whose path names "
+                "none.",
+                min_length=1,
+                max_length=LONGEST_NAME,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    state: FileState | UnsetType = UNSET
+    received_from: Annotated[str, _time("Received at this time or later.")] | UnsetType = UNSET
+    received_before: Annotated[str, _time("Received before this time.")] | UnsetType = UNSET
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_FILES_ON_A_PAGE)] = FILES_ON_A_PAGE
+
+    def filter(self, names: CustomerNames) -> FileFilter:
+        """The files asked for. Raises Refusal."""
+        customer = given(self.customer)
+        return FileFilter(
+            customer_id=None if customer is None else _customer(customer, names),
+            state=given(self.state),
+            received_from=_time_in("received_from", self.received_from),
+            received_before=_time_in("received_before", self.received_before),
+        )
+
+
+class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which rows of a file."""
+
+    outcome: Outcome | UnsetType = UNSET
+    reason: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="Rows with this `error_code`; empty for those without one.",
+                pattern=r"^[^\x00-\x1f\x7f]*$",
+                max_length=LONGEST_REASON,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_OUTCOMES_ON_A_PAGE)] = OUTCOMES_ON_A_PAGE
+
+    def filter(self) -> OutcomeFilter:
+        """The rows asked for."""
+        return OutcomeFilter(outcome=given(self.outcome), reason=given(self.reason))
+
+
+class DevicesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which rows of a device."""
+
+
+AnyQuery = TypeVar("AnyQuery", bound=Query)
+Value = TypeVar("Value")
+
+
+def query_of(parameters: Mapping[str, str], kind: type[AnyQuery]) -> AnyQuery:
+    """The parameters of an address as `kind`. Raises Refusal that names the first one at fault."""
+    for name, value in parameters.items():
+        if name not in kind.__struct_fields__:
+            raise bad_parameter(name, f"There is no parameter {name[:_LONGEST_SHOWN]}, but {_known_names(kind)}")
+        if _CONTROL.search(value):
+            raise bad_parameter(name, f"{name} has no control characters")
+        if not _fits(name, value, kind):
+            raise bad_parameter(name, expectation(name, kind))
+    return msgspec.convert(dict(parameters), kind, strict=False)
+
+
+def bad_parameter(name: str, sentence: str) -> Refusal:
+    """The answer to a parameter that is not as the OpenAPI document says."""
+    message = f"{sentence}. GET /api/openapi.json says what may be asked."
+    return Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PARAMETER, message, name)
+
+
+def given(value: Value | UnsetType) -> Value | None:
+    """What was given, or None."""
+    return None if value is UNSET or isinstance(value, UnsetType) else value
+
+
+def _fits(name: str, value: str, kind: type[Query]) -> bool:
+    try:
+        msgspec.convert({name: value}, kind, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _known_names(kind: type[Query]) -> str:
+    return ", ".join(kind.__struct_fields__) or "none at this address"
+
+
+def _customer(text: str, names: CustomerNames) -> str:
+    customer_id = names.meant_by(text)
+    if customer_id is None:
+        raise bad_parameter("customer", "customer is the GUID of a customer's tenant or the name of a customer")
+    return customer_id
+
+
+def _time_in(name: str, value: str | UnsetType) -> datetime | None:
+    """A time of RFC 3339. The plus of its offset arrives as a space when nobody escaped it."""
+    text = given(value)
+    if text is None:
+        return None
+    try:
+        time: datetime = msgspec.convert(_OFFSET_WITHOUT_PLUS.sub(r"+\1", text), _WithOffset)
+    except msgspec.ValidationError as error:
+        raise bad_parameter(name, expectation(name, FilesQuery)) from error
+    try:
+        in_utc = time.astimezone(UTC)
+    except OverflowError:
+        return _FIRST_TIME if time.year == 1 else _LAST_TIME
+    return min(max(in_utc, _FIRST_TIME), _LAST_TIME)

@@ -1,0 +1,263 @@
+"""How records of the journal are shown. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from shared.pipeline.blob_names import NO_FOLDER
+from shared.pipeline.closing import passed_over as accounting
+from shared.pipeline.outcome_rules import remedy
+from shared.status.schemas import (
+    DeviceView,
+    FileLinks,
+    FileNoteView,
+    FileView,
+    OutcomeCounts,
+    OutcomeView,
+    PassedOverView,
+    ReasonCount,
+    SubmissionView,
+    TimeLineEntry,
+    WithdrawalView,
+)
+from shared.storage.records import (
+    Counts,
+    DeviceFile,
+    DeviceOutcome,
+    FileListing,
+    PassedOverTally,
+    ReasonTally,
+    Remark,
+    Submission,
+    Withdrawal,
+)
+from shared.vocabulary import FileState, Outcome, SubmissionState
+
+NOBODY = NO_FOLDER
+"""Stands for the customer in the addresses of a file whose path names none."""
+
+_TIME_OF_A_SENTENCE = "%Y-%m-%d %H:%M:%S"
+_LENGTH_OF_A_TIME = len("2026-11-20 12:00:00")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the submissions of a file have come."""
+
+    counts: Counts
+    submissions: int
+    final: int
+
+    @classmethod
+    def of(cls, file: DeviceFile, submissions: Iterable[Submission]) -> "Progress":
+        """The progress of `file`; instead of a submission that was split, its halves count."""
+        whole = [submission for submission in submissions if submission.state is not SubmissionState.SPLIT]
+        counts = file.closed_counts or sum((submission.counts for submission in whole), file.read_counts)
+        return cls(counts, len(whole), sum(submission.state.is_final for submission in whole))
+
+
+def file_view(file: DeviceFile | FileListing, progress: Progress, customer_name: str | None = None) -> FileView:
+    """A file and how far it is."""
+    return FileView(
+        file_id=file.file_id,
+        customer_id=file.customer_id,
+        customer_name=customer_name,
+        batch_id=file.batch_id,
+        name=file.name,
+        path=file.path,
+        state=file.state,
+        is_final=file.state.is_final,
+        reason=file.reason,
+        received_at=file.received_at,
+        closed_at=file.closed_at,
+        size=file.size,
+        counts=outcome_counts(progress.counts),
+        is_incomplete=file.is_incomplete,
+        submissions=progress.submissions,
+        submissions_final=progress.final,
+        parent_file_id=file.parent,
+        links=file_links(file.customer_id, file.file_id, file.state, file.parent),
+    )
+
+
+def listed_file_view(listing: FileListing, customer_name: str | None = None) -> FileView:
+    """A final file as the index by time says."""
+    return file_view(listing, Progress(listing.counts, listing.submissions, listing.submissions), customer_name)
+
+
+def file_links(customer_id: str | None, file_id: str, state: FileState, parent: str | None) -> FileLinks:
+    """Where else to look for a file."""
+    file = file_address(customer_id, file_id)
+    is_closed = state is FileState.CLOSED
+    return FileLinks(
+        file=file,
+        outcomes=f"{file}/outcomes",
+        page=f"/api/status/{_place(customer_id, file_id)}",
+        results_csv=f"{file}/results.csv" if is_closed else None,
+        to_fix_csv=f"{file}/to_fix.csv" if is_closed else None,
+        report_html=f"{file}/report.html" if is_closed else None,
+        parent=None if parent is None else file_address(customer_id, parent),
+    )
+
+
+def file_address(customer_id: str | None, file_id: str) -> str:
+    """Where the JSON of a file is."""
+    return f"/api/files/{_place(customer_id, file_id)}"
+
+
+def outcome_counts(counts: Counts) -> OutcomeCounts:
+    """Counts as they are shown, with the rows that are still open."""
+    return OutcomeCounts(
+        total=counts.total,
+        registered=counts.registered,
+        already_registered=counts.already_registered,
+        failed=counts.failed,
+        rejected=counts.rejected,
+        duplicate=counts.duplicate,
+        unknown=counts.unknown,
+        open=max(counts.total - counts.ended, 0),
+    )
+
+
+def submission_view(submission: Submission) -> SubmissionView:
+    """A submission, with what happened to it last."""
+    last = _entry(submission.history[-1], None) if submission.history else None
+    is_final = submission.state.is_final
+    total = Counts(total=submission.devices)
+    return SubmissionView(
+        number=submission.number,
+        batch_id=submission.batch_id,
+        devices=submission.devices,
+        state=submission.state,
+        tracking_id=submission.tracking_id,
+        correlation_id=submission.answer_ids.correlation_id,
+        sent_at=submission.first_sent_at,
+        accepted_at=submission.accepted_at,
+        finished_at=last.at if last and is_final else None,
+        next_look_at=None if is_final else submission.due_at,
+        counts=outcome_counts(submission.counts + total),
+        said=last.what if last else "",
+    )
+
+
+def time_line(file: DeviceFile, submissions: Iterable[SubmissionView]) -> list[TimeLineEntry]:
+    """What happened to a file and each of its submissions, oldest first."""
+    own = [entry for sentence in file.history if (entry := _entry(sentence, None)) is not None]
+    beginning = [entry for entry in own if file.closed_at is None or entry.at < _whole_second(file.closed_at)]
+    of_submissions = [entry for submission in submissions for entry in _milestones(submission)]
+    # Sentences of a history bear whole seconds: what happened within one stays in the order of the way of a file.
+    entries = [*beginning, *of_submissions, *own[len(beginning) :]]
+    return sorted(entries, key=lambda entry: _whole_second(entry.at))
+
+
+def outcome_view(outcome: DeviceOutcome) -> OutcomeView:
+    """How a row ended."""
+    return OutcomeView(
+        row=outcome.row,
+        source=outcome.source,
+        serial_number=outcome.serial_number,
+        product_key=outcome.product_key,
+        manufacturer=outcome.manufacturer,
+        model=outcome.model,
+        order_number=outcome.order_number,
+        outcome=outcome.outcome,
+        error_code=outcome.error_code,
+        error_description=outcome.error_description,
+        what_to_do=outcome.what_to_do,
+        remedy=remedy(outcome),
+        notes=outcome.notes,
+        batch_id=outcome.batch_id,
+        submission=outcome.submission,
+        tracking_id=outcome.tracking_id,
+        device_id=outcome.device_id,
+    )
+
+
+def device_view(
+    file: DeviceFile, customer_id: str, outcome: DeviceOutcome, customer_name: str | None = None
+) -> DeviceView:
+    """A row of a file, where it is looked for by its serial number."""
+    return DeviceView(
+        customer_id=customer_id,
+        customer_name=customer_name,
+        file_id=file.file_id,
+        file_name=file.name,
+        received_at=file.received_at,
+        outcome=outcome_view(outcome),
+        links=file_links(file.customer_id, file.file_id, file.state, file.parent),
+    )
+
+
+def reason_counts(tallies: Iterable[ReasonTally], ended: OutcomeCounts) -> list[ReasonCount]:
+    """Rows by outcome and reason; rows of an outcome whose reasons are not counted yet stand without one."""
+    reasons = [ReasonCount(outcome=tally.outcome, reason=tally.reason, rows=tally.rows) for tally in tallies]
+    for outcome in Outcome:
+        counted = sum(reason.rows for reason in reasons if reason.outcome is outcome)
+        rest = getattr(ended, outcome) - counted
+        if rest > 0:
+            reasons.append(ReasonCount(outcome=outcome, reason="", rows=rest))
+    return sorted(reasons, key=lambda reason: (-reason.rows, reason.outcome, reason.reason))
+
+
+def file_note_view(remark: Remark) -> FileNoteView:
+    """A note on a file."""
+    explanation = accounting.explained(remark.note)
+    return FileNoteView(
+        note=remark.note, detail=remark.detail, sentence=explanation.sentence, what_to_do=explanation.what_to_do
+    )
+
+
+def passed_over_view(kept: PassedOverTally) -> PassedOverView:
+    """What of one kind in a file was passed over."""
+    return PassedOverView(
+        kind=kept.kind,
+        meaning=accounting.kind_in_words(kept.kind),
+        count=kept.count,
+        places=list(kept.places),
+        excerpts=list(kept.excerpts),
+        may_hold_device=kept.may_hold_device,
+    )
+
+
+def withdrawal_view(withdrawal: Withdrawal) -> WithdrawalView:
+    """How far a withdrawal has come."""
+    return WithdrawalView(
+        state=withdrawal.state,
+        asked_at=withdrawal.asked_at,
+        finished_at=withdrawal.finished_at,
+        total=withdrawal.total,
+        withdrawn=withdrawal.withdrawn,
+        already_gone=withdrawal.already_gone,
+        refused=withdrawal.refused,
+        said=withdrawal.last_answer,
+    )
+
+
+def _whole_second(time: datetime) -> datetime:
+    return time.replace(microsecond=0)
+
+
+def _milestones(submission: SubmissionView) -> Iterable[TimeLineEntry]:
+    number = submission.number
+    if submission.sent_at is not None:
+        sentence = f"Submission {number} was sent: {submission.devices} devices for batch {submission.batch_id}."
+        yield TimeLineEntry(at=submission.sent_at, what=sentence, submission=number)
+    if submission.accepted_at is not None:
+        yield TimeLineEntry(at=submission.accepted_at, what=f"Submission {number} was accepted.", submission=number)
+    if submission.finished_at is not None:
+        sentence = f"Submission {number} is over ({submission.state}). {submission.said}"
+        yield TimeLineEntry(at=submission.finished_at, what=sentence, submission=number)
+
+
+def _entry(sentence: str, submission: str | None) -> TimeLineEntry | None:
+    """A sentence of a history, which begins with its time in UTC."""
+    try:
+        at = datetime.strptime(sentence[:_LENGTH_OF_A_TIME], _TIME_OF_A_SENTENCE).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return TimeLineEntry(at=at, what=sentence[_LENGTH_OF_A_TIME:].strip(), submission=submission)
+
+
+def _place(customer_id: str | None, file_id: str) -> str:
+    return f"{quote(customer_id or NOBODY, safe='')}/{quote(file_id, safe='')}"

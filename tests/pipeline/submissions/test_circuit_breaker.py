@@ -1,0 +1,320 @@
+"""Gates: however many submissions wait, the service is asked a handful of times."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from local.partner_center import Behaviour, Fault, Operation
+from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter
+from shared.partner_center.errors import (
+    AnswerLost,
+    NeverSent,
+    PartnerCenterError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.process_cache import GATES_BELIEVED
+from shared.pipeline.submissions.advance import advance
+from shared.pipeline.submissions.apply import BlobMissing, wake_up_of
+from shared.pipeline.submissions.circuit_breaker import (
+    WHOLE_PARTNER,
+    Admission,
+    admission,
+    closing,
+    customer_scope,
+    scope_closed_by,
+)
+from shared.pipeline.submissions.state_machine import Pace, WaitFor
+from shared.storage.journal import Journal, Stored
+from shared.storage.records import Gate
+from shared.storage.wakeups import SubmissionWakeUp
+from shared.vocabulary import SubmissionState
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered
+from tests.storage.fakes import InMemoryTable
+
+OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
+PACE = Pace(timedelta(seconds=27), timedelta(minutes=15), timedelta(hours=48), lambda: 1.0)
+
+
+def _throttled(seconds: int) -> Throttled:
+    return Throttled("Too many requests.", status=429, retry_after=timedelta(seconds=seconds))
+
+
+def _ask(world: World, error: PartnerCenterError | None, customer_id: str = CUSTOMER) -> None:
+    """A submission is admitted, asks, and is answered."""
+    with admission(world.pipeline, customer_id) as admitted:
+        assert isinstance(admitted, Admission)
+        admitted.note(error)
+
+
+def _is_open(world: World, customer_id: str = CUSTOMER) -> bool:
+    with admission(world.pipeline, customer_id) as admitted:
+        return isinstance(admitted, Admission)
+
+
+def test_all_is_open_while_all_is_well(world: World) -> None:
+    assert _is_open(world)
+
+
+def test_throttling_closes_the_gate_for_every_customer_for_as_long_as_the_service_says(world: World) -> None:
+    _ask(world, _throttled(60))
+    for customer in (CUSTOMER, OTHER_CUSTOMER):
+        with admission(world.pipeline, customer) as admitted:
+            assert isinstance(admitted, WaitFor)
+            assert admitted.delay >= timedelta(seconds=60)
+
+
+def test_a_missing_relationship_holds_its_own_customer_alone(world: World) -> None:
+    _ask(world, Unauthorised("No relationship.", status=403, code="20002"))
+    assert not _is_open(world)
+    assert _is_open(world, OTHER_CUSTOMER)
+
+
+def test_after_its_time_one_submission_probes_and_the_others_wait(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    with admission(world.pipeline, CUSTOMER) as probe:
+        assert isinstance(probe, Admission)
+        assert [stored.record.scope for stored in probe.probed] == [WHOLE_PARTNER]
+        assert not _is_open(world)
+
+
+def test_a_probe_that_never_asked_leaves_the_gate_to_the_next_one_at_once(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    with pytest.raises(OSError, match="storage"), admission(world.pipeline, CUSTOMER):
+        raise OSError("storage does not answer")
+    assert _is_open(world)
+
+
+@pytest.mark.parametrize("error", [None, Refused("x", status=400), Unavailable("x", status=503)])
+def test_a_probe_that_is_answered_opens_the_gate(world: World, error: PartnerCenterError | None) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    _ask(world, error)
+    assert world.journal.gates() == {}
+
+
+@pytest.mark.parametrize("error", [NeverSent("x"), AnswerLost("x")])
+def test_a_probe_without_an_answer_leaves_the_gate_to_the_next_one(world: World, error: PartnerCenterError) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    _ask(world, error)
+    assert not _is_open(world)
+    world.clock.now += timedelta(minutes=1)
+    assert _is_open(world)
+    assert world.journal.gates() != {}
+
+
+def test_a_probe_that_dies_is_followed_by_another(world: World) -> None:
+    _ask(world, _throttled(60))
+    stored = world.journal.gates()[WHOLE_PARTNER]
+    world.clock.now += timedelta(seconds=90)
+    world.journal.change_gate(stored, replace(stored.record, probing_until=world.clock() + world.settings.claim))
+    assert not _is_open(world)
+    world.clock.now += world.settings.claim
+    assert _is_open(world)
+
+
+def test_a_probe_that_is_throttled_again_closes_the_gate_again(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    _ask(world, _throttled(60))
+    assert not _is_open(world)
+    assert world.journal.gates()[WHOLE_PARTNER].record.failures == 2
+
+
+def test_an_answer_to_an_older_request_does_not_open_a_gate_that_was_closed_since(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    with admission(world.pipeline, CUSTOMER) as probe:
+        assert isinstance(probe, Admission)
+        (stored,) = world.journal.gates().values()
+        later = world.clock() + timedelta(hours=1)
+        world.journal.change_gate(stored, replace(stored.record, closed_until=later))
+        probe.note(None)
+    assert not _is_open(world)
+
+
+def test_a_shorter_wait_never_opens_a_gate_that_is_closed_for_longer() -> None:
+    long = closing(None, WHOLE_PARTNER, _throttled(3600), START, PACE)
+    assert closing(long, WHOLE_PARTNER, _throttled(1), START, PACE).closed_until == long.closed_until
+
+
+def test_a_service_that_asks_for_a_second_again_and_again_is_asked_less_and_less_often() -> None:
+    gate = closing(None, WHOLE_PARTNER, _throttled(1), START, PACE)
+    assert gate.closed_until - START < timedelta(seconds=3)
+    for _ in range(12):
+        now = gate.closed_until
+        gate = closing(gate, WHOLE_PARTNER, _throttled(1), now, PACE)
+    assert gate.closed_until - now >= timedelta(minutes=30)
+
+
+def test_a_gate_that_stays_closed_is_asked_less_and_less_often() -> None:
+    gate = closing(None, WHOLE_PARTNER, Unauthorised("x", status=401), START, PACE)
+    delays = [gate.closed_until - START]
+    for _ in range(12):
+        now = gate.closed_until
+        gate = closing(gate, WHOLE_PARTNER, Unauthorised("x", status=401), now, PACE)
+        delays.append(gate.closed_until - now)
+    assert delays == sorted(delays)
+    assert delays[-1] == timedelta(minutes=30)
+
+
+def test_requests_under_way_together_that_are_all_throttled_are_one_failure() -> None:
+    gate = closing(None, WHOLE_PARTNER, _throttled(60), START, PACE)
+    for _ in range(16):
+        gate = closing(gate, WHOLE_PARTNER, _throttled(60), START + timedelta(seconds=1), PACE)
+    assert gate.failures == 1
+    assert gate.closed_until - START < timedelta(seconds=70)
+
+
+@pytest.mark.parametrize(
+    ("error", "scope"),
+    [
+        (_throttled(1), WHOLE_PARTNER),
+        (Unauthorised("x", status=401), WHOLE_PARTNER),
+        (Unauthorised("x"), WHOLE_PARTNER),
+        (Unauthorised("x", status=403), customer_scope(CUSTOMER)),
+        (Unavailable("x", status=503), None),
+        (AnswerLost("x"), None),
+        (NeverSent("x"), None),
+        (Refused("x", status=400), None),
+    ],
+)
+def test_each_answer_concerns_whom_it_concerns(error: PartnerCenterError, scope: str | None) -> None:
+    assert scope_closed_by(error, CUSTOMER) == scope
+
+
+def test_two_hundred_waiting_submissions_cost_a_throttling_service_a_handful_of_requests(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(Behaviour(retry_after=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    before = sum(world.service.report()["received"].values())
+    file = world.drop_file(numbered(200))
+    world.service.script(Fault.THROTTLE, times=5)
+    world.run(most=20_000)
+    assert world.outcomes(file) == ["registered"] * 200
+    wanted = 2 * 200
+    assert sum(world.service.report()["received"].values()) - before == wanted
+    assert world.journal.gates() == {}
+
+
+def test_a_customer_without_relationship_waits_with_one_alarm_and_resumes_by_itself(
+    make_world: MakeWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make_world(DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    file = world.drop_file(numbered(20))
+    world.service.script(Fault.FORBIDDEN, times=8)
+    with caplog.at_level(logging.WARNING):
+        world.run(most=20_000)
+    assert world.outcomes(file) == ["registered"] * 20
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
+
+
+def test_an_expired_token_is_renewed_once_and_nobody_waits(world: World) -> None:
+    world.service.script(Fault.UNAUTHORISED, times=1, operation=Operation.DEVICE_BATCHES)
+    file = world.drop_file(numbered(2))
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 2
+    assert world.journal.gates() == {}
+
+
+# --- a gate that may be probed, and submissions that wait
+
+
+def _behind_a_gate(world: World, devices: int = 2) -> str:
+    """A file whose batch exists, and whose first submission to come is the probe of the partner's gate."""
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    file = world.drop_file(numbered(devices))
+    world.journal.change_gate(None, Gate(scope=WHOLE_PARTNER, closed_until=world.clock(), reason="Busy."))
+    world.clock.now += GATES_BELIEVED
+    return file
+
+
+def test_a_probe_whose_request_body_is_missing_leaves_the_gate_to_the_next_one(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
+    file = _behind_a_gate(world)
+    probe, other = (world.submission(file, number).record for number in ("1", "2"))
+    world.private.delete(probe.payload)
+    with pytest.raises(BlobMissing):
+        advance(world.pipeline, wake_up_of(probe))
+    assert advance(world.pipeline, wake_up_of(other)) is SubmissionState.ACCEPTED
+
+
+class ExpiredToken(Changed):
+    """A service to which the first POST comes with an expired token."""
+
+    posts = 0
+
+    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
+        self.posts += 1
+        if self.posts == 1:
+            raise Unauthorised("The token has expired.", status=401)
+        return super().append_devices(customer_id, batch_id, devices, ids)
+
+
+def test_a_probe_with_an_expired_token_signs_in_anew_and_is_not_in_its_own_way(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    file = _behind_a_gate(world)
+    world.meet(ExpiredToken(world.partner_center))
+    start = world.clock()
+    while world.submission(file).record.state is SubmissionState.PENDING:
+        world.deliver_next()
+    assert world.clock() - start < timedelta(seconds=10)
+    assert world.journal.gates() == {}
+
+
+class ForbidsLate(Changed):
+    """A service whose 403 to a status request comes when others have taken the submission to its end."""
+
+    def __init__(self, real: PartnerCenter, others: Callable[[], None]) -> None:
+        super().__init__(real)
+        self._others = others
+
+    def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:  # noqa: ARG002
+        self._others()
+        raise Unauthorised("No relationship.", status=403, code="20002")
+
+
+def test_a_failure_that_comes_when_others_have_finished_the_submission_closes_no_gate(world: World) -> None:
+    file = world.drop_file(numbered(2))
+    world.clock.now += timedelta(minutes=5)
+    others, wake_up = world.pipeline, wake_up_of(world.submission(file).record)
+    world.meet(ForbidsLate(world.partner_center, lambda: _advance_with(others, wake_up)))
+    assert advance(world.pipeline, wake_up) is None
+    assert world.journal.gates() == {}
+    assert world.outcomes(file) == ["registered"] * 2
+
+
+def _advance_with(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> None:
+    assert advance(pipeline, wake_up) is SubmissionState.FINISHED
+
+
+class FailsToOpenAGate(Journal):
+    """A journal that does not answer when a gate is to be opened."""
+
+    def open_gate(self, stored: Stored[Gate]) -> None:  # noqa: ARG002
+        raise OSError("storage does not answer")
+
+
+def test_an_acceptance_is_journaled_before_its_gate_is_opened(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    world.journal = FailsToOpenAGate(lambda _: InMemoryTable())
+    world.pipeline = world.pipeline_with()
+    file = _behind_a_gate(world)
+    with pytest.raises(OSError, match="storage"):
+        advance(world.pipeline, wake_up_of(world.submission(file).record))
+    submission = world.submission(file).record
+    assert submission.state is SubmissionState.ACCEPTED
+    assert submission.tracking_id is not None

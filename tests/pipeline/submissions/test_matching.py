@@ -1,0 +1,119 @@
+"""Which verdict belongs to which row."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.partner_center.models import Device, DeviceUploadDetails
+from shared.pipeline.submissions.matching import SentRow, match, match_by_name
+
+
+def _row(number: int, serial: str = "", key: str = "") -> SentRow:
+    return SentRow(row=number, serial_number=serial, product_key=key)
+
+
+def _verdict(serial: str | None = None, key: str | None = None) -> DeviceUploadDetails:
+    return DeviceUploadDetails(serial_number=serial, product_key=key, status="finished")
+
+
+def _places(rows: list[SentRow], verdicts: list[DeviceUploadDetails]) -> list[int | None]:
+    """For each row the place of its verdict."""
+    found = match(rows, verdicts)
+    return [next((place for place, known in enumerate(verdicts) if known is verdict), None) for verdict in found]
+
+
+def test_verdicts_in_another_order_are_found_by_serial_number() -> None:
+    assert _places([_row(1, "A"), _row(2, "B")], [_verdict("B"), _verdict("A")]) == [1, 0]
+
+
+def test_case_and_blanks_of_a_serial_number_do_not_matter() -> None:
+    assert _places([_row(1, "ab "), _row(2, "CD")], [_verdict("cd"), _verdict(" AB")]) == [1, 0]
+
+
+def test_rows_without_serial_number_are_found_by_product_key() -> None:
+    assert _places([_row(1, key="1"), _row(2, key="2")], [_verdict(key="2"), _verdict(key="1")]) == [1, 0]
+
+
+def test_rows_without_any_name_go_by_position() -> None:
+    rows, verdicts = [_row(1), _row(2)], [_verdict(), _verdict()]
+    assert _places(rows, verdicts) == [0, 1]
+
+
+def test_position_says_nothing_when_the_lengths_differ() -> None:
+    assert _places([_row(1), _row(2)], [_verdict()]) == [None, None]
+
+
+def test_position_says_nothing_when_a_name_shows_that_the_order_was_not_kept() -> None:
+    rows = [_row(1, "A"), _row(2, "B"), _row(3)]
+    assert _places(rows, [_verdict("B"), _verdict("A"), _verdict()]) == [1, 0, None]
+
+
+def test_a_verdict_with_another_name_is_not_taken_by_position() -> None:
+    assert _places([_row(1, "A"), _row(2)], [_verdict("X"), _verdict()]) == [None, 1]
+
+
+def test_a_serial_number_that_occurs_twice_in_the_submission_identifies_nothing() -> None:
+    rows = [_row(1, "A"), _row(2, "A"), _row(3, "B")]
+    assert _places(rows, [_verdict("A"), _verdict("B")]) == [None, None, 1]
+
+
+def test_a_serial_number_that_occurs_twice_in_the_answer_identifies_nothing() -> None:
+    rows = [_row(1, "A"), _row(2, "B")]
+    assert _places(rows, [_verdict("A"), _verdict("A"), _verdict("B")]) == [None, 2]
+
+
+def test_twins_in_an_answer_that_keeps_the_order_go_by_position() -> None:
+    rows = [_row(1, "A"), _row(2, "B"), _row(3, "A")]
+    assert _places(rows, [_verdict("A"), _verdict("B"), _verdict("A")]) == [0, 1, 2]
+
+
+def test_one_verdict_is_never_given_to_two_rows() -> None:
+    rows = [_row(1, "A"), _row(2, key="K")]
+    assert _places(rows, [_verdict("A", "K")]) == [0, None]
+
+
+def test_no_verdicts_are_no_matches() -> None:
+    assert _places([_row(1, "A")], []) == [None]
+
+
+def test_a_device_in_a_batch_is_found_by_its_name() -> None:
+    devices = [Device(id="1", serial_number="B"), Device(id="2", serial_number="a"), Device(id="3", product_key="K")]
+    found = match_by_name([_row(1, "A"), _row(2, key="K"), _row(3, "X")], devices)
+    assert [device and device.id for device in found] == ["2", "3", None]
+
+
+def test_a_device_of_another_maker_or_model_with_the_same_serial_number_is_another() -> None:
+    row = SentRow(row=1, serial_number="A", manufacturer="LENOVO", model="21R3001BUK")
+    same = Device(serial_number="A", oem_manufacturer_name="Lenovo", model_name="21R3001BUK")
+    other_maker = Device(serial_number="A", oem_manufacturer_name="HP", model_name="21R3001BUK")
+    other_model = Device(serial_number="A", oem_manufacturer_name="LENOVO", model_name="X")
+    assert match_by_name([row], [same]) == [same]
+    assert match_by_name([row], [other_maker]) == [None]
+    assert match_by_name([row], [other_model]) == [None]
+
+
+NAMES = st.sampled_from(["", "A", "a", "B", "C"])
+ROWS = st.lists(st.builds(_row, st.integers(1, 9), NAMES, NAMES), max_size=6)
+VERDICTS = st.lists(st.builds(_verdict, NAMES, NAMES), max_size=6)
+
+
+@given(ROWS, VERDICTS)
+def test_whatever_the_answer_a_verdict_goes_to_one_row_that_it_does_not_contradict(
+    rows: list[SentRow], verdicts: list[DeviceUploadDetails]
+) -> None:
+    found = match(rows, verdicts)
+    given_away = [id(verdict) for verdict in found if verdict is not None]
+    assert len(found) == len(rows)
+    assert len(set(given_away)) == len(given_away)
+    for row, verdict in zip(rows, found, strict=True):
+        if verdict is not None and row.serial_number and verdict.serial_number and not row.product_key:
+            assert row.serial_number.casefold() == verdict.serial_number.casefold()
+
+
+@given(st.lists(st.text(min_size=1), unique_by=lambda text: text.strip().casefold()), st.randoms())
+def test_distinct_serial_numbers_are_all_found_in_any_order(serials: list[str], random: object) -> None:
+    named = [serial for serial in serials if serial.strip()]
+    rows = [_row(number, serial) for number, serial in enumerate(named, 1)]
+    shuffled = list(named)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    found = match(rows, [_verdict(serial) for serial in shuffled])
+    assert [verdict and verdict.serial_number for verdict in found] == named

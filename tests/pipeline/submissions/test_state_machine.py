@@ -1,0 +1,391 @@
+"""What is done next with a submission: every decision, without a network and with a clock of our own."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from shared.partner_center.client import Accepted
+from shared.partner_center.errors import (
+    NO_SERVICE_IDS,
+    AnswerLost,
+    NeverSent,
+    PartnerCenterError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
+from shared.pipeline.submissions.state_machine import (
+    LONGEST_BACKOFF,
+    REPEATS_WITHOUT_LINK,
+    FindBatchAgain,
+    Finish,
+    LookAgain,
+    Pace,
+    Poll,
+    Refuse,
+    Said,
+    SendAgain,
+    Split,
+    Standing,
+    WaitFor,
+    after_failure,
+    after_look,
+    after_look_failed,
+    after_post,
+    is_past_deadline,
+    standing,
+    taken,
+)
+from shared.storage.records import (
+    LONGEST_HISTORY,
+    AnswerIds,
+    Counts,
+    JournaledRequest,
+    RequestKind,
+    ServiceFault,
+    Submission,
+)
+from shared.vocabulary import SubmissionState
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+PACE = Pace(
+    first=timedelta(seconds=27), longest=timedelta(minutes=15), deadline=timedelta(hours=48), jitter=lambda: 1.0
+)
+REQUEST = JournaledRequest(
+    kind=RequestKind.APPEND,
+    method="POST",
+    url="https://x/devices",
+    batch_id="Test",
+    request_id="r-1",
+    correlation_id="k",
+    sent_at=NOW,
+)
+PENDING = Submission(
+    file_id="f",
+    reading_id="f.1",
+    number="1",
+    customer_id="c",
+    batch_id="Test",
+    devices=3,
+    payload="f/1/1.json",
+    rows="f/1/1.rows.json",
+    first_row=1,
+    last_row=3,
+    payload_digest="d",
+    state=SubmissionState.PENDING,
+    sequence=4,
+    due_at=NOW,
+    request=REQUEST,
+    claimed_until=NOW + MINUTE,
+)
+ACCEPTED = replace(
+    PENDING,
+    state=SubmissionState.ACCEPTED,
+    claimed_until=None,
+    tracking_id="t",
+    accepted_at=NOW - 10 * MINUTE,
+    looked_at=NOW - 2 * MINUTE,
+    deadline_at=NOW + 30 * MINUTE,
+)
+
+
+def _accepted(tracking_id: str | None) -> Accepted:
+    return Accepted(tracking_id=tracking_id, status=202, service_ids=NO_SERVICE_IDS)
+
+
+# --- what a wake-up finds
+
+
+def test_a_wake_up_older_than_the_journal_has_been_overtaken() -> None:
+    assert standing(replace(PENDING, claimed_until=None), 3, NOW) is Standing.OVERTAKEN
+
+
+def test_a_wake_up_of_a_final_submission_finds_it_final_however_old_it_is() -> None:
+    assert standing(replace(PENDING, state=SubmissionState.FINISHED), 0, NOW) is Standing.FINAL
+    assert standing(replace(PENDING, state=SubmissionState.REFUSED), 9, NOW) is Standing.FINAL
+
+
+def test_a_claimed_submission_is_left_alone_until_the_claim_expires() -> None:
+    assert standing(PENDING, 4, NOW) is Standing.CLAIMED
+    assert standing(PENDING, 4, NOW + MINUTE) is Standing.TO_POST
+
+
+def test_an_accepted_submission_is_looked_at() -> None:
+    assert standing(ACCEPTED, 4, NOW) is Standing.TO_LOOK
+
+
+# --- how long to wait
+
+
+@given(st.floats(0, 1), st.integers(0, 10_000))
+def test_a_backoff_is_never_longer_than_half_an_hour_nor_none(jitter: float, attempts: int) -> None:
+    delay = replace_jitter(jitter).backoff(attempts)
+    assert timedelta(seconds=1) <= delay <= LONGEST_BACKOFF
+
+
+def replace_jitter(value: float) -> Pace:
+    return Pace(PACE.first, PACE.longest, PACE.deadline, lambda: value)
+
+
+def test_a_backoff_doubles() -> None:
+    assert [PACE.backoff(attempts).total_seconds() for attempts in range(5)] == [2, 4, 8, 16, 32]
+
+
+@given(st.floats(0, 10_000))
+def test_a_job_is_seen_to_be_done_at_most_a_quarter_of_its_time_or_half_a_minute_late(seconds: float) -> None:
+    done, looked = timedelta(seconds=seconds), PACE.first
+    while looked < done:
+        looked += PACE.poll(looked)
+    allowed = max(timedelta(seconds=30), done / 4)
+    assert looked - done <= allowed
+
+
+def test_a_job_of_ten_minutes_costs_at_most_twelve_looks() -> None:
+    looks, at = 1, PACE.first
+    while at < timedelta(seconds=600):
+        at += PACE.poll(at)
+        looks += 1
+    assert looks <= 12
+
+
+# --- after a POST
+
+
+def test_an_acceptance_is_polled() -> None:
+    assert after_post(PENDING, _accepted("t"), PACE) == Poll("t", PACE.first, PACE.deadline)
+
+
+def test_an_acceptance_without_a_link_is_repeated_under_the_same_request_id() -> None:
+    step = after_post(replace(PENDING, attempts=7), _accepted(None), PACE)
+    assert isinstance(step, SendAgain)
+    assert (step.same_request, step.maybe_taken, step.without_link) == (True, True, True)
+    assert taken(PENDING, step, NOW).without_link == 1
+
+
+def test_a_service_that_never_gives_a_link_is_believed_and_its_batch_looked_into() -> None:
+    step = after_post(replace(PENDING, without_link=REPEATS_WITHOUT_LINK), _accepted(None), PACE)
+    assert step == Poll(None, PACE.first, PACE.deadline)
+    assert taken(PENDING, step, NOW).state is SubmissionState.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("error", "same_request", "maybe_taken"),
+    [
+        (NeverSent("x"), True, False),
+        (AnswerLost("x"), True, True),
+        (Unavailable("x", status=503), False, True),
+        (Throttled("x", status=429), False, False),
+        (Unauthorised("x", status=403), False, False),
+        (Refused("x", status=405), False, False),
+    ],
+)
+def test_what_may_be_sent_again_is_sent_again(error: PartnerCenterError, same_request: bool, maybe_taken: bool) -> None:
+    step = after_failure(PENDING, RequestKind.APPEND, error, PACE)
+    assert isinstance(step, SendAgain)
+    assert (step.same_request, step.maybe_taken) == (same_request, maybe_taken)
+
+
+def test_a_throttled_submission_comes_back_after_the_time_it_was_told_and_not_before() -> None:
+    step = after_failure(PENDING, RequestKind.APPEND, Throttled("x", retry_after=timedelta(seconds=57)), PACE)
+    assert isinstance(step, SendAgain)
+    assert timedelta(seconds=57) < step.delay < timedelta(seconds=70)
+
+
+def test_a_first_401_signs_in_anew_at_once_and_a_second_waits() -> None:
+    first = after_failure(PENDING, RequestKind.APPEND, Unauthorised("x", status=401), PACE)
+    second = after_failure(replace(PENDING, attempts=1), RequestKind.APPEND, Unauthorised("x", status=401), PACE)
+    assert isinstance(first, SendAgain)
+    assert isinstance(second, SendAgain)
+    assert (first.sign_in_anew, first.delay) == (True, timedelta(0))
+    assert (second.sign_in_anew, second.delay) == (True, timedelta(seconds=4))
+
+
+def test_a_403_is_waited_out() -> None:
+    step = after_failure(PENDING, RequestKind.APPEND, Unauthorised("x", status=403, code="20002"), PACE)
+    assert isinstance(step, SendAgain)
+    assert not step.sign_in_anew
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "800002"), (400, "3000"), (400, None), (413, None), (413, "9")])
+def test_a_refusal_that_one_device_may_be_to_blame_for_is_halved_until_it_is_one(status: int, code: str | None) -> None:
+    error = Refused("x", status=status, code=code, description="Invalid request input")
+    fault = ServiceFault(code=code or str(status), description="Invalid request input", may_be_one_device=True)
+    assert after_failure(PENDING, RequestKind.APPEND, error, PACE) == Split(fault)
+    assert after_failure(replace(PENDING, devices=1), RequestKind.APPEND, error, PACE) == Refuse(fault)
+
+
+def test_any_other_fault_of_the_payload_refuses_the_submission_in_the_services_own_words() -> None:
+    error = Refused("x", status=400, code="900118", description="Invalid Customer ID")
+    fault = ServiceFault(code="900118", description="Invalid Customer ID")
+    assert after_failure(PENDING, RequestKind.APPEND, error, PACE) == Refuse(fault)
+
+
+@pytest.mark.parametrize("kind", [RequestKind.APPEND, RequestKind.CREATE, None])
+@pytest.mark.parametrize("code", ["60003", "3000"])
+def test_a_customer_that_does_not_exist_refuses_and_never_creates(kind: RequestKind | None, code: str) -> None:
+    error = Refused("x", status=404, code=code, description="Tenant not found")
+    assert after_failure(PENDING, kind, error, PACE) == Refuse(ServiceFault(code=code, description="Tenant not found"))
+
+
+def test_a_batch_that_is_missing_when_it_is_appended_to_is_looked_for_again() -> None:
+    step = after_failure(PENDING, RequestKind.APPEND, Refused("x", status=404, code="1000"), PACE)
+    assert isinstance(step, FindBatchAgain)
+    assert step.create_refused is None
+
+
+def test_a_creation_refused_with_400_is_believed_only_after_the_batches_were_listed_again() -> None:
+    step = after_failure(PENDING, RequestKind.CREATE, Refused("x", status=400, code="9", description="no"), PACE)
+    assert isinstance(step, FindBatchAgain)
+    assert step.create_refused == ServiceFault(code="9", description="no")
+
+
+def test_a_creation_in_conflict_lists_again_and_never_refuses() -> None:
+    step = after_failure(PENDING, RequestKind.CREATE, Refused("x", status=409), PACE)
+    assert isinstance(step, FindBatchAgain)
+    assert step.create_refused is None
+
+
+def test_a_listing_that_is_refused_otherwise_is_tried_again() -> None:
+    assert isinstance(after_failure(PENDING, None, Refused("x", status=404, code="1000"), PACE), SendAgain)
+
+
+# --- after a look
+
+
+def test_a_job_with_a_verdict_on_every_device_is_finished() -> None:
+    counts = Counts(registered=2, failed=1)
+    assert isinstance(after_look(ACCEPTED, counts, "processing", NOW, PACE), Finish)
+
+
+def test_a_finished_job_without_a_verdict_on_every_device_is_looked_at_again() -> None:
+    step = after_look(ACCEPTED, Counts(registered=2), "finished", NOW, PACE)
+    assert isinstance(step, LookAgain)
+    assert step.written == 2
+    assert step.usable
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("x"), AnswerLost("x"), NeverSent("x"), Throttled("x"), Unauthorised("x")]
+)
+def test_no_usable_answer_stops_the_clock_of_the_deadline(error: PartnerCenterError) -> None:
+    step = after_look_failed(ACCEPTED, error, NOW, PACE)
+    assert isinstance(step, LookAgain)
+    assert not step.usable
+    submission = taken(ACCEPTED, step, NOW)
+    assert submission.deadline_at == NOW + 32 * MINUTE
+
+
+def test_a_job_that_the_service_does_not_know_is_an_answer_and_the_clock_runs_on() -> None:
+    step = after_look_failed(ACCEPTED, Refused("x", status=404), NOW, PACE)
+    assert isinstance(step, LookAgain)
+    assert step.usable
+    assert taken(ACCEPTED, step, NOW).deadline_at == ACCEPTED.deadline_at
+
+
+def test_days_without_an_answer_never_reach_the_deadline() -> None:
+    submission, now = ACCEPTED, NOW
+    for _ in range(500):
+        step = after_look_failed(submission, Unavailable("x", status=503), now, PACE)
+        submission = taken(submission, step, now)
+        now = submission.due_at
+        assert not is_past_deadline(taken(submission, step, now), now)
+    assert now - NOW > timedelta(days=7)
+
+
+def test_the_deadline_is_over_when_its_time_has_come() -> None:
+    assert is_past_deadline(ACCEPTED, NOW + 30 * MINUTE)
+    assert not is_past_deadline(ACCEPTED, NOW + 29 * MINUTE)
+    assert not is_past_deadline(PENDING, NOW + timedelta(days=1000))
+
+
+# --- the submission afterwards
+
+
+STEPS = [
+    Poll("t", MINUTE, timedelta(hours=48)),
+    SendAgain(MINUTE, "x"),
+    FindBatchAgain(MINUTE, "x"),
+    Refuse(ServiceFault(code="1", description="x")),
+    Split(ServiceFault(code="1", description="x")),
+    WaitFor(MINUTE, "x"),
+    LookAgain(MINUTE, "x"),
+    Finish(Counts(registered=3), "x"),
+]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+def test_every_step_frees_the_claim_and_overtakes_older_wake_ups(step: Poll) -> None:
+    submission = taken(PENDING, step, NOW)
+    assert submission.claimed_until is None
+    assert submission.sequence == PENDING.sequence + 1
+    assert submission.due_at >= NOW
+
+
+def test_a_lost_answer_is_repeated_with_the_same_request_id() -> None:
+    submission = taken(PENDING, SendAgain(MINUTE, "x", same_request=True, maybe_taken=True), NOW)
+    assert submission.request == REQUEST
+    assert submission.answer_lost
+
+
+def test_an_answered_failure_gets_a_new_request_id() -> None:
+    assert taken(PENDING, SendAgain(MINUTE, "x"), NOW).request is None
+    assert taken(PENDING, FindBatchAgain(MINUTE, "x"), NOW).request is None
+
+
+def test_waiting_is_no_attempt() -> None:
+    assert taken(PENDING, WaitFor(MINUTE, "x"), NOW).attempts == PENDING.attempts
+    assert taken(PENDING, SendAgain(MINUTE, "x"), NOW).attempts == PENDING.attempts + 1
+
+
+def test_waiting_for_a_gate_stops_the_clock_of_the_deadline() -> None:
+    submission = taken(ACCEPTED, WaitFor(MINUTE, "x"), NOW)
+    assert submission.deadline_at == NOW + 32 * MINUTE
+    assert taken(submission, WaitFor(MINUTE, "x"), NOW + MINUTE).deadline_at == NOW + 33 * MINUTE
+
+
+def test_the_deadline_runs_from_acceptance() -> None:
+    submission = taken(PENDING, Poll("t", MINUTE, timedelta(hours=48)), NOW)
+    assert submission.deadline_at == NOW + timedelta(hours=48)
+    assert submission.due_at == NOW + MINUTE
+
+
+def test_final_steps_say_how_every_device_ended() -> None:
+    refused = taken(PENDING, Refuse(ServiceFault(code="1", description="x")), NOW)
+    finished = taken(ACCEPTED, Finish(Counts(registered=2, unknown=1), "x"), NOW)
+    assert (refused.state, refused.counts) == (SubmissionState.REFUSED, Counts(failed=3))
+    assert (finished.state, finished.counts) == (SubmissionState.FINISHED, Counts(registered=2, unknown=1))
+
+
+def test_the_ids_of_the_answer_are_kept() -> None:
+    ids = AnswerIds(request_id="a", correlation_id="b", trace_vector="c", server_id="d")
+    submission = taken(PENDING, SendAgain(MINUTE, "x"), NOW, Said(ids, 503, "800003"))
+    assert submission.answer_ids == ids
+    assert (submission.last_status, submission.last_code) == (503, "800003")
+
+
+def test_what_is_said_again_and_again_stands_in_the_history_once() -> None:
+    submission = PENDING
+    for _ in range(10):
+        submission = taken(submission, SendAgain(MINUTE, "Busy."), NOW)
+    assert len(submission.history) == 1
+
+
+def test_a_history_of_long_sentences_fits_into_a_property() -> None:
+    submission = PENDING
+    for number in range(200):
+        submission = taken(submission, SendAgain(MINUTE, f"{number} " + "ä" * 5_000), NOW)
+    assert sum(map(len, submission.history)) < 32_000
+
+
+def test_a_long_history_keeps_its_beginning_and_its_end() -> None:
+    submission = PENDING
+    for number in range(200):
+        submission = taken(submission, SendAgain(MINUTE, f"Said {number}."), NOW)
+    assert len(submission.history) == LONGEST_HISTORY
+    assert submission.history[0].endswith("Said 0.")
+    assert submission.history[-1].endswith("Said 199.")

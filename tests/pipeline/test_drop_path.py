@@ -1,0 +1,93 @@
+"""Files in a folder that bears a customer's name go to that customer, whatever becomes of the name later."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.pipeline.intake.receive import receive
+from shared.pipeline.sweep import sweep
+from shared.vocabulary import FileState
+from tests.pipeline.world import CUSTOMER, START, World, numbered
+
+OTHER = "1d4ae7e6-d81e-4d66-8d13-073195504ae2"
+PATH = "Contoso Ltd/Test/devices.csv"
+
+
+def test_a_file_under_a_name_is_registered_for_its_customer(world: World) -> None:
+    world.customers.add("Contoso Ltd", CUSTOMER, "", START)
+    file = world.drop_file(numbered(2), "contoso ltd/Test/devices.csv")
+    world.run()
+    assert world.outcomes(file, "contoso ltd/Test/devices.csv") == ["registered"] * 2
+    stored = world.journal.file(CUSTOMER, file)
+    assert stored is not None
+    assert stored.record.customer_id == CUSTOMER
+    assert world.results.read(f"{CUSTOMER}/Test/devices.csv/{file}/results.csv") is not None
+
+
+def test_an_unknown_name_is_a_rejected_file_that_says_so_and_how_to_mend_it(world: World) -> None:
+    file = world.drop_file(numbered(2), PATH)
+    summary = world.summary(file, PATH)
+    assert (summary["state"], summary["reason"]) == ("rejected", "unknown_customer")
+    assert "customers add" in summary["what_happened"]
+    assert sum(world.service.report()["received"].values()) == 0
+
+
+def test_a_file_that_was_rejected_stays_so_when_its_name_is_given_to_a_customer(world: World) -> None:
+    file = world.drop_file(numbered(2), PATH)
+    world.customers.add("Contoso Ltd", CUSTOMER, "", START)
+    receive(world.pipeline, PATH)
+    world.clock.now += timedelta(hours=1)
+    sweep(world.pipeline)
+    world.run()
+    assert world.journal.file(CUSTOMER, file) is None
+    assert sum(world.service.report()["received"].values()) == 0
+
+
+def test_dropped_again_after_its_name_was_added_it_is_registered(world: World) -> None:
+    world.drop_file(numbered(2), PATH)
+    world.customers.add("Contoso Ltd", CUSTOMER, "", START)
+    file = world.drop_file(numbered(2), PATH)
+    world.run()
+    assert world.outcomes(file, PATH) == ["registered"] * 2
+
+
+def test_a_removed_name_is_rejected_and_says_what_to_do(world: World) -> None:
+    world.customers.add("Contoso Ltd", CUSTOMER, "", START)
+    world.customers.remove("Contoso Ltd", START)
+    file = world.drop_file(numbered(2), PATH)
+    summary = world.summary(file, PATH)
+    assert (summary["state"], summary["reason"]) == ("rejected", "removed_customer")
+
+
+def test_a_file_received_before_its_name_was_removed_is_not_received_again(world: World) -> None:
+    world.customers.add("Contoso Ltd", CUSTOMER, "", START)
+    file = world.drop_file(numbered(2), PATH)
+    world.run()
+    world.customers.remove("Contoso Ltd", START)
+    receive(world.pipeline, PATH)
+    stored = world.journal.file(CUSTOMER, file)
+    assert stored is not None
+    assert stored.record.state is FileState.CLOSED
+    assert world.journal.file(None, file) is None
+
+
+def test_the_sweep_knows_files_under_names(world: World) -> None:
+    world.customers.add("Contoso Ltd", CUSTOMER, "", START)
+    world.drop_file(numbered(2), PATH)
+    world.run()
+    world.clock.now += timedelta(hours=1)
+    assert sweep(world.pipeline).unknown_blobs == 0
+
+
+@pytest.mark.parametrize("path", ["Contoso Ltd/Test/more/devices.csv", "Contoso Ltd//devices.csv"])
+def test_a_name_does_not_make_a_wrong_path_right(world: World, path: str) -> None:
+    world.customers.add("Contoso Ltd", CUSTOMER, "", START)
+    file = world.drop_file(numbered(2), path)
+    assert world.summary(file, path)["reason"] == "path_too_deep"
+
+
+def test_a_guid_is_never_taken_for_a_name(world: World) -> None:
+    """Nobody may lead what is dropped for one tenant to another by giving that one a name that looks like the first."""
+    file = world.drop_file(numbered(1), f"{OTHER}/Test/devices.csv")
+    world.run()
+    assert world.journal.file(OTHER, file) is not None

@@ -1,0 +1,125 @@
+"""How records are shown: counts that add up, a time line in its order, links that lead where they say."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.pipeline.closing.reason_counts import MOST_REASONS, OTHERS, ReasonCounter
+from shared.status.presenters import Progress, file_links, file_view, reason_counts, submission_view, time_line
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome, ReasonTally, Submission
+from shared.vocabulary import FileState, Outcome, SubmissionState
+from tests.pipeline.world import CUSTOMER, START
+
+
+def device_file(state: FileState = FileState.READ, **fields: object) -> DeviceFile:
+    required = {"file_id": "f", "path": "p", "etag": "e", "name": "n", "size": 1, "received_at": START, "due_at": START}
+    return DeviceFile(**(required | {"state": state, "devices_per_submission": 500} | fields))  # type: ignore[arg-type]
+
+
+def submission(state: SubmissionState, devices: int = 500, **fields: object) -> Submission:
+    required = {
+        "file_id": "f",
+        "reading_id": "f.1",
+        "number": "1",
+        "customer_id": CUSTOMER,
+        "batch_id": "Test",
+        "payload": "p",
+        "rows": "r",
+        "first_row": 1,
+        "last_row": devices,
+        "payload_digest": "d",
+        "due_at": START,
+    }
+    return Submission(**(required | {"state": state, "devices": devices} | fields))  # type: ignore[arg-type]
+
+
+def test_an_open_file_counts_what_ended_when_it_was_read_and_what_ended_since() -> None:
+    file = device_file(read_counts=Counts(total=1_010, rejected=7, duplicate=3))
+    submissions = [
+        submission(SubmissionState.SPLIT),
+        submission(SubmissionState.FINISHED, 250, counts=Counts(registered=240, failed=10)),
+        submission(SubmissionState.REFUSED, 250, counts=Counts(failed=250)),
+        submission(SubmissionState.ACCEPTED, 500),
+    ]
+    view = file_view(file, Progress.of(file, submissions))
+    assert (view.submissions, view.submissions_final) == (3, 2)
+    counts = view.counts
+    assert (counts.registered, counts.failed, counts.rejected, counts.duplicate, counts.open) == (240, 260, 7, 3, 500)
+    assert counts.total == 1_010
+
+
+def test_what_happened_within_one_second_stands_in_the_order_of_the_way() -> None:
+    second = START + timedelta(seconds=5)
+    file = device_file(
+        FileState.CLOSED,
+        closed_at=second + timedelta(microseconds=900),
+        history=(f"{START:%Y-%m-%d %H:%M:%S} Received.", f"{second:%Y-%m-%d %H:%M:%S} Closed.", "no time at all"),
+    )
+    finished = submission(
+        SubmissionState.FINISHED,
+        first_sent_at=START + timedelta(microseconds=3),
+        accepted_at=START + timedelta(seconds=1),
+        history=(f"{second:%Y-%m-%d %H:%M:%S} All have a verdict.",),
+    )
+    what = [entry.what.split()[0:4] for entry in time_line(file, [submission_view(finished)])]
+    assert what == [
+        ["Received."],
+        ["Submission", "1", "was", "sent:"],
+        ["Submission", "1", "was", "accepted."],
+        ["Submission", "1", "is", "over"],
+        ["Closed."],
+    ]
+
+
+def test_a_submission_that_is_open_says_when_it_is_looked_at_next() -> None:
+    assert submission_view(submission(SubmissionState.ACCEPTED)).next_look_at == START
+    assert submission_view(submission(SubmissionState.FINISHED)).next_look_at is None
+
+
+def test_links_hold_any_name_and_only_what_there_is() -> None:
+    still_open = file_links(None, "a/b?c", FileState.READ, "x#y")
+    assert still_open.file == "/api/files/_/a%2Fb%3Fc"
+    assert still_open.parent == "/api/files/_/x%23y"
+    assert still_open.results_csv is None
+    assert file_links(CUSTOMER, "f", FileState.CLOSED, None).results_csv == f"/api/files/{CUSTOMER}/f/results.csv"
+
+
+@given(st.dictionaries(st.sampled_from(Outcome), st.integers(1, 1_000)), st.data())
+def test_reasons_add_up_to_the_counts_whatever_is_known_of_them(ended: dict[Outcome, int], data: st.DataObject) -> None:
+    tallies = [
+        ReasonTally(outcome=outcome, reason="known", rows=data.draw(st.integers(1, rows)))
+        for outcome, rows in ended.items()
+        if data.draw(st.booleans())
+    ]
+    counts = Counts(total=sum(ended.values()), **{str(outcome): rows for outcome, rows in ended.items()})
+    file = device_file(FileState.CLOSED, closed_counts=counts)
+    shown = reason_counts(tallies, file_view(file, Progress.of(file, [])).counts)
+    for outcome in Outcome:
+        assert sum(reason.rows for reason in shown if reason.outcome is outcome) == ended.get(outcome, 0)
+    assert [reason.rows for reason in shown] == sorted((reason.rows for reason in shown), reverse=True)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Outcome), st.integers(0, 3_000)), max_size=300))
+def test_tallies_are_few_and_add_up_however_many_reasons_there_are(rows: list[tuple[Outcome, int]]) -> None:
+    counter = ReasonCounter()
+    outcomes = [
+        DeviceOutcome(reading_id="r", row=number, outcome=outcome, error_code=f"reason {reason}")
+        for number, (outcome, reason) in enumerate(rows, 1)
+    ]
+    assert list(counter.counting(outcomes)) == outcomes
+    tallies = counter.tallies()
+    assert len(tallies) <= MOST_REASONS + len(Outcome)
+    for outcome in Outcome:
+        assert sum(tally.rows for tally in tallies if tally.outcome is outcome) == [row[0] for row in rows].count(
+            outcome
+        )
+
+
+def test_reasons_without_end_are_counted_in_bounded_memory() -> None:
+    counter = ReasonCounter()
+    for number in range(5_000):
+        counter.add(DeviceOutcome(reading_id="r", row=number, outcome=Outcome.FAILED, error_code=str(number)))
+    assert len(counter._rows) <= 1_001
+    assert sum(tally.rows for tally in counter.tallies()) == 5_000
+    assert [tally.reason for tally in counter.tallies()].count(OTHERS) == 1
