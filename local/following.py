@@ -15,8 +15,8 @@ from rich.text import Text
 from local.dropping import Dropped
 from shared.pipeline.blob_names import RESULTS_CONTAINER
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.drop_path import place_of
-from shared.status import queries as questions
+from shared.pipeline.drop_path import resolve_drop_path
+from shared.status import queries
 from shared.status.page.labels import file_word
 from shared.status.presenters import NOBODY
 from shared.status.queries import NotFound
@@ -89,7 +89,7 @@ class Follower:
         """How far `dropped` has come by now."""
         for customer_id in self._customers_of(dropped):
             with suppress(NotFound):
-                details = questions.file(self._pipeline, customer_id, dropped.file_id)
+                details = queries.file(self._pipeline, customer_id, dropped.file_id)
                 return Progress(dropped, details.file, details.what_happened)
         return Progress(dropped, None)
 
@@ -98,11 +98,11 @@ class Follower:
         if progress.view is None:
             return []
         customer_id = progress.view.customer_id or NOBODY
-        return questions.outcomes(self._pipeline, customer_id, progress.dropped.file_id, limit=limit).outcomes
+        return queries.outcomes(self._pipeline, customer_id, progress.dropped.file_id, limit=limit).outcomes
 
     def _customers_of(self, dropped: Dropped) -> list[str]:
         """Whose it may be; a file whose path names nobody is nobody's."""
-        place = place_of(self._pipeline.customers, dropped.path)
+        place = resolve_drop_path(self._pipeline.customers, dropped.path)
         return [*filter(None, [place.customer_id]), NOBODY]
 
 

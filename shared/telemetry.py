@@ -58,14 +58,14 @@ class StepName(StrEnum):
 
     READ = "read a device file"
     SEND = "send a submission"
-    LOOK = "look at a submission"
+    POLL = "poll a submission"
     WRITE = "write outcomes"
     CLOSE = "close a device file"
     WITHDRAW = "withdraw devices"
 
 
 @contextmanager
-def step(name: str, file_id: str, attributes: Attributes | None = None) -> Iterator[None]:
+def span(name: str, file_id: str, attributes: Attributes | None = None) -> Iterator[None]:
     """A span around one step of the way of a file; an error that leaves the step marks the span as failed.
 
     Within another step of the same file it is a part of that.
@@ -113,7 +113,7 @@ def correlation_vector() -> str | None:
     return f"{b64encode(UUID(file_id).bytes).decode().rstrip('=')}.0"
 
 
-def tell(attributes: Attributes) -> None:
+def annotate(attributes: Attributes) -> None:
     """Add what became known to the span of the present step."""
     if _SDK in sys.modules:
         from opentelemetry import trace  # noqa: PLC0415

@@ -28,7 +28,7 @@ from tests.device_files.given import read, sample
 from tests.device_files.test_samples import SAMPLE_ROWS
 from tests.device_files.workbook_builder import Sheet, Workbook
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "reasons.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "reasons.md"
 VALUES: tuple[StrEnum, ...] = (*RowReason, *Note, *FileReason, *FileNote)
 EXPLANATIONS: dict[StrEnum, Explanation] = dict(
     [*REASONS.items(), *NOTES.items(), *FILE_REASONS.items(), *FILE_NOTES.items()]

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared.telemetry import Metric, correlation_vector, measure, present_step, step, tell
+from shared.telemetry import Metric, annotate, correlation_vector, measure, present_step, span
 from tests.exporting import Exported, exported
 
 FILE_ID = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
@@ -30,23 +30,23 @@ def export() -> Exported:
 def test_steps_of_one_file_stand_in_one_trace_that_its_id_names(export: Exported) -> None:
     file_id = str(uuid4())
     for name in ("read", "send", "look"):
-        with step(name, file_id):
+        with span(name, file_id):
             pass
     spans = export.spans()
-    assert [span.name for span in spans] == ["read", "send", "look"]
-    assert {span.context.trace_id for span in spans if span.context} == {UUID(file_id).int}
+    assert [ended.name for ended in spans] == ["read", "send", "look"]
+    assert {ended.context.trace_id for ended in spans if ended.context} == {UUID(file_id).int}
 
 
 def test_a_step_says_what_it_was_told_and_what_became_known_and_no_more(export: Exported) -> None:
     file_id = str(uuid4())
-    with step("send", file_id, {"submission": "7", "tracking_id": None}):
-        tell({"tracking_id": "t-1", "code": None})
-    (span,) = export.spans()
-    assert dict(span.attributes or {}) == {"file_id": file_id, "submission": "7", "tracking_id": "t-1"}
+    with span("send", file_id, {"submission": "7", "tracking_id": None}):
+        annotate({"tracking_id": "t-1", "code": None})
+    (ended,) = export.spans()
+    assert dict(ended.attributes or {}) == {"file_id": file_id, "submission": "7", "tracking_id": "t-1"}
 
 
 def test_a_step_links_to_the_invocation_that_ran_it(export: Exported) -> None:
-    with trace.get_tracer("host").start_as_current_span("invocation") as invocation, step("read", str(uuid4())):
+    with trace.get_tracer("host").start_as_current_span("invocation") as invocation, span("read", str(uuid4())):
         pass
     read = export.spans()[0]
     assert [link.context for link in read.links] == [invocation.get_span_context()]
@@ -54,7 +54,7 @@ def test_a_step_links_to_the_invocation_that_ran_it(export: Exported) -> None:
 
 def test_what_happens_inside_a_step_belongs_to_its_trace(export: Exported) -> None:
     file_id = str(uuid4())
-    with step("send", file_id), step("write", file_id), trace.get_tracer("http").start_as_current_span("POST"):
+    with span("send", file_id), span("write", file_id), trace.get_tracer("http").start_as_current_span("POST"):
         pass
     request, written, sent = export.spans(file_id)
     assert request.parent == written.context
@@ -64,20 +64,20 @@ def test_what_happens_inside_a_step_belongs_to_its_trace(export: Exported) -> No
 
 def test_a_step_of_another_file_inside_a_step_stands_in_the_trace_of_its_own(export: Exported) -> None:
     one, other = str(uuid4()), str(uuid4())
-    with step("close", one), step("read", other):
+    with span("close", one), span("read", other):
         assert present_step()["file_id"] == other
-    assert [span.name for span in export.spans(one)] == ["close"]
-    assert [span.name for span in export.spans(other)] == ["read"]
+    assert [ended.name for ended in export.spans(one)] == ["close"]
+    assert [ended.name for ended in export.spans(other)] == ["read"]
 
 
 def test_an_error_that_leaves_a_step_marks_it_as_failed(export: Exported) -> None:
     def fail() -> None:
         raise ValueError("storage is away")
 
-    with pytest.raises(ValueError, match="storage"), step("read", str(uuid4())):
+    with pytest.raises(ValueError, match="storage"), span("read", str(uuid4())):
         fail()
-    (span,) = export.spans()
-    assert span.status.status_code is trace.StatusCode.ERROR
+    (ended,) = export.spans()
+    assert ended.status.status_code is trace.StatusCode.ERROR
     assert present_step() == {}
 
 
@@ -95,7 +95,7 @@ def test_a_reading_replaces_the_one_before(export: Exported) -> None:
 
 
 def test_the_correlation_vector_of_a_step_is_its_trace_in_the_form_of_version_2() -> None:
-    with step("send", FILE_ID):
+    with span("send", FILE_ID):
         vector = correlation_vector()
     assert vector is not None
     assert re.fullmatch(r"[A-Za-z0-9+/]{21}[AQgw](\.\d+)+", vector)
@@ -114,9 +114,9 @@ def test_where_only_some_traces_are_kept_that_of_a_file_is_whole_or_absent(monke
     files = [str(uuid4()) for _ in range(40)]
     for name in ("read", "send", "look", "close"):
         for file_id in files:
-            with step(name, file_id):
+            with span(name, file_id):
                 pass
-    kept = [span.context.trace_id for span in exporter.get_finished_spans() if span.context]
+    kept = [ended.context.trace_id for ended in exporter.get_finished_spans() if ended.context]
     assert {kept.count(trace_id) for trace_id in kept} == {4}
     assert 0 < len(set(kept)) < len(files)
 
@@ -124,9 +124,9 @@ def test_where_only_some_traces_are_kept_that_of_a_file_is_whole_or_absent(monke
 def test_nothing_is_imported_where_nobody_exports() -> None:
     code = (
         "import json, sys\n"
-        "from shared.telemetry import Metric, correlation_vector, measure, step, tell\n"
-        f"with step('read', '{FILE_ID}'):\n"
-        "    tell({'rows': 1})\n"
+        "from shared.telemetry import Metric, correlation_vector, measure, span, annotate\n"
+        f"with span('read', '{FILE_ID}'):\n"
+        "    annotate({'rows': 1})\n"
         "    vector = correlation_vector()\n"
         "measure(Metric.DEVICES, 1)\n"
         "print(json.dumps([vector, [name for name in sys.modules if name.startswith('opentelemetry')]]))"

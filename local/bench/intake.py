@@ -21,7 +21,7 @@ from shared.partner_center.models import NewDevice, encode_devices
 from shared.pipeline.blob_names import file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.intake.row_batcher import Intake, new_device
-from shared.pipeline.lease import HeldFile
+from shared.pipeline.lease import FileLease
 from shared.storage.journal import Stored
 from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState
@@ -78,7 +78,7 @@ def take_in(pipeline: Pipeline, opened: Callable[[], Iterable[bytes]], rows: int
     Raises:
         BenchError: the bench's own file is not read as it was meant.
     """
-    held = HeldFile(pipeline, Stored(_file(), "etag"))
+    held = FileLease(pipeline, Stored(_file(), "etag"))
     intake = Intake(pipeline, held)
     intake.add_all(_checked(opened))
     intake.finish()

@@ -20,7 +20,7 @@ from local.bench.goals import Figure, Measured
 from local.bench.timing import Spent, spent
 from shared.partner_center.models import decode_upload_details
 from shared.pipeline.composition import compose
-from shared.pipeline.outcome_rules import judged
+from shared.pipeline.outcome_rules import outcome_from_verdict
 from shared.pipeline.submissions.matching import SentRow, match
 from shared.settings import settings_from
 from shared.storage.journal import Journal
@@ -97,7 +97,9 @@ def outcomes_of(status: bytes, submission: Submission) -> list[DeviceOutcome]:
     ]
     verdicts = match(rows, decode_upload_details(status).devices_status or ())
     outcomes = [
-        judged(submission, row, verdict) for row, verdict in zip(rows, verdicts, strict=True) if verdict is not None
+        outcome_from_verdict(submission, row, verdict)
+        for row, verdict in zip(rows, verdicts, strict=True)
+        if verdict is not None
     ]
     if len(outcomes) != ROWS:
         raise BenchError(f"{ROWS - len(outcomes)} of {ROWS} verdicts were not matched.")

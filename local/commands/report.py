@@ -12,7 +12,7 @@ from local.commands.showing import print_json, write_bytes
 from shared.pipeline.closing.csv_output import csv_text
 from shared.pipeline.composition import Pipeline
 from shared.status.queries import customer_names
-from shared.storage.journal import place_in_time
+from shared.storage.journal import time_cursor
 from shared.storage.records import Counts, FileListing
 from shared.vocabulary import FileState, Outcome
 
@@ -74,7 +74,7 @@ def monthly(pipeline: Pipeline, month: datetime) -> list[Line]:
 
 
 def _closed_in(pipeline: Pipeline, month: datetime) -> Iterator[FileListing]:
-    for _, listing in pipeline.journal.final_files(place_in_time(_next(month))):
+    for _, listing in pipeline.journal.final_files(time_cursor(_next(month))):
         if listing.received_at < month:
             return
         if listing.received_at < _next(month) and listing.state is FileState.CLOSED:

@@ -7,7 +7,7 @@ from local.commands import account
 from local.commands.ending import ExitCode, ended
 from local.commands.finding import customer_of, find_file
 from local.commands.showing import console, files_table, print_json, show_file
-from shared.status import queries as questions
+from shared.status import queries
 from shared.status.presenters import NOBODY
 from shared.status.queries import FileFilter
 from shared.vocabulary import FileState
@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _one(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
     file = find_file(pipeline, arguments.file_id)
-    details = questions.file(pipeline, file.customer_id or NOBODY, file.file_id)
+    details = queries.file(pipeline, file.customer_id or NOBODY, file.file_id)
     if arguments.json:
         print_json(details)
     else:
@@ -46,7 +46,7 @@ def _newest(arguments: argparse.Namespace) -> ExitCode:
         customer_id=customer_of(pipeline, arguments.customer) if arguments.customer else None,
         state=FileState(arguments.state) if arguments.state else None,
     )
-    page = questions.files(pipeline, wanted, limit=arguments.limit)
+    page = queries.files(pipeline, wanted, limit=arguments.limit)
     if arguments.json:
         print_json(page)
     elif page.files:

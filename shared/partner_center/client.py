@@ -75,7 +75,7 @@ class CallIds:
 
     request_id: str
     correlation_id: str
-    trace_vector: str | None = None
+    correlation_vector: str | None = None
     """MS-CV, where it is not that of the step within which the exchange happens."""
 
 
@@ -330,7 +330,7 @@ class PartnerCenterClient:
             "MS-PartnerCenter-Application": APPLICATION,
         }
         optional = {
-            "MS-CV": ids.trace_vector or correlation_vector(),
+            "MS-CV": ids.correlation_vector or correlation_vector(),
             "MS-ContinuationToken": page,
             "Content-Type": "application/json" if has_body else None,
         }
@@ -389,7 +389,7 @@ def _log(method: str, path: str, ids: CallIds, *, status: int, service_ids: Serv
             "correlation_id": ids.correlation_id,
             "service_request_id": service_ids.request_id,
             "service_correlation_id": service_ids.correlation_id,
-            "service_trace_vector": service_ids.trace_vector,
+            "service_trace_vector": service_ids.correlation_vector,
             "service_server_id": service_ids.server_id,
             "milliseconds": round(seconds * 1000),
         },

@@ -39,7 +39,7 @@ class ServiceIds:
 
     request_id: str | None = None
     correlation_id: str | None = None
-    trace_vector: str | None = None
+    correlation_vector: str | None = None
     server_id: str | None = None
 
     @classmethod
@@ -49,7 +49,7 @@ class ServiceIds:
         return cls(
             request_id=found.get("ms-requestid"),
             correlation_id=found.get("ms-correlationid"),
-            trace_vector=found.get("ms-cv"),
+            correlation_vector=found.get("ms-cv"),
             server_id=found.get("ms-serverid"),
         )
 

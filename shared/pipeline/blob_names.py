@@ -71,7 +71,7 @@ class DropPath:
 def parse_drop_path(path: str) -> DropPath:
     """What `path` (below the drop container) says; never raises: a path that names no customer bears its fault.
 
-    Whom a folder that is no GUID stands for, `places.place_of` knows.
+    Whom a folder that is no GUID stands for, `places.resolve_drop_path` knows.
     """
     *folders, name = path.split("/")
     name = name or path

@@ -12,7 +12,7 @@ from azure.core.credentials import TokenCredential
 from shared.partner_center.client import PartnerCenter, PartnerCenterClient, longest_call
 from shared.partner_center.sign_in import sign_in_from
 from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
-from shared.pipeline.process_cache import Memory
+from shared.pipeline.process_cache import ProcessCache
 from shared.settings import Settings
 from shared.storage.blobs import AzureContainer, Container
 from shared.storage.connection import (
@@ -54,7 +54,7 @@ class Pipeline:
     jitter: Callable[[], float]
     """A number from 0 to 1."""
     webhook: Webhook | None = None
-    memory: Memory = field(default_factory=Memory)
+    cache: ProcessCache = field(default_factory=ProcessCache)
     """What this process remembers."""
 
 

@@ -9,7 +9,7 @@ from shared.storage.journal import Stored
 from shared.storage.records import DeviceFile
 
 
-def place_of(customers: Customers, path: str) -> DropPath:
+def resolve_drop_path(customers: Customers, path: str) -> DropPath:
     """What `path` (below the drop container) says, with the customer that its first folder names."""
     place = parse_drop_path(path)
     if place.customer_name is None or place.fault is not PathFault.UNKNOWN_CUSTOMER:

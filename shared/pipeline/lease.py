@@ -9,7 +9,7 @@ from shared.pipeline.composition import Pipeline
 from shared.storage.journal import Stored
 from shared.storage.records import DeviceFile, with_sentence
 
-ROWS_BETWEEN_LOOKS_AT_THE_CLOCK = 500
+ROWS_BETWEEN_CLOCK_CHECKS = 500
 """Rows after which an owner asks whether its claim is to be renewed."""
 
 
@@ -31,7 +31,7 @@ def is_claimed(file: DeviceFile, now: datetime) -> bool:
 
 
 @dataclass(slots=True)
-class HeldFile:
+class FileLease:
     """A device file that this owner has claimed, and keeps for as long as it works."""
 
     pipeline: Pipeline
@@ -43,11 +43,11 @@ class HeldFile:
         return self.stored.record
 
     def change(self, changed: DeviceFile) -> None:
-        """Journal a change. Raises JournalChanged when the claim was lost."""
+        """Journal a change. Raises Conflict when the claim was lost."""
         self.stored = self.pipeline.journal.change_file(self.stored, changed)
 
     def keep(self) -> None:
-        """Renew the claim when a third of it is over. Raises JournalChanged when it was lost."""
+        """Renew the claim when a third of it is over. Raises Conflict when it was lost."""
         until, claim = self.record.claimed_until, self.pipeline.settings.claim
         if until is not None and until - self.pipeline.clock() < claim * 2 / 3:
             self.change(claimed(self.pipeline, self.record))

@@ -37,7 +37,7 @@ REFUSED_CURE = (
 )
 
 
-def judged(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
+def outcome_from_verdict(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
     """The outcome of a row by the service's own final verdict on its device."""
     lost = submission.answer_lost
     explanation = _explained(verdict.error_code, verdict.error_description, verdict.status, answer_was_lost=lost)
@@ -52,7 +52,7 @@ def judged(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -
     )
 
 
-def found(submission: Submission, row: SentRow, device: Device) -> DeviceOutcome:
+def outcome_from_read_back(submission: Submission, row: SentRow, device: Device) -> DeviceOutcome:
     """The outcome of a row whose device stands in the batch: ours if it came there since we first sent it."""
     first = submission.first_sent_at
     uploaded = device.uploaded_at
@@ -61,7 +61,7 @@ def found(submission: Submission, row: SentRow, device: Device) -> DeviceOutcome
     return replace(_named(submission, row, outcome, [READ_BACK]), what_to_do=READ_BACK_CURE, device_id=device.id or "")
 
 
-def without_verdict(submission: Submission, row: SentRow) -> DeviceOutcome:
+def outcome_without_verdict(submission: Submission, row: SentRow) -> DeviceOutcome:
     """The outcome of a row on which the service gave no verdict in time."""
     return replace(
         _named(submission, row, Outcome.UNKNOWN),
@@ -71,7 +71,7 @@ def without_verdict(submission: Submission, row: SentRow) -> DeviceOutcome:
     )
 
 
-def refused(submission: Submission, row: SentRow, fault: ServiceFault) -> DeviceOutcome:
+def outcome_of_refusal(submission: Submission, row: SentRow, fault: ServiceFault) -> DeviceOutcome:
     """The outcome of a row whose whole submission the service refused."""
     return replace(
         _named(submission, row, Outcome.FAILED),
@@ -81,7 +81,7 @@ def refused(submission: Submission, row: SentRow, fault: ServiceFault) -> Device
     )
 
 
-def never_sent(reading_id: str, row: CheckedRow) -> DeviceOutcome:
+def outcome_of_unsent_row(reading_id: str, row: CheckedRow) -> DeviceOutcome:
     """The outcome of a row that is not sent: rejected, or the same device as another one, which it names.
 
     One without a reason of its own had no batch to go to.

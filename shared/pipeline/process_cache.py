@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.storage.journal import Stored
-from shared.storage.lru_cache import Facts
+from shared.storage.lru_cache import LruCache
 from shared.storage.records import DeviceFile
 
 GATES_BELIEVED = timedelta(seconds=1)
@@ -49,11 +49,11 @@ class OpenGates:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ProcessCache:
     """What one process remembers."""
 
-    released: Facts[str, Stored[DeviceFile]] = field(default_factory=Facts)
+    released: LruCache[str, Stored[DeviceFile]] = field(default_factory=LruCache)
     """Files that are `read`, by the id of the reading. That stays so while one of its submissions is pending."""
-    batches: Facts[tuple[str, str], str] = field(default_factory=Facts)
+    batches: LruCache[tuple[str, str], str] = field(default_factory=LruCache)
     """The service's spelling of batches that exist, by customer and case-folded batch."""
     gates: OpenGates = field(default_factory=OpenGates)

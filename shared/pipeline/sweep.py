@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_request import woken_again
-from shared.pipeline.drop_path import known_file, place_of
+from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.log_fields import of_file, of_wake_up
 from shared.pipeline.submissions.apply import wake_up_of
 from shared.storage.blobs import BlobVersion
-from shared.storage.journal import JournalChanged, Stored
+from shared.storage.journal import Conflict, Stored
 from shared.storage.records import DeviceFile, FileMention, Submission
 from shared.storage.wakeups import (
     BlobWakeUp,
@@ -164,7 +164,7 @@ def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
     woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
     try:
         pipeline.journal.change_submission(stored, woken)
-    except JournalChanged:
+    except Conflict:
         return
     pipeline.wakeups.send(wake_up_of(woken))
 
@@ -243,7 +243,7 @@ def _unreceived(pipeline: Pipeline, window: timedelta) -> Iterator[BlobVersion]:
     now = pipeline.clock()
     for version in pipeline.drop.versions():
         if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT:
-            place = place_of(pipeline.customers, version.path)
+            place = resolve_drop_path(pipeline.customers, version.path)
             if known_file(pipeline, place, file_id(version.path, version.etag)) is None:
                 yield version
 

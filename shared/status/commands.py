@@ -8,7 +8,7 @@ from shared.pipeline.corrections.retry import Retry, RetryLost, retry
 from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked, withdraw
 from shared.status.http import Refusal
 from shared.status.schemas import ErrorCode
-from shared.storage.journal import JournalChanged
+from shared.storage.journal import Conflict
 from shared.storage.records import DeviceFile
 
 NO_CUSTOMER = "The path of this file names no customer, so nothing of it was sent and there is nothing to do with it."
@@ -34,7 +34,7 @@ def take_back(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asked_b
         return withdraw(pipeline, _customer_of(file), file.file_id, asked_by)
     except (FileUnknown, FileStillOpen) as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
-    except JournalChanged as error:
+    except Conflict as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
 
 

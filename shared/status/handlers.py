@@ -10,7 +10,7 @@ import azure.functions as func
 import msgspec
 
 from shared.pipeline.composition import Pipeline
-from shared.status import queries as questions
+from shared.status import queries
 from shared.status.commands import send_again, take_back
 from shared.status.downloads import report_answer, results_answer, to_fix_answer
 from shared.status.expectations import expectation
@@ -20,7 +20,7 @@ from shared.status.openapi import openapi_document
 from shared.status.parameters import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, query_of
 from shared.status.presenters import file_address, withdrawal_view
 from shared.status.routes import allowed_methods
-from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalWish
+from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalRequest
 
 LARGEST_WISH = 16_384
 """Bytes of a request body."""
@@ -30,7 +30,7 @@ NOT_UTF_8 = (
     "-Body ([Text.Encoding]::UTF8.GetBytes($json))."
 )
 NOT_JSON = 'The body is no JSON: send such as {"name": "devices.csv"}, with the name of the file.'
-OTHER_FIELDS = f"The body is a JSON object with name alone: {expectation('name', WithdrawalWish)}, that of the file."
+OTHER_FIELDS = f"The body is a JSON object with name alone: {expectation('name', WithdrawalRequest)}, that of the file."
 
 OpenPipeline = Callable[[], Pipeline]
 
@@ -41,8 +41,8 @@ def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRe
     def handle() -> func.HttpResponse:
         query = query_of(request.params, FilesQuery)
         opened = pipeline()
-        names = questions.customer_names(opened)
-        found = questions.files(opened, query.filter(names), query.token, query.limit, names=names)
+        names = queries.customer_names(opened)
+        found = queries.files(opened, query.filter(names), query.token, query.limit, names=names)
         return _linked(opened, request, found)
 
     return answered(request, handle)
@@ -54,7 +54,7 @@ def read_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRes
     def handle() -> func.HttpResponse:
         query_of(request.params, NoQuery)
         opened = pipeline()
-        details = questions.file(opened, *file_named_in(request))
+        details = queries.file(opened, *file_named_in(request))
         answer = _linked(opened, request, details)
         return tagged(request, answer) if details.file.is_final else answer
 
@@ -67,8 +67,8 @@ def list_outcomes(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
     def handle() -> func.HttpResponse:
         query = query_of(request.params, OutcomesQuery)
         opened, named = pipeline(), file_named_in(request)
-        is_final = questions.known_file(opened, *named).state.is_final
-        answer = json_answer(questions.outcomes(opened, *named, query.filter(), query.token, query.limit))
+        is_final = queries.known_file(opened, *named).state.is_final
+        answer = json_answer(queries.outcomes(opened, *named, query.filter(), query.token, query.limit))
         return tagged(request, answer) if is_final else answer
 
     return answered(request, handle)
@@ -83,7 +83,7 @@ def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpR
         # ASP.NET Core leaves an escaped slash as it is (Kestrel, "path decoding").
         serial_number = serial.replace("%2F", "/").replace("%2f", "/")
         opened = pipeline()
-        return _linked(opened, request, questions.devices(opened, customer_id, serial_number, query.token))
+        return _linked(opened, request, queries.devices(opened, customer_id, serial_number, query.token))
 
     return answered(request, handle)
 
@@ -94,7 +94,7 @@ def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.
     def handle() -> func.HttpResponse:
         query_of(request.params, NoQuery)
         opened = pipeline()
-        return results_answer(opened, questions.known_file(opened, *file_named_in(request)), request)
+        return results_answer(opened, queries.known_file(opened, *file_named_in(request)), request)
 
     return answered(request, handle)
 
@@ -105,7 +105,7 @@ def download_to_fix(pipeline: OpenPipeline, request: func.HttpRequest) -> func.H
     def handle() -> func.HttpResponse:
         query_of(request.params, NoQuery)
         opened = pipeline()
-        return to_fix_answer(opened, questions.known_file(opened, *file_named_in(request)), request)
+        return to_fix_answer(opened, queries.known_file(opened, *file_named_in(request)), request)
 
     return answered(request, handle)
 
@@ -127,7 +127,7 @@ def retry_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRe
         query_of(request.params, NoQuery)
         refuse_other_origins(request)
         opened = pipeline()
-        file = questions.known_file(opened, *file_named_in(request))
+        file = queries.known_file(opened, *file_named_in(request))
         made = send_again(opened, file)
         view = RetryView(
             parent_file_id=file.file_id,
@@ -148,9 +148,9 @@ def withdraw_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
     def handle() -> func.HttpResponse:
         query_of(request.params, NoQuery)
         refuse_other_origins(request)
-        wish = _wish_in(request)
+        wish = _withdrawal_request_in(request)
         opened = pipeline()
-        file = questions.known_file(opened, *file_named_in(request))
+        file = queries.known_file(opened, *file_named_in(request))
         asked = take_back(opened, file, wish.name)
         withdrawal = None if asked.withdrawal is None else withdrawal_view(asked.withdrawal)
         view = WithdrawalAnswer(file_id=file.file_id, is_new=asked.is_new, withdrawal=withdrawal)
@@ -190,13 +190,13 @@ def file_named_in(request: func.HttpRequest) -> tuple[str, str]:
     return request.route_params["customer_id"], request.route_params["file_id"]
 
 
-def _wish_in(request: func.HttpRequest) -> WithdrawalWish:
+def _withdrawal_request_in(request: func.HttpRequest) -> WithdrawalRequest:
     body = request.get_body()
     if len(body) > LARGEST_WISH:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, "The body is too large.")
     try:
         # Windows PowerShell begins files with a mark, which -InFile sends along.
-        return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalWish)
+        return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalRequest)
     except UnicodeDecodeError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NOT_UTF_8) from error
     except msgspec.ValidationError as error:

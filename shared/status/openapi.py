@@ -20,7 +20,7 @@ from shared.status.schemas import (
     OutcomePage,
     RetryView,
     WithdrawalAnswer,
-    WithdrawalWish,
+    WithdrawalRequest,
 )
 
 _SCHEMAS = "#/components/schemas/{name}"
@@ -157,7 +157,7 @@ OPERATIONS = (
         WithdrawalAnswer,
         answers=_DONE,
         faults=_NO_CHANGE,
-        body=WithdrawalWish,
+        body=WithdrawalRequest,
     ),
     Operation(
         "find_device",

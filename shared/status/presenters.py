@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from shared.pipeline.blob_names import NO_FOLDER
-from shared.pipeline.closing import passed_over as accounting
+from shared.pipeline.closing import accounting
 from shared.pipeline.outcome_rules import remedy
 from shared.status.schemas import (
     DeviceView,

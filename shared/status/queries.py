@@ -30,7 +30,7 @@ from shared.status.presenters import (
 )
 from shared.status.schemas import DevicePage, DeviceView, FileDetails, FilePage, FileView, OutcomePage
 from shared.storage.customers import is_guid
-from shared.storage.journal import ROWS_IN_A_BLOCK, PlaceInTime, place_in_time
+from shared.storage.journal import ROWS_IN_A_BLOCK, TimeCursor, time_cursor
 from shared.storage.records import (
     DeviceFile,
     DeviceMention,
@@ -126,7 +126,7 @@ def files(
     end = monotonic() + SECONDS_FOR_FILES
     asked = ["files", wanted.customer_id, wanted.state, wanted.received_from, wanted.received_before]
     tokens = PageTokens(pipeline.private, asked)
-    after = _first_place(wanted) if page is None else PlaceInTime(*map(str, tokens.place(page)))
+    after = _first_place(wanted) if page is None else TimeCursor(*map(str, tokens.place(page)))
     found: list[FileView] = []
     last = after
     for looked, (place, entry) in enumerate(_candidates(pipeline, wanted, after, limit)):
@@ -244,16 +244,16 @@ _EXACTNESS = timedelta(milliseconds=1)
 """A place in time is at least as exact as this; times are exact."""
 
 
-def _first_place(wanted: FileFilter) -> PlaceInTime | None:
+def _first_place(wanted: FileFilter) -> TimeCursor | None:
     """Where the files asked for begin, or a little before."""
     if wanted.received_before is None:
         return None
-    return place_in_time(wanted.received_before + _EXACTNESS)
+    return time_cursor(wanted.received_before + _EXACTNESS)
 
 
 def _candidates(
-    pipeline: Pipeline, wanted: FileFilter, after: PlaceInTime | None, limit: int
-) -> Iterator[tuple[PlaceInTime, _Entry]]:
+    pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None, limit: int
+) -> Iterator[tuple[TimeCursor, _Entry]]:
     """Files that may be asked for, newest first: those still open among those that are final, each once."""
     known: str | None = None
     for place, entry in heapq.merge(
@@ -268,13 +268,13 @@ def _candidates(
 
 
 def _open_candidates(
-    pipeline: Pipeline, wanted: FileFilter, after: PlaceInTime | None
-) -> list[tuple[PlaceInTime, _Entry]]:
+    pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None
+) -> list[tuple[TimeCursor, _Entry]]:
     if wanted.state is not None and wanted.state.is_final:
         return []
-    found: list[tuple[PlaceInTime, _Entry]] = []
+    found: list[tuple[TimeCursor, _Entry]] = []
     for mention in pipeline.journal.open_files():
-        place = place_in_time(mention.received_at, mention.file_id)
+        place = time_cursor(mention.received_at, mention.file_id)
         is_later = after is None or (place.day, place.row) > (after.day, after.row)
         if is_later and wanted.takes_mention(mention):
             found.append((place, mention))
@@ -282,8 +282,8 @@ def _open_candidates(
 
 
 def _final_candidates(
-    pipeline: Pipeline, wanted: FileFilter, after: PlaceInTime | None, limit: int
-) -> Iterable[tuple[PlaceInTime, _Entry]]:
+    pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None, limit: int
+) -> Iterable[tuple[TimeCursor, _Entry]]:
     if wanted.state is not None and not wanted.state.is_final:
         return []
     # So many that the page is full, and one more, even if some of them are not asked for.

@@ -6,8 +6,8 @@ from heapq import merge
 from itertools import islice
 
 from shared.pipeline.composition import Pipeline
-from shared.status import queries as questions
-from shared.status.page import summary as story
+from shared.status import queries
+from shared.status.page import summary
 from shared.status.page.bars import not_registered
 from shared.status.page.pages import beside_the_rows, reason_lines
 from shared.status.page.rendering import rendered
@@ -31,8 +31,8 @@ _STYLE = "status.css"
 
 def report_html(pipeline: Pipeline, customer_id: str, file_id: str) -> str:
     """The report of a file as it is now; `_` is the customer of those without. Raises NotFound."""
-    details = questions.file(pipeline, customer_id, file_id)
-    record = questions.known_file(pipeline, customer_id, file_id)
+    details = queries.file(pipeline, customer_id, file_id)
+    record = queries.known_file(pipeline, customer_id, file_id)
     rows = _rows_to_look_at(pipeline, record.reading_id, details.file.counts.total)
     return report_page(details, [outcome_view(row) for row in rows], pipeline.clock())
 
@@ -45,8 +45,8 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
         {
             "style": "" if style is None else style.content.decode(),
             "file": details.file,
-            "story": story.story(details),
-            "withdrawal": None if details.withdrawal is None else story.withdrawn(details.withdrawal),
+            "story": summary.story(details),
+            "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
             **beside_the_rows(details),
             "reasons": reason_lines(details),
             "submissions": details.submissions,

@@ -249,7 +249,7 @@ class RetryView(View, frozen=True, kw_only=True):
     link: Annotated[str | None, msgspec.Meta(description="The new file, from the moment that it is received.")]
 
 
-class WithdrawalWish(View, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WithdrawalRequest(View, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Confirms that the devices which a file newly registered are to be deleted."""
 
     name: Annotated[

@@ -17,7 +17,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, ContentSettings
 
 from shared.errors import DeviceDropError
-from shared.storage.lru_cache import Facts
+from shared.storage.lru_cache import LruCache
 
 _COPY_LOOKS = 60
 """How often a copy that is still pending is looked at before the reading is left to another day."""
@@ -91,7 +91,7 @@ class AzureContainer:
         self._service = service
         self._client = service.get_container_client(name)
         self._sleep = sleep
-        self._written: Facts[str, _Written] = Facts()
+        self._written: LruCache[str, _Written] = LruCache()
 
     def prepare(self) -> None:
         """Make the container when it is missing."""

@@ -116,7 +116,7 @@ class TableName(StrEnum):
     GATES = "Gates"
 
 
-class JournalChanged(DeviceDropError):
+class Conflict(DeviceDropError):
     """Someone else changed the record since it was read; whoever did goes on with it."""
 
 
@@ -124,7 +124,7 @@ Kept = TypeVar("Kept", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceInTime:
+class TimeCursor:
     """Where a final file stands in the index by time."""
 
     day: str
@@ -200,7 +200,7 @@ class Journal:
         return _stored(entity, DeviceFile)
 
     def change_file(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
-        """Replace the record that was read as `stored`. Raises JournalChanged when it is no longer that.
+        """Replace the record that was read as `stored`. Raises Conflict when it is no longer that.
 
         A file that becomes final is listed among those of its customer in the same transaction.
         """
@@ -215,7 +215,7 @@ class Journal:
         try:
             etag, _ = self._tables[TableName.DEVICE_FILES].change_together(changes)
         except EntityChanged as error:
-            raise JournalChanged(f"File {changed.file_id} was changed by someone else, who goes on.") from error
+            raise Conflict(f"File {changed.file_id} was changed by someone else, who goes on.") from error
         return Stored(changed, etag)
 
     def enter_by_time(self, file: DeviceFile) -> None:
@@ -228,8 +228,8 @@ class Journal:
         return self._tables[TableName.FILES_BY_TIME].get(*_time_key(_file_listing(file))) is not None
 
     def final_files(
-        self, after: PlaceInTime | None = None, limit: int | None = None, customer_id: str | None = None
-    ) -> Iterator[tuple[PlaceInTime, FileListing]]:
+        self, after: TimeCursor | None = None, limit: int | None = None, customer_id: str | None = None
+    ) -> Iterator[tuple[TimeCursor, FileListing]]:
         """Files that are final, newest first by the time they were received, with the place of each.
 
         With `after`, those that follow this place; with `customer_id`, those of this customer alone.
@@ -246,22 +246,22 @@ class Journal:
         return islice(chain.from_iterable(map(self._files_by_time, queries)), limit)
 
     def _final_files_of(
-        self, customer_id: str, after: PlaceInTime | None, limit: int | None
-    ) -> Iterator[tuple[PlaceInTime, FileListing]]:
+        self, customer_id: str, after: TimeCursor | None, limit: int | None
+    ) -> Iterator[tuple[TimeCursor, FileListing]]:
         first = _LISTED if after is None else f"{_LISTED}{after.row}~"
         query = Query(partition=customer_id, row_from=first, limit=limit)
         for entity in self._tables[TableName.DEVICE_FILES].query(query):
             listing = from_entity(entity.values, FileListing)
-            yield place_in_time(listing.received_at, listing.file_id), listing
+            yield time_cursor(listing.received_at, listing.file_id), listing
 
     def files_received_before(self, day: date) -> Iterator[FileListing]:
         """Final files received before `day` (UTC), newest first."""
         for _, listing in self._files_by_time(Query(partition_from=_day_key(day - timedelta(days=1)))):
             yield listing
 
-    def _files_by_time(self, query: Query) -> Iterator[tuple[PlaceInTime, FileListing]]:
+    def _files_by_time(self, query: Query) -> Iterator[tuple[TimeCursor, FileListing]]:
         for entity in self._tables[TableName.FILES_BY_TIME].query(query):
-            place = PlaceInTime(str(entity.values[PARTITION_KEY]), str(entity.values[ROW_KEY]))
+            place = TimeCursor(str(entity.values[PARTITION_KEY]), str(entity.values[ROW_KEY]))
             yield place, from_entity(entity.values, FileListing)
 
     def forget_listing(self, listing: FileListing) -> None:
@@ -340,7 +340,7 @@ class Journal:
         Each takes the place of what was read with its ETag; one whose ETag is `NOT_THERE` must not be there yet.
 
         Raises:
-            JournalChanged: someone else wrote one of them. Some of those before it may be written.
+            Conflict: someone else wrote one of them. Some of those before it may be written.
         """
         table, written = self._tables[TableName.DEVICE_WITHDRAWALS], list[Stored[DeviceWithdrawal]]()
         for _, in_block in groupby(devices, key=lambda device: _block(device.record.row)):
@@ -348,7 +348,7 @@ class Journal:
                 try:
                     etags = table.change_together(list(map(_withdrawal_change, group)))
                 except EntityChanged as error:
-                    raise JournalChanged("The withdrawal of a device was taken further by someone else.") from error
+                    raise Conflict("The withdrawal of a device was taken further by someone else.") from error
                 written += (Stored(device.record, etag) for device, etag in zip(group, etags, strict=True))
         return written
 
@@ -369,13 +369,13 @@ class Journal:
         At most 50 of one reading.
 
         Raises:
-            JournalChanged: storage says that someone else did.
+            Conflict: storage says that someone else did.
         """
         changes = [Upsertion(entity) for entry in entries for entity in _entities(entry)]
         try:
             etags = self._tables[TableName.SUBMISSIONS].change_together(changes)
         except EntityChanged as error:
-            raise JournalChanged("Submissions of a reading were changed by someone else.") from error
+            raise Conflict("Submissions of a reading were changed by someone else.") from error
         numbered = zip((change.entity for change in changes), etags, strict=True)
         of_submissions = [etag for entity, etag in numbered if KIND in entity]
         return [Stored(entry.submission, etag) for entry, etag in zip(entries, of_submissions, strict=True)]
@@ -418,7 +418,7 @@ class Journal:
         return self._submissions(Query(partition=reading_id, equals={IS_OPEN: True}, limit=limit))
 
     def change_submission(self, stored: Stored[Submission], changed: Submission) -> Stored[Submission]:
-        """Replace the record that was read as `stored`. Raises JournalChanged when it is no longer that."""
+        """Replace the record that was read as `stored`. Raises Conflict when it is no longer that."""
         key = _submission_key(changed.reading_id, changed.number)
         return self._change(TableName.SUBMISSIONS, key, stored, changed)
 
@@ -426,7 +426,7 @@ class Journal:
         """Replace the records of one reading that were read so, all of them or none.
 
         Raises:
-            JournalChanged: one of them is no longer that.
+            Conflict: one of them is no longer that.
         """
         replacements = [
             Replacement(to_entity(changed, *_submission_key(changed.reading_id, changed.number)), stored.etag)
@@ -435,7 +435,7 @@ class Journal:
         try:
             etags = self._tables[TableName.SUBMISSIONS].change_together(replacements)
         except EntityChanged as error:
-            raise JournalChanged("One of several submissions was changed by someone else.") from error
+            raise Conflict("One of several submissions was changed by someone else.") from error
         return [Stored(changed, etag) for (_, changed), etag in zip(changes, etags, strict=True)]
 
     def split_submission(
@@ -444,7 +444,7 @@ class Journal:
         """Make `split` of the submission read as `stored`, and enter its halves, all or nothing.
 
         Raises:
-            JournalChanged: it is no longer that.
+            Conflict: it is no longer that.
         """
         key = _submission_key(split.reading_id, split.number)
         changes: list[Insertion | Replacement] = [Replacement(to_entity(split, *key), stored.etag)]
@@ -452,9 +452,7 @@ class Journal:
         try:
             self._tables[TableName.SUBMISSIONS].change_together(changes)
         except EntityChanged as error:
-            raise JournalChanged(
-                f"Submission {split.number} of {split.file_id} was changed by someone else."
-            ) from error
+            raise Conflict(f"Submission {split.number} of {split.file_id} was changed by someone else.") from error
 
     # --- outcomes
 
@@ -532,14 +530,14 @@ class Journal:
         return _stored(self._tables[TableName.BATCHES].get(*_batch_key(customer_id, batch_id)), Batch)
 
     def change_batch(self, stored: Stored[Batch] | None, changed: Batch) -> Stored[Batch]:
-        """Enter a batch, or replace the record read as `stored`. Raises JournalChanged when someone was first."""
+        """Enter a batch, or replace the record read as `stored`. Raises Conflict when someone was first."""
         key = _batch_key(changed.customer_id, changed.batch_id)
         if stored is not None:
             return self._change(TableName.BATCHES, key, stored, changed)
         try:
             return Stored(changed, self._tables[TableName.BATCHES].insert(to_entity(changed, *key)))
         except EntityExists as error:
-            raise JournalChanged(f"Batch {changed.batch_id} was entered by someone else first.") from error
+            raise Conflict(f"Batch {changed.batch_id} was entered by someone else first.") from error
 
     # --- gates
 
@@ -550,21 +548,21 @@ class Journal:
         return {stored.record.scope: stored for stored in gates}
 
     def change_gate(self, stored: Stored[Gate] | None, changed: Gate) -> Stored[Gate]:
-        """Close a gate, or replace the record read as `stored`. Raises JournalChanged when someone was first."""
+        """Close a gate, or replace the record read as `stored`. Raises Conflict when someone was first."""
         key = _gate_key(changed.scope)
         if stored is not None:
             return self._change(TableName.GATES, key, stored, changed)
         try:
             return Stored(changed, self._tables[TableName.GATES].insert(to_entity(changed, *key)))
         except EntityExists as error:
-            raise JournalChanged(f"The gate {changed.scope} was closed by someone else first.") from error
+            raise Conflict(f"The gate {changed.scope} was closed by someone else first.") from error
 
     def open_gate(self, stored: Stored[Gate]) -> None:
-        """Nothing of the gate's scope needs to wait any more. Raises JournalChanged when it was closed again."""
+        """Nothing of the gate's scope needs to wait any more. Raises Conflict when it was closed again."""
         try:
             self._tables[TableName.GATES].remove(*_gate_key(stored.record.scope), stored.etag)
         except EntityChanged as error:
-            raise JournalChanged(f"The gate {stored.record.scope} was changed by someone else.") from error
+            raise Conflict(f"The gate {stored.record.scope} was changed by someone else.") from error
 
     # ---
 
@@ -574,7 +572,7 @@ class Journal:
         try:
             return Stored(changed, self._tables[table].replace(to_entity(changed, *key), stored.etag))
         except EntityChanged as error:
-            raise JournalChanged(f"{table} {key[0]}/{key[1]} was changed by someone else, who goes on.") from error
+            raise Conflict(f"{table} {key[0]}/{key[1]} was changed by someone else, who goes on.") from error
 
     def _submissions(self, query: Query) -> Iterator[Stored[Submission]]:
         for entity in self._tables[TableName.SUBMISSIONS].query(query):
@@ -663,20 +661,20 @@ def _file_listing(file: DeviceFile) -> FileListing:
 
 def _time_key(listing: FileListing) -> tuple[str, str]:
     """Newest first, day by day."""
-    place = place_in_time(listing.received_at, listing.file_id)
+    place = time_cursor(listing.received_at, listing.file_id)
     return place.day, place.row
 
 
 def _customer_key(listing: FileListing) -> tuple[str, str]:
     """Behind the records of the customer's files, newest first."""
-    row = place_in_time(listing.received_at, listing.file_id).row
+    row = time_cursor(listing.received_at, listing.file_id).row
     return listing.customer_id or NO_CUSTOMER, f"{_LISTED}{row}"
 
 
-def place_in_time(received_at: datetime, file_id: str = "") -> PlaceInTime:
+def time_cursor(received_at: datetime, file_id: str = "") -> TimeCursor:
     """Where a file stands among all, newest first; without an id, behind every file received at this very time."""
     ticks = _LAST_TICK - int(received_at.timestamp() * 10_000)
-    return PlaceInTime(_day_key(received_at.astimezone(UTC).date()), f"{ticks:014d}~{file_id}")
+    return TimeCursor(_day_key(received_at.astimezone(UTC).date()), f"{ticks:014d}~{file_id}")
 
 
 def _day_key(day: date) -> str:

@@ -11,7 +11,7 @@ Key = TypeVar("Key")
 Fact = TypeVar("Fact")
 
 
-class Facts(Generic[Key, Fact]):
+class LruCache(Generic[Key, Fact]):
     """What is remembered, by key."""
 
     def __init__(self, most: int = MOST_REMEMBERED) -> None:

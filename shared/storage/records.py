@@ -211,7 +211,7 @@ class AnswerIds(msgspec.Struct, frozen=True, kw_only=True):
 
     request_id: str | None = None
     correlation_id: str | None = None
-    trace_vector: str | None = None
+    correlation_vector: str | None = None
     server_id: str | None = None
 
 
@@ -259,7 +259,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     tracking_id: str | None = None
     accepted_at: datetime | None = None
     deadline_at: datetime | None = None
-    looked_at: datetime | None = None
+    polled_at: datetime | None = None
     job_status: str | None = None
     job_started: str | None = None
     job_completed: str | None = None

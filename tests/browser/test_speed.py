@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser
 
-from shared.status import queries as questions
+from shared.status import queries
 from shared.status.page import pages
 from shared.storage.records import Counts, DeviceFile
 from shared.vocabulary import FileState
@@ -59,7 +59,7 @@ def _file(site: Site, number: int) -> DeviceFile:
 def test_a_list_of_a_thousand_files_is_made_in_a_fraction_of_a_second(long_list: Site) -> None:
     def seconds() -> float:
         started = time.process_time()
-        found = questions.files(long_list.world.pipeline, limit=FILES)
+        found = queries.files(long_list.world.pipeline, limit=FILES)
         assert pages.files_page(found, pages.AskedFiles(), pages.Visitor()).count("<tr") == FILES + 1
         return time.process_time() - started
 

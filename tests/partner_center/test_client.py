@@ -197,10 +197,10 @@ def test_the_identifiers_of_both_sides_go_over_the_wire(client: PartnerCenterCli
     ids = CallIds(str(uuid4()), str(uuid4()), "iqOqN0FnaE2y0HcD.0")
     accepted = client.create_batch(CUSTOMER, "Sales", some_devices(), ids)
     told = accepted.service_ids
-    assert (told.request_id, told.correlation_id, told.trace_vector) == (
+    assert (told.request_id, told.correlation_id, told.correlation_vector) == (
         ids.request_id,
         ids.correlation_id,
-        ids.trace_vector,
+        ids.correlation_vector,
     )
     assert told.server_id == "030020525"
 

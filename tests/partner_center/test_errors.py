@@ -107,7 +107,7 @@ def test_the_words_of_the_service_are_cut() -> None:
 
 def test_the_identifiers_of_the_answer_are_kept() -> None:
     ids = answered(500, MS_RequestId="r", ms_correlationid="c", MS_CV="v", MS_ServerId="s").service_ids
-    assert (ids.request_id, ids.correlation_id, ids.trace_vector, ids.server_id) == ("r", "c", "v", "s")
+    assert (ids.request_id, ids.correlation_id, ids.correlation_vector, ids.server_id) == ("r", "c", "v", "s")
 
 
 @pytest.mark.parametrize(

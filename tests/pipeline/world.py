@@ -16,7 +16,7 @@ from shared.partner_center.sign_in import StaticToken
 from shared.pipeline.blob_names import file_id, results_folder
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
-from shared.pipeline.drop_path import place_of
+from shared.pipeline.drop_path import resolve_drop_path
 from shared.pipeline.intake.receive import receive
 from shared.settings import Settings, settings_from
 from shared.storage.blobs import Container
@@ -190,7 +190,7 @@ class World:
 
     def folder(self, identifier: str, path: str) -> str:
         """Where the results of a file stand."""
-        place = place_of(self.customers, path)
+        place = resolve_drop_path(self.customers, path)
         return results_folder(place.customer_id, place.batch_id, place.name, identifier)
 
     def outcomes(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> list[str]:

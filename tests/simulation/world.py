@@ -21,7 +21,7 @@ from shared.pipeline.blob_names import DROP_CONTAINER, file_id, parse_drop_path
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
 from shared.pipeline.intake.receive import receive
-from shared.pipeline.process_cache import Memory
+from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.sweep import sweep
 from shared.settings import settings_from
 from shared.storage.blobs import BlobVersion
@@ -122,7 +122,7 @@ class World:
         )
         self._numbers = count(1)
         self.etags_given = 0
-        self._memories = [Memory() for _ in plan.clocks]
+        self._memories = [ProcessCache() for _ in plan.clocks]
         """What the process on each host remembers."""
 
         def new_etag() -> str:
@@ -203,7 +203,7 @@ class World:
     def _pipeline_of_host(self) -> Pipeline:
         """The pipeline of the process that runs."""
         assert self._running is not None
-        return replace(self.pipeline, memory=self._memories[self._running.host])
+        return replace(self.pipeline, cache=self._memories[self._running.host])
 
     def _clock_of_host(self) -> datetime:
         """The time as the host has it that asks."""
@@ -316,7 +316,7 @@ class World:
     def kill(self, host: int) -> None:
         """A host dies with all that runs on it; another takes its place."""
         self.note(f"host {host}", "dies")
-        self._memories[host] = Memory()
+        self._memories[host] = ProcessCache()
         for invocation in [each for each in self.live if each.host == host]:
             self._running = invocation
             invocation.die()

@@ -5,7 +5,7 @@ import re
 from msgspec.structs import replace
 
 from shared.device_files import FILE_NOTES, FileNote
-from shared.status.page import summary as story
+from shared.status.page import summary
 from shared.status.page.labels import FILE_STATES, MAY_BE_INCOMPLETE, file_word
 from shared.status.queries import file as file_details
 from shared.status.schemas import FileNoteView, PassedOverView
@@ -124,7 +124,7 @@ def test_what_was_passed_over_is_to_be_checked_beside_rows_to_fix(world: World) 
         kind="prose", meaning="lines of text", count=1, places=["line 1"], excerpts=["x"], may_hold_device=True
     )
     note = FileNoteView(note="may_hold_devices", detail="line 1", sentence=WARNING, what_to_do="Look.")
-    told = story.story(replace(details, passed_over=[kept], notes=[note]))
+    told = summary.story(replace(details, passed_over=[kept], notes=[note]))
     assert [todo.title for todo in told.todos] == ["Fix 1 row.", "Check what was passed over."]
     assert told.headline == "1 of 2 devices is registered; 1 is not"
 

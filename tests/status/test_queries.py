@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.settings import StorageConnectionString
-from shared.status import queries as questions
+from shared.status import queries
 from shared.status.queries import FileFilter, NotFound, OutcomeFilter
 from shared.storage.blobs import AzureContainer
 from shared.storage.connection import open_storage
@@ -73,7 +73,7 @@ def enter(world: World, file: DeviceFile) -> DeviceFile:
 def listed(world: World, wanted: FileFilter, limit: int) -> Iterator[str]:
     page = None
     while True:
-        answer = questions.files(world.pipeline, wanted, page, limit)
+        answer = queries.files(world.pipeline, wanted, page, limit)
         yield from (file.file_id for file in answer.files)
         page = answer.next
         if page is None:
@@ -121,12 +121,12 @@ def test_a_mention_without_its_file_is_left_out(stored_world: World) -> None:
 def test_many_files_that_are_not_asked_for_end_a_page_before_it_is_full(
     stored_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(questions, "MOST_FILES_LOOKED_AT", 3)
+    monkeypatch.setattr(queries, "MOST_FILES_LOOKED_AT", 3)
     rejected = enter(stored_world, device_file(0, FileState.REJECTED))
     for number in range(1, 8):
         enter(stored_world, device_file(number))
     wanted = FileFilter(state=FileState.REJECTED)
-    first = questions.files(stored_world.pipeline, wanted)
+    first = queries.files(stored_world.pipeline, wanted)
     assert (first.files, first.next is None) == ([], False)
     assert list(listed(stored_world, wanted, 5)) == [rejected.file_id]
 
@@ -134,9 +134,9 @@ def test_many_files_that_are_not_asked_for_end_a_page_before_it_is_full(
 def test_very_many_open_files_end_a_page_after_its_time(stored_world: World) -> None:
     entered = [enter(stored_world, device_file(number, FileState.READ)).file_id for number in range(4)]
     ticks = iter(range(1_000))
-    first = questions.files(stored_world.pipeline, monotonic=lambda: float(next(ticks)))
+    first = queries.files(stored_world.pipeline, monotonic=lambda: float(next(ticks)))
     assert [file.file_id for file in first.files] == entered[:-2:-1]
-    second = questions.files(stored_world.pipeline, page=first.next)
+    second = queries.files(stored_world.pipeline, page=first.next)
     assert [file.file_id for file in second.files] == entered[2::-1]
 
 
@@ -157,7 +157,7 @@ def test_rows_are_filtered_whatever_their_reason_is_called(stored_world: World) 
     def rows(wanted: OutcomeFilter, limit: int) -> Iterator[int]:
         page = None
         while True:
-            answer = questions.outcomes(stored_world.pipeline, CUSTOMER, file.file_id, wanted, page, limit)
+            answer = queries.outcomes(stored_world.pipeline, CUSTOMER, file.file_id, wanted, page, limit)
             yield from (outcome.row for outcome in answer.outcomes)
             page = answer.next
             if page is None:
@@ -182,14 +182,14 @@ def test_a_device_is_found_in_the_files_of_one_customer_alone(stored_world: Worl
         ]
         stored_world.journal.write_outcomes(rows)
         list(stored_world.journal.indexed(file, rows))
-    found = questions.devices(stored_world.pipeline, CUSTOMER, STRANGE.upper())
+    found = queries.devices(stored_world.pipeline, CUSTOMER, STRANGE.upper())
     assert [(device.customer_id, device.outcome.row, device.file_name) for device in found.devices] == [
         (CUSTOMER, 5, "2.csv"),
         (CUSTOMER, 5, "0.csv"),
     ]
-    assert len(questions.devices(stored_world.pipeline, other, STRANGE).devices) == 1
+    assert len(queries.devices(stored_world.pipeline, other, STRANGE).devices) == 1
     with pytest.raises(NotFound):
-        questions.devices(stored_world.pipeline, CUSTOMER, STRANGE[:-1])
+        queries.devices(stored_world.pipeline, CUSTOMER, STRANGE[:-1])
 
 
 def test_a_forgotten_file_is_in_no_list(stored_world: World) -> None:
@@ -223,7 +223,7 @@ def test_a_page_of_a_hundred_thousand_rows_comes_fast_and_small(
         tracemalloc.start()
         for _ in range(7):
             began = time.perf_counter()
-            questions.outcomes(stored.pipeline, CUSTOMER, file.file_id, wanted)
+            queries.outcomes(stored.pipeline, CUSTOMER, file.file_id, wanted)
             seconds.append(time.perf_counter() - began)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -236,7 +236,7 @@ def test_open_files_that_are_not_asked_for_end_a_page_after_its_time(stored_worl
     for number in range(1, 4):
         enter(stored_world, device_file(number, FileState.READ))
     wanted, ticks = FileFilter(state=FileState.RECEIVED), iter(range(1_000))
-    first = questions.files(stored_world.pipeline, wanted, monotonic=lambda: float(next(ticks)))
+    first = queries.files(stored_world.pipeline, wanted, monotonic=lambda: float(next(ticks)))
     assert (first.files, first.next is None) == ([], False)
     assert list(listed(stored_world, wanted, 5)) == [received]
 
@@ -245,5 +245,5 @@ def test_final_files_fill_a_page_however_late_it_is(stored_world: World) -> None
     for number in range(5):
         enter(stored_world, device_file(number))
     ticks = iter(range(1_000))
-    found = questions.files(stored_world.pipeline, limit=4, monotonic=lambda: float(next(ticks)))
+    found = queries.files(stored_world.pipeline, limit=4, monotonic=lambda: float(next(ticks)))
     assert len(found.files) == 4

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.storage.connection import StorageClients
-from shared.storage.journal import NOT_THERE, Journal, JournalChanged, Stored, SubmissionEntry, TableName
+from shared.storage.journal import NOT_THERE, Conflict, Journal, Stored, SubmissionEntry, TableName
 from shared.storage.records import (
     AnswerIds,
     Batch,
@@ -159,7 +159,7 @@ def test_every_field_of_a_file_comes_back(journal: Journal) -> None:
 def test_of_two_changes_of_one_reading_only_the_first_succeeds(journal: Journal) -> None:
     stored, _ = journal.open_file(_file())
     journal.change_file(stored, replace(stored.record, state=FileState.READ))
-    with pytest.raises(JournalChanged):
+    with pytest.raises(Conflict):
         journal.change_file(stored, replace(stored.record, state=FileState.GONE))
 
 
@@ -255,7 +255,7 @@ def test_every_field_of_a_submission_comes_back(journal: Journal) -> None:
         tracking_id="t",
         accepted_at=NOW,
         deadline_at=NOW,
-        looked_at=NOW,
+        polled_at=NOW,
         job_status="processing",
         written=1,
         counts=Counts(registered=1),
@@ -290,7 +290,7 @@ def test_a_split_submission_and_its_halves_appear_together_or_not_at_all(journal
     split = replace(stored.record, state=SubmissionState.SPLIT)
     halves = [SubmissionEntry(_submission(file, number), packed(number.encode())) for number in ("1-0", "1-1")]
     journal.split_submission(stored, split, halves)
-    with pytest.raises(JournalChanged):
+    with pytest.raises(Conflict):
         journal.split_submission(stored, split, [SubmissionEntry(_submission(file, "1-2"), None)])
     assert [known.record.number for known in journal.submissions(file.reading_id)] == ["1", "1-0", "1-1"]
 
@@ -329,7 +329,7 @@ def test_submissions_change_together_or_not_at_all(journal: Journal) -> None:
     assert [each.record.sequence for each in changed] == [1, 1]
     assert list(journal.submissions(file.reading_id)) == changed
     journal.change_submission(changed[0], replace(changed[0].record, sequence=2))
-    with pytest.raises(JournalChanged):
+    with pytest.raises(Conflict):
         journal.change_submissions([(each, replace(each.record, sequence=7)) for each in changed])
     assert [each.record.sequence for each in journal.submissions(file.reading_id)] == [2, 1]
 
@@ -337,10 +337,10 @@ def test_submissions_change_together_or_not_at_all(journal: Journal) -> None:
 def test_a_gate_is_closed_once_and_opened_only_as_it_was_read(journal: Journal) -> None:
     gate = Gate(scope="partner", closed_until=NOW, reason="Busy.")
     stored = journal.change_gate(None, gate)
-    with pytest.raises(JournalChanged):
+    with pytest.raises(Conflict):
         journal.change_gate(None, gate)
     again = journal.change_gate(stored, replace(gate, failures=2))
-    with pytest.raises(JournalChanged):
+    with pytest.raises(Conflict):
         journal.open_gate(stored)
     journal.open_gate(again)
     assert journal.gates() == {}
@@ -457,7 +457,7 @@ def test_a_forgotten_file_leaves_nothing(journal: Journal) -> None:
 def test_one_batch_in_two_spellings_is_one_batch_and_has_one_claimant(journal: Journal) -> None:
     batch = Batch(customer_id=CUSTOMER, batch_id="Sales", state=BatchState.LOOKING, claimed_by="f/1", claimed_until=NOW)
     claimed = journal.change_batch(None, batch)
-    with pytest.raises(JournalChanged):
+    with pytest.raises(Conflict):
         journal.change_batch(None, replace(batch, batch_id="SALES", claimed_by="g/1"))
     journal.change_batch(claimed, replace(batch, batch_id="SaLeS", state=BatchState.KNOWN))
     known = journal.batch(CUSTOMER, "sales")
@@ -505,7 +505,7 @@ def test_a_device_is_only_written_over_what_was_read(journal: Journal) -> None:
     (first,) = journal.change_withdrawn([Stored(_withdrawn(file, 1), NOT_THERE)])
     (second,) = journal.change_withdrawn([Stored(_withdrawn(file, 1, device_id="d"), first.etag)])
     for etag in (NOT_THERE, first.etag):
-        with pytest.raises(JournalChanged):
+        with pytest.raises(Conflict):
             journal.change_withdrawn([Stored(_withdrawn(file, 1, device_id="late"), etag)])
     assert list(journal.withdrawn(file.reading_id, 1, 1)) == [second]
 

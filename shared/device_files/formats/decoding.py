@@ -376,11 +376,11 @@ _DECODERS: dict[Encoding, Callable[[memoryview, str], tuple[str, int]]] = {
 def _sound_lines(data: bytes, encoding: Encoding, passed: int, *, is_end: bool) -> _Sound:
     """The lines that have ended, well before the first strange place; nothing before byte `passed` is strange."""
     size = len(data) if is_end else _size_of_lines(data, encoding, len(data) - _LEFT)
-    looked_at = memoryview(data)[: size or None]
+    polled_at = memoryview(data)[: size or None]
     if encoding is Encoding.UTF_8:
-        sound = _sound_bytes(data, looked_at, passed)
+        sound = _sound_bytes(data, polled_at, passed)
     else:
-        sound = _sound_units(looked_at, encoding, passed, is_end=is_end)
+        sound = _sound_units(polled_at, encoding, passed, is_end=is_end)
     if sound.strange is not None:
         size = _size_of_lines(data, encoding, sound.strange - BEHIND)
         sound = replace(_whole(data[:size], encoding), strange=sound.strange)

@@ -12,14 +12,14 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.pipeline.blob_names import JSON, results_folder
-from shared.pipeline.closing import passed_over as accounting
+from shared.pipeline.closing import accounting
 from shared.pipeline.closing.csv_output import CSV, csv_text, in_one_cell
 from shared.pipeline.closing.notify import announce
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.lease import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed, is_claimed
+from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed, is_claimed
 from shared.pipeline.log_fields import of_file
-from shared.storage.journal import JournalChanged, Stored
+from shared.storage.journal import Conflict, Stored
 from shared.storage.records import (
     Counts,
     DeviceFile,
@@ -30,7 +30,7 @@ from shared.storage.records import (
     Withdrawal,
     with_sentence,
 )
-from shared.telemetry import Metric, StepName, measure, step, tell
+from shared.telemetry import Metric, StepName, annotate, measure, span
 from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalState
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def close_if_complete(
 
     `ended` are those that the caller has just made final.
     """
-    remembered = pipeline.memory.released.get(reading_id)
+    remembered = pipeline.cache.released.get(reading_id)
     is_small = remembered is not None and remembered.record.submissions <= MOST_LISTED_AT_ONCE
     submissions: Sequence[Submission] | None = None
     if remembered is not None and _are_all(ended, remembered.record):
@@ -147,7 +147,7 @@ def close_if_complete(
         is_complete = next(pipeline.journal.open_submissions(reading_id, limit=1), None) is None
     if not is_complete or (remembered is not None and _close_unless_changed(pipeline, remembered, submissions)):
         return
-    pipeline.memory.released.forget(reading_id)
+    pipeline.cache.released.forget(reading_id)
     stored = pipeline.journal.file(customer_id, file_id)
     if stored is not None and stored.record.reading_id == reading_id:
         _close_unless_changed(pipeline, stored, submissions)
@@ -172,13 +172,13 @@ def _close_unless_changed(
         return True
     try:
         held = pipeline.journal.change_file(stored, claimed(pipeline, closing))
-    except JournalChanged:
+    except Conflict:
         logger.info("Someone else changed the file that was to be closed", extra=of_file(file))
         return False
     try:
-        with step(StepName.CLOSE, file.file_id, of_file(file)):
+        with span(StepName.CLOSE, file.file_id, of_file(file)):
             _close(pipeline, held, submissions)
-    except JournalChanged:
+    except Conflict:
         logger.info("Someone else closes the file", extra=of_file(file))
     return True
 
@@ -200,7 +200,7 @@ def end_without_sending(
     )
     pipeline.journal.change_file(stored, ended)
     logger.warning("A device file was ended without sending", extra=of_file(ended) | {"reason": reason})
-    tell({"reason": reason})
+    annotate({"reason": reason})
     tidy_up(pipeline, ended)
 
 
@@ -282,7 +282,7 @@ def _withdrawal_summary(withdrawal: Withdrawal | None) -> WithdrawalSummary | No
 
 
 def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None) -> None:
-    held, file = HeldFile(pipeline, stored), stored.record
+    held, file = FileLease(pipeline, stored), stored.record
     counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
     reasons = ReasonCounter()
     outcomes = _counted(_held(held, pipeline.journal.indexed(file, _every_outcome(pipeline, file))), counter)
@@ -305,7 +305,7 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence
     for outcome, number in counter.items():
         if number:
             measure(Metric.DEVICES, number, {"outcome": str(outcome)})
-    tell(of_file(closed))
+    annotate(of_file(closed))
     tidy_up(pipeline, closed)
     logger.info("A device file was closed", extra=of_file(closed) | {"counts": _in_words(counts)})
 
@@ -337,10 +337,10 @@ def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Itera
         yield outcome
 
 
-def _held(held: HeldFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
+def _held(held: FileLease, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
     """`outcomes` as they come; the claim on their file is kept meanwhile."""
     for outcome in outcomes:
-        if outcome.row % ROWS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
+        if outcome.row % ROWS_BETWEEN_CLOCK_CHECKS == 0:
             held.keep()
         yield outcome
 

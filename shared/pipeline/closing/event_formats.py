@@ -51,7 +51,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     summary: str | None = None
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class FileClosed(msgspec.Struct, frozen=True, kw_only=True):
     """What has become of a file: the data of its event."""
 
     file_id: str
@@ -84,7 +84,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     time: datetime
     datacontenttype: str = "application/json"
-    data: Told
+    data: FileClosed
 
 
 def event_of(file: DeviceFile, settings: Settings) -> Event:
@@ -94,14 +94,14 @@ def event_of(file: DeviceFile, settings: Settings) -> Event:
         source=settings.page_url or SOURCE,
         subject=f"{file.customer_id or NO_FOLDER}/{file.file_id}",
         time=file.closed_at or file.received_at,
-        data=told_of(file, settings),
+        data=file_closed_of(file, settings),
     )
 
 
-def told_of(file: DeviceFile, settings: Settings) -> Told:
+def file_closed_of(file: DeviceFile, settings: Settings) -> FileClosed:
     """What has become of the file."""
     folder = results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
-    return Told(
+    return FileClosed(
         file_id=file.file_id,
         customer_id=file.customer_id,
         batch_id=None if file.batch_id is None else file.batch_id[:LONGEST_NAME],
@@ -147,7 +147,7 @@ def body_in(event: Event, told_in: WebhookFormat) -> bytes:
             return msgspec.json.encode(slack_message(event.data))
 
 
-def headline(told: Told) -> str:
+def headline(told: FileClosed) -> str:
     """What happened, in a few words."""
     if told.state is FileState.CLOSED:
         return f"{told.file}: {told.counts.total} rows, {in_words(told.counts)}"
@@ -162,7 +162,7 @@ def in_words(counts: Counts) -> str:
     return ", ".join(there) or "none"
 
 
-def _facts(told: Told) -> list[tuple[str, str]]:
+def _facts(told: FileClosed) -> list[tuple[str, str]]:
     """What is told beside the headline, each with its name."""
     folder = told.path.partition("/")[0][:LONGEST_NAME]
     is_named = told.customer_id is not None and folder.lower() != told.customer_id
@@ -180,13 +180,13 @@ def _facts(told: Told) -> list[tuple[str, str]]:
     return facts
 
 
-def _doors(told: Told) -> list[tuple[str, str]]:
+def _doors(told: FileClosed) -> list[tuple[str, str]]:
     """What can be opened, each with its name."""
     links = (("Open the file's page", told.links.page), ("Download results.csv", told.links.results))
     return [(name, url) for name, url in links if url is not None]
 
 
-def teams_message(told: Told) -> Card:
+def teams_message(told: FileClosed) -> Card:
     """An Adaptive Card. Text runs read no markdown, which text blocks and facts do."""
     colour = "Good" if told.state is FileState.CLOSED and not _needs_someone(told) else "Warning"
     body: list[Card] = [
@@ -210,11 +210,11 @@ def _run(text: str, **style: str) -> Card:
     return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
 
 
-def _needs_someone(told: Told) -> bool:
+def _needs_someone(told: FileClosed) -> bool:
     return told.is_incomplete or bool(told.counts.failed or told.counts.rejected or told.counts.unknown)
 
 
-def slack_message(told: Told) -> Card:
+def slack_message(told: FileClosed) -> Card:
     """Blocks whose texts are plain; `text` is for notifications, where Slack reads its own markup."""
     lines = "\n".join(f"{name}: {value}" for name, value in _facts(told))
     blocks: list[Card] = [

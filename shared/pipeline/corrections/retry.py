@@ -22,7 +22,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file, rows_again
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import remedy
-from shared.storage.journal import JournalChanged, Stored
+from shared.storage.journal import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, with_sentence
 from shared.vocabulary import FileState, Outcome, Remedy
 
@@ -195,7 +195,7 @@ def _note(pipeline: Pipeline, customer_id: str, child: Retry) -> Retry:
             break
         try:
             noted = pipeline.journal.change_file(stored, _noted(pipeline, stored, child))
-        except JournalChanged:
+        except Conflict:
             continue
         write_summary(pipeline, noted.record)
         fields = of_file(noted.record) | {"retry_file_id": child.file_id, "rows": child.rows}

@@ -19,7 +19,7 @@ from shared.partner_center.models import Device
 from shared.pipeline.closing.csv_output import in_one_cell
 from shared.pipeline.outcome_rules import CLOCKS_MAY_DIFFER, FIRST_ANSWER_LOST
 from shared.pipeline.submissions.matching import SentRow, match_by_name
-from shared.pipeline.submissions.state_machine import WRONG_CUSTOMER_CODES, LookAgain, Pace, throttled_delay
+from shared.pipeline.submissions.state_machine import WRONG_CUSTOMER_CODES, Pace, PollAgain, throttled_delay
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal
 from shared.vocabulary import WithdrawalResult
 
@@ -141,17 +141,17 @@ def is_verdict(error: PartnerCenterError, forbidden: int) -> bool:
     return isinstance(error, Refused)
 
 
-def after_failure(withdrawal: Withdrawal, error: PartnerCenterError, pace: Pace) -> LookAgain:
+def after_failure(withdrawal: Withdrawal, error: PartnerCenterError, pace: Pace) -> PollAgain:
     """When to go on after a request without a verdict."""
     delay = pace.backoff(withdrawal.attempts)
     match error:
         case Throttled(retry_after=retry_after):
-            return LookAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
+            return PollAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
         case Unauthorised(may_be_cured_by_a_new_token=True):
             at_once = withdrawal.attempts == 0
-            return LookAgain(timedelta(0) if at_once else delay, str(error), usable=False, sign_in_anew=True)
+            return PollAgain(timedelta(0) if at_once else delay, str(error), usable=False, sign_in_anew=True)
         case _:
-            return LookAgain(delay, str(error), usable=False)
+            return PollAgain(delay, str(error), usable=False)
 
 
 def identified(

@@ -14,7 +14,7 @@ from shared.pipeline.closing.close import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file
 from shared.pipeline.log_fields import of_file
-from shared.storage.journal import JournalChanged, Stored
+from shared.storage.journal import Conflict, Stored
 from shared.storage.records import DeviceFile, Withdrawal, WithdrawalMention, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
 
@@ -48,7 +48,7 @@ def withdraw(pipeline: Pipeline, customer_id: str, file_id: str, asked_by: str =
 
     Raises:
         FileUnknown, FileStillOpen: see `ended_file`.
-        JournalChanged: the file's record changes faster than it can be written; ask again.
+        Conflict: the file's record changes faster than it can be written; ask again.
     """
     for tries_left in reversed(range(_TRIES)):
         stored = ended_file(pipeline, customer_id, file_id)
@@ -60,7 +60,7 @@ def withdraw(pipeline: Pipeline, customer_id: str, file_id: str, asked_by: str =
             return WithdrawalAsked(file_id, None, is_new=False)
         try:
             return _asked(pipeline, stored, customer_id, _new(pipeline, known, total, asked_by))
-        except JournalChanged:
+        except Conflict:
             if not tries_left:
                 raise
     raise AssertionError("every try returns or raises")
@@ -138,7 +138,7 @@ def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
     woken = replace(withdrawal, sequence=withdrawal.sequence + 1, due_at=now)
     try:
         pipeline.journal.change_file(stored, replace(stored.record, withdrawal=woken))
-    except JournalChanged:
+    except Conflict:
         return False
     pipeline.wakeups.send(withdrawal_wake_up(mention.customer_id, mention.file_id, woken))
     return True

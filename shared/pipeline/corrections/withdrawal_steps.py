@@ -38,14 +38,14 @@ from shared.pipeline.corrections.withdrawal_decisions import (
     unanswered,
 )
 from shared.pipeline.corrections.withdrawal_request import leave_index, withdrawal_wake_up
-from shared.pipeline.lease import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK
+from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS
 from shared.pipeline.log_fields import of_error, of_file
 from shared.pipeline.submissions.circuit_breaker import Admission, admission
-from shared.pipeline.submissions.state_machine import PAUSED_DELAY, SHORTEST_PATIENCE, LookAgain, WaitFor, pace_of
-from shared.storage.journal import NOT_THERE, JournalChanged, Stored
+from shared.pipeline.submissions.state_machine import PAUSED_DELAY, SHORTEST_PATIENCE, PollAgain, WaitFor, pace_of
+from shared.storage.journal import NOT_THERE, Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
-from shared.telemetry import StepName, step, tell
+from shared.telemetry import StepName, annotate, span
 from shared.vocabulary import Outcome, WithdrawalResult, WithdrawalState
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ Pair = tuple[DeviceOutcome, Known]
 
 
 @dataclass(slots=True)
-class HeldWithdrawal:
+class WithdrawalLease:
     """A withdrawal that this owner has claimed, and keeps for as long as a step lasts."""
 
     pipeline: Pipeline
@@ -101,7 +101,7 @@ class HeldWithdrawal:
         """Its withdrawal as it was journaled last."""
         withdrawal = self.stored.record.withdrawal
         if withdrawal is None:
-            raise JournalChanged(f"The withdrawal of file {self.file.file_id} is no longer in the journal.")
+            raise Conflict(f"The withdrawal of file {self.file.file_id} is no longer in the journal.")
         return withdrawal
 
     @property
@@ -110,23 +110,23 @@ class HeldWithdrawal:
         return self.file.customer_id or ""
 
     def change(self, withdrawal: Withdrawal) -> None:
-        """Journal a change. Raises JournalChanged when the claim was lost."""
+        """Journal a change. Raises Conflict when the claim was lost."""
         self._change(replace(self.file, withdrawal=withdrawal))
 
     def finish(self, withdrawal: Withdrawal, sentence: str) -> None:
-        """Journal the end of it. Raises JournalChanged when the claim was lost."""
+        """Journal the end of it. Raises Conflict when the claim was lost."""
         file = self.file
         history = with_sentence(file.history, sentence, self.pipeline.clock())
         changes = file.changes_since_closed + 1
         self._change(replace(file, withdrawal=withdrawal, changes_since_closed=changes, history=history))
 
     def claim(self) -> None:
-        """Take it, or renew the claim. Raises JournalChanged when someone else has it."""
+        """Take it, or renew the claim. Raises Conflict when someone else has it."""
         until = self.pipeline.clock() + self.pipeline.settings.claim
         self.change(replace(self.withdrawal, claimed_until=until, due_at=until))
 
     def keep(self) -> None:
-        """Renew the claim unless it outlasts the longest request. Raises JournalChanged when it was lost."""
+        """Renew the claim unless it outlasts the longest request. Raises Conflict when it was lost."""
         claim, until = self.pipeline.settings.claim, self.withdrawal.claimed_until
         if until is None or until - self.pipeline.clock() < claim * SHARE_OF_A_CLAIM_FOR_A_CALL:
             self.claim()
@@ -142,7 +142,7 @@ def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> Withdrawa
         logger.warning("A wake-up names no withdrawal", extra={"file_id": wake_up.file_id})
         return None
     withdrawal, now = stored.record.withdrawal, pipeline.clock()
-    held = HeldWithdrawal(pipeline, stored, now)
+    held = WithdrawalLease(pipeline, stored, now)
     if not withdrawal.is_under_way:
         _tidy_up(held)
         return withdrawal.state
@@ -154,22 +154,22 @@ def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> Withdrawa
         return None
     try:
         about = {"customer_id": held.customer_id, "run": withdrawal.run, "attempts": withdrawal.attempts}
-        with step(StepName.WITHDRAW, held.file.file_id, about):
+        with span(StepName.WITHDRAW, held.file.file_id, about):
             return _step(held)
-    except JournalChanged:
+    except Conflict:
         # Whoever changed the file's record may have meant something else; if not, the bell is overtaken.
         logger.info("Someone else changed the file that is withdrawn", extra=of_file(stored.record))
         pipeline.wakeups.send(wake_up, SHORTEST_PATIENCE)
         return None
 
 
-def _step(held: HeldWithdrawal) -> WithdrawalState:
+def _step(held: WithdrawalLease) -> WithdrawalState:
     pipeline = held.pipeline
     if pipeline.settings.paused:
-        return _go_on_later(held, LookAgain(PAUSED_DELAY, "Sending is paused (setting PAUSED).", usable=False))
+        return _go_on_later(held, PollAgain(PAUSED_DELAY, "Sending is paused (setting PAUSED).", usable=False))
     with admission(pipeline, held.customer_id) as admitted:
         if isinstance(admitted, WaitFor):
-            return _go_on_later(held, LookAgain(admitted.delay, admitted.reason, usable=False))
+            return _go_on_later(held, PollAgain(admitted.delay, admitted.reason, usable=False))
         held.claim()
         try:
             pairs = _next_devices(held, admitted)
@@ -178,7 +178,7 @@ def _step(held: HeldWithdrawal) -> WithdrawalState:
         return _delete(held, admitted, [known for _, known in pairs])
 
 
-def _next_devices(held: HeldWithdrawal, admitted: Admission) -> list[Pair]:
+def _next_devices(held: WithdrawalLease, admitted: Admission) -> list[Pair]:
     """The next devices, each with an id or its result."""
     pairs = list(islice(_devices(held, held.withdrawal.next_row), DEVICES_IN_A_STEP))
     if not any(_is_to_be_looked_for(held, known) for _, known in pairs):
@@ -187,14 +187,14 @@ def _next_devices(held: HeldWithdrawal, admitted: Admission) -> list[Pair]:
     return list(islice(_devices(held, pairs[0][0].row), DEVICES_IN_A_STEP))
 
 
-def _devices(held: HeldWithdrawal, first: int) -> Iterator[Pair]:
+def _devices(held: WithdrawalLease, first: int) -> Iterator[Pair]:
     """The registered rows from `first` on, each with what is known of its withdrawal, in their order."""
     file, run = held.file, held.withdrawal.run
     total = file.read_counts.total
     known = held.pipeline.journal.withdrawn(file.reading_id, first, total)
     ahead = next(known, None)
     for outcome in held.pipeline.journal.outcomes(file.reading_id, first, total):
-        if outcome.row % ROWS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
+        if outcome.row % ROWS_BETWEEN_CLOCK_CHECKS == 0:
             held.keep()
         if outcome.outcome is not Outcome.REGISTERED:
             continue
@@ -204,11 +204,11 @@ def _devices(held: HeldWithdrawal, first: int) -> Iterator[Pair]:
         yield outcome, ahead if ahead is not None and is_known else Stored(to_withdraw(outcome, run), NOT_THERE)
 
 
-def _is_to_be_looked_for(held: HeldWithdrawal, known: Known) -> bool:
+def _is_to_be_looked_for(held: WithdrawalLease, known: Known) -> bool:
     return not known.record.device_id and not is_done(known.record, held.withdrawal.run)
 
 
-def _look_for(held: HeldWithdrawal, admitted: Admission, first: int) -> None:
+def _look_for(held: WithdrawalLease, admitted: Admission, first: int) -> None:
     """Find the ids of devices that came back without one, as many as one reading of each batch shall serve."""
     unnamed = (pair for pair in _devices(held, first) if _is_to_be_looked_for(held, pair[1]))
     wanted = list(islice(unnamed, LOOKED_FOR_AT_ONCE))
@@ -222,7 +222,7 @@ def _look_for(held: HeldWithdrawal, admitted: Admission, first: int) -> None:
     held.pipeline.journal.change_withdrawn(sorted(found, key=lambda known: known.record.row))
 
 
-def _found(held: HeldWithdrawal, outcomes: list[DeviceOutcome]) -> list[DeviceWithdrawal]:
+def _found(held: WithdrawalLease, outcomes: list[DeviceOutcome]) -> list[DeviceWithdrawal]:
     """The devices of registered rows of one batch, each with its id or its result."""
     pipeline, now = held.pipeline, held.pipeline.clock()
     pairs = [(outcome, to_withdraw(outcome, held.withdrawal.run)) for outcome in outcomes]
@@ -234,7 +234,7 @@ def _found(held: HeldWithdrawal, outcomes: list[DeviceOutcome]) -> list[DeviceWi
         return [refused(device, error, now, repeated=False) for _, device in pairs]
 
 
-def _kept(held: HeldWithdrawal, devices: Iterable[Device]) -> Iterator[Device]:
+def _kept(held: WithdrawalLease, devices: Iterable[Device]) -> Iterator[Device]:
     """`devices` as their pages come; the claim is kept meanwhile."""
     for number, device in enumerate(devices):
         if number % DEVICES_ON_A_PAGE == 0:
@@ -242,7 +242,7 @@ def _kept(held: HeldWithdrawal, devices: Iterable[Device]) -> Iterator[Device]:
         yield device
 
 
-def _delete(held: HeldWithdrawal, admitted: Admission, devices: Sequence[Known]) -> WithdrawalState:
+def _delete(held: WithdrawalLease, admitted: Admission, devices: Sequence[Known]) -> WithdrawalState:
     """Delete what is not done yet, then say how far it is; until an answer is no verdict."""
     done: list[DeviceWithdrawal] = []
     failure: PartnerCenterError | None = None
@@ -263,7 +263,7 @@ def _delete(held: HeldWithdrawal, admitted: Admission, devices: Sequence[Known])
 
 
 def _delete_group(
-    held: HeldWithdrawal, admitted: Admission, group: Sequence[Known], forbidden: int
+    held: WithdrawalLease, admitted: Admission, group: Sequence[Known], forbidden: int
 ) -> tuple[list[DeviceWithdrawal], PartnerCenterError | None, int]:
     """Those of `group` whose result is known then, in their order; what stopped it; how often it was forbidden."""
     pipeline, run = held.pipeline, held.withdrawal.run
@@ -293,7 +293,7 @@ def _delete_group(
     return [ended[row] for row in takewhile(ended.__contains__, rows)], failure, forbidden
 
 
-def _begun(held: HeldWithdrawal, group: Sequence[Known]) -> list[Known]:
+def _begun(held: WithdrawalLease, group: Sequence[Known]) -> list[Known]:
     """Journal the requests that are about to be sent."""
     run, new_id = held.withdrawal.run, held.pipeline.new_id
     held.keep()
@@ -303,7 +303,7 @@ def _begun(held: HeldWithdrawal, group: Sequence[Known]) -> list[Known]:
 
 
 def _write_results(
-    held: HeldWithdrawal,
+    held: WithdrawalLease,
     begun_ones: Sequence[Known],
     ended: Mapping[int, DeviceWithdrawal],
     repeated: Collection[int],
@@ -329,7 +329,7 @@ def _write_results(
     held.pipeline.journal.change_withdrawn([*results, *failed, *unsent])
 
 
-def _deleted(held: HeldWithdrawal, device: DeviceWithdrawal) -> DeviceWithdrawal:
+def _deleted(held: WithdrawalLease, device: DeviceWithdrawal) -> DeviceWithdrawal:
     pipeline = held.pipeline
     ids = CallIds(request_id=device.request_id, correlation_id=pipeline.new_id())
     batch_id = _spelling(held, device.batch_id)
@@ -337,7 +337,7 @@ def _deleted(held: HeldWithdrawal, device: DeviceWithdrawal) -> DeviceWithdrawal
     return deleted(device, answer, pipeline.clock())
 
 
-def _spelling(held: HeldWithdrawal, batch_id: str) -> str:
+def _spelling(held: WithdrawalLease, batch_id: str) -> str:
     """The batch as the service spells it."""
     if batch_id not in held.spellings:
         known = held.pipeline.journal.batch(held.customer_id, batch_id)
@@ -361,11 +361,11 @@ def _counted(withdrawal: Withdrawal, done: Sequence[DeviceWithdrawal], forbidden
 
 
 def _take_failure(
-    held: HeldWithdrawal, admitted: Admission, error: PartnerCenterError, *, progressed: bool = False
+    held: WithdrawalLease, admitted: Admission, error: PartnerCenterError, *, progressed: bool = False
 ) -> WithdrawalState:
     """Go on later after an answer that is no verdict; then tell those whom it concerns."""
     logger.warning("Devices could not be withdrawn", extra=of_file(held.file) | of_error(error))
-    tell(of_error(error))
+    annotate(of_error(error))
     withdrawal = replace(held.withdrawal, attempts=0) if progressed else held.withdrawal
     later = after_failure(withdrawal, error, pace_of(held.pipeline.settings, held.pipeline.jitter))
     state = _go_on_later(held, later, attempts=withdrawal.attempts + 1)
@@ -373,14 +373,14 @@ def _take_failure(
     return state
 
 
-def _go_on_later(held: HeldWithdrawal, later: LookAgain, attempts: int | None = None) -> WithdrawalState:
+def _go_on_later(held: WithdrawalLease, later: PollAgain, attempts: int | None = None) -> WithdrawalState:
     withdrawal = held.withdrawal
     told = replace(withdrawal, last_answer=later.reason, attempts=withdrawal.attempts if attempts is None else attempts)
     return _go_on(held, told, later.delay, is_answered=False)
 
 
 def _go_on(
-    held: HeldWithdrawal, withdrawal: Withdrawal, delay: timedelta, *, is_answered: bool = True
+    held: WithdrawalLease, withdrawal: Withdrawal, delay: timedelta, *, is_answered: bool = True
 ) -> WithdrawalState:
     """One change further, then the bell for the next step."""
     changed = replace(
@@ -396,7 +396,7 @@ def _go_on(
     return changed.state
 
 
-def _finish(held: HeldWithdrawal, withdrawal: Withdrawal) -> WithdrawalState:
+def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
     """Write withdrawals.csv, which is the same whoever writes it, and say that it is over."""
     folder = results_folder(held.file.customer_id, held.file.batch_id, held.file.name, held.file.file_id)
     lines = (line(outcome, known.record) for outcome, known in _devices(held, 1))
@@ -422,7 +422,7 @@ def _finish(held: HeldWithdrawal, withdrawal: Withdrawal) -> WithdrawalState:
     return finished.state
 
 
-def _tidy_up(held: HeldWithdrawal) -> None:
+def _tidy_up(held: WithdrawalLease) -> None:
     """What remains to be done for a finished withdrawal; safe to repeat, when whoever finished it died."""
     write_summary(held.pipeline, held.file)
     leave_index(held.pipeline, held.customer_id, held.file.file_id)

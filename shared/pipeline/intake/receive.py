@@ -28,17 +28,17 @@ from shared.pipeline.blob_names import (
 from shared.pipeline.closing.close import close_if_complete, end_without_sending, tidy_up, write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import rules_of
-from shared.pipeline.drop_path import known_file, place_of
+from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import FileRejected, Intake, ReadFile
-from shared.pipeline.lease import HeldFile, claimed_for_reading, is_claimed
+from shared.pipeline.lease import FileLease, claimed_for_reading, is_claimed
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.submissions.advance import Due, advance_all
-from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, Errands, errands, first_wake_up
+from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
 from shared.pipeline.submissions.state_machine import pace_of
 from shared.storage.blobs import BlobVersion, VersionGone
-from shared.storage.journal import JournalChanged, Stored
+from shared.storage.journal import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission, with_sentence
-from shared.telemetry import StepName, step, tell
+from shared.telemetry import StepName, annotate, span
 from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -70,13 +70,13 @@ def receive(pipeline: Pipeline, path: str) -> None:
     if version is None:
         logger.warning("A dropped blob was gone before it could be received", extra={"blob": path})
         return
-    place = place_of(pipeline.customers, path)
+    place = resolve_drop_path(pipeline.customers, path)
     new = _new_file(pipeline, version, place)
     known = None if place.customer_name is None else known_file(pipeline, place, new.file_id)
     stored, is_new = pipeline.journal.open_file(new) if known is None else (known, False)
     if is_new:
         logger.info("A device file was received", extra=of_file(stored.record) | {"bytes": version.size})
-        _read(pipeline, HeldFile(pipeline, stored))
+        _read(pipeline, FileLease(pipeline, stored))
     elif stored.record.due_at <= pipeline.clock():
         take_up(pipeline, stored)
 
@@ -155,21 +155,21 @@ def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
         if stored.record.reading >= MOST_READINGS:
             end_without_sending(pipeline, stored, FileState.REJECTED, READING_FAILED, READING_FAILED_TEXT)
             return
-        held = HeldFile(pipeline, stored)
+        held = FileLease(pipeline, stored)
         held.change(claimed_for_reading(pipeline, stored.record, "Its reading is taken up again."))
-    except JournalChanged:
+    except Conflict:
         logger.info("Someone else took up the reading", extra=of_file(stored.record))
         return
     _read(pipeline, held)
 
 
-def _read(pipeline: Pipeline, held: HeldFile) -> None:
+def _read(pipeline: Pipeline, held: FileLease) -> None:
     """Copy, read, journal and release a file that this owner has claimed."""
     try:
-        with step(StepName.READ, held.record.file_id, of_file(held.record) | {"bytes": held.record.size}):
+        with span(StepName.READ, held.record.file_id, of_file(held.record) | {"bytes": held.record.size}):
             read = _journaled(pipeline, held)
-            tell(of_file(held.record))
-    except JournalChanged:
+            annotate(of_file(held.record))
+    except Conflict:
         logger.warning("Another reader took over a device file", extra=of_file(held.record))
         return
     except Exception:
@@ -180,7 +180,7 @@ def _read(pipeline: Pipeline, held: HeldFile) -> None:
         release(pipeline, read)
 
 
-def _journaled(pipeline: Pipeline, held: HeldFile) -> ReadFile | None:
+def _journaled(pipeline: Pipeline, held: FileLease) -> ReadFile | None:
     """The file with every row of it in the journal; None when it was ended without sending."""
     try:
         _refuse_path_without_place(pipeline, held.record)
@@ -196,7 +196,7 @@ def _journaled(pipeline: Pipeline, held: HeldFile) -> ReadFile | None:
 
 
 def _refuse_path_without_place(pipeline: Pipeline, file: DeviceFile) -> None:
-    fault = place_of(pipeline.customers, file.path).fault
+    fault = resolve_drop_path(pipeline.customers, file.path).fault
     if fault is None and file.customer_id is None:
         # The name was given to a customer after the file was received as nobody's.
         fault = PathFault.UNKNOWN_CUSTOMER
@@ -210,7 +210,7 @@ def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:
     pipeline.private.copy_from(DROP_CONTAINER, dropped, private_copy(file.file_id))
 
 
-def _read_rows(pipeline: Pipeline, held: HeldFile) -> Intake:
+def _read_rows(pipeline: Pipeline, held: FileLease) -> Intake:
     """Read; and anew with what was found out, as long as a later row changes what becomes of an earlier one."""
     intake, findings = Intake(pipeline, held), None
     while True:
@@ -244,7 +244,7 @@ def _copied_bytes(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
         ) from gone
 
 
-def _free(pipeline: Pipeline, held: HeldFile) -> None:
+def _free(pipeline: Pipeline, held: FileLease) -> None:
     """Give the claim back after a failure: the host tries again at once, but not for ever at once."""
     tries_without_pause = 2
     delay = timedelta(0)
@@ -252,7 +252,7 @@ def _free(pipeline: Pipeline, held: HeldFile) -> None:
         delay = pace_of(pipeline.settings, pipeline.jitter).backoff(held.record.reading)
     try:
         held.change(replace(held.record, claimed_until=None, due_at=pipeline.clock() + delay))
-    except JournalChanged:
+    except Conflict:
         return
 
 
@@ -262,24 +262,24 @@ def release(pipeline: Pipeline, read: ReadFile) -> None:
     The very first goes alone: if the batch must be created, it is the one that does. While the service does not take
     one, no further is tried here: other files wait to be read.
     """
-    with errands(pipeline) as what_follows:
-        goes_on = not read.first or _is_taken(pipeline, read, read.first[0], what_follows)
+    with following_up(pipeline) as follow_ups:
+        goes_on = not read.first or _is_taken(pipeline, read, read.first[0], follow_ups)
         _wake_rest(pipeline, read)
         for stored in read.first[1:]:
-            if len(what_follows.waiting) >= MOST_TOGETHER:
-                what_follows.run(pipeline)
+            if len(follow_ups.waiting) >= MOST_TOGETHER:
+                follow_ups.run(pipeline)
             if goes_on:
-                goes_on = _is_taken(pipeline, read, stored, what_follows)
+                goes_on = _is_taken(pipeline, read, stored, follow_ups)
             else:
-                what_follows.wake(stored.record, pipeline.clock())
+                follow_ups.wake(stored.record, pipeline.clock())
     if not read.file.submissions:
         close_if_complete(pipeline, read.file.customer_id, read.file.file_id, read.file.reading_id)
 
 
-def _is_taken(pipeline: Pipeline, read: ReadFile, stored: Stored[Submission], what_follows: Errands) -> bool:
+def _is_taken(pipeline: Pipeline, read: ReadFile, stored: Stored[Submission], follow_ups: FollowUps) -> bool:
     submission = stored.record
     due = Due(stored, submission.sequence, read.bodies.get(submission.number))
-    (state,) = advance_all(pipeline, [due], what_follows)
+    (state,) = advance_all(pipeline, [due], follow_ups)
     return state not in (None, SubmissionState.PENDING)
 
 

@@ -11,15 +11,15 @@ from shared.device_files.account import FileAccount
 from shared.errors import DeviceDropError
 from shared.partner_center.models import NewDevice, base64_json, encode_devices
 from shared.pipeline.blob_names import batch_name, reading_folder
+from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
-from shared.pipeline.closing.passed_over import accounted
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.lease import ROWS_BETWEEN_LOOKS_AT_THE_CLOCK, HeldFile, claimed_for_reading
+from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed_for_reading
 from shared.pipeline.log_fields import of_file
-from shared.pipeline.outcome_rules import never_sent, sent_row
+from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
 from shared.pipeline.submissions.matching import SentRow
-from shared.pipeline.submissions.new_submission import Place, kept_submission
+from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
 from shared.storage.journal import Stored, SubmissionEntry
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.vocabulary import FileState, Outcome
@@ -71,7 +71,7 @@ class Intake:
     """Takes the rows of one reading of one file, in bounded memory."""
 
     pipeline: Pipeline
-    held: HeldFile
+    held: FileLease
     account: FileAccount = field(default_factory=FileAccount)
     """Of everything in the file that is no row; its reader keeps it."""
     submissions: int = 0
@@ -92,14 +92,14 @@ class Intake:
         for row in rows:
             self.total = row.row
             self._add(row)
-            if row.row % ROWS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
+            if row.row % ROWS_BETWEEN_CLOCK_CHECKS == 0:
                 self.held.keep()
 
     def begin_again(self) -> "Intake":
         """An intake for the same file from row 1, in a place of its own, for another reading with what was found out.
 
         Raises:
-            JournalChanged: the file was taken over.
+            Conflict: the file was taken over.
         """
         sentence = "Its rows are read once more: a later one changed what becomes of an earlier one."
         self.held.change(claimed_for_reading(self.pipeline, self.held.record, sentence))
@@ -132,14 +132,14 @@ class Intake:
         self.held.change(read)
         fields = of_file(read) | {"rows": self.total, "submissions": self.submissions}
         logger.info("A device file was read", extra=fields)
-        self.pipeline.memory.released.keep(read.reading_id, self.held.stored)
+        self.pipeline.cache.released.keep(read.reading_id, self.held.stored)
         return ReadFile(read, self.first, self.bodies, self.listed)
 
     def _add(self, row: CheckedRow) -> None:
         file = self.held.record
         batch_id = file.batch_id or batch_name(row.group_tag) or file.default_batch
         if row.device is None or batch_id is None:
-            self._keep(never_sent(file.reading_id, row))
+            self._keep(outcome_of_unsent_row(file.reading_id, row))
             return
         load = self._load(batch_id)
         load.add(row, row.device)
@@ -176,7 +176,7 @@ class Intake:
             return
         self.submissions += 1
         file = self.held.record
-        place = Place(
+        place = SubmissionKey(
             file_id=file.file_id,
             reading_id=file.reading_id,
             customer_id=file.customer_id or "",

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
-from shared.pipeline.submissions.apply import Decided, take_together
-from shared.pipeline.submissions.follow_ups import Errands, errands
-from shared.pipeline.submissions.poll import look
+from shared.pipeline.submissions.apply import Decided, apply_all
+from shared.pipeline.submissions.follow_ups import FollowUps, following_up
+from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post
 from shared.pipeline.submissions.state_machine import Standing, standing
-from shared.storage.journal import JournalChanged, Stored
+from shared.storage.journal import Conflict, Stored
 from shared.storage.records import Submission
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionsWakeUp, SubmissionWakeUp
-from shared.telemetry import StepName, step
+from shared.telemetry import StepName, span
 from shared.vocabulary import SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -67,23 +67,23 @@ def _advance_named(pipeline: Pipeline, reading_id: str, sequences: dict[str, int
         for number, sequence in sequences.items()
         if number in known
     ]
-    with errands(pipeline) as what_follows:
-        return advance_all(pipeline, dues, what_follows) or [None]
+    with following_up(pipeline) as follow_ups:
+        return advance_all(pipeline, dues, follow_ups) or [None]
 
 
-def advance_all(pipeline: Pipeline, dues: Sequence[Due], errands: Errands) -> list[SubmissionState | None]:
-    """Take each submission one step further; `errands` holds what follows from that.
+def advance_all(pipeline: Pipeline, dues: Sequence[Due], follow_ups: FollowUps) -> list[SubmissionState | None]:
+    """Take each submission one step further; `follow_ups` holds what follows from that.
 
     Their states afterwards; None where someone else is at it.
 
     Raises:
         ExceptionGroup: several of them failed; the others were advanced all the same.
     """
-    turn = _Turn(pipeline, errands)
+    turn = _Turn(pipeline, follow_ups)
     for due in dues:
         with turn.isolated(due.stored.record):
             turn.take(due)
-    turn.write_looks()
+    turn.apply_polls()
     turn.raise_failures()
     return [turn.states.get(due.stored.record.number) for due in dues]
 
@@ -93,7 +93,7 @@ class _Turn:
     """One step of several submissions of one reading."""
 
     pipeline: Pipeline
-    errands: Errands
+    follow_ups: FollowUps
     states: dict[str, SubmissionState] = field(default_factory=dict)
     looks: list[Decided] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
@@ -106,24 +106,24 @@ class _Turn:
                 fields = of_wake_up(submission.reading_id, submission.number, due.sequence)
                 logger.info("A wake-up was overtaken", extra=fields)
             case Standing.FINAL:
-                self.errands.ended_before(submission)
+                self.follow_ups.ended_before(submission)
                 self.states[submission.number] = submission.state
             case Standing.CLAIMED:
-                self.errands.wake(submission, submission.claimed_until or now, due.sequence)
+                self.follow_ups.wake(submission, submission.claimed_until or now, due.sequence)
             case Standing.TO_POST:
-                with step(StepName.SEND, submission.file_id, of_step(submission)):
-                    self.states[submission.number] = post(self.pipeline, due.stored, self.errands, due.body)
-            case Standing.TO_LOOK:
-                with step(StepName.LOOK, submission.file_id, of_step(submission)):
-                    seen = look(self.pipeline, due.stored, self.errands, due.rows)
+                with span(StepName.SEND, submission.file_id, of_step(submission)):
+                    self.states[submission.number] = post(self.pipeline, due.stored, self.follow_ups, due.body)
+            case Standing.TO_POLL:
+                with span(StepName.POLL, submission.file_id, of_step(submission)):
+                    seen = poll(self.pipeline, due.stored, self.follow_ups, due.rows)
                 if isinstance(seen, Decided):
                     self.looks.append(seen)
                 else:
                     self.states[submission.number] = seen
 
-    def write_looks(self) -> None:
+    def apply_polls(self) -> None:
         """Write what was seen of all that were looked at."""
-        for changed in take_together(self.pipeline, self.looks, self.errands):
+        for changed in apply_all(self.pipeline, self.looks, self.follow_ups):
             if changed is not None:
                 self.states[changed.number] = changed.state
 
@@ -132,7 +132,7 @@ class _Turn:
         """What fails with one submission is raised when all had their turn."""
         try:
             yield
-        except JournalChanged:
+        except Conflict:
             logger.info("Someone else took the submission further", extra=of_submission(submission))
         except Exception as failure:  # noqa: BLE001 - raised by `raise_failures`
             self.failures.append(failure)

@@ -17,17 +17,16 @@ from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import is_payload
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_submission
-from shared.pipeline.outcome_rules import refused
-from shared.pipeline.submissions.follow_ups import Errands
+from shared.pipeline.outcome_rules import outcome_of_refusal
+from shared.pipeline.submissions.follow_ups import FollowUps
 from shared.pipeline.submissions.matching import SentRow
-from shared.pipeline.submissions.new_submission import Place, kept_submission
-from shared.pipeline.submissions.state_machine import Refuse, Said, Split, Step, taken
-from shared.storage.journal import JournalChanged, Stored, SubmissionEntry
+from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
+from shared.pipeline.submissions.state_machine import LastAnswer, Refuse, Split, Step, next_record
+from shared.storage.journal import Conflict, Stored, SubmissionEntry
 from shared.storage.records import DeviceOutcome, Submission, unpacked
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionWakeUp
-from shared.telemetry import StepName
-from shared.telemetry import step as step_of
+from shared.telemetry import StepName, span
 from shared.vocabulary import SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -45,29 +44,31 @@ class Decided:
 
     stored: Stored[Submission]
     step: Step
-    said: Said | None = None
+    said: LastAnswer | None = None
     outcomes: Sequence[DeviceOutcome] = ()
 
 
-def take(pipeline: Pipeline, decided: Decided, errands: Errands) -> SubmissionState:
+def apply(pipeline: Pipeline, decided: Decided, follow_ups: FollowUps) -> SubmissionState:
     """Write what was decided on for one submission; its state then.
 
     Raises:
-        JournalChanged: someone else took it further meanwhile.
+        Conflict: someone else took it further meanwhile.
     """
     stored, step = decided.stored, decided.step
     if isinstance(step, Split):
-        return _split(pipeline, stored, taken(stored.record, step, pipeline.clock(), decided.said), errands)
+        return _split(pipeline, stored, next_record(stored.record, step, pipeline.clock(), decided.said), follow_ups)
     if isinstance(step, Refuse):
         rows = sent_rows(pipeline, stored.record)
-        decided = dataclasses.replace(decided, outcomes=[refused(stored.record, row, step.fault) for row in rows])
-    (changed,) = take_together(pipeline, [decided], errands)
+        decided = dataclasses.replace(
+            decided, outcomes=[outcome_of_refusal(stored.record, row, step.fault) for row in rows]
+        )
+    (changed,) = apply_all(pipeline, [decided], follow_ups)
     if changed is None:
-        raise JournalChanged(f"Submission {stored.record.number} of {stored.record.file_id} was taken further.")
+        raise Conflict(f"Submission {stored.record.number} of {stored.record.file_id} was taken further.")
     return changed.state
 
 
-def take_together(pipeline: Pipeline, decided: Sequence[Decided], errands: Errands) -> list[Submission | None]:
+def apply_all(pipeline: Pipeline, decided: Sequence[Decided], follow_ups: FollowUps) -> list[Submission | None]:
     """Write what was decided on for several submissions of one reading: each as it is then.
 
     None stands for one that someone else took further meanwhile; nothing is written for that.
@@ -75,21 +76,23 @@ def take_together(pipeline: Pipeline, decided: Sequence[Decided], errands: Erran
     held = _claimed(pipeline, decided)
     _write_outcomes(pipeline, [each for each in held if each is not None])
     now = pipeline.clock()
-    changes = [(each.stored, taken(each.stored.record, each.step, now, each.said)) for each in held if each is not None]
+    changes = [
+        (each.stored, next_record(each.stored.record, each.step, now, each.said)) for each in held if each is not None
+    ]
     changed = iter(_changed(pipeline, changes))
     result = [None if each is None else next(changed) for each in held]
     for stored in result:
         if stored is not None:
             if stored.record.state.is_final:
                 logger.info("A submission is final", extra=of_submission(stored.record))
-            errands.follow(stored.record)
+            follow_ups.follow(stored.record)
     return [None if stored is None else stored.record for stored in result]
 
 
 def _write_outcomes(pipeline: Pipeline, held: Sequence[Decided]) -> None:
     outcomes = [outcome for each in held for outcome in each.outcomes]
     if outcomes:
-        with step_of(StepName.WRITE, held[0].stored.record.file_id, {"outcomes": len(outcomes)}):
+        with span(StepName.WRITE, held[0].stored.record.file_id, {"outcomes": len(outcomes)}):
             pipeline.journal.write_outcomes(outcomes)
 
 
@@ -124,7 +127,7 @@ def _changed(pipeline: Pipeline, changes: Sequence[Change]) -> list[Stored[Submi
     if len(changes) > 1:
         try:
             return list(pipeline.journal.change_submissions(changes))
-        except JournalChanged:
+        except Conflict:
             logger.info("Someone else took one of several submissions further", extra=of_submission(changes[0][1]))
     return [_changed_alone(pipeline, stored, submission) for stored, submission in changes]
 
@@ -132,7 +135,7 @@ def _changed(pipeline: Pipeline, changes: Sequence[Change]) -> list[Stored[Submi
 def _changed_alone(pipeline: Pipeline, stored: Stored[Submission], submission: Submission) -> Stored[Submission] | None:
     try:
         return pipeline.journal.change_submission(stored, submission)
-    except JournalChanged:
+    except Conflict:
         logger.info("Someone else took the submission further", extra=of_submission(submission))
         return None
 
@@ -167,14 +170,14 @@ def _missing(pipeline: Pipeline, submission: Submission, what: str) -> DeviceDro
     """Why something is missing: another owner took the submission to its end and cleaned up, or it was lost."""
     present = pipeline.journal.submission(submission.reading_id, submission.number)
     if present is None or present.record.sequence != submission.sequence:
-        return JournalChanged(f"Submission {submission.number} of {submission.file_id} was taken further meanwhile.")
+        return Conflict(f"Submission {submission.number} of {submission.file_id} was taken further meanwhile.")
     return BlobMissing(
         f"{what}, which submission {submission.number} of file {submission.file_id} "
         "needs, is missing or was changed. Restore it (soft delete keeps it), or drop the file again."
     )
 
 
-def _split(pipeline: Pipeline, stored: Stored[Submission], split: Submission, errands: Errands) -> SubmissionState:
+def _split(pipeline: Pipeline, stored: Stored[Submission], split: Submission, follow_ups: FollowUps) -> SubmissionState:
     """Halve a refused submission: the bodies first, then both halves and the end of the whole in one change."""
     devices = msgspec.json.decode(request_body(pipeline, stored.record), type=list[msgspec.Raw])
     rows = sent_rows(pipeline, stored.record)
@@ -186,8 +189,8 @@ def _split(pipeline: Pipeline, stored: Stored[Submission], split: Submission, er
     pipeline.journal.split_submission(stored, split, halves)
     logger.warning("A refused submission was split in two", extra=of_submission(split))
     for half in halves:
-        errands.wake(half.submission, pipeline.clock())
-    errands.follow(split)
+        follow_ups.wake(half.submission, pipeline.clock())
+    follow_ups.follow(split)
     return split.state
 
 
@@ -195,7 +198,7 @@ def _half(
     pipeline: Pipeline, split: Submission, number: str, devices: list[msgspec.Raw], rows: list[SentRow]
 ) -> SubmissionEntry:
     folder, _, _ = split.payload.rpartition("/")
-    place = Place(split.file_id, split.reading_id, split.customer_id, split.batch_id, folder, number)
+    place = SubmissionKey(split.file_id, split.reading_id, split.customer_id, split.batch_id, folder, number)
     sentence = f"Waits with {len(rows)} devices, a half of submission {split.number}."
     half = kept_submission(pipeline, place, msgspec.json.encode(devices), rows, sentence)
     submission = replace(half.submission, answer_lost=split.answer_lost, first_sent_at=split.first_sent_at)

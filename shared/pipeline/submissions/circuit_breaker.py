@@ -18,8 +18,8 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_error
 from shared.pipeline.submissions.state_machine import (
     SHORTEST_PATIENCE,
-    LookAgain,
     Pace,
+    PollAgain,
     SendAgain,
     Step,
     WaitFor,
@@ -27,7 +27,7 @@ from shared.pipeline.submissions.state_machine import (
     patience,
     throttled_delay,
 )
-from shared.storage.journal import JournalChanged, Stored
+from shared.storage.journal import Conflict, Stored
 from shared.storage.records import Gate
 from shared.telemetry import Metric, measure, present_step
 
@@ -63,7 +63,7 @@ class Admission:
     def note_failure(self, step: Step, error: PartnerCenterError) -> None:
         """Sign in anew when that may be the cure; unless that is tried at once, let everyone concerned wait."""
         tries_at_once = False
-        if isinstance(step, SendAgain | LookAgain) and step.sign_in_anew:
+        if isinstance(step, SendAgain | PollAgain) and step.sign_in_anew:
             self.pipeline.partner_center.sign_in_anew()
             tries_at_once = step.delay == timedelta(0)
         if not tries_at_once:
@@ -84,10 +84,10 @@ class Admission:
             return
         try:
             self.pipeline.journal.open_gate(stored)
-        except JournalChanged:
+        except Conflict:
             return
         finally:
-            self.pipeline.memory.gates.forget()
+            self.pipeline.cache.gates.forget()
         logger.info("A gate is open again", extra={"scope": stored.record.scope})
 
 
@@ -104,7 +104,7 @@ def admission(pipeline: Pipeline, customer_id: str) -> Iterator[Admission | Wait
 
 def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
     now = pipeline.clock()
-    if pipeline.memory.gates.are_known(now):
+    if pipeline.cache.gates.are_known(now):
         return Admission(pipeline, customer_id)
     gates = _gates(pipeline, now)
     closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
@@ -117,7 +117,7 @@ def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
         probing = replace(stored.record, probing_until=now + pipeline.settings.claim)
         try:
             admitted.probed.append(pipeline.journal.change_gate(stored, probing))
-        except JournalChanged:
+        except Conflict:
             admitted.leave()
             return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
     return admitted
@@ -125,10 +125,10 @@ def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
 
 def _gates(pipeline: Pipeline, now: datetime) -> Mapping[str, Stored[Gate]]:
     """The gates as they are; that there is none is remembered for a moment."""
-    changes = pipeline.memory.gates.changes
+    changes = pipeline.cache.gates.changes
     gates = pipeline.journal.gates()
     if not gates:
-        pipeline.memory.gates.keep(now, changes)
+        pipeline.cache.gates.keep(now, changes)
     return gates
 
 
@@ -193,10 +193,10 @@ def _close(pipeline: Pipeline, scope: str, error: PartnerCenterError) -> None:
 def _change(pipeline: Pipeline, stored: Stored[Gate] | None, gate: Gate) -> bool:
     try:
         pipeline.journal.change_gate(stored, gate)
-    except JournalChanged:
+    except Conflict:
         return False
     finally:
-        pipeline.memory.gates.forget()
+        pipeline.cache.gates.forget()
     return True
 
 

@@ -21,7 +21,7 @@ from shared.pipeline.submissions.state_machine import (
     patience,
     refusal,
 )
-from shared.storage.journal import JournalChanged, Stored
+from shared.storage.journal import Conflict, Stored
 from shared.storage.records import Batch, BatchState, RequestKind, Submission
 
 
@@ -49,13 +49,13 @@ def target_of(pipeline: Pipeline, submission: Submission) -> Target | WaitFor | 
     """
     if submission.request is not None:
         return Target(submission.request.kind, submission.request.batch_id)
-    spelling = pipeline.memory.batches.get(_key(submission))
+    spelling = pipeline.cache.batches.get(_key(submission))
     if spelling is not None:
         return Target(RequestKind.APPEND, spelling)
     if (claimed := _claimed(pipeline, submission, None)) is None:
         known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
         if known is not None and known.record.state is BatchState.KNOWN:
-            pipeline.memory.batches.keep(_key(submission), known.record.batch_id)
+            pipeline.cache.batches.keep(_key(submission), known.record.batch_id)
             return Target(RequestKind.APPEND, known.record.batch_id)
         now = pipeline.clock()
         if known is not None and known.record.claimed_until > now and known.record.claimed_by != _owner(submission):
@@ -70,7 +70,7 @@ def _claimed(pipeline: Pipeline, submission: Submission, known: Stored[Batch] | 
     """The batch, which nobody knows (None) or `known`, as this submission's to find or create; None when it is not."""
     try:
         return pipeline.journal.change_batch(known, _batch(pipeline, submission, BatchState.LOOKING))
-    except JournalChanged:
+    except Conflict:
         return None
 
 
@@ -103,7 +103,7 @@ def _find_or_create(
     if spellings:
         found = submission.batch_id if submission.batch_id in spellings else spellings[0]
         _note(pipeline, claimed, _batch(pipeline, submission, BatchState.KNOWN, found))
-        pipeline.memory.batches.keep(_key(submission), found)
+        pipeline.cache.batches.keep(_key(submission), found)
         return Target(RequestKind.APPEND, found)
     if submission.create_refused is not None:
         _free_batch(pipeline, claimed)
@@ -115,7 +115,7 @@ def note_batch(pipeline: Pipeline, submission: Submission, target: Target, step:
     """What the answer to a POST says about the batch: whether the others may go on, or must list again."""
     is_wrong = isinstance(step, FindBatchAgain)
     if is_wrong:
-        pipeline.memory.batches.forget(_key(submission))
+        pipeline.cache.batches.forget(_key(submission))
     if isinstance(step, SendAgain) and step.same_request:
         return
     if target.kind is RequestKind.APPEND and not is_wrong:
@@ -126,7 +126,7 @@ def note_batch(pipeline: Pipeline, submission: Submission, target: Target, step:
     creates = target.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
     if creates and isinstance(step, Poll):
         _note(pipeline, known, _batch(pipeline, submission, BatchState.KNOWN, target.batch_id))
-        pipeline.memory.batches.keep(_key(submission), target.batch_id)
+        pipeline.cache.batches.keep(_key(submission), target.batch_id)
     elif creates or is_wrong:
         _free_batch(pipeline, known)
 
@@ -138,7 +138,7 @@ def _free_batch(pipeline: Pipeline, stored: Stored[Batch]) -> None:
 
 def _note(pipeline: Pipeline, stored: Stored[Batch], changed: Batch) -> None:
     """Change what is known; whoever changed it meanwhile knows better, and the submission goes on all the same."""
-    with suppress(JournalChanged):
+    with suppress(Conflict):
         pipeline.journal.change_batch(stored, changed)
 
 

@@ -38,7 +38,7 @@ class Waiting:
 
 
 @dataclass(slots=True)
-class Errands:
+class FollowUps:
     """What is to be done for submissions that were changed."""
 
     waiting: list[Waiting] = field(default_factory=list)
@@ -81,9 +81,9 @@ class Errands:
 
 
 @contextmanager
-def errands(pipeline: Pipeline) -> Iterator[Errands]:
-    """Errands that are run at the end, whatever else failed: what was changed is to be followed up."""
-    collected = Errands()
+def following_up(pipeline: Pipeline) -> Iterator[FollowUps]:
+    """FollowUps that are run at the end, whatever else failed: what was changed is to be followed up."""
+    collected = FollowUps()
     try:
         yield collected
     except Exception:

@@ -13,7 +13,7 @@ from shared.vocabulary import SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SubmissionKey:
     """Which submission it is, and the folder of its reading in the private container."""
 
     file_id: str
@@ -25,7 +25,7 @@ class Place:
 
 
 def kept_submission(
-    pipeline: Pipeline, place: Place, body: bytes, rows: list[SentRow], sentence: str
+    pipeline: Pipeline, place: SubmissionKey, body: bytes, rows: list[SentRow], sentence: str
 ) -> SubmissionEntry:
     """Keep `body`, exactly as it will be sent, as a blob; the pending submission of it, with its `rows`.
 

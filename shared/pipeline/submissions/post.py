@@ -8,40 +8,49 @@ from shared.partner_center.client import Accepted, CallIds, append_path, create_
 from shared.partner_center.errors import PartnerCenterError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_error, of_submission
-from shared.pipeline.submissions.apply import Decided, request_body, take
+from shared.pipeline.submissions.apply import Decided, apply, request_body
 from shared.pipeline.submissions.circuit_breaker import Admission, admission
 from shared.pipeline.submissions.device_batches import ListingFailed, Target, note_batch, target_of
-from shared.pipeline.submissions.follow_ups import Errands
-from shared.pipeline.submissions.last_answer import said_by, said_in
-from shared.pipeline.submissions.state_machine import PAUSED_DELAY, Said, WaitFor, after_failure, after_post, pace_of
+from shared.pipeline.submissions.follow_ups import FollowUps
+from shared.pipeline.submissions.last_answer import answer_ids_of, last_answer_of
+from shared.pipeline.submissions.state_machine import (
+    PAUSED_DELAY,
+    LastAnswer,
+    WaitFor,
+    after_failure,
+    after_post,
+    pace_of,
+)
 from shared.storage.journal import Stored
 from shared.storage.records import JournaledRequest, RequestKind, Submission
-from shared.telemetry import tell
+from shared.telemetry import annotate
 from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
 
 
 def post(
-    pipeline: Pipeline, stored: Stored[Submission], errands: Errands, body: bytes | None = None
+    pipeline: Pipeline, stored: Stored[Submission], follow_ups: FollowUps, body: bytes | None = None
 ) -> SubmissionState:
     """POST a pending submission whose file is read; its state afterwards.
 
     `body` is its request body when that has not left this process since it was kept.
 
     Raises:
-        JournalChanged: someone else took it further meanwhile.
+        Conflict: someone else took it further meanwhile.
     """
     stored = _remembering_an_abandoned_post(stored)
     submission = stored.record
     if not _is_released(pipeline, submission):
         return submission.state
     if pipeline.settings.paused:
-        return take(pipeline, Decided(stored, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED).")), errands)
+        return apply(
+            pipeline, Decided(stored, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED).")), follow_ups
+        )
     with admission(pipeline, submission.customer_id) as admitted:
         if isinstance(admitted, WaitFor):
-            return take(pipeline, Decided(stored, admitted), errands)
-        return _post(pipeline, stored, admitted, errands, body)
+            return apply(pipeline, Decided(stored, admitted), follow_ups)
+        return _post(pipeline, stored, admitted, follow_ups, body)
 
 
 def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submission]:
@@ -53,7 +62,7 @@ def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submiss
 
 def _is_released(pipeline: Pipeline, submission: Submission) -> bool:
     """Whether its file is journaled to the last row, by the reading that the submission belongs to."""
-    if pipeline.memory.released.get(submission.reading_id) is not None:
+    if pipeline.cache.released.get(submission.reading_id) is not None:
         return True
     stored = pipeline.journal.file(submission.customer_id, submission.file_id)
     is_released = (
@@ -62,14 +71,14 @@ def _is_released(pipeline: Pipeline, submission: Submission) -> bool:
         and stored.record.reading_id == submission.reading_id
     )
     if stored is not None and is_released:
-        pipeline.memory.released.keep(submission.reading_id, stored)
+        pipeline.cache.released.keep(submission.reading_id, stored)
     else:
         logger.info("A submission that is not released is left alone", extra=of_submission(submission))
     return is_released
 
 
 def _post(
-    pipeline: Pipeline, stored: Stored[Submission], admitted: Admission, errands: Errands, body: bytes | None
+    pipeline: Pipeline, stored: Stored[Submission], admitted: Admission, follow_ups: FollowUps, body: bytes | None
 ) -> SubmissionState:
     submission = stored.record
     if body is None:
@@ -77,20 +86,20 @@ def _post(
         body = request_body(pipeline, submission)
     target = target_of(pipeline, submission)
     if isinstance(target, ListingFailed):
-        return _take_failure(pipeline, stored, admitted, errands, None, target.error)
+        return _take_failure(pipeline, stored, admitted, follow_ups, None, target.error)
     if not isinstance(target, Target):
-        return take(pipeline, Decided(stored, target), errands)
+        return apply(pipeline, Decided(stored, target), follow_ups)
     claimed, request = _claim(pipeline, stored, target)
     try:
         accepted = _send(pipeline, submission.customer_id, request, body)
     except PartnerCenterError as error:
-        return _take_failure(pipeline, claimed, admitted, errands, target, error)
+        return _take_failure(pipeline, claimed, admitted, follow_ups, target, error)
     answer = {"tracking_id": accepted.tracking_id, "correlation_id": accepted.service_ids.correlation_id}
     logger.info("A submission was accepted", extra=of_submission(submission) | answer)
-    tell(answer)
+    annotate(answer)
     step = after_post(claimed.record, accepted, pace_of(pipeline.settings, pipeline.jitter))
-    said = Said(said_by(accepted.service_ids), accepted.status)
-    state = take(pipeline, Decided(claimed, step, said), errands)
+    said = LastAnswer(answer_ids_of(accepted.service_ids), accepted.status)
+    state = apply(pipeline, Decided(claimed, step, said), follow_ups)
     note_batch(pipeline, submission, target, step)
     admitted.note(None)
     return state
@@ -100,16 +109,16 @@ def _take_failure(
     pipeline: Pipeline,
     stored: Stored[Submission],
     admitted: Admission,
-    errands: Errands,
+    follow_ups: FollowUps,
     target: Target | None,
     error: PartnerCenterError,
 ) -> SubmissionState:
     """Take the step that follows `error`; then tell those whom it concerns."""
     logger.warning("A submission was not accepted", extra=of_submission(stored.record) | of_error(error))
-    tell(of_error(error))
+    annotate(of_error(error))
     kind = target.kind if target else None
     step = after_failure(stored.record, kind, error, pace_of(pipeline.settings, pipeline.jitter))
-    state = take(pipeline, Decided(stored, step, said_in(error)), errands)
+    state = apply(pipeline, Decided(stored, step, last_answer_of(error)), follow_ups)
     if target is not None:
         note_batch(pipeline, stored.record, target, step)
     admitted.note_failure(step, error)

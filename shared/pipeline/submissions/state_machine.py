@@ -1,6 +1,6 @@
 """What to do next with a submission. Pure: no clock, no storage, no network.
 
-`standing` says what a wake-up finds; `after_post`, `after_failure` and `after_look` turn what the service said into a
+`standing` says what a wake-up finds; `after_post`, `after_failure` and `after_poll` turn what the service said into a
 `Step`; `taken` turns a step into the submission's next record.
 """
 
@@ -55,7 +55,7 @@ class Standing(Enum):
     CLAIMED = auto()
     """Someone is at it, or died at it a moment ago."""
     TO_POST = auto()
-    TO_LOOK = auto()
+    TO_POLL = auto()
 
 
 def standing(submission: Submission, sequence: int, now: datetime) -> Standing:
@@ -66,7 +66,7 @@ def standing(submission: Submission, sequence: int, now: datetime) -> Standing:
         return Standing.OVERTAKEN
     if submission.claimed_until is not None and submission.claimed_until > now:
         return Standing.CLAIMED
-    return Standing.TO_LOOK if submission.state is SubmissionState.ACCEPTED else Standing.TO_POST
+    return Standing.TO_POLL if submission.state is SubmissionState.ACCEPTED else Standing.TO_POST
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class WaitFor:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAgain:
+class PollAgain:
     """No verdict on every device yet: look again after `delay`; `written` outcomes stand in the journal."""
 
     delay: timedelta
@@ -169,7 +169,7 @@ class Finish:
     reason: str
 
 
-Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | LookAgain | Finish
+Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | PollAgain | Finish
 
 
 def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
@@ -243,26 +243,26 @@ def _fault(kind: RequestKind | None, error: Refused) -> ServiceFault:
     )
 
 
-def after_look_failed(submission: Submission, error: PartnerCenterError, now: datetime, pace: Pace) -> Step:
+def after_poll_failed(submission: Submission, error: PartnerCenterError, now: datetime, pace: Pace) -> Step:
     """The step that follows a status request without a job's status. Only a 404 is an answer about the job."""
     delay = max(pace.backoff(submission.attempts), pace.poll(_since_acceptance(submission, now)))
     match error:
         case Throttled(retry_after=retry_after):
-            return LookAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
+            return PollAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
         case Unauthorised():
-            return LookAgain(delay, str(error), usable=False, sign_in_anew=error.may_be_cured_by_a_new_token)
+            return PollAgain(delay, str(error), usable=False, sign_in_anew=error.may_be_cured_by_a_new_token)
         case Refused(status=404):
-            return LookAgain(delay, str(error))
+            return PollAgain(delay, str(error))
         case _:
-            return LookAgain(delay, str(error), usable=False)
+            return PollAgain(delay, str(error), usable=False)
 
 
-def after_look(submission: Submission, counts: Counts, status: str, now: datetime, pace: Pace) -> Step:
+def after_poll(submission: Submission, counts: Counts, status: str, now: datetime, pace: Pace) -> Step:
     """The step that follows a job's status that gave `counts` final verdicts, all of which are written."""
     said = f"The service says {status or 'nothing'}: {counts.ended} of {submission.devices} devices have a verdict."
     if counts.ended == submission.devices:
         return Finish(counts, said)
-    return LookAgain(pace.poll(_since_acceptance(submission, now)), said, written=counts.ended)
+    return PollAgain(pace.poll(_since_acceptance(submission, now)), said, written=counts.ended)
 
 
 def is_past_deadline(submission: Submission, now: datetime) -> bool:
@@ -271,7 +271,7 @@ def is_past_deadline(submission: Submission, now: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LastAnswer:
     """What the service's last answer was, beside our reading of it."""
 
     ids: AnswerIds
@@ -279,7 +279,7 @@ class Said:
     code: str | None = None
 
 
-def taken(submission: Submission, step: Step, now: datetime, said: Said | None = None) -> Submission:
+def next_record(submission: Submission, step: Step, now: datetime, said: LastAnswer | None = None) -> Submission:
     """The submission after `step`: one change further, free, and due when the step says."""
     common = replace(
         submission,
@@ -296,7 +296,7 @@ def taken(submission: Submission, step: Step, now: datetime, said: Said | None =
                 state=SubmissionState.ACCEPTED,
                 tracking_id=tracking_id,
                 accepted_at=now,
-                looked_at=now,
+                polled_at=now,
                 deadline_at=now + deadline,
                 due_at=now + delay,
                 attempts=0,
@@ -342,7 +342,7 @@ def taken(submission: Submission, step: Step, now: datetime, said: Said | None =
             )
         case WaitFor():
             return replace(_standing_still(common, now), due_at=now + step.delay, **_said(submission, step.reason, now))
-        case LookAgain():
+        case PollAgain():
             return replace(_looked(common, step, now), **_said(submission, step.reason, now))
         case Finish(counts, reason):
             return replace(
@@ -355,9 +355,9 @@ def taken(submission: Submission, step: Step, now: datetime, said: Said | None =
             )
 
 
-def _looked(submission: Submission, step: LookAgain, now: datetime) -> Submission:
+def _looked(submission: Submission, step: PollAgain, now: datetime) -> Submission:
     """The clock of the deadline runs on after a usable answer and stands still over the time before any other."""
-    looked = replace(submission, looked_at=now) if step.usable else _standing_still(submission, now)
+    looked = replace(submission, polled_at=now) if step.usable else _standing_still(submission, now)
     return replace(
         looked,
         due_at=now + step.delay,
@@ -368,9 +368,9 @@ def _looked(submission: Submission, step: LookAgain, now: datetime) -> Submissio
 
 def _standing_still(submission: Submission, now: datetime) -> Submission:
     """The time since the last look does not count."""
-    if submission.deadline_at is None or submission.looked_at is None:
+    if submission.deadline_at is None or submission.polled_at is None:
         return submission
-    return replace(submission, looked_at=now, deadline_at=submission.deadline_at + (now - submission.looked_at))
+    return replace(submission, polled_at=now, deadline_at=submission.deadline_at + (now - submission.polled_at))
 
 
 def _said(submission: Submission, reason: str, now: datetime) -> dict[str, object]:

@@ -9,15 +9,13 @@ from http import HTTPStatus
 import azure.functions as func
 
 from shared.pipeline.composition import Pipeline
-from shared.status import queries as questions
+from shared.status import queries
 from shared.status.authentication import FORM_FIELD, PAGES, Forms, Person, form_of, person_of
 from shared.status.commands import WRONG_NAME, send_again, take_back
 from shared.status.downloads import report_answer, results_answer, takes_gzip, to_fix_answer
 from shared.status.handlers import OpenPipeline, file_named_in
 from shared.status.http import Fault, Refusal, answered, is_known, surroundings
-from shared.status.page import form_parameters as asking
-from shared.status.page import pages
-from shared.status.page import summary as story
+from shared.status.page import form_parameters, pages, summary
 from shared.status.page.pages import Done, Visitor
 from shared.status.page.search import devices_of_any_customer
 from shared.status.page.static_files import static_file
@@ -83,12 +81,12 @@ class _Visit:
     @property
     def details(self) -> FileDetails:
         """All that is known of the file of the address. Raises NotFound."""
-        return questions.file(self.pipeline, *self.place)
+        return queries.file(self.pipeline, *self.place)
 
     @property
     def file(self) -> DeviceFile:
         """The file of the address. Raises NotFound."""
-        return questions.known_file(self.pipeline, *self.place)
+        return queries.known_file(self.pipeline, *self.place)
 
 
 def show_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
@@ -153,23 +151,23 @@ def _open(
 
 def _files(visit: _Visit) -> func.HttpResponse:
     fields = visit.request.params
-    if serial := asking.asked_serial(fields):
+    if serial := form_parameters.asked_serial(fields):
         devices = devices_of_any_customer(visit.pipeline, serial)
         return _html(pages.device_page(devices, visit.visitor))
-    asked = asking.asked_files(fields)
-    names = questions.customer_names(visit.pipeline)
-    wanted, limit = asking.file_filter(asked, names), asking.file_limit(asked)
-    found = questions.files(visit.pipeline, wanted, asked.page or None, limit, names=names)
+    asked = form_parameters.asked_files(fields)
+    names = queries.customer_names(visit.pipeline)
+    wanted, limit = form_parameters.file_filter(asked, names), form_parameters.file_limit(asked)
+    found = queries.files(visit.pipeline, wanted, asked.page or None, limit, names=names)
     content = pages.files_page(found, asked, visit.visitor, names.shown)
     return _compressed(_html(content), visit.request)
 
 
 def _file(visit: _Visit) -> func.HttpResponse:
     customer_id, file_id = visit.place
-    asked = asking.asked_rows(visit.request.params)
-    wanted = asking.outcome_filter(asked)
+    asked = form_parameters.asked_rows(visit.request.params)
+    wanted = form_parameters.outcome_filter(asked)
     details = visit.details
-    rows = questions.outcomes(visit.pipeline, customer_id, file_id, wanted, asked.page or None)
+    rows = queries.outcomes(visit.pipeline, customer_id, file_id, wanted, asked.page or None)
     token, headers = visit.forms.token()
     done = visit.request.params.get(DONE, "")
     content = pages.file_page(
@@ -221,7 +219,7 @@ def _withdraw(visit: _Visit) -> func.HttpResponse:
 
 
 def _withdraw_page(visit: _Visit, details: FileDetails, fault: str | None) -> func.HttpResponse:
-    if not story.may_withdraw(details):
+    if not summary.may_withdraw(details):
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
     token, headers = visit.forms.token()
     content = pages.withdraw_page(details, Visitor(visit.person.name, token), fault)

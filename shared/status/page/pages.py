@@ -7,8 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from shared.status.authentication import FORM_FIELD, PAGES
-from shared.status.page import bars
-from shared.status.page import summary as story
+from shared.status.page import bars, summary
 from shared.status.page.labels import OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
 from shared.status.presenters import NOBODY
@@ -140,7 +139,7 @@ def files_page(found: FilePage, asked: AskedFiles, visitor: Visitor, customers: 
             "customers": customers,
             "limits": LIMITS,
             "liveness": _liveness_of_list(found, asked),
-            "announcement": story.announcement_of_list(found.files),
+            "announcement": summary.announcement_of_list(found.files),
             "next": asked.address(found.next) if found.next else None,
             "links": {"files": PAGES, "here": asked.address(asked.page), "first": asked.address(None)},
         },
@@ -164,13 +163,13 @@ def file_page(
         _of_every_page(visitor)
         | {
             "file": file,
-            "story": story.story(details),
-            "announcement": story.announcement(details),
+            "story": summary.story(details),
+            "announcement": summary.announcement(details),
             "notice": _notice(details, done),
-            "liveness": Liveness.WORK if story.is_at_work(details) or not again_is_known else Liveness.OVER,
+            "liveness": Liveness.WORK if summary.is_at_work(details) or not again_is_known else Liveness.OVER,
             "was_sent_again": details.retry_file_id is not None,
-            "withdrawal": None if details.withdrawal is None else story.withdrawn(details.withdrawal),
-            "may_withdraw": story.may_withdraw(details),
+            "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
+            "may_withdraw": summary.may_withdraw(details),
             **beside_the_rows(details),
             "reasons": reason_lines(details),
             "submissions": details.submissions,
@@ -223,7 +222,7 @@ def withdraw_page(details: FileDetails, visitor: Visitor, fault: str | None = No
         _of_every_page(visitor)
         | {
             "file": file,
-            "devices": story.devices_to_withdraw(details),
+            "devices": summary.devices_to_withdraw(details),
             "fault": fault,
             "links": {"files": PAGES, "withdraw": f"{file.links.page}/withdraw"},
         },
@@ -307,7 +306,7 @@ def _tabs(file: FileView, asked: AskedRows) -> list[Tab]:
 
 def beside_the_rows(details: FileDetails) -> dict[str, Any]:
     """What a page shows of the file as a whole: its warnings, its other notes, and what of it is in no row."""
-    warnings = story.warnings(details)
+    warnings = summary.warnings(details)
     return {
         "warnings": warnings,
         "notes": [note for note in details.notes if note not in warnings],
@@ -322,7 +321,7 @@ def reason_lines(details: FileDetails) -> list[ReasonLine]:
         ReasonLine(
             outcome=reason.outcome,
             code=reason.reason,
-            meaning=story.meaning(reason),
+            meaning=summary.meaning(reason),
             rows=reason.rows,
             segments=[bars.Segment(reason.outcome, 0, bars.share(reason.rows, most))],
             link=_rows_address(details.file.links.page, reason.outcome, reason.reason, None),

@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.status.page import bars, text
-from shared.status.page import labels as words
+from shared.status.page import bars, labels, text
 from shared.status.page.static_files import static_address
 
 if TYPE_CHECKING:
@@ -34,21 +33,21 @@ def environment() -> "Environment":
     made.filters |= {
         "by_outcome": bars.by_outcome,
         "counted": text.counted,
-        "file_word": words.file_word,
+        "file_word": labels.file_word,
         "grouped": text.grouped,
         "machine_time": text.machine_time,
         "not_registered": bars.not_registered,
-        "note_meaning": words.note_meaning,
-        "outcome_label": words.outcome_label,
+        "note_meaning": labels.note_meaning,
+        "outcome_label": labels.outcome_label,
         "plain_time": text.plain_time,
         "segments": bars.segments,
         "size": text.size,
         "static": static_address,
     }
     made.globals |= {
-        "file_states": words.FILE_STATES,
-        "remedies": words.REMEDIES,
-        "submission_states": words.SUBMISSION_STATES,
+        "file_states": labels.FILE_STATES,
+        "remedies": labels.REMEDIES,
+        "submission_states": labels.SUBMISSION_STATES,
     }
     return made
 

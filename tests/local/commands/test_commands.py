@@ -22,7 +22,7 @@ from local.dropping import DropContainer, Dropped
 from local.services import DataFolder, Running
 from shared.pipeline.corrections.closed_file import FileStillOpen, FileUnknown
 from shared.settings import STORAGE_CONNECTION
-from shared.storage.journal import JournalChanged
+from shared.storage.journal import Conflict
 from shared.storage.records import Withdrawal
 from tests.local.commands.conftest import CUSTOMER, REJECTED_ROW, App, Typed
 from tests.pipeline.world import HEADER, tuples
@@ -338,7 +338,7 @@ ESCAPES = "dev\x1b[2Jices\r.csv"
     [
         (FileStillOpen(f"File 1 ({ESCAPES}) is not closed yet."), ExitCode.NOT_ALL_WELL),
         (FileUnknown(f"There is no {ESCAPES}."), ExitCode.NOT_FOUND),
-        (JournalChanged(f"{ESCAPES} changes too fast; ask again."), ExitCode.NOT_ALL_WELL),
+        (Conflict(f"{ESCAPES} changes too fast; ask again."), ExitCode.NOT_ALL_WELL),
     ],
 )
 def test_what_went_wrong_is_one_line_that_no_terminal_runs(

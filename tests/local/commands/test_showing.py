@@ -8,7 +8,7 @@ from rich.console import Console
 
 from local.commands.showing import WAITING_SHOWN, files_table, is_well, show_file
 from local.partner_center import Fault, PartnerCenterStandIn
-from shared.status import queries as questions
+from shared.status import queries
 from tests.pipeline.world import CUSTOMER, HEADER, Clock, World, numbered
 
 
@@ -21,7 +21,7 @@ def world() -> Iterator[World]:
 
 def shown(world: World, file_id: str) -> str:
     output = Console(file=io.StringIO(), width=160)
-    show_file(output, questions.file(world.pipeline, CUSTOMER, file_id))
+    show_file(output, queries.file(world.pipeline, CUSTOMER, file_id))
     assert isinstance(output.file, io.StringIO)
     return output.file.getvalue()
 
@@ -48,7 +48,7 @@ def test_a_file_that_may_hold_more_is_not_well_and_says_where(world: World) -> N
     assert "closed, may be incomplete; 1 registered" in text
     assert "note may_hold_devices: Something that looks like a device was passed over" in text
     assert "passed over: comments (1), such as line 3" in text
-    (view,) = questions.files(world.pipeline).files
+    (view,) = queries.files(world.pipeline).files
     assert not is_well(view)
     output = Console(file=io.StringIO(), width=160)
     output.print(files_table([view]))
@@ -56,7 +56,7 @@ def test_a_file_that_may_hold_more_is_not_well_and_says_where(world: World) -> N
     assert "may be incomplete" in " ".join(output.file.getvalue().split())
     world.drop_file(numbered(1), f"{CUSTOMER}/Test/good.csv")
     world.run()
-    assert [is_well(view) for view in questions.files(world.pipeline).files].count(True) == 1
+    assert [is_well(view) for view in queries.files(world.pipeline).files].count(True) == 1
 
 
 def test_a_closed_file_waits_for_nothing(world: World) -> None:

@@ -20,9 +20,9 @@ from shared.pipeline.closing.event_formats import (
     LONGEST_LINK,
     event_of,
     event_text,
+    file_closed_of,
     slack_message,
     teams_message,
-    told_of,
 )
 from shared.pipeline.closing.notify import LONGEST_TRYING, announce
 from shared.pipeline.intake.receive import take_up
@@ -157,7 +157,7 @@ def test_a_teams_card_says_what_happened_where_no_markdown_is_read(world: World)
     file = world.drop_file(tuples(["FINE-1", "STANDIN-808-1"]), f"{CUSTOMER}/Test/{HOSTILE.replace('/', '')}")
     world.run()
     _with(world, page_url="https://drop.example.com")
-    message = teams_message(told_of(_file(world, file), world.settings))
+    message = teams_message(file_closed_of(_file(world, file), world.settings))
     (attachment,) = message["attachments"]
     assert (message["type"], attachment["contentType"]) == ("message", "application/vnd.microsoft.card.adaptive")
     card = attachment["content"]
@@ -178,7 +178,7 @@ def test_a_slack_message_says_what_happened_where_no_markup_is_read(world: World
     file = world.drop_file(numbered(2), f"{CUSTOMER}/Test/{HOSTILE.replace('/', '')}")
     world.run()
     _with(world, page_url="https://drop.example.com")
-    message = slack_message(told_of(_file(world, file), world.settings))
+    message = slack_message(file_closed_of(_file(world, file), world.settings))
     header, section, actions = message["blocks"]
     assert header["text"]["type"] == section["text"]["type"] == "plain_text"
     assert len(header["text"]["text"]) <= 150
@@ -194,7 +194,7 @@ def test_a_link_that_slack_would_refuse_is_left_out(world: World) -> None:
         page_url="https://drop.example.com",
         storage=StorageIdentity("https://x.blob.example.com", "https://x.queue.example.com", "https://x.table", None),
     )
-    told = told_of(_file(world, file), world.settings)
+    told = file_closed_of(_file(world, file), world.settings)
     assert len(told.links.results or "") > LONGEST_LINK
     buttons = slack_message(told)["blocks"][2]["elements"]
     assert [button["text"]["text"] for button in buttons] == ["Open the file's page"]
@@ -238,9 +238,9 @@ def test_a_webhook_is_told_in_its_own_format(world: World, told_in: WebhookForma
             assert [told] == world.events.of(file)
             assert listener.content_type == "application/cloudevents+json; charset=utf-8"
         case WebhookFormat.TEAMS:
-            assert told == teams_message(told_of(_file(world, file), world.settings))
+            assert told == teams_message(file_closed_of(_file(world, file), world.settings))
         case WebhookFormat.SLACK:
-            assert told == slack_message(told_of(_file(world, file), world.settings))
+            assert told == slack_message(file_closed_of(_file(world, file), world.settings))
 
 
 def test_a_webhook_that_fails_is_told_later_and_no_file_waits_for_it(world: World) -> None:

@@ -11,7 +11,7 @@ from shared.pipeline.process_cache import GATES_BELIEVED, OpenGates
 from shared.pipeline.submissions.advance import advance, advance_several
 from shared.pipeline.submissions.apply import BlobMissing, wake_up_of
 from shared.pipeline.submissions.follow_ups import DUE_TOGETHER, LAST_ALONE, MOST_TOGETHER, Waiting, wake_ups_of
-from shared.storage.lru_cache import Facts
+from shared.storage.lru_cache import LruCache
 from shared.storage.records import Submission
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionWakeUp, decode, encode
 from shared.vocabulary import SubmissionState
@@ -145,7 +145,7 @@ def test_a_doubled_wake_up_of_a_split_submission_does_not_close_its_file(make_wo
 
 
 def test_what_was_used_longest_ago_is_forgotten_first() -> None:
-    facts: Facts[str, int] = Facts(most=2)
+    facts: LruCache[str, int] = LruCache(most=2)
     facts.keep("a", 1)
     facts.keep("b", 2)
     assert facts.get("a") == 1
@@ -175,7 +175,7 @@ def test_a_batch_that_is_remembered_and_was_deleted_is_found_or_made_again(make_
     world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1")
     first = world.drop_file(numbered(1, "FIRST"))
     world.run()
-    remembered = world.pipeline.memory.batches
+    remembered = world.pipeline.cache.batches
     assert remembered.get((_submissions(world, first)[0].customer_id, "test")) == "Test"
     remembered.keep((_submissions(world, first)[0].customer_id, "gone"), "Gone")
     path = f"{_submissions(world, first)[0].customer_id}/Gone/devices.csv"

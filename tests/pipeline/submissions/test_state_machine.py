@@ -23,22 +23,22 @@ from shared.pipeline.submissions.state_machine import (
     REPEATS_WITHOUT_LINK,
     FindBatchAgain,
     Finish,
-    LookAgain,
+    LastAnswer,
     Pace,
     Poll,
+    PollAgain,
     Refuse,
-    Said,
     SendAgain,
     Split,
     Standing,
     WaitFor,
     after_failure,
-    after_look,
-    after_look_failed,
+    after_poll,
+    after_poll_failed,
     after_post,
     is_past_deadline,
+    next_record,
     standing,
-    taken,
 )
 from shared.storage.records import (
     LONGEST_HISTORY,
@@ -89,7 +89,7 @@ ACCEPTED = replace(
     claimed_until=None,
     tracking_id="t",
     accepted_at=NOW - 10 * MINUTE,
-    looked_at=NOW - 2 * MINUTE,
+    polled_at=NOW - 2 * MINUTE,
     deadline_at=NOW + 30 * MINUTE,
 )
 
@@ -116,7 +116,7 @@ def test_a_claimed_submission_is_left_alone_until_the_claim_expires() -> None:
 
 
 def test_an_accepted_submission_is_looked_at() -> None:
-    assert standing(ACCEPTED, 4, NOW) is Standing.TO_LOOK
+    assert standing(ACCEPTED, 4, NOW) is Standing.TO_POLL
 
 
 # --- how long to wait
@@ -164,13 +164,13 @@ def test_an_acceptance_without_a_link_is_repeated_under_the_same_request_id() ->
     step = after_post(replace(PENDING, attempts=7), _accepted(None), PACE)
     assert isinstance(step, SendAgain)
     assert (step.same_request, step.maybe_taken, step.without_link) == (True, True, True)
-    assert taken(PENDING, step, NOW).without_link == 1
+    assert next_record(PENDING, step, NOW).without_link == 1
 
 
 def test_a_service_that_never_gives_a_link_is_believed_and_its_batch_looked_into() -> None:
     step = after_post(replace(PENDING, without_link=REPEATS_WITHOUT_LINK), _accepted(None), PACE)
     assert step == Poll(None, PACE.first, PACE.deadline)
-    assert taken(PENDING, step, NOW).state is SubmissionState.ACCEPTED
+    assert next_record(PENDING, step, NOW).state is SubmissionState.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -259,12 +259,12 @@ def test_a_listing_that_is_refused_otherwise_is_tried_again() -> None:
 
 def test_a_job_with_a_verdict_on_every_device_is_finished() -> None:
     counts = Counts(registered=2, failed=1)
-    assert isinstance(after_look(ACCEPTED, counts, "processing", NOW, PACE), Finish)
+    assert isinstance(after_poll(ACCEPTED, counts, "processing", NOW, PACE), Finish)
 
 
 def test_a_finished_job_without_a_verdict_on_every_device_is_looked_at_again() -> None:
-    step = after_look(ACCEPTED, Counts(registered=2), "finished", NOW, PACE)
-    assert isinstance(step, LookAgain)
+    step = after_poll(ACCEPTED, Counts(registered=2), "finished", NOW, PACE)
+    assert isinstance(step, PollAgain)
     assert step.written == 2
     assert step.usable
 
@@ -273,27 +273,27 @@ def test_a_finished_job_without_a_verdict_on_every_device_is_looked_at_again() -
     "error", [Unavailable("x"), AnswerLost("x"), NeverSent("x"), Throttled("x"), Unauthorised("x")]
 )
 def test_no_usable_answer_stops_the_clock_of_the_deadline(error: PartnerCenterError) -> None:
-    step = after_look_failed(ACCEPTED, error, NOW, PACE)
-    assert isinstance(step, LookAgain)
+    step = after_poll_failed(ACCEPTED, error, NOW, PACE)
+    assert isinstance(step, PollAgain)
     assert not step.usable
-    submission = taken(ACCEPTED, step, NOW)
+    submission = next_record(ACCEPTED, step, NOW)
     assert submission.deadline_at == NOW + 32 * MINUTE
 
 
 def test_a_job_that_the_service_does_not_know_is_an_answer_and_the_clock_runs_on() -> None:
-    step = after_look_failed(ACCEPTED, Refused("x", status=404), NOW, PACE)
-    assert isinstance(step, LookAgain)
+    step = after_poll_failed(ACCEPTED, Refused("x", status=404), NOW, PACE)
+    assert isinstance(step, PollAgain)
     assert step.usable
-    assert taken(ACCEPTED, step, NOW).deadline_at == ACCEPTED.deadline_at
+    assert next_record(ACCEPTED, step, NOW).deadline_at == ACCEPTED.deadline_at
 
 
 def test_days_without_an_answer_never_reach_the_deadline() -> None:
     submission, now = ACCEPTED, NOW
     for _ in range(500):
-        step = after_look_failed(submission, Unavailable("x", status=503), now, PACE)
-        submission = taken(submission, step, now)
+        step = after_poll_failed(submission, Unavailable("x", status=503), now, PACE)
+        submission = next_record(submission, step, now)
         now = submission.due_at
-        assert not is_past_deadline(taken(submission, step, now), now)
+        assert not is_past_deadline(next_record(submission, step, now), now)
     assert now - NOW > timedelta(days=7)
 
 
@@ -313,57 +313,57 @@ STEPS = [
     Refuse(ServiceFault(code="1", description="x")),
     Split(ServiceFault(code="1", description="x")),
     WaitFor(MINUTE, "x"),
-    LookAgain(MINUTE, "x"),
+    PollAgain(MINUTE, "x"),
     Finish(Counts(registered=3), "x"),
 ]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
 def test_every_step_frees_the_claim_and_overtakes_older_wake_ups(step: Poll) -> None:
-    submission = taken(PENDING, step, NOW)
+    submission = next_record(PENDING, step, NOW)
     assert submission.claimed_until is None
     assert submission.sequence == PENDING.sequence + 1
     assert submission.due_at >= NOW
 
 
 def test_a_lost_answer_is_repeated_with_the_same_request_id() -> None:
-    submission = taken(PENDING, SendAgain(MINUTE, "x", same_request=True, maybe_taken=True), NOW)
+    submission = next_record(PENDING, SendAgain(MINUTE, "x", same_request=True, maybe_taken=True), NOW)
     assert submission.request == REQUEST
     assert submission.answer_lost
 
 
 def test_an_answered_failure_gets_a_new_request_id() -> None:
-    assert taken(PENDING, SendAgain(MINUTE, "x"), NOW).request is None
-    assert taken(PENDING, FindBatchAgain(MINUTE, "x"), NOW).request is None
+    assert next_record(PENDING, SendAgain(MINUTE, "x"), NOW).request is None
+    assert next_record(PENDING, FindBatchAgain(MINUTE, "x"), NOW).request is None
 
 
 def test_waiting_is_no_attempt() -> None:
-    assert taken(PENDING, WaitFor(MINUTE, "x"), NOW).attempts == PENDING.attempts
-    assert taken(PENDING, SendAgain(MINUTE, "x"), NOW).attempts == PENDING.attempts + 1
+    assert next_record(PENDING, WaitFor(MINUTE, "x"), NOW).attempts == PENDING.attempts
+    assert next_record(PENDING, SendAgain(MINUTE, "x"), NOW).attempts == PENDING.attempts + 1
 
 
 def test_waiting_for_a_gate_stops_the_clock_of_the_deadline() -> None:
-    submission = taken(ACCEPTED, WaitFor(MINUTE, "x"), NOW)
+    submission = next_record(ACCEPTED, WaitFor(MINUTE, "x"), NOW)
     assert submission.deadline_at == NOW + 32 * MINUTE
-    assert taken(submission, WaitFor(MINUTE, "x"), NOW + MINUTE).deadline_at == NOW + 33 * MINUTE
+    assert next_record(submission, WaitFor(MINUTE, "x"), NOW + MINUTE).deadline_at == NOW + 33 * MINUTE
 
 
 def test_the_deadline_runs_from_acceptance() -> None:
-    submission = taken(PENDING, Poll("t", MINUTE, timedelta(hours=48)), NOW)
+    submission = next_record(PENDING, Poll("t", MINUTE, timedelta(hours=48)), NOW)
     assert submission.deadline_at == NOW + timedelta(hours=48)
     assert submission.due_at == NOW + MINUTE
 
 
 def test_final_steps_say_how_every_device_ended() -> None:
-    refused = taken(PENDING, Refuse(ServiceFault(code="1", description="x")), NOW)
-    finished = taken(ACCEPTED, Finish(Counts(registered=2, unknown=1), "x"), NOW)
+    refused = next_record(PENDING, Refuse(ServiceFault(code="1", description="x")), NOW)
+    finished = next_record(ACCEPTED, Finish(Counts(registered=2, unknown=1), "x"), NOW)
     assert (refused.state, refused.counts) == (SubmissionState.REFUSED, Counts(failed=3))
     assert (finished.state, finished.counts) == (SubmissionState.FINISHED, Counts(registered=2, unknown=1))
 
 
 def test_the_ids_of_the_answer_are_kept() -> None:
-    ids = AnswerIds(request_id="a", correlation_id="b", trace_vector="c", server_id="d")
-    submission = taken(PENDING, SendAgain(MINUTE, "x"), NOW, Said(ids, 503, "800003"))
+    ids = AnswerIds(request_id="a", correlation_id="b", correlation_vector="c", server_id="d")
+    submission = next_record(PENDING, SendAgain(MINUTE, "x"), NOW, LastAnswer(ids, 503, "800003"))
     assert submission.answer_ids == ids
     assert (submission.last_status, submission.last_code) == (503, "800003")
 
@@ -371,21 +371,21 @@ def test_the_ids_of_the_answer_are_kept() -> None:
 def test_what_is_said_again_and_again_stands_in_the_history_once() -> None:
     submission = PENDING
     for _ in range(10):
-        submission = taken(submission, SendAgain(MINUTE, "Busy."), NOW)
+        submission = next_record(submission, SendAgain(MINUTE, "Busy."), NOW)
     assert len(submission.history) == 1
 
 
 def test_a_history_of_long_sentences_fits_into_a_property() -> None:
     submission = PENDING
     for number in range(200):
-        submission = taken(submission, SendAgain(MINUTE, f"{number} " + "ä" * 5_000), NOW)
+        submission = next_record(submission, SendAgain(MINUTE, f"{number} " + "ä" * 5_000), NOW)
     assert sum(map(len, submission.history)) < 32_000
 
 
 def test_a_long_history_keeps_its_beginning_and_its_end() -> None:
     submission = PENDING
     for number in range(200):
-        submission = taken(submission, SendAgain(MINUTE, f"Said {number}."), NOW)
+        submission = next_record(submission, SendAgain(MINUTE, f"Said {number}."), NOW)
     assert len(submission.history) == LONGEST_HISTORY
     assert submission.history[0].endswith("Said 0.")
     assert submission.history[-1].endswith("Said 199.")

@@ -17,7 +17,7 @@ from shared.pipeline.submissions.apply import BlobMissing
 from shared.pipeline.submissions.state_machine import REPEATS_WITHOUT_LINK
 from shared.pipeline.sweep import RECENT, sweep
 from shared.storage.blobs import BlobVersion
-from shared.storage.journal import Journal, JournalChanged, Stored, TableName
+from shared.storage.journal import Conflict, Journal, Stored, TableName
 from shared.storage.records import Batch
 from shared.storage.tables import Entity, Query, Table
 from shared.storage.wakeups import PoisonedMessage, encode
@@ -291,7 +291,7 @@ class MeetsItsOwnChange(Journal):
         result = super().change_batch(stored, changed)
         self.changes += 1
         if self.changes == 1:
-            raise JournalChanged("Its answer was lost, and the repeat met what the first did.")
+            raise Conflict("Its answer was lost, and the repeat met what the first did.")
         return result
 
 

@@ -19,11 +19,11 @@ from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake import receive as receiving
 from shared.pipeline.intake.receive import CopyLost
-from shared.pipeline.process_cache import Memory
+from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.submissions.advance import advance
 from shared.pipeline.submissions.apply import BlobMissing, wake_up_of
 from shared.pipeline.sweep import sweep
-from shared.storage.journal import Journal, JournalChanged, Stored, TableName
+from shared.storage.journal import Conflict, Journal, Stored, TableName
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.storage.tables import EntityChanged, EntityExists, Query, Table
 from shared.storage.wakeups import SubmissionWakeUp
@@ -144,7 +144,7 @@ class House:
             wakeups=_watched(pipeline.wakeups, moments),
             events=_watched(pipeline.events, moments),
             partner_center=_watched(pipeline.partner_center, moments),
-            memory=Memory(),
+            cache=ProcessCache(),
         )
 
     def take_the_whole_way(self, path: str, moments: Moments) -> None:
@@ -309,7 +309,7 @@ def test_whatever_happens_to_who_sends_rows_again_they_are_sent_again_once(make_
         file = world.drop_file(tuples([f"A{at}", f"STANDIN-StorageError-{at}"]), path)
         world.run()
         moments = MISHAPS[mishap](house, at)
-        with suppress(Died, OSError, EntityExists, JournalChanged):
+        with suppress(Died, OSError, EntityExists, Conflict):
             retry(house.watched(moments), CUSTOMER, file)
         place = f"{mishap} at effect {at}: {moments.effect}"
         again = retry(world.pipeline, CUSTOMER, file)
@@ -581,7 +581,7 @@ def test_submissions_of_an_abandoned_reading_are_never_sent_and_keep_no_file_ope
     house = House(make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="10"))
     world = house.world
     file, others = world.put(numbered(35)), world.pipeline
-    world.pipeline = replace(others, journal=DiesBeforeItIsRead(house.tables.__getitem__), memory=Memory())
+    world.pipeline = replace(others, journal=DiesBeforeItIsRead(house.tables.__getitem__), cache=ProcessCache())
     with pytest.raises(Died):
         world.receive()
     world.pipeline = others

@@ -55,7 +55,7 @@ def test_drop_submissions_polls_and_outcomes_of_a_file_are_one_trace_and_two_fil
     taken = steps(export.spans(one))
     assert taken[StepName.READ] == 1
     assert taken[StepName.SEND] == 3
-    assert taken[StepName.LOOK] >= 3
+    assert taken[StepName.POLL] >= 3
     assert taken[StepName.WRITE] >= 2
     assert taken[StepName.CLOSE] == 1
     assert attributes(export.spans(one), StepName.CLOSE)[0]["file_state"] == "closed"
@@ -72,7 +72,7 @@ def test_a_step_names_its_submission_and_never_a_device(world: World, export: Ex
         tracking_id = world.submission(identifier, str(each["submission"])).record.tracking_id
         assert each["tracking_id"] == tracking_id
         assert (each["customer_id"], each["batch_id"], each["attempts"]) == (CUSTOMER, "Test", 0)
-    assert attributes(spans, StepName.LOOK)[-1]["job_status"] == "finished"
+    assert attributes(spans, StepName.POLL)[-1]["job_status"] == "finished"
     assert "SN-0" not in "".join(str(dict(span.attributes or {})) for span in spans)
 
 

@@ -12,9 +12,9 @@ from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import CallIds
 from shared.partner_center.models import DeviceBatch
 from shared.pipeline.dispatch import wake
-from shared.pipeline.drop_path import place_of
+from shared.pipeline.drop_path import resolve_drop_path
 from shared.pipeline.intake.receive import _new_file, _read, receive, take_up
-from shared.pipeline.lease import HeldFile
+from shared.pipeline.lease import FileLease
 from shared.pipeline.submissions.apply import wake_up_of
 from shared.pipeline.sweep import sweep
 from shared.settings import Settings
@@ -440,11 +440,13 @@ def test_a_late_owner_of_a_reading_cannot_undo_what_its_successor_did(world: Wor
     file = world.put(numbered(3))
     version = world.drop.version(f"{CUSTOMER}/Test/devices.csv")
     assert version is not None
-    late, _ = world.journal.open_file(_new_file(world.pipeline, version, place_of(world.customers, version.path)))
+    late, _ = world.journal.open_file(
+        _new_file(world.pipeline, version, resolve_drop_path(world.customers, version.path))
+    )
     world.clock.now += world.settings.claim
     take_up(world.pipeline, late)
     world.run()
-    _read(world.pipeline, HeldFile(world.pipeline, late))
+    _read(world.pipeline, FileLease(world.pipeline, late))
     take_up(world.pipeline, late)
     world.run()
     assert world.outcomes(file) == ["registered"] * 3

@@ -10,8 +10,7 @@ from jinja2 import UndefinedError
 from msgspec.structs import replace
 
 from shared.status.names import CustomerNames
-from shared.status.page import pages, rendering, static_files
-from shared.status.page import summary as story
+from shared.status.page import pages, rendering, static_files, summary
 from shared.status.page.form_parameters import asked_files, asked_rows, file_filter, file_limit, outcome_filter
 from shared.status.presenters import file_links
 from shared.status.schemas import (
@@ -93,17 +92,17 @@ def details(state: FileState = FileState.CLOSED, **counts: int) -> FileDetails:
     ],
 )
 def test_a_closed_file_says_in_one_line_how_it_ended(counts: dict[str, int], headline: str) -> None:
-    assert story.story(details(FileState.CLOSED, **counts)).headline == headline
+    assert summary.story(details(FileState.CLOSED, **counts)).headline == headline
 
 
 def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything() -> None:
-    told = story.story(details(FileState.READ, registered=300, open=700))
+    told = summary.story(details(FileState.READ, registered=300, open=700))
     assert told.headline == "300 of 1,000 rows have their outcome"
     assert told.sentences == (
         "1 of 2 submissions to Partner Center are done.",
         "There is nothing to do: it goes on by itself.",
     )
-    assert story.story(details(FileState.RECEIVED)).headline == "Its rows are being read"
+    assert summary.story(details(FileState.RECEIVED)).headline == "Its rows are being read"
 
 
 def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
@@ -116,43 +115,43 @@ def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
             ReasonCount(outcome=Outcome.UNKNOWN, reason="no_verdict", rows=4),
         ],
     )
-    told = story.story(found)
+    told = summary.story(found)
     assert [todo.title for todo in told.todos] == ["Fix 2 rows.", "Send 5 rows again.", "Ask about 3 rows."]
     assert (told.rows_to_fix, told.rows_to_send_again) == (2, 5)
 
 
 def test_rows_that_were_sent_again_are_not_asked_for_once_more() -> None:
     found = replace(details(registered=1, unknown=4), retry_file_id=FILE_ID)
-    assert story.story(found).rows_to_send_again == 0
+    assert summary.story(found).rows_to_send_again == 0
 
 
 def test_what_is_said_aloud_changes_at_each_tenth_of_the_way() -> None:
     said = [
-        story.announcement(details(FileState.READ, registered=ended, open=1_000 - ended))
+        summary.announcement(details(FileState.READ, registered=ended, open=1_000 - ended))
         for ended in range(0, 1_000, 7)
     ]
     assert len(set(said)) == 10
-    assert story.announcement(details(registered=12)) == "All 12 devices are registered."
+    assert summary.announcement(details(registered=12)) == "All 12 devices are registered."
 
 
 def test_a_withdrawal_says_how_far_it_is_and_what_was_refused_may_be_tried_again() -> None:
     found = replace(details(registered=3), withdrawal=WITHDRAWAL)
-    said = story.withdrawn(WITHDRAWAL)
+    said = summary.withdrawn(WITHDRAWAL)
     assert said == "The file was withdrawn: 2 of 3 devices deregistered, 1 refused by Partner Center."
-    assert story.may_withdraw(found)
-    assert story.devices_to_withdraw(found) == 1
-    assert not story.is_at_work(found)
+    assert summary.may_withdraw(found)
+    assert summary.devices_to_withdraw(found) == 1
+    assert not summary.is_at_work(found)
     under_way = replace(found, withdrawal=replace(WITHDRAWAL, state=WithdrawalState.UNDER_WAY))
-    assert story.is_at_work(under_way)
-    assert not story.may_withdraw(under_way)
-    assert not story.may_withdraw(details(already_registered=3))
+    assert summary.is_at_work(under_way)
+    assert not summary.may_withdraw(under_way)
+    assert not summary.may_withdraw(details(already_registered=3))
 
 
 @pytest.mark.parametrize(
     ("outcome", "reason"), [(outcome, "") for outcome in Outcome] + [(Outcome.REJECTED, "new_word")]
 )
 def test_every_reason_is_shown_even_one_that_is_not_known(outcome: Outcome, reason: str) -> None:
-    story.meaning(ReasonCount(outcome=outcome, reason=reason, rows=1))
+    summary.meaning(ReasonCount(outcome=outcome, reason=reason, rows=1))
 
 
 def test_a_value_that_a_template_does_not_get_is_an_error() -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.status.page import labels as words
-from shared.status.page import static_files, text
+from shared.status.page import labels, static_files, text
 from shared.status.page.bars import LEAST_SHARE, WHOLE, by_outcome, not_registered, segments, share
 from shared.status.schemas import OutcomeCounts
 from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
@@ -50,15 +49,15 @@ def test_the_longest_of_several_bars_is_full(number: int, most: int, expected: f
 
 
 def test_every_word_of_the_vocabulary_is_shown() -> None:
-    assert set(words.OUTCOMES) == set(Outcome)
-    assert set(words.FILE_STATES) == set(FileState)
-    assert set(words.SUBMISSION_STATES) == set(SubmissionState)
-    assert set(words.REMEDIES) == set(Remedy)
+    assert set(labels.OUTCOMES) == set(Outcome)
+    assert set(labels.FILE_STATES) == set(FileState)
+    assert set(labels.SUBMISSION_STATES) == set(SubmissionState)
+    assert set(labels.REMEDIES) == set(Remedy)
 
 
 def test_a_note_of_the_reader_is_shown_in_words_and_any_other_as_it_is() -> None:
-    assert words.note_meaning("serial_from_hash").startswith("The serial number was empty")
-    assert words.note_meaning("read_back") == "read_back"
+    assert labels.note_meaning("serial_from_hash").startswith("The serial number was empty")
+    assert labels.note_meaning("read_back") == "read_back"
 
 
 @pytest.mark.parametrize(

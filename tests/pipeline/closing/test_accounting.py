@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from shared.device_files import FILE_NOTES, PASSED_OVER, FileNote, PassedOverKind, RowReason
 from shared.device_files.account import FileAccount
-from shared.pipeline.closing.event_formats import headline, slack_message, teams_message, told_of
-from shared.pipeline.closing.passed_over import accounted, explained, kind_in_words, passed_over_csv
+from shared.pipeline.closing.accounting import accounted, explained, kind_in_words, passed_over_csv
+from shared.pipeline.closing.event_formats import file_closed_of, headline, slack_message, teams_message
 from shared.pipeline.corrections.retry import retry
 from shared.storage.records import DeviceFile, PassedOverTally, ReasonTally, Remark, from_entity, to_entity
 from shared.vocabulary import FileState, Outcome
@@ -153,7 +153,7 @@ def test_an_event_and_the_cards_made_of_it_say_that_a_file_may_hold_more(world: 
     world.run()
     (event,) = world.events.of(file)
     assert event["data"]["is_incomplete"]
-    told = told_of(record(world, file), world.settings)
+    told = file_closed_of(record(world, file), world.settings)
     assert headline(told) == "devices.csv: 2 rows, 2 registered"
     (attachment,) = teams_message(told)["attachments"]
     assert attachment["content"]["body"][0]["inlines"][0]["color"] == "Warning"
