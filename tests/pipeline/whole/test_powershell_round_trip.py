@@ -28,7 +28,7 @@ from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-HASHES = Path(__file__).parents[1] / "device_files" / "samples" / "hardware_hashes_utf16le.csv"
+HASHES = Path(__file__).parents[2] / "device_files" / "samples" / "hardware_hashes_utf16le.csv"
 BATCH = "Kiosk, hall 2"
 
 NAMES = ("Device Serial Number", "Windows Product ID", "Hardware Hash", "Manufacturer name", "Device model")

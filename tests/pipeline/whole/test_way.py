@@ -26,7 +26,7 @@ from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tup
 KNOWN = ",,,LENOVO,21R3001BUK"
 """The cells after a serial number that make it an identity."""
 
-SAMPLES = Path(__file__).parent.parent / "device_files" / "samples"
+SAMPLES = Path(__file__).parents[2] / "device_files" / "samples"
 
 OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
 
