@@ -586,12 +586,16 @@ def table_files(draw: st.DrawFn, troubles: frozenset[Trouble] = frozenset(), *, 
         for device in line.devices
     )
     # Such quotes are letters of other code pages, and believed in simple cases alone.
+    # No program appends UTF-32 without a mark, and behind an empty first line UTF-16BE looks like UTF-16LE.
+    is_odd = (len(used) > 1 and "utf-32-le" in used.values()) or (
+        used.get(2) == "utf-16-be" and not text.lines[0].text.strip()
+    )
     is_ascii = all(line.text.isascii() for line in text.lines)
     is_typographic = any("\u201c" in line.text for line in text.lines)
     return DeviceFile(
         data,
         written,
-        text.is_whole and not (is_typographic and "cp1252" in used.values()),
+        text.is_whole and not (is_typographic and "cp1252" in used.values()) and not is_odd,
         len(set(used.values())) > 1 or not (is_ascii or used[1].endswith(("mark", "8", "1252"))),
         draw(st.sampled_from(_CHUNKS)),
         shown=f"{_shown(text, [one.device for one in written])}\n{used}",
