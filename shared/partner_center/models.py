@@ -10,11 +10,12 @@ import codecs
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from shared.partner_center.errors import Unavailable
+from shared.partner_center.lenient_decoding import LenientModel, Unreadable, read_leniently
 
 
 class JobState(StrEnum):
@@ -48,18 +49,14 @@ class PolicyCategory(StrEnum):
     OUT_OF_BOX_EXPERIENCE = "o_o_b_e"
 
 
-class _Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What all definitions share: absent, null and None are one, and unknown properties are ignored."""
-
-
-class KeyValuePair(_Model, frozen=True):
+class KeyValuePair(LenientModel, frozen=True):
     """KeyValuePair[String, String]: one header of a link."""
 
     key: str | None = None
     value: str | None = None
 
 
-class Policy(_Model, frozen=True):
+class Policy(LenientModel, frozen=True):
     """KeyValuePair[PolicyCategory, String]: one policy of a device."""
 
     key: str | None = None
@@ -71,8 +68,10 @@ class Policy(_Model, frozen=True):
         return PolicyCategory(self.key) if self.key in set(PolicyCategory) else None
 
 
-class Link(_Model, frozen=True):
+class Link(LenientModel, frozen=True):
     """Where something else is. Its address is the service's word: only its path may be used, on our own base."""
+
+    deciding: ClassVar[frozenset[str]] = frozenset({"uri", "headers"})
 
     uri: str | None = None
     method: str | None = None
@@ -84,22 +83,24 @@ class Link(_Model, frozen=True):
         return next((pair.value for pair in self.headers or () if (pair.key or "").lower() == name.lower()), None)
 
 
-class ResourceLinks(_Model, frozen=True):
+class ResourceLinks(LenientModel, frozen=True):
     """The links of a resource or page."""
+
+    deciding: ClassVar[frozenset[str]] = frozenset({"next"})
 
     next: Link | None = None
     previous: Link | None = None
     self_: Link | None = msgspec.field(name="self", default=None)
 
 
-class ResourceAttributes(_Model, frozen=True):
+class ResourceAttributes(LenientModel, frozen=True):
     """Of which type a resource is, and its ETag."""
 
     etag: str | None = None
     object_type: str | None = None
 
 
-class Device(_Model, frozen=True):
+class Device(LenientModel, frozen=True):
     """One device. Its `hardware_hash` identifies a PC for life, and so is never shown."""
 
     id: str | None = None
@@ -134,7 +135,7 @@ class Device(_Model, frozen=True):
         return [(name, value) for name, value in shown if value is not None]
 
 
-class _WithStatus(_Model, frozen=True):
+class _WithStatus(LenientModel, frozen=True):
     """Something the service works on."""
 
     status: str | None = None
@@ -153,6 +154,10 @@ class _WithStatus(_Model, frozen=True):
 class DeviceUploadDetails(_WithStatus, frozen=True):
     """What became of one device of an upload. A device sent with a hash alone comes back without any identifier."""
 
+    deciding: ClassVar[frozenset[str]] = frozenset(
+        {"status", "serial_number", "product_key", "error_code", "error_description"}
+    )
+
     device_id: str | None = None
     serial_number: str | None = None
     product_key: str | None = None
@@ -163,6 +168,8 @@ class DeviceUploadDetails(_WithStatus, frozen=True):
 
 class BatchUploadDetails(_WithStatus, frozen=True):
     """How far one upload has come. Its own status is no verdict: `finished` is also said when a device failed."""
+
+    deciding: ClassVar[frozenset[str]] = frozenset({"devices_status"})
 
     batch_tracking_id: str | None = None
     started_time: str | None = None
@@ -191,7 +198,10 @@ class DeviceBatch(_WithStatus, frozen=True):
         return self.device_count if self.devices_count is None else self.devices_count
 
 
-class _Page(_Model, frozen=True):
+class _Page(LenientModel, frozen=True):
+    deciding: ClassVar[frozenset[str]] = frozenset({"items", "links", "continuation_token"})
+    """What is missing from a page would pass for a device or batch that does not exist."""
+
     total_count: int | None = None
     continuation_token: str | None = None
     links: ResourceLinks | None = None
@@ -216,7 +226,7 @@ class DeviceBatchPage(_Page, frozen=True):
     items: tuple[DeviceBatch, ...] | None = None
 
 
-class NewDevice(_Model, frozen=True, gc=False):
+class NewDevice(LenientModel, frozen=True, gc=False):
     """A device to be registered: as much of `Device` as is sent, its hash encoded already."""
 
     serial_number: str | None = None
@@ -227,7 +237,7 @@ class NewDevice(_Model, frozen=True, gc=False):
     model_name: str | None = None
 
 
-class DeviceBatchCreationRequest(_Model, frozen=True):
+class DeviceBatchCreationRequest(LenientModel, frozen=True):
     """The body that creates a batch; the devices are encoded already, so that what is journaled is what is sent."""
 
     batch_id: str
@@ -258,7 +268,7 @@ def decode_upload_details(body: bytes) -> BatchUploadDetails:
     Raises:
         Unavailable: when `body` is no such JSON.
     """
-    return _decode(body, _UPLOAD_DETAILS, "the status of an upload")
+    return _decode(body, _UPLOAD_DETAILS, BatchUploadDetails, "the status of an upload")
 
 
 def decode_device_page(body: bytes) -> DevicePage:
@@ -267,8 +277,7 @@ def decode_device_page(body: bytes) -> DevicePage:
     Raises:
         Unavailable: when `body` is no such JSON.
     """
-    page = _decode(body, _DEVICE_PAGE, "the devices of a batch")
-    return page if isinstance(page, DevicePage) else DevicePage(items=page)
+    return _decode(body, _DEVICE_PAGE, DevicePage, "the devices of a batch")
 
 
 def decode_batch_page(body: bytes) -> DeviceBatchPage:
@@ -277,11 +286,10 @@ def decode_batch_page(body: bytes) -> DeviceBatchPage:
     Raises:
         Unavailable: when `body` is no such JSON.
     """
-    page = _decode(body, _BATCH_PAGE, "the batches of a customer")
-    return page if isinstance(page, DeviceBatchPage) else DeviceBatchPage(items=page)
+    return _decode(body, _BATCH_PAGE, DeviceBatchPage, "the batches of a customer")
 
 
-class _AcceptedBody(_Model, frozen=True):
+class _AcceptedBody(LenientModel, frozen=True):
     uri: str | None = None
     links: ResourceLinks | None = None
 
@@ -289,8 +297,8 @@ class _AcceptedBody(_Model, frozen=True):
 def link_in_body(body: bytes) -> str | None:
     """The link that an accepted upload may carry in its body in place of Location; None when it has none."""
     try:
-        accepted = _ACCEPTED_BODY.decode(body.removeprefix(codecs.BOM_UTF8))
-    except _NOT_SUCH_JSON:
+        accepted = read_leniently(_AcceptedBody, msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8)))
+    except (*_NOT_SUCH_JSON, Unreadable):
         return None
     own = accepted.links.self_ if accepted.links else None
     return accepted.uri or (own.uri if own else None)
@@ -299,18 +307,24 @@ def link_in_body(body: bytes) -> str | None:
 _UPLOAD_DETAILS = msgspec.json.Decoder(BatchUploadDetails)
 _DEVICE_PAGE = msgspec.json.Decoder(DevicePage | tuple[Device, ...])
 _BATCH_PAGE = msgspec.json.Decoder(DeviceBatchPage | tuple[DeviceBatch, ...])
-_ACCEPTED_BODY = msgspec.json.Decoder(_AcceptedBody)
 _NOT_SUCH_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-_T = TypeVar("_T")
+_Model = TypeVar("_Model", bound=LenientModel)
 
 
-def _decode(body: bytes, decoder: "msgspec.json.Decoder[_T]", what: str) -> _T:
-    """What `body` says; it may begin with a byte order mark, as Partner Center's answers do."""
+def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]", model: type[_Model], what: str) -> _Model:
+    """What `body` says: by the strict decoder if its types allow that. A bare array stands for the items of a page."""
+    content = body.removeprefix(codecs.BOM_UTF8)
     try:
-        return decoder.decode(body.removeprefix(codecs.BOM_UTF8))
-    except _NOT_SUCH_JSON as error:
+        try:
+            read = decoder.decode(content)
+        except msgspec.ValidationError:
+            plain = msgspec.json.decode(content)
+            is_bare = isinstance(plain, list) and issubclass(model, _Page)
+            read = read_leniently(model, {"items": plain} if is_bare else plain)
+    except (*_NOT_SUCH_JSON, Unreadable) as error:
         raise Unavailable(
             f"Partner Center's answer is not {what} ({error}); it is asked again. If it lasts, check PARTNER_CENTER_URL"
             " and any proxy in between"
         ) from error
+    return model(items=read) if isinstance(read, tuple) else read

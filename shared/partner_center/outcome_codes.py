@@ -123,6 +123,12 @@ _NAME_OF_NUMBER: Mapping[str, str] = {
 }
 
 
+_CODES_OF_SUCCESS = frozenset({"0", "200", "201", "202", "204"})
+"""The guide calls errorCode an HTTP status code ("Get the status of a batch upload", DeviceUploadDetails)."""
+
+_WORDS_OF_SUCCESS = frozenset({"", "ok", "success", "none", "null"})
+
+
 def explain(
     code: str | int | None,
     name: str | None,
@@ -142,7 +148,8 @@ def explain(
         return _OTHER_TENANT
     if number in _NAME_OF_NUMBER:
         return _BY_NAME[_NAME_OF_NUMBER[number].lower()]
-    if number not in ("", "0") or (text and number != "0"):
+    is_no_error = number in _CODES_OF_SUCCESS or (number or text).lower() in _WORDS_OF_SUCCESS
+    if not is_no_error:
         return UNDOCUMENTED
     return _REGISTERED if state is JobState.FINISHED else _WITHOUT_A_CODE
 

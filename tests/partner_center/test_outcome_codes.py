@@ -11,7 +11,19 @@ from shared.vocabulary import Outcome, Remedy
 
 @pytest.mark.parametrize(
     ("code", "name"),
-    [(None, None), ("", ""), ("0", None), (0, "Success"), (" 0 ", " ")],
+    [
+        (None, None),
+        ("", ""),
+        ("0", None),
+        (0, "Success"),
+        (" 0 ", " "),
+        ("200", None),
+        (200, "OK"),
+        (202, "Accepted"),
+        ("", "Success"),
+        ("None", None),
+        (None, "null"),
+    ],
 )
 def test_a_finished_device_without_an_error_is_registered(code: str | int | None, name: str | None) -> None:
     assert explain(code, name).verdict is Outcome.REGISTERED
@@ -66,7 +78,8 @@ def test_a_twin_in_one_upload_points_at_the_other_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "name"), [("804", None), ("805", "?"), ("31337", ""), ("", "ZtdSomethingNew"), ("HTTP", None), (200, None)]
+    ("code", "name"),
+    [("804", None), ("805", "?"), ("31337", ""), ("", "ZtdSomethingNew"), ("HTTP", None), (500, None), (20, "OK")],
 )
 def test_an_undocumented_code_fails_and_sends_to_support(code: str | int, name: str | None) -> None:
     explanation = explain(code, name)
@@ -78,6 +91,11 @@ def test_an_undocumented_code_fails_and_sends_to_support(code: str | int, name: 
 def test_errors_without_a_reason_fail() -> None:
     assert explain(None, None, JobState.FINISHED_WITH_ERRORS).verdict is Outcome.FAILED
     assert explain("0", "", JobState.FINISHED_WITH_ERRORS).verdict is Outcome.FAILED
+    assert explain(200, "OK", JobState.FINISHED_WITH_ERRORS).verdict is Outcome.FAILED
+
+
+def test_a_name_decides_whatever_code_of_success_stands_beside_it() -> None:
+    assert explain("200", "ZtdDeviceAssignedToOtherTenant").verdict is Outcome.FAILED
 
 
 def test_an_error_decides_though_the_device_is_called_finished() -> None:

@@ -1,0 +1,90 @@
+"""Reads JSON whose values do not all have the types of the reference pages. Pure.
+
+The strict decoder is faster and is tried first; this one is for the answers that the strict decoder refuses. A value
+that decides nothing must not cost the verdicts beside it: where such a value cannot be read, it counts as absent. A
+value that decides (each model names those fields in `deciding`) is read whenever its meaning is unambiguous, such as a
+number in place of a text, and makes its model unreadable otherwise.
+"""
+
+from types import NoneType
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
+
+import msgspec
+
+
+class Unreadable(ValueError):
+    """A value does not have the type that decides what it means. Its text is the path to the value."""
+
+
+class LenientModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What can be read leniently: all fields are optional; absent, null and None are one."""
+
+    deciding: ClassVar[frozenset[str]] = frozenset()
+    """Fields without which the rest of the model would be misunderstood."""
+
+
+Model = TypeVar("Model", bound=LenientModel)
+
+_ABSENT: tuple[object, ...] = (None, "", False, [], {})
+"""Values that say nothing, whatever the field."""
+
+
+def read_leniently(model: type[Model], value: object) -> Model:
+    """The `model` that `value`, a decoded JSON object, stands for.
+
+    Raises:
+        Unreadable: `value` is no object, or a deciding field of it cannot be read.
+    """
+    if not isinstance(value, dict):
+        raise Unreadable("it is no object")
+    read: dict[str, Any] = {}
+    for field in msgspec.structs.fields(model):
+        given = value.get(field.encode_name)
+        if _says_nothing(given):
+            continue
+        try:
+            read[field.name] = _read(field.type, given)
+        except Unreadable as error:
+            if field.name in model.deciding:
+                raise Unreadable(f"{field.encode_name}: {error}") from None
+    return model(**read)
+
+
+def _says_nothing(value: object) -> bool:
+    return any(value is nothing or (value == nothing and type(value) is type(nothing)) for nothing in _ABSENT)
+
+
+def _read(annotation: object, value: object) -> object:
+    kinds: list[Any] = [kind for kind in get_args(annotation) or (annotation,) if kind is not NoneType]
+    for kind in kinds:
+        if get_origin(kind) is tuple:
+            return _read_list(get_args(kind)[0], value)
+        if issubclass(kind, LenientModel):
+            return read_leniently(kind, value)
+    return _read_scalar(kinds, value)
+
+
+def _read_list(kind: type[object], value: object) -> tuple[object, ...]:
+    """The items in their places. An item that cannot be read is an empty one, so that the others keep theirs."""
+    items = [value] if isinstance(value, dict) else value
+    if not isinstance(items, list):
+        raise Unreadable("it is no list")
+    read = []
+    for item in items:
+        try:
+            read.append(_read(kind, item))
+        except Unreadable:
+            read.append(kind())
+    return tuple(read)
+
+
+def _read_scalar(kinds: list[type[object]], value: object) -> object:
+    if type(value) in kinds:
+        return value
+    if isinstance(value, str) and int in kinds and value.strip().isdecimal():
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and int in kinds:
+        return int(value)
+    if isinstance(value, bool | int | float) and str in kinds:
+        return msgspec.json.encode(int(value) if isinstance(value, float) and value.is_integer() else value).decode()
+    raise Unreadable(f"it is a value of the type {type(value).__name__}")
