@@ -20,7 +20,7 @@ from local.bench.bench import Bench
 from local.bench.goals import Measured
 from local.bench.polling import default_pace
 from shared.pipeline.submissions.state_machine import Pace
-from shared.storage.journal import ROWS_IN_A_BLOCK
+from shared.storage.keys import ROWS_IN_A_BLOCK
 
 DAY = 86_400.0
 DEVICES_A_DAY = 10_000_000

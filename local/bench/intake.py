@@ -22,7 +22,7 @@ from shared.pipeline.blob_names import file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.intake.row_batcher import Intake, new_device
 from shared.pipeline.lease import FileLease
-from shared.storage.journal import Stored
+from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState
 

@@ -117,7 +117,7 @@ def is_closed(journal: Journal, dropped: Dropped) -> bool:
         BenchError: it has, but to another one than meant.
     """
     try:
-        stored = journal.file(CUSTOMER, dropped.file_id)
+        stored = journal.files.get(CUSTOMER, dropped.file_id)
     except ResourceNotFoundError:
         # The app has not made its tables yet.
         return False

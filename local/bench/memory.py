@@ -74,7 +74,7 @@ def _file(pipeline: Pipeline, dropped: Dropped, state: FileState, rows: int) -> 
     Raises:
         BenchError: it did not come as far as `state` with all of its rows.
     """
-    stored = pipeline.journal.file(CUSTOMER, dropped.file_id)
+    stored = pipeline.journal.files.get(CUSTOMER, dropped.file_id)
     if stored is None or stored.record.state is not state or stored.record.read_counts.total != rows:
         raise BenchError(f"The worker was to make the file {state}, with {rows:,} rows; it is {stored}.")
     return stored.record
@@ -82,17 +82,17 @@ def _file(pipeline: Pipeline, dropped: Dropped, state: FileState, rows: int) -> 
 
 def _finish(pipeline: Pipeline, dropped: Dropped) -> None:
     """Let every submission be as if the service had registered all of its devices."""
-    stored_file = pipeline.journal.file(CUSTOMER, dropped.file_id)
+    stored_file = pipeline.journal.files.get(CUSTOMER, dropped.file_id)
     if stored_file is None:
         raise BenchError("The file has gone from the journal.")
     file = stored_file.record
-    pipeline.journal.write_outcomes(_registered(file))
-    for stored in list(pipeline.journal.submissions(file.reading_id)):
+    pipeline.journal.outcomes.write(_registered(file))
+    for stored in list(pipeline.journal.submissions.of_reading(file.reading_id)):
         devices = stored.record.devices
         finished = replace(
             stored.record, state=SubmissionState.FINISHED, counts=Counts(registered=devices), written=devices
         )
-        pipeline.journal.change_submission(stored, finished)
+        pipeline.journal.submissions.change(stored, finished)
 
 
 def _registered(file: DeviceFile) -> Iterator[DeviceOutcome]:

@@ -22,7 +22,7 @@ def main(what: str, *names: str) -> None:
     if what == "receive":
         receive(pipeline, names[0])
     else:
-        stored = pipeline.journal.file(names[0], names[1])
+        stored = pipeline.journal.files.get(names[0], names[1])
         if stored is not None:
             take_up(pipeline, stored)
     after = own_memory()

@@ -23,8 +23,9 @@ from shared.pipeline.composition import compose
 from shared.pipeline.outcome_rules import outcome_from_verdict
 from shared.pipeline.submissions.matching import SentRow, match
 from shared.settings import settings_from
+from shared.storage.codec import to_entity
 from shared.storage.journal import Journal
-from shared.storage.records import DeviceOutcome, Submission, to_entity
+from shared.storage.records import DeviceOutcome, Submission
 from shared.vocabulary import SubmissionState
 
 ROWS = 500
@@ -116,7 +117,7 @@ def _round(journal: Journal, table: TableClient, status: bytes, number: int) -> 
 
 def _write_ours(journal: Journal, status: bytes, submissions: Sequence[Submission]) -> None:
     for submission in submissions:
-        journal.write_outcomes(outcomes_of(status, submission))
+        journal.outcomes.write(outcomes_of(status, submission))
 
 
 def _write_with_sdk(table: TableClient, submissions: Sequence[Sequence[Mapping[str, object]]]) -> None:
@@ -129,7 +130,7 @@ def _write_with_sdk(table: TableClient, submissions: Sequence[Sequence[Mapping[s
 def _entities(status: bytes, submission: Submission) -> list[dict[str, object]]:
     """The rows, two submissions in a partition, as ours are."""
     partition = f"{submission.reading_id}.{(submission.first_row - 1) // _ROWS_IN_A_PARTITION:06d}"
-    return [dict(to_entity(outcome, partition, f"{outcome.row:08d}")) for outcome in outcomes_of(status, submission)]
+    return [dict(to_entity(outcome, (partition, f"{outcome.row:08d}"))) for outcome in outcomes_of(status, submission)]
 
 
 def _submissions(number: int) -> list[Submission]:

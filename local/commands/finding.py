@@ -6,7 +6,7 @@ from local.commands.ending import CommandEnded, ExitCode
 from shared.pipeline.composition import Pipeline
 from shared.status.queries import NotFound
 from shared.storage.customers import is_guid
-from shared.storage.journal import Stored
+from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
 
 SHORTEST_BEGINNING = 4
@@ -32,7 +32,7 @@ def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
     if len(found) > 1:
         raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Several files begin with {beginning}: {', '.join(found)}.")
     for file_id, customer_id in found.items():
-        stored: Stored[DeviceFile] | None = pipeline.journal.file(customer_id, file_id)
+        stored: Stored[DeviceFile] | None = pipeline.journal.files.get(customer_id, file_id)
         if stored is not None:
             return stored.record
     raise NotFound(
@@ -43,9 +43,9 @@ def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
 
 def _known(pipeline: Pipeline) -> Iterator[tuple[str | None, str]]:
     """Every known file, open ones first, then newest first."""
-    for mention in pipeline.journal.open_files():
+    for mention in pipeline.journal.files.still_open():
         yield mention.customer_id, mention.file_id
-    for _, listing in pipeline.journal.final_files():
+    for _, listing in pipeline.journal.files.final():
         yield listing.customer_id, listing.file_id
 
 

@@ -12,7 +12,7 @@ from local.commands.showing import print_json, write_bytes
 from shared.pipeline.closing.csv_output import csv_text
 from shared.pipeline.composition import Pipeline
 from shared.status.queries import customer_names
-from shared.storage.journal import time_cursor
+from shared.storage.keys import time_cursor
 from shared.storage.records import Counts, FileListing
 from shared.vocabulary import FileState, Outcome
 
@@ -74,7 +74,7 @@ def monthly(pipeline: Pipeline, month: datetime) -> list[Line]:
 
 
 def _closed_in(pipeline: Pipeline, month: datetime) -> Iterator[FileListing]:
-    for _, listing in pipeline.journal.final_files(time_cursor(_next(month))):
+    for _, listing in pipeline.journal.files.final(time_cursor(_next(month))):
         if listing.received_at < month:
             return
         if listing.received_at < _next(month) and listing.state is FileState.CLOSED:
@@ -86,9 +86,9 @@ def _by_batch(pipeline: Pipeline, listing: FileListing) -> Iterator[tuple[str, C
     if listing.batch_id is not None:
         yield listing.batch_id, listing.counts
         return
-    stored = pipeline.journal.file(listing.customer_id, listing.file_id)
+    stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
     found: dict[str, Counts] = {}
-    for submission in pipeline.journal.submissions(stored.record.reading_id) if stored else ():
+    for submission in pipeline.journal.submissions.of_reading(stored.record.reading_id) if stored else ():
         counts = submission.record.counts
         sent = msgspec.structs.replace(counts, total=counts.ended)
         found[submission.record.batch_id] = found.get(submission.record.batch_id, Counts()) + sent

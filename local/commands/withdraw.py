@@ -70,7 +70,7 @@ def _confirm(arguments: argparse.Namespace, file: DeviceFile) -> None:
 def _ended(pipeline: Pipeline, file: DeviceFile, timeout: float) -> Withdrawal:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        stored = pipeline.journal.file(file.customer_id, file.file_id)
+        stored = pipeline.journal.files.get(file.customer_id, file.file_id)
         if stored is not None and stored.record.withdrawal is not None and not stored.record.withdrawal.is_under_way:
             return stored.record.withdrawal
         time.sleep(_LOOK_SECONDS)

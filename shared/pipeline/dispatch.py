@@ -37,7 +37,7 @@ def wake(pipeline: Pipeline, body: bytes, message_id: str | None) -> None:
         case FileWakeUp(customer_id=customer_id, file_id=file_id):
             from shared.pipeline.intake.receive import take_up  # noqa: PLC0415
 
-            stored = pipeline.journal.file(customer_id, file_id)
+            stored = pipeline.journal.files.get(customer_id, file_id)
             if stored is not None:
                 take_up(pipeline, stored)
         case BlobWakeUp(path=path):

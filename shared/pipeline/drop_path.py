@@ -5,7 +5,7 @@ from dataclasses import replace
 from shared.pipeline.blob_names import DropPath, PathFault, parse_drop_path
 from shared.pipeline.composition import Pipeline
 from shared.storage.customers import Customers
-from shared.storage.journal import Stored
+from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
 
 
@@ -23,7 +23,7 @@ def resolve_drop_path(customers: Customers, path: str) -> DropPath:
 
 def known_file(pipeline: Pipeline, place: DropPath, file_id: str) -> Stored[DeviceFile] | None:
     """The file of that id, if the journal knows it: as its customer's, or as nobody's from before he had that name."""
-    known = pipeline.journal.file(place.customer_id, file_id)
+    known = pipeline.journal.files.get(place.customer_id, file_id)
     if known is None and place.customer_name is not None and place.customer_id is not None:
-        known = pipeline.journal.file(None, file_id)
+        known = pipeline.journal.files.get(None, file_id)
     return known

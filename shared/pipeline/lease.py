@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from shared.pipeline.composition import Pipeline
-from shared.storage.journal import Stored
+from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile, with_sentence
 
 ROWS_BETWEEN_CLOCK_CHECKS = 500
@@ -44,7 +44,7 @@ class FileLease:
 
     def change(self, changed: DeviceFile) -> None:
         """Journal a change. Raises Conflict when the claim was lost."""
-        self.stored = self.pipeline.journal.change_file(self.stored, changed)
+        self.stored = self.pipeline.journal.files.change(self.stored, changed)
 
     def keep(self) -> None:
         """Renew the claim when a third of it is over. Raises Conflict when it was lost."""

@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.storage.journal import Stored
 from shared.storage.lru_cache import LruCache
+from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
 
 GATES_BELIEVED = timedelta(seconds=1)

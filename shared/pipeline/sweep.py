@@ -19,7 +19,7 @@ from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.log_fields import of_file, of_wake_up
 from shared.pipeline.submissions.apply import wake_up_of
 from shared.storage.blobs import BlobVersion
-from shared.storage.journal import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, FileMention, Submission
 from shared.storage.wakeups import (
     BlobWakeUp,
@@ -102,7 +102,7 @@ def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, re
 
 def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
     unreadable: list[Exception] = []
-    for mention in pipeline.journal.open_files():
+    for mention in pipeline.journal.files.still_open():
         report.open_files += 1
         try:
             _open_file(pipeline, mention, report)
@@ -116,11 +116,11 @@ def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
 
 
 def _open_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) -> None:
-    stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+    stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     if stored is None:
         # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
         if mention.received_at + pipeline.settings.claim <= pipeline.clock():
-            pipeline.journal.no_longer_open(mention.file_id)
+            pipeline.journal.files.no_longer_open(mention.file_id)
     elif stored.record.state is FileState.READ:
         _overdue_submissions(pipeline, stored.record, report)
     elif stored.record.due_at <= pipeline.clock():
@@ -135,7 +135,7 @@ def _wake_file(pipeline: Pipeline, file: DeviceFile) -> None:
 def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport) -> None:
     now = pipeline.clock()
     is_open, never_accepted = False, 0
-    for stored in pipeline.journal.open_submissions(file.reading_id):
+    for stored in pipeline.journal.submissions.still_open(file.reading_id):
         is_open = True
         report.open_submissions += 1
         late = round((now - stored.record.due_at).total_seconds())
@@ -163,14 +163,14 @@ def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
     submission = stored.record
     woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
     try:
-        pipeline.journal.change_submission(stored, woken)
+        pipeline.journal.submissions.change(stored, woken)
     except Conflict:
         return
     pipeline.wakeups.send(wake_up_of(woken))
 
 
 def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
-    for mention in pipeline.journal.withdrawals_under_way():
+    for mention in pipeline.journal.withdrawals.in_progress():
         report.overdue_withdrawals += woken_again(pipeline, mention)
 
 
@@ -256,7 +256,7 @@ def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
     """Request bodies and rows that outlived their file: its owner died before it could clean up."""
     for identifier, versions in groupby(pipeline.private.versions(), key=lambda version: version.path.split("/")[0]):
         leftovers = [version.path for version in versions if version.path.endswith(".json")]
-        if leftovers and not pipeline.journal.is_open(identifier):
+        if leftovers and not pipeline.journal.files.is_open(identifier):
             report.leftover_blobs += len(leftovers)
             for path in leftovers:
                 pipeline.private.delete(path)
@@ -264,10 +264,10 @@ def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
 
 def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:
     before = (pipeline.clock() - pipeline.settings.retention).date()
-    for listing in pipeline.journal.files_received_before(before):
-        stored = pipeline.journal.file(listing.customer_id, listing.file_id)
+    for listing in pipeline.journal.files.received_before(before):
+        stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
         if stored is None:
-            pipeline.journal.forget_listing(listing)
+            pipeline.journal.files.forget_listing(listing)
         elif stored.record.state.is_final and not _is_being_withdrawn(stored.record):
             for version in pipeline.private.versions(f"{listing.file_id}/"):
                 pipeline.private.delete(version.path)

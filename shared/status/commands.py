@@ -8,7 +8,7 @@ from shared.pipeline.corrections.retry import Retry, RetryLost, retry
 from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked, withdraw
 from shared.status.http import Refusal
 from shared.status.schemas import ErrorCode
-from shared.storage.journal import Conflict
+from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile
 
 NO_CUSTOMER = "The path of this file names no customer, so nothing of it was sent and there is nothing to do with it."

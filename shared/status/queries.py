@@ -30,15 +30,8 @@ from shared.status.presenters import (
 )
 from shared.status.schemas import DevicePage, DeviceView, FileDetails, FilePage, FileView, OutcomePage
 from shared.storage.customers import is_guid
-from shared.storage.journal import ROWS_IN_A_BLOCK, TimeCursor, time_cursor
-from shared.storage.records import (
-    DeviceFile,
-    DeviceMention,
-    DeviceOutcome,
-    FileListing,
-    FileMention,
-    Submission,
-)
+from shared.storage.keys import ROWS_IN_A_BLOCK, TimeCursor, time_cursor
+from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome, FileListing, FileMention, Submission
 from shared.vocabulary import FileState, Outcome
 
 FILES_ON_A_PAGE = 50
@@ -208,10 +201,10 @@ def devices(
     customer = canonical(customer_id)
     tokens = PageTokens(pipeline.private, ["devices", customer, serial_number.casefold()])
     after = None if page is None else _mention(tokens.place(page))
-    still_open = sum(mention.customer_id == customer for mention in pipeline.journal.open_files())
+    still_open = sum(mention.customer_id == customer for mention in pipeline.journal.files.still_open())
     mentions: list[DeviceMention] = []
     if customer is not None and serial_number:
-        rows = pipeline.journal.devices_of_serial(serial_number, customer, after)
+        rows = pipeline.journal.outcomes.with_serial(serial_number, customer, after)
         mentions = list(islice(rows, DEVICES_ON_A_PAGE + 1))
     if not mentions and page is None:
         raise NotFound(_no_device(still_open))
@@ -273,7 +266,7 @@ def _open_candidates(
     if wanted.state is not None and wanted.state.is_final:
         return []
     found: list[tuple[TimeCursor, _Entry]] = []
-    for mention in pipeline.journal.open_files():
+    for mention in pipeline.journal.files.still_open():
         place = time_cursor(mention.received_at, mention.file_id)
         is_later = after is None or (place.day, place.row) > (after.day, after.row)
         if is_later and wanted.takes_mention(mention):
@@ -289,14 +282,14 @@ def _final_candidates(
     # So many that the page is full, and one more, even if some of them are not asked for.
     begins_exactly = wanted.received_before is None or after != _first_place(wanted)
     most = limit + 1 if wanted.state is None and begins_exactly else MOST_FILES_LOOKED_AT + 1
-    return pipeline.journal.final_files(after, most, wanted.customer_id)
+    return pipeline.journal.files.final(after, most, wanted.customer_id)
 
 
 def _view_of(pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: CustomerNames) -> FileView | None:
     """The file that is mentioned; None when it is not asked for, or was mentioned before it was entered."""
     if isinstance(entry, FileListing):
         return listed_file_view(entry, names.name_of(entry.customer_id)) if wanted.takes(entry) else None
-    stored = pipeline.journal.file(entry.customer_id, entry.file_id)
+    stored = pipeline.journal.files.get(entry.customer_id, entry.file_id)
     if stored is None or not wanted.takes(stored.record):
         return None
     progress = Progress.of(stored.record, _submissions(pipeline, stored.record))
@@ -307,7 +300,7 @@ def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile
     """The record of one file; `_` is the customer of those without. Raises NotFound."""
     customer = NOBODY if customer_id == NOBODY else canonical(customer_id)
     identifier = canonical(file_id)
-    stored = None if customer is None or identifier is None else pipeline.journal.file(customer, identifier)
+    stored = None if customer is None or identifier is None else pipeline.journal.files.get(customer, identifier)
     if stored is None:
         raise NotFound(
             "There is no such file of this customer: the address is mistyped, or the file is past its retention. "
@@ -320,7 +313,7 @@ def _submissions(pipeline: Pipeline, file: DeviceFile) -> list[Submission]:
     """The submissions of a file that has been read; before that, those of its reading do not count."""
     if file.state not in (FileState.READ, FileState.CLOSING, FileState.CLOSED):
         return []
-    stored = islice(pipeline.journal.submissions(file.reading_id), MOST_SUBMISSIONS_COUNTED)
+    stored = islice(pipeline.journal.submissions.of_reading(file.reading_id), MOST_SUBMISSIONS_COUNTED)
     return [submission.record for submission in stored]
 
 
@@ -358,7 +351,7 @@ class _Look:
     def further(self, limit: int) -> list[DeviceOutcome]:
         """At most `limit` rows of the next blocks."""
         journal, last = self.pipeline.journal, min(self.first + self.blocks * ROWS_IN_A_BLOCK - 1, self._total)
-        rows = list(journal.outcomes_that(self.file.reading_id, self.wanted.equals, self.first, last, limit))
+        rows = list(journal.outcomes.where(self.file.reading_id, self.wanted.equals, self.first, last, limit))
         self.first = last + 1 if len(rows) < limit else rows[-1].row + 1
         self.blocks *= 2
         return [row for row in rows if self.wanted.takes(row)]
@@ -372,10 +365,10 @@ def _device_views(pipeline: Pipeline, mentions: Iterable[DeviceMention], name: s
     known: dict[str, DeviceFile | None] = {}
     for mention in mentions:
         if mention.file_id not in known:
-            stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+            stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
             known[mention.file_id] = None if stored is None else stored.record
         record = known[mention.file_id]
-        outcome = None if record is None else pipeline.journal.outcome(record.reading_id, mention.row)
+        outcome = None if record is None else pipeline.journal.outcomes.get(record.reading_id, mention.row)
         if record is not None and outcome is not None:
             yield device_view(record, mention.customer_id, outcome, name)
 

@@ -63,5 +63,7 @@ def _rows_to_look_at(pipeline: Pipeline, reading_id: str, total: int) -> Iterato
     """The first of them, in the order of the file; storage leaves out the others."""
     if not total:
         return iter(())
-    found = (pipeline.journal.outcomes_that(reading_id, {"outcome": outcome}, 1, total, MOST_ROWS) for outcome in SHOWN)
+    found = (
+        pipeline.journal.outcomes.where(reading_id, {"outcome": outcome}, 1, total, MOST_ROWS) for outcome in SHOWN
+    )
     return islice(merge(*found, key=lambda outcome: outcome.row), MOST_ROWS)

@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.errors import DeviceDropError
+from shared.storage.codec import from_entity, to_entity
 from shared.storage.keys import safe_key
-from shared.storage.records import from_entity, to_entity
 from shared.storage.tables import Entity, EntityChanged, EntityExists, Query, StoredEntity, Table
 
 CUSTOMERS_TABLE = "Customers"
@@ -154,7 +154,7 @@ def _key(name: str) -> str:
 
 
 def _entity(customer: Customer) -> Entity:
-    return to_entity(customer, _PARTITION, _key(customer.name))
+    return to_entity(customer, (_PARTITION, _key(customer.name)))
 
 
 def _customer(stored: StoredEntity) -> Customer:

@@ -1,22 +1,73 @@
-r"""Any text as a key of Table Storage, without two texts ever sharing a key. Pure.
+r"""The partition and row keys of every record, and any text as a part of one. Pure.
 
 Table Storage refuses `/ \ # ?` and control characters in keys and more than 1 KiB of UTF-16, which is 512 characters
 (Understanding the Table service data model, "Characters disallowed in key fields"). `%` and `'` are legal but have
 broken clients, so they are escaped too, and `~` because it separates the parts of a key.
+
+Azure takes 2,000 entities a second in one partition, and the emulator slows down in large ones: hence blocks of
+outcomes, shards of open files, and buckets and shards of serial numbers.
 """
 
 import hashlib
 import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+Key = tuple[str, str]
+"""Partition and row key."""
 
 LONGEST_KEY = 512
 """UTF-16 units."""
+
+BEHIND = "~"
+"""Sorts behind every character that a key here holds before it."""
+
+NO_CUSTOMER = "_"
+"""Partition of files whose path names no customer."""
+
+LISTED = "~"
+"""Begins the key of a final file's listing in the table of files; a file's own key is its id, which sorts before."""
+
+OPEN_FILE_SHARDS = 16
+
+WITHDRAWALS = "withdrawals"
+"""Partition of the index of open files that names those whose devices are being withdrawn."""
+
+ROWS_IN_A_BLOCK = 1_000
+"""Outcomes in one partition."""
+
+SERIAL_BUCKETS = 256
+"""Partitions of the index of serial numbers for large files: a serial number has one of them."""
+
+SERIAL_SHARDS = 16
+"""Its partitions for all other files: a file has one of them, or a few. One transaction takes a hundred of its rows
+then, where each row would need one of its own if it went to the bucket of its serial number."""
+
+ROWS_OF_A_LARGE_FILE = 20_000
+"""From here on a file fills transactions in every bucket; and it would be too much for one partition."""
+
+ROWS_IN_A_SHARD = 2_000
+"""Of one file."""
+
+LONGEST_SERIAL_KEY = 300
+"""UTF-16 units of a serial number in a key, which also names customer, file and row."""
+
+GATES = "gates"
+
+_ROWS = f"{BEHIND}rows"
+"""Ends the key of what is kept with a submission."""
+
+_LAST_TICK = 10**14
+"""Seconds since 1970 in tenths of a millisecond are subtracted from this, so that newer sorts first."""
 
 _ESCAPE = "!"
 _UNSAFE = re.compile(r"[/\\#?%'~!\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def safe_key(text: str, longest: int = LONGEST_KEY) -> str:
-    """`text` as a key of at most `longest` UTF-16 units.
+    """`text` as a key of at most `longest` UTF-16 units; two texts never share one.
 
     An escaped character is `!` and its code point in hexadecimal, ended by `.`. A key that would be too long keeps its
     beginning and ends in `!!` and a digest; `!!` occurs in no other key, so the two kinds never meet.
@@ -32,3 +83,155 @@ def safe_key(text: str, longest: int = LONGEST_KEY) -> str:
 
 def _units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
+
+
+# --- files
+
+
+@dataclass(frozen=True, slots=True)
+class TimeCursor:
+    """The place of a final file in the index by time."""
+
+    day: str
+    row: str
+
+
+def file_key(customer_id: str | None, file_id: str) -> Key:
+    """Of a device file."""
+    return customer_id or NO_CUSTOMER, file_id
+
+
+def open_file_key(file_id: str) -> Key:
+    """Of a file in the index of open files."""
+    return open_file_shard(zlib.crc32(file_id.encode()) % OPEN_FILE_SHARDS), file_id
+
+
+def open_file_shard(number: int) -> str:
+    """A partition of the index of open files."""
+    return f"{number:02d}"
+
+
+def withdrawal_key(file_id: str) -> Key:
+    """Of a file in the index of withdrawals in progress."""
+    return WITHDRAWALS, file_id
+
+
+def time_cursor(received_at: datetime, file_id: str = "") -> TimeCursor:
+    """The place of a file among all, newest first; without an id, behind every file received at this very time."""
+    ticks = _LAST_TICK - int(received_at.timestamp() * 10_000)
+    return TimeCursor(day_key(received_at.astimezone(UTC).date()), f"{ticks:014d}~{file_id}")
+
+
+def time_key(received_at: datetime, file_id: str) -> Key:
+    """Of a final file in the index by time: newest first, day by day."""
+    place = time_cursor(received_at, file_id)
+    return place.day, place.row
+
+
+def listing_key(customer_id: str | None, received_at: datetime, file_id: str) -> Key:
+    """Of a final file behind the records of its customer's files, newest first."""
+    return customer_id or NO_CUSTOMER, f"{LISTED}{time_cursor(received_at, file_id).row}"
+
+
+def day_key(day: date) -> str:
+    """Newest first, and readable: `2912219~2026-11-20`."""
+    return f"{date.max.toordinal() - day.toordinal():07d}~{day.isoformat()}"
+
+
+# --- submissions
+
+
+def submission_key(reading_id: str, number: str) -> Key:
+    """Numbers sort as numbers, and the halves of a submission behind it: `0000012`, `0000012-0`."""
+    head, dash, tail = number.partition("-")
+    return reading_id, f"{int(head):07d}{dash}{tail}"
+
+
+def submission_rows_key(submission: Key) -> Key:
+    """Of the packed rows that are kept with the submission of that key, right behind it."""
+    partition, row = submission
+    return partition, row + _ROWS
+
+
+def are_neighbours(numbers: Sequence[str]) -> bool:
+    """Whether little else lies between the first and the last of these submissions' numbers."""
+    heads = [int(number.partition("-")[0]) for number in numbers]
+    return max(heads) - min(heads) < len(numbers)
+
+
+# --- rows of a file
+
+
+def row_key(row: int) -> str:
+    """Of a row in its block."""
+    return f"{row:08d}"
+
+
+def block_of(row: int) -> int:
+    """The number of the block that holds a row."""
+    return (max(row, 1) - 1) // ROWS_IN_A_BLOCK
+
+
+def block_key(reading_id: str, block: int) -> str:
+    """The partition of a block."""
+    return f"{reading_id}.{block:06d}"
+
+
+def blocks_of(reading_id: str) -> tuple[str, str]:
+    """The partitions of all blocks of one reading, from and below: `/` is the character after the dot that ends it."""
+    return f"{reading_id}.", f"{reading_id}/"
+
+
+def outcome_key(reading_id: str, row: int) -> Key:
+    """Of the outcome of a row, and of the withdrawal of its device in the table of those."""
+    return block_key(reading_id, block_of(row)), row_key(row)
+
+
+# --- serial numbers
+
+
+def serial_key(serial_number: str, customer_id: str, file_id: str, row: int, rows_of_file: int) -> Key:
+    """Of a row of a file in the index of serial numbers."""
+    in_partition = serial_row(serial_number, customer_id, file_id, row)
+    if rows_of_file >= ROWS_OF_A_LARGE_FILE:
+        return serial_bucket(serial_number), in_partition
+    spread = 1 + rows_of_file // ROWS_IN_A_SHARD
+    return serial_shard(zlib.crc32(file_id.encode()) + zlib.crc32(in_partition.encode()) % spread), in_partition
+
+
+def serial_partitions(serial_number: str) -> list[str]:
+    """Every partition that may hold rows with this serial number."""
+    return [serial_bucket(serial_number), *map(serial_shard, range(SERIAL_SHARDS))]
+
+
+def serial_row(serial_number: str, customer_id: str, file_id: str, row: int) -> str:
+    """The row key of a row of a file in the index of serial numbers."""
+    return f"{serial_prefix(serial_number)}{customer_id}~{file_id}~{row_key(row)}"
+
+
+def serial_prefix(serial_number: str) -> str:
+    """How the row keys of all rows with this serial number begin."""
+    return safe_key(serial_number.casefold(), LONGEST_SERIAL_KEY) + "~"
+
+
+def serial_bucket(serial_number: str) -> str:
+    """The partition of a serial number for large files."""
+    return f"{zlib.crc32(serial_number.casefold().encode('utf-8', 'replace')) % SERIAL_BUCKETS:02x}"
+
+
+def serial_shard(number: int) -> str:
+    """A partition of the index of serial numbers for all other files."""
+    return f"shard-{number % SERIAL_SHARDS:02d}"
+
+
+# --- batches and gates
+
+
+def batch_key(customer_id: str, batch_id: str) -> Key:
+    """Of a device batch, whose name the service compares without case."""
+    return customer_id, safe_key(batch_id.casefold())
+
+
+def gate_key(scope: str) -> Key:
+    """Of the gate of a scope."""
+    return GATES, safe_key(scope)

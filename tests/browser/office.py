@@ -116,4 +116,4 @@ def _put(
 
 
 def _submissions_over(world: World, identifier: str) -> int:
-    return sum(stored.record.state.is_final for stored in world.journal.submissions(f"{identifier}.1"))
+    return sum(stored.record.state.is_final for stored in world.journal.submissions.of_reading(f"{identifier}.1"))

@@ -43,7 +43,7 @@ class Following:
             self.page.clock.run_for(A_LOOK)
 
     def _over(self) -> int:
-        submissions = self.site.world.journal.submissions(f"{self.identifier}.1")
+        submissions = self.site.world.journal.submissions.of_reading(f"{self.identifier}.1")
         return sum(stored.record.state.is_final for stored in submissions)
 
 

@@ -32,7 +32,7 @@ TRIES = 5
 def long_list() -> Iterator[Site]:
     with running_site() as site:
         for number in range(FILES):
-            site.world.journal.enter_by_time(_file(site, number))
+            site.world.journal.files.enter_by_time(_file(site, number))
         yield site
 
 

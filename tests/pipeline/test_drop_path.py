@@ -18,7 +18,7 @@ def test_a_file_under_a_name_is_registered_for_its_customer(world: World) -> Non
     file = world.drop_file(numbered(2), "contoso ltd/Test/devices.csv")
     world.run()
     assert world.outcomes(file, "contoso ltd/Test/devices.csv") == ["registered"] * 2
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     assert stored.record.customer_id == CUSTOMER
     assert world.results.read(f"{CUSTOMER}/Test/devices.csv/{file}/results.csv") is not None
@@ -39,7 +39,7 @@ def test_a_file_that_was_rejected_stays_so_when_its_name_is_given_to_a_customer(
     world.clock.now += timedelta(hours=1)
     sweep(world.pipeline)
     world.run()
-    assert world.journal.file(CUSTOMER, file) is None
+    assert world.journal.files.get(CUSTOMER, file) is None
     assert sum(world.service.report()["received"].values()) == 0
 
 
@@ -65,10 +65,10 @@ def test_a_file_received_before_its_name_was_removed_is_not_received_again(world
     world.run()
     world.customers.remove("Contoso Ltd", START)
     receive(world.pipeline, PATH)
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     assert stored.record.state is FileState.CLOSED
-    assert world.journal.file(None, file) is None
+    assert world.journal.files.get(None, file) is None
 
 
 def test_the_sweep_knows_files_under_names(world: World) -> None:
@@ -90,4 +90,4 @@ def test_a_guid_is_never_taken_for_a_name(world: World) -> None:
     """Nobody may lead what is dropped for one tenant to another by giving that one a name that looks like the first."""
     file = world.drop_file(numbered(1), f"{OTHER}/Test/devices.csv")
     world.run()
-    assert world.journal.file(OTHER, file) is not None
+    assert world.journal.files.get(OTHER, file) is not None

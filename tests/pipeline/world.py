@@ -21,7 +21,8 @@ from shared.pipeline.intake.receive import receive
 from shared.settings import Settings, settings_from
 from shared.storage.blobs import Container
 from shared.storage.customers import Customers
-from shared.storage.journal import Journal, Stored
+from shared.storage.journal import Journal
+from shared.storage.record_table import Stored
 from shared.storage.records import Submission
 from shared.storage.wakeups import PoisonedMessage, WakeUp, encode
 from shared.webhooks import Webhook
@@ -171,7 +172,7 @@ class World:
 
     def submission(self, identifier: str, number: str = "1", reading: int = 1) -> Stored[Submission]:
         """A submission of a file."""
-        stored = self.journal.submission(f"{identifier}.{reading}", number)
+        stored = self.journal.submissions.get(f"{identifier}.{reading}", number)
         assert stored is not None, "there is no such submission"
         return stored
 

@@ -61,13 +61,13 @@ def _check_undisturbed(world: World) -> None:
     """Where nothing died, failed or was lost, the safety net has nothing to do, and nobody waits at a closed gate."""
     if world.overdue_in_calm:
         world.violate(f"{world.overdue_in_calm} submissions were left to the sweep although nothing was lost.")
-    for scope in world.journal.gates():
+    for scope in world.journal.gates.closed():
         world.violate(f"The gate of {scope} is still closed.")
 
 
 def _check_places(world: World) -> None:
     """Nothing is left over anywhere."""
-    for mention in world.journal.open_files():
+    for mention in world.journal.files.still_open():
         world.violate(f"File {mention.file_id} is still in the index of open files.")
     for version in world.private.versions():
         if version.path.endswith(".json"):
@@ -83,7 +83,7 @@ class FileCheck:
         self._world = world
         self._file = file
         self._submissions = world.submissions(file.file_id)
-        outcomes = world.journal.outcomes(file.reading_id, 1, max(file.read_counts.total, 1))
+        outcomes = world.journal.outcomes.of_rows(file.reading_id, 1, max(file.read_counts.total, 1))
         self._outcomes = {outcome.row: outcome for outcome in outcomes}
 
     def check(self) -> None:

@@ -226,7 +226,7 @@ def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_up
         str(outcome.outcome)
         for identifier in world.dropped
         if (stored := world.file(identifier)) is not None
-        for outcome in world.journal.outcomes(stored.reading_id, 1, 24)
+        for outcome in world.journal.outcomes.of_rows(stored.reading_id, 1, 24)
     }
     assert outcomes <= {"registered", "already_registered"}
     assert max(world.wake_ups_sent.values()) <= MOST_WAKE_UPS
@@ -279,10 +279,10 @@ def _checked_withdrawal(world: World, identifier: str) -> int:
     assert file is not None
     registered = [
         outcome
-        for outcome in world.journal.outcomes(file.reading_id, 1, max(file.read_counts.total, 1))
+        for outcome in world.journal.outcomes.of_rows(file.reading_id, 1, max(file.read_counts.total, 1))
         if outcome.outcome is Outcome.REGISTERED
     ]
-    known = {each.record.row: each.record for each in world.journal.withdrawn(file.reading_id, 1, 10_000)}
+    known = {each.record.row: each.record for each in world.journal.withdrawals.devices(file.reading_id, 1, 10_000)}
     if set(known) != {outcome.row for outcome in registered}:
         world.violate(f"Withdrawal of {identifier} knows the rows {sorted(known)}.")
         return 0

@@ -227,24 +227,24 @@ class World:
             self.live
             or self.queue
             or self.poison
-            or any(True for _ in self.journal.open_files())
-            or any(True for _ in self.journal.withdrawals_under_way())
+            or any(True for _ in self.journal.files.still_open())
+            or any(True for _ in self.journal.withdrawals.in_progress())
             or not all(self._has_ended(version) for version in self.drop.versions())
         )
 
     def _has_ended(self, version: BlobVersion) -> bool:
-        stored = self.journal.file(parse_drop_path(version.path).customer_id, file_id(version.path, version.etag))
+        stored = self.journal.files.get(parse_drop_path(version.path).customer_id, file_id(version.path, version.etag))
         return stored is not None and stored.record.state.is_final
 
     def file(self, identifier: str) -> DeviceFile | None:
         """A dropped file as the journal has it; None when it was never received."""
-        stored = self.journal.file(parse_drop_path(self.dropped[identifier].path).customer_id, identifier)
+        stored = self.journal.files.get(parse_drop_path(self.dropped[identifier].path).customer_id, identifier)
         return None if stored is None else stored.record
 
     def submissions(self, identifier: str) -> list[Submission]:
         """The submissions of a dropped file that count: those of its last reading."""
         file = self.file(identifier)
-        return [] if file is None else [each.record for each in self.journal.submissions(file.reading_id)]
+        return [] if file is None else [each.record for each in self.journal.submissions.of_reading(file.reading_id)]
 
     def violate(self, what: str) -> None:
         """A promise was broken; told at the end, since code in between could hide it."""

@@ -26,7 +26,7 @@ def closed(world: World, content: str) -> str:
 
 
 def record(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.file(CUSTOMER, identifier)
+    stored = world.journal.files.get(CUSTOMER, identifier)
     assert stored is not None
     return stored.record
 
@@ -83,10 +83,10 @@ def test_a_file_of_rows_alone_shows_nothing_beside_them(world: World, doors: Doo
 
 def test_notes_that_are_no_warning_are_shown_quietly_with_their_cure(world: World, doors: Doors) -> None:
     file = closed(world, numbered(2))
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     changed = record_with(stored.record, Remark(note="columns_ignored", detail="Room <1>"), Remark(note="newer_note"))
-    world.journal.change_file(stored, changed)
+    world.journal.files.change(stored, changed)
     shown = page_of(doors, file)
     assert "Beside the rows" in shown
     assert FILE_NOTES[FileNote.COLUMNS_IGNORED].sentence in shown
@@ -98,10 +98,10 @@ def test_notes_that_are_no_warning_are_shown_quietly_with_their_cure(world: Worl
 
 def test_more_than_is_kept_is_counted(world: World, doors: Doors) -> None:
     file = closed(world, numbered(1))
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     kept = PassedOverTally(kind="prose", count=1_234, places=("line 1", "line 2"), excerpts=("a word", ""))
-    world.journal.change_file(stored, record_with(stored.record, kept=kept))
+    world.journal.files.change(stored, record_with(stored.record, kept=kept))
     shown = page_of(doors, file)
     assert "Passed over: lines of text (1,234)" in shown
     assert "and 1,232 more" in shown

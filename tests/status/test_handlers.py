@@ -12,7 +12,7 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from shared.status import downloads
-from shared.storage.journal import Journal
+from shared.storage.files import Files
 from tests.pipeline.world import CUSTOMER, START, World, numbered, tuples
 from tests.status.calling import Doors
 
@@ -646,7 +646,7 @@ def test_storage_that_does_not_answer_is_a_503_that_says_when_to_come_back(
     def no_answer(*_: object, **__: object) -> NoReturn:
         raise ServiceRequestError("connection refused by 10.0.0.1 with AccountKey=secret")
 
-    monkeypatch.setattr(Journal, "open_files", no_answer)
+    monkeypatch.setattr(Files, "still_open", no_answer)
     answer = doors.get("/api/files")
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
@@ -661,7 +661,7 @@ def test_what_nobody_expected_is_logged_under_the_id_that_is_shown(
     def broken(*_: object, **__: object) -> NoReturn:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(Journal, "open_files", broken)
+    monkeypatch.setattr(Files, "still_open", broken)
     answer = doors.get("/api/files")
     assert answer.status == 500
     assert b"secret" not in answer.body

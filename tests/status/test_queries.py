@@ -62,11 +62,11 @@ def device_file(number: int, state: FileState = FileState.CLOSED, customer_id: s
 
 
 def enter(world: World, file: DeviceFile) -> DeviceFile:
-    stored, _ = world.journal.open_file(replace(file, state=FileState.RECEIVED))
-    world.journal.change_file(stored, file)
+    stored, _ = world.journal.files.enter(replace(file, state=FileState.RECEIVED))
+    world.journal.files.change(stored, file)
     if file.state.is_final:
-        world.journal.enter_by_time(file)
-        world.journal.no_longer_open(file.file_id)
+        world.journal.files.enter_by_time(file)
+        world.journal.files.no_longer_open(file.file_id)
     return file
 
 
@@ -107,8 +107,8 @@ def test_files_are_paged_over_days_customers_and_states(stored_world: World) -> 
 
 def test_a_file_that_stands_in_both_indexes_is_listed_once(stored_world: World) -> None:
     closed = device_file(1)
-    stored_world.journal.open_file(closed)
-    stored_world.journal.enter_by_time(closed)
+    stored_world.journal.files.enter(closed)
+    stored_world.journal.files.enter_by_time(closed)
     assert list(listed(stored_world, FileFilter(), 5)) == [closed.file_id]
 
 
@@ -143,7 +143,7 @@ def test_very_many_open_files_end_a_page_after_its_time(stored_world: World) -> 
 def test_rows_are_filtered_whatever_their_reason_is_called(stored_world: World) -> None:
     file = enter(stored_world, device_file(1))
     reasons = {7: "808", 1_000: STRANGE, 2_300: STRANGE}
-    stored_world.journal.write_outcomes(
+    stored_world.journal.outcomes.write(
         DeviceOutcome(
             reading_id=file.reading_id,
             row=row,
@@ -180,8 +180,8 @@ def test_a_device_is_found_in_the_files_of_one_customer_alone(stored_world: Worl
             )
             for row, suffix in ((5, ""), (1_500, "2"))
         ]
-        stored_world.journal.write_outcomes(rows)
-        list(stored_world.journal.indexed(file, rows))
+        stored_world.journal.outcomes.write(rows)
+        list(stored_world.journal.outcomes.indexed(file, rows))
     found = queries.devices(stored_world.pipeline, CUSTOMER, STRANGE.upper())
     assert [(device.customer_id, device.outcome.row, device.file_name) for device in found.devices] == [
         (CUSTOMER, 5, "2.csv"),
@@ -207,7 +207,7 @@ def test_a_page_of_a_hundred_thousand_rows_comes_fast_and_small(
     stored = _in_azurite(world, request.getfixturevalue("azurite_connection"))
     rows = 100_000
     file = enter(stored, replace(device_file(1), read_counts=Counts(total=rows), closed_counts=None))
-    stored.journal.write_outcomes(
+    stored.journal.outcomes.write(
         DeviceOutcome(
             reading_id=file.reading_id,
             row=row,

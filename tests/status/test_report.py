@@ -101,11 +101,11 @@ def test_a_file_under_way_has_a_report_too(world: World) -> None:
 def test_only_the_first_thousand_rows_are_shown_and_where_the_rest_stands(world: World) -> None:
     file = world.drop_file(tuples(["FINE-1"]))
     world.run()
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     count = MOST_ROWS + 500
     outcomes = [Outcome.FAILED, Outcome.REJECTED, Outcome.REGISTERED, Outcome.UNKNOWN]
-    world.journal.write_outcomes(
+    world.journal.outcomes.write(
         DeviceOutcome(
             reading_id=stored.record.reading_id,
             row=row,
@@ -115,7 +115,7 @@ def test_only_the_first_thousand_rows_are_shown_and_where_the_rest_stands(world:
         for row in range(1, count + 1)
     )
     counts = Counts(total=count, failed=375, rejected=375, registered=375, unknown=375)
-    world.journal.change_file(stored, structs.replace(stored.record, closed_counts=counts))
+    world.journal.files.change(stored, structs.replace(stored.record, closed_counts=counts))
     _, page = report(world, file)
     shown = [int(number) for number in re.findall(r"ROW-(\d{4})", page.text)]
     assert shown == [row for row in range(1, count + 1) if row % 4 != 2][:MOST_ROWS]

@@ -8,8 +8,10 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
+from shared.storage.codec import packed, unpacked
 from shared.storage.connection import StorageClients
-from shared.storage.journal import NOT_THERE, Conflict, Journal, Stored, SubmissionEntry, TableName
+from shared.storage.journal import Journal, TableName
+from shared.storage.record_table import NOT_THERE, Conflict, Stored
 from shared.storage.records import (
     AnswerIds,
     Batch,
@@ -26,9 +28,8 @@ from shared.storage.records import (
     Submission,
     Withdrawal,
     WithdrawalMention,
-    packed,
-    unpacked,
 )
+from shared.storage.submissions import SubmissionEntry
 from shared.storage.tables import Entity, Table, grouped
 from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult
 from tests.storage.conftest import KINDS
@@ -101,7 +102,7 @@ def _submission(file: DeviceFile, number: str = "1", **changes: object) -> Submi
 
 
 def _enter(journal: Journal, submission: Submission) -> Stored[Submission]:
-    (stored,) = journal.add_submissions([SubmissionEntry(submission, packed(b"[]"))])
+    (stored,) = journal.submissions.add([SubmissionEntry(submission, packed(b"[]"))])
     return stored
 
 
@@ -114,8 +115,8 @@ def _outcome(file: DeviceFile, row: int, **changes: object) -> DeviceOutcome:
 
 def test_a_file_is_entered_once(journal: Journal) -> None:
     file = _file()
-    first, is_new = journal.open_file(file)
-    again, is_new_again = journal.open_file(replace(file, received_at=NOW + timedelta(hours=1)))
+    first, is_new = journal.files.enter(file)
+    again, is_new_again = journal.files.enter(replace(file, received_at=NOW + timedelta(hours=1)))
     assert is_new
     assert not is_new_again
     assert again == first
@@ -123,20 +124,20 @@ def test_a_file_is_entered_once(journal: Journal) -> None:
 
 
 def test_a_closed_file_that_comes_again_stays_out_of_the_index_of_open_files(journal: Journal) -> None:
-    stored, _ = journal.open_file(_file())
-    again, is_new = journal.open_file(stored.record)
+    stored, _ = journal.files.enter(_file())
+    again, is_new = journal.files.enter(stored.record)
     assert (again, is_new) == (stored, False)
-    assert journal.is_open(stored.record.file_id)
-    journal.change_file(stored, replace(stored.record, state=FileState.CLOSED))
-    journal.open_file(stored.record)
-    assert journal.is_open(stored.record.file_id)
-    journal.no_longer_open(stored.record.file_id)
-    journal.open_file(stored.record)
-    assert not journal.is_open(stored.record.file_id)
+    assert journal.files.is_open(stored.record.file_id)
+    journal.files.change(stored, replace(stored.record, state=FileState.CLOSED))
+    journal.files.enter(stored.record)
+    assert journal.files.is_open(stored.record.file_id)
+    journal.files.no_longer_open(stored.record.file_id)
+    journal.files.enter(stored.record)
+    assert not journal.files.is_open(stored.record.file_id)
 
 
 def test_every_field_of_a_file_comes_back(journal: Journal) -> None:
-    stored, _ = journal.open_file(_file())
+    stored, _ = journal.files.enter(_file())
     changed = replace(
         stored.record,
         state=FileState.REJECTED,
@@ -150,35 +151,35 @@ def test_every_field_of_a_file_comes_back(journal: Journal) -> None:
         size=2**40,
         history=("one", "two"),
     )
-    journal.change_file(stored, changed)
-    known = journal.file(CUSTOMER, stored.record.file_id)
+    journal.files.change(stored, changed)
+    known = journal.files.get(CUSTOMER, stored.record.file_id)
     assert known is not None
     assert known.record == changed
 
 
 def test_of_two_changes_of_one_reading_only_the_first_succeeds(journal: Journal) -> None:
-    stored, _ = journal.open_file(_file())
-    journal.change_file(stored, replace(stored.record, state=FileState.READ))
+    stored, _ = journal.files.enter(_file())
+    journal.files.change(stored, replace(stored.record, state=FileState.READ))
     with pytest.raises(Conflict):
-        journal.change_file(stored, replace(stored.record, state=FileState.GONE))
+        journal.files.change(stored, replace(stored.record, state=FileState.GONE))
 
 
 def test_a_file_without_customer_is_found_again(journal: Journal) -> None:
-    stored, _ = journal.open_file(_file(customer_id=None))
-    assert journal.file(None, stored.record.file_id) == stored
+    stored, _ = journal.files.enter(_file(customer_id=None))
+    assert journal.files.get(None, stored.record.file_id) == stored
 
 
 def test_open_files_are_those_not_taken_out(journal: Journal) -> None:
-    files = [journal.open_file(_file())[0].record for _ in range(20)]
+    files = [journal.files.enter(_file())[0].record for _ in range(20)]
     for file in files[5:]:
-        journal.no_longer_open(file.file_id)
-        journal.no_longer_open(file.file_id)
-    assert {mention.file_id for mention in journal.open_files()} == {file.file_id for file in files[:5]}
+        journal.files.no_longer_open(file.file_id)
+        journal.files.no_longer_open(file.file_id)
+    assert {mention.file_id for mention in journal.files.still_open()} == {file.file_id for file in files[:5]}
 
 
 def test_an_open_file_is_mentioned_with_what_a_list_shows(journal: Journal) -> None:
-    file = journal.open_file(_file())[0].record
-    (mention,) = journal.open_files()
+    file = journal.files.enter(_file())[0].record
+    (mention,) = journal.files.still_open()
     assert (mention.path, mention.name, mention.batch_id) == (file.path, file.name, file.batch_id)
 
 
@@ -186,9 +187,9 @@ def test_final_files_are_found_by_the_day_they_were_received(journal: Journal) -
     days = (100, 91, 90, 89, 0)
     files = [_file(received_at=NOW - timedelta(days=day)) for day in days]
     for file in files:
-        journal.enter_by_time(file)
-        journal.enter_by_time(file)
-    found = list(journal.files_received_before((NOW - timedelta(days=90)).date()))
+        journal.files.enter_by_time(file)
+        journal.files.enter_by_time(file)
+    found = list(journal.files.received_before((NOW - timedelta(days=90)).date()))
     assert [listing.file_id for listing in found] == [files[1].file_id, files[0].file_id]
 
 
@@ -199,8 +200,8 @@ def test_final_files_are_listed_newest_first_with_all_that_a_list_shows(journal:
     )
     older = _file(received_at=NOW - timedelta(seconds=1), customer_id=None, batch_id=None)
     for each in (older, file):
-        journal.enter_by_time(each)
-    (_, first), (_, second) = journal.final_files()
+        journal.files.enter_by_time(each)
+    (_, first), (_, second) = journal.files.final()
     assert first == FileListing(
         customer_id=CUSTOMER,
         file_id=file.file_id,
@@ -222,18 +223,18 @@ def test_final_files_are_listed_newest_first_with_all_that_a_list_shows(journal:
 def test_a_list_of_final_files_goes_on_after_any_place_in_it(journal: Journal) -> None:
     hours = (0, 1, 1, 13, 14, 40, 2_400)
     for hour in hours:
-        journal.enter_by_time(_file(received_at=NOW - timedelta(hours=hour)))
-    whole = list(journal.final_files())
+        journal.files.enter_by_time(_file(received_at=NOW - timedelta(hours=hour)))
+    whole = list(journal.files.final())
     assert [listing.received_at for _, listing in whole] == [NOW - timedelta(hours=hour) for hour in hours]
     for number, (place, _) in enumerate(whole, 1):
-        assert list(journal.final_files(after=place)) == whole[number:]
-        assert list(journal.final_files(after=place, limit=2)) == whole[number : number + 2]
+        assert list(journal.files.final(after=place)) == whole[number:]
+        assert list(journal.files.final(after=place, limit=2)) == whole[number : number + 2]
 
 
 def test_every_field_of_a_submission_comes_back(journal: Journal) -> None:
     file = _file()
     _enter(journal, _submission(file))
-    stored = journal.submission(file.reading_id, "1")
+    stored = journal.submissions.get(file.reading_id, "1")
     assert stored is not None
     changed = replace(
         stored.record,
@@ -263,8 +264,8 @@ def test_every_field_of_a_submission_comes_back(journal: Journal) -> None:
         answer_ids=AnswerIds(request_id="a", server_id="b"),
         history=("one",),
     )
-    journal.change_submission(stored, changed)
-    known = journal.submission(file.reading_id, "1")
+    journal.submissions.change(stored, changed)
+    known = journal.submissions.get(file.reading_id, "1")
     assert known is not None
     assert known.record == changed
 
@@ -273,39 +274,39 @@ def test_what_a_late_reader_writes_stands_beside_what_counts(journal: Journal) -
     file = _file()
     again = replace(file, reading=2)
     _enter(journal, _submission(again))
-    journal.write_outcomes([_outcome(again, 1)])
+    journal.outcomes.write([_outcome(again, 1)])
     _enter(journal, _submission(file, payload_digest="late"))
-    journal.write_outcomes([_outcome(file, 1, outcome=Outcome.REJECTED)])
-    stored = journal.submission(again.reading_id, "1")
+    journal.outcomes.write([_outcome(file, 1, outcome=Outcome.REJECTED)])
+    stored = journal.submissions.get(again.reading_id, "1")
     assert stored is not None
     assert stored.record.payload_digest == "d1"
-    assert [outcome.outcome for outcome in journal.outcomes(again.reading_id, 1, 1)] == [Outcome.REGISTERED]
+    assert [outcome.outcome for outcome in journal.outcomes.of_rows(again.reading_id, 1, 1)] == [Outcome.REGISTERED]
 
 
 def test_a_split_submission_and_its_halves_appear_together_or_not_at_all(journal: Journal) -> None:
     file = _file()
     _enter(journal, _submission(file))
-    stored = journal.submission(file.reading_id, "1")
+    stored = journal.submissions.get(file.reading_id, "1")
     assert stored is not None
     split = replace(stored.record, state=SubmissionState.SPLIT)
     halves = [SubmissionEntry(_submission(file, number), packed(number.encode())) for number in ("1-0", "1-1")]
-    journal.split_submission(stored, split, halves)
+    journal.submissions.split(stored, split, halves)
     with pytest.raises(Conflict):
-        journal.split_submission(stored, split, [SubmissionEntry(_submission(file, "1-2"), None)])
-    assert [known.record.number for known in journal.submissions(file.reading_id)] == ["1", "1-0", "1-1"]
+        journal.submissions.split(stored, split, [SubmissionEntry(_submission(file, "1-2"), None)])
+    assert [known.record.number for known in journal.submissions.of_reading(file.reading_id)] == ["1", "1-0", "1-1"]
 
 
 def test_the_rows_of_a_submission_come_back_with_it_and_alone(journal: Journal) -> None:
     file, rows = _file(), {"1": random.Random(1).randbytes(60_000), "2": b"[]", "2-0": b"[1]"}
     for number, content in rows.items():
-        journal.add_submissions([SubmissionEntry(_submission(file, number), packed(content))])
-    journal.add_submissions([SubmissionEntry(_submission(file, "3", rows="a/blob"), None)])
-    named = journal.submissions_named(file.reading_id, ["1", "2", "2-0", "3", "4"])
+        journal.submissions.add([SubmissionEntry(_submission(file, number), packed(content))])
+    journal.submissions.add([SubmissionEntry(_submission(file, "3", rows="a/blob"), None)])
+    named = journal.submissions.named(file.reading_id, ["1", "2", "2-0", "3", "4"])
     assert {number: each.rows and unpacked(each.rows) for number, each in named.items()} == {**rows, "3": None}
-    alone = journal.submission_rows(file.reading_id, "2-0")
+    alone = journal.submissions.rows(file.reading_id, "2-0")
     assert alone is not None
     assert unpacked(alone) == b"[1]"
-    assert journal.submission_rows(file.reading_id, "3") is None
+    assert journal.submissions.rows(file.reading_id, "3") is None
 
 
 def test_rows_that_are_too_large_for_the_journal_are_not_packed() -> None:
@@ -314,78 +315,78 @@ def test_rows_that_are_too_large_for_the_journal_are_not_packed() -> None:
 
 def test_submissions_far_apart_are_found_as_well_as_neighbours(journal: Journal) -> None:
     file = _file()
-    journal.add_submissions([SubmissionEntry(_submission(file, str(number)), None) for number in range(1, 31)])
+    journal.submissions.add([SubmissionEntry(_submission(file, str(number)), None) for number in range(1, 31)])
     for numbers in (["4"], ["4", "5"], ["30", "1"], ["5", "31"], ["31"]):
-        named = journal.submissions_named(file.reading_id, numbers)
+        named = journal.submissions.named(file.reading_id, numbers)
         assert sorted(named) == sorted(number for number in numbers if number != "31")
-        assert all(each.stored == journal.submission(file.reading_id, number) for number, each in named.items())
+        assert all(each.stored == journal.submissions.get(file.reading_id, number) for number, each in named.items())
 
 
 def test_submissions_change_together_or_not_at_all(journal: Journal) -> None:
     file = _file()
     entries = [SubmissionEntry(_submission(file, str(number)), packed(b"[]")) for number in (1, 2)]
-    stored = journal.add_submissions(entries)
-    changed = journal.change_submissions([(each, replace(each.record, sequence=1)) for each in stored])
+    stored = journal.submissions.add(entries)
+    changed = journal.submissions.change_all([(each, replace(each.record, sequence=1)) for each in stored])
     assert [each.record.sequence for each in changed] == [1, 1]
-    assert list(journal.submissions(file.reading_id)) == changed
-    journal.change_submission(changed[0], replace(changed[0].record, sequence=2))
+    assert list(journal.submissions.of_reading(file.reading_id)) == changed
+    journal.submissions.change(changed[0], replace(changed[0].record, sequence=2))
     with pytest.raises(Conflict):
-        journal.change_submissions([(each, replace(each.record, sequence=7)) for each in changed])
-    assert [each.record.sequence for each in journal.submissions(file.reading_id)] == [2, 1]
+        journal.submissions.change_all([(each, replace(each.record, sequence=7)) for each in changed])
+    assert [each.record.sequence for each in journal.submissions.of_reading(file.reading_id)] == [2, 1]
 
 
 def test_a_gate_is_closed_once_and_opened_only_as_it_was_read(journal: Journal) -> None:
     gate = Gate(scope="partner", closed_until=NOW, reason="Busy.")
-    stored = journal.change_gate(None, gate)
+    stored = journal.gates.change(None, gate)
     with pytest.raises(Conflict):
-        journal.change_gate(None, gate)
-    again = journal.change_gate(stored, replace(gate, failures=2))
+        journal.gates.change(None, gate)
+    again = journal.gates.change(stored, replace(gate, failures=2))
     with pytest.raises(Conflict):
-        journal.open_gate(stored)
-    journal.open_gate(again)
-    assert journal.gates() == {}
+        journal.gates.open(stored)
+    journal.gates.open(again)
+    assert journal.gates.closed() == {}
 
 
 def test_submissions_come_by_number_and_only_the_open_ones_when_asked(journal: Journal) -> None:
     file = _file()
     for number in ("1", "2", "10"):
         _enter(journal, _submission(file, number))
-    stored = journal.submission(file.reading_id, "2")
+    stored = journal.submissions.get(file.reading_id, "2")
     assert stored is not None
-    journal.change_submission(stored, replace(stored.record, state=SubmissionState.FINISHED))
-    assert [known.record.number for known in journal.submissions(file.reading_id)] == ["1", "2", "10"]
-    assert [known.record.number for known in journal.open_submissions(file.reading_id)] == ["1", "10"]
-    assert len(list(journal.open_submissions(file.reading_id, limit=1))) == 1
+    journal.submissions.change(stored, replace(stored.record, state=SubmissionState.FINISHED))
+    assert [known.record.number for known in journal.submissions.of_reading(file.reading_id)] == ["1", "2", "10"]
+    assert [known.record.number for known in journal.submissions.still_open(file.reading_id)] == ["1", "10"]
+    assert len(list(journal.submissions.still_open(file.reading_id, limit=1))) == 1
 
 
 def test_outcomes_come_in_the_order_of_rows_over_all_blocks(journal: Journal) -> None:
     file = _file()
-    journal.write_outcomes(_outcome(file, row) for row in range(1, 2_206, 5))
-    rows = [outcome.row for outcome in journal.outcomes(file.reading_id, 6, 2_201)]
+    journal.outcomes.write(_outcome(file, row) for row in range(1, 2_206, 5))
+    rows = [outcome.row for outcome in journal.outcomes.of_rows(file.reading_id, 6, 2_201)]
     assert rows == list(range(6, 2_202, 5))
 
 
 def test_the_blocks_end_at_a_thousand_rows(journal: Journal) -> None:
     file = _file()
-    journal.write_outcomes([_outcome(file, 1_000), _outcome(file, 1_001)])
-    assert [outcome.row for outcome in journal.outcomes(file.reading_id, 1_000, 1_000)] == [1_000]
-    assert [outcome.row for outcome in journal.outcomes(file.reading_id, 1_001, 1_001)] == [1_001]
+    journal.outcomes.write([_outcome(file, 1_000), _outcome(file, 1_001)])
+    assert [outcome.row for outcome in journal.outcomes.of_rows(file.reading_id, 1_000, 1_000)] == [1_000]
+    assert [outcome.row for outcome in journal.outcomes.of_rows(file.reading_id, 1_001, 1_001)] == [1_001]
 
 
 def test_a_cell_of_any_text_comes_back(journal: Journal) -> None:
     file = _file()
     outcome = _outcome(file, 1, serial_number="a/b\\c#?\t'%~ä", manufacturer="<script>", model="=1+1")
-    journal.write_outcomes([outcome])
-    assert list(journal.outcomes(file.reading_id, 1, 1)) == [outcome]
+    journal.outcomes.write([outcome])
+    assert list(journal.outcomes.of_rows(file.reading_id, 1, 1)) == [outcome]
 
 
 def test_a_device_is_found_by_its_serial_number_whatever_its_case(journal: Journal) -> None:
     file = _file()
     outcomes = [_outcome(file, row, serial_number=f"Ab/{row % 10}") for row in range(1, 31)]
-    assert list(journal.indexed(file, outcomes)) == outcomes
-    found = sorted(mention.row for mention in journal.devices_of_serial("aB/3"))
+    assert list(journal.outcomes.indexed(file, outcomes)) == outcomes
+    found = sorted(mention.row for mention in journal.outcomes.with_serial("aB/3"))
     assert found == [3, 13, 23]
-    assert list(journal.devices_of_serial("aB/")) == []
+    assert list(journal.outcomes.with_serial("aB/")) == []
 
 
 def test_a_device_is_found_in_small_and_large_files_alike_and_forgotten_with_each(journal: Journal) -> None:
@@ -393,21 +394,21 @@ def test_a_device_is_found_in_small_and_large_files_alike_and_forgotten_with_eac
     files = [_file(read_counts=Counts(total=size)) for size in sizes]
     for file in files:
         outcomes = [_outcome(file, row, serial_number=f"S{row}") for row in range(1, 31)]
-        journal.write_outcomes(outcomes)
-        list(journal.indexed(file, outcomes))
-    assert [mention.file_id for mention in journal.devices_of_serial("s7")] == sorted(file.file_id for file in files)
-    (first, *others) = journal.devices_of_serial("S30", CUSTOMER)
-    assert list(journal.devices_of_serial("S30", CUSTOMER, after=first)) == others
+        journal.outcomes.write(outcomes)
+        list(journal.outcomes.indexed(file, outcomes))
+    assert [mention.file_id for mention in journal.outcomes.with_serial("s7")] == sorted(file.file_id for file in files)
+    (first, *others) = journal.outcomes.with_serial("S30", CUSTOMER)
+    assert list(journal.outcomes.with_serial("S30", CUSTOMER, after=first)) == others
     for file in files:
         journal.forget_file(file)
-    assert [list(journal.devices_of_serial(f"S{row}")) for row in range(1, 31)] == [[]] * 30
+    assert [list(journal.outcomes.with_serial(f"S{row}")) for row in range(1, 31)] == [[]] * 30
 
 
 def test_the_index_of_a_small_file_takes_a_transaction_for_a_hundred_rows() -> None:
     table = CountsUpserts()
     journal = Journal(lambda name: table if name is TableName.DEVICES_BY_SERIAL else InMemoryTable())
     file = _file(read_counts=Counts(total=1_000))
-    list(journal.indexed(file, [_outcome(file, row) for row in range(1, 1_001)]))
+    list(journal.outcomes.indexed(file, [_outcome(file, row) for row in range(1, 1_001)]))
     assert table.groups == [100] * 10
 
 
@@ -427,40 +428,40 @@ class CountsUpserts(InMemoryTable):
 def test_a_very_long_serial_number_is_found_too(journal: Journal) -> None:
     file = _file()
     outcomes = [_outcome(file, row, serial_number="S" * 700 + str(row)) for row in (1, 2)]
-    list(journal.indexed(file, outcomes))
-    assert [mention.row for mention in journal.devices_of_serial("s" * 700 + "2")] == [2]
+    list(journal.outcomes.indexed(file, outcomes))
+    assert [mention.row for mention in journal.outcomes.with_serial("s" * 700 + "2")] == [2]
 
 
 def test_a_forgotten_file_leaves_nothing(journal: Journal) -> None:
     file = _file(read_counts=Counts(total=3), reading=2)
-    journal.open_file(file)
+    journal.files.enter(file)
     earlier = replace(file, reading=1)
     _enter(journal, _submission(earlier))
-    journal.write_outcomes([_outcome(earlier, 1)])
-    journal.enter_by_time(file)
+    journal.outcomes.write([_outcome(earlier, 1)])
+    journal.files.enter_by_time(file)
     _enter(journal, _submission(file))
     outcomes = [_outcome(file, row) for row in (1, 2, 3)]
-    journal.write_outcomes(outcomes)
-    list(journal.indexed(file, outcomes))
+    journal.outcomes.write(outcomes)
+    list(journal.outcomes.indexed(file, outcomes))
     journal.forget_file(file)
     journal.forget_file(file)
-    assert journal.file(CUSTOMER, file.file_id) is None
-    assert list(journal.submissions(file.reading_id)) == []
-    assert list(journal.outcomes(file.reading_id, 1, 3)) == []
-    assert list(journal.outcomes(earlier.reading_id, 1, 3)) == []
-    assert list(journal.submissions(earlier.reading_id)) == []
-    assert list(journal.devices_of_serial("SN-1")) == []
-    assert list(journal.open_files()) == []
-    assert list(journal.files_received_before((NOW + timedelta(days=9)).date())) == []
+    assert journal.files.get(CUSTOMER, file.file_id) is None
+    assert list(journal.submissions.of_reading(file.reading_id)) == []
+    assert list(journal.outcomes.of_rows(file.reading_id, 1, 3)) == []
+    assert list(journal.outcomes.of_rows(earlier.reading_id, 1, 3)) == []
+    assert list(journal.submissions.of_reading(earlier.reading_id)) == []
+    assert list(journal.outcomes.with_serial("SN-1")) == []
+    assert list(journal.files.still_open()) == []
+    assert list(journal.files.received_before((NOW + timedelta(days=9)).date())) == []
 
 
 def test_one_batch_in_two_spellings_is_one_batch_and_has_one_claimant(journal: Journal) -> None:
     batch = Batch(customer_id=CUSTOMER, batch_id="Sales", state=BatchState.LOOKING, claimed_by="f/1", claimed_until=NOW)
-    claimed = journal.change_batch(None, batch)
+    claimed = journal.batches.change(None, batch)
     with pytest.raises(Conflict):
-        journal.change_batch(None, replace(batch, batch_id="SALES", claimed_by="g/1"))
-    journal.change_batch(claimed, replace(batch, batch_id="SaLeS", state=BatchState.KNOWN))
-    known = journal.batch(CUSTOMER, "sales")
+        journal.batches.change(None, replace(batch, batch_id="SALES", claimed_by="g/1"))
+    journal.batches.change(claimed, replace(batch, batch_id="SaLeS", state=BatchState.KNOWN))
+    known = journal.batches.get(CUSTOMER, "sales")
     assert known is not None
     assert known.record.batch_id == "SaLeS"
 
@@ -474,72 +475,72 @@ def _withdrawn(file: DeviceFile, row: int, **changes: object) -> DeviceWithdrawa
 
 def test_what_is_known_of_a_withdrawal_comes_back_with_every_field(journal: Journal) -> None:
     withdrawal = Withdrawal(asked_at=NOW, asked_by="anna", due_at=NOW, total=3, withdrawn=1, next_row=2)
-    stored, _ = journal.open_file(_file(state=FileState.CLOSED, retry=str(uuid4()), retried_rows=2))
-    changed = journal.change_file(stored, replace(stored.record, withdrawal=withdrawal, changes_since_closed=1))
-    found = journal.file(CUSTOMER, stored.record.file_id)
+    stored, _ = journal.files.enter(_file(state=FileState.CLOSED, retry=str(uuid4()), retried_rows=2))
+    changed = journal.files.change(stored, replace(stored.record, withdrawal=withdrawal, changes_since_closed=1))
+    found = journal.files.get(CUSTOMER, stored.record.file_id)
     assert found is not None
     assert found.record == changed.record
     assert found.record.withdrawal == withdrawal
     device = _withdrawn(
         stored.record, 1, result=WithdrawalResult.REFUSED, device_id="d", error_code="811", what_to_do="w", at=NOW
     )
-    journal.change_withdrawn([Stored(device, NOT_THERE)])
-    assert [each.record for each in journal.withdrawn(stored.record.reading_id, 1, 5)] == [device]
+    journal.withdrawals.change_devices([Stored(device, NOT_THERE)])
+    assert [each.record for each in journal.withdrawals.devices(stored.record.reading_id, 1, 5)] == [device]
 
 
 def test_devices_of_many_blocks_are_written_and_read_in_the_order_of_their_rows(journal: Journal) -> None:
     file = _file()
     rows = [1, 2, 999, 1000, 1001, 1500, 3001]
     devices = [_withdrawn(file, row) for row in rows]
-    written = journal.change_withdrawn(Stored(device, NOT_THERE) for device in devices)
+    written = journal.withdrawals.change_devices(Stored(device, NOT_THERE) for device in devices)
     assert [each.record for each in written] == devices
-    assert list(journal.withdrawn(file.reading_id, 1, 4000)) == written
-    assert [each.record.row for each in journal.withdrawn(file.reading_id, 2, 1001)] == rows[1:5]
+    assert list(journal.withdrawals.devices(file.reading_id, 1, 4000)) == written
+    assert [each.record.row for each in journal.withdrawals.devices(file.reading_id, 2, 1001)] == rows[1:5]
     other = _file()
     many = [_withdrawn(other, row) for row in range(1, 251)]
-    assert len(journal.change_withdrawn(Stored(device, NOT_THERE) for device in many)) == 250
+    assert len(journal.withdrawals.change_devices(Stored(device, NOT_THERE) for device in many)) == 250
 
 
 def test_a_device_is_only_written_over_what_was_read(journal: Journal) -> None:
     file = _file()
-    (first,) = journal.change_withdrawn([Stored(_withdrawn(file, 1), NOT_THERE)])
-    (second,) = journal.change_withdrawn([Stored(_withdrawn(file, 1, device_id="d"), first.etag)])
+    (first,) = journal.withdrawals.change_devices([Stored(_withdrawn(file, 1), NOT_THERE)])
+    (second,) = journal.withdrawals.change_devices([Stored(_withdrawn(file, 1, device_id="d"), first.etag)])
     for etag in (NOT_THERE, first.etag):
         with pytest.raises(Conflict):
-            journal.change_withdrawn([Stored(_withdrawn(file, 1, device_id="late"), etag)])
-    assert list(journal.withdrawn(file.reading_id, 1, 1)) == [second]
+            journal.withdrawals.change_devices([Stored(_withdrawn(file, 1, device_id="late"), etag)])
+    assert list(journal.withdrawals.devices(file.reading_id, 1, 1)) == [second]
 
 
 def test_withdrawals_under_way_are_those_not_ended_and_are_no_open_files(journal: Journal) -> None:
     mentions = [WithdrawalMention(customer_id=CUSTOMER, file_id=str(uuid4()), asked_at=NOW) for _ in range(3)]
     for mention in mentions:
-        journal.enter_withdrawal(mention)
-        journal.enter_withdrawal(mention)
-    journal.end_withdrawal(mentions[0].file_id)
-    journal.end_withdrawal(mentions[0].file_id)
-    found = {mention.file_id for mention in journal.withdrawals_under_way()}
+        journal.withdrawals.enter(mention)
+        journal.withdrawals.enter(mention)
+    journal.withdrawals.end(mentions[0].file_id)
+    journal.withdrawals.end(mentions[0].file_id)
+    found = {mention.file_id for mention in journal.withdrawals.in_progress()}
     assert found == {mention.file_id for mention in mentions[1:]}
-    assert list(journal.open_files()) == []
+    assert list(journal.files.still_open()) == []
 
 
 def test_a_forgotten_file_takes_its_withdrawal_along(journal: Journal) -> None:
     file = _file(state=FileState.CLOSED, withdrawal=Withdrawal(asked_at=NOW, due_at=NOW, total=1))
-    journal.open_file(file)
-    journal.enter_withdrawal(WithdrawalMention(customer_id=CUSTOMER, file_id=file.file_id, asked_at=NOW))
-    journal.change_withdrawn(Stored(_withdrawn(file, row), NOT_THERE) for row in (1, 2, 1001))
+    journal.files.enter(file)
+    journal.withdrawals.enter(WithdrawalMention(customer_id=CUSTOMER, file_id=file.file_id, asked_at=NOW))
+    journal.withdrawals.change_devices(Stored(_withdrawn(file, row), NOT_THERE) for row in (1, 2, 1001))
     other = _file()
-    journal.change_withdrawn([Stored(_withdrawn(other, 1), NOT_THERE)])
+    journal.withdrawals.change_devices([Stored(_withdrawn(other, 1), NOT_THERE)])
     journal.forget_file(file)
-    assert list(journal.withdrawn(file.reading_id, 1, 2000)) == []
-    assert list(journal.withdrawals_under_way()) == []
-    assert len(list(journal.withdrawn(other.reading_id, 1, 1))) == 1
+    assert list(journal.withdrawals.devices(file.reading_id, 1, 2000)) == []
+    assert list(journal.withdrawals.in_progress()) == []
+    assert len(list(journal.withdrawals.devices(other.reading_id, 1, 1))) == 1
 
 
 def test_files_are_found_by_how_their_ids_begin_within_their_customer(journal: Journal) -> None:
     files = [_file(file_id=f"{start}-0000-5000-8000-000000000000") for start in ("1a2b3c4d", "1a2b3c4e", "1a2b3c4f")]
     for file in files:
-        journal.open_file(file)
-    journal.open_file(_file(file_id=files[0].file_id, customer_id="11111111-2222-3333-4444-555555555555"))
-    assert list(journal.files_beginning_with(CUSTOMER, "1a2b3c4d")) == [files[0]]
-    assert list(journal.files_beginning_with(CUSTOMER, files[1].file_id)) == [files[1]]
-    assert list(journal.files_beginning_with(CUSTOMER, "1a2b")) == files
+        journal.files.enter(file)
+    journal.files.enter(_file(file_id=files[0].file_id, customer_id="11111111-2222-3333-4444-555555555555"))
+    assert list(journal.files.with_id_prefix(CUSTOMER, "1a2b3c4d")) == [files[0]]
+    assert list(journal.files.with_id_prefix(CUSTOMER, files[1].file_id)) == [files[1]]
+    assert list(journal.files.with_id_prefix(CUSTOMER, "1a2b")) == files

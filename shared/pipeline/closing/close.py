@@ -19,7 +19,7 @@ from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed, is_claimed
 from shared.pipeline.log_fields import of_file
-from shared.storage.journal import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import (
     Counts,
     DeviceFile,
@@ -141,14 +141,14 @@ def close_if_complete(
     if remembered is not None and _are_all(ended, remembered.record):
         submissions, is_complete = ended, True
     elif is_small:
-        submissions = [stored.record for stored in pipeline.journal.submissions(reading_id)]
+        submissions = [stored.record for stored in pipeline.journal.submissions.of_reading(reading_id)]
         is_complete = all(submission.state.is_final for submission in submissions)
     else:
-        is_complete = next(pipeline.journal.open_submissions(reading_id, limit=1), None) is None
+        is_complete = next(pipeline.journal.submissions.still_open(reading_id, limit=1), None) is None
     if not is_complete or (remembered is not None and _close_unless_changed(pipeline, remembered, submissions)):
         return
     pipeline.cache.released.forget(reading_id)
-    stored = pipeline.journal.file(customer_id, file_id)
+    stored = pipeline.journal.files.get(customer_id, file_id)
     if stored is not None and stored.record.reading_id == reading_id:
         _close_unless_changed(pipeline, stored, submissions)
 
@@ -171,7 +171,7 @@ def _close_unless_changed(
     else:
         return True
     try:
-        held = pipeline.journal.change_file(stored, claimed(pipeline, closing))
+        held = pipeline.journal.files.change(stored, claimed(pipeline, closing))
     except Conflict:
         logger.info("Someone else changed the file that was to be closed", extra=of_file(file))
         return False
@@ -198,7 +198,7 @@ def end_without_sending(
         closed_counts=Counts(),
         history=with_sentence(file.history, text, now),
     )
-    pipeline.journal.change_file(stored, ended)
+    pipeline.journal.files.change(stored, ended)
     logger.warning("A device file was ended without sending", extra=of_file(ended) | {"reason": reason})
     annotate({"reason": reason})
     tidy_up(pipeline, ended)
@@ -214,8 +214,8 @@ def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
     announce(pipeline, file)
-    pipeline.journal.enter_by_time(file)
-    pipeline.journal.no_longer_open(file.file_id)
+    pipeline.journal.files.enter_by_time(file)
+    pipeline.journal.files.no_longer_open(file.file_id)
 
 
 def write_summary(pipeline: Pipeline, file: DeviceFile, submissions: Sequence[Submission] | None = None) -> None:
@@ -224,7 +224,7 @@ def write_summary(pipeline: Pipeline, file: DeviceFile, submissions: Sequence[Su
     `submissions` are those of the file, where they are at hand.
     """
     if submissions is None and file.state in (FileState.READ, FileState.CLOSED):
-        submissions = [stored.record for stored in pipeline.journal.submissions(file.reading_id)]
+        submissions = [stored.record for stored in pipeline.journal.submissions.of_reading(file.reading_id)]
     pipeline.results.write_newer(
         f"{_folder(file)}/summary.json",
         msgspec.json.format(msgspec.json.encode(summary(file, submissions or ())), indent=2),
@@ -285,7 +285,7 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence
     held, file = FileLease(pipeline, stored), stored.record
     counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
     reasons = ReasonCounter()
-    outcomes = _counted(_held(held, pipeline.journal.indexed(file, _every_outcome(pipeline, file))), counter)
+    outcomes = _counted(_held(held, pipeline.journal.outcomes.indexed(file, _every_outcome(pipeline, file))), counter)
     _write_csv(pipeline, file, reasons.counting(outcomes))
     if file.passed_over:
         path = f"{_folder(file)}/{accounting.NAME}"
@@ -314,7 +314,7 @@ def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutco
     """One outcome for each row, in file order, come what may."""
     total = file.read_counts.total
     expected = 1
-    for outcome in pipeline.journal.outcomes(file.reading_id, 1, total):
+    for outcome in pipeline.journal.outcomes.of_rows(file.reading_id, 1, total):
         yield from _missing(pipeline, file, range(expected, outcome.row))
         yield outcome
         expected = outcome.row + 1
@@ -333,7 +333,7 @@ def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Itera
             error_description=NEVER_WRITTEN_SENTENCE,
             what_to_do=NEVER_WRITTEN_CURE,
         )
-        pipeline.journal.write_outcomes([outcome])
+        pipeline.journal.outcomes.write([outcome])
         yield outcome
 
 

@@ -37,7 +37,7 @@ def announce(pipeline: Pipeline, file: DeviceFile) -> None:
 def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
     """Tell the webhook of the file that `wake_up` names; when that fails, ring again, for a day."""
     settings, webhook = pipeline.settings.webhook, pipeline.webhook
-    stored = pipeline.journal.file(wake_up.customer_id, wake_up.file_id)
+    stored = pipeline.journal.files.get(wake_up.customer_id, wake_up.file_id)
     if settings is None or webhook is None or stored is None or not stored.record.state.is_final:
         logger.info("There is nothing to tell, or no webhook any more", extra={"file_id": wake_up.file_id})
         return

@@ -9,7 +9,7 @@ from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import private_copy
 from shared.pipeline.composition import Pipeline
 from shared.storage.blobs import VersionGone
-from shared.storage.journal import Stored
+from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
 
 
@@ -32,7 +32,7 @@ def ended_file(pipeline: Pipeline, customer_id: str, file_id: str) -> Stored[Dev
         FileUnknown: there is none of that id.
         FileStillOpen: it is still worked on.
     """
-    stored = pipeline.journal.file(customer_id, file_id)
+    stored = pipeline.journal.files.get(customer_id, file_id)
     if stored is None:
         raise FileUnknown(
             f"Customer {customer_id} has no file {file_id}. Look its id up in the results; files past their retention "

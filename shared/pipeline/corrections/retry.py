@@ -22,7 +22,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file, rows_again
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import remedy
-from shared.storage.journal import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, with_sentence
 from shared.vocabulary import FileState, Outcome, Remedy
 
@@ -103,7 +103,7 @@ def _known(pipeline: Pipeline, file: DeviceFile) -> Retry | None:
     """The retry that was made before, unless it was deleted before it could be received."""
     if file.retry is None:
         return None
-    child = pipeline.journal.file(file.customer_id, file.retry)
+    child = pipeline.journal.files.get(file.customer_id, file.retry)
     path = _path(pipeline, file) if child is None else child.record.path
     is_gone = pipeline.drop.version(path) is None if child is None else child.record.state is FileState.GONE
     if is_gone:
@@ -114,7 +114,7 @@ def _known(pipeline: Pipeline, file: DeviceFile) -> Retry | None:
 def _path(pipeline: Pipeline, file: DeviceFile) -> str:
     """The path that follows from the file; with the whole id where another file of the customer begins like it."""
     short = retry_path(file.path, file.file_id)
-    others = pipeline.journal.files_beginning_with(file.customer_id or "", file.file_id[:SHORT_ID])
+    others = pipeline.journal.files.with_id_prefix(file.customer_id or "", file.file_id[:SHORT_ID])
     is_alone = all(other.file_id == file.file_id for other in others)
     return short if is_alone else retry_path(file.path, file.file_id, whole_id=True)
 
@@ -124,7 +124,7 @@ def _to_send_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutco
     counts = file.closed_counts
     if counts is None or counts.failed + counts.unknown == 0:
         return
-    for outcome in pipeline.journal.outcomes(file.reading_id, 1, counts.total):
+    for outcome in pipeline.journal.outcomes.of_rows(file.reading_id, 1, counts.total):
         if outcome.outcome in (Outcome.FAILED, Outcome.UNKNOWN) and remedy(outcome) is Remedy.SEND_AGAIN:
             yield outcome
 
@@ -194,7 +194,7 @@ def _note(pipeline: Pipeline, customer_id: str, child: Retry) -> Retry:
         if stored.record.retry == child.file_id:
             break
         try:
-            noted = pipeline.journal.change_file(stored, _noted(pipeline, stored, child))
+            noted = pipeline.journal.files.change(stored, _noted(pipeline, stored, child))
         except Conflict:
             continue
         write_summary(pipeline, noted.record)

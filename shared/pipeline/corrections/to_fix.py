@@ -85,7 +85,7 @@ def _rows_to_fix(pipeline: Pipeline, file: DeviceFile) -> _RowsToFix:
     rows = _RowsToFix()
     counts = file.closed_counts or file.read_counts
     if file.closed_counts is None or counts.failed or counts.rejected:
-        for outcome in pipeline.journal.outcomes(file.reading_id, 1, counts.total):
+        for outcome in pipeline.journal.outcomes.of_rows(file.reading_id, 1, counts.total):
             rows.add(outcome)
     return rows
 

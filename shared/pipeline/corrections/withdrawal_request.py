@@ -14,7 +14,7 @@ from shared.pipeline.closing.close import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file
 from shared.pipeline.log_fields import of_file
-from shared.storage.journal import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Withdrawal, WithdrawalMention, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
 
@@ -90,7 +90,7 @@ def _asked(pipeline: Pipeline, stored: Stored[DeviceFile], customer_id: str, wit
         changes_since_closed=file.changes_since_closed + 1,
         history=with_sentence(file.history, sentence, now),
     )
-    asked = pipeline.journal.change_file(stored, asked).record
+    asked = pipeline.journal.files.change(stored, asked).record
     # Once more: whoever ended the run before may have taken it out before the record said that there is another.
     _enter(pipeline, customer_id, file.file_id)
     logger.warning(
@@ -103,13 +103,13 @@ def _asked(pipeline: Pipeline, stored: Stored[DeviceFile], customer_id: str, wit
 
 def _enter(pipeline: Pipeline, customer_id: str, file_id: str) -> None:
     mention = WithdrawalMention(customer_id=customer_id, file_id=file_id, asked_at=pipeline.clock())
-    pipeline.journal.enter_withdrawal(mention)
+    pipeline.journal.withdrawals.enter(mention)
 
 
 def leave_index(pipeline: Pipeline, customer_id: str, file_id: str) -> None:
     """Take a file out of the index of withdrawals under way; put it back when one was asked for at this very time."""
-    pipeline.journal.end_withdrawal(file_id)
-    stored = pipeline.journal.file(customer_id, file_id)
+    pipeline.journal.withdrawals.end(file_id)
+    stored = pipeline.journal.files.get(customer_id, file_id)
     withdrawal = None if stored is None else stored.record.withdrawal
     if withdrawal is not None and withdrawal.is_under_way:
         _enter(pipeline, customer_id, file_id)
@@ -125,7 +125,7 @@ def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
 
     Of an entry whose file says nothing of a withdrawal, its asker died; or is still at it, for a day at most.
     """
-    stored = pipeline.journal.file(mention.customer_id, mention.file_id)
+    stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     now = pipeline.clock()
     withdrawal = None if stored is None else stored.record.withdrawal
     if stored is None or withdrawal is None:
@@ -137,7 +137,7 @@ def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
     # One change further, so that the wake-up that may still be on its way has been overtaken.
     woken = replace(withdrawal, sequence=withdrawal.sequence + 1, due_at=now)
     try:
-        pipeline.journal.change_file(stored, replace(stored.record, withdrawal=woken))
+        pipeline.journal.files.change(stored, replace(stored.record, withdrawal=woken))
     except Conflict:
         return False
     pipeline.wakeups.send(withdrawal_wake_up(mention.customer_id, mention.file_id, woken))

@@ -42,7 +42,7 @@ from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS
 from shared.pipeline.log_fields import of_error, of_file
 from shared.pipeline.submissions.circuit_breaker import Admission, admission
 from shared.pipeline.submissions.state_machine import PAUSED_DELAY, SHORTEST_PATIENCE, PollAgain, WaitFor, pace_of
-from shared.storage.journal import NOT_THERE, Conflict, Stored
+from shared.storage.record_table import NOT_THERE, Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
 from shared.telemetry import StepName, annotate, span
@@ -132,12 +132,12 @@ class WithdrawalLease:
             self.claim()
 
     def _change(self, file: DeviceFile) -> None:
-        self.stored = self.pipeline.journal.change_file(self.stored, file)
+        self.stored = self.pipeline.journal.files.change(self.stored, file)
 
 
 def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> WithdrawalState | None:
     """Take the withdrawal that `wake_up` names one step further; its state then, None when someone else is at it."""
-    stored = pipeline.journal.file(wake_up.customer_id, wake_up.file_id)
+    stored = pipeline.journal.files.get(wake_up.customer_id, wake_up.file_id)
     if stored is None or stored.record.withdrawal is None:
         logger.warning("A wake-up names no withdrawal", extra={"file_id": wake_up.file_id})
         return None
@@ -191,9 +191,9 @@ def _devices(held: WithdrawalLease, first: int) -> Iterator[Pair]:
     """The registered rows from `first` on, each with what is known of its withdrawal, in their order."""
     file, run = held.file, held.withdrawal.run
     total = file.read_counts.total
-    known = held.pipeline.journal.withdrawn(file.reading_id, first, total)
+    known = held.pipeline.journal.withdrawals.devices(file.reading_id, first, total)
     ahead = next(known, None)
-    for outcome in held.pipeline.journal.outcomes(file.reading_id, first, total):
+    for outcome in held.pipeline.journal.outcomes.of_rows(file.reading_id, first, total):
         if outcome.row % ROWS_BETWEEN_CLOCK_CHECKS == 0:
             held.keep()
         if outcome.outcome is not Outcome.REGISTERED:
@@ -219,7 +219,7 @@ def _look_for(held: WithdrawalLease, admitted: Admission, first: int) -> None:
         found += (Stored(device, known.etag) for device, (_, known) in zip(devices, of_batch, strict=True))
         admitted.note(None)
     held.keep()
-    held.pipeline.journal.change_withdrawn(sorted(found, key=lambda known: known.record.row))
+    held.pipeline.journal.withdrawals.change_devices(sorted(found, key=lambda known: known.record.row))
 
 
 def _found(held: WithdrawalLease, outcomes: list[DeviceOutcome]) -> list[DeviceWithdrawal]:
@@ -297,7 +297,7 @@ def _begun(held: WithdrawalLease, group: Sequence[Known]) -> list[Known]:
     """Journal the requests that are about to be sent."""
     run, new_id = held.withdrawal.run, held.pipeline.new_id
     held.keep()
-    return held.pipeline.journal.change_withdrawn(
+    return held.pipeline.journal.withdrawals.change_devices(
         Stored(begun(known.record, run, new_id()), known.etag) for known in group
     )
 
@@ -326,7 +326,7 @@ def _write_results(
     ]
     results = [Stored(ended[known.record.row], known.etag) for known in begun_ones if known.record.row in ended]
     held.keep()
-    held.pipeline.journal.change_withdrawn([*results, *failed, *unsent])
+    held.pipeline.journal.withdrawals.change_devices([*results, *failed, *unsent])
 
 
 def _deleted(held: WithdrawalLease, device: DeviceWithdrawal) -> DeviceWithdrawal:
@@ -340,7 +340,7 @@ def _deleted(held: WithdrawalLease, device: DeviceWithdrawal) -> DeviceWithdrawa
 def _spelling(held: WithdrawalLease, batch_id: str) -> str:
     """The batch as the service spells it."""
     if batch_id not in held.spellings:
-        known = held.pipeline.journal.batch(held.customer_id, batch_id)
+        known = held.pipeline.journal.batches.get(held.customer_id, batch_id)
         held.spellings[batch_id] = batch_id if known is None else known.record.batch_id
     return held.spellings[batch_id]
 

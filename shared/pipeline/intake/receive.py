@@ -36,7 +36,7 @@ from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
 from shared.pipeline.submissions.state_machine import pace_of
 from shared.storage.blobs import BlobVersion, VersionGone
-from shared.storage.journal import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission, with_sentence
 from shared.telemetry import StepName, annotate, span
 from shared.vocabulary import FileState, SubmissionState
@@ -73,7 +73,7 @@ def receive(pipeline: Pipeline, path: str) -> None:
     place = resolve_drop_path(pipeline.customers, path)
     new = _new_file(pipeline, version, place)
     known = None if place.customer_name is None else known_file(pipeline, place, new.file_id)
-    stored, is_new = pipeline.journal.open_file(new) if known is None else (known, False)
+    stored, is_new = pipeline.journal.files.enter(new) if known is None else (known, False)
     if is_new:
         logger.info("A device file was received", extra=of_file(stored.record) | {"bytes": version.size})
         _read(pipeline, FileLease(pipeline, stored))
@@ -91,9 +91,9 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
             _read_again(pipeline, stored)
         case FileState.READ | FileState.CLOSING:
             close_if_complete(pipeline, file.customer_id, file.file_id, file.reading_id)
-        case _ if pipeline.journal.is_listed(file):
+        case _ if pipeline.journal.files.is_listed(file):
             # Everything was done, and told: a doubled event put it into the index of open files once more.
-            pipeline.journal.no_longer_open(file.file_id)
+            pipeline.journal.files.no_longer_open(file.file_id)
         case _:
             tidy_up(pipeline, file)
 
@@ -129,7 +129,7 @@ def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
     beginning = retried_file(file.name)
     if beginning is None or file.customer_id is None:
         return None
-    for known in pipeline.journal.files_beginning_with(file.customer_id, beginning):
+    for known in pipeline.journal.files.with_id_prefix(file.customer_id, beginning):
         paths = {retry_path(known.path, known.file_id, whole_id=whole) for whole in (False, True)}
         if file.path in paths and known.state is FileState.CLOSED:
             return known

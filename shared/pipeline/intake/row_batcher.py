@@ -20,8 +20,9 @@ from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
-from shared.storage.journal import Stored, SubmissionEntry
+from shared.storage.record_table import Stored
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
+from shared.storage.submissions import SubmissionEntry
 from shared.vocabulary import FileState, Outcome
 
 logger = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ class Intake:
             self._write_outcomes()
 
     def _write_outcomes(self) -> None:
-        self.pipeline.journal.write_outcomes(self.outcomes)
+        self.pipeline.journal.outcomes.write(self.outcomes)
         self.outcomes.clear()
 
     def _submit(self, load: "Batchload") -> None:
@@ -203,7 +204,7 @@ class Intake:
     def _enter_submissions(self) -> None:
         if not self.entries:
             return
-        entered = self.pipeline.journal.add_submissions(self.entries)
+        entered = self.pipeline.journal.submissions.add(self.entries)
         self.first += entered[: max(0, self.pipeline.settings.inline_submissions - len(self.first))]
         if self.listed is not None:
             self.listed += [stored.record for stored in entered]

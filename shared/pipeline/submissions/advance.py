@@ -19,7 +19,7 @@ from shared.pipeline.submissions.follow_ups import FollowUps, following_up
 from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post
 from shared.pipeline.submissions.state_machine import Standing, standing
-from shared.storage.journal import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Submission
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionsWakeUp, SubmissionWakeUp
@@ -59,7 +59,7 @@ def advance_several(pipeline: Pipeline, wake_up: SubmissionsWakeUp) -> None:
 
 
 def _advance_named(pipeline: Pipeline, reading_id: str, sequences: dict[str, int]) -> list[SubmissionState | None]:
-    known = pipeline.journal.submissions_named(reading_id, list(sequences))
+    known = pipeline.journal.submissions.named(reading_id, list(sequences))
     for number in sequences.keys() - known.keys():
         logger.warning("A wake-up names no submission", extra=of_wake_up(reading_id, number, sequences[number]))
     dues = [

@@ -22,8 +22,10 @@ from shared.pipeline.submissions.follow_ups import FollowUps
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
 from shared.pipeline.submissions.state_machine import LastAnswer, Refuse, Split, Step, next_record
-from shared.storage.journal import Conflict, Stored, SubmissionEntry
-from shared.storage.records import DeviceOutcome, Submission, unpacked
+from shared.storage.codec import unpacked
+from shared.storage.record_table import Conflict, Stored
+from shared.storage.records import DeviceOutcome, Submission
+from shared.storage.submissions import SubmissionEntry
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionWakeUp
 from shared.telemetry import StepName, span
@@ -93,7 +95,7 @@ def _write_outcomes(pipeline: Pipeline, held: Sequence[Decided]) -> None:
     outcomes = [outcome for each in held for outcome in each.outcomes]
     if outcomes:
         with span(StepName.WRITE, held[0].stored.record.file_id, {"outcomes": len(outcomes)}):
-            pipeline.journal.write_outcomes(outcomes)
+            pipeline.journal.outcomes.write(outcomes)
 
 
 def _claimed(pipeline: Pipeline, decided: Sequence[Decided]) -> list[Decided | None]:
@@ -126,7 +128,7 @@ def _changed(pipeline: Pipeline, changes: Sequence[Change]) -> list[Stored[Submi
     """The submissions after their changes, made together if that can be, else each alone."""
     if len(changes) > 1:
         try:
-            return list(pipeline.journal.change_submissions(changes))
+            return list(pipeline.journal.submissions.change_all(changes))
         except Conflict:
             logger.info("Someone else took one of several submissions further", extra=of_submission(changes[0][1]))
     return [_changed_alone(pipeline, stored, submission) for stored, submission in changes]
@@ -134,7 +136,7 @@ def _changed(pipeline: Pipeline, changes: Sequence[Change]) -> list[Stored[Submi
 
 def _changed_alone(pipeline: Pipeline, stored: Stored[Submission], submission: Submission) -> Stored[Submission] | None:
     try:
-        return pipeline.journal.change_submission(stored, submission)
+        return pipeline.journal.submissions.change(stored, submission)
     except Conflict:
         logger.info("Someone else took the submission further", extra=of_submission(submission))
         return None
@@ -150,7 +152,7 @@ def sent_rows(pipeline: Pipeline, submission: Submission, pack: Entity | None = 
     if submission.rows is not None:
         content, place = pipeline.private.read(submission.rows), f"Blob {submission.rows} in the private container"
     else:
-        pack = pack or pipeline.journal.submission_rows(submission.reading_id, submission.number)
+        pack = pack or pipeline.journal.submissions.rows(submission.reading_id, submission.number)
         content, place = None if pack is None else unpacked(pack), "The journal's list of rows"
     if content is None:
         raise _missing(pipeline, submission, place)
@@ -168,7 +170,7 @@ def request_body(pipeline: Pipeline, submission: Submission) -> bytes:
 
 def _missing(pipeline: Pipeline, submission: Submission, what: str) -> DeviceDropError:
     """Why something is missing: another owner took the submission to its end and cleaned up, or it was lost."""
-    present = pipeline.journal.submission(submission.reading_id, submission.number)
+    present = pipeline.journal.submissions.get(submission.reading_id, submission.number)
     if present is None or present.record.sequence != submission.sequence:
         return Conflict(f"Submission {submission.number} of {submission.file_id} was taken further meanwhile.")
     return BlobMissing(
@@ -186,7 +188,7 @@ def _split(pipeline: Pipeline, stored: Stored[Submission], split: Submission, fo
         _half(pipeline, split, f"{split.number}-{index}", devices[part], rows[part])
         for index, part in enumerate((slice(None, middle), slice(middle, None)))
     ]
-    pipeline.journal.split_submission(stored, split, halves)
+    pipeline.journal.submissions.split(stored, split, halves)
     logger.warning("A refused submission was split in two", extra=of_submission(split))
     for half in halves:
         follow_ups.wake(half.submission, pipeline.clock())

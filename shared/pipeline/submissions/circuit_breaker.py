@@ -27,7 +27,7 @@ from shared.pipeline.submissions.state_machine import (
     patience,
     throttled_delay,
 )
-from shared.storage.journal import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Gate
 from shared.telemetry import Metric, measure, present_step
 
@@ -83,7 +83,7 @@ class Admission:
             _change(self.pipeline, stored, replace(stored.record, closed_until=until, probing_until=None))
             return
         try:
-            self.pipeline.journal.open_gate(stored)
+            self.pipeline.journal.gates.open(stored)
         except Conflict:
             return
         finally:
@@ -116,7 +116,7 @@ def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
     for stored in closed:
         probing = replace(stored.record, probing_until=now + pipeline.settings.claim)
         try:
-            admitted.probed.append(pipeline.journal.change_gate(stored, probing))
+            admitted.probed.append(pipeline.journal.gates.change(stored, probing))
         except Conflict:
             admitted.leave()
             return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
@@ -126,7 +126,7 @@ def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
 def _gates(pipeline: Pipeline, now: datetime) -> Mapping[str, Stored[Gate]]:
     """The gates as they are; that there is none is remembered for a moment."""
     changes = pipeline.cache.gates.changes
-    gates = pipeline.journal.gates()
+    gates = pipeline.journal.gates.closed()
     if not gates:
         pipeline.cache.gates.keep(now, changes)
     return gates
@@ -179,7 +179,7 @@ def closing(stored: Gate | None, scope: str, error: PartnerCenterError, now: dat
 def _close(pipeline: Pipeline, scope: str, error: PartnerCenterError) -> None:
     pace = pace_of(pipeline.settings, pipeline.jitter)
     for _ in range(_TRIES):
-        stored = pipeline.journal.gates().get(scope)
+        stored = pipeline.journal.gates.closed().get(scope)
         now = pipeline.clock()
         gate = closing(stored.record if stored else None, scope, error, now, pace)
         if _change(pipeline, stored, gate):
@@ -192,7 +192,7 @@ def _close(pipeline: Pipeline, scope: str, error: PartnerCenterError) -> None:
 
 def _change(pipeline: Pipeline, stored: Stored[Gate] | None, gate: Gate) -> bool:
     try:
-        pipeline.journal.change_gate(stored, gate)
+        pipeline.journal.gates.change(stored, gate)
     except Conflict:
         return False
     finally:

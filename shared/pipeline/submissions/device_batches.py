@@ -21,7 +21,7 @@ from shared.pipeline.submissions.state_machine import (
     patience,
     refusal,
 )
-from shared.storage.journal import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Batch, BatchState, RequestKind, Submission
 
 
@@ -53,7 +53,7 @@ def target_of(pipeline: Pipeline, submission: Submission) -> Target | WaitFor | 
     if spelling is not None:
         return Target(RequestKind.APPEND, spelling)
     if (claimed := _claimed(pipeline, submission, None)) is None:
-        known = pipeline.journal.batch(submission.customer_id, submission.batch_id)
+        known = pipeline.journal.batches.get(submission.customer_id, submission.batch_id)
         if known is not None and known.record.state is BatchState.KNOWN:
             pipeline.cache.batches.keep(_key(submission), known.record.batch_id)
             return Target(RequestKind.APPEND, known.record.batch_id)
@@ -69,7 +69,7 @@ def target_of(pipeline: Pipeline, submission: Submission) -> Target | WaitFor | 
 def _claimed(pipeline: Pipeline, submission: Submission, known: Stored[Batch] | None) -> Stored[Batch] | None:
     """The batch, which nobody knows (None) or `known`, as this submission's to find or create; None when it is not."""
     try:
-        return pipeline.journal.change_batch(known, _batch(pipeline, submission, BatchState.LOOKING))
+        return pipeline.journal.batches.change(known, _batch(pipeline, submission, BatchState.LOOKING))
     except Conflict:
         return None
 
@@ -120,7 +120,7 @@ def note_batch(pipeline: Pipeline, submission: Submission, target: Target, step:
         return
     if target.kind is RequestKind.APPEND and not is_wrong:
         return
-    known = target.claimed or pipeline.journal.batch(submission.customer_id, submission.batch_id)
+    known = target.claimed or pipeline.journal.batches.get(submission.customer_id, submission.batch_id)
     if known is None:
         return
     creates = target.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
@@ -139,7 +139,7 @@ def _free_batch(pipeline: Pipeline, stored: Stored[Batch]) -> None:
 def _note(pipeline: Pipeline, stored: Stored[Batch], changed: Batch) -> None:
     """Change what is known; whoever changed it meanwhile knows better, and the submission goes on all the same."""
     with suppress(Conflict):
-        pipeline.journal.change_batch(stored, changed)
+        pipeline.journal.batches.change(stored, changed)
 
 
 def _key(submission: Submission) -> tuple[str, str]:

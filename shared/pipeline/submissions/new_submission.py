@@ -7,8 +7,9 @@ import msgspec
 from shared.pipeline.blob_names import JSON, payload_digest, payload_path, rows_path
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.submissions.matching import SentRow
-from shared.storage.journal import SubmissionEntry
-from shared.storage.records import Submission, packed, with_sentence
+from shared.storage.codec import packed
+from shared.storage.records import Submission, with_sentence
+from shared.storage.submissions import SubmissionEntry
 from shared.vocabulary import SubmissionState
 
 

@@ -26,7 +26,7 @@ from shared.pipeline.submissions.state_machine import (
     is_past_deadline,
     pace_of,
 )
-from shared.storage.journal import Stored
+from shared.storage.record_table import Stored
 from shared.storage.records import DeviceOutcome, Submission
 from shared.storage.tables import Entity
 from shared.telemetry import annotate
@@ -152,7 +152,7 @@ def _unless_given_up(pipeline: Pipeline, decided: Decided) -> Decided:
 def _give_up(pipeline: Pipeline, stored: Stored[Submission], just_told: Sequence[DeviceOutcome]) -> Decided:
     """The deadline is over. What the batch itself shows is the last word; every other row is `unknown`."""
     submission, rows = stored.record, sent_rows(pipeline, stored.record)
-    journaled = pipeline.journal.outcomes(submission.reading_id, submission.first_row, submission.last_row)
+    journaled = pipeline.journal.outcomes.of_rows(submission.reading_id, submission.first_row, submission.last_row)
     known = {outcome.row: outcome for outcome in journaled if outcome.submission == submission.number}
     known |= {outcome.row: outcome for outcome in just_told}
     missing = [row for row in rows if row.row not in known]
@@ -172,7 +172,7 @@ def _give_up(pipeline: Pipeline, stored: Stored[Submission], just_told: Sequence
 
 def _devices_in_batch(pipeline: Pipeline, submission: Submission, rows: Sequence[SentRow]) -> list[Device | None]:
     """Which of the rows' devices stand in the batch. A batch that the service does not show holds none."""
-    batch = pipeline.journal.batch(submission.customer_id, submission.batch_id)
+    batch = pipeline.journal.batches.get(submission.customer_id, submission.batch_id)
     batch_id = submission.batch_id if batch is None else batch.record.batch_id
     try:
         return match_by_name(

@@ -21,7 +21,7 @@ from shared.pipeline.submissions.state_machine import (
     after_post,
     pace_of,
 )
-from shared.storage.journal import Stored
+from shared.storage.record_table import Stored
 from shared.storage.records import JournaledRequest, RequestKind, Submission
 from shared.telemetry import annotate
 from shared.vocabulary import FileState, SubmissionState
@@ -64,7 +64,7 @@ def _is_released(pipeline: Pipeline, submission: Submission) -> bool:
     """Whether its file is journaled to the last row, by the reading that the submission belongs to."""
     if pipeline.cache.released.get(submission.reading_id) is not None:
         return True
-    stored = pipeline.journal.file(submission.customer_id, submission.file_id)
+    stored = pipeline.journal.files.get(submission.customer_id, submission.file_id)
     is_released = (
         stored is not None
         and stored.record.state is FileState.READ
@@ -152,7 +152,7 @@ def _claim(
         due_at=until,
         first_sent_at=submission.first_sent_at or now,
     )
-    return pipeline.journal.change_submission(stored, claimed), request
+    return pipeline.journal.submissions.change(stored, claimed), request
 
 
 def _path(pipeline: Pipeline, customer_id: str, target: Target) -> str:

@@ -230,7 +230,7 @@ def _withdraw_page(visit: _Visit, details: FileDetails, fault: str | None) -> fu
 
 
 def _is_known(pipeline: Pipeline, customer_id: str, file_id: str | None) -> bool:
-    return file_id is None or pipeline.journal.file(customer_id, file_id) is not None
+    return file_id is None or pipeline.journal.files.get(customer_id, file_id) is not None
 
 
 def _html(

@@ -23,11 +23,11 @@ def devices_of_any_customer(pipeline: Pipeline, serial_number: str) -> DevicePag
     return DevicePage(
         serial_number=serial_number,
         devices=newest[:DEVICES_ON_A_PAGE],
-        files_not_searched=sum(1 for _ in pipeline.journal.open_files()),
+        files_not_searched=sum(1 for _ in pipeline.journal.files.still_open()),
         next=None,
     )
 
 
 def _customers(pipeline: Pipeline, serial_number: str) -> list[str]:
-    mentions = islice(pipeline.journal.devices_of_serial(serial_number), MOST_CUSTOMERS * DEVICES_ON_A_PAGE)
+    mentions = islice(pipeline.journal.outcomes.with_serial(serial_number), MOST_CUSTOMERS * DEVICES_ON_A_PAGE)
     return list(dict.fromkeys(mention.customer_id for mention in mentions))[:MOST_CUSTOMERS]

@@ -22,7 +22,7 @@ from local.dropping import DropContainer, Dropped
 from local.services import DataFolder, Running
 from shared.pipeline.corrections.closed_file import FileStillOpen, FileUnknown
 from shared.settings import STORAGE_CONNECTION
-from shared.storage.journal import Conflict
+from shared.storage.record_table import Conflict
 from shared.storage.records import Withdrawal
 from tests.local.commands.conftest import CUSTOMER, REJECTED_ROW, App, Typed
 from tests.pipeline.world import HEADER, tuples

@@ -14,7 +14,8 @@ from shared.device_files.account import FileAccount
 from shared.pipeline.closing.accounting import accounted, explained, kind_in_words, passed_over_csv
 from shared.pipeline.closing.event_formats import file_closed_of, headline, slack_message, teams_message
 from shared.pipeline.corrections.retry import retry
-from shared.storage.records import DeviceFile, PassedOverTally, ReasonTally, Remark, from_entity, to_entity
+from shared.storage.codec import from_entity, to_entity
+from shared.storage.records import DeviceFile, PassedOverTally, ReasonTally, Remark
 from shared.vocabulary import FileState, Outcome
 from tests.device_files.given import sample
 from tests.device_files.hash_builder import build_hash
@@ -63,7 +64,7 @@ def test_whatever_is_passed_over_and_noted_fits_the_table_and_comes_back_as_it_w
     for note, details in notes:
         account.note(note, *details)
     file = accounted(device_file(), account)
-    entity = to_entity(file, "p", "r")
+    entity = to_entity(file, ("p", "r"))
     texts = [value for value in entity.values() if isinstance(value, str)]
     assert max(len(text.encode("utf-16-le")) // 2 for text in texts) <= LARGEST_PROPERTY
     assert from_entity(entity, DeviceFile) == file
@@ -79,7 +80,7 @@ def test_the_longest_account_fits_the_table() -> None:
             account.pass_over(kind, f"{number}" + "\U0001f600" * 700, '\\"' * 700)
     for note in FileNote:
         account.note(note, *(f"{number}" + "\U0001f600" * 700 for number in range(9)))
-    entity = to_entity(accounted(device_file(), account), "p", "r")
+    entity = to_entity(accounted(device_file(), account), ("p", "r"))
     texts = [value for value in entity.values() if isinstance(value, str)]
     assert max(len(text.encode("utf-16-le")) // 2 for text in texts) <= LARGEST_PROPERTY
 
@@ -122,7 +123,7 @@ def test_the_csv_has_a_line_for_each_place_and_nothing_in_it_is_run() -> None:
 
 
 def record(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.file(CUSTOMER, identifier)
+    stored = world.journal.files.get(CUSTOMER, identifier)
     assert stored is not None
     return stored.record
 

@@ -39,7 +39,7 @@ SECRET_URL = "https://hooks.example.com/services/T000/B000/s3cret-key?sig=s3cret
 
 
 def _file(world: World, identifier: str, customer: str | None = CUSTOMER) -> DeviceFile:
-    stored = world.journal.file(customer, identifier)
+    stored = world.journal.files.get(customer, identifier)
     assert stored is not None
     return stored.record
 
@@ -104,7 +104,7 @@ def test_a_closer_that_dies_before_it_told_is_followed_by_one_who_tells(world: W
     sweep(world.pipeline)
     world.run()
     assert len(world.events.of(file)) == 1
-    assert not world.journal.is_open(file)
+    assert not world.journal.files.is_open(file)
 
 
 def test_an_event_that_is_repeated_has_the_same_id_and_says_the_same(world: World) -> None:
@@ -121,7 +121,7 @@ def test_a_doubled_blob_event_long_after_the_end_tells_nobody_again(world: World
     world.run()
     world.clock.now += timedelta(days=1)
     world.receive()
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     take_up(world.pipeline, stored)
     assert len(world.events.of(file)) == 1

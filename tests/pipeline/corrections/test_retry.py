@@ -54,7 +54,7 @@ def _path(again: Retry) -> str:
 
 
 def _file(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.file(CUSTOMER, identifier)
+    stored = world.journal.files.get(CUSTOMER, identifier)
     assert stored is not None
     return stored.record
 
@@ -136,12 +136,12 @@ def test_two_who_ask_at_once_get_the_same_file(make_world: MakeWorld) -> None:
 
 def test_a_file_whose_asker_died_after_the_upload_is_the_one_that_is_named_later(world: World) -> None:
     parent = _ended(world)
-    before = world.journal.file(CUSTOMER, parent)
+    before = world.journal.files.get(CUSTOMER, parent)
     made = retry(world.pipeline, CUSTOMER, parent)
-    now = world.journal.file(CUSTOMER, parent)
+    now = world.journal.files.get(CUSTOMER, parent)
     assert before is not None
     assert now is not None
-    world.journal.change_file(now, before.record)
+    world.journal.files.change(now, before.record)
     assert retry(world.pipeline, CUSTOMER, parent) == replace(made, is_new=False)
     assert _file(world, parent).retry == made.file_id
 
@@ -307,17 +307,17 @@ def test_a_file_that_bears_the_name_of_a_retry_has_a_parent_only_where_that_is_k
         f"11111111-2222-3333-4444-555555555555/Test/devices (retry of {parent[:8]}).csv",
     ):
         identifier = world.drop_file(numbered(1, "X"), path)
-        stored = world.journal.file(path.partition("/")[0], identifier)
+        stored = world.journal.files.get(path.partition("/")[0], identifier)
         assert stored is not None
         assert stored.record.parent is None
 
 
 def test_two_files_whose_ids_begin_alike_are_told_apart_by_the_whole_id(world: World) -> None:
     parent = _ended(world)
-    stored = world.journal.file(CUSTOMER, parent)
+    stored = world.journal.files.get(CUSTOMER, parent)
     assert stored is not None
     twin = parent[:8] + "-0000-5000-8000-000000000000"
-    world.journal.open_file(msgspec.structs.replace(stored.record, file_id=twin))
+    world.journal.files.enter(msgspec.structs.replace(stored.record, file_id=twin))
     again = retry(world.pipeline, CUSTOMER, parent)
     assert again.path == f"{CUSTOMER}/Test/devices (retry of {parent}).csv"
     world.receive(_path(again))

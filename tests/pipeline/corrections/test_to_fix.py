@@ -36,7 +36,7 @@ MARK = "\ufeff"
 
 
 def record(world: World, file_id: str) -> DeviceFile:
-    stored = world.journal.file(CUSTOMER, file_id)
+    stored = world.journal.files.get(CUSTOMER, file_id)
     assert stored is not None
     return stored.record
 
@@ -262,7 +262,7 @@ def test_no_cell_of_it_or_of_the_results_is_run_by_a_spreadsheet_or_a_terminal(w
 
 
 def _outcomes(world: World, file: str) -> Iterator[DeviceOutcome]:
-    return world.journal.outcomes(record(world, file).reading_id, 1, 1_000)
+    return world.journal.outcomes.of_rows(record(world, file).reading_id, 1, 1_000)
 
 
 @settings(max_examples=200)
@@ -301,7 +301,7 @@ def test_many_rows_with_hashes_are_sent_back_in_little_memory(world: World) -> N
         )
         for number in range(1, count + 1)
     )
-    world.journal.write_outcomes(outcomes)
+    world.journal.outcomes.write(outcomes)
     closed = structs.replace(opened, state=FileState.CLOSED, closed_counts=Counts(total=count, rejected=count))
     private = Streamed()
     private.put(private_copy(file), b"")

@@ -48,7 +48,7 @@ def _closed(world: World, content: str, path: str = PATH) -> str:
 
 
 def _file(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.file(CUSTOMER, identifier)
+    stored = world.journal.files.get(CUSTOMER, identifier)
     assert stored is not None
     return stored.record
 
@@ -125,7 +125,7 @@ def test_who_asked_and_what_came_of_it_stands_in_history_and_summary(world: Worl
         2,
         "anna@example.com",
     )
-    assert list(world.journal.withdrawals_under_way()) == []
+    assert list(world.journal.withdrawals.in_progress()) == []
 
 
 def test_asking_twice_does_it_once(world: World) -> None:
@@ -144,7 +144,7 @@ def test_a_file_that_registered_nothing_has_nothing_to_withdraw(world: World) ->
     for number, content in enumerate([tuples(["STANDIN-808-1"]), "no device in here"]):
         file = _closed(world, content, f"{CUSTOMER}/Batch {number}/devices.csv")
         assert withdraw(world.pipeline, CUSTOMER, file) == WithdrawalAsked(file, None, is_new=False)
-        assert list(world.journal.withdrawals_under_way()) == []
+        assert list(world.journal.withdrawals.in_progress()) == []
 
 
 def test_a_file_that_is_not_closed_cannot_be_withdrawn_yet(world: World) -> None:
@@ -514,11 +514,11 @@ def test_throttling_closes_the_gate_for_all(world: World) -> None:
     world.service.script(Fault.THROTTLE, operation=Operation.DELETE_DEVICE)
     withdraw(world.pipeline, CUSTOMER, file)
     world.deliver_next()
-    assert list(world.journal.gates()) == ["partner"]
+    assert list(world.journal.gates.closed()) == ["partner"]
     assert _withdrawal(world, file).last_answer is not None
     deletions = _deletions(world)
     world.run()
-    assert world.journal.gates() == {}
+    assert world.journal.gates.closed() == {}
     assert _deletions(world) - deletions == 3
 
 
@@ -571,7 +571,7 @@ class AskedMeanwhile:
     """A journal in which someone asks anew just before or after a file is taken out of the index."""
 
     def __init__(self, world: World, identifier: str, *, before: bool) -> None:
-        self._real = world.journal.end_withdrawal
+        self._real = world.journal.withdrawals.end
         self._world, self._identifier, self._before = world, identifier, before
         self._asked = False
 
@@ -592,14 +592,14 @@ def test_who_asks_anew_while_a_run_ends_is_found_by_the_sweep(
     file = _closed(world, numbered(2))
     world.meet(Forgetful(world.partner_center, Refused("No.", status=400)))
     withdraw(world.pipeline, CUSTOMER, file)
-    monkeypatch.setattr(world.journal, "end_withdrawal", AskedMeanwhile(world, file, before=before))
+    monkeypatch.setattr(world.journal.withdrawals, "end", AskedMeanwhile(world, file, before=before))
     world.deliver_next()
     world.wakeups.waiting.clear()
     world.clock.now += timedelta(hours=1)
     sweep(world.pipeline)
     world.run()
     assert (_withdrawal(world, file).state, _withdrawal(world, file).refused) == (WithdrawalState.FINISHED, 0)
-    assert list(world.journal.withdrawals_under_way()) == []
+    assert list(world.journal.withdrawals.in_progress()) == []
 
 
 def test_every_wake_up_twice_changes_nothing(world: World) -> None:
@@ -625,10 +625,10 @@ def test_a_wake_up_that_names_no_withdrawal_is_left(world: World) -> None:
 def test_a_wake_up_that_finds_a_live_claim_rings_again_when_it_expires(world: World) -> None:
     file = _closed(world, numbered(1))
     withdraw(world.pipeline, CUSTOMER, file)
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     held = msgspec.structs.replace(_withdrawal(world, file), claimed_until=world.clock.now + timedelta(seconds=200))
-    world.journal.change_file(stored, msgspec.structs.replace(stored.record, withdrawal=held))
+    world.journal.files.change(stored, msgspec.structs.replace(stored.record, withdrawal=held))
     world.deliver_next()
     assert _deletions(world) == 0
     ((due, _),) = world.wakeups.waiting
@@ -638,12 +638,12 @@ def test_a_wake_up_that_finds_a_live_claim_rings_again_when_it_expires(world: Wo
 def test_an_entry_whose_asker_died_is_taken_out_of_the_index_after_a_day(world: World) -> None:
     file = _closed(world, numbered(1))
     mention = WithdrawalMention(customer_id=CUSTOMER, file_id=file, asked_at=world.clock.now)
-    world.journal.enter_withdrawal(mention)
+    world.journal.withdrawals.enter(mention)
     sweep(world.pipeline)
-    assert list(world.journal.withdrawals_under_way()) == [mention]
+    assert list(world.journal.withdrawals.in_progress()) == [mention]
     world.clock.now += LONGEST_ASKING
     sweep(world.pipeline)
-    assert list(world.journal.withdrawals_under_way()) == []
+    assert list(world.journal.withdrawals.in_progress()) == []
 
 
 def test_a_file_that_is_being_withdrawn_is_not_forgotten_before_that_is_done(world: World) -> None:
@@ -655,7 +655,7 @@ def test_a_file_that_is_being_withdrawn_is_not_forgotten_before_that_is_done(wor
     world.run()
     assert _withdrawal(world, file).withdrawn == 1
     assert sweep(world.pipeline).forgotten_files == 1
-    assert list(world.journal.withdrawn(f"{file}.1", 1, 1)) == []
+    assert list(world.journal.withdrawals.devices(f"{file}.1", 1, 1)) == []
 
 
 def test_a_file_may_be_sent_again_and_withdrawn(make_world: MakeWorld) -> None:

@@ -31,7 +31,8 @@ from shared.pipeline.submissions.circuit_breaker import (
     scope_closed_by,
 )
 from shared.pipeline.submissions.state_machine import Pace, WaitFor
-from shared.storage.journal import Journal, Stored
+from shared.storage.gates import Gates
+from shared.storage.record_table import Stored
 from shared.storage.records import Gate
 from shared.storage.wakeups import SubmissionWakeUp
 from shared.vocabulary import SubmissionState
@@ -99,7 +100,7 @@ def test_a_probe_that_is_answered_opens_the_gate(world: World, error: PartnerCen
     _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
     _ask(world, error)
-    assert world.journal.gates() == {}
+    assert world.journal.gates.closed() == {}
 
 
 @pytest.mark.parametrize("error", [NeverSent("x"), AnswerLost("x")])
@@ -110,14 +111,14 @@ def test_a_probe_without_an_answer_leaves_the_gate_to_the_next_one(world: World,
     assert not _is_open(world)
     world.clock.now += timedelta(minutes=1)
     assert _is_open(world)
-    assert world.journal.gates() != {}
+    assert world.journal.gates.closed() != {}
 
 
 def test_a_probe_that_dies_is_followed_by_another(world: World) -> None:
     _ask(world, _throttled(60))
-    stored = world.journal.gates()[WHOLE_PARTNER]
+    stored = world.journal.gates.closed()[WHOLE_PARTNER]
     world.clock.now += timedelta(seconds=90)
-    world.journal.change_gate(stored, replace(stored.record, probing_until=world.clock() + world.settings.claim))
+    world.journal.gates.change(stored, replace(stored.record, probing_until=world.clock() + world.settings.claim))
     assert not _is_open(world)
     world.clock.now += world.settings.claim
     assert _is_open(world)
@@ -128,7 +129,7 @@ def test_a_probe_that_is_throttled_again_closes_the_gate_again(world: World) -> 
     world.clock.now += timedelta(seconds=90)
     _ask(world, _throttled(60))
     assert not _is_open(world)
-    assert world.journal.gates()[WHOLE_PARTNER].record.failures == 2
+    assert world.journal.gates.closed()[WHOLE_PARTNER].record.failures == 2
 
 
 def test_an_answer_to_an_older_request_does_not_open_a_gate_that_was_closed_since(world: World) -> None:
@@ -136,9 +137,9 @@ def test_an_answer_to_an_older_request_does_not_open_a_gate_that_was_closed_sinc
     world.clock.now += timedelta(seconds=90)
     with admission(world.pipeline, CUSTOMER) as probe:
         assert isinstance(probe, Admission)
-        (stored,) = world.journal.gates().values()
+        (stored,) = world.journal.gates.closed().values()
         later = world.clock() + timedelta(hours=1)
-        world.journal.change_gate(stored, replace(stored.record, closed_until=later))
+        world.journal.gates.change(stored, replace(stored.record, closed_until=later))
         probe.note(None)
     assert not _is_open(world)
 
@@ -206,7 +207,7 @@ def test_two_hundred_waiting_submissions_cost_a_throttling_service_a_handful_of_
     assert world.outcomes(file) == ["registered"] * 200
     wanted = 2 * 200
     assert sum(world.service.report()["received"].values()) - before == wanted
-    assert world.journal.gates() == {}
+    assert world.journal.gates.closed() == {}
 
 
 def test_a_customer_without_relationship_waits_with_one_alarm_and_resumes_by_itself(
@@ -226,7 +227,7 @@ def test_an_expired_token_is_renewed_once_and_nobody_waits(world: World) -> None
     file = world.drop_file(numbered(2))
     world.run()
     assert world.outcomes(file) == ["registered"] * 2
-    assert world.journal.gates() == {}
+    assert world.journal.gates.closed() == {}
 
 
 # --- a gate that may be probed, and submissions that wait
@@ -237,7 +238,7 @@ def _behind_a_gate(world: World, devices: int = 2) -> str:
     world.drop_file(numbered(1, "FIRST"))
     world.run()
     file = world.drop_file(numbered(devices))
-    world.journal.change_gate(None, Gate(scope=WHOLE_PARTNER, closed_until=world.clock(), reason="Busy."))
+    world.journal.gates.change(None, Gate(scope=WHOLE_PARTNER, closed_until=world.clock(), reason="Busy."))
     world.clock.now += GATES_BELIEVED
     return file
 
@@ -272,7 +273,7 @@ def test_a_probe_with_an_expired_token_signs_in_anew_and_is_not_in_its_own_way(m
     while world.submission(file).record.state is SubmissionState.PENDING:
         world.deliver_next()
     assert world.clock() - start < timedelta(seconds=10)
-    assert world.journal.gates() == {}
+    assert world.journal.gates.closed() == {}
 
 
 class ForbidsLate(Changed):
@@ -293,7 +294,7 @@ def test_a_failure_that_comes_when_others_have_finished_the_submission_closes_no
     others, wake_up = world.pipeline, wake_up_of(world.submission(file).record)
     world.meet(ForbidsLate(world.partner_center, lambda: _advance_with(others, wake_up)))
     assert advance(world.pipeline, wake_up) is None
-    assert world.journal.gates() == {}
+    assert world.journal.gates.closed() == {}
     assert world.outcomes(file) == ["registered"] * 2
 
 
@@ -301,17 +302,16 @@ def _advance_with(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> None:
     assert advance(pipeline, wake_up) is SubmissionState.FINISHED
 
 
-class FailsToOpenAGate(Journal):
-    """A journal that does not answer when a gate is to be opened."""
+class FailsToOpenAGate(Gates):
+    """Gates of which none can be opened, since storage does not answer."""
 
-    def open_gate(self, stored: Stored[Gate]) -> None:  # noqa: ARG002
+    def open(self, stored: Stored[Gate]) -> None:  # noqa: ARG002
         raise OSError("storage does not answer")
 
 
 def test_an_acceptance_is_journaled_before_its_gate_is_opened(make_world: MakeWorld) -> None:
     world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
-    world.journal = FailsToOpenAGate(lambda _: InMemoryTable())
-    world.pipeline = world.pipeline_with()
+    world.journal.gates = FailsToOpenAGate(InMemoryTable())
     file = _behind_a_gate(world)
     with pytest.raises(OSError, match="storage"):
         advance(world.pipeline, wake_up_of(world.submission(file).record))

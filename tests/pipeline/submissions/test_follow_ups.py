@@ -76,7 +76,7 @@ def _together(world: World, file: str, *numbers: str) -> SubmissionsWakeUp:
 
 
 def _submissions(world: World, file: str) -> list[Submission]:
-    return [stored.record for stored in world.journal.submissions(f"{file}.1")]
+    return [stored.record for stored in world.journal.submissions.of_reading(f"{file}.1")]
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_doubled_wake_up_of_a_split_submission_does_not_close_its_file(make_wo
     while world.submission(file).record.state is not SubmissionState.SPLIT:
         assert world.deliver_next()
     advance(world.pipeline, wake_up_of(world.submission(file).record))
-    stored = world.journal.file(_submissions(world, file)[0].customer_id, file)
+    stored = world.journal.files.get(_submissions(world, file)[0].customer_id, file)
     assert stored is not None
     assert not stored.record.state.is_final
     world.run()

@@ -16,8 +16,10 @@ from shared.pipeline.blob_names import DROP_CONTAINER
 from shared.pipeline.submissions.apply import BlobMissing
 from shared.pipeline.submissions.state_machine import REPEATS_WITHOUT_LINK
 from shared.pipeline.sweep import RECENT, sweep
+from shared.storage.batches import Batches
 from shared.storage.blobs import BlobVersion
-from shared.storage.journal import Conflict, Journal, Stored, TableName
+from shared.storage.journal import Journal, TableName
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Batch
 from shared.storage.tables import Entity, Query, Table
 from shared.storage.wakeups import PoisonedMessage, encode
@@ -146,7 +148,7 @@ def test_a_service_that_is_gone_for_three_days_costs_waiting_only(make_world: Ma
 
 
 def _received_at(world: World, file: str) -> datetime:
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     return stored.record.received_at
 
@@ -207,7 +209,7 @@ def test_a_submission_that_nobody_accepts_for_two_days_is_an_alarm(world: World)
 
 
 def _start(world: World) -> datetime:
-    (mention,) = world.journal.open_files()
+    (mention,) = world.journal.files.still_open()
     return mention.received_at
 
 
@@ -282,13 +284,13 @@ def test_many_submissions_that_wait_for_days_are_one_alarm_at_a_sweep(
     assert alarm.__dict__["submissions"] == 200
 
 
-class MeetsItsOwnChange(Journal):
-    """A journal whose first change of a batch takes effect although it looks as if someone else had been first."""
+class MeetsItsOwnChange(Batches):
+    """Batches of which the first change takes effect although it looks as if someone else had been first."""
 
     changes = 0
 
-    def change_batch(self, stored: Stored[Batch] | None, changed: Batch) -> Stored[Batch]:
-        result = super().change_batch(stored, changed)
+    def change(self, stored: Stored[Batch] | None, changed: Batch) -> Stored[Batch]:
+        result = super().change(stored, changed)
         self.changes += 1
         if self.changes == 1:
             raise Conflict("Its answer was lost, and the repeat met what the first did.")
@@ -297,8 +299,7 @@ class MeetsItsOwnChange(Journal):
 
 def test_who_meets_its_own_claim_on_a_batch_goes_on_within_a_moment(make_world: MakeWorld) -> None:
     world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
-    world.journal = MeetsItsOwnChange(lambda _: InMemoryTable())
-    world.pipeline = world.pipeline_with()
+    world.journal.batches = MeetsItsOwnChange(InMemoryTable())
     file, start = world.drop_file(numbered(2)), world.clock()
     while world.submission(file).record.state is SubmissionState.PENDING:
         assert world.deliver_next()
@@ -348,14 +349,14 @@ def test_a_file_whose_row_cannot_be_read_keeps_the_sweep_from_no_other(world: Wo
     paths = [f"{CUSTOMER}/Test/{number}.csv" for number in range(8)]
     files = [world.drop_file(numbered(1, f"F{number}-"), path) for number, path in enumerate(paths)]
     world.wakeups.waiting.clear()
-    damaged = next(iter(world.journal.open_files())).file_id
+    damaged = next(iter(world.journal.files.still_open())).file_id
     (row,) = (row for row in tables[TableName.DEVICE_FILES].query(Query()) if row.values["file_id"] == damaged)
     tables[TableName.DEVICE_FILES].upsert([{**row.values, "state": "of another version"}])
     world.clock.now += timedelta(minutes=20)
     with pytest.raises(ExceptionGroup):
         sweep(world.pipeline)
     world.run()
-    assert [file for file in files if world.journal.is_open(file)] == [damaged]
+    assert [file for file in files if world.journal.files.is_open(file)] == [damaged]
 
 
 class NeverEnters(InMemoryTable):

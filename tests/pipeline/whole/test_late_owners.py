@@ -23,8 +23,12 @@ from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.submissions.advance import advance
 from shared.pipeline.submissions.apply import BlobMissing, wake_up_of
 from shared.pipeline.sweep import sweep
-from shared.storage.journal import Conflict, Journal, Stored, TableName
+from shared.storage.files import Files
+from shared.storage.journal import Journal, TableName
+from shared.storage.outcomes import Outcomes
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome
+from shared.storage.submissions import Submissions
 from shared.storage.tables import EntityChanged, EntityExists, Query, Table
 from shared.storage.wakeups import SubmissionWakeUp
 from shared.vocabulary import FileState, SubmissionState, WithdrawalState
@@ -257,7 +261,7 @@ def test_whatever_happens_to_an_owner_at_any_of_its_effects_every_row_ends_once(
         assert world.outcomes(file, path) == ENDS, place
         assert _as_journaled(world, file) == ENDS, place
         assert world.summary(file, path)["state"] == "closed", place
-        assert not world.journal.is_open(file), place
+        assert not world.journal.files.is_open(file), place
         assert world.service.report()["devicesPostedMoreThanOnce"] == {}, place
         assert {event["id"] for event in world.events.of(file)} == {world.events.of(file)[0]["id"]}, place
         if moments.seen < at:
@@ -282,20 +286,20 @@ def test_whatever_happens_to_who_withdraws_a_file_every_device_of_it_is_deleted_
         # Whoever asked and was not answered asks again.
         withdraw(world.pipeline, CUSTOMER, file)
         _do_the_rest(world)
-        stored = world.journal.file(CUSTOMER, file)
+        stored = world.journal.files.get(CUSTOMER, file)
         assert stored is not None
         withdrawal = stored.record.withdrawal
         assert withdrawal is not None
         assert (withdrawal.state, withdrawal.run) == (WithdrawalState.FINISHED, 1), place
         assert (withdrawal.total, withdrawal.withdrawn) == (3, 3), place
-        known = [str(each.record.result) for each in world.journal.withdrawn(f"{file}.1", 1, 4)]
+        known = [str(each.record.result) for each in world.journal.withdrawals.devices(f"{file}.1", 1, 4)]
         assert known == ["withdrawn"] * 3, place
         lines = (world.results.read(f"{world.folder(file, path)}/withdrawals.csv") or b"").decode().splitlines()
         assert [line.split(",")[7] for line in lines[1:]] == ["withdrawn"] * 3, place
         assert list(world.partner_center.batch_devices(CUSTOMER, f"Batch {at}", IDS)) == [], place
         assert world.rows(file, path) == before, place
         assert world.summary(file, path)["withdrawal"]["state"] == "finished", place
-        assert list(world.journal.withdrawals_under_way()) == [], place
+        assert list(world.journal.withdrawals.in_progress()) == [], place
         if moments.seen < at:
             return
 
@@ -314,10 +318,10 @@ def test_whatever_happens_to_who_sends_rows_again_they_are_sent_again_once(make_
         place = f"{mishap} at effect {at}: {moments.effect}"
         again = retry(world.pipeline, CUSTOMER, file)
         _do_the_rest(world)
-        children = [each for each in world.journal.files_beginning_with(CUSTOMER, "") if each.parent == file]
+        children = [each for each in world.journal.files.with_id_prefix(CUSTOMER, "") if each.parent == file]
         assert [child.file_id for child in children] == [again.file_id], place
         assert world.outcomes(children[0].file_id, children[0].path) == ["registered"], place
-        stored = world.journal.file(CUSTOMER, file)
+        stored = world.journal.files.get(CUSTOMER, file)
         assert stored is not None
         assert stored.record.retry == again.file_id, place
         assert sum("sent again" in sentence for sentence in stored.record.history) == 1, place
@@ -343,7 +347,7 @@ def test_whatever_happens_to_an_owner_of_submissions_that_share_messages_every_r
         place = f"{mishap} at effect {at}: {moments.effect}"
         assert world.outcomes(file, path) == ["registered"] * rows, place
         assert _as_journaled(world, file) == ["registered"] * rows, place
-        assert not world.journal.is_open(file), place
+        assert not world.journal.files.is_open(file), place
         assert world.service.report()["devicesPostedMoreThanOnce"] == {}, place
         if moments.seen < at:
             return
@@ -365,7 +369,7 @@ def test_whatever_happens_to_the_owner_of_a_file_that_cannot_be_read_it_is_rejec
         place = f"{mishap} at effect {at}: {moments.effect}"
         assert world.rows(file, path) == [], place
         assert world.summary(file, path)["state"] == "rejected", place
-        assert not world.journal.is_open(file), place
+        assert not world.journal.files.is_open(file), place
         if moments.seen < at:
             return
 
@@ -385,7 +389,7 @@ def test_a_sweep_that_dies_while_it_forgets_a_file_is_followed_by_one_that_forge
             sweep(house.watched(moments))
         sweep(world.pipeline)
         place = f"effect {at}: {moments.effect}"
-        assert world.journal.file(CUSTOMER, file) is None, place
+        assert world.journal.files.get(CUSTOMER, file) is None, place
         assert list(world.private.versions(f"{file}/")) == [], place
         # What is known of a batch stays, with the name of the submission that found it.
         naming = [name for name in TableName if name is not TableName.BATCHES and _names(house.tables[name], file)]
@@ -402,11 +406,11 @@ def _names(table: Table, file: str) -> bool:
 
 def _as_journaled(world: World, file: str) -> list[str]:
     """The outcomes that the journal holds of the reading that counts."""
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     return [
         outcome.outcome
-        for outcome in world.journal.outcomes(stored.record.reading_id, 1, stored.record.read_counts.total)
+        for outcome in world.journal.outcomes.of_rows(stored.record.reading_id, 1, stored.record.read_counts.total)
     ]
 
 
@@ -517,30 +521,33 @@ class AnswersLate(Changed):
         raise Refused("Refused.", status=400, code="12345", description="Invalid request input")
 
 
-class TellsTheClaim(Journal):
-    """A journal that tells until when the submission was claimed whose outcomes were written last."""
+class TellsTheClaim(Outcomes):
+    """Outcomes that tell until when the submission was claimed whose outcomes were written last."""
 
-    claimed_until: datetime | None = None
+    def __init__(self, submissions: Submissions) -> None:
+        super().__init__(InMemoryTable(), InMemoryTable())
+        self._submissions = submissions
+        self.claimed_until: datetime | None = None
 
-    def write_outcomes(self, outcomes: Iterable[DeviceOutcome]) -> None:
+    def write(self, outcomes: Iterable[DeviceOutcome]) -> None:
         written = list(outcomes)
-        super().write_outcomes(written)
-        if written and (stored := self.submission(written[-1].reading_id, written[-1].submission)) is not None:
+        super().write(written)
+        last = written[-1] if written else None
+        if last is not None and (stored := self._submissions.get(last.reading_id, last.submission)) is not None:
             self.claimed_until = stored.record.claimed_until
 
 
 def test_outcomes_are_written_under_a_claim_that_is_not_about_to_end(make_world: MakeWorld) -> None:
     world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
-    journal = TellsTheClaim(lambda _: InMemoryTable())
-    world.journal = journal
-    world.pipeline = world.pipeline_with()
+    outcomes = TellsTheClaim(world.journal.submissions)
+    world.journal.outcomes = outcomes
     world.drop_file(numbered(1, "FIRST"))
     world.run()
     world.meet(AnswersLate(world.partner_center, world))
     world.drop_file(numbered(2))
     world.deliver_next()
-    assert journal.claimed_until is not None
-    assert journal.claimed_until - world.clock() >= world.settings.claim / 2
+    assert outcomes.claimed_until is not None
+    assert outcomes.claimed_until - world.clock() >= world.settings.claim / 2
 
 
 class ChangedUnderItsReader(InMemoryContainer):
@@ -568,24 +575,27 @@ def test_a_copy_that_changes_under_its_reader_is_read_anew_and_not_gone(world: W
     assert world.service.report()["devicesPostedMoreThanOnce"] == {}
 
 
-class DiesBeforeItIsRead(Journal):
-    """A journal whose user is killed when all is journaled, and the file is to be `read`."""
+class DiesBeforeItIsRead(Files):
+    """Files whose user is killed when all is journaled, and the file is to be `read`."""
 
-    def change_file(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
+    def change(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
         if changed.state is FileState.READ:
             raise Died
-        return super().change_file(stored, changed)
+        return super().change(stored, changed)
 
 
 def test_submissions_of_an_abandoned_reading_are_never_sent_and_keep_no_file_open(make_world: MakeWorld) -> None:
     house = House(make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="10"))
     world = house.world
     file, others = world.put(numbered(35)), world.pipeline
-    world.pipeline = replace(others, journal=DiesBeforeItIsRead(house.tables.__getitem__), cache=ProcessCache())
+    dying = Journal(house.tables.__getitem__)
+    tables = (TableName.DEVICE_FILES, TableName.OPEN_FILES, TableName.FILES_BY_TIME)
+    dying.files = DiesBeforeItIsRead(*(house.tables[name] for name in tables))
+    world.pipeline = replace(others, journal=dying, cache=ProcessCache())
     with pytest.raises(Died):
         world.receive()
     world.pipeline = others
-    abandoned = [stored.record for stored in world.journal.submissions(f"{file}.1")]
+    abandoned = [stored.record for stored in world.journal.submissions.of_reading(f"{file}.1")]
     assert abandoned
     for _ in range(3):
         for submission in abandoned:
@@ -594,7 +604,7 @@ def test_submissions_of_an_abandoned_reading_are_never_sent_and_keep_no_file_ope
     assert world.summary(file)["state"] == "closed"
     assert world.outcomes(file) == ["registered"] * 35
     assert world.service.report()["devicesPostedMoreThanOnce"] == {}
-    assert [stored.record for stored in world.journal.submissions(f"{file}.1")] == abandoned
+    assert [stored.record for stored in world.journal.submissions.of_reading(f"{file}.1")] == abandoned
 
 
 def _world_with_a_batch(make_world: MakeWorld, **settings: str) -> World:

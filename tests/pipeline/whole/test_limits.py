@@ -23,8 +23,10 @@ from shared.pipeline.sweep import MOST_WAKE_UPS, sweep
 from shared.settings import StorageConnectionString
 from shared.storage.blobs import VersionGone
 from shared.storage.connection import StorageClients, open_storage
-from shared.storage.journal import Journal, SubmissionEntry, TableName
+from shared.storage.journal import Journal, TableName
+from shared.storage.outcomes import Outcomes
 from shared.storage.records import LONGEST_HISTORY, DeviceFile, DeviceOutcome
+from shared.storage.submissions import SubmissionEntry
 from shared.storage.tables import Query
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered
@@ -32,11 +34,11 @@ from tests.simulation.world import submissions_in
 from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 
-class SlowJournal(Journal):
-    """A journal that takes its time over the outcomes of a file that is closed."""
+class SlowOutcomes(Outcomes):
+    """Outcomes that take their time when a file is closed."""
 
     def __init__(self, every_500_rows: Callable[[], None]) -> None:
-        super().__init__(lambda _: InMemoryTable())
+        super().__init__(InMemoryTable(), InMemoryTable())
         self._every_500_rows = every_500_rows
 
     def indexed(self, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
@@ -65,7 +67,7 @@ def test_a_file_whose_closing_takes_longer_than_a_claim_is_closed_by_one(make_wo
         world.deliver_next()
 
     results = CountedResults()
-    world.results, world.journal = results, SlowJournal(others_sweep)
+    world.results, world.journal.outcomes = results, SlowOutcomes(others_sweep)
     world.pipeline = world.pipeline_with()
     file = world.drop_file(numbered(3_000))
     world.run()
@@ -84,7 +86,7 @@ def test_files_younger_than_a_retention_of_one_day_are_not_received_again(make_w
         assert sweep(world.pipeline).unknown_blobs == 0
         world.run()
     assert world.service.report()["devicesPostedMoreThanOnce"] == {}
-    assert world.journal.file(CUSTOMER, file) is None
+    assert world.journal.files.get(CUSTOMER, file) is None
 
 
 class Down(Changed):
@@ -165,7 +167,7 @@ def test_a_file_that_no_reading_survives_is_ended_with_a_reason(world: World) ->
     assert world.summary(file)["state"] == "rejected"
     assert world.summary(file)["reason"] == READING_FAILED
     assert world.service.report()["devices"] == {}
-    assert list(world.journal.open_files()) == []
+    assert list(world.journal.files.still_open()) == []
 
 
 class Hangs(Changed):
@@ -229,11 +231,11 @@ def test_nothing_is_kept_of_a_file_that_was_rejected_after_thousands_of_rows(mak
 def test_a_hundred_thousand_open_submissions_are_swept_in_bounded_time_and_memory(make_world: MakeWorld) -> None:
     world = make_world(PAUSED="true", INLINE_SUBMISSIONS="0")
     file = world.drop_file(numbered(1))
-    pattern, known = world.submission(file).record, world.journal.file(CUSTOMER, file)
+    pattern, known = world.submission(file).record, world.journal.files.get(CUSTOMER, file)
     assert known is not None
     for number in range(2, 100_001):
-        world.journal.add_submissions([SubmissionEntry(replace(pattern, number=str(number)), None)])
-    world.journal.change_file(known, replace(known.record, submissions=100_000))
+        world.journal.submissions.add([SubmissionEntry(replace(pattern, number=str(number)), None)])
+    world.journal.files.change(known, replace(known.record, submissions=100_000))
     world.wakeups.waiting.clear()
     world.clock.now += timedelta(hours=1)
     tracemalloc.start()

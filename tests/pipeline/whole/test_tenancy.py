@@ -194,7 +194,7 @@ def test_the_same_serial_numbers_are_the_business_of_each_customer_alone() -> No
         mine = world.drop_file(numbered(2), f"{MINE}/Sales/devices.csv")
         world.run()
         assert world.outcomes(theirs, THEIR_FILE) == ["registered"] * 2
-        mentions = list(world.journal.devices_of_serial("SN-00001"))
+        mentions = list(world.journal.outcomes.with_serial("SN-00001"))
         assert {(mention.customer_id, mention.file_id) for mention in mentions} == {(THEIRS, theirs), (MINE, mine)}
         summary = world.summary(mine, f"{MINE}/Sales/devices.csv")
         assert THEIRS not in json.dumps(summary)

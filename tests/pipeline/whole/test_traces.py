@@ -136,7 +136,7 @@ def test_throttled_seconds_are_the_time_for_which_nobody_may_ask(world: World, e
 
 
 def _closed_until(world: World) -> datetime:
-    (gate,) = world.journal.gates().values()
+    (gate,) = world.journal.gates.closed().values()
     return gate.record.closed_until
 
 

@@ -257,7 +257,7 @@ def test_a_path_that_names_no_place_is_a_rejected_file_with_its_reason(world: Wo
     assert summary["what_happened"]
     assert world.rows(file, path) == []
     assert sum(world.service.report()["received"].values()) == 0
-    assert list(world.journal.open_files()) == []
+    assert list(world.journal.files.still_open()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\r\n\r\n", b"hello", HEADER.encode(), bytes(range(256)) * 40])
@@ -277,7 +277,7 @@ def test_the_settings_of_checking_are_those_of_the_moment_a_file_was_received(ma
         REFUSE_DEVICE_IDENTIFIERS=f"{OTHER_CUSTOMER}, {CUSTOMER.upper()}",
     )
     file = world.drop_file(numbered(1))
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     assert (stored.record.trust_hash_serial, stored.record.reject_unknown_checksums) == (True, True)
     assert stored.record.oldest_hash_days == 400
@@ -307,7 +307,7 @@ def test_a_blob_gone_before_its_event_is_no_file(world: World) -> None:
     world.put(numbered(1))
     world.drop.delete(f"{CUSTOMER}/Test/devices.csv")
     world.receive()
-    assert list(world.journal.open_files()) == []
+    assert list(world.journal.files.still_open()) == []
 
 
 def test_a_version_overwritten_before_it_was_copied_is_closed_as_gone(world: World) -> None:
@@ -440,7 +440,7 @@ def test_a_late_owner_of_a_reading_cannot_undo_what_its_successor_did(world: Wor
     file = world.put(numbered(3))
     version = world.drop.version(f"{CUSTOMER}/Test/devices.csv")
     assert version is not None
-    late, _ = world.journal.open_file(
+    late, _ = world.journal.files.enter(
         _new_file(world.pipeline, version, resolve_drop_path(world.customers, version.path))
     )
     world.clock.now += world.settings.claim
@@ -512,7 +512,7 @@ def test_a_device_that_never_ends_is_unknown_after_the_deadline_and_the_others_k
 
 
 def _received(world: World, file: str) -> datetime:
-    stored = world.journal.file(CUSTOMER, file)
+    stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     return stored.record.received_at
 
@@ -556,7 +556,7 @@ def test_a_wake_up_that_finds_a_live_claim_rings_again_when_it_expires(world: Wo
     file = world.drop_file(numbered(3))
     stored = world.submission(file)
     until = world.clock() + timedelta(minutes=3)
-    world.journal.change_submission(stored, replace(stored.record, claimed_until=until))
+    world.journal.submissions.change(stored, replace(stored.record, claimed_until=until))
     world.wakeups.waiting.clear()
     wake_up = wake_up_of(stored.record)
     wake(world.pipeline, encode(wake_up).encode(), None)
@@ -577,7 +577,7 @@ def test_a_file_past_its_retention_is_forgotten_and_its_blob_is_not_received_aga
     world.run()
     world.clock.now += world.settings.retention + timedelta(days=2)
     assert sweep(world.pipeline).forgotten_files == 1
-    assert world.journal.file(CUSTOMER, file) is None
+    assert world.journal.files.get(CUSTOMER, file) is None
     assert list(world.private.versions(f"{file}/")) == []
     assert sweep(world.pipeline).unknown_blobs == 0
     assert world.wakeups.waiting == []
@@ -586,5 +586,5 @@ def test_a_file_past_its_retention_is_forgotten_and_its_blob_is_not_received_aga
 def test_a_device_is_found_by_its_serial_number(world: World) -> None:
     file = world.drop_file(numbered(3))
     world.run()
-    (mention,) = world.journal.devices_of_serial("sn-00002")
+    (mention,) = world.journal.outcomes.with_serial("sn-00002")
     assert (mention.file_id, mention.row) == (file, 2)

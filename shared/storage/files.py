@@ -1,0 +1,162 @@
+"""Device files, and the indexes that find them: of open files, of final ones by time, and by customer."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import chain, islice
+
+from shared.storage import keys
+from shared.storage.keys import TimeCursor
+from shared.storage.record_table import Conflict, RecordTable, Stored
+from shared.storage.records import DeviceFile, FileListing, FileMention
+from shared.storage.tables import Query, Table, Upsertion
+
+
+class Files:
+    """The table of device files and its indexes. Safe to share between threads."""
+
+    def __init__(self, files: Table, open_files: Table, by_time: Table) -> None:
+        self._files = RecordTable(files, DeviceFile, lambda file: keys.file_key(file.customer_id, file.file_id))
+        self._by_customer = RecordTable(
+            files,
+            FileListing,
+            lambda listing: keys.listing_key(listing.customer_id, listing.received_at, listing.file_id),
+        )
+        self._open = RecordTable(open_files, FileMention, lambda mention: keys.open_file_key(mention.file_id))
+        self._by_time = RecordTable(
+            by_time, FileListing, lambda listing: keys.time_key(listing.received_at, listing.file_id)
+        )
+
+    def enter(self, file: DeviceFile) -> tuple[Stored[DeviceFile], bool]:
+        """Enter `file` unless it is known; the record that stands, and whether it is new.
+
+        The index of open files comes first, so that a file is never known and yet not found again.
+        """
+        is_mentioned = self._open.insert(_mention(file)) is not None
+        entered = self._files.insert(file)
+        if entered is not None:
+            return entered, True
+        known = self.get(file.customer_id, file.file_id)
+        if known is None:
+            raise Conflict(f"File {file.file_id} was deleted while it was entered once more; the sweep finds its blob.")
+        if is_mentioned and known.record.state.is_final:
+            # It had left the index for good, and this mention is the only one.
+            self.no_longer_open(file.file_id)
+        return known, False
+
+    def get(self, customer_id: str | None, file_id: str) -> Stored[DeviceFile] | None:
+        """A device file, or None."""
+        return self._files.get(keys.file_key(customer_id, file_id))
+
+    def change(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
+        """Replace the record that was read as `stored`. Raises Conflict when it is no longer that.
+
+        A file that becomes final is listed among those of its customer in the same transaction.
+        """
+        if stored.record.state.is_final or not changed.state.is_final:
+            return self._files.change(stored, changed)
+        listing = Upsertion(self._by_customer.entity(_listing(changed)))
+        etag, _ = self._files.change_together([self._files.change_of(stored, changed), listing])
+        return Stored(changed, etag)
+
+    def with_id_prefix(self, customer_id: str, prefix: str) -> Iterator[DeviceFile]:
+        """Known files of a customer whose ids begin with `prefix`."""
+        partition, first = keys.file_key(customer_id, prefix)
+        query = Query(partition=partition, row_from=first, row_below=first + keys.BEHIND)
+        return (stored.record for stored in self._files.query(query))
+
+    def delete(self, file: DeviceFile) -> None:
+        """Delete a file and its entries in the indexes; the index by time, which finds it, goes last."""
+        self.no_longer_open(file.file_id)
+        listing_key = keys.listing_key(file.customer_id, file.received_at, file.file_id)
+        self._files.delete([keys.file_key(file.customer_id, file.file_id), listing_key])
+        self._by_time.delete([keys.time_key(file.received_at, file.file_id)])
+
+    # --- open files
+
+    def still_open(self) -> Iterator[FileMention]:
+        """Every file that is not closed, and now and then one that just was."""
+        for shard in range(keys.OPEN_FILE_SHARDS):
+            for stored in self._open.query(Query(partition=keys.open_file_shard(shard))):
+                yield stored.record
+
+    def is_open(self, file_id: str) -> bool:
+        """Whether the index of open files names this one."""
+        return self._open.get(keys.open_file_key(file_id)) is not None
+
+    def no_longer_open(self, file_id: str) -> None:
+        """Take a closed file out of the index of open files."""
+        self._open.delete([keys.open_file_key(file_id)])
+
+    # --- final files
+
+    def enter_by_time(self, file: DeviceFile) -> None:
+        """Enter a final file in the index by time, before it leaves that of open files: each file stands in one."""
+        self._by_time.upsert([_listing(file)])
+
+    def is_listed(self, file: DeviceFile) -> bool:
+        """Whether a final file stands in the index by time."""
+        return self._by_time.get(keys.time_key(file.received_at, file.file_id)) is not None
+
+    def final(
+        self, after: TimeCursor | None = None, limit: int | None = None, customer_id: str | None = None
+    ) -> Iterator[tuple[TimeCursor, FileListing]]:
+        """Files that are final, newest first by the time they were received, with the place of each.
+
+        With `after`, those that follow this place; with `customer_id`, those of this customer alone.
+        """
+        if customer_id is not None:
+            first = keys.LISTED if after is None else f"{keys.LISTED}{after.row}~"
+            return _placed(self._by_customer, Query(partition=customer_id, row_from=first, limit=limit))
+        queries = [Query(limit=limit)]
+        if after is not None:
+            # All keys of the index have one length: behind a key comes what is greater than it and one character more.
+            queries = [
+                Query(partition=after.day, row_from=f"{after.row}~", limit=limit),
+                Query(partition_from=f"{after.day}~", limit=limit),
+            ]
+        return islice(chain.from_iterable(_placed(self._by_time, query) for query in queries), limit)
+
+    def received_before(self, day: date) -> Iterator[FileListing]:
+        """Final files received before `day` (UTC), newest first."""
+        query = Query(partition_from=keys.day_key(day - timedelta(days=1)))
+        return (stored.record for stored in self._by_time.query(query))
+
+    def forget_listing(self, listing: FileListing) -> None:
+        """Take a file that is no longer known out of the indexes of final files."""
+        self._by_customer.delete([keys.listing_key(listing.customer_id, listing.received_at, listing.file_id)])
+        self._by_time.delete([keys.time_key(listing.received_at, listing.file_id)])
+
+
+def _placed(table: RecordTable[FileListing], query: Query) -> Iterator[tuple[TimeCursor, FileListing]]:
+    for stored in table.query(query):
+        yield keys.time_cursor(stored.record.received_at, stored.record.file_id), stored.record
+
+
+def _mention(file: DeviceFile) -> FileMention:
+    return FileMention(
+        customer_id=file.customer_id,
+        file_id=file.file_id,
+        path=file.path,
+        name=file.name,
+        batch_id=file.batch_id,
+        received_at=file.received_at,
+    )
+
+
+def _listing(file: DeviceFile) -> FileListing:
+    return FileListing(
+        customer_id=file.customer_id,
+        file_id=file.file_id,
+        path=file.path,
+        name=file.name,
+        batch_id=file.batch_id,
+        size=file.size,
+        state=file.state,
+        reason=file.reason,
+        received_at=file.received_at,
+        closed_at=file.closed_at,
+        counts=file.closed_counts or file.read_counts,
+        is_incomplete=file.is_incomplete,
+        submissions=file.submissions,
+        parent=file.parent,
+    )

@@ -1,0 +1,25 @@
+"""The gates: what all submissions of a scope must wait for, shared by all instances."""
+
+from shared.storage import keys
+from shared.storage.record_table import RecordTable, Stored
+from shared.storage.records import Gate
+from shared.storage.tables import Query, Table
+
+
+class Gates:
+    """The table of closed gates. Safe to share between threads."""
+
+    def __init__(self, table: Table) -> None:
+        self._gates = RecordTable(table, Gate, lambda gate: keys.gate_key(gate.scope))
+
+    def closed(self) -> dict[str, Stored[Gate]]:
+        """What is to be waited for, by scope; empty while all is well."""
+        return {stored.record.scope: stored for stored in self._gates.query(Query(partition=keys.GATES))}
+
+    def change(self, stored: Stored[Gate] | None, changed: Gate) -> Stored[Gate]:
+        """Close a gate, or replace the record read as `stored`. Raises Conflict when someone was first."""
+        return self._gates.change(stored, changed)
+
+    def open(self, stored: Stored[Gate]) -> None:
+        """Nothing of the gate's scope needs to wait any more. Raises Conflict when it was closed again."""
+        self._gates.remove(stored)

@@ -1,0 +1,130 @@
+"""The outcomes of rows, in blocks, and the index that finds them by serial number."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
+from itertools import groupby
+
+from shared.storage import keys
+from shared.storage.codec import from_entity, to_entity
+from shared.storage.record_table import RecordTable, key_of
+from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome
+from shared.storage.tables import ROW_KEY, TRANSACTION_ROWS, Entity, Query, Table
+
+
+class Outcomes:
+    """The table of outcomes and its index by serial number. Safe to share between threads."""
+
+    def __init__(self, outcomes: Table, by_serial: Table) -> None:
+        self._table = outcomes
+        self._outcomes = RecordTable(
+            outcomes, DeviceOutcome, lambda outcome: keys.outcome_key(outcome.reading_id, outcome.row)
+        )
+        self._by_serial = by_serial
+
+    def write(self, outcomes: Iterable[DeviceOutcome]) -> None:
+        """Write outcomes, in the order of their rows; the same ones again change nothing."""
+        self._outcomes.upsert(outcomes)
+
+    def get(self, reading_id: str, row: int) -> DeviceOutcome | None:
+        """The outcome of one row, or None."""
+        stored = self._outcomes.get(keys.outcome_key(reading_id, row))
+        return None if stored is None else stored.record
+
+    def of_rows(self, reading_id: str, first: int, last: int) -> Iterator[DeviceOutcome]:
+        """The outcomes of the rows `first` to `last`, in their order; rows without one are left out."""
+        for query in rows_query(reading_id, first, last):
+            yield from self._found(query)
+
+    def where(
+        self, reading_id: str, equals: Mapping[str, str], first: int, last: int, limit: int
+    ) -> Iterator[DeviceOutcome]:
+        """At most `limit` outcomes of the rows `first` to `last` with these properties, in the order of the rows."""
+        query = Query(
+            partition_from=keys.block_key(reading_id, keys.block_of(first)),
+            partition_below=keys.block_key(reading_id, keys.block_of(last) + 1),
+            row_from=keys.row_key(first),
+            row_below=keys.row_key(last + 1),
+            equals=equals,
+            limit=limit,
+        )
+        return self._found(query)
+
+    def indexed(self, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
+        """`outcomes` as they come, each entered in the index of serial numbers by the time the last has come.
+
+        Rows wait until a bucket has a transaction's worth, which bounds both memory and transactions.
+        """
+        waiting: dict[str, list[Entity]] = {}
+        for outcome in outcomes:
+            mention = _mention(file, outcome)
+            if mention is not None:
+                bucket, row = _serial_key(file, mention)
+                entities = waiting.setdefault(bucket, [])
+                entities.append(to_entity(mention, (bucket, row)))
+                if len(entities) == TRANSACTION_ROWS:
+                    self._by_serial.upsert(waiting.pop(bucket))
+            yield outcome
+        for entities in waiting.values():
+            self._by_serial.upsert(entities)
+
+    def with_serial(
+        self, serial_number: str, customer_id: str | None = None, after: DeviceMention | None = None
+    ) -> Iterator[DeviceMention]:
+        """Every row of a closed file that bears this serial number, whatever its case.
+
+        With `customer_id`, those of this customer alone; with `after`, those whose keys follow that of this row.
+        """
+        prefix = keys.serial_prefix(serial_number) + ("" if customer_id is None else f"{customer_id}~")
+        first = prefix if after is None else f"{_serial_row(after)}~"
+        found = (
+            self._by_serial.query(Query(partition=partition, row_from=first, row_below=prefix + "\uffff"))
+            for partition in keys.serial_partitions(serial_number)
+        )
+        for entity in merge(*found, key=lambda entity: str(entity.values[ROW_KEY])):
+            yield from_entity(entity.values, DeviceMention)
+
+    def delete_reading(self, file: DeviceFile) -> None:
+        """Delete what the file's reading wrote, however far it came: blocks in between may be empty."""
+        partition_from, partition_below = keys.blocks_of(file.reading_id)
+        rows = self._table.query(Query(partition_from=partition_from, partition_below=partition_below))
+        for _, in_block in groupby(rows, key=lambda entity: key_of(entity)[0]):
+            entities = list(in_block)
+            outcomes = (from_entity(entity.values, DeviceOutcome) for entity in entities)
+            mentions = filter(None, (_mention(file, outcome) for outcome in outcomes))
+            self._by_serial.delete(_serial_key(file, mention) for mention in mentions)
+            self._outcomes.delete(map(key_of, entities))
+
+    def _found(self, query: Query) -> Iterator[DeviceOutcome]:
+        for entity in self._table.query(query):
+            yield from_entity(entity.values, DeviceOutcome)
+
+
+def rows_query(reading_id: str, first: int, last: int) -> Iterator[Query]:
+    """The rows `first` to `last` of a table in blocks, a block at a time."""
+    for block in range(keys.block_of(first), keys.block_of(last) + 1):
+        yield Query(
+            partition=keys.block_key(reading_id, block),
+            row_from=keys.row_key(first),
+            row_below=keys.row_key(last + 1),
+        )
+
+
+def _mention(file: DeviceFile, outcome: DeviceOutcome) -> DeviceMention | None:
+    """How the index of serial numbers names this row; None when it has none."""
+    if not outcome.serial_number or file.customer_id is None:
+        return None
+    return DeviceMention(
+        serial_number=outcome.serial_number,
+        customer_id=file.customer_id,
+        file_id=file.file_id,
+        row=outcome.row,
+    )
+
+
+def _serial_key(file: DeviceFile, mention: DeviceMention) -> keys.Key:
+    rows = file.read_counts.total
+    return keys.serial_key(mention.serial_number, mention.customer_id, mention.file_id, mention.row, rows)
+
+
+def _serial_row(mention: DeviceMention) -> str:
+    return keys.serial_row(mention.serial_number, mention.customer_id, mention.file_id, mention.row)

@@ -1,0 +1,162 @@
+"""Records of one kind in a table: read with the ETag that their next change must name, and changed only under it.
+
+The life of a claim, on a file (while it is read) or a submission (while it is POSTed):
+
+    free --- claim: change the row, naming its ETag; claimed_until = now + CLAIM ---> mine
+    mine --- done: change the row, naming the ETag of the claim ---> free, one state further
+    mine --- the owner dies; claimed_until passes ---> anyone may claim; the late owner's change meets another ETag
+
+So two owners never both succeed, and nothing is lost with an owner.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from shared.errors import DeviceDropError
+from shared.storage.codec import from_entity, to_entity
+from shared.storage.keys import Key
+from shared.storage.tables import (
+    PARTITION_KEY,
+    ROW_KEY,
+    Change,
+    Entity,
+    EntityChanged,
+    EntityExists,
+    Insertion,
+    Query,
+    Replacement,
+    StoredEntity,
+    Table,
+)
+
+Kept = TypeVar("Kept", bound=msgspec.Struct)
+
+NOT_THERE = ""
+"""In place of the ETag of a record that must not be there yet."""
+
+
+class Conflict(DeviceDropError):
+    """Someone else changed the record since it was read, and goes on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[Kept]):
+    """A record as it was read, with the ETag that its next change must name."""
+
+    record: Kept
+    etag: str
+
+
+class RecordTable(Generic[Kept]):
+    """The records of one kind in a table, which may hold other kinds under other keys."""
+
+    def __init__(
+        self,
+        table: Table,
+        kind: type[Kept],
+        key: Callable[[Kept], Key],
+        filtered_by: Callable[[Kept], Entity] | None = None,
+    ) -> None:
+        """`filtered_by` gives the properties beside a record's fields by which storage filters."""
+        self._table = table
+        self._kind = kind
+        self._key = key
+        self._filtered_by = filtered_by
+
+    def get(self, key: Key) -> Stored[Kept] | None:
+        """The record under a key, or None."""
+        entity = self._table.get(*key)
+        return None if entity is None else self.stored(entity)
+
+    def query(self, query: Query) -> Iterator[Stored[Kept]]:
+        """The records that `query` names, by their keys."""
+        return map(self.stored, self._table.query(query))
+
+    def stored(self, entity: StoredEntity) -> Stored[Kept]:
+        """The record in a row of the table."""
+        return Stored(from_entity(entity.values, self._kind), entity.etag)
+
+    def entity(self, record: Kept) -> Entity:
+        """`record` as a row of the table."""
+        entity = to_entity(record, self._key(record))
+        return entity if self._filtered_by is None else {**entity, **self._filtered_by(record)}
+
+    def insert(self, record: Kept) -> Stored[Kept] | None:
+        """Enter a record; None when there is one under its key."""
+        try:
+            return Stored(record, self._table.insert(self.entity(record)))
+        except EntityExists:
+            return None
+
+    def upsert(self, records: Iterable[Kept]) -> None:
+        """Write records over whatever is there."""
+        self._table.upsert(map(self.entity, records))
+
+    def delete(self, keys: Iterable[Key]) -> None:
+        """Delete records by their keys; those already gone count as deleted."""
+        self._table.delete(keys)
+
+    def change(self, stored: Stored[Kept] | None, changed: Kept) -> Stored[Kept]:
+        """Replace the record that was read as `stored`, or enter it where none was read.
+
+        Raises:
+            Conflict: it is no longer that.
+        """
+        if stored is None:
+            entered = self.insert(changed)
+            if entered is None:
+                raise Conflict(f"{self._name(changed)} was entered by someone else first.")
+            return entered
+        try:
+            return Stored(changed, self._table.replace(self.entity(changed), stored.etag))
+        except EntityChanged as error:
+            raise Conflict(f"{self._name(changed)} was changed by someone else, who goes on.") from error
+
+    def change_all(self, changes: Sequence[tuple[Stored[Kept], Kept]]) -> list[Stored[Kept]]:
+        """Replace records of one partition, all of them or none; one whose ETag is `NOT_THERE` is entered.
+
+        Raises:
+            Conflict: one of them is no longer what was read.
+        """
+        etags = self.change_together([self.change_of(stored, changed) for stored, changed in changes])
+        return [Stored(changed, etag) for (_, changed), etag in zip(changes, etags, strict=True)]
+
+    def change_of(self, stored: Stored[Kept], changed: Kept) -> Change:
+        """The change that replaces `stored`, for a transaction."""
+        entity = self.entity(changed)
+        return Insertion(entity) if stored.etag == NOT_THERE else Replacement(entity, stored.etag)
+
+    def change_together(self, changes: Sequence[Change]) -> list[str]:
+        """Change rows of one partition, all of them or none; their new ETags.
+
+        Raises:
+            Conflict: one of them is no longer what was read.
+        """
+        try:
+            return self._table.change_together(changes)
+        except EntityChanged as error:
+            raise Conflict(
+                f"One of {len(changes)} rows of {changes[0].entity[PARTITION_KEY]} was changed by someone else."
+            ) from error
+
+    def remove(self, stored: Stored[Kept]) -> None:
+        """Delete the record that was read as `stored`; one already gone counts as deleted.
+
+        Raises:
+            Conflict: it is no longer that.
+        """
+        try:
+            self._table.remove(*self._key(stored.record), stored.etag)
+        except EntityChanged as error:
+            raise Conflict(f"{self._name(stored.record)} was changed by someone else.") from error
+
+    def _name(self, record: Kept) -> str:
+        return f"{self._kind.__name__} {'/'.join(self._key(record))}"
+
+
+def key_of(entity: StoredEntity) -> Key:
+    """The key of a row."""
+    return str(entity.values[PARTITION_KEY]), str(entity.values[ROW_KEY])

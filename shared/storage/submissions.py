@@ -1,0 +1,132 @@
+"""Submissions, each with the packed rows that it holds.
+
+What a reader writes before its file is `read` bears the number of its reading, which every claim of a reading raises:
+a late reader writes beside what counts.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.storage import keys
+from shared.storage.record_table import RecordTable, Stored, key_of
+from shared.storage.records import Submission
+from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Insertion, Query, Table, Upsertion
+
+IS_OPEN = "is_open"
+"""Property of a submission's row that says whether it is not final, so that storage can filter by it."""
+
+KIND = "kind"
+SUBMISSION = "submission"
+"""Property of a submission's row, and its value: other rows of the same partition have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionEntry:
+    """A submission to be entered, and the packed rows that are kept with it unless they are too large (None)."""
+
+    submission: Submission
+    rows: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionWithRows:
+    """A submission as it was read, and the packed rows that were entered with it."""
+
+    stored: Stored[Submission]
+    rows: Entity | None
+
+
+class Submissions:
+    """The table of submissions. Safe to share between threads."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._submissions = RecordTable(table, Submission, _key, _filter_properties)
+
+    def add(self, entries: Sequence[SubmissionEntry]) -> list[Stored[Submission]]:
+        """Enter submissions of the reading that this owner does, in one transaction; no other one writes these numbers.
+
+        At most 50 of one reading.
+
+        Raises:
+            Conflict: storage says that someone else did.
+        """
+        changes = [Upsertion(entity) for entry in entries for entity in self._entities(entry)]
+        numbered = zip((change.entity for change in changes), self._submissions.change_together(changes), strict=True)
+        etags = [etag for entity, etag in numbered if KIND in entity]
+        return [Stored(entry.submission, etag) for entry, etag in zip(entries, etags, strict=True)]
+
+    def get(self, reading_id: str, number: str) -> Stored[Submission] | None:
+        """A submission, or None."""
+        return self._submissions.get(keys.submission_key(reading_id, number))
+
+    def rows(self, reading_id: str, number: str) -> Entity | None:
+        """The packed rows that were entered with a submission, or None."""
+        entity = self._table.get(*keys.submission_rows_key(keys.submission_key(reading_id, number)))
+        return None if entity is None else entity.values
+
+    def of_reading(self, reading_id: str) -> Iterator[Stored[Submission]]:
+        """Every submission of a reading, by number."""
+        return self._submissions.query(Query(partition=reading_id, equals={KIND: SUBMISSION}))
+
+    def still_open(self, reading_id: str, limit: int | None = None) -> Iterator[Stored[Submission]]:
+        """The submissions of a reading that are not final."""
+        return self._submissions.query(Query(partition=reading_id, equals={IS_OPEN: True}, limit=limit))
+
+    def named(self, reading_id: str, numbers: Sequence[str]) -> dict[str, SubmissionWithRows]:
+        """The submissions of these numbers that there are: one question if they are neighbours, as in a wake-up."""
+        if not keys.are_neighbours(numbers):
+            return {name: found for number in numbers for name, found in self.named(reading_id, [number]).items()}
+        by_key = {keys.submission_key(reading_id, number): number for number in numbers}
+        (_, first), (_, last) = min(by_key), max(by_key)
+        query = Query(partition=reading_id, row_from=first, row_below=last + 2 * keys.BEHIND)
+        found = {key_of(entity): entity for entity in self._table.query(query)}
+        return {
+            number: SubmissionWithRows(
+                self._submissions.stored(found[key]),
+                found[rows].values if (rows := keys.submission_rows_key(key)) in found else None,
+            )
+            for key, number in by_key.items()
+            if key in found
+        }
+
+    def change(self, stored: Stored[Submission], changed: Submission) -> Stored[Submission]:
+        """Replace the record that was read as `stored`. Raises Conflict when it is no longer that."""
+        return self._submissions.change(stored, changed)
+
+    def change_all(self, changes: Sequence[tuple[Stored[Submission], Submission]]) -> list[Stored[Submission]]:
+        """Replace the records of one reading that were read so, all of them or none.
+
+        Raises:
+            Conflict: one of them is no longer that.
+        """
+        return self._submissions.change_all(changes)
+
+    def split(self, stored: Stored[Submission], split: Submission, halves: Iterable[SubmissionEntry]) -> None:
+        """Make `split` of the submission read as `stored`, and enter its halves, all or nothing.
+
+        Raises:
+            Conflict: it is no longer that.
+        """
+        changes: list[Change] = [self._submissions.change_of(stored, split)]
+        changes += [Insertion(entity) for half in halves for entity in self._entities(half)]
+        self._submissions.change_together(changes)
+
+    def delete_reading(self, reading_id: str) -> None:
+        """Delete every submission of a reading, and the rows that are kept with it."""
+        self._table.delete([key_of(entity) for entity in self._table.query(Query(partition=reading_id))])
+
+    def _entities(self, entry: SubmissionEntry) -> Iterator[Entity]:
+        """The rows of a submission in the table: itself, and behind it what is kept with it."""
+        yield self._submissions.entity(entry.submission)
+        if entry.rows is not None:
+            partition, row = keys.submission_rows_key(_key(entry.submission))
+            yield {PARTITION_KEY: partition, ROW_KEY: row, **entry.rows}
+
+
+def _key(submission: Submission) -> keys.Key:
+    return keys.submission_key(submission.reading_id, submission.number)
+
+
+def _filter_properties(submission: Submission) -> Entity:
+    return {IS_OPEN: not submission.state.is_final, KIND: SUBMISSION}

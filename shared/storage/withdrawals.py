@@ -1,0 +1,61 @@
+"""Withdrawals: the index of those in progress, and what became of each device."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+
+from shared.storage import keys
+from shared.storage.outcomes import rows_query
+from shared.storage.record_table import RecordTable, Stored, key_of
+from shared.storage.records import DeviceWithdrawal, WithdrawalMention
+from shared.storage.tables import TRANSACTION_ROWS, Query, Table
+
+
+class Withdrawals:
+    """The table of withdrawn devices, and the part of the index of open files that names their files."""
+
+    def __init__(self, devices: Table, open_files: Table) -> None:
+        self._table = devices
+        self._devices = RecordTable(
+            devices, DeviceWithdrawal, lambda device: keys.outcome_key(device.reading_id, device.row)
+        )
+        self._mentions = RecordTable(
+            open_files, WithdrawalMention, lambda mention: keys.withdrawal_key(mention.file_id)
+        )
+
+    def enter(self, mention: WithdrawalMention) -> None:
+        """Enter a file in the index of withdrawals in progress, before its record says so."""
+        self._mentions.upsert([mention])
+
+    def in_progress(self) -> Iterator[WithdrawalMention]:
+        """Every file whose devices are being withdrawn, and now and then one whose just were."""
+        return (stored.record for stored in self._mentions.query(Query(partition=keys.WITHDRAWALS)))
+
+    def end(self, file_id: str) -> None:
+        """Take a file out of the index of withdrawals in progress."""
+        self._mentions.delete([keys.withdrawal_key(file_id)])
+
+    def change_devices(self, devices: Iterable[Stored[DeviceWithdrawal]]) -> list[Stored[DeviceWithdrawal]]:
+        """Write what is known of devices, in the order of their rows; each with its new ETag.
+
+        Each takes the place of what was read with its ETag; one whose ETag is `NOT_THERE` must not be there yet.
+
+        Raises:
+            Conflict: someone else wrote one of them. Some of those before it may be written.
+        """
+        written = list[Stored[DeviceWithdrawal]]()
+        for _, in_block in groupby(devices, key=lambda device: keys.block_of(device.record.row)):
+            while group := list(islice(in_block, TRANSACTION_ROWS)):
+                written += self._devices.change_all([(device, device.record) for device in group])
+        return written
+
+    def devices(self, reading_id: str, first: int, last: int) -> Iterator[Stored[DeviceWithdrawal]]:
+        """What is known of the withdrawal of the rows `first` to `last`, in their order."""
+        for query in rows_query(reading_id, first, last):
+            yield from self._devices.query(query)
+
+    def delete_reading(self, reading_id: str) -> None:
+        """Delete what is known of every device of a reading."""
+        partition_from, partition_below = keys.blocks_of(reading_id)
+        rows = self._table.query(Query(partition_from=partition_from, partition_below=partition_below))
+        for _, in_block in groupby(rows, key=lambda entity: key_of(entity)[0]):
+            self._table.delete(list(map(key_of, in_block)))
