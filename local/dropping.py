@@ -12,7 +12,8 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from local.processes import PROJECT
-from shared.pipeline.blob_names import DROP_CONTAINER, file_id, parse_drop_path
+from shared.pipeline.blob_names import DROP_CONTAINER, file_id
+from shared.pipeline.drop_path import parse_drop_path
 
 SAMPLES = PROJECT / "local" / "samples"
 DROP_FOLDER = PROJECT / "drop"

@@ -1,16 +1,17 @@
-"""The public vocabulary: why a row or a whole file is not sent, and what is worth knowing about a row that is.
+"""Every public word that is said of a device file or of one of its rows, with its sentence and what to do about it.
 
-Each value is stored and shown as it stands here; each has one plain sentence and says what to do. docs/reasons.md lists
-them.
+Each value is stored and shown as it stands here. What reading says is listed in docs/reasons.md, what is said later in
+docs/outcomes.md, word for word. What the service's own codes mean stands in `shared.partner_center.outcome_codes`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from shared.errors import DeviceDropError
-from shared.vocabulary import Remedy
+from shared.vocabulary import Remedy, WithdrawalResult
 
 
 class RowReason(StrEnum):
@@ -136,12 +137,54 @@ class FileNote(StrEnum):
     """Every row is a corporate device identifier, the form of Windows Autopilot device preparation."""
 
 
+class PathFault(StrEnum):
+    """Why a path under the drop container names no place to register devices."""
+
+    NO_CUSTOMER = "no_customer"
+    UNKNOWN_CUSTOMER = "unknown_customer"
+    REMOVED_CUSTOMER = "removed_customer"
+    PATH_TOO_DEEP = "path_too_deep"
+
+
+class IntakeReason(StrEnum):
+    """Why nothing of a file was sent although it lies in a customer's folder and its contents may be sound."""
+
+    TOO_MANY_BATCHES = "too_many_batches"
+    GONE = "gone"
+    READING_FAILED = "reading_failed"
+
+
+class UnknownReason(StrEnum):
+    """Why it is not known what became of a row. Stands as its error code."""
+
+    NO_VERDICT = "no_verdict"
+    OUTCOME_MISSING = "outcome_missing"
+
+
+class SentNote(StrEnum):
+    """What a person may want to know about a row that was sent."""
+
+    FIRST_ANSWER_LOST = "first_answer_lost"
+    READ_BACK = "read_back"
+
+
+class WithdrawalReason(StrEnum):
+    """Why a device was not withdrawn, where the service gave no reason. Stands as its error code."""
+
+    DEVICE_NOT_IDENTIFIED = "device_not_identified"
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """One plain sentence for a person, and what that person can do about it."""
 
     sentence: str
     what_to_do: str
+
+    @property
+    def text(self) -> str:
+        """Both, one after the other."""
+        return f"{self.sentence} {self.what_to_do}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +204,8 @@ _GIVE_ANY_IDENTITY = (
 )
 _CALCULATE = "Open the workbook in a spreadsheet program and save it. Then drop it again."
 _IF_REFUSED_COLLECT = "Collect the hash again if the service refuses the device."
+_RIGHT_FOLDER = "Drop it into device-files/{customer id}/{batch}/"
+_LOOK_IT_UP = "Look the device up in Partner Center and drop its row again if it is not there."
 
 # No sentence here has a comma or a semicolon, nor a double quote: they stand in CSVs that go through tools which take
 # quotes off, and one that is cut there would shift the cells behind it when the rows are dropped again.
@@ -503,6 +548,130 @@ PASSED_OVER: Mapping[PassedOverKind, str] = MappingProxyType(
     }
 )
 """What people call each kind, in the plural."""
+
+
+PATH_FAULTS: Mapping[PathFault, Explanation] = MappingProxyType(
+    {
+        PathFault.NO_CUSTOMER: Explanation(
+            "The file lies in no customer's folder.",
+            f"{_RIGHT_FOLDER} where the customer id is the GUID of the customer's tenant.",
+        ),
+        PathFault.UNKNOWN_CUSTOMER: Explanation(
+            "The first folder of its path is neither a customer id nor a name given to a customer.",
+            "Name the folder after the GUID of the customer's tenant or give the customer that name (python -m local "
+            "customers add). Then drop the file again.",
+        ),
+        PathFault.REMOVED_CUSTOMER: Explanation(
+            "The first folder of its path is a customer's name that was removed.",
+            "Drop the file under the GUID of the customer's tenant or bring the name back (python -m local customers "
+            "add).",
+        ),
+        PathFault.PATH_TOO_DEEP: Explanation(
+            "Its path has more folders than customer and batch or an empty one.", f"{_RIGHT_FOLDER} and nothing below."
+        ),
+    }
+)
+
+INTAKE_REASONS: Mapping[IntakeReason, Explanation] = MappingProxyType(
+    {
+        IntakeReason.TOO_MANY_BATCHES: Explanation(
+            "The file names more group tags than one file may.",
+            "Check the Group Tag column or split the file by group tag.",
+        ),
+        IntakeReason.GONE: Explanation(
+            "This version of the file was deleted or overwritten before it could be read. Nothing of it was sent.",
+            "Nothing if there is a newer version: it is received by itself. Drop the file again if there is none.",
+        ),
+        IntakeReason.READING_FAILED: Explanation(
+            "The file could not be read to its end however often it was tried. Nothing of it was sent.",
+            "Split it into smaller files and drop those. The log of the app says what each try ended with.",
+        ),
+    }
+)
+
+UNKNOWN_REASONS: Mapping[UnknownReason, RowExplanation] = MappingProxyType(
+    {
+        UnknownReason.NO_VERDICT: RowExplanation(
+            "Partner Center gave no verdict on this device before the deadline.",
+            f"{_LOOK_IT_UP} A device that is there already comes back as already_registered.",
+            Remedy.SEND_AGAIN,
+        ),
+        UnknownReason.OUTCOME_MISSING: RowExplanation(
+            "The journal holds no outcome of this row. That should not happen.", _LOOK_IT_UP, Remedy.SEND_AGAIN
+        ),
+    }
+)
+
+SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
+    {
+        SentNote.FIRST_ANSWER_LOST: Explanation(
+            "The answer to an earlier request with this device was lost. That request may have done what is said here.",
+            "Nothing.",
+        ),
+        SentNote.READ_BACK: Explanation(
+            "The service gave no verdict but the device was found in the batch.",
+            "Nothing: the service gave no verdict but the device stands in the batch.",
+        ),
+    }
+)
+
+WITHDRAWAL_RESULTS: Mapping[WithdrawalResult, Explanation] = MappingProxyType(
+    {
+        WithdrawalResult.WITHDRAWN: Explanation("Partner Center deleted the device.", "Nothing."),
+        WithdrawalResult.ALREADY_GONE: Explanation(
+            "The device that this file registered was not there any more.",
+            "Nothing: the device that this file registered is not there any more. Another file registered it anew if "
+            "it stands in Partner Center all the same. Withdraw that one then.",
+        ),
+        WithdrawalResult.REFUSED: Explanation(
+            "Partner Center would not delete the device for the reason given.",
+            "Fix what the reason names and ask for the withdrawal again: that tries what was refused once more. Or "
+            "delete the device in Partner Center by hand.",
+        ),
+    }
+)
+
+WITHDRAWAL_REASONS: Mapping[WithdrawalReason, Explanation] = MappingProxyType(
+    {
+        WithdrawalReason.DEVICE_NOT_IDENTIFIED: Explanation(
+            "Partner Center gave no id for this device when it was registered. Its batch does not show beyond doubt "
+            "which one it is.",
+            "Delete it in Partner Center by hand if it is there and is the one.",
+        ),
+    }
+)
+
+REQUEST_REFUSED = Explanation(
+    "The service refused the whole request.",
+    "Fix what the service's words name and drop the rows again. Ask Microsoft's support with the file's correlation "
+    "ids if they name nothing.",
+)
+"""Of a row whose whole submission was refused: code and description are the service's own."""
+
+READ_ELSEWHERE = Explanation(
+    "The file is read in another way than on the day it was dropped.",
+    "Fix the row in the file itself and drop that.",
+)
+"""Of a row of to_fix.csv that is not found where it was."""
+
+TABLES: tuple[Mapping[Any, Explanation], ...] = (
+    REASONS,
+    NOTES,
+    FILE_REASONS,
+    FILE_NOTES,
+    PATH_FAULTS,
+    INTAKE_REASONS,
+    UNKNOWN_REASONS,
+    SENT_NOTES,
+    WITHDRAWAL_RESULTS,
+    WITHDRAWAL_REASONS,
+)
+"""All of them, for those that ask of a word without knowing of what kind it is."""
+
+
+def explanation_of(word: str) -> Explanation | None:
+    """What a stored word says and what to do about it; None for a word of another version of the app."""
+    return next((table[word] for table in TABLES if word in table), None)
 
 
 class UnreadableDeviceFile(DeviceDropError):

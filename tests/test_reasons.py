@@ -1,62 +1,69 @@
 """The public vocabulary is complete, documented word for word, and fit for the CSVs that it stands in."""
 
 import re
-from enum import StrEnum
+from enum import EnumMeta, StrEnum
 from pathlib import Path
 
 import pytest
 
-from shared.device_files import (
-    FILE_NOTES,
+from shared import reasons
+from shared.device_files import Rules
+from shared.reasons import (
     FILE_REASONS,
-    NOTES,
     PASSED_OVER,
-    REASONS,
+    READ_ELSEWHERE,
+    REQUEST_REFUSED,
+    TABLES,
     Explanation,
-    FileNote,
     FileReason,
     Note,
     PassedOverKind,
     RowExplanation,
     RowReason,
-    Rules,
     UnreadableDeviceFile,
+    explanation_of,
 )
+from shared.vocabulary import Remedy
 from tests.device_files.cases import CASES, PARTNER_HEADER, text
 from tests.device_files.expected import Rejected, Sent
 from tests.device_files.given import read, sample
 from tests.device_files.test_samples import SAMPLE_ROWS
 from tests.device_files.workbook_builder import Sheet, Workbook
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "reasons.md"
-VALUES: tuple[StrEnum, ...] = (*RowReason, *Note, *FileReason, *FileNote)
-EXPLANATIONS: dict[StrEnum, Explanation] = dict(
-    [*REASONS.items(), *NOTES.items(), *FILE_REASONS.items(), *FILE_NOTES.items()]
-)
+DOCUMENTS = Path(__file__).parents[1] / "docs"
+EXPLANATIONS: dict[StrEnum, Explanation] = {value: table[value] for table in TABLES for value in table}
+OTHERS = {"a refused request": REQUEST_REFUSED, "a row that is read elsewhere": READ_ELSEWHERE}
 
 
-@pytest.mark.parametrize("value", VALUES)
-def test_a_reason_has_one_plain_sentence_and_says_what_to_do(value: StrEnum) -> None:
-    explanation = EXPLANATIONS[value]
+@pytest.mark.parametrize("explanation", [*EXPLANATIONS.values(), *OTHERS.values()], ids=[*EXPLANATIONS, *OTHERS])
+def test_a_word_has_plain_sentences_and_says_what_to_do(explanation: Explanation) -> None:
     assert explanation.sentence.endswith(".")
     assert explanation.what_to_do.endswith(".")
+    # No sentence holds what a tool that takes quotes off a CSV would split it at.
+    assert not re.search(r'[,;|^"\t\r\n]', explanation.text)
 
 
-@pytest.mark.parametrize("value", VALUES)
-def test_no_sentence_holds_what_a_tool_that_takes_quotes_off_would_split_it_at(value: StrEnum) -> None:
-    explanation = EXPLANATIONS[value]
-    assert not re.search(r'[,;|^"\t\r\n]', explanation.sentence + explanation.what_to_do)
+@pytest.mark.parametrize("words", [kind for kind in vars(reasons).values() if isinstance(kind, EnumMeta)])
+def test_every_word_has_its_explanation(words: type[StrEnum]) -> None:
+    if words not in (StrEnum, PassedOverKind, Remedy):
+        assert set(words) <= set(EXPLANATIONS)
+        assert all(explanation_of(str(word)) is EXPLANATIONS[word] for word in words)
+
+
+def test_a_word_of_another_version_of_the_app_has_no_explanation() -> None:
+    assert explanation_of("word_of_another_version") is None
 
 
 def test_no_value_is_two_things() -> None:
-    values = [str(value) for value in (*VALUES, *PassedOverKind)]
+    values = [str(value) for table in TABLES for value in table] + list(PassedOverKind)
     assert len(values) == len(set(values))
     assert all(re.fullmatch(r"[a-z0-9_]+", value) for value in values)
 
 
-def test_the_document_has_every_reason_with_its_words_and_no_other() -> None:
+def test_the_documents_have_every_word_with_its_sentences_and_no_other() -> None:
     line = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|(?: (\w+) \|)?$", re.MULTILINE)
-    rows = line.findall(DOCUMENT.read_text(encoding="utf-8"))
+    texts = [(DOCUMENTS / name).read_text(encoding="utf-8") for name in ("reasons.md", "outcomes.md")]
+    rows = [row for text in texts for row in line.findall(text) if row[0] not in {*Remedy}]
     documented = {name: (sentence, what_to_do, remedy) for name, sentence, what_to_do, remedy in rows}
     assert documented == {
         str(value): (
@@ -71,7 +78,7 @@ def test_the_document_has_every_reason_with_its_words_and_no_other() -> None:
 
 def test_the_document_has_every_kind_that_is_passed_over_and_no_other() -> None:
     line = re.compile(r"^\| `(\w+)` \| ([^|]+) \|$", re.MULTILINE)
-    assert dict(line.findall(DOCUMENT.read_text(encoding="utf-8"))) == PASSED_OVER
+    assert dict(line.findall((DOCUMENTS / "reasons.md").read_text(encoding="utf-8"))) == PASSED_OVER
 
 
 UNCLEAR = [["red", "green", "blue"], ["one", "AB12345678", "two"], ["three", "AB12345679", "four"]]

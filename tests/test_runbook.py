@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from local.__main__ import _OF_VENV, _parser
-from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, PathFault
-from shared.pipeline.closing.close import NEVER_WRITTEN
-from shared.pipeline.intake.receive import READING_FAILED
+from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
+from shared.reasons import IntakeReason, PathFault, UnknownReason
 from shared.settings import settings_from
 from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEUE
 from shared.storage.customers import CUSTOMERS_TABLE
@@ -99,9 +98,9 @@ def test_a_field_that_is_asked_for_is_logged() -> None:
 
 def test_the_containers_queues_tables_and_reasons_that_are_named_exist() -> None:
     names = {DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, *TableName, CUSTOMERS_TABLE, *PathFault}
-    names |= {SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE, READING_FAILED, NEVER_WRITTEN, "dead-letters"}
-    named = {"submissions", "results", "Gates", "no_customer", "unknown_customer", "dead-letters", READING_FAILED}
-    named |= {SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE, NEVER_WRITTEN}
+    names |= {SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE, *IntakeReason, *UnknownReason, "dead-letters"}
+    named = {"submissions", "results", "Gates", "no_customer", "unknown_customer", "dead-letters", "reading_failed"}
+    named |= {SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE, "outcome_missing"}
     assert named <= set(SPANS)
     assert named <= names
 

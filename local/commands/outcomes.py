@@ -8,7 +8,7 @@ from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import find_file
 from local.commands.showing import NOT_WELL, console, print_json_list, write_bytes
 from local.following import say, show_rows
-from shared.pipeline.closing.close import csv_pieces
+from shared.pipeline.closing.csv_output import results_csv
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.to_fix import to_fix_csv
 from shared.status.presenters import outcome_view
@@ -46,7 +46,7 @@ def _outcomes(arguments: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     seen = _Seen(_rows(pipeline, file, failed=arguments.failed))
     if arguments.csv:
-        write_bytes(csv_pieces(seen))
+        write_bytes(results_csv(seen))
     elif arguments.json:
         print_json_list(map(outcome_view, seen))
     else:

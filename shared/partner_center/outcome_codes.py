@@ -107,6 +107,9 @@ _BY_NAME: Mapping[str, Explanation] = {
     }.items()
 }
 
+EXPLANATIONS = (*_BY_NAME.values(), _REGISTERED, _WITHOUT_A_CODE, UNDOCUMENTED)
+"""All that is said of a device by its code."""
+
 _NAME_OF_NUMBER: Mapping[str, str] = {
     "801": "InvalidZtdRequestBody",
     "802": "InvalidZtdHardwareHash",

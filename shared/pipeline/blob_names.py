@@ -1,9 +1,7 @@
-"""What the path of a dropped blob says, and the names that follow from it. Pure."""
+"""Names of containers and blobs, and the ids that follow from a dropped blob. Pure."""
 
 import hashlib
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID, uuid5
 
 DROP_CONTAINER = "device-files"
@@ -31,64 +29,6 @@ _RETRY = re.compile(r" \(retry of ([0-9a-f]{8}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0
 
 _FILE_IDS = UUID("5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51")
 """The name space of file ids. Changing it would make every known file a new one."""
-
-
-class PathFault(StrEnum):
-    """Why a path under the drop container names no place to register devices."""
-
-    NO_CUSTOMER = "no_customer"
-    UNKNOWN_CUSTOMER = "unknown_customer"
-    REMOVED_CUSTOMER = "removed_customer"
-    PATH_TOO_DEEP = "path_too_deep"
-
-
-PATH_FAULTS: dict[PathFault, str] = {
-    PathFault.NO_CUSTOMER: "The file lies in no customer's folder. "
-    "Drop it into device-files/{customer id}/{batch}/, where the customer id is the GUID of the customer's tenant.",
-    PathFault.UNKNOWN_CUSTOMER: "The first folder of its path is neither a customer id nor a name given to a customer. "
-    "Name the folder after the GUID of the customer's tenant, or give the customer that name (python -m local "
-    "customers add), and drop the file again.",
-    PathFault.REMOVED_CUSTOMER: "The first folder of its path is a customer's name that was removed. "
-    "Drop the file under the GUID of the customer's tenant, or bring the name back (python -m local customers add).",
-    PathFault.PATH_TOO_DEEP: "Its path has more folders than customer and batch, or an empty one. "
-    "Drop it into device-files/{customer id}/{batch}/ and nothing below.",
-}
-"""One sentence of what happened, one of what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class DropPath:
-    """The parts of `{customer_id}/{batch_id}/{file}`; `batch_id` is None directly under the customer."""
-
-    customer_id: str | None
-    batch_id: str | None
-    name: str
-    fault: PathFault | None = None
-    customer_name: str | None = None
-    """The first folder, where it is no GUID."""
-
-
-def parse_drop_path(path: str) -> DropPath:
-    """What `path` (below the drop container) says; never raises: a path that names no customer bears its fault.
-
-    Whom a folder that is no GUID stands for, `places.resolve_drop_path` knows.
-    """
-    *folders, name = path.split("/")
-    name = name or path
-    if not folders:
-        return DropPath(None, None, name, PathFault.NO_CUSTOMER)
-    customer_id = _guid(folders[0])
-    customer_name = folders[0] if customer_id is None else None
-    batch_id = batch_name(folders[1]) if len(folders) > 1 else None
-    if len(folders) > 2 or (len(folders) > 1 and batch_id is None) or path.endswith("/"):  # noqa: PLR2004
-        return DropPath(customer_id, None, name, PathFault.PATH_TOO_DEEP, customer_name)
-    fault = None if customer_name is None else PathFault.UNKNOWN_CUSTOMER
-    return DropPath(customer_id, batch_id, name, fault, customer_name)
-
-
-def batch_name(text: str) -> str | None:
-    """The batch that a folder or a group tag names; None when it is blank, or dots, which no address can hold."""
-    return text.strip() if text.strip(". ") else None
 
 
 def file_id(path: str, etag: str) -> str:
@@ -149,15 +89,6 @@ def is_payload(body: bytes, digest: str) -> bool:
 def rows_path(folder: str, number: str) -> str:
     """Where in the `folder` of a reading it is written which rows a submission holds."""
     return f"{folder}/{number}.rows.json"
-
-
-def _guid(text: str) -> str | None:
-    """`text` as a canonical GUID; braces, URN prefixes and missing hyphens are no folder name of a customer."""
-    try:
-        canonical = str(UUID(text))
-    except ValueError:
-        return None
-    return canonical if canonical == text.lower() else None
 
 
 def _folder(text: str) -> str:

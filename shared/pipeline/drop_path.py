@@ -1,12 +1,43 @@
-"""Whose a dropped file is, where its folder bears a customer's name instead of an id."""
+"""What the path of a dropped blob says: whose file it is, and which batch it goes to."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from uuid import UUID
 
-from shared.pipeline.blob_names import DropPath, PathFault, parse_drop_path
-from shared.pipeline.composition import Pipeline
+from shared.reasons import PathFault
 from shared.storage.customers import Customers
+from shared.storage.journal import Journal
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
+
+
+@dataclass(frozen=True, slots=True)
+class DropPath:
+    """The parts of `{customer_id}/{batch_id}/{file}`; `batch_id` is None directly under the customer."""
+
+    customer_id: str | None
+    batch_id: str | None
+    name: str
+    fault: PathFault | None = None
+    customer_name: str | None = None
+    """The first folder, where it is no GUID."""
+
+
+def parse_drop_path(path: str) -> DropPath:
+    """What `path` (below the drop container) says; never raises: a path that names no customer bears its fault.
+
+    `resolve_drop_path` knows which customer a folder stands for that is no GUID.
+    """
+    *folders, name = path.split("/")
+    name = name or path
+    if not folders:
+        return DropPath(None, None, name, PathFault.NO_CUSTOMER)
+    customer_id = _guid(folders[0])
+    customer_name = folders[0] if customer_id is None else None
+    batch_id = batch_name(folders[1]) if len(folders) > 1 else None
+    if len(folders) > 2 or (len(folders) > 1 and batch_id is None) or path.endswith("/"):  # noqa: PLR2004
+        return DropPath(customer_id, None, name, PathFault.PATH_TOO_DEEP, customer_name)
+    fault = None if customer_name is None else PathFault.UNKNOWN_CUSTOMER
+    return DropPath(customer_id, batch_id, name, fault, customer_name)
 
 
 def resolve_drop_path(customers: Customers, path: str) -> DropPath:
@@ -21,9 +52,26 @@ def resolve_drop_path(customers: Customers, path: str) -> DropPath:
     return replace(place, customer_id=known.customer_id, fault=fault)
 
 
-def known_file(pipeline: Pipeline, place: DropPath, file_id: str) -> Stored[DeviceFile] | None:
-    """The file of that id, if the journal knows it: as its customer's, or as nobody's from before he had that name."""
-    known = pipeline.journal.files.get(place.customer_id, file_id)
+def known_file(journal: Journal, place: DropPath, file_id: str) -> Stored[DeviceFile] | None:
+    """The file of that id, if the journal knows it.
+
+    It is its customer's, or nobody's: then it was received before the folder's name was given to a customer.
+    """
+    known = journal.files.get(place.customer_id, file_id)
     if known is None and place.customer_name is not None and place.customer_id is not None:
-        known = pipeline.journal.files.get(None, file_id)
+        known = journal.files.get(None, file_id)
     return known
+
+
+def batch_name(text: str) -> str | None:
+    """The batch that a folder or a group tag names; None when it is blank, or dots, which no address can hold."""
+    return text.strip() if text.strip(". ") else None
+
+
+def _guid(text: str) -> str | None:
+    """`text` as a canonical GUID; braces, URN prefixes and missing hyphens are no folder name of a customer."""
+    try:
+        canonical = str(UUID(text))
+    except ValueError:
+        return None
+    return canonical if canonical == text.lower() else None

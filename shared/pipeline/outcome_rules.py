@@ -6,42 +6,33 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from shared.device_files import REASONS, CheckedRow, RowReason
+from shared.device_files import CheckedRow
 from shared.partner_center.models import Device, DeviceUploadDetails, JobState
 from shared.partner_center.outcome_codes import UNDOCUMENTED, Explanation, explain
 from shared.pipeline.submissions.matching import SentRow
+from shared.reasons import (
+    REASONS,
+    REQUEST_REFUSED,
+    SENT_NOTES,
+    UNKNOWN_REASONS,
+    RowReason,
+    SentNote,
+    UnknownReason,
+)
 from shared.storage.records import Counts, DeviceOutcome, ServiceFault, Submission
 from shared.vocabulary import Outcome, Remedy
-
-NO_VERDICT = "no_verdict"
-NO_VERDICT_SENTENCE = "Partner Center gave no verdict on this device before the deadline."
-NO_VERDICT_CURE = (
-    "Look the device up in Partner Center and drop its row again if it is not there. A device that is there already "
-    "comes back as already_registered."
-)
-FIRST_ANSWER_LOST = "first_answer_lost"
-"""Note: the answer to an earlier request with this device was lost; that request may be what registered it."""
-
-READ_BACK = "read_back"
-"""Note: the service gave no verdict, but the device was found in the batch."""
-READ_BACK_CURE = "Nothing: the service gave no verdict but the device stands in the batch."
 
 LONGEST_CELL = 256
 """Characters of a cell that are shown. A hundred outcomes are one transaction, of at most 4 MiB."""
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 
-REFUSED_CURE = (
-    "The service refused the whole request. Fix what its words name and drop the rows again. Ask Microsoft's support "
-    "with the file's correlation ids if they name nothing."
-)
-
 
 def outcome_from_verdict(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
     """The outcome of a row by the service's own final verdict on its device."""
     lost = submission.answer_lost
     explanation = _explained(verdict.error_code, verdict.error_description, verdict.status, answer_was_lost=lost)
-    notes = [FIRST_ANSWER_LOST] if lost and explanation.verdict is Outcome.ALREADY_REGISTERED else []
+    notes = [SentNote.FIRST_ANSWER_LOST] if lost and explanation.verdict is Outcome.ALREADY_REGISTERED else []
     return replace(
         _named(submission, row, explanation.verdict, notes),
         error_code="" if verdict.error_code is None else str(verdict.error_code),
@@ -58,16 +49,31 @@ def outcome_from_read_back(submission: Submission, row: SentRow, device: Device)
     uploaded = device.uploaded_at
     is_ours = first is not None and uploaded is not None and uploaded >= first - CLOCKS_MAY_DIFFER
     outcome = Outcome.REGISTERED if is_ours else Outcome.ALREADY_REGISTERED
-    return replace(_named(submission, row, outcome, [READ_BACK]), what_to_do=READ_BACK_CURE, device_id=device.id or "")
+    return replace(
+        _named(submission, row, outcome, [SentNote.READ_BACK]),
+        what_to_do=SENT_NOTES[SentNote.READ_BACK].what_to_do,
+        device_id=device.id or "",
+    )
 
 
 def outcome_without_verdict(submission: Submission, row: SentRow) -> DeviceOutcome:
     """The outcome of a row on which the service gave no verdict in time."""
+    return _unknown(_named(submission, row, Outcome.UNKNOWN), UnknownReason.NO_VERDICT)
+
+
+def outcome_never_written(reading_id: str, row: int) -> DeviceOutcome:
+    """The outcome of a row of which the journal holds none although its file has ended."""
+    nothing_known = DeviceOutcome(reading_id=reading_id, row=row, outcome=Outcome.UNKNOWN)
+    return _unknown(nothing_known, UnknownReason.OUTCOME_MISSING)
+
+
+def _unknown(outcome: DeviceOutcome, reason: UnknownReason) -> DeviceOutcome:
+    explanation = UNKNOWN_REASONS[reason]
     return replace(
-        _named(submission, row, Outcome.UNKNOWN),
-        error_code=NO_VERDICT,
-        error_description=NO_VERDICT_SENTENCE,
-        what_to_do=NO_VERDICT_CURE,
+        outcome,
+        error_code=reason,
+        error_description=explanation.sentence,
+        what_to_do=explanation.what_to_do,
     )
 
 
@@ -77,7 +83,7 @@ def outcome_of_refusal(submission: Submission, row: SentRow, fault: ServiceFault
         _named(submission, row, Outcome.FAILED),
         error_code=fault.code,
         error_description=fault.description,
-        what_to_do=REFUSED_CURE,
+        what_to_do=REQUEST_REFUSED.text,
     )
 
 

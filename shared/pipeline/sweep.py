@@ -244,7 +244,7 @@ def _unreceived(pipeline: Pipeline, window: timedelta) -> Iterator[BlobVersion]:
     for version in pipeline.drop.versions():
         if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT:
             place = resolve_drop_path(pipeline.customers, version.path)
-            if known_file(pipeline, place, file_id(version.path, version.etag)) is None:
+            if known_file(pipeline.journal, place, file_id(version.path, version.etag)) is None:
                 yield version
 
 

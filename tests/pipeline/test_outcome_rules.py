@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files import REASONS, RowReason
-from shared.pipeline.closing.close import NEVER_WRITTEN
-from shared.pipeline.outcome_rules import NO_VERDICT, remedy
+from shared.pipeline.outcome_rules import remedy
+from shared.reasons import UnknownReason
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome, Remedy
 
@@ -32,7 +32,7 @@ def test_a_device_that_is_registered_or_sent_by_another_row_needs_nothing(how: O
     assert remedy(outcome(how)) is Remedy.NOTHING
 
 
-@pytest.mark.parametrize("code", [NO_VERDICT, NEVER_WRITTEN])
+@pytest.mark.parametrize("code", UnknownReason)
 def test_a_row_without_a_verdict_may_be_sent_again(code: str) -> None:
     assert remedy(outcome(Outcome.UNKNOWN, code)) is Remedy.SEND_AGAIN
 

@@ -19,9 +19,8 @@ from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
-from shared.pipeline.closing.close import NEVER_WRITTEN
 from shared.pipeline.corrections.closed_file import rules_of
-from shared.pipeline.outcome_rules import FIRST_ANSWER_LOST, READ_BACK
+from shared.reasons import SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileState, Outcome, SubmissionState
 from tests.simulation.service import GATEWAY, Accept, Attempt, Job, Mishap, Refusal, SentDevice, identities_of
@@ -142,7 +141,7 @@ class FileCheck:
     def _check_row(self, row: Row, read: CheckedRow) -> None:
         outcome = Outcome(row["outcome"])
         has_batch = bool(self._file.batch_id or read.group_tag.strip() or self._file.default_batch)
-        if row["error_code"] == NEVER_WRITTEN:
+        if row["error_code"] == UnknownReason.OUTCOME_MISSING:
             self._violate(f"never wrote an outcome of row {row['row']}")
         elif read.device is None or not has_batch:
             expected = Outcome.REJECTED if read.duplicate_of is None else Outcome.DUPLICATE
@@ -170,7 +169,7 @@ class FileCheck:
         customer = self._file.customer_id or ""
         is_there = any(self._world.service.has(customer, identity) for identity in identities)
         match outcome:
-            case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED if READ_BACK in row["notes"]:
+            case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED if SentNote.READ_BACK in row["notes"]:
                 if not is_there and not self._is_there_by_name(row):
                     self._violate(f"row {row['row']} was read back and the service does not have it")
             case Outcome.REGISTERED if not is_there or Outcome.REGISTERED not in verdicts:
@@ -185,7 +184,7 @@ class FileCheck:
             self._violate(f"row {row['row']} says nothing of what to do")
         by_us = any(device.verdict.is_registered for _, device in attempts)
         # What was read back was there before; the job may have registered it anew after its deadline.
-        is_explained = FIRST_ANSWER_LOST in row["notes"] or READ_BACK in row["notes"]
+        is_explained = SentNote.FIRST_ANSWER_LOST in row["notes"] or SentNote.READ_BACK in row["notes"]
         if by_us and outcome is Outcome.ALREADY_REGISTERED and not is_explained:
             self._violate(f"row {row['row']} was registered by a lost request and does not say so")
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from local.partner_center import Fault, Operation
-from shared.pipeline.corrections.withdrawal_decisions import DEVICE_NOT_IDENTIFIED
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.dispatch import wake
+from shared.reasons import WithdrawalReason
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
 from shared.vocabulary import Outcome, WithdrawalResult
@@ -287,8 +287,9 @@ def _checked_withdrawal(world: World, identifier: str) -> int:
         world.violate(f"Withdrawal of {identifier} knows the rows {sorted(known)}.")
         return 0
     for device in known.values():
-        is_doubtful = device.result is WithdrawalResult.REFUSED and device.error_code == DEVICE_NOT_IDENTIFIED
-        if device.result is None or (device.result is WithdrawalResult.REFUSED and not is_doubtful):
+        is_refused = device.result is WithdrawalResult.REFUSED
+        is_doubtful = is_refused and device.error_code == WithdrawalReason.DEVICE_NOT_IDENTIFIED
+        if device.result is None or (is_refused and not is_doubtful):
             world.violate(f"Row {device.row} of {identifier} was to be withdrawn and is {device.result}.")
         if device.device_id and not is_doubtful and world.service.stands(device.device_id):
             world.violate(f"Row {device.row} of {identifier} is {device.result} and its device is there.")

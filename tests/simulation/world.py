@@ -17,9 +17,10 @@ from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
 from local.partner_center import Operation
 from shared.errors import DeviceDropError
-from shared.pipeline.blob_names import DROP_CONTAINER, file_id, parse_drop_path
+from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
+from shared.pipeline.drop_path import parse_drop_path
 from shared.pipeline.intake.receive import receive
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.sweep import sweep

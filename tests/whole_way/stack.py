@@ -23,7 +23,8 @@ from local.functions_host.__main__ import READY
 from local.partner_center import PartnerCenterStandIn
 from local.processes import ChildProcess
 from local.set_up import ready_toolchain
-from shared.pipeline.blob_names import RESULTS_CONTAINER, parse_drop_path, results_folder
+from shared.pipeline.blob_names import RESULTS_CONTAINER, results_folder
+from shared.pipeline.drop_path import parse_drop_path
 from shared.vocabulary import FileState, Outcome
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"

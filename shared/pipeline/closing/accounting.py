@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from shared.device_files import FILE_NOTES, PASSED_OVER, Explanation, FileNote, PassedOverKind, RowReason
 from shared.pipeline.closing.csv_output import csv_text
+from shared.reasons import FILE_NOTES, PASSED_OVER, Explanation, FileNote, PassedOverKind, RowReason
 from shared.storage.records import DeviceFile, PassedOverTally, Remark
 
 if TYPE_CHECKING:

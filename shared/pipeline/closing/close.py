@@ -5,127 +5,28 @@ A close that dies is repeated from its beginning and writes the same: its time i
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from operator import attrgetter
 
-import msgspec
 from msgspec.structs import replace
 
-from shared.pipeline.blob_names import JSON, results_folder
 from shared.pipeline.closing import accounting
-from shared.pipeline.closing.csv_output import CSV, csv_text, in_one_cell
+from shared.pipeline.closing.csv_output import CSV, results_csv
 from shared.pipeline.closing.notify import announce
 from shared.pipeline.closing.reason_counts import ReasonCounter
+from shared.pipeline.closing.summary import folder_of, write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed, is_claimed
 from shared.pipeline.log_fields import of_file
+from shared.pipeline.outcome_rules import outcome_never_written
 from shared.storage.record_table import Conflict, Stored
-from shared.storage.records import (
-    Counts,
-    DeviceFile,
-    DeviceOutcome,
-    PassedOverTally,
-    Remark,
-    Submission,
-    Withdrawal,
-    with_sentence,
-)
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.telemetry import Metric, StepName, annotate, measure, span
-from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalState
+from shared.vocabulary import FileState, Outcome, SubmissionState
 
 logger = logging.getLogger(__name__)
-
-COLUMNS = (
-    "row",
-    "serial_number",
-    "product_key",
-    "manufacturer",
-    "model",
-    "outcome",
-    "error_code",
-    "batch_id",
-    "tracking_id",
-    "device_id",
-    "order_number",
-    "notes",
-    "source",
-    "error_description",
-    "what_to_do",
-)
-"""Columns of results.csv, each a field of `DeviceOutcome`. Sentences stand last: one that is split shifts no cell."""
-
-_cells = attrgetter(*COLUMNS[:-2])
-_sentences = attrgetter(*COLUMNS[-2:])
-
-NEVER_WRITTEN = "outcome_missing"
-NEVER_WRITTEN_SENTENCE = "The journal holds no outcome of this row. That should not happen."
-NEVER_WRITTEN_CURE = "Look the device up in Partner Center and drop its row again if it is not there."
 
 MOST_LISTED_AT_ONCE = 20
 """Submissions of a file that are all asked for when it may be complete, since the summary needs them; of a larger file
 one that is open is asked for."""
-
-_SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
-"""A summary is only ever overwritten by one of a later state."""
-_FINAL_VERSION = 3
-
-
-class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One submission in summary.json."""
-
-    number: str
-    batch_id: str
-    devices: int
-    tracking_id: str | None
-    state: str
-
-
-class WithdrawalSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the withdrawal of the file's devices has come, in summary.json."""
-
-    state: WithdrawalState
-    asked_at: datetime
-    asked_by: str
-    finished_at: datetime | None
-    total: int
-    withdrawn: int
-    already_gone: int
-    refused: int
-
-
-class FileNoteSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A note on the file as a whole, in summary.json."""
-
-    note: str
-    detail: str
-    sentence: str
-    what_to_do: str
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """summary.json: how far a device file has come."""
-
-    file_id: str
-    customer_id: str | None
-    batch_id: str | None
-    file: str
-    etag: str
-    received_at: datetime
-    closed_at: datetime | None
-    state: FileState
-    reason: str | None
-    what_happened: str | None
-    counts: Counts
-    is_incomplete: bool
-    """Whether the file may hold devices that are in none of its rows."""
-    notes: list[FileNoteSummary]
-    passed_over: tuple[PassedOverTally, ...]
-    parent_file_id: str | None = None
-    """The file whose rows this one sends again."""
-    retry_file_id: str | None = None
-    """The file that sends rows of this one again."""
-    withdrawal: WithdrawalSummary | None = None
-    submissions: list[SubmissionSummary]
 
 
 def close_if_complete(
@@ -208,7 +109,7 @@ def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
     """What remains to be done for a final file; safe to repeat, when whoever made it final died."""
     if file.state is not FileState.CLOSED:
         _write_csv(pipeline, file, ())
-        write_summary(pipeline, file)
+        write_summary(pipeline.journal, pipeline.results, file)
         for version in pipeline.private.versions(f"{file.file_id}/"):
             # Of a file that was rejected half-way: its submissions were never sent, so nobody deleted their bodies.
             if version.path.endswith(".json"):
@@ -218,69 +119,6 @@ def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
     pipeline.journal.files.no_longer_open(file.file_id)
 
 
-def write_summary(pipeline: Pipeline, file: DeviceFile, submissions: Sequence[Submission] | None = None) -> None:
-    """Write summary.json, unless that of a later state stands there already.
-
-    `submissions` are those of the file, where they are at hand.
-    """
-    if submissions is None and file.state in (FileState.READ, FileState.CLOSED):
-        submissions = [stored.record for stored in pipeline.journal.submissions.of_reading(file.reading_id)]
-    pipeline.results.write_newer(
-        f"{_folder(file)}/summary.json",
-        msgspec.json.format(msgspec.json.encode(summary(file, submissions or ())), indent=2),
-        JSON,
-        _SUMMARY_VERSIONS.get(file.state, _FINAL_VERSION + file.changes_since_closed),
-    )
-
-
-def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
-    """What summary.json says of `file` and its `submissions`."""
-    return Summary(
-        file_id=file.file_id,
-        customer_id=file.customer_id,
-        batch_id=file.batch_id,
-        file=file.name,
-        etag=file.etag,
-        received_at=file.received_at,
-        closed_at=file.closed_at,
-        state=file.state,
-        reason=file.reason,
-        what_happened=file.reason_text,
-        counts=file.closed_counts or file.read_counts,
-        is_incomplete=file.is_incomplete,
-        notes=[_note_summary(remark) for remark in file.remarks],
-        passed_over=file.passed_over,
-        parent_file_id=file.parent,
-        retry_file_id=file.retry,
-        withdrawal=_withdrawal_summary(file.withdrawal),
-        submissions=[
-            SubmissionSummary(
-                number=submission.number,
-                batch_id=submission.batch_id,
-                devices=submission.devices,
-                tracking_id=submission.tracking_id,
-                state=submission.state,
-            )
-            for submission in submissions
-        ],
-    )
-
-
-def _note_summary(remark: Remark) -> FileNoteSummary:
-    explanation = accounting.explained(remark.note)
-    return FileNoteSummary(
-        note=remark.note, detail=remark.detail, sentence=explanation.sentence, what_to_do=explanation.what_to_do
-    )
-
-
-def _withdrawal_summary(withdrawal: Withdrawal | None) -> WithdrawalSummary | None:
-    if withdrawal is None:
-        return None
-    return WithdrawalSummary(
-        **{name: getattr(withdrawal, name) for name in WithdrawalSummary.__struct_fields__},
-    )
-
-
 def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None) -> None:
     held, file = FileLease(pipeline, stored), stored.record
     counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
@@ -288,7 +126,7 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence
     outcomes = _counted(_held(held, pipeline.journal.outcomes.indexed(file, _every_outcome(pipeline, file))), counter)
     _write_csv(pipeline, file, reasons.counting(outcomes))
     if file.passed_over:
-        path = f"{_folder(file)}/{accounting.NAME}"
+        path = f"{folder_of(file)}/{accounting.NAME}"
         pipeline.results.write(path, accounting.passed_over_csv(file.passed_over), CSV)
     counts = Counts(total=file.read_counts.total, **{str(outcome): number for outcome, number in counter.items()})
     now = pipeline.clock()
@@ -300,7 +138,7 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence
         reasons=reasons.tallies(),
         history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
     )
-    write_summary(pipeline, closed, submissions)
+    write_summary(pipeline.journal, pipeline.results, closed, submissions)
     held.change(closed)
     for outcome, number in counter.items():
         if number:
@@ -325,14 +163,7 @@ def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Itera
     """A row without an outcome would break the first promise: say so loudly, and call it unknown."""
     for row in rows:
         logger.error("A row of a finished file has no outcome", extra=of_file(file) | {"row": row})
-        outcome = DeviceOutcome(
-            reading_id=file.reading_id,
-            row=row,
-            outcome=Outcome.UNKNOWN,
-            error_code=NEVER_WRITTEN,
-            error_description=NEVER_WRITTEN_SENTENCE,
-            what_to_do=NEVER_WRITTEN_CURE,
-        )
+        outcome = outcome_never_written(file.reading_id, row)
         pipeline.journal.outcomes.write([outcome])
         yield outcome
 
@@ -352,19 +183,7 @@ def _counted(outcomes: Iterable[DeviceOutcome], counter: dict[Outcome, int]) -> 
 
 
 def _write_csv(pipeline: Pipeline, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> None:
-    pipeline.results.write(f"{_folder(file)}/results.csv", csv_pieces(outcomes), CSV)
-
-
-def csv_pieces(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
-    """results.csv in pieces, one line a row."""
-    return csv_text(
-        COLUMNS,
-        ((*map(str, _cells(outcome)), *map(in_one_cell, _sentences(outcome))) for outcome in outcomes),
-    )
-
-
-def _folder(file: DeviceFile) -> str:
-    return results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
+    pipeline.results.write(f"{folder_of(file)}/results.csv", results_csv(outcomes), CSV)
 
 
 def _in_words(counts: Counts) -> str:

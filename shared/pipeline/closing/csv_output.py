@@ -5,13 +5,37 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 from shared.device_files.csv_defusing import marked_as_text
+from shared.storage.records import DeviceOutcome
 
 CSV = "text/csv; charset=utf-8"
 
 CSV_PIECE = 256 * 1024
 """Characters that are held at a time."""
+
+COLUMNS = (
+    "row",
+    "serial_number",
+    "product_key",
+    "manufacturer",
+    "model",
+    "outcome",
+    "error_code",
+    "batch_id",
+    "tracking_id",
+    "device_id",
+    "order_number",
+    "notes",
+    "source",
+    "error_description",
+    "what_to_do",
+)
+"""Columns of results.csv, each a field of `DeviceOutcome`. Sentences stand last: one that is split shifts no cell."""
+
+_cells = attrgetter(*COLUMNS[:-2])
+_sentences = attrgetter(*COLUMNS[-2:])
 
 _SPLITS = re.compile(r"[,;|^\s]+")
 
@@ -26,6 +50,14 @@ def csv_text(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[
         if text.tell() > CSV_PIECE:
             yield _emptied(text)
     yield _emptied(text)
+
+
+def results_csv(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
+    """results.csv in pieces, one line a row."""
+    return csv_text(
+        COLUMNS,
+        ((*map(str, _cells(outcome)), *map(in_one_cell, _sentences(outcome))) for outcome in outcomes),
+    )
 
 
 @lru_cache(maxsize=1_024)

@@ -16,8 +16,8 @@ from shared.device_files.checks.duplicates import ReadAgain
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import SHORT_ID, retry_path
 from shared.pipeline.blob_names import file_id as file_id_of
-from shared.pipeline.closing.close import write_summary
 from shared.pipeline.closing.csv_output import CSV, csv_text
+from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file, rows_again
 from shared.pipeline.log_fields import of_file
@@ -76,7 +76,7 @@ def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
     file = ended_file(pipeline, customer_id, file_id).record
     if (known := _known(pipeline, file)) is not None:
         # Whoever made it may have died before its parent's summary said so.
-        write_summary(pipeline, file)
+        write_summary(pipeline.journal, pipeline.results, file)
         return known
     count = sum(1 for _ in _to_send_again(pipeline, file))
     if count == 0:
@@ -197,7 +197,7 @@ def _note(pipeline: Pipeline, customer_id: str, child: Retry) -> Retry:
             noted = pipeline.journal.files.change(stored, _noted(pipeline, stored, child))
         except Conflict:
             continue
-        write_summary(pipeline, noted.record)
+        write_summary(pipeline.journal, pipeline.results, noted.record)
         fields = of_file(noted.record) | {"retry_file_id": child.file_id, "rows": child.rows}
         logger.info("Rows of a file are sent again", extra=fields)
         break

@@ -15,6 +15,7 @@ from shared.pipeline.closing.csv_output import in_one_cell
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import copied_bytes, expect_copy
 from shared.pipeline.outcome_rules import LONGEST_CELL, remedy
+from shared.reasons import READ_ELSEWHERE
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Remedy
 
@@ -23,10 +24,6 @@ CONTENT_TYPE = "text/csv; charset=utf-8"
 
 PIECE = 256 * 1024
 """Characters of the file that are held at a time."""
-
-_READ_ELSEWHERE = (
-    "The file is read in another way than on the day it was dropped. Fix the row in the file itself and drop that."
-)
 
 _MARK = "\ufeff"
 """Without the byte order mark Excel takes UTF-8 for the code page of the machine."""
@@ -101,7 +98,7 @@ def _with_cells(pipeline: Pipeline, file: DeviceFile, rows: _RowsToFix) -> Itera
         if rows.is_the_same(number, row):
             yield row, what_to_do
         else:
-            yield DeviceRow(source=row.source), _READ_ELSEWHERE
+            yield DeviceRow(source=row.source), READ_ELSEWHERE.text
         left -= 1
         if not left:
             return

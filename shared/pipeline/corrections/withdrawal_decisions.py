@@ -17,9 +17,10 @@ from shared.partner_center.errors import (
 )
 from shared.partner_center.models import Device
 from shared.pipeline.closing.csv_output import in_one_cell
-from shared.pipeline.outcome_rules import CLOCKS_MAY_DIFFER, FIRST_ANSWER_LOST
+from shared.pipeline.outcome_rules import CLOCKS_MAY_DIFFER
 from shared.pipeline.submissions.matching import SentRow, match_by_name
 from shared.pipeline.submissions.state_machine import WRONG_CUSTOMER_CODES, Pace, PollAgain, throttled_delay
+from shared.reasons import WITHDRAWAL_REASONS, WITHDRAWAL_RESULTS, SentNote, WithdrawalReason
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal
 from shared.vocabulary import WithdrawalResult
 
@@ -28,23 +29,6 @@ MOST_FORBIDDEN = 5
 
 NOT_FOUND = 404
 FORBIDDEN = 403
-
-DEVICE_NOT_IDENTIFIED = "device_not_identified"
-NOT_IDENTIFIED_SENTENCE = (
-    "Partner Center gave no id for this device when it was registered. Its batch does not show beyond doubt which one "
-    "it is."
-)
-NOT_IDENTIFIED_CURE = "Delete it in Partner Center by hand if it is there and is the one."
-
-WITHDRAWN_CURE = "Nothing."
-ALREADY_GONE_CURE = (
-    "Nothing: the device that this file registered is not there any more. Another file registered it anew if it stands "
-    "in Partner Center all the same. Withdraw that one then."
-)
-REFUSED_CURE = (
-    "Partner Center would not delete the device for the reason given. Fix what the reason names and ask for the "
-    "withdrawal again: that tries what was refused once more. Or delete the device in Partner Center by hand."
-)
 
 COLUMNS = (
     "row",
@@ -100,7 +84,7 @@ def begun(device: DeviceWithdrawal, run: int, request_id: str) -> DeviceWithdraw
 
 def deleted(device: DeviceWithdrawal, ids: ServiceIds, now: datetime) -> DeviceWithdrawal:
     """The service deleted it."""
-    return _ended(device, WithdrawalResult.WITHDRAWN, WITHDRAWN_CURE, ids, now)
+    return _ended(device, WithdrawalResult.WITHDRAWN, ids, now)
 
 
 def refused(device: DeviceWithdrawal, error: PartnerCenterError, now: datetime, *, repeated: bool) -> DeviceWithdrawal:
@@ -110,11 +94,11 @@ def refused(device: DeviceWithdrawal, error: PartnerCenterError, now: datetime, 
     """
     if error.status == NOT_FOUND and error.code not in WRONG_CUSTOMER_CODES:
         if repeated:
-            gone = _ended(device, WithdrawalResult.WITHDRAWN, WITHDRAWN_CURE, error.service_ids, now)
-            return replace(gone, notes=FIRST_ANSWER_LOST)
-        return _ended(device, WithdrawalResult.ALREADY_GONE, ALREADY_GONE_CURE, error.service_ids, now)
+            gone = _ended(device, WithdrawalResult.WITHDRAWN, error.service_ids, now)
+            return replace(gone, notes=SentNote.FIRST_ANSWER_LOST)
+        return _ended(device, WithdrawalResult.ALREADY_GONE, error.service_ids, now)
     return replace(
-        _ended(device, WithdrawalResult.REFUSED, REFUSED_CURE, error.service_ids, now),
+        _ended(device, WithdrawalResult.REFUSED, error.service_ids, now),
         error_code=error.code or str(error.status or ""),
         error_description=error.description or str(error),
     )
@@ -189,25 +173,25 @@ def _identified(
 
 def gone(device: DeviceWithdrawal, now: datetime) -> DeviceWithdrawal:
     """The device that the file registered does not stand in its batch any more."""
-    return _ended(device, WithdrawalResult.ALREADY_GONE, ALREADY_GONE_CURE, ServiceIds(), now)
+    return _ended(device, WithdrawalResult.ALREADY_GONE, ServiceIds(), now)
 
 
 def _not_identified(device: DeviceWithdrawal, now: datetime) -> DeviceWithdrawal:
+    reason = WithdrawalReason.DEVICE_NOT_IDENTIFIED
     return replace(
-        _ended(device, WithdrawalResult.REFUSED, NOT_IDENTIFIED_CURE, ServiceIds(), now),
-        error_code=DEVICE_NOT_IDENTIFIED,
-        error_description=NOT_IDENTIFIED_SENTENCE,
+        _ended(device, WithdrawalResult.REFUSED, ServiceIds(), now),
+        error_code=reason,
+        error_description=WITHDRAWAL_REASONS[reason].sentence,
+        what_to_do=WITHDRAWAL_REASONS[reason].what_to_do,
     )
 
 
-def _ended(
-    device: DeviceWithdrawal, result: WithdrawalResult, what_to_do: str, ids: ServiceIds, now: datetime
-) -> DeviceWithdrawal:
+def _ended(device: DeviceWithdrawal, result: WithdrawalResult, ids: ServiceIds, now: datetime) -> DeviceWithdrawal:
     return replace(
         device,
         result=result,
         request_id="",
-        what_to_do=what_to_do,
+        what_to_do=WITHDRAWAL_RESULTS[result].what_to_do,
         correlation_id=ids.correlation_id or "",
         at=now,
     )

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from shared.pipeline.closing.close import write_summary
+from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file
 from shared.pipeline.log_fields import of_file
@@ -97,7 +97,7 @@ def _asked(pipeline: Pipeline, stored: Stored[DeviceFile], customer_id: str, wit
         "The withdrawal of a file's devices is asked for", extra=of_file(asked) | {"devices": withdrawal.total}
     )
     pipeline.wakeups.send(withdrawal_wake_up(customer_id, file.file_id, withdrawal))
-    write_summary(pipeline, asked)
+    write_summary(pipeline.journal, pipeline.results, asked)
     return WithdrawalAsked(file.file_id, withdrawal, is_new=True)
 
 

@@ -19,8 +19,8 @@ from shared.partner_center.client import CallIds
 from shared.partner_center.errors import PartnerCenterError, Refused
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
-from shared.pipeline.closing.close import write_summary
 from shared.pipeline.closing.csv_output import CSV, csv_text
+from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_decisions import (
     COLUMNS,
@@ -424,7 +424,7 @@ def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
 
 def _tidy_up(held: WithdrawalLease) -> None:
     """What remains to be done for a finished withdrawal; safe to repeat, when whoever finished it died."""
-    write_summary(held.pipeline, held.file)
+    write_summary(held.pipeline.journal, held.pipeline.results, held.file)
     leave_index(held.pipeline, held.customer_id, held.file.file_id)
 
 

@@ -17,24 +17,23 @@ from shared.device_files.reading import read_device_file
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import (
     DROP_CONTAINER,
-    PATH_FAULTS,
-    DropPath,
-    PathFault,
     file_id,
     private_copy,
     retried_file,
     retry_path,
 )
-from shared.pipeline.closing.close import close_if_complete, end_without_sending, tidy_up, write_summary
+from shared.pipeline.closing.close import close_if_complete, end_without_sending, tidy_up
+from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import rules_of
-from shared.pipeline.drop_path import known_file, resolve_drop_path
+from shared.pipeline.drop_path import DropPath, known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import FileRejected, Intake, ReadFile
 from shared.pipeline.lease import FileLease, claimed_for_reading, is_claimed
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
 from shared.pipeline.submissions.state_machine import pace_of
+from shared.reasons import IntakeReason, PathFault
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission, with_sentence
@@ -43,21 +42,12 @@ from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
 
-GONE = "gone"
-GONE_CURE = "Nothing of it was sent. A newer version is received by itself; drop the file again if there is none."
-
 MOST_READINGS = 50
 """Readings that may die or fail, at first at once, later half an hour apart, before the file itself is to blame."""
 
 LONG_TO_READ = 16 * 1024 * 1024
 """Bytes of a file whose summary says that it is being read. That of a smaller one, which takes a second or two, begins
 with what was read."""
-
-READING_FAILED = "reading_failed"
-READING_FAILED_TEXT = (
-    f"The file could not be read to its end in {MOST_READINGS} tries, so nothing of it was sent. "
-    "Split it into smaller files and drop those; the log of the app says what each try ended with."
-)
 
 
 class CopyLost(DeviceDropError):
@@ -72,7 +62,7 @@ def receive(pipeline: Pipeline, path: str) -> None:
         return
     place = resolve_drop_path(pipeline.customers, path)
     new = _new_file(pipeline, version, place)
-    known = None if place.customer_name is None else known_file(pipeline, place, new.file_id)
+    known = None if place.customer_name is None else known_file(pipeline.journal, place, new.file_id)
     stored, is_new = pipeline.journal.files.enter(new) if known is None else (known, False)
     if is_new:
         logger.info("A device file was received", extra=of_file(stored.record) | {"bytes": version.size})
@@ -153,7 +143,8 @@ def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
     """Take over a reading: nothing of it was sent, so it begins again from row 1."""
     try:
         if stored.record.reading >= MOST_READINGS:
-            end_without_sending(pipeline, stored, FileState.REJECTED, READING_FAILED, READING_FAILED_TEXT)
+            failed = FileRejected(IntakeReason.READING_FAILED, f"It was tried {MOST_READINGS} times.")
+            end_without_sending(pipeline, stored, FileState.REJECTED, failed.reason, str(failed))
             return
         held = FileLease(pipeline, stored)
         held.change(claimed_for_reading(pipeline, stored.record, "Its reading is taken up again."))
@@ -176,7 +167,7 @@ def _read(pipeline: Pipeline, held: FileLease) -> None:
         _free(pipeline, held)
         raise
     if read is not None:
-        write_summary(pipeline, read.file, read.submissions)
+        write_summary(pipeline.journal, pipeline.results, read.file, read.submissions)
         release(pipeline, read)
 
 
@@ -185,11 +176,12 @@ def _journaled(pipeline: Pipeline, held: FileLease) -> ReadFile | None:
     try:
         _refuse_path_without_place(pipeline, held.record)
         if held.record.size >= LONG_TO_READ:
-            write_summary(pipeline, held.record)
+            write_summary(pipeline.journal, pipeline.results, held.record)
         _keep_private_copy(pipeline, held.record)
         return _read_rows(pipeline, held).finish()
-    except VersionGone as gone:
-        end_without_sending(pipeline, held.stored, FileState.GONE, GONE, f"{gone} {GONE_CURE}")
+    except VersionGone:
+        gone = FileRejected(IntakeReason.GONE)
+        end_without_sending(pipeline, held.stored, FileState.GONE, gone.reason, str(gone))
     except (UnreadableDeviceFile, FileRejected) as rejected:
         end_without_sending(pipeline, held.stored, FileState.REJECTED, rejected.reason, str(rejected))
     return None
@@ -201,7 +193,7 @@ def _refuse_path_without_place(pipeline: Pipeline, file: DeviceFile) -> None:
         # The name was given to a customer after the file was received as nobody's.
         fault = PathFault.UNKNOWN_CUSTOMER
     if fault is not None:
-        raise FileRejected(fault, PATH_FAULTS[fault])
+        raise FileRejected(fault)
 
 
 def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:

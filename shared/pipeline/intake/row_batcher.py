@@ -10,16 +10,18 @@ from shared.device_files import CheckedRow, SendableDevice
 from shared.device_files.account import FileAccount
 from shared.errors import DeviceDropError
 from shared.partner_center.models import NewDevice, base64_json, encode_devices
-from shared.pipeline.blob_names import batch_name, reading_folder
+from shared.pipeline.blob_names import reading_folder
 from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.drop_path import batch_name
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed_for_reading
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
+from shared.reasons import INTAKE_REASONS, PATH_FAULTS, IntakeReason, PathFault
 from shared.storage.record_table import Stored
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.storage.submissions import SubmissionEntry
@@ -41,18 +43,18 @@ SUBMISSIONS_ENTERED_AT_ONCE = 16
 MOST_BYTES_HELD = 16 * 1024 * 1024
 """Of request bodies that are kept at hand for the first POSTs."""
 
-TOO_MANY_BATCHES = "too_many_batches"
-TOO_MANY_BATCHES_TEXT = (
-    f"The file names more than {MOST_BATCHES} group tags. Check the Group Tag column, or split the file by group tag."
-)
-
 
 class FileRejected(DeviceDropError):
-    """The file is ended without sending anything of it. `reason` is a word of the public vocabulary."""
+    """The file is ended without sending anything of it. `detail` is a sentence on this very file."""
 
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, reason: PathFault | IntakeReason, detail: str = "") -> None:
+        super().__init__(reason, detail)
         self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        explanation = PATH_FAULTS[self.reason] if isinstance(self.reason, PathFault) else INTAKE_REASONS[self.reason]
+        return " ".join(filter(None, (explanation.sentence, self.detail, explanation.what_to_do)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class Intake:
         if (known := self.waiting.get(key)) is not None:
             return known
         if len(self.waiting) == MOST_BATCHES:
-            raise FileRejected(TOO_MANY_BATCHES, TOO_MANY_BATCHES_TEXT)
+            raise FileRejected(IntakeReason.TOO_MANY_BATCHES, f"It names more than {MOST_BATCHES}.")
         load = self.waiting[key] = Batchload(batch_id)
         return load
 

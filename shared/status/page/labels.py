@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.device_files import NOTES, Note
+from shared.reasons import explanation_of
 from shared.status.schemas import FileView
 from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
 
@@ -69,5 +69,6 @@ def outcome_label(name: str) -> str:
 
 
 def note_meaning(name: str) -> str:
-    """A note on a row for people; the pipeline's own notes, which are few, stand as they are."""
-    return NOTES[Note(name)].sentence if name in list(Note) else name
+    """A note on a row for people; a note of another version of the app stands as it is."""
+    explanation = explanation_of(name)
+    return name if explanation is None else explanation.sentence

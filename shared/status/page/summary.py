@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.device_files import REASONS, FileNote, RowReason
 from shared.partner_center.models import JobState
 from shared.partner_center.outcome_codes import explain
-from shared.pipeline.outcome_rules import NO_VERDICT_SENTENCE, remedy
+from shared.pipeline.outcome_rules import remedy
+from shared.reasons import REASONS, UNKNOWN_REASONS, FileNote, RowReason, UnknownReason
 from shared.status.page.bars import not_registered
 from shared.status.page.labels import FILE_STATES, REMEDIES, Word
 from shared.status.page.text import counted, grouped
@@ -26,7 +26,7 @@ _MEANINGS: dict[Outcome, str] = {
     Outcome.REGISTERED: "The device is registered now.",
     Outcome.ALREADY_REGISTERED: "The device was registered before, for the same customer.",
     Outcome.DUPLICATE: "Another row of the same file is the same device; that one was sent.",
-    Outcome.UNKNOWN: NO_VERDICT_SENTENCE,
+    Outcome.UNKNOWN: UNKNOWN_REASONS[UnknownReason.NO_VERDICT].sentence,
 }
 
 

@@ -18,7 +18,7 @@ from local.partner_center import Behaviour, PartnerCenterStandIn
 from shared.device_files.csv_defusing import marked_as_text
 from shared.partner_center.client import CallIds
 from shared.pipeline.blob_names import private_copy
-from shared.pipeline.closing.close import csv_pieces
+from shared.pipeline.closing.csv_output import results_csv
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import to_fix_csv
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome
@@ -250,7 +250,7 @@ def test_no_cell_of_it_or_of_the_results_is_run_by_a_spreadsheet_or_a_terminal(w
     quoted = ['"' + cell.replace('"', '""') + '"' for cell in hostile]
     file = world.drop_file("\r\n".join([f"{HEADER},=Note", *(f"{cell},,,,,{cell}" for cell in quoted), ""]))
     world.run()
-    for text in (to_fix(world, file), b"".join(csv_pieces(_outcomes(world, file))).decode()):
+    for text in (to_fix(world, file), b"".join(results_csv(_outcomes(world, file))).decode()):
         cells = [cell for line in lines(text) for cell in line]
         assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@"))]
         assert "\x1b" not in text
@@ -269,7 +269,7 @@ def _outcomes(world: World, file: str) -> Iterator[DeviceOutcome]:
 @given(st.text())
 def test_whatever_a_cell_of_the_results_holds_is_marked_once(cell: str) -> None:
     outcome = DeviceOutcome(reading_id="f.1", row=1, outcome=Outcome.FAILED, serial_number=cell)
-    (_, line) = lines(b"".join(csv_pieces([outcome])).decode())
+    (_, line) = lines(b"".join(results_csv([outcome])).decode())
     assert line[1] == marked_as_text(cell).encode("utf-8", "replace").decode()
 
 

@@ -25,11 +25,11 @@ from shared.partner_center.errors import (
 from shared.partner_center.models import Device
 from shared.pipeline.corrections.closed_file import FileStillOpen, FileUnknown
 from shared.pipeline.corrections.retry import retry
-from shared.pipeline.corrections.withdrawal_decisions import DEVICE_NOT_IDENTIFIED, MOST_FORBIDDEN
+from shared.pipeline.corrections.withdrawal_decisions import MOST_FORBIDDEN
 from shared.pipeline.corrections.withdrawal_request import LONGEST_ASKING, WithdrawalAsked, withdraw
 from shared.pipeline.corrections.withdrawal_steps import DEVICES_IN_A_STEP, LONGEST_STEP, withdraw_further
-from shared.pipeline.outcome_rules import FIRST_ANSWER_LOST
 from shared.pipeline.sweep import sweep
+from shared.reasons import SentNote, WithdrawalReason
 from shared.storage.records import DeviceFile, Withdrawal, WithdrawalMention
 from shared.storage.wakeups import WithdrawalWakeUp
 from shared.vocabulary import WithdrawalState
@@ -311,7 +311,7 @@ def test_a_device_that_is_not_beyond_doubt_is_not_deleted(
     world.meet(Lists(world.partner_center, change))
     assert _withdrawn(world, file).refused == 1
     (line,) = _lines(world, file)
-    assert (line["withdrawal"], line["error_code"]) == ("refused", DEVICE_NOT_IDENTIFIED)
+    assert (line["withdrawal"], line["error_code"]) == ("refused", WithdrawalReason.DEVICE_NOT_IDENTIFIED)
     assert line["what_to_do"] == "Delete it in Partner Center by hand if it is there and is the one."
     assert _deletions(world) == 0
 
@@ -408,7 +408,7 @@ def test_a_deletion_whose_answer_was_lost_counts_as_our_own(world: World, fault:
     assert (withdrawal.withdrawn, withdrawal.already_gone, withdrawal.refused) == (3, 0, 0)
     notes = [line["notes"] for line in _lines(world, file)]
     assert notes[1:] == ["", ""]
-    assert notes[0] in ("", FIRST_ANSWER_LOST)
+    assert notes[0] in ("", SentNote.FIRST_ANSWER_LOST)
 
 
 class DeletesAndFails(Changed):
@@ -429,7 +429,7 @@ def test_a_deletion_that_the_gateway_gave_up_on_counts_as_our_own_when_the_devic
     world.meet(DeletesAndFails(world.partner_center))
     withdrawal = _withdrawn(world, file)
     assert (withdrawal.withdrawn, withdrawal.already_gone) == (2, 0)
-    assert [line["notes"] for line in _lines(world, file)] == [FIRST_ANSWER_LOST, ""]
+    assert [line["notes"] for line in _lines(world, file)] == [SentNote.FIRST_ANSWER_LOST, ""]
 
 
 class Forgetful(Changed):
@@ -458,7 +458,7 @@ def test_a_lost_answer_is_remembered_whatever_the_repeat_is_told(world: World, b
     world.meet(Forgetful(world.partner_center, AnswerLost("Lost."), between))
     _withdrawn(world, file)
     assert [(line["withdrawal"], line["notes"]) for line in _lines(world, file)] == [
-        ("withdrawn", FIRST_ANSWER_LOST),
+        ("withdrawn", SentNote.FIRST_ANSWER_LOST),
         ("withdrawn", ""),
     ]
 
@@ -473,7 +473,7 @@ def test_what_an_owner_who_died_may_have_deleted_is_remembered_when_the_next_one
     world.wakeups.waiting[:] = waiting
     world.run()
     assert [(line["withdrawal"], line["notes"]) for line in _lines(world, file)] == [
-        *[("withdrawn", FIRST_ANSWER_LOST)] * 2,
+        *[("withdrawn", SentNote.FIRST_ANSWER_LOST)] * 2,
         *[("withdrawn", "")] * 2,
     ]
 

@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from local.partner_center import Behaviour
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import AnswerLost, error_from_response
-from shared.pipeline.closing.close import COLUMNS
-from shared.pipeline.intake.receive import MOST_READINGS, READING_FAILED, CopyLost
-from shared.pipeline.intake.row_batcher import MOST_BATCHES, TOO_MANY_BATCHES
+from shared.pipeline.closing.csv_output import COLUMNS
+from shared.pipeline.intake.receive import MOST_READINGS, CopyLost
+from shared.pipeline.intake.row_batcher import MOST_BATCHES
 from shared.pipeline.sweep import MOST_WAKE_UPS, sweep
+from shared.reasons import IntakeReason
 from shared.settings import StorageConnectionString
 from shared.storage.blobs import VersionGone
 from shared.storage.connection import StorageClients, open_storage
@@ -165,7 +166,7 @@ def test_a_file_that_no_reading_survives_is_ended_with_a_reason(world: World) ->
         world.clock.now += timedelta(hours=1)
     assert failures == MOST_READINGS
     assert world.summary(file)["state"] == "rejected"
-    assert world.summary(file)["reason"] == READING_FAILED
+    assert world.summary(file)["reason"] == IntakeReason.READING_FAILED
     assert world.service.report()["devices"] == {}
     assert list(world.journal.files.still_open()) == []
 
@@ -221,7 +222,7 @@ def test_nothing_is_kept_of_a_file_that_was_rejected_after_thousands_of_rows(mak
     rows += [f"TAGGED-{number},,,LENOVO,21R3001BUK,{number}" for number in range(MOST_BATCHES)]
     path = f"{CUSTOMER}/devices.csv"
     file = world.drop_file("\r\n".join([f"{HEADER},Group Tag", *rows]), path)
-    assert world.summary(file, path)["reason"] == TOO_MANY_BATCHES
+    assert world.summary(file, path)["reason"] == IntakeReason.TOO_MANY_BATCHES
     assert list(tables[TableName.DEVICE_OUTCOMES].query(Query())) != []
     world.clock.now += world.settings.retention + timedelta(days=2)
     assert sweep(world.pipeline).forgotten_files == 1

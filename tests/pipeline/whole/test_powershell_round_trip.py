@@ -23,7 +23,7 @@ from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import Column, DeviceRow, header_of
 from shared.device_files.to_fix import lines_to_fix
-from shared.pipeline.closing.close import csv_pieces
+from shared.pipeline.closing.csv_output import results_csv
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome
 
@@ -106,7 +106,7 @@ def results(devices: Sequence[Given]) -> bytes:
         )
         for number, device in enumerate(devices, 1)
     ]
-    return b"".join(csv_pieces(outcomes))
+    return b"".join(results_csv(outcomes))
 
 
 # --- what PowerShell makes of it

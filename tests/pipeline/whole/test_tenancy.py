@@ -20,7 +20,8 @@ from shared.partner_center.client import (
     create_path,
 )
 from shared.partner_center.models import Device, DeviceBatch
-from shared.pipeline.blob_names import parse_drop_path, results_folder
+from shared.pipeline.blob_names import results_folder
+from shared.pipeline.drop_path import parse_drop_path
 from shared.pipeline.sweep import sweep
 from shared.storage.blobs import BlobVersion
 from shared.storage.tables import Query, StoredEntity

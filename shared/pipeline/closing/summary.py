@@ -1,0 +1,145 @@
+"""summary.json: how far a device file has come, and the folder of its results."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from shared.pipeline.blob_names import JSON, results_folder
+from shared.pipeline.closing.accounting import explained
+from shared.storage.blobs import Container
+from shared.storage.journal import Journal
+from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, Submission, Withdrawal
+from shared.vocabulary import FileState, WithdrawalState
+
+_SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
+"""A summary is only ever overwritten by one of a later state."""
+_FINAL_VERSION = 3
+
+
+class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One submission in summary.json."""
+
+    number: str
+    batch_id: str
+    devices: int
+    tracking_id: str | None
+    state: str
+
+
+class WithdrawalSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the withdrawal of the file's devices has come, in summary.json."""
+
+    state: WithdrawalState
+    asked_at: datetime
+    asked_by: str
+    finished_at: datetime | None
+    total: int
+    withdrawn: int
+    already_gone: int
+    refused: int
+
+
+class FileNoteSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A note on the file as a whole, in summary.json."""
+
+    note: str
+    detail: str
+    sentence: str
+    what_to_do: str
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """summary.json: how far a device file has come."""
+
+    file_id: str
+    customer_id: str | None
+    batch_id: str | None
+    file: str
+    etag: str
+    received_at: datetime
+    closed_at: datetime | None
+    state: FileState
+    reason: str | None
+    what_happened: str | None
+    counts: Counts
+    is_incomplete: bool
+    """Whether the file may hold devices that are in none of its rows."""
+    notes: list[FileNoteSummary]
+    passed_over: tuple[PassedOverTally, ...]
+    parent_file_id: str | None = None
+    """The file whose rows this one sends again."""
+    retry_file_id: str | None = None
+    """The file that sends rows of this one again."""
+    withdrawal: WithdrawalSummary | None = None
+    submissions: list[SubmissionSummary]
+
+
+def folder_of(file: DeviceFile) -> str:
+    """Where in the results container the file's results stand."""
+    return results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
+
+
+def write_summary(
+    journal: Journal, results: Container, file: DeviceFile, submissions: Sequence[Submission] | None = None
+) -> None:
+    """Write summary.json, unless that of a later state stands there already.
+
+    `submissions` are those of the file, where they are at hand.
+    """
+    if submissions is None and file.state in (FileState.READ, FileState.CLOSED):
+        submissions = [stored.record for stored in journal.submissions.of_reading(file.reading_id)]
+    results.write_newer(
+        f"{folder_of(file)}/summary.json",
+        msgspec.json.format(msgspec.json.encode(summary(file, submissions or ())), indent=2),
+        JSON,
+        _SUMMARY_VERSIONS.get(file.state, _FINAL_VERSION + file.changes_since_closed),
+    )
+
+
+def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
+    """What summary.json says of `file` and its `submissions`."""
+    return Summary(
+        file_id=file.file_id,
+        customer_id=file.customer_id,
+        batch_id=file.batch_id,
+        file=file.name,
+        etag=file.etag,
+        received_at=file.received_at,
+        closed_at=file.closed_at,
+        state=file.state,
+        reason=file.reason,
+        what_happened=file.reason_text,
+        counts=file.closed_counts or file.read_counts,
+        is_incomplete=file.is_incomplete,
+        notes=[_note_summary(remark) for remark in file.remarks],
+        passed_over=file.passed_over,
+        parent_file_id=file.parent,
+        retry_file_id=file.retry,
+        withdrawal=_withdrawal_summary(file.withdrawal),
+        submissions=[
+            SubmissionSummary(
+                number=submission.number,
+                batch_id=submission.batch_id,
+                devices=submission.devices,
+                tracking_id=submission.tracking_id,
+                state=submission.state,
+            )
+            for submission in submissions
+        ],
+    )
+
+
+def _note_summary(remark: Remark) -> FileNoteSummary:
+    explanation = explained(remark.note)
+    return FileNoteSummary(
+        note=remark.note, detail=remark.detail, sentence=explanation.sentence, what_to_do=explanation.what_to_do
+    )
+
+
+def _withdrawal_summary(withdrawal: Withdrawal | None) -> WithdrawalSummary | None:
+    if withdrawal is None:
+        return None
+    return WithdrawalSummary(
+        **{name: getattr(withdrawal, name) for name in WithdrawalSummary.__struct_fields__},
+    )
