@@ -1,5 +1,7 @@
 """Facts of the world that checking needs: placeholders, default UUIDs, template samples, spellings of manufacturers.
 
+What is listed stands in `placeholders.csv`, each text with its kind.
+
 Placeholders are what firmware and people leave where a serial number, manufacturer or model should be. Sources, read in
 November 2026: `Blacklist::getDefaults` of GLPI (glpi-project/glpi, src/Blacklist.php), `inventorycomputerblacklists` of
 FusionInventory (fusioninventory-for-glpi, install/mysql/plugin_fusioninventory-empty.sql), `blacklist_serials` of OCS
@@ -7,9 +9,11 @@ Inventory (OCSInventory-ocsreports, files/ocsbase.sql), `ffIsSmbiosValueSet` of 
 reports of lshw and dmidecode (`BSS-0123456789`, `SSN12345678901234567`, `NB-0123456789`). fwupd and lshw have no list.
 """
 
+import csv
 import re
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 _NOT_COMPARED = re.compile(r"[\W_]+")
@@ -20,34 +24,19 @@ def _compared(text: str) -> str:
     return _NOT_COMPARED.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _split(listed: str) -> frozenset[str]:
-    return frozenset(text.strip() for text in listed.replace("\n", "|").split("|"))
+def _listed() -> dict[str, list[str]]:
+    """The texts of the table by their kinds."""
+    kinds: dict[str, list[str]] = {}
+    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as table:
+        for kind, text in csv.reader(table):
+            kinds.setdefault(kind, []).append(text)
+    return kinds
 
 
-def _texts(listed: str) -> frozenset[str]:
-    return frozenset(map(_compared, _split(listed)))
-
-
-_NO_VALUE = _texts(
-    """none|n/a|nil|null|(null string)|empty|blank|unknown|unknow|undefined|unspecified|unset|invalid|default|missing
-    not specified|not available|not applicable|not settable|not present|not defined|not set|not provided|not known
-    not found|not assigned|not programmed|no serial|no serial number|no value|no data|no asset information|bad index
-    out of spec|tbd|tba|tbc|to be determined|to be defined|pending|k.A.|keine|keine Angabe|unbekannt|inconnu
-    non disponible|desconocido|desconhecido|sconosciuto|onbekend|n.v.t.|okänd|ukendt|ukjent|nieznany|brak|неизвестно
-    不明|未知|なし"""
-)
+_LISTED = _listed()
+_NO_VALUE = frozenset(map(_compared, _LISTED["no_value"]))
 """What also stands for nothing in brackets: `(null string)` is no template text."""
-_FIRMWARE_TEXTS = _texts(
-    """system serial number|system manufacturer|system product name|system product|system name|system version
-    system family|system sku|system sku number|serial number|serial|serial no|board serial number|OEM_Serial|OEM|O.E.M.
-    to be set by OEM|product name|all series|default company name|default product name|unknown product|company name
-    Type1ProductConfigId|Type1Family|EVAL|IATPASS|B-ONE|sernum0|test|SN-123456fvgv3i0b8o5n6n7k|your serial number
-    serial number here"""
-)
-_BEGINNINGS = (
-    "tobefilled", "filledbyoem", "fillbyoem", "systemserialnumb", "defaultstring", "notspecified", "smbiosstringindex",
-    "baseboardserial", "chassisserial",
-)  # fmt: skip
+_BEGINNINGS = tuple(_LISTED["beginning"])
 """Placeholders with any tail: `To be filled by O.E.M. by More String`, `SMBIOS_STRING_INDEX_0`."""
 _FIRST_LETTERS = frozenset(beginning[:7] for beginning in _BEGINNINGS)
 _PREFIXES = ("sys", "ssn", "csn", "msn", "mb", "bss", "nb", "asset", "atn", "sn", "serial", "serialnumber")
@@ -70,7 +59,7 @@ def _runs() -> Iterator[str]:
 
 _PLACEHOLDERS = (
     _NO_VALUE
-    | _FIRMWARE_TEXTS
+    | frozenset(map(_compared, _LISTED["firmware_text"]))
     | frozenset(_runs())
     | {prefix + run for prefix in _PREFIXES for run in _runs() if len(run) >= _LONG_RUN or prefix == "sn"}
     | {prefix + "x" * length for prefix in _PREFIXES for length in range(3, 25)}
@@ -152,40 +141,18 @@ def is_template_text(text: str) -> bool:
 
 
 _DEFAULT_UUIDS = frozenset(
-    order
-    for text in _split(
-        """03000200-0400-0500-0006-000700080009|00020003-0004-0005-0006-000700080009|12345678-1234-5678-90ab-cddeefaabbcc
-        01234567-89ab-cdef-0123-456789abcdef|11111111-2222-3333-4444-555555555555|4c4c4544-0000-2010-8020-80c04f202020
-        6ab5b300-538d-1014-9fb5-b0684d007b53|03020100-0504-0706-0809-0a0b0c0d0e0f|10000000-0000-8000-0040-000000000000"""
-    )
-    for order in (UUID(text).bytes, UUID(text).bytes_le)
+    order for text in _LISTED["default_uuid"] for order in (UUID(text).bytes, UUID(text).bytes_le)
 )
 """SMBIOS UUIDs that boards share because their maker never wrote one; the last three of GLPI and osquery."""
 
-_FIRMWARE_SPELLINGS = _split(
-    """Acer|ASUS|ASUSTeK COMPUTER INC.|ASUSTeK Computer Inc.|ASUSTeK Computer INC.|Dell Inc.|Dell Computer Corporation
-    FUJITSU|FUJITSU SIEMENS|FUJITSU CLIENT COMPUTING LIMITED|HP|Hewlett-Packard|LENOVO|Micro-Star International
-    Micro-Star International Co., Ltd.|Microsoft Corporation|Panasonic Corporation|Panasonic Connect Co., Ltd.
-    SAMSUNG ELECTRONICS CO., LTD.|TOSHIBA|VMware, Inc."""
-)
+_FIRMWARE_SPELLINGS = frozenset(_LISTED["firmware_spelling"])
 """What the firmware of these makers' devices says, letter by letter: decoded hardware hashes, and what the Linux kernel
 compares with `DMI_SYS_VENDOR`. The service compares case as well (Partner Center: "case-sensitive")."""
 _KNOWN_MAKER = re.compile(
     r"(?i)(?:acer|asus(?:tek)?|dell|fujitsu|hp|hewlett[\W_]*packard|lenovo|micro[\W_]*star|msi|microsoft|panasonic|samsung"
     r"|toshiba|vmware)(?![^\W_])"
 )
-MANUFACTURERS = frozenset(
-    name.casefold()
-    for name in _FIRMWARE_SPELLINGS
-    | _split(
-        """Apple Inc.|Casper|CHUWI|Dell|Durabook|Dynabook Inc.|DYNABOOK|Framework|GETAC|Gigabyte Technology Co., Ltd.
-        GIGABYTE|Google|HONOR|HP Inc.|HUAWEI|innotek GmbH|Insyde|Intel Corporation|Intel(R) Client Systems|MEDION|MSI
-        LG Electronics|Micro-Star International Co., Ltd|Microsoft|NEC|NEC Corporation|Nutanix|Panasonic|QEMU|Razer
-        Parallels International GmbH.|Parallels Software International Inc.|Positivo Tecnologia SA|Red Hat|Shuttle Inc.
-        Sony Corporation|Star Labs|System76|TERRA|Tulip Computers|TUXEDO|VAIO|VAIO Corporation|WORTMANN AG|Xen|XIAOMI
-        Zebra Technologies"""
-    )
-)
+MANUFACTURERS = frozenset(map(str.casefold, (*_FIRMWARE_SPELLINGS, *_LISTED["manufacturer"])))
 """Manufacturers as firmware spells them, case-folded. Used only to recognise which cell is the manufacturer."""
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.reasons import FileNote, Note, PassedOverKind, RowReason
 
@@ -83,11 +82,6 @@ class DeviceRow(Struct, frozen=True, gc=False):
     """The columns by which it was read."""
     cells: Sequence[str] | None = None
     """As they were split and decoded; `None` for a part of a file that could not be read as rows."""
-
-
-def with_note(row: DeviceRow, note: Note) -> DeviceRow:
-    """The same row with one note more."""
-    return replace(row, notes=(*row.notes, note))
 
 
 @dataclass(frozen=True, slots=True)

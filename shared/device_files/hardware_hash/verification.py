@@ -134,11 +134,6 @@ def plausible_collections(now: datetime) -> range:
     return range((_WINDOWS_10 - EPOCH) // second, (now + timedelta(days=1) - EPOCH) // second + 1)
 
 
-def is_plausible_collection(collected_seconds: int, now: datetime) -> bool:
-    """Whether a device's clock can have been right."""
-    return collected_seconds in plausible_collections(now)
-
-
 def _is_sound(found: VerifiedHash | HashProblem) -> bool:
     return isinstance(found, VerifiedHash) and found.checksum is Checksum.OK
 

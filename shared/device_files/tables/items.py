@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from shared.device_files.account import FileAccount
 from shared.device_files.cells import clean
 from shared.device_files.formats.parts import Items
-from shared.device_files.rows import UNKNOWN_COLUMNS, Column, DeviceRow
+from shared.device_files.rows import Column, DeviceRow
 from shared.device_files.tables.headers import item_header
 from shared.device_files.tables.realignment import fields_of
 from shared.reasons import FileNote, RowReason
@@ -20,25 +20,9 @@ def item_rows(items: Items, account: FileAccount, prefix: str = "") -> Iterator[
         source = f"{prefix}{place}"
         header = item_header(names, tuple(bool(clean(cell)) for cell in cells))
         if header is None:
-            yield DeviceRow(source, problem=RowReason.UNCLEAR_COLUMNS, header=UNKNOWN_COLUMNS, cells=cells)
+            yield DeviceRow(source, problem=RowReason.UNCLEAR_COLUMNS, cells=cells)
             continue
-        ignored = [
-            name
-            for name, column, cell in zip(names, header.columns, cells, strict=True)
-            if column in _NOT_SENT and cell
-        ]
-        if ignored:
+        named = zip(names, header.columns, cells, strict=True)
+        if ignored := [name for name, column, cell in named if column in _NOT_SENT and cell]:
             account.note(FileNote.COLUMNS_IGNORED, *ignored)
-        fields = fields_of(header, cells)
-        yield DeviceRow(
-            source,
-            fields.serial_number,
-            fields.product_key,
-            fields.hardware_hash,
-            fields.manufacturer,
-            fields.model,
-            fields.group_tag,
-            fields.order_number,
-            header=header,
-            cells=cells,
-        )
+        yield DeviceRow(source, *fields_of(header, cells), header=header, cells=cells)

@@ -8,6 +8,7 @@ is known from the hash; a row without one is believed where its manufacturer is 
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -30,8 +31,8 @@ _MODEL_WITH_COMMA = re.compile(r"(?:VMware|i?Mac\w*?|Parallels\w*?)[0-9]+,[0-9]+
 """VMware20,1 and MacBookPro18,1."""
 
 
-class Fields(Struct, frozen=True, gc=False):
-    """The fields of one row."""
+class Fields(NamedTuple):
+    """The fields of one row, in the order of `Column`."""
 
     serial_number: str = ""
     product_key: str = ""

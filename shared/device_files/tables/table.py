@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from msgspec import Struct
-
 from shared.device_files.account import FileAccount, could_hold_device
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
@@ -54,16 +52,6 @@ def table_rows(records: Records, account: FileAccount, prefix: str = "") -> Iter
     yield from table.finish()
 
 
-class _Shared(Struct, frozen=True, gc=False):
-    """Manufacturer, model and group tag of a row as they are read; many rows share them."""
-
-    manufacturer: str
-    model: str
-    group_tag: str
-    has_names: bool
-    """Manufacturer and model are both there."""
-
-
 class _Layout:
     """What a header decides for all rows below it, and what their cells of few values decided so far."""
 
@@ -78,7 +66,8 @@ class _Layout:
         self.pick = itemgetter(*(place if place != ABSENT else width for place in header.places[3:6]))
         self.needs_empty = ABSENT in header.places[3:6]
         self.unknown = [place for place, column in enumerate(header.columns) if column is None]
-        self.remembered: dict[tuple[str, str, str], _Shared] = {}
+        self.remembered: dict[tuple[str, str, str], tuple[str, str, str]] = {}
+        """Manufacturer, model and group tag of rows: what was read of these cells, which many rows share."""
 
     def is_too_long(self, cells: Sequence[str]) -> bool:
         """Whether a row has more cells than the header as written, or something below no name."""
@@ -88,9 +77,7 @@ class _Layout:
         """Keep what the shared cells of an ordinary row decided."""
         if len(self.remembered) >= _MOST_REMEMBERED:
             self.remembered.clear()
-        has_names = bool(fields.manufacturer and fields.model)
-        shared = _Shared(fields.manufacturer, fields.model, fields.group_tag, has_names)
-        self.remembered[self.shared_cells(cells)] = shared
+        self.remembered[self.shared_cells(cells)] = fields.manufacturer, fields.model, fields.group_tag
 
     def shared_cells(self, cells: Sequence[str]) -> tuple[str, str, str]:
         """Manufacturer, model and group tag as they stand in a row that is as wide as its header."""
@@ -131,8 +118,10 @@ class Table:
         if found is not None:
             return self._begin(found, number)
         kind = self._kind_passed_over(cells, filled)
-        if kind is PassedOverKind.TOOL_OUTPUT and self.preamble:
-            _expect_no_names(self.preamble[-1][1], filled[0])
+        above = self.preamble[-1][1] if self.preamble else ()
+        if tool_output.is_rule(filled[0]) and len(above) == 1 and tool_output.shows_names(above[0]):
+            # Dashes below names that stand side by side in one cell.
+            raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.TABLE_PICTURE)
         if kind is not None:
             return self._pass_over(kind, number, cells)
         if self.layout is None:
@@ -141,8 +130,7 @@ class Table:
 
     def finish(self) -> Sequence[DeviceRow]:
         """At the end: one row for what nobody understood, where it could hold devices."""
-        unclear = [row for line in self.preamble for row in self._settled(*line)]
-        self.preamble.clear()
+        unclear = self._settle_preamble()
         if not unclear:
             return ()
         first, last = unclear[0].source.removeprefix(self.prefix), unclear[-1].source.rpartition(" ")[2]
@@ -163,7 +151,7 @@ class Table:
         elif (
             shared is None
             or hash_
-            or not (shared.has_names and serial.isalnum() and len(serial) <= _LONGEST_PLAIN_SERIAL)
+            or not (shared[0] and shared[1] and serial.isalnum() and len(serial) <= _LONGEST_PLAIN_SERIAL)
             or (layout.unknown and any(map(starts_as_hash, map(cells.__getitem__, layout.unknown))))
         ):
             return None
@@ -174,9 +162,7 @@ class Table:
             serial if serial.isalnum() and serial.isascii() else cleaned(serial),
             cleaned(key) if key else "",
             hash_,
-            shared.manufacturer,
-            shared.model,
-            shared.group_tag,
+            *shared,
             cleaned(order) if order else "",
             None,
             (),
@@ -332,20 +318,7 @@ class Table:
         notes: tuple[Note, ...] = (),
         problem: RowReason | None = None,
     ) -> DeviceRow:
-        return DeviceRow(
-            source=self._place(number),
-            serial_number=fields.serial_number,
-            product_key=fields.product_key,
-            hardware_hash=fields.hardware_hash,
-            manufacturer=fields.manufacturer,
-            model=fields.model,
-            group_tag=fields.group_tag,
-            order_number=fields.order_number,
-            problem=problem,
-            notes=notes,
-            header=header,
-            cells=cells,
-        )
+        return DeviceRow(self._place(number), *fields, problem, notes, header, cells)
 
     def _place(self, number: int) -> str:
         return f"{self.prefix}line {number}"
@@ -360,12 +333,6 @@ def _shown(fields: Fields) -> Fields:
     """What of a row that could not be read is shown: never a hash in another column."""
     cells = (fields.serial_number, fields.product_key, "", fields.manufacturer, fields.model, fields.group_tag)
     return Fields(*("" if starts_as_hash(cell) else cell for cell in cells))
-
-
-def _expect_no_names(above: Sequence[str], line: str) -> None:
-    """Refuse a table as a tool shows it on the screen: known names side by side in one cell, and dashes below them."""
-    if tool_output.is_rule(line) and len(above) == 1 and tool_output.shows_names(above[0]):
-        raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.TABLE_PICTURE)
 
 
 def _expect_whole(hardware_hash: str) -> None:

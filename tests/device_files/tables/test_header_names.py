@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files.rows import Column
-from shared.device_files.tables.header_names import NAMES, Sureness, all_names, folded, meaning
+from shared.device_files.tables.header_names import Sureness, all_names, folded, meaning
 
 EVERY_NAME = sorted(set(all_names()))
 LANGUAGES_OF_PAGES = 20
@@ -93,7 +93,7 @@ def test_microsofts_own_names_are_the_surest(name: str, column: Column) -> None:
 
 
 def test_every_column_has_names_and_every_language_of_the_pages_a_serial_number_and_a_hash() -> None:
-    assert {column for column, _, _ in NAMES} == set(Column)
+    assert {column for _, column, _ in EVERY_NAME} == set(Column)
     for column in (Column.SERIAL_NUMBER, Column.HARDWARE_HASH):
         translated = {name for name, meant, sureness in EVERY_NAME if meant is column and sureness is Sureness.STANDARD}
         assert len(translated) >= LANGUAGES_OF_PAGES
