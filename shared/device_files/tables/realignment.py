@@ -7,7 +7,7 @@ is known from the hash; a row without one is believed where its manufacturer is 
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, product
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -167,8 +167,10 @@ def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None)
     if header.columns[-1] is Column.WHAT_TO_DO:
         # We write it last, with nothing in it that could fall apart: what follows are cells of the row before it.
         others.pop()
-    most = max(extra, 2) if extra < 1 else extra
-    for shares in _shares(most, len(texts)):
+    most = extra if extra > 0 else 2
+    for shares in product(range(most + 1), repeat=len(texts)):
+        if sum(shares) > most:
+            continue
         left = extra - sum(shares)
         for other in (None, *others) if left > 0 else (None,):
             widths = dict(zip(texts, shares, strict=True)) | ({other: left} if other is not None else {})
@@ -184,7 +186,12 @@ def _reading(header: Header, joined: list[list[str]], other: int | None, record:
     tag = _pieces(joined, header.place(Column.GROUP_TAG))
     # Only a hash, or a manufacturer that is known, behind what was joined shows that it was joined rightly.
     is_unproved = other is not None and record is None and other > header.place(Column.MANUFACTURER)
-    is_left_over = len(joined) > header.width and bool(clean(tag[0])) and not _has_user(header, joined)
+    user = header.columns.index(Column.ASSIGNED_USER) if Column.ASSIGNED_USER in header.columns else ABSENT
+    # A user below its header shows that no cell before it fell apart; where quotes are in doubt, nothing behind it does.
+    is_in_doubt = any('"' in piece for pieces in joined[header.width :] for piece in pieces)
+    is_proved = not is_in_doubt or user > max(map(header.place, _TEXT))
+    has_all_in_place = is_proved and "@" in _pieces(joined, user)[0]
+    is_left_over = len(joined) > header.width and bool(clean(tag[0])) and not has_all_in_place
     aligned = tuple(",".join(pieces) for pieces in joined[: header.width])
     return _Reading(
         cells=aligned,
@@ -192,12 +199,6 @@ def _reading(header: Header, joined: list[list[str]], other: int | None, record:
         is_recognised=other is None and len(tag) == 1 and not is_left_over,
         is_doubtful=len(tag) > 1 or is_unproved or is_left_over,
     )
-
-
-def _has_user(header: Header, joined: list[list[str]]) -> bool:
-    """Whether a user stands below its header, so that no cell before it fell apart."""
-    place = header.columns.index(Column.ASSIGNED_USER) if Column.ASSIGNED_USER in header.columns else ABSENT
-    return "@" in _pieces(joined, place)[0]
 
 
 def _makes_sense(header: Header, joined: list[list[str]], record: VerifiedHash | None) -> bool:
@@ -219,16 +220,6 @@ def _makes_sense(header: Header, joined: list[list[str]], record: VerifiedHash |
 
 def _pieces(joined: list[list[str]], place: int) -> list[str]:
     return joined[place] if ABSENT < place < len(joined) else [""]
-
-
-def _shares(extra: int, columns: int) -> Iterator[tuple[int, ...]]:
-    """Every way to share out at most so many extra cells; what is left over stays at the end of the row."""
-    if columns == 0:
-        yield ()
-        return
-    for first in range(extra + 1):
-        for others in _shares(extra - first, columns - 1):
-            yield (first, *others)
 
 
 def _joined(cells: Sequence[str], shares: dict[int, int]) -> list[list[str]]:
@@ -278,12 +269,9 @@ def _open_brackets(text: str) -> int:
 
 def _agrees(fields: Fields, record: VerifiedHash | None) -> bool:
     """Whether a reading says what the row's hash says, if it has one."""
-    if record is None:
-        return True
     serial = fields.serial_number
-    return starts_as_hash(fields.hardware_hash) and (
-        is_placeholder(serial) or serial.casefold() == record.serial_number.casefold()
-    )
+    is_own = record is None or is_placeholder(serial) or serial.casefold() == record.serial_number.casefold()
+    return is_own and (record is None or starts_as_hash(fields.hardware_hash))
 
 
 def _gathered(header: Header, cells: Sequence[str], hash_at: int, record: VerifiedHash) -> Aligned | None:

@@ -14,7 +14,7 @@ from shared.device_files.placeholders import is_manufacturer, is_placeholder, is
 from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
 from shared.device_files.tables import headers, tool_output
 from shared.device_files.tables.headerless import HASH_ALONE, columns_of
-from shared.device_files.tables.realignment import Aligned, Fields, cleaned, fields_of, looks_shifted, realigned
+from shared.device_files.tables.realignment import Fields, cleaned, fields_of, looks_shifted, realigned
 from shared.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
 
 LONGEST_PREAMBLE = 100
@@ -108,7 +108,7 @@ class Table:
         filled = list(filter(None, map(clean, cells)))
         if not filled:
             return ()
-        self._expect_no_list(filled)
+        self._expect_no_picture(filled)
         if self.layout is not None and all(map(is_template_text, filled)):
             return self._pass_over(PassedOverKind.TEMPLATE_LINE, number, cells)
         report = self._report_row(number, cells)
@@ -182,20 +182,20 @@ class Table:
 
     def _under_header(self, layout: _Layout, number: int, cells: Sequence[str]) -> DeviceRow:
         header = layout.header
-        if layout.is_too_long(cells) or _has_hash_elsewhere(header, cells) or looks_shifted(header, cells):
-            return self._aligned(realigned(header, cells), header, number, cells)
+        if layout.is_too_long(cells) or not _is_in_place(header, cells):
+            return self._aligned(header, number, cells)
         fields = fields_of(header, cells)
-        _expect_whole(fields.hardware_hash)
         if _is_row_of_words(fields):
             return self._row(number, header, cells, fields, problem=RowReason.UNCLEAR_COLUMNS)
         if len(cells) == layout.width and not isinstance(fields.manufacturer, TypedCell):
             layout.remember(cells, fields)
         return self._row(number, header, cells, fields)
 
-    def _expect_no_list(self, filled: Sequence[str]) -> None:
-        """Refuse what a screen shows as a list: lines of a name, a colon and a value."""
-        name = tool_output.listed_name(filled[0]) if len(filled) == 1 else None
-        if name is not None:
+    def _expect_no_picture(self, filled: Sequence[str]) -> None:
+        """Refuse what a screen shows: hashes that it cut, and lists, whose lines are a name, a colon and a value."""
+        if any(map(tool_output.is_cut_on_screen, filled)):
+            raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.TABLE_PICTURE)
+        if len(filled) == 1 and (name := tool_output.listed_name(filled[0])) is not None:
             self.listed.add(name)
             if len(self.listed) >= headers.FEWEST_NAMES:
                 raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.LIST_PICTURE)
@@ -247,16 +247,11 @@ class Table:
         return self._settled(*self.preamble.popleft()) if len(self.preamble) > LONGEST_PREAMBLE else ()
 
     def _by_columns(self, columns: Header, number: int, cells: Sequence[str]) -> DeviceRow:
-        _expect_whole(next(filter(starts_as_hash, cells), ""))
         if columns is UNKNOWN_COLUMNS:
             return self._unclear(number, cells)
-        is_in_place = len(cells) <= columns.width and not _has_hash_elsewhere(columns, cells)
-        if is_in_place and not looks_shifted(columns, cells):
+        if len(cells) <= columns.width and _is_in_place(columns, cells):
             return self._row(number, columns, cells, fields_of(columns, cells))
-        aligned = realigned(columns, cells)
-        if aligned is None and columns is HASH_ALONE:
-            return self._unclear(number, cells)
-        return self._aligned(aligned, columns, number, cells)
+        return self._aligned(columns, number, cells)
 
     def _has_unknown_names_above(self, cells: Sequence[str]) -> bool:
         """Whether a line of names that nobody knows heads this row: then its cells are not told by their places."""
@@ -287,9 +282,11 @@ class Table:
         first = next((cell for cell in map(clean, cells) if cell and not starts_as_hash(cell)), "")
         return self._row(number, UNKNOWN_COLUMNS, cells, Fields(first), problem=RowReason.UNCLEAR_COLUMNS)
 
-    def _aligned(self, aligned: Aligned | None, header: Header, number: int, cells: Sequence[str]) -> DeviceRow:
-        """A row that was put right, or could not be: then nobody can say which cell is what."""
-        below = fields_of(header, cells)
+    def _aligned(self, header: Header, number: int, cells: Sequence[str]) -> DeviceRow:
+        """A row put right, if it can be: else nobody can say which cell is what."""
+        aligned, below = realigned(header, cells), fields_of(header, cells)
+        if aligned is None and header is HASH_ALONE:
+            return self._unclear(number, cells)
         if aligned is None:
             return self._row(number, UNKNOWN_COLUMNS, cells, _shown(below), problem=RowReason.SHIFTED_CELLS)
         fields = fields_of(*aligned)
@@ -335,19 +332,15 @@ def _shown(fields: Fields) -> Fields:
     return Fields(*("" if starts_as_hash(cell) else cell for cell in cells))
 
 
-def _expect_whole(hardware_hash: str) -> None:
-    """Refuse hashes that a screen cut: the file is what a tool showed, not what it wrote."""
-    if tool_output.is_cut_on_screen(hardware_hash):
-        raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.TABLE_PICTURE)
-
-
 def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:
     place = header.place(Column.HARDWARE_HASH)
     return ABSENT < place < len(cells) and starts_as_hash(cells[place])
 
 
-def _has_hash_elsewhere(header: Header, cells: Sequence[str]) -> bool:
-    return not _has_hash_in_place(header, cells) and any(map(starts_as_hash, cells))
+def _is_in_place(header: Header, cells: Sequence[str]) -> bool:
+    """Whether the cells of a row that is not too long stand below their headers."""
+    has_hash_elsewhere = not _has_hash_in_place(header, cells) and any(map(starts_as_hash, cells))
+    return not has_hash_elsewhere and not looks_shifted(header, cells)
 
 
 def _is_row_of_words(fields: Fields) -> bool:
