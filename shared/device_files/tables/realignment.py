@@ -187,7 +187,7 @@ def _reading(header: Header, joined: list[list[str]], other: int | None, record:
     # Only a hash, or a manufacturer that is known, behind what was joined shows that it was joined rightly.
     is_unproved = other is not None and record is None and other > header.place(Column.MANUFACTURER)
     user = header.columns.index(Column.ASSIGNED_USER) if Column.ASSIGNED_USER in header.columns else ABSENT
-    # A user below its header shows that no cell before it fell apart; where quotes are in doubt, nothing behind it does.
+    # A user below its header shows that no cell before it fell apart, though it proves nothing of those behind it.
     is_in_doubt = any('"' in piece for pieces in joined[header.width :] for piece in pieces)
     is_proved = not is_in_doubt or user > max(map(header.place, _TEXT))
     has_all_in_place = is_proved and "@" in _pieces(joined, user)[0]
