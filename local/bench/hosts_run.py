@@ -12,7 +12,7 @@ from local.bench.local_storage import drop, is_closed, journal_of, settings_for
 from local.bench.process_use import use_of
 from local.bench.waiting import LATENCY
 from local.hosts import HostKind, running_hosts
-from local.partner_center import Answer, Behaviour, Operation, PartnerCenterStandIn, route
+from local.partner_center import Behaviour, Operation, PartnerCenterStandIn, Reply, route
 
 HOST_MARK = "local.functions_host"
 _LOOK_SECONDS = 0.25
@@ -47,10 +47,10 @@ class RecordingStandIn(PartnerCenterStandIn):
         self._recording = threading.Lock()
         super().__init__(behaviour)
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer | None, bool]:
-        """As it is, and remembered."""
+    def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """The stand-in's reply, after noting when it was asked for and given."""
         began = time.monotonic()
-        given = super().answer(method, target, headers, body)
+        given = super().reply(method, target, headers, body)
         request = route(method, target, headers, b"")
         if method == "POST" and request is not None and request.operation is not Operation.BATCH_JOB_STATUS:
             with self._recording:

@@ -22,43 +22,41 @@ Serial numbers that provoke an outcome
     STANDIN-0-...              finished, with the code 0
     STANDIN-NOREASON-...       finished_with_errors without code and name
     STANDIN-STUCK-...          this device stays `in-progress` although its upload is finished
+    STANDIN-LATE-...           registered, ten minutes after the end of its upload
+    STANDIN-MALFORMED-...      the whole upload is refused, without a word on which device it was
 
 Faults: see `Fault`. Each can be given a probability (--fault NAME=PROBABILITY, drawn from --seed) or be scripted for
 the next requests (`script`, or POST /stand-in/faults). GET /stand-in/requests tells what was asked: requests by
 operation, and how often each device was in a POST that was processed.
 """
 
-from local.partner_center.behaviour import Behaviour
+from local.partner_center.behaviour import PAGE_SIZE, Behaviour
 from local.partner_center.command_line import main
-from local.partner_center.contract import BYTE_ORDER_MARK, SOURCE, Answer, Json, Operation, Refusal, Request, route
-from local.partner_center.devices import MOST_DEVICES, SentDevice, devices_in
-from local.partner_center.directory import PAGE_SIZE, Directory
+from local.partner_center.contract import UPLOADS, Answer, Operation, Reply, Request, route
+from local.partner_center.devices import MOST_DEVICES
+from local.partner_center.directory import Directory
 from local.partner_center.faults import Fault, Faults
-from local.partner_center.server import MOST_REQUEST_BYTES
 from local.partner_center.service import Service
 from local.partner_center.stand_in import PartnerCenterStandIn
-from local.partner_center.verdicts import Verdict, provoked
+from local.partner_center.verdicts import LATE_SECONDS, MALFORMED, Verdict, provoked
 
 __all__ = [
-    "BYTE_ORDER_MARK",
+    "LATE_SECONDS",
+    "MALFORMED",
     "MOST_DEVICES",
-    "MOST_REQUEST_BYTES",
     "PAGE_SIZE",
-    "SOURCE",
+    "UPLOADS",
     "Answer",
     "Behaviour",
     "Directory",
     "Fault",
     "Faults",
-    "Json",
     "Operation",
     "PartnerCenterStandIn",
-    "Refusal",
+    "Reply",
     "Request",
-    "SentDevice",
     "Service",
     "Verdict",
-    "devices_in",
     "main",
     "provoked",
     "route",

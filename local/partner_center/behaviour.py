@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from local.partner_center.devices import MOST_DEVICES
 from local.partner_center.faults import Fault
+
+PAGE_SIZE = 100
+"""Devices on a page of Get Devices ("Get a list of devices for the specified batch")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,10 @@ class Behaviour:
     """The one bearer token that is taken; None takes any."""
     location: str = "/customers/{customer}/batchJobStatus/{tracking_id}"
     """The link to an upload, as "Create DeviceBatches" examples have it."""
+    most_devices: int = MOST_DEVICES
+    """Devices in one upload. Below the documented limit, an upload that is too large is answered with 413."""
+    page_size: int = PAGE_SIZE
+    """Devices on one page of Get Devices."""
     redirect_to: str = "http://127.0.0.1:9"
     token_in_links: bool = False
     """Whether the continuation token stands in links.next and not at the top of the page."""

@@ -37,7 +37,7 @@ GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE 
 class Refusal(Exception):
     """A request that is answered with Partner Center's fault body."""
 
-    def __init__(self, status: HTTPStatus, code: int | str, description: str, data: Sequence[str] = ()) -> None:
+    def __init__(self, status: HTTPStatus, code: int | str | None, description: str, data: Sequence[str] = ()) -> None:
         super().__init__(description)
         self.status = status
         self.code = code
@@ -69,6 +69,18 @@ class Answer:
         """JSON as the service sends it: with a byte order mark."""
         body = BYTE_ORDER_MARK + json.dumps(content).encode()
         return cls(status, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The caller's view of an answer: it may break off or never arrive."""
+
+    answer: Answer | None
+    """None when the connection closes without an answer."""
+    is_cut_off: bool = False
+    """Whether the connection closes in the middle of the answer."""
+    is_repeat: bool = False
+    """Whether the MS-RequestId was known, so that nothing was processed."""
 
 
 @dataclass(frozen=True, slots=True)

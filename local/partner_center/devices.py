@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from local.partner_center.contract import Json, Refusal, invalid_input
+from local.partner_center.verdicts import MALFORMED
 
 MOST_DEVICES = 1000
 """Devices an upload may have (Microsoft Learn, "Manually register devices with Windows Autopilot")."""
@@ -52,7 +53,7 @@ _LISTS = frozenset({"policies", "allowedoperations"})
 _OBJECTS = frozenset({"attributes", "links"})
 
 
-def devices_in(content: Json) -> list[SentDevice]:
+def devices_in(content: Json, most: int = MOST_DEVICES) -> list[SentDevice]:
     """The devices of an upload.
 
     Raises:
@@ -64,6 +65,8 @@ def devices_in(content: Json) -> list[SentDevice]:
         raise invalid_input("There are no devices in the request")
     if len(content) > MOST_DEVICES:
         raise invalid_input(f"A request takes at most {MOST_DEVICES} devices, this one has {len(content)}")
+    if len(content) > most:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None, "Request Entity Too Large")
     return [_device_in(number, entry) for number, entry in enumerate(content)]
 
 
@@ -84,6 +87,8 @@ def _device_in(number: int, entry: Json) -> SentDevice:
         hash_digest=hashlib.blake2b(hardware_hash.encode(), digest_size=16).hexdigest() if hardware_hash else None,
         hash_is_base64=_is_base64(hardware_hash or ""),
     )
+    if (device.serial or "").upper().startswith(MALFORMED):
+        raise invalid_input("A device is malformed")
     if not device.identities:
         raise Refusal(
             HTTPStatus.BAD_REQUEST,

@@ -7,14 +7,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID
 
+from local.partner_center.behaviour import Behaviour
 from local.partner_center.contract import Answer, Json
 from local.partner_center.devices import SentDevice
 from local.partner_center.verdicts import Verdict, failed, provoked
-
-PAGE_SIZE = 100
-"""Devices on a page of Get Devices ("Get a list of devices for the specified batch")."""
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS batch (
@@ -32,11 +30,17 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS posted (identity TEXT PRIMARY KEY, times INTEGER) WITHOUT ROWID;
 """
 
+_DUE = "due"
+"""Of a stored device whose verdict comes later than the end of its upload; never shown."""
+
 
 class Directory:
-    """What the service knows, in SQLite: a file under `data`, or memory. Not for several threads at once."""
+    """What the service knows, in SQLite: a file under `data`, or memory. The caller keeps threads apart."""
 
-    def __init__(self, data: Path | None, *, clock: Callable[[], float], delay: float) -> None:
+    def __init__(
+        self, data: Path | None, behaviour: Behaviour, *, clock: Callable[[], float], new_id: Callable[[], UUID]
+    ) -> None:
+        """`clock` gives the seconds since 1970; `new_id` gives the ids of uploads and devices."""
         if data:
             data.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(
@@ -44,7 +48,9 @@ class Directory:
         )
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _SCHEMA)
         self._clock = clock
-        self._delay = delay
+        self._new_id = new_id
+        self._delay = behaviour.delay
+        self._page_size = behaviour.page_size
 
     def close(self) -> None:
         """Let go of the file."""
@@ -116,9 +122,9 @@ class Directory:
         rows = self._database.execute(
             f"SELECT number, id, serial, product_key, manufacturer, model, visible_at {where} AND number > ?"
             " ORDER BY number LIMIT ?",
-            (customer, batch, now, after, PAGE_SIZE + 1),
+            (customer, batch, now, after, self._page_size + 1),
         ).fetchall()
-        page = rows[:PAGE_SIZE]
+        page = rows[: self._page_size]
         names = ("id", "serialNumber", "productKey", "oemManufacturerName", "modelName")
         items = [
             {name: value for name, value in zip(names, row[1:6], strict=True) if value}
@@ -129,7 +135,7 @@ class Directory:
             }
             for row in page
         ]
-        return items, page[-1][0] if len(rows) > PAGE_SIZE else None, total
+        return items, page[-1][0] if len(rows) > self._page_size else None, total
 
     def delete_device(self, customer: str, batch: str, device_id: str) -> bool:
         """Whether there was such a device."""
@@ -143,14 +149,16 @@ class Directory:
 
     def accept(self, customer: str, batch: str, devices: Sequence[SentDevice]) -> str:
         """Take an upload; gives its tracking id. Every verdict is found now, and told when the delay is over."""
-        tracking_id, now = str(uuid4()), self._clock()
+        tracking_id, now = str(self._new_id()), self._clock()
         in_this_upload: set[str] = set()
         statuses = []
         for device in devices:
             verdict = self._verdict(customer, device, in_this_upload)
             in_this_upload.update(device.identities)
-            device_id = self._register(customer, batch, device, now) if verdict.is_registered else None
-            statuses.append(_status_of(device, device_id, verdict))
+            due = now + self._delay + verdict.seconds_late
+            device_id = self._register(customer, batch, device, due) if verdict.is_registered else None
+            late = {_DUE: due} if verdict.seconds_late else {}
+            statuses.append(_status_of(device, device_id, verdict) | late)
         job = (tracking_id, customer, batch, now, now + self._delay, json.dumps(statuses))
         self._database.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?)", job)
         self._database.executemany(
@@ -180,13 +188,13 @@ class Directory:
         found = "SELECT customer FROM identity JOIN device ON device.id = identity.device_id WHERE key = ?"
         return self._database.execute(found, (identity,)).fetchone() or ()
 
-    def _register(self, customer: str, batch: str, device: SentDevice, now: float) -> str:
-        device_id = str(uuid4())
+    def _register(self, customer: str, batch: str, device: SentDevice, visible_at: float) -> str:
+        device_id = str(self._new_id())
         self._database.execute(
             "INSERT INTO device VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(device_id, customer, batch, device.serial, device.product_key, device.manufacturer, device.model),
-                now + self._delay,
+                visible_at,
             ),
         )
         rows = [(identity, device_id) for identity in device.identities]
@@ -205,17 +213,13 @@ class Directory:
         if now < accepted + (finished - accepted) / 2:
             return details | {"status": "queued", "devicesStatus": None}
         if now < finished:
-            running = [
-                {name: value for name, value in device.items() if not name.startswith("error")}
-                | {"status": "processing"}
-                for device in devices
-            ]
+            running = [_still_processing(device) for device in devices]
             return details | {"status": "processing", "startedTime": _utc(accepted), "devicesStatus": running}
         return details | {
             "status": _status_of_upload(devices),
             "startedTime": _utc(accepted),
             "completedTime": _utc(finished),
-            "devicesStatus": devices,
+            "devicesStatus": [_status_at(now, device) for device in devices],
         }
 
     def posted(self) -> dict[str, int]:
@@ -236,6 +240,19 @@ def _status_of(device: SentDevice, device_id: str | None, verdict: Verdict) -> J
     }
     shown = {name: value for name, value in values.items() if value is not None}
     return shown | {"attributes": {"objectType": "DeviceUploadDetails"}}
+
+
+def _status_at(now: float, device: Json) -> Json:
+    """The device as it is shown once its upload has ended."""
+    if now < device.get(_DUE, now):
+        return _still_processing(device)
+    return {name: value for name, value in device.items() if name != _DUE}
+
+
+def _still_processing(device: Json) -> Json:
+    """The device before its verdict is known."""
+    shown = {name: value for name, value in device.items() if name != _DUE and not name.startswith("error")}
+    return shown | {"status": "processing"}
 
 
 def _status_of_upload(devices: Sequence[Json]) -> str:

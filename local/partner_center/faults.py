@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from local.partner_center.contract import UPLOADS, Operation
@@ -29,6 +30,8 @@ class Fault(StrEnum):
     """The connection closes after the request was processed."""
     TRUNCATED = "truncated"
     """Processed; the answer breaks off in its body or, without one, in its headers."""
+    GATEWAY_TIMEOUT = "gateway_timeout"
+    """Processed; the gateway answers 504 with a page of HTML."""
     NOT_JSON = "not_json"
     """Processed; the answer is a page of HTML."""
     WITHOUT_LOCATION = "without_location"
@@ -44,6 +47,10 @@ class Fault(StrEnum):
     UNKNOWN_STATUS = "unknown_status"
     """Statuses that no page has."""
 
+    def makes_sense_for(self, operation: Operation) -> bool:
+        """Whether a request of this kind can meet the fault."""
+        return operation in _ONLY_FOR.get(self, Operation)
+
 
 _STATUS = frozenset({Operation.BATCH_JOB_STATUS})
 _ONLY_FOR: Mapping[Fault, frozenset[Operation]] = {
@@ -57,19 +64,41 @@ _ONLY_FOR: Mapping[Fault, frozenset[Operation]] = {
 """The operations a fault makes sense for; all others are for every one."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Scripted:
+    """A fault that waits for its request. None as operation or customer stands for any."""
+
+    fault: Fault
+    operation: Operation | None
+    customer: str | None
+
+    def befalls(self, operation: Operation, customer: str) -> bool:
+        """Whether the fault waits for this request."""
+        return (
+            self.operation in (None, operation)
+            and self.customer in (None, customer)
+            and self.fault.makes_sense_for(operation)
+        )
+
+
 class Faults:
-    """Which fault befalls a request: a scripted one first, else one drawn. For several threads."""
+    """Chooses the fault that befalls each request: scripted faults first, then drawn ones. For several threads."""
 
     def __init__(self, probabilities: Mapping[Fault, float], seed: int) -> None:
         self._probabilities = dict(probabilities)
         self._random = random.Random(seed)
-        self._scripted: list[tuple[Fault, Operation | None]] = []
+        self._scripted: list[_Scripted] = []
         self._lock = threading.Lock()
 
-    def script(self, fault: Fault, times: int, operation: Operation | None) -> None:
-        """Let the next `times` requests that it makes sense for (of `operation`, if given) meet `fault`."""
+    def script(
+        self, fault: Fault, times: int = 1, operation: Operation | None = None, customer: str | None = None
+    ) -> None:
+        """Let the next `times` requests that `fault` makes sense for meet it.
+
+        With an operation or a customer, requests of others are spared.
+        """
         with self._lock:
-            self._scripted += [(fault, operation)] * times
+            self._scripted += [_Scripted(fault, operation, customer.lower() if customer else None)] * times
 
     def end(self) -> None:
         """From now on nothing goes wrong."""
@@ -77,14 +106,14 @@ class Faults:
             self._probabilities.clear()
             self._scripted.clear()
 
-    def next(self, operation: Operation) -> Fault | None:
+    def next(self, operation: Operation, customer: str) -> Fault | None:
         """The fault that this request meets."""
         with self._lock:
             for entry in self._scripted:
-                if entry[1] in (None, operation) and operation in _ONLY_FOR.get(entry[0], Operation):
+                if entry.befalls(operation, customer):
                     self._scripted.remove(entry)
-                    return entry[0]
+                    return entry.fault
             for fault, probability in self._probabilities.items():
-                if operation in _ONLY_FOR.get(fault, Operation) and self._random.random() < probability:
+                if fault.makes_sense_for(operation) and self._random.random() < probability:
                     return fault
         return None

@@ -13,15 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import uuid4
 
-from local.partner_center.contract import Answer
+from local.partner_center.contract import Answer, Reply
 
 MOST_REQUEST_BYTES = 64 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
 
-Answering = Callable[[str, str, Mapping[str, str], bytes], tuple[Answer | None, bool]]
-"""From method, target, headers by lower-case name, and body; the answer, None to hang up without one, and whether it
-is to be cut off."""
+Replying = Callable[[str, str, Mapping[str, str], bytes], Reply]
+"""From method, target, headers by lower-case name, and body to the reply."""
 
 
 class Server(ThreadingHTTPServer):
@@ -31,9 +30,9 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], answer: Answering) -> None:
+    def __init__(self, address: tuple[str, int], reply: Replying) -> None:
         super().__init__(address, _Handler)
-        self.answer = answer
+        self.reply = reply
         self.connections_made = 0
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -95,19 +94,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(_as_bytes(Answer(status, {"Connection": "close"}), headers))
             return
         body = self.rfile.read(int(length))
-        answer, cut = self.server.answer(self.command, self.path, headers, body)
-        if answer is None:
+        reply = self.server.reply(self.command, self.path, headers, body)
+        if reply.answer is None:
             self._hang_up()
-            return
-        whole = _as_bytes(answer, headers)
-        if cut:
-            end_of_headers = whole.index(b"\r\n\r\n")
-            self.wfile.write(
-                whole[: len(whole) - len(answer.body) // 2] if answer.body else whole[: end_of_headers // 3]
-            )
+        elif reply.is_cut_off:
+            self.wfile.write(_first_part(reply.answer, headers))
             self._hang_up()
-            return
-        self.wfile.write(whole)
+        else:
+            self.wfile.write(_as_bytes(reply.answer, headers))
 
     def _hang_up(self) -> None:
         self.close_connection = True
@@ -119,6 +113,13 @@ def _hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         logger.debug("The connection was gone already")
+
+
+def _first_part(answer: Answer, asked: Mapping[str, str]) -> bytes:
+    """The response up to the middle of its body or, without one, of its headers."""
+    whole = _as_bytes(answer, asked)
+    end_of_headers = whole.index(b"\r\n\r\n")
+    return whole[: len(whole) - len(answer.body) // 2] if answer.body else whole[: end_of_headers // 3]
 
 
 def _as_bytes(answer: Answer, asked: Mapping[str, str]) -> bytes:

@@ -1,44 +1,62 @@
-"""Answers requests as the service does: who asks, what was asked before, uploads, and what is read back."""
+"""Answers requests as the service does: authorisation, repeated request ids, uploads, status, batches and devices.
+
+Pure of HTTP: requests in, replies out, with the clock and the ids injected. The server puts it behind sockets; tests
+call it in process.
+"""
 
 import base64
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
 from local.partner_center.behaviour import Behaviour
-from local.partner_center.contract import GUID, UPLOADS, Answer, Json, Operation, Refusal, Request, invalid_input
+from local.partner_center.contract import GUID, UPLOADS, Answer, Json, Operation, Refusal, Reply, Request, invalid_input
 from local.partner_center.devices import SentDevice, devices_in
 from local.partner_center.directory import Directory
 from local.partner_center.faults import Fault
+from local.partner_center.gateway import damaged, gateway_answer
 
 
 class Service:
-    """Answers requests; knows nothing of sockets. For several threads."""
+    """Answers requests; knows nothing of sockets or threads' timing. For several threads."""
 
-    def __init__(self, directory: Directory, behaviour: Behaviour) -> None:
+    def __init__(self, directory: Directory, behaviour: Behaviour, clock: Callable[[], float]) -> None:
+        """`clock` gives the seconds since 1970."""
         self._directory = directory
         self._behaviour = behaviour
+        self._clock = clock
         self._lock = threading.Lock()
         self._received: Counter[Operation] = Counter()
         self._processed: Counter[Operation] = Counter()
         self._repeated = 0
         self._unknown_customers = {customer.lower() for customer in behaviour.unknown_customers}
 
-    def answer(self, request: Request, fault: Fault | None) -> Answer:
-        """The answer to `request` under those faults that do not concern the connection."""
+    def reply(self, request: Request, fault: Fault | None = None) -> Reply:
+        """What the caller gets for `request` when `fault` befalls it."""
+        if fault is Fault.DROPPED_BEFORE:
+            return Reply(None)
+        if stopped := gateway_answer(fault, self._behaviour, request.path, self._clock()):
+            return Reply(stopped)
         with self._lock:
-            self._received[request.operation] += 1
-            try:
-                self._check(request)
-                if request.operation in UPLOADS:
-                    return self._with_link_moved(self._upload_once(request, fault), fault)
-                answer = self._read(request, fault)
-            except Refusal as refusal:
-                return refusal.answer()
-            self._processed[request.operation] += 1
-            return answer
+            repeated = self._repeated
+            answer = self._answer(request, fault)
+            is_repeat = self._repeated > repeated
+        return replace(damaged(answer, fault), is_repeat=is_repeat)
+
+    def _answer(self, request: Request, fault: Fault | None) -> Answer:
+        self._received[request.operation] += 1
+        try:
+            self._check(request)
+            if request.operation in UPLOADS:
+                return self._with_link_moved(self._upload_once(request, fault), fault)
+            answer = self._read(request, fault)
+        except Refusal as refusal:
+            return refusal.answer()
+        self._processed[request.operation] += 1
+        return answer
 
     def report(self) -> Json:
         """What was asked so far."""
@@ -94,7 +112,7 @@ class Service:
             batch, devices = self._batch_to_create(request.customer, content)
             self._directory.add_batch(request.customer, batch)
         else:
-            batch, devices = self._batch_of(request), devices_in(content)
+            batch, devices = self._batch_of(request), devices_in(content, self._behaviour.most_devices)
         tracking_id = self._directory.accept(request.customer, batch, devices)
         location = self._behaviour.location.format(customer=request.customer, tracking_id=tracking_id)
         return Answer(HTTPStatus.ACCEPTED, {"Location": location})
@@ -104,7 +122,7 @@ class Service:
         batch = fields.get("batchid")
         if not isinstance(batch, str) or not batch.strip() or fields.keys() - {"batchid", "devices", "attributes"}:
             raise invalid_input("A batch is created by an object with batchId and devices")
-        devices = devices_in(fields.get("devices"))
+        devices = devices_in(fields.get("devices"), self._behaviour.most_devices)
         if self._directory.batch_named(customer, batch):
             status = self._behaviour.existing_batch_status
             raise Refusal(status, 3000, f"The device batch &quot;{batch}&quot; exists already")

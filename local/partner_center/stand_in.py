@@ -8,12 +8,12 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import UUID, uuid4
 
 from local.partner_center.behaviour import WELL_BEHAVED, Behaviour
-from local.partner_center.contract import Answer, Json, Operation, Refusal, route
+from local.partner_center.contract import Answer, Json, Operation, Refusal, Reply, route
 from local.partner_center.directory import Directory
 from local.partner_center.faults import Fault, Faults
-from local.partner_center.gateway import gateway_answer
 from local.partner_center.server import Server
 from local.partner_center.service import Service
 
@@ -29,13 +29,14 @@ class PartnerCenterStandIn:
         port: int = 0,
         data: Path | None = None,
         clock: Callable[[], float] = time.time,
+        new_id: Callable[[], UUID] = uuid4,
     ) -> None:
-        """`data` is the folder that outlives the process (None: memory); `clock` is in seconds since 1970."""
+        """`data` is a folder for what is to outlive the process (None: memory); `clock` gives seconds since 1970."""
         self._behaviour = behaviour
-        self._directory = Directory(data, clock=clock, delay=behaviour.delay)
-        self._service = Service(self._directory, behaviour)
+        self._directory = Directory(data, behaviour, clock=clock, new_id=new_id)
+        self._service = Service(self._directory, behaviour, clock)
         self._faults = Faults(behaviour.faults, behaviour.seed)
-        self._server = Server((host, port), self.answer)
+        self._server = Server((host, port), self.reply)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="partner-center-stand-in")
 
     @property
@@ -70,9 +71,11 @@ class PartnerCenterStandIn:
     ) -> None:
         self.stop()
 
-    def script(self, fault: Fault, times: int = 1, operation: Operation | None = None) -> None:
-        """Let the next `times` requests that it makes sense for (of `operation`, if given) meet `fault`."""
-        self._faults.script(fault, times, operation)
+    def script(
+        self, fault: Fault, times: int = 1, operation: Operation | None = None, customer: str | None = None
+    ) -> None:
+        """See `Faults.script`."""
+        self._faults.script(fault, times, operation, customer)
 
     def recover(self) -> None:
         """From now on nothing goes wrong."""
@@ -82,26 +85,15 @@ class PartnerCenterStandIn:
         """What GET /stand-in/requests answers."""
         return self._service.report()
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer | None, bool]:
-        """The answer, None to hang up without one, and whether it is to be cut off."""
+    def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """The reply to one HTTP request."""
         if target.startswith("/stand-in/"):
-            return self._control(method, target, body), False
+            return Reply(self._control(method, target, body))
         time.sleep(self._behaviour.latency)
         request = route(method, target, headers, body)
         if request is None:
-            return Refusal(HTTPStatus.NOT_FOUND, 1000, "Not found").answer(), False
-        fault = self._faults.next(request.operation)
-        if fault is Fault.DROPPED_BEFORE:
-            return None, False
-        if stopped := gateway_answer(fault, self._behaviour, target):
-            return stopped, False
-        answer = self._service.answer(request, fault)
-        if fault is Fault.DROPPED_AFTER:
-            return None, False
-        if fault is Fault.NOT_JSON:
-            text = b"<html><body>Please sign in to the network.</body></html>"
-            answer = Answer(answer.status, {"Content-Type": "text/html"}, text)
-        return answer, fault is Fault.TRUNCATED
+            return Reply(Refusal(HTTPStatus.NOT_FOUND, 1000, "Not found").answer())
+        return self._service.reply(request, self._faults.next(request.operation, request.customer))
 
     def _control(self, method: str, target: str, body: bytes) -> Answer:
         if (method, target) == ("GET", "/stand-in/requests"):
@@ -110,7 +102,7 @@ class PartnerCenterStandIn:
             try:
                 wanted = json.loads(body)
                 operation = Operation(wanted["operation"]) if wanted.get("operation") else None
-                self.script(Fault(wanted["fault"]), int(wanted.get("times", 1)), operation)
+                self.script(Fault(wanted["fault"]), int(wanted.get("times", 1)), operation, wanted.get("customer"))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 return Answer(HTTPStatus.BAD_REQUEST, {"Content-Type": "text/plain"}, str(error).encode())
             return Answer(HTTPStatus.NO_CONTENT)

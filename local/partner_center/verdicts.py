@@ -25,6 +25,10 @@ _NAMES: Mapping[str, str | None] = {
 }
 """The errors of one device: name to number, where one is known."""
 
+LATE_SECONDS = 600.0
+MALFORMED = "STANDIN-MALFORMED-"
+"""A device whose serial number begins so has its whole upload refused, without a word on which device it was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -33,6 +37,8 @@ class Verdict:
     status: str = "finished"
     code: str | None = None
     name: str | None = None
+    seconds_late: float = 0
+    """How long after the end of its upload the verdict is known."""
 
     @property
     def is_registered(self) -> bool:
@@ -56,6 +62,7 @@ def provoked(serial: str | None, *, sent_before: bool) -> Verdict | None:
         "806other": Verdict("finished_with_errors", "806", "ZtdDeviceAssignedToOtherTenant"),
         "noreason": Verdict("finished_with_errors"),
         "stuck": Verdict("in-progress"),
+        "late": Verdict(seconds_late=LATE_SECONDS),
     }
     if word == "storageerror" and sent_before:
         return None

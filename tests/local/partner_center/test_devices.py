@@ -1,12 +1,10 @@
 """Which devices an upload may have."""
 
-import json
-import time
 from typing import Any
 
 import pytest
 
-from local.partner_center import PartnerCenterStandIn
+from local.partner_center import Behaviour, PartnerCenterStandIn
 from tests.local.partner_center.calling import REGISTERED, Caller, pc
 
 
@@ -68,17 +66,13 @@ def test_a_thousand_devices_are_taken(caller: Caller) -> None:
     assert caller.outcomes(caller.create([pc(f"S{number}") for number in range(1000)])) == [REGISTERED] * 1000
 
 
-def test_five_thousand_devices_with_whole_hashes_are_taken_quickly(caller: Caller) -> None:
-    caller.create([pc("FIRST")])
-    bodies = [
-        json.dumps(
-            [
-                {"serialNumber": f"{upload}-{number}", "hardwareHash": f"{upload}{number:03}" * 1000}
-                for number in range(1000)
-            ]
-        )
-        for upload in range(5)
-    ]
-    started = time.process_time()
-    assert [caller.append(body.encode()).status for body in bodies] == [202] * 5
-    assert time.process_time() - started < 2
+def test_an_upload_beyond_a_smaller_limit_is_too_large() -> None:
+    with PartnerCenterStandIn(Behaviour(most_devices=2)) as service:
+        caller = Caller(service.url)
+        assert [caller.create([pc(f"S{number}") for number in range(size)]).status for size in (3, 2)] == [413, 202]
+
+
+def test_a_malformed_device_has_its_whole_upload_refused(caller: Caller) -> None:
+    refused = caller.create([pc("S"), pc("STANDIN-MALFORMED-1")])
+    assert refused.fault == (400, "800002")
+    assert "MALFORMED" not in refused.json["description"]

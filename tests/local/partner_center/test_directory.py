@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from local.partner_center import Behaviour, PartnerCenterStandIn
+from local.partner_center import LATE_SECONDS, Behaviour, PartnerCenterStandIn
 from tests.local.partner_center.calling import ALREADY_ASSIGNED, CUSTOMER, REGISTERED, Caller, pc
 
 
@@ -19,6 +19,20 @@ def test_an_upload_goes_from_queued_over_processing_to_finished() -> None:
         now[0] += 5
         seen.append(caller.follow(accepted)["status"])
         assert seen == ["queued", "processing", "finished"]
+
+
+def test_a_late_verdict_comes_after_the_end_of_its_upload() -> None:
+    now = [1000.0]
+    with PartnerCenterStandIn(Behaviour(delay=10), clock=lambda: now[0]) as service:
+        caller = Caller(service.url)
+        accepted = caller.create([pc("S"), pc("STANDIN-LATE-1")])
+        devices = f"/v1/customers/{CUSTOMER}/deviceBatches/Test/devices"
+        now[0] += 10
+        assert [status for status, _, _ in caller.outcomes(accepted)] == ["finished", "processing"]
+        assert len(caller.ask("GET", devices).json["items"]) == 1
+        now[0] += LATE_SECONDS
+        assert caller.outcomes(accepted) == [REGISTERED] * 2
+        assert len(caller.ask("GET", devices).json["items"]) == 2
 
 
 def test_a_batch_is_called_finished_over_a_failed_device(caller: Caller) -> None:

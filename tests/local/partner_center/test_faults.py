@@ -1,7 +1,7 @@
 """Faults befall the requests they are meant for."""
 
 from local.partner_center import Behaviour, Fault, Operation, PartnerCenterStandIn
-from tests.local.partner_center.calling import CUSTOMER, Caller, pc
+from tests.local.partner_center.calling import CUSTOMER, OTHER_CUSTOMER, Caller, pc
 
 
 def test_faults_drawn_by_chance_are_the_same_for_the_same_seed() -> None:
@@ -30,3 +30,18 @@ def test_faults_can_be_scripted_and_requests_read_over_http(caller: Caller) -> N
     assert [caller.create([pc("S")]).status for _ in range(3)] == [429, 429, 202]
     assert caller.ask("POST", "/stand-in/faults", {"fault": "no such"}).status == 400
     assert caller.ask("GET", "/stand-in/requests").json["devices"] == {"tuple:S|Contoso|PC 1": 1}
+
+
+def test_a_fault_of_one_customer_spares_the_others(service: PartnerCenterStandIn, caller: Caller) -> None:
+    service.script(Fault.THROTTLE, customer=CUSTOMER.upper())
+    asked = [OTHER_CUSTOMER, CUSTOMER, CUSTOMER]
+    assert [caller.ask("GET", f"/v1/customers/{customer}/deviceBatches").status for customer in asked] == [
+        200,
+        429,
+        200,
+    ]
+
+
+def test_a_gateway_that_times_out_has_passed_the_request_on(service: PartnerCenterStandIn, caller: Caller) -> None:
+    service.script(Fault.GATEWAY_TIMEOUT)
+    assert [caller.create([pc("S")]).status for _ in range(2)] == [504, 409]

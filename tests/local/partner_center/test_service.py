@@ -1,12 +1,15 @@
 """Who may ask, and what is processed, once."""
 
+import itertools
+import json
 import threading
+from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from local.partner_center import Behaviour, Fault, PartnerCenterStandIn
+from local.partner_center import Behaviour, Directory, Fault, PartnerCenterStandIn, Reply, Service, route
 from tests.local.partner_center.calling import ALREADY_ASSIGNED, CUSTOMER, OTHER_CUSTOMER, REGISTERED, Caller, pc
 
 
@@ -87,3 +90,35 @@ def test_a_refused_upload_is_not_counted(service: PartnerCenterStandIn, caller: 
     report = service.report()
     assert (report["received"]["append_devices"], report["processed"]["append_devices"]) == (1, 0)
     assert report["devices"] == {}
+
+
+@pytest.fixture
+def in_process() -> Iterator[Service]:
+    ids = (UUID(int=number) for number in itertools.count(1))
+    directory = Directory(None, Behaviour(), clock=lambda: 0.0, new_id=lambda: next(ids))
+    yield Service(directory, Behaviour(), clock=lambda: 0.0)
+    directory.close()
+
+
+def in_process_reply(service: Service, request_id: UUID, fault: Fault | None = None) -> Reply:
+    headers = {"authorization": "Bearer any", "content-type": "application/json", "ms-requestid": str(request_id)}
+    body = json.dumps({"batchId": "Test", "devices": [pc("S")]}).encode()
+    request = route("POST", f"/v1/customers/{CUSTOMER}/deviceBatches", headers, body)
+    assert request is not None
+    return service.reply(request, fault)
+
+
+def test_without_sockets_a_lost_answer_is_told_on_repeating_with_the_injected_ids(in_process: Service) -> None:
+    request_id = uuid4()
+    lost = in_process_reply(in_process, request_id, Fault.DROPPED_AFTER)
+    assert (lost.answer, lost.is_repeat) == (None, False)
+    told = in_process_reply(in_process, request_id)
+    assert told.answer is not None
+    assert told.answer.headers["Location"].endswith(f"/batchJobStatus/{UUID(int=1)}")
+    assert told.is_repeat
+
+
+def test_without_sockets_a_throttled_caller_is_told_a_date_of_the_injected_clock(in_process: Service) -> None:
+    throttled = in_process_reply(in_process, uuid4(), Fault.THROTTLE_UNTIL)
+    assert throttled.answer is not None
+    assert throttled.answer.headers["Retry-After"] == "Thu, 01 Jan 1970 00:00:01 GMT"
