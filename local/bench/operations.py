@@ -232,9 +232,8 @@ class _Host:
         return taken
 
     def _wake(self, taken: Taken, message: QueueMessage) -> None:
-        body = str(decoded(message.content, is_base64=True).value).encode()
         asked, began = self.asked.calls.total(), time.process_time()
-        wake(self.pipeline, body, message.id)
+        wake(self.pipeline, decoded(message.content), message.id)
         taken.wakes.append((time.process_time() - began, self.asked.calls.total() - asked))
 
 

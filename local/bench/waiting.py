@@ -122,8 +122,7 @@ class _Host:
                 done.result()
 
     def _work_on(self, message: QueueMessage) -> None:
-        body = decoded(message.content, is_base64=True).value
-        wake(self.pipeline, str(body).encode(), message.id)
+        wake(self.pipeline, decoded(message.content), message.id)
         self.queue.delete_message(message)
 
 

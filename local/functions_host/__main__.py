@@ -1,7 +1,7 @@
 """Runs a function app: `python -m local.functions_host [--app function_app] [--id NAME] ...`.
 
-SIGTERM or Ctrl-C stops it: no new work is taken, what runs may finish within the grace period, what does not is left
-for another instance (its message reappears after its lease).
+SIGTERM or Ctrl-C stops it: no new work is taken, functions in progress may finish within the grace period, and those
+that do not are left to another instance (their messages reappear after their leases).
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,13 +40,13 @@ from local.functions_host.timer_trigger import TimerListener
 logger = logging.getLogger(__name__)
 
 READY = "The functions host is ready"
-"""The line that says that every listener runs."""
+"""The log line after which every listener runs."""
 
 Listen = Callable[[threading.Event], None]
 
 
 class Host:
-    """One instance: its listeners, and their end."""
+    """One instance: starts the listeners, and stops them."""
 
     def __init__(self, functions: list[HostedFunction], settings: HostSettings, lease: timedelta, port: int) -> None:
         self._functions = functions
@@ -63,10 +64,8 @@ class Host:
 
     def start(self) -> None:
         """Start every listener in a thread of its own."""
-        try:
+        with suppress(ResourceExistsError):
             self._host_blobs.create_container(HOST_CONTAINER)
-        except ResourceExistsError:
-            logger.debug("The host's container is there")
         for listen in [*self._queue_listeners(), *self._blob_listeners(), *self._timer_listeners()]:
             thread = threading.Thread(target=self._keep_listening, args=(listen,), daemon=True)
             self._threads.append(thread)
@@ -76,12 +75,12 @@ class Host:
     def _keep_listening(self, listen: Listen) -> None:
         try:
             listen(self._stopping)
-        except Exception:  # A host that has gone deaf in one ear must not look like a working one.
+        except Exception:  # A host without one of its listeners must not pass for a working one.
             logger.exception("A listener failed; the host stops")
             self.is_broken = True
 
     def stop(self, grace: timedelta) -> bool:
-        """Take no more work and wait for what runs, at most `grace`; whether all of it ended."""
+        """Take no more work and wait at most `grace` for functions in progress; whether all of them ended."""
         self._stopping.set()
         deadline = time.monotonic() + grace.total_seconds()
         for thread in self._threads:
@@ -107,10 +106,10 @@ class Host:
         listens: list[Listen] = []
         for function in self._functions:
             if isinstance(trigger := function.trigger, QueueTrigger):
-                process = function_processor(function, self._invoker, is_base64=queues.base64)
                 queue = QueueClient.from_connection_string(trigger.connection_string, trigger.queue)
                 poison = QueueClient.from_connection_string(trigger.connection_string, f"{trigger.queue}-poison")
-                listens.append(self._listen(QueueListener(queue, poison, limits, process)))
+                processor = function_processor(function, self._invoker)
+                listens.append(self._listen(QueueListener(queue, poison, limits, processor)))
         return listens
 
     def _blob_listeners(self) -> list[Listen]:
@@ -119,17 +118,16 @@ class Host:
             for function in self._functions
             if isinstance(trigger := function.trigger, BlobTrigger)
         ]
-        if not watched:
-            return []
+        if len(watched) > 1:
+            raise HostError("the app has several functions with a blob trigger; this host serves one.")
+        return [listen for one in watched for listen in self._listeners_of(one)]
+
+    def _listeners_of(self, watched: WatchedFunction) -> list[Listen]:
         host_id = self._settings.host_id
         queue = QueueClient.from_connection_string(self._storage, internal_queue(host_id))
-        try:
+        with suppress(ResourceExistsError):
             queue.create_queue()
-        except ResourceExistsError:
-            logger.debug("The internal queue is there")
-        if len({one.trigger.connection_string for one in watched}) > 1:
-            raise HostError("the app's blob triggers watch several storage accounts; this host serves one.")
-        poison = QueueClient.from_connection_string(watched[0].trigger.connection_string, POISON_QUEUE)
+        poison = QueueClient.from_connection_string(watched.trigger.connection_string, POISON_QUEUE)
         limits = Limits(
             batch_size=min(self._settings.blobs.max_degree_of_parallelism, 32),
             new_batch_threshold=0,
@@ -210,9 +208,11 @@ def _parser() -> argparse.ArgumentParser:
         "--queue-lease-seconds",
         type=int,
         default=int(LEASE.total_seconds()),
-        help="how long a message taken is invisible to others; shorter only for tests of crashes (600)",
+        help="how long a message taken is invisible to other instances; shorter only for tests of crashes (600)",
     )
-    parser.add_argument("--grace-seconds", type=float, default=8, help="how long functions may finish when stopped (8)")
+    parser.add_argument(
+        "--grace-seconds", type=float, default=8, help="how long functions in progress may finish after a stop (8)"
+    )
     return parser
 
 

@@ -1,38 +1,35 @@
-"""Reads a function app: which functions it has, what triggers them, and how each is called."""
+"""Reads a function app: its functions, what triggers each of them, and how each is called."""
 
 import importlib
 import inspect
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import azure.functions as func
 from azure.functions import AuthLevel
 from azure.functions.decorators.function_app import Function
 
-from local.functions_host.host_settings import HostError, connection_string, resolve
+from local.functions_host.host_settings import HostError, connection_string
 from local.functions_host.schedule import Schedule, ScheduleError
 
 CONTAINER_SCAN = "LogsAndContainerScan"
+_ANY_BLOB = "{name}"
 
 
 @dataclass(frozen=True, slots=True)
 class BlobTrigger:
-    """A function is called for each new version of a blob in `container` whose name `pattern` matches."""
+    """Calls a function for each new version of a blob in `container`."""
 
     container: str
-    pattern: str
     connection: str
-    """The name of the app setting, as the SDK-type bindings want it."""
+    """The name of the app setting, as SDK-type bindings want it."""
     connection_string: str
 
 
 @dataclass(frozen=True, slots=True)
 class QueueTrigger:
-    """A function is called for each message of `queue`."""
+    """Calls a function for each message of `queue`."""
 
     queue: str
     connection_string: str
@@ -40,15 +37,14 @@ class QueueTrigger:
 
 @dataclass(frozen=True, slots=True)
 class TimerTrigger:
-    """A function is called at the times of `schedule`."""
+    """Calls a function at the times of `schedule`."""
 
     schedule: Schedule
-    run_on_startup: bool
 
 
 @dataclass(frozen=True, slots=True)
 class HttpTrigger:
-    """A function is called for requests to `route` (below the route prefix) with one of `methods`, any when empty."""
+    """Calls a function for requests to `route` (below the route prefix) with one of `methods`, any when empty."""
 
     route: str
     methods: frozenset[str]
@@ -66,15 +62,12 @@ class HostedFunction:
     name: str
     trigger: Trigger
     parameter: str
-    """The parameter that takes what triggered it."""
-    parameter_type: type
-    takes_context: bool
-    folder: Path
+    """The name of its one parameter, which takes what triggered it."""
     call: Callable[..., object]
 
     @property
     def function_id(self) -> str:
-        """What receipts and blob messages call it."""
+        """Its name in receipts and in messages about blobs."""
         return f"Host.Functions.{self.name}"
 
 
@@ -82,8 +75,8 @@ def load_functions(module_name: str, environment: Mapping[str, str]) -> list[Hos
     """The functions of the one `FunctionApp` in the module.
 
     Raises:
-        HostError: the app, or one of its functions, is not something this host can run. As with the real worker, one
-            bad function stops the whole app.
+        HostError: this host cannot run the app or one of its functions. As with the real worker, one bad function stops
+            the whole app.
     """
     try:
         module = importlib.import_module(module_name)
@@ -92,14 +85,14 @@ def load_functions(module_name: str, environment: Mapping[str, str]) -> list[Hos
     apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
     if len(apps) != 1:
         raise HostError(f"the module {module_name} has {len(apps)} FunctionApp objects; it must have exactly one.")
-    # Once only: a second call takes the first one's names for duplicates.
+    # Called once: a second call takes the first one's names for duplicates.
     functions = apps[0].get_functions()
     if not functions:
         raise HostError(f"the app in {module_name} has no functions.")
-    return [_hosted(function, module, environment) for function in functions]
+    return [_hosted(function, environment) for function in functions]
 
 
-def _hosted(function: Function, module: ModuleType, environment: Mapping[str, str]) -> HostedFunction:
+def _hosted(function: Function, environment: Mapping[str, str]) -> HostedFunction:
     name = str(function.get_function_name())
     trigger = function.get_trigger()
     if trigger is None:
@@ -110,54 +103,42 @@ def _hosted(function: Function, module: ModuleType, environment: Mapping[str, st
     if others:
         raise HostError(f"the function {name} has bindings this host does not serve: {', '.join(others)}.")
     call = function.get_user_function()
-    if inspect.iscoroutinefunction(call):
-        raise HostError(f"the function {name} is async; this host calls synchronous functions only.")
-    parameters = typing.get_type_hints(call)
-    names = set(inspect.signature(call).parameters)
-    if not names <= {trigger.name, "context"} or trigger.name not in names:
+    parameters = list(inspect.signature(call).parameters)
+    if inspect.iscoroutinefunction(call) or parameters != [trigger.name]:
         raise HostError(
-            f"the function {name} must have the parameter {trigger.name!r}, may have 'context', and nothing else; "
-            f"it has {', '.join(sorted(names)) or 'none'}."
+            f"the function {name} must be synchronous and have the one parameter {trigger.name!r}; "
+            f"it has {', '.join(parameters) or 'none'}."
         )
-    if parameters.get("context", func.Context) is not func.Context:
-        raise HostError(f"the parameter 'context' of the function {name} must be annotated func.Context.")
-    return HostedFunction(
-        name=name,
-        trigger=_trigger(name, trigger.get_dict_repr(), environment),
-        parameter=trigger.name,
-        parameter_type=parameters.get(trigger.name, object),
-        takes_context="context" in names,
-        folder=Path(module.__file__ or ".").resolve().parent,
-        call=call,
-    )
+    return HostedFunction(name, _trigger(name, trigger.get_dict_repr(), environment), trigger.name, call)
 
 
-def _trigger(function: str, binding: Mapping[str, typing.Any], environment: Mapping[str, str]) -> Trigger:
-    def text(attribute: str) -> str:
-        return resolve(str(binding.get(attribute) or ""), environment)
-
+def _trigger(function: str, binding: Mapping[str, Any], environment: Mapping[str, str]) -> Trigger:
     match str(binding["type"]):
         case "blobTrigger":
-            if text("source") not in ("", CONTAINER_SCAN):
-                raise HostError(
-                    f"the blob trigger of {function} has the source {text('source')}, for which there is no event "
-                    f"source on this machine. Set its source to {CONTAINER_SCAN} (BLOB_TRIGGER_SOURCE)."
-                )
-            container, _, pattern = text("path").partition("/")
-            storage = connection_string(text("connection"), environment)
-            return BlobTrigger(container, pattern or "{name}", text("connection"), storage)
+            return _blob_trigger(function, binding, environment)
         case "queueTrigger":
-            return QueueTrigger(text("queueName"), connection_string(text("connection"), environment))
+            return QueueTrigger(str(binding["queueName"]), connection_string(str(binding["connection"]), environment))
         case "timerTrigger":
             try:
-                schedule = Schedule.parse(text("schedule"))
-                schedule.next_after(datetime.now(UTC))
+                return TimerTrigger(Schedule.parse(str(binding["schedule"])))
             except ScheduleError as error:
                 raise HostError(f"the function {function} cannot be started: {error}") from error
-            return TimerTrigger(schedule, run_on_startup=bool(binding.get("runOnStartup")))
         case "httpTrigger":
             methods = frozenset(str(method).upper() for method in binding.get("methods") or ())
             needs_key = str(binding.get("authLevel") or AuthLevel.FUNCTION).rpartition(".")[2].lower() != "anonymous"
             return HttpTrigger(str(binding.get("route") or function), methods, needs_key)
         case other:
             raise HostError(f"the function {function} has a trigger this host does not serve: {other}.")
+
+
+def _blob_trigger(function: str, binding: Mapping[str, Any], environment: Mapping[str, str]) -> BlobTrigger:
+    source, connection = str(binding.get("source") or CONTAINER_SCAN), str(binding["connection"])
+    if source != CONTAINER_SCAN:
+        raise HostError(
+            f"the blob trigger of {function} has the source {source}, for which there is no event source on this "
+            f"machine. Set its source to {CONTAINER_SCAN} (BLOB_TRIGGER_SOURCE)."
+        )
+    container, _, pattern = str(binding["path"]).partition("/")
+    if pattern != _ANY_BLOB:
+        raise HostError(f"the blob trigger of {function} must watch a whole container, {container}/{_ANY_BLOB}.")
+    return BlobTrigger(container, connection, connection_string(connection, environment))

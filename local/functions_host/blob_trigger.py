@@ -1,27 +1,25 @@
 """Blob triggers with the source LogsAndContainerScan, as the storage extension serves them.
 
-One instance among all scans the containers. A version of a blob without a receipt becomes a message on an internal
-queue of the host's storage, and has its receipt from that moment: a receipt proves detection, not success. All
-instances take from that queue. A message whose blob is gone, or has another ETag by now, is dropped as done. A failed
-one is visible again at once; after `poisonBlobThreshold` tries it moves to the poison queue.
+One instance among all scans the container. A version of a blob without a receipt becomes a message on an internal queue
+of the host's storage, and has its receipt from that moment: a receipt proves detection, not success. All instances take
+from that queue. A message whose blob was deleted or has another ETag by now is dropped as done. A failed message is
+visible again at once; after `poisonBlobThreshold` attempts it moves to the poison queue.
 """
 
 import json
 import logging
-import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
-from azure.functions.meta import Datum
-from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, BlobType
+from azure.storage.blob import BlobProperties, BlobServiceClient, BlobType
 from azure.storage.queue import QueueClient, QueueMessage
 
 from local.functions_host.app import BlobTrigger, HostedFunction
-from local.functions_host.converting import argument, blob_client, is_sdk_type
+from local.functions_host.converting import blob_client
 from local.functions_host.invoking import Answer, Invoker
 from local.functions_host.leases import HOST_CONTAINER, Singleton
 from local.functions_host.queue_trigger import NotDecodableError, Processor, decoded, encoded
@@ -36,7 +34,7 @@ _RESTING = 2
 
 
 def internal_queue(host_id: str) -> str:
-    """The queue that all instances of an app take detected blobs from."""
+    """The queue from which all instances of an app take detected blobs."""
     return f"azure-webjobs-blobtrigger-{host_id}"
 
 
@@ -48,19 +46,15 @@ class WatchedFunction:
     trigger: BlobTrigger
     storage: BlobServiceClient
 
-    def matches(self, blob_name: str) -> bool:
-        """Whether the trigger's path has a place for a blob of that name."""
-        parts = re.split(r"\{\w+\}", self.trigger.pattern)
-        return re.fullmatch(".+".join(re.escape(part) for part in parts), blob_name, re.DOTALL) is not None
-
 
 class BlobScanner:
     """Finds new versions of blobs while no other instance does; `run` is its thread."""
 
     def __init__(
-        self, watched: Iterable[WatchedFunction], host_storage: BlobServiceClient, queue: QueueClient, host_id: str
+        self, watched: WatchedFunction, host_storage: BlobServiceClient, queue: QueueClient, host_id: str
     ) -> None:
-        self._watched = tuple(watched)
+        self._container = watched.storage.get_container_client(watched.trigger.container)
+        self._function_id = watched.function.function_id
         self._host_storage = host_storage
         self._queue = queue
         self._host_id = host_id
@@ -77,95 +71,69 @@ class BlobScanner:
                 if self._singleton.is_mine():
                     self._scan(stopping)
             except AzureError as error:
-                logger.warning("The blobs cannot be scanned, it is tried again: %s", error)
+                logger.warning("The blobs cannot be scanned; trying again: %s", error)
             pause = max(_SCAN_SECONDS, _RESTING * (time.monotonic() - began))
         self._singleton.release()
 
     def _scan(self, stopping: threading.Event) -> None:
-        for watched in self._watched:
-            container = watched.storage.get_container_client(watched.trigger.container)
-            try:
-                for blob in container.list_blobs():
-                    if stopping.is_set() or not self._singleton.is_mine():
-                        return
-                    if watched.matches(blob.name):
-                        self._announce(watched, blob)
-            except ResourceNotFoundError:
-                continue
+        try:
+            for blob in self._container.list_blobs():
+                if stopping.is_set() or not self._singleton.is_mine():
+                    return
+                self._announce(blob)
+        except ResourceNotFoundError:
+            logger.debug("The container %s does not exist yet", self._container.container_name)
 
-    def _announce(self, watched: WatchedFunction, blob: BlobProperties) -> None:
-        etag = _bare(blob.etag)
-        function_id = watched.function.function_id
-        receipt = f"blobreceipts/{self._host_id}/{function_id}/{etag}/{watched.trigger.container}/{blob.name}"
+    def _announce(self, blob: BlobProperties) -> None:
+        etag, container = _bare(blob.etag), self._container.container_name
+        receipt = f"blobreceipts/{self._host_id}/{self._function_id}/{etag}/{container}/{blob.name}"
         if receipt in self._known:
             return
         record = self._host_storage.get_blob_client(HOST_CONTAINER, receipt)
         if not record.exists():
             message = {
                 "Type": "BlobTrigger",
-                "FunctionId": function_id,
+                "FunctionId": self._function_id,
                 "BlobType": BlobType(blob.blob_type).value,
-                "ContainerName": watched.trigger.container,
+                "ContainerName": container,
                 "BlobName": blob.name,
                 "ETag": f'"{etag}"',
             }
             self._queue.send_message(encoded(json.dumps(message)))
             record.upload_blob(b"", overwrite=True)
-            logger.info("Found %s/%s, ETag %s", watched.trigger.container, blob.name, etag)
+            logger.info("Found %s/%s, ETag %s", container, blob.name, etag)
         self._known.add(receipt)
 
 
-def blob_processor(watched: Iterable[WatchedFunction], invoker: Invoker) -> Processor:
-    """What to do with a message of the internal queue."""
-    by_id = {one.function.function_id: one for one in watched}
+def blob_processor(watched: WatchedFunction, invoker: Invoker) -> Processor:
+    """Starts the watched function for each message of the internal queue whose blob is still the one detected."""
 
     def process(message: QueueMessage) -> Future[Answer] | None:
         content = _content(message)
-        found = by_id.get(str(content.get("FunctionId")))
-        if found is None:
-            logger.warning("A blob's message is for %s, which this app has not; dropped", content.get("FunctionId"))
-            return None
-        blob = found.storage.get_blob_client(str(content["ContainerName"]), str(content["BlobName"]))
+        container, name = str(content["ContainerName"]), str(content["BlobName"])
         try:
-            properties = blob.get_blob_properties()
+            found = watched.storage.get_blob_client(container, name).get_blob_properties()
         except ResourceNotFoundError:
-            logger.info("Blob %s/%s is gone; nothing to do", blob.container_name, blob.blob_name)
+            logger.info("Blob %s/%s was deleted; nothing to do", container, name)
             return None
-        if _bare(properties.etag) != _bare(str(content["ETag"])):
-            logger.info("Blob %s/%s has changed; its newer version is found by itself", *_place(blob))
+        if _bare(found.etag) != _bare(str(content["ETag"])):
+            logger.info("Blob %s/%s has changed; the scan finds its newer version", container, name)
             return None
-        return invoker.start(found.function, _argument(found, blob, properties), f"blob {'/'.join(_place(blob))}")
+        argument = blob_client(connection=watched.trigger.connection, container=container, blob=name)
+        return invoker.start(watched.function, argument, f"blob {container}/{name}")
 
     return process
 
 
 def _content(message: QueueMessage) -> Mapping[str, object]:
     try:
-        content = json.loads(str(decoded(message.content, is_base64=True).value))
+        content = json.loads(decoded(message.content))
     except ValueError as error:
         raise NotDecodableError("it is not the JSON of a blob's message") from error
-    if not isinstance(content, dict) or not {"FunctionId", "ContainerName", "BlobName", "ETag"} <= content.keys():
-        raise NotDecodableError("it does not name a function, a container, a blob and its ETag")
+    if not isinstance(content, dict) or not {"ContainerName", "BlobName", "ETag"} <= content.keys():
+        raise NotDecodableError("it does not name a container, a blob and its ETag")
     return content
-
-
-def _place(blob: BlobClient) -> tuple[str, str]:
-    return blob.container_name, blob.blob_name
 
 
 def _bare(etag: str) -> str:
     return etag.strip('"')
-
-
-def _argument(watched: WatchedFunction, blob: BlobClient, properties: BlobProperties) -> object:
-    wanted = watched.function.parameter_type
-    container, name = _place(blob)
-    if is_sdk_type(wanted):
-        return blob_client(wanted, connection=watched.trigger.connection, container=container, blob=name)
-    metadata = {
-        "BlobTrigger": Datum(f"{container}/{name}", "string"),
-        "Uri": Datum(blob.url, "string"),
-        "Properties": Datum(json.dumps({"ContentLength": properties.size, "ETag": properties.etag}), "json"),
-        "Metadata": Datum(json.dumps(properties.metadata or {}), "json"),
-    }
-    return argument("blobTrigger", Datum(blob.download_blob().readall(), "bytes"), metadata)

@@ -1,16 +1,16 @@
-"""From what triggered a function to its argument, by the converters of the libraries the real worker uses."""
+"""Makes the argument of a function from what triggered it, with the converters that the real worker uses."""
 
 import json
 from collections.abc import Mapping
 
 import azure.functions as func
 import azurefunctions.extensions.base as extensions
-import azurefunctions.extensions.bindings.blob as blob_bindings  # noqa: F401 - registers
 from azure.functions.meta import Datum
+from azurefunctions.extensions.bindings.blob import BlobClient
 
 
 class _ModelBindingData:
-    """What the host sends for an SDK-type parameter: where the blob is, not what is in it."""
+    """What the host sends for an SDK-type parameter: where the blob is, not its content."""
 
     version = "1.0"
     source = "AzureStorageBlobs"
@@ -26,15 +26,10 @@ def argument(trigger: str, data: Datum, metadata: Mapping[str, Datum]) -> object
     return converter.decode(data, trigger_metadata=metadata)
 
 
-def is_sdk_type(annotation: type) -> bool:
-    """Whether a parameter so annotated gets a client of the storage SDK instead of the blob's content."""
-    return bool(extensions.get_binding_registry().check_supported_type(annotation))
-
-
-def blob_client(annotation: type, *, connection: str, container: str, blob: str) -> object:
-    """The argument of a parameter of an SDK type. `connection` is the name of an app setting."""
+def blob_client(*, connection: str, container: str, blob: str) -> object:
+    """The argument of a blob-triggered function, a `BlobClient`. `connection` is the name of an app setting."""
     place = {"Connection": connection, "ContainerName": container, "BlobName": blob}
     data = extensions.Datum(_ModelBindingData(place), "model_binding_data")
     converter = extensions.get_binding_registry().get("blobTrigger")
-    client: object = converter.decode(data, trigger_metadata=None, pytype=annotation)
+    client: object = converter.decode(data, trigger_metadata=None, pytype=BlobClient)
     return client

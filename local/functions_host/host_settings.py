@@ -30,7 +30,6 @@ class QueueSettings:
     visibility_timeout: timedelta
     """How long a failed message stays away."""
     max_polling_interval: timedelta
-    base64: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,10 @@ class BlobSettings:
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """Everything the host is told from outside the app's code."""
+    """Everything that host.json and the environment tell the host."""
 
     host_id: str
-    """What instances of one app share: receipts, leases and the internal queue carry it."""
+    """Shared by the instances of one app: receipts, leases and the internal queue carry it."""
     queues: QueueSettings
     blobs: BlobSettings
     route_prefix: str
@@ -72,6 +71,8 @@ def _settings(extensions: Mapping[str, Any], environment: Mapping[str, str]) -> 
     batch_size = int(queues.get("batchSize", 16))
     if not 1 <= batch_size <= _MOST_BATCH:
         raise ValueError(f"batchSize is {batch_size}, not 1 to {_MOST_BATCH}")
+    if queues.get("messageEncoding", "base64") != "base64":
+        raise ValueError("messageEncoding must be base64 for this host")
     return HostSettings(
         host_id=environment.get("AzureFunctionsWebHost__hostid", "devicedrop"),
         queues=QueueSettings(
@@ -80,7 +81,6 @@ def _settings(extensions: Mapping[str, Any], environment: Mapping[str, str]) -> 
             max_dequeue_count=int(queues.get("maxDequeueCount", 5)),
             visibility_timeout=_time_span(queues.get("visibilityTimeout", "00:00:00")),
             max_polling_interval=_time_span(queues.get("maxPollingInterval", "00:01:00")),
-            base64=str(queues.get("messageEncoding", "base64")).lower() == "base64",
         ),
         blobs=BlobSettings(
             max_degree_of_parallelism=int(blobs.get("maxDegreeOfParallelism", 8 * cores)),
@@ -92,35 +92,19 @@ def _settings(extensions: Mapping[str, Any], environment: Mapping[str, str]) -> 
 
 
 def _time_span(text: str) -> timedelta:
-    match = re.fullmatch(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})", text)
+    match = re.fullmatch(r"(\d{1,2}):(\d{2}):(\d{2})", text)
     if match is None:
         raise ValueError(f"{text!r} is not a time span such as 00:01:00")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-def resolve(text: str, environment: Mapping[str, str]) -> str:
-    """`text` with every `%NAME%` replaced by the app setting NAME.
-
-    Raises:
-        HostError: a named setting is missing.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in environment:
-            raise HostError(f"the app setting {match[1]}, used in {text!r}, is missing. Set it in the environment.")
-        return environment[match[1]]
-
-    return re.sub(r"%([^%]+)%", value, text)
+    hours, minutes, seconds = map(int, match.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def connection_string(name: str, environment: Mapping[str, str]) -> str:
-    """The connection string a trigger's `connection` names; `X` and `AzureWebJobsX` are both looked at, as Azure does.
+    """The connection string in the app setting that a trigger's `connection` names.
 
     Raises:
-        HostError: there is none.
+        HostError: the setting is missing.
     """
-    for setting in (f"AzureWebJobs{name}", name):
-        if environment.get(setting):
-            return environment[setting]
+    if found := environment.get(name):
+        return found
     raise HostError(f"the app setting {name} with a storage connection string is missing. Set it in the environment.")

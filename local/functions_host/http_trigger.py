@@ -1,4 +1,7 @@
-"""HTTP triggers, served on the loopback interface. Keys are asked for when one is given; Core Tools never asks."""
+"""HTTP triggers, served on the loopback interface.
+
+A listener that is given a function key asks for it, as Azure does; Core Tools never ask.
+"""
 
 import logging
 import re
@@ -7,7 +10,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import azure.functions as func
 from azure.functions.meta import Datum
 
 from local.functions_host.app import HostedFunction, HttpTrigger
@@ -16,14 +18,13 @@ from local.functions_host.invoking import Answer, Invoker
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_LINE = 65_536
 _EMPTY = (("Content-Length", "0"),)
 
-_SEGMENT = re.compile(r"\{(?P<rest>\*)?(?P<name>\w+)(?::\w+)?(?P<optional>\?)?\}")
+_SEGMENT = re.compile(r"\{(?P<rest>\*)?(?P<name>\w+)\}")
 
 
 class Route:
-    """One function's route template: `{name}`, `{name?}`, `{name:type}` (the type is not checked) and `{*rest}`."""
+    """One function's route template, which may hold `{name}` for one segment and `{*rest}` for all that follow."""
 
     def __init__(self, function: HostedFunction, trigger: HttpTrigger, prefix: str) -> None:
         self.function = function
@@ -45,7 +46,7 @@ def _pattern(segment: str) -> str:
     if placeholder is None:
         return f"/{re.escape(segment)}"
     part = f"/(?P<{placeholder['name']}>{'.*' if placeholder['rest'] else '[^/]+'})"
-    return f"(?:{part})?" if placeholder["optional"] or placeholder["rest"] else part
+    return f"(?:{part})?" if placeholder["rest"] else part
 
 
 class HttpListener(ThreadingHTTPServer):
@@ -55,7 +56,7 @@ class HttpListener(ThreadingHTTPServer):
 
     def __init__(self, port: int, routes: Iterable[Route], invoker: Invoker, function_key: str | None = None) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        # As the real host does: by the names of the functions, however exact their routes are.
+        # The real host tries functions in the order of their names, however exact their routes are.
         self.routes = sorted(routes, key=lambda route: route.function.name)
         self.invoker = invoker
         self.function_key = function_key
@@ -69,18 +70,6 @@ class HttpListener(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: HttpListener
     protocol_version = "HTTP/1.1"
-
-    def handle_one_request(self) -> None:
-        """Serve a request of any method in one place (`BaseHTTPRequestHandler` wants one `do_X` for each)."""
-        self.raw_requestline = self.rfile.readline(_LONGEST_LINE + 1)
-        if not self.raw_requestline:
-            self.close_connection = True
-        elif len(self.raw_requestline) > _LONGEST_LINE:
-            self.requestline, self.request_version, self.command = "", "", ""
-            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
-        elif self.parse_request():
-            self._serve()
-            self.wfile.flush()
 
     def _serve(self) -> None:
         url = urlsplit(self.path)
@@ -103,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(HTTPStatus.NOT_FOUND, _EMPTY, b"")
 
     def _length_of_body(self) -> int | None:
-        """Bytes of the body; None when they are not told in a way that this host understands."""
+        """Bytes of the body; None when the headers do not give them in a way that this host understands."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
             return None
@@ -126,21 +115,15 @@ class _Handler(BaseHTTPRequestHandler):
         return argument("httpTrigger", Datum(data, "http"), {})
 
     def _reply(self, answer: Answer) -> None:
-        if not answer.succeeded:
+        response = answer.response
+        if response is None:
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, _EMPTY, b"")
-        elif isinstance(answer.value, func.HttpResponse):
-            response = answer.value
-            body = response.get_body()
-            headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-length"]
-            if "content-type" not in response.headers:
-                headers.append(("Content-Type", f"{response.mimetype}; charset={response.charset}"))
-            self._send(response.status_code, [*headers, ("Content-Length", str(len(body)))], body)
-        elif isinstance(answer.value, str):
-            body = answer.value.encode()
-            headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-            self._send(HTTPStatus.OK, headers, body)
-        else:
-            self._send(HTTPStatus.NO_CONTENT, [], b"")
+            return
+        body = response.get_body()
+        headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-length"]
+        if "content-type" not in response.headers:
+            headers.append(("Content-Type", f"{response.mimetype}; charset={response.charset}"))
+        self._send(response.status_code, [*headers, ("Content-Length", str(len(body)))], body)
 
     def _send(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         self.send_response(status)
@@ -150,12 +133,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    # The base class wants a method of this name for each of HTTP's.
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _serve  # noqa: N815
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Leave the log to the invoker's line."""
 
 
 def _joined(fields: Iterable[tuple[str, str]]) -> dict[str, Datum]:
-    """Fields by name; what is given more than once is joined by commas, as the real host does."""
+    """Fields by name; the values of a repeated field are joined by commas, as by the real host."""
     joined: dict[str, str] = {}
     for name, value in fields:
         joined[name] = f"{joined[name]},{value}" if name in joined else value

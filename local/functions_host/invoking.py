@@ -5,7 +5,6 @@ import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NoReturn
 
 import azure.functions as func
 
@@ -15,47 +14,16 @@ logger = logging.getLogger(__name__)
 
 
 class ReturnedValueError(Exception):
-    """A function without `$return` returned something; the real worker counts that as a failed invocation."""
+    """A function returned a value that the host has no use for; the real worker counts that as a failed invocation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How an invocation ended. A failed one has no value; its exception is in the log."""
+    """How an invocation ended. The exception of a failed one is in the log."""
 
     succeeded: bool
-    value: object = None
-
-
-class _InvocationContext(func.Context):
-    """What a function's `context` parameter gets."""
-
-    def __init__(self, function: HostedFunction, invocation_id: str) -> None:
-        self._function = function
-        self._invocation_id = invocation_id
-
-    @property
-    def invocation_id(self) -> str:
-        return self._invocation_id
-
-    @property
-    def function_name(self) -> str:
-        return self._function.name
-
-    @property
-    def function_directory(self) -> str:
-        return str(self._function.folder)
-
-    @property
-    def thread_local_storage(self) -> NoReturn:
-        raise NotImplementedError("this host does not carry logging of user threads")
-
-    @property
-    def trace_context(self) -> NoReturn:
-        raise NotImplementedError("this host has no distributed tracing")
-
-    @property
-    def retry_context(self) -> NoReturn:
-        raise NotImplementedError("this host has no retry policies")
+    response: func.HttpResponse | None = None
+    """Of an HTTP function that succeeded."""
 
 
 class Invoker:
@@ -71,7 +39,7 @@ class Invoker:
         return not self._unfinished
 
     def start(self, function: HostedFunction, argument: object, detail: str) -> Future[Answer]:
-        """Call `function` with what triggered it, when a thread is free. `detail` names the trigger in the log."""
+        """Call `function` as soon as a thread is free. `detail` says in the log what triggered it."""
         running = self._pool.submit(_invoke, function, argument, detail)
         self._unfinished.add(running)
         running.add_done_callback(self._unfinished.discard)
@@ -79,27 +47,22 @@ class Invoker:
 
 
 def _invoke(function: HostedFunction, argument: object, detail: str) -> Answer:
-    invocation_id = str(uuid.uuid4())
-    arguments = {function.parameter: argument}
-    if function.takes_context:
-        arguments["context"] = _InvocationContext(function, invocation_id)
+    what = f"{detail}, invocation {uuid.uuid4()}"
     started = time.monotonic()
     try:
-        value = _checked(function, function.call(**arguments))
+        response = _checked(function, function.call(**{function.parameter: argument}))
     except Exception:  # Whatever a function raises is a failed invocation, and no more than that.
-        logger.exception(
-            "%s failed after %.0f ms (%s, invocation %s)",
-            *(function.name, (time.monotonic() - started) * 1000, detail, invocation_id),
-        )
+        logger.exception("%s failed after %.0f ms (%s)", function.name, (time.monotonic() - started) * 1000, what)
         return Answer(succeeded=False)
-    logger.info(
-        "%s succeeded in %.0f ms (%s, invocation %s)",
-        *(function.name, (time.monotonic() - started) * 1000, detail, invocation_id),
-    )
-    return Answer(succeeded=True, value=value)
+    logger.info("%s succeeded in %.0f ms (%s)", function.name, (time.monotonic() - started) * 1000, what)
+    return Answer(succeeded=True, response=response)
 
 
-def _checked(function: HostedFunction, value: object) -> object:
-    if value is not None and not isinstance(function.trigger, HttpTrigger):
+def _checked(function: HostedFunction, value: object) -> func.HttpResponse | None:
+    if isinstance(function.trigger, HttpTrigger):
+        if isinstance(value, func.HttpResponse):
+            return value
+        raise ReturnedValueError(f"{function.name} returned {type(value).__name__}; it must return an HttpResponse")
+    if value is not None:
         raise ReturnedValueError(f"{function.name} returned {type(value).__name__}; it must return None")
-    return value
+    return None

@@ -1,4 +1,4 @@
-"""A lease on a blob of the host's storage: one instance among all does the work it stands for."""
+"""A lease on a blob of the host's storage, which lets one instance among all do the work it stands for."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 HOST_CONTAINER = "azure-webjobs-hosts"
 
 _LEASE_SECONDS = 15
-"""The shortest a blob lease can be: how long after a crash another instance takes over at the latest."""
+"""The shortest blob lease there is, and so the longest time until another instance takes over after a crash."""
 _RENEW_AFTER_SECONDS = 5
 
 
@@ -26,7 +26,7 @@ class Singleton:
     def is_mine(self) -> bool:
         """Whether this instance holds the lease now; takes it when it is free, renews it when that is due.
 
-        To be asked every few seconds while the work goes on.
+        To be called every few seconds while the work is in progress.
         """
         if self._lease is None:
             self._try_to_take()
@@ -35,7 +35,7 @@ class Singleton:
         return self._lease is not None
 
     def release(self) -> None:
-        """Let another instance have it at once."""
+        """Let another instance take the lease at once."""
         lease, self._lease = self._lease, None
         if lease is not None:
             try:

@@ -24,7 +24,7 @@ class LineFormatter(logging.Formatter):
 
 
 def set_up_logging(instance: str) -> None:
-    """Write everything from INFO on to standard error; of the Azure SDKs, which log every request, warnings only."""
+    """Write everything from INFO on to standard error, but only warnings of the Azure SDKs, which log every request."""
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter(instance))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -1,8 +1,8 @@
-"""Takes messages from a queue and has them processed, as the storage extension's queue listener does.
+"""Takes messages from a queue and processes them, as the storage extension's queue listener does.
 
-A message taken is invisible to others for the lease, which is renewed at half while its function runs; a crashed
-instance's message reappears when the lease ends. A failed message reappears after the visibility timeout; one taken
-more often than allowed, or that failed at its last allowed time, is copied to the poison queue and then deleted.
+A message taken is invisible to others for the lease, which is renewed at half while its function runs; the message of
+a crashed instance reappears when the lease ends. A failed message reappears after the visibility timeout. A message
+taken more often than allowed, or failing at its last allowed attempt, is copied to the poison queue and then deleted.
 """
 
 import base64
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.functions.meta import Datum
@@ -31,18 +31,18 @@ LEASE = timedelta(minutes=10)
 
 _FIRST_POLL_SECONDS = 0.1
 _MOST_POLL_SECONDS = 1.0
-"""Shorter than the real host's: people wait in front of this machine, and its queue costs nothing."""
+"""Shorter than the real host's: a person waits for this machine, and polling its queue costs nothing."""
 _MESSAGE_GONE = (400, 404)
-"""Statuses of a pop receipt that is no longer valid, and of a message that is gone."""
+"""Statuses for a pop receipt that is no longer valid, and for a message that no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How a queue is worked on."""
+    """How many messages of a queue are processed at a time, and for how long and how often."""
 
     batch_size: int
     new_batch_threshold: int
-    """Take the next batch when no more than this many messages are still being worked on."""
+    """Take the next batch when no more than this many messages are still being processed."""
     max_dequeue_count: int
     failure_delay: timedelta
     max_polling_interval: timedelta
@@ -50,15 +50,15 @@ class Limits:
 
 
 class NotDecodableError(Exception):
-    """A message cannot be what it should be; no repetition helps, it is poison at once."""
+    """A message does not have the form it must have; no repetition helps, so it is poison at once."""
 
 
 Processor = Callable[[QueueMessage], "Future[Answer] | None"]
-"""Starts the function for a message; None when there is nothing to run, and the message may go."""
+"""Starts the function for a message; None when there is nothing to run and the message can be deleted."""
 
 
 class QueueListener:
-    """Works on one queue until told to stop; `run` is its thread."""
+    """Processes the messages of one queue until told to stop; `run` is its thread."""
 
     def __init__(self, queue: QueueClient, poison_queue: QueueClient, limits: Limits, process: Processor) -> None:
         self.name = queue.queue_name
@@ -71,7 +71,7 @@ class QueueListener:
         self._pool = ThreadPoolExecutor(limits.batch_size + limits.new_batch_threshold, thread_name_prefix=self.name)
 
     def run(self, stopping: threading.Event) -> None:
-        """Take and process messages until `stopping` is set; what is being processed then goes on."""
+        """Take and process messages until `stopping` is set; messages in progress are then still finished."""
         most = min(_MOST_POLL_SECONDS, self._limits.max_polling_interval.total_seconds())
         delay = _FIRST_POLL_SECONDS
         while not stopping.is_set():
@@ -86,7 +86,7 @@ class QueueListener:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no message is being worked on."""
+        """Whether no message is being processed."""
         return self._in_flight == 0
 
     def _has_room(self) -> bool:
@@ -106,13 +106,13 @@ class QueueListener:
         except ResourceNotFoundError:
             return []
         except AzureError as error:
-            logger.warning("The queue %s cannot be read, it is tried again: %s", self.name, error)
+            logger.warning("The queue %s cannot be read; trying again: %s", self.name, error)
             return []
 
     def _begin(self, message: QueueMessage) -> None:
         with self._changed:
             self._in_flight += 1
-        self._pool.submit(self._work_on, message).add_done_callback(self._end)
+        self._pool.submit(self._process_and_settle, message).add_done_callback(self._end)
 
     def _end(self, done: Future[None]) -> None:
         with self._changed:
@@ -124,8 +124,8 @@ class QueueListener:
                 "A message of %s could not be settled; it reappears after its lease", self.name, exc_info=error
             )
 
-    def _work_on(self, message: QueueMessage) -> None:
-        taken = message.dequeue_count or 1
+    def _process_and_settle(self, message: QueueMessage) -> None:
+        taken = _times_taken(message)
         if taken > self._limits.max_dequeue_count:
             self._poison(message)
             return
@@ -160,7 +160,7 @@ class QueueListener:
         except HttpResponseError as error:
             if error.status_code not in _MESSAGE_GONE:
                 raise
-            logger.debug("Message %s of %s is in other hands now", message.id, self.name)
+            logger.debug("Another instance holds message %s of %s now", message.id, self.name)
 
     def _delete(self, message: QueueMessage) -> None:
         try:
@@ -168,11 +168,13 @@ class QueueListener:
         except HttpResponseError as error:
             if error.status_code not in _MESSAGE_GONE:
                 raise
-            logger.debug("Message %s of %s is in other hands now", message.id, self.name)
+            logger.debug("Another instance holds message %s of %s now", message.id, self.name)
 
     def _poison(self, message: QueueMessage) -> None:
-        poison = self._poison_queue.queue_name
-        logger.error("Message %s of %s was taken %s times; it moves to %s", *_story(message, self.name, poison))
+        logger.error(
+            "Message %s of %s was taken %s times; it moves to %s",
+            *(message.id, self.name, _times_taken(message), self._poison_queue.queue_name),
+        )
         try:
             self._poison_queue.send_message(message.content)
         except ResourceNotFoundError:
@@ -181,54 +183,34 @@ class QueueListener:
         self._delete(message)
 
 
-def _story(message: QueueMessage, queue: str, poison: str) -> tuple[str, str, int, str]:
-    return message.id, queue, message.dequeue_count or 1, poison
+def _times_taken(message: QueueMessage) -> int:
+    return message.dequeue_count or 1
 
 
-def function_processor(function: HostedFunction, invoker: Invoker, *, is_base64: bool) -> Processor:
-    """What to do with a message of the queue that triggers `function`."""
+def function_processor(function: HostedFunction, invoker: Invoker) -> Processor:
+    """Starts `function` for each message of the queue that triggers it."""
 
     def process(message: QueueMessage) -> Future[Answer]:
-        body = decoded(message.content, is_base64=is_base64)
-        queued = argument("queueTrigger", body, _metadata(message))
-        return invoker.start(function, queued, f"message {message.id}, taken {message.dequeue_count or 1} times")
+        taken = str(_times_taken(message))
+        metadata = {"Id": Datum(message.id, "string"), "DequeueCount": Datum(taken, "string")}
+        queued = argument("queueTrigger", Datum(decoded(message.content), "bytes"), metadata)
+        return invoker.start(function, queued, f"message {message.id}, taken {taken} times")
 
     return process
 
 
-def decoded(content: str, *, is_base64: bool) -> Datum:
-    """A message's text as the worker gets it: a string where it is UTF-8, else bytes.
+def decoded(content: str) -> bytes:
+    """The body of a message.
 
     Raises:
-        NotDecodableError: host.json promises base64, and it is not.
+        NotDecodableError: host.json promises base64, and the content is not.
     """
-    if not is_base64:
-        return Datum(content, "string")
     try:
-        body = base64.b64decode(content, validate=True)
+        return base64.b64decode(content, validate=True)
     except binascii.Error as error:
-        raise NotDecodableError("it is not base64, which host.json's messageEncoding asks for") from error
-    try:
-        return Datum(body.decode(), "string")
-    except UnicodeDecodeError:
-        return Datum(body, "bytes")
+        raise NotDecodableError("its content is not base64, which host.json's messageEncoding asks for") from error
 
 
 def encoded(text: str) -> str:
     """`text` as the host writes it into a queue of its own."""
     return base64.b64encode(text.encode()).decode()
-
-
-def _metadata(message: QueueMessage) -> dict[str, Datum]:
-    return {
-        "Id": Datum(message.id, "string"),
-        "DequeueCount": Datum(str(message.dequeue_count or 1), "string"),
-        "PopReceipt": Datum(message.pop_receipt, "string"),
-        "InsertionTime": _time(message.inserted_on),
-        "ExpirationTime": _time(message.expires_on),
-        "NextVisibleTime": _time(message.next_visible_on),
-    }
-
-
-def _time(moment: datetime | None) -> Datum:
-    return Datum(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00") if moment else "", "string")

@@ -1,7 +1,7 @@
-"""Timer triggers: one instance among all keeps the schedule, and what was missed is made good once.
+"""Timer triggers: one instance among all keeps the schedule, and missed times are made up for once.
 
-The last and next times are kept in the host's storage, so that a start after a missed time begins with one run that is
-told so (`past_due`). A run that outlasts the next time is followed by one run at once, not by all it overtook.
+The last and next times are kept in the host's storage, so that a start after a missed time begins with one run marked
+`past_due`. A run that outlasts the next time is followed by one run at once, not by one for each time it overran.
 """
 
 import json
@@ -24,7 +24,7 @@ from local.functions_host.leases import HOST_CONTAINER, Singleton
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,14 @@ class TimerListener:
 
     def run(self, stopping: threading.Event) -> None:
         """Keep the schedule until `stopping` is set."""
-        while not stopping.wait(_LOOK_SECONDS):
+        while not stopping.wait(_POLL_SECONDS):
             try:
-                self._look()
+                self._poll()
             except AzureError as error:
-                logger.warning("The timer %s cannot be kept, it is tried again: %s", self._function.name, error)
+                logger.warning("The schedule of %s cannot be kept; trying again: %s", self._function.name, error)
         self._singleton.release()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         if not self._singleton.is_mine():
             self._times = None
             return
@@ -93,17 +93,16 @@ class TimerListener:
         except ResourceNotFoundError:
             times = Times(None, self._trigger.schedule.next_after(self._clock()))
             self._keep(times)
-        missed = self._clock() >= times.due
         self._times = times
-        if missed or self._trigger.run_on_startup:
-            self._fire(times, past_due=missed)
+        if self._clock() >= times.due:
+            self._fire(times, past_due=True)
 
     def _fire(self, times: Times, *, past_due: bool) -> None:
         began = self._clock()
         request = {"IsPastDue": past_due, "Schedule": {}, "ScheduleStatus": json.loads(times.to_json())}
         timer = argument("timerTrigger", Datum(json.dumps(request), "json"), {})
         running = self._invoker.start(self._function, timer, f"timer{', past due' if past_due else ''}")
-        while not wait_for([running], timeout=_LOOK_SECONDS).done:
+        while not wait_for([running], timeout=_POLL_SECONDS).done:
             self._singleton.is_mine()
         self._times = Times(began, self._trigger.schedule.next_after(began))
         self._keep(self._times)

@@ -25,7 +25,7 @@ def write_down(function: str, **what: object) -> None:
 
 @app.blob_trigger(
     arg_name="dropped",
-    path="%FILES%/{name}",
+    path=f"{os.environ['FILES']}/{{name}}",
     connection="DeviceStorage",
     source=func.BlobSource.LOGS_AND_CONTAINER_SCAN,
 )
@@ -37,10 +37,10 @@ def receive(dropped: blob.BlobClient) -> None:
         raise RuntimeError("told to fail")
 
 
-@app.queue_trigger(arg_name="message", queue_name="%WORK%", connection="DeviceStorage")
-def work(message: func.QueueMessage, context: func.Context) -> Any:
+@app.queue_trigger(arg_name="message", queue_name=os.environ["WORK"], connection="DeviceStorage")
+def work(message: func.QueueMessage) -> Any:
     body = message.get_body().decode()
-    write_down("work", body=body, taken=message.dequeue_count, name=context.function_name)
+    write_down("work", body=body, taken=message.dequeue_count)
     if body.startswith("sleep "):
         time.sleep(float(body.split()[1]))
         write_down("worked", body=body)
@@ -49,7 +49,7 @@ def work(message: func.QueueMessage, context: func.Context) -> Any:
     return "a value" if body == "return" else None
 
 
-@app.timer_trigger(arg_name="timer", schedule="%SCHEDULE%")
+@app.timer_trigger(arg_name="timer", schedule=os.environ["SCHEDULE"])
 def tick(timer: func.TimerRequest) -> None:
     write_down("tick", past_due=timer.past_due)
 

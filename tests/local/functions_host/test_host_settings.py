@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.functions_host.host_settings import HostError, connection_string, host_settings, resolve
+from local.functions_host.host_settings import HostError, connection_string, host_settings
 
 
 def test_a_missing_host_file_gives_the_documented_defaults(tmp_path: Path) -> None:
@@ -14,19 +14,17 @@ def test_a_missing_host_file_gives_the_documented_defaults(tmp_path: Path) -> No
     assert (settings.queues.batch_size, settings.queues.max_dequeue_count) == (16, 5)
     assert settings.queues.visibility_timeout == timedelta(0)
     assert settings.queues.max_polling_interval == timedelta(minutes=1)
-    assert settings.queues.base64
     assert settings.blobs.poison_blob_threshold == 5
     assert settings.route_prefix == "api"
 
 
 def test_what_the_host_file_says_counts(tmp_path: Path) -> None:
-    queues = {"batchSize": 8, "newBatchThreshold": 0, "visibilityTimeout": "1.00:02:03", "messageEncoding": "none"}
+    queues = {"batchSize": 8, "newBatchThreshold": 0, "visibilityTimeout": "01:02:03", "messageEncoding": "base64"}
     extensions = {"queues": queues, "blobs": {"maxDegreeOfParallelism": 2}, "http": {"routePrefix": ""}}
     (tmp_path / "host.json").write_text(json.dumps({"version": "2.0", "extensions": extensions}))
     settings = host_settings(tmp_path / "host.json", {"PYTHON_THREADPOOL_THREAD_COUNT": "7"})
     assert (settings.queues.batch_size, settings.queues.new_batch_threshold) == (8, 0)
-    assert settings.queues.visibility_timeout == timedelta(days=1, minutes=2, seconds=3)
-    assert not settings.queues.base64
+    assert settings.queues.visibility_timeout == timedelta(hours=1, minutes=2, seconds=3)
     assert settings.blobs.max_degree_of_parallelism == 2
     assert settings.route_prefix == ""
     assert settings.threads == 7
@@ -39,6 +37,7 @@ def test_what_the_host_file_says_counts(tmp_path: Path) -> None:
         "[]",
         '{"extensions": {"queues": {"batchSize": 33}}}',
         '{"extensions": {"queues": {"visibilityTimeout": 5}}}',
+        '{"extensions": {"queues": {"messageEncoding": "none"}}}',
     ],
 )
 def test_a_host_file_that_cannot_be_used_is_named(content: str, tmp_path: Path) -> None:
@@ -47,14 +46,7 @@ def test_a_host_file_that_cannot_be_used_is_named(content: str, tmp_path: Path) 
         host_settings(tmp_path / "host.json", {})
 
 
-def test_app_settings_are_put_into_trigger_attributes() -> None:
-    assert resolve("%A%-%B%/{name}", {"A": "one", "B": "two"}) == "one-two/{name}"
-    with pytest.raises(HostError, match="MISSING"):
-        resolve("%MISSING%", {})
-
-
 def test_a_connection_is_found_by_its_name() -> None:
     assert connection_string("Drop", {"Drop": "x"}) == "x"
-    assert connection_string("Drop", {"AzureWebJobsDrop": "x"}) == "x"
     with pytest.raises(HostError, match="Drop"):
         connection_string("Drop", {})
