@@ -58,6 +58,11 @@ def header_of(columns: Sequence[Column | None], names: Sequence[str] = ()) -> He
     return Header(tuple(names), tuple(columns), tuple(places))
 
 
+def batch_name(text: str) -> str | None:
+    """The batch that a folder or a group tag names; None when it is blank, or dots, which no address can hold."""
+    return text.strip() if text.strip(". ") else None
+
+
 UNKNOWN_COLUMNS = header_of([])
 """Of a row whose cells nobody could tell apart."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from shared.device_files.rows import batch_name
 from shared.reasons import PathFault
 from shared.storage.customers import Customers
 from shared.storage.journal import Journal
@@ -61,11 +62,6 @@ def known_file(journal: Journal, place: DropPath, file_id: str) -> Stored[Device
     if known is None and place.customer_name is not None and place.customer_id is not None:
         known = journal.files.get(None, file_id)
     return known
-
-
-def batch_name(text: str) -> str | None:
-    """The batch that a folder or a group tag names; None when it is blank, or dots, which no address can hold."""
-    return text.strip() if text.strip(". ") else None
 
 
 def _guid(text: str) -> str | None:

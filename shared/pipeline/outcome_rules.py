@@ -7,6 +7,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from shared.device_files import CheckedRow
+from shared.errors import DeviceDropError
 from shared.partner_center.models import Device, DeviceUploadDetails, JobState
 from shared.partner_center.outcome_codes import UNDOCUMENTED, Explanation, explain
 from shared.pipeline.submissions.matching import SentRow
@@ -26,6 +27,10 @@ LONGEST_CELL = 256
 """Characters of a cell that are shown. A hundred outcomes are one transaction, of at most 4 MiB."""
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+
+
+class RowWithoutReason(DeviceDropError):
+    """A row that cannot be sent bears no reason: a defect of the checks, never of the file."""
 
 
 def outcome_from_verdict(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
@@ -90,14 +95,19 @@ def outcome_of_refusal(submission: Submission, row: SentRow, fault: ServiceFault
 def outcome_of_unsent_row(reading_id: str, row: CheckedRow) -> DeviceOutcome:
     """The outcome of a row that is not sent: rejected, or the same device as another one, which it names.
 
-    One without a reason of its own had no batch to go to.
+    Raises:
+        RowWithoutReason: the checks neither let the row be sent nor said why not.
     """
-    reason = row.reason or RowReason.NO_BATCH
-    explanation = REASONS[reason]
+    if row.reason is None:
+        raise RowWithoutReason(
+            f"Row {row.row} ({row.source}) of reading {reading_id} cannot be sent, and no check gave a reason. "
+            "This is a defect of the app: nothing of the file was sent; report it with the file."
+        )
+    explanation = REASONS[row.reason]
     same_as = "" if row.duplicate_of is None else f" It is the same device as row {row.duplicate_of}."
     return replace(
         _of_row(reading_id, sent_row(row), Outcome.REJECTED if row.duplicate_of is None else Outcome.DUPLICATE),
-        error_code=reason,
+        error_code=row.reason,
         error_description=explanation.sentence + same_as,
         what_to_do=explanation.what_to_do,
     )

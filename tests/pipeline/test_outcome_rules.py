@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.device_files import REASONS, RowReason
-from shared.pipeline.outcome_rules import remedy
+from shared.device_files import REASONS, CheckedRow, RowReason
+from shared.pipeline.outcome_rules import RowWithoutReason, outcome_of_unsent_row, remedy
 from shared.reasons import UnknownReason
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome, Remedy
@@ -25,6 +25,12 @@ def outcome(how: Outcome, code: str = "", description: str = "", tracking_id: st
         error_description=description,
         tracking_id=tracking_id,
     )
+
+
+def test_a_row_that_is_not_sent_and_bears_no_reason_is_a_defect_that_raises() -> None:
+    row = CheckedRow(7, "line 8", "SN-1", "", "", "", "", "", None, None, None, ())
+    with pytest.raises(RowWithoutReason, match=r"Row 7 \(line 8\) of reading file\.1"):
+        outcome_of_unsent_row("file.1", row)
 
 
 @pytest.mark.parametrize("how", [Outcome.REGISTERED, Outcome.ALREADY_REGISTERED, Outcome.DUPLICATE])

@@ -17,6 +17,7 @@ from local.partner_center import Fault, Verdict
 from shared.device_files import CheckedRow
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import batch_name
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
 from shared.pipeline.corrections.closed_file import rules_of
@@ -140,7 +141,7 @@ class FileCheck:
 
     def _check_row(self, row: Row, read: CheckedRow) -> None:
         outcome = Outcome(row["outcome"])
-        has_batch = bool(self._file.batch_id or read.group_tag.strip() or self._file.default_batch)
+        has_batch = bool(self._file.batch_id or batch_name(read.group_tag) or self._file.default_batch)
         if row["error_code"] == UnknownReason.OUTCOME_MISSING:
             self._violate(f"never wrote an outcome of row {row['row']}")
         elif read.device is None or not has_batch:

@@ -31,7 +31,7 @@ from shared.device_files.placeholders import (
     is_template_text,
     spelling_differs,
 )
-from shared.device_files.rows import DeviceRow, Rules, SendableDevice
+from shared.device_files.rows import DeviceRow, Rules, SendableDevice, batch_name
 from shared.device_files.tables.header_names import meaning
 from shared.reasons import Note, RowReason
 
@@ -163,7 +163,7 @@ class Validation:
     def _of_tag(self, group_tag: str) -> tuple[RowReason | None, tuple[Note, ...]]:
         """A group tag decides on the batch where there is no batch folder; elsewhere it is only shown."""
         by_tag = self._rules.batch_by_group_tag
-        if not group_tag and by_tag and not self._rules.has_default_batch:
+        if by_tag and not self._rules.has_default_batch and batch_name(group_tag) is None:
             return RowReason.NO_BATCH, ()
         if type_of(group_tag) is CellType.FORMULA:
             return (RowReason.FORMULA_WITHOUT_VALUE, ()) if by_tag else (None, (Note.TAG_WITHOUT_VALUE,))

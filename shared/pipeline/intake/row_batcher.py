@@ -15,7 +15,7 @@ from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.drop_path import batch_name
+from shared.device_files.rows import batch_name
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed_for_reading
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
