@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from shared.device_files import CheckedRow, SendableDevice
 from shared.device_files.account import FileAccount
+from shared.device_files.rows import batch_name
 from shared.errors import DeviceDropError
 from shared.partner_center.models import NewDevice, base64_json, encode_devices
 from shared.pipeline.blob_names import reading_folder
@@ -15,7 +16,6 @@ from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
-from shared.device_files.rows import batch_name
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed_for_reading
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
