@@ -119,15 +119,15 @@ def test_how_often_the_host_tries_is_what_host_json_says() -> None:
     assert "five times on a blob event" in re.sub(r"\s+", " ", RUNBOOK)
 
 
-def test_every_call_says_what_is_seen_what_it_means_what_to_do_when_it_is_over_and_that_it_was_tried() -> None:
+def test_every_call_says_its_symptom_its_meaning_what_to_do_when_it_is_resolved_and_that_it_was_tried() -> None:
     assert [int(number) for number, _, _ in SECTIONS] == list(range(1, len(SECTIONS) + 1))
     assert len(SECTIONS) >= 10
     for number, title, text in SECTIONS:
-        for part in ("Seen", "Means", "Do", "Tried"):
+        for part in ("Symptom", "Meaning", "Action", "Tried"):
             assert f"* **{part}**:" in text, title
         if int(number) <= 10:
             assert "* **Do not** " in text, title
-            assert "* **Over when** " in text, title
+            assert "* **Resolved when** " in text, title
 
 
 def test_what_is_said_of_a_paused_submission_is_what_it_says() -> None:
