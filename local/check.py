@@ -13,20 +13,11 @@ from typing import Protocol
 from msgspec import structs
 
 from local.hash_contents import DamagedHash, HashContents, decode
-from shared.device_files import (
-    FILE_NOTES,
-    NOTES,
-    PASSED_OVER,
-    REASONS,
-    CheckedRow,
-    FileNote,
-    PassedOver,
-    Rules,
-    UnreadableDeviceFile,
-)
 from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import device_rows, read_device_file
+from shared.device_files.rows import CheckedRow, PassedOver, Rules
+from shared.reasons import FILE_NOTES, NOTES, PASSED_OVER, REASONS, FileNote, UnreadableDeviceFile
 
 _CHUNK_BYTES = 1024 * 1024
 _OUTCOMES = ("send", "rejected", "duplicate")

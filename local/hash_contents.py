@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import IntEnum
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,7 +16,6 @@ from shared.device_files.hardware_hash.layout import (
     EPOCH,
     OFFLINE_ID_BYTES,
     SOURCE_IN_OFFLINE_ID,
-    TOOL_BYTES,
     Block,
     IdSource,
     OsType,
@@ -33,6 +33,34 @@ _MEDIA = {0: "unspecified", 9: "802.11", 10: "bluetooth", 14: "802.3"}
 _BUSES = {1: "SCSI", 3: "ATA", 7: "USB", 8: "RAID", 10: "SAS", 11: "SATA", 12: "SD", 13: "MMC", 17: "NVMe", 19: "UFS"}
 _POWER_ROLES = {1: "Desktop", 2: "Mobile", 3: "Workstation", 4: "EnterpriseServer", 8: "Slate"}
 _ID_SOURCES: Mapping[int, str] = {IdSource.TPM_KEY: "TPM_EK", IdSource.REGISTRY: "Registry"}
+
+
+class Detail(IntEnum):
+    """The types of the other blocks whose meaning is known."""
+
+    PROCESSOR = 2
+    PROCESSOR_MANUFACTURER = 3
+    PROCESSOR_MODEL = 4
+    MEMORY = 5
+    DISK = 6
+    DISK_SERIAL = 7
+    NETWORK = 8
+    DISPLAY = 9
+    CHASSIS = 10
+    TPM_VERSION = 13
+    FIRMWARE_VENDOR = 15
+    SKU = 18
+    FAMILY = 19
+    BOARD_MANUFACTURER = 20
+    BOARD_PRODUCT = 21
+    BOARD_VERSION = 22
+    SYSTEM_VERSION = 23
+    TPM_KEY = 25
+    PRODUCT_KEY_PART = 26
+    DISK_SERIAL_OF_KERNEL = 28
+    GRAPHICS = 30
+    CORE_CLASSES = 34
+    LOCALE = 36
 
 
 def _named(names: Mapping[int, str], code: int) -> str:
@@ -84,7 +112,7 @@ class OfflineId(Struct, frozen=True):
 
 def tool_of(body: bytes) -> Tool | None:
     """Block 1, or `None` when it is shorter than that. Versions stand in the order minor, major, revision, build."""
-    if len(body) < TOOL_BYTES:
+    if len(body) < _TOOL.size:
         return None
     *numbers, seconds, quarters, os_type, architecture, layout_version = _TOOL.unpack_from(body)
     offset = timedelta(minutes=15 * quarters)
@@ -255,29 +283,29 @@ class _Blocks:
 
     in_order: tuple[tuple[int, bytes], ...]
 
-    def all(self, kind: Block, size: int = 0) -> list[bytes]:
+    def all(self, kind: Block | Detail, size: int = 0) -> list[bytes]:
         return [body for found, body in self.in_order if found == kind and len(body) >= size]
 
-    def text(self, kind: Block) -> str | None:
+    def text(self, kind: Block | Detail) -> str | None:
         return next((text_of(body) for body in self.all(kind)), None)
 
-    def unpack(self, kind: Block, layout: str) -> tuple[int, ...] | None:
+    def unpack(self, kind: Block | Detail, layout: str) -> tuple[int, ...] | None:
         return next((struct.unpack_from(layout, body) for body in self.all(kind, struct.calcsize(layout))), None)
 
     def processor(self) -> Processor | None:
-        numbers = self.unpack(Block.PROCESSOR, "<5H")
+        numbers = self.unpack(Detail.PROCESSOR, "<5H")
         if numbers is None:
             return None
         architecture, packages, cores, threads, hyperthreading = numbers
         return Processor(_named(_ARCHITECTURES, architecture), packages, cores, threads, bool(hyperthreading))
 
     def core_classes(self) -> tuple[CoreClass, ...]:
-        body = next(iter(self.all(Block.CORE_CLASSES, 1)), b"\0")
+        body = next(iter(self.all(Detail.CORE_CLASSES, 1)), b"\0")
         whole = body[1 : 1 + 5 * min(body[0], (len(body) - 1) // 5)]
         return tuple(CoreClass(*numbers) for numbers in struct.iter_unpack("<BHH", whole))
 
     def disks(self) -> tuple[Disk, ...]:
-        bodies = self.all(Block.DISK, 9)
+        bodies = self.all(Detail.DISK, 9)
         return tuple(Disk(int.from_bytes(body[:4], "little"), _named(_BUSES, body[8])) for body in bodies)
 
     def network_adapters(self) -> tuple[NetworkAdapter, ...]:
@@ -287,18 +315,18 @@ class _Blocks:
                 mac_address=body[4:10].hex(":"),
                 bus=wide_text_of(body[14 : 14 + int.from_bytes(body[10:14], "little")]),
             )
-            for body in self.all(Block.NETWORK, 14)
+            for body in self.all(Detail.NETWORK, 14)
         )
 
     def display(self) -> Display | None:
-        numbers = self.unpack(Block.DISPLAY, "<4H")
+        numbers = self.unpack(Detail.DISPLAY, "<4H")
         return Display(*numbers) if numbers else None
 
     def graphics(self) -> tuple[str, ...]:
-        return tuple(wide_text_of(body) for body in self.all(Block.GRAPHICS))
+        return tuple(wide_text_of(body) for body in self.all(Detail.GRAPHICS))
 
     def tpm_key_sha256(self) -> str | None:
-        return next((hashlib.sha256(body).hexdigest() for body in self.all(Block.TPM_KEY)), None)
+        return next((hashlib.sha256(body).hexdigest() for body in self.all(Detail.TPM_KEY)), None)
 
     def uuid(self) -> UUID | None:
         return next((UUID(bytes_le=body[:16]) for body in self.all(Block.UUID, 16)), None)
@@ -325,8 +353,8 @@ def contents_of(record: bytes) -> HashContents:
     blocks = _Blocks(tuple(blocks_of(record, total)))
     tool = next(map(tool_of, blocks.all(Block.TOOL)), None)
     offline_id = next(map(offline_id_of, blocks.all(Block.OFFLINE_ID)), None)
-    memory = blocks.unpack(Block.MEMORY, "<I")
-    chassis = blocks.unpack(Block.CHASSIS, "<BB")
+    memory = blocks.unpack(Detail.MEMORY, "<I")
+    chassis = blocks.unpack(Detail.CHASSIS, "<BB")
     return HashContents(
         total=total,
         block_types=tuple(kind for kind, _ in blocks.in_order),
@@ -339,33 +367,33 @@ def contents_of(record: bytes) -> HashContents:
         tool_version=tool.layout_version if tool else None,
         processor=blocks.processor(),
         core_classes=blocks.core_classes(),
-        processor_manufacturer=blocks.text(Block.PROCESSOR_MANUFACTURER),
-        processor_model=blocks.text(Block.PROCESSOR_MODEL),
+        processor_manufacturer=blocks.text(Detail.PROCESSOR_MANUFACTURER),
+        processor_model=blocks.text(Detail.PROCESSOR_MODEL),
         memory_gigabytes=memory[0] if memory else None,
         disks=blocks.disks(),
-        disk_serials=tuple(text_of(body) for body in blocks.all(Block.DISK_SERIAL)),
-        disk_serial_of_kernel=blocks.text(Block.DISK_SERIAL_OF_KERNEL),
+        disk_serials=tuple(text_of(body) for body in blocks.all(Detail.DISK_SERIAL)),
+        disk_serial_of_kernel=blocks.text(Detail.DISK_SERIAL_OF_KERNEL),
         network_adapters=blocks.network_adapters(),
         display=blocks.display(),
         graphics=blocks.graphics(),
         chassis_type=chassis[0] if chassis else None,
         power_role=_named(_POWER_ROLES, chassis[1]) if chassis else None,
-        tpm_version=blocks.text(Block.TPM_VERSION),
+        tpm_version=blocks.text(Detail.TPM_VERSION),
         tpm_key_sha256=blocks.tpm_key_sha256(),
         offline_device_id=offline_id.digest.hex() if offline_id else None,
         offline_device_id_source=_named(_ID_SOURCES, offline_id.source) if offline_id else None,
         uuid=blocks.uuid(),
         serial_number=blocks.text(Block.SERIAL),
-        firmware_vendor=blocks.text(Block.FIRMWARE_VENDOR),
+        firmware_vendor=blocks.text(Detail.FIRMWARE_VENDOR),
         manufacturer=blocks.text(Block.MANUFACTURER),
         model=blocks.text(Block.MODEL),
-        sku=blocks.text(Block.SKU),
-        family=blocks.text(Block.FAMILY),
-        system_version=blocks.text(Block.SYSTEM_VERSION),
-        board_manufacturer=blocks.text(Block.BOARD_MANUFACTURER),
-        board_product=blocks.text(Block.BOARD_PRODUCT),
-        board_version=blocks.text(Block.BOARD_VERSION),
+        sku=blocks.text(Detail.SKU),
+        family=blocks.text(Detail.FAMILY),
+        system_version=blocks.text(Detail.SYSTEM_VERSION),
+        board_manufacturer=blocks.text(Detail.BOARD_MANUFACTURER),
+        board_product=blocks.text(Detail.BOARD_PRODUCT),
+        board_version=blocks.text(Detail.BOARD_VERSION),
         product_key_id=blocks.text(Block.PRODUCT_KEY_ID),
-        product_key_part=blocks.text(Block.PRODUCT_KEY_PART),
-        locale=blocks.text(Block.LOCALE),
+        product_key_part=blocks.text(Detail.PRODUCT_KEY_PART),
+        locale=blocks.text(Detail.LOCALE),
     )

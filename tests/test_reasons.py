@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared import reasons
-from shared.device_files import Rules
+from shared.device_files.rows import Rules
 from shared.reasons import (
     FILE_REASONS,
     PASSED_OVER,

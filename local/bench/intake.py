@@ -15,8 +15,8 @@ from local.bench.device_files import Kind, pieces
 from local.bench.discarding import pipeline_without_storage
 from local.bench.goals import Figure, Measured
 from local.bench.timing import in_turns
-from shared.device_files import CheckedRow, Rules
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import CheckedRow, Rules
 from shared.partner_center.models import NewDevice, encode_devices
 from shared.pipeline.blob_names import file_id
 from shared.pipeline.composition import Pipeline

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.following import harmless, in_words, say
-from shared.device_files import FileNote
+from shared.reasons import FileNote
 from shared.status.page.labels import file_word
 from shared.status.schemas import FileDetails, FileView
 from shared.vocabulary import FileState, Outcome

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow
+from shared.device_files.rows import CheckedRow
 from shared.errors import DeviceDropError
 from shared.partner_center.models import Device, DeviceUploadDetails, JobState
 from shared.partner_center.outcome_codes import UNDOCUMENTED, Explanation, explain

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from shared.device_files import Note, RowReason, Rules
+from shared.device_files.rows import Rules
+from shared.reasons import Note, RowReason
 from tests.device_files.expected import Duplicate, Expected, Rejected, Sent
 from tests.device_files.given import HASHES, sample
 from tests.device_files.hash_builder import WINPE, build_hash, build_record, checksum_block, padded

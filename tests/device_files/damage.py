@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from shared.device_files import CheckedRow, Rules, UnreadableDeviceFile
+from shared.device_files.rows import CheckedRow, Rules
+from shared.reasons import UnreadableDeviceFile
 from tests.device_files.cases import CASES
 from tests.device_files.given import SAMPLES, read
 

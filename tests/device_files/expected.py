@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.device_files import CheckedRow, Note, RowReason, SendableDevice
+from shared.device_files.rows import CheckedRow, SendableDevice
+from shared.reasons import Note, RowReason
 
 
 @dataclass(frozen=True)

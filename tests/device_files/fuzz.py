@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 with atheris.instrument_imports(include=["shared.device_files"]):
     from tests.device_files.damage import IN_PROCESS_FILES, WORKBOOKS, read_whatever_it_is
 
-from shared.device_files import FileReason, UnreadableDeviceFile
 from shared.device_files.formats import workbooks
+from shared.reasons import FileReason, UnreadableDeviceFile
 
 _MEGABYTES = 1024
 _SECONDS_AN_INPUT = 30

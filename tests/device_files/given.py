@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shared.device_files import CheckedRow, Rules
 from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import CheckedRow, Rules
 
 SAMPLES = Path(__file__).with_name("samples")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

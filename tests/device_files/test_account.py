@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.device_files import FileNote, PassedOverKind
 from shared.device_files.account import LONGEST_EXCERPT, MOST_SHOWN, FileAccount, could_hold_device, excerpt
+from shared.reasons import FileNote, PassedOverKind
 from tests.device_files.given import HASHES
 
 

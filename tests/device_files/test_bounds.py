@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from shared.device_files import FileReason, RowReason, Rules, UnreadableDeviceFile
 from shared.device_files.account import FileAccount
 from shared.device_files.formats.archives import Allowance
 from shared.device_files.formats.decoding import MAXIMUM_LINE, line_blocks
 from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import Rules
+from shared.reasons import FileReason, RowReason, UnreadableDeviceFile
 from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW, archive
 from tests.device_files.given import HASHES, NOW, read
 from tests.device_files.workbook_builder import Sheet, Workbook

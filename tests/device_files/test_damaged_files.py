@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.device_files import UnreadableDeviceFile
+from shared.reasons import UnreadableDeviceFile
 from tests.device_files.damage import VALID_FILES, WORKBOOKS, damaged, read_whatever_it_is
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 import pytest
 
-from shared.device_files import CheckedRow, FileNote, Note, Rules, UnreadableDeviceFile
+from shared.device_files.rows import CheckedRow, Rules
+from shared.reasons import FileNote, Note, UnreadableDeviceFile
 from tests.device_files.given import SAMPLES, read, read_with_account
 
 FIELD = SAMPLES / "field"

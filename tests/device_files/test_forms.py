@@ -9,8 +9,7 @@ from typing import Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.device_files import SendableDevice
-from shared.device_files.rows import Column
+from shared.device_files.rows import Column, SendableDevice
 from shared.device_files.tables.header_names import all_names
 from tests.device_files.given import HASHES, read
 

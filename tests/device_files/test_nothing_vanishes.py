@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from shared.device_files import CheckedRow, FileRemark, Note, PassedOver, RowReason, Rules, UnreadableDeviceFile
+from shared.device_files.rows import CheckedRow, FileRemark, PassedOver, Rules
+from shared.reasons import Note, RowReason, UnreadableDeviceFile
 from tests.device_files.damage import assert_sound
 from tests.device_files.devices_in_any_form import (
     Device,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.device_files import Note, RowReason
+from shared.reasons import Note, RowReason
 from tests.device_files.expected import Duplicate, Expected, Rejected, Sent, assert_rows
 from tests.device_files.given import HASHES, SAMPLES, read, sample, sample_hashes
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.device_files import REASONS, CheckedRow, RowReason
+from shared.device_files.rows import CheckedRow
 from shared.pipeline.outcome_rules import RowWithoutReason, outcome_of_unsent_row, remedy
-from shared.reasons import UnknownReason
+from shared.reasons import REASONS, RowReason, UnknownReason
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome, Remedy
 

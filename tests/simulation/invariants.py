@@ -14,10 +14,9 @@ from itertools import pairwise
 import msgspec
 
 from local.partner_center import Fault, Verdict
-from shared.device_files import CheckedRow
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
-from shared.device_files.rows import batch_name
+from shared.device_files.rows import CheckedRow, batch_name
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
 from shared.pipeline.corrections.closed_file import rules_of

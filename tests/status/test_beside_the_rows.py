@@ -4,7 +4,7 @@ import re
 
 from msgspec.structs import replace
 
-from shared.device_files import FILE_NOTES, FileNote
+from shared.reasons import FILE_NOTES, FileNote
 from shared.status.page import summary
 from shared.status.page.labels import FILE_STATES, MAY_BE_INCOMPLETE, file_word
 from shared.status.queries import file as file_details

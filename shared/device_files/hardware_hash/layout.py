@@ -29,11 +29,8 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 _CHECKSUM_TYPE = int.from_bytes(CHECKSUM_MARK[:2], "little")
 _HEAD = struct.Struct("<HH")
-TOOL_BYTES = 24
-COLLECTED_IN_TOOL = slice(16, 20)
-"""Where in block 1 the collection time stands, little-endian."""
-OS_TYPE_IN_TOOL = slice(21, 22)
-BUILD_IN_TOOL = slice(6, 8)
+TOOL = struct.Struct("<6x H 8x I x B 2x")
+"""Build of the tool, collection time and system, in block 1."""
 OFFLINE_ID_BYTES = 42
 SOURCE_IN_OFFLINE_ID = slice(4, 5)
 UUID_BYTES = 16
@@ -41,38 +38,15 @@ DIGEST_IN_OFFLINE_ID = slice(10, OFFLINE_ID_BYTES)
 
 
 class Block(IntEnum):
-    """The types of blocks whose meaning is known."""
+    """The types of the blocks that checking needs."""
 
     TOOL = 1
-    PROCESSOR = 2
-    PROCESSOR_MANUFACTURER = 3
-    PROCESSOR_MODEL = 4
-    MEMORY = 5
-    DISK = 6
-    DISK_SERIAL = 7
-    NETWORK = 8
-    DISPLAY = 9
-    CHASSIS = 10
     OFFLINE_ID = 11
     UUID = 12
-    TPM_VERSION = 13
     SERIAL = 14
-    FIRMWARE_VENDOR = 15
     MANUFACTURER = 16
     MODEL = 17
-    SKU = 18
-    FAMILY = 19
-    BOARD_MANUFACTURER = 20
-    BOARD_PRODUCT = 21
-    BOARD_VERSION = 22
-    SYSTEM_VERSION = 23
     PRODUCT_KEY_ID = 24
-    TPM_KEY = 25
-    PRODUCT_KEY_PART = 26
-    DISK_SERIAL_OF_KERNEL = 28
-    GRAPHICS = 30
-    CORE_CLASSES = 34
-    LOCALE = 36
 
 
 class OsType(IntEnum):
@@ -124,11 +98,11 @@ _NEEDED = (
     (Block.MODEL, None),
     (Block.PRODUCT_KEY_ID, None),
     (Block.UUID, UUID_BYTES),
-    (Block.TOOL, TOOL_BYTES),
+    (Block.TOOL, TOOL.size),
     (Block.OFFLINE_ID, OFFLINE_ID_BYTES),
 )
 """Each with how much of its body is needed; `None`: all there is."""
-_MOST_LAYOUTS = 1024
+_MOST_TOTALS = 1024
 _MOST_LAYOUTS_OF_A_TOTAL = 16
 
 
@@ -156,7 +130,7 @@ def block_fields(covered: bytes) -> BlockFields | None:
     if not blocks:
         return None
     layout = _layout_of(blocks)
-    if len(known) < _MOST_LAYOUTS_OF_A_TOTAL and len(_layouts) < _MOST_LAYOUTS:
+    if len(known) < _MOST_LAYOUTS_OF_A_TOTAL and len(_layouts) < _MOST_TOTALS:
         _layouts.setdefault(len(covered), []).append(layout)
     return layout.fields(covered)
 

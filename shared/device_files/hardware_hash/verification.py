@@ -15,10 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.device_files.hardware_hash.layout import (
-    BUILD_IN_TOOL,
     CHECKSUM_BYTES,
     CHECKSUM_MARK,
-    COLLECTED_IN_TOOL,
     DIGEST_IN_OFFLINE_ID,
     EPOCH,
     HASH_BYTES,
@@ -26,8 +24,8 @@ from shared.device_files.hardware_hash.layout import (
     HEAD_BYTES,
     MARK,
     NO_FIELDS,
-    OS_TYPE_IN_TOOL,
     SOURCE_IN_OFFLINE_ID,
+    TOOL,
     BlockFields,
     IdSource,
     OsType,
@@ -102,11 +100,6 @@ class VerifiedHash(Struct, frozen=True):
     tool_build: int
     from_winpe: bool
 
-    @property
-    def collected(self) -> datetime:
-        """When the hash was collected, by the clock of the device."""
-        return EPOCH + timedelta(seconds=self.collected_seconds)
-
 
 def starts_as_hash(text: str) -> bool:
     """Whether a cell begins as every hardware hash begins; says nothing about the rest."""
@@ -160,7 +153,8 @@ def _verify_compact(compact: str, original: str) -> VerifiedHash | HashProblem:
     is_whole = len(compact) == HASH_CHARACTERS and compact.endswith(extent.tail)
     if not is_whole and not _BASE64.fullmatch(compact, extent.characters):
         return HashProblem.DAMAGED
-    tail_is_zero = (is_whole or _is_zero(compact[extent.characters :])) and not any(head[total + CHECKSUM_BYTES :])
+    has_zero_tail = is_whole or not compact[extent.characters :].strip("A")
+    tail_is_zero = has_zero_tail and not any(head[total + CHECKSUM_BYTES :])
     checksum = _checksum(covered, trailer, tail_is_zero=tail_is_zero)
     canonical: str | None
     if checksum is not Checksum.OK:
@@ -193,10 +187,6 @@ def _extent(start: str) -> _Extent | None:
     return _Extent(total, characters, "A" * (HASH_CHARACTERS - characters))
 
 
-def _is_zero(tail: str) -> bool:
-    return tail == "A" * len(tail)
-
-
 def _verify_old_form(compact: str, original: str) -> VerifiedHash | HashProblem:
     record = _from_base64(compact)
     if record is None or len(record) != OLD_HASH_BYTES:
@@ -207,7 +197,7 @@ def _verify_old_form(compact: str, original: str) -> VerifiedHash | HashProblem:
 
 def _verified(fields: BlockFields, canonical: str, checksum: Checksum, *, repaired: bool) -> VerifiedHash:
     serial_number, manufacturer, model, key, uuid, tool, offline_id = fields
-    collected_seconds, os_type, tool_build = _tool(tool) if tool else (0, 0, 0)
+    tool_build, collected_seconds, os_type = TOOL.unpack(tool) if tool else (0, 0, 0)
     return VerifiedHash(
         canonical=canonical,
         checksum=checksum,
@@ -222,15 +212,6 @@ def _verified(fields: BlockFields, canonical: str, checksum: Checksum, *, repair
         collected_seconds=collected_seconds,
         tool_build=tool_build,
         from_winpe=os_type == OsType.WINPE,
-    )
-
-
-def _tool(body: bytes) -> tuple[int, int, int]:
-    """Collection time, system and the build of the tool, of a block 1 that is whole."""
-    return (
-        int.from_bytes(body[COLLECTED_IN_TOOL], "little"),
-        body[OS_TYPE_IN_TOOL][0],
-        int.from_bytes(body[BUILD_IN_TOOL], "little"),
     )
 
 

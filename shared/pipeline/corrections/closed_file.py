@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from shared.device_files import CheckedRow, Rules
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import CheckedRow, Rules
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import private_copy
 from shared.pipeline.composition import Pipeline

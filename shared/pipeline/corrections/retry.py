@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow
 from shared.device_files.checks.duplicates import ReadAgain
+from shared.device_files.rows import CheckedRow
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import SHORT_ID, retry_path
 from shared.pipeline.blob_names import file_id as file_id_of

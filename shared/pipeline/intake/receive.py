@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow, UnreadableDeviceFile
 from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import CheckedRow
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import (
     DROP_CONTAINER,
@@ -33,7 +33,7 @@ from shared.pipeline.log_fields import of_file
 from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
 from shared.pipeline.submissions.state_machine import pace_of
-from shared.reasons import IntakeReason, PathFault
+from shared.reasons import IntakeReason, PathFault, UnreadableDeviceFile
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission, with_sentence

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow, SendableDevice
 from shared.device_files.account import FileAccount
-from shared.device_files.rows import batch_name
+from shared.device_files.rows import CheckedRow, SendableDevice, batch_name
 from shared.errors import DeviceDropError
 from shared.partner_center.models import NewDevice, base64_json, encode_devices
 from shared.pipeline.blob_names import reading_folder

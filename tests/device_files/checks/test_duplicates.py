@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.device_files import CheckedRow, FileNote, Note, RowReason, Rules
 from shared.device_files.checks.duplicates import DigestTable, DuplicateIndex, ReadAgain
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
 from shared.device_files.reading import read_device_file
-from shared.device_files.rows import DeviceRow, SendableDevice
+from shared.device_files.rows import CheckedRow, DeviceRow, Rules, SendableDevice
+from shared.reasons import FileNote, Note, RowReason
 from tests.device_files.damage import assert_sound
 from tests.device_files.given import NOW, read, read_with_account
 from tests.device_files.hash_builder import WINPE, build_hash

@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.device_files import RowReason
 from shared.device_files.cells import CellType, TypedCell
 from shared.device_files.checks.serial_numbers import problem_of, unwrapped
+from shared.reasons import RowReason
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.device_files import FileNote, FileReason, UnreadableDeviceFile
 from shared.device_files.account import FileAccount
 from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded, detected_encoding, line_blocks
+from shared.reasons import FileNote, FileReason, UnreadableDeviceFile
 
 _MARKS = {
     "utf-8": codecs.BOM_UTF8,

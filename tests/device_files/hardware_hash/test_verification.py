@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.hash_contents import DamagedHash, HashContents, decode
-from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
+from shared.device_files.hardware_hash.layout import EPOCH, HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import (
     Checksum,
     HashProblem,
@@ -264,7 +264,8 @@ def test_what_checking_needs_is_read_from_a_built_hash() -> None:
         build_hash("S 1", "Maker, Inc.", "M", product_key="1234567890123", os_type=WINPE, tool_build=20348)
     )
     assert (found.serial_number, found.manufacturer, found.model) == ("S 1", "Maker, Inc.", "M")
-    assert (found.product_key_id, found.uuid, found.collected) == ("1234567890123", SOME_UUID.bytes_le, COLLECTED)
+    assert (found.product_key_id, found.uuid) == ("1234567890123", SOME_UUID.bytes_le)
+    assert EPOCH + timedelta(seconds=found.collected_seconds) == COLLECTED
     assert (found.from_winpe, found.tool_build, len(found.tpm_key)) == (True, 20348, 32)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.device_files import FileReason, UnreadableDeviceFile
 from shared.device_files.rows import Column
 from shared.device_files.tables.headers import find_header, item_header, sense_of
+from shared.reasons import FileReason, UnreadableDeviceFile
 from tests.device_files.given import HASHES
 
 

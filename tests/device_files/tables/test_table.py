@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.device_files import FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
 from shared.device_files.account import FileAccount
 from shared.device_files.rows import DeviceRow
 from shared.device_files.tables.table import LONGEST_PREAMBLE, table_rows
+from shared.reasons import FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
 from tests.device_files.given import HASHES
 
 HEADER = [

@@ -8,9 +8,9 @@ import pytest
 from local.bench.device_files import Kind, pieces, read, write
 from local.bench.hardware_hashes import hardware_hash
 from local.bench.sizes import QUICK, Sizes, bytes_needed
-from shared.device_files import Rules
 from shared.device_files.hardware_hash.verification import Checksum, HashProblem, verify
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import Rules
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.device_files import FILE_NOTES, PASSED_OVER, FileNote, PassedOverKind, RowReason
 from shared.device_files.account import FileAccount
 from shared.pipeline.closing.accounting import accounted, explained, kind_in_words, passed_over_csv
 from shared.pipeline.closing.event_formats import file_closed_of, headline, slack_message, teams_message
 from shared.pipeline.corrections.retry import retry
+from shared.reasons import FILE_NOTES, PASSED_OVER, FileNote, PassedOverKind, RowReason
 from shared.storage.codec import from_entity, to_entity
 from shared.storage.records import DeviceFile, PassedOverTally, ReasonTally, Remark
 from shared.vocabulary import FileState, Outcome

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.partner_center import Behaviour
-from shared.device_files import CheckedRow, Rules, SendableDevice
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import CheckedRow, Rules, SendableDevice
 from shared.pipeline.blob_names import private_copy, retried_file, retry_path
 from shared.pipeline.closing.csv_output import csv_text
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown

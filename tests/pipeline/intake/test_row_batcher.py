@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shared.device_files import CheckedRow
 from shared.device_files.reading import read_device_file
+from shared.device_files.rows import CheckedRow
 from shared.pipeline.intake import receive
 from shared.pipeline.outcome_rules import RowWithoutReason
 from shared.vocabulary import FileState

@@ -1,6 +1,6 @@
 """The request body of the devices that were read: byte for byte what encoding them one and all would give."""
 
-from shared.device_files import SendableDevice
+from shared.device_files.rows import SendableDevice
 from shared.partner_center.models import Device, encode_devices
 from shared.pipeline.intake.row_batcher import Batchload
 from tests.device_files.cases import CASES

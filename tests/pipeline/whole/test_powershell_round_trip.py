@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.device_files import REASONS, CheckedRow, RowReason, Rules, SendableDevice
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
-from shared.device_files.rows import Column, DeviceRow, header_of
+from shared.device_files.rows import CheckedRow, Column, DeviceRow, Rules, SendableDevice, header_of
 from shared.device_files.to_fix import lines_to_fix
 from shared.pipeline.closing.csv_output import results_csv
+from shared.reasons import REASONS, RowReason
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome
 
