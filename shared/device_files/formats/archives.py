@@ -24,14 +24,6 @@ _MAXIMUM_DIRECTORY = 1024 * 1024
 
 _READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
-_END_MARK = b"PK\x05\x06"
-_END = struct.Struct("<4s4H2LH")
-_WIDE_END_MARK = b"PK\x06\x06"
-_WIDE_END = struct.Struct("<4sQ2H2L4Q")
-"""Of the ZIP64 form, as programs write it that do not know the size beforehand."""
-_WIDE_LOCATOR_MARK = b"PK\x06\x07"
-_WIDE_LOCATOR_BYTES = 20
-_LONGEST_END = 65_557 + _WIDE_LOCATOR_BYTES + _WIDE_END.size
 _GZIP_BITS = 31
 _MARGINS = re.compile(
     r"(?:.*/)?__macosx/.*|(?:.*/)?(?:\.ds_store|(?:eh)?thumbs\.db|desktop\.ini)", re.IGNORECASE | re.DOTALL
@@ -42,15 +34,9 @@ _OWNER_FILE_BYTES = 165
 _IS_FOLDER = 0x10
 """The attribute that Windows sets."""
 
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    struct.error,
-    OSError,
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(EOFError, NotImplementedError, OSError, RuntimeError, ValueError),
 )
 """What the standard library raises on a damaged archive."""
 
@@ -108,14 +94,31 @@ def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
     Raises:
         UnreadableDeviceFile: it is damaged, or has more members than are read.
     """
-    _check_directory(file)
     try:
-        archive = zipfile.ZipFile(file)
-    except DAMAGE as error:
-        raise UnreadableDeviceFile(FileReason.ARCHIVE_UNREADABLE, f"It is damaged ({error}).") from error
+        archive = zipfile.ZipFile(_BoundedReads(file))
+    except _DAMAGE as error:
+        detail = f"Its table of contents is damaged or cut off ({error})."
+        raise UnreadableDeviceFile(FileReason.ARCHIVE_UNREADABLE, detail) from error
     if len(archive.infolist()) > MAXIMUM_MEMBERS:
-        raise UnreadableDeviceFile(FileReason.ARCHIVE_TOO_LARGE, f"It has more than {MAXIMUM_MEMBERS:,} members.")
+        raise _too_many_members()
     return archive
+
+
+class _BoundedReads:
+    """A file of which no more is read at once than a table of contents may have: `zipfile` reads one whole."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size > _MAXIMUM_DIRECTORY:
+            raise _too_many_members()
+        return self._file.read(size)
+
+
+def _too_many_members() -> UnreadableDeviceFile:
+    return UnreadableDeviceFile(FileReason.ARCHIVE_TOO_LARGE, f"It has more than {MAXIMUM_MEMBERS:,} members.")
 
 
 def members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
@@ -157,25 +160,5 @@ def contents(archive: zipfile.ZipFile, member: zipfile.ZipInfo, allowance: Allow
             while piece := stream.read(PIECE):
                 allowance.take(len(piece))
                 yield piece
-    except DAMAGE as error:
+    except _DAMAGE as error:
         raise UnreadableDeviceFile(FileReason.ARCHIVE_UNREADABLE, f"It is damaged ({error}).") from error
-
-
-def _check_directory(file: IO[bytes]) -> None:
-    """Refuse a table of contents too large to be read whole."""
-    size = file.seek(0, 2)
-    start = max(0, size - _LONGEST_END)
-    file.seek(start)
-    tail = file.read()
-    end = tail.rfind(_END_MARK)
-    if end < 0 or len(tail) - end < _END.size:
-        raise UnreadableDeviceFile(
-            FileReason.ARCHIVE_UNREADABLE, "Its table of contents is missing: it may be cut off."
-        )
-    directory_bytes = _END.unpack_from(tail, end)[5]
-    locator = end - _WIDE_LOCATOR_BYTES
-    wide_end = locator - _WIDE_END.size
-    if wide_end >= 0 and tail.startswith(_WIDE_LOCATOR_MARK, locator) and tail.startswith(_WIDE_END_MARK, wide_end):
-        directory_bytes = _WIDE_END.unpack_from(tail, wide_end)[8]
-    if directory_bytes > _MAXIMUM_DIRECTORY:
-        raise UnreadableDeviceFile(FileReason.ARCHIVE_TOO_LARGE, f"It has more than {MAXIMUM_MEMBERS:,} members.")
