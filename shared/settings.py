@@ -141,6 +141,8 @@ class WebhookSettings:
 
     url: str = field(repr=False)
     format: WebhookFormat
+    allows_private: bool = False
+    """Whether the address may be a private one, as that of a private endpoint, or known to a proxy alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,18 +392,19 @@ def _webhook(reader: _Reader) -> WebhookSettings | None:
     told_in = reader.text("NOTIFY_WEBHOOK_FORMAT") or WebhookFormat.CLOUD_EVENTS
     if told_in not in known:
         reader.fault("NOTIFY_WEBHOOK_FORMAT", f"it reads {told_in!r}", f"set it to {', '.join(known)}")
+    allows_private = reader.yes_or_no("NOTIFY_WEBHOOK_ALLOW_PRIVATE", default=False)
     url = reader.text("NOTIFY_WEBHOOK_URL")
     if url is None:
         return None
-    if not _is_webhook(url):
+    if not _is_webhook(url, allows_private=allows_private):
         # Its value is not shown: it holds a key.
         cure = "set it to the https address that the webhook gave you, whose host is public, or remove it"
         reader.fault("NOTIFY_WEBHOOK_URL", "it is no address of a webhook", cure)
-    return WebhookSettings(url, known.get(told_in, WebhookFormat.CLOUD_EVENTS))
+    return WebhookSettings(url, known.get(told_in, WebhookFormat.CLOUD_EVENTS), allows_private)
 
 
-def _is_webhook(value: str) -> bool:
-    """Whether `value` is an https address without a user; a number for a host must be a public one."""
+def _is_webhook(value: str, *, allows_private: bool) -> bool:
+    """Whether `value` is an https address without a user; a number for a host must be a public one, unless allowed."""
     if not value.isascii() or not value.isprintable() or " " in value:
         return False
     try:
@@ -410,8 +413,9 @@ def _is_webhook(value: str) -> bool:
     except ValueError:
         return False
     address = literal_address(host)
-    is_reachable = bool(host) and port != 0 and host != "localhost" and (address is None or is_public(address))
-    return parts.scheme == "https" and is_reachable and "@" not in parts.netloc and not parts.fragment
+    is_allowed = allows_private or (host != "localhost" and (address is None or is_public(address)))
+    is_plain = bool(host) and port != 0 and "@" not in parts.netloc and not parts.fragment
+    return parts.scheme == "https" and is_plain and is_allowed
 
 
 def _page_url(reader: _Reader) -> str | None:

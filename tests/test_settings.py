@@ -264,6 +264,16 @@ def test_what_is_no_address_of_a_webhook_is_refused_and_never_shown(value: str) 
     assert "s3cret" not in fault
 
 
+def test_a_private_address_of_a_webhook_is_allowed_by_a_setting() -> None:
+    for host in ("10.0.0.5", "localhost", "[::1]"):
+        address = {"NOTIFY_WEBHOOK_URL": f"https://{host}/x", "NOTIFY_WEBHOOK_ALLOW_PRIVATE": "true"}
+        webhook = settings_from(APP_ONLY | address).webhook
+        assert webhook is not None
+        assert webhook.allows_private
+    allowed = {"NOTIFY_WEBHOOK_ALLOW_PRIVATE": "true", "NOTIFY_WEBHOOK_URL": "http://10.0.0.5/x"}
+    assert "it is no address of a webhook" in _fault(APP_ONLY | allowed)
+
+
 def test_a_webhook_does_not_show_in_settings() -> None:
     assert "s3cret-value" not in repr(settings_from(APP_ONLY | {"NOTIFY_WEBHOOK_URL": WEBHOOK}))
 

@@ -65,6 +65,7 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
     """
     storage = open_storage(settings.storage, person)
     connect_timeout, read_timeout = _timeouts(settings.claim)
+    webhook = settings.webhook
     return Pipeline(
         settings=settings,
         journal=Journal(storage.table),
@@ -88,7 +89,7 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
         clock=utc_now,
         new_id=lambda: str(uuid4()),
         jitter=random.random,
-        webhook=None if settings.webhook is None else HttpsWebhook(settings.webhook.url),
+        webhook=None if webhook is None else HttpsWebhook(webhook.url, webhook.allows_private),
     )
 
 

@@ -22,8 +22,8 @@ LONGEST_TRYING = timedelta(days=1)
 
 CURE = (
     "Check the setting NOTIFY_WEBHOOK_URL: that the workflow or app behind it still exists, takes what "
-    "NOTIFY_WEBHOOK_FORMAT says, and is reached at a public https address. The file itself is as it should be; its "
-    "event stands in the queue file-events."
+    "NOTIFY_WEBHOOK_FORMAT says, and is reached at a public https address (or NOTIFY_WEBHOOK_ALLOW_PRIVATE is true). "
+    "The file itself is closed as usual; its event is in the queue file-events."
 )
 
 

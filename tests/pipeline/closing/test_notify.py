@@ -1,25 +1,16 @@
-"""Whoever wants to know is told that a file has ended: at least once, never blocking, never elsewhere."""
+"""Each closed file is announced on the queue and to the webhook, at least once, and no file waits for it."""
 
 import json
 import logging
-import socket
-import ssl
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from shared.pipeline.closing.event_formats import (
     EVENT_TYPE,
-    LONGEST_LINK,
-    event_of,
-    event_text,
     file_closed_of,
     slack_message,
     teams_message,
@@ -27,11 +18,10 @@ from shared.pipeline.closing.event_formats import (
 from shared.pipeline.closing.notify import LONGEST_TRYING, announce
 from shared.pipeline.intake.receive import take_up
 from shared.pipeline.sweep import sweep
-from shared.settings import StorageIdentity, WebhookFormat, WebhookSettings
+from shared.settings import WebhookFormat, WebhookSettings
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import NotificationWakeUp
-from shared.webhooks import HttpsWebhook, WebhookError, WebhookFailed, WebhookRefused, trusted
-from tests.pipeline.https_server import HttpsServer, https_server
+from shared.webhooks import WebhookError, WebhookFailed, WebhookRefused
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 
 PATH = f"{CUSTOMER}/Test/devices.csv"
@@ -125,79 +115,6 @@ def test_a_doubled_blob_event_long_after_the_end_tells_nobody_again(world: World
     assert stored is not None
     take_up(world.pipeline, stored)
     assert len(world.events.of(file)) == 1
-
-
-def test_an_event_leads_to_page_and_results_where_they_have_an_address(world: World) -> None:
-    file = world.drop_file(numbered(1), f"{CUSTOMER}/Sales & Co/a b.csv")
-    world.run()
-    storage = StorageIdentity("https://x.blob.example.com/", "https://x.queue.example.com", "https://x.table", None)
-    _with(world, page_url="https://drop.example.com", storage=storage)
-    event = event_of(_file(world, file), world.settings)
-    assert event.source == "https://drop.example.com"
-    assert event.data.links.page == f"https://drop.example.com/api/status/{CUSTOMER}/{file}"
-    folder = f"https://x.blob.example.com/results/{CUSTOMER}/Sales%20%26%20Co/a%20b.csv/{file}"
-    assert (event.data.links.results, event.data.links.summary) == (f"{folder}/results.csv", f"{folder}/summary.json")
-
-
-def test_an_event_fits_a_queue_message_whatever_people_named(world: World) -> None:
-    file = world.drop_file(numbered(1), f"{CUSTOMER}/{'ä' * 450}/{'😀' * 450}.csv")
-    world.run()
-    assert len(world.events.sent[-1].encode()) * 4 / 3 < 64 * 1024
-    assert world.events.of(file)
-    rejected = msgspec.structs.replace(_file(world, file), reason_text="装" * 50_000)
-    assert len(event_text(event_of(rejected, world.settings)).encode()) * 4 / 3 < 64 * 1024
-
-
-# --- cards
-
-HOSTILE = "[click](https://evil.example.com) <https://evil.example.com|here> & *bold* <!channel>.csv"
-
-
-def test_a_teams_card_says_what_happened_where_no_markdown_is_read(world: World) -> None:
-    file = world.drop_file(tuples(["FINE-1", "STANDIN-808-1"]), f"{CUSTOMER}/Test/{HOSTILE.replace('/', '')}")
-    world.run()
-    _with(world, page_url="https://drop.example.com")
-    message = teams_message(file_closed_of(_file(world, file), world.settings))
-    (attachment,) = message["attachments"]
-    assert (message["type"], attachment["contentType"]) == ("message", "application/vnd.microsoft.card.adaptive")
-    card = attachment["content"]
-    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
-    assert {part["type"] for part in card["body"]} == {"RichTextBlock"}
-    assert "2 rows, 1 registered, 1 failed" in card["body"][0]["inlines"][0]["text"]
-    assert card["body"][0]["inlines"][0]["color"] == "Warning"
-    assert card["actions"] == [
-        {
-            "type": "Action.OpenUrl",
-            "title": "Open the file's page",
-            "url": f"https://drop.example.com/api/status/{CUSTOMER}/{file}",
-        }
-    ]
-
-
-def test_a_slack_message_says_what_happened_where_no_markup_is_read(world: World) -> None:
-    file = world.drop_file(numbered(2), f"{CUSTOMER}/Test/{HOSTILE.replace('/', '')}")
-    world.run()
-    _with(world, page_url="https://drop.example.com")
-    message = slack_message(file_closed_of(_file(world, file), world.settings))
-    header, section, actions = message["blocks"]
-    assert header["text"]["type"] == section["text"]["type"] == "plain_text"
-    assert len(header["text"]["text"]) <= 150
-    assert not {"<", ">"} & set(message["text"])
-    assert actions["elements"][0]["url"].startswith("https://drop.example.com/api/status/")
-
-
-def test_a_link_that_slack_would_refuse_is_left_out(world: World) -> None:
-    file = world.drop_file(numbered(1), f"{CUSTOMER}/{'装' * 200}/{'置' * 200}.csv")
-    world.run()
-    _with(
-        world,
-        page_url="https://drop.example.com",
-        storage=StorageIdentity("https://x.blob.example.com", "https://x.queue.example.com", "https://x.table", None),
-    )
-    told = file_closed_of(_file(world, file), world.settings)
-    assert len(told.links.results or "") > LONGEST_LINK
-    buttons = slack_message(told)["blocks"][2]["elements"]
-    assert [button["text"]["text"] for button in buttons] == ["Open the file's page"]
 
 
 # --- the webhook's wake-up
@@ -322,159 +239,6 @@ def test_a_file_without_a_customer_is_told_of_too(world: World) -> None:
     world.drop_file("anything", "devices.csv")
     world.run()
     assert [told["data"]["customer_id"] for told in listener.told] == [None]
-
-
-# --- HTTPS
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[HttpsServer]:
-    with https_server("hooks.example.com") as running:
-        yield running
-
-
-JSON = "application/json; charset=utf-8"
-
-
-def _webhook(server: HttpsServer, url: str = SECRET_URL, **changes: Any) -> HttpsWebhook:
-    """A webhook whose name leads to the server of the test."""
-    return HttpsWebhook(
-        url.replace(".com/", f".com:{server.port}/"),
-        **{
-            "is_allowed": lambda address: address.is_loopback,
-            "resolve": lambda host, port: ["127.0.0.1"],  # noqa: ARG005
-            "trust": server.trust,
-            **changes,
-        },
-    )
-
-
-def test_a_body_is_posted_under_the_name_that_was_asked_for(server: HttpsServer) -> None:
-    server.answers(200)
-    _webhook(server).post(b'{"a":1}', JSON)
-    (request,) = server.taken()
-    assert request.line == "POST /services/T000/B000/s3cret-key?sig=s3cret-signature HTTP/1.1"
-    assert request.headers["Host"] == f"hooks.example.com:{server.port}"
-    assert request.headers["Content-Type"] == JSON
-    assert request.body == b'{"a":1}'
-    assert request.server_name == "hooks.example.com"
-
-
-@pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_an_answer_that_may_pass_is_a_failure(server: HttpsServer, status: int) -> None:
-    server.answers(status, {"Retry-After": "57"})
-    with pytest.raises(WebhookFailed, match=f"it answered with {status}") as caught:
-        _webhook(server).post(b"{}", JSON)
-    assert caught.value.retry_after == timedelta(seconds=57)
-
-
-@pytest.mark.parametrize("status", [400, 401, 404, 410, 301, 307])
-def test_an_answer_that_says_no_is_a_refusal(server: HttpsServer, status: int) -> None:
-    server.answers(status, {"Location": f"https://127.0.0.1:{server.port}/elsewhere"})
-    with pytest.raises(WebhookRefused, match=f"{status}"):
-        _webhook(server).post(b"{}", JSON)
-    assert [request.line.split()[1] for request in server.taken()] == [
-        "/services/T000/B000/s3cret-key?sig=s3cret-signature"
-    ]
-
-
-@pytest.mark.parametrize("found", [["127.0.0.1"], ["93.184.215.14", "10.0.0.5"], ["::1"], ["169.254.169.254"]])
-def test_by_default_nothing_is_sent_to_an_address_that_is_not_public(server: HttpsServer, found: list[str]) -> None:
-    webhook = HttpsWebhook(SECRET_URL, resolve=lambda host, port: found, trust=server.trust)  # noqa: ARG005
-    server.answers(200)
-    with pytest.raises(WebhookRefused, match="not public, and nothing is sent there"):
-        webhook.post(b"{}", JSON)
-    assert server.taken() == []
-
-
-def test_the_address_that_was_checked_is_the_one_that_is_connected_to(server: HttpsServer) -> None:
-    server.answers(200)
-    asked: list[str] = []
-
-    def rebinding(host: str, port: int) -> list[str]:  # noqa: ARG001
-        asked.append(host)
-        return ["127.0.0.1"] if len(asked) == 1 else ["10.0.0.5"]
-
-    _webhook(server, resolve=rebinding).post(b"{}", JSON)
-    assert asked == ["hooks.example.com"]
-    assert len(server.taken()) == 1
-
-
-def test_the_next_address_is_tried_where_one_does_not_answer(server: HttpsServer) -> None:
-    server.answers(200)
-    # The server listens on the first address of the loopback network alone.
-    _webhook(server, resolve=lambda host, port: ["127.0.0.2", "127.0.0.1"]).post(b"{}", JSON)  # noqa: ARG005
-    assert len(server.taken()) == 1
-
-
-def test_a_certificate_of_another_name_or_of_nobody_is_not_trusted(server: HttpsServer) -> None:
-    server.answers(200)
-    with pytest.raises(WebhookFailed, match="its certificate is not trusted"):
-        _webhook(server, url="https://other.example.com/x").post(b"{}", JSON)
-    with pytest.raises(WebhookFailed, match="its certificate is not trusted"):
-        _webhook(server, trust=ssl.create_default_context).post(b"{}", JSON)
-    assert server.taken() == []
-
-
-def test_a_webhook_without_an_answer_is_left_after_a_while(server: HttpsServer) -> None:
-    server.answers(200, delay=3)
-    with pytest.raises(WebhookFailed, match="could not be reached, or gave no answer"):
-        _webhook(server, seconds=0.3).post(b"{}", JSON)
-    server.taken()
-
-
-def test_a_webhook_that_is_reached_too_late_is_not_waited_for(
-    server: HttpsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connect = socket.create_connection
-
-    def slowly(*address: Any) -> socket.socket:
-        time.sleep(0.5)
-        return connect(*address)
-
-    monkeypatch.setattr(socket, "create_connection", slowly)
-    server.answers(200)
-    with pytest.raises(WebhookFailed, match="could not be reached, or gave no answer"):
-        _webhook(server, seconds=0.1).post(b"{}", JSON)
-    assert server.taken() == []
-
-
-def test_trust_may_be_a_folder_and_one_that_is_not_there_is_a_failure(
-    server: HttpsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    server.answers(200)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    with pytest.raises(WebhookFailed, match="its certificate is not trusted"):
-        _webhook(server, trust=trusted).post(b"{}", JSON)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nothing.pem"))
-    with pytest.raises(WebhookFailed, match="REQUESTS_CA_BUNDLE names cannot be read"):
-        _webhook(server, trust=trusted).post(b"{}", JSON)
-
-
-def test_a_name_that_is_not_known_is_a_failure(server: HttpsServer) -> None:
-    def unknown(host: str, port: int) -> list[str]:
-        raise OSError(f"no {host} {port}")
-
-    with pytest.raises(WebhookFailed, match="its name is not known to DNS"):
-        _webhook(server, resolve=unknown).post(b"{}", JSON)
-
-
-def test_the_address_of_a_webhook_is_in_no_log_and_no_message(
-    server: HttpsServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    said = []
-    with caplog.at_level(logging.DEBUG):
-        for status in (200, 404, 503):
-            server.answers(status)
-            try:
-                _webhook(server).post(b"{}", JSON)
-            except WebhookError as error:
-                said.append(f"{error!r} {error.__cause__!r}")
-    assert len(said) == 2
-    assert "s3cret" not in caplog.text + "".join(said) + repr(_webhook(server)) + repr(
-        WebhookSettings(SECRET_URL, WebhookFormat.TEAMS)
-    )
-    server.taken()
 
 
 def test_the_settings_of_the_pipeline_do_not_show_the_webhook(world: World) -> None:
