@@ -14,7 +14,9 @@ REFERENCES = re.findall(r"`((?:tests|infra)/[\w/]+\.\w+)::([^`]+)`", DOCUMENTS["
 
 
 def test_every_threat_names_what_holds_it() -> None:
-    lines = [line for line in DOCUMENTS["threats"].splitlines() if line.startswith("| ") and "| enforced by |" not in line]
+    lines = [
+        line for line in DOCUMENTS["threats"].splitlines() if line.startswith("| ") and "| enforced by |" not in line
+    ]
     assert len(lines) >= 30
     for line in lines:
         assert re.search(r"`(tests|infra)/[\w/]+\.\w+::[^`]+` *(,|\|)", line), line
