@@ -78,7 +78,7 @@ def take_in(pipeline: Pipeline, opened: Callable[[], Iterable[bytes]], rows: int
     Raises:
         BenchError: the bench's own file is not read as it was meant.
     """
-    held = FileLease(pipeline, Stored(_file(), "etag"))
+    held = FileLease(pipeline, Stored(_file(), "etag", {}))
     intake = Intake(pipeline, held)
     intake.add_all(_checked(opened))
     intake.finish()

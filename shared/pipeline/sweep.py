@@ -4,10 +4,11 @@ It sends wake-ups and leaves the work to whoever gets them: one sweep takes boun
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -19,8 +20,9 @@ from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.log_fields import of_file, of_wake_up
 from shared.pipeline.submissions.apply import wake_up_of
 from shared.storage.blobs import BlobVersion
+from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored
-from shared.storage.records import DeviceFile, FileMention, Submission
+from shared.storage.records import DeviceFile, FileMention, Submission, WithdrawalMention
 from shared.storage.wakeups import (
     BlobWakeUp,
     FileWakeUp,
@@ -36,6 +38,9 @@ from shared.telemetry import Metric, measure
 from shared.vocabulary import FileState
 
 logger = logging.getLogger(__name__)
+
+Mention = TypeVar("Mention", FileMention, WithdrawalMention)
+"""An entry of an index, which names a file."""
 
 RECENT = timedelta(hours=48)
 """Dropped blobs younger than this are compared with the journal at every sweep, all of them in one sweep a day."""
@@ -72,6 +77,8 @@ class SweepReport:
     poisoned_messages: int = 0
     leftover_blobs: int = 0
     forgotten_files: int = 0
+    unreadable_records: int = 0
+    """Records that this version cannot read; the files that they are of wait."""
 
 
 def sweep(pipeline: Pipeline) -> SweepReport:
@@ -100,22 +107,30 @@ def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, re
     return None
 
 
-def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
-    unreadable: list[Exception] = []
-    for mention in pipeline.journal.files.still_open():
-        report.open_files += 1
+def _for_each(mentions: Iterable[Mention], work: Callable[[Mention], None], report: SweepReport) -> None:
+    """Do `work` for every file that is mentioned, also behind one whose records this version cannot read.
+
+    Raises:
+        ExceptionGroup: there were such records.
+    """
+    unreadable: list[UnreadableRecord] = []
+    for mention in mentions:
         try:
-            _open_file(pipeline, mention, report)
-        except msgspec.ValidationError as fault:
-            logger.error(  # noqa: TRY400 - raised below, when the other files were looked at
-                "The journal's rows of a file cannot be read", extra={"file_id": mention.file_id}
-            )
+            work(mention)
+        except UnreadableRecord as fault:
+            logger.error(str(fault), extra={"file_id": mention.file_id})  # noqa: TRY400 - raised below
             unreadable.append(fault)
     if unreadable:
-        raise ExceptionGroup("The journal's rows of some files cannot be read; fix them.", unreadable)
+        report.unreadable_records += len(unreadable)
+        raise ExceptionGroup("Records of some files cannot be read by this version; the files wait.", unreadable)
+
+
+def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
+    _for_each(pipeline.journal.files.still_open(), lambda mention: _open_file(pipeline, mention, report), report)
 
 
 def _open_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) -> None:
+    report.open_files += 1
     stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     if stored is None:
         # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
@@ -170,8 +185,10 @@ def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
 
 
 def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
-    for mention in pipeline.journal.withdrawals.in_progress():
+    def wake_again(mention: WithdrawalMention) -> None:
         report.overdue_withdrawals += woken_again(pipeline, mention)
+
+    _for_each(pipeline.journal.withdrawals.in_progress(), wake_again, report)
 
 
 def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
@@ -242,10 +259,17 @@ def _unreceived(pipeline: Pipeline, window: timedelta) -> Iterator[BlobVersion]:
     """Dropped blobs that the journal does not know; those past retention are forgotten, not unknown."""
     now = pipeline.clock()
     for version in pipeline.drop.versions():
-        if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT:
-            place = resolve_drop_path(pipeline.customers, version.path)
-            if known_file(pipeline.journal, place, file_id(version.path, version.etag)) is None:
-                yield version
+        if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT and not _is_known(pipeline, version):
+            yield version
+
+
+def _is_known(pipeline: Pipeline, version: BlobVersion) -> bool:
+    """Whether the journal has a record of this version of a blob, be it one that only a later version can read."""
+    place = resolve_drop_path(pipeline.customers, version.path)
+    try:
+        return known_file(pipeline.journal, place, file_id(version.path, version.etag)) is not None
+    except UnreadableRecord:
+        return True
 
 
 def _is_being_withdrawn(file: DeviceFile) -> bool:
@@ -264,17 +288,21 @@ def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
 
 def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:
     before = (pipeline.clock() - pipeline.settings.retention).date()
-    for listing in pipeline.journal.files.received_before(before):
-        stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
-        if stored is None:
-            pipeline.journal.files.forget_listing(listing)
-        elif stored.record.state.is_final and not _is_being_withdrawn(stored.record):
-            for version in pipeline.private.versions(f"{listing.file_id}/"):
-                pipeline.private.delete(version.path)
-            pipeline.journal.forget_file(stored.record)
-            report.forgotten_files += 1
-        if report.forgotten_files == FORGOTTEN_AT_ONCE:
-            return
+    mentions = takewhile(
+        lambda _: report.forgotten_files < FORGOTTEN_AT_ONCE, pipeline.journal.files.received_before(before)
+    )
+    _for_each(mentions, lambda mention: _forget_old_file(pipeline, mention, report), report)
+
+
+def _forget_old_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) -> None:
+    stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
+    if stored is None:
+        pipeline.journal.files.forget_listing(mention)
+    elif stored.record.state.is_final and not _is_being_withdrawn(stored.record):
+        for version in pipeline.private.versions(f"{mention.file_id}/"):
+            pipeline.private.delete(version.path)
+        pipeline.journal.forget_file(stored.record)
+        report.forgotten_files += 1
 
 
 _DUTIES = (_open_files, _withdrawals, _poisoned_messages, _blobs, _forget_old_files)

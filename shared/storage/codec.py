@@ -3,17 +3,31 @@
 Names of properties are the names of fields; what is no plain value is written as JSON under its name and `_json`. Left
 out is what is None, and what is empty where a field is empty unless it is given. So a person reads the tables with any
 storage tool.
+
+Two versions may run side by side, and a deployment may be rolled back. So a row may hold what only a later version
+knows, and a change by this version keeps of it (`with_unknown`):
+
+- properties of the row that are no field of the record;
+- members of a nested object, to any depth, as long as an object stands in its place;
+- a list as a whole, with the unknown members of its items, until this version changes the list.
+
+A value that this version cannot read, such as a state that only a later version knows, makes the record unreadable:
+`UnreadableRecord` is raised, nothing is changed, and the work on it waits until a version that knows it runs again. A
+later version may therefore add fields with a default, and values of an enum; it never changes the type of a field,
+takes away a field without default, or reads a dictionary of free keys from one.
 """
 
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 
+from shared.errors import DeviceDropError
 from shared.storage.keys import Key
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Entity, Value
 
@@ -32,11 +46,15 @@ _JSON = "_json"
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
+class UnreadableRecord(DeviceDropError):
+    """A row holds no record that this version can read; a later version may have written it."""
+
+
 def to_entity(record: msgspec.Struct, key: Key) -> Entity:
     """`record` as a row under this key."""
     partition, row = key
     values: dict[str, Any] = {PARTITION_KEY: partition, ROW_KEY: row}
-    absent = _empty_unless_given(type(record))
+    absent = _layout(type(record)).empty_unless_given
     for name, value in msgspec.to_builtins(record, builtin_types=(datetime,)).items():
         if isinstance(value, str):
             if value or name not in absent:
@@ -48,22 +66,78 @@ def to_entity(record: msgspec.Struct, key: Key) -> Entity:
     return values
 
 
-@cache
-def _empty_unless_given(kind: type[msgspec.Struct]) -> frozenset[str]:
-    """The fields whose default is empty text: a row without them reads back alike, and most outcomes fill few."""
-    return frozenset(field.name for field in msgspec.structs.fields(kind) if field.default == "")
-
-
 def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
-    """The record of `kind` in a row."""
-    written_as_json = [name for name in values if name.endswith(_JSON)]
-    if not written_as_json:
-        return msgspec.convert(values, kind)
-    fields: dict[str, object] = dict(values)
-    for name in written_as_json:
-        if isinstance(value := values[name], str):
-            fields[name.removesuffix(_JSON)] = msgspec.json.decode(value)
-    return msgspec.convert(fields, kind)
+    """The record of `kind` in a row.
+
+    Raises:
+        UnreadableRecord: a value is none that this version knows.
+    """
+    fields: Mapping[str, object] = values
+    try:
+        if written_as_json := values.keys() & _layout(kind).as_json.keys():
+            decoded = {name.removesuffix(_JSON): msgspec.json.decode(str(values[name])) for name in written_as_json}
+            fields = {**values, **decoded}
+        return msgspec.convert(fields, kind)
+    except msgspec.DecodeError as error:
+        raise UnreadableRecord(
+            f"{kind.__name__} {values.get(PARTITION_KEY)}/{values.get(ROW_KEY)} cannot be read by this version "
+            f"({error}). It stays as it is until a version that can read it runs: was a later one rolled back?"
+        ) from error
+
+
+def with_unknown(changed: Entity, read: Entity, kind: type[msgspec.Struct]) -> Entity:
+    """The row `changed`, and what the row `read`, whose place it takes, holds that this version does not know."""
+    layout = _layout(kind)
+    unknown = {name: value for name, value in read.items() if name not in layout.names}
+    nested = {
+        name: _merged_json(str(changed[name]), str(read[name]), layout.as_json[name])
+        for name in changed.keys() & read.keys() & layout.as_json.keys()
+        if changed[name] != read[name]
+    }
+    return {**unknown, **changed, **nested}
+
+
+def _merged_json(changed: str, read: str, kind: Any) -> str:  # noqa: ANN401 - the type of a field
+    decode, encode = msgspec.json.decode, msgspec.json.encode
+    understood = encode(decode(read, type=kind))
+    return encode(_merged(decode(changed), decode(read), decode(understood))).decode()
+
+
+def _merged(changed: object, read: object, understood: object) -> object:
+    """What is written in place of `read`, of which this version understood a part, and made `changed` of that part."""
+    if changed == understood:
+        return read
+    if not (isinstance(changed, dict) and isinstance(read, dict) and isinstance(understood, dict)):
+        return changed
+    unknown = {name: value for name, value in read.items() if name not in understood}
+    known = {
+        name: _merged(value, read[name], understood[name]) if name in read and name in understood else value
+        for name, value in changed.items()
+    }
+    return {**unknown, **known}
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the fields of a kind of record stand in a row."""
+
+    as_json: Mapping[str, Any]
+    """The type of each field, by the name of its property if it is written as JSON."""
+    names: frozenset[str]
+    """Every property that the fields and the key may have."""
+    empty_unless_given: frozenset[str]
+    """The fields whose default is empty text: a row without them reads back alike, and most outcomes fill few."""
+
+
+@cache
+def _layout(kind: type[msgspec.Struct]) -> _Layout:
+    fields = msgspec.structs.fields(kind)
+    as_json = {field.name + _JSON: field.type for field in fields}
+    return _Layout(
+        as_json=as_json,
+        names=frozenset({PARTITION_KEY, ROW_KEY, *as_json, *(field.name for field in fields)}),
+        empty_unless_given=frozenset(field.name for field in fields if field.default == ""),
+    )
 
 
 def packed(content: bytes) -> dict[str, str] | None:

@@ -13,9 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.errors import DeviceDropError
-from shared.storage.codec import from_entity, to_entity
-from shared.storage.keys import safe_key
-from shared.storage.tables import Entity, EntityChanged, EntityExists, Query, StoredEntity, Table
+from shared.storage.keys import Key, safe_key
+from shared.storage.record_table import Conflict, RecordTable
+from shared.storage.tables import Query, Table
 
 CUSTOMERS_TABLE = "Customers"
 
@@ -51,6 +51,7 @@ class Customers:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._customers = RecordTable(table, Customer, lambda customer: _key(customer.name))
 
     def prepare(self) -> None:
         """Make the table when it is missing."""
@@ -58,12 +59,12 @@ class Customers:
 
     def named(self, name: str) -> Customer | None:
         """Whom the folder `name` stands for, also when the name was removed; None when it never stood for anyone."""
-        stored = self._stored(name)
-        return None if stored is None else _customer(stored)
+        stored = self._customers.get(_key(name))
+        return None if stored is None else stored.record
 
     def all(self) -> Iterator[Customer]:
         """Every name that is in use, by name."""
-        found = (_customer(stored) for stored in self._table.query(Query(partition=_PARTITION)))
+        found = (stored.record for stored in self._customers.query(Query(partition=_PARTITION)))
         return (customer for customer in found if customer.removed_at is None)
 
     def add(self, name: str, customer_id: str, notes: str, now: datetime) -> Customer:
@@ -75,9 +76,7 @@ class Customers:
         customer = Customer(
             name=checked_name(name), customer_id=_checked_id(customer_id), notes=notes.strip(), added_at=now
         )
-        try:
-            self._table.insert(_entity(customer))
-        except EntityExists:
+        if self._customers.insert(customer) is None:
             return self._change(name, customer)
         return customer
 
@@ -94,10 +93,10 @@ class Customers:
         return self._change(name, replace(known, removed_at=now))
 
     def _change(self, name: str, changed: Customer) -> Customer:
-        stored = self._stored(name)
+        stored = self._customers.get(_key(name))
         if stored is None:
             raise CustomerNameRefused(f"The name {name!r} was deleted from the table meanwhile; try again.")
-        known = _customer(stored)
+        known = stored.record
         if known.customer_id != changed.customer_id:
             raise CustomerNameRefused(
                 f"{known.name!r} stands or stood for the customer {known.customer_id}, and a name never changes its "
@@ -105,15 +104,12 @@ class Customers:
             )
         kept = replace(changed, added_at=known.added_at)
         try:
-            self._table.replace(_entity(kept), stored.etag)
-        except EntityChanged as error:
+            self._customers.change(stored, kept)
+        except Conflict as error:
             raise CustomerNameRefused(
                 f"The name {name!r} was changed by someone else meanwhile; look again."
             ) from error
         return kept
-
-    def _stored(self, name: str) -> StoredEntity | None:
-        return self._table.get(_PARTITION, _key(name))
 
 
 def checked_name(name: str) -> str:
@@ -148,14 +144,6 @@ def _checked_id(customer_id: str) -> str:
     return customer_id.lower()
 
 
-def _key(name: str) -> str:
+def _key(name: str) -> Key:
     """The same for names that look the same: without case, and however an accent is written (macOS has its own way)."""
-    return safe_key(normalize("NFC", name.strip().casefold()))
-
-
-def _entity(customer: Customer) -> Entity:
-    return to_entity(customer, (_PARTITION, _key(customer.name)))
-
-
-def _customer(stored: StoredEntity) -> Customer:
-    return from_entity(stored.values, Customer)
+    return _PARTITION, safe_key(normalize("NFC", name.strip().casefold()))

@@ -25,6 +25,10 @@ class Files:
         self._by_time = RecordTable(
             by_time, FileListing, lambda listing: keys.time_key(listing.received_at, listing.file_id)
         )
+        self._named_by_time = RecordTable(
+            by_time, FileMention, lambda mention: keys.time_key(mention.received_at, mention.file_id)
+        )
+        """The same rows, of which only the name is read: it can be read of every version's."""
 
     def enter(self, file: DeviceFile) -> tuple[Stored[DeviceFile], bool]:
         """Enter `file` unless it is known; the record that stands, and whether it is new.
@@ -55,8 +59,9 @@ class Files:
         if stored.record.state.is_final or not changed.state.is_final:
             return self._files.change(stored, changed)
         listing = Upsertion(self._by_customer.entity(_listing(changed)))
-        etag, _ = self._files.change_together([self._files.change_of(stored, changed), listing])
-        return Stored(changed, etag)
+        change = self._files.change_of(stored, changed)
+        etag, _ = self._files.change_together([change, listing])
+        return Stored(changed, etag, change.entity)
 
     def with_id_prefix(self, customer_id: str, prefix: str) -> Iterator[DeviceFile]:
         """Known files of a customer whose ids begin with `prefix`."""
@@ -116,15 +121,15 @@ class Files:
             ]
         return islice(chain.from_iterable(_placed(self._by_time, query) for query in queries), limit)
 
-    def received_before(self, day: date) -> Iterator[FileListing]:
+    def received_before(self, day: date) -> Iterator[FileMention]:
         """Final files received before `day` (UTC), newest first."""
         query = Query(partition_from=keys.day_key(day - timedelta(days=1)))
-        return (stored.record for stored in self._by_time.query(query))
+        return (stored.record for stored in self._named_by_time.query(query))
 
-    def forget_listing(self, listing: FileListing) -> None:
+    def forget_listing(self, mention: FileMention) -> None:
         """Take a file that is no longer known out of the indexes of final files."""
-        self._by_customer.delete([keys.listing_key(listing.customer_id, listing.received_at, listing.file_id)])
-        self._by_time.delete([keys.time_key(listing.received_at, listing.file_id)])
+        self._by_customer.delete([keys.listing_key(mention.customer_id, mention.received_at, mention.file_id)])
+        self._by_time.delete([keys.time_key(mention.received_at, mention.file_id)])
 
 
 def _placed(table: RecordTable[FileListing], query: Query) -> Iterator[tuple[TimeCursor, FileListing]]:

@@ -10,13 +10,13 @@ So two owners never both succeed, and nothing is lost with an owner.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import msgspec
 
 from shared.errors import DeviceDropError
-from shared.storage.codec import from_entity, to_entity
+from shared.storage.codec import from_entity, to_entity, with_unknown
 from shared.storage.keys import Key
 from shared.storage.tables import (
     PARTITION_KEY,
@@ -48,6 +48,17 @@ class Stored(Generic[Kept]):
 
     record: Kept
     etag: str
+    row: Entity = field(compare=False, repr=False)
+    """The row that was read: what it holds beyond the record is a later version's, and the next change keeps it."""
+
+    @classmethod
+    def absent(cls, record: Kept) -> "Stored[Kept]":
+        """`record` to be entered where none is."""
+        return cls(record, NOT_THERE, {})
+
+    def holding(self, record: Kept) -> "Stored[Kept]":
+        """`record` in place of the one that was read."""
+        return replace(self, record=record)
 
 
 class RecordTable(Generic[Kept]):
@@ -67,17 +78,17 @@ class RecordTable(Generic[Kept]):
         self._filtered_by = filtered_by
 
     def get(self, key: Key) -> Stored[Kept] | None:
-        """The record under a key, or None."""
+        """The record under a key, or None. Raises UnreadableRecord."""
         entity = self._table.get(*key)
         return None if entity is None else self.stored(entity)
 
     def query(self, query: Query) -> Iterator[Stored[Kept]]:
-        """The records that `query` names, by their keys."""
+        """The records that `query` names, by their keys. Raises UnreadableRecord."""
         return map(self.stored, self._table.query(query))
 
     def stored(self, entity: StoredEntity) -> Stored[Kept]:
         """The record in a row of the table."""
-        return Stored(from_entity(entity.values, self._kind), entity.etag)
+        return Stored(from_entity(entity.values, self._kind), entity.etag, entity.values)
 
     def entity(self, record: Kept) -> Entity:
         """`record` as a row of the table."""
@@ -86,8 +97,9 @@ class RecordTable(Generic[Kept]):
 
     def insert(self, record: Kept) -> Stored[Kept] | None:
         """Enter a record; None when there is one under its key."""
+        entity = self.entity(record)
         try:
-            return Stored(record, self._table.insert(self.entity(record)))
+            return Stored(record, self._table.insert(entity), entity)
         except EntityExists:
             return None
 
@@ -110,8 +122,9 @@ class RecordTable(Generic[Kept]):
             if entered is None:
                 raise Conflict(f"{self._name(changed)} was entered by someone else first.")
             return entered
+        entity = self._replacement(stored, changed)
         try:
-            return Stored(changed, self._table.replace(self.entity(changed), stored.etag))
+            return Stored(changed, self._table.replace(entity, stored.etag), entity)
         except EntityChanged as error:
             raise Conflict(f"{self._name(changed)} was changed by someone else, who goes on.") from error
 
@@ -121,13 +134,20 @@ class RecordTable(Generic[Kept]):
         Raises:
             Conflict: one of them is no longer what was read.
         """
-        etags = self.change_together([self.change_of(stored, changed) for stored, changed in changes])
-        return [Stored(changed, etag) for (_, changed), etag in zip(changes, etags, strict=True)]
+        prepared = [self.change_of(stored, changed) for stored, changed in changes]
+        etags = self.change_together(prepared)
+        return [
+            Stored(changed, etag, change.entity)
+            for (_, changed), etag, change in zip(changes, etags, prepared, strict=True)
+        ]
 
     def change_of(self, stored: Stored[Kept], changed: Kept) -> Change:
         """The change that replaces `stored`, for a transaction."""
-        entity = self.entity(changed)
+        entity = self._replacement(stored, changed)
         return Insertion(entity) if stored.etag == NOT_THERE else Replacement(entity, stored.etag)
+
+    def _replacement(self, stored: Stored[Kept], changed: Kept) -> Entity:
+        return with_unknown(self.entity(changed), stored.row, self._kind)
 
     def change_together(self, changes: Sequence[Change]) -> list[str]:
         """Change rows of one partition, all of them or none; their new ETags.

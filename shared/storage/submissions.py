@@ -53,8 +53,8 @@ class Submissions:
         """
         changes = [Upsertion(entity) for entry in entries for entity in self._entities(entry)]
         numbered = zip((change.entity for change in changes), self._submissions.change_together(changes), strict=True)
-        etags = [etag for entity, etag in numbered if KIND in entity]
-        return [Stored(entry.submission, etag) for entry, etag in zip(entries, etags, strict=True)]
+        entered = [(entity, etag) for entity, etag in numbered if KIND in entity]
+        return [Stored(entry.submission, etag, entity) for entry, (entity, etag) in zip(entries, entered, strict=True)]
 
     def get(self, reading_id: str, number: str) -> Stored[Submission] | None:
         """A submission, or None."""

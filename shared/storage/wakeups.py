@@ -1,4 +1,8 @@
-"""The alarm clock: queue messages that say "look at this now". They carry no truth; losing one loses time."""
+"""The alarm clock: queue messages that say "look at this now". They carry no truth; losing one loses time.
+
+Fields that only a later version knows are passed over. So a later version may add fields to a wake-up, and kinds of
+wake-ups: what this version drops of those, the later version's sweep finds again.
+"""
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
@@ -34,7 +38,7 @@ Path = Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\
 """What the journal's keys and a blob's path can be: nothing else is looked up, whoever sent it."""
 
 
-class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission", forbid_unknown_fields=True):
+class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission"):
     """Look at a submission. One whose `sequence` is older than the journal's has been overtaken."""
 
     reading_id: ReadingId
@@ -42,28 +46,28 @@ class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submissio
     sequence: int
 
 
-class DueSubmission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DueSubmission(msgspec.Struct, frozen=True, kw_only=True):
     """One of several submissions that are due at about the same time."""
 
     number: Number
     sequence: int
 
 
-class SubmissionsWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submissions", forbid_unknown_fields=True):
+class SubmissionsWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submissions"):
     """Look at several submissions of one reading: one message instead of one for each."""
 
     reading_id: ReadingId
     due: Annotated[tuple[DueSubmission, ...], msgspec.Meta(min_length=1, max_length=MOST_IN_A_MESSAGE)]
 
 
-class FileWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="file", forbid_unknown_fields=True):
+class FileWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="file"):
     """Look at a device file that nobody has finished reading or closing."""
 
     customer_id: Guid | None
     file_id: Guid
 
 
-class WithdrawalWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawal", forbid_unknown_fields=True):
+class WithdrawalWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawal"):
     """Look at the withdrawal of a file's devices. One whose `sequence` is older than the journal's was overtaken."""
 
     customer_id: Guid
@@ -71,7 +75,7 @@ class WithdrawalWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawa
     sequence: int
 
 
-class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notification", forbid_unknown_fields=True):
+class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notification"):
     """Tell the webhook of a file that has ended; `attempts` were made in vain so far."""
 
     customer_id: Guid | None
@@ -79,7 +83,7 @@ class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notific
     attempts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
-class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob", forbid_unknown_fields=True):
+class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob"):
     """Look at a dropped blob whose event never came."""
 
     path: Path

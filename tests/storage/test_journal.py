@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from shared.storage.codec import packed, unpacked
 from shared.storage.connection import StorageClients
 from shared.storage.journal import Journal, TableName
-from shared.storage.record_table import NOT_THERE, Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import (
     AnswerIds,
     Batch,
@@ -484,7 +484,7 @@ def test_what_is_known_of_a_withdrawal_comes_back_with_every_field(journal: Jour
     device = _withdrawn(
         stored.record, 1, result=WithdrawalResult.REFUSED, device_id="d", error_code="811", what_to_do="w", at=NOW
     )
-    journal.withdrawals.change_devices([Stored(device, NOT_THERE)])
+    journal.withdrawals.change_devices([Stored.absent(device)])
     assert [each.record for each in journal.withdrawals.devices(stored.record.reading_id, 1, 5)] == [device]
 
 
@@ -492,22 +492,22 @@ def test_devices_of_many_blocks_are_written_and_read_in_the_order_of_their_rows(
     file = _file()
     rows = [1, 2, 999, 1000, 1001, 1500, 3001]
     devices = [_withdrawn(file, row) for row in rows]
-    written = journal.withdrawals.change_devices(Stored(device, NOT_THERE) for device in devices)
+    written = journal.withdrawals.change_devices(Stored.absent(device) for device in devices)
     assert [each.record for each in written] == devices
     assert list(journal.withdrawals.devices(file.reading_id, 1, 4000)) == written
     assert [each.record.row for each in journal.withdrawals.devices(file.reading_id, 2, 1001)] == rows[1:5]
     other = _file()
     many = [_withdrawn(other, row) for row in range(1, 251)]
-    assert len(journal.withdrawals.change_devices(Stored(device, NOT_THERE) for device in many)) == 250
+    assert len(journal.withdrawals.change_devices(Stored.absent(device) for device in many)) == 250
 
 
 def test_a_device_is_only_written_over_what_was_read(journal: Journal) -> None:
     file = _file()
-    (first,) = journal.withdrawals.change_devices([Stored(_withdrawn(file, 1), NOT_THERE)])
-    (second,) = journal.withdrawals.change_devices([Stored(_withdrawn(file, 1, device_id="d"), first.etag)])
-    for etag in (NOT_THERE, first.etag):
+    (first,) = journal.withdrawals.change_devices([Stored.absent(_withdrawn(file, 1))])
+    (second,) = journal.withdrawals.change_devices([first.holding(_withdrawn(file, 1, device_id="d"))])
+    for late in (Stored.absent(_withdrawn(file, 1)), first):
         with pytest.raises(Conflict):
-            journal.withdrawals.change_devices([Stored(_withdrawn(file, 1, device_id="late"), etag)])
+            journal.withdrawals.change_devices([late.holding(_withdrawn(file, 1, device_id="late"))])
     assert list(journal.withdrawals.devices(file.reading_id, 1, 1)) == [second]
 
 
@@ -527,9 +527,9 @@ def test_a_forgotten_file_takes_its_withdrawal_along(journal: Journal) -> None:
     file = _file(state=FileState.CLOSED, withdrawal=Withdrawal(asked_at=NOW, due_at=NOW, total=1))
     journal.files.enter(file)
     journal.withdrawals.enter(WithdrawalMention(customer_id=CUSTOMER, file_id=file.file_id, asked_at=NOW))
-    journal.withdrawals.change_devices(Stored(_withdrawn(file, row), NOT_THERE) for row in (1, 2, 1001))
+    journal.withdrawals.change_devices(Stored.absent(_withdrawn(file, row)) for row in (1, 2, 1001))
     other = _file()
-    journal.withdrawals.change_devices([Stored(_withdrawn(other, 1), NOT_THERE)])
+    journal.withdrawals.change_devices([Stored.absent(_withdrawn(other, 1))])
     journal.forget_file(file)
     assert list(journal.withdrawals.devices(file.reading_id, 1, 2000)) == []
     assert list(journal.withdrawals.in_progress()) == []

@@ -13,8 +13,10 @@ from shared.storage.connection import StorageClients
 from shared.storage.wakeups import (
     AzureWakeups,
     BlobWakeUp,
+    DueSubmission,
     FileWakeUp,
     NotificationWakeUp,
+    SubmissionsWakeUp,
     SubmissionWakeUp,
     UnreadableWakeUp,
     WakeUp,
@@ -22,6 +24,8 @@ from shared.storage.wakeups import (
     decode,
     encode,
 )
+
+READING = "5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51.1"
 
 WAKE_UPS: st.SearchStrategy[WakeUp] = st.one_of(
     st.builds(
@@ -82,7 +86,6 @@ def test_any_other_message_is_unreadable_and_nothing_else(body: bytes) -> None:
         b"{}",
         b'{"type":"submission"}',
         b'{"type":"submission","reading_id":"f","number":"1","sequence":"0"}',
-        b'{"type":"submission","reading_id":"f","number":"1","sequence":0,"and":"more"}',
         b'{"type":"submission","reading_id":"../../x","number":"1","sequence":0}',
         b'{"type":"submission","reading_id":"5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51.1","number":"abc","sequence":0}',
         b'{"type":"file","customer_id":"a/b","file_id":"c"}',
@@ -99,6 +102,25 @@ def test_any_other_message_is_unreadable_and_nothing_else(body: bytes) -> None:
 def test_a_message_of_another_shape_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableWakeUp):
         decode(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "wake_up"),
+    [
+        (
+            b'{"type":"submission","reading_id":"%b","number":"1","sequence":0,"later":{"a":1}}' % READING.encode(),
+            SubmissionWakeUp(reading_id=READING, number="1", sequence=0),
+        ),
+        (
+            b'{"type":"submissions","reading_id":"%b","due":[{"number":"1","sequence":0,"later":1}],"later":[]}'
+            % READING.encode(),
+            SubmissionsWakeUp(reading_id=READING, due=(DueSubmission(number="1", sequence=0),)),
+        ),
+        (b'{"type":"blob","path":"a","later":null}', BlobWakeUp(path="a")),
+    ],
+)
+def test_what_a_later_version_adds_to_a_wake_up_is_passed_over(body: bytes, wake_up: WakeUp) -> None:
+    assert decode(body) == wake_up
 
 
 def test_a_wake_up_arrives_as_the_host_reads_it_and_never_expires(wakeups: AzureWakeups, queue: QueueClient) -> None:

@@ -42,7 +42,7 @@ from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS
 from shared.pipeline.log_fields import of_error, of_file
 from shared.pipeline.submissions.circuit_breaker import Admission, admission
 from shared.pipeline.submissions.state_machine import PAUSED_DELAY, SHORTEST_PATIENCE, PollAgain, WaitFor, pace_of
-from shared.storage.record_table import NOT_THERE, Conflict, Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
 from shared.telemetry import StepName, annotate, span
@@ -201,7 +201,7 @@ def _devices(held: WithdrawalLease, first: int) -> Iterator[Pair]:
         while ahead is not None and ahead.record.row < outcome.row:
             ahead = next(known, None)
         is_known = ahead is not None and ahead.record.row == outcome.row
-        yield outcome, ahead if ahead is not None and is_known else Stored(to_withdraw(outcome, run), NOT_THERE)
+        yield outcome, ahead if ahead is not None and is_known else Stored.absent(to_withdraw(outcome, run))
 
 
 def _is_to_be_looked_for(held: WithdrawalLease, known: Known) -> bool:
@@ -216,7 +216,7 @@ def _look_for(held: WithdrawalLease, admitted: Admission, first: int) -> None:
     for batch in {pair[0].batch_id.casefold(): None for pair in wanted}:
         of_batch = [pair for pair in wanted if pair[0].batch_id.casefold() == batch]
         devices = _found(held, [outcome for outcome, _ in of_batch])
-        found += (Stored(device, known.etag) for device, (_, known) in zip(devices, of_batch, strict=True))
+        found += (known.holding(device) for device, (_, known) in zip(devices, of_batch, strict=True))
         admitted.note(None)
     held.keep()
     held.pipeline.journal.withdrawals.change_devices(sorted(found, key=lambda known: known.record.row))
@@ -255,7 +255,7 @@ def _delete(held: WithdrawalLease, admitted: Admission, devices: Sequence[Known]
             break
     counted = _counted(held.withdrawal, done, forbidden)
     if failure is not None:
-        held.stored = Stored(replace(held.file, withdrawal=counted), held.stored.etag)
+        held.stored = held.stored.holding(replace(held.file, withdrawal=counted))
         return _take_failure(held, admitted, failure, progressed=bool(done))
     if len(done) == len(devices) < DEVICES_IN_A_STEP:
         return _finish(held, counted)
@@ -298,7 +298,7 @@ def _begun(held: WithdrawalLease, group: Sequence[Known]) -> list[Known]:
     run, new_id = held.withdrawal.run, held.pipeline.new_id
     held.keep()
     return held.pipeline.journal.withdrawals.change_devices(
-        Stored(begun(known.record, run, new_id()), known.etag) for known in group
+        known.holding(begun(known.record, run, new_id())) for known in group
     )
 
 
@@ -315,16 +315,16 @@ def _write_results(
     """
     rest = [known for known in begun_ones if known.record.row not in ended]
     failed = [
-        Stored(unanswered(known.record, failure, repeated=known.record.row in repeated), known.etag)
+        known.holding(unanswered(known.record, failure, repeated=known.record.row in repeated))
         for known in rest[:1]
         if failure is not None
     ]
     unsent = [
-        Stored(replace(known.record, request_id=""), known.etag)
+        known.holding(replace(known.record, request_id=""))
         for known in rest[len(failed) :]
         if known.record.row not in repeated
     ]
-    results = [Stored(ended[known.record.row], known.etag) for known in begun_ones if known.record.row in ended]
+    results = [known.holding(ended[known.record.row]) for known in begun_ones if known.record.row in ended]
     held.keep()
     held.pipeline.journal.withdrawals.change_devices([*results, *failed, *unsent])
 

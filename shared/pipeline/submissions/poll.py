@@ -85,7 +85,7 @@ def _after_answer(pipeline: Pipeline, stored: Stored[Submission], answer: JobAns
     is_news = details.is_final or counts.ended != told.written
     step = after_poll(told, counts, details.status or "", pipeline.clock(), pace_of(pipeline.settings, pipeline.jitter))
     decided = Decided(
-        Stored(told, stored.etag),
+        stored.holding(told),
         step,
         LastAnswer(answer_ids_of(answer.service_ids)),
         tuple(outcomes) if is_news else (),

@@ -57,7 +57,7 @@ def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submiss
     """Whoever claimed it and died may have sent it: that answer is as lost as one that the network lost."""
     if stored.record.claimed_until is None:
         return stored
-    return Stored(replace(stored.record, answer_lost=True), stored.etag)
+    return stored.holding(replace(stored.record, answer_lost=True))
 
 
 def _is_released(pipeline: Pipeline, submission: Submission) -> bool:
