@@ -18,6 +18,7 @@ from shared.pipeline.submissions.state_machine import REPEATS_WITHOUT_LINK
 from shared.pipeline.sweep import RECENT, sweep
 from shared.storage.batches import Batches
 from shared.storage.blobs import BlobVersion
+from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal, TableName
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Batch
@@ -357,6 +358,27 @@ def test_a_file_whose_row_cannot_be_read_keeps_the_sweep_from_no_other(world: Wo
         sweep(world.pipeline)
     world.run()
     assert [file for file in files if world.journal.files.is_open(file)] == [damaged]
+    tables[TableName.DEVICE_FILES].upsert([row.values])
+    world.clock.now += timedelta(minutes=20)
+    sweep(world.pipeline)
+    world.run()
+    assert not [file for file in files if world.journal.files.is_open(file)]
+
+
+def test_a_final_file_that_only_a_later_version_can_read_keeps_no_other_from_being_forgotten(world: World) -> None:
+    tables = _in_watched_tables(world)
+    first, last = (world.drop_file(numbered(1), f"{CUSTOMER}/Test/{number}.csv") for number in range(2))
+    world.run()
+    newest_first = [listing.file_id for _, listing in world.journal.files.final()]
+    for name in (TableName.DEVICE_FILES, TableName.FILES_BY_TIME):
+        for row in list(tables[name].query(Query(equals={"file_id": newest_first[0]}))):
+            tables[name].upsert([{**row.values, "state": "of another version"}])
+    world.clock.now += world.settings.retention + timedelta(days=2)
+    with pytest.raises(ExceptionGroup, match="could not be done") as raised:
+        sweep(world.pipeline)
+    assert raised.group_contains(UnreadableRecord, match=f"DeviceFile .*{newest_first[0]}")
+    standing = {row.values["file_id"] for row in tables[TableName.DEVICE_FILES].query(Query())}
+    assert {first, last} & standing == {newest_first[0]}
 
 
 class NeverEnters(InMemoryTable):
