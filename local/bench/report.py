@@ -120,7 +120,7 @@ def _polls(raw: Mapping[str, Any]) -> list[Section]:
         for each in raw["polls"]
     ]
     columns = ("job lasts, s", "status requests", "then waited, s", "of what is allowed")
-    return [Section("Looking at a job", columns, rows)]
+    return [Section("Polling a job", columns, rows)]
 
 
 def _operations(raw: Mapping[str, Any]) -> list[Section]:

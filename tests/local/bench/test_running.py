@@ -127,7 +127,7 @@ def test_there_is_a_table_for_everything_that_was_measured() -> None:
     found = sections(judged({}, FULL_SIZE), RAW)
     assert [section.title for section in found] == [
         "Goals",
-        "Looking at a job",
+        "Polling a job",
         "Storage operations per 1,000 devices",
         "10 devices with hashes, end to end",
     ]
