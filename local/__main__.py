@@ -1,7 +1,7 @@
-"""`python -m local`: the product on one's own machine. Needs Python 3.11 or newer, and nothing else.
+"""`python -m local`: the product on a local machine. It needs Python 3.11 or newer, and nothing else.
 
-Standard library only up to the moment it goes on inside `.venv`, which it makes itself, and in words that older Pythons
-understand too, so that they can be told what is needed.
+This module uses only the standard library until it continues inside `.venv`, which it creates itself, and only syntax
+that older Pythons understand, so that it can tell their users which version is needed.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def main(arguments: Sequence[str]) -> int:
     if sys.version_info < OLDEST_PYTHON:
         print(f"python -m local: this is Python {sys.version.split()[0]}; 3.11 or newer is needed.", file=sys.stderr)
         return 2
-    # Its module may need packages of .venv, so that its arguments can only be known in there.
+    # The module of the command may need packages of .venv, so its arguments are only known in there.
     options, rest = (None, []) if set(arguments[:1]) & _OF_VENV.keys() else _parser().parse_known_args(arguments)
     if rest and options is not None and options.command != "test":
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     for stream in (sys.stdout, sys.stderr):
-        # A name in a file may have characters that the terminal's code page lacks.
+        # A name in a file may have characters that the code page of the terminal lacks.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, _stop)
-    # Imported late: these lines must not be in the way of a clear word about a wrong argument.
+    # Imported late: an error in these modules must not hide the message about a wrong argument.
     from local.set_up import SetUpError, enter_environment  # noqa: PLC0415
 
     try:
@@ -106,31 +106,31 @@ def _of_venv(command: str, *arguments: str) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
 
 _OF_VENV = {
-    "drop": ("local.commands.drop", "Drop device files into storage, and follow them to their end."),
-    "status": ("local.commands.status", "Show the newest files and how far they are, or one file."),
+    "drop": ("local.commands.drop", "Drop device files into storage, and follow them until they are closed."),
+    "status": ("local.commands.status", "Show the newest files and their progress, or one file and its history."),
     "outcomes": ("local.commands.outcomes", "Show how every row of a file ended, and what to do."),
-    "retry": ("local.commands.retry", "Send again what of a closed file can simply be sent again."),
+    "retry": ("local.commands.retry", "Resend the rows of a closed file that can be sent again unchanged."),
     "withdraw": ("local.commands.withdraw", "Delete the devices that a file newly registered."),
-    "report": ("local.commands.report", "Write what became of a month's devices, by customer and batch."),
-    "customers": ("local.commands.customers", "Keep names for customers, which drop folders may bear."),
-    "bench": ("local.bench", "Measure speed, memory and cost against their goals, in some ten minutes."),
+    "report": ("local.commands.report", "Write the outcomes of a month's devices, by customer and batch."),
+    "customers": ("local.commands.customers", "Manage names for customers, which drop folders may use."),
+    "bench": ("local.bench", "Measure speed, memory and cost against their goals, in about ten minutes."),
     "check": ("local.check", "Check device files without sending anything."),
-    "sign-in": ("local.sign_in", "Sign in to Partner Center as a person, for an app that goes on in their name."),
+    "sign-in": ("local.sign_in", "Sign a user in to Partner Center for the app, which then acts in their name."),
 }
-"""Commands that need packages of .venv to know their arguments: the module of each, and what it is for."""
+"""Commands that need packages of .venv to know their arguments: the module and the purpose of each."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m local",
-        description="Device Drop on this machine. The first command makes everything ready and takes a minute or two.",
+        description="Device Drop on this machine. The first command sets everything up and takes a minute or two.",
         epilog="'python -m local COMMAND --help' explains a command.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
@@ -142,9 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser(
         "services",
-        help="run Azurite and the Partner Center stand-in alone, for 'func start'",
+        help="run only Azurite and the Partner Center stand-in, for 'func start'",
         description="Run Azurite (ports 10000 to 10002) and the Partner Center stand-in until Ctrl-C, and write "
-        "local.settings.json if there is none, so that 'func start' runs the app beside them.",
+        "local.settings.json if there is none, so that 'func start' can run the app with them.",
     )
     for command, (_, words) in _OF_VENV.items():
         commands.add_parser(command, help=words[0].lower() + words[1:-1], add_help=False)
@@ -154,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
     run = commands.add_parser(
         "run",
-        help="drop device files and see every device registered",
+        help="drop device files and follow every device until it is registered",
         description="Start storage (Azurite), a Partner Center stand-in and the app on this machine, drop the device "
         "files, and show how every device ended. Nothing leaves this machine unless PARTNER_CENTER_URL says so.",
     )
@@ -171,7 +171,7 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
     run.add_argument(
         "--batch", type=batch, default=SAMPLE_BATCH, metavar="NAME", help="device batch (default: %(default)s)"
     )
-    run.add_argument("--once", action="store_true", help="end when all files are done, instead of watching drop/")
+    run.add_argument("--once", action="store_true", help="exit when all files are done, instead of watching drop/")
     run.add_argument("--results", type=folder, metavar="DIR", help="copy the result files to this folder")
     run.add_argument(
         "--timeout",
@@ -193,7 +193,7 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--data",
         type=folder,
         metavar="DIR",
-        help="where storage and the stand-in keep what they hold between runs (default: .local)",
+        help="folder where storage and the stand-in keep their data between runs (default: .local)",
     )
 
 

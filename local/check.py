@@ -29,17 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="write JSON: one object for each row, then one for each file"
     )
-    parser.add_argument("--decode", action="store_true", help="show what the hardware hashes hold")
-    parser.add_argument("--row", type=int, metavar="N", help="show row N alone; the total is still of the whole file")
-    parser.add_argument("--trust-hash-serial", action="store_true", help="where serial numbers differ, send the hash's")
+    parser.add_argument("--decode", action="store_true", help="show the contents of the hardware hashes")
+    parser.add_argument("--row", type=int, metavar="N", help="show only row N; the total still counts the whole file")
     parser.add_argument(
-        "--reject-bad-checksums", action="store_true", help="refuse wrong checksums of little known tools as well"
+        "--trust-hash-serial", action="store_true", help="if serial numbers differ, send the one in the hash"
     )
-    parser.add_argument("--oldest-hash-days", type=int, metavar="DAYS", help="note hashes collected longer ago")
+    parser.add_argument(
+        "--reject-bad-checksums", action="store_true", help="also reject wrong checksums of little-known tools"
+    )
+    parser.add_argument("--oldest-hash-days", type=int, metavar="DAYS", help="note hashes that are older")
     parser.add_argument(
         "--no-batch-folder",
         action="store_true",
-        help="as dropped directly under a customer, where group tags name the batches and no default batch is set",
+        help="check files as if directly under a customer, where group tags name the batches and no default is set",
     )
     parser.add_argument(
         "--refuse-device-identifiers", action="store_true", help="refuse files of corporate device identifiers"
@@ -59,7 +61,7 @@ def main(arguments: argparse.Namespace) -> int:
     report: _Report = _JsonReport() if arguments.json else _TextReport()
     files = [file for path in arguments.files for file in _files_of(path)]
     if not files:
-        print("There is no file to check in the folders named.")
+        print("There are no files to check in these folders.")
     results = [_check(file, rules, report, only_row=arguments.row, with_hash=arguments.decode) for file in files]
     return 0 if results and all(results) else 1
 

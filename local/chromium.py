@@ -14,8 +14,8 @@ _PLACES = (
 )
 
 NOT_FOUND = (
-    "NO BROWSER WAS FOUND: the tests of the status page in a real browser (tests/browser) are left out.\n"
-    "Install Chromium, Chrome or Edge (Debian: apt-get install chromium), and run this again to have them run."
+    "NO BROWSER WAS FOUND: the tests of the status page in a real browser (tests/browser) are skipped.\n"
+    "Install Chromium, Chrome or Edge (Debian: apt-get install chromium), then run this command again."
 )
 
 

@@ -79,9 +79,9 @@ class WaitReason(StrEnum):
     """Why a file in the watched folder is not dropped yet."""
 
     GROWING = "it is still being written"
-    EMPTY = "it is empty, as files are whose download goes on under another name"
-    LOCKED = "another program does not let it be read"
-    NAME_IS_NO_TEXT = "its name is no text (UTF-8), so rename it"
+    EMPTY = "it is empty, as a file is while its download continues under another name"
+    LOCKED = "another program has locked it"
+    NAME_IS_NO_TEXT = "its name is not valid UTF-8, so rename it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,10 @@ class _Waiting:
 
 
 class WatchedFolder:
-    """The folder `drop/{customer_id}/{batch_id}/`: tells of files that are new or changed, once they are whole.
+    """The folder `drop/{customer_id}/{batch_id}/`: reports files that are new or changed, once they are complete.
 
-    A file counts as whole when two looks, and `still_seconds` after the first of them, find it unchanged and not empty,
-    and it can be read. What was dropped is remembered in `record`, so that the next run does not drop it again.
+    A file counts as complete when two scans, the second at least `still_seconds` after the first, find it unchanged and
+    not empty, and it can be read. `record` lists the dropped files, so that the next run does not drop them again.
     """
 
     def __init__(
@@ -133,18 +133,18 @@ class WatchedFolder:
         folder.mkdir(parents=True, exist_ok=True)
 
     def whole_files(self) -> dict[str, Path]:
-        """Look once: every file that is whole and not dropped yet, by its path below the folder."""
+        """Scan once: every file that is complete and not dropped yet, by its path below the folder."""
         now = self._clock()
         states = {path: state for path in self._paths() if (state := _state(self._folder / path)) is not None}
         self._waiting = {
-            path: _after_look(self._waiting.get(path), state, now)
+            path: _after_scan(self._waiting.get(path), state, now)
             for path, state in states.items()
             if not self._is_dropped(path, state)
         }
         return {path: self._folder / path for path in self._waiting if self._reason_to_wait(path) is None}
 
     def late_files(self) -> dict[str, WaitReason]:
-        """Files that have waited for more than `SECONDS_UNTIL_TOLD` at the last look, and why: each is told of once."""
+        """Files that had waited more than `SECONDS_UNTIL_TOLD` at the last scan, and why; each is reported once."""
         late: dict[str, WaitReason] = {}
         for path, waiting in self._waiting.items():
             reason = self._reason_to_wait(path)
@@ -202,7 +202,7 @@ def is_text(name: str) -> bool:
     return name.encode("utf-8", "replace").decode() == name
 
 
-def _after_look(before: _Waiting | None, state: _State, now: float) -> _Waiting:
+def _after_scan(before: _Waiting | None, state: _State, now: float) -> _Waiting:
     if before is None:
         return _Waiting(state, begun=now, since=now)
     if before.state != state:

@@ -1,4 +1,4 @@
-"""Follows dropped device files to their end, and shows how every row ended."""
+"""Follows dropped device files until they are closed, and shows how every row ended."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -80,13 +80,13 @@ class Progress:
 
 
 class Follower:
-    """Looks into the journal, as the status page does. Reads only."""
+    """Reads the progress of files from the journal, as the status page does."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
-    def look(self, dropped: Dropped) -> Progress:
-        """How far `dropped` has come by now."""
+    def poll(self, dropped: Dropped) -> Progress:
+        """The progress of `dropped` so far."""
         for customer_id in self._customers_of(dropped):
             with suppress(NotFound):
                 details = queries.file(self._pipeline, customer_id, dropped.file_id)

@@ -34,17 +34,17 @@ from shared.pipeline.composition import compose
 from shared.settings import settings_from
 
 _THIS_MACHINE = "http://127.0.0.1"
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _WATCH_SECONDS = 1.0
 _STILL_SECONDS = 2.0
-"""For which a file must not have changed before it is dropped: copying over a network pauses now and then."""
+"""How long a file must be unchanged before it is dropped: copying over a network pauses now and then."""
 _WIDTH_OF_FILES = 160
 """Columns of output that is not a terminal's."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `python -m local run` was asked for."""
+    """The options of `python -m local run`."""
 
     files: Sequence[Path]
     """Device files to drop; empty for the samples."""
@@ -67,7 +67,7 @@ def run(options: RunOptions) -> int:
         AzuriteError, ServiceError, HostsError: something the product needs does not run.
     """
     address = os.environ.get("PARTNER_CENTER_URL")
-    # What is wrong with a setting is said before anything is started, with a storage and an address that are right.
+    # A wrong setting is reported before anything starts; storage and address are stand-ins that are valid.
     settings_from(
         app_settings(os.environ, storage="UseDevelopmentStorage=true", partner_center_url=address or _THIS_MACHINE)
     )
@@ -97,7 +97,7 @@ def run(options: RunOptions) -> int:
 
 
 def _host_in_words(hosts: Hosts) -> str:
-    own = "the project's own, since Azure Functions Core Tools are not used"
+    own = "the project's own, because Azure Functions Core Tools are not used"
     name = "Azure Functions Core Tools" if hosts.kind is HostKind.CORE_TOOLS else own
     return name if len(hosts.processes) == 1 else f"{name}; {len(hosts.processes)} instances"
 
@@ -134,9 +134,9 @@ class _Session:
         deadline = time.monotonic() + self._options.timeout_seconds
         with self._live() as live:
             while not all(progress.is_final for progress in self._progress.values()) and time.monotonic() < deadline:
-                self._look()
+                self._poll()
                 self._show(live)
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
         ended = list(self._progress.values())
         self._show_end(ended)
         faults = [fault for progress in ended if (fault := _fault(progress, self._options))]
@@ -148,17 +148,17 @@ class _Session:
         """Follow what was dropped and drop what appears in the folder, until Ctrl-C."""
         folder = WatchedFolder(DROP_FOLDER, self._options.data.dropped, still_seconds=_STILL_SECONDS)
         place = f"{_short(DROP_FOLDER)}/{{customer id}}/{{batch}}/"
-        say(self._console, f"Put device files into {place} to register their devices. Ctrl-C ends.")
-        next_look = 0.0
+        say(self._console, f"Put device files into {place} to register their devices. Press Ctrl-C to stop.")
+        next_scan = 0.0
         with self._live() as live:
             while True:
-                if time.monotonic() >= next_look:
+                if time.monotonic() >= next_scan:
                     self._drop_new_files(folder)
-                    next_look = time.monotonic() + _WATCH_SECONDS
-                self._look()
+                    next_scan = time.monotonic() + _WATCH_SECONDS
+                self._poll()
                 self._show_end([progress for progress in self._progress.values() if progress.is_final])
                 self._show(live)
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
 
     def _drop_new_files(self, folder: WatchedFolder) -> None:
         for path, file in folder.whole_files().items():
@@ -166,23 +166,23 @@ class _Session:
                 self._drop(file, path)
             except OSError as error:
                 if folder.put_off(path):
-                    say(self._console, f"{file} cannot be read ({error}); it is tried again.")
+                    say(self._console, f"{file} cannot be read ({error}); it will be tried again.")
                 continue
             folder.remember(path)
         for path, reason in folder.late_files().items():
-            say(self._console, f"{path} is not dropped yet: {reason}. It is looked at again and again.", "yellow")
+            say(self._console, f"{path} is not dropped yet: {reason}. It will be checked again.", "yellow")
 
     def _drop(self, file: Path, path: str) -> None:
         dropped = self._container.drop(file, path)
         self._progress[dropped] = Progress(dropped, None)
         say(self._console, f"Dropped {path}")
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         self._check()
         for dropped, before in self._progress.items():
             if before.is_final:
                 continue
-            now = self._progress[dropped] = self._follower.look(dropped)
+            now = self._progress[dropped] = self._follower.poll(dropped)
             if now.sentence != before.sentence and not self._console.is_terminal:
                 say(self._console, f"{dropped.path}: {now.sentence}")
 
@@ -208,14 +208,14 @@ class _Session:
 
 
 def _fault(progress: Progress, options: RunOptions) -> str | None:
-    """Why a dropped file did not do what `--once` waits for; None when it did."""
+    """Why a dropped file was not closed; None when it was."""
     if progress.is_closed:
         return None
     if progress.is_final:
         return f"{progress.dropped.path} was not registered; its state is above."
     return (
         f"{progress.dropped.path} was not closed within {options.timeout_seconds:g} seconds ({progress.sentence}). "
-        f"Give it more time with --timeout, or look into {_short(options.data.logs)}."
+        f"Give it more time with --timeout, or see the logs in {_short(options.data.logs)}."
     )
 
 

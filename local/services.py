@@ -153,7 +153,7 @@ def serve() -> int:
         print("Azurite answers on ports 10000 to 10002 (connection string: UseDevelopmentStorage=true).")
         print(f"The Partner Center stand-in answers at {url}.")
         print(_local_settings())
-        print("Now 'func start' runs the app beside them. Ctrl-C ends the services.", flush=True)
+        print("Now 'func start' can run the app with them. Press Ctrl-C to stop the services.", flush=True)
         while True:
             for process in (azurite.process, stand_in):
                 if process.wait(0.5) is not None:
@@ -163,9 +163,9 @@ def serve() -> int:
 def _local_settings() -> str:
     settings, sample = PROJECT / "local.settings.json", PROJECT / "local.settings.sample.json"
     if settings.exists():
-        return f"{settings.name} is there and stays as it is; compare it with {sample.name}."
+        return f"{settings.name} already exists and is left unchanged; compare it with {sample.name}."
     shutil.copyfile(sample, settings)
-    return f"Wrote {settings.name}, from which 'func start' takes its settings."
+    return f"Wrote {settings.name}, from which 'func start' reads its settings."
 
 
 def _check_free(port: int) -> None:
@@ -177,5 +177,5 @@ def _check_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise ServiceError(
-                f"Port {port} is taken by another program, perhaps another Azurite. End that program, then try again."
+                f"Port {port} is used by another program, perhaps another Azurite. Stop that program, then try again."
             ) from error

@@ -61,7 +61,7 @@ class PythonEnvironment:
             SetUpError: venv or pip failed.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
-        with step(f"Making {self.folder.name} with Python {version}"):
+        with step(f"Creating {self.folder.name} with Python {version}"):
             # Of a virtual environment's Python, the one it was made from: this one may be in the folder just removed.
             base = getattr(sys, "_base_executable", sys.executable)
             _run(
@@ -194,7 +194,7 @@ def _install_npm_packages(node: NodeJs, source: Path, packages: Path) -> None:
 
 @contextlib.contextmanager
 def step(what: str) -> Iterator[None]:
-    """Say in one line what is being done, and how long it took."""
+    """Print in one line the step in progress, and how long it took."""
     print(f"{what} ...", end="", flush=True)
     started = time.monotonic()
     try:
@@ -217,21 +217,21 @@ def _run(
     finally:
         process.stop()
     if code is None:
-        raise SetUpError(f"{' '.join(command)}\nwas not done after {_INSTALL_SECONDS / 60:.0f} minutes.\n\n{cure}")
+        raise SetUpError(f"{' '.join(command)}\ndid not finish within {_INSTALL_SECONDS / 60:.0f} minutes.\n\n{cure}")
     if code != 0:
         output = process.last_output()
-        raise SetUpError(f"{' '.join(command)}\nended with exit code {code} and wrote:\n{output}\n\n{cure}")
+        raise SetUpError(f"{' '.join(command)}\nfailed with exit code {code} and wrote:\n{output}\n\n{cure}")
 
 
 @contextlib.contextmanager
 def _set_up_lock() -> Iterator[None]:
-    """Only one command sets up at a time; another says that it waits."""
+    """Lets one command set up at a time; another prints that it waits."""
     path = WORK / "set-up.lock"
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(file_lock(path, wait=False))
         except LockedError:
-            print("Waiting for another command that sets up this folder.", flush=True)
+            print("Waiting for another command that is setting up this folder.", flush=True)
             held.enter_context(file_lock(path, wait=True))
         yield
 

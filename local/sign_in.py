@@ -1,7 +1,7 @@
-"""`python -m local sign-in`: a person signs in once, with a second factor, and the app may go on in their name.
+"""`python -m local sign-in`: a user signs in once, with a second factor, so that the app can act in their name.
 
-Obtains the first refresh token of the secure application model with a device code and puts it into Key Vault, where the
-app finds it. Whoever runs it needs `az login` as somebody who may set that secret.
+The command obtains the first refresh token of the secure application model with a device code and puts it into Key
+Vault, where the app finds it. It needs `az login` with an account that may set that secret.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from shared.settings import KEY_VAULT_SECRET
 
 
 class SignInEndedError(DeviceDropError):
-    """The sign-in ended without a refresh token that is of use; nothing was stored."""
+    """The sign-in ended without a usable refresh token; nothing was stored."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def sign_in(
     """Let a person sign in to the application with a device code, and keep the refresh token in `store`.
 
     Raises:
-        SignInEndedError: nobody signed in, or without a second factor, which Partner Center asks for.
+        SignInEndedError: nobody signed in, or the sign-in lacked the second factor that Partner Center requires.
         Unauthorised: Microsoft Entra or the store refused.
         NeverSent: one of them could not be reached.
     """
@@ -76,11 +76,11 @@ def sign_in(
     if second_factor_missing(result["access_token"]):
         raise SignInEndedError(
             "The sign-in was without a second factor, and Partner Center would refuse it: nothing was stored. Require"
-            " multi-factor authentication of this user and sign in again."
+            " multi-factor authentication for this user and sign in again."
         )
     if "refresh_token" not in result:
         raise SignInEndedError(
-            "Microsoft Entra gave no refresh token: nothing was stored. Check that the app registration has Partner"
+            "Microsoft Entra issued no refresh token: nothing was stored. Check that the app registration has Partner"
             " Center's delegated permission user_impersonation, and sign in again."
         )
     store.write(result["refresh_token"])
@@ -108,7 +108,7 @@ def _guid(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no GUID") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a GUID") from None
 
 
 def _secret(text: str) -> str:

@@ -1,1 +1,1 @@
-"""The commands that work on a storage account: this machine's, while `python -m local run` runs, or one in Azure."""
+"""The commands that work on a storage account: one in Azure, or the local one while `python -m local run` runs."""

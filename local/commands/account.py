@@ -1,4 +1,4 @@
-"""Which storage account a command works on, and the product's own parts opened on it."""
+"""The storage account that a command works on, opened with the product's own modules."""
 
 import argparse
 import os
@@ -22,8 +22,8 @@ STORAGE_SETTING = "DEVICE_DROP_STORAGE"
 _ACCOUNT = re.compile(r"(?:https://)?(?P<name>[a-z0-9]{3,24})(?:\.(?:blob|queue|table)\.(?P<suffix>[a-z0-9.-]+?))?/?")
 _PUBLIC_SUFFIX = "core.windows.net"
 
-_NEVER_ASKED = {"PARTNER_CENTER_URL": "http://127.0.0.1:9", "PARTNER_CENTER_TOKEN": LOCAL_TOKEN}
-"""Commands work on storage alone: what must be said to Partner Center is left to the app, which has its sign-in."""
+_NEVER_CALLED = {"PARTNER_CENTER_URL": "http://127.0.0.1:9", "PARTNER_CENTER_TOKEN": LOCAL_TOKEN}
+"""Commands use storage only: the app, which can sign in, sends every request to Partner Center."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--storage",
         default=os.environ.get(STORAGE_SETTING),
         metavar="ACCOUNT",
-        help=f"storage account in Azure, signed in to as 'az login' says (default: {STORAGE_SETTING}, else the storage "
-        "of the 'python -m local run' on this machine)",
+        help=f"storage account in Azure, opened with the account of 'az login' (default: {STORAGE_SETTING}, or else "
+        "the storage of the 'python -m local run' on this machine)",
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the --data folder of that run (default: .local)")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the --data folder that 'python -m local run' uses (default: .local)"
+    )
     parser.add_argument("--json", action="store_true", help="write one JSON document")
 
 
@@ -50,19 +52,19 @@ class Account:
 
 
 def open_account(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Account:
-    """The account that was named.
+    """The account that was named, or the one that runs on this machine.
 
     Raises:
-        CommandEnded: none was named and none runs here, or the name is none.
+        CommandEnded: no account was named and none runs here, or the name is not that of an account.
     """
     connection, person = _connection(arguments, environment)
     try:
-        settings = settings_from({**connection, **_NEVER_ASKED})
+        settings = settings_from({**connection, **_NEVER_CALLED})
     except SettingsError as error:
         raise CommandEnded(ExitCode.WRONG_ARGUMENTS, str(error)) from error
     pipeline = compose(settings, person)
     if person is None:
-        # In Azure the app has made its tables; on this machine it may not have come to it yet.
+        # In Azure the app has created its tables; on this machine it may not have done so yet.
         prepare(pipeline)
     return Account(pipeline, open_storage(settings.storage, person).blobs)
 
@@ -70,7 +72,7 @@ def open_account(arguments: argparse.Namespace, environment: Mapping[str, str] =
 def _connection(
     arguments: argparse.Namespace, environment: Mapping[str, str]
 ) -> tuple[dict[str, str], TokenCredential | None]:
-    """The settings of the connection, and who signs in where they hold no key."""
+    """The connection settings, and the credential to use if they contain no key."""
     if arguments.storage:
         return _addresses(arguments.storage), _person()
     if connection_string := environment.get(STORAGE_CONNECTION):
@@ -79,7 +81,7 @@ def _connection(
     if here is None:
         raise CommandEnded(
             ExitCode.NO_STORAGE,
-            "There is no storage to work on: start 'python -m local run' in another terminal, or name the storage "
+            "There is no storage account to use: start 'python -m local run' in another terminal, or name the storage "
             f"account in Azure with --storage or {STORAGE_SETTING}.",
         )
     return {STORAGE_CONNECTION: here.storage}, None
@@ -90,7 +92,7 @@ def _addresses(account: str) -> dict[str, str]:
     if found is None:
         raise CommandEnded(
             ExitCode.WRONG_ARGUMENTS,
-            f"{account!r} is no storage account: give its name, or its address such as "
+            f"{account!r} is not a storage account: give its name, or its address such as "
             f"https://NAME.blob.{_PUBLIC_SUFFIX}.",
         )
     suffix = found["suffix"] or _PUBLIC_SUFFIX

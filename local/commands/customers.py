@@ -1,4 +1,4 @@
-"""`python -m local customers add | list | remove`: names for customers, which drop folders may bear."""
+"""`python -m local customers add | list | remove`: names for customers, which drop folders may use."""
 
 import argparse
 
@@ -15,19 +15,19 @@ from shared.storage.customers import Customer
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="add | list | remove")
-    adding = actions.add_parser("add", help="let a name stand for a customer")
-    adding.add_argument("name", metavar="NAME", help="as the folder is to be called")
+    adding = actions.add_parser("add", help="give a customer a name")
+    adding.add_argument("name", metavar="NAME", help="the name of the customer's drop folder")
     adding.add_argument("customer_id", metavar="GUID", help="the id of the customer's tenant")
-    adding.add_argument("--notes", default="", metavar="TEXT", help="anything worth remembering")
-    listing = actions.add_parser("list", help="show the names")
-    removing = actions.add_parser("remove", help="reject what is dropped under a name from now on")
+    adding.add_argument("--notes", default="", metavar="TEXT", help="notes about the customer")
+    listing = actions.add_parser("list", help="list the names")
+    removing = actions.add_parser("remove", help="remove a name: files dropped under it are rejected from now on")
     removing.add_argument("name", metavar="NAME")
     for action in (adding, listing, removing):
         account.add_arguments(action)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Keep the names: 0 when it was done."""
+    """Run the action: 0 when it is done."""
     return ended(arguments, lambda: _act(arguments))
 
 

@@ -1,4 +1,4 @@
-"""`python -m local drop FILE ...`: uploads device files, and follows them to their end."""
+"""`python -m local drop FILE ...`: uploads device files, and follows them until they are closed."""
 
 import argparse
 import time
@@ -17,7 +17,7 @@ from local.dropping import DropContainer, Dropped, is_text
 from local.following import MOST_ROWS_SHOWN, Follower, harmless, name_of, progress_table, say, show_rows
 from local.following import Progress as FileProgress
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=existing_file, metavar="FILE", help="device files")
     parser.add_argument("--customer", required=True, metavar="NAME", help="the customer's name, or its tenant's GUID")
     parser.add_argument("--batch", type=batch, metavar="NAME", help="device batch (default: each row's group tag)")
-    parser.add_argument("--wait", action="store_true", help="follow the files to their end, and show what failed")
+    parser.add_argument(
+        "--wait", action="store_true", help="follow the files until they are closed, and show what failed"
+    )
     parser.add_argument(
         "--timeout", type=positive, default=3600, metavar="SECONDS", help="longest --wait (default: %(default)s)"
     )
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Drop the files: 0 when they lie in storage; with --wait, when every row of them is registered."""
+    """Drop the files: 0 when they are in storage; with --wait, when every row of them is registered."""
     return ended(arguments, lambda: _drop(arguments))
 
 
@@ -53,10 +55,10 @@ def _drop(arguments: argparse.Namespace) -> ExitCode:
     else:
         _show(follower, progresses)
     if not all(progress.is_final for progress in progresses):
-        # The answer is written already, and stays the only document where JSON was asked for.
+        # The answer is already written; with --json it must stay the only document.
         say_aside(
-            f"Not closed within {arguments.timeout:g} seconds; it goes on all the same. 'python -m local status' shows "
-            "how far it is."
+            f"Not closed within {arguments.timeout:g} seconds; the app continues. 'python -m local status' shows the "
+            "progress."
         )
         return ExitCode.TIMED_OUT
     all_well = all(progress.view is not None and is_well(progress.view) for progress in progresses)
@@ -68,13 +70,13 @@ def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str
     if len(set(names)) < len(names):
         raise CommandEnded(
             ExitCode.WRONG_ARGUMENTS,
-            "Two of the files have one name, and the second would replace the first: drop them one after the other.",
+            "Two files have the same name, and the second would replace the first: drop them one after the other.",
         )
     for name in names:
         if not is_text(name):
             raise CommandEnded(
                 ExitCode.WRONG_ARGUMENTS,
-                f"The name of the file {name!r} is no text (UTF-8): rename it, and drop it then.",
+                f"The name of the file {name!r} is not valid UTF-8: rename the file and drop it again.",
             )
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     dropped: list[Dropped] = []
@@ -97,18 +99,18 @@ def _upload_one(progress: Progress, container: DropContainer, file: Path, path: 
 
 
 def _followed(arguments: argparse.Namespace, follower: Follower, dropped: Sequence[Dropped]) -> list[FileProgress]:
-    """How far each file has come when all are final, or time is up."""
+    """The progress of each file when all are final or the time is up."""
     deadline = time.monotonic() + arguments.timeout
     progresses = [FileProgress(one, None) for one in dropped]
     output = console()
     with Live(console=output, auto_refresh=False, transient=True) as live:
         while True:
-            progresses = [one if one.is_final else follower.look(one.dropped) for one in progresses]
+            progresses = [one if one.is_final else follower.poll(one.dropped) for one in progresses]
             if all(one.is_final for one in progresses) or time.monotonic() >= deadline:
                 return progresses
             if not arguments.json:
                 live.update(progress_table(progresses), refresh=output.is_terminal)
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 def _show(follower: Follower, progresses: Sequence[FileProgress]) -> None:

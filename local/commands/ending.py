@@ -1,4 +1,4 @@
-"""How a command ends: its exit code for scripts, and one clear line, or one JSON object, when it could not go on."""
+"""How a command ends: an exit code for scripts, and one clear line or one JSON object if it cannot continue."""
 
 import argparse
 import errno
@@ -18,46 +18,46 @@ from shared.storage.customers import CustomerNameUnknown
 
 _FORBIDDEN = 403
 
-_NOBODY_READS = (errno.EPIPE, errno.EINVAL)
-"""Of a pipe whose other end was closed; Windows has the second."""
+_PIPE_CLOSED = (errno.EPIPE, errno.EINVAL)
+"""The errors of a pipe whose reader has closed it; Windows has the second."""
 
 
 class ExitCode(IntEnum):
-    """What a script can tell from the exit code; docs/commands.md lists them."""
+    """The exit codes that scripts rely on; docs/commands.md lists them."""
 
     DONE = 0
-    """Done, and all is well with what was asked about."""
+    """Done, and nothing is wrong with the files or rows concerned."""
     NOT_ALL_WELL = 1
-    """Done, but a device failed, a row was rejected, or a file was; or what was asked for cannot be done with it."""
+    """Done, but a device failed, or a row or file was rejected; or the command cannot be applied to this file."""
     WRONG_ARGUMENTS = 2
     NOT_FOUND = 3
-    """There is no such file, device or customer."""
+    """No such file, device or customer."""
     NO_STORAGE = 4
-    """Storage did not answer, or did not let this person in."""
+    """Storage did not answer, or denied access."""
     TIMED_OUT = 5
-    """What was waited for had not ended in time. It goes on all the same."""
+    """The wait timed out; the work continues."""
     CUT_SHORT = 141
-    """Whoever read the answer, as `head` does, stopped before its end; the code is that of shells."""
+    """The reader of the output, such as `head`, stopped before its end; shells use the same code."""
 
 
 class CommandEnded(DeviceDropError):
-    """The command cannot go on; the message says why and what to do."""
+    """The command cannot continue; the message says why and what to do."""
 
     def __init__(self, code: ExitCode, message: str) -> None:
-        """`code` is what the command exits with."""
+        """`code` is the exit code of the command."""
         super().__init__(message)
         self.code = code
 
 
 def ended(arguments: argparse.Namespace, work: Callable[[], ExitCode]) -> int:
-    """Do the `work` of a command; its exit code. What went wrong is said once, in the form that was asked for."""
+    """Do the `work` of a command and return its exit code. An error is reported once, as text or as JSON."""
     try:
         code = _worked(arguments, work)
         sys.stdout.flush()
     except OSError as error:
-        if error.errno not in _NOBODY_READS:
+        if error.errno not in _PIPE_CLOSED:
             raise
-        # Else Python would try to write the rest when it exits, and complain.
+        # Otherwise Python would try to write the rest when it exits, and report an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.CUT_SHORT
     return code
@@ -85,25 +85,25 @@ def _say(arguments: argparse.Namespace, code: ExitCode, message: str) -> int:
 
 
 def say_aside(message: str) -> None:
-    """Say something that is no part of the answer; it may bear the name of a file."""
+    """Print a message beside the answer, which may contain the name of a file."""
     print("\n".join(harmless(line).plain for line in message.splitlines()), file=sys.stderr)
 
 
 def _of_storage(error: AzureError) -> str:
-    """What storage, or the sign-in to it, said, and what to do."""
+    """The error of storage, or of the sign-in to it, and what to do."""
     if isinstance(error, ClientAuthenticationError):
         return (
-            "Signing in to Azure did not work: run 'az login' (or 'azd auth login') with an account of the right "
-            f"tenant. {_first_line(error)}"
+            "Signing in to Azure failed: run 'az login' (or 'azd auth login') with an account of the right tenant. "
+            f"{_first_line(error)}"
         )
     if isinstance(error, HttpResponseError) and error.status_code == _FORBIDDEN:
         return (
-            "Storage refused: this account lacks a role on it. docs/tenancy.md says which roles there are, and a new "
-            f"one takes some minutes to hold. {_first_line(error)}"
+            "Storage denied access: this account lacks a role on it. docs/tenancy.md lists the roles; a new role takes "
+            f"a few minutes to take effect. {_first_line(error)}"
         )
     return (
-        "Storage did not answer. Is its name right, is this machine's network allowed in, and, for storage of this "
-        f"machine, does 'python -m local run' still run? {_first_line(error)}"
+        "Storage did not answer. Check its name, whether its firewall allows this machine, and, for storage on this "
+        f"machine, whether 'python -m local run' is still running. {_first_line(error)}"
     )
 
 

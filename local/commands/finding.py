@@ -1,4 +1,4 @@
-"""Finds a device file by its id, or the beginning of it, as people copy it from a list."""
+"""Finds a device file by its id, or by the beginning of the id as people copy it from a list."""
 
 from collections.abc import Iterator
 
@@ -10,15 +10,15 @@ from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
 
 SHORTEST_BEGINNING = 4
-"""Characters of an id that say which file is meant, if it is the only one."""
+"""The fewest characters of an id that a person may give."""
 
 
 def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
-    """The one file whose id begins so.
+    """The one file whose id starts with `beginning`.
 
     Raises:
-        NotFound: there is none.
-        CommandEnded: there are several, or the beginning is too short to tell.
+        NotFound: there is no such file.
+        CommandEnded: several files match, or the beginning is too short.
     """
     beginning = beginning.strip().lower()
     if len(beginning) < SHORTEST_BEGINNING:
@@ -30,14 +30,14 @@ def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
             if is_guid(beginning):
                 break
     if len(found) > 1:
-        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Several files begin with {beginning}: {', '.join(found)}.")
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Several file ids start with {beginning}: {', '.join(found)}.")
     for file_id, customer_id in found.items():
         stored: Stored[DeviceFile] | None = pipeline.journal.files.get(customer_id, file_id)
         if stored is not None:
             return stored.record
     raise NotFound(
         f"There is no file {beginning}: the id is mistyped, or the file is past its retention. "
-        "'python -m local status' lists the files there are."
+        "'python -m local status' lists the existing files."
     )
 
 
@@ -53,7 +53,7 @@ def customer_of(pipeline: Pipeline, name: str) -> str:
     """The customer id that a GUID or a name stands for.
 
     Raises:
-        CommandEnded: nobody has that name.
+        CommandEnded: no customer has that name.
     """
     if is_guid(name):
         return name.lower()
@@ -61,7 +61,7 @@ def customer_of(pipeline: Pipeline, name: str) -> str:
     if known is None or known.removed_at is not None:
         raise CommandEnded(
             ExitCode.NOT_FOUND,
-            f"There is no customer named {name!r}. 'python -m local customers list' shows the names; or give the GUID "
+            f"There is no customer named {name!r}. 'python -m local customers list' lists the names; or give the GUID "
             "of the customer's tenant.",
         )
     return known.customer_id

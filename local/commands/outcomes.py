@@ -21,10 +21,10 @@ _ROWS_IN_A_TABLE = 200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file_id", metavar="FILE_ID", help="a file's id, or its beginning")
-    parser.add_argument("--failed", action="store_true", help="only rows that are not registered, and no duplicates")
+    parser.add_argument("file_id", metavar="FILE_ID", help="the id of a file, or its first characters")
+    parser.add_argument("--failed", action="store_true", help="leave out rows that are registered or duplicates")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help="write CSV, as results.csv has it")
+    form.add_argument("--csv", action="store_true", help="write CSV, in the format of results.csv")
     form.add_argument(
         "--to-fix", action="store_true", help="write the rows that can be fixed, as a device file to be dropped again"
     )
@@ -32,13 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Show the rows: 0 when none of those shown is failed, rejected or unknown, and the whole file was read."""
+    """Show the rows: 0 if no row shown is failed, rejected or unknown, and the whole file was read."""
     return ended(arguments, lambda: _outcomes(arguments))
 
 
 def _outcomes(arguments: argparse.Namespace) -> ExitCode:
     if arguments.json and (arguments.csv or arguments.to_fix):
-        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, "Rows are written as JSON or as CSV: leave out one of the two.")
+        raise CommandEnded(
+            ExitCode.WRONG_ARGUMENTS, "Rows are written either as JSON or as CSV: leave out one of the two options."
+        )
     pipeline = account.open_account(arguments).pipeline
     file = find_file(pipeline, arguments.file_id)
     if arguments.to_fix:
@@ -56,7 +58,7 @@ def _outcomes(arguments: argparse.Namespace) -> ExitCode:
 
 
 class _Seen:
-    """Rows as they go by, and whether anybody has something to do about one."""
+    """Counts the rows that pass through, and those that need attention."""
 
     def __init__(self, rows: Iterator[DeviceOutcome]) -> None:
         self._rows = rows
@@ -82,6 +84,6 @@ def _show(file: DeviceFile, seen: _Seen) -> None:
             shown.append(outcome_view(row))
     show_rows(console(), file.name, shown)
     if not shown:
-        say(console(), file.reason_text or "There is no such row (yet).")
+        say(console(), file.reason_text or "There are no such rows (yet).")
     elif seen.number > len(shown):
         print(f"... and {seen.number - len(shown)} more: --csv writes them all.")

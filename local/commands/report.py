@@ -1,4 +1,4 @@
-"""`python -m local report --month YYYY-MM`: what became of a month's devices, by customer and batch, as CSV."""
+"""`python -m local report --month YYYY-MM`: the outcomes of a month's devices, by customer and batch, as CSV."""
 
 import argparse
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _COUNTS = ("total", *Outcome)
 
 
 class Line(msgspec.Struct, kw_only=True):
-    """One customer and batch in a month. The rows that were never sent of files without a batch have none."""
+    """One customer and batch in a month. Rows of files without a batch folder that were never sent have no batch."""
 
     customer_id: str
     customer_name: str
@@ -32,12 +32,18 @@ class Line(msgspec.Struct, kw_only=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("--month", required=True, type=_month, metavar="YYYY-MM", help="files received in it (UTC)")
+    parser.add_argument(
+        "--month",
+        required=True,
+        type=_month,
+        metavar="YYYY-MM",
+        help="the month in which the files were received (UTC)",
+    )
     account.add_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Write the report: 0 when it could be made."""
+    """Write the report: 0 when it is written."""
     return ended(arguments, lambda: _report(arguments))
 
 
@@ -58,7 +64,7 @@ def _cells(month: datetime, line: Line) -> list[str]:
 
 
 def monthly(pipeline: Pipeline, month: datetime) -> list[Line]:
-    """A line for each customer and batch that closed files received in `month` name, by customer and batch."""
+    """A line for each customer and batch of the closed files received in `month`, by customer and batch."""
     names = customer_names(pipeline)
     lines: dict[tuple[str, str], Line] = {}
     for listing in _closed_in(pipeline, month):
@@ -82,7 +88,7 @@ def _closed_in(pipeline: Pipeline, month: datetime) -> Iterator[FileListing]:
 
 
 def _by_batch(pipeline: Pipeline, listing: FileListing) -> Iterator[tuple[str, Counts]]:
-    """The counts of a file; by the batches of its submissions where each row's group tag named one."""
+    """The counts of a file, split by the batches of its submissions if group tags decided the batch."""
     if listing.batch_id is not None:
         yield listing.batch_id, listing.counts
         return

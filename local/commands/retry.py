@@ -1,4 +1,4 @@
-"""`python -m local retry FILE_ID`: sends again what of a closed file can simply be sent again."""
+"""`python -m local retry FILE_ID`: resends the rows of a closed file that can be sent again unchanged."""
 
 import argparse
 
@@ -9,17 +9,17 @@ from local.commands.showing import console, print_json
 from local.following import say
 from shared.pipeline.corrections.retry import retry
 
-NOBODY = "The path of this file names no customer, so nothing of it was sent: drop it again below its customer."
+NOBODY = "The path of this file names no customer, so none of it was sent: drop it again in its customer's folder."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file_id", metavar="FILE_ID", help="a file's id, or its beginning")
+    parser.add_argument("file_id", metavar="FILE_ID", help="the id of a file, or its first characters")
     account.add_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Send again: 0 when the rows are on their way, or there are none."""
+    """Retry the file: 0 when the rows are being sent, or there are none."""
     return ended(arguments, lambda: _retry(arguments))
 
 
@@ -32,8 +32,10 @@ def _retry(arguments: argparse.Namespace) -> ExitCode:
     if arguments.json:
         print_json(made)
     elif made.file_id is None:
-        print("No row of this file can simply be sent again: fix the others (outcomes FILE_ID --to-fix) and drop them.")
+        print(
+            "No row of this file can be sent again unchanged: fix its rows (outcomes FILE_ID --to-fix) and drop them."
+        )
     else:
-        already = "" if made.is_new else " (it had been asked for before)"
-        say(console(), f"{made.rows} rows are sent again as file {made.file_id}, {made.path}{already}.")
+        already = "" if made.is_new else " (this file was already retried)"
+        say(console(), f"{made.rows} rows are being sent again as file {made.file_id}, {made.path}{already}.")
     return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""What the commands show of files, rows and months: tables for people, the status page's own records for scripts."""
+"""How the commands show files and rows: tables for people, the status page's own records for scripts."""
 
 import json
 import shutil
@@ -18,40 +18,39 @@ from shared.status.schemas import FileDetails, FileView
 from shared.vocabulary import FileState, Outcome
 
 WIDTH_OF_FILES = 160
-"""Columns of output that is no terminal's."""
+"""Columns of output that does not go to a terminal."""
 
 SHORT_ID = 8
-"""Characters of an id that are shown in lists, and taken by every command."""
+"""Characters of an id that lists show; every command accepts them."""
 
 NOT_WELL = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
-"""Outcomes after which somebody has something to do."""
-
+"""Outcomes that need attention."""
 
 WAITING_SHOWN = 5
-"""Submissions of a file of which it is said when they are due, and what was said of them last."""
+"""Submissions of a file that are shown with their due time and last event."""
 
 HELD_IN_MEMORY = 4 * 1024 * 1024
-"""Characters of a list of rows that are held before it is written."""
+"""Characters of a list of rows that are held in memory before they are written."""
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to how commands end."""
+        """Leave the error to `ending`."""
         raise  # noqa: PLE0704 - it is called while the error is handled
 
 
 def console() -> Console:
-    """Where people read."""
+    """The console for people."""
     return _Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 
 
 def print_json(document: object) -> None:
-    """One JSON document, as the status page's JSON has it."""
+    """Print one JSON document, in the form of the status page's JSON."""
     print(_json(document))
 
 
 def print_json_list(items: Iterable[object]) -> None:
-    """One JSON document of any number of items; nothing of it is written before all are there."""
+    """Print one JSON list of any number of items; nothing is written before all items are known."""
     with SpooledTemporaryFile(HELD_IN_MEMORY, "w+", encoding="ascii") as whole:
         separator = "["
         for item in items:
@@ -63,19 +62,19 @@ def print_json_list(items: Iterable[object]) -> None:
 
 
 def _json(document: object) -> str:
-    """In ASCII, which reads the same in the code page of every console."""
+    """JSON in ASCII, which is the same in the code page of every console."""
     return json.dumps(msgspec.to_builtins(document), indent=2)
 
 
 def write_bytes(pieces: Iterable[bytes]) -> None:
-    """What is to be piped into a file, as it is."""
+    """Write bytes to standard output unchanged, to be piped into a file."""
     for piece in pieces:
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 
 
 def files_table(files: Iterable[FileView]) -> Table:
-    """One line a file, newest first."""
+    """One line per file, newest first."""
     table = Table("file id", "received (UTC)", "customer", "batch", "file", "state", "rows", "outcomes")
     for file in files:
         table.add_row(
@@ -92,12 +91,12 @@ def files_table(files: Iterable[FileView]) -> Table:
 
 
 def customer_shown(file: FileView) -> str:
-    """The customer's name where it has one."""
+    """The customer's name, or its id if it has no name."""
     return file.customer_name or file.customer_id or "nobody"
 
 
 def show_file(output: Console, details: FileDetails) -> None:
-    """One file: what became of it, why, and what happened when."""
+    """Show one file: its state, the reason, and its history."""
     file = details.file
     say(output, f"{file.name} ({file.file_id})")
     say(output, f"customer {customer_shown(file)}, batch {file.batch_id or 'by group tag'}")
@@ -119,11 +118,11 @@ def show_file(output: Console, details: FileDetails) -> None:
             f"{submission.next_look_at:%Y-%m-%d %H:%M:%S}  Submission {submission.number} is due. {submission.said}",
         )
     if len(waiting) > WAITING_SHOWN:
-        say(output, f"... and {len(waiting) - WAITING_SHOWN} more submissions that wait (--json lists them)")
+        say(output, f"... and {len(waiting) - WAITING_SHOWN} more waiting submissions (--json lists them)")
 
 
 def _show_beside_the_rows(output: Console, details: FileDetails) -> None:
-    """Notes on the file as a whole, and what of it is in no row."""
+    """Show the notes on the file as a whole, and the parts that are in no row."""
     for note in details.notes:
         detail = f" ({note.detail})" if note.detail else ""
         style = "yellow" if note.note == FileNote.MAY_HOLD_DEVICES else ""
@@ -134,7 +133,7 @@ def _show_beside_the_rows(output: Console, details: FileDetails) -> None:
 
 
 def is_well(file: FileView) -> bool:
-    """Whether every row of it is registered, or another row's duplicate, and nothing else may be a device."""
+    """Whether every row is registered or a duplicate, and no other part of the file may be a device."""
     is_closed = file.state is FileState.CLOSED and not file.is_incomplete
     return is_closed and not any(getattr(file.counts, outcome) for outcome in NOT_WELL)
 

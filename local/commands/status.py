@@ -1,4 +1,4 @@
-"""`python -m local status [FILE_ID]`: the newest files and how far they are, or one file and what happened to it."""
+"""`python -m local status [FILE_ID]`: the newest files and their progress, or one file and its history."""
 
 import argparse
 
@@ -17,15 +17,17 @@ _FILES = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file_id", nargs="?", metavar="FILE_ID", help="a file's id, or its beginning (default: list)")
-    parser.add_argument("--customer", metavar="NAME", help="files of this customer alone: a name or a GUID")
-    parser.add_argument("--state", choices=list(FileState), help="files in this state alone")
-    parser.add_argument("--limit", type=listed, default=_FILES, help="files to list (default: %(default)s)")
+    parser.add_argument(
+        "file_id", nargs="?", metavar="FILE_ID", help="the id of a file, or its first characters (default: list)"
+    )
+    parser.add_argument("--customer", metavar="NAME", help="only files of this customer, a name or a GUID")
+    parser.add_argument("--state", choices=list(FileState), help="only files in this state")
+    parser.add_argument("--limit", type=listed, default=_FILES, help="how many files to list (default: %(default)s)")
     account.add_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Show files: 0 when they could be had."""
+    """Show the files: 0 when they could be read."""
     return ended(arguments, lambda: _one(arguments) if arguments.file_id else _newest(arguments))
 
 
@@ -52,5 +54,5 @@ def _newest(arguments: argparse.Namespace) -> ExitCode:
     elif page.files:
         console().print(files_table(page.files))
     else:
-        print("There is no such file.")
+        print("There are no such files.")
     return ExitCode.DONE

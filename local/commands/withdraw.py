@@ -1,6 +1,7 @@
-"""`python -m local withdraw FILE_ID`: has the devices deleted that a file newly registered.
+"""`python -m local withdraw FILE_ID`: deletes the devices that a file newly registered.
 
-The cure for a file that was dropped under the wrong customer. The app deletes them; this asks for it, and follows.
+It undoes a file that was dropped under the wrong customer. The app deletes the devices; this command requests the
+withdrawal and follows it.
 """
 
 import argparse
@@ -19,13 +20,15 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.storage.records import DeviceFile, Withdrawal
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file_id", metavar="FILE_ID", help="a file's id, or its beginning")
-    parser.add_argument("--name", metavar="FILE", help="the file's name, which confirms it (default: asked for)")
+    parser.add_argument("file_id", metavar="FILE_ID", help="the id of a file, or its first characters")
+    parser.add_argument(
+        "--name", metavar="FILE", help="the file's name, as confirmation (default: a prompt asks for it)"
+    )
     parser.add_argument("--wait", action="store_true", help="wait until every device is withdrawn or refused")
     parser.add_argument(
         "--timeout", type=positive, default=3600, metavar="SECONDS", help="longest --wait (default: %(default)s)"
@@ -34,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Withdraw: 0 when it was asked for; with --wait, when no device was refused."""
+    """Withdraw: 0 when the withdrawal is requested; with --wait, when no device was refused."""
     return ended(arguments, lambda: _withdraw(arguments))
 
 
@@ -60,10 +63,10 @@ def _confirm(arguments: argparse.Namespace, file: DeviceFile) -> None:
     if name is None and sys.stdin.isatty() and not arguments.json:
         shown = harmless(file.name).plain
         with suppress(EOFError):
-            name = input(f"This deletes the devices that {shown} newly registered. Type its name to go on: ")
+            name = input(f"This deletes the devices that {shown} newly registered. Type its name to continue: ")
     if name != file.name:
         raise CommandEnded(
-            ExitCode.WRONG_ARGUMENTS, f"Nothing was withdrawn: confirm it with the file's name, --name {file.name!r}."
+            ExitCode.WRONG_ARGUMENTS, f"Nothing was withdrawn: confirm with the file's name, --name {file.name!r}."
         )
 
 
@@ -73,14 +76,14 @@ def _ended(pipeline: Pipeline, file: DeviceFile, timeout: float) -> Withdrawal:
         stored = pipeline.journal.files.get(file.customer_id, file.file_id)
         if stored is not None and stored.record.withdrawal is not None and not stored.record.withdrawal.is_under_way:
             return stored.record.withdrawal
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     raise CommandEnded(
-        ExitCode.TIMED_OUT, f"Not finished within {timeout:g} seconds; it goes on all the same ('status' shows it)."
+        ExitCode.TIMED_OUT, f"Not finished within {timeout:g} seconds; the withdrawal continues ('status' shows it)."
     )
 
 
 def in_words(withdrawal: Withdrawal | None) -> str:
-    """What is told of a withdrawal."""
+    """A withdrawal in words."""
     if withdrawal is None:
         return "This file registered no device, so there is nothing to withdraw."
     done = (
@@ -88,7 +91,7 @@ def in_words(withdrawal: Withdrawal | None) -> str:
         f"{withdrawal.already_gone} were gone already, {withdrawal.refused} refused."
     )
     if withdrawal.is_under_way:
-        return f"The withdrawal is under way; {done}"
+        return f"The withdrawal is in progress; {done}"
     if withdrawal.refused:
-        return f"{done} withdrawals.csv in the results says why; asking again tries those once more."
+        return f"{done} withdrawals.csv in the results says why; run the command again to retry those."
     return done

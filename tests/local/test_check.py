@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_read_ends_with_1_and_says_why(
 
 def test_an_empty_folder_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path) == 1
-    assert "no file to check" in capsys.readouterr().out
+    assert "no files to check" in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_there_is_a_wrong_argument(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

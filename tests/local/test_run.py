@@ -75,8 +75,8 @@ def test_a_dropped_file_is_found_again_by_path_and_version(azurite_connection: s
     assert first.path == second.path == path
     assert first.file_id != second.file_id
     follower = Follower(_pipeline(azurite_connection))
-    assert follower.look(first).view is None
-    assert follower.rows(follower.look(first), 10) == []
+    assert follower.poll(first).view is None
+    assert follower.rows(follower.poll(first), 10) == []
 
 
 def _pipeline(connection_string: str) -> Pipeline:

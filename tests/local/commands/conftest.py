@@ -64,7 +64,7 @@ def app() -> Iterator[App]:
         prepare(pipeline)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(STORAGE_CONNECTION, azurite.connection_string)
-            patch.setattr("local.commands.drop._LOOK_SECONDS", 0.05)
+            patch.setattr("local.commands.drop._POLL_SECONDS", 0.05)
             with App(azurite.connection_string, pipeline) as app:
                 yield app
 

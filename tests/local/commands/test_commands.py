@@ -262,7 +262,7 @@ def test_a_withdrawal_under_way_is_not_said_to_be_over() -> None:
     asked = Withdrawal(
         asked_at=datetime.now(UTC), run=1, sequence=0, due_at=datetime.now(UTC), total=3, withdrawn=1, refused=1
     )
-    assert in_words(asked).startswith("The withdrawal is under way; 2 of 3")
+    assert in_words(asked).startswith("The withdrawal is in progress; 2 of 3")
 
 
 # --- report

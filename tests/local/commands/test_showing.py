@@ -38,7 +38,7 @@ def test_of_many_that_wait_some_are_shown_and_the_rest_counted(world: World) -> 
     world.service.script(Fault.FORBIDDEN, 1, None)
     identifier = world.drop_file(numbered(WAITING_SHOWN + 3))
     assert shown(world, identifier).count(" is due. ") == WAITING_SHOWN
-    assert "... and 3 more submissions that wait" in shown(world, identifier)
+    assert "... and 3 more waiting submissions" in shown(world, identifier)
 
 
 def test_a_file_that_may_hold_more_is_not_well_and_says_where(world: World) -> None:
