@@ -1,12 +1,14 @@
-"""Claims on a device file: one owner at a time reads or closes it, and an abandoned one is taken over."""
+"""Claims on a device file: one owner at a time reads, closes or announces it; an abandoned one is taken over."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from shared.pipeline.composition import Pipeline
-from shared.storage.record_table import Stored
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, with_sentence
 
 ROWS_BETWEEN_CLOCK_CHECKS = 500
@@ -26,7 +28,7 @@ def claimed_for_reading(pipeline: Pipeline, file: DeviceFile, sentence: str) -> 
 
 
 def is_claimed(file: DeviceFile, now: datetime) -> bool:
-    """Whether someone is at it, or died at it a moment ago."""
+    """Whether an owner works on it, or died a moment ago."""
     return file.claimed_until is not None and file.claimed_until > now
 
 
@@ -51,3 +53,19 @@ class FileLease:
         until, claim = self.record.claimed_until, self.pipeline.settings.claim
         if until is not None and until - self.pipeline.clock() < claim * 2 / 3:
             self.change(claimed(self.pipeline, self.record))
+
+    def free(self, delay: timedelta = timedelta(0)) -> None:
+        """Give the claim back after a failure: the file may be taken up again after `delay`."""
+        with suppress(Conflict):
+            self.change(replace(self.record, claimed_until=None, due_at=self.pipeline.clock() + delay))
+
+    @contextmanager
+    def freed_on_failure(self) -> Iterator[None]:
+        """Give the claim back when the work on the file fails, so that the host's next try is not refused."""
+        try:
+            yield
+        except Conflict:
+            raise
+        except Exception:
+            self.free()
+            raise

@@ -143,6 +143,7 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     retry: str | None = None
     """The file that was made of its rows which could simply be sent again."""
     retried_rows: int = 0
+    webhook_told_at: datetime | None = None
     withdrawal: Withdrawal | None = None
     changes_since_closed: int = 0
     """Counts what was done with it after it was closed, so that its newest summary is the one that stands."""

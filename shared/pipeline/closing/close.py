@@ -65,22 +65,29 @@ def _close_unless_changed(
 ) -> bool:
     """Close a file whose submissions are all final; False when it was changed since it was read as `stored`."""
     now, file = pipeline.clock(), stored.record
-    if file.state is FileState.READ:
-        closing = replace(file, state=FileState.CLOSING, closed_at=now)
-    elif file.state is FileState.CLOSING and not is_claimed(file, now):
-        closing = file
-    else:
+    if is_claimed(file, now):
         return True
+    match file.state:
+        case FileState.READ:
+            closing = replace(file, state=FileState.CLOSING, closed_at=now)
+        case FileState.CLOSING:
+            closing = file
+        case FileState.RECEIVED:
+            return True
+        case _:
+            take_up_ended(pipeline, stored)
+            return True
+    held = FileLease(pipeline, stored)
     try:
-        held = pipeline.journal.files.change(stored, claimed(pipeline, closing))
+        held.change(claimed(pipeline, closing))
     except Conflict:
-        logger.info("Someone else changed the file that was to be closed", extra=of_file(file))
+        logger.info("Another owner changed the file that was to be closed", extra=of_file(file))
         return False
     try:
-        with span(StepName.CLOSE, file.file_id, of_file(file)):
-            _close(pipeline, held, submissions)
+        with span(StepName.CLOSE, file.file_id, of_file(file)), held.freed_on_failure():
+            _close(held, submissions)
     except Conflict:
-        logger.info("Someone else closes the file", extra=of_file(file))
+        logger.info("Another owner closes the file", extra=of_file(file))
     return True
 
 
@@ -90,23 +97,44 @@ def end_without_sending(
     """End a file of which nothing was sent, with `reason` and `text` (what happened and what to do) in its summary."""
     now, file = pipeline.clock(), stored.record
     ended = replace(
-        file,
+        claimed(pipeline, file),
         state=state,
         reason=reason,
         reason_text=text,
-        claimed_until=None,
         closed_at=file.closed_at or now,
         closed_counts=Counts(),
         history=with_sentence(file.history, text, now),
     )
-    pipeline.journal.files.change(stored, ended)
+    held = FileLease(pipeline, stored)
+    held.change(ended)
     logger.warning("A device file was ended without sending", extra=of_file(ended) | {"reason": reason})
     annotate({"reason": reason})
-    tidy_up(pipeline, ended)
+    with held.freed_on_failure():
+        _tidy_up(held)
 
 
-def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
-    """What remains to be done for a final file; safe to repeat, when whoever made it final died."""
+def take_up_ended(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
+    """Finish what the owner that ended a file left undone; `stored` is not claimed."""
+    if pipeline.journal.files.is_listed(stored.record):
+        # Everything was done: a doubled event entered the file in the index of open files once more.
+        pipeline.journal.files.no_longer_open(stored.record.file_id)
+        return
+    held = FileLease(pipeline, stored)
+    try:
+        held.change(claimed(pipeline, stored.record))
+        with held.freed_on_failure():
+            _tidy_up(held)
+    except Conflict:
+        logger.info("Another owner finishes the file", extra=of_file(stored.record))
+
+
+def _tidy_up(held: FileLease) -> None:
+    """What remains to be done for a final file, by the owner that has claimed it.
+
+    The index by time says that the file was announced. An owner that dies between the two is followed by another, which
+    announces the file again: an event comes at least once, with the same id, and twice only then.
+    """
+    pipeline, file = held.pipeline, held.record
     if file.state is not FileState.CLOSED:
         _write_csv(pipeline, file, ())
         write_summary(pipeline.journal, pipeline.results, file)
@@ -114,13 +142,14 @@ def tidy_up(pipeline: Pipeline, file: DeviceFile) -> None:
             # Of a file that was rejected half-way: its submissions were never sent, so nobody deleted their bodies.
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
+    held.keep()
     announce(pipeline, file)
     pipeline.journal.files.enter_by_time(file)
     pipeline.journal.files.no_longer_open(file.file_id)
 
 
-def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None) -> None:
-    held, file = FileLease(pipeline, stored), stored.record
+def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
+    pipeline, file = held.pipeline, held.record
     counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
     reasons = ReasonCounter()
     outcomes = _counted(_held(held, pipeline.journal.outcomes.indexed(file, _every_outcome(pipeline, file))), counter)
@@ -131,9 +160,8 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence
     counts = Counts(total=file.read_counts.total, **{str(outcome): number for outcome, number in counter.items()})
     now = pipeline.clock()
     closed = replace(
-        file,
+        claimed(pipeline, file),
         state=FileState.CLOSED,
-        claimed_until=None,
         closed_counts=counts,
         reasons=reasons.tallies(),
         history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
@@ -144,7 +172,7 @@ def _close(pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence
         if number:
             measure(Metric.DEVICES, number, {"outcome": str(outcome)})
     annotate(of_file(closed))
-    tidy_up(pipeline, closed)
+    _tidy_up(held)
     logger.info("A device file was closed", extra=of_file(closed) | {"counts": _in_words(counts)})
 
 

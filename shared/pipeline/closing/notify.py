@@ -1,16 +1,20 @@
-"""Tells others that a file has ended: one message on a queue, and a webhook if there is one.
+"""Announces a file that has ended: one message on the queue `file-events`, and a notification to the webhook.
 
-The message is sent before the file leaves the index of open files, so that it is sent at least once, whoever dies. The
-webhook has a wake-up of its own: however slow or wrong it is, no file waits for it.
+Both come at least once, with the same CloudEvents id, and a second time only after a crash: the queue's between sending
+the message and entering the file in the index by time, the webhook's between its answer and the note of it in the
+journal. The webhook has a wake-up of its own, so that no file waits for it.
 """
 
 import logging
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from shared.pipeline.closing.event_formats import CONTENT_TYPES, body_in, event_of, event_text
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.submissions.state_machine import pace_of
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import NotificationWakeUp
 from shared.webhooks import WebhookFailed, WebhookRefused
@@ -42,6 +46,9 @@ def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
         logger.info("There is nothing to tell, or no webhook any more", extra={"file_id": wake_up.file_id})
         return
     file = stored.record
+    if file.webhook_told_at is not None:
+        logger.info("The webhook was told of the file before", extra=of_file(file))
+        return
     try:
         webhook.post(body_in(event_of(file, pipeline.settings), settings.format), CONTENT_TYPES[settings.format])
     except WebhookRefused as error:
@@ -50,6 +57,19 @@ def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
         _try_later(pipeline, file, error, wake_up)
     else:
         logger.info("The webhook was told of a file", extra=of_file(file))
+        _note_told(pipeline, stored)
+
+
+def _note_told(pipeline: Pipeline, stored: Stored[DeviceFile] | None) -> None:
+    """Journal that the webhook was told, beside what else is changed in the file's record meanwhile."""
+    while stored is not None:
+        file = stored.record
+        try:
+            pipeline.journal.files.change(stored, replace(file, webhook_told_at=pipeline.clock()))
+        except Conflict:
+            stored = pipeline.journal.files.get(file.customer_id, file.file_id)
+        else:
+            return
 
 
 def _try_later(pipeline: Pipeline, file: DeviceFile, error: WebhookFailed, wake_up: NotificationWakeUp) -> None:

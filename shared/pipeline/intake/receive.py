@@ -22,7 +22,7 @@ from shared.pipeline.blob_names import (
     retried_file,
     retry_path,
 )
-from shared.pipeline.closing.close import close_if_complete, end_without_sending, tidy_up
+from shared.pipeline.closing.close import close_if_complete, end_without_sending, take_up_ended
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import rules_of
@@ -72,7 +72,7 @@ def receive(pipeline: Pipeline, path: str) -> None:
 
 
 def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
-    """Go on with a file whose reader or closer died; one that somebody is at is left alone."""
+    """Go on with a file whose owner died; a file that is claimed is left alone."""
     file = stored.record
     if is_claimed(file, pipeline.clock()):
         return
@@ -81,11 +81,8 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
             _read_again(pipeline, stored)
         case FileState.READ | FileState.CLOSING:
             close_if_complete(pipeline, file.customer_id, file.file_id, file.reading_id)
-        case _ if pipeline.journal.files.is_listed(file):
-            # Everything was done, and told: a doubled event put it into the index of open files once more.
-            pipeline.journal.files.no_longer_open(file.file_id)
         case _:
-            tidy_up(pipeline, file)
+            take_up_ended(pipeline, stored)
 
 
 def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> DeviceFile:
@@ -237,15 +234,12 @@ def _copied_bytes(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
 
 
 def _free(pipeline: Pipeline, held: FileLease) -> None:
-    """Give the claim back after a failure: the host tries again at once, but not for ever at once."""
+    """Give the claim back after a failure. The host tries again at once: after a few tries the file waits longer."""
     tries_without_pause = 2
     delay = timedelta(0)
     if held.record.reading > tries_without_pause:
         delay = pace_of(pipeline.settings, pipeline.jitter).backoff(held.record.reading)
-    try:
-        held.change(replace(held.record, claimed_until=None, due_at=pipeline.clock() + delay))
-    except Conflict:
-        return
+    held.free(delay)
 
 
 def release(pipeline: Pipeline, read: ReadFile) -> None:

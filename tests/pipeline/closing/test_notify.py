@@ -2,13 +2,16 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from shared.pipeline.closing.close import close_if_complete
 from shared.pipeline.closing.event_formats import (
     EVENT_TYPE,
     file_closed_of,
@@ -16,11 +19,14 @@ from shared.pipeline.closing.event_formats import (
     teams_message,
 )
 from shared.pipeline.closing.notify import LONGEST_TRYING, announce
+from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake.receive import take_up
 from shared.pipeline.sweep import sweep
 from shared.settings import WebhookFormat, WebhookSettings
+from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
-from shared.storage.wakeups import NotificationWakeUp
+from shared.storage.wakeups import NotificationWakeUp, WakeUp
+from shared.vocabulary import FileState
 from shared.webhooks import WebhookError, WebhookFailed, WebhookRefused
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 
@@ -97,6 +103,119 @@ def test_a_closer_that_dies_before_it_told_is_followed_by_one_who_tells(world: W
     assert not world.journal.files.is_open(file)
 
 
+def _fails(*_: object) -> None:
+    raise OSError("storage does not answer")
+
+
+def _deliver_until_it_fails(world: World) -> WakeUp:
+    """Wake-ups are delivered until the function fails on one, which the host will deliver again."""
+    while True:
+        wake_up = min(world.wakeups.waiting, key=lambda entry: entry[0])[1]
+        try:
+            world.deliver_next()
+        except OSError:
+            return wake_up
+
+
+def test_an_event_that_could_not_be_sent_is_sent_at_the_hosts_next_try_and_not_by_the_sweep(world: World) -> None:
+    file = world.drop_file(numbered(1))
+    world.events.fails = 1
+    failed = _deliver_until_it_fails(world)
+    assert world.events.of(file) == []
+    world.clock.now += timedelta(minutes=1)
+    world.wakeups.send(failed)
+    world.run()
+    assert len(world.events.of(file)) == 1
+    assert not world.journal.files.is_open(file)
+
+
+def test_a_rejected_file_whose_event_could_not_be_sent_is_told_of_at_the_hosts_next_try(world: World) -> None:
+    world.events.fails = 1
+    file = world.put("no device in here")
+    with pytest.raises(OSError, match="storage does not answer"):
+        world.receive()
+    world.receive()
+    assert [event["data"]["state"] for event in world.events.of(file)] == ["rejected"]
+    world.receive()
+    assert len(world.events.of(file)) == 1
+
+
+def test_a_closing_that_fails_goes_on_at_the_hosts_next_try_and_not_by_the_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = world.drop_file(numbered(1))
+    with monkeypatch.context() as patched:
+        patched.setattr(world.results, "write", _fails)
+        failed = _deliver_until_it_fails(world)
+    assert _file(world, file).state is FileState.CLOSING
+    world.wakeups.send(failed)
+    world.run()
+    assert len(world.events.of(file)) == 1
+
+
+def test_an_owner_that_dies_after_it_told_is_followed_by_one_that_repeats_the_same_event(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = world.drop_file(numbered(1))
+    with monkeypatch.context() as patched:
+        patched.setattr(world.journal.files, "enter_by_time", _fails)
+        failed = _deliver_until_it_fails(world)
+    for _ in range(3):
+        world.wakeups.send(failed)
+        world.run()
+    first, second = world.events.of(file)
+    assert first == second
+
+
+def test_an_owner_that_dies_after_the_index_says_that_it_told_is_not_repeated(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = world.drop_file(numbered(1))
+    with monkeypatch.context() as patched:
+        patched.setattr(world.journal.files, "no_longer_open", _fails)
+        failed = _deliver_until_it_fails(world)
+    assert world.journal.files.is_open(file)
+    world.wakeups.send(failed)
+    world.run()
+    assert len(world.events.of(file)) == 1
+    assert not world.journal.files.is_open(file)
+
+
+@dataclass(slots=True)
+class _OthersAtTheEnd:
+    """Other owners do what they can while one stops right after its file became `closed`."""
+
+    world: World
+    claims_expire: bool
+    change: Callable[[Stored[DeviceFile], DeviceFile], Stored[DeviceFile]]
+    came: int = 0
+
+    def __call__(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
+        done = self.change(stored, changed)
+        if changed.state is FileState.CLOSED and not self.came:
+            self.came += 1
+            if self.claims_expire:
+                self.world.clock.now += self.world.settings.claim * 2
+            take_up(self.world.pipeline, done)
+            close_if_complete(self.world.pipeline, CUSTOMER, changed.file_id, changed.reading_id)
+            sweep(self.world.pipeline)
+            self.world.run()
+        return done
+
+
+@pytest.mark.parametrize("claims_expire", [False, True])
+def test_of_two_owners_that_close_a_file_at_the_same_time_one_tells(
+    world: World, monkeypatch: pytest.MonkeyPatch, claims_expire: bool
+) -> None:
+    file = world.drop_file(numbered(1))
+    others = _OthersAtTheEnd(world, claims_expire, world.journal.files.change)
+    monkeypatch.setattr(world.journal.files, "change", others)
+    world.run()
+    assert others.came == 1
+    assert len(world.events.of(file)) == 1
+    assert not world.journal.files.is_open(file)
+
+
 def test_an_event_that_is_repeated_has_the_same_id_and_says_the_same(world: World) -> None:
     file = world.drop_file(numbered(1))
     world.run()
@@ -167,6 +286,55 @@ def test_a_webhook_that_fails_is_told_later_and_no_file_waits_for_it(world: Worl
     assert world.summary(file)["state"] == "closed"
     assert (listener.asked, len(listener.told)) == (7, 1)
     assert len(world.events.of(file)) == 1
+
+
+def test_a_webhook_that_failed_is_told_once_however_many_wake_ups_ask_for_it(world: World) -> None:
+    listener = _listening(world, WebhookFailed("it answered with 503"))
+    file = world.drop_file(numbered(1))
+    while not listener.asked:
+        world.deliver_next()
+    # Owners that died announced the file, and so did those that followed them.
+    announce(world.pipeline, _file(world, file))
+    announce(world.pipeline, _file(world, file))
+    world.run()
+    assert (listener.asked, len(listener.told)) == (2, 1)
+    assert _file(world, file).webhook_told_at is not None
+
+
+def test_a_process_that_dies_after_the_webhook_was_told_is_followed_by_one_that_repeats_the_same_event(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = _listening(world)
+    file = world.drop_file(numbered(1))
+    while not world.events.of(file):
+        world.deliver_next()
+    with monkeypatch.context() as patched:
+        patched.setattr(world.journal.files, "change", _fails)
+        failed = _deliver_until_it_fails(world)
+    for _ in range(3):
+        world.wakeups.send(failed)
+        world.run()
+    first, second = listener.told
+    assert first == second
+
+
+def test_that_the_webhook_was_told_is_noted_beside_what_else_is_changed_meanwhile(world: World) -> None:
+    listener = _listening(world)
+    file = world.drop_file(numbered(1))
+    while not world.events.of(file):
+        world.deliver_next()
+
+    def while_it_is_told(body: bytes, content_type: str) -> None:
+        withdraw(world.pipeline, CUSTOMER, file)
+        listener.post(body, content_type)
+
+    world.webhook = SimpleNamespace(post=while_it_is_told)
+    world.pipeline = world.pipeline_with()
+    world.run()
+    noted = _file(world, file)
+    assert noted.webhook_told_at is not None
+    assert noted.withdrawal is not None
+    assert noted.withdrawal.withdrawn == 1
 
 
 def test_a_webhook_is_waited_for_as_long_as_it_asks(world: World) -> None:

@@ -248,6 +248,7 @@ ENDS = ["duplicate", "registered", "failed", "rejected", "registered", "register
 def test_whatever_happens_to_an_owner_at_any_of_its_effects_every_row_ends_once(
     make_world: MakeWorld, mishap: str
 ) -> None:
+    told_twice: list[str] = []
     house = House(make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="2"))
     world = house.world
     for at in count(1):
@@ -263,9 +264,15 @@ def test_whatever_happens_to_an_owner_at_any_of_its_effects_every_row_ends_once(
         assert world.summary(file, path)["state"] == "closed", place
         assert not world.journal.files.is_open(file), place
         assert world.service.report()["devicesPostedMoreThanOnce"] == {}, place
-        assert {event["id"] for event in world.events.of(file)} == {world.events.of(file)[0]["id"]}, place
+        events = world.events.of(file)
+        assert {event["id"] for event in events} == {events[0]["id"]}, place
+        if len(events) > 1:
+            told_twice.append(place)
         if moments.seen < at:
-            return
+            break
+    # Only an owner that stops between sending the event and entering the file in the index by time is followed by one
+    # that sends it again.
+    assert len(told_twice) <= 2, told_twice
 
 
 @pytest.mark.parametrize("mishap", MISHAPS)
