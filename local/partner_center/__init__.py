@@ -22,7 +22,7 @@ Serial numbers that provoke an outcome
     STANDIN-0-...              finished, with the code 0
     STANDIN-NOREASON-...       finished_with_errors without code and name
     STANDIN-STUCK-...          this device stays `in-progress` although its upload is finished
-    STANDIN-LATE-...           registered, ten minutes after the end of its upload
+    STANDIN-LATE-...           gets its verdict ten minutes after the end of its upload
     STANDIN-MALFORMED-...      the whole upload is refused, without a word on which device it was
 
 Faults: see `Fault`. Each can be given a probability (--fault NAME=PROBABILITY, drawn from --seed) or be scripted for
@@ -32,16 +32,16 @@ operation, and how often each device was in a POST that was processed.
 
 from local.partner_center.behaviour import PAGE_SIZE, Behaviour
 from local.partner_center.command_line import main
-from local.partner_center.contract import UPLOADS, Answer, Operation, Reply, Request, route
-from local.partner_center.devices import MOST_DEVICES
+from local.partner_center.contract import UPLOADS, Answer, Operation, Reply, Replying, Request, route
+from local.partner_center.devices import MOST_DEVICES, SentDevice
 from local.partner_center.directory import Directory
 from local.partner_center.faults import Fault, Faults
 from local.partner_center.service import Service
-from local.partner_center.stand_in import PartnerCenterStandIn
-from local.partner_center.verdicts import LATE_SECONDS, MALFORMED, Verdict, provoked
+from local.partner_center.stand_in import PartnerCenterStandIn, StandIn
+from local.partner_center.verdicts import LATE, MALFORMED, Verdict, provoked, seconds_late
 
 __all__ = [
-    "LATE_SECONDS",
+    "LATE",
     "MALFORMED",
     "MOST_DEVICES",
     "PAGE_SIZE",
@@ -54,10 +54,14 @@ __all__ = [
     "Operation",
     "PartnerCenterStandIn",
     "Reply",
+    "Replying",
     "Request",
+    "SentDevice",
     "Service",
+    "StandIn",
     "Verdict",
     "main",
     "provoked",
     "route",
+    "seconds_late",
 ]

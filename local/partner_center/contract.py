@@ -1,14 +1,18 @@
 """What is asked and answered: addresses, requests, answers, and refusals in the service's own form."""
 
+import base64
 import hashlib
 import json
+import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 SOURCE = "PartnerFD"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -70,17 +74,37 @@ class Answer:
         body = BYTE_ORDER_MARK + json.dumps(content).encode()
         return cls(status, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}, body)
 
+    def headers_for(self, asked: Mapping[str, str]) -> dict[str, str]:
+        """All headers of the response to a request with the headers `asked`, whose identifiers are told back."""
+        headers = {
+            "Date": formatdate(usegmt=True),
+            **self.headers,
+            "MS-CorrelationId": asked.get("ms-correlationid") or str(uuid4()),
+            "MS-RequestId": asked.get("ms-requestid") or str(uuid4()),
+            "MS-CV": asked.get("ms-cv") or f"{base64.b64encode(random.randbytes(12)).decode()}.0",
+            "MS-ServerId": "030020525",
+        }
+        if self.status != HTTPStatus.NO_CONTENT:
+            headers["Content-Length"] = str(len(self.body))
+        return headers
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The caller's view of an answer: it may break off or never arrive."""
+    """What the service answered to a request, and what of it the caller gets."""
 
     answer: Answer | None
-    """None when the connection closes without an answer."""
+    """What the caller gets; None when the connection closes without an answer."""
     is_cut_off: bool = False
     """Whether the connection closes in the middle of the answer."""
+    given: Answer | None = None
+    """What the service answered; None when the request did not reach it."""
     is_repeat: bool = False
     """Whether the MS-RequestId was known, so that nothing was processed."""
+
+
+Replying = Callable[[str, str, Mapping[str, str], bytes], Reply]
+"""From method, target, headers by lower-case name, and body to the reply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Self
 
 from local.partner_center.contract import Json, Refusal, invalid_input
 from local.partner_center.verdicts import MALFORMED
@@ -23,6 +24,26 @@ class SentDevice:
     model: str | None
     hash_digest: str | None
     hash_is_base64: bool
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        serial: str | None,
+        product_key: str | None,
+        manufacturer: str | None,
+        model: str | None,
+        hardware_hash: str | None,
+    ) -> Self:
+        """The device with these values; an empty one counts as absent."""
+        return cls(
+            serial=serial or None,
+            product_key=product_key or None,
+            manufacturer=manufacturer or None,
+            model=model or None,
+            hash_digest=hashlib.blake2b(hardware_hash.encode(), digest_size=16).hexdigest() if hardware_hash else None,
+            hash_is_base64=_is_base64(hardware_hash or ""),
+        )
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -77,15 +98,12 @@ def _device_in(number: int, entry: Json) -> SentDevice:
     for name, value in fields.items():
         if value is not None and not isinstance(value, _type_of(number, name)):
             raise invalid_input(f"devices[{number}].{name} doesn&#39;t have the type of the schema")
-    texts = {name: fields.get(name) or None for name in _TEXTS}
-    hardware_hash = texts["hardwarehash"]
-    device = SentDevice(
-        serial=texts["serialnumber"],
-        product_key=texts["productkey"],
-        manufacturer=texts["oemmanufacturername"],
-        model=texts["modelname"],
-        hash_digest=hashlib.blake2b(hardware_hash.encode(), digest_size=16).hexdigest() if hardware_hash else None,
-        hash_is_base64=_is_base64(hardware_hash or ""),
+    device = SentDevice.of(
+        serial=fields.get("serialnumber"),
+        product_key=fields.get("productkey"),
+        manufacturer=fields.get("oemmanufacturername"),
+        model=fields.get("modelname"),
+        hardware_hash=fields.get("hardwarehash"),
     )
     if (device.serial or "").upper().startswith(MALFORMED):
         raise invalid_input("A device is malformed")

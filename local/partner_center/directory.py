@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from uuid import UUID
 from local.partner_center.behaviour import Behaviour
 from local.partner_center.contract import Answer, Json
 from local.partner_center.devices import SentDevice
-from local.partner_center.verdicts import Verdict, failed, provoked
+from local.partner_center.verdicts import Verdict, failed, provoked, seconds_late
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS batch (
@@ -21,7 +21,7 @@ _SCHEMA = """
         number INTEGER PRIMARY KEY, id TEXT UNIQUE, customer TEXT, batch TEXT, serial TEXT, product_key TEXT,
         manufacturer TEXT, model TEXT, visible_at REAL);
     CREATE INDEX IF NOT EXISTS device_of_batch ON device (customer, batch, number);
-    CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, device_id TEXT) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS identity (key TEXT, device_id TEXT, PRIMARY KEY (key, device_id)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS identity_of_device ON identity (device_id);
     CREATE TABLE IF NOT EXISTS job (
         id TEXT PRIMARY KEY, customer TEXT, batch TEXT, accepted REAL, finished REAL, devices TEXT);
@@ -153,12 +153,14 @@ class Directory:
         in_this_upload: set[str] = set()
         statuses = []
         for device in devices:
-            verdict = self._verdict(customer, device, in_this_upload)
+            ids = self._ids_by_customer(device)
+            verdict = self._verdict(customer, device, ids, in_this_upload)
             in_this_upload.update(device.identities)
-            due = now + self._delay + verdict.seconds_late
-            device_id = self._register(customer, batch, device, due) if verdict.is_registered else None
-            late = {_DUE: due} if verdict.seconds_late else {}
-            statuses.append(_status_of(device, device_id, verdict) | late)
+            late = seconds_late(device.serial)
+            due, device_id = now + self._delay + late, None
+            if verdict.is_registered:
+                device_id = ids.get(customer) or self._register(customer, batch, device, due)
+            statuses.append(_status_of(device, device_id, verdict) | ({_DUE: due} if late else {}))
         job = (tracking_id, customer, batch, now, now + self._delay, json.dumps(statuses))
         self._database.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?)", job)
         self._database.executemany(
@@ -167,7 +169,9 @@ class Directory:
         )
         return tracking_id
 
-    def _verdict(self, customer: str, device: SentDevice, in_this_upload: set[str]) -> Verdict:
+    def _verdict(
+        self, customer: str, device: SentDevice, owners: Mapping[str, str], in_this_upload: set[str]
+    ) -> Verdict:
         if not in_this_upload.isdisjoint(device.identities):
             return failed("ZtdDeviceDuplicated")
         asked_for = provoked(device.serial, sent_before=self._was_sent(device))
@@ -175,8 +179,7 @@ class Directory:
             return asked_for
         if not device.hash_is_base64:
             return failed("InvalidZtdHardwareHash")
-        owners = {owner for identity in device.identities for owner in self._owner(identity)}
-        if owners - {customer}:
+        if owners.keys() - {customer}:
             return failed("ZtdDeviceAssignedToOtherTenant")
         return failed("ZtdDeviceAlreadyAssigned") if owners else Verdict()
 
@@ -184,9 +187,11 @@ class Directory:
         found = "SELECT 1 FROM posted WHERE identity = ?"
         return self._database.execute(found, (device.identities[0],)).fetchone() is not None
 
-    def _owner(self, identity: str) -> tuple[str, ...]:
-        found = "SELECT customer FROM identity JOIN device ON device.id = identity.device_id WHERE key = ?"
-        return self._database.execute(found, (identity,)).fetchone() or ()
+    def _ids_by_customer(self, device: SentDevice) -> dict[str, str]:
+        """The customers that have the device, each with its id there."""
+        found = "SELECT customer, device.id FROM identity JOIN device ON device.id = identity.device_id WHERE key IN "
+        keys = device.identities
+        return dict(self._database.execute(f"{found}({', '.join('?' * len(keys))})", keys))
 
     def _register(self, customer: str, batch: str, device: SentDevice, visible_at: float) -> str:
         device_id = str(self._new_id())

@@ -1,6 +1,7 @@
 """The gateway between the caller and the service: its own answers, and the damage it does to the service's."""
 
 import json
+from dataclasses import replace
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -40,6 +41,11 @@ def damaged(answer: Answer, fault: Fault | None) -> Reply:
     match fault:
         case Fault.DROPPED_AFTER:
             return Reply(None)
+        case Fault.WITHOUT_LOCATION if answer.status == HTTPStatus.ACCEPTED:
+            return Reply(replace(answer, headers={}))
+        case Fault.LINK_IN_BODY if answer.status == HTTPStatus.ACCEPTED:
+            link = {"uri": answer.headers["Location"], "method": "GET", "headers": []}
+            return Reply(Answer.of_json(answer.status, link))
         case Fault.TRUNCATED:
             return Reply(answer, is_cut_off=True)
         case Fault.GATEWAY_TIMEOUT:

@@ -1,26 +1,19 @@
 """The sockets: reads requests, lets them be answered, writes the answers or hangs up."""
 
-import base64
 import logging
-import random
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from email.utils import formatdate
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from uuid import uuid4
 
-from local.partner_center.contract import Answer, Reply
+from local.partner_center.contract import Answer, Replying
 
 MOST_REQUEST_BYTES = 64 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
-
-Replying = Callable[[str, str, Mapping[str, str], bytes], Reply]
-"""From method, target, headers by lower-case name, and body to the reply."""
 
 
 class Server(ThreadingHTTPServer):
@@ -123,19 +116,9 @@ def _first_part(answer: Answer, asked: Mapping[str, str]) -> bytes:
 
 
 def _as_bytes(answer: Answer, asked: Mapping[str, str]) -> bytes:
-    """The response as it goes over the wire. The ids are the caller's, or made."""
-    headers = {
-        "Date": formatdate(usegmt=True),
-        **answer.headers,
-        "MS-CorrelationId": asked.get("ms-correlationid") or str(uuid4()),
-        "MS-RequestId": asked.get("ms-requestid") or str(uuid4()),
-        "MS-CV": asked.get("ms-cv") or f"{base64.b64encode(random.randbytes(12)).decode()}.0",
-        "MS-ServerId": "030020525",
-    }
-    if answer.status != HTTPStatus.NO_CONTENT:
-        headers["Content-Length"] = str(len(answer.body))
+    """The response as it goes over the wire."""
     lines = [
         f"HTTP/1.1 {answer.status.value} {answer.status.phrase}",
-        *(f"{name}: {value}" for name, value in headers.items()),
+        *(f"{name}: {value}" for name, value in answer.headers_for(asked).items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + answer.body

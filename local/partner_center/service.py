@@ -44,14 +44,14 @@ class Service:
             repeated = self._repeated
             answer = self._answer(request, fault)
             is_repeat = self._repeated > repeated
-        return replace(damaged(answer, fault), is_repeat=is_repeat)
+        return replace(damaged(answer, fault), given=answer, is_repeat=is_repeat)
 
     def _answer(self, request: Request, fault: Fault | None) -> Answer:
         self._received[request.operation] += 1
         try:
             self._check(request)
             if request.operation in UPLOADS:
-                return self._with_link_moved(self._upload_once(request, fault), fault)
+                return self._upload_once(request, fault)
             answer = self._read(request, fault)
         except Refusal as refusal:
             return refusal.answer()
@@ -133,14 +133,6 @@ class Service:
         if self._directory.batch_named(request.customer, batch) != batch:
             raise Refusal(HTTPStatus.NOT_FOUND, 1000, "Not found: the device batch doesn&#39;t exist")
         return batch
-
-    def _with_link_moved(self, answer: Answer, fault: Fault | None) -> Answer:
-        if answer.status != HTTPStatus.ACCEPTED or fault not in (Fault.WITHOUT_LOCATION, Fault.LINK_IN_BODY):
-            return answer
-        if fault is Fault.WITHOUT_LOCATION:
-            return replace(answer, headers={})
-        link = {"uri": answer.headers["Location"], "method": "GET", "headers": []}
-        return Answer.of_json(answer.status, link)
 
     def _read(self, request: Request, fault: Fault | None) -> Answer:
         match request.operation:

@@ -1,4 +1,4 @@
-"""The stand-in as an object: faults, gateway, service and server together."""
+"""The stand-in as an object: in this process without sockets, or served over HTTP."""
 
 import json
 import threading
@@ -18,15 +18,13 @@ from local.partner_center.server import Server
 from local.partner_center.service import Service
 
 
-class PartnerCenterStandIn:
-    """The stand-in as an object: `with PartnerCenterStandIn(Behaviour(delay=1)) as service: service.url`."""
+class StandIn:
+    """The service and its faults without sockets: `with StandIn(Behaviour(delay=1)) as service: service.reply(...)`."""
 
     def __init__(
         self,
         behaviour: Behaviour = WELL_BEHAVED,
         *,
-        host: str = "127.0.0.1",
-        port: int = 0,
         data: Path | None = None,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], UUID] = uuid4,
@@ -36,35 +34,13 @@ class PartnerCenterStandIn:
         self._directory = Directory(data, behaviour, clock=clock, new_id=new_id)
         self._service = Service(self._directory, behaviour, clock)
         self._faults = Faults(behaviour.faults, behaviour.seed)
-        self._server = Server((host, port), self.reply)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="partner-center-stand-in")
-
-    @property
-    def url(self) -> str:
-        """The base address that a client is given."""
-        host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
-
-    @property
-    def connections(self) -> int:
-        """How many connections were made to it so far."""
-        return self._server.connections_made
-
-    def start(self) -> Self:
-        """Serve from now on, on threads of its own."""
-        self._thread.start()
-        return self
 
     def stop(self) -> None:
-        """Serve no more: end every connection and let go of the data."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self._server.close_connections()
+        """Let go of the data."""
         self._directory.close()
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -107,3 +83,45 @@ class PartnerCenterStandIn:
                 return Answer(HTTPStatus.BAD_REQUEST, {"Content-Type": "text/plain"}, str(error).encode())
             return Answer(HTTPStatus.NO_CONTENT)
         return Answer(HTTPStatus.NOT_FOUND)
+
+
+class PartnerCenterStandIn(StandIn):
+    """The stand-in over HTTP: `with PartnerCenterStandIn(Behaviour(delay=1)) as service: service.url`."""
+
+    def __init__(
+        self,
+        behaviour: Behaviour = WELL_BEHAVED,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        data: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Port 0 takes a free one."""
+        super().__init__(behaviour, data=data, clock=clock)
+        self._server = Server((host, port), self.reply)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="partner-center-stand-in")
+
+    @property
+    def url(self) -> str:
+        """The base address that a client is given."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made to it so far."""
+        return self._server.connections_made
+
+    def __enter__(self) -> Self:
+        """Serve from now on, on threads of its own."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Serve no more: end every connection and let go of the data."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server.close_connections()
+        super().stop()

@@ -25,7 +25,10 @@ _NAMES: Mapping[str, str | None] = {
 }
 """The errors of one device: name to number, where one is known."""
 
+LATE = "STANDIN-LATE-"
 LATE_SECONDS = 600.0
+"""A device whose serial number begins so gets its verdict this much later than its upload ends."""
+
 MALFORMED = "STANDIN-MALFORMED-"
 """A device whose serial number begins so has its whole upload refused, without a word on which device it was."""
 
@@ -37,8 +40,6 @@ class Verdict:
     status: str = "finished"
     code: str | None = None
     name: str | None = None
-    seconds_late: float = 0
-    """How long after the end of its upload the verdict is known."""
 
     @property
     def is_registered(self) -> bool:
@@ -49,6 +50,11 @@ class Verdict:
 def failed(name: str) -> Verdict:
     """A device that ends with the error `name`, and its number where one is known."""
     return Verdict("finished_with_errors", _NAMES[name], name)
+
+
+def seconds_late(serial: str | None) -> float:
+    """How long after the end of its upload the verdict on a device is known."""
+    return LATE_SECONDS if (serial or "").upper().startswith(LATE) else 0.0
 
 
 def provoked(serial: str | None, *, sent_before: bool) -> Verdict | None:
@@ -62,7 +68,6 @@ def provoked(serial: str | None, *, sent_before: bool) -> Verdict | None:
         "806other": Verdict("finished_with_errors", "806", "ZtdDeviceAssignedToOtherTenant"),
         "noreason": Verdict("finished_with_errors"),
         "stuck": Verdict("in-progress"),
-        "late": Verdict(seconds_late=LATE_SECONDS),
     }
     if word == "storageerror" and sent_before:
         return None

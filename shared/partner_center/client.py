@@ -218,15 +218,19 @@ class PartnerCenterClient:
         clock: Callable[[], datetime],
         connect_timeout: float,
         read_timeout: float,
+        session: requests.Session | None = None,
     ) -> None:
-        """`base_url` is scheme and host; timeouts are seconds, see `longest_call` for what they add up to."""
+        """`base_url` is scheme and host; timeouts are seconds, see `longest_call` for what they add up to.
+
+        `session` sends the requests; None makes one that keeps connections for all threads.
+        """
         self._base_url = base_url.rstrip("/")
         self._version = version
         self._sign_in = sign_in
         self._clock = clock
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
-        self._session = PlainSession(MOST_CONNECTIONS)
+        self._session = session or PlainSession(MOST_CONNECTIONS)
 
     def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
         """See `PartnerCenter`."""

@@ -6,12 +6,10 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-
-import msgspec
 
 from local.partner_center import Fault, Verdict
 from shared.device_files.checks.duplicates import Findings, ReadAgain
@@ -23,7 +21,7 @@ from shared.pipeline.corrections.closed_file import rules_of
 from shared.reasons import SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileState, Outcome, SubmissionState
-from tests.simulation.service import GATEWAY, Accept, Attempt, Job, Mishap, Refusal, SentDevice, identities_of
+from tests.simulation.service import GATEWAY, Attempt, Job, JudgedDevice, Mishap, SimulatedPartnerCenter, sent_device
 from tests.simulation.world import CALL_STALL, START, TOKEN, World
 
 LOST_ANSWERS = frozenset(
@@ -32,7 +30,7 @@ LOST_ANSWERS = frozenset(
         Fault.TRUNCATED,
         Fault.NOT_JSON,
         Fault.WITHOUT_LOCATION,
-        Mishap.FAILED_AFTER,
+        Fault.GATEWAY_TIMEOUT,
     }
 )
 """Troubles after which the caller cannot know that its upload was taken."""
@@ -46,10 +44,11 @@ Row = dict[str, str]
 def check(world: World) -> None:
     """Add to the world's violations whatever promise it broke."""
     _check_places(world)
+    truth = Truth(world.service)
     for identifier in world.dropped:
         file = world.file(identifier)
         if file is not None:
-            FileCheck(world, file).check()
+            FileCheck(world, truth, file).check()
     _check_uploads(world)
     plan = world.plan
     if not (plan.crashes or plan.storage_failures or plan.losses):
@@ -75,11 +74,42 @@ def _check_places(world: World) -> None:
         world.violate(f"{len(world.queue)} messages wait and {len(world.poison)} are poisoned.")
 
 
+class Truth:
+    """What the service really did, whatever it answered."""
+
+    def __init__(self, service: SimulatedPartnerCenter) -> None:
+        self.jobs = {job.tracking_id: job for job in service.jobs()}
+        self._registered = [
+            (job, device) for job in self.jobs.values() for device in job.devices if device.verdict.is_registered
+        ]
+
+    def has(self, customer_id: str, identities: Iterable[str]) -> bool:
+        """Whether a device of one of these identities was ever registered for the customer."""
+        return any(
+            job.customer_id == customer_id and not set(identities).isdisjoint(device.sent.identities)
+            for job, device in self._registered
+        )
+
+    def has_serial(self, customer_id: str | None, serial: str) -> bool:
+        """Whether a device of this serial number was ever registered for the customer."""
+        return any(job.customer_id == customer_id and device.sent.serial == serial for job, device in self._registered)
+
+    def in_batch_since(self, customer_id: str | None, batch_id: str, serial: str, product_key: str) -> datetime | None:
+        """Since when Get Devices shows the one device of this name; None when none or several have it."""
+        since: dict[str | None, datetime] = {}
+        for job, device in self._registered:
+            has_name = device.sent.serial == serial if serial else device.sent.product_key == product_key
+            if (job.customer_id, job.batch_id) == (customer_id, batch_id) and has_name:
+                since.setdefault(device.device_id, device.done_at)
+        return next(iter(since.values())) if len(since) == 1 else None
+
+
 class FileCheck:
     """One file against the person's rows and what the service really did."""
 
-    def __init__(self, world: World, file: DeviceFile) -> None:
+    def __init__(self, world: World, truth: Truth, file: DeviceFile) -> None:
         self._world = world
+        self._truth = truth
         self._file = file
         self._submissions = world.submissions(file.file_id)
         outcomes = world.journal.outcomes.of_rows(file.reading_id, 1, max(file.read_counts.total, 1))
@@ -151,7 +181,7 @@ class FileCheck:
             self._violate(f"row {row['row']} is {outcome} although it can be sent")
         else:
             device = read.device
-            identities = identities_of(
+            sent = sent_device(
                 Device(
                     serial_number=device.serial_number,
                     product_key=device.product_key,
@@ -160,14 +190,15 @@ class FileCheck:
                     model_name=device.model,
                 )
             )
-            self._check_sent_row(row, outcome, identities)
+            self._check_sent_row(row, outcome, sent.identities)
 
     def _check_sent_row(self, row: Row, outcome: Outcome, identities: tuple[str, ...]) -> None:
         """What we say of a device against what the service knows of it."""
-        attempts = [(job, device) for job in self._jobs() for device in job.devices if device.identities == identities]
+        attempts = [
+            (job, device) for job in self._jobs() for device in job.devices if device.sent.identities == identities
+        ]
         verdicts = {expected_outcome(device.verdict) for _, device in attempts}
-        customer = self._file.customer_id or ""
-        is_there = any(self._world.service.has(customer, identity) for identity in identities)
+        is_there = self._truth.has(self._file.customer_id or "", identities)
         match outcome:
             case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED if SentNote.READ_BACK in row["notes"]:
                 if not is_there and not self._is_there_by_name(row):
@@ -190,27 +221,22 @@ class FileCheck:
 
     def _is_there_by_name(self, row: Row) -> bool:
         """Whether the customer has a device of that serial number, perhaps sent with a hash where ours was without."""
-        return any(
-            device.verdict.is_registered and device.serial_number == row["serial_number"]
-            for job in self._world.service.jobs.values()
-            if job.customer_id == self._file.customer_id
-            for device in job.devices
-        )
+        return self._truth.has_serial(self._file.customer_id, row["serial_number"])
 
-    def _check_unknown(self, row: Row, attempts: list[tuple[Job, SentDevice]], *, is_there: bool) -> None:
+    def _check_unknown(self, row: Row, attempts: list[tuple[Job, JudgedDevice]], *, is_there: bool) -> None:
         """Only what the service never told before the deadline may be unknown."""
         number = self._outcomes[int(row["row"])].submission
         submission = next(each for each in self._submissions if each.number == number)
         in_time = (submission.deadline_at or START) - self._world.settings.claim * CALL_STALL * 3
         for job, device in attempts:
             told = device.done_at < in_time and device.verdict.status != "in-progress"
-            if told and job.tracking_id == submission.tracking_id and not job.hidden:
+            if told and job.tracking_id == submission.tracking_id and not job.is_hidden:
                 self._violate(f"row {row['row']} is unknown and its verdict was there at {device.done_at}")
         if submission.tracking_id and self._waited_for(submission) < self._world.settings.outcome_deadline:
             self._violate(f"row {row['row']} is unknown before its deadline")
         if is_there and (row["serial_number"] or row["product_key"]) and attempts:
-            shown = self._world.service.visible_in_batch(
-                self._file.customer_id or "", row["batch_id"], row["serial_number"], row["product_key"]
+            shown = self._truth.in_batch_since(
+                self._file.customer_id, row["batch_id"], row["serial_number"], row["product_key"]
             )
             if shown is not None and shown < in_time:
                 self._violate(f"row {row['row']} is unknown and stands in its batch since {shown}")
@@ -218,27 +244,27 @@ class FileCheck:
     def _waited_for(self, submission: Submission) -> timedelta:
         """How long at most a verdict was waited for while the service gave answers.
 
-        A look in vain counts only where its owner surely wrote it down: nothing disturbed it, and no other came near.
+        A poll in vain counts only where its owner surely wrote it down: nothing disturbed it, and no other came near.
         """
         slack = self._world.settings.claim * CALL_STALL
         waited, last, was_usable = slack, submission.accepted_at or START, True
-        looks = self._world.looks.get(submission.tracking_id or "", [])
-        for number, look in enumerate(looks):
-            others = [each for each in looks[max(0, number - 1) : number + 2] if each is not look]
-            is_contested = any(abs(each.at - look.at) < self._world.settings.claim for each in others)
-            if not look.is_usable and (look.by in self._world.disturbed or is_contested):
+        polls = self._world.polls.get(submission.tracking_id or "", [])
+        for number, poll in enumerate(polls):
+            others = [each for each in polls[max(0, number - 1) : number + 2] if each is not poll]
+            is_contested = any(abs(each.at - poll.at) < self._world.settings.claim for each in others)
+            if not poll.is_usable and (poll.by in self._world.disturbed or is_contested):
                 continue
-            waited += look.at - last if look.is_usable else timedelta()
-            waited += slack if look.is_usable is not was_usable else timedelta()
-            last, was_usable = look.at, look.is_usable
+            waited += poll.at - last if poll.is_usable else timedelta()
+            waited += slack if poll.is_usable is not was_usable else timedelta()
+            last, was_usable = poll.at, poll.is_usable
         return waited
 
     def _was_refused(self, row: Row, identities: tuple[str, ...]) -> bool:
         """Whether the service refused this device alone; a refusal of several says nothing of one."""
         return any(
-            isinstance(upload.answer, Refusal)
+            upload.tracking_id is None
             and self._world.sender_of_request[upload.attempt.request_id][0] == self._file.file_id
-            and [identities] == [identities_of(device) for device in _devices(upload.attempt.body)]
+            and [identities] == [device.identities for device in upload.attempt.sent]
             for upload in self._world.service.uploads
         ) or (self._file.customer_id in self._world.plan.unknown_customers and row["error_code"] == "60003")
 
@@ -247,8 +273,8 @@ class FileCheck:
         for upload in self._world.service.uploads:
             sender = self._world.sender_of_request.get(upload.attempt.request_id)
             is_ours = sender is not None and sender[0] == self._file.file_id
-            if is_ours and isinstance(upload.answer, Accept) and not upload.is_repeat:
-                yield self._world.service.jobs[upload.answer.tracking_id]
+            if is_ours and upload.tracking_id is not None and not upload.is_repeat:
+                yield self._truth.jobs[upload.tracking_id]
 
     def _results(self) -> list[Row]:
         content = self._world.results.read(f"{self._folder()}/results.csv") or b""
@@ -293,9 +319,9 @@ def _check_uploads(world: World) -> None:
     numbers_of: dict[tuple[str, str], set[str]] = {}
     for upload in world.service.uploads:
         sender = world.sender_of_request.get(upload.attempt.request_id)
-        if sender is not None and isinstance(upload.answer, Accept):
-            for device in _devices(upload.attempt.body):
-                numbers_of.setdefault((sender[0], identities_of(device)[0]), set()).add(sender[1])
+        if sender is not None and upload.tracking_id is not None:
+            for device in upload.attempt.sent:
+                numbers_of.setdefault((sender[0], device.identities[0]), set()).add(sender[1])
     for (file, identity), numbers in numbers_of.items():
         unanswered = {number for number in numbers if _may_have_been_taken(world, (file, number))}
         if len(numbers - unanswered) > 1 or (len(numbers) > 1 and not unanswered):
@@ -321,7 +347,7 @@ def _check_repeat(
 
 
 def _accepted(world: World, attempt: Attempt) -> bool:
-    return any(upload.attempt is attempt and isinstance(upload.answer, Accept) for upload in world.service.uploads)
+    return any(upload.attempt is attempt and upload.tracking_id is not None for upload in world.service.uploads)
 
 
 def _may_have_been_taken(world: World, sender: tuple[str, str]) -> bool:
@@ -329,10 +355,6 @@ def _may_have_been_taken(world: World, sender: tuple[str, str]) -> bool:
     return any(
         attempt.trouble in LOST_ANSWERS or by in world.disturbed for attempt, by in world.attempts.get(sender, ())
     )
-
-
-def _devices(body: bytes) -> list[Device]:
-    return msgspec.json.decode(body, type=list[Device])
 
 
 # --- logs

@@ -3,12 +3,13 @@
 import random
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 
 import local
-from local.partner_center import Fault
+from local.partner_center import LATE, MALFORMED, Fault
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
-from tests.simulation.service import LATE, MALFORMED, Mishap, Trouble
+from tests.simulation.service import Mishap, Trouble
 
 CUSTOMERS = ("c7f3c849-129f-4b85-a96d-4f8e88b315a3", "11111111-2222-3333-4444-555555555555")
 UNKNOWN_CUSTOMER = "99999999-2222-3333-4444-555555555555"
@@ -79,7 +80,7 @@ class Plan:
     job_delay: timedelta = timedelta(minutes=1)
     unknown_customers: frozenset[str] = frozenset()
     most_devices: int = 1000
-    existing_batch_status: int = 409
+    existing_batch_status: HTTPStatus = HTTPStatus.CONFLICT
     retry_after: int = 20
     sweep_period: timedelta = timedelta(minutes=5)
     clocks: tuple[float, ...] = (0.0, 0.0)
@@ -123,7 +124,7 @@ def plan_of(seed: int) -> Plan:
         job_delay=timedelta(seconds=chance.choice((0, 20, 60, 60, 600, 2400))),
         unknown_customers=frozenset({UNKNOWN_CUSTOMER}),
         most_devices=2 if chance.random() < 0.1 else 1000,
-        existing_batch_status=chance.choice((400, 409)),
+        existing_batch_status=chance.choice((HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)),
         retry_after=chance.choice((1, 20, 60, 600)),
         sweep_period=timedelta(minutes=5 if lasts < timedelta(hours=4) else 60),
         clocks=tuple(chance.choice((0.0, 0.0, -2.0, 3.0)) for _ in range(chance.randint(1, 3))),

@@ -192,7 +192,7 @@ def test_every_promise_is_kept_whatever_hypothesis_thinks_of() -> None:
     "trouble",
     [
         Mishap.NEVER_SENT,
-        Mishap.FAILED_AFTER,
+        Fault.GATEWAY_TIMEOUT,
         Fault.DROPPED_BEFORE,
         Fault.DROPPED_AFTER,
         Fault.UNAVAILABLE,
@@ -291,7 +291,7 @@ def _checked_withdrawal(world: World, identifier: str) -> int:
         is_doubtful = is_refused and device.error_code == WithdrawalReason.DEVICE_NOT_IDENTIFIED
         if device.result is None or (is_refused and not is_doubtful):
             world.violate(f"Row {device.row} of {identifier} was to be withdrawn and is {device.result}.")
-        if device.device_id and not is_doubtful and world.service.stands(device.device_id):
+        if device.device_id and not is_doubtful and world.service.has_device(device.device_id):
             world.violate(f"Row {device.row} of {identifier} is {device.result} and its device is there.")
     counts = Counter(device.result for device in known.values())
     withdrawal = file.withdrawal

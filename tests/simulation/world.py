@@ -15,7 +15,7 @@ from uuid import UUID
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
-from local.partner_center import Operation
+from local.partner_center import Behaviour, Operation
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
@@ -97,8 +97,8 @@ class _Poisoned:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One question for a job's status: when, whether it was answered usably, and who asked."""
+class Poll:
+    """One poll of a job: when, whether it was answered usably, and by which invocation."""
 
     at: datetime
     is_usable: bool
@@ -140,18 +140,20 @@ class World:
         self.poison: list[_Poisoned] = []
         self.service = SimulatedPartnerCenter(
             self.now,
-            delay=plan.job_delay,
-            seed=plan.seed,
+            Behaviour(
+                delay=plan.job_delay.total_seconds(),
+                seed=plan.seed,
+                unknown_customers=plan.unknown_customers,
+                most_devices=plan.most_devices,
+                existing_batch_status=plan.existing_batch_status,
+                retry_after=plan.retry_after,
+                page_size=3,
+            ),
             troubles=self._trouble,
-            unknown_customers=plan.unknown_customers,
-            most_devices=plan.most_devices,
-            existing_batch_status=plan.existing_batch_status,
-            retry_after=plan.retry_after,
-            page_size=3,
             pause=self._on_its_way,
         )
         self.service.attempted = self._check_upload
-        self.service.looked = self._note_look
+        self.service.polled = self._note_poll
         self.pipeline = Pipeline(
             settings=self.settings,
             journal=Journal(lambda name: SteppedTable(name, self.tables[name], self)),
@@ -161,7 +163,7 @@ class World:
             results=SteppedContainer("results", self.results, self),
             wakeups=SteppedWakeups(self, self),
             events=SteppedEvents(self.events, self),
-            partner_center=self.service,
+            partner_center=self.service.client(TOKEN, self._clock_of_host),
             clock=self._clock_of_host,
             new_id=lambda: str(UUID(int=self.random.getrandbits(128), version=4)),
             jitter=self.random.random,
@@ -186,7 +188,7 @@ class World:
         """Whoever died, or met a failure of storage: what it was told may not stand in the journal."""
         self.attempts: dict[tuple[str, str], list[tuple[Attempt, Invocation | None]]] = {}
         """By file and number of the submission, with whoever made it."""
-        self.looks: dict[str, list[Look]] = {}
+        self.polls: dict[str, list[Poll]] = {}
         """By tracking id."""
         self.calm_since: datetime | None = None
         self.overdue_in_calm = 0
@@ -479,8 +481,8 @@ class World:
                 return spell.trouble
         return None
 
-    def _note_look(self, tracking_id: str, is_usable: bool) -> None:
-        self.looks.setdefault(tracking_id, []).append(Look(self.time, is_usable, self._running))
+    def _note_poll(self, tracking_id: str, is_usable: bool) -> None:
+        self.polls.setdefault(tracking_id, []).append(Poll(self.time, is_usable, self._running))
 
     def _check_upload(self, attempt: Attempt) -> None:
         """The promises about sending, at the very moment it happens."""
@@ -504,7 +506,7 @@ class World:
         journaled = submission.customer_id, submission.request and submission.request.batch_id
         if journaled != (attempt.customer_id, attempt.batch_id):
             self.violate(f"{name} is sent to another batch than is journaled.")
-        if self.private.read(submission.payload) != attempt.body:
+        if self.private.read(submission.payload) != attempt.devices:
             self.violate(f"{name} is sent with another body than is kept.")
         sender = (submission.file_id, submission.number)
         self.sender_of_request[attempt.request_id] = sender

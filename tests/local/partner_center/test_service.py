@@ -59,6 +59,13 @@ def test_a_repeated_request_id_gets_the_first_answer_and_is_not_processed(
     assert report["devices"] == {"tuple:S|Contoso|PC 1": 1}
 
 
+def test_a_refusal_is_repeated_too(caller: Caller) -> None:
+    request_id = str(uuid4())
+    assert caller.append([pc("S")], MS_RequestId=request_id).fault == (404, "1000")
+    caller.create([pc("FIRST")])
+    assert caller.append([pc("S")], MS_RequestId=request_id).fault == (404, "1000")
+
+
 def test_a_request_id_that_was_forgotten_is_processed_again(service: PartnerCenterStandIn, caller: Caller) -> None:
     caller.create([pc("FIRST")])
     request_id = str(uuid4())
@@ -112,6 +119,8 @@ def test_without_sockets_a_lost_answer_is_told_on_repeating_with_the_injected_id
     request_id = uuid4()
     lost = in_process_reply(in_process, request_id, Fault.DROPPED_AFTER)
     assert (lost.answer, lost.is_repeat) == (None, False)
+    assert lost.given is not None
+    assert lost.given.status == 202
     told = in_process_reply(in_process, request_id)
     assert told.answer is not None
     assert told.answer.headers["Location"].endswith(f"/batchJobStatus/{UUID(int=1)}")
