@@ -1,5 +1,5 @@
-// What a person is told of, and docs/runbook.md says what to do then. Every query looks for a sentence that the code logs
-// (shared/pipeline) or for a metric that it measures (shared/telemetry.py).
+// The alerts; docs/runbook.md says what to do for each. Every query searches for a sentence that the code logs
+// (shared/pipeline) or for a metric that it records (shared/telemetry.py).
 param insightsName string
 param topicName string
 param location string
@@ -27,15 +27,15 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertE
 
 var actionGroups = empty(alertEmail) ? [] : [people.id]
 
-// `over` is the time looked at, `every` how often; `sense` and `limit` are compared with the number of rows found.
+// `over` is the time window, `every` how often the query runs. The number of rows found is compared with `limit`, by `sense`.
 var rules = [
   {
     name: 'file-not-closed'
     severity: 2
     title: 'A device file was not closed within a day'
-    advice: 'Look at the file\'s summary.json, and at the gates and submissions of its customer. Waiting on Partner Center is no fault of the file.'
+    advice: 'Check the file\'s summary.json, and the circuit breakers and submissions of its customer. A file that waits for Partner Center has no fault itself.'
     every: 'PT1H'
-    over: 'P2D' // the most that a rule can look at
+    over: 'P2D' // the longest window that a rule allows
     sense: 'GreaterThan'
     limit: 0
     query: '''
@@ -53,7 +53,7 @@ var rules = [
     name: 'submission-not-accepted'
     severity: 1
     title: 'Submissions have waited two days to be accepted'
-    advice: 'Look at the gates in the workbook for what Partner Center says. It is still sent; nothing is lost.'
+    advice: 'Check the circuit breakers in the workbook for the answer of Partner Center. The submissions are still being sent; nothing is lost.'
     every: 'PT1H'
     over: 'PT1H'
     sense: 'GreaterThan'
@@ -67,9 +67,9 @@ var rules = [
     name: 'sign-in-failing'
     severity: 1
     title: 'Signing in to Partner Center fails'
-    advice: 'The message names the code and the cure. All submissions wait until it works again; nothing is lost.'
+    advice: 'The message names the code and the fix. All submissions wait until the sign-in works again; nothing is lost.'
     every: 'PT5M'
-    over: 'PT1H' // it is tried every half hour at least: the alert lasts while it fails
+    over: 'PT1H' // the app tries at least every half hour, so the alert lasts while signing in fails
     sense: 'GreaterThan'
     limit: 0
     query: '''
@@ -85,7 +85,7 @@ var rules = [
   {
     name: 'customer-refused'
     severity: 2
-    title: 'Partner Center refuses work for a customer'
+    title: 'Partner Center refuses the requests for a customer'
     advice: 'The message says what is missing: the reseller relationship, GDAP or a role.'
     every: 'PT15M'
     over: 'PT1H'
@@ -101,7 +101,7 @@ var rules = [
     name: 'poison'
     severity: 1
     title: 'The host gave up on a message'
-    advice: 'The sweep has sent it again. If it comes back, look at the exceptions of the function at that time.'
+    advice: 'The sweep has sent the message again. If the alert returns, check the exceptions of the function at that time.'
     every: 'PT5M'
     over: 'PT15M'
     sense: 'GreaterThan'
@@ -114,8 +114,8 @@ var rules = [
   {
     name: 'throttled-for-long'
     severity: 2
-    title: 'Partner Center let nobody ask for more than half of the last hour'
-    advice: 'Lower maximumInstances or DEVICES_PER_SUBMISSION if it comes back every day; otherwise wait.'
+    title: 'Partner Center throttled the app for more than half of the last hour'
+    advice: 'Lower maximumInstances or DEVICES_PER_SUBMISSION if this happens every day; otherwise wait.'
     every: 'PT15M'
     over: 'PT1H'
     sense: 'GreaterThan'
@@ -131,7 +131,7 @@ var rules = [
     name: 'row-without-outcome'
     severity: 0
     title: 'A row of a finished file had no outcome'
-    advice: 'It was recorded as unknown. This breaks a promise of the product: keep the logs and report it.'
+    advice: 'The row was recorded as unknown. This breaks a promise of the product: keep the logs and report it.'
     every: 'PT15M'
     over: 'PT1H'
     sense: 'GreaterThan'
@@ -145,7 +145,7 @@ var rules = [
     name: 'sweep-not-running'
     severity: 1
     title: 'The sweep has not run for half an hour'
-    advice: 'Nothing that was lost is found again until it does. Look at the exceptions of the function sweep, and whether the app starts.'
+    advice: 'Lost events and messages are not found until the sweep runs. Check the exceptions of the function sweep, and whether the app starts.'
     every: 'PT15M'
     over: 'PT30M'
     sense: 'LessThan'
@@ -171,7 +171,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       scopes: [insights.id]
       evaluationFrequency: rule.every
       windowSize: rule.over
-      // A table nobody has written to yet is no fault of the rule.
+      // A table that does not exist yet does not make the rule invalid.
       skipQueryValidation: true
       criteria: {
         allOf: [
@@ -190,7 +190,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   }
 ]
 
-// Events that ended in the dead-letter container, or not even there. The sweep finds their blobs all the same.
+// Events in the dead-letter container, and events that did not even get there. The sweep finds their blobs nevertheless.
 var lostEvents = ['DeadLetteredCount', 'DroppedEventCount']
 var metricActions = empty(alertEmail) ? [] : [{ actionGroupId: people.id }]
 

@@ -1,5 +1,5 @@
-// The function app on Flex Consumption. A plain resource: the verified module would hand on every one of these properties,
-// under names of its own.
+// The function app on Flex Consumption. A plain resource: the verified module would only pass these properties on, under
+// other names.
 param name string
 param planName string
 param location string
@@ -41,8 +41,8 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
 
 var vaultSecrets = 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets'
 
-// What the host itself reads. Each kind of storage is named on its own: the binding of a blob as a client knows no other
-// way for a connection that is not the host's.
+// The settings that the host reads. Each kind of storage is named separately: the binding of a blob as a client supports no
+// other way for a connection that is not the host's.
 var hostSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identity.properties.clientId
@@ -51,23 +51,23 @@ var hostSettings = {
   AzureWebJobsStorage__tableServiceUri: hostStorage.properties.primaryEndpoints.table
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
-  // The worker exports its own log lines: through the host they would lose their fields, which alerts and workbook read.
+  // The worker exports its own log lines: through the host they would lose the fields that alerts and workbook read.
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
-  // Our own alone: what the libraries say of each request would be paid for line by line.
+  // Only the app's own log lines: the libraries log every request, and every line costs money.
   PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'shared'
-  // By the trace id, which is the file id: of a file all steps are kept or none. The distro's own default, a number of
-  // traces a second, would tear files apart. With less than 1 that share of the files is kept; metrics and logs all are.
+  // Sampling by the trace id, which is the file id, keeps all steps of a file or none. The distro's default, a number of
+  // traces per second, would keep parts of files. A value below 1 keeps that share of the files, and all metrics and logs.
   OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
   OTEL_TRACES_SAMPLER_ARG: '1'
-  // The steps of a file are enough: every request to storage would be paid for, and some name a serial number.
+  // The steps of a file are enough: a span for every request to storage costs money, and some contain a serial number.
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,requests,urllib,urllib3'
-  // As many threads as host.json lets in at once: 8 wake-ups, 2 blobs, the sweep, and a few for the page.
+  // As many threads as host.json allows at once: 8 wake-ups, 2 blobs, the sweep, and a few for the page.
   PYTHON_THREADPOOL_THREAD_COUNT: '16'
-  // The status page's sign-in proves itself with the app's identity instead of a secret.
+  // The status page's sign-in authenticates with the app's identity instead of a secret.
   OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identity.properties.clientId
 }
 
-// What shared/settings.py reads. Everything else has a default there, or is given by the parameter appSettings.
+// The settings that shared/settings.py reads. All others have a default there, or come from the parameter appSettings.
 var deviceDropSettings = {
   DeviceStorage__credential: 'managedidentity'
   DeviceStorage__clientId: identity.properties.clientId
@@ -81,16 +81,16 @@ var deviceDropSettings = {
   RETENTION_DAYS: string(retentionDays)
 }
 
-// One of these proves the application, as clientSecretName says.
+// One of these is the application's credential, depending on clientSecretName.
 var identityProof = { PARTNER_CENTER_MANAGED_IDENTITY: identity.properties.clientId }
 var secretProof = { PARTNER_CENTER_CLIENT_SECRET: '@Microsoft.KeyVault(SecretUri=${vaultSecrets}/${clientSecretName})' }
 var proofSettings = empty(clientSecretName) ? identityProof : secretProof
 
-// The address of the secret and no reference to it: the app reads it anew at every renewal, and writes it.
+// The address of the secret instead of a reference: the app reads it again at every renewal, and writes it.
 var withUser = { PARTNER_CENTER_REFRESH_TOKEN_SECRET: '${vaultSecrets}/${refreshTokenSecret}' }
 var userSettings = empty(refreshTokenSecret) ? {} : withUser
 
-// Who is told that a file has ended. The address holds its own key, so it stands in the vault.
+// The webhook to call when a file ends. Its address contains a key, so it is stored in the vault.
 var withWebhook = { NOTIFY_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vaultSecrets}/${webhookSecretName})' }
 var webhookSettings = empty(webhookSecretName) ? {} : withWebhook
 
@@ -137,7 +137,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       scaleAndConcurrency: {
         maximumInstanceCount: maximumInstances
         instanceMemoryMB: instanceMemory
-        // One instance that always waits for blobs: events of a blob trigger do not start the first one.
+        // One always-ready instance for blobs: events of a blob trigger do not start the first instance.
         alwaysReady: [{ name: 'blob', instanceCount: 1 }]
       }
       siteUpdateStrategy: { type: siteUpdate }
@@ -149,10 +149,10 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     properties: union(appSettings, hostSettings, deviceDropSettings, proofSettings, userSettings, webhookSettings)
   }
 
-  // Signs people in for the status page, and lets everybody else through ("Allow unauthenticated access"): the host asks
-  // scripts for a function key and Event Grid for the extension's, and the app shows no page to who has not signed in.
-  // Every path passes through it, so nobody but it can say who a request comes from; where it is off, without
-  // pageClientId, the app believes no such word and shows the page to nobody.
+  // Signs people in for the status page, and lets all other requests through ("Allow unauthenticated access"): the host
+  // requires a function key from scripts and the extension's key from Event Grid, and the app shows the page only to people
+  // who have signed in. Every path passes through it, so only it can set the header that names the user. Without
+  // pageClientId it is off; the app then ignores that header and shows the page to nobody.
   resource authentication 'config' = {
     name: 'authsettingsV2'
     properties: {
@@ -173,7 +173,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
           }
           validation: {
             allowedAudiences: ['api://${pageClientId}', pageClientId]
-            // Otherwise every application of the tenant could come with a token of its own ("Daemon client application").
+            // Otherwise every application of the tenant could present a token of its own ("Daemon client application").
             defaultAuthorizationPolicy: { allowedApplications: [pageClientId] }
           }
         }
@@ -182,7 +182,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     }
   }
 
-  // Deployments come with an Entra token; no password opens the app.
+  // Deployments use an Entra token; no password gives access to the app.
   resource noFtpPassword 'basicPublishingCredentialsPolicies' = {
     name: 'ftp'
     properties: { allow: false }

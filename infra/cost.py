@@ -1,7 +1,7 @@
 # noqa: INP001 - a script of its own
-"""What a month of Device Drop costs: `python infra/cost.py [devices ...]`. The prices are those of infra/prices.json.
+"""The cost of a month of Device Drop: `python infra/cost.py [devices ...]`. The prices are those of infra/prices.json.
 
-Every amount is counted on the safe side, as if nothing overlapped and every row of a table transaction were charged.
+Every amount is a conservative estimate, as if nothing overlapped and every row of a table transaction were charged.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 PRICES = Path(__file__).parent / "prices.json"
 SIZES = (1_000, 100_000, 10_000_000)
-"""Devices a month that docs/deploy.md shows."""
+"""Devices per month in the table of docs/deploy.md."""
 
 MONTH_SECONDS = 730 * 3600
 SWEEPS = MONTH_SECONDS // 300
@@ -22,15 +22,15 @@ KILOBYTE = 1 / 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How the product is used, a month long."""
+    """One month of use."""
 
     devices: int
     devices_per_file: int = 500
     devices_per_submission: int = 500
     polls: int = 6
-    """Looks at an upload until Partner Center is done with it."""
+    """Polls of an upload until Partner Center is done with it."""
     seconds_per_call: float = 3.0
-    """Of a POST or a look, with everything around it."""
+    """For a POST or a poll, with everything around it."""
     seconds_per_sweep: float = 5.0
     instance_gb: float = 2.0
     months_kept: float = 3.0
@@ -44,30 +44,30 @@ class Use:
 
     @property
     def calls(self) -> float:
-        """To Partner Center."""
+        """Requests to Partner Center."""
         return max(self.devices / self.devices_per_submission, 1) * (1 + self.polls)
 
 
 def amounts(use: Use) -> dict[str, float]:
-    """How much of everything that has a price, in its unit."""
+    """The amount of every item that has a price, in its unit."""
     table_rows = use.devices * 4 + use.calls * 6 + use.files * 40 + SWEEPS * 40
     seconds = use.calls * use.seconds_per_call + use.files * 5 + SWEEPS * use.seconds_per_sweep
-    # Lines of the log; spans: one a call and one each time outcomes are written; what is measured.
+    # Log lines; spans (one per call, and one each time outcomes are written); metrics.
     log_records = use.calls * (4 + 2) + use.files * (10 + 3) + SWEEPS * (6 + 2)
     return {
         # One instance waits for blobs all month long.
         "always_ready_gb_second": MONTH_SECONDS * use.instance_gb,
         "on_demand_gb_second": seconds * use.instance_gb,
         "million_executions": (use.calls + use.files + SWEEPS) / 1e6,
-        # A file, its private copy and its results: 4.3 + 4.3 + 0.4 kB a device.
+        # A file, its private copy and its results: 4.3 + 4.3 + 0.4 kB per device.
         "blob_gb_month": use.devices * 9.0 * KILOBYTE * use.months_kept,
         # Payload, rows, copy, results and the host's own leases.
         "ten_thousand_blob_writes": (use.files * 25 + use.calls * 2 + SWEEPS * 10) / 1e4,
-        # An outcome and its entry in the index of serial numbers: 1.5 kB a device.
+        # An outcome and its entry in the index of serial numbers: 1.5 kB per device.
         "table_gb_month": use.devices * 1.5 * KILOBYTE * use.months_kept,
-        # Both are written, and deleted after the retention.
+        # Both are written, and deleted after the retention period.
         "ten_thousand_table_operations": table_rows / 1e4,
-        # Sent, taken, deleted, renewed; and an idle queue is looked at every ten seconds.
+        # Sent, taken, deleted, renewed; and the host polls an idle queue every ten seconds.
         "ten_thousand_queue_operations": (use.calls * 4 + MONTH_SECONDS / 10 * 2) / 1e4,
         "million_events": use.files / 1e6,
         "log_gb": log_records * 1.5 * KILOBYTE,

@@ -1,5 +1,5 @@
-// Lets the people of one customer drop device files and fetch results, in their own folders and nowhere else. Deployed once
-// for each customer, by hand: see docs/tenancy.md.
+// Lets the people of one customer drop device files and download results, only in their own folders. Deployed once per
+// customer, by hand: see docs/tenancy.md.
 @description('The tenant id of the customer, in lower case: the name of its folder.')
 @minLength(36)
 @maxLength(36)
@@ -32,19 +32,19 @@ resource dropStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
 var blobActions = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs'
 var folder = '${toLower(customerId)}/'
 
-// Each line: not this action, or its blob lies in the folder. A list is held by the prefix that it asks for.
+// Each line: not this action, or its blob is in the folder. A list is limited by the prefix that it requests.
 var readsTheFolder = '((!(ActionMatches{\'${blobActions}/read\'} AND NOT SubOperationMatches{\'Blob.List\'})) OR (@Resource[${blobActions}:path] StringStartsWith \'${folder}\'))'
 var listsTheFolder = '((!(ActionMatches{\'${blobActions}/read\'} AND SubOperationMatches{\'Blob.List\'})) OR (@Request[${blobActions}:prefix] StringStartsWith \'${folder}\'))'
 var writesTheFolder = '((!(ActionMatches{\'${blobActions}/write\'}) AND !(ActionMatches{\'${blobActions}/add/action\'}) AND !(ActionMatches{\'${blobActions}/delete\'})) OR (@Resource[${blobActions}:path] StringStartsWith \'${folder}\'))'
 
 var blobReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 
-// Storage Blob Data Contributor would also delete the container, which no condition holds back.
+// Storage Blob Data Contributor could also delete the container, and no condition can prevent that.
 resource dropRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(dropStorage.id, 'drop device files')
   properties: {
     roleName: 'Device Drop: drop files (${dropStorageName})'
-    description: 'Read, write and delete blobs; nothing of the container that holds them.'
+    description: 'Read, write and delete blobs, with no rights on their container.'
     type: 'CustomRole'
     permissions: [
       { dataActions: ['${blobActions}/read', '${blobActions}/write', '${blobActions}/add/action', '${blobActions}/delete'] }
@@ -53,7 +53,7 @@ resource dropRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
-// The customer's people drop device files into their own folder, and may take them back.
+// The customer's people drop device files into their own folder, and may delete them.
 resource customerFiles 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(dropStorage::blobs::deviceFiles.id, principalId, customerId)
   scope: dropStorage::blobs::deviceFiles
@@ -66,7 +66,7 @@ resource customerFiles 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The customer's people read what became of their files.
+// The customer's people read the results of their files.
 resource customerResults 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(dropStorage::blobs::results.id, principalId, customerId)
   scope: dropStorage::blobs::results

@@ -1,5 +1,5 @@
-// Private endpoints of both storage accounts and the vault, and the names that lead to them. The app itself stays reachable:
-// Event Grid calls it from outside, and the status page asks everybody to sign in.
+// Private endpoints of both storage accounts and the vault, and the DNS names that resolve to them. The app itself stays
+// reachable: Event Grid calls it from outside, and the status page requires everybody to sign in.
 param networkName string
 param hostStorageName string
 param dropStorageName string

@@ -1,5 +1,5 @@
-// Tells the app of every blob dropped. Deployed after the code: the address holds a key that the blob extension makes when
-// the app first runs. Deploy it again after that key was rotated, or events end as dead letters.
+// Notifies the app of every dropped blob. Deployed after the code: the address contains a key that the blob extension creates
+// when the app first runs. Deploy it again after that key is rotated, or events become dead letters.
 param appName string
 param topicName string
 param dropStorageName string
@@ -30,11 +30,11 @@ resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-
     eventDeliverySchema: 'EventGridSchema'
     filter: {
       includedEventTypes: ['Microsoft.Storage.BlobCreated']
-      // It ends with a slash: a container whose name only begins like this one is another.
+      // It ends with a slash to exclude other containers whose names start with this one.
       subjectBeginsWith: '/blobServices/default/containers/device-files/blobs/'
     }
     retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
-    // Event Grid does not repeat what was answered with 400, 401, 403 or 413; without this, such an event is gone.
+    // Event Grid does not retry an event that was answered with 400, 401, 403 or 413; without this, such an event is lost.
     deadLetterWithResourceIdentity: {
       identity: { type: 'SystemAssigned' }
       deadLetterDestination: {

@@ -1,5 +1,5 @@
-// Everything that Device Drop needs in Azure, in one resource group. `azd up` deploys this, then the code, then
-// events.bicep, which needs a key that only a running app has.
+// All resources of Device Drop, in one resource group. `azd up` deploys this, then the code, then events.bicep, which needs
+// a key that only a running app has.
 targetScope = 'subscription'
 
 @description('Name of the azd environment; part of every name and tag.')
@@ -7,54 +7,54 @@ targetScope = 'subscription'
 @maxLength(40)
 param environmentName string
 
-@description('Region. It must offer Flex Consumption.')
+@description('Region, which must offer Flex Consumption.')
 @minLength(1)
 param location string
 
-@description('Tenant id of the partner: where its users and its registered application live.')
+@description('Tenant id of the partner, which holds its users and its registered application.')
 param partnerTenantId string
 
 @description('Client id of the application that is registered in Partner Center under App management.')
 param partnerClientId string
 
-@description('Whether a person\'s sign-in is used beside the app\'s own (secure application model), which creating a batch needs.')
+@description('Whether the app also signs in as a user (secure application model), which creating a batch requires.')
 param signInWithUser bool = true
 
-@description('Name of a secret in the vault with the application\'s client secret. Empty: the app\'s managed identity proves it (federated credential), which needs the application in the tenant of this subscription.')
+@description('Name of a secret in the vault with the application\'s client secret. Empty: the app\'s managed identity is the credential (federated credential), which requires the application to be in the tenant of this subscription.')
 param clientSecretName string = ''
 
-@description('Name of a secret in the vault with the address of the webhook that is told when a file has ended. Empty: none is.')
+@description('Name of a secret in the vault with the address of the webhook to call when a file ends. Empty: none is called.')
 param webhookSecretName string = ''
 
-@description('Client id of the application that people sign in to the status page with. Empty: nobody gets in.')
+@description('Client id of the application with which people sign in to the status page. Empty: nobody can sign in.')
 param pageClientId string = ''
 
-@description('Object id of the person who deploys: may store the refresh token and drop files. Empty: nobody.')
+@description('Object id of the operator who deploys: may store the refresh token and drop files. Empty: nobody.')
 param operatorId string = ''
 
-@description('Days that rows, results and copies are kept (setting RETENTION_DAYS).')
+@description('Days for which rows, results and copies are kept (setting RETENTION_DAYS).')
 @minValue(1)
 @maxValue(3650)
 param retentionDays int = 90
 
-@description('Who is told of alerts. Empty: alerts are only shown in the portal.')
+@description('Email address that receives alerts. Empty: alerts are only shown in the portal.')
 param alertEmail string = ''
 
 @description('Puts storage and vault behind private endpoints and the app into a virtual network.')
 param privateNetwork bool = false
 
-@description('Addresses (CIDR) from which storage and vault are reached all the same when privateNetwork is on.')
+@description('Addresses (CIDR) from which storage and vault can still be reached when privateNetwork is on.')
 param allowedAddresses array = []
 
-@description('Python of the app, which requirements.lock is made for.')
+@description('Python version of the app, for which requirements.lock is made.')
 @allowed(['3.13'])
 param pythonVersion string = '3.13'
 
-@description('RollingUpdate drains instances at a deployment, where the region has it; Recreate ends what runs.')
+@description('RollingUpdate drains instances at a deployment, if the region supports it; Recreate interrupts running work.')
 @allowed(['Recreate', 'RollingUpdate'])
 param siteUpdate string = 'RollingUpdate'
 
-@description('The most instances at once. Partner Center throttles the whole partner, so that more are of little use.')
+@description('Maximum number of instances. Partner Center throttles the partner as a whole, so more instances are of little use.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstances int = 40
@@ -154,7 +154,7 @@ module topic 'topic.bicep' = {
   dependsOn: [storage]
 }
 
-// Before the app, which cannot start without them.
+// Before the app, which cannot start without these roles.
 module roles 'roles.bicep' = {
   name: 'roles'
   scope: group

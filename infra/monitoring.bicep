@@ -23,8 +23,8 @@ module insights 'br/public:avm/res/insights/component:0.6.0' = {
     location: location
     tags: tags
     workspaceResourceId: workspace.outputs.resourceId
-    // Entra-only ingestion. Both ends sign in with APPLICATIONINSIGHTS_AUTHENTICATION_STRING: the host, and the worker's
-    // own export, whose exporter reads that setting when nobody hands it a credential.
+    // Entra-only ingestion. Both the host and the worker sign in with APPLICATIONINSIGHTS_AUTHENTICATION_STRING; the
+    // worker's exporter reads that setting when it is given no credential.
     disableLocalAuth: true
     enableTelemetry: false
   }

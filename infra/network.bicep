@@ -11,7 +11,7 @@ module network 'br/public:avm/res/network/virtual-network:0.7.0' = {
     tags: tags
     addressPrefixes: ['10.60.0.0/24']
     subnets: [
-      // Flex Consumption asks for this delegation.
+      // Flex Consumption requires this delegation.
       { name: 'app', addressPrefix: '10.60.0.0/26', delegation: 'Microsoft.App/environments' }
       { name: 'endpoints', addressPrefix: '10.60.0.64/26', privateEndpointNetworkPolicies: 'Disabled' }
     ]

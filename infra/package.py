@@ -1,7 +1,7 @@
 # noqa: INP001 - a script of its own
-"""Puts the packages of requirements.lock beside the app, for the Python and platform that Azure runs, hashes checked.
+"""Installs the packages of requirements.lock beside the app, for the Python and platform of Azure, with hashes checked.
 
-Run by `azd package` before it makes the archive. Needs pip and a package index, and neither compiles nor runs anything.
+`azd package` runs it before it makes the archive. It needs pip and a package index, and compiles and runs no package.
 """
 
 import shutil
@@ -11,19 +11,19 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 PACKAGES = PROJECT / ".python_packages" / "lib" / "site-packages"
-"""Where the Functions host on Linux looks for them."""
+"""The folder in which the Functions host on Linux searches for them."""
 
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
-"""Flex Consumption runs x86-64 Linux with a glibc newer than these ask for."""
+"""Flex Consumption runs x86-64 Linux with a newer glibc than these require."""
 
 
 def main() -> int:
-    """Install everything anew; pip's exit code."""
+    """Install all packages from scratch; returns pip's exit code."""
     shutil.rmtree(PACKAGES.parent.parent, ignore_errors=True)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--target", str(PACKAGES), "--requirement", str(PROJECT / "requirements.lock")]
     command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation", "cp"]
-    # The lock was made for that Python; pip would hold the packages' own wishes against the Python that runs this.
+    # The lock was made for that Python; pip would check the packages' requirements against the Python that runs it.
     command += ["--python-version", python_version(), "--ignore-requires-python"]
     for platform in PLATFORMS:
         command += ["--platform", platform]
@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def python_version() -> str:
-    """The Python of the app, as infra/main.bicep says."""
+    """The Python version of the app, from infra/main.bicep."""
     for line in (PROJECT / "infra" / "main.bicep").read_text(encoding="utf-8").splitlines():
         if line.startswith("param pythonVersion string = "):
             return line.split("'")[1]

@@ -1,4 +1,4 @@
-// Who may do what. Every role assignment of the product stands here, and each says why.
+// Every role assignment of the product, each with its reason.
 param identityName string
 param hostStorageName string
 param dropStorageName string
@@ -59,7 +59,7 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: topicName
 }
 
-// The host keeps leases, receipts and its keys as blobs, and fetches the app's package.
+// The host keeps leases, receipts and its keys as blobs, and downloads the app's package.
 resource appHostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hostStorage.id, identity.id, roleIds.blobOwner)
   scope: hostStorage
@@ -70,7 +70,7 @@ resource appHostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The blob extension queues the events it was told of in the host's account (azure-webjobs-blobtrigger-*).
+// The blob extension queues the events it receives in the host's account (azure-webjobs-blobtrigger-*).
 resource appHostQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hostStorage.id, identity.id, roleIds.queueContributor)
   scope: hostStorage
@@ -81,7 +81,7 @@ resource appHostQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The host writes what went wrong at a start into a table of its own.
+// The host writes start-up errors into a table of its own.
 resource appHostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hostStorage.id, identity.id, roleIds.tableContributor)
   scope: hostStorage
@@ -92,8 +92,8 @@ resource appHostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Device files are read and copied, bodies and results written, old ones deleted. The blob trigger's documentation asks
-// for Owner; without a hierarchical namespace it allows no more than Contributor.
+// The app reads and copies device files, writes bodies and results, and deletes old ones. The blob trigger's documentation
+// asks for Owner; without a hierarchical namespace Owner allows no more than Contributor.
 resource appDropBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(dropStorage.id, identity.id, roleIds.blobOwner)
   scope: dropStorage
@@ -104,7 +104,7 @@ resource appDropBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Wake-ups are sent and taken, and both poison queues are written by the host and emptied by the sweep.
+// The app sends and takes wake-ups; the host writes both poison queues, and the sweep empties them.
 resource appDropQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(dropStorage.id, identity.id, roleIds.queueContributor)
   scope: dropStorage
@@ -115,7 +115,7 @@ resource appDropQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The journal is written and read: files, submissions, outcomes, batches and their indexes.
+// The app writes and reads the journal: files, submissions, outcomes, batches and their indexes.
 resource appDropTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(dropStorage.id, identity.id, roleIds.tableContributor)
   scope: dropStorage
@@ -126,7 +126,7 @@ resource appDropTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Host and worker send logs; ingestion takes no key.
+// Host and worker send logs; ingestion accepts no key.
 resource appInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(insights.id, identity.id, roleIds.metricsPublisher)
   scope: insights
@@ -137,7 +137,7 @@ resource appInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The refresh token, and the client secret where there is one, are read; the vault holds nothing else.
+// The app reads the refresh token, and the client secret if there is one; the vault holds nothing else.
 resource appSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault.id, identity.id, roleIds.secretsUser)
   scope: vault
@@ -148,7 +148,7 @@ resource appSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// No built-in role lets one set a secret without deleting or purging all of them.
+// No built-in role allows setting a secret without also allowing to delete or purge all of them.
 resource setSecret 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (signInWithUser) {
   name: guid(vault.id, 'set secret')
   properties: {
@@ -160,7 +160,7 @@ resource setSecret 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (si
   }
 }
 
-// Each exchange of the refresh token gives a newer one, which is written back once a day.
+// Each exchange of the refresh token returns a newer one, which the app writes back once a day.
 resource appSetSecret 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (signInWithUser) {
   name: guid(vault.id, identity.id, 'set secret')
   scope: vault
@@ -171,7 +171,7 @@ resource appSetSecret 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
   }
 }
 
-// Event Grid writes what it could not deliver into this one container.
+// Event Grid writes undeliverable events into this one container.
 resource topicDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(dropStorage::blobs::deadLetters.id, topic.id, roleIds.blobContributor)
   scope: dropStorage::blobs::deadLetters
@@ -182,7 +182,7 @@ resource topicDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
-// Whoever deploys drops the first device file.
+// The operator who deploys drops the first device file.
 resource operatorFiles 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
   name: guid(dropStorage::blobs::deviceFiles.id, operatorId, roleIds.blobContributor)
   scope: dropStorage::blobs::deviceFiles
@@ -192,7 +192,7 @@ resource operatorFiles 'Microsoft.Authorization/roleAssignments@2022-04-01' = if
   }
 }
 
-// Whoever deploys looks at what became of it.
+// The operator who deploys reads its results.
 resource operatorResults 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
   name: guid(dropStorage::blobs::results.id, operatorId, roleIds.blobReader)
   scope: dropStorage::blobs::results
@@ -202,7 +202,7 @@ resource operatorResults 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
   }
 }
 
-// Whoever deploys stores the first refresh token, and the client secret where there is one.
+// The operator who deploys stores the first refresh token, and the client secret if there is one.
 resource operatorSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
   name: guid(vault.id, operatorId, roleIds.secretsOfficer)
   scope: vault

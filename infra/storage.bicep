@@ -1,5 +1,5 @@
-// Two storage accounts: one that the Functions host keeps its own records and the app's package in, one for device files,
-// their results, the queue and the journal. People get access to the second alone.
+// Two storage accounts: one for the Functions host's own records and the app's package, one for device files, their results,
+// the queue and the journal. People get access only to the second.
 param hostName string
 param dropName string
 param location string
@@ -25,7 +25,7 @@ var tables = [
   'Customers'
 ]
 
-// The app deletes what is past RETENTION_DAYS; this is for what it should ever miss.
+// The app deletes blobs older than RETENTION_DAYS; this rule covers any that it misses.
 var lifecycleDays = retentionDays + 7
 
 var softDelete = {
@@ -40,7 +40,7 @@ var queueObjects = [for name in queues: { name: name }]
 var tableObjects = [for name in tables: { name: name }]
 var addressRules = [for address in allowedAddresses: { value: address, action: 'Allow' }]
 
-// Event Grid writes dead letters as a trusted service, which a deny by default still lets through.
+// Event Grid writes dead letters as a trusted service, which a default of deny still allows.
 var networkAcls = {
   bypass: 'AzureServices'
   defaultAction: privateNetwork ? 'Deny' : 'Allow'

@@ -1,4 +1,4 @@
-// The source of events about dropped blobs. Its subscription is in events.bicep, which follows the code.
+// The source of events about dropped blobs. Its subscription is in events.bicep, which is deployed after the code.
 param name string
 param dropStorageName string
 param location string
@@ -12,7 +12,7 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   name: name
   location: location
   tags: tags
-  // The identity that dead letters are written with.
+  // The identity that writes dead letters.
   identity: { type: 'SystemAssigned' }
   properties: { source: drop.id, topicType: 'Microsoft.Storage.StorageAccounts' }
 }

@@ -1,4 +1,4 @@
-// The vault of the refresh token, and of the application's client secret where there is one.
+// The vault for the refresh token, and for the application's client secret if there is one.
 param name string
 param location string
 param tags object
@@ -27,7 +27,7 @@ module vault 'br/public:avm/res/key-vault/vault:0.13.3' = {
       defaultAction: privateNetwork ? 'Deny' : 'Allow'
       ipRules: addressRules
     }
-    // Who read the refresh token, and when.
+    // Records who read the refresh token, and when.
     diagnosticSettings: [{ workspaceResourceId: workspaceId }]
     enableTelemetry: false
   }

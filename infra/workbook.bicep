@@ -1,4 +1,4 @@
-// What operators look at: devices by outcome, what is open, and what waits.
+// The operators' dashboard: devices by outcome, open files and submissions, and why submissions wait.
 param insightsName string
 param location string
 param tags object
