@@ -9,8 +9,8 @@ import os
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
+from shared.exchange_deadline import BoundedAdapter
 from shared.settings import is_loopback
 
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -27,7 +27,7 @@ class PlainSession(requests.Session):
         self._certificates = next(filter(None, map(os.environ.get, _CERTIFICATES)), True)
         self._proxies: dict[str, dict[str, str]] = {}
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+            self.mount(scheme, BoundedAdapter(pool_maxsize=connections))
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """The request with its own headers and body, and nothing else.

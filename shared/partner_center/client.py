@@ -18,6 +18,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import requests
 
+from shared.exchange_deadline import Exchange, exchange_deadline
 from shared.partner_center.errors import (
     AnswerLost,
     Refused,
@@ -53,7 +54,6 @@ __all__ = [
     "batches_path",
     "create_path",
     "device_path",
-    "longest_call",
     "status_path",
     "tracking_id_in",
 ]
@@ -170,11 +170,6 @@ def tracking_id_in(link: str | None) -> str | None:
     return found["tracking_id"] if found else None
 
 
-def longest_call(connect_timeout: float, read_timeout: float) -> float:
-    """The seconds after which any one exchange has ended: connect, send, wait for the answer, read it."""
-    return 2 * connect_timeout + 3 * read_timeout
-
-
 _TRACKING_LINK = re.compile(
     r"(?:^|/)batchjobstatus/+(?P<tracking_id>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/*(?:[?#].*)?$",
     re.IGNORECASE | re.ASCII,
@@ -217,19 +212,20 @@ class PartnerCenterClient:
         sign_in: SignIn,
         clock: Callable[[], datetime],
         connect_timeout: float,
-        read_timeout: float,
+        exchange_timeout: float,
         session: requests.Session | None = None,
     ) -> None:
-        """`base_url` is scheme and host; timeouts are seconds, see `longest_call` for what they add up to.
+        """`base_url` is scheme and host; `session` sends the requests, None makes one for all threads.
 
-        `session` sends the requests; None makes one that keeps connections for all threads.
+        Seconds: an exchange ends `exchange_timeout` after it began, with all bytes of its answer or without; one that
+        finds no connection within `connect_timeout` never began. The sign-in comes before, with limits of its own.
         """
         self._base_url = base_url.rstrip("/")
         self._version = version
         self._sign_in = sign_in
         self._clock = clock
         self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
+        self._exchange_timeout = exchange_timeout
         self._session = session or PlainSession(MOST_CONNECTIONS)
 
     def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
@@ -302,28 +298,41 @@ class PartnerCenterClient:
         name = f"{method} {path.partition('?')[0]}"
         started = monotonic()
         headers_sent = self._headers(ids, has_body=body is not None, page=continuation)
+        with exchange_deadline(self._exchange_timeout) as exchange:
+            try:
+                status, headers, content = self._exchanged(method, path, headers_sent, body, exchange, name)
+            except AnswerLost as lost:
+                if exchange.is_over:
+                    raise _too_slow(name, self._exchange_timeout) from lost
+                raise
+        _log(method, path, ids, status=status, service_ids=ServiceIds.of(headers), seconds=monotonic() - started)
+        if not _is_success(status):
+            raise error_from_response(status, headers, content, self._clock(), request=name)
+        return _Answer(name, status, headers, content)
+
+    def _exchanged(
+        self, method: str, path: str, headers_sent: dict[str, str], body: bytes | None, exchange: Exchange, name: str
+    ) -> "tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]":
+        """Status, headers and body of the answer."""
         with transport_errors(name):
             response = self._session.request(
                 method,
                 self._base_url + path,
                 headers=headers_sent,
                 data=body,
-                timeout=(self._connect_timeout, self._read_timeout),
+                timeout=(self._connect_timeout, self._exchange_timeout),
                 stream=True,
             )
         status, headers = response.status_code, response.headers
         try:
-            content = self._read(response, name)
+            return status, headers, _read(response, exchange, name)
         except (AnswerLost, Unavailable):
             if _is_success(status) and tracking_id_in(headers.get("Location")) is None:
                 raise
-            content = b""  # what counts is there: the status of a failure, or where an upload is to be followed
+            # The decisive part is there: the status of a failure, or the address of the upload's status.
+            return status, headers, b""
         finally:
             response.close()
-        _log(method, path, ids, status=status, service_ids=ServiceIds.of(headers), seconds=monotonic() - started)
-        if not _is_success(status):
-            raise error_from_response(status, headers, content, self._clock(), request=name)
-        return _Answer(name, status, headers, content)
 
     def _headers(self, ids: CallIds, *, has_body: bool, page: str | None) -> dict[str, str]:
         headers = {
@@ -340,23 +349,26 @@ class PartnerCenterClient:
         }
         return headers | {name: value for name, value in optional.items() if value is not None}
 
-    def _read(self, response: requests.Response, name: str) -> bytes:
-        """The whole body, bounded in size and in time."""
-        until = monotonic() + self._read_timeout
-        content = bytearray()
-        with transport_errors(name):
-            while chunk := response.raw.read1(65536, decode_content=True):
-                content += chunk
-                if len(content) > MOST_ANSWER_BYTES:
-                    raise Unavailable(
-                        f"Partner Center's answer to {name} is longer than {MOST_ANSWER_BYTES} bytes; it is asked again"
-                    )
-                if monotonic() > until:
-                    raise AnswerLost(
-                        f"The answer to {name} came too slowly; it may have been processed and is repeated with"
-                        " the same request id"
-                    )
-        return bytes(content)
+
+def _read(response: requests.Response, exchange: Exchange, name: str) -> bytes:
+    """The whole body, bounded in size; its time is bounded by the exchange."""
+    content = bytearray()
+    with transport_errors(name):
+        while chunk := response.raw.read1(65536, decode_content=True):
+            content += chunk
+            if len(content) > MOST_ANSWER_BYTES:
+                raise Unavailable(
+                    f"Partner Center's answer to {name} is longer than {MOST_ANSWER_BYTES} bytes; it is asked again"
+                )
+        exchange.check()
+    return bytes(content)
+
+
+def _too_slow(name: str, seconds: float) -> AnswerLost:
+    return AnswerLost(
+        f"The answer to {name} came too slowly: it was not whole after {seconds:g} seconds. The request may have been"
+        " processed and is repeated with the same request id"
+    )
 
 
 _LENGTH_HEADERS = frozenset({"content-length", "transfer-encoding"})

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from azure.core.credentials import TokenCredential
 
-from shared.partner_center.client import PartnerCenter, PartnerCenterClient, longest_call
+from shared.partner_center.client import PartnerCenter, PartnerCenterClient
 from shared.partner_center.sign_in import sign_in_from
 from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
 from shared.pipeline.process_cache import ProcessCache
@@ -29,7 +29,8 @@ from shared.storage.wakeups import AzureWakeups, Wakeups
 from shared.webhooks import HttpsWebhook, Webhook
 
 LONGEST_CONNECT_SECONDS = 10.0
-LONGEST_ANSWER_SECONDS = 180.0
+LONGEST_SIGN_IN_SECONDS = 30.0
+LONGEST_EXCHANGE_SECONDS = 180.0
 """Three minutes, as Microsoft's own SDK for Partner Center waited."""
 
 SHARE_OF_A_CLAIM = 0.9
@@ -64,8 +65,7 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
     `person` is who signs in to storage where the settings name no key, else the app itself.
     """
     storage = open_storage(settings.storage, person)
-    connect_timeout, read_timeout = _timeouts(settings.claim)
-    webhook = settings.webhook
+    limits, webhook = call_limits(settings.claim), settings.webhook
     return Pipeline(
         settings=settings,
         journal=Journal(storage.table),
@@ -81,10 +81,10 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
         partner_center=PartnerCenterClient(
             base_url=settings.partner_center_url,
             version=settings.partner_center_version,
-            sign_in=sign_in_from(settings.sign_in),
+            sign_in=sign_in_from(settings.sign_in, limits.sign_in),
             clock=utc_now,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
+            connect_timeout=limits.connect,
+            exchange_timeout=limits.exchange,
         ),
         clock=utc_now,
         new_id=lambda: str(uuid4()),
@@ -93,12 +93,25 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
     )
 
 
-def _timeouts(claim: timedelta) -> tuple[float, float]:
-    """Seconds to connect and to wait for an answer, such that the longest call ends within a claim."""
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Seconds after which the parts of a call to Partner Center have ended, with an answer or without."""
+
+    sign_in: float
+    connect: float
+    exchange: float
+
+    @property
+    def longest_call(self) -> float:
+        """A call may wait for another thread's sign-in before its own, and connect before its exchange begins."""
+        return 2 * self.sign_in + self.connect + self.exchange
+
+
+def call_limits(claim: timedelta) -> CallLimits:
+    """Limits by which every call ends within a claim, so that no owner who waits for an answer is taken over."""
     most = claim.total_seconds() * SHARE_OF_A_CLAIM
-    connect = min(LONGEST_CONNECT_SECONDS, most / 10)
-    unit = longest_call(0, 1)
-    return connect, min(LONGEST_ANSWER_SECONDS, (most - longest_call(connect, 0)) / unit)
+    sign_in, connect = min(LONGEST_SIGN_IN_SECONDS, most / 10), min(LONGEST_CONNECT_SECONDS, most / 10)
+    return CallLimits(sign_in, connect, min(LONGEST_EXCHANGE_SECONDS, most - 2 * sign_in - connect))
 
 
 def utc_now() -> datetime:

@@ -26,14 +26,14 @@ def client_of() -> Iterator[MakeClient]:
     """Makes clients of a base address."""
     clients: list[PartnerCenterClient] = []
 
-    def make(url: str, *, token: str = "a-token", read_timeout: float = 3.0) -> PartnerCenterClient:
+    def make(url: str, *, token: str = "a-token", exchange_timeout: float = 3.0) -> PartnerCenterClient:
         client = PartnerCenterClient(
             base_url=url,
             version="v1",
             sign_in=StaticToken(token),
             clock=lambda: NOW,
             connect_timeout=2.0,
-            read_timeout=read_timeout,
+            exchange_timeout=exchange_timeout,
         )
         clients.append(client)
         return client

@@ -32,7 +32,6 @@ from shared.partner_center.client import (
     batches_path,
     create_path,
     device_path,
-    longest_call,
     status_path,
     tracking_id_in,
 )
@@ -46,6 +45,7 @@ from shared.partner_center.errors import (
     Unavailable,
 )
 from shared.partner_center.models import Device, JobState, encode_devices
+from tests.dribbling_server import DribblingAnswer, DribblingServer
 from tests.partner_center.conftest import MakeClient
 from tests.raw_server import StartRawServer
 
@@ -387,35 +387,34 @@ def test_a_service_that_stops_is_lost_and_found_again(client_of: MakeClient, new
 
 
 def test_a_silent_service_is_a_lost_answer_in_time(client_of: MakeClient, new_ids: NewIds) -> None:
-    with PartnerCenterStandIn(Behaviour(latency=1.0)) as slow, pytest.raises(AnswerLost, match="imeout"):
-        client_of(slow.url, read_timeout=0.2).device_batches(CUSTOMER, new_ids())
+    with PartnerCenterStandIn(Behaviour(latency=1.0)) as slow, pytest.raises(AnswerLost, match="too slowly"):
+        client_of(slow.url, exchange_timeout=0.2).device_batches(CUSTOMER, new_ids())
 
 
-def test_an_answer_that_trickles_is_given_up_in_time(client_of: MakeClient, new_ids: NewIds) -> None:
-    ended = threading.Event()
+@pytest.mark.parametrize("kind", DribblingAnswer)
+def test_an_answer_that_dribbles_for_ever_is_a_lost_answer(
+    kind: DribblingAnswer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    with DribblingServer(kind) as server, pytest.raises(AnswerLost, match=r"not whole after 0\.3 seconds"):
+        client_of(server.url, exchange_timeout=0.3).device_batches(CUSTOMER, new_ids())
 
-    def trickle(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-            while not ended.wait(0.05):
-                try:
-                    connection.sendall(b" ")
-                except OSError:
-                    return
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=trickle, args=(listener,))
-        thread.start()
-        try:
-            with pytest.raises(AnswerLost, match="too slowly"):
-                client_of(f"http://127.0.0.1:{listener.getsockname()[1]}", read_timeout=0.3).device_batches(
-                    CUSTOMER, new_ids()
-                )
-        finally:
-            ended.set()
-            thread.join()
+def test_after_a_lost_answer_the_next_request_is_answered(
+    stand_in: PartnerCenterStandIn, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    with DribblingServer(DribblingAnswer.HEADERS) as server, pytest.raises(AnswerLost):
+        client_of(server.url, exchange_timeout=0.3).device_batches(CUSTOMER, new_ids())
+    assert client_of(stand_in.url).device_batches(CUSTOMER, new_ids()) == ()
+
+
+def test_an_upload_that_was_accepted_is_so_though_the_rest_of_its_answer_never_comes(
+    client_of: MakeClient, new_ids: NewIds
+) -> None:
+    with DribblingServer(DribblingAnswer.BODY, headers=f"Location: /v1/customers/c/batchJobStatus/{uuid4()}") as server:
+        accepted = client_of(server.url, exchange_timeout=0.3).append_devices(
+            CUSTOMER, "Sales", some_devices(), new_ids()
+        )
+    assert accepted.tracking_id is not None
 
 
 def test_an_answer_without_end_is_given_up(
@@ -556,13 +555,6 @@ def test_connections_are_reused(client_of: MakeClient, new_ids: NewIds) -> None:
             client.batch_job_status(CUSTOMER, tracking_id, new_ids())
             client.append_devices(CUSTOMER, "Sales", some_devices(), new_ids())
         assert service.connections == 1
-
-
-def test_the_longest_call_is_longer_than_its_parts() -> None:
-    assert longest_call(5, 60) > 5 + 60
-
-
-# TLS and proxies
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def party(request: pytest.FixtureRequest) -> Iterator[Party]:
             sign_in=StaticToken("token"),
             clock=clock,
             connect_timeout=1,
-            read_timeout=5,
+            exchange_timeout=5,
         )
         yield Party(client, stand_in, clock)
         client.close()

@@ -68,7 +68,7 @@ def failing_with(error: Exception) -> AppOnly:
 
 
 def test_a_static_token_is_given_as_it_is() -> None:
-    sign_in = sign_in_from(StaticTokenSettings(token="a-token"))
+    sign_in = sign_in_from(StaticTokenSettings(token="a-token"), 10)
     sign_in.renew()
     assert sign_in.token() == "a-token"
 
@@ -181,7 +181,7 @@ def test_every_other_failure_asks_for_the_settings_to_be_checked(error: Exceptio
 def test_a_missing_file_is_named_when_a_token_is_asked_for(
     settings: CertificateSettings | WorkloadIdentitySettings,
 ) -> None:
-    sign_in = sign_in_from(settings)
+    sign_in = sign_in_from(settings, 10)
     with pytest.raises(Unauthorised, match="/nowhere/") as caught:
         sign_in.token()
     assert "pass phrase" not in str(caught.value)
@@ -189,7 +189,7 @@ def test_a_missing_file_is_named_when_a_token_is_asked_for(
 
 @pytest.mark.usefixtures("refuse_all_network")
 def test_an_unreachable_sign_in_service_is_told_apart_from_a_refusal() -> None:
-    sign_in = sign_in_from(ClientSecretSettings(TENANT, APP, client_secret="a-secret"))
+    sign_in = sign_in_from(ClientSecretSettings(TENANT, APP, client_secret="a-secret"), 10)
     with pytest.raises(NeverSent) as caught:
         sign_in.token()
     assert "a-secret" not in f"{caught.value} {sign_in!r}"
@@ -199,8 +199,8 @@ def test_an_unreachable_sign_in_service_is_told_apart_from_a_refusal() -> None:
 def test_a_certificate_is_read_with_its_password(tmp_path: Path) -> None:
     path = tmp_path / "app.pem"
     path.write_bytes(certificate_with_key(password=b"pass phrase"))
-    right = sign_in_from(CertificateSettings(TENANT, APP, path=str(path), password="pass phrase"))
-    wrong = sign_in_from(CertificateSettings(TENANT, APP, path=str(path), password="another phrase"))
+    right = sign_in_from(CertificateSettings(TENANT, APP, path=str(path), password="pass phrase"), 10)
+    wrong = sign_in_from(CertificateSettings(TENANT, APP, path=str(path), password="another phrase"), 10)
     with pytest.raises(NeverSent):
         right.token()
     with pytest.raises(Unauthorised, match="certificate"):
@@ -210,7 +210,7 @@ def test_a_certificate_is_read_with_its_password(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("refuse_all_network")
 def test_a_federated_token_is_read_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("a-federated-token")
-    sign_in = sign_in_from(WorkloadIdentitySettings(TENANT, APP, token_file=str(tmp_path / "token")))
+    sign_in = sign_in_from(WorkloadIdentitySettings(TENANT, APP, token_file=str(tmp_path / "token")), 10)
     with pytest.raises(NeverSent):
         sign_in.token()
 

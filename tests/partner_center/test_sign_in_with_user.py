@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from shared.partner_center.errors import NeverSent, Unauthorised
 from shared.partner_center.sign_in import AppUser, sign_in_from
-from shared.partner_center.sign_in.app_only import AppOnly
 from shared.partner_center.sign_in.exchange import EntraExchange, HttpClient
 from shared.partner_center.sign_in.refresh_tokens import KeyVaultRefreshTokens, RefreshToken
 from shared.settings import (
@@ -456,7 +455,7 @@ def identity(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
 
     class Identity:
-        def __init__(self, *, client_id: str) -> None:
+        def __init__(self, *, client_id: str, **_: Any) -> None:
             asked.append(client_id)
 
         def get_token(self, *scopes: str, **_: Any) -> AccessToken:
@@ -483,8 +482,7 @@ def test_a_managed_identity_proves_the_app_on_its_own_too(identity: list[str], m
 
     monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.send", refuse)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    sign_in = sign_in_from(ManagedIdentitySettings(TENANT, APP, "the identity"))
-    assert isinstance(sign_in, AppOnly)
+    sign_in = sign_in_from(ManagedIdentitySettings(TENANT, APP, "the identity"), 10)
     with pytest.raises(NeverSent):
         sign_in.token()
     assert identity[0] == "the identity"
@@ -519,5 +517,15 @@ def as_pkcs12(pem: bytes, password: bytes) -> bytes:
     return pkcs12.serialize_key_and_certificates(b"app", key, x509.load_pem_x509_certificate(pem), None, encryption)
 
 
-def test_settings_with_a_refresh_token_choose_app_and_user() -> None:
-    assert isinstance(sign_in_from(AppUserSettings(WITH_SECRET, SECRET_URI, None)), AppUser)
+def test_settings_with_a_refresh_token_ask_the_vault_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from azure.core.exceptions import ServiceRequestError
+
+    monkeypatch.setattr("shared.partner_center.sign_in.azure_sign_in", lambda _: vault_credential)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ServiceRequestError("there is no network in tests")
+
+    monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.send", refuse)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises((NeverSent, Unauthorised), match=VAULT):
+        sign_in_from(AppUserSettings(WITH_SECRET, SECRET_URI, None), 10).token()

@@ -111,7 +111,7 @@ class World:
             sign_in=StaticToken("token"),
             clock=clock,
             connect_timeout=1,
-            read_timeout=5,
+            exchange_timeout=5,
         )
         self.pipeline = self.pipeline_with()
 

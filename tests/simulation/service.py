@@ -168,7 +168,7 @@ class SimulatedPartnerCenter:
             sign_in=StaticToken(token),
             clock=clock,
             connect_timeout=1,
-            read_timeout=60,
+            exchange_timeout=60,
             session=in_process_session(self.reply),
         )
 

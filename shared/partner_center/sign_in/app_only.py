@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shared.partner_center.sign_in.entra_errors import sign_in_error
 from shared.partner_center.sign_in.managed_identity import assertion_of
 from shared.partner_center.sign_in.source import PARTNER_CENTER_SCOPE, RENEWAL_SECONDS
+from shared.partner_center.sign_in.transport import client_options
 from shared.settings import (
     AppSettings,
     CertificateSettings,
@@ -71,10 +72,12 @@ def _credential(app: AppSettings) -> "TokenCredential":
 
     match app:
         case ClientSecretSettings(tenant_id, client_id, client_secret):
-            return ClientSecretCredential(tenant_id, client_id, client_secret)
+            return ClientSecretCredential(tenant_id, client_id, client_secret, **client_options())
         case CertificateSettings(tenant_id, client_id, path, password):
-            return CertificateCredential(tenant_id, client_id, path, password=password)
+            return CertificateCredential(tenant_id, client_id, path, password=password, **client_options())
         case WorkloadIdentitySettings(tenant_id, client_id, token_file):
-            return WorkloadIdentityCredential(tenant_id=tenant_id, client_id=client_id, token_file_path=token_file)
+            return WorkloadIdentityCredential(
+                tenant_id=tenant_id, client_id=client_id, token_file_path=token_file, **client_options()
+            )
         case ManagedIdentitySettings(tenant_id, client_id, identity_client_id):
-            return ClientAssertionCredential(tenant_id, client_id, assertion_of(identity_client_id))
+            return ClientAssertionCredential(tenant_id, client_id, assertion_of(identity_client_id), **client_options())

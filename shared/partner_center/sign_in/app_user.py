@@ -65,12 +65,16 @@ class _Held:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
-    """What is said again, without asking again, until `until`."""
+class _Failure:
+    """The error that is raised again, without another request: until `until`, and for the threads that waited."""
 
+    kind: type[Unauthorised | NeverSent]
     message: str
     code: str | None
     until: float
+
+    def error(self) -> Unauthorised | NeverSent:
+        return self.kind(self.message, code=self.code)
 
 
 class AppUser:
@@ -90,7 +94,7 @@ class AppUser:
         self._now = now
         self._renewing = threading.Lock()
         self._held: _Held | None = None
-        self._refusal: _Refusal | None = None
+        self._failure: _Failure | None = None
 
     def token(self) -> str:
         """See `SignIn`."""
@@ -98,12 +102,15 @@ class AppUser:
         if held is not None and self._clock() < held.renew_at:
             return held.token
         good = held if held is not None and self._clock() < held.ends_at else None
+        failure = self._failure
         if not self._renewing.acquire(blocking=good is None):
             assert good is not None  # noqa: S101 - narrows the type; without a good token the lock was waited for
             return good.token
         try:
             if self._held is not None and self._held is not held:
                 return self._held.token  # renewed by the thread that was waited for
+            if self._failure is not None and self._failure is not failure:
+                raise self._failure.error()  # or not: one thread after the other would wait as long
             return self._renewed(good)
         finally:
             self._renewing.release()
@@ -130,15 +137,16 @@ class AppUser:
         return self._held.token
 
     def _fetch(self) -> _Held:
-        if self._refusal is not None and self._clock() < self._refusal.until:
-            raise Unauthorised(self._refusal.message, code=self._refusal.code)
+        if self._failure is not None and self._clock() < self._failure.until:
+            raise self._failure.error()
         try:
             stored = self._store.read()
             exchanged = self._exchange(stored.value)
-        except Unauthorised as error:
-            self._refusal = _Refusal(str(error), error.code, self._clock() + RENEWAL_SECONDS)
+        except (Unauthorised, NeverSent) as error:
+            seconds = RENEWAL_SECONDS if isinstance(error, Unauthorised) else 0
+            self._failure = _Failure(type(error), str(error), error.code, self._clock() + seconds)
             raise
-        self._refusal = None
+        self._failure = None
         self._keep(stored, exchanged.refresh_token)
         made_at = self._clock()
         margin = min(RENEWED_BEFORE_ITS_END, exchanged.lifetime / 2)

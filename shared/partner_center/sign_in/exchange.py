@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import requests
-from requests.adapters import HTTPAdapter
 
+from shared.exchange_deadline import BoundedAdapter
 from shared.partner_center.sign_in.app_user import Exchanged
 from shared.partner_center.sign_in.entra_errors import refusal, sign_in_error
 from shared.partner_center.sign_in.managed_identity import assertion_of
@@ -50,7 +50,8 @@ class EntraHttpClient:
 
     def __init__(self) -> None:
         self._session = requests.Session()
-        self._session.mount("https://", HTTPAdapter(max_retries=1))
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, BoundedAdapter(max_retries=1))
 
     def post(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401
         """See `HttpClient`."""

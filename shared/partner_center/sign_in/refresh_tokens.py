@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.partner_center.errors import NeverSent, Unauthorised
+from shared.partner_center.sign_in.transport import client_options
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -16,9 +17,6 @@ REFRESH_TOKEN_LIFE = timedelta(days=90)
 """Of a token that is not used (Microsoft identity platform, "Refresh tokens"); shown in the vault as its expiry."""
 
 SIGN_IN_COMMAND = "python -m local sign-in"
-
-_TIMEOUT_SECONDS = 10
-_RETRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +85,7 @@ class KeyVaultRefreshTokens:
         from azure.keyvault.secrets import SecretClient  # noqa: PLC0415 - only where it is used
 
         if self._client is None:
-            options: dict[str, Any] = {
-                "retry_total": _RETRIES,
-                "connection_timeout": _TIMEOUT_SECONDS,
-                "read_timeout": _TIMEOUT_SECONDS,
-                **self._client_options,
-            }
+            options = client_options() | self._client_options
             self._client = SecretClient(self._vault_url, self._make_credential(), **options)
         return self._client
 
@@ -148,7 +141,7 @@ def azure_sign_in(identity_client_id: str | None) -> "Callable[[], TokenCredenti
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - only where it is used
 
         if identity_client_id is None:
-            return DefaultAzureCredential()
-        return DefaultAzureCredential(managed_identity_client_id=identity_client_id)
+            return DefaultAzureCredential(**client_options())
+        return DefaultAzureCredential(managed_identity_client_id=identity_client_id, **client_options())
 
     return make

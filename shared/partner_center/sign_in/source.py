@@ -3,7 +3,8 @@
 import re
 from typing import Protocol
 
-from shared.partner_center.errors import Unauthorised
+from shared.exchange_deadline import exchange_deadline
+from shared.partner_center.errors import NeverSent, Unauthorised
 
 PARTNER_CENTER_SCOPE = "https://api.partnercenter.microsoft.com/.default"
 
@@ -42,3 +43,29 @@ class StaticToken:
 
     def renew(self) -> None:
         """See `SignIn`. There is no other token, so the next 401 comes with the next call."""
+
+
+class BoundedSignIn:
+    """A sign-in that ends within so many seconds, whatever the sign-in service and the vault answer."""
+
+    def __init__(self, sign_in: SignIn, seconds: float) -> None:
+        self._sign_in = sign_in
+        self._seconds = seconds
+
+    def token(self) -> str:
+        """See `SignIn`."""
+        with exchange_deadline(self._seconds) as exchange:
+            try:
+                return self._sign_in.token()
+            except (NeverSent, Unauthorised) as error:
+                if exchange.is_over:
+                    raise NeverSent(
+                        f"Signing in to Partner Center was not over after {self._seconds:g} seconds; it is tried again."
+                        " If it lasts, check the network and the proxy between the app, login.microsoftonline.com and"
+                        " the vault"
+                    ) from error
+                raise
+
+    def renew(self) -> None:
+        """See `SignIn`."""
+        self._sign_in.renew()

@@ -48,7 +48,7 @@ def world(make_world: MakeWorld, entra: Entra, vault: KeyVault) -> World:
             sign_in=AppUser(EntraExchange(app, entra.http_client), store, world.clock.seconds, world.clock),
             clock=world.clock,
             connect_timeout=1,
-            read_timeout=5,
+            exchange_timeout=5,
         )
     )
     return world

@@ -1,0 +1,157 @@
+"""Ends an exchange over HTTP when its time is up, however slowly its bytes arrive.
+
+The timeouts of `requests` run from one byte to the next: headers that dribble, an endless `100 Continue` or endless
+trailers never meet them. Here a second thread shuts the connection down at the deadline, whatever it is busy with; the
+thread that waits for it then meets an error. What cannot be shut down is the resolving of a name, which the system's
+resolver bounds by itself, and the attempt to connect, which has a timeout of its own.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from requests import ConnectionError, Response  # noqa: A004 - the name that `requests` gives it
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class ExchangeTimedOut(OSError):
+    """The exchange was ended because its time was up."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """An exchange, or several that follow each other, with a common deadline."""
+
+    seconds: float
+    is_over: bool = False
+    _connection: socket.socket | None = None
+    """A socket of our own on the present connection: the one in use changes hands while TLS begins."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self) -> None:
+        """Raises ExchangeTimedOut when time is up: an answer that ends then may have been cut off."""
+        if self.is_over:
+            raise ExchangeTimedOut(_timed_out(self.seconds))
+
+    def use(self, connection: socket.socket) -> None:
+        """Take the connection that is shut down at the deadline."""
+        with self._lock:
+            self._replace(socket.fromfd(connection.fileno(), connection.family, connection.type, connection.proto))
+
+    def end(self) -> None:
+        """Shut the connection down. Called from another thread than the one that waits for it."""
+        with self._lock:
+            self.is_over = True
+            if self._connection is not None:
+                with suppress(OSError):  # the connection has ended at the same moment
+                    self._connection.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """The connection serves other exchanges from now on."""
+        with self._lock:
+            self._replace(None)
+
+    def _replace(self, connection: socket.socket | None) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = connection
+
+
+def _timed_out(seconds: float) -> str:
+    return f"it was not over after {seconds:g} seconds"
+
+
+_present = threading.local()
+
+
+@contextmanager
+def exchange_deadline(seconds: float) -> Iterator[Exchange]:
+    """Everything that this thread sends within, through a `BoundedAdapter`, ends after so many seconds in all.
+
+    An answer must be read within, too. Inside another deadline the earlier one holds.
+    """
+    outer: Exchange | None = getattr(_present, "exchange", None)
+    if outer is not None:
+        yield outer
+        return
+    exchange = Exchange(seconds)
+    timer = threading.Timer(seconds, exchange.end)
+    timer.daemon = True
+    timer.start()
+    _present.exchange = exchange
+    try:
+        yield exchange
+    finally:
+        _present.exchange = None
+        timer.cancel()
+        exchange.forget()
+
+
+def _used_now(connection: socket.socket | None) -> None:
+    """The exchange of this thread goes on with `connection`, which is None before there is one."""
+    exchange: Exchange | None = getattr(_present, "exchange", None)
+    if exchange is not None:
+        if connection is not None:
+            exchange.use(connection)
+        exchange.check()
+
+
+class _BoundedConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        _used_now(None)
+        connected = super()._new_conn()
+        try:
+            _used_now(connected)
+        except ExchangeTimedOut:
+            connected.close()
+            raise
+        return connected
+
+    def request(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of HTTPConnection
+        """See `HTTPConnection`; the connection may have been kept open since an earlier exchange."""
+        _used_now(self.sock)
+        super().request(*arguments, **options)
+
+
+class _BoundedTlsConnection(_BoundedConnection, HTTPSConnection):
+    """Over TLS."""
+
+
+class _BoundedPool(HTTPConnectionPool):
+    ConnectionCls = _BoundedConnection
+
+
+class _BoundedTlsPool(HTTPSConnectionPool):
+    ConnectionCls = _BoundedTlsConnection
+
+
+_POOLS = {"http": _BoundedPool, "https": _BoundedTlsPool}
+
+
+class BoundedAdapter(HTTPAdapter):
+    """An adapter of `requests` whose exchanges `exchange_deadline` ends, by way of a proxy too."""
+
+    def send(self, *arguments: Any, **options: Any) -> Response:  # noqa: ANN401 - those of HTTPAdapter
+        """See `HTTPAdapter`. Headers that the deadline cut off look like the end of an answer, and are an error."""
+        response: Response = super().send(*arguments, **options)
+        exchange: Exchange | None = getattr(_present, "exchange", None)
+        if exchange is not None and exchange.is_over:
+            response.close()
+            raise ConnectionError(_timed_out(exchange.seconds), request=response.request)
+        return response
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of HTTPAdapter
+        """See `HTTPAdapter`."""
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:  # noqa: ANN401
+        """See `HTTPAdapter`."""
+        manager: PoolManager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager

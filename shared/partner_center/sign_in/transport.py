@@ -1,0 +1,27 @@
+"""How the clients of Azure send what signing in needs, so that `exchange_deadline` can end it."""
+
+from typing import TYPE_CHECKING, Any
+
+from shared.plain_session import PlainSession
+
+if TYPE_CHECKING:
+    from azure.core.pipeline.transport import RequestsTransport
+
+TIMEOUT_SECONDS = 10
+RETRIES = 2
+
+
+def client_options() -> dict[str, Any]:
+    """The options of a client of Azure: few retries, short timeouts, and a transport whose exchanges can be ended."""
+    return {
+        "transport": _transport(),
+        "retry_total": RETRIES,
+        "connection_timeout": TIMEOUT_SECONDS,
+        "read_timeout": TIMEOUT_SECONDS,
+    }
+
+
+def _transport() -> "RequestsTransport":
+    from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - only where it is used
+
+    return RequestsTransport(session=PlainSession(connections=2), session_owner=False)
