@@ -71,9 +71,9 @@ _present = threading.local()
 
 @contextmanager
 def exchange_deadline(seconds: float) -> Iterator[Exchange]:
-    """Everything that this thread sends within, through a `BoundedAdapter`, ends after so many seconds in all.
+    """Whatever this thread sends within, by the classes below, ends after so many seconds in all.
 
-    An answer must be read within, too. Inside another deadline the earlier one holds.
+    An answer must be read within, too. Inside another deadline the outer one holds.
     """
     outer: Exchange | None = getattr(_present, "exchange", None)
     if outer is not None:
@@ -118,8 +118,8 @@ class _BoundedConnection(HTTPConnection):
         super().request(*arguments, **options)
 
 
-class _BoundedTlsConnection(_BoundedConnection, HTTPSConnection):
-    """Over TLS."""
+class BoundedTlsConnection(_BoundedConnection, HTTPSConnection):
+    """A single connection over TLS, for a request that no pool and no instrumentation of pools may log."""
 
 
 class _BoundedPool(HTTPConnectionPool):
@@ -127,7 +127,7 @@ class _BoundedPool(HTTPConnectionPool):
 
 
 class _BoundedTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _BoundedTlsConnection
+    ConnectionCls = BoundedTlsConnection
 
 
 _POOLS = {"http": _BoundedPool, "https": _BoundedTlsPool}

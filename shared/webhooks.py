@@ -1,7 +1,7 @@
 """POSTs a notification to the webhook that a setting names: over https, without redirects, within a deadline.
 
 The address is a secret, so it stands in no message and no log. Common HTTP clients and their instrumentation log the
-addresses of requests, which is why this uses `http.client`.
+addresses of requests, which is why this uses a single connection of urllib3, below its pools.
 
 Private addresses are refused unless a setting allows them. The name is resolved once before each request; the
 connection resolves it again, and the certificate must be for that name wherever it then leads.
@@ -10,19 +10,20 @@ connection resolves it again, and the certificate must be for that name wherever
 import os
 import socket
 import ssl
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPException
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies, select_proxy
+from urllib3.exceptions import HTTPError
 from urllib3.util import make_headers
 
 from shared.errors import DeviceDropError
+from shared.exchange_deadline import BoundedTlsConnection, exchange_deadline
 from shared.public_addresses import is_public
 
 LONGEST_SECONDS = 20.0
@@ -71,16 +72,14 @@ class HttpsWebhook:
 
     def post(self, body: bytes, content_type: str) -> None:
         """See `Webhook`."""
-        # In a thread of its own, since neither DNS nor a slow answer knows of a deadline.
-        executor = ThreadPoolExecutor(max_workers=1)
         try:
-            status, retry_after = executor.submit(self._exchange, body, content_type).result(self.seconds)
+            with exchange_deadline(self.seconds) as exchange:
+                status, retry_after = self._exchange(body, content_type)
+                exchange.check()
         except ssl.SSLCertVerificationError:
             raise WebhookFailed("its certificate is not trusted") from None
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, HTTPError) as error:
             raise WebhookFailed(f"it could not be reached, or gave no answer ({type(error).__name__})") from None
-        finally:
-            executor.shutdown(wait=False)
         _check(status, retry_after)
 
     def _exchange(self, body: bytes, content_type: str) -> Answer:
@@ -91,19 +90,20 @@ class HttpsWebhook:
         connection = self._connection(host, port)
         try:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("POST", target, body, {"Content-Type": content_type})
+            connection.request("POST", target, body=body, headers={"Content-Type": content_type})
             answer = connection.getresponse()
             return answer.status, answer.headers.get("Retry-After")
         finally:
             connection.close()
 
-    def _connection(self, host: str, port: int) -> HTTPSConnection:
+    def _connection(self, host: str, port: int) -> BoundedTlsConnection:
         """A connection to the webhook, through the proxy that the environment names for it, if any."""
         proxy = select_proxy(self.url, get_environ_proxies(self.url))
         if proxy is None:
-            return HTTPSConnection(host, port, timeout=self.seconds, context=_trusted())
+            return BoundedTlsConnection(host, port, timeout=self.seconds, ssl_context=_trusted())
         way = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        connection = HTTPSConnection(way.hostname or "", way.port or _PROXY, timeout=self.seconds, context=_trusted())
+        name, port_of_proxy = way.hostname or "", way.port or _PROXY
+        connection = BoundedTlsConnection(name, port_of_proxy, timeout=self.seconds, ssl_context=_trusted())
         user, password = get_auth_from_url(way.geturl())
         connection.set_tunnel(host, port, make_headers(proxy_basic_auth=f"{user}:{password}") if user else {})
         return connection

@@ -12,6 +12,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport._requests_basic import RequestsTransport  # its public name has no type
 from azure.keyvault.secrets._shared import http_challenge_cache
 
+from shared.plain_session import PlainSession
+
 VAULT = "https://device-drop.vault.azure.net"
 NAME = "partner-center-refresh-token"
 SECRET_URI = f"{VAULT}/secrets/{NAME}"
@@ -59,7 +61,7 @@ class KeyVault:
 
     def client_options(self) -> dict[str, Any]:
         """What makes a SecretClient of the vault speak to the stand-in, without waiting between tries."""
-        return {"transport": _Loopback(self._server.server_port), "retry_backoff_factor": 0.0}
+        return {"transport": Loopback(self._server.server_port), "retry_backoff_factor": 0.0}
 
     def _respond(self, request: BaseHTTPRequestHandler, body: dict[str, Any] | None) -> None:
         if request.headers.get("Authorization") != "Bearer vault-token":
@@ -86,11 +88,11 @@ class KeyVault:
         }
 
 
-class _Loopback(RequestsTransport):
+class Loopback(RequestsTransport):
     """Sends what is for the vault to the stand-in, and nothing else anywhere."""
 
     def __init__(self, port: int) -> None:
-        super().__init__()
+        super().__init__(session=PlainSession(1), session_owner=False)
         self._port = port
 
     def send(self, request: Any, **options: Any) -> Any:

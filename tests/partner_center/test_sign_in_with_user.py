@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from shared.partner_center.errors import NeverSent, Unauthorised
-from shared.partner_center.sign_in import AppUser, sign_in_from
+from shared.partner_center.sign_in import AppUser, BoundedSignIn, sign_in_from
 from shared.partner_center.sign_in.exchange import EntraExchange, HttpClient
 from shared.partner_center.sign_in.refresh_tokens import KeyVaultRefreshTokens, RefreshToken
 from shared.settings import (
@@ -28,6 +28,7 @@ from shared.settings import (
     ManagedIdentitySettings,
     WorkloadIdentitySettings,
 )
+from tests.dribbling_server import DribblingAnswer, DribblingServer
 from tests.partner_center.entra import (
     APP,
     MFA_MISSING,
@@ -35,9 +36,18 @@ from tests.partner_center.entra import (
     SECRET,
     TENANT,
     Entra,
+    Redirected,
     access_token,
 )
-from tests.partner_center.key_vault import NAME, SECRET_URI, VAULT, KeyVault, VaultCredential, vault_credential
+from tests.partner_center.key_vault import (
+    NAME,
+    SECRET_URI,
+    VAULT,
+    KeyVault,
+    Loopback,
+    VaultCredential,
+    vault_credential,
+)
 from tests.partner_center.test_sign_in import certificate_with_key
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -529,3 +539,36 @@ def test_settings_with_a_refresh_token_ask_the_vault_for_it(monkeypatch: pytest.
     monkeypatch.setattr("time.sleep", lambda _: None)
     with pytest.raises((NeverSent, Unauthorised), match=VAULT):
         sign_in_from(AppUserSettings(WITH_SECRET, SECRET_URI, None), 10).token()
+
+
+@pytest.mark.parametrize("answer", DribblingAnswer)
+def test_a_sign_in_service_or_vault_whose_answer_never_ends_is_left_at_the_deadline(
+    cloud: Cloud, answer: DribblingAnswer
+) -> None:
+    with DribblingServer(answer) as slow:
+        slow_vault = KeyVaultRefreshTokens(
+            SECRET_URI, vault_credential, transport=Loopback(slow.port), retry_backoff_factor=0.0
+        )
+        slow_entra = EntraExchange(WITH_SECRET, lambda: Redirected(slow.url))
+        for sign_in in (
+            AppUser(EntraExchange(WITH_SECRET, cloud.entra.http_client), slow_vault),
+            AppUser(slow_entra, KeyVaultRefreshTokens(SECRET_URI, vault_credential, **cloud.vault.client_options())),
+        ):
+            with pytest.raises(NeverSent, match=r"not over after 0\.3 seconds"):
+                BoundedSignIn(sign_in, 0.3).token()
+
+
+def test_threads_that_wait_for_a_sign_in_share_its_failure(cloud: Cloud) -> None:
+    store = KeyVaultRefreshTokens(SECRET_URI, vault_credential, **cloud.vault.client_options())
+    threads = 8
+    with DribblingServer(DribblingAnswer.SILENCE) as slow, ThreadPoolExecutor(threads) as executor:
+        sign_in = BoundedSignIn(AppUser(EntraExchange(WITH_SECRET, lambda: Redirected(slow.url)), store), 0.5)
+        together = threading.Barrier(threads)
+
+        def token() -> str:
+            together.wait()
+            return sign_in.token()
+
+        failures = [future.exception() for future in [executor.submit(token) for _ in range(threads)]]
+    assert {type(failure) for failure in failures} == {NeverSent}
+    assert slow.connections == 1

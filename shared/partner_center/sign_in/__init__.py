@@ -16,7 +16,16 @@ from shared.partner_center.sign_in.source import (
 )
 from shared.settings import AppSettings, AppUserSettings, SignInSettings, StaticTokenSettings
 
-__all__ = ["PARTNER_CENTER_SCOPE", "RENEWAL_SECONDS", "AppOnly", "AppUser", "SignIn", "StaticToken", "sign_in_from"]
+__all__ = [
+    "PARTNER_CENTER_SCOPE",
+    "RENEWAL_SECONDS",
+    "AppOnly",
+    "AppUser",
+    "BoundedSignIn",
+    "SignIn",
+    "StaticToken",
+    "sign_in_from",
+]
 
 
 def sign_in_from(settings: SignInSettings, seconds: float) -> SignIn:
