@@ -9,8 +9,9 @@ one with every field filled and one with none that may be left out:
     wake_ups    the text of each kind of queue message, as JSON
     words       the values of each enumeration that stands in a record
 
-`python -m tests.storage.golden_journal` writes the file of this version, when it writes other rows than the newest one
-holds.
+`python -m tests.storage.golden_journal` writes a new file when this version writes other rows than the newest file
+holds. With `--not-deployed` it writes in place of the newest file: only while no version that wrote such rows was
+deployed.
 """
 
 import importlib
@@ -58,6 +59,7 @@ from tests.storage.fakes import InMemoryTable
 FOLDER = Path(__file__).parent / "golden"
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
 
+_NOT_DEPLOYED = "--not-deployed"
 _TYPE = "@odata.type"
 _CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
 _FULL, _LEAST, _REJECTED = (f"5a0e2f6c-7d0b-5c2e-9d2b-00000000000{number}" for number in (1, 2, 3))
@@ -322,19 +324,17 @@ def _as_answered(entity: Entity) -> Document:
     return row
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Write the golden journal of this version beside the others, unless the newest one is the same."""
     kept = golden_files()
     if kept and json.loads(kept[-1].read_text("utf-8")) == document():
         sys.stdout.write(f"This version writes what {kept[-1].name} holds.\n")
         return
-    path = FOLDER / f"{int(kept[-1].stem) + 1 if kept else 1}.json"
-    FOLDER.mkdir(exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        json.dump(document(), file, indent=1, ensure_ascii=False)
-        file.write("\n")
-    sys.stdout.write(f"Written: {path.name}. Commit it; never change it.\n")
+    number = int(kept[-1].stem) if kept else 0
+    path = FOLDER / f"{number if arguments == [_NOT_DEPLOYED] else number + 1}.json"
+    path.write_text(f"{json.dumps(document(), indent=1, ensure_ascii=False)}\n", "utf-8")
+    sys.stdout.write(f"{path.name} is written; commit it.\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -20,7 +20,7 @@ from tests.storage.golden_journal import (
 )
 
 KINDS = {kind.__name__: kind for kind in kinds_of_records() | {SentRow}}
-TO_DO = "Run `python -m tests.storage.golden_journal` and commit the new file beside the old ones."
+TO_DO = "Run `python -m tests.storage.golden_journal`, with `--not-deployed` while the newest file's version was not."
 
 
 @pytest.fixture(params=golden_files(), ids=lambda path: path.name)
