@@ -1,24 +1,24 @@
-"""What `python -m local bench` may be asked for."""
+"""The arguments of `python -m local bench`."""
 
 import argparse
 import contextlib
 from pathlib import Path
 
 MEASUREMENTS = {
-    "intake": "reading a device file, beside csv.reader",
-    "outcomes": "writing outcomes, beside the storage client",
-    "memory": "what a large file adds to a worker's memory",
+    "intake": "reading a device file, compared with csv.reader",
+    "outcomes": "writing outcomes, compared with the storage client",
+    "memory": "memory that a large file adds to a worker",
     "waiting": "concurrent requests, and the schedule of status requests",
-    "cold_start": "importing the app, beside importing what it cannot do without",
+    "cold_start": "importing the app, compared with importing the libraries it needs",
     "operations": "storage operations per 1,000 devices",
-    "growth": "CPU per row from 1,000 rows to 1,000,000; three hosts beside one",
-    "end_to_end": "the whole way, beside a plain script",
+    "growth": "CPU per row from 1,000 rows to 1,000,000; three hosts compared with one",
+    "end_to_end": "from drop to close, compared with a plain script",
     "capacity": "10 million devices a day, simulated with the times measured (needs: operations)",
 }
-"""What can be measured, in the order in which it is."""
+"""The measurements, in the order in which they run."""
 
 SMALLEST, LARGEST = 1_000, 1_000_000
-"""Rows of a device file that `--rows` and `--devices` take."""
+"""The numbers of rows that `--rows` and `--devices` accept."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,25 +30,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         choices=tuple(MEASUREMENTS),
         metavar="NAME",
-        help="measure this alone; may be given several times: "
+        help="run only this measurement; may be repeated: "
         + "; ".join(f"{name} ({words})" for name, words in MEASUREMENTS.items()),
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="small sizes, in about two minutes: shows that it works, judges nothing",
+        help="small sizes, in about two minutes: shows that it works, judges no goal",
     )
     parser.add_argument(
         "--rows",
         type=_rows,
         metavar="N",
-        help="rows of the large files in place of 100,000; what they are for is not judged",
+        help="rows of the large files, instead of 100,000; goals about large files are not judged",
     )
     parser.add_argument(
-        "--devices", type=_rows, metavar="N", help="devices of end_to_end in place of 20,000; it is not judged"
+        "--devices", type=_rows, metavar="N", help="devices of end_to_end, instead of 20,000; its goals are not judged"
     )
     parser.add_argument(
-        "--folder", type=_folder, metavar="DIR", help="where files and storage live meanwhile (default: the system's)"
+        "--folder", type=_folder, metavar="DIR", help="folder for temporary files and storage (default: the system's)"
     )
 
 

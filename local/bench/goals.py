@@ -1,4 +1,4 @@
-"""What is to be reached, and whether a figure reaches it. Pure."""
+"""The goals, and whether a figure reaches them. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,26 +6,26 @@ from enum import StrEnum
 from statistics import median
 
 MOST_SPREAD = 0.30
-"""Of the repetitions, (largest - smallest) / median: beyond it the machine was too busy with other things to judge."""
+"""Of the repetitions, (largest - smallest) / median: above it the machine was too busy with other work to judge."""
 
 
 class Verdict(StrEnum):
-    """What became of a goal."""
+    """The verdict on a goal."""
 
     REACHED = "reached"
     MISSED = "missed"
     TOO_NOISY = "too noisy to judge"
     NOT_JUDGED = "not judged"
-    """Measured with other sizes than the goal is about."""
+    """Measured at a size other than the goal's own."""
     NOT_AVAILABLE = "not available"
-    """It was to be measured, and this system does not tell."""
+    """This system does not report what had to be measured."""
     NOT_MEASURED = "not measured"
-    """It was not asked for."""
+    """The measurement was not requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One figure, and how large or small it is to be."""
+    """One figure, and the limit that it must keep."""
 
     key: str
     limit: float
@@ -54,26 +54,41 @@ GOALS = (
         "rows without hash taken in, per row with hash that csv.reader splits",
         at_least=True,
     ),
-    Goal("outcome_cpu_ms_per_row", 0.05, "ms", "our CPU from a finished submission's status to its rows in the table"),
+    Goal(
+        "outcome_cpu_ms_per_row",
+        0.05,
+        "ms",
+        "the app's CPU from a finished submission's status to its rows in the table",
+    ),
     Goal(
         "outcome_rows_vs_sdk",
         5,
         "",
-        "outcome rows a second, per row of the storage client's transaction",
+        "outcome rows per second, divided by those of the storage client's transaction",
         at_least=True,
     ),
     Goal(
-        "memory_added_mb", 64, "MB", "added to a worker by a large file: the most of reading it and writing its results"
+        "memory_added_mb",
+        64,
+        "MB",
+        "added to a worker by a large file: the larger of reading it and writing its results",
     ),
-    Goal("posts_vs_ideal", 1.15, "", "time of 100 POSTs of 200 ms by 8 threads, per time of the waiting alone"),
+    Goal(
+        "posts_vs_ideal", 1.15, "", "time of 100 POSTs of 200 ms by 8 threads, divided by the time of the waiting alone"
+    ),
     Goal("polls_per_10_min_job", 12, "", "status requests for a job of 10 minutes"),
-    Goal("longest_wait_vs_allowed", 1, "", "from a job's end to our look, per allowed: a quarter of it, at least 30 s"),
-    Goal("cold_start_vs_sdks", 1.3, "", "importing the app, per importing the libraries it cannot do without"),
+    Goal(
+        "longest_wait_vs_allowed",
+        1,
+        "",
+        "from a job's end to the poll, per wait allowed: a quarter of the job, at least 30 s",
+    ),
+    Goal("cold_start_vs_sdks", 1.3, "", "importing the app, divided by importing the libraries it needs"),
     Goal("operations_per_1000_small", 60, "", "storage operations per 1,000 devices, in a file of 1,000"),
     Goal("operations_per_1000_large", 50, "", "storage operations per 1,000 devices, in a file of 100,000"),
     Goal("cpu_growth_spread", 15, "%", "CPU per row, between the sizes of a file: (most - least) / least"),
-    Goal("peer_speedup", 15, "", "devices a second end to end, per device a second of the plain script", at_least=True),
-    Goal("peer_cpu_ratio", 8, "", "CPU per device of the plain script, per ours", at_least=True),
+    Goal("peer_speedup", 15, "", "devices per second end to end, divided by those of the plain script", at_least=True),
+    Goal("peer_cpu_ratio", 8, "", "CPU per device of the plain script, divided by that of the app", at_least=True),
 )
 
 

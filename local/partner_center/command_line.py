@@ -30,25 +30,23 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="A stand-in for Partner Center's device batches on this machine.",
     )
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--data", type=Path, help="folder that keeps what is registered; without it, memory does")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 is any free one")
+    parser.add_argument("--data", type=Path, help="folder for the registered devices (default: memory only)")
     parser.add_argument("--delay", type=float, default=1.0, help="seconds from acceptance to the end of an upload")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
-    parser.add_argument(
-        "--retry-after", type=float, default=1.0, help="seconds that a throttled caller is told to wait"
-    )
+    parser.add_argument("--retry-after", type=float, default=1.0, help="Retry-After of a throttled request, in seconds")
     parser.add_argument(
         "--fault",
         type=_fault_with_probability,
         action="append",
         default=[],
         metavar="NAME=PROBABILITY",
-        help=f"may be given several times; {', '.join(Fault)}",
+        help=f"a fault and how often it happens; may be repeated: {', '.join(Fault)}",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the faults that are drawn")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random faults")
     parser.add_argument("--unknown-customer", action="append", default=[], metavar="GUID")
     parser.add_argument("--existing-batch-status", type=int, choices=(400, 409), default=409)
-    parser.add_argument("--token", help="the one bearer token that is taken; without it, any")
+    parser.add_argument("--token", help="the only bearer token to accept (default: any)")
     return parser.parse_args(arguments)
 
 
