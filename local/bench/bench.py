@@ -1,4 +1,4 @@
-"""What every measurement is given: sizes, a folder of its own, programs, and somebody who listens."""
+"""The arguments of every measurement: sizes, a folder of its own, programs, and a function that prints progress."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ BATCH = "Bench"
 
 
 class BenchError(Exception):
-    """A measurement cannot be taken, or what it measured did not do its work; the message says which."""
+    """A measurement cannot run, or the code it measured failed; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,6 @@ class Bench:
 
     @contextmanager
     def place(self) -> Iterator[Path]:
-        """A folder that is gone, with all that is in it, when the context ends."""
+        """A folder that is deleted, with all its contents, when the context ends."""
         with TemporaryDirectory(prefix="part-", dir=self.folder, ignore_cleanup_errors=True) as folder:
             yield Path(folder)

@@ -1,4 +1,4 @@
-"""One run of the bench: refuses what cannot be measured, measures, shows and writes what it found."""
+"""One run of the bench: checks the sizes, measures, and shows and writes the results."""
 
 import argparse
 import json
@@ -62,7 +62,7 @@ _SIZES_OF = {
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure what `options` ask for; the exit code."""
+    """Run the measurements that `options` name; returns the exit code."""
     sizes, names = sizes_of(options), names_of(options.only)
     place = Path(options.folder or gettempdir())
     if fault := disk_fault(bytes_needed(sizes, names), shutil.disk_usage(place).free, place):
@@ -100,7 +100,7 @@ def sizes_of(options: argparse.Namespace) -> Sizes:
 
 
 def names_of(only: list[str] | None) -> list[str]:
-    """What is to be measured, in its order; capacity is computed from what operations measured."""
+    """The measurements to run, in order; capacity is computed from the figures of operations."""
     wanted = set(only or MEASUREMENTS)
     if "capacity" in wanted:
         wanted.add("operations")
@@ -124,7 +124,7 @@ def _is_full(sizes: Sizes, goal: str) -> bool:
 def _measured(
     bench: Bench, names: list[str], console: Console
 ) -> tuple[dict[str, Figure], dict[str, Any], dict[str, str]]:
-    """Everything of `names`; what fails is told, and the others are still measured."""
+    """Run all of `names`; a failure is reported, and the others still run."""
     figures: dict[str, Figure] = {}
     raw: dict[str, Any] = {}
     failed: dict[str, str] = {}
@@ -143,5 +143,5 @@ def _measured(
 
 def _simulated(bench: Bench, raw: Mapping[str, Any]) -> Measured:
     if "operations" not in raw:
-        raise BenchError("The times that it computes with, those of operations, were not measured.")
+        raise BenchError("It needs the times of the measurement operations, which failed.")
     return capacity.measure(bench, raw["operations"])
