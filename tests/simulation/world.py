@@ -133,7 +133,7 @@ class World:
         self.drop = InMemoryContainer(None, new_etag, self.now)
         self.results = InMemoryContainer(None, new_etag, self.now)
         self.private = InMemoryContainer({DROP_CONTAINER: self.drop}, new_etag, self.now)
-        self.tables = {name: InMemoryTable(new_etag) for name in TableName}
+        self.tables = {name: self.new_table(new_etag) for name in TableName}
         self.customers = Customers(InMemoryTable(new_etag))
         self.events: list[str] = []
         self.queue: list[Message] = []
@@ -196,6 +196,10 @@ class World:
         self.violations: list[str] = []
         self.sender_of_request: dict[str, tuple[str, str]] = {}
         """File and number of the submission that sent a request of this id."""
+
+    def new_table(self, new_etag: Callable[[], str]) -> InMemoryTable:
+        """A table of the journal."""
+        return InMemoryTable(new_etag)
 
     # --- time
 
