@@ -119,7 +119,7 @@ def _polls(raw: Mapping[str, Any]) -> list[Section]:
         (number(each["duration"]), str(each["looks"]), number(each["wait"]), f"{each['share_of_allowed']:.0%}")
         for each in raw["polls"]
     ]
-    columns = ("job lasts, s", "status requests", "then waited, s", "of what is allowed")
+    columns = ("job lasts, s", "status requests", "then waited, s", "share of allowed wait")
     return [Section("Polling a job", columns, rows)]
 
 
@@ -165,7 +165,7 @@ def _growth(raw: Mapping[str, Any]) -> list[Section]:
     ]
     devices = raw["hosts"][0]["devices"]
     return [
-        Section("CPU per row by size of file", ("file", "rows", "us of CPU a row"), rows),
+        Section("CPU per row by size of file", ("file", "rows", "CPU per row, us"), rows),
         Section(
             f"One file of {devices:,} devices on several hosts of this machine",
             ("hosts", "to first POST, s", "POSTs, s", "to closed, s", "CPU of all hosts, s"),
@@ -177,12 +177,12 @@ def _growth(raw: Mapping[str, Any]) -> list[Section]:
 def _end_to_end(raw: Mapping[str, Any]) -> list[Section]:
     ours, peer = raw["ours"], raw["peer"]
     lines = (
-        ("devices a second", "devices_per_second"),
+        ("devices per second", "devices_per_second"),
         ("CPU per device, ms", "cpu_ms_per_device"),
         ("peak memory, MB", "peak_mb"),
         ("storage operations per 1,000 devices", "operations_per_1000_devices"),
         ("seconds", "seconds"),
-        ("CPU of starting it, s (not counted)", "start_up_cpu_seconds"),
+        ("CPU of start-up, s (not counted)", "start_up_cpu_seconds"),
         ("CPU of Azurite, s (not counted)", "azurite_cpu_seconds"),
         ("CPU of the stand-in, s (not counted)", "service_cpu_seconds"),
     )
@@ -193,7 +193,7 @@ def _end_to_end(raw: Mapping[str, Any]) -> list[Section]:
 def _capacity(raw: Mapping[str, Any]) -> list[Section]:
     columns = (
         "instances",
-        "Partner Center takes, requests/s",
+        "Partner Center accepts, requests/s",
         "median, min",
         "95 %, min",
         "longest, min",
@@ -204,7 +204,7 @@ def _capacity(raw: Mapping[str, Any]) -> list[Section]:
     )
     titles = {
         "by_instances": "10 million devices a day",
-        "by_partner_center_rate": "10 million devices a day, by what Partner Center takes",
+        "by_partner_center_rate": "10 million devices a day, by the request rate of Partner Center",
         "within_an_hour": "10 million devices within an hour",
     }
     return [Section(title, columns, [_day(result) for result in raw[name]]) for name, title in titles.items()]
