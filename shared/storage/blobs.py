@@ -94,30 +94,25 @@ class AzureContainer:
         self._written: LruCache[str, _Written] = LruCache()
 
     def prepare(self) -> None:
-        """Make the container when it is missing."""
         try:
             self._client.create_container()
         except ResourceExistsError:
             return
 
     def version(self, path: str) -> BlobVersion | None:
-        """The blob's present version, or None."""
         properties = _properties(self._client.get_blob_client(path))
         return None if properties is None else _version(properties)
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
-        """Every blob whose path begins with `folder`, a page at a time."""
         return map(_version, self._client.list_blobs(name_starts_with=folder or None))
 
     def read(self, path: str) -> bytes | None:
-        """A small blob whole, or None."""
         try:
             return self._client.download_blob(path).readall()
         except ResourceNotFoundError:
             return None
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """A blob in pieces of at most 4 MiB, all of the version first met."""
         # The client names the first answer's ETag in every later range by itself.
         try:
             yield from self._client.download_blob(path).chunks()
@@ -125,13 +120,13 @@ class AzureContainer:
             raise VersionGone(f"Blob {path} was deleted or overwritten while it was read.") from error
 
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:
-        """Write a blob: a large one is staged in blocks that only the last request makes visible."""
+        """A large blob is staged in blocks that only the last request makes visible."""
         self._client.upload_blob(
             path, _whole_if_small(content), overwrite=True, content_settings=ContentSettings(content_type=content_type)
         )
 
     def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
-        """Write a blob unless there is one: two who write the same at once stage the same blocks."""
+        """Two who write the same at once stage the same blocks."""
         try:
             self._client.upload_blob(path, content, content_settings=ContentSettings(content_type=content_type))
         except (ResourceExistsError, ResourceModifiedError):
@@ -139,10 +134,7 @@ class AzureContainer:
         return True
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
-        """Write a blob unless it holds `version` or a newer one already; whether it was written.
-
-        It is looked at only when it is not as this process wrote it last, or there is one where none was written.
-        """
+        """The blob is looked at only when it is not as this process wrote it last, or stands where none was written."""
         blob, known = self._client.get_blob_client(path), self._written.get(path)
         is_older = known is not None and known.version < version
         condition = _unless_changed(known if is_older else None)
@@ -168,7 +160,7 @@ class AzureContainer:
         )
 
     def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
-        """Copy exactly this `version`, server-side, and wait until it stands whole.
+        """The copy is waited for until it stands whole.
 
         A copy that stands or is under way is never overwritten: its reader would lose the ground. One that failed is.
         """
@@ -207,7 +199,6 @@ class AzureContainer:
             self._sleep(_COPY_PAUSE)
 
     def delete(self, path: str) -> None:
-        """Delete a blob; one already gone counts as deleted."""
         try:
             self._client.delete_blob(path)
         except ResourceNotFoundError:

@@ -25,12 +25,10 @@ class AzureFileEvents:
         self._kept = kept
 
     def prepare(self) -> None:
-        """Make the queue when it is missing."""
         try:
             self._client.create_queue()
         except ResourceExistsError:
             return
 
     def send(self, event: str) -> None:
-        """Leave the text of an event."""
         self._client.send_message(event, time_to_live=int(self._kept.total_seconds()))

@@ -149,14 +149,12 @@ class AzureTable:
         self._service = service
 
     def prepare(self) -> None:
-        """Make the table when it is missing."""
         try:
             self._client.create_table()
         except ResourceExistsError:
             return
 
     def insert(self, entity: Entity) -> str:
-        """Insert a row that must not exist; its ETag."""
         try:
             return self._submit([Insertion(entity)], repeatable=False)[0]
         except HttpResponseError as error:
@@ -165,14 +163,12 @@ class AzureTable:
             raise EntityExists(f"Row {_name(entity)} was inserted by someone else; read it again.") from error
 
     def get(self, partition: str, row: str) -> StoredEntity | None:
-        """One row, or None."""
         try:
             return next(self.query(Query(partition, equals={ROW_KEY: row}, limit=1)), None)
         except ResourceNotFoundError:
             return None
 
     def replace(self, entity: Entity, etag: str) -> str:
-        """Replace the row that still has `etag`; its new ETag."""
         try:
             # Sent again after a lost answer: then it finds its own change, and is told as one of someone else.
             return self._submit([Replacement(entity, etag)], repeatable=True)[0]
@@ -182,7 +178,6 @@ class AzureTable:
             raise EntityChanged(f"Row {_name(entity)} was changed by someone else; read it again.") from error
 
     def change_together(self, changes: Sequence[Change]) -> list[str]:
-        """All of the changes, or none; the new ETag of each row."""
         check_transaction(changes)
         try:
             return self._submit(changes, repeatable=all(isinstance(change, Upsertion) for change in changes))
@@ -192,11 +187,10 @@ class AzureTable:
             raise EntityChanged("One of the rows was changed or inserted by someone else; read them again.") from error
 
     def upsert(self, entities: Iterable[Entity]) -> None:
-        """Insert or replace rows, a hundred of one partition in one transaction.
+        """Several rows are inserted until one of them is there already, which costs one transaction more.
 
-        Several rows are inserted until one of them is there already, which costs one transaction more: the emulator
-        looks a row up once for an insertion and twice for an upsert, by going through its partition, and that is most
-        of what it does.
+        The emulator looks a row up once for an insertion and twice for an upsert, by going through its partition, and
+        that is most of what it does.
         """
         inserting = self._service
         for group in grouped(entities):
@@ -207,7 +201,6 @@ class AzureTable:
             self._submit([Upsertion(entity) for entity in group], repeatable=True)
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Delete rows by partition and row key; those already gone count as deleted."""
         entities = ({PARTITION_KEY: partition, ROW_KEY: row} for partition, row in keys)
         for group in grouped(entities):
             try:
@@ -220,14 +213,12 @@ class AzureTable:
                     self._client.delete_entity(entity)
 
     def remove(self, partition: str, row: str, etag: str) -> None:
-        """Delete the row that still has `etag`."""
         try:
             self._client.delete_entity(partition, row, etag=etag, match_condition=MatchConditions.IfNotModified)
         except ResourceModifiedError as error:
             raise EntityChanged(f"Row {partition}/{row} was changed by someone else; read it again.") from error
 
     def query(self, query: Query) -> Iterator[StoredEntity]:
-        """The rows that `query` names, a page at a time."""
         at_once = None if query.limit is None else min(query.limit, MOST_ROWS_AT_ONCE)
         return islice(self._rows(all_of(_conditions(query)), at_once), query.limit)
 

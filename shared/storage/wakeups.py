@@ -110,7 +110,7 @@ class Wakeups(Protocol):
     """Where wake-ups are left, and where the host puts what it gave up on."""
 
     def poisoned(self) -> Iterator[PoisonedMessage]:
-        """Messages on the poison queues; each stays there until it is deleted."""
+        """Messages on the poison queues; each comes again after a minute unless it is deleted."""
 
     def delete_poisoned(self, message: PoisonedMessage) -> None:
         """Delete a message from its poison queue; one already gone counts as deleted."""
@@ -119,7 +119,7 @@ class Wakeups(Protocol):
         """Make the queue when it is missing."""
 
     def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
-        """Leave `wake_up`, to be seen after `delay`; it never expires."""
+        """Leave `wake_up`, to be seen after `delay`, in whole seconds and at most a week; it never expires."""
 
 
 class AzureWakeups:
@@ -130,7 +130,6 @@ class AzureWakeups:
         self._poison_queues = poison_queues
 
     def poisoned(self) -> Iterator[PoisonedMessage]:
-        """Messages on the poison queues; read ones reappear after a minute unless they are deleted."""
         for name, client in self._poison_queues.items():
             try:
                 for message in client.receive_messages(visibility_timeout=POISON_HIDDEN_SECONDS):
@@ -140,19 +139,16 @@ class AzureWakeups:
                 continue
 
     def delete_poisoned(self, message: PoisonedMessage) -> None:
-        """Delete a message from its poison queue."""
         with suppress(ResourceNotFoundError):
             self._poison_queues[message.queue].delete_message(message.message_id, message.receipt)
 
     def prepare(self) -> None:
-        """Make the queue when it is missing."""
         try:
             self._client.create_queue()
         except ResourceExistsError:
             return
 
     def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
-        """Leave `wake_up`, to be seen after `delay` (rounded up to a second); it never expires."""
         seconds = -(-min(max(delay, timedelta(0)), LONGEST_DELAY) // timedelta(seconds=1))
         self._client.send_message(encode(wake_up), visibility_timeout=seconds or None, time_to_live=_NEVER_EXPIRES)
 
