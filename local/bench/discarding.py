@@ -8,7 +8,7 @@ from typing import IO
 from local.app_settings import app_settings
 from shared.pipeline.composition import Pipeline, compose
 from shared.settings import settings_from
-from shared.storage.blobs import BlobVersion
+from shared.storage.blobs import BLOBS_ON_A_PAGE, BlobPage, BlobVersion
 from shared.storage.journal import Journal
 from shared.storage.tables import Change, Entity, Query, StoredEntity
 from shared.storage.wakeups import PoisonedMessage, WakeUp
@@ -67,6 +67,10 @@ class DiscardingContainer:
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:  # noqa: ARG002
         """Nothing is found."""
         return iter(())
+
+    def page(self, marker: str | None = None, most: int = BLOBS_ON_A_PAGE) -> BlobPage:  # noqa: ARG002
+        """Nothing is found."""
+        return BlobPage((), None)
 
     def read(self, path: str) -> bytes | None:  # noqa: ARG002
         """Nothing is found."""

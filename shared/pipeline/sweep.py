@@ -4,10 +4,10 @@ It sends wake-ups and leaves the work to whoever gets them: one sweep takes boun
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from itertools import groupby, islice, takewhile
+from itertools import groupby, takewhile
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.log_fields import of_file, of_wake_up
@@ -43,13 +44,13 @@ Mention = TypeVar("Mention", FileMention, WithdrawalMention)
 """An entry of an index, which names a file."""
 
 RECENT = timedelta(hours=48)
-"""Dropped blobs younger than this are compared with the journal at every sweep, all of them in one sweep a day."""
+"""Dropped blobs younger than this are compared with the journal in every round through their container."""
 
 TIME_FOR_ITS_EVENT = timedelta(minutes=2)
 """How long a dropped blob may be unknown before its event counts as lost."""
 
-ALL_COMPARED = "sweep/all-compared"
-"""Blob in the private container that says on which day all blobs were compared last (as an ordinal)."""
+DROP_PROGRESS, PRIVATE_PROGRESS = "sweep/drop-progress", "sweep/private-progress"
+"""Blobs in the private container that say how far the rounds through the two containers have come."""
 
 FORGOTTEN_AT_ONCE = 50
 """Files past their retention that one sweep deletes."""
@@ -58,7 +59,7 @@ NEVER_ACCEPTED_ALARM = timedelta(hours=48)
 """A submission that waits longer than this to be accepted is an alarm; it is still sent."""
 
 MOST_WAKE_UPS = 5_000
-"""Wake-ups that one sweep sends; the next one goes on."""
+"""Wake-ups after which one sweep sends no more of a kind; the next one goes on."""
 
 
 @dataclass(slots=True)
@@ -238,29 +239,21 @@ class _PoisonedBlobEvent(msgspec.Struct):
     path: str = msgspec.field(name="BlobName")
 
 
-def _blobs(pipeline: Pipeline, report: SweepReport) -> None:
-    """Compare the blobs with the journal: the recent ones at every sweep, all of them once a day."""
-    today = str(pipeline.clock().toordinal()).encode()
-    is_first_of_day = pipeline.private.read(ALL_COMPARED) != today
-    retention = pipeline.settings.retention
-    _unknown_blobs(pipeline, report, retention if is_first_of_day else min(RECENT, retention))
-    if is_first_of_day:
-        _leftover_blobs(pipeline, report)
-        pipeline.private.write(ALL_COMPARED, today, "text/plain")
+def _unknown_blobs(pipeline: Pipeline, report: SweepReport) -> None:
+    """Receive dropped blobs that the journal does not know; those past retention are forgotten, not unknown.
 
-
-def _unknown_blobs(pipeline: Pipeline, report: SweepReport, window: timedelta) -> None:
-    for version in islice(_unreceived(pipeline, window), MOST_WAKE_UPS):
-        report.unknown_blobs += 1
-        pipeline.wakeups.send(BlobWakeUp(path=version.path))
-
-
-def _unreceived(pipeline: Pipeline, window: timedelta) -> Iterator[BlobVersion]:
-    """Dropped blobs that the journal does not know; those past retention are forgotten, not unknown."""
-    now = pipeline.clock()
-    for version in pipeline.drop.versions():
-        if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT and not _is_known(pipeline, version):
-            yield version
+    Every round compares the recent blobs, and the first round of a day all of them.
+    """
+    now, retention = pipeline.clock(), pipeline.settings.retention
+    progress = ProgressBlob(pipeline.private, DROP_PROGRESS)
+    for page in pages_of_round(pipeline.drop, progress, now.toordinal()):
+        window = retention if page.is_thorough else min(RECENT, retention)
+        for version in page.versions:
+            if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT and not _is_known(pipeline, version):
+                report.unknown_blobs += 1
+                pipeline.wakeups.send(BlobWakeUp(path=version.path))
+        if report.unknown_blobs >= MOST_WAKE_UPS:
+            return
 
 
 def _is_known(pipeline: Pipeline, version: BlobVersion) -> bool:
@@ -277,13 +270,15 @@ def _is_being_withdrawn(file: DeviceFile) -> bool:
 
 
 def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
-    """Request bodies and rows that outlived their file: its owner died before it could clean up."""
-    for identifier, versions in groupby(pipeline.private.versions(), key=lambda version: version.path.split("/")[0]):
-        leftovers = [version.path for version in versions if version.path.endswith(".json")]
-        if leftovers and not pipeline.journal.files.is_open(identifier):
-            report.leftover_blobs += len(leftovers)
-            for path in leftovers:
-                pipeline.private.delete(path)
+    """Once a day, delete request bodies and rows that outlived their file: its owner died before it cleaned up."""
+    progress = ProgressBlob(pipeline.private, PRIVATE_PROGRESS)
+    for page in pages_of_thorough_round(pipeline.private, progress, pipeline.clock().toordinal()):
+        paths = [version.path for version in page.versions if version.path.endswith(".json")]
+        for identifier, leftovers in groupby(paths, key=lambda path: path.split("/")[0]):
+            if not pipeline.journal.files.is_open(identifier):
+                for path in leftovers:
+                    report.leftover_blobs += 1
+                    pipeline.private.delete(path)
 
 
 def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:
@@ -305,4 +300,4 @@ def _forget_old_file(pipeline: Pipeline, mention: FileMention, report: SweepRepo
         report.forgotten_files += 1
 
 
-_DUTIES = (_open_files, _withdrawals, _poisoned_messages, _blobs, _forget_old_files)
+_DUTIES = (_open_files, _withdrawals, _poisoned_messages, _unknown_blobs, _leftover_blobs, _forget_old_files)

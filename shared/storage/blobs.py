@@ -1,7 +1,7 @@
 """The files: what was dropped, the private copies and request bodies, and the results."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -26,6 +26,10 @@ _VERSION = "version"
 _WRITE_TRIES = 8
 _SINGLE_WRITE = 4 * 1024 * 1024
 _MISSING_OR_CHANGED = (404, 409, 412)
+_BAD_REQUEST = 400
+
+BLOBS_ON_A_PAGE = 5_000
+"""Of a listing, at most (Blob Storage, List Blobs, `maxresults`)."""
 
 
 class VersionGone(DeviceDropError):
@@ -50,6 +54,15 @@ class BlobVersion:
     modified_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class BlobPage:
+    """A page of the listing of a container, in the order of its paths."""
+
+    versions: Sequence[BlobVersion]
+    next_marker: str | None
+    """Where the next page begins; None when there is none."""
+
+
 class Container(Protocol):
     """A container of blobs. Every method may raise the storage client's own errors when storage does not answer."""
 
@@ -61,6 +74,9 @@ class Container(Protocol):
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         """Every blob whose path begins with `folder`, a page at a time."""
+
+    def page(self, marker: str | None = None, most: int = BLOBS_ON_A_PAGE) -> BlobPage:
+        """A page of the listing from `marker`; the first page without one, or where storage refuses an old one."""
 
     def read(self, path: str) -> bytes | None:
         """A small blob whole, or None."""
@@ -105,6 +121,17 @@ class AzureContainer:
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         return map(_version, self._client.list_blobs(name_starts_with=folder or None))
+
+    def page(self, marker: str | None = None, most: int = BLOBS_ON_A_PAGE) -> BlobPage:
+        """A page of the listing from `marker`; the first page without one, or where storage refuses an old one."""
+        pages: Any = self._client.list_blobs(results_per_page=most).by_page(continuation_token=marker)
+        try:
+            versions = list(map(_version, next(pages)))
+        except HttpResponseError as error:
+            if marker is None or error.status_code != _BAD_REQUEST:
+                raise
+            return self.page(most=most)
+        return BlobPage(versions, pages.continuation_token or None)
 
     def read(self, path: str) -> bytes | None:
         try:

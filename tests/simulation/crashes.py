@@ -11,7 +11,7 @@ from typing import IO, Protocol
 
 from azure.core.exceptions import HttpResponseError
 
-from shared.storage.blobs import BlobVersion, Container
+from shared.storage.blobs import BlobPage, BlobVersion, Container
 from shared.storage.keys import LONGEST_KEY
 from shared.storage.tables import (
     PARTITION_KEY,
@@ -157,6 +157,10 @@ class SteppedContainer:
             if len(rest) <= ROWS_ON_A_PAGE:
                 return
             last = rest[ROWS_ON_A_PAGE - 1].path
+
+    def page(self, marker: str | None = None, most: int = ROWS_ON_A_PAGE) -> BlobPage:
+        self._steps.before(f"list {self._name} from {marker}")
+        return self._inner.page(marker, most)
 
     def read(self, path: str) -> bytes | None:
         self._steps.before(f"read {self._name}/{path}")

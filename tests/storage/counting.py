@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO
 
-from shared.storage.blobs import BlobVersion
+from shared.storage.blobs import BLOBS_ON_A_PAGE, BlobPage, BlobVersion
 from shared.storage.connection import BLOB_RANGE
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Query, StoredEntity, grouped
 from shared.storage.wakeups import PoisonedMessage, WakeUp
@@ -18,7 +18,6 @@ from tests.storage.fakes import InMemoryContainer, InMemoryTable
 ROWS_ON_A_PAGE = 1_000
 """Of a query (Table service, "Query timeout and pagination")."""
 
-BLOBS_ON_A_PAGE = 5_000
 SMALL_BLOB = 4 * 1024 * 1024
 """Content in pieces up to this size is written in one request."""
 
@@ -108,6 +107,10 @@ class CountedContainer(InMemoryContainer):
         found = list(super().versions(folder))
         self._count("page", 1 + len(found) // BLOBS_ON_A_PAGE)
         return iter(found)
+
+    def page(self, marker: str | None = None, most: int = BLOBS_ON_A_PAGE) -> BlobPage:
+        self._count("page")
+        return super().page(marker, most)
 
     def read(self, path: str) -> bytes | None:
         content = super().read(path)

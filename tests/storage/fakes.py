@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import count, islice
 from typing import IO
 
-from shared.storage.blobs import BlobVersion, VersionGone
+from shared.storage.blobs import BLOBS_ON_A_PAGE, BlobPage, BlobVersion, VersionGone
 from shared.storage.tables import (
     PARTITION_KEY,
     ROW_KEY,
@@ -137,6 +137,11 @@ class InMemoryContainer:
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         return iter([self._blobs[path].version for path in sorted(self._blobs) if path.startswith(folder)])
+
+    def page(self, marker: str | None = None, most: int = BLOBS_ON_A_PAGE) -> BlobPage:
+        paths = sorted(path for path in self._blobs if path >= (marker or ""))
+        versions = [self._blobs[path].version for path in paths[:most]]
+        return BlobPage(versions, next(iter(paths[most:]), None))
 
     def read(self, path: str) -> bytes | None:
         blob = self._blobs.get(path)

@@ -35,6 +35,26 @@ def test_a_blob_whose_writing_fails_half_way_is_not_there(containers: Containers
     assert container.read("half") is None
 
 
+def test_a_listing_is_taken_up_where_its_last_page_ended(containers: Containers) -> None:
+    _, container, _ = containers
+    for number in range(5):
+        container.write(f"a/{number} ä&#", b"x", JSON)
+    pages = [container.page(most=2)]
+    while (marker := pages[-1].next_marker) is not None:
+        container.write(f"b/{len(pages)}", b"new, behind the marker", JSON)
+        pages.append(container.page(marker, most=2))
+    listed = [[version.path for version in page.versions] for page in pages]
+    assert sorted(path for paths in listed for path in paths) == [version.path for version in container.versions()]
+    assert max(map(len, listed)) == 2
+    assert container.page().versions == list(container.versions())
+
+
+def test_the_listing_of_an_empty_container_is_one_empty_page(containers: Containers) -> None:
+    _, container, _ = containers
+    page = container.page()
+    assert (list(page.versions), page.next_marker) == ([], None)
+
+
 def test_a_stream_gives_the_blob_in_order(containers: Containers) -> None:
     _, container, _ = containers
     content = b"".join(number.to_bytes(4, "big") for number in range(1_300_000))

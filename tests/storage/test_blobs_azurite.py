@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobServiceClient, LinearRetry
+from azure.storage.blob import BlobProperties, BlobServiceClient, LinearRetry
 
-from shared.storage.blobs import AzureContainer, BlobBusy, BlobVersion, CopyUnfinished, VersionGone
+from shared.storage.blobs import AzureContainer, BlobBusy, BlobPage, BlobVersion, CopyUnfinished, VersionGone
 from shared.storage.connection import StorageClients
 
 DROPPED = BlobVersion("devices.csv", "0x1", 5, datetime(2026, 11, 20, 12, tzinfo=UTC))
@@ -224,3 +224,37 @@ def test_a_destination_without_its_bytes_is_overwritten_by_the_copy(
     assert version is not None
     container.copy_from(drop._client.container_name, version, "copy")
     assert container.read("copy") == b"rows"
+
+
+class RefusesOldMarkers:
+    """A storage service that takes no marker any more."""
+
+    def get_container_client(self, _name: str) -> "RefusesOldMarkers":
+        return self
+
+    def list_blobs(self, **_options: object) -> "RefusesOldMarkers":
+        return self
+
+    def by_page(self, continuation_token: str | None) -> Iterator[list[BlobProperties]]:
+        return Pages(continuation_token)
+
+
+class Pages(Iterator[list[BlobProperties]]):
+    """The one page of an empty container."""
+
+    continuation_token = ""
+
+    def __init__(self, marker: str | None) -> None:
+        self._marker = marker
+
+    def __next__(self) -> list[BlobProperties]:
+        if self._marker is not None:
+            refused = HttpResponseError("The value of marker is not valid.")
+            refused.status_code = 400
+            raise refused
+        return []
+
+
+def test_a_listing_whose_marker_is_refused_begins_again() -> None:
+    container = AzureContainer(RefusesOldMarkers(), "device-files")  # type: ignore[arg-type]  # all that it needs
+    assert container.page("too old") == BlobPage([], None)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -17,7 +16,7 @@ from shared.pipeline.submissions.apply import BlobMissing
 from shared.pipeline.submissions.state_machine import REPEATS_WITHOUT_LINK
 from shared.pipeline.sweep import RECENT, sweep
 from shared.storage.batches import Batches
-from shared.storage.blobs import BlobVersion
+from shared.storage.blobs import BLOBS_ON_A_PAGE, BlobPage
 from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal, TableName
 from shared.storage.record_table import Conflict, Stored
@@ -310,7 +309,7 @@ def test_who_meets_its_own_claim_on_a_batch_goes_on_within_a_moment(make_world: 
 class FailsToListBlobs(InMemoryContainer):
     """A container that cannot be listed."""
 
-    def versions(self, folder: str = "") -> Iterator[BlobVersion]:  # noqa: ARG002
+    def page(self, marker: str | None = None, most: int = BLOBS_ON_A_PAGE) -> BlobPage:  # noqa: ARG002
         raise OSError("storage does not answer")
 
 
