@@ -1,13 +1,14 @@
 """The front door: each trigger binds its input and makes one call into shared/pipeline or shared/status. No logic.
 
+The HTTP functions are those of the table in shared/status/routes.py.
 What only some functions need is imported by them: an instance that takes wake-ups starts without what reads files and
 what answers HTTP.
-The Functions host tries routes in the order of the functions' names, so the last one is named to come last.
 """
 
 import gc
 import logging
 import os
+from collections.abc import Callable
 
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob_binding
@@ -16,6 +17,7 @@ from shared.pipeline.blob_names import DROP_CONTAINER
 from shared.pipeline.composition import PreparedPipeline, compose
 from shared.pipeline.dispatch import wake
 from shared.settings import STORAGE_CONNECTION, settings_from
+from shared.status.routes import ROUTES, Access, Route
 from shared.storage.connection import SUBMISSIONS_QUEUE
 
 # By itself Python looks for circles of garbage after 700 new objects: a twenty-fifth of the CPU of a file, to find few.
@@ -57,164 +59,18 @@ def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes i
     sweep_all(pipeline())
 
 
-@app.route("files", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
-def list_files(req: func.HttpRequest) -> func.HttpResponse:
-    """Device files, newest first."""
-    from shared.status import handlers  # noqa: PLC0415
+def _answering(route: Route) -> Callable[[func.HttpRequest], func.HttpResponse]:
+    """The function of `route`."""
 
-    return handlers.list_files(pipeline, req)
+    def answer(req: func.HttpRequest) -> func.HttpResponse:
+        from shared.status import router  # noqa: PLC0415
 
+        return router.answer(route, pipeline, req)
 
-@app.route("files/{customer_id}/{file_id}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
-def read_file(req: func.HttpRequest) -> func.HttpResponse:
-    """One device file."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.read_file(pipeline, req)
+    return answer
 
 
-@app.route("files/{customer_id}/{file_id}/outcomes", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
-def list_outcomes(req: func.HttpRequest) -> func.HttpResponse:
-    """The outcomes of a file's rows."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.list_outcomes(pipeline, req)
-
-
-@app.route("files/{customer_id}/{file_id}/results.csv", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
-def download_results(req: func.HttpRequest) -> func.HttpResponse:
-    """results.csv of a file."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.download_results(pipeline, req)
-
-
-@app.route("files/{customer_id}/{file_id}/to_fix.csv", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
-def download_to_fix(req: func.HttpRequest) -> func.HttpResponse:
-    """The rows of a file that a person can fix."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.download_to_fix(pipeline, req)
-
-
-@app.route("files/{customer_id}/{file_id}/report.html", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
-def download_report(req: func.HttpRequest) -> func.HttpResponse:
-    """All of a file as one page."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.download_report(pipeline, req)
-
-
-@app.route("files/{customer_id}/{file_id}/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-def retry_file(req: func.HttpRequest) -> func.HttpResponse:
-    """Rows of a file are to be sent again."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.retry_file(pipeline, req)
-
-
-@app.route("files/{customer_id}/{file_id}/withdraw", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-def withdraw_file(req: func.HttpRequest) -> func.HttpResponse:
-    """The devices that a file newly registered are to be deleted."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.withdraw_file(pipeline, req)
-
-
-@app.route("devices/{customer_id}/{*serial}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
-def find_device(req: func.HttpRequest) -> func.HttpResponse:
-    """Where a serial number was."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.find_device(pipeline, req)
-
-
-@app.route("openapi.json", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
-def show_openapi(req: func.HttpRequest) -> func.HttpResponse:
-    """What may be asked, as an OpenAPI document."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.show_openapi(req)
-
-
-# --- the page: people sign in at App Service authentication, which adds them to the request
-
-
-@app.route("status", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_of_all_files(req: func.HttpRequest) -> func.HttpResponse:
-    """The list of files, for people."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.show_files(pipeline, req)
-
-
-@app.route("status/static/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_assets(req: func.HttpRequest) -> func.HttpResponse:
-    """Style, script and mark of the page. Its name puts it before `page_of_file`, whose route it fits as well."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.serve_static(req)
-
-
-@app.route("status/{customer_id}/{file_id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_of_file(req: func.HttpRequest) -> func.HttpResponse:
-    """One file, for people."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.show_file(pipeline, req)
-
-
-@app.route("status/{customer_id}/{file_id}/report.html", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_report(req: func.HttpRequest) -> func.HttpResponse:
-    """report.html of a file, for people."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.download_report(pipeline, req)
-
-
-@app.route("status/{customer_id}/{file_id}/results.csv", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_results(req: func.HttpRequest) -> func.HttpResponse:
-    """results.csv of a file, for people."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.download_results(pipeline, req)
-
-
-@app.route("status/{customer_id}/{file_id}/to_fix.csv", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_to_fix(req: func.HttpRequest) -> func.HttpResponse:
-    """to_fix.csv of a file, for people."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.download_to_fix(pipeline, req)
-
-
-@app.route("status/{customer_id}/{file_id}/retry", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_retry(req: func.HttpRequest) -> func.HttpResponse:
-    """The form that sends rows again."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.retry_file(pipeline, req)
-
-
-@app.route("status/{customer_id}/{file_id}/withdraw", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_withdraw(req: func.HttpRequest) -> func.HttpResponse:
-    """The form that withdraws a file."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.withdraw_file(pipeline, req)
-
-
-@app.route("status/{customer_id}/{file_id}/withdraw", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def page_withdraw_asking(req: func.HttpRequest) -> func.HttpResponse:
-    """Asks to confirm that a file is to be withdrawn."""
-    from shared.status.page import handlers  # noqa: PLC0415
-
-    return handlers.ask_to_withdraw(pipeline, req)
-
-
-@app.route("{*path}", auth_level=func.AuthLevel.ANONYMOUS)
-def wrong_address(req: func.HttpRequest) -> func.HttpResponse:
-    """Whatever nothing else answers to."""
-    from shared.status import handlers  # noqa: PLC0415
-
-    return handlers.refuse_address(req)
+for route in ROUTES:
+    level = func.AuthLevel.FUNCTION if route.access is Access.KEY else func.AuthLevel.ANONYMOUS
+    bound = app.route(route.template, methods=route.methods or None, auth_level=level)(_answering(route))
+    app.function_name(route.name)(bound)

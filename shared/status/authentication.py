@@ -1,37 +1,31 @@
-"""Who looks at the page, and whether a form was sent by them from our own page.
+"""The person who sees the page, and whether a change was requested by our own page, a script, or another site.
 
 App Service authentication signs people in and adds them to each request as `X-MS-CLIENT-PRINCIPAL`; requests from
-outside cannot set that header while it is on (App Service, "Access user claims in app code"). It lets everybody through
-to us (`AllowAnonymous`, "Allow unauthenticated access" in its overview), because scripts come with a function key and
-Event Grid with the extension's: so it is here that nobody sees a page without having signed in.
+outside cannot set that header while it is on (App Service, "Access user claims in app code"). It lets every request
+through to us (`AllowAnonymous`, "Allow unauthenticated access" in its overview), because scripts come with a function
+key and Event Grid with the extension's: so this module refuses the page to everybody who has not signed in.
 """
 
 import binascii
-import secrets
 from base64 import b64decode
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from http import HTTPStatus
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import azure.functions as func
 import msgspec
 
-from shared.status.http import Refusal, Surroundings, path_of, refuse_other_origins
+from shared.status.http import Refusal, Surroundings, path_of
 from shared.status.schemas import ErrorCode
-from shared.status.signing import BadSeal, Seals
 
 PRINCIPAL_HEADER = "x-ms-client-principal"
 SIGN_IN = "/.auth/login/aad"
 PAGES = "/api/status"
 
-FORM_FIELD = "form_token"
-FORM_COOKIE = "device_drop_form"
-FORM_LASTS = timedelta(hours=12)
 LARGEST_FORM = 16_384
 """Bytes."""
 
-_COOKIE_BYTES = 18
 _OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 _IDS = (_OBJECT_ID, "oid")
 _NAMES = ("preferred_username", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", "name")
@@ -43,14 +37,12 @@ NO_SIGN_IN = (
 SIGNED_IN_WITHOUT_ID = (
     "The sign-in names nobody. Sign out at /.auth/logout and in again with an account of the organisation."
 )
-FORGED = (
-    "This form was not sent from a page that you opened in the last hours. Go back, load the page anew and try again."
-)
+FORGED = "This change was not requested by the status page itself. Open the page, and make the change there."
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who signed in. `person_id` stays when the name changes; on a machine of one's own both are empty."""
+    """Somebody who signed in. `person_id` stays when the name changes; on a developer's machine both are empty."""
 
     person_id: str = ""
     name: str = ""
@@ -66,7 +58,7 @@ class _Principal(msgspec.Struct):
 
 
 def person_of(request: func.HttpRequest, place: Surroundings) -> Person:
-    """Who looks at a page. Raises Refusal: with the way to the sign-in, or when nobody can sign in."""
+    """The person who sent `request`. Raises Refusal: with the way to the sign-in, or when nobody can sign in."""
     if not place.is_azure:
         return Person()
     if not place.signs_in:
@@ -83,7 +75,7 @@ def person_of(request: func.HttpRequest, place: Surroundings) -> Person:
 
 
 def form_of(request: func.HttpRequest) -> dict[str, str]:
-    """The fields of a form that was sent. Raises Refusal when it is none, or too large."""
+    """The fields of the form in `request`. Raises Refusal when it holds none, or one that is too large."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = request.get_body()
     if kind != "application/x-www-form-urlencoded" or len(body) > LARGEST_FORM:
@@ -91,60 +83,46 @@ def form_of(request: func.HttpRequest) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Forms:
-    """Gives the forms of one request their token, and looks at the token of a form that was sent.
+class Sender(Enum):
+    """What sent a request that changes something."""
 
-    The token is bound to the person, and to a cookie that browsers send with requests of our own pages alone.
+    OWN_PAGE = auto()
+    OTHER_SITE = auto()
+    NO_BROWSER = auto()
+    """A script: browsers send Origin with every POST."""
+
+
+def sender_of(request: func.HttpRequest, page_url: str | None) -> Sender:
+    """What sent `request`. No page can set either header that tells.
+
+    Browsers say in Sec-Fetch-Site where a request comes from (W3C Fetch Metadata: Chrome 76, Firefox 90, Safari 16.4),
+    and `none` when no page sent it. Older browsers, and a `none`, are judged by Origin.
     """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is None and origin is None:
+        return Sender.NO_BROWSER
+    own_hosts = {request.headers.get("host", "").lower(), _host_of(page_url or "")} - {""}
+    if site == "same-origin" or (site in (None, "none") and _host_of(origin or "") in own_hosts):
+        return Sender.OWN_PAGE
+    return Sender.OTHER_SITE
 
-    seals: Seals
-    request: func.HttpRequest
-    person: Person
-    place: Surroundings
-    now: datetime
 
-    def token(self) -> tuple[str, dict[str, str]]:
-        """The token of the forms on a page, and the headers that the page's answer needs for it."""
-        cookie, headers = self._cookie(), {}
-        if cookie is None:
-            cookie = secrets.token_urlsafe(_COOKIE_BYTES)
-            secure = "; Secure" if self.place.is_azure else ""
-            headers["Set-Cookie"] = f"{FORM_COOKIE}={cookie}; Path={PAGES}; HttpOnly; SameSite=Strict{secure}"
-        return self.seals.sealed(self._purpose(cookie), str(int(self.now.timestamp())).encode()), headers
+def refuse_other_sites(request: func.HttpRequest, page_url: str | None) -> None:
+    """Raises Refusal when a page of another site sends the request."""
+    if sender_of(request, page_url) is Sender.OTHER_SITE:
+        raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.FORGED, FORGED)
 
-    def check(self, token: str) -> None:
-        """Raises Refusal unless a form with this token was sent from a page that was given it."""
-        refuse_other_origins(self.request)
-        cookie = self._cookie()
-        if cookie is None or not self._is_given(token, cookie):
-            raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.FORGED, FORGED)
 
-    def _is_given(self, token: str, cookie: str) -> bool:
-        try:
-            content = self.seals.opened(self._purpose(cookie), token)
-        except BadSeal:
-            return False
-        given = datetime.fromtimestamp(int(content), UTC)
-        return given <= self.now + timedelta(minutes=5) and self.now - given < FORM_LASTS
-
-    def _purpose(self, cookie: str) -> str:
-        return f"form {self.person.person_id} {cookie}"
-
-    def _cookie(self) -> str | None:
-        """Whatever else stands beside it: `http.cookies` drops all of them when one is not to its liking."""
-        cookies: str = self.request.headers.get("cookie", "")
-        for pair in cookies.split(";"):
-            name, _, value = pair.strip().partition("=")
-            if name == FORM_COOKIE and value:
-                return value
-        return None
+def refuse_all_but_own_page(request: func.HttpRequest, page_url: str | None) -> None:
+    """Raises Refusal unless a page of ours sends the request: the sign-in of a browser is enough to be let in here."""
+    if sender_of(request, page_url) is not Sender.OWN_PAGE:
+        raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.FORGED, FORGED)
 
 
 def _sign_in_and_return(request: func.HttpRequest) -> str:
-    """The sign-in that leads back to the page that was asked for, and nowhere but to one of our pages.
+    """The sign-in that leads back to the requested page, and never to an address that is no page of ours.
 
-    Who sent a form comes back to the page that it stands on: what the form asks for is not done.
+    After a form it leads back to the page that holds the form, since the form itself was not handled.
     """
     path = path_of(request) if request.method == "GET" else path_of(request).rpartition("/")[0]
     inside = path if path == PAGES or path.startswith(f"{PAGES}/") else PAGES
@@ -161,3 +139,10 @@ def _person_in(header: str) -> Person:
     if person_id is None:
         raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.NOT_SIGNED_IN, SIGNED_IN_WITHOUT_ID)
     return Person(person_id, next((claims[name] for name in _NAMES if claims.get(name)), person_id))
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).netloc.lower()
+    except ValueError:
+        return ""

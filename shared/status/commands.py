@@ -1,11 +1,12 @@
-"""What can be done with a file from outside, for scripts and for the page alike: send again, withdraw."""
+"""The two changes that people and scripts can ask for: send rows of a file again, and withdraw a file."""
 
 from http import HTTPStatus
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown
 from shared.pipeline.corrections.retry import Retry, RetryLost, retry
-from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked, withdraw
+from shared.pipeline.corrections import withdrawal_request
+from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked
 from shared.status.http import Refusal
 from shared.status.schemas import ErrorCode
 from shared.storage.record_table import Conflict
@@ -13,7 +14,9 @@ from shared.storage.records import DeviceFile
 
 NO_CUSTOMER = "The path of this file names no customer, so nothing of it was sent and there is nothing to do with it."
 WRONG_NAME = "This is not the name of the file. Type it exactly as it is shown; it confirms which devices are deleted."
-CHANGED = "The file is just being changed by someone else. Look at it, and ask again if it is still needed."
+CHANGED = (
+    "Someone else is changing the file at this moment. Open it again, and repeat the request if it is still needed."
+)
 
 
 def send_again(pipeline: Pipeline, file: DeviceFile) -> Retry:
@@ -26,12 +29,12 @@ def send_again(pipeline: Pipeline, file: DeviceFile) -> Retry:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
 
 
-def take_back(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asked_by: str = "") -> WithdrawalAsked:
+def withdraw(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asked_by: str = "") -> WithdrawalAsked:
     """Withdraw the devices that `file` newly registered, once its name confirms it. Raises Refusal."""
     if confirmed_name != file.name:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, WRONG_NAME, "name")
     try:
-        return withdraw(pipeline, _customer_of(file), file.file_id, asked_by)
+        return withdrawal_request.withdraw(pipeline, _customer_of(file), file.file_id, asked_by)
     except (FileUnknown, FileStillOpen) as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     except Conflict as error:

@@ -1,9 +1,8 @@
-"""The doors for scripts: each reads what is asked, asks one question of the journal, and answers with JSON.
+"""The handlers of requests from scripts: each reads the parameters, queries the journal, and answers with JSON.
 
-The Functions host lets nobody through to them without a function key (`AuthLevel.FUNCTION`).
+The Functions host calls them only for requests that bear a function key (`AuthLevel.FUNCTION`).
 """
 
-from collections.abc import Callable
 from http import HTTPStatus
 
 import azure.functions as func
@@ -11,10 +10,11 @@ import msgspec
 
 from shared.pipeline.composition import Pipeline
 from shared.status import queries
-from shared.status.commands import send_again, take_back
+from shared.status.authentication import refuse_other_sites
+from shared.status.commands import send_again, withdraw
 from shared.status.downloads import report_answer, results_answer, to_fix_answer
 from shared.status.expectations import expectation
-from shared.status.http import JSON, Refusal, answered, json_answer, refuse_other_origins, tagged
+from shared.status.http import JSON, OpenPipeline, Refusal, file_named_in, json_answer, tagged
 from shared.status.links import origins, with_origins
 from shared.status.openapi import openapi_document
 from shared.status.parameters import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, query_of
@@ -22,7 +22,7 @@ from shared.status.presenters import file_address, withdrawal_view
 from shared.status.routes import allowed_methods
 from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalRequest
 
-LARGEST_WISH = 16_384
+LARGEST_BODY = 16_384
 """Bytes of a request body."""
 
 NOT_UTF_8 = (
@@ -32,171 +32,120 @@ NOT_UTF_8 = (
 NOT_JSON = 'The body is no JSON: send such as {"name": "devices.csv"}, with the name of the file.'
 OTHER_FIELDS = f"The body is a JSON object with name alone: {expectation('name', WithdrawalRequest)}, that of the file."
 
-OpenPipeline = Callable[[], Pipeline]
-
 
 def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files."""
-
-    def handle() -> func.HttpResponse:
-        query = query_of(request.params, FilesQuery)
-        opened = pipeline()
-        names = queries.customer_names(opened)
-        found = queries.files(opened, query.filter(names), query.token, query.limit, names=names)
-        return _linked(opened, request, found)
-
-    return answered(request, handle)
+    query = query_of(request.params, FilesQuery)
+    opened = pipeline()
+    names = queries.customer_names(opened)
+    found = queries.files(opened, query.filter(names), query.token, query.limit, names=names)
+    return _linked(opened, request, found)
 
 
 def read_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}."""
-
-    def handle() -> func.HttpResponse:
-        query_of(request.params, NoQuery)
-        opened = pipeline()
-        details = queries.file(opened, *file_named_in(request))
-        answer = _linked(opened, request, details)
-        return tagged(request, answer) if details.file.is_final else answer
-
-    return answered(request, handle)
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    details = queries.file(opened, *file_named_in(request))
+    answer = _linked(opened, request, details)
+    return tagged(request, answer) if details.file.is_final else answer
 
 
 def list_outcomes(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/outcomes."""
-
-    def handle() -> func.HttpResponse:
-        query = query_of(request.params, OutcomesQuery)
-        opened, named = pipeline(), file_named_in(request)
-        is_final = queries.known_file(opened, *named).state.is_final
-        answer = json_answer(queries.outcomes(opened, *named, query.filter(), query.token, query.limit))
-        return tagged(request, answer) if is_final else answer
-
-    return answered(request, handle)
+    query = query_of(request.params, OutcomesQuery)
+    opened, named = pipeline(), file_named_in(request)
+    is_final = queries.known_file(opened, *named).state.is_final
+    answer = json_answer(queries.outcomes(opened, *named, query.filter(), query.token, query.limit))
+    return tagged(request, answer) if is_final else answer
 
 
 def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET devices/{customer_id}/{serial}, where the serial number is all that follows."""
-
-    def handle() -> func.HttpResponse:
-        query = query_of(request.params, DevicesQuery)
-        customer_id, serial = request.route_params["customer_id"], request.route_params.get("serial") or ""
-        # ASP.NET Core leaves an escaped slash as it is (Kestrel, "path decoding").
-        serial_number = serial.replace("%2F", "/").replace("%2f", "/")
-        opened = pipeline()
-        return _linked(opened, request, queries.devices(opened, customer_id, serial_number, query.token))
-
-    return answered(request, handle)
+    query = query_of(request.params, DevicesQuery)
+    customer_id, serial = request.route_params["customer_id"], request.route_params.get("serial") or ""
+    # ASP.NET Core leaves an escaped slash as it is (Kestrel, "path decoding").
+    serial_number = serial.replace("%2F", "/").replace("%2f", "/")
+    opened = pipeline()
+    return _linked(opened, request, queries.devices(opened, customer_id, serial_number, query.token))
 
 
 def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/results.csv."""
-
-    def handle() -> func.HttpResponse:
-        query_of(request.params, NoQuery)
-        opened = pipeline()
-        return results_answer(opened, queries.known_file(opened, *file_named_in(request)), request)
-
-    return answered(request, handle)
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    return results_answer(opened, queries.known_file(opened, *file_named_in(request)), request)
 
 
 def download_to_fix(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/to_fix.csv."""
-
-    def handle() -> func.HttpResponse:
-        query_of(request.params, NoQuery)
-        opened = pipeline()
-        return to_fix_answer(opened, queries.known_file(opened, *file_named_in(request)), request)
-
-    return answered(request, handle)
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    return to_fix_answer(opened, queries.known_file(opened, *file_named_in(request)), request)
 
 
 def download_report(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/report.html."""
-
-    def handle() -> func.HttpResponse:
-        query_of(request.params, NoQuery)
-        return report_answer(pipeline(), *file_named_in(request), request)
-
-    return answered(request, handle)
+    query_of(request.params, NoQuery)
+    return report_answer(pipeline(), *file_named_in(request), request)
 
 
 def retry_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST files/{customer_id}/{file_id}/retry."""
-
-    def handle() -> func.HttpResponse:
-        query_of(request.params, NoQuery)
-        refuse_other_origins(request)
-        opened = pipeline()
-        file = queries.known_file(opened, *file_named_in(request))
-        made = send_again(opened, file)
-        view = RetryView(
-            parent_file_id=file.file_id,
-            file_id=made.file_id,
-            path=made.path,
-            rows=made.rows,
-            is_new=made.is_new,
-            link=None if made.file_id is None else file_address(file.customer_id, made.file_id),
-        )
-        return _linked(opened, request, view, HTTPStatus.ACCEPTED if made.is_new else HTTPStatus.OK)
-
-    return answered(request, handle)
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    refuse_other_sites(request, opened.settings.page_url)
+    file = queries.known_file(opened, *file_named_in(request))
+    made = send_again(opened, file)
+    view = RetryView(
+        parent_file_id=file.file_id,
+        file_id=made.file_id,
+        path=made.path,
+        rows=made.rows,
+        is_new=made.is_new,
+        link=None if made.file_id is None else file_address(file.customer_id, made.file_id),
+    )
+    return _linked(opened, request, view, HTTPStatus.ACCEPTED if made.is_new else HTTPStatus.OK)
 
 
 def withdraw_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST files/{customer_id}/{file_id}/withdraw."""
-
-    def handle() -> func.HttpResponse:
-        query_of(request.params, NoQuery)
-        refuse_other_origins(request)
-        wish = _withdrawal_request_in(request)
-        opened = pipeline()
-        file = queries.known_file(opened, *file_named_in(request))
-        asked = take_back(opened, file, wish.name)
-        withdrawal = None if asked.withdrawal is None else withdrawal_view(asked.withdrawal)
-        view = WithdrawalAnswer(file_id=file.file_id, is_new=asked.is_new, withdrawal=withdrawal)
-        return json_answer(view, HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK)
-
-    return answered(request, handle)
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    refuse_other_sites(request, opened.settings.page_url)
+    confirmed_name = _confirmed_name(request.get_body())
+    file = queries.known_file(opened, *file_named_in(request))
+    asked = withdraw(opened, file, confirmed_name)
+    withdrawal = None if asked.withdrawal is None else withdrawal_view(asked.withdrawal)
+    view = WithdrawalAnswer(file_id=file.file_id, is_new=asked.is_new, withdrawal=withdrawal)
+    return json_answer(view, HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK)
 
 
-def show_openapi(request: func.HttpRequest) -> func.HttpResponse:
+def show_openapi(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET openapi.json."""
-
-    def handle() -> func.HttpResponse:
-        query_of(request.params, NoQuery)
-        return func.HttpResponse(msgspec.json.encode(openapi_document()), mimetype=JSON, charset="utf-8")
-
-    return answered(request, handle)
+    query_of(request.params, NoQuery)
+    return func.HttpResponse(msgspec.json.encode(openapi_document()), mimetype=JSON, charset="utf-8")
 
 
-def refuse_address(request: func.HttpRequest) -> func.HttpResponse:
-    """Whatever no other door answers to: an address that is none, or a method that it does not take."""
-
-    def handle() -> func.HttpResponse:
-        methods = allowed_methods(request.route_params.get("path") or "")
-        if not methods or request.method in methods:
-            message = "There is nothing at this address. GET /api/openapi.json lists what there is."
-            raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, message)
-        allow = ", ".join(methods)
-        message = f"This address does not take {request.method[:20]}, but {allow}."
-        code = ErrorCode.METHOD_NOT_ALLOWED
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, code, message, headers={"Allow": allow})
-
-    return answered(request, handle)
+def refuse_address(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """The catch-all: the app has no such address, or the address does not take this method."""
+    methods = allowed_methods(request.route_params.get("path") or "")
+    if not methods or request.method in methods:
+        message = "There is nothing at this address. GET /api/openapi.json lists what there is."
+        raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, message)
+    allow = ", ".join(methods)
+    message = f"This address does not take {request.method[:20]}, but {allow}."
+    code = ErrorCode.METHOD_NOT_ALLOWED
+    raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, code, message, headers={"Allow": allow})
 
 
-def file_named_in(request: func.HttpRequest) -> tuple[str, str]:
-    """Customer and file of an address, as they stand in it."""
-    return request.route_params["customer_id"], request.route_params["file_id"]
-
-
-def _withdrawal_request_in(request: func.HttpRequest) -> WithdrawalRequest:
-    body = request.get_body()
-    if len(body) > LARGEST_WISH:
+def _confirmed_name(body: bytes) -> str:
+    """The name of the file in the body of a request to withdraw it. Raises Refusal."""
+    if len(body) > LARGEST_BODY:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, "The body is too large.")
     try:
         # Windows PowerShell begins files with a mark, which -InFile sends along.
-        return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalRequest)
+        return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalRequest).name
     except UnicodeDecodeError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NOT_UTF_8) from error
     except msgspec.ValidationError as error:

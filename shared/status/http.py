@@ -1,8 +1,8 @@
-"""What all doors have in common: who is let in, what is answered when something is wrong, the headers of each answer.
+"""HTTP as all handlers share it: host names that are answered, faults, entity tags, and the headers of each answer.
 
 In Azure the Functions host asks scripts for a function key before it calls us, and App Service authentication adds the
-person to a request (see `who`). On a machine of one's own neither is there: only names of this machine are answered, or
-any web page could reach the app through a name that it lets point here.
+person to a request (see `authentication`). A developer's machine has neither: there only names of this machine are
+answered, or any web page could reach the app through a name that its owner points here.
 """
 
 import ipaddress
@@ -21,7 +21,8 @@ import msgspec
 from azure.core.exceptions import AzureError
 
 from shared.errors import DeviceDropError
-from shared.status.paging import BadPage
+from shared.pipeline.composition import Pipeline
+from shared.status.paging import BadCursor
 from shared.status.queries import NotFound
 from shared.status.schemas import ErrorCode, ErrorView
 
@@ -30,15 +31,15 @@ logger = logging.getLogger(__name__)
 JSON = "application/json"
 KEY_HEADER = "x-functions-key"
 KEY_PARAMETER = "code"
-"""Where the Functions host would take a key as well; an address is written down in many places."""
+"""Where the Functions host would take a key as well; addresses end up in logs and histories."""
 
-PAGE_PARAMETERS = ("next", "page")
-"""Either bears the token of the page that is asked for: that of scripts, and that of the status page."""
+CURSOR_PARAMETERS = ("next", "page")
+"""Either bears the cursor of a page: the first from scripts, the second from the status page."""
 
 SECONDS_TO_RETRY = 30
 
 NOTHING_BUT_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The content security policy of what is no page."""
+"""The content security policy of answers that are no page."""
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -64,7 +65,7 @@ class Surroundings:
 
     is_azure: bool
     signs_in: bool
-    """Whether App Service authentication is on: only then nobody but it can set who a request comes from."""
+    """Whether App Service authentication is on: only then no client can set the headers that name a person."""
 
 
 def surroundings(environment: Mapping[str, str] = os.environ) -> Surroundings:
@@ -96,7 +97,7 @@ class Refusal(DeviceDropError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error as it is answered: what is said of it, and how."""
+    """An error as it is answered."""
 
     status: HTTPStatus
     view: ErrorView
@@ -104,6 +105,13 @@ class Fault:
 
 
 ShowFault = Callable[[Fault], func.HttpResponse]
+OpenPipeline = Callable[[], Pipeline]
+"""Makes what is missing in storage at its first call."""
+
+
+def file_named_in(request: func.HttpRequest) -> tuple[str, str]:
+    """Customer and file of an address, as they stand in it."""
+    return request.route_params["customer_id"], request.route_params["file_id"]
 
 
 def as_json(fault: Fault) -> func.HttpResponse:
@@ -121,9 +129,9 @@ def json_answer(
 
 
 def tagged(request: func.HttpRequest, answer: func.HttpResponse) -> func.HttpResponse:
-    """`answer` with a tag of its content, or 304 without the content when the client has just that (RFC 9110, 13.1.2).
+    """`answer` with a tag of its content, or 304 without content when the client names this tag (RFC 9110, 13.1.2).
 
-    The tag is of the bytes as they are sent: whatever they were made of, they are the same as long as it is.
+    The tag is a digest of the bytes as they are sent, so equal tags mean equal content.
     """
     tag = f'"{blake2b(answer.get_body(), digest_size=16).hexdigest()}"'
     answer.headers["ETag"] = tag
@@ -134,7 +142,7 @@ def tagged(request: func.HttpRequest, answer: func.HttpResponse) -> func.HttpRes
 
 
 def is_known(tag: str, request: func.HttpRequest) -> bool:
-    """Whether the client says that it has the content with this tag."""
+    """Whether the client already has the content with this tag."""
     given = _ENTITY_TAG.finditer(request.headers.get("if-none-match", ""))
     return any(one[0] == "*" or one[1] == tag for one in given)
 
@@ -142,12 +150,12 @@ def is_known(tag: str, request: func.HttpRequest) -> bool:
 def answered(
     request: func.HttpRequest, handle: Callable[[], func.HttpResponse], show: ShowFault = as_json
 ) -> func.HttpResponse:
-    """The answer of `handle`, or `show` of what went wrong, with the headers that every answer bears."""
+    """The answer of `handle`, or `show` of its fault, with the headers that every answer bears."""
     try:
         refuse_key_in_address(request)
         refuse_strange_host(request, surroundings())
         response = handle()
-    except Exception as error:  # noqa: BLE001 - the outermost door: whoever asked gets a sentence, the log gets the rest
+    except Exception as error:  # noqa: BLE001 - outermost: the client gets a sentence, the log gets the rest
         response = show(fault_of(error, request, str(uuid4())))
     for name, value in _HEADERS.items():
         if name not in response.headers:
@@ -156,7 +164,7 @@ def answered(
 
 
 def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -> Fault:
-    """What is answered for `error`; what nobody expected is logged with the id that the answer shows."""
+    """`error` as it is answered; an unexpected one is logged under the id that the answer shows."""
     fields = {"correlation_id": correlation_id, "method": request.method, "path": path_of(request)[:300]}
     headers: Mapping[str, str] = {}
     match error:
@@ -164,7 +172,7 @@ def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -
             status, code, message, headers = error.status, error.code, error.message, error.headers
         case NotFound():
             status, code, message = HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, str(error)
-        case BadPage():
+        case BadCursor():
             status, code, message = HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PAGE, str(error)
         case AzureError():
             answer = {"error": type(error).__name__, "status_code": getattr(error, "status_code", None)}
@@ -177,14 +185,14 @@ def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -
             status, code = HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL
             message = "Something went wrong here. The logs say what, under the correlation id of this answer."
     parameter = error.parameter if isinstance(error, Refusal) else None
-    if isinstance(error, BadPage):
-        parameter = next((name for name in PAGE_PARAMETERS if name in request.params), None)
+    if isinstance(error, BadCursor):
+        parameter = next((name for name in CURSOR_PARAMETERS if name in request.params), None)
     view = ErrorView(code=code, message=message, parameter=parameter, correlation_id=correlation_id)
     return Fault(status, view, headers)
 
 
 def path_of(request: func.HttpRequest) -> str:
-    """The path that was asked for, unescaped as the host gives it; empty when it is no address at all."""
+    """The path of the request, unescaped as the host gives it; empty when the address cannot be parsed."""
     try:
         return str(urlsplit(request.url).path)
     except ValueError:
@@ -204,13 +212,13 @@ def refuse_key_in_address(request: func.HttpRequest) -> None:
 
 
 def refuse_strange_host(request: func.HttpRequest, place: Surroundings) -> None:
-    """Raises Refusal when the app runs on a machine of one's own and is called by another name than that."""
+    """Raises Refusal when the app runs on a developer's machine and is called by a name of another host."""
     host = request.headers.get("host", "")
     if not place.is_azure and not is_this_machine(host):
         raise Refusal(
             HTTPStatus.FORBIDDEN,
             ErrorCode.FORBIDDEN,
-            "On a machine of one's own the app asks for no sign-in, so it answers to localhost alone, "
+            "Outside Azure the app asks for no sign-in, so it answers to localhost alone, "
             f"not to {host[:100]!r}. Open it by http://localhost and its port.",
         )
 
@@ -222,29 +230,3 @@ def is_this_machine(host: str) -> bool:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def refuse_other_origins(request: func.HttpRequest) -> None:
-    """Raises Refusal when a browser says that the page of another site sends the request.
-
-    Browsers say where a request comes from in Sec-Fetch-Site (W3C Fetch Metadata), older ones in Origin alone; scripts
-    say nothing.
-    """
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None:
-        is_ours = site in ("same-origin", "none")
-    else:
-        is_ours = origin is None or _host_of(origin) == request.headers.get("host", "").lower()
-    if not is_ours:
-        raise Refusal(
-            HTTPStatus.FORBIDDEN,
-            ErrorCode.FORGED,
-            "This change was asked for by a page of another site. Open the status page itself and do it there.",
-        )
-
-
-def _host_of(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of the records that are read and answered, so that it says what is so."""
+"""The OpenAPI document, made from the table of routes and the records that are read and answered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from shared.status.downloads import CSV, HTML
 from shared.status.expectations import schemas_of
 from shared.status.http import JSON, KEY_HEADER
 from shared.status.parameters import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, Query
+from shared.status.routes import Route, route_named
 from shared.status.schemas import (
     DevicePage,
     ErrorView,
@@ -57,7 +58,7 @@ _TAG: dict[str, object] = {
     "headers": {"ETag": {"description": "Of the answer, once the file is final.", "schema": {"type": "string"}}}
 }
 
-_OF_EVERY_DOOR = (
+_OF_EVERY_OPERATION = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -67,118 +68,77 @@ _OF_EVERY_DOOR = (
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One door: `answer` is the record it answers with, or the media type of a file; `answers` the states of that."""
+    """What a route for scripts takes and answers. `answer` is a record, or the media type of a file."""
 
-    name: str
-    method: str
-    path: str
     summary: str
     query: type[Query]
     answer: type[msgspec.Struct] | str
-    answers: Sequence[HTTPStatus] = (HTTPStatus.OK,)
+    statuses: Sequence[HTTPStatus] = (HTTPStatus.OK,)
+    """Of answers that are no fault."""
     faults: Sequence[HTTPStatus] = ()
     body: type[msgspec.Struct] | None = None
     is_tagged: bool = False
     """Bears an ETag, once the file is final."""
 
 
-_FILE = "/files/{customer_id}/{file_id}"
 _DONE = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
 _NO_FILE = (HTTPStatus.NOT_FOUND,)
 _NO_CHANGE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
-OPERATIONS = (
-    Operation("list_files", "get", "/files", "Files, newest first.", FilesQuery, FilePage),
-    Operation(
-        "read_file",
-        "get",
-        _FILE,
-        "One file: time line, submissions, reasons.",
-        NoQuery,
-        FileDetails,
-        faults=_NO_FILE,
-        is_tagged=True,
+OPERATIONS: Mapping[str, Operation] = {
+    "list_files": Operation("Files, newest first.", FilesQuery, FilePage),
+    "read_file": Operation(
+        "One file: time line, submissions, reasons.", NoQuery, FileDetails, faults=_NO_FILE, is_tagged=True
     ),
-    Operation(
-        "list_outcomes",
-        "get",
-        f"{_FILE}/outcomes",
+    "list_outcomes": Operation(
         "The rows of a file that have their outcome, in its order.",
         OutcomesQuery,
         OutcomePage,
         faults=_NO_FILE,
         is_tagged=True,
     ),
-    Operation(
-        "download_results",
-        "get",
-        f"{_FILE}/results.csv",
-        "Every row of a final file with its outcome.",
+    "download_results": Operation(
+        "Every row of a final file with its outcome.", NoQuery, CSV, faults=_NO_CHANGE, is_tagged=True
+    ),
+    "download_to_fix": Operation(
+        "The rows that a person can fix, in their original columns, with what to do: fix them, and drop the file.",
         NoQuery,
         CSV,
         faults=_NO_CHANGE,
         is_tagged=True,
     ),
-    Operation(
-        "download_to_fix",
-        "get",
-        f"{_FILE}/to_fix.csv",
-        "The rows that a person can fix, in their original columns before what is to be done: fix them, and drop it.",
-        NoQuery,
-        CSV,
-        faults=_NO_CHANGE,
-        is_tagged=True,
-    ),
-    Operation(
-        "download_report",
-        "get",
-        f"{_FILE}/report.html",
-        "All of a final file as one page that needs nothing else.",
-        NoQuery,
-        HTML,
-        faults=_NO_CHANGE,
-    ),
-    Operation(
-        "retry_file",
-        "post",
-        f"{_FILE}/retry",
-        "Send the rows again that can simply be sent again, as a new file. Asking twice makes one.",
+    "download_report": Operation("A final file as one page to be mailed.", NoQuery, HTML, faults=_NO_CHANGE),
+    "retry_file": Operation(
+        "Send the rows again that can simply be sent again, as a new file. A second request makes no second file.",
         NoQuery,
         RetryView,
-        answers=_DONE,
+        statuses=_DONE,
         faults=_NO_CHANGE,
     ),
-    Operation(
-        "withdraw_file",
-        "post",
-        f"{_FILE}/withdraw",
+    "withdraw_file": Operation(
         "Delete the devices that this file newly registered.",
         NoQuery,
         WithdrawalAnswer,
-        answers=_DONE,
+        statuses=_DONE,
         faults=_NO_CHANGE,
         body=WithdrawalRequest,
     ),
-    Operation(
-        "find_device",
-        "get",
-        "/devices/{customer_id}/{serial}",
-        "Where a device was, newest first: rows of closed files with this serial number.",
-        DevicesQuery,
-        DevicePage,
-        faults=_NO_FILE,
+    "find_device": Operation(
+        "The rows of closed files with this serial number, newest first.", DevicesQuery, DevicePage, faults=_NO_FILE
     ),
-)
+}
+"""By the name of the route."""
 
 
 @cache
 def openapi_document() -> dict[str, Any]:
     """The document (OpenAPI 3.1)."""
     paths: dict[str, dict[str, Any]] = {}
-    for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
-    answers = [operation.answer for operation in OPERATIONS if not isinstance(operation.answer, str)]
-    bodies = [operation.body for operation in OPERATIONS if operation.body is not None]
+    for name, operation in OPERATIONS.items():
+        route = route_named(name)
+        paths.setdefault(_path(route), {})[route.methods[0].lower()] = _described(route, operation)
+    answers = [operation.answer for operation in OPERATIONS.values() if not isinstance(operation.answer, str)]
+    bodies = [operation.body for operation in OPERATIONS.values() if operation.body is not None]
     _, schemas = msgspec.json.schema_components([*answers, *bodies, ErrorView], ref_template=_SCHEMAS)
     return {
         "openapi": "3.1.0",
@@ -198,12 +158,16 @@ def openapi_document() -> dict[str, Any]:
     }
 
 
-def _described(operation: Operation) -> dict[str, Any]:
+def _path(route: Route) -> str:
+    return "/" + route.template.replace("{*", "{")
+
+
+def _described(route: Route, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": operation.name,
+        "operationId": route.name,
         "summary": operation.summary,
         "parameters": [
-            *_path_parameters(operation),
+            *_path_parameters(_path(route)),
             *_query_parameters(operation),
             *([_KNOWN_TAG] if operation.is_tagged else []),
         ],
@@ -214,11 +178,11 @@ def _described(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
         for name, (description, schema) in _PARAMETERS.items()
-        if f"{{{name}}}" in operation.path
+        if f"{{{name}}}" in path
     ]
 
 
@@ -242,13 +206,13 @@ def _answers(operation: Operation) -> list[tuple[HTTPStatus, dict[str, Any]]]:
         "description": "A file to be saved." if is_file else "The answer.",
         "content": {kind: {"schema": schema}},
     }
-    good = [(status, answer | _TAG if operation.is_tagged else answer) for status in operation.answers]
+    good = [(status, answer | _TAG if operation.is_tagged else answer) for status in operation.statuses]
     if operation.is_tagged:
         good.append((HTTPStatus.NOT_MODIFIED, {"description": "It is as it was when it had this tag."}))
     fault = {JSON: {"schema": _reference(ErrorView)}}
     bad = [
         (status, {"description": _FAULTS[status], "content": fault})
-        for status in sorted({*_OF_EVERY_DOOR, *operation.faults})
+        for status in sorted({*_OF_EVERY_OPERATION, *operation.faults})
     ]
     return [*good, (HTTPStatus.UNAUTHORIZED, {"description": "No function key, or a wrong one."}), *bad]
 

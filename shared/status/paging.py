@@ -1,42 +1,59 @@
-"""Page tokens: where the next page of one question begins, sealed, so that no other question and no hand makes one."""
+"""Cursors: where the next page of a list begins, as text that scripts give back as it came.
 
-from collections.abc import Sequence
-from datetime import datetime
+A cursor grants nothing and is no secret. It holds a position alone, so a cursor of a list with other filters begins at
+that position; one of another kind of list, or one that was changed by hand into no position at all, is refused.
+"""
+
+import binascii
+from base64 import b64decode, urlsafe_b64encode
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from shared.errors import DeviceDropError
-from shared.status.signing import BadSeal, Seals
-from shared.storage.blobs import Container
 
-_BAD_PAGE = (
-    "This page token was not given out for this question. Ask without it for the first page, and give back `next` "
-    "as it came, with the same filters."
+_BAD_CURSOR = (
+    "This is no cursor of this list. Leave it out for the first page, and give back `next` as it came, with the same "
+    "filters."
 )
 
-Asked = Sequence[str | datetime | None]
+
+class BadCursor(DeviceDropError):
+    """Text that is no cursor of the list that it was given to."""
 
 
-class BadPage(DeviceDropError):
-    """A page token that this question did not give out."""
+class FilePosition(msgspec.Struct, frozen=True, array_like=True, tag="files"):
+    """Behind a file in the list of files by time: its keys in that index."""
+
+    day: Annotated[str, msgspec.Meta(pattern=r"^\d{7}~\d{4}-\d{2}-\d{2}\Z")]
+    row: Annotated[str, msgspec.Meta(pattern=r"^\d{14}~[0-9a-f-]{0,36}\Z")]
 
 
-class PageTokens:
-    """The tokens of one question; `asked` is everything that makes it another question."""
+class RowPosition(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
+    """Behind a row of a file."""
 
-    def __init__(self, private: Container, asked: Asked) -> None:
-        self._seals = Seals(private)
-        self._purpose = "page " + msgspec.json.encode(asked).decode()
+    row: Annotated[int, msgspec.Meta(ge=0)]
 
-    def token(self, *place: str | int) -> str:
-        """The token of the page that begins behind `place`."""
-        return self._seals.sealed(self._purpose, msgspec.json.encode(place))
 
-    def place(self, token: str) -> list[str | int]:
-        """The place that was given to `token`. Raises BadPage."""
-        try:
-            content = self._seals.opened(self._purpose, token)
-        except BadSeal as error:
-            raise BadPage(_BAD_PAGE) from error
-        place: list[str | int] = msgspec.json.decode(content)
-        return place
+class DevicePosition(msgspec.Struct, frozen=True, array_like=True, tag="devices"):
+    """Behind a row of a closed file, among all rows with one serial number of one customer."""
+
+    file_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}\Z")]
+    row: Annotated[int, msgspec.Meta(ge=1)]
+
+
+Position = TypeVar("Position", FilePosition, RowPosition, DevicePosition)
+
+
+def cursor(position: FilePosition | RowPosition | DevicePosition) -> str:
+    """`position` as text that is safe in an address."""
+    return urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def position_in(text: str, kind: type[Position]) -> Position:
+    """The position that was given out as `text`. Raises BadCursor."""
+    try:
+        content = b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(content, type=kind)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise BadCursor(_BAD_CURSOR) from error

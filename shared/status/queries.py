@@ -1,6 +1,6 @@
-"""What people and scripts ask, answered from the journal by keys: no question walks through history.
+"""The lists and records that people and scripts see, read from the journal by keys: no query scans history.
 
-A page of an answer names what follows it by a token, which only the same question takes back.
+Each page of a list bears the cursor of the page that follows it.
 """
 
 import heapq
@@ -13,7 +13,7 @@ from itertools import islice
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
 from shared.status.names import CustomerNames
-from shared.status.paging import PageTokens
+from shared.status.paging import DevicePosition, FilePosition, RowPosition, cursor, position_in
 from shared.status.presenters import (
     NOBODY,
     Progress,
@@ -40,11 +40,11 @@ OUTCOMES_ON_A_PAGE = 100
 MOST_OUTCOMES_ON_A_PAGE = 500
 DEVICES_ON_A_PAGE = 50
 
-MOST_FILES_LOOKED_AT = 2_000
-"""Files that one page looks at, however few of them are asked for."""
+MOST_FILES_EXAMINED = 2_000
+"""Files that are examined for one page, however few of them the filter takes."""
 
 SECONDS_FOR_FILES = 0.8
-"""After this time a page ends before the next file that is still open: each is looked up with its submissions."""
+"""After this time a page ends before the next file that is still open: each is read with its submissions."""
 
 MOST_SUBMISSIONS_COUNTED = 4_000
 """Submissions whose counts are added up. A file of a million rows has half as many, unless the settings make more."""
@@ -52,10 +52,10 @@ MOST_SUBMISSIONS_COUNTED = 4_000
 SUBMISSIONS_SHOWN = 200
 
 FIRST_BLOCKS = 25
-"""Blocks of rows looked at first; each further look is at twice as many."""
+"""Blocks of rows in the first query; each further query is for twice as many."""
 
-SECONDS_LOOKED = 0.15
-"""After this time a page ends with what was found: a filter makes storage read every row that it leaves out."""
+SECONDS_FOR_ROWS = 0.15
+"""After this time a page ends with the rows found: a filter makes storage read every row that it leaves out."""
 
 
 class NotFound(DeviceDropError):
@@ -64,7 +64,7 @@ class NotFound(DeviceDropError):
 
 @dataclass(frozen=True, slots=True)
 class FileFilter:
-    """Which files are asked for; None asks for all. Received at or after `received_from`, before `received_before`."""
+    """Which files to list; None takes all. Received at or after `received_from`, before `received_before`."""
 
     customer_id: str | None = None
     state: FileState | None = None
@@ -72,11 +72,11 @@ class FileFilter:
     received_before: datetime | None = None
 
     def takes(self, file: FileListing | DeviceFile) -> bool:
-        """Whether a file is asked for."""
+        """Whether the filter takes a file."""
         return self.takes_mention(file) and self.state in (None, file.state)
 
     def takes_mention(self, file: FileListing | DeviceFile | FileMention) -> bool:
-        """Whether a file is asked for, as far as its mention says."""
+        """Whether the filter takes a file, as far as its mention tells."""
         return (
             self.customer_id in (None, file.customer_id or NOBODY)
             and (self.received_from is None or file.received_at >= self.received_from)
@@ -86,19 +86,19 @@ class FileFilter:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeFilter:
-    """Which rows of a file are asked for; None asks for all. `reason` is their `error_code`."""
+    """Which rows of a file to list; None takes all. `reason` is their `error_code`."""
 
     outcome: Outcome | None = None
     reason: str | None = None
 
     @property
     def equals(self) -> dict[str, str]:
-        """The properties that a row must have, for storage to look at; empty text is not stored."""
+        """The properties by which storage filters; empty text is not stored."""
         wanted = {"outcome": self.outcome, "error_code": self.reason}
         return {name: str(value) for name, value in wanted.items() if value}
 
     def takes(self, outcome: DeviceOutcome) -> bool:
-        """Whether a row that has these properties is asked for."""
+        """Whether the filter takes a row that storage found."""
         return self.reason in (None, outcome.error_code)
 
 
@@ -114,24 +114,22 @@ def files(
     monotonic: Callable[[], float] = time.monotonic,
     names: CustomerNames | None = None,
 ) -> FilePage:
-    """Files, newest first; `names` are asked for when they are not given. Raises BadPage."""
+    """Files, newest first; `names` are read when they are not given. Raises BadCursor."""
     names = names or customer_names(pipeline)
     end = monotonic() + SECONDS_FOR_FILES
-    asked = ["files", wanted.customer_id, wanted.state, wanted.received_from, wanted.received_before]
-    tokens = PageTokens(pipeline.private, asked)
-    after = _first_place(wanted) if page is None else TimeCursor(*map(str, tokens.place(page)))
+    after = _first_position(wanted) if page is None else _time_cursor_in(page)
     found: list[FileView] = []
     last = after
-    for looked, (place, entry) in enumerate(_candidates(pipeline, wanted, after, limit)):
+    for examined, (position, entry) in enumerate(_candidates(pipeline, wanted, after, limit)):
         if wanted.received_from is not None and entry.received_at < wanted.received_from - _EXACTNESS:
             break
-        is_late = looked > 0 and isinstance(entry, FileMention) and monotonic() >= end
-        if last is not None and (is_late or len(found) == limit or looked == MOST_FILES_LOOKED_AT):
-            return FilePage(files=found, next=tokens.token(last.day, last.row))
+        is_late = examined > 0 and isinstance(entry, FileMention) and monotonic() >= end
+        if last is not None and (is_late or len(found) == limit or examined == MOST_FILES_EXAMINED):
+            return FilePage(files=found, next=cursor(FilePosition(last.day, last.row)))
         view = _view_of(pipeline, wanted, entry, names)
         if view is not None:
             found.append(view)
-        last = place
+        last = position
     return FilePage(files=found, next=None)
 
 
@@ -165,24 +163,23 @@ def outcomes(
     limit: int = OUTCOMES_ON_A_PAGE,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> OutcomePage:
-    """Rows of one file that have their outcome, in the order of the file. Raises NotFound, BadPage.
+    """Rows of one file that have their outcome, in the order of the file. Raises NotFound, BadCursor.
 
     Before the file is `read` there are none: its reading may begin anew.
     """
     record = known_file(pipeline, customer_id, file_id)
-    tokens = PageTokens(pipeline.private, ["outcomes", record.file_id, wanted.outcome, wanted.reason])
-    behind = 0 if page is None else int(tokens.place(page)[0])
-    look = _Look(pipeline, record, wanted, behind + 1, FIRST_BLOCKS)
-    end = monotonic() + SECONDS_LOOKED
+    behind = 0 if page is None else position_in(page, RowPosition).row
+    scan = _RowScan(pipeline, record, wanted, behind + 1, FIRST_BLOCKS)
+    end = monotonic() + SECONDS_FOR_ROWS
     found: list[DeviceOutcome] = []
-    while not look.is_over and len(found) <= limit:
-        found += look.further(limit + 1 - len(found))
+    while not scan.is_over and len(found) <= limit:
+        found += scan.next_rows(limit + 1 - len(found))
         if monotonic() >= end:
             break
     shown = [outcome_view(outcome) for outcome in found[:limit]]
     if len(found) > limit:
-        return OutcomePage(file_id=record.file_id, outcomes=shown, next=tokens.token(shown[-1].row))
-    following = None if look.is_over else tokens.token(look.first - 1)
+        return OutcomePage(file_id=record.file_id, outcomes=shown, next=cursor(RowPosition(shown[-1].row)))
+    following = None if scan.is_over else cursor(RowPosition(scan.first - 1))
     return OutcomePage(file_id=record.file_id, outcomes=shown, next=following)
 
 
@@ -193,34 +190,34 @@ def devices(
     page: str | None = None,
     names: CustomerNames | None = None,
 ) -> DevicePage:
-    """Every row of a customer's closed files with this serial number, newest first. Raises NotFound, BadPage.
+    """Every row of a customer's closed files with this serial number, newest first. Raises NotFound, BadCursor.
 
-    `names` are asked for when they are not given. Of more than `DEVICES_ON_A_PAGE` rows each page is newest first by
+    `names` are read when they are not given. Of more than `DEVICES_ON_A_PAGE` rows each page is newest first by
     itself.
     """
     customer = canonical(customer_id)
-    tokens = PageTokens(pipeline.private, ["devices", customer, serial_number.casefold()])
-    after = None if page is None else _mention(tokens.place(page))
+    behind = None if page is None else position_in(page, DevicePosition)
     still_open = sum(mention.customer_id == customer for mention in pipeline.journal.files.still_open())
     mentions: list[DeviceMention] = []
     if customer is not None and serial_number:
+        after = None if behind is None else _mention(serial_number, customer, behind)
         rows = pipeline.journal.outcomes.with_serial(serial_number, customer, after)
         mentions = list(islice(rows, DEVICES_ON_A_PAGE + 1))
     if not mentions and page is None:
         raise NotFound(_no_device(still_open))
     name = (names or customer_names(pipeline)).name_of(customer)
-    shown, last = mentions[:DEVICES_ON_A_PAGE], mentions[DEVICES_ON_A_PAGE - 1 : DEVICES_ON_A_PAGE]
+    shown = mentions[:DEVICES_ON_A_PAGE]
     is_last_page = len(mentions) <= DEVICES_ON_A_PAGE
     return DevicePage(
         serial_number=serial_number,
         devices=sorted(_device_views(pipeline, shown, name), key=lambda view: view.received_at, reverse=True),
         files_not_searched=still_open,
-        next=None if is_last_page else _token_of(tokens, last[0]),
+        next=None if is_last_page else cursor(DevicePosition(shown[-1].file_id, shown[-1].row)),
     )
 
 
 def customer_names(pipeline: Pipeline) -> CustomerNames:
-    """What customers are called."""
+    """The names of customers."""
     return CustomerNames.of(pipeline.customers.all())
 
 
@@ -234,11 +231,16 @@ def canonical(identifier: str) -> str | None:
 _Entry = FileMention | FileListing
 
 _EXACTNESS = timedelta(milliseconds=1)
-"""A place in time is at least as exact as this; times are exact."""
+"""A position in the index by time is at least as exact as this; times are exact."""
 
 
-def _first_place(wanted: FileFilter) -> TimeCursor | None:
-    """Where the files asked for begin, or a little before."""
+def _time_cursor_in(page: str) -> TimeCursor:
+    position = position_in(page, FilePosition)
+    return TimeCursor(position.day, position.row)
+
+
+def _first_position(wanted: FileFilter) -> TimeCursor | None:
+    """The position of the newest file that the filter takes, or a little before."""
     if wanted.received_before is None:
         return None
     return time_cursor(wanted.received_before + _EXACTNESS)
@@ -247,17 +249,17 @@ def _first_place(wanted: FileFilter) -> TimeCursor | None:
 def _candidates(
     pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None, limit: int
 ) -> Iterator[tuple[TimeCursor, _Entry]]:
-    """Files that may be asked for, newest first: those still open among those that are final, each once."""
+    """Files that the filter may take, newest first: those still open among those that are final, each once."""
     known: str | None = None
-    for place, entry in heapq.merge(
+    for position, entry in heapq.merge(
         _open_candidates(pipeline, wanted, after),
         _final_candidates(pipeline, wanted, after, limit),
         key=lambda found: (found[0].day, found[0].row, isinstance(found[1], FileMention)),
     ):
-        # One that is just being closed stands in both indexes for a moment; the final one comes first.
+        # A file that is just being closed stands in both indexes for a moment; its final entry comes first.
         if entry.file_id != known:
             known = entry.file_id
-            yield place, entry
+            yield position, entry
 
 
 def _open_candidates(
@@ -267,10 +269,10 @@ def _open_candidates(
         return []
     found: list[tuple[TimeCursor, _Entry]] = []
     for mention in pipeline.journal.files.still_open():
-        place = time_cursor(mention.received_at, mention.file_id)
-        is_later = after is None or (place.day, place.row) > (after.day, after.row)
+        position = time_cursor(mention.received_at, mention.file_id)
+        is_later = after is None or (position.day, position.row) > (after.day, after.row)
         if is_later and wanted.takes_mention(mention):
-            found.append((place, mention))
+            found.append((position, mention))
     return sorted(found, key=lambda entry: (entry[0].day, entry[0].row))
 
 
@@ -279,14 +281,14 @@ def _final_candidates(
 ) -> Iterable[tuple[TimeCursor, _Entry]]:
     if wanted.state is not None and not wanted.state.is_final:
         return []
-    # So many that the page is full, and one more, even if some of them are not asked for.
-    begins_exactly = wanted.received_before is None or after != _first_place(wanted)
-    most = limit + 1 if wanted.state is None and begins_exactly else MOST_FILES_LOOKED_AT + 1
+    # Enough to fill the page, and one more, even if the filter leaves some of them out.
+    begins_exactly = wanted.received_before is None or after != _first_position(wanted)
+    most = limit + 1 if wanted.state is None and begins_exactly else MOST_FILES_EXAMINED + 1
     return pipeline.journal.files.final(after, most, wanted.customer_id)
 
 
 def _view_of(pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: CustomerNames) -> FileView | None:
-    """The file that is mentioned; None when it is not asked for, or was mentioned before it was entered."""
+    """The file of `entry`; None when the filter leaves it out, or it was mentioned before it was entered."""
     if isinstance(entry, FileListing):
         return listed_file_view(entry, names.name_of(entry.customer_id)) if wanted.takes(entry) else None
     stored = pipeline.journal.files.get(entry.customer_id, entry.file_id)
@@ -318,7 +320,7 @@ def _submissions(pipeline: Pipeline, file: DeviceFile) -> list[Submission]:
 
 
 def _most_interesting(submissions: Sequence[Submission]) -> list[Submission]:
-    """As many as are shown, by number: the open ones before all others."""
+    """As many submissions as are shown, by number: the open ones before all others."""
     open_first = sorted(range(len(submissions)), key=lambda index: submissions[index].state.is_final)
     return [submissions[index] for index in sorted(open_first[:SUBMISSIONS_SHOWN])]
 
@@ -327,8 +329,8 @@ def _most_interesting(submissions: Sequence[Submission]) -> list[Submission]:
 
 
 @dataclass(slots=True)
-class _Look:
-    """Looks for rows from `first` on, a number of blocks at a time."""
+class _RowScan:
+    """Searches for rows from `first` on, a number of blocks at a time."""
 
     pipeline: Pipeline
     file: DeviceFile
@@ -338,7 +340,7 @@ class _Look:
 
     @property
     def is_over(self) -> bool:
-        """Whether every row was looked at."""
+        """Whether every row was searched."""
         return self.first > self._total
 
     @property
@@ -348,7 +350,7 @@ class _Look:
             return 0
         return 0 if self.file.state is FileState.RECEIVED else self.file.read_counts.total
 
-    def further(self, limit: int) -> list[DeviceOutcome]:
+    def next_rows(self, limit: int) -> list[DeviceOutcome]:
         """At most `limit` rows of the next blocks."""
         journal, last = self.pipeline.journal, min(self.first + self.blocks * ROWS_IN_A_BLOCK - 1, self._total)
         rows = list(journal.outcomes.where(self.file.reading_id, self.wanted.equals, self.first, last, limit))
@@ -361,7 +363,7 @@ class _Look:
 
 
 def _device_views(pipeline: Pipeline, mentions: Iterable[DeviceMention], name: str | None) -> Iterator[DeviceView]:
-    """What became of the rows that are mentioned; those forgotten meanwhile are left out."""
+    """The outcomes of the rows that are mentioned; rows deleted meanwhile are left out."""
     known: dict[str, DeviceFile | None] = {}
     for mention in mentions:
         if mention.file_id not in known:
@@ -373,14 +375,9 @@ def _device_views(pipeline: Pipeline, mentions: Iterable[DeviceMention], name: s
             yield device_view(record, mention.customer_id, outcome, name)
 
 
-def _token_of(tokens: PageTokens, mention: DeviceMention) -> str:
-    return tokens.token(mention.serial_number, mention.customer_id, mention.file_id, mention.row)
-
-
-def _mention(place: Sequence[str | int]) -> DeviceMention:
-    serial_number, customer_id, file_id, row = place
+def _mention(serial_number: str, customer_id: str, position: DevicePosition) -> DeviceMention:
     return DeviceMention(
-        serial_number=str(serial_number), customer_id=str(customer_id), file_id=str(file_id), row=int(row)
+        serial_number=serial_number, customer_id=customer_id, file_id=position.file_id, row=position.row
     )
 
 

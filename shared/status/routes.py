@@ -1,44 +1,87 @@
-"""Which addresses there are below `api/`, and the methods each takes: for answers to those that are none."""
+"""Every address below `api/`: the table from which function_app registers its HTTP functions.
 
-from collections.abc import Mapping, Sequence
+The OpenAPI document and the answers 404 and 405 are made from the same table. The Functions host tries templates in the
+order of the functions' names. No two templates fit the same request, so that order means nothing; CATCH_ALL alone fits
+every request, and its name puts it last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 
 READ = ("GET", "HEAD")
 PAGE = ("GET",)
 CHANGE = ("POST",)
+ANY_METHOD = ()
 
-ROUTES: Mapping[str, Sequence[str]] = {
-    "files": READ,
-    "files/{customer_id}/{file_id}": READ,
-    "files/{customer_id}/{file_id}/outcomes": READ,
-    "files/{customer_id}/{file_id}/results.csv": READ,
-    "files/{customer_id}/{file_id}/to_fix.csv": READ,
-    "files/{customer_id}/{file_id}/report.html": READ,
-    "files/{customer_id}/{file_id}/retry": CHANGE,
-    "files/{customer_id}/{file_id}/withdraw": CHANGE,
-    "devices/{customer_id}/{*serial}": READ,
-    "openapi.json": READ,
-    "status": PAGE,
-    "status/static/{name}": PAGE,
-    "status/{customer_id}/{file_id}": PAGE,
-    "status/{customer_id}/{file_id}/results.csv": PAGE,
-    "status/{customer_id}/{file_id}/to_fix.csv": PAGE,
-    "status/{customer_id}/{file_id}/report.html": PAGE,
-    "status/{customer_id}/{file_id}/retry": CHANGE,
-    "status/{customer_id}/{file_id}/withdraw": (*PAGE, *CHANGE),
-}
-"""Each a function of function_app, which binds them by these templates."""
+
+class Access(Enum):
+    """Who may call an address."""
+
+    KEY = auto()
+    """Scripts. The Functions host asks them for a function key."""
+    SIGN_IN = auto()
+    """People. App Service authentication signs them in, and the router sends everybody else to the sign-in."""
+    OPEN = auto()
+    """Everybody: the answer holds nothing about any file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One function that answers HTTP. The router knows its handler by the same name."""
+
+    name: str
+    template: str
+    methods: Sequence[str]
+    access: Access
+
+
+_FILE = "files/{customer_id}/{file_id}"
+_PAGE_OF_FILE = "status/{customer_id}/{file_id}"
+
+CATCH_ALL = Route("zz_unknown_address", "{*path}", ANY_METHOD, Access.OPEN)
+
+ROUTES = (
+    Route("list_files", "files", READ, Access.KEY),
+    Route("read_file", _FILE, READ, Access.KEY),
+    Route("list_outcomes", f"{_FILE}/outcomes", READ, Access.KEY),
+    Route("download_results", f"{_FILE}/results.csv", READ, Access.KEY),
+    Route("download_to_fix", f"{_FILE}/to_fix.csv", READ, Access.KEY),
+    Route("download_report", f"{_FILE}/report.html", READ, Access.KEY),
+    Route("retry_file", f"{_FILE}/retry", CHANGE, Access.KEY),
+    Route("withdraw_file", f"{_FILE}/withdraw", CHANGE, Access.KEY),
+    # All that follows is the serial number: some have slashes, and not every proxy leaves an escaped one as it is.
+    Route("find_device", "devices/{customer_id}/{*serial}", READ, Access.KEY),
+    Route("show_openapi", "openapi.json", READ, Access.KEY),
+    Route("page_of_all_files", "status", PAGE, Access.SIGN_IN),
+    Route("page_of_file", _PAGE_OF_FILE, PAGE, Access.SIGN_IN),
+    Route("page_results", f"{_PAGE_OF_FILE}/results.csv", PAGE, Access.SIGN_IN),
+    Route("page_to_fix", f"{_PAGE_OF_FILE}/to_fix.csv", PAGE, Access.SIGN_IN),
+    Route("page_report", f"{_PAGE_OF_FILE}/report.html", PAGE, Access.SIGN_IN),
+    Route("page_retry", f"{_PAGE_OF_FILE}/retry", CHANGE, Access.SIGN_IN),
+    Route("page_withdraw_confirmation", f"{_PAGE_OF_FILE}/withdraw", PAGE, Access.SIGN_IN),
+    Route("page_withdraw", f"{_PAGE_OF_FILE}/withdraw", CHANGE, Access.SIGN_IN),
+    Route("page_static_file", "static/{name}", PAGE, Access.OPEN),
+    CATCH_ALL,
+)
+
+
+def route_named(name: str) -> Route:
+    """The route of the function `name`."""
+    return next(route for route in ROUTES if route.name == name)
 
 
 def allowed_methods(path: str) -> Sequence[str]:
-    """The methods that the address `path` (below `api/`) takes; none when it is no address of ours."""
+    """The methods that the address `path` (below `api/`) takes; none when the app has no such address."""
     parts = path.strip("/").split("/")
-    return next((methods for route, methods in ROUTES.items() if _is_of(route.split("/"), parts)), ())
+    fitting = [route for route in ROUTES if route is not CATCH_ALL and _fits(route.template.split("/"), parts)]
+    return [method for route in fitting for method in route.methods]
 
 
-def _is_of(route: Sequence[str], parts: Sequence[str]) -> bool:
-    if route[-1].startswith("{*"):
-        return len(parts) >= len(route) and _is_of(route[:-1], parts[: len(route) - 1])
-    return len(route) == len(parts) and all(
+def _fits(template: Sequence[str], parts: Sequence[str]) -> bool:
+    if template[-1].startswith("{*"):
+        return len(parts) >= len(template) and _fits(template[:-1], parts[: len(template) - 1])
+    return len(template) == len(parts) and all(
         part and (expected.startswith("{") or expected.lower() == part.lower())
-        for expected, part in zip(route, parts, strict=True)
+        for expected, part in zip(template, parts, strict=True)
     )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from shared.status.authentication import FORM_FIELD, PAGES
+from shared.status.authentication import PAGES, Person
 from shared.status.page import bars, summary
 from shared.status.page.labels import OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
@@ -19,15 +19,6 @@ LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
 """How many files a page of the list may be asked to show."""
 
 ROWS = "#rows"
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who looks at the page."""
-
-    name: str = ""
-    form_token: str = ""
-    """Proves that a form was sent from a page of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +119,11 @@ def address(path: str, **parameters: str | None) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def files_page(found: FilePage, asked: AskedFiles, visitor: Visitor, customers: Sequence[str] = ()) -> str:
+def files_page(found: FilePage, asked: AskedFiles, person: Person, customers: Sequence[str] = ()) -> str:
     """The list of files. `customers` are the names that the filter offers."""
     return rendered(
         "files.html",
-        _of_every_page(visitor)
+        _of_every_page(person)
         | {
             "files": found.files,
             "asked": asked,
@@ -150,7 +141,7 @@ def file_page(
     details: FileDetails,
     rows: OutcomePage,
     asked: AskedRows,
-    visitor: Visitor,
+    person: Person,
     *,
     done: Done | None = None,
     again_is_known: bool = True,
@@ -160,7 +151,7 @@ def file_page(
     here = file.links.page
     return rendered(
         "file.html",
-        _of_every_page(visitor)
+        _of_every_page(person)
         | {
             "file": file,
             "story": summary.story(details),
@@ -199,11 +190,11 @@ def file_page(
     )
 
 
-def device_page(found: DevicePage, visitor: Visitor, next_page: str | None = None) -> str:
+def device_page(found: DevicePage, person: Person, next_page: str | None = None) -> str:
     """The rows of all files with one serial number."""
     return rendered(
         "serial.html",
-        _of_every_page(visitor)
+        _of_every_page(person)
         | {
             "serial": found.serial_number,
             "devices": found.devices,
@@ -214,12 +205,12 @@ def device_page(found: DevicePage, visitor: Visitor, next_page: str | None = Non
     )
 
 
-def withdraw_page(details: FileDetails, visitor: Visitor, fault: str | None = None) -> str:
+def withdraw_page(details: FileDetails, person: Person, fault: str | None = None) -> str:
     """Asks to confirm that devices are to be deregistered; `fault` is what was wrong with the last try."""
     file = details.file
     return rendered(
         "withdraw.html",
-        _of_every_page(visitor)
+        _of_every_page(person)
         | {
             "file": file,
             "devices": summary.devices_to_withdraw(details),
@@ -232,7 +223,7 @@ def withdraw_page(details: FileDetails, visitor: Visitor, fault: str | None = No
 def message_page(
     headline: str,
     text: str,
-    visitor: Visitor,
+    person: Person,
     *,
     back: str = PAGES,
     back_text: str = "Device files",
@@ -241,7 +232,7 @@ def message_page(
     """A page that says one thing: what happened and what to do."""
     return rendered(
         "message.html",
-        _of_every_page(visitor)
+        _of_every_page(person)
         | {
             "headline": headline,
             "text": text,
@@ -253,11 +244,9 @@ def message_page(
     )
 
 
-def _of_every_page(visitor: Visitor) -> dict[str, Any]:
+def _of_every_page(person: Person) -> dict[str, Any]:
     return {
-        "person": visitor.name,
-        "form_field": FORM_FIELD,
-        "form_token": visitor.form_token,
+        "person": person.name,
         "liveness": Liveness.OVER,
         "serial": None,
     }

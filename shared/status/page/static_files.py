@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 STATIC = Path(__file__).parent / "static"
-ADDRESS = "/api/status/static"
+ADDRESS = "/api/static"
 
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"

@@ -1,0 +1,59 @@
+"""Answers every HTTP request: finds the handler of its route, and shows faults as JSON to scripts, as a page to people.
+
+Imported at the first request, and all that answers HTTP with it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import azure.functions as func
+
+from shared.status import handlers
+from shared.status.authentication import person_of
+from shared.status.http import OpenPipeline, answered, surroundings
+from shared.status.page import handlers as page_handlers
+from shared.status.page.handlers import Visit, fault_page
+from shared.status.routes import CATCH_ALL, Access, Route
+
+Handler = Callable[[OpenPipeline, func.HttpRequest], func.HttpResponse]
+PageHandler = Callable[[Visit], func.HttpResponse]
+
+HANDLERS: Mapping[str, Handler] = {
+    "list_files": handlers.list_files,
+    "read_file": handlers.read_file,
+    "list_outcomes": handlers.list_outcomes,
+    "download_results": handlers.download_results,
+    "download_to_fix": handlers.download_to_fix,
+    "download_report": handlers.download_report,
+    "retry_file": handlers.retry_file,
+    "withdraw_file": handlers.withdraw_file,
+    "find_device": handlers.find_device,
+    "show_openapi": handlers.show_openapi,
+    "page_static_file": page_handlers.serve_static,
+    CATCH_ALL.name: handlers.refuse_address,
+}
+
+PAGE_HANDLERS: Mapping[str, PageHandler] = {
+    "page_of_all_files": page_handlers.show_files,
+    "page_of_file": page_handlers.show_file,
+    "page_results": page_handlers.download_results,
+    "page_to_fix": page_handlers.download_to_fix,
+    "page_report": page_handlers.download_report,
+    "page_retry": page_handlers.retry_file,
+    "page_withdraw_confirmation": page_handlers.confirm_withdrawal,
+    "page_withdraw": page_handlers.withdraw_file,
+}
+"""Called for a person who may see the page, and for nobody else."""
+
+
+def answer(route: Route, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """The answer to `request`, which came by `route`."""
+    if route.access is Access.SIGN_IN:
+        visit = partial(_visit, PAGE_HANDLERS[route.name], pipeline, request)
+        return answered(request, visit, partial(fault_page, request))
+    return answered(request, partial(HANDLERS[route.name], pipeline, request))
+
+
+def _visit(handler: PageHandler, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    person = person_of(request, surroundings())
+    return handler(Visit(pipeline(), request, person))
