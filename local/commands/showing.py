@@ -111,11 +111,11 @@ def show_file(output: Console, details: FileDetails) -> None:
     _show_beside_the_rows(output, details)
     for entry in details.time_line:
         say(output, f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.what}")
-    waiting = [submission for submission in details.submissions if submission.next_look_at is not None]
+    waiting = [submission for submission in details.submissions if submission.next_poll_at is not None]
     for submission in waiting[:WAITING_SHOWN]:
         say(
             output,
-            f"{submission.next_look_at:%Y-%m-%d %H:%M:%S}  Submission {submission.number} is due. {submission.said}",
+            f"{submission.next_poll_at:%Y-%m-%d %H:%M:%S}  Submission {submission.number} is due. {submission.last_event}",
         )
     if len(waiting) > WAITING_SHOWN:
         say(output, f"... and {len(waiting) - WAITING_SHOWN} more waiting submissions (--json lists them)")

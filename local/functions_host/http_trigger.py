@@ -5,7 +5,7 @@ A listener that is given a function key asks for it, as Azure does; Core Tools n
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -133,8 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    # The base class wants a method of this name for each of HTTP's.
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _serve  # noqa: N815
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """The base class calls `do_PURGE` for PURGE; the app answers every method, whether it takes it or not."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Leave the log to the invoker's line."""

@@ -3,9 +3,9 @@
 from http import HTTPStatus
 
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.corrections import withdrawal_request
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown
 from shared.pipeline.corrections.retry import Retry, RetryLost, retry
-from shared.pipeline.corrections import withdrawal_request
 from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked
 from shared.status.http import Refusal
 from shared.status.schemas import ErrorCode

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 import azure.functions as func
+from werkzeug.http import dump_options_header, parse_accept_header
 
 from shared.pipeline.blob_names import RESULTS_CONTAINER, results_folder
 from shared.pipeline.composition import Pipeline
@@ -41,7 +42,7 @@ _TOO_MUCH_TO_FIX = (
     "gzip` (curl --compressed), or fix the file that was dropped itself: results.csv names its rows and what to do."
 )
 
-_IN_A_HEADER = re.compile(r"[^A-Za-z0-9._ -]")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._ -]")
 
 
 class TooLarge(Exception):
@@ -103,12 +104,8 @@ def attachment(pieces: Iterator[bytes], name: str, mimetype: str, request: func.
 
 
 def takes_gzip(request: func.HttpRequest) -> bool:
-    """Whether the client says that it takes gzip (RFC 9110, Accept-Encoding)."""
-    for offer in request.headers.get("accept-encoding", "").lower().split(","):
-        coding, _, weight = offer.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return not re.fullmatch(r"q=0(\.0{0,3})?", weight.replace(" ", ""))
-    return False
+    """Whether the client says that it takes gzip."""
+    return parse_accept_header(request.headers.get("accept-encoding")).quality("gzip") > 0
 
 
 def _compressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -128,9 +125,10 @@ def _whole(pieces: Iterator[bytes]) -> bytes:
 
 
 def _to_be_saved_as(name: str) -> str:
-    """Content-Disposition with any name (RFC 6266): nothing in it ends the header or leads out of a folder."""
-    plain = _IN_A_HEADER.sub("_", name)[-150:]
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name[-150:], safe='')}"
+    """Content-Disposition with any name: nothing in it ends the header or leads out of a folder."""
+    shown = name[-150:]
+    names = {"filename": _NOT_PLAIN.sub("_", shown), "filename*": f"UTF-8''{quote(shown, safe='')}"}
+    return dump_options_header("attachment", names)
 
 
 def _too_large(path: str) -> str:

@@ -38,7 +38,7 @@ def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRe
     query = query_of(request.params, FilesQuery)
     opened = pipeline()
     names = queries.customer_names(opened)
-    found = queries.files(opened, query.filter(names), query.token, query.limit, names=names)
+    found = queries.files(opened, query.filter(names), query.cursor, query.limit, names=names)
     return _linked(opened, request, found)
 
 
@@ -56,7 +56,7 @@ def list_outcomes(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
     query = query_of(request.params, OutcomesQuery)
     opened, named = pipeline(), file_named_in(request)
     is_final = queries.known_file(opened, *named).state.is_final
-    answer = json_answer(queries.outcomes(opened, *named, query.filter(), query.token, query.limit))
+    answer = json_answer(queries.outcomes(opened, *named, query.filter(), query.cursor, query.limit))
     return tagged(request, answer) if is_final else answer
 
 
@@ -67,7 +67,7 @@ def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpR
     # ASP.NET Core leaves an escaped slash as it is (Kestrel, "path decoding").
     serial_number = serial.replace("%2F", "/").replace("%2f", "/")
     opened = pipeline()
-    return _linked(opened, request, queries.devices(opened, customer_id, serial_number, query.token))
+    return _linked(opened, request, queries.devices(opened, customer_id, serial_number, query.cursor))
 
 
 def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

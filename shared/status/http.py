@@ -33,8 +33,8 @@ KEY_HEADER = "x-functions-key"
 KEY_PARAMETER = "code"
 """Where the Functions host would take a key as well; addresses end up in logs and histories."""
 
-CURSOR_PARAMETERS = ("next", "page")
-"""Either bears the cursor of a page: the first from scripts, the second from the status page."""
+CURSOR = "next"
+"""The parameter for the cursor of a page, in the addresses for scripts and for people alike."""
 
 SECONDS_TO_RETRY = 30
 
@@ -167,13 +167,16 @@ def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -
     """`error` as it is answered; an unexpected one is logged under the id that the answer shows."""
     fields = {"correlation_id": correlation_id, "method": request.method, "path": path_of(request)[:300]}
     headers: Mapping[str, str] = {}
+    parameter: str | None = None
     match error:
         case Refusal():
             status, code, message, headers = error.status, error.code, error.message, error.headers
+            parameter = error.parameter
         case NotFound():
             status, code, message = HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, str(error)
         case BadCursor():
             status, code, message = HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PAGE, str(error)
+            parameter = CURSOR
         case AzureError():
             answer = {"error": type(error).__name__, "status_code": getattr(error, "status_code", None)}
             logger.warning("Storage did not answer a request", extra=fields | answer)
@@ -184,9 +187,6 @@ def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -
             logger.error("A request failed", exc_info=error, extra=fields)
             status, code = HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL
             message = "Something went wrong here. The logs say what, under the correlation id of this answer."
-    parameter = error.parameter if isinstance(error, Refusal) else None
-    if isinstance(error, BadCursor):
-        parameter = next((name for name in CURSOR_PARAMETERS if name in request.params), None)
     view = ErrorView(code=code, message=message, parameter=parameter, correlation_id=correlation_id)
     return Fault(status, view, headers)
 

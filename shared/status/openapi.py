@@ -194,8 +194,7 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 def _query_parameter(name: str, of_field: Mapping[str, Any]) -> dict[str, Any]:
     schema = dict(of_field)
     description = schema.pop("description", name.replace("_", " ").capitalize() + ".")
-    is_deprecated = {"deprecated": True} if schema.pop("deprecated", False) else {}
-    return {"name": name, "in": "query", "description": description, "schema": schema} | is_deprecated
+    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def _answers(operation: Operation) -> list[tuple[HTTPStatus, dict[str, Any]]]:

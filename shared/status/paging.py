@@ -4,8 +4,7 @@ A cursor grants nothing and is no secret. It holds a position alone, so a cursor
 that position; one of another kind of list, or one that was changed by hand into no position at all, is refused.
 """
 
-import binascii
-from base64 import b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -53,7 +52,10 @@ def cursor(position: FilePosition | RowPosition | DevicePosition) -> str:
 def position_in(text: str, kind: type[Position]) -> Position:
     """The position that was given out as `text`. Raises BadCursor."""
     try:
-        content = b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(content, type=kind)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        content = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        position = msgspec.json.decode(content, type=kind)
+    except (ValueError, msgspec.MsgspecError) as error:
         raise BadCursor(_BAD_CURSOR) from error
+    if cursor(position) != text:
+        raise BadCursor(_BAD_CURSOR)
+    return position

@@ -1,4 +1,4 @@
-"""The parameters that scripts give in an address: one record reads them, checks them and describes them in OpenAPI."""
+"""The parameters of each address for scripts: one record reads them, checks them and describes them in OpenAPI."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from shared.storage.customers import LONGEST_NAME
 from shared.vocabulary import FileState, Outcome
 
 GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-LONGEST_TOKEN = 4_000
+LONGEST_CURSOR = 4_000
 LONGEST_REASON = 200
 
 _FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
@@ -39,13 +39,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OFFSET_WITHOUT_PLUS = re.compile(r" (\d\d:\d\d)$")
 
 
-def _token(description: str, **more: object) -> msgspec.Meta:
-    form = {"pattern": "^[A-Za-z0-9_-]+$", **more}
-    return msgspec.Meta(description=description, max_length=LONGEST_TOKEN, extra_json_schema=form)
-
-
-NextToken = Annotated[str, _token("`next` of the page before, with the same filters.")]
-PageToken = Annotated[str, _token("The earlier name of `next`.", deprecated=True)]
+Cursor = Annotated[
+    str,
+    msgspec.Meta(
+        description="`next` of the page before, with the same filters.",
+        max_length=LONGEST_CURSOR,
+        extra_json_schema={"pattern": "^[A-Za-z0-9_-]+$"},
+    ),
+]
 
 
 def _time(description: str) -> msgspec.Meta:
@@ -53,25 +54,22 @@ def _time(description: str) -> msgspec.Meta:
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be asked in an address."""
+    """The parameters that an address takes."""
 
 
 class NoQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing."""
+    """The address takes no parameters."""
 
 
 class PagedQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is answered page by page."""
+    """A list that is answered page by page."""
 
-    next: NextToken | UnsetType = UNSET
-    page: PageToken | UnsetType = UNSET
+    next: Cursor | UnsetType = UNSET
 
     @property
-    def token(self) -> str | None:
-        """The token of the page that is asked for; None for the first. Raises Refusal."""
-        if self.next is not UNSET and self.page is not UNSET:
-            raise bad_parameter("page", "page is the earlier name of next: give next alone")
-        return given(self.next) if self.page is UNSET else given(self.page)
+    def cursor(self) -> str | None:
+        """The cursor of the page; None for the first."""
+        return given(self.next)
 
 
 class FilesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +93,7 @@ class FilesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_FILES_ON_A_PAGE)] = FILES_ON_A_PAGE
 
     def filter(self, names: CustomerNames) -> FileFilter:
-        """The files asked for. Raises Refusal."""
+        """The filter that the parameters describe. Raises Refusal."""
         customer = given(self.customer)
         return FileFilter(
             customer_id=None if customer is None else _customer(customer, names),
@@ -123,7 +121,7 @@ class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_OUTCOMES_ON_A_PAGE)] = OUTCOMES_ON_A_PAGE
 
     def filter(self) -> OutcomeFilter:
-        """The rows asked for."""
+        """The filter that the parameters describe."""
         return OutcomeFilter(outcome=given(self.outcome), reason=given(self.reason))
 
 
@@ -148,13 +146,13 @@ def query_of(parameters: Mapping[str, str], kind: type[AnyQuery]) -> AnyQuery:
 
 
 def bad_parameter(name: str, sentence: str) -> Refusal:
-    """The answer to a parameter that is not as the OpenAPI document says."""
-    message = f"{sentence}. GET /api/openapi.json says what may be asked."
+    """The refusal of a parameter that is not as the OpenAPI document says."""
+    message = f"{sentence}. GET /api/openapi.json lists the parameters."
     return Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PARAMETER, message, name)
 
 
 def given(value: Value | UnsetType) -> Value | None:
-    """What was given, or None."""
+    """`value`, or None when the address does not have it."""
     return None if value is UNSET or isinstance(value, UnsetType) else value
 
 

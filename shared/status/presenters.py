@@ -135,9 +135,9 @@ def submission_view(submission: Submission) -> SubmissionView:
         sent_at=submission.first_sent_at,
         accepted_at=submission.accepted_at,
         finished_at=last.at if last and is_final else None,
-        next_look_at=None if is_final else submission.due_at,
+        next_poll_at=None if is_final else submission.due_at,
         counts=outcome_counts(submission.counts + total),
-        said=last.what if last else "",
+        last_event=last.what if last else "",
     )
 
 
@@ -230,7 +230,7 @@ def withdrawal_view(withdrawal: Withdrawal) -> WithdrawalView:
         withdrawn=withdrawal.withdrawn,
         already_gone=withdrawal.already_gone,
         refused=withdrawal.refused,
-        said=withdrawal.last_answer,
+        last_answer=withdrawal.last_answer,
     )
 
 
@@ -246,7 +246,7 @@ def _milestones(submission: SubmissionView) -> Iterable[TimeLineEntry]:
     if submission.accepted_at is not None:
         yield TimeLineEntry(at=submission.accepted_at, what=f"Submission {number} was accepted.", submission=number)
     if submission.finished_at is not None:
-        sentence = f"Submission {number} is over ({submission.state}). {submission.said}"
+        sentence = f"Submission {number} is over ({submission.state}). {submission.last_event}"
         yield TimeLineEntry(at=submission.finished_at, what=sentence, submission=number)
 
 

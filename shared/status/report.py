@@ -1,4 +1,4 @@
-"""report.html: all that a person should know of one file, as one page that needs nothing else and can be mailed."""
+"""report.html: one file as one page that loads nothing else, so that it can be mailed."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from shared.pipeline.composition import Pipeline
 from shared.status import queries
 from shared.status.page import summary
 from shared.status.page.bars import not_registered
-from shared.status.page.pages import beside_the_rows, reason_lines
+from shared.status.page.pages import file_notes, reason_lines
 from shared.status.page.rendering import rendered
 from shared.status.page.static_files import static_file
 from shared.status.presenters import outcome_view
@@ -24,7 +24,7 @@ MOST_ROWS = 1_000
 """Rows that are shown; a page of more is slow to open and to print. The rest stand in results.csv."""
 
 SHOWN = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
-"""The outcomes that someone should look at."""
+"""The outcomes that need attention."""
 
 _STYLE = "status.css"
 
@@ -33,12 +33,12 @@ def report_html(pipeline: Pipeline, customer_id: str, file_id: str) -> str:
     """The report of a file as it is now; `_` is the customer of those without. Raises NotFound."""
     details = queries.file(pipeline, customer_id, file_id)
     record = queries.known_file(pipeline, customer_id, file_id)
-    rows = _rows_to_look_at(pipeline, record.reading_id, details.file.counts.total)
+    rows = _rows_that_need_attention(pipeline, record.reading_id, details.file.counts.total)
     return report_page(details, [outcome_view(row) for row in rows], pipeline.clock())
 
 
 def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: datetime) -> str:
-    """The page. `rows` are those that someone should look at, the first of them where there are too many."""
+    """The page. `rows` are those that need attention, or the first of them where there are too many."""
     style = static_file(_STYLE)
     return rendered(
         "report.html",
@@ -47,7 +47,7 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
             "file": details.file,
             "story": summary.story(details),
             "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
-            **beside_the_rows(details),
+            **file_notes(details),
             "reasons": reason_lines(details),
             "submissions": details.submissions,
             "submissions_left_out": details.submissions_left_out,
@@ -59,8 +59,8 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
     )
 
 
-def _rows_to_look_at(pipeline: Pipeline, reading_id: str, total: int) -> Iterator[DeviceOutcome]:
-    """The first of them, in the order of the file; storage leaves out the others."""
+def _rows_that_need_attention(pipeline: Pipeline, reading_id: str, total: int) -> Iterator[DeviceOutcome]:
+    """The first rows that need attention, in the order of the file."""
     if not total:
         return iter(())
     found = (

@@ -105,9 +105,11 @@ class SubmissionView(View, frozen=True, kw_only=True):
     sent_at: Annotated[datetime | None, msgspec.Meta(description="First sent.")]
     accepted_at: datetime | None
     finished_at: datetime | None
-    next_look_at: Annotated[datetime | None, msgspec.Meta(description="While it is open: when it is looked at next.")]
+    next_poll_at: Annotated[
+        datetime | None, msgspec.Meta(description="While it is open: when it is polled or sent next.")
+    ]
     counts: OutcomeCounts
-    said: Annotated[str, msgspec.Meta(description="What happened to it last, in plain words.")]
+    last_event: Annotated[str, msgspec.Meta(description="What happened to it last, as a sentence.")]
 
 
 class TimeLineEntry(View, frozen=True, kw_only=True):
@@ -136,7 +138,7 @@ class WithdrawalView(View, frozen=True, kw_only=True):
     withdrawn: Whole
     already_gone: Whole
     refused: Whole
-    said: Annotated[str | None, msgspec.Meta(description="What the service said last.")]
+    last_answer: Annotated[str | None, msgspec.Meta(description="What Partner Center answered last.")]
 
 
 class FileNoteView(View, frozen=True, kw_only=True):

@@ -119,7 +119,7 @@ def test_it_can_be_paused(following: Following) -> None:
     page.clock.run_for(LONG)
     assert following.asked == []
     expect(page.get_by_role("heading", name="0 of 600 rows have their outcome")).to_be_visible()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("heading", name=f"{ended} of 600 rows have their outcome")).to_be_visible()
 
 
@@ -140,11 +140,11 @@ def test_the_list_follows_its_files(following: Following) -> None:
     page = following.page
     page.goto(following.site.files)
     row = page.get_by_role("row", name="devices.csv")
-    expect(row).to_contain_text("600 at work")
+    expect(row).to_contain_text("600 in progress")
     following.to_the_end()
     expect(row).to_contain_text("600 registered")
     following.site.world.put(numbered(3, "NEW-"), f"{CUSTOMER}/Test/new.csv")
     following.site.world.receive(f"{CUSTOMER}/Test/new.csv")
     with page.expect_response(page.url):
         page.clock.run_for(10_000)
-    expect(page.get_by_role("row", name="new.csv")).to_contain_text("3 at work")
+    expect(page.get_by_role("row", name="new.csv")).to_contain_text("3 in progress")

@@ -112,7 +112,7 @@ def test_a_wrong_filter_is_refused_in_words(browser: Browser, site: Site, office
             ("?state=lost", "There is no state 'lost'"),
             ("?customer=Nobody", "no customer id (a GUID) and no name of a customer"),
             ("?from=yesterday", "is no date such as 2026-11-20"),
-            ("?page=tampered", "This page token was not given out"),
+            ("?next=tampered", "This is no cursor of this list."),
             ("/{closed}?outcome=fine", "There is no outcome 'fine'"),
         ):
             answer = page.goto(address(site, office, path))
@@ -125,12 +125,17 @@ def test_a_file_says_what_happened_and_what_to_do(browser: Browser, site: Site, 
     with looking(browser, DESK) as (page, _):
         page.goto(address(site, office, "/{closed}"))
         story = page.get_by_role("region", name="187 of 194 devices are registered; 7 are not")
-        for words in ("Fix 3 rows.", "Send 2 rows again.", "Ask about 2 rows.", "1 row is a duplicate of another."):
+        for words in (
+            "Fix 3 rows.",
+            "Send 2 rows again.",
+            "2 rows need someone else.",
+            "1 row is a duplicate of another.",
+        ):
             expect(story).to_contain_text(words)
         reasons = page.get_by_role("region", name="Outcomes by reason")
         expect(reasons.get_by_role("row", name=re.compile("rejected: serial_damaged"))).to_contain_text("1")
         page.goto(address(site, office, "/{rejected}"))
-        expect(page.get_by_role("region", name="Nothing of it was sent")).to_contain_text("Drop the devices as CSV")
+        expect(page.get_by_role("region", name="Nothing was sent")).to_contain_text("Drop the devices as CSV")
 
 
 def test_rows_are_filtered_by_outcome_and_by_reason(browser: Browser, site: Site, office: Office) -> None:
@@ -170,7 +175,7 @@ def test_a_serial_number_is_found_in_every_file_of_every_customer(browser: Brows
         rows.first.get_by_role("link").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("new-starters-november.csv")
         page.goto(address(site, office, "?serial=nowhere"))
-        expect(page.get_by_text("No row of a closed file has it")).to_be_visible()
+        expect(page.get_by_text("No closed file has a row with this serial number")).to_be_visible()
 
 
 def test_everything_can_be_reached_with_the_keyboard_and_is_seen_to_be(
@@ -183,7 +188,7 @@ def test_everything_can_be_reached_with_the_keyboard_and_is_seen_to_be(
         expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
         page.keyboard.press("Enter")
         walked = _walk(page, "new-starters-november.csv")
-        assert {"Customer", "State", "Received from", "to", "Show"} <= set(walked)
+        assert {"Customer", "State", "Received from", "Received until", "Show"} <= set(walked)
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("new-starters-november.csv")
         walked = _walk(page, "Next page")

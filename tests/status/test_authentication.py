@@ -1,8 +1,7 @@
-"""Who sees the page, and which forms are taken from them."""
+"""The person who sees the page, and which senders may change something."""
 
 import json
 from base64 import b64encode
-from datetime import timedelta
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import azure.functions as func
@@ -10,11 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.status.authentication import FORM_COOKIE, Forms, Person, form_of, person_of
+from shared.status.authentication import (
+    Person,
+    Sender,
+    form_of,
+    person_of,
+    refuse_all_but_own_page,
+    refuse_other_sites,
+    sender_of,
+)
 from shared.status.http import Refusal, Surroundings, is_this_machine, surroundings
-from shared.status.signing import BadSeal, Seals
-from tests.pipeline.world import START
-from tests.storage.fakes import InMemoryContainer
 
 AT_HOME = Surroundings(is_azure=False, signs_in=False)
 IN_AZURE = Surroundings(is_azure=True, signs_in=True)
@@ -135,78 +139,64 @@ def test_the_names_of_this_machine(host: str, expected: bool) -> None:
     assert is_this_machine(host) is expected
 
 
-# --- forms
+# --- changes
 
 
-def forms(
-    headers: dict[str, str] | None = None,
-    person: Person = ANNA,
-    container: InMemoryContainer | None = None,
-    late: timedelta = timedelta(0),
-    place: Surroundings = IN_AZURE,
-) -> Forms:
-    return Forms(Seals(container or CONTAINER), request(headers=headers), person, place, START + late)
+PAGE_URL = "https://devices.contoso.example/"
 
 
-CONTAINER = InMemoryContainer()
+@pytest.mark.parametrize(
+    ("headers", "sender"),
+    [
+        # A browser that says where the request comes from.
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://app.example"}, Sender.OWN_PAGE),
+        ({"Sec-Fetch-Site": "same-origin"}, Sender.OWN_PAGE),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "https://app.example"}, Sender.OTHER_SITE),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://app.example"}, Sender.OTHER_SITE),
+        ({"Sec-Fetch-Site": "cross-site"}, Sender.OTHER_SITE),
+        ({"Sec-Fetch-Site": "none", "Origin": "https://app.example"}, Sender.OWN_PAGE),
+        ({"Sec-Fetch-Site": "none", "Origin": "https://evil.example"}, Sender.OTHER_SITE),
+        ({"Sec-Fetch-Site": "none"}, Sender.OTHER_SITE),
+        ({"Sec-Fetch-Site": "anything else", "Origin": "https://app.example"}, Sender.OTHER_SITE),
+        # A browser of before 2023, which sends Origin alone.
+        ({"Origin": "https://app.example"}, Sender.OWN_PAGE),
+        ({"Origin": "https://APP.example"}, Sender.OWN_PAGE),
+        ({"Origin": "https://devices.contoso.example"}, Sender.OWN_PAGE),
+        ({"Origin": "https://app.example:8443"}, Sender.OTHER_SITE),
+        ({"Origin": "https://app.example.evil.example"}, Sender.OTHER_SITE),
+        ({"Origin": "https://evil.example"}, Sender.OTHER_SITE),
+        ({"Origin": "null"}, Sender.OTHER_SITE),
+        ({"Origin": ""}, Sender.OTHER_SITE),
+        ({"Origin": "http://["}, Sender.OTHER_SITE),
+        # No browser.
+        ({}, Sender.NO_BROWSER),
+    ],
+)
+def test_the_sender_of_a_change_is_told_by_headers_that_no_page_can_set(
+    headers: dict[str, str], sender: Sender
+) -> None:
+    assert sender_of(request(headers=headers, method="POST"), PAGE_URL) is sender
 
 
-def given_form(place: Surroundings = IN_AZURE) -> tuple[str, str, str]:
-    """The token of a form, the cookie that came with it, and the whole of Set-Cookie."""
-    token, headers = forms(place=place).token()
-    set_cookie = headers["Set-Cookie"]
-    return token, set_cookie.partition(";")[0], set_cookie
-
-
-def test_a_form_of_our_own_page_is_taken() -> None:
-    token, cookie, _ = given_form()
-    forms({"Cookie": cookie}).check(token)
-    forms({"Cookie": f"other=1; {cookie}", "Sec-Fetch-Site": "same-origin"}, late=timedelta(hours=11)).check(token)
-    forms({"Cookie": cookie, "Origin": "https://app.example"}).check(token)
-    # Other apps on the same host set what is no cookie by the book.
-    forms({"Cookie": f'x={{"a": "b"}}; [y]=1; é; path=/; {cookie}; z="'}).check(token)
-
-
-def test_the_cookie_goes_to_our_pages_alone_and_no_script_reads_it() -> None:
-    _, cookie, whole = given_form()
-    assert whole == f"{cookie}; Path=/api/status; HttpOnly; SameSite=Strict; Secure"
-    assert given_form(AT_HOME)[2].endswith("SameSite=Strict")
-
-
-def test_a_second_page_keeps_the_cookie_and_both_forms_are_taken() -> None:
-    first, cookie, _ = given_form()
-    second, headers = forms({"Cookie": cookie}).token()
-    assert headers == {}
-    for token in (first, second):
-        forms({"Cookie": cookie}).check(token)
-
-
-@pytest.mark.parametrize("what", ["", "x", "AAAA"])
-def test_a_form_without_its_token_is_refused(what: str) -> None:
-    _, cookie, _ = given_form()
-    with pytest.raises(Refusal):
-        forms({"Cookie": cookie}).check(what)
-
-
-def test_a_form_of_another_person_browser_app_or_day_is_refused() -> None:
-    token, cookie, _ = given_form()
-    _, other_cookie, _ = given_form()
-    for other in (
-        forms({"Cookie": cookie}, person=Person("another", "anna@contoso.example")),
-        forms({"Cookie": other_cookie}),
-        forms({"Cookie": f"{FORM_COOKIE}="}),
-        forms({}),
-        forms({"Cookie": cookie}, container=InMemoryContainer()),
-        forms({"Cookie": cookie}, late=timedelta(hours=12)),
-        forms({"Cookie": cookie}, late=timedelta(hours=-1)),
-        forms({"Cookie": cookie, "Sec-Fetch-Site": "cross-site"}),
-        forms({"Cookie": cookie, "Sec-Fetch-Site": "same-site", "Origin": "https://app.example"}),
-        forms({"Cookie": cookie, "Origin": "https://evil.example"}),
-        forms({"Cookie": cookie, "Origin": "null"}),
+def test_the_page_takes_changes_of_its_own_and_scripts_may_change_with_their_key() -> None:
+    own, script = request(headers={"Sec-Fetch-Site": "same-origin"}), request()
+    other = request(headers={"Origin": "null"})
+    refuse_all_but_own_page(own, None)
+    refuse_other_sites(own, None)
+    refuse_other_sites(script, None)
+    for refuse, sent in (
+        (refuse_all_but_own_page, script),
+        (refuse_all_but_own_page, other),
+        (refuse_other_sites, other),
     ):
         with pytest.raises(Refusal) as refused:
-            other.check(token)
-        assert refused.value.status == 403
+            refuse(sent, None)
+        assert (refused.value.status, refused.value.code) == (403, "forged")
+
+
+def test_a_request_without_a_host_is_of_another_site_whatever_its_origin() -> None:
+    nameless = func.HttpRequest("POST", "https://app.example/api/status", headers={"Origin": ""}, body=b"")
+    assert sender_of(nameless, None) is Sender.OTHER_SITE
 
 
 def test_a_form_is_read_when_it_is_one() -> None:
@@ -219,21 +209,3 @@ def test_a_form_is_read_when_it_is_one() -> None:
     ):
         with pytest.raises(Refusal):
             form_of(request(headers=headers, body=body))
-
-
-# --- seals
-
-
-@given(st.text(max_size=20), st.binary(max_size=60), st.text(max_size=80))
-def test_only_what_was_sealed_opens_and_for_its_purpose_alone(purpose: str, content: bytes, other: str) -> None:
-    seals = Seals(CONTAINER)
-    sealed = seals.sealed(purpose, content)
-    assert seals.opened(purpose, sealed) == content
-    for wrong_purpose, text in (
-        (f"{purpose}x", sealed),
-        (purpose, other),
-        (purpose, sealed + "A"),
-        (purpose, sealed[1:]),
-    ):
-        with pytest.raises(BadSeal):
-            seals.opened(wrong_purpose, text)

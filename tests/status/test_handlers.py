@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 
 import pytest
 from azure.core.exceptions import ServiceRequestError
+from werkzeug.http import parse_options_header
 
 from shared.status import downloads
+from shared.status.paging import DevicePosition, cursor
 from shared.storage.files import Files
 from tests.pipeline.world import CUSTOMER, START, World, numbered, tuples
 from tests.status.calling import Doors
@@ -147,7 +149,7 @@ def test_a_file_that_is_open_shows_what_is_known(world: World, doors: Doors) -> 
     assert details["file"]["counts"]["open"] == 1
     assert {reason["outcome"] for reason in details["reasons"]} == {"rejected", "duplicate"}
     assert details["submissions"][0]["state"] == "accepted"
-    assert details["submissions"][0]["next_look_at"] is not None
+    assert details["submissions"][0]["next_poll_at"] is not None
     rows = doors.get(FILE.format(identifier) + "/outcomes").json["outcomes"]
     assert [row["row"] for row in rows] == [2, 3]
 
@@ -177,7 +179,7 @@ def test_a_page_of_outcomes_ends_after_its_time_with_what_was_found(
     world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identifier = closed_file(world, tuples([f"SN-{number}" for number in range(1, 2_502)] + [""]))
-    monkeypatch.setattr("shared.status.queries.SECONDS_LOOKED", 0)
+    monkeypatch.setattr("shared.status.queries.SECONDS_FOR_ROWS", 0)
     monkeypatch.setattr("shared.status.queries.FIRST_BLOCKS", 1)
     path = FILE.format(identifier) + "/outcomes?outcome=rejected"
 
@@ -228,6 +230,7 @@ def test_results_are_downloaded_plain_or_compressed(world: World, doors: Doors) 
     assert plain.headers["content-disposition"] == (
         "attachment; filename=\"_ _x_.csv.results.csv\"; filename*=UTF-8''%C3%9C%20%22x%22.csv.results.csv"
     )
+    assert parse_options_header(plain.headers["content-disposition"])[1] == {"filename": 'Ü "x".csv.results.csv'}
     assert len(list(csv.DictReader(io.StringIO(plain.body.decode())))) == 3
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed.body) == plain.body
@@ -258,7 +261,7 @@ def test_rows_to_mend_and_a_report_are_downloaded(world: World, doors: Doors) ->
     assert gzip.decompress(packed.body) == to_fix.body
     assert report.headers["content-type"] == "text/html; charset=utf-8"
     for answer, name in ((to_fix, "to_fix.csv"), (report, "report.html")):
-        assert f'filename="devices.csv.{name}"' in answer.headers["content-disposition"]
+        assert parse_options_header(answer.headers["content-disposition"])[1] == {"filename": f"devices.csv.{name}"}
 
 
 def test_rows_to_mend_are_gone_with_the_private_copy(world: World, doors: Doors) -> None:
@@ -494,7 +497,7 @@ def test_a_bad_filter_of_rows_is_named(world: World, doors: Doors, question: str
         ("customer=", "customer is a text of 1 to 100 characters."),
         ("customer=a%00b", "customer has no control characters."),
         ("next=" + "x" * 4_001, "next is a text of at most 4000 characters."),
-        ("costumer=x", "There is no parameter costumer, but next, page, customer, state, "),
+        ("costumer=x", "There is no parameter costumer, but next, customer, state, "),
     ],
 )
 def test_a_parameter_of_the_wrong_kind_is_told_what_it_should_be(doors: Doors, question: str, sentence: str) -> None:
@@ -545,51 +548,57 @@ def test_times_at_the_end_of_the_calendar_find_nothing_and_break_nothing(world: 
             assert doors.get(f"/api/files?{name}={time}").status == 200
 
 
-def test_a_page_token_that_was_tampered_with_or_belongs_to_another_question_is_refused(
-    world: World, doors: Doors
-) -> None:
-    first, second = (closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab")
-    token = doors.get("/api/files?limit=1").json["next"]
-    rows = doors.get(f"{FILE.format(first)}/outcomes?limit=1").json["next"]
-    assert doors.get(f"/api/files?next={token}").status == 200
-    for index in range(len(token)):
-        other = "A" if token[index] != "A" else "B"
-        assert doors.get(f"/api/files?next={token[:index]}{other}{token[index + 1 :]}").status == 400
-    for question in (
-        f"/api/files?next={token[:-1]}",
-        f"/api/files?next={token}A",
-        f"/api/files?next={token}%3D",
-        f"/api/files?state=closed&next={token}",
-        f"/api/files?next={rows}",
-        f"{FILE.format(second)}/outcomes?next={rows}",
-        f"{FILE.format(first)}/outcomes?outcome=registered&next={rows}",
-        f"/api/devices/{CUSTOMER}/SN-00001?next={token}",
-    ):
-        answer = doors.get(question)
-        assert (answer.status, answer.json["code"], answer.json["parameter"]) == (400, "bad_page", "next")
-
-
-def test_the_next_page_is_asked_for_by_the_name_that_it_has_in_the_answer_or_the_earlier_one(
-    world: World, doors: Doors
-) -> None:
-    first, second = (closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab")
-    token = doors.get("/api/files?limit=1").json["next"]
-    by_name = [doors.get(f"/api/files?{name}={token}").json["files"] for name in ("next", "page")]
-    assert by_name[0] == by_name[1]
-    assert [file["file_id"] for file in by_name[0]] in ([first], [second])
-    both = doors.get(f"/api/files?next={token}&page={token}")
-    assert (both.status, both.json["parameter"]) == (400, "page")
-    assert doors.get("/api/files?page=abc").json["parameter"] == "page"
-
-
-def test_page_tokens_outlive_the_process_and_not_their_key(world: World, doors: Doors) -> None:
+def test_a_cursor_that_was_tampered_with_grants_nothing_and_is_no_fault(world: World, doors: Doors) -> None:
     for name in "ab":
         closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv")
-    token = doors.get("/api/files?limit=1").json["next"]
-    assert len(list(world.private.versions("status/"))) == 1
-    world.private.delete("status/seal-key")
-    assert doors.get(f"/api/files?next={token}").status == 400
-    assert doors.get("/api/files?limit=1").json["next"] != token
+    given = doors.get("/api/files?limit=1").json["next"]
+    all_files = [file["file_id"] for file in doors.get("/api/files").json["files"]]
+    for index in range(len(given)):
+        other = "A" if given[index] != "A" else "B"
+        answer = doors.get(f"/api/files?next={given[:index]}{other}{given[index + 1 :]}")
+        assert answer.status in (200, 400)
+        if answer.status == 400:
+            assert (answer.json["code"], answer.json["parameter"]) == ("bad_page", "next")
+        else:
+            assert {file["file_id"] for file in answer.json["files"]} <= set(all_files)
+
+
+def test_a_cursor_of_another_list_or_of_an_earlier_version_is_refused(world: World, doors: Doors) -> None:
+    first, _ = (closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab")
+    of_files = doors.get("/api/files?limit=1").json["next"]
+    of_rows = doors.get(f"{FILE.format(first)}/outcomes?limit=1").json["next"]
+    sealed = "AVWq0ZJ8h3tB1b0Kp9mV2m5f3l7yq0d3a1c2ZmlsZXMgbm9uZQ"
+    for path in (
+        f"/api/files?next={of_files[:-1]}",
+        f"/api/files?next={of_files}A",
+        f"/api/files?next={of_files}%3D",
+        f"/api/files?next={of_rows}",
+        f"/api/files?next={sealed}",
+        f"{FILE.format(first)}/outcomes?next={of_files}",
+        f"{FILE.format(first)}/outcomes?next={sealed}",
+        f"/api/devices/{CUSTOMER}/SN-00001?next={of_files}",
+        f"/api/devices/{CUSTOMER}/SN-00001?next={sealed}",
+    ):
+        answer = doors.get(path)
+        assert (answer.status, answer.json["code"], answer.json["parameter"]) == (400, "bad_page", "next"), path
+        assert "This is no cursor of this list." in answer.json["message"]
+
+
+def test_a_cursor_reaches_no_file_of_another_customer(world: World, doors: Doors) -> None:
+    mine = closed_file(world, tuples(["SN-1"]))
+    for name in "abc":
+        closed_file(world, tuples(["SN-1"]), f"{UNKNOWN}/Test/{name}.csv")
+    for position in (DevicePosition("0" * 8 + mine[8:], 1), DevicePosition("f" * 8 + mine[8:], 1)):
+        found = doors.get(f"/api/devices/{CUSTOMER}/SN-1?next={cursor(position)}").json["devices"]
+        assert {device["customer_id"] for device in found} <= {CUSTOMER}
+
+
+def test_the_next_page_is_asked_for_by_the_name_that_it_has_in_the_answer(world: World, doors: Doors) -> None:
+    dropped = [closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab"]
+    first = doors.get("/api/files?limit=1").json
+    second = doors.get(f"/api/files?next={first['next']}").json
+    assert sorted(file["file_id"] for page in (first, second) for file in page["files"]) == sorted(dropped)
+    assert doors.get(f"/api/files?page={first['next']}").json["parameter"] == "page"
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def test_what_happened_within_one_second_stands_in_the_order_of_the_way() -> Non
 
 
 def test_a_submission_that_is_open_says_when_it_is_looked_at_next() -> None:
-    assert submission_view(submission(SubmissionState.ACCEPTED)).next_look_at == START
-    assert submission_view(submission(SubmissionState.FINISHED)).next_look_at is None
+    assert submission_view(submission(SubmissionState.ACCEPTED)).next_poll_at == START
+    assert submission_view(submission(SubmissionState.FINISHED)).next_poll_at is None
 
 
 def test_links_hold_any_name_and_only_what_there_is() -> None:

@@ -121,7 +121,7 @@ def test_a_mention_without_its_file_is_left_out(stored_world: World) -> None:
 def test_many_files_that_are_not_asked_for_end_a_page_before_it_is_full(
     stored_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "MOST_FILES_LOOKED_AT", 3)
+    monkeypatch.setattr(queries, "MOST_FILES_EXAMINED", 3)
     rejected = enter(stored_world, device_file(0, FileState.REJECTED))
     for number in range(1, 8):
         enter(stored_world, device_file(number))

@@ -87,7 +87,7 @@ def test_names_and_cells_full_of_markup_formulas_and_escapes_are_only_text(world
 def test_a_file_that_was_rejected_says_why(world: World) -> None:
     file = world.drop_file(b"%PDF-1.7")
     _, page = report(world, file)
-    assert "Nothing of it was sent" in page.text
+    assert "Nothing was sent" in page.text
     assert "It is a PDF document." in page.text
 
 
@@ -134,4 +134,4 @@ def test_it_is_made_of_the_records_alone(world: World) -> None:
     assert details.file.state is FileState.CLOSED
     page = Page(report_page(details, [], START))
     assert "Written by Device Drop at 20 Nov 2026, 12:00." in page.text
-    assert "Rows to look at" not in page.text
+    assert "Rows that need attention" not in page.text

@@ -1,56 +1,74 @@
-"""The addresses of the app: which function gets a request, and what the table of addresses says of them."""
+"""The table of addresses, and that the app, the router and the OpenAPI document agree with it."""
 
-import re
 from itertools import combinations
 
 import pytest
 
 from shared.status.openapi import OPERATIONS
-from shared.status.routes import ROUTES, allowed_methods
+from shared.status.router import HANDLERS, PAGE_HANDLERS
+from shared.status.routes import CATCH_ALL, ROUTES, Access, Route, allowed_methods
 from tests.status.calling import Served
 
-CATCH_ALL = "wrong_address"
+
+def _names(*access: Access) -> set[str]:
+    return {route.name for route in ROUTES if route.access in access}
 
 
-def _pattern(route: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{\\\*\w+\\\}", ".*", re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route))))
+def _overlap(one: Route, other: Route) -> bool:
+    """Whether some request fits both."""
+    return bool(set(one.methods) & set(other.methods)) and (_fits(one, other) or _fits(other, one))
 
 
-def _example(route: str) -> str:
-    return re.sub(r"\{\*?\w+\}", "x", route)
-
-
-def test_the_table_of_addresses_is_that_of_the_functions(served: Served) -> None:
-    routes: dict[str, set[str]] = {}
-    for function in served.functions:
-        if function.name != CATCH_ALL:
-            routes.setdefault(function.trigger.route, set()).update(function.trigger.methods)
-    assert routes == {route: set(methods) for route, methods in ROUTES.items()}
-
-
-def test_the_host_tries_no_broader_address_before_a_narrower_one(served: Served) -> None:
-    ordered = sorted(served.functions, key=lambda function: function.name)
-    assert ordered[-1].name == CATCH_ALL
-    for first, later in combinations(ordered, 2):
-        is_shadowed = _pattern(first.trigger.route).fullmatch(_example(later.trigger.route))
-        same_methods = first.trigger.methods & later.trigger.methods
-        assert not (is_shadowed and same_methods), f"{first.name} takes what is meant for {later.name}"
-
-
-def test_the_document_describes_every_door_that_asks_for_a_key(served: Served) -> None:
-    keyed = {function.name for function in served.functions if function.trigger.needs_key}
-    assert keyed == {operation.name for operation in OPERATIONS} | {"show_openapi"}
-    for operation in OPERATIONS:
-        [function] = [function for function in served.functions if function.name == operation.name]
-        assert function.trigger.route.replace("{*", "{") == operation.path.strip("/")
-        assert operation.method.upper() in function.trigger.methods
-
-
-def test_what_asks_for_no_key_is_the_page_and_the_answer_to_wrong_addresses(served: Served) -> None:
-    open_to_all = [function for function in served.functions if not function.trigger.needs_key]
-    assert all(
-        function.name == CATCH_ALL or function.trigger.route.partition("/")[0] == "status" for function in open_to_all
+def _fits(route: Route, other: Route) -> bool:
+    """Whether `route` takes an address of `other`, whose placeholders may hold the fixed words of `route`."""
+    parts, others = route.template.split("/"), other.template.split("/")
+    if parts[-1].startswith("{*"):
+        parts, others = parts[:-1], others[: len(parts) - 1]
+    return len(parts) == len(others) and all(
+        part == other_part or "{" in part + other_part for part, other_part in zip(parts, others, strict=True)
     )
+
+
+def test_the_functions_of_the_app_are_those_of_the_table(served: Served) -> None:
+    functions = {
+        function.name: (function.trigger.route, set(function.trigger.methods)) for function in served.functions
+    }
+    assert functions == {route.name: (route.template, set(route.methods)) for route in ROUTES}
+
+
+def test_the_host_asks_for_a_key_where_the_table_says_so_and_nowhere_else(served: Served) -> None:
+    assert {function.name for function in served.functions if function.trigger.needs_key} == _names(Access.KEY)
+
+
+def test_every_route_has_a_handler_and_the_pages_have_those_that_are_called_for_a_person() -> None:
+    assert set(PAGE_HANDLERS) == _names(Access.SIGN_IN)
+    assert set(HANDLERS) == _names(Access.KEY, Access.OPEN)
+
+
+def test_what_asks_for_no_key_is_the_page_and_the_answer_to_wrong_addresses() -> None:
+    assert _names(Access.OPEN) == {"page_static_file", CATCH_ALL.name}
+    assert {route.template.partition("/")[0] for route in ROUTES if route.access is Access.SIGN_IN} == {"status"}
+
+
+def test_no_request_fits_two_routes_so_that_their_order_means_nothing() -> None:
+    for one, other in combinations(ROUTES, 2):
+        if CATCH_ALL not in (one, other):
+            assert not _overlap(one, other), f"{one.name} and {other.name}"
+
+
+def test_routes_that_overlap_would_be_seen() -> None:
+    file = Route("page_of_file", "status/{customer_id}/{file_id}", ("GET",), Access.SIGN_IN)
+    assert _overlap(file, Route("static", "status/static/{name}", ("GET",), Access.OPEN))
+    assert _overlap(file, Route("all", "status/{*path}", ("GET",), Access.OPEN))
+    assert not _overlap(file, Route("change", "status/static/{name}", ("POST",), Access.OPEN))
+
+
+def test_the_catch_all_is_the_last_that_the_host_tries() -> None:
+    assert max(ROUTES, key=lambda route: route.name) is CATCH_ALL
+
+
+def test_the_document_describes_every_route_for_scripts_but_its_own() -> None:
+    assert set(OPERATIONS) == _names(Access.KEY) - {"show_openapi"}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +78,7 @@ def test_what_asks_for_no_key_is_the_page_and_the_answer_to_wrong_addresses(serv
         ("/FILES/", ("GET", "HEAD")),
         ("files/c/f", ("GET", "HEAD")),
         ("files/c/f/retry", ("POST",)),
+        ("status/c/f/withdraw", ("GET", "POST")),
         ("devices/c/a/b", ("GET", "HEAD")),
         ("devices/c", ()),
         ("files/c", ()),

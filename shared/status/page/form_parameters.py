@@ -1,11 +1,11 @@
-"""What the address of a page asks for: the fields of its forms, checked; a wrong one is a Refusal that names it."""
+"""The fields of the page's forms, checked; a wrong one is a Refusal that names it."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import NoReturn
 
-from shared.status.http import Refusal
+from shared.status.http import CURSOR, Refusal
 from shared.status.names import CustomerNames
 from shared.status.page.pages import LIMITS, AskedFiles, AskedRows
 from shared.status.queries import FileFilter, OutcomeFilter
@@ -13,7 +13,7 @@ from shared.status.schemas import ErrorCode
 from shared.vocabulary import FileState, Outcome
 
 CUSTOMER, STATE, RECEIVED_FROM, RECEIVED_TO = "customer", "state", "from", "to"
-LIMIT, PAGE = "limit", "page"
+LIMIT = "limit"
 OUTCOME, REASON = "outcome", "reason"
 SERIAL = "serial"
 
@@ -22,19 +22,19 @@ LONGEST_FIELD = 512
 
 
 def asked_files(fields: Mapping[str, str]) -> AskedFiles:
-    """What the form above the list says."""
+    """The fields of the form above the list of files."""
     return AskedFiles(
         customer=_field(fields, CUSTOMER),
         state=_field(fields, STATE),
         received_from=_field(fields, RECEIVED_FROM),
         received_to=_field(fields, RECEIVED_TO),
         limit=_field(fields, LIMIT),
-        page=_field(fields, PAGE),
+        cursor=_field(fields, CURSOR),
     )
 
 
 def file_filter(asked: AskedFiles, names: CustomerNames) -> FileFilter:
-    """The question that is asked."""
+    """The filter that the form describes."""
     return FileFilter(
         customer_id=_customer(asked.customer, names),
         state=_state(asked.state),
@@ -44,19 +44,19 @@ def file_filter(asked: AskedFiles, names: CustomerNames) -> FileFilter:
 
 
 def file_limit(asked: AskedFiles) -> int:
-    """How many files the page is to show."""
+    """How many files the page shows."""
     if asked.limit and asked.limit not in map(str, LIMITS):
         _refuse(LIMIT, f"A page has {', '.join(map(str, LIMITS))} files, not {asked.limit!r}.")
     return int(asked.limit or LIMITS[0])
 
 
 def asked_rows(fields: Mapping[str, str]) -> AskedRows:
-    """Which rows of a file are to be shown."""
-    return AskedRows(outcome=_field(fields, OUTCOME), reason=_field(fields, REASON), page=_field(fields, PAGE))
+    """The filters of the rows of a file."""
+    return AskedRows(outcome=_field(fields, OUTCOME), reason=_field(fields, REASON), cursor=_field(fields, CURSOR))
 
 
 def outcome_filter(asked: AskedRows) -> OutcomeFilter:
-    """The question that is asked."""
+    """The filter that the address describes."""
     if asked.outcome and asked.outcome not in list(Outcome):
         _refuse(OUTCOME, f"There is no outcome {asked.outcome!r}. There are {', '.join(Outcome)}.")
     return OutcomeFilter(
@@ -66,7 +66,7 @@ def outcome_filter(asked: AskedRows) -> OutcomeFilter:
 
 
 def asked_serial(fields: Mapping[str, str]) -> str:
-    """The serial number that is looked for; empty when none is."""
+    """The serial number in the search field; empty when there is none."""
     return _field(fields, SERIAL)
 
 

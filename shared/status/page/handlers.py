@@ -89,7 +89,7 @@ def show_files(visit: Visit) -> func.HttpResponse:
     asked = form_parameters.asked_files(fields)
     names = queries.customer_names(visit.pipeline)
     wanted, limit = form_parameters.file_filter(asked, names), form_parameters.file_limit(asked)
-    found = queries.files(visit.pipeline, wanted, asked.page or None, limit, names=names)
+    found = queries.files(visit.pipeline, wanted, asked.cursor or None, limit, names=names)
     return _page(pages.files_page(found, asked, visit.person, names.shown), visit.request)
 
 
@@ -99,7 +99,7 @@ def show_file(visit: Visit) -> func.HttpResponse:
     asked = form_parameters.asked_rows(visit.request.params)
     wanted = form_parameters.outcome_filter(asked)
     details = visit.details
-    rows = queries.outcomes(visit.pipeline, customer_id, file_id, wanted, asked.page or None)
+    rows = queries.outcomes(visit.pipeline, customer_id, file_id, wanted, asked.cursor or None)
     done = visit.request.params.get(DONE, "")
     content = pages.file_page(
         details,

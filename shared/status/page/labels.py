@@ -1,4 +1,4 @@
-"""The words, icons and tones in which the page speaks of files and rows. Pure."""
+"""The words, icons and colours with which the page shows states, outcomes and remedies. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from shared.status.schemas import FileView
 from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
 
 OPEN = "open"
-"""Stands beside the outcomes for rows that have none yet."""
+"""Stands in the place of an outcome for rows that have none yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of the vocabulary as people see it. `icon` and `tone` are names in the templates and in status.css."""
+    """A value of the vocabulary as people see it. `icon` and `tone` are names in macros.html and in status.css."""
 
     label: str
     icon: str
@@ -27,24 +27,24 @@ OUTCOMES: dict[Outcome, Word] = {
     Outcome.UNKNOWN: Word("unknown", "unknown", "unknown"),
     Outcome.DUPLICATE: Word("duplicate", "duplicate", "duplicate"),
 }
-"""In the order in which they are shown: the good ones, the ones that ask for something, the rest."""
+"""In the order in which they are shown: registered, then those that need attention, then duplicates."""
 
-OPEN_ROWS = Word("at work", "open", "open")
+OPEN_ROWS = Word("in progress", "open", "open")
 
 FILE_STATES: dict[FileState, Word] = {
-    FileState.RECEIVED: Word("reading", "work", "at-work"),
-    FileState.READ: Word("registering", "work", "at-work"),
-    FileState.CLOSING: Word("writing results", "work", "at-work"),
+    FileState.RECEIVED: Word("reading", "work", "in-progress"),
+    FileState.READ: Word("registering", "work", "in-progress"),
+    FileState.CLOSING: Word("writing results", "work", "in-progress"),
     FileState.CLOSED: Word("closed", "done", "registered"),
     FileState.REJECTED: Word("rejected", "rejected", "rejected"),
-    FileState.GONE: Word("gone", "unknown", "duplicate"),
+    FileState.GONE: Word("deleted before it was read", "unknown", "duplicate"),
 }
 
 MAY_BE_INCOMPLETE = Word("closed, may be incomplete", "attention", "rejected")
 
 SUBMISSION_STATES: dict[SubmissionState, Word] = {
     SubmissionState.PENDING: Word("to be sent", "open", "open"),
-    SubmissionState.ACCEPTED: Word("accepted", "work", "at-work"),
+    SubmissionState.ACCEPTED: Word("accepted", "work", "in-progress"),
     SubmissionState.FINISHED: Word("finished", "done", "registered"),
     SubmissionState.REFUSED: Word("refused", "failed", "failed"),
     SubmissionState.SPLIT: Word("split", "duplicate", "duplicate"),
@@ -52,14 +52,14 @@ SUBMISSION_STATES: dict[SubmissionState, Word] = {
 
 REMEDIES: dict[Remedy, Word] = {
     Remedy.FIX: Word("fix", "fix", "rejected"),
-    Remedy.SEND_AGAIN: Word("send again", "send", "at-work"),
-    Remedy.ASK: Word("ask", "ask", "unknown"),
+    Remedy.SEND_AGAIN: Word("send again", "send", "in-progress"),
+    Remedy.ASK: Word("needs someone else", "ask", "unknown"),
     Remedy.NOTHING: Word("nothing", "done", "registered"),
 }
 
 
 def file_word(file: FileView) -> Word:
-    """The state of a file for people; one that may hold more devices than its rows does not look done."""
+    """The state of a file for people; a closed file that may hold more devices than its rows does not look done."""
     return MAY_BE_INCOMPLETE if file.state is FileState.CLOSED and file.is_incomplete else FILE_STATES[file.state]
 
 
@@ -69,6 +69,6 @@ def outcome_label(name: str) -> str:
 
 
 def note_meaning(name: str) -> str:
-    """A note on a row for people; a note of another version of the app stands as it is."""
+    """The sentence of a note on a row; a note that this version of the app does not know is shown as it is."""
     explanation = explanation_of(name)
     return name if explanation is None else explanation.sentence

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from shared.status.authentication import PAGES, Person
+from shared.status.http import CURSOR
 from shared.status.page import bars, summary
 from shared.status.page.labels import OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
@@ -23,50 +24,50 @@ ROWS = "#rows"
 
 @dataclass(frozen=True, slots=True)
 class AskedFiles:
-    """What the list was asked for, as it stands in its form; empty is not asked for."""
+    """The fields of the form above the list of files; an empty one does not filter."""
 
     customer: str = ""
     state: str = ""
     received_from: str = ""
     received_to: str = ""
     limit: str = ""
-    page: str = ""
+    cursor: str = ""
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it shows less than all files."""
+        """Whether a filter is set."""
         return any((self.customer, self.state, self.received_from, self.received_to))
 
     @property
     def is_later_page(self) -> bool:
-        """Whether something newer is left out."""
-        return bool(self.page)
+        """Whether newer files are on an earlier page."""
+        return bool(self.cursor)
 
-    def address(self, page: str | None) -> str:
-        """The address of these files, from `page` on."""
+    def address(self, cursor: str | None) -> str:
+        """The address of the page with these filters that begins at `cursor`."""
         fields = {
             "customer": self.customer,
             "state": self.state,
             "from": self.received_from,
             "to": self.received_to,
             "limit": self.limit,
-            "page": page,
+            CURSOR: cursor,
         }
         return address(PAGES, **fields)
 
 
 @dataclass(frozen=True, slots=True)
 class AskedRows:
-    """Which rows of a file were asked for."""
+    """The filters of the rows of a file; an empty one does not filter."""
 
     outcome: str = ""
     reason: str = ""
-    page: str = ""
+    cursor: str = ""
 
     @property
     def is_later_page(self) -> bool:
-        """Whether earlier rows are left out."""
-        return bool(self.page)
+        """Whether earlier rows are on an earlier page."""
+        return bool(self.cursor)
 
 
 class Liveness(StrEnum):
@@ -74,7 +75,7 @@ class Liveness(StrEnum):
 
     WORK = "work"
     WAITING = "waiting"
-    """Nothing is at work, but something may come."""
+    """Nothing is in progress, but a new file may come."""
     OVER = "over"
 
 
@@ -132,7 +133,7 @@ def files_page(found: FilePage, asked: AskedFiles, person: Person, customers: Se
             "liveness": _liveness_of_list(found, asked),
             "announcement": summary.announcement_of_list(found.files),
             "next": asked.address(found.next) if found.next else None,
-            "links": {"files": PAGES, "here": asked.address(asked.page), "first": asked.address(None)},
+            "links": {"files": PAGES, "here": asked.address(asked.cursor), "first": asked.address(None)},
         },
     )
 
@@ -157,11 +158,11 @@ def file_page(
             "story": summary.story(details),
             "announcement": summary.announcement(details),
             "notice": _notice(details, done),
-            "liveness": Liveness.WORK if summary.is_at_work(details) or not again_is_known else Liveness.OVER,
+            "liveness": Liveness.WORK if summary.is_in_progress(details) or not again_is_known else Liveness.OVER,
             "was_sent_again": details.retry_file_id is not None,
             "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
             "may_withdraw": summary.may_withdraw(details),
-            **beside_the_rows(details),
+            **file_notes(details),
             "reasons": reason_lines(details),
             "submissions": details.submissions,
             "submissions_left_out": details.submissions_left_out,
@@ -173,7 +174,7 @@ def file_page(
             "next": _rows_address(here, asked.outcome, asked.reason, rows.next) if rows.next else None,
             "links": {
                 "files": PAGES,
-                "here": _rows_address(here, asked.outcome, asked.reason, asked.page).removesuffix(ROWS),
+                "here": _rows_address(here, asked.outcome, asked.reason, asked.cursor).removesuffix(ROWS),
                 "customer": address(PAGES, customer=file.customer_id),
                 "parent": _sibling(file, file.parent_file_id),
                 "again": _sibling(file, details.retry_file_id) if again_is_known else None,
@@ -252,8 +253,8 @@ def _of_every_page(person: Person) -> dict[str, Any]:
     }
 
 
-def _rows_address(page: str, outcome: str | None, reason: str | None, token: str | None) -> str:
-    return address(page, outcome=outcome, reason=reason, page=token) + ROWS
+def _rows_address(page: str, outcome: str | None, reason: str | None, cursor: str | None) -> str:
+    return address(page, **{"outcome": outcome, "reason": reason, CURSOR: cursor}) + ROWS
 
 
 def _liveness_of_list(found: FilePage, asked: AskedFiles) -> Liveness:
@@ -293,8 +294,8 @@ def _tabs(file: FileView, asked: AskedRows) -> list[Tab]:
     ]
 
 
-def beside_the_rows(details: FileDetails) -> dict[str, Any]:
-    """What a page shows of the file as a whole: its warnings, its other notes, and what of it is in no row."""
+def file_notes(details: FileDetails) -> dict[str, Any]:
+    """The notes on the file as a whole: its warnings, its other notes, and the parts of it that are in no row."""
     warnings = summary.warnings(details)
     return {
         "warnings": warnings,

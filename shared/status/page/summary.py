@@ -1,4 +1,4 @@
-"""What a file's page tells first: what happened, and what to do now. Pure."""
+"""The head of a file's page: what happened, and what to do now. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 ATTENTION = Word("not registered", "attention", "rejected")
 WELL = Word("well", "registered", "registered")
 CHECK = Word("check", "attention", "rejected")
-AT_WORK = FILE_STATES[FileState.READ]
+IN_PROGRESS = FILE_STATES[FileState.READ]
 
 _TENTHS = 10
 
@@ -56,23 +56,25 @@ def story(details: FileDetails) -> Story:
     file = details.file
     match file.state:
         case FileState.RECEIVED:
-            return Story(AT_WORK, "Its rows are being read", ("Nothing has been sent yet. There is nothing to do.",))
+            return Story(
+                IN_PROGRESS, "Its rows are being read", ("Nothing has been sent yet. There is nothing to do.",)
+            )
         case FileState.READ:
-            return Story(AT_WORK, _how_far(file), (_submissions(file), "There is nothing to do: it goes on by itself."))
+            return Story(
+                IN_PROGRESS, _how_far(file), (_submissions(file), "There is nothing to do: it continues by itself.")
+            )
         case FileState.CLOSING:
-            return Story(AT_WORK, "Every row has its outcome; the results are being written")
+            return Story(IN_PROGRESS, "Every row has its outcome; the results are being written")
         case FileState.CLOSED:
             return _closed(file, details)
         case FileState.REJECTED | FileState.GONE:
             word = FILE_STATES[file.state]
-            headline = (
-                "Nothing of it was sent" if file.state is FileState.REJECTED else "It was gone before it was read"
-            )
+            headline = "Nothing was sent" if file.state is FileState.REJECTED else "It was deleted before it was read"
             return Story(word, headline, tuple(filter(None, (details.what_happened,))))
 
 
 def announcement(details: FileDetails) -> str:
-    """What is said aloud when it changes: at each tenth of the way, and at the end."""
+    """The text that screen readers announce when it changes: at each tenth of the rows, and at the end."""
     counts = details.file.counts
     if details.file.state is not FileState.READ or not counts.total:
         withdrawal = "" if details.withdrawal is None else f" {withdrawn(details.withdrawal)}"
@@ -82,9 +84,9 @@ def announcement(details: FileDetails) -> str:
 
 
 def announcement_of_list(files: Sequence[FileView]) -> str:
-    """What is said aloud of a list when it changes."""
-    at_work = sum(not file.is_final for file in files)
-    return f"{counted(at_work, 'file')} of {len(files)} at work." if at_work else "No file is at work."
+    """The text that screen readers announce when a list of files changes."""
+    in_progress = sum(not file.is_final for file in files)
+    return f"{in_progress} of {counted(len(files), 'file')} in progress." if in_progress else "No file is in progress."
 
 
 def meaning(reason: ReasonCount) -> str:
@@ -97,18 +99,18 @@ def meaning(reason: ReasonCount) -> str:
 
 
 def warnings(details: FileDetails) -> list[FileNoteView]:
-    """Notes on the file that nobody must miss."""
+    """Notes on the file that everybody must see."""
     return [note for note in details.notes if note.note == FileNote.MAY_HOLD_DEVICES]
 
 
-def is_at_work(details: FileDetails) -> bool:
+def is_in_progress(details: FileDetails) -> bool:
     """Whether anything of the page may change by itself."""
     withdrawal = details.withdrawal
     return not details.file.is_final or (withdrawal is not None and withdrawal.state is WithdrawalState.UNDER_WAY)
 
 
 def may_withdraw(details: FileDetails) -> bool:
-    """Whether there is anything to withdraw that is not being withdrawn; what was refused may be tried again."""
+    """Whether the file has devices to withdraw and no withdrawal is in progress; refused devices may be tried again."""
     if details.file.state is not FileState.CLOSED or not details.file.counts.registered:
         return False
     withdrawal = details.withdrawal
@@ -116,15 +118,15 @@ def may_withdraw(details: FileDetails) -> bool:
 
 
 def devices_to_withdraw(details: FileDetails) -> int:
-    """How many devices a withdrawal would deregister: all, or what was refused the last time."""
+    """How many devices a withdrawal would deregister: all, or those that were refused the last time."""
     withdrawal = details.withdrawal
     return details.file.counts.registered if withdrawal is None else withdrawal.refused
 
 
 def withdrawn(withdrawal: WithdrawalView) -> str:
     """How far a withdrawal has come, in a sentence."""
-    gone = withdrawal.withdrawn + withdrawal.already_gone
-    done = f"{grouped(gone)} of {counted(withdrawal.total, 'device')} deregistered"
+    ended = withdrawal.withdrawn + withdrawal.already_gone
+    done = f"{grouped(ended)} of {counted(withdrawal.total, 'device')} deregistered"
     refused = f", {grouped(withdrawal.refused)} refused by Partner Center" if withdrawal.refused else ""
     if withdrawal.state is WithdrawalState.UNDER_WAY:
         return f"The file is being withdrawn: {done}{refused}."
@@ -162,16 +164,18 @@ def _todos(rows: Counter[Remedy]) -> Iterator[Todo]:
         text = "Download to_fix.csv, correct what each row says, and drop the file again as it is."
         yield Todo(REMEDIES[Remedy.FIX], f"Fix {counted(number, 'row')}.", text)
     if number := rows[Remedy.SEND_AGAIN]:
-        text = "Nothing is wrong with the rows: they may simply be accepted now."
+        text = "Nothing is wrong with these rows. Partner Center may accept them now."
         yield Todo(REMEDIES[Remedy.SEND_AGAIN], f"Send {counted(number, 'row')} again.", text)
     if number := rows[Remedy.ASK]:
         text = "Someone else must act first; each row says who."
-        yield Todo(REMEDIES[Remedy.ASK], f"Ask about {counted(number, 'row')}.", text)
+        yield Todo(
+            REMEDIES[Remedy.ASK], f"{counted(number, 'row')} {'needs' if number == 1 else 'need'} someone else.", text
+        )
 
 
 def _to_check(details: FileDetails) -> Iterator[Todo]:
     if any(kept.may_hold_device for kept in details.passed_over) or warnings(details):
-        text = "Something in the file looks like a device but stands in no row, so it was not sent."
+        text = "Part of the file looks like a device but is in no row, so it was not sent."
         yield Todo(CHECK, "Check what was passed over.", text)
 
 
@@ -183,7 +187,7 @@ def _rows_by_remedy(reasons: Sequence[ReasonCount]) -> Counter[Remedy]:
 
 
 def _remedy(reason: ReasonCount) -> Remedy:
-    """By outcome and code alone, of rows that were sent."""
+    """The remedy by outcome and code alone, for rows that were sent."""
     return remedy(
         DeviceOutcome(reading_id="", row=1, outcome=reason.outcome, error_code=reason.reason, tracking_id="any")
     )

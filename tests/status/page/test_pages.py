@@ -9,6 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 from msgspec.structs import replace
 
+from shared.status.authentication import Person
 from shared.status.names import CustomerNames
 from shared.status.page import pages, rendering, static_files, summary
 from shared.status.page.form_parameters import asked_files, asked_rows, file_filter, file_limit, outcome_filter
@@ -38,7 +39,7 @@ WITHDRAWAL = WithdrawalView(
     withdrawn=1,
     already_gone=1,
     refused=1,
-    said=None,
+    last_answer=None,
 )
 
 
@@ -100,7 +101,7 @@ def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything(
     assert told.headline == "300 of 1,000 rows have their outcome"
     assert told.sentences == (
         "1 of 2 submissions to Partner Center are done.",
-        "There is nothing to do: it goes on by itself.",
+        "There is nothing to do: it continues by itself.",
     )
     assert summary.story(details(FileState.RECEIVED)).headline == "Its rows are being read"
 
@@ -116,7 +117,7 @@ def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
         ],
     )
     told = summary.story(found)
-    assert [todo.title for todo in told.todos] == ["Fix 2 rows.", "Send 5 rows again.", "Ask about 3 rows."]
+    assert [todo.title for todo in told.todos] == ["Fix 2 rows.", "Send 5 rows again.", "3 rows need someone else."]
     assert (told.rows_to_fix, told.rows_to_send_again) == (2, 5)
 
 
@@ -140,9 +141,9 @@ def test_a_withdrawal_says_how_far_it_is_and_what_was_refused_may_be_tried_again
     assert said == "The file was withdrawn: 2 of 3 devices deregistered, 1 refused by Partner Center."
     assert summary.may_withdraw(found)
     assert summary.devices_to_withdraw(found) == 1
-    assert not summary.is_at_work(found)
+    assert not summary.is_in_progress(found)
     under_way = replace(found, withdrawal=replace(WITHDRAWAL, state=WithdrawalState.UNDER_WAY))
-    assert summary.is_at_work(under_way)
+    assert summary.is_in_progress(under_way)
     assert not summary.may_withdraw(under_way)
     assert not summary.may_withdraw(details(already_registered=3))
 
@@ -162,17 +163,15 @@ def test_a_value_that_a_template_does_not_get_is_an_error() -> None:
 def test_every_value_is_escaped_and_made_visible() -> None:
     found = details(registered=1)
     hostile = replace(found, file=replace(found.file, name="<b>&\x1b\u202e"))
-    shown = pages.file_page(
-        hostile, OutcomePage(file_id=FILE_ID, outcomes=[], next=None), pages.AskedRows(), pages.Visitor()
-    )
+    shown = pages.file_page(hostile, OutcomePage(file_id=FILE_ID, outcomes=[], next=None), pages.AskedRows(), Person())
     assert "<h1><bdi>&lt;b&gt;&amp;\u241b[U+202E]</bdi></h1>" in shown
     assert "<b>" not in shown
 
 
 def test_addresses_of_the_list_keep_its_filters() -> None:
-    asked = asked_files({"customer": "Büro & Co", "state": "closed", "from": "2026-11-01", "to": "", "page": "x"})
-    shown = pages.files_page(FilePage(files=[], next="a b"), asked, pages.Visitor())
-    assert "/api/status?customer=B%C3%BCro+%26+Co&amp;state=closed&amp;from=2026-11-01&amp;page=a+b" in shown
+    asked = asked_files({"customer": "Büro & Co", "state": "closed", "from": "2026-11-01", "to": "", "next": "x"})
+    shown = pages.files_page(FilePage(files=[], next="a b"), asked, Person())
+    assert "/api/status?customer=B%C3%BCro+%26+Co&amp;state=closed&amp;from=2026-11-01&amp;next=a+b" in shown
     assert asked.is_narrow
     assert asked.is_later_page
 
@@ -235,14 +234,14 @@ def test_a_page_allows_its_own_parts_alone_and_is_not_kept(served: Served) -> No
 
 
 def test_a_static_file_is_served_for_ever_and_again_only_when_it_changed(served: Served) -> None:
-    address = static_files.static_address("status.css").removeprefix("/api/status")
-    status, headers, body = get(served, address)
-    assert (status, headers["content-type"]) == (200, "text/css; charset=utf-8")
-    assert headers["cache-control"] == static_files.FOR_EVER
-    assert body == (static_files.STATIC / "status.css").read_text(encoding="utf-8")
-    status, _, body = get(served, address, **{"if-none-match": headers["etag"]})
-    assert (status, body) == (304, "")
-    assert get(served, "/static/page.py")[0] == 404
+    address = static_files.static_address("status.css")
+    found = served.doors.get(address, {"x-functions-key": None})
+    assert (found.status, found.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert found.headers["cache-control"] == static_files.FOR_EVER
+    assert found.body == (static_files.STATIC / "status.css").read_bytes()
+    again = served.doors.get(address, {"x-functions-key": None, "if-none-match": found.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+    assert served.doors.get("/api/static/page.py").status == 404
 
 
 def test_a_file_that_is_not_there_is_answered_with_a_page(served: Served) -> None:

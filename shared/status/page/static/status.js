@@ -1,11 +1,11 @@
-/* What the status page does beyond plain HTML: times of this place, and looking again while work is open.
-   Without it everything works: times are UTC, and the page reloads itself now and then. */
+/* What the status page does beyond plain HTML: it shows local times, and refreshes itself while work is in progress.
+   Without scripts everything works: times are UTC, and the page reloads every 30 seconds. */
 
 "use strict";
 
 const SHORTEST_PAUSE = { work: 3_000, waiting: 10_000 };
 const LONGEST_PAUSE = 60_000;
-const SHARE_OF_TIME = 10; // a page that takes long is looked at less often
+const SHARE_OF_TIME = 10; // a page that takes long to load is polled less often
 
 const format = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
@@ -16,7 +16,7 @@ function showLocalTimes(root) {
   }
 }
 
-/* Replaces what changed, so that focus, scroll, selection and what was typed elsewhere stay. */
+/* Replaces only the parts that changed, so that focus, scroll positions, selection and typed text stay. */
 function replaceChanged(fresh) {
   for (const part of document.querySelectorAll("[data-part]")) {
     const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
@@ -46,10 +46,10 @@ function stayLive() {
 
   const wait = () => {
     clearTimeout(timer);
-    if (!isPaused && !document.hidden) timer = setTimeout(look, pause);
+    if (!isPaused && !document.hidden) timer = setTimeout(poll, pause);
   };
 
-  const look = async () => {
+  const poll = async () => {
     if (!(live.dataset.live in SHORTEST_PAUSE)) return;
     const started = performance.now();
     try {
@@ -77,11 +77,11 @@ function stayLive() {
   pauseButton.addEventListener("click", () => {
     isPaused = !isPaused;
     live.classList.toggle("is-paused", isPaused);
-    pauseButton.textContent = isPaused ? "Go on" : "Pause";
+    pauseButton.textContent = isPaused ? "Resume" : "Pause";
     if (isPaused) wait();
-    else look();
+    else poll();
   });
-  document.addEventListener("visibilitychange", () => (document.hidden || isPaused ? wait() : look()));
+  document.addEventListener("visibilitychange", () => (document.hidden || isPaused ? wait() : poll()));
   wait();
 }
 

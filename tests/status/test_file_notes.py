@@ -74,7 +74,7 @@ def test_a_warning_is_shown_while_the_file_is_under_way(world: World, doors: Doo
 def test_a_file_of_rows_alone_shows_nothing_beside_them(world: World, doors: Doors) -> None:
     file = closed(world, numbered(2))
     shown = page_of(doors, file)
-    assert "Beside the rows" not in shown
+    assert "Notes on the file" not in shown
     assert WARNING not in shown
     assert "All 2 devices are registered<" in shown
     listed = doors.get("/api/status", {"x-functions-key": None}).body.decode()
@@ -88,7 +88,7 @@ def test_notes_that_are_no_warning_are_shown_quietly_with_their_cure(world: Worl
     changed = record_with(stored.record, Remark(note="columns_ignored", detail="Room <1>"), Remark(note="newer_note"))
     world.journal.files.change(stored, changed)
     shown = page_of(doors, file)
-    assert "Beside the rows" in shown
+    assert "Notes on the file" in shown
     assert FILE_NOTES[FileNote.COLUMNS_IGNORED].sentence in shown
     assert FILE_NOTES[FileNote.COLUMNS_IGNORED].what_to_do in shown
     assert "Room &lt;1&gt;" in shown
@@ -139,7 +139,7 @@ def test_the_order_number_of_a_row_is_shown(world: World, doors: Doors) -> None:
     assert device["outcome"]["order_number"] == "PO-7"
 
 
-def test_the_api_describes_what_it_tells_beside_the_rows(doors: Doors) -> None:
+def test_the_api_describes_what_it_tells_file_notes(doors: Doors) -> None:
     schemas = doors.get("/api/openapi.json").json["components"]["schemas"]
     assert {"notes", "passed_over"} <= set(schemas["FileDetails"]["properties"])
     assert {"kind", "count", "places", "excerpts", "may_hold_device"} <= set(schemas["PassedOverView"]["properties"])
