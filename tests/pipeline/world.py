@@ -4,8 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -24,9 +23,9 @@ from shared.storage.customers import Customers
 from shared.storage.journal import Journal
 from shared.storage.record_table import Stored
 from shared.storage.records import Submission
-from shared.storage.wakeups import PoisonedMessage, WakeUp, encode
+from shared.storage.wakeups import encode
 from shared.webhooks import Webhook
-from tests.storage.fakes import InMemoryContainer, InMemoryTable
+from tests.storage.fakes import InMemoryContainer, InMemoryFileEvents, InMemoryTable, InMemoryWakeups
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -46,44 +45,18 @@ class Clock:
         return self.now.timestamp()
 
 
-@dataclass(slots=True)
-class WaitingWakeups:
-    """Wake-ups in memory, each with the time from which it is seen."""
-
-    clock: Clock
-    waiting: list[tuple[datetime, WakeUp]] = field(default_factory=list)
-    poison: list[PoisonedMessage] = field(default_factory=list)
-    sent: int = 0
-
-    def prepare(self) -> None:
-        return
-
-    def poisoned(self) -> Iterator[PoisonedMessage]:
-        return iter(list(self.poison))
-
-    def delete_poisoned(self, message: PoisonedMessage) -> None:
-        self.poison.remove(message)
-
-    def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
-        self.sent += 1
-        self.waiting.append((self.clock() + max(delay, timedelta(0)), wake_up))
-
-
-@dataclass(slots=True)
-class KeptEvents:
+class KeptEvents(InMemoryFileEvents):
     """Events in memory; the next `fails` are not taken."""
 
-    sent: list[str] = field(default_factory=list)
-    fails: int = 0
-
-    def prepare(self) -> None:
-        return
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails = 0
 
     def send(self, event: str) -> None:
         if self.fails:
             self.fails -= 1
             raise OSError("storage does not answer")
-        self.sent.append(event)
+        super().send(event)
 
     def of(self, identifier: str) -> list[dict[str, Any]]:
         """The events of a file."""
@@ -100,7 +73,7 @@ class World:
         self.settings = _settings(service.url, settings)
         self.drop, self.results = InMemoryContainer(clock=clock), InMemoryContainer(clock=clock)
         self.private = InMemoryContainer({"device-files": self.drop})
-        self.wakeups = WaitingWakeups(clock)
+        self.wakeups = InMemoryWakeups(clock)
         self.events = KeptEvents()
         self.webhook: Webhook | None = None
         self.journal = Journal(lambda _: InMemoryTable())

@@ -12,8 +12,8 @@ from typing import IO
 from shared.storage.blobs import BLOBS_ON_A_PAGE, BlobPage, BlobVersion
 from shared.storage.connection import BLOB_RANGE
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Query, StoredEntity, grouped
-from shared.storage.wakeups import PoisonedMessage, WakeUp
-from tests.storage.fakes import InMemoryContainer, InMemoryTable
+from shared.storage.wakeups import WakeUp
+from tests.storage.fakes import InMemoryContainer, InMemoryTable, InMemoryWakeups
 
 ROWS_ON_A_PAGE = 1_000
 """Of a query (Table service, "Query timeout and pagination")."""
@@ -147,26 +147,17 @@ class CountedContainer(InMemoryContainer):
         self._operations.add(f"blob {self._name}: {what}", number)
 
 
-class CountedQueue:
+class CountedQueue(InMemoryWakeups):
     """A queue whose messages are taken as the host takes them, and counted."""
 
     def __init__(self, operations: Operations, now: datetime) -> None:
+        super().__init__(lambda: self.now)
         self._operations = operations
         self.now = now
-        self.waiting: list[tuple[datetime, WakeUp]] = []
-
-    def prepare(self) -> None:
-        return
-
-    def poisoned(self) -> Iterator[PoisonedMessage]:
-        return iter(())
-
-    def delete_poisoned(self, message: PoisonedMessage) -> None:
-        raise AssertionError(f"{message} is not ours")
 
     def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
         self._operations.add("queue submissions: put")
-        self.waiting.append((self.now + max(delay, timedelta(0)), wake_up))
+        super().send(wake_up, delay)
 
     def taken(self) -> list[WakeUp]:
         """The next messages, when the first of them is due; each is deleted when it was worked on."""

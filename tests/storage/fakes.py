@@ -4,8 +4,9 @@ Every fake passes the contract tests that the real thing passes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import IO
 
@@ -23,6 +24,7 @@ from shared.storage.tables import (
     Upsertion,
     check_transaction,
 )
+from shared.storage.wakeups import LONGEST_DELAY, POISON_HIDDEN_SECONDS, PoisonedMessage, WakeUp
 
 _etags = count(1)
 
@@ -191,3 +193,50 @@ class InMemoryContainer:
         version = BlobVersion(path, etag, len(content), modified_at or self._clock())
         self._blobs[path] = _Blob(content, version)
         return etag
+
+
+class InMemoryWakeups:
+    """A queue of wake-ups in memory, each with the time from which it is seen; and what the host gave up on."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._hidden_until: dict[str, datetime] = {}
+        self.waiting: list[tuple[datetime, WakeUp]] = []
+        self.poison: list[PoisonedMessage] = []
+        self.sent = 0
+
+    def prepare(self) -> None:
+        return
+
+    def poisoned(self) -> Iterator[PoisonedMessage]:
+        now = self._clock()
+        for message in list(self.poison):
+            if self._hidden_until.get(message.message_id, now) <= now:
+                self._hidden_until[message.message_id] = now + timedelta(seconds=POISON_HIDDEN_SECONDS)
+                yield message
+
+    def delete_poisoned(self, message: PoisonedMessage) -> None:
+        with suppress(ValueError):
+            self.poison.remove(message)
+        self._hidden_until.pop(message.message_id, None)
+
+    def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
+        self.sent += 1
+        self.waiting.append((self._clock() + min(max(delay, timedelta(0)), LONGEST_DELAY), wake_up))
+
+    def seen(self) -> list[WakeUp]:
+        """The wake-ups that the host would take now."""
+        return [wake_up for due, wake_up in self.waiting if due <= self._clock()]
+
+
+class InMemoryFileEvents:
+    """Events in memory."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def prepare(self) -> None:
+        return
+
+    def send(self, event: str) -> None:
+        self.sent.append(event)

@@ -1,7 +1,10 @@
 """Wake-ups: their text, and the queue that carries them."""
 
+import time
 from base64 import b64decode
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -16,14 +19,18 @@ from shared.storage.wakeups import (
     DueSubmission,
     FileWakeUp,
     NotificationWakeUp,
+    PoisonedMessage,
     SubmissionsWakeUp,
     SubmissionWakeUp,
     UnreadableWakeUp,
     WakeUp,
+    Wakeups,
     WithdrawalWakeUp,
     decode,
     encode,
 )
+from tests.storage.conftest import KINDS
+from tests.storage.fakes import InMemoryWakeups
 
 READING = "5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51.1"
 
@@ -132,37 +139,8 @@ def test_a_wake_up_arrives_as_the_host_reads_it_and_never_expires(wakeups: Azure
     assert message.expires_on.year == 9999
 
 
-def test_a_delayed_wake_up_is_not_seen_before_its_time(wakeups: AzureWakeups, queue: QueueClient) -> None:
-    wakeups.send(BlobWakeUp(path="p"), timedelta(milliseconds=300))
-    assert list(queue.receive_messages()) == []
-    assert queue.get_queue_properties().approximate_message_count == 1
-
-
-def test_a_delay_longer_than_the_queue_allows_is_cut_to_what_it_allows(
-    wakeups: AzureWakeups, queue: QueueClient
-) -> None:
-    wakeups.send(BlobWakeUp(path="p"), timedelta(days=30))
-    assert list(queue.receive_messages()) == []
-
-
-def test_a_delay_in_the_past_is_none(wakeups: AzureWakeups, queue: QueueClient) -> None:
-    wakeups.send(BlobWakeUp(path="p"), timedelta(seconds=-5))
-    assert len(list(queue.receive_messages())) == 1
-
-
 def test_a_poison_queue_that_the_host_has_not_made_yet_holds_nothing(wakeups: AzureWakeups) -> None:
     assert list(wakeups.poisoned()) == []
-
-
-def test_poisoned_messages_are_read_once_and_deleted_when_told(wakeups: AzureWakeups, poison: QueueClient) -> None:
-    poison.create_queue()
-    poison.send_message("one")
-    (message,) = wakeups.poisoned()
-    assert (message.queue, message.body) == ("poison", "one")
-    assert list(wakeups.poisoned()) == []
-    wakeups.delete_poisoned(message)
-    wakeups.delete_poisoned(message)
-    assert poison.get_queue_properties().approximate_message_count == 0
 
 
 def test_a_poisoned_message_that_is_no_text_is_read_as_empty(
@@ -172,3 +150,70 @@ def test_a_poisoned_message_that_is_no_text_is_read_as_empty(
     clients.queues.get_queue_client(poison.queue_name).send_message("not base64 at all!")
     (message,) = wakeups.poisoned()
     assert message.body == ""
+
+
+# --- what the queue in memory promises too
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Wake-ups, and what their host does."""
+
+    wakeups: Wakeups
+    seen: Callable[[], list[WakeUp]]
+    pass_time: Callable[[float], None]
+    give_up_on: Callable[[str], None]
+
+
+@pytest.fixture(params=KINDS)
+def hosted(request: pytest.FixtureRequest) -> Queue:
+    if request.param == "azurite":
+        queue, poison, wakeups = map(request.getfixturevalue, ("queue", "poison", "wakeups"))
+        poison.create_queue()
+        return Queue(wakeups, lambda: _received(queue), time.sleep, poison.send_message)
+    clock = Clock()
+    fake = InMemoryWakeups(clock)
+    return Queue(
+        fake, fake.seen, clock.go_on, lambda body: fake.poison.append(PoisonedMessage("poison", "m", "r", body))
+    )
+
+
+def _received(queue: QueueClient) -> list[WakeUp]:
+    return [decode(b64decode(message.content)) for message in queue.receive_messages()]
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def go_on(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+def test_a_wake_up_is_seen_at_once_unless_it_is_delayed(hosted: Queue) -> None:
+    hosted.wakeups.prepare()
+    for path, delay in (("now", 0), ("past", -5), ("soon", 1), ("later", 600), ("cut to a week", 10**7)):
+        hosted.wakeups.send(BlobWakeUp(path=path), timedelta(seconds=delay))
+    seen = set[WakeUp]()
+    for _ in range(60):
+        seen.update(hosted.seen())
+        if BlobWakeUp(path="soon") in seen:
+            break
+        hosted.pass_time(0.5)
+    assert seen == {BlobWakeUp(path="now"), BlobWakeUp(path="past"), BlobWakeUp(path="soon")}
+
+
+def test_poisoned_messages_are_read_once_and_deleted_when_told(hosted: Queue) -> None:
+    assert list(hosted.wakeups.poisoned()) == []
+    hosted.give_up_on("one")
+    (message,) = hosted.wakeups.poisoned()
+    assert (message.queue, message.body) == ("poison", "one")
+    assert list(hosted.wakeups.poisoned()) == []
+    hosted.wakeups.delete_poisoned(message)
+    hosted.wakeups.delete_poisoned(message)
+    assert list(hosted.wakeups.poisoned()) == []

@@ -57,7 +57,7 @@ def _operations(world: World, rows: int) -> Counter[str]:
     world.results = CountedContainer("results", operations)
     queue = CountedQueue(operations, world.clock())
     world.journal = Journal(lambda name: CountedTable(name, operations))
-    world.wakeups = queue  # type: ignore[assignment]  # its messages are taken below, as the host takes them
+    world.wakeups = queue
     world.pipeline = world.pipeline_with()
     file = world.drop_file(content)
     while messages := queue.taken():
