@@ -113,10 +113,8 @@ def show_file(output: Console, details: FileDetails) -> None:
         say(output, f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.what}")
     waiting = [submission for submission in details.submissions if submission.next_poll_at is not None]
     for submission in waiting[:WAITING_SHOWN]:
-        say(
-            output,
-            f"{submission.next_poll_at:%Y-%m-%d %H:%M:%S}  Submission {submission.number} is due. {submission.last_event}",
-        )
+        due = f"Submission {submission.number} is due. {submission.last_event}"
+        say(output, f"{submission.next_poll_at:%Y-%m-%d %H:%M:%S}  {due}")
     if len(waiting) > WAITING_SHOWN:
         say(output, f"... and {len(waiting) - WAITING_SHOWN} more waiting submissions (--json lists them)")
 
