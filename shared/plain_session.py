@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from shared.exchange_deadline import BoundedAdapter
+from shared.bounded_exchange import BoundedAdapter
 from shared.settings import is_loopback
 
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

@@ -22,8 +22,8 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_enviro
 from urllib3.exceptions import HTTPError
 from urllib3.util import make_headers
 
+from shared.bounded_exchange import BoundedTlsConnection, bounded_exchange
 from shared.errors import DeviceDropError
-from shared.exchange_deadline import BoundedTlsConnection, exchange_deadline
 from shared.public_addresses import is_public
 
 LONGEST_SECONDS = 20.0
@@ -73,7 +73,7 @@ class HttpsWebhook:
     def post(self, body: bytes, content_type: str) -> None:
         """See `Webhook`."""
         try:
-            with exchange_deadline(self.seconds) as exchange:
+            with bounded_exchange(self.seconds) as exchange:
                 status, retry_after = self._exchange(body, content_type)
                 exchange.check()
         except ssl.SSLCertVerificationError:

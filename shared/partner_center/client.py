@@ -18,7 +18,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import requests
 
-from shared.exchange_deadline import Exchange, exchange_deadline
+from shared.bounded_exchange import Exchange, bounded_exchange
 from shared.partner_center.errors import (
     AnswerLost,
     Refused,
@@ -282,7 +282,7 @@ class PartnerCenterClient:
             asked.add((query, token))
             page = decode(self._call("GET", path + query, _ids_of_page(ids, len(asked)), continuation=token).body)
             yield page
-            query, token = _query_of_next(page), page.next_token
+            query, token = _query_of_next(page), _token_of_next(page)
             if not query and token is None:
                 return
             if len(asked) == MOST_PAGES:
@@ -298,7 +298,7 @@ class PartnerCenterClient:
         name = f"{method} {path.partition('?')[0]}"
         started = monotonic()
         headers_sent = self._headers(ids, has_body=body is not None, page=continuation)
-        with exchange_deadline(self._exchange_timeout) as exchange:
+        with bounded_exchange(self._exchange_timeout) as exchange:
             try:
                 status, headers, content = self._exchanged(method, path, headers_sent, body, exchange, name)
             except AnswerLost as lost:
@@ -314,7 +314,7 @@ class PartnerCenterClient:
         self, method: str, path: str, headers_sent: dict[str, str], body: bytes | None, exchange: Exchange, name: str
     ) -> "tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]":
         """Status, headers and body of the answer."""
-        with transport_errors(name):
+        with transport_errors(name, exchange):
             response = self._session.request(
                 method,
                 self._base_url + path,
@@ -353,7 +353,7 @@ class PartnerCenterClient:
 def _read(response: requests.Response, exchange: Exchange, name: str) -> bytes:
     """The whole body, bounded in size; its time is bounded by the exchange."""
     content = bytearray()
-    with transport_errors(name):
+    with transport_errors(name, exchange):
         while chunk := response.raw.read1(65536, decode_content=True):
             content += chunk
             if len(content) > MOST_ANSWER_BYTES:
@@ -386,6 +386,16 @@ def _query_of_next(page: DeviceBatchPage | DevicePage) -> str:
     following = page.links.next if page.links else None
     _, question_mark, query = ((following.uri if following else None) or "").partition("?")
     return question_mark + quote(query.partition("#")[0], safe="=&%+") if query else ""
+
+
+def _token_of_next(page: DeviceBatchPage | DevicePage) -> str | None:
+    token = page.next_token
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise Unavailable(
+            "Partner Center's answer names a continuation token that no header can carry; it is asked again. If it"
+            " lasts, ask its support"
+        )
+    return token
 
 
 def _is_success(status: int) -> bool:

@@ -13,7 +13,6 @@ Codes and their meanings: Partner Center, "Error codes"; those it does not list 
 
 import html
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,13 +23,19 @@ import msgspec
 import requests
 import urllib3
 
+from shared.bounded_exchange import Exchange
 from shared.errors import DeviceDropError
+from shared.partner_center.service_text import service_text
 
 DESCRIPTION_LIMIT = 1024
 """Characters kept of the service's own words ("Error codes": a description has at most 1,024)."""
 
-LONGEST_RETRY_AFTER = timedelta(days=1)
-"""A longer wait is taken for a broken header, which must not stop the work for good."""
+LONGEST_ID = 256
+LONGEST_CODE = 256
+"""Characters kept of an identifier and a code; those of the service have 36 and fewer."""
+
+LONGEST_RETRY_AFTER = timedelta(minutes=30)
+"""A longer wait is not believed, so that one broken header does not stop the work: the next request asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,8 @@ class ServiceIds:
     def of(cls, headers: Mapping[str, str]) -> "ServiceIds":
         """The identifiers in the `headers` of a response."""
         found = _by_lower_name(headers)
-        return cls(
-            request_id=found.get("ms-requestid"),
-            correlation_id=found.get("ms-correlationid"),
-            correlation_vector=found.get("ms-cv"),
-            server_id=found.get("ms-serverid"),
-        )
+        names = ("ms-requestid", "ms-correlationid", "ms-cv", "ms-serverid")
+        return cls(*(service_text(found[name], LONGEST_ID) if name in found else None for name in names))
 
 
 NO_SERVICE_IDS = ServiceIds()
@@ -193,7 +194,9 @@ def read_fault(body: bytes) -> Fault:
         fields = {name.lower(): value for name, value in fields["error"].items()}
     code, description = fields.get("code"), fields.get("description") or fields.get("message") or fields.get("error")
     return Fault(
-        code=str(code).strip() if isinstance(code, int | str) and not isinstance(code, bool) else None,
+        code=service_text(str(code), LONGEST_CODE)
+        if isinstance(code, int | str) and not isinstance(code, bool)
+        else None,
         description=_plain(description) if isinstance(description, str) else None,
     )
 
@@ -232,28 +235,28 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 
 @contextmanager
-def transport_errors(request: str) -> Iterator[None]:
-    """Turn whatever `requests` raises into `NeverSent` or `AnswerLost`; `request` names what was asked in the message.
+def transport_errors(request: str, exchange: Exchange) -> Iterator[None]:
+    """Turn whatever sending raises into `NeverSent` or `AnswerLost`; `request` names the request in the message.
 
-    What is not known to have happened before the request left counts as after it.
+    Once a byte of the request may have left, the service may have processed it.
     """
     try:
         yield
-    except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-        message = (
-            f"{request} could not be made: the address or a header (such as the token) is malformed; check the settings"
-        )
-        raise NeverSent(message) from None  # the cause would show the header, which may be the token
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        reason = _reason_of(error)
-        if _was_never_sent(error):
-            raise NeverSent(
-                f"Partner Center could not be reached for {request} ({reason}); it is tried again. If it lasts, check"
-                " the network, DNS, proxy and PARTNER_CENTER_URL"
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+        if exchange.has_begun:
+            raise AnswerLost(
+                f"The answer to {request} was lost ({_reason_of(error)}); it may have been processed and is repeated"
+                " with the same request id"
             ) from error
-        raise AnswerLost(
-            f"The answer to {request} was lost ({reason}); it may have been processed and is repeated with the same"
-            " request id"
+        if isinstance(error, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL | UnicodeError):
+            message = (
+                f"{request} could not be made: the address or a header (such as the token) is malformed; check the"
+                " settings"
+            )
+            raise NeverSent(message) from None  # the cause would show the header, which may be the token
+        raise NeverSent(
+            f"Partner Center could not be reached for {request} ({_reason_of(error)}); it is tried again. If it lasts,"
+            " check the network, DNS, proxy and PARTNER_CENTER_URL"
         ) from error
 
 
@@ -279,11 +282,17 @@ def _message(status: int, fault: Fault, request: str) -> str:
 
 def _plain(text: str) -> str | None:
     """Plain words of a limited length: no markup, no entities, and nothing as long as a hash or a token."""
-    without_markup = re.sub(
-        r"<(script|style)\b.*?</\1>|<[^>]*>", " ", text[: 64 * DESCRIPTION_LIMIT], flags=re.DOTALL | re.IGNORECASE
-    )
-    without_secrets = re.sub(r"[\w+/=.-]{100,}", "[long value left out]", html.unescape(without_markup))
-    return " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", without_secrets).split())[:DESCRIPTION_LIMIT] or None
+    words = html.unescape(_without_markup(text[: 64 * DESCRIPTION_LIMIT]))
+    without_secrets = re.sub(r"[\w+/=.-]{100,}", "[long value left out]", words)
+    return service_text(without_secrets, DESCRIPTION_LIMIT) or None
+
+
+def _without_markup(text: str) -> str:
+    """`text` without tags, scripts and styles, in a time that grows with its length alone."""
+    before, *rest = re.split(r"<(?:script|style)\b", text, flags=re.IGNORECASE)
+    after = (re.split(r"</(?:script|style)\s*>", part, maxsplit=1, flags=re.IGNORECASE) for part in rest)
+    visible = [before, *(parts[1] for parts in after if len(parts) > 1)]
+    return re.sub(r"<[^<>]*>", " ", " ".join(visible))
 
 
 def _retry_after_in(words: str) -> timedelta | None:
@@ -298,28 +307,6 @@ def _within_reason(wait: timedelta) -> timedelta:
 
 def _by_lower_name(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
-
-
-_NEVER_SENT = (
-    requests.exceptions.ConnectTimeout,
-    requests.exceptions.ProxyError,
-    urllib3.exceptions.NewConnectionError,  # refused, unreachable, and names that do not resolve
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
-    ssl.SSLCertVerificationError,
-)
-_HANDSHAKE_REASONS = re.compile(
-    r"WRONG_VERSION_NUMBER|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS|HANDSHAKE|ALERT_PROTOCOL|HTTP_REQUEST"
-)
-"""OpenSSL's reasons that can only come before any data; another TLS error may have come after the request."""
-
-
-def _was_never_sent(error: BaseException) -> bool:
-    return any(
-        isinstance(cause, _NEVER_SENT)
-        or (isinstance(cause, ssl.SSLError) and _HANDSHAKE_REASONS.search(str(cause.reason)))
-        for cause in _causes(error)
-    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ value that decides (each model names those fields in `deciding`) is read wheneve
 number in place of a text, and makes its model unreadable otherwise.
 """
 
+import re
 from types import NoneType
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
@@ -24,6 +25,9 @@ class LenientModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
 
 
 Model = TypeVar("Model", bound=LenientModel)
+
+_HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
+"""A surrogate that stands alone, which no encoding can write."""
 
 _ABSENT: tuple[object, ...] = (None, "", False, [], {})
 """Values that say nothing, whatever the field."""
@@ -79,6 +83,8 @@ def _read_list(kind: type[object], value: object) -> tuple[object, ...]:
 
 
 def _read_scalar(kinds: list[type[object]], value: object) -> object:
+    if isinstance(value, str) and str in kinds:
+        return _HALF_OF_A_PAIR.sub("\ufffd", value)
     if type(value) in kinds:
         return value
     if isinstance(value, str) and int in kinds and value.strip().isdecimal():

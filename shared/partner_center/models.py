@@ -7,15 +7,17 @@ BatchJobStatus", "Get DeviceBatches", "Get Devices".
 """
 
 import codecs
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from shared.partner_center.errors import Unavailable
+from shared.partner_center.errors import DESCRIPTION_LIMIT, LONGEST_CODE, LONGEST_ID, Unavailable
 from shared.partner_center.lenient_decoding import LenientModel, Unreadable, read_leniently
+from shared.partner_center.service_text import service_text
 
 
 class JobState(StrEnum):
@@ -165,6 +167,10 @@ class DeviceUploadDetails(_WithStatus, frozen=True):
     error_description: str | None = None
     attributes: ResourceAttributes | None = None
 
+    def __post_init__(self) -> None:
+        """Cut texts that are longer than any of the service's own: they are kept with the row."""
+        _bound(self, _KEPT_OF_A_DEVICE)
+
 
 class BatchUploadDetails(_WithStatus, frozen=True):
     """How far one upload has come. Its own status is no verdict: `finished` is also said when a device failed."""
@@ -176,6 +182,37 @@ class BatchUploadDetails(_WithStatus, frozen=True):
     completed_time: str | None = None
     devices_status: tuple[DeviceUploadDetails, ...] | None = None
     attributes: ResourceAttributes | None = None
+
+    def __post_init__(self) -> None:
+        """Cut texts that are longer than any of the service's own: they are kept with the submission."""
+        _bound(self, _KEPT_OF_AN_UPLOAD)
+
+
+_KEPT_OF_A_DEVICE = {
+    "status": LONGEST_CODE,
+    "device_id": LONGEST_ID,
+    "error_code": LONGEST_CODE,
+    "error_description": DESCRIPTION_LIMIT,
+}
+_KEPT_OF_AN_UPLOAD = {
+    "status": LONGEST_CODE,
+    "batch_tracking_id": LONGEST_ID,
+    "started_time": LONGEST_ID,
+    "completed_time": LONGEST_ID,
+}
+"""Fields that are journaled, and the most characters of them. Rows keep their own serial numbers and product keys."""
+
+
+def _bound(model: LenientModel, kept: Mapping[str, int]) -> None:
+    for name, most in kept.items():
+        value = getattr(model, name)
+        is_long_text = isinstance(value, str) and not (value.isprintable() and len(value) <= most)
+        if is_long_text or (isinstance(value, int) and abs(value) > _LARGEST_CODE):
+            msgspec.structs.force_setattr(model, name, service_text(str(value), most))
+
+
+_LARGEST_CODE = 2**31
+"""Of an error code that is a number; a longer one is kept as text."""
 
 
 class DeviceBatch(_WithStatus, frozen=True):
@@ -307,7 +344,7 @@ def link_in_body(body: bytes) -> str | None:
 _UPLOAD_DETAILS = msgspec.json.Decoder(BatchUploadDetails)
 _DEVICE_PAGE = msgspec.json.Decoder(DevicePage | tuple[Device, ...])
 _BATCH_PAGE = msgspec.json.Decoder(DeviceBatchPage | tuple[DeviceBatch, ...])
-_NOT_SUCH_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_NOT_SUCH_JSON = (msgspec.DecodeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 
 _Model = TypeVar("_Model", bound=LenientModel)
 
@@ -318,8 +355,8 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]", model: type[_Mode
     try:
         try:
             read = decoder.decode(content)
-        except msgspec.ValidationError:
-            plain = msgspec.json.decode(content)
+        except msgspec.DecodeError:
+            plain = json.loads(content)  # which takes lone halves of surrogate pairs, in one device's text too
             is_bare = isinstance(plain, list) and issubclass(model, _Page)
             read = read_leniently(model, {"items": plain} if is_bare else plain)
     except (*_NOT_SUCH_JSON, Unreadable) as error:

@@ -129,7 +129,9 @@ _NAME_OF_NUMBER: Mapping[str, str] = {
 _CODES_OF_SUCCESS = frozenset({"0", "200", "201", "202", "204"})
 """The guide calls errorCode an HTTP status code ("Get the status of a batch upload", DeviceUploadDetails)."""
 
-_WORDS_OF_SUCCESS = frozenset({"", "ok", "success", "none", "null"})
+_WORDS_OF_SUCCESS = re.compile(
+    r"(?:ok|none|null|created|accepted|no content|.*\bsuccess(?:ful|fully)?\b.*)?", re.IGNORECASE | re.DOTALL
+)
 
 
 def explain(
@@ -141,7 +143,9 @@ def explain(
 ) -> Explanation:
     """What `code` (errorCode) and `name` (errorDescription) of a device whose status is final mean for its row.
 
-    Case does not matter, and the name may stand in a longer text. `state` decides only where neither says anything.
+    Case does not matter, and the name may stand in a longer text. A text that is neither a name nor a word of success
+    is an error, with a code of success as without a code: calling a device registered that is not would be worse than
+    the opposite. `state` decides only where neither says anything.
     After a lost answer (`answer_was_lost`) the twin of a device may be the same one of our own earlier request.
     """
     number, text = str("" if code is None else code).strip(), (name or "").strip()
@@ -151,8 +155,8 @@ def explain(
         return _OTHER_TENANT
     if number in _NAME_OF_NUMBER:
         return _BY_NAME[_NAME_OF_NUMBER[number].lower()]
-    is_no_error = number in _CODES_OF_SUCCESS or (number or text).lower() in _WORDS_OF_SUCCESS
-    if not is_no_error:
+    is_no_error = number in _CODES_OF_SUCCESS or _WORDS_OF_SUCCESS.fullmatch(number)
+    if not is_no_error or not _WORDS_OF_SUCCESS.fullmatch(text):
         return UNDOCUMENTED
     return _REGISTERED if state is JobState.FINISHED else _WITHOUT_A_CODE
 

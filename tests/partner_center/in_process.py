@@ -9,6 +9,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ProtocolError
 
 from local.partner_center import Reply, Replying
+from shared.bounded_exchange import request_begins
 from shared.plain_session import PlainSession
 
 URL = "http://127.0.0.1:9"
@@ -34,6 +35,7 @@ class InProcess(BaseAdapter):
         asked = {name.lower(): str(value) for name, value in request.headers.items()}
         body = request.body or b""
         assert isinstance(body, bytes)
+        request_begins()
         reply = self._reply(str(request.method), request.path_url, asked, body)
         if reply.answer is None:
             error = RemoteDisconnected("Remote end closed connection without response")

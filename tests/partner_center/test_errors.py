@@ -1,8 +1,11 @@
 """Every answer without success becomes the one class that says what follows."""
 
+import json
 import ssl
+import timeit
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import process_time
 
 import pytest
 import requests
@@ -10,6 +13,7 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.bounded_exchange import Exchange
 from shared.errors import DeviceDropError
 from shared.partner_center.errors import (
     AnswerLost,
@@ -24,6 +28,7 @@ from shared.partner_center.errors import (
     retry_after,
     transport_errors,
 )
+from shared.partner_center.service_text import service_text
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -140,8 +145,8 @@ def test_the_message_says_what_was_asked_and_what_to_do(status: int, body: bytes
         ("1.5", 1.5),
         ("Mon, 04 May 2026 12:01:00 GMT", 60),
         ("Mon, 04 May 2026 11:00:00 GMT", 0),
-        ("999999999", 86400),
-        ("Sat, 01 Jan 9999 00:00:00 GMT", 86400),
+        ("999999999", 1800),
+        ("Sat, 01 Jan 9999 00:00:00 GMT", 1800),
         ("-5", None),
         ("soon", None),
         ("", None),
@@ -194,51 +199,82 @@ def tls_error(kind: Callable[..., ssl.SSLError], reason: str) -> requests.except
 CONNECTION = urllib3.connection.HTTPConnection("nowhere.invalid")
 
 
-@pytest.mark.parametrize(
+WHATEVER_HAPPENS = pytest.mark.parametrize(
     "raised",
     [
         requests.ConnectTimeout(),
+        requests.ReadTimeout(),
         in_a_connection_error(urllib3.exceptions.NewConnectionError(CONNECTION, "refused")),
         in_a_connection_error(urllib3.exceptions.NameResolutionError("nowhere.invalid", CONNECTION, OSError("no"))),  # type: ignore[arg-type]
         requests.exceptions.ProxyError(),
         tls_error(ssl.SSLCertVerificationError, "CERTIFICATE_VERIFY_FAILED"),
         tls_error(ssl.SSLError, "WRONG_VERSION_NUMBER"),
-        requests.exceptions.InvalidURL(),
-        requests.exceptions.InvalidHeader(),
-    ],
-    ids=lambda raised: type(raised).__name__,
-)
-def test_what_fails_before_the_request_left_was_never_sent(raised: Exception) -> None:
-    with pytest.raises(NeverSent), transport_errors("POST /x"):
-        raise raised
-
-
-@pytest.mark.parametrize(
-    "raised",
-    [
-        requests.ReadTimeout(),
+        tls_error(ssl.SSLEOFError, "UNEXPECTED_EOF_WHILE_READING"),
         requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError())),
         requests.exceptions.ChunkedEncodingError(),
         requests.exceptions.ContentDecodingError(),
+        requests.exceptions.InvalidURL(),
+        requests.exceptions.InvalidHeader(),
         urllib3.exceptions.ProtocolError("Connection broken", urllib3.exceptions.IncompleteRead(1, 2)),
         urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("nowhere.invalid"), "/", "slow"),
-        tls_error(ssl.SSLEOFError, "UNEXPECTED_EOF_WHILE_READING"),
         ConnectionResetError(),
+        UnicodeEncodeError("latin-1", "token", 0, 1, "not a letter of a header"),
     ],
     ids=lambda raised: type(raised).__name__,
 )
-def test_what_fails_after_the_request_may_have_left_is_a_lost_answer(raised: Exception) -> None:
-    with pytest.raises(AnswerLost, match="same request id"), transport_errors("POST /x"):
+
+
+@WHATEVER_HAPPENS
+def test_before_a_byte_of_the_request_left_it_was_never_sent(raised: Exception) -> None:
+    with pytest.raises(NeverSent), transport_errors("POST /x", Exchange(1)):
         raise raised
 
 
+@WHATEVER_HAPPENS
+def test_once_a_byte_of_the_request_may_have_left_the_answer_is_lost(raised: Exception) -> None:
+    with (
+        pytest.raises(AnswerLost, match="same request id"),
+        transport_errors("POST /x", Exchange(1, has_begun=True)),
+    ):
+        raise raised
+
+
+@pytest.mark.parametrize("mark", ["<", "<script>", "<style ", "&", "a=", "<b>", "</script>"])
+def test_the_time_for_the_words_of_an_error_grows_with_their_length_alone(mark: str) -> None:
+    def seconds(length: int) -> float:
+        body = (mark * length)[:length].encode()
+        return min(timeit.repeat(lambda: read_fault(body), timer=process_time, number=1, repeat=5))
+
+    # Eight times the length takes eight times as long; 64 times where the time grows with the square.
+    assert seconds(64_000) < 32 * seconds(8_000)
+
+
+@given(st.text(max_size=3000))
+def test_every_kept_text_is_bounded_in_every_encoding(text: str) -> None:
+    kept = service_text(text, 100)
+    assert len(kept) <= 100
+    assert len(kept.encode()) <= 400
+    assert len(json.dumps(kept)) <= 1202
+    assert "\n" not in kept
+
+
+def test_a_text_that_was_cut_says_so() -> None:
+    assert service_text("ab" * 10, 5) == "abab…"
+    assert service_text("abcde", 5) == "abcde"
+
+
+def test_identifiers_and_codes_of_any_length_are_kept_within_bounds() -> None:
+    error = answered(400, json.dumps({"code": "c" * 40_000}).encode(), MS_CorrelationId="i" * 40_000)
+    assert len(error.code or "") == len(error.service_ids.correlation_id or "") == 256
+
+
 def test_a_malformed_header_is_not_shown_as_it_may_be_the_token() -> None:
-    with pytest.raises(NeverSent) as caught, transport_errors("POST /x"):
+    with pytest.raises(NeverSent) as caught, transport_errors("POST /x", Exchange(1)):
         raise requests.exceptions.InvalidHeader("Bearer secret")
     assert "secret" not in str(caught.value)
     assert caught.value.__suppress_context__
 
 
 def test_an_error_of_our_own_passes_unchanged() -> None:
-    with pytest.raises(KeyError), transport_errors("POST /x"):
+    with pytest.raises(KeyError), transport_errors("POST /x", Exchange(1)):
         raise KeyError

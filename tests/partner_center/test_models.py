@@ -194,7 +194,7 @@ def test_a_status_is_read_whatever_its_spelling(status: str | None, state: JobSt
     assert DeviceUploadDetails(status=status).state is state
 
 
-@given(status=st.text())
+@given(status=st.text(max_size=256).filter(str.isprintable))
 def test_a_status_is_kept_as_it_came(status: str) -> None:
     assert DeviceUploadDetails(status=status).status == status
     assert DeviceUploadDetails(status=status).is_final == (JobState.of(status) in {"finished", "finished_with_errors"})
@@ -246,3 +246,22 @@ def test_the_continuation_token_is_found_in_either_place() -> None:
     assert decode_device_page(b'{"continuationToken": "T"}').next_token == "T"
     assert decode_device_page(in_links).next_token == "T"
     assert decode_device_page(b'{"continuationToken": ""}').next_token is None
+
+
+def test_texts_of_a_verdict_are_cut_where_they_are_read() -> None:
+    sent = {"status": "s" * 9000, "errorCode": 10**40, "errorDescription": "Ж" * 9000, "deviceId": "d\n" * 9000}
+    [verdict] = decode_upload_details(json.dumps({"devicesStatus": [sent]}).encode()).devices_status or ()
+    assert [len(text or "") for text in (verdict.status, verdict.error_description, verdict.device_id)] == [
+        256,
+        1024,
+        256,
+    ]
+    assert verdict.error_code == "1" + 40 * "0"
+
+
+@pytest.mark.parametrize("odd", ['"errorCode": 808.0', '"errorCode": false', '"errorDescription": "\\ud800 808"'])
+def test_an_odd_value_of_one_device_costs_no_other_its_verdict(odd: str) -> None:
+    body = f'{{"devicesStatus": [{{"status": "finished", {odd}}}, {{"status": "finished", "errorCode": 806}}]}}'
+    first, second = decode_upload_details(body.encode()).devices_status or ()
+    assert (first.status, second.error_code) == ("finished", 806)
+    assert "\ud800" not in (first.error_description or "")

@@ -140,3 +140,10 @@ def test_whatever_the_service_says_has_one_of_three_verdicts_and_a_cure(
     explanation = explain(code, name, state)
     assert explanation.verdict in {Outcome.REGISTERED, Outcome.ALREADY_REGISTERED, Outcome.FAILED}
     assert explanation.what_to_do
+
+
+@pytest.mark.parametrize("code", [None, "", 0, "0", 200])
+def test_a_text_that_is_no_success_is_a_failure_with_a_code_of_success_as_without_one(code: str | int | None) -> None:
+    assert explain(code, "The device could not be added.").verdict is Outcome.FAILED
+    assert explain(code, "Unsuccessful").verdict is Outcome.FAILED
+    assert explain(code, "The device was added successfully.").verdict is Outcome.REGISTERED

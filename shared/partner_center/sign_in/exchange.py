@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import requests
 
-from shared.exchange_deadline import BoundedAdapter
+from shared.bounded_exchange import BoundedAdapter
 from shared.partner_center.sign_in.app_user import Exchanged
 from shared.partner_center.sign_in.entra_errors import refusal, sign_in_error
 from shared.partner_center.sign_in.managed_identity import assertion_of

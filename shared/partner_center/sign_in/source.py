@@ -3,7 +3,7 @@
 import re
 from typing import Protocol
 
-from shared.exchange_deadline import exchange_deadline
+from shared.bounded_exchange import bounded_exchange
 from shared.partner_center.errors import NeverSent, Unauthorised
 
 PARTNER_CENTER_SCOPE = "https://api.partnercenter.microsoft.com/.default"
@@ -54,7 +54,7 @@ class BoundedSignIn:
 
     def token(self) -> str:
         """See `SignIn`."""
-        with exchange_deadline(self._seconds) as exchange:
+        with bounded_exchange(self._seconds) as exchange:
             try:
                 return self._sign_in.token()
             except (NeverSent, Unauthorised) as error:

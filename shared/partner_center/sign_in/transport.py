@@ -1,4 +1,4 @@
-"""How the clients of Azure send what signing in needs, so that `exchange_deadline` can end it."""
+"""How the clients of Azure send what signing in needs, so that `bounded_exchange` can end it."""
 
 from typing import TYPE_CHECKING, Any
 

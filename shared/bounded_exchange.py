@@ -1,4 +1,4 @@
-"""Ends an exchange over HTTP when its time is up, however slowly its bytes arrive.
+"""An exchange over HTTP that ends when its time is up, however slowly its bytes arrive, and knows whether it began.
 
 The timeouts of `requests` run from one byte to the next: headers that dribble, an endless `100 Continue` or endless
 trailers never meet them. Here a second thread shuts the connection down at the deadline, whatever it is busy with; the
@@ -28,6 +28,8 @@ class Exchange:
     """An exchange, or several that follow each other, with a common deadline."""
 
     seconds: float
+    has_begun: bool = False
+    """A byte of a request may have left: from then on it may be processed, whatever error follows."""
     is_over: bool = False
     _connection: socket.socket | None = None
     """A socket of our own on the present connection: the one in use changes hands while TLS begins."""
@@ -70,7 +72,7 @@ _present = threading.local()
 
 
 @contextmanager
-def exchange_deadline(seconds: float) -> Iterator[Exchange]:
+def bounded_exchange(seconds: float) -> Iterator[Exchange]:
     """Whatever this thread sends within, by the classes below, ends after so many seconds in all.
 
     An answer must be read within, too. Inside another deadline the outer one holds.
@@ -90,6 +92,13 @@ def exchange_deadline(seconds: float) -> Iterator[Exchange]:
         _present.exchange = None
         timer.cancel()
         exchange.forget()
+
+
+def request_begins() -> None:
+    """The next step of this thread sends the first byte of a request."""
+    exchange: Exchange | None = getattr(_present, "exchange", None)
+    if exchange is not None:
+        exchange.has_begun = True
 
 
 def _used_now(connection: socket.socket | None) -> None:
@@ -114,7 +123,10 @@ class _BoundedConnection(HTTPConnection):
 
     def request(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of HTTPConnection
         """See `HTTPConnection`; the connection may have been kept open since an earlier exchange."""
+        if self.sock is None:
+            self.connect()
         _used_now(self.sock)
+        request_begins()
         super().request(*arguments, **options)
 
 
@@ -134,7 +146,7 @@ _POOLS = {"http": _BoundedPool, "https": _BoundedTlsPool}
 
 
 class BoundedAdapter(HTTPAdapter):
-    """An adapter of `requests` whose exchanges `exchange_deadline` ends, by way of a proxy too."""
+    """An adapter of `requests` whose exchanges `bounded_exchange` ends, by way of a proxy too."""
 
     def send(self, *arguments: Any, **options: Any) -> Response:  # noqa: ANN401 - those of HTTPAdapter
         """See `HTTPAdapter`. Headers that the deadline cut off look like the end of an answer, and are an error."""

@@ -1,0 +1,19 @@
+"""Texts of the service, as they are kept: bounded, and of characters that every store and file can hold."""
+
+import re
+
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
+"""Control characters, halves of surrogate pairs, and what XML and table storage do not take."""
+
+CUT = "…"
+"""Stands where a text was cut."""
+
+
+def service_text(text: str, most: int) -> str:
+    """`text` on one line, of at most `most` characters. A longer one is cut, and says so by its last character.
+
+    A character takes at most four bytes in UTF-8, two units in UTF-16 and twelve characters escaped in JSON, so that
+    `most` bounds the text in every encoding.
+    """
+    words = " ".join(_UNFIT.sub(" ", text[: 8 * most]).split())
+    return words if len(words) <= most else words[: most - 1] + CUT
