@@ -320,7 +320,7 @@ class PartnerCenterClient:
                 self._base_url + path,
                 headers=headers_sent,
                 data=body,
-                timeout=(self._connect_timeout, self._exchange_timeout),
+                timeout=(self._connect_timeout, None),  # the deadline of the exchange bounds the rest
                 stream=True,
             )
         status, headers = response.status_code, response.headers
