@@ -40,6 +40,9 @@ LARGEST_PACK = 96_000
 _LONGEST_PROPERTY = 32_000
 """Characters of one property. Table Storage holds 32,768 (Understanding the Table service data model)."""
 
+SHORTENED = "shortened"
+"""Property that names the lists of a record whose middle was left out, since they would not have fitted."""
+
 _PACKED = "packed_"
 _JSON = "_json"
 
@@ -60,10 +63,35 @@ def to_entity(record: msgspec.Struct, key: Key) -> Entity:
             if value or name not in absent:
                 values[name] = value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT]
         elif isinstance(value, list | tuple | dict):
-            values[name + _JSON] = msgspec.json.encode(value).decode()
+            values[name + _JSON], was_shortened = _as_json(value)
+            if was_shortened:
+                values[SHORTENED] = f"{values.get(SHORTENED, '')} {name}".strip()
         elif value is not None:
             values[name] = value
     return values
+
+
+def _as_json(value: Any) -> tuple[str, bool]:  # noqa: ANN401 - whatever JSON holds
+    """`value` as JSON that fits a property, and whether the middle of a list had to be left out for that.
+
+    A change that cannot be written would be tried for ever: a shorter list is better.
+    """
+    text = msgspec.json.encode(value).decode()
+    was_shortened = False
+    while len(text) > _LONGEST_PROPERTY // 2 and _units(text) > _LONGEST_PROPERTY and _can_be_shortened(value):
+        kept = max(1, len(value) // 3)
+        value = [*value[:kept], *value[-kept:]]
+        text, was_shortened = msgspec.json.encode(value).decode(), True
+    return text, was_shortened
+
+
+def _can_be_shortened(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 2  # noqa: PLR2004 - the first and the last stay
+
+
+def _units(text: str) -> int:
+    """The length of `text` as table storage counts it: in units of UTF-16."""
+    return len(text.encode("utf-16-le")) // 2
 
 
 def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
@@ -135,7 +163,7 @@ def _layout(kind: type[msgspec.Struct]) -> _Layout:
     as_json = {field.name + _JSON: field.type for field in fields}
     return _Layout(
         as_json=as_json,
-        names=frozenset({PARTITION_KEY, ROW_KEY, *as_json, *(field.name for field in fields)}),
+        names=frozenset({PARTITION_KEY, ROW_KEY, SHORTENED, *as_json, *(field.name for field in fields)}),
         empty_unless_given=frozenset(field.name for field in fields if field.default == ""),
     )
 

@@ -4,10 +4,20 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.storage.codec import UnreadableRecord, from_entity, packed, to_entity, unpacked, with_unknown
-from shared.storage.records import Counts, DeviceFile, PassedOverTally, Withdrawal
+from shared.storage.codec import (
+    SHORTENED,
+    UnreadableRecord,
+    from_entity,
+    packed,
+    to_entity,
+    unpacked,
+    with_unknown,
+)
+from shared.storage.records import Counts, DeviceFile, PassedOverTally, ReasonTally, Withdrawal
 from shared.storage.tables import Entity
 from shared.vocabulary import FileState
 
@@ -131,3 +141,24 @@ def test_packed_content_comes_back_whatever_its_size() -> None:
         pack = packed(content)
         assert pack is not None
         assert unpacked({"PartitionKey": "p", **pack}) == content
+
+
+@given(
+    sentences=st.lists(st.text(max_size=400), max_size=60),
+    reasons=st.lists(st.builds(ReasonTally, reason=st.text(max_size=256)), max_size=20),
+)
+@example(sentences=["\x00" * 400] * 60, reasons=[])
+@example(sentences=["\U0001f4bb" * 400] * 60, reasons=[])
+def test_every_property_of_a_record_fits_table_storage(sentences: list[str], reasons: list[ReasonTally]) -> None:
+    entity = to_entity(replace(FILE, history=tuple(sentences), reasons=tuple(reasons)), KEY)
+    for value in entity.values():
+        assert not isinstance(value, str) or len(value.encode("utf-16-le")) <= 65_536
+
+
+def test_a_list_that_does_not_fit_keeps_its_ends_and_says_so() -> None:
+    sentences = tuple(f"{number} " + '"' * 390 for number in range(60))
+    entity = to_entity(replace(FILE, history=sentences), KEY)
+    kept = from_entity(entity, DeviceFile).history
+    assert (kept[0], kept[-1]) == (sentences[0], sentences[-1])
+    assert 2 < len(kept) < len(sentences)
+    assert entity[SHORTENED] == "history"
