@@ -1,1 +1,1 @@
-"""Everything needed to run Device Drop on one own machine, without Azure."""
+"""Runs Device Drop on a local machine, without Azure."""

@@ -1,4 +1,4 @@
-"""App settings of a local run: what the environment says, and sensible values for what it leaves open. Pure."""
+"""App settings of a local run: the environment, and sensible values for settings that it lacks. Pure."""
 
 from collections.abc import Mapping
 
@@ -12,8 +12,8 @@ MOST_POLL_SECONDS = 2.0
 def app_settings(environment: Mapping[str, str], *, storage: str, partner_center_url: str) -> dict[str, str]:
     """The environment of a functions host.
 
-    Storage and blob detection are this machine's own, whatever `environment` says; everything else in it is kept.
-    Without a way to sign in, a service on this machine gets a fixed token. Polls are quick unless set otherwise.
+    Storage and blob detection are always this machine's own; everything else in `environment` is kept. Without a way
+    to sign in, a service on this machine gets a fixed token. Polls are quick unless set otherwise.
     """
     settings = dict(environment) | {
         "AzureWebJobsStorage": storage,
@@ -37,7 +37,7 @@ def _poll_delays(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _number(text: str | None, otherwise: float) -> float:
-    """The number in `text`; what is none is left for the app itself to complain about."""
+    """The number in `text`; the app itself reports a text that is not a number."""
     try:
         return float(text) if text else otherwise
     except ValueError:

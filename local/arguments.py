@@ -1,6 +1,6 @@
-"""What the arguments of commands may be: each of these reads one, or says in one line what is wrong with it.
+"""The types of command arguments: each function parses one, or reports in one line what is wrong with it.
 
-Standard library only, as everything that runs before `.venv` is there.
+Standard library only, like everything that runs before `.venv` exists.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _START_SECONDS = 60
 
 
 class AzuriteError(Exception):
-    """Azurite did not start; the message holds what it wrote."""
+    """Azurite did not start; the message contains its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Azurite:
 
     @property
     def connection_string(self) -> str:
-        """What a storage client connects with."""
+        """The connection string for storage clients."""
         return (
             f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY};"
             f"BlobEndpoint=http://127.0.0.1:{self.ports.blob}/{ACCOUNT_NAME};"

@@ -83,7 +83,7 @@ class _TextReport:
         self._file: Path | None = None
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
-        """One line for the row, one for its reason, one for each note, and its hash."""
+        """Show one line for the row, one for its reason, one for each note, and the hash."""
         self._head(file)
         outcome = _outcome(row)
         shown = " | ".join(filter(None, (row.serial_number, row.product_key, row.manufacturer, row.model)))
@@ -99,7 +99,7 @@ class _TextReport:
             print(f"      {name:<26} {_as_text(value)}")
 
     def end(self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None) -> None:
-        """The total, and what is to be known of the file beside its rows; or why it cannot be read."""
+        """Show the total, the notes on the file and the parts in no row; or why the file cannot be read."""
         self._head(file)
         if error is not None:
             print(f"  rejected as a whole ({error.reason}): {error}")
@@ -127,7 +127,7 @@ class _JsonReport:
     """For scripts: one object a line."""
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
-        """The row as it is, without its hash unless that was asked for."""
+        """Write the row, without its hash unless --decode is given."""
         told = structs.asdict(row)
         del told["device"]
         explanation = REASONS[row.reason] if row.reason is not None else None
@@ -140,7 +140,7 @@ class _JsonReport:
         print(json.dumps(told, default=_as_text))
 
     def end(self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None) -> None:
-        """The counts, what is beside the rows, and the reason when the file cannot be read."""
+        """Write the counts, the parts in no row, and the reason if the file cannot be read."""
         total = {"file": str(file), "total": counts.total(), **{outcome: counts[outcome] for outcome in _OUTCOMES}}
         why = {"error": error.reason if error else None, "message": str(error) if error else None}
         beside: dict[str, object] = {
@@ -152,7 +152,7 @@ class _JsonReport:
 
 
 def _check(file: Path, rules: Rules, report: _Report, *, only_row: int | None, with_hash: bool) -> bool:
-    """Show what becomes of the rows of a file; whether nothing of it would be rejected or may have been missed."""
+    """Show the outcome of the rows of a file; returns whether nothing would be rejected or may have been missed."""
     now = datetime.now(UTC)
     counts: Counter[str] = Counter()
     account = FileAccount()
@@ -190,7 +190,7 @@ def _may_hold_more(account: FileAccount) -> bool:
 
 
 def _places(kept: PassedOver) -> Iterator[str]:
-    """Where the parts of one kind stand and how they begin, as far as that is kept."""
+    """The places and first characters of the parts of one kind, as far as they are kept."""
     for place, excerpt in zip(kept.places, kept.excerpts, strict=True):
         yield f"{place}: {excerpt}" if excerpt else place
     if kept.count > len(kept.places):
@@ -198,7 +198,7 @@ def _places(kept: PassedOver) -> Iterator[str]:
 
 
 def _hashes(file: Path) -> Iterator[HashContents | None]:
-    """What the hash of each row holds, of rejected rows too."""
+    """The contents of the hash of each row, including rejected rows."""
     for _, row in device_rows(partial(_chunks, file), name=file.name):
         try:
             yield decode(row.hardware_hash)
@@ -207,7 +207,7 @@ def _hashes(file: Path) -> Iterator[HashContents | None]:
 
 
 def _fields(contents: HashContents | None) -> dict[str, object]:
-    """What a hash holds, but for what it does not."""
+    """The fields that a hash contains."""
     return {name: value for name, value in asdict(contents).items() if value not in (None, ())} if contents else {}
 
 

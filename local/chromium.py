@@ -1,4 +1,4 @@
-"""Where an installed Chromium, Chrome or Edge is on this machine. Standard library only."""
+"""Finds an installed Chromium, Chrome or Edge on this machine. Standard library only."""
 
 import os
 import shutil

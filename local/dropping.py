@@ -1,4 +1,4 @@
-"""Putting device files into the drop container: given ones, and those that appear in the folder `drop/`."""
+"""Puts device files into the drop container: the given ones, and those that appear in the folder `drop/`."""
 
 import json
 import time
@@ -20,14 +20,14 @@ DROP_FOLDER = PROJECT / "drop"
 
 _PASSED_OVER_STARTS = (".", "~$")
 _FOLDER_OF_A_DOWNLOAD = ".download"
-"""In which Safari keeps a file until it has all of it."""
+"""The folder in which Safari keeps a file until the download is complete."""
 _PASSED_OVER_ENDS = (
     *(".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".opdownload", _FOLDER_OF_A_DOWNLOAD),
     *(".aria2", ".swp", "~", "thumbs.db", "desktop.ini"),
 )
 
 SECONDS_UNTIL_TOLD = 60.0
-"""After which people are told, once, that a file in the watched folder is not dropped yet."""
+"""The wait after which a file in the watched folder that is not dropped yet is reported, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Dropped:
 
     @property
     def customer_id(self) -> str | None:
-        """The customer whose id its path begins with."""
+        """The customer whose id its path starts with."""
         return parse_drop_path(self.path).customer_id
 
 
@@ -60,7 +60,7 @@ class DropContainer:
         self._container = storage.get_container_client(DROP_CONTAINER)
 
     def prepare(self) -> None:
-        """Make the container where it is missing."""
+        """Create the container if it is missing."""
         if not self._container.exists():
             try:
                 self._container.create_container()
@@ -68,7 +68,7 @@ class DropContainer:
                 return
 
     def drop(self, file: Path, path: str, uploaded: Callable[[int, int | None], None] | None = None) -> Dropped:
-        """Put `file` at `path`, as a new version when it is there already; `uploaded` is told of bytes sent so far."""
+        """Upload `file` to `path`, as a new version if it exists; calls `uploaded` with the bytes sent so far."""
         blob = self._container.get_blob_client(path)
         with file.open("rb") as content:
             answer = blob.upload_blob(content, overwrite=True, progress_hook=uploaded)
@@ -86,12 +86,12 @@ class WaitReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """By what a file is known to be as it was."""
+    """The attributes that show whether a file has changed."""
 
     size: int
     modified_ns: int
     identity: int | None = None
-    """Tells a file from one renamed over it. Not of files that an earlier run dropped: some shares number anew."""
+    """Distinguishes a file from one renamed over it; None for files of an earlier run, since some shares renumber."""
 
     def is_as(self, dropped: "_State | None") -> bool:
         """Whether the file is as it was when it was dropped."""
@@ -154,7 +154,7 @@ class WatchedFolder:
         return late
 
     def put_off(self, path: str) -> bool:
-        """Let a file that could not be read after all wait anew; whether that was not told of before."""
+        """Let a file that could not be read wait again; returns whether this was not reported before."""
         waiting = self._waiting[path]
         is_news, waiting.is_told, waiting.looks, waiting.since = not waiting.is_told, True, 0, self._clock()
         return is_news
@@ -164,13 +164,13 @@ class WatchedFolder:
         self._dropped[path] = self._waiting.pop(path).state
         content = {path: [state.size, state.modified_ns] for path, state in self._dropped.items()}
         self._record.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside and then renamed: a record cut off half-way would drop everything again.
+        # Written to another file and then renamed: a truncated record would drop everything again.
         beside = self._record.with_suffix(".new")
         beside.write_text(json.dumps(content, indent=1), encoding="utf-8")
         beside.replace(self._record)
 
     def _paths(self) -> list[str]:
-        """Every path below the folder but those that programs leave there while they write."""
+        """Every path below the folder, except temporary files of programs that are writing."""
         below = (file.relative_to(self._folder) for file in sorted(self._folder.rglob("*")))
         return [path.as_posix() for path in below if not _is_passed_over(path)]
 
@@ -217,7 +217,7 @@ def _is_passed_over(path: Path) -> bool:
 
 
 def _state(file: Path) -> _State | None:
-    """A file as it is now; None for folders, and for what is gone again."""
+    """The current state of a file; None for folders, and for files that no longer exist."""
     try:
         status = file.stat()
     except OSError:
@@ -226,7 +226,7 @@ def _state(file: Path) -> _State | None:
 
 
 def _can_be_read(file: Path) -> bool:
-    """Whether no program that writes it keeps others out, as Windows lets them."""
+    """Whether the file can be read: on Windows a program that writes a file may lock it."""
     try:
         with file.open("rb") as content:
             content.read(1)

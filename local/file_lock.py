@@ -1,4 +1,4 @@
-"""A lock between processes of one machine, on a file; the system lets go of it when its holder ends in whatever way."""
+"""A lock between processes of one machine, on a file; the system releases it when its holder ends, in any way."""
 
 import sys
 import time

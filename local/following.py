@@ -24,7 +24,7 @@ from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
 from shared.vocabulary import FileState, Outcome
 
 MOST_ROWS_SHOWN = 30
-"""Files with more rows are to be shown by their counts alone."""
+"""For files with more rows only the counts are shown."""
 
 _OUTCOME_STYLES = {
     Outcome.REGISTERED: "green",
@@ -101,13 +101,13 @@ class Follower:
         return queries.outcomes(self._pipeline, customer_id, progress.dropped.file_id, limit=limit).outcomes
 
     def _customers_of(self, dropped: Dropped) -> list[str]:
-        """Whose it may be; a file whose path names nobody is nobody's."""
+        """The customers to search; a file whose path names no customer belongs to `NOBODY`."""
         place = resolve_drop_path(self._pipeline.customers, dropped.path)
         return [*filter(None, [place.customer_id]), NOBODY]
 
 
 def progress_table(progresses: Iterable[Progress]) -> Table:
-    """One line a file: where it is, and how many of its rows ended how."""
+    """One line per file: its state, and the number of rows by outcome."""
     table = Table("file", "state", "rows", "outcomes")
     for progress in progresses:
         table.add_row(
@@ -126,7 +126,7 @@ def _style(progress: Progress) -> str:
 
 
 def in_words(counts: OutcomeCounts) -> Text:
-    """How many rows ended how, in the outcomes' colours."""
+    """The number of rows by outcome, in the colours of the outcomes."""
     numbers = ((outcome, getattr(counts, outcome)) for outcome in Outcome)
     return Text(", ").join(
         Text(f"{number} {_words(outcome)}", _OUTCOME_STYLES[outcome]) for outcome, number in numbers if number
@@ -134,12 +134,12 @@ def in_words(counts: OutcomeCounts) -> Text:
 
 
 def name_of(dropped: Dropped) -> str:
-    """Its path without the customer's folder where that is an id, which says little to people and is long."""
+    """The path of a file, without the customer's folder if that is an id, which is long and means little to people."""
     return dropped.path if dropped.customer_id is None else dropped.path.partition("/")[2]
 
 
 def show_rows(console: Console, title: str, rows: Sequence[OutcomeView]) -> None:
-    """One line a row; nothing for a file without rows."""
+    """Print one line per row; nothing for a file without rows."""
     if not rows:
         return
     table = Table("row", "serial number", "outcome", "what to do", title=harmless(title), title_justify="left")
@@ -168,7 +168,7 @@ def _words(name: str) -> str:
 
 
 def copy_results(storage: str, folder: Path) -> int:
-    """Copy what is new in the results container to `folder`; how many files that was."""
+    """Copy new files of the results container to `folder`; returns their number."""
     container = BlobServiceClient.from_connection_string(storage).get_container_client(RESULTS_CONTAINER)
     copied = 0
     try:
@@ -185,7 +185,7 @@ def copy_results(storage: str, folder: Path) -> int:
 
 
 def place_below(folder: Path, name: str) -> Path | None:
-    """Where in `folder` a blob of that name goes, None when its name leads out of it."""
+    """The path in `folder` for a blob of that name; None if the name leads out of the folder."""
     place = folder.resolve().joinpath(*name.split("/")).resolve()
     return place if place.is_relative_to(folder.resolve()) else None
 

@@ -1,9 +1,9 @@
-"""Runs one command and ends it, with all it started, when whoever asked for it is gone.
+"""Runs one command and ends it, with all its child processes, when the process that started it is gone.
 
-Whoever starts a command through this file keeps the writing end of its standard input. When that end closes, because
-it was closed on purpose or because its owner died in whatever way, the command's whole process group is asked to
-terminate, and killed after a grace period. A pipe works alike on Linux, macOS and Windows, survives a `kill -9` of the
-owner, and leaves no moment at which a child exists that nobody will end.
+The process that starts a command through this file keeps the writing end of its standard input. When that end closes,
+on purpose or because the process died in any way, this program asks the command's whole process group to terminate, and
+kills it after a grace period. A pipe works alike on Linux, macOS and Windows, survives a `kill -9` of the owner, and
+leaves no moment at which a child exists that nothing will end.
 
 Usage: python -I -S guard.py GRACE_SECONDS COMMAND [ARGUMENT ...]; the exit code is the command's.
 """

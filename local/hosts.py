@@ -1,4 +1,4 @@
-"""The functions hosts of a run: Core Tools where they are installed, else the project's own host."""
+"""The functions hosts of a run: Core Tools if they are installed, otherwise the project's own host."""
 
 import os
 import re
@@ -24,13 +24,13 @@ class HostKind(StrEnum):
     """Which program runs the app."""
 
     AUTO = "auto"
-    """Core Tools if they work here, else the local one."""
+    """Core Tools if they work here, otherwise the local host."""
     CORE_TOOLS = "core-tools"
     LOCAL = "local"
 
 
 class HostsError(Exception):
-    """A functions host cannot be started, or has ended; the message holds what it wrote."""
+    """A functions host cannot be started, or has ended; the message contains its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Hosts:
 
     @property
     def address(self) -> str | None:
-        """Where the first answers HTTP, such as http://127.0.0.1:7071/api; None before it is ready."""
+        """The HTTP address of the first host, such as http://127.0.0.1:7071/api; None before it is ready."""
         found = _ADDRESS.search(self.processes[0].log.read_text(encoding="utf-8", errors="replace"))
         return None if found is None else found[0]
 
     def check(self) -> None:
-        """Make sure that all still run.
+        """Check that all hosts still run.
 
         Raises:
             HostsError: one has ended.
@@ -60,7 +60,7 @@ class Hosts:
                 )
 
     def wait_until_ready(self) -> None:
-        """Wait until the first is at work; the others follow by themselves.
+        """Wait until the first host is ready; the others follow by themselves.
 
         Raises:
             HostsError: one has ended.
@@ -81,7 +81,7 @@ def running_hosts(
     """`number` functions hosts of the app that share the work, for as long as the context lasts.
 
     Raises:
-        HostsError: Core Tools are asked for and do not work here.
+        HostsError: Core Tools are requested and do not work here.
     """
     core_tools = None if kind is HostKind.LOCAL else toolchain.core_tools()
     if core_tools is None and kind is HostKind.CORE_TOOLS:
@@ -114,7 +114,7 @@ def _func(core_tools: Path) -> list[str]:
 
 
 def _with_tools_on_path(settings: Mapping[str, str], toolchain: Toolchain) -> dict[str, str]:
-    """Core Tools start the `python` and the `node` they find on PATH: they shall find this environment's."""
+    """Core Tools start the `python` and the `node` on PATH, which must be those of this environment."""
     folders = [str(Path(sys.executable).parent), str(toolchain.node.parent), settings.get("PATH", "")]
     return dict(settings) | {
         "PATH": os.pathsep.join(folders),

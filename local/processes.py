@@ -20,12 +20,12 @@ else:
 
 @dataclass(slots=True)
 class ChildProcess:
-    """A command in a process group of its own, ended with this process or by `stop`; see `local/guard.py`."""
+    """A command in its own process group, which ends with this process or by `stop`; see `local/guard.py`."""
 
     name: str
-    """What messages call it."""
+    """The name of the process in messages."""
     log: Path
-    """Where its output goes."""
+    """The file that receives its output."""
     grace_seconds: float
     _guard: subprocess.Popen[bytes]
 
@@ -61,29 +61,29 @@ class ChildProcess:
         return self._guard.poll()
 
     def last_output(self) -> str:
-        """The end of what it wrote, for an error message."""
+        """The end of its output, for an error message."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:].strip()
 
     def wait(self, seconds: float) -> int | None:
-        """Wait at most `seconds` for its end; its exit code, or None when it still runs."""
+        """Wait at most `seconds` for its end; returns its exit code, or None if it still runs."""
         try:
             return self._guard.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def ask_to_stop(self) -> None:
-        """Ask it to end, without waiting."""
+        """Ask the process to end, without waiting."""
         if self._guard.stdin is not None and not self._guard.stdin.closed:
             self._guard.stdin.close()
 
     def stop(self) -> None:
-        """End it: politely first, by force after the grace period. Nothing of it is left when this returns."""
+        """End the process: terminate it, and kill it after the grace period. None of it is left when this returns."""
         self.ask_to_stop()
         if self.wait(self.grace_seconds + 5) is None:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once, without a chance to tidy up, as a power cut would."""
+        """Kill the process at once, without a chance to clean up, as a power failure would."""
         if sys.platform == "win32":
             subprocess.run(["taskkill", "/T", "/F", "/PID", str(self._guard.pid)], capture_output=True, check=False)
         elif self._guard.poll() is None:

@@ -1,4 +1,4 @@
-"""`python -m local test`: everything that must hold before a change is good."""
+"""`python -m local test`: every check that a change must pass."""
 
 import subprocess
 import sys
@@ -15,11 +15,11 @@ _CHECKS = (
 )
 
 _WIDTH = 100
-"""Characters of the lines around what must not be overlooked."""
+"""Width of the lines around a message that must not be overlooked."""
 
 
 def test(pytest_arguments: Sequence[str]) -> int:
-    """Run the checks and then the tests; the exit code of the first that fails, 0 when all pass."""
+    """Run the checks and then the tests; returns the exit code of the first that fails, 0 if all pass."""
     ready_toolchain()
     for check in (*_CHECKS, ("pytest", *pytest_arguments)):
         print(f"== {' '.join(check)}", flush=True)

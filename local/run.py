@@ -60,14 +60,14 @@ class RunOptions:
 
 
 def run(options: RunOptions) -> int:
-    """Run the product; the exit code: 0 when every file was closed (or Ctrl-C ended the watching), else 1.
+    """Run the product; returns the exit code: 0 if every file was closed (or Ctrl-C ended the watching), else 1.
 
     Raises:
         SettingsError: a setting in the environment is wrong; nothing was started.
         AzuriteError, ServiceError, HostsError: something the product needs does not run.
     """
     address = os.environ.get("PARTNER_CENTER_URL")
-    # A wrong setting is reported before anything starts; storage and address are stand-ins that are valid.
+    # A wrong setting is reported before anything starts; storage and address are valid placeholders.
     settings_from(
         app_settings(os.environ, storage="UseDevelopmentStorage=true", partner_center_url=address or _THIS_MACHINE)
     )
@@ -110,7 +110,7 @@ def _check(services: Sequence[ChildProcess], hosts: Hosts) -> None:
 
 
 class _Session:
-    """One run: what was dropped, and how far it has come."""
+    """One run: the dropped files and their progress."""
 
     def __init__(
         self, console: Console, options: RunOptions, storage: str, follower: Follower, check: Callable[[], None]
@@ -122,7 +122,7 @@ class _Session:
         self._container = DropContainer(BlobServiceClient.from_connection_string(storage))
         self._follower = follower
         self._progress: dict[Dropped, Progress] = {}
-        """Every file of this run whose end has not been shown."""
+        """Every file of this run whose result has not been shown."""
 
     def drop_given_files(self) -> None:
         self._container.prepare()
@@ -145,7 +145,7 @@ class _Session:
         return 1 if faults else 0
 
     def watch(self) -> NoReturn:
-        """Follow what was dropped and drop what appears in the folder, until Ctrl-C."""
+        """Follow the dropped files, and drop files that appear in the folder, until Ctrl-C."""
         folder = WatchedFolder(DROP_FOLDER, self._options.data.dropped, still_seconds=_STILL_SECONDS)
         place = f"{_short(DROP_FOLDER)}/{{customer id}}/{{batch}}/"
         say(self._console, f"Put device files into {place} to register their devices. Press Ctrl-C to stop.")

@@ -1,4 +1,4 @@
-"""The services the product talks to, on this machine: Azurite and the Partner Center stand-in."""
+"""The local services that the product uses: Azurite and the Partner Center stand-in."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from local.processes import PROJECT, ChildProcess
 from local.set_up import WORK, ready_toolchain
 
 PARTNER_CENTER_PORT = 7077
-"""Where `python -m local services` has the stand-in, and local.settings.sample.json looks for it."""
+"""The port of the stand-in of `python -m local services`, which local.settings.sample.json expects."""
 
 _PARTNER_CENTER_LISTENING = re.compile(r"Partner Center stand-in: (http://\S+)")
 _START_SECONDS = 30
@@ -29,7 +29,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What other commands need to know of the storage that runs on this machine."""
+    """The storage that runs on this machine, for other commands."""
 
     storage: str
     """Its connection string. The key in it is Azurite's own, which is published and opens nothing else."""
@@ -37,39 +37,39 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """What the local services keep from one run to the next."""
+    """The data that the local services keep between runs."""
 
     root: Path = WORK
 
     @property
     def azurite(self) -> Path:
-        """Everything that is in storage."""
+        """The contents of storage."""
         return self.root / "azurite"
 
     @property
     def partner_center(self) -> Path:
-        """What is registered with the stand-in."""
+        """The devices registered with the stand-in."""
         return self.root / "partner-center"
 
     @property
     def dropped(self) -> Path:
-        """The record of what was dropped from the watched folder."""
+        """The record of the files dropped from the watched folder."""
         return self.root / "dropped.json"
 
     @property
     def logs(self) -> Path:
-        """What the services and hosts of the last run wrote."""
+        """The output of the services and hosts of the last run."""
         return self.root / "logs"
 
     @property
     def running(self) -> Path:
-        """Where a run says how its storage is reached."""
+        """The file in which a run publishes how to reach its storage."""
         return self.root / "running.json"
 
     @contextmanager
     def announced(self, running: Running) -> Iterator[None]:
-        """Tell other commands of `running`, for as long as the context lasts."""
-        # Written beside and then renamed: another command may look at any moment.
+        """Publish `running` to other commands, for as long as the context lasts."""
+        # Written to another file and then renamed: another command may read it at any moment.
         beside = self.running.with_suffix(".new")
         beside.write_text(json.dumps(asdict(running)), encoding="utf-8")
         beside.replace(self.running)
@@ -80,7 +80,7 @@ class DataFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep others out: two of the same service must not share a folder.
+        """Lock the folder: two services of the same kind must not share it.
 
         Raises:
             ServiceError: another local command uses it.
@@ -97,7 +97,7 @@ class DataFolder:
 
 
 def running_here(data: DataFolder) -> Running | None:
-    """The storage that runs with this folder, or None. After a run that was killed it may be one that ran."""
+    """The storage that runs with this folder, or None. After a run was killed, it may no longer run."""
     try:
         return Running(**json.loads(data.running.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -134,7 +134,7 @@ def _address(process: ChildProcess) -> str:
 
 
 def serve() -> int:
-    """Run the services alone, where `func start` and storage tools look for them, until Ctrl-C.
+    """Run only the services, on the ports that `func start` and storage tools expect, until Ctrl-C.
 
     Raises:
         ServiceError: a port is taken, or a service does not start.
@@ -171,7 +171,7 @@ def _local_settings() -> str:
 def _check_free(port: int) -> None:
     with socket.socket() as probe:
         if sys.platform != "win32":
-            # As the services do; without it, a port they have just left would count as taken.
+            # As the services do; without it, a port that they have just released would count as used.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -1,8 +1,8 @@
-"""Makes ready what the local commands need: `.venv` with the Python packages, Node.js, and the npm packages.
+"""Sets up the requirements of the local commands: `.venv` with the Python packages, Node.js, and the npm packages.
 
 Standard library only, since it runs on a machine that has nothing but Python. Each part leaves a stamp when it is
-complete; a part whose stamp does not fit (other requirements, another Python, a moved folder, never completed) is made
-again from nothing. A lock keeps two commands from setting up at once.
+complete; a part whose stamp does not match (other requirements, another Python, a moved folder, never completed) is
+created again from scratch. A lock keeps two commands from setting up at once.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _STAMP = "device-drop-set-up.json"
 
 
 class SetUpError(Exception):
-    """A part could not be made ready; the message holds what the program that failed wrote, and what to do."""
+    """A part could not be set up; the message contains the output of the failed program, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ class PythonEnvironment:
         return self.python.exists() and _read_stamp(self.folder) == self._stamp(version)
 
     def make(self, version: str) -> None:
-        """Make it from nothing with the running Python.
+        """Create it from scratch with the running Python.
 
         Raises:
             SetUpError: venv or pip failed.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         with step(f"Creating {self.folder.name} with Python {version}"):
-            # Of a virtual environment's Python, the one it was made from: this one may be in the folder just removed.
+            # The Python that a virtual environment was made from: the running one may be in the folder just removed.
             base = getattr(sys, "_base_executable", sys.executable)
             _run(
                 [base, "-m", "venv", str(self.folder)],
@@ -114,7 +114,7 @@ def running_python() -> str:
 
 
 def enter_environment(arguments: Sequence[str]) -> None:
-    """Make `.venv` ready and go on inside it: returns at once when there, else runs `python -m local` again and ends.
+    """Set up `.venv` and continue inside it: returns if already inside, otherwise runs `python -m local` there.
 
     Raises:
         SetUpError: it could not be made.
@@ -142,7 +142,7 @@ def _run_again(python: Path, arguments: Sequence[str]) -> NoReturn:
 
 
 def ready_toolchain() -> Toolchain:
-    """Node.js and the npm packages, made ready where they are not. To be called inside the virtual environment.
+    """Node.js and the npm packages, set up if necessary. To be called inside the virtual environment.
 
     Raises:
         SetUpError: pip or npm failed.
@@ -159,7 +159,7 @@ def ready_toolchain() -> Toolchain:
 
 
 def _installed_with(packages: Path, wanted: str) -> Path | None:
-    """The Node.js the npm packages were installed with, None when it is gone or they are not the wanted ones."""
+    """The Node.js the npm packages were installed with; None if it is gone or the packages do not match."""
     stamp = _read_stamp(packages)
     node = Path(stamp.get("node", ""))
     return node if stamp.get("packages") == wanted and node.is_file() else None
@@ -237,7 +237,7 @@ def _set_up_lock() -> Iterator[None]:
 
 
 def _read_stamp(folder: Path) -> dict[str, str]:
-    """What the stamp in `folder` says, nothing when there is none or it is damaged."""
+    """The contents of the stamp in `folder`; empty if there is none or it is damaged."""
     try:
         content = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):

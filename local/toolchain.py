@@ -1,4 +1,4 @@
-"""Where Node.js, Azurite and Azure Functions Core Tools are on this machine. Standard library only."""
+"""Finds Node.js, Azurite and Azure Functions Core Tools on this machine. Standard library only."""
 
 import importlib.util
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OLDEST_NODE = 18
-"""The oldest Node.js major version that Azurite is used with here."""
+"""The oldest Node.js major version used for Azurite."""
 
 _ANSWER_SECONDS = 60
 
@@ -76,7 +76,7 @@ def _if_usable(node: Path, npm: tuple[str, ...]) -> NodeJs | None:
 
 
 def answer_of(command: list[str]) -> str:
-    """What `command` prints, empty when it cannot be run or fails."""
+    """The output of `command`; empty if it cannot be run or fails."""
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):

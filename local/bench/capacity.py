@@ -1,10 +1,10 @@
 """Ten million devices a day on Flex Consumption: a simulation with the times that this run measured.
 
-Device files come as they do in an office: most within working hours. An instance reads two files and takes eight
-wake-ups at a time, on one core. Storage answers after a fixed time and takes at most so many rows a second; Partner
-Center takes at most so many requests a second and needs its time for a job, which is looked at by the app's own
-schedule. Each of these serves in the order of asking. What was measured is CPU; what Azure and Partner Center add is
-assumed, and stands here. Pure but for `measure`.
+Device files arrive as in an office: most within working hours. An instance reads two files and takes eight wake-ups at
+a time, on one core. Storage answers after a fixed time and accepts a maximum number of rows per second; Partner Center
+accepts a maximum number of requests per second and needs time for a job, which the app polls on its own schedule. Each
+of them serves requests in the order of arrival. CPU times are measured; the times that Azure and Partner Center add are
+assumed, and defined here. Pure except for `measure`.
 """
 
 import heapq
@@ -25,10 +25,10 @@ from shared.storage.keys import ROWS_IN_A_BLOCK
 DAY = 86_400.0
 DEVICES_A_DAY = 10_000_000
 INSTANCES = (1, 2, 4, 8, 40)
-"""Instances of each group of functions that the results are for."""
+"""The numbers of instances of each group of functions for which results are computed."""
 INSTANCES_OF_RATES = 8
 PARTNER_CENTER_RATES = (1.0, 2.0, 5.0, 20.0)
-"""Requests a second that Partner Center might take of one partner: it names no number."""
+"""Requests per second that Partner Center might accept from one partner: it documents no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class ServiceTimes:
     receive_per_row: float
     """From the dropped blob to its journaled submissions."""
     per_request: float
-    """A POST, or a look with the outcomes of 500 devices: the mean of both."""
+    """The mean of a POST and of a poll with the outcomes of 500 devices."""
     close_per_row: float
     """The results files, and the index of serial numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Limits that are published, and what is assumed where nothing is."""
+    """Published limits, and assumptions where none are published."""
 
     rows_a_second_in_a_partition: float = 2_000.0
     """Azure Tables, "Scalability and performance targets"."""
@@ -62,7 +62,7 @@ class Surroundings:
     partner_seconds: float = 1.5
     """Assumed: Partner Center's answer to a POST or a status request."""
     partner_requests_a_second: float = 10.0
-    """Assumed: what Partner Center takes of one partner before it throttles."""
+    """Assumed: the requests per second that Partner Center accepts from one partner before it throttles."""
     job_seconds: tuple[float, float] = (30.0, 600.0)
     """Assumed: an upload takes any time between these."""
 
@@ -77,7 +77,7 @@ class Load:
     """Sizes of files, and the share of all devices in files of that size."""
     open_hours: tuple[float, float] = (8.0, 18.0)
     share_in_open_hours: float = 0.9
-    """Of the files; the rest come at any hour."""
+    """The share of files in working hours; the rest arrive at any hour."""
 
 
 WITHIN_AN_HOUR = Load(open_hours=(9.0, 10.0), share_in_open_hours=1.0)
@@ -86,7 +86,7 @@ WITHIN_AN_HOUR = Load(open_hours=(9.0, 10.0), share_in_open_hours=1.0)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How the day went. Times in seconds from a file's drop to its closing."""
+    """The results of the day. Times are in seconds from the drop of a file to its closing."""
 
     instances: int
     partner_requests_a_second: float
@@ -104,15 +104,15 @@ class Result:
     core_use: float
     """Share of all cores' time that was used, until all were closed."""
     partner_use: float
-    """Share of what Partner Center takes that was asked of it."""
+    """Share of Partner Center's request rate that was used."""
 
 
 Process = Generator["float | Pool", None, None]
-"""What happens to one thing: it yields the seconds it waits, or the pool it needs one of."""
+"""A simulated process: it yields the seconds it waits, or the pool of which it needs one."""
 
 
 class Pool:
-    """So many of one kind; whoever finds none free waits, in the order of asking."""
+    """A number of equal resources; a process that finds none free waits, first come, first served."""
 
     def __init__(self, number: int) -> None:
         self.free = number
@@ -120,7 +120,7 @@ class Pool:
 
 
 class Limit:
-    """So many a second, and no more."""
+    """A limit on operations per second."""
 
     def __init__(self, a_second: float) -> None:
         self._each = 1 / a_second
@@ -128,14 +128,14 @@ class Limit:
         self.number = 0.0
 
     def wait(self, now: float, number: float = 1.0) -> float:
-        """Seconds until `number` of them, asked for now, are through."""
+        """Seconds until `number` operations, requested now, are done."""
         self._free_at = max(now, self._free_at) + number * self._each
         self.number += number
         return self._free_at - now
 
 
 class Simulation:
-    """Processes, each going on when its time has come."""
+    """The processes of the simulation, each resumed when its time comes."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -143,17 +143,17 @@ class Simulation:
         self._order = itertools.count()
 
     def start(self, process: Process, after: float = 0.0) -> None:
-        """Let `process` go on after so many seconds."""
+        """Resume `process` after so many seconds."""
         heapq.heappush(self._due, (self.now + after, next(self._order), process))
 
     def run(self) -> None:
-        """Go on until nothing is left to happen."""
+        """Run until no event is left."""
         while self._due:
             self.now, _, process = heapq.heappop(self._due)
             self._go_on(process)
 
     def release(self, pool: Pool) -> None:
-        """Give one back; who waits longest has it now."""
+        """Return one resource to the pool, and to the process that has waited longest."""
         if pool.waiting:
             self.start(pool.waiting.popleft())
         else:
@@ -188,7 +188,7 @@ class Day:
         self._random = random.Random(seed)
         self._pace: Pace = default_pace(lambda: 0.5)
         self._simulation = Simulation()
-        # Each group of functions has instances of its own on Flex Consumption: the blobs', and the queue's.
+        # On Flex Consumption each group of functions (blobs, queue) has its own instances.
         self._readers, self._reader_cores = Pool(instances * around.reads_at_once), Pool(instances)
         self._workers, self._worker_cores = Pool(instances * around.wake_ups_at_once), Pool(instances)
         self._partner = Limit(around.partner_requests_a_second)
@@ -199,11 +199,11 @@ class Day:
         self._closed: list[tuple[float, float]] = []
         self._rows_by_minute: Counter[int] = Counter()
         self._messages_by_minute: Counter[int] = Counter()
-        self._looks = 0
+        self._polls = 0
         self._core_seconds = 0.0
 
     def run(self) -> Result:
-        """Play the day to the last closed file."""
+        """Simulate the day until the last file is closed."""
         files = arrivals(self._load, self._random)
         for file in files:
             self._simulation.start(self._read(file), file.dropped_at)
@@ -219,7 +219,7 @@ class Day:
             seconds_of_95_percent=seconds[min(int(len(seconds) * 0.95), len(seconds) - 1)],
             longest_seconds=seconds[-1],
             hours_until_all_closed=end / 3600,
-            status_requests=self._looks,
+            status_requests=self._polls,
             busiest_rows_a_second=max(self._rows_by_minute.values()) / 60,
             busiest_messages_a_second=max(self._messages_by_minute.values()) / 60,
             core_use=self._core_seconds / (2 * self._instances * end),
@@ -239,7 +239,7 @@ class Day:
             self._simulation.start(self._submission(file))
 
     def _submission(self, file: DroppedFile) -> Process:
-        """The queue function: one POST, then looks until the job is done."""
+        """The queue function: one POST, then polls until the job is done."""
         yield self._workers
         yield from self._ask()
         self._simulation.release(self._workers)
@@ -250,7 +250,7 @@ class Day:
             yield self._send_message() + delay.total_seconds()
             yield self._workers
             yield from self._ask()
-            self._looks += 1
+            self._polls += 1
             if self._simulation.now >= ends:
                 break
             self._simulation.release(self._workers)
@@ -259,7 +259,7 @@ class Day:
         self._simulation.release(self._workers)
 
     def _finish(self, file: DroppedFile) -> Process:
-        """Outcomes; after the last of them the results and the index of serial numbers, by whoever wrote it."""
+        """Write outcomes; whichever process writes the last also writes results and the index of serial numbers."""
         yield self._write(self._load.devices_per_submission)
         file.open_submissions -= 1
         if not file.open_submissions:
@@ -268,7 +268,7 @@ class Day:
             self._closed.append((file.dropped_at, self._simulation.now))
 
     def _ask(self) -> Process:
-        """A request to Partner Center, with what comes before it."""
+        """A request to Partner Center, with the work before it."""
         yield from self._compute(self._worker_cores, self._times.per_request)
         yield self._around.requests_a_submission / 2 * self._around.storage_seconds
         yield self._partner.wait(self._simulation.now) + self._around.partner_seconds
@@ -284,7 +284,7 @@ class Day:
         return self._messages.wait(self._simulation.now)
 
     def _write(self, rows: int) -> float:
-        """Seconds until `rows` stand in a table: no faster than one partition takes them, and than the account does."""
+        """Seconds until `rows` are in a table, within the limits of the partition and of the account."""
         self._rows_by_minute[int(self._simulation.now // 60)] += rows
         in_one = min(rows, ROWS_IN_A_BLOCK) / self._around.rows_a_second_in_a_partition
         return max(self._rows.wait(self._simulation.now, rows), in_one)
@@ -304,7 +304,7 @@ def arrivals(load: Load, drawn: random.Random) -> list[DroppedFile]:
 
 
 def times_in(measured: Mapping[str, Any]) -> ServiceTimes:
-    """The times in what `operations` measured of its large file."""
+    """The CPU times of the large file that `operations` measured."""
     seconds = measured["large_cpu_seconds"]
     return ServiceTimes(seconds["receive_per_row"], seconds["per_request"], seconds["close_per_row"])
 

@@ -1,6 +1,6 @@
-"""What importing the app costs, beside importing the libraries it cannot do without.
+"""The cost of importing the app, compared with importing the libraries it needs.
 
-Each in a fresh interpreter, in turns, by Python's own `-X importtime`; bytecode is compiled beforehand, for both.
+Each runs in a fresh interpreter, alternately, with Python's own `-X importtime`; bytecode is compiled beforehand.
 """
 
 import re
@@ -28,12 +28,12 @@ _SECONDS = 120
 
 
 def measure(bench: Bench) -> Measured:
-    """The app's imports per the libraries'."""
+    """The time of the app's imports divided by that of the libraries'."""
     with bench.place() as folder:
         app, libraries = [], []
         for round_number in range(bench.sizes.cold_starts + 1):
             times = _seconds(folder, f"import {APP}"), _seconds(folder, "import " + ", ".join(LIBRARIES))
-            # The first of each compiles.
+            # The first run of each compiles the bytecode.
             if round_number:
                 app.append(times[0])
                 libraries.append(times[1])
@@ -61,10 +61,10 @@ def _seconds(folder: Path, statement: str) -> float:
 
 
 def seconds_in(written: str) -> float:
-    """Seconds of all imports after Python's own start, in what `-X importtime` wrote. Pure.
+    """Seconds of all imports after Python's own start, from the output of `-X importtime`. Pure.
 
     Raises:
-        BenchError: it does not look like that.
+        BenchError: the output does not have that form.
     """
     top = [(name, int(cumulative)) for _, cumulative, indent, name in _LINE.findall(written) if len(indent) == 1]
     names = [name for name, _ in top]

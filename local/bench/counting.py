@@ -19,17 +19,17 @@ _COUNTING = re.compile(r"Counting: (\{.*\})")
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """What was asked of storage, by name; `rows` are the changes of rows in table requests."""
+    """The number of storage operations by name; `rows` counts the changes of rows in table requests."""
 
     requests: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
 
     def since(self, before: "Operations") -> "Operations":
-        """What came after `before`."""
+        """The operations since `before`."""
         return Operations(self.requests - before.requests, self.rows - before.rows)
 
     def without(self, **names: int) -> "Operations":
-        """Less so many requests of each name."""
+        """The operations without so many of each name."""
         return replace(self, requests=self.requests - Counter(names))
 
 

@@ -1,7 +1,7 @@
-"""Stands in front of Azurite and counts every request: what a storage account would count as an operation.
+"""A proxy in front of Azurite that counts every request, as a storage account counts operations.
 
-A program of its own, so that its work is nobody else's CPU: `python -m local.bench.counting_proxy BLOB QUEUE TABLE`,
-the ports behind it. It prints the three ports in front and one where GET gives the counts as JSON.
+It is a separate program, so that its CPU is not measured: `python -m local.bench.counting_proxy BLOB QUEUE TABLE`, with
+Azurite's ports. It prints its own three ports, and a fourth where GET returns the counts as JSON.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _OF_BLOB = {"HEAD": "get properties", "GET": "read", "DELETE": "delete"}
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first line and headers of a message, by lower-case name, and its bytes as they came."""
+    """The first line and headers of a message, by lower-case name, and its raw bytes."""
 
     first: str
     headers: Mapping[str, str]
@@ -61,7 +61,7 @@ class Counts:
 
 
 def operation(service: str, head: Head, body: bytes) -> str:
-    """What a request is, in words that a person knows from a storage account. Pure."""
+    """The name of the operation that a request performs, in the terms of a storage account. Pure."""
     method, target, *_ = head.first.split(" ")
     path, _, query = target.partition("?")
     parts = path.strip("/").split("/")[1:]
@@ -95,10 +95,10 @@ class _Proxy:
         self._counts = counts
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of a client, for as long as it keeps it."""
+        """One connection of a client, for as long as the client keeps it open."""
         try:
             while (head := await read_head(reader)) is not None:
-                # A connection of its own for each request: Azurite may end one that was kept, just when it is used.
+                # A new connection for each request: Azurite may close a kept one just when it is used.
                 behind_reader, behind_writer = await asyncio.open_connection(HOST, self._port, limit=_LONGEST_HEAD)
                 try:
                     await self._exchange(head, reader, writer, behind_reader, behind_writer)
@@ -140,7 +140,7 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
 
 
 async def _pass_body(head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, keep: bool) -> bytes:
-    """Pass a body on; what it was if it is to be kept."""
+    """Forward a body; returns it if it is to be kept."""
     kept = bytearray()
     if head.headers.get("transfer-encoding", "").lower() == "chunked":
         while True:

@@ -7,14 +7,14 @@ from pathlib import Path
 from local.bench.hardware_hashes import hardware_hash
 
 PIECE = 4 * 1024 * 1024
-"""Bytes given at a time, as storage gives them."""
+"""Bytes per piece, as storage returns them."""
 
 HASH_HEADER = "Device Serial Number,Windows Product ID,Hardware Hash"
 TUPLE_HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model"
 
 
 class Kind(Enum):
-    """The device files that are measured: by what their rows hold, and the encoding."""
+    """The kinds of device files that are measured, by contents and encoding."""
 
     HASHES_UTF16 = "utf-16"
     """As Get-WindowsAutopilotInfo writes them."""
@@ -65,7 +65,7 @@ def write(file: Path, content: Iterable[bytes]) -> None:
 
 
 def read(file: Path) -> Callable[[], Iterator[bytes]]:
-    """Opens `file` anew each time it is called, in pieces of 4 MiB."""
+    """Returns a function that reads `file` from the start in pieces of 4 MiB."""
 
     def opened() -> Iterator[bytes]:
         with file.open("rb") as content:

@@ -1,4 +1,4 @@
-"""Storage that takes everything and keeps nothing, so that our own work can be measured without anybody else's."""
+"""Storage that accepts everything and keeps nothing, so that only the product's own work is measured."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

@@ -1,9 +1,9 @@
-"""The whole way beside what people use today: a plain script, in a process of its own, on the same machine.
+"""The product from drop to close, compared with a plain script such as people use today, on the same machine.
 
-Each gets an Azurite and a stand-in of its own, and the same file with hashes. Ours is the app on one local functions
-host, from the drop to the closed file; its CPU is that of the host in this time (starting it is told apart). The
-script's is that of its whole process. Azurite's and the stand-in's count for neither and are told. Operations are
-counted in runs of their own, of 1,000 devices, so that counting costs neither of them time.
+Each gets its own Azurite and stand-in, and the same file with hashes. The product is the app on one local functions
+host, from the drop to the closed file; its CPU is that of the host in this time (its start-up is reported separately).
+The script's CPU is that of its whole process. The CPU of Azurite and the stand-in counts for neither and is reported.
+Operations are counted in separate runs of 1,000 devices, so that counting slows down neither.
 """
 
 import sys
@@ -28,7 +28,7 @@ from local.processes import ChildProcess
 
 PEER = Path(__file__).with_name("peer.py")
 SERVICE_SECONDS = 1.0
-"""What the service takes for an upload."""
+"""The seconds that the service needs for an upload."""
 _SERVICE_MARK, _AZURITE_MARK = "local.partner_center", "azurite.js"
 _MOST_SECONDS = 3600
 _MEGABYTE = 1024 * 1024
@@ -36,7 +36,7 @@ _MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One of the two, from its first to its last; None where the system does not tell."""
+    """The figures of the product or the script; None if the system does not report one."""
 
     seconds: float
     cpu_seconds: float | None
@@ -47,7 +47,7 @@ class Run:
 
 
 def measure(bench: Bench) -> Measured:
-    """Devices a second and CPU per device, of both."""
+    """Devices per second and CPU per device, of both."""
     rows = bench.sizes.end_to_end_rows
     with bench.place() as folder:
         file = folder / "devices.csv"
@@ -110,7 +110,7 @@ def _ours(bench: Bench, file: Path) -> Run:
         ended = cpu_of_ended_children()
     bench.say(f"ours: {bench.sizes.end_to_end_rows:,} devices in {seconds:.1f} s")
     if before is None or after is None:
-        # Without /proc, ended processes alone are known: the host with its start.
+        # Without /proc, only ended processes are known: the host including its start-up.
         cpu = None if ended is None or ended_before is None else ended - ended_before
         return Run(seconds, cpu, None, None, *beside)
     return Run(seconds, after.cpu - before.cpu, before.cpu, after.peak / _MEGABYTE, *beside)
@@ -126,7 +126,7 @@ def _peer(bench: Bench, file: Path) -> Run:
 
 
 def _run_peer(file: Path, folder: Path, storage: str, service: str) -> float | None:
-    """Run the script to its end; its peak in megabytes."""
+    """Run the script to its end; returns its peak memory in megabytes."""
     arguments = {
         "--service": service,
         "--storage": storage,

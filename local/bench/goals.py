@@ -94,12 +94,12 @@ GOALS = (
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value, and the repetitions it is the median of; None where this system does not tell."""
+    """A value and the repetitions of which it is the median; None if this system does not report it."""
 
     value: float | None
     repetitions: tuple[float, ...] = ()
     noise: float | None = None
-    """The spread of what it was computed from, where it has no repetitions of its own."""
+    """The spread of the figures it was computed from, if it has no repetitions of its own."""
 
     @classmethod
     def of(cls, repetitions: Sequence[float]) -> "Figure":
@@ -119,14 +119,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one measurement gave: figures that have goals, and everything else that was seen."""
+    """The results of one measurement: figures that have goals, and all other observations."""
 
     figures: Mapping[str, Figure] = field(default_factory=dict)
     raw: Mapping[str, object] = field(default_factory=dict)
 
 
 def verdict(goal: Goal, figure: Figure | None, *, has_full_size: bool) -> Verdict:
-    """What became of `goal`."""
+    """The verdict on `goal`."""
     if figure is None:
         return Verdict.NOT_MEASURED
     if figure.value is None:

@@ -1,8 +1,8 @@
-"""Whether CPU per row stays the same however large a file is, and what more hosts bring.
+"""Whether CPU per row is independent of the size of a file, and the effect of more hosts.
 
-Like is compared with like: files with hashes among themselves, and files without hashes among themselves, since only
-those go to 1,000,000 rows. Every size is taken in by the same `Intake`, from a file on disk, round by round; small
-files as often as it takes to see as many rows as of the largest, but at most 50 times.
+Files with hashes are compared only with each other, and so are files without hashes, since only those go to 1,000,000
+rows. The same `Intake` reads every size from a file on disk, round by round; small files are read as often as needed to
+reach the rows of the largest, but at most 50 times.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def measure(bench: Bench) -> Measured:
         name: spread_of_sizes({rows: median(one) for rows, one in taken.items()})
         for name, taken in microseconds.items()
     }
-    # What the same size gave in other rounds is the noise that the difference between sizes must be seen in.
+    # The differences between rounds of one size are the noise to compare the differences between sizes with.
     noise = [spread for taken in microseconds.values() for one in taken.values() if (spread := Figure.of(one).spread)]
     worst = max(spreads.values())
     return Measured(
@@ -76,7 +76,7 @@ def _repeat(action: Callable[[], object], times: int) -> None:
 
 
 def spread_of_sizes(per_row: dict[int, float]) -> float:
-    """Percent by which the most expensive size is above the cheapest. Pure."""
+    """Percent by which the most expensive size exceeds the cheapest. Pure."""
     return (max(per_row.values()) / min(per_row.values()) - 1) * 100
 
 

@@ -1,6 +1,6 @@
-"""Valid hardware hashes of devices that do not exist, as many as wanted, each of them always the same.
+"""Valid hardware hashes of devices that do not exist: any number, and always the same for the same number.
 
-The layout is written down once more, on purpose: a reader that has it wrong must not be measured on its own mistake.
+The layout is deliberately stated a second time: a reader that has it wrong must not be measured on its own mistake.
 Blocks and sizes are those of a usual laptop: its checksum covers about 1,100 of the 3,000 bytes.
 """
 
@@ -30,7 +30,7 @@ _FILLED = {
     30: 94,
     35: 3,
 }
-"""Types and sizes of blocks whose contents say nothing of who the device is."""
+"""Types and sizes of blocks whose contents do not identify the device."""
 
 
 def hardware_hash(number: int, serial: str) -> str:

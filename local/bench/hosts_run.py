@@ -1,4 +1,4 @@
-"""One file on the local functions host, once or several times over: where its time goes."""
+"""One file on one or several local functions hosts, and where its time goes."""
 
 import threading
 import time
@@ -15,13 +15,13 @@ from local.hosts import HostKind, running_hosts
 from local.partner_center import Behaviour, Operation, PartnerCenterStandIn, Reply, route
 
 HOST_MARK = "local.functions_host"
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _MOST_SECONDS = 1800
 
 
 @dataclass(frozen=True, slots=True)
 class HostsRun:
-    """Seconds of each phase of one file; CPU of all hosts together, None where the system does not tell."""
+    """Seconds of each phase of one file; CPU of all hosts together, None if the system does not report it."""
 
     hosts: int
     devices: int
@@ -40,7 +40,7 @@ class HostsRun:
 
 
 class RecordingStandIn(PartnerCenterStandIn):
-    """A stand-in that remembers when each POST of devices came and was answered."""
+    """A stand-in that records when each POST of devices arrived and was answered."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.posts: list[tuple[float, float]] = []
@@ -48,7 +48,7 @@ class RecordingStandIn(PartnerCenterStandIn):
         super().__init__(behaviour)
 
     def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """The stand-in's reply, after noting when it was asked for and given."""
+        """The stand-in's reply; records when the request came and when it was answered."""
         began = time.monotonic()
         given = super().reply(method, target, headers, body)
         request = route(method, target, headers, b"")
@@ -59,7 +59,7 @@ class RecordingStandIn(PartnerCenterStandIn):
 
 
 def run_on_hosts(bench: Bench, hosts: int, rows: int) -> HostsRun:
-    """Take a file of `rows` devices without hashes the whole way, with `hosts` hosts on one storage."""
+    """Process a file of `rows` devices without hashes from drop to close, with `hosts` hosts on one storage."""
     with (
         bench.place() as folder,
         RecordingStandIn(Behaviour(latency=LATENCY)) as service,
@@ -74,7 +74,7 @@ def run_on_hosts(bench: Bench, hosts: int, rows: int) -> HostsRun:
     ):
         running.wait_until_ready()
         journal = journal_of(azurite.connection_string)
-        # The batch, the tables and every host are warm before the clock runs.
+        # The batch, the tables and every host are warm before the clock starts.
         warm = drop(azurite.connection_string, pieces(Kind.TUPLES, 1), "first.csv")
         wait_until(lambda: is_closed(journal, warm), running.check)
         service.posts.clear()
@@ -100,7 +100,7 @@ def run_on_hosts(bench: Bench, hosts: int, rows: int) -> HostsRun:
 
 
 def wait_until(is_so: Callable[[], bool], check: Callable[[], None]) -> None:
-    """Look again and again until `is_so`; `check` raises when something has ended that should run.
+    """Poll until `is_so`; `check` raises if a process that should run has ended.
 
     Raises:
         BenchError: it took too long.
@@ -110,4 +110,4 @@ def wait_until(is_so: Callable[[], bool], check: Callable[[], None]) -> None:
         check()
         if time.monotonic() > deadline:
             raise BenchError(f"The file was not closed within {_MOST_SECONDS} seconds.")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)

@@ -1,8 +1,8 @@
-"""How fast device files are taken in, beside `csv.reader` only splitting the same text.
+"""How fast device files are read, compared with `csv.reader` that only splits the same text.
 
-Ours is bytes in, decoded, split, every hash verified, rows checked, duplicates found, request bodies of 500 encoded.
-What else the pipeline's `Intake` does - what is kept of each row, the digest of each body - is measured with it, on
-storage that keeps nothing, and told beside.
+The product decodes the bytes, splits them, verifies every hash, checks rows, finds duplicates and encodes request
+bodies of 500. Whatever else the pipeline's `Intake` does (the data kept of each row, the digest of each body) is
+measured with it, on storage that keeps nothing, and reported separately.
 """
 
 import csv
@@ -32,7 +32,7 @@ _CSV_FIELD_LIMIT = 1_000_000
 
 
 def measure(bench: Bench) -> Measured:
-    """Rows a second of CPU, with and without hashes, against the same floor."""
+    """Rows per second of CPU, with and without hashes, against the same baseline."""
     rows, tuple_rows = bench.sizes.intake_rows, bench.sizes.tuple_rows
     hashes, tuples = list(pieces(Kind.HASHES_UTF16, rows)), list(pieces(Kind.TUPLES, tuple_rows))
     text = b"".join(hashes).decode("utf-16")
@@ -73,10 +73,10 @@ def measure(bench: Bench) -> Measured:
 
 
 def take_in(pipeline: Pipeline, opened: Callable[[], Iterable[bytes]], rows: int) -> None:
-    """Take a file of `rows` rows in, and make sure that each is to be sent.
+    """Read a file of `rows` rows, and check that each of them is to be sent.
 
     Raises:
-        BenchError: the bench's own file is not read as it was meant.
+        BenchError: the bench's own file was not read as intended.
     """
     held = FileLease(pipeline, Stored(_file(), "etag", {}))
     intake = Intake(pipeline, held)

@@ -1,4 +1,4 @@
-"""Storage, service and app of a measurement, as processes of their own."""
+"""Storage, service and app of a measurement, as separate processes."""
 
 import os
 import re
@@ -30,7 +30,7 @@ _NOWHERE = "http://127.0.0.1:9"
 
 @contextmanager
 def running_service(folder: Path, *, delay: float = 0.0) -> Iterator[str]:
-    """The address of a Partner Center stand-in that takes `delay` seconds for an upload.
+    """The address of a Partner Center stand-in that needs `delay` seconds for an upload.
 
     Raises:
         BenchError: it did not start.
@@ -42,7 +42,7 @@ def running_service(folder: Path, *, delay: float = 0.0) -> Iterator[str]:
 
 @contextmanager
 def running_thinking_service(folder: Path, seconds: float) -> Iterator[str]:
-    """The address of a service that takes every upload, and answers each request after `seconds`.
+    """The address of a service that accepts every upload, and answers each request after `seconds`.
 
     Raises:
         BenchError: it did not start.
@@ -62,10 +62,10 @@ def _running(name: str, arguments: list[str], line: re.Pattern[str], folder: Pat
 
 
 def wait_for(process: ChildProcess, line: re.Pattern[str]) -> re.Match[str]:
-    """The first `line` in what the process wrote.
+    """The first `line` in the output of the process.
 
     Raises:
-        BenchError: it ended, or wrote none in half a minute.
+        BenchError: the process ended, or wrote no such line within half a minute.
     """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
@@ -106,20 +106,20 @@ def drop(storage: str, content: Iterable[bytes], name: str = "devices.csv") -> D
 
 
 def journal_of(storage: str) -> Journal:
-    """The journal in a storage, to look into."""
+    """The journal in a storage, for reading."""
     return compose(settings_from(settings_for(storage, _NOWHERE))).journal
 
 
 def is_closed(journal: Journal, dropped: Dropped) -> bool:
-    """Whether a file has come to its end.
+    """Whether a file is final.
 
     Raises:
-        BenchError: it has, but to another one than meant.
+        BenchError: the file is final, but not closed as intended.
     """
     try:
         stored = journal.files.get(CUSTOMER, dropped.file_id)
     except ResourceNotFoundError:
-        # The app has not made its tables yet.
+        # The app has not created its tables yet.
         return False
     if stored is not None and stored.record.state in (FileState.REJECTED, FileState.GONE):
         raise BenchError(f"The file was not taken: {stored.record.reason}, {stored.record.reason_text}")
@@ -127,10 +127,10 @@ def is_closed(journal: Journal, dropped: Dropped) -> bool:
 
 
 def run_program(name: str, arguments: list[str], *, log: Path, seconds: float, environment: Mapping[str, str]) -> str:
-    """Run a Python program to its end; what it wrote.
+    """Run a Python program to its end; returns its output.
 
     Raises:
-        BenchError: it failed, or was not done in time.
+        BenchError: it failed, or did not finish in time.
     """
     process = ChildProcess.start(name, [sys.executable, *arguments], log=log, environment=environment)
     try:

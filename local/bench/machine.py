@@ -1,4 +1,4 @@
-"""On what was measured: the machine, and the versions of what took part."""
+"""The machine of a measurement, and the versions of the software involved."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _PACKAGES = (
 
 
 def about(toolchain: Toolchain) -> dict[str, object]:
-    """When and on what."""
+    """The time, the machine and the versions."""
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {

@@ -1,7 +1,7 @@
-"""What a large file adds to a worker's memory: while it is taken in, and while its results are written.
+"""The memory that a large file adds to a worker: while it is read, and while its results are written.
 
-A worker of its own takes the file from Azurite exactly as the app does. What is measured is its peak less what was
-resident when it was ready for its first file, so that everything a file makes it load counts too.
+A separate worker reads the file from Azurite exactly as the app does. The figure is its peak less the memory resident
+when it was ready for its first file, so that everything a file makes it load counts too.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _NOWHERE = "http://127.0.0.1:9"
 
 
 def measure(bench: Bench) -> Measured:
-    """The most of reading a file in either encoding and of writing the results of one."""
+    """The largest of reading a file in either encoding and of writing the results of one."""
     rows = bench.sizes.large_rows
     added: dict[str, float | None] = {}
     for kind in (Kind.HASHES_UTF16, Kind.HASHES_UTF8):
@@ -56,7 +56,7 @@ class _Worker:
     environment: dict[str, str]
 
     def added(self, what: str, *names: str) -> float | None:
-        """Megabytes that the work adds; None where the system does not tell."""
+        """Megabytes that the work adds; None if the system does not report it."""
         written = run_program(
             f"a worker that is to {what} a file",
             ["-m", "local.bench.memory_of_worker", what, *names],
@@ -72,7 +72,7 @@ def _file(pipeline: Pipeline, dropped: Dropped, state: FileState, rows: int) -> 
     """The journal's record of the file.
 
     Raises:
-        BenchError: it did not come as far as `state` with all of its rows.
+        BenchError: it did not reach `state` with all of its rows.
     """
     stored = pipeline.journal.files.get(CUSTOMER, dropped.file_id)
     if stored is None or stored.record.state is not state or stored.record.read_counts.total != rows:
@@ -81,7 +81,7 @@ def _file(pipeline: Pipeline, dropped: Dropped, state: FileState, rows: int) -> 
 
 
 def _finish(pipeline: Pipeline, dropped: Dropped) -> None:
-    """Let every submission be as if the service had registered all of its devices."""
+    """Change every submission as if the service had registered all of its devices."""
     stored_file = pipeline.journal.files.get(CUSTOMER, dropped.file_id)
     if stored_file is None:
         raise BenchError("The file has gone from the journal.")

@@ -1,6 +1,6 @@
-"""A worker that takes in one device file, or closes one, and says what that added to its memory.
+"""A worker that reads one device file, or closes one, and prints how much memory that added.
 
-Run as a program of its own: `python -m local.bench.memory_of_worker receive PATH | close CUSTOMER FILE_ID`, with the
+Run as a separate program: `python -m local.bench.memory_of_worker receive PATH | close CUSTOMER FILE_ID`, with the
 app's settings in the environment. Its last line is a number of bytes, or `unknown`.
 """
 
@@ -14,7 +14,7 @@ from shared.settings import settings_from
 
 
 def main(what: str, *names: str) -> None:
-    """Work, then print the peak less what was resident before."""
+    """Do the work, then print the peak less the memory resident before."""
     pipeline = compose(settings_from(os.environ))
     prepare(pipeline)
     forget_peak()

@@ -1,8 +1,8 @@
-"""Storage operations per 1,000 devices, each by what it is for, and what they cost.
+"""Storage operations per 1,000 devices by purpose, and their cost.
 
-The pipeline works in this process against Azurite, with every request counted on its way; the bench plays the host: it
-takes messages as many at a time as host.json says and deletes each. Empty looks into the queue and the sweep are left
-out. Each submission is looked at once: the service is done when it is first asked. Prices are the examples of
+The pipeline runs in this process against Azurite, with every request counted on its way. The bench plays the host: it
+takes as many messages at a time as host.json says and deletes each. Polls of an empty queue and the sweep are not
+counted. Each submission is polled once: the service is done at the first poll. Prices are the examples of
 infra/prices.json; every row of a table transaction is counted as if it were charged.
 """
 
@@ -37,7 +37,7 @@ BLOB_TRIGGER = {
     "queue of the blob trigger: get messages": 1,
     "queue of the blob trigger: delete message": 1,
 }
-"""What the host itself asks of storage for each dropped blob (Azure Functions, blob trigger with Event Grid)."""
+"""The host's own storage operations for each dropped blob (Azure Functions, blob trigger with Event Grid)."""
 
 _LEASE_SECONDS = 600
 _PAUSE_SECONDS = 0.1
@@ -48,42 +48,42 @@ _POLLED_DELAY = 4.0
 
 @dataclass(slots=True)
 class Taken:
-    """What one file took: operations, and this process's CPU seconds by step."""
+    """The cost of one file: operations, and this process's CPU seconds by step."""
 
     operations: Operations = field(default_factory=Operations)
     polls: int = 0
     receive_cpu: float = 0.0
     wakes: list[tuple[float, int]] = field(default_factory=list)
-    """Of each wake-up the CPU seconds, and how often it asked the service."""
+    """For each wake-up its CPU seconds and its number of requests to the service."""
 
     @property
     def cpu_per_request(self) -> float:
-        """CPU seconds of a POST or a look with its outcomes: the mean, without the wake-up that closed the file."""
+        """Mean CPU seconds of a POST or a poll with its outcomes, without the wake-up that closed the file."""
         before_last = self.wakes[:-1]
         requests = sum(number for _, number in before_last)
         return sum(cpu for cpu, _ in before_last) / requests if requests else 0.0
 
     @property
     def close_cpu(self) -> float:
-        """What the last wake-up took beyond its requests: the results, and the index of serial numbers."""
+        """CPU seconds of the last wake-up beyond its requests: the results, and the index of serial numbers."""
         cpu, requests = self.wakes[-1] if self.wakes else (0.0, 0)
         return max(cpu - requests * self.cpu_per_request, 0.0)
 
     @property
     def everything(self) -> Counter[str]:
-        """Operations of ours and of the host, by name."""
+        """Operations of the app and of the host, by name."""
         return self.operations.requests + by_host(self.operations.requests)
 
     @property
     def total(self) -> int:
-        """How many that are."""
+        """The total number of operations."""
         return self.everything.total()
 
 
 def by_host(requests: Counter[str]) -> Counter[str]:
-    """What the host asks of storage besides the messages that the bench took in its place. Pure.
+    """The host's storage operations besides the messages that the bench took in its place. Pure.
 
-    Its own message about the blob; and every message on another queue of ours is taken and deleted once.
+    These are its own message about the blob, and taking and deleting every message on another queue of the app once.
     """
     found = Counter(BLOB_TRIGGER)
     for name, number in requests.items():
@@ -95,7 +95,7 @@ def by_host(requests: Counter[str]) -> Counter[str]:
 
 
 def measure(bench: Bench) -> Measured:
-    """A small file, a large one, and what one more status request costs."""
+    """A small file, a large one, and the cost of one more status request."""
     small_rows, large_rows = bench.sizes.small_rows, bench.sizes.large_rows
     small = taken(bench, small_rows)
     bench.say(f"{small.total} operations for {small_rows:,} devices")
@@ -140,7 +140,7 @@ def _per(counts: Counter[str], units: float) -> dict[str, float]:
 
 
 def cost(operations: Operations, prices: Path = PROJECT / "infra" / "prices.json") -> float:
-    """What the operations cost at the example prices, in their currency."""
+    """The cost of the operations at the example prices, in their currency."""
     price = json.loads(prices.read_text(encoding="utf-8"))
     of_kind = Counter[str]()
     for name, number in operations.requests.items():
@@ -156,7 +156,7 @@ def cost(operations: Operations, prices: Path = PROJECT / "infra" / "prices.json
 
 
 def taken(bench: Bench, rows: int, *, delay: float = 0.0) -> Taken:
-    """Take a file of `rows` devices the whole way; the service is done with an upload after `delay` seconds."""
+    """Process a file of `rows` devices from drop to close; the service is done with an upload after `delay` seconds."""
     with (
         bench.place() as folder,
         running_azurite(bench.toolchain, data=folder / "azurite") as azurite,
@@ -168,17 +168,18 @@ def taken(bench: Bench, rows: int, *, delay: float = 0.0) -> Taken:
         )
         pipeline = compose(settings_from(environment))
         prepare(pipeline)
-        # What the bench itself asks goes past the counting.
-        looking = journal_of(azurite.connection_string)
-        asked = AskedService(pipeline.partner_center)
-        host = _Host(replace(pipeline, partner_center=cast("PartnerCenter", asked)), storage, asked, looking)
-        # The first file of a batch makes it: once, and not for every thousand devices.
+        # The bench's own requests are not counted.
+        journal = journal_of(azurite.connection_string)
+        counted_service = CountedService(pipeline.partner_center)
+        pipeline = replace(pipeline, partner_center=cast("PartnerCenter", counted_service))
+        host = _Host(pipeline, storage, counted_service, journal)
+        # The first file of a batch creates it: once, and not for every thousand devices.
         host.take(drop(azurite.connection_string, pieces(Kind.TUPLES, 1), "first.csv"))
         return host.take(drop(azurite.connection_string, pieces(Kind.HASHES_UTF8, rows)))
 
 
 @dataclass(slots=True)
-class AskedService:
+class CountedService:
     """The service, and how often each of its methods was called."""
 
     real: PartnerCenter
@@ -194,7 +195,7 @@ class AskedService:
         return counted_call
 
 
-_LOOK = "batch_job_status"
+_POLL = "batch_job_status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,21 +204,21 @@ class _Host:
 
     pipeline: Pipeline
     storage: CountedStorage
-    asked: "AskedService"
-    looking: Journal
+    service: "CountedService"
+    journal: Journal
 
     def take(self, dropped: Dropped) -> Taken:
-        """Take the file to its end.
+        """Process the file until it is closed.
 
         Raises:
             BenchError: it was not closed in time.
         """
-        before, polls_before = self.storage.operations(), self.asked.calls[_LOOK]
+        before, polls_before = self.storage.operations(), self.service.calls[_POLL]
         taken, empty = Taken(), 0
         taken.receive_cpu = spent(lambda: receive(self.pipeline, dropped.path)).cpu
         queue = QueueClient.from_connection_string(self.storage.connection_string, SUBMISSIONS_QUEUE)
         deadline = time.monotonic() + _MOST_SECONDS
-        while not is_closed(self.looking, dropped):
+        while not is_closed(self.journal, dropped):
             messages = _taken_from(queue)
             for message in messages:
                 self._wake(taken, message)
@@ -228,20 +229,20 @@ class _Host:
             if time.monotonic() > deadline:
                 raise BenchError(f"The file was not closed within {_MOST_SECONDS} seconds.")
         taken.operations = self.storage.operations().since(before).without(**{_GET: empty})
-        taken.polls = self.asked.calls[_LOOK] - polls_before
+        taken.polls = self.service.calls[_POLL] - polls_before
         return taken
 
     def _wake(self, taken: Taken, message: QueueMessage) -> None:
-        asked, began = self.asked.calls.total(), time.process_time()
+        calls, began = self.service.calls.total(), time.process_time()
         wake(self.pipeline, decoded(message.content), message.id)
-        taken.wakes.append((time.process_time() - began, self.asked.calls.total() - asked))
+        taken.wakes.append((time.process_time() - began, self.service.calls.total() - calls))
 
 
 _GET = f"queue {SUBMISSIONS_QUEUE}: get messages"
 
 
 def _taken_from(queue: QueueClient) -> list[QueueMessage]:
-    """One look into the queue, for as many messages as host.json says."""
+    """Poll the queue once, for as many messages as host.json says."""
     queues = json.loads((PROJECT / "host.json").read_text(encoding="utf-8"))["extensions"]["queues"]
     most = queues["batchSize"]
     pages = queue.receive_messages(messages_per_page=most, max_messages=most, visibility_timeout=_LEASE_SECONDS)

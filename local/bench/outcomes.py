@@ -1,7 +1,7 @@
-"""What writing outcomes costs, beside the storage client's own transactions on the same Azurite.
+"""The cost of writing outcomes, compared with the storage client's own transactions on the same Azurite.
 
-Ours begins with the bytes of a job's status and ends with its rows in the table: decoded, matched, explained, written.
-The client's begins with entities that are ready, and does nothing but `submit_transaction`, a hundred at a time.
+The product starts with the bytes of a job's status and ends with its rows in the table: decoded, matched, explained,
+written. The client starts with entities that are ready, and only calls `submit_transaction`, a hundred at a time.
 """
 
 import itertools
@@ -32,12 +32,12 @@ ROWS = 500
 _TRANSACTION = 100
 _ROWS_IN_A_PARTITION = 1_000
 _EVERY_FAILED = 20
-"""One device in so many is refused by the service, so that its words are explained and written too."""
+"""The service refuses one device in so many, so that its words are explained and written too."""
 _SDK_TABLE = "SdkOutcomes"
 
 
 def measure(bench: Bench) -> Measured:
-    """CPU a row, and rows a second against the client's."""
+    """CPU per row, and rows per second compared with the client."""
     number = bench.sizes.outcome_submissions
     with running_azurite(bench.toolchain) as azurite:
         settings = app_settings({}, storage=azurite.connection_string, partner_center_url="http://127.0.0.1")
@@ -87,7 +87,7 @@ def status_of_finished_job() -> bytes:
 
 
 def outcomes_of(status: bytes, submission: Submission) -> list[DeviceOutcome]:
-    """What becomes of the rows of `submission`.
+    """The outcomes of the rows of `submission`.
 
     Raises:
         BenchError: a row has no outcome.
@@ -108,7 +108,7 @@ def outcomes_of(status: bytes, submission: Submission) -> list[DeviceOutcome]:
 
 
 def _round(journal: Journal, table: TableClient, status: bytes, number: int) -> tuple[Spent, Spent]:
-    """Ours, then the client's, each with rows that storage has never seen. The client's are ready before its clock."""
+    """The product, then the client, each with new rows. The client's are ready before its clock starts."""
     submissions = _submissions(number)
     ours = spent(lambda: _write_ours(journal, status, submissions))
     entities = [_entities(status, submission) for submission in _submissions(number)]
@@ -128,13 +128,13 @@ def _write_with_sdk(table: TableClient, submissions: Sequence[Sequence[Mapping[s
 
 
 def _entities(status: bytes, submission: Submission) -> list[dict[str, object]]:
-    """The rows, two submissions in a partition, as ours are."""
+    """The rows, two submissions per partition, as in the product."""
     partition = f"{submission.reading_id}.{(submission.first_row - 1) // _ROWS_IN_A_PARTITION:06d}"
     return [dict(to_entity(outcome, (partition, f"{outcome.row:08d}"))) for outcome in outcomes_of(status, submission)]
 
 
 def _submissions(number: int) -> list[Submission]:
-    """Finished submissions of a file that nobody has seen before: two a block of 1,000 rows."""
+    """Finished submissions of a new file: two per block of 1,000 rows."""
     file, now = str(uuid4()), datetime.now(UTC)
     return [
         Submission(

@@ -1,7 +1,7 @@
-"""What a competent admin writes: a plain script that sends a file of devices and writes down what became of each.
+"""A plain script as a competent admin would write it: it sends a file of devices and records the outcome of each.
 
 The bench compares the product with it: `python peer.py FILE --service URL --storage CONNECTION --customer GUID
---batch NAME --token TOKEN`. It is right as long as nothing goes wrong, and has to begin anew otherwise.
+--batch NAME --token TOKEN`. It works as long as nothing goes wrong, and must start over otherwise.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""CPU and memory of this process and of those it started, as far as this system tells."""
+"""CPU and memory of this process and of those it started, as far as this system reports them."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ if sys.platform != "win32":
 
 _PROC = Path("/proc")
 _GUARD = "guard.py"
-"""Whatever is started here is started by a guard, whose command line holds its command's."""
+"""Every process started here is started by a guard, whose command line contains that of its command."""
 _KILOBYTE = 1024
 
 
@@ -37,9 +37,9 @@ class Process:
 
 
 def use_of(mark: str) -> Use | None:
-    """What the running descendants of this process use whose command line holds `mark`, with all that they started.
+    """The use of this process's running descendants whose command line contains `mark`, with all that they started.
 
-    None where there is no /proc.
+    None if there is no /proc.
     """
     if not has_proc():
         return None
@@ -47,7 +47,7 @@ def use_of(mark: str) -> Use | None:
 
 
 def has_proc() -> bool:
-    """Whether this system tells what other processes use."""
+    """Whether this system reports the use of other processes."""
     return (_PROC / "self" / "stat").exists()
 
 
@@ -72,7 +72,7 @@ def started_with(mark: str, processes: Mapping[int, Process], ancestor: int) -> 
 
 
 def added(processes: list[Process]) -> Use:
-    """What they use together. Pure."""
+    """The sum of their use. Pure."""
     return Use(
         sum(process.cpu for process in processes),
         sum(process.resident for process in processes),
@@ -89,7 +89,7 @@ def cpu_of_ended_children() -> float | None:
 
 
 def forget_peak() -> None:
-    """Let this process's peak begin anew, where the system can."""
+    """Reset this process's peak, if the system can."""
     try:
         (_PROC / "self" / "clear_refs").write_text("5", encoding="ascii")
     except OSError:
@@ -97,9 +97,9 @@ def forget_peak() -> None:
 
 
 def own_memory() -> tuple[int, int] | None:
-    """Resident bytes of this process now and at most; None where the system does not tell.
+    """Resident bytes of this process now and at most; None if the system does not report them.
 
-    `getrusage` knows the most alone, so that without /proc both are that: the growth is then from an earlier peak.
+    `getrusage` knows only the peak, so without /proc both are the peak: the growth is then from an earlier peak.
     """
     if (_PROC / "self" / "status").exists():
         status = memory_in((_PROC / "self" / "status").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What was measured, as tables for people and as one JSON object. Pure but for `show`."""
+"""The results as tables for people and as one JSON object. Pure except for `show`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ _LARGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One goal and what became of it."""
+    """One goal and its verdict."""
 
     goal: Goal
     figure: Figure | None
@@ -49,7 +49,7 @@ def judged(figures: Mapping[str, Figure], sizes_are_full: Mapping[str, bool]) ->
 
 
 def exit_code(goals: Iterable[Judged], failed: Mapping[str, str]) -> int:
-    """0 when everything was measured that was asked for, and no goal that could be judged is missed."""
+    """0 if every requested measurement ran, and no goal that could be judged is missed."""
     return 1 if failed or any(each.verdict is Verdict.MISSED for each in goals) else 0
 
 
@@ -60,7 +60,7 @@ def as_json(
     sizes: Sizes,
     about: Mapping[str, object],
 ) -> dict[str, object]:
-    """Everything: each figure under its own name, then its goal, then what it was made of."""
+    """All results: the goals with their figures, then the raw data."""
     return {
         **{each.goal.key: each.value for each in goals},
         **about,
@@ -85,7 +85,7 @@ def as_json(
 
 
 def sections(goals: Sequence[Judged], raw: Mapping[str, Any]) -> list[Section]:
-    """Every table that there is something for."""
+    """Every table for which there are results."""
     makers = {
         "waiting": _polls,
         "operations": _operations,
@@ -116,7 +116,7 @@ def _goals(goals: Sequence[Judged]) -> Section:
 
 def _polls(raw: Mapping[str, Any]) -> list[Section]:
     rows = [
-        (number(each["duration"]), str(each["looks"]), number(each["wait"]), f"{each['share_of_allowed']:.0%}")
+        (number(each["duration"]), str(each["polls"]), number(each["wait"]), f"{each['share_of_allowed']:.0%}")
         for each in raw["polls"]
     ]
     columns = ("job lasts, s", "status requests", "then waited, s", "share of allowed wait")
@@ -140,7 +140,7 @@ def _operations(raw: Mapping[str, Any]) -> list[Section]:
 
 
 def further(raw: Mapping[str, Any], name: str) -> float:
-    """How often one further status request asks for the operation `name`."""
+    """How often one further status request performs the operation `name`."""
     found: float = raw["further_poll"].get(name, 0)
     return found
 

@@ -58,7 +58,7 @@ _SIZES_OF = {
     "peer_speedup": ("end_to_end_rows", "end_to_end_rounds"),
     "peer_cpu_ratio": ("end_to_end_rows", "end_to_end_rounds"),
 }
-"""Which sizes each goal is about."""
+"""The sizes that each goal applies to."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         bench = Bench(sizes, Path(folder), toolchain, lambda words: say(console, f"    {words}", "dim"))
         figures, raw, failed = _measured(bench, names, console)
     facts = {"quick": options.quick, "full_size": sizes == FULL} | facts | {"seconds": time.monotonic() - began}
-    # A quick run never passes for a whole one, not even where their sizes are the same.
+    # A quick run never counts as a full one, even if their sizes are the same.
     goals = judged(figures, {goal.key: not options.quick and _is_full(sizes, goal.key) for goal in GOALS})
     content = as_json(goals, raw, failed, sizes, facts)
     if options.json:
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def sizes_of(options: argparse.Namespace) -> Sizes:
-    """The sizes that `options` ask for."""
+    """The sizes that `options` select."""
     sizes = QUICK if options.quick else FULL
     if options.rows:
         hash_rows = tuple(sorted({*sizes.growth_hash_rows[:-1], options.rows}))

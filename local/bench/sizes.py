@@ -1,4 +1,4 @@
-"""How much is measured, and how much disk that takes. Pure."""
+"""The sizes of the measurements, and the disk that they need. Pure."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ MEGABYTE = 1_000_000
 _UTF8_ROW, _UTF16_ROW, _TUPLE_ROW = 4_030, 8_060, 40
 """Bytes of a row: with a hash in each encoding, and without one."""
 _OUTCOME_ROW = 2_000
-"""Bytes of an outcome in the emulator's tables, the index and results.csv together, on the safe side."""
+"""Bytes of an outcome in the emulator's tables, the index and results.csv together; a conservative estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Rows and repetitions of every measurement. The goals are about the defaults."""
+    """Rows and repetitions of every measurement. The goals apply to the defaults."""
 
     intake_rows: int = 10_000
     tuple_rows: int = 100_000
@@ -31,7 +31,7 @@ class Sizes:
     hosts_rows: int = 50_000
     end_to_end_rows: int = 20_000
     end_to_end_rounds: int = 3
-    """Of ours; the script, which takes minutes, goes once, in the midst of them."""
+    """Rounds of the product; the script, which takes minutes, runs once, in the middle of them."""
     counted_rows: int = 1_000
 
 
@@ -56,12 +56,12 @@ QUICK = Sizes(
 
 
 def bytes_needed(sizes: Sizes, measurements: Collection[str]) -> int:
-    """Bytes of disk that `measurements` take at one time at most; each tidies up before the next begins."""
+    """The most bytes of disk that `measurements` need at one time; each cleans up before the next starts."""
     large = sizes.large_rows
     of = {
         "intake": 0,
         "outcomes": 50 * MEGABYTE,
-        # Dropped, the private copy, the request bodies, and what the emulator has not yet given back.
+        # The dropped file, the private copy, the request bodies, and space that the emulator has not yet released.
         "memory": large * (3 * _UTF16_ROW + _UTF8_ROW + _OUTCOME_ROW),
         "waiting": 100 * MEGABYTE,
         "cold_start": 100 * MEGABYTE,

@@ -1,7 +1,7 @@
-"""A service that takes every upload, and answers each request a fixed time after it came, however many come at once.
+"""A service that accepts every upload, and answers each request after a fixed time, however many arrive at once.
 
-The stand-in does real work for each upload, one after the other, which would be measured as ours. A program of its own:
-`python -m local.bench.thinking_service SECONDS`; it prints its address.
+The stand-in does real work for each upload, one after the other, which would be measured as the product's. This is a
+separate program: `python -m local.bench.thinking_service SECONDS`; it prints its address.
 """
 
 import asyncio

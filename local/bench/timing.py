@@ -1,4 +1,4 @@
-"""Taking times: CPU of this process and the time on the wall."""
+"""Measures CPU time of this process and wall-clock time."""
 
 import gc
 import time
@@ -16,7 +16,7 @@ class Spent:
 
 
 def spent(action: Callable[[], object]) -> Spent:
-    """What `action` takes. What earlier ones left behind is not collected at its cost."""
+    """The times of `action`. Garbage of earlier actions is collected before."""
     gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()
     action()
@@ -24,5 +24,5 @@ def spent(action: Callable[[], object]) -> Spent:
 
 
 def in_turns(rounds: int, *actions: Callable[[], object]) -> list[tuple[Spent, ...]]:
-    """What each of `actions` takes, round by round, so that a busy moment meets all of them."""
+    """The times of each of `actions`, round by round, so that a busy moment affects all of them."""
     return [tuple(spent(action) for action in actions) for _ in range(rounds)]

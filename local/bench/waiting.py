@@ -1,7 +1,7 @@
-"""Waiting well: many requests at a time while the service thinks, and few status requests while it works.
+"""Waiting efficiently: many concurrent requests to a slow service, and few status requests while it works.
 
-The POSTs: a service that answers 200 ms after it was asked, eight threads that take wake-ups as a host's do, Azurite.
-The time is from the start of the first POST to the last answer; the ideal is the waiting alone.
+The POSTs go to a service that answers each request after 200 ms, from eight threads that take wake-ups as a host's
+threads do, with Azurite. The time is from the start of the first POST to the last answer; the ideal is only the wait.
 """
 
 import math
@@ -19,7 +19,7 @@ from local.bench.bench import Bench, BenchError
 from local.bench.device_files import Kind, pieces
 from local.bench.goals import Figure, Measured
 from local.bench.local_storage import drop, running_thinking_service, settings_for
-from local.bench.polling import TEN_MINUTES, default_pace, longest_wait, most_looks, table, waited
+from local.bench.polling import TEN_MINUTES, default_pace, longest_wait, most_polls, table, waited
 from local.bench.timing import Spent, spent
 from local.functions_host.queue_trigger import decoded
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
@@ -52,7 +52,7 @@ def measure(bench: Bench) -> Measured:
     return Measured(
         figures={
             "posts_vs_ideal": Figure.of([seconds / ideal for seconds in rounds]),
-            "polls_per_10_min_job": Figure(waited(pace, TEN_MINUTES).looks),
+            "polls_per_10_min_job": Figure(waited(pace, TEN_MINUTES).polls),
             "longest_wait_vs_allowed": Figure(max(each.share_of_allowed for each in table(pace))),
         },
         raw={
@@ -64,14 +64,14 @@ def measure(bench: Bench) -> Measured:
                 "cpu_ms_per_submission": cpu,
             },
             "polls": [asdict(each) | {"share_of_allowed": each.share_of_allowed} for each in table(pace)],
-            "most_polls_per_10_min_job_with_jitter": most_looks(TEN_MINUTES),
+            "most_polls_per_10_min_job_with_jitter": most_polls(TEN_MINUTES),
             "longest_wait_of_any_job": asdict(worst) | {"share_of_allowed": worst.share_of_allowed},
         },
     )
 
 
 def _posts(bench: Bench, number: int) -> Spent:
-    """Wall seconds from the start of the first POST to the last answer, and our CPU of all that these wake-ups did."""
+    """Wall seconds from the start of the first POST to the last answer, and the CPU of these wake-ups."""
     with (
         bench.place() as folder,
         running_azurite(bench.toolchain) as azurite,
@@ -82,7 +82,7 @@ def _posts(bench: Bench, number: int) -> Spent:
                 azurite.connection_string,
                 service,
                 INLINE_SUBMISSIONS="0",
-                # Status requests would take part in the race.
+                # Status requests would compete with the POSTs.
                 POLL_FIRST_DELAY_SECONDS="3600",
                 POLL_MAX_DELAY_SECONDS="3600",
             )
@@ -94,7 +94,7 @@ def _posts(bench: Bench, number: int) -> Spent:
             replace(pipeline, partner_center=cast("PartnerCenter", timed)),
             QueueClient.from_connection_string(azurite.connection_string, SUBMISSIONS_QUEUE),
         )
-        # The batch is made, and every connection is open, before the clock runs.
+        # The batch exists, and every connection is open, before the clock starts.
         host.take_in(drop(azurite.connection_string, pieces(Kind.TUPLES, 1), "first.csv").path)
         host.work(1)
         host.take_in(drop(azurite.connection_string, pieces(Kind.TUPLES, number * _DEVICES)).path)
@@ -128,14 +128,14 @@ class _Host:
 
 @dataclass(slots=True)
 class TimedService:
-    """The service, and when each POST was begun and answered."""
+    """The service, with the times at which each POST started and was answered."""
 
     real: PartnerCenter
     posts: list[tuple[float, float]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget all times."""
         self.posts.clear()
 
     def seconds(self, number: int) -> float:
@@ -164,5 +164,5 @@ class TimedService:
         return accepted
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        """Everything else as it is."""
+        """All other attributes are those of the service."""
         return getattr(self.real, name)

@@ -118,7 +118,7 @@ RAW: dict[str, Any] = {
         "further_poll": {"a": 2.0},
         "operations_per_further_poll": 2.0,
     },
-    "waiting": {"polls": [{"duration": 1, "looks": 1, "wait": 26.0, "share_of_allowed": 0.87}]},
+    "waiting": {"polls": [{"duration": 1, "polls": 1, "wait": 26.0, "share_of_allowed": 0.87}]},
     "end_to_end": {"devices": 10, "ours": {"seconds": 1.0}, "peer": {"seconds": 20.0, "peak_mb": None}},
 }
 
