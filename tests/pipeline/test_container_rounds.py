@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.in_memory_storage import InMemoryContainer
 from shared.pipeline.container_rounds import (
     PAGES_AT_ONCE,
     Progress,
@@ -12,7 +13,6 @@ from shared.pipeline.container_rounds import (
     pages_of_thorough_round,
 )
 from shared.storage.blobs import BlobPage
-from tests.storage.fakes import InMemoryContainer
 
 PROGRESS = "sweep/progress"
 

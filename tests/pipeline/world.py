@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from local.in_memory_storage import InMemoryContainer, InMemoryFileEvents, InMemoryTable, InMemoryWakeups
 from local.partner_center import PartnerCenterStandIn
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, PartnerCenterClient, ServiceIds
 from shared.partner_center.models import Device, DeviceBatch
@@ -25,7 +26,6 @@ from shared.storage.record_table import Stored
 from shared.storage.records import Submission
 from shared.storage.wakeups import encode
 from shared.webhooks import Webhook
-from tests.storage.fakes import InMemoryContainer, InMemoryFileEvents, InMemoryTable, InMemoryWakeups
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -13,13 +13,13 @@ from itertools import count
 
 import pytest
 
+from local.in_memory_storage import InMemoryTable
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Replacement
 from tests.simulation.__main__ import how_to_replay
 from tests.simulation.invariants import check, watched_logs
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.world import World
-from tests.storage.fakes import InMemoryTable
 
 SCHEDULES = 100
 SCHEDULES_IN_A_TEST = 25

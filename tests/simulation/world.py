@@ -15,6 +15,7 @@ from uuid import UUID
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
+from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from local.partner_center import Behaviour, Operation
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
@@ -45,7 +46,6 @@ from tests.simulation.baton import Invocation, ProcessDied
 from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
 from tests.simulation.plan import DroppedFile, Plan
 from tests.simulation.service import Attempt, SimulatedPartnerCenter, Trouble, makes_sense
-from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TOKEN = "simulated-token-that-no-log-may-show"

@@ -4,11 +4,11 @@ from uuid import uuid4
 
 import pytest
 
+from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from shared.settings import StorageConnectionString
 from shared.storage.blobs import AzureContainer, Container
 from shared.storage.connection import StorageClients, open_storage
 from shared.storage.tables import AzureTable, Table
-from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 KINDS = ["memory", "azurite"]
 WAYS = ["own transactions", "the client's transactions"]

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO
 
+from local.in_memory_storage import InMemoryContainer, InMemoryTable, InMemoryWakeups
 from shared.storage.blobs import BLOBS_ON_A_PAGE, BlobPage, BlobVersion
 from shared.storage.connection import BLOB_RANGE
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Query, StoredEntity, grouped
 from shared.storage.wakeups import WakeUp
-from tests.storage.fakes import InMemoryContainer, InMemoryTable, InMemoryWakeups
 
 ROWS_ON_A_PAGE = 1_000
 """Of a query (Table service, "Query timeout and pagination")."""

@@ -31,6 +31,7 @@ import msgspec
 from msgspec.structs import fields, replace
 
 import shared.storage
+from local.in_memory_storage import InMemoryTable
 from shared.pipeline.submissions.matching import SentRow
 from shared.storage import keys
 from shared.storage.codec import packed, unpacked
@@ -54,7 +55,6 @@ from shared.storage.submissions import SubmissionEntry
 from shared.storage.tables import Entity, Query
 from shared.storage.wakeups import WakeUp
 from shared.vocabulary import FileState, SubmissionState
-from tests.storage.fakes import InMemoryTable
 
 FOLDER = Path(__file__).parent / "golden"
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
+from local.in_memory_storage import InMemoryTable
 from shared.storage.codec import packed, unpacked
 from shared.storage.connection import StorageClients
 from shared.storage.journal import Journal, TableName
@@ -33,7 +34,6 @@ from shared.storage.submissions import SubmissionEntry
 from shared.storage.tables import Entity, Table, grouped
 from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult
 from tests.storage.conftest import KINDS
-from tests.storage.fakes import InMemoryTable
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"

@@ -12,6 +12,7 @@ from azure.storage.queue import QueueClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.in_memory_storage import InMemoryWakeups
 from shared.storage.connection import StorageClients
 from shared.storage.wakeups import (
     AzureWakeups,
@@ -30,7 +31,6 @@ from shared.storage.wakeups import (
     encode,
 )
 from tests.storage.conftest import KINDS
-from tests.storage.fakes import InMemoryWakeups
 
 READING = "5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51.1"
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from local.in_memory_storage import InMemoryContainer
 from local.partner_center import Behaviour
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
@@ -28,7 +29,6 @@ from shared.vocabulary import FileState
 from tests.device_files.hash_builder import build_hash
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, START, World, numbered, tuples
-from tests.storage.fakes import InMemoryContainer
 
 PATH = f"{CUSTOMER}/Test/devices.csv"
 PASSING = "STANDIN-StorageError-"

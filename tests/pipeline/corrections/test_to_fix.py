@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from local.in_memory_storage import InMemoryContainer
 from local.partner_center import Behaviour, PartnerCenterStandIn
 from shared.device_files.csv_defusing import marked_as_text
 from shared.partner_center.client import CallIds
@@ -27,7 +28,6 @@ from tests.device_files.cases import archive
 from tests.device_files.given import HASHES
 from tests.device_files.workbook_builder import Sheet, Workbook
 from tests.pipeline.world import CUSTOMER, HEADER, Clock, World
-from tests.storage.fakes import InMemoryContainer
 
 NAMES = (*HEADER.split(","), "Note")
 SERIAL, KEY, HASH, MAKER, MODEL, NOTE = NAMES

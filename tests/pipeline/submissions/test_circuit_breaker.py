@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from local.in_memory_storage import InMemoryTable
 from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter
 from shared.partner_center.errors import (
@@ -38,7 +39,6 @@ from shared.storage.wakeups import SubmissionWakeUp
 from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered
-from tests.storage.fakes import InMemoryTable
 
 OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
 PACE = Pace(timedelta(seconds=27), timedelta(minutes=15), timedelta(hours=48), lambda: 1.0)

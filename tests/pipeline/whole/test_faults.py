@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import NeverSent, Refused
@@ -26,7 +27,6 @@ from shared.storage.wakeups import PoisonedMessage, encode
 from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
-from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 
 class RefusesSome(Changed):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 import pytest
 
+from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter
 from shared.partner_center.errors import Refused
@@ -35,7 +36,6 @@ from shared.vocabulary import FileState, SubmissionState, WithdrawalState
 from tests.device_files.hash_builder import build_hash
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tuples
-from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 PATH = f"{CUSTOMER}/Test/devices.csv"
 IDS = CallIds("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")

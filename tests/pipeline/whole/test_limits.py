@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
+from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from local.partner_center import Behaviour
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import AnswerLost, error_from_response
@@ -32,7 +33,6 @@ from shared.storage.tables import Query
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered
 from tests.simulation.world import submissions_in
-from tests.storage.fakes import InMemoryContainer, InMemoryTable
 
 
 class SlowOutcomes(Outcomes):

@@ -1,6 +1,7 @@
 """Storage in memory with the semantics of the real one: ETags, conditions, versions, delays.
 
-Every fake passes the contract tests that the real thing passes.
+The one set of stand-ins for storage, for tests and the bench. It passes the contract tests of the real storage
+(`tests/storage`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -178,7 +179,7 @@ class InMemoryContainer:
         return True
 
     def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
-        blob = self._others[source]._blobs.get(version.path)
+        blob = self._others[source]._blobs.get(version.path)  # noqa: SLF001 - a container like this one
         if blob is None or blob.version.etag != version.etag:
             raise VersionGone(f"Blob {version.path} was deleted or overwritten.")
         if path not in self._blobs:
