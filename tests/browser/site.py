@@ -12,7 +12,7 @@ import pytest
 from local.functions_host.app import HttpTrigger, load_functions
 from local.functions_host.http_trigger import HttpListener, Route
 from local.functions_host.invoking import Invoker
-from local.partner_center import Behaviour, PartnerCenterStandIn
+from local.partner_center import Behaviour, StandIn
 from tests.pipeline.world import Clock, World
 
 PROJECT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ class Site:
 def running_site(behaviour: Behaviour | None = None, **settings: str) -> Iterator[Site]:
     """A site of its own, for as long as the context lasts; its stand-in behaves as told, with settings as told."""
     clock = Clock()
-    with PartnerCenterStandIn(behaviour or Behaviour(delay=60), clock=clock.seconds) as service:
+    with StandIn(behaviour or Behaviour(delay=60), clock=clock.seconds) as service:
         world = World(service, clock, **settings)
         listener = HttpListener(0, _routes(world), Invoker(THREADS))
         thread = threading.Thread(target=listener.serve_forever, daemon=True)

@@ -1,6 +1,7 @@
 """Carries requests to a stand-in in this process: whole answers, answers that break off, and none."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from http.client import IncompleteRead, RemoteDisconnected
 
 import requests
@@ -10,10 +11,14 @@ from urllib3.exceptions import ProtocolError
 
 from local.partner_center import Reply, Replying
 from shared.bounded_exchange import request_begins
+from shared.partner_center.client import PartnerCenterClient
+from shared.partner_center.sign_in import SignIn, StaticToken
 from shared.plain_session import PlainSession
 
 URL = "http://127.0.0.1:9"
 """A base address for clients; nothing listens there."""
+
+TOKEN = StaticToken("token")
 
 
 class InProcess(BaseAdapter):
@@ -75,9 +80,16 @@ def _response(request: requests.PreparedRequest, reply: Reply, asked: Mapping[st
     return response
 
 
-def in_process_session(reply: Replying) -> PlainSession:
-    """A session whose every request goes to `reply`."""
+def client_in_process(reply: Replying, clock: Callable[[], datetime], sign_in: SignIn = TOKEN) -> PartnerCenterClient:
+    """The real client, whose every request goes to `reply`."""
     session = PlainSession(1)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, InProcess(reply))
-    return session
+    session.mount(URL, InProcess(reply))
+    return PartnerCenterClient(
+        base_url=URL,
+        version="v1",
+        sign_in=sign_in,
+        clock=clock,
+        connect_timeout=1,
+        exchange_timeout=5,
+        session=session,
+    )

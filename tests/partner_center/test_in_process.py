@@ -12,8 +12,7 @@ from local.partner_center import Behaviour, Fault, PartnerCenterStandIn, StandIn
 from shared.partner_center.client import Accepted, CallIds, PartnerCenterClient
 from shared.partner_center.errors import AnswerLost, PartnerCenterError, Refused, Throttled, Unauthorised, Unavailable
 from shared.partner_center.models import BatchUploadDetails, Device, encode_devices
-from shared.partner_center.sign_in import StaticToken
-from tests.partner_center.in_process import URL, in_process_session
+from tests.partner_center.in_process import TOKEN, client_in_process
 from tests.pipeline.world import Clock
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
@@ -63,18 +62,15 @@ class Party:
 def party(request: pytest.FixtureRequest) -> Iterator[Party]:
     clock = Clock()
     behaviour = Behaviour(delay=DELAY.total_seconds(), unknown_customers=frozenset({UNKNOWN_CUSTOMER}), retry_after=7)
-    is_served = request.param == "over HTTP"
-    with (PartnerCenterStandIn if is_served else StandIn)(behaviour, clock=clock.seconds) as stand_in:
+    if request.param == "in process":
+        with StandIn(behaviour, clock=clock.seconds) as service:
+            yield Party(client_in_process(service.reply, clock), service, clock)
+        return
+    with PartnerCenterStandIn(behaviour, clock=clock.seconds) as served:
         client = PartnerCenterClient(
-            base_url=stand_in.url if isinstance(stand_in, PartnerCenterStandIn) else URL,
-            session=None if is_served else in_process_session(stand_in.reply),
-            version="v1",
-            sign_in=StaticToken("token"),
-            clock=clock,
-            connect_timeout=1,
-            exchange_timeout=5,
+            base_url=served.url, version="v1", sign_in=TOKEN, clock=clock, connect_timeout=1, exchange_timeout=5
         )
-        yield Party(client, stand_in, clock)
+        yield Party(client, served, clock)
         client.close()
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from local.partner_center import Behaviour, PartnerCenterStandIn
+from local.partner_center import Behaviour, StandIn
 from tests.pipeline.world import Clock, World
 
 MakeWorld = Callable[..., World]
@@ -18,7 +18,7 @@ def make_world() -> Iterator[MakeWorld]:
 
         def make(behaviour: Behaviour | None = None, **settings: str) -> World:
             clock = Clock()
-            service = stack.enter_context(PartnerCenterStandIn(behaviour or Behaviour(), clock=clock.seconds))
+            service = stack.enter_context(StandIn(behaviour or Behaviour(), clock=clock.seconds))
             return World(service, clock, **settings)
 
         yield make

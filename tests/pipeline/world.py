@@ -1,4 +1,4 @@
-"""The whole way in one process: storage in memory, the real client against the stand-in, and one clock for all."""
+"""The whole way in one process: storage in memory, the real client on the stand-in, and one clock for all."""
 
 import csv
 import io
@@ -9,10 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from local.in_memory_storage import InMemoryContainer, InMemoryFileEvents, InMemoryTable, InMemoryWakeups
-from local.partner_center import PartnerCenterStandIn
-from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, PartnerCenterClient, ServiceIds
+from local.partner_center import StandIn
+from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, ServiceIds
 from shared.partner_center.models import Device, DeviceBatch
-from shared.partner_center.sign_in import StaticToken
 from shared.pipeline.blob_names import file_id, results_folder
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
@@ -26,6 +25,7 @@ from shared.storage.record_table import Stored
 from shared.storage.records import Submission
 from shared.storage.wakeups import encode
 from shared.webhooks import Webhook
+from tests.partner_center.in_process import URL, client_in_process
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -67,10 +67,10 @@ class KeptEvents(InMemoryFileEvents):
 class World:
     """A pipeline and everything around it."""
 
-    def __init__(self, service: PartnerCenterStandIn, clock: Clock, **settings: str) -> None:
+    def __init__(self, service: StandIn, clock: Clock, **settings: str) -> None:
         self.service = service
         self.clock = clock
-        self.settings = _settings(service.url, settings)
+        self.settings = _settings(settings)
         self.drop, self.results = InMemoryContainer(clock=clock), InMemoryContainer(clock=clock)
         self.private = InMemoryContainer({"device-files": self.drop})
         self.wakeups = InMemoryWakeups(clock)
@@ -78,14 +78,7 @@ class World:
         self.webhook: Webhook | None = None
         self.journal = Journal(lambda _: InMemoryTable())
         self.customers = Customers(InMemoryTable())
-        self.partner_center: PartnerCenter = PartnerCenterClient(
-            base_url=service.url,
-            version="v1",
-            sign_in=StaticToken("token"),
-            clock=clock,
-            connect_timeout=1,
-            exchange_timeout=5,
-        )
+        self.partner_center: PartnerCenter = client_in_process(service.reply, clock)
         self.pipeline = self.pipeline_with()
 
     def pipeline_with(self, *, private: Container | None = None, settings: Settings | None = None) -> Pipeline:
@@ -200,11 +193,11 @@ class Changed:
         self.real.sign_in_anew()
 
 
-def _settings(url: str, changes: dict[str, str]) -> Settings:
+def _settings(changes: dict[str, str]) -> Settings:
     return settings_from(
         {
             "DeviceStorage": "UseDevelopmentStorage=true",
-            "PARTNER_CENTER_URL": url,
+            "PARTNER_CENTER_URL": URL,
             "PARTNER_CENTER_TOKEN": "token",
             **changes,
         }

@@ -1,6 +1,6 @@
 """The stand-in's service in this process, under the troubles of a plan.
 
-The real client calls it through a session without sockets. What really happened is kept beside it, for the invariants
+The real client calls it without sockets. What really happened is kept beside it, for the invariants
 to compare with.
 """
 
@@ -29,10 +29,7 @@ from local.partner_center import (
     route,
     seconds_late,
 )
-from shared.partner_center.client import PartnerCenterClient
 from shared.partner_center.models import Device
-from shared.partner_center.sign_in import StaticToken
-from tests.partner_center.in_process import URL, in_process_session
 
 
 class Mishap(StrEnum):
@@ -159,18 +156,6 @@ class SimulatedPartnerCenter:
         """Called with each upload at the moment that decides what becomes of it."""
         self.polled: Callable[[str, bool], None] = lambda _tracking_id, _is_usable: None
         """Called with each poll of a job, and whether its answer will say anything about the job."""
-
-    def client(self, token: str, clock: Callable[[], datetime]) -> PartnerCenterClient:
-        """The real client on this service."""
-        return PartnerCenterClient(
-            base_url=URL,
-            version="v1",
-            sign_in=StaticToken(token),
-            clock=clock,
-            connect_timeout=1,
-            exchange_timeout=60,
-            session=in_process_session(self.reply),
-        )
 
     def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """The reply to one HTTP request.

@@ -18,6 +18,7 @@ from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from local.partner_center import Behaviour, Operation
 from shared.errors import DeviceDropError
+from shared.partner_center.sign_in import StaticToken
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
@@ -42,6 +43,7 @@ from shared.storage.wakeups import (
     encode,
 )
 from shared.vocabulary import FileState
+from tests.partner_center.in_process import client_in_process
 from tests.simulation.baton import Invocation, ProcessDied
 from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
 from tests.simulation.plan import DroppedFile, Plan
@@ -163,7 +165,7 @@ class World:
             results=SteppedContainer("results", self.results, self),
             wakeups=SteppedWakeups(self, self),
             events=SteppedEvents(self.events, self),
-            partner_center=self.service.client(TOKEN, self._clock_of_host),
+            partner_center=client_in_process(self.service.reply, self._clock_of_host, StaticToken(TOKEN)),
             clock=self._clock_of_host,
             new_id=lambda: str(UUID(int=self.random.getrandbits(128), version=4)),
             jitter=self.random.random,

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from local.commands.showing import WAITING_SHOWN, files_table, is_well, show_file
-from local.partner_center import Fault, PartnerCenterStandIn
+from local.partner_center import Fault, StandIn
 from shared.status import queries
 from tests.pipeline.world import CUSTOMER, HEADER, Clock, World, numbered
 
@@ -15,7 +15,7 @@ from tests.pipeline.world import CUSTOMER, HEADER, Clock, World, numbered
 @pytest.fixture
 def world() -> Iterator[World]:
     clock = Clock()
-    with PartnerCenterStandIn(clock=clock.seconds) as service:
+    with StandIn(clock=clock.seconds) as service:
         yield World(service, clock, DEVICES_PER_SUBMISSION="1")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from local.in_memory_storage import InMemoryContainer
-from local.partner_center import Behaviour, PartnerCenterStandIn
+from local.partner_center import Behaviour, StandIn
 from shared.device_files.csv_defusing import marked_as_text
 from shared.partner_center.client import CallIds
 from shared.pipeline.blob_names import private_copy
@@ -159,7 +159,7 @@ def test_rows_that_broke_are_fixed_and_registered(
     given_rows: list[Row], form: str, delimiter: str, encoding: Encoding
 ) -> None:
     clock = Clock()
-    with PartnerCenterStandIn(Behaviour(), clock=clock.seconds) as service:
+    with StandIn(Behaviour(), clock=clock.seconds) as service:
         world = World(service, clock)
         first = world.drop_file(FORMS[form](given_rows))
         world.run()

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.partner_center.client import CallIds, PartnerCenterClient
+from shared.partner_center.client import CallIds
 from shared.partner_center.errors import error_from_response
 from shared.partner_center.models import DeviceBatch
 from shared.partner_center.sign_in import AppUser
@@ -15,6 +15,7 @@ from shared.partner_center.sign_in.exchange import EntraExchange
 from shared.partner_center.sign_in.refresh_tokens import KeyVaultRefreshTokens
 from shared.settings import ClientSecretSettings
 from tests.partner_center.entra import APP, MFA_MISSING, REVOKED, SECRET, TENANT, Entra
+from tests.partner_center.in_process import client_in_process
 from tests.partner_center.key_vault import SECRET_URI, KeyVault, vault_credential
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import START, Changed, World, numbered
@@ -41,16 +42,8 @@ def world(make_world: MakeWorld, entra: Entra, vault: KeyVault) -> World:
     world = make_world(DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
     app = ClientSecretSettings(TENANT, APP, SECRET)
     store = KeyVaultRefreshTokens(SECRET_URI, vault_credential, world.clock, **vault.client_options())
-    world.meet(
-        PartnerCenterClient(
-            base_url=world.service.url,
-            version="v1",
-            sign_in=AppUser(EntraExchange(app, entra.http_client), store, world.clock.seconds, world.clock),
-            clock=world.clock,
-            connect_timeout=1,
-            exchange_timeout=5,
-        )
-    )
+    sign_in = AppUser(EntraExchange(app, entra.http_client), store, world.clock.seconds, world.clock)
+    world.meet(client_in_process(world.service.reply, world.clock, sign_in))
     return world
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.partner_center import Behaviour, PartnerCenterStandIn
+from local.partner_center import Behaviour, StandIn
 from shared.partner_center.client import (
     Accepted,
     CallIds,
@@ -139,7 +139,7 @@ def devices_of(world: World, customer_id: str) -> dict[str, list[str]]:
 def attack(path: str, content: str) -> None:
     """Somebody drops `content` at `path`: what is the other customer's is as before, and nobody spoke for them."""
     clock = Clock()
-    with PartnerCenterStandIn(Behaviour(), clock=clock.seconds) as service:
+    with StandIn(Behaviour(), clock=clock.seconds) as service:
         world = World(service, clock)
         world.drop_file(numbered(2), THEIR_FILE)
         world.run()
@@ -189,7 +189,7 @@ def test_a_cell_reaches_no_other_customer(cell: str, column: int) -> None:
 
 def test_the_same_serial_numbers_are_the_business_of_each_customer_alone() -> None:
     clock = Clock()
-    with PartnerCenterStandIn(Behaviour(), clock=clock.seconds) as service:
+    with StandIn(Behaviour(), clock=clock.seconds) as service:
         world = World(service, clock)
         theirs = world.drop_file(numbered(2), THEIR_FILE)
         mine = world.drop_file(numbered(2), f"{MINE}/Sales/devices.csv")

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
-from local.partner_center import Behaviour, Fault, Operation, PartnerCenterStandIn
+from local.partner_center import Behaviour, Fault, Operation, StandIn
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.sweep import sweep
 from shared.storage.wakeups import PoisonedMessage
@@ -31,7 +31,7 @@ def export() -> Exported:
 @pytest.fixture
 def world() -> Iterator[World]:
     clock = Clock()
-    with PartnerCenterStandIn(Behaviour(delay=40), clock=clock.seconds) as service:
+    with StandIn(Behaviour(delay=40), clock=clock.seconds) as service:
         yield World(service, clock, DEVICES_PER_SUBMISSION="2", INLINE_SUBMISSIONS="1")
 
 
