@@ -1,7 +1,7 @@
 """Carries requests to a stand-in in this process: whole answers, answers that break off, and none."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.client import IncompleteRead, RemoteDisconnected
 
 import requests
@@ -19,6 +19,9 @@ URL = "http://127.0.0.1:9"
 """A base address for clients; nothing listens there."""
 
 TOKEN = StaticToken("token")
+
+_NEVER = timedelta(days=1).total_seconds()
+"""The deadline of an exchange by the real clock: a pause within one takes simulated time alone."""
 
 
 class InProcess(BaseAdapter):
@@ -40,8 +43,8 @@ class InProcess(BaseAdapter):
         asked = {name.lower(): str(value) for name, value in request.headers.items()}
         body = request.body or b""
         assert isinstance(body, bytes)
-        request_begins()
         reply = self._reply(str(request.method), request.path_url, asked, body)
+        request_begins()  # an error raised in place of a reply is one before the first byte
         if reply.answer is None:
             error = RemoteDisconnected("Remote end closed connection without response")
             raise requests.ConnectionError(ProtocolError("Connection aborted.", error), request=request)
@@ -90,6 +93,6 @@ def client_in_process(reply: Replying, clock: Callable[[], datetime], sign_in: S
         sign_in=sign_in,
         clock=clock,
         connect_timeout=1,
-        exchange_timeout=5,
+        exchange_timeout=_NEVER,
         session=session,
     )
