@@ -19,8 +19,8 @@ from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, Co
 from shared.errors import DeviceDropError
 from shared.storage.lru_cache import LruCache
 
-_COPY_LOOKS = 60
-"""How often a copy that is still pending is looked at before the reading is left to another day."""
+_COPY_POLLS = 60
+"""How often a pending copy is polled before the reading is left to the sweep."""
 _COPY_PAUSE = 0.5
 _VERSION = "version"
 _WRITE_TRIES = 8
@@ -33,11 +33,11 @@ BLOBS_ON_A_PAGE = 5_000
 
 
 class VersionGone(DeviceDropError):
-    """The version of the blob that was asked for has been deleted or overwritten."""
+    """The requested version of a blob has been deleted or overwritten."""
 
 
 class BlobBusy(DeviceDropError):
-    """A blob is changed by others, or locked, faster than it can be written."""
+    """A blob could not be written, since others kept changing it or hold a lock on it."""
 
 
 class CopyUnfinished(DeviceDropError):
@@ -67,10 +67,10 @@ class Container(Protocol):
     """A container of blobs. Every method may raise the storage client's own errors when storage does not answer."""
 
     def prepare(self) -> None:
-        """Make the container when it is missing."""
+        """Create the container if it does not exist."""
 
     def version(self, path: str) -> BlobVersion | None:
-        """The blob's present version, or None."""
+        """The current version of the blob, or None."""
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         """Every blob whose path begins with `folder`, a page at a time."""
@@ -79,16 +79,16 @@ class Container(Protocol):
         """A page of the listing from `marker`; the first page without one, or where storage refuses an old one."""
 
     def read(self, path: str) -> bytes | None:
-        """A small blob whole, or None."""
+        """The content of a small blob, or None."""
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """A blob in pieces of at most 4 MiB, all of the version first met. Raises VersionGone."""
+        """A blob in pieces of at most 4 MiB, all of one version. Raises VersionGone."""
 
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:
-        """Write a blob, whole or not at all, over whatever is there."""
+        """Write or replace a blob, whole or not at all."""
 
     def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
-        """Write a blob, whole or not at all, unless there is one; whether it was written."""
+        """Write a blob, whole or not at all, unless it exists; whether it was written."""
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
         """Write a blob unless it holds `version` or a newer one already; whether it was written."""
@@ -97,7 +97,7 @@ class Container(Protocol):
         """Copy exactly this `version` of a blob of container `source`, server-side. Raises VersionGone."""
 
     def delete(self, path: str) -> None:
-        """Delete a blob; one already gone counts as deleted."""
+        """Delete a blob, if it exists."""
 
 
 class AzureContainer:
@@ -153,7 +153,7 @@ class AzureContainer:
         )
 
     def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
-        """Two who write the same at once stage the same blocks."""
+        """Two workers that write the same content at once stage the same blocks."""
         try:
             self._client.upload_blob(path, content, content_settings=ContentSettings(content_type=content_type))
         except (ResourceExistsError, ResourceModifiedError):
@@ -161,7 +161,7 @@ class AzureContainer:
         return True
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
-        """The blob is looked at only when it is not as this process wrote it last, or stands where none was written."""
+        """The blob is read only if it has changed since this process wrote it, or was never written by this process."""
         blob, known = self._client.get_blob_client(path), self._written.get(path)
         is_older = known is not None and known.version < version
         condition = _unless_changed(known if is_older else None)
@@ -187,9 +187,9 @@ class AzureContainer:
         )
 
     def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
-        """The copy is waited for until it stands whole.
+        """Returns when the copy is complete.
 
-        A copy that stands or is under way is never overwritten: its reader would lose the ground. One that failed is.
+        A copy that is complete or in progress is never overwritten, since it may be being read. A failed copy is.
         """
         origin = self._service.get_blob_client(source, version.path)
         copy = self._client.get_blob_client(path)
@@ -199,7 +199,7 @@ class AzureContainer:
         except HttpResponseError as error:
             if error.status_code not in _MISSING_OR_CHANGED:
                 raise
-        for _ in range(_COPY_LOOKS):
+        for _ in range(_COPY_POLLS):
             present = _properties(copy)
             if present is not None and present.copy.status in (None, "success") and present.size == version.size:
                 return
@@ -207,12 +207,12 @@ class AzureContainer:
                 self._start_copy(origin, version, copy, present)
             else:
                 self._sleep(_COPY_PAUSE)
-        raise CopyUnfinished(f"The copy of blob {version.path} is still pending; it is taken up again by the sweep.")
+        raise CopyUnfinished(f"The copy of blob {version.path} is still pending; the sweep tries again.")
 
     def _start_copy(
         self, origin: BlobClient, version: BlobVersion, copy: BlobClient, present: BlobProperties | None
     ) -> None:
-        """Ask for the copy in place of what is `present`; whatever the answer, the next look tells."""
+        """Start the copy in place of the blob that is `present`; the next poll shows the result."""
         try:
             _is_copied(origin, version, copy, present)
         except HttpResponseError as error:
@@ -241,7 +241,7 @@ class _Written:
 
 
 def _is_copied(origin: BlobClient, version: BlobVersion, copy: BlobClient, present: BlobProperties | None) -> bool:
-    """Ask for the copy in place of what is `present`; whether it was done at once."""
+    """Start the copy in place of the blob that is `present`; whether it was done at once."""
     answer = copy.start_copy_from_url(
         origin.url,
         source_etag=version.etag,
@@ -283,7 +283,7 @@ def _older_than(blob: BlobClient, version: int) -> dict[str, Any] | None:
 
 
 def _unless_changed(present: BlobProperties | _Written | None) -> dict[str, Any]:
-    """The condition that the blob is still as it is `present`, or still absent."""
+    """The condition that the blob has not changed since it was `present`, or is still absent."""
     if present is None:
         return {"match_condition": MatchConditions.IfMissing}
     return {"match_condition": MatchConditions.IfNotModified, "etag": present.etag}

@@ -1,20 +1,20 @@
 """How a record becomes a row of a table, and the other way round. Pure.
 
-Names of properties are the names of fields; what is no plain value is written as JSON under its name and `_json`. Left
-out is what is None, and what is empty where a field is empty unless it is given. So a person reads the tables with any
-storage tool.
+A property has the name of its field. Objects and lists are written as JSON, in a property named `{field}_json`. A
+property is left out if its field is None, or empty text where that is the default. So people can read the tables with
+any storage tool.
 
-Two versions may run side by side, and a deployment may be rolled back. So a row may hold what only a later version
-knows, and a change by this version keeps of it (`with_unknown`):
+Two versions may run side by side, and a deployment may be rolled back, so a row may hold data that only a later version
+knows. A change by this version keeps (`with_unknown`):
 
-- properties of the row that are no field of the record;
-- members of a nested object, to any depth, as long as an object stands in its place;
-- a list as a whole, with the unknown members of its items, until this version changes the list.
+- properties of the row that are not fields of the record;
+- unknown members of nested objects, to any depth, unless the field is emptied;
+- a list with the unknown members of its items, unless this version changes the list.
 
 A value that this version cannot read, such as a state that only a later version knows, makes the record unreadable:
-`UnreadableRecord` is raised, nothing is changed, and the work on it waits until a version that knows it runs again. A
-later version may therefore add fields with a default, and values of an enum; it never changes the type of a field,
-takes away a field without default, or reads a dictionary of free keys from one.
+`UnreadableRecord` is raised and nothing is changed, so that the record waits until a version runs that can read it. A
+later version may therefore add enum values, and fields with a default. It may not change the type of a field, drop a
+field without default, or use a field for a mapping of free keys.
 """
 
 import zlib
@@ -50,7 +50,7 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class UnreadableRecord(DeviceDropError):
-    """A row holds no record that this version can read; a later version may have written it."""
+    """The record in a row cannot be read by this version; a later version may have written it."""
 
 
 def to_entity(record: msgspec.Struct, key: Key) -> Entity:
@@ -98,7 +98,7 @@ def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
     """The record of `kind` in a row.
 
     Raises:
-        UnreadableRecord: a value is none that this version knows.
+        UnreadableRecord: this version cannot read a value, or misses one.
     """
     fields: Mapping[str, object] = values
     try:
@@ -109,12 +109,12 @@ def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
     except msgspec.DecodeError as error:
         raise UnreadableRecord(
             f"{kind.__name__} {values.get(PARTITION_KEY)}/{values.get(ROW_KEY)} cannot be read by this version "
-            f"({error}). It stays as it is until a version that can read it runs: was a later one rolled back?"
+            f"({error}). It stays unchanged until a version runs that can read it: if one was rolled back, deploy that."
         ) from error
 
 
 def with_unknown(changed: Entity, read: Entity, kind: type[msgspec.Struct]) -> Entity:
-    """The row `changed`, and what the row `read`, whose place it takes, holds that this version does not know."""
+    """The row `changed`, with everything in the row `read`, which it replaces, that this version does not know."""
     layout = _layout(kind)
     unknown = {name: value for name, value in read.items() if name not in layout.names}
     nested = {
@@ -132,7 +132,7 @@ def _merged_json(changed: str, read: str, kind: Any) -> str:  # noqa: ANN401 - t
 
 
 def _merged(changed: object, read: object, understood: object) -> object:
-    """What is written in place of `read`, of which this version understood a part, and made `changed` of that part."""
+    """`changed` with the unknown part of `read`; the known part of that, `understood`, is what was changed."""
     if changed == understood:
         return read
     if not (isinstance(changed, dict) and isinstance(read, dict) and isinstance(understood, dict)):
@@ -154,7 +154,7 @@ class _Layout:
     names: frozenset[str]
     """Every property that the fields and the key may have."""
     empty_unless_given: frozenset[str]
-    """The fields whose default is empty text: a row without them reads back alike, and most outcomes fill few."""
+    """The fields whose default is empty text. They are left out when empty, since most outcomes fill few of them."""
 
 
 @cache

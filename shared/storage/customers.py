@@ -43,7 +43,7 @@ class CustomerNameRefused(DeviceDropError):
 
 
 class CustomerNameUnknown(CustomerNameRefused):
-    """The name stands for nobody; nothing was changed."""
+    """No customer has the name; nothing was changed."""
 
 
 class Customers:
@@ -54,11 +54,11 @@ class Customers:
         self._customers = RecordTable(table, Customer, lambda customer: _key(customer.name))
 
     def prepare(self) -> None:
-        """Make the table when it is missing."""
+        """Create the table if it does not exist."""
         self._table.prepare()
 
     def named(self, name: str) -> Customer | None:
-        """Whom the folder `name` stands for, also when the name was removed; None when it never stood for anyone."""
+        """The customer of the folder `name`, even if the name was removed; None if no customer ever had it."""
         stored = self._customers.get(_key(name))
         return None if stored is None else stored.record
 
@@ -85,7 +85,7 @@ class Customers:
 
         Raises:
             CustomerNameUnknown: there is no such name.
-            CustomerNameRefused: someone else changed it at the same moment.
+            CustomerNameRefused: another command changed it at the same moment.
         """
         known = self.named(name)
         if known is None or known.removed_at is not None:
@@ -107,7 +107,7 @@ class Customers:
             self._customers.change(stored, kept)
         except Conflict as error:
             raise CustomerNameRefused(
-                f"The name {name!r} was changed by someone else meanwhile; look again."
+                f"The name {name!r} was changed by another command at the same moment; try again."
             ) from error
         return kept
 

@@ -1,4 +1,4 @@
-"""The queue that tells others of files that have ended. Whoever reads it takes its messages; unread ones expire."""
+"""The queue of events about files that have ended, for other systems to read. Unread events expire."""
 
 from datetime import timedelta
 from typing import Protocol
@@ -8,17 +8,17 @@ from azure.storage.queue import QueueClient
 
 
 class FileEvents(Protocol):
-    """Where it is told that a file has ended."""
+    """A queue of events about files that have ended."""
 
     def prepare(self) -> None:
-        """Make the queue when it is missing."""
+        """Create the queue if it does not exist."""
 
     def send(self, event: str) -> None:
-        """Leave the text of an event."""
+        """Add the text of an event to the queue."""
 
 
 class AzureFileEvents:
-    """Events in Queue Storage, each kept for as long as the file is."""
+    """Events in Queue Storage. Each expires when its file is past its retention."""
 
     def __init__(self, client: QueueClient, kept: timedelta) -> None:
         self._client = client

@@ -31,7 +31,7 @@ class Files:
         """The same rows, of which only the name is read: it can be read of every version's."""
 
     def enter(self, file: DeviceFile) -> tuple[Stored[DeviceFile], bool]:
-        """Enter `file` unless it is known; the record that stands, and whether it is new.
+        """Insert `file` unless it is known; the record in the table, and whether it is new.
 
         The index of open files comes first, so that a file is never known and yet not found again.
         """
@@ -43,7 +43,7 @@ class Files:
         if known is None:
             raise Conflict(f"File {file.file_id} was deleted while it was entered once more; the sweep finds its blob.")
         if is_mentioned and known.record.state.is_final:
-            # It had left the index for good, and this mention is the only one.
+            # The file had left the index for good; only this call has put it back.
             self.no_longer_open(file.file_id)
         return known, False
 
@@ -52,7 +52,7 @@ class Files:
         return self._files.get(keys.file_key(customer_id, file_id))
 
     def change(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
-        """Replace the record that was read as `stored`. Raises Conflict when it is no longer that.
+        """Replace the record that was read as `stored`. Raises Conflict.
 
         A file that becomes final is listed among those of its customer in the same transaction.
         """
@@ -79,7 +79,7 @@ class Files:
     # --- open files
 
     def still_open(self) -> Iterator[FileMention]:
-        """Every file that is not closed, and now and then one that just was."""
+        """Every file that is not closed, and sometimes one that was closed a moment ago."""
         for shard in range(keys.OPEN_FILE_SHARDS):
             for stored in self._open.query(Query(partition=keys.open_file_shard(shard))):
                 yield stored.record
@@ -95,26 +95,26 @@ class Files:
     # --- final files
 
     def enter_by_time(self, file: DeviceFile) -> None:
-        """Enter a final file in the index by time, before it leaves that of open files: each file stands in one."""
+        """Add a final file to the index by time, before it leaves that of open files: each file is in one of them."""
         self._by_time.upsert([_listing(file)])
 
     def is_listed(self, file: DeviceFile) -> bool:
-        """Whether a final file stands in the index by time."""
+        """Whether a final file is in the index by time."""
         return self._by_time.get(keys.time_key(file.received_at, file.file_id)) is not None
 
     def final(
         self, after: TimeCursor | None = None, limit: int | None = None, customer_id: str | None = None
     ) -> Iterator[tuple[TimeCursor, FileListing]]:
-        """Files that are final, newest first by the time they were received, with the place of each.
+        """Final files, the last received first, each with its place in this order.
 
-        With `after`, those that follow this place; with `customer_id`, those of this customer alone.
+        With `after`, only files behind this place; with `customer_id`, only files of this customer.
         """
         if customer_id is not None:
             first = keys.LISTED if after is None else f"{keys.LISTED}{after.row}~"
             return _placed(self._by_customer, Query(partition=customer_id, row_from=first, limit=limit))
         queries = [Query(limit=limit)]
         if after is not None:
-            # All keys of the index have one length: behind a key comes what is greater than it and one character more.
+            # All keys of the index have one length, so the next key is greater than this one with a `~` behind it.
             queries = [
                 Query(partition=after.day, row_from=f"{after.row}~", limit=limit),
                 Query(partition_from=f"{after.day}~", limit=limit),

@@ -1,4 +1,4 @@
-"""The gates: what all submissions of a scope must wait for, shared by all instances."""
+"""Closed gates, at which all submissions of a scope wait. All instances share them."""
 
 from shared.storage import keys
 from shared.storage.record_table import RecordTable, Stored
@@ -13,13 +13,13 @@ class Gates:
         self._gates = RecordTable(table, Gate, lambda gate: keys.gate_key(gate.scope))
 
     def closed(self) -> dict[str, Stored[Gate]]:
-        """What is to be waited for, by scope; empty while all is well."""
+        """The closed gates by scope; empty while all is well."""
         return {stored.record.scope: stored for stored in self._gates.query(Query(partition=keys.GATES))}
 
     def change(self, stored: Stored[Gate] | None, changed: Gate) -> Stored[Gate]:
-        """Close a gate, or replace the record read as `stored`. Raises Conflict when someone was first."""
+        """Close a gate, or replace the record read as `stored`. Raises Conflict."""
         return self._gates.change(stored, changed)
 
     def open(self, stored: Stored[Gate]) -> None:
-        """Nothing of the gate's scope needs to wait any more. Raises Conflict when it was closed again."""
+        """Open a gate. Raises Conflict when it was changed since it was read."""
         self._gates.remove(stored)

@@ -1,4 +1,4 @@
-"""The journal: the only truth about files, submissions, outcomes and batches."""
+"""The journal: the only record of files, submissions, outcomes, withdrawals, batches and gates."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -30,7 +30,7 @@ class TableName(StrEnum):
 
 
 class Journal:
-    """The tables, by what they are about. Safe to share between threads."""
+    """The tables of the journal, one attribute for each aggregate. Safe to share between threads."""
 
     def __init__(self, table: Callable[[TableName], Table]) -> None:
         self._tables = {name: table(name) for name in TableName}
@@ -43,7 +43,7 @@ class Journal:
         self.gates = Gates(self._tables[TableName.GATES])
 
     def prepare(self) -> None:
-        """Make the tables that are missing."""
+        """Create the tables that do not exist."""
         for table in self._tables.values():
             table.prepare()
 

@@ -1,18 +1,18 @@
-"""A bounded number of facts that one process remembers of storage. Safe to share between threads."""
+"""A cache of one process that forgets the least recently used entry. Safe to share between threads."""
 
 import threading
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
 MOST_REMEMBERED = 1_000
-"""Facts of one kind; the one that was used longest ago is forgotten first."""
+"""Entries of one cache."""
 
 Key = TypeVar("Key")
 Fact = TypeVar("Fact")
 
 
 class LruCache(Generic[Key, Fact]):
-    """What is remembered, by key."""
+    """At most `most` facts by key."""
 
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
         self._most = most
@@ -27,7 +27,7 @@ class LruCache(Generic[Key, Fact]):
             return self._facts.get(key)
 
     def keep(self, key: Key, fact: Fact) -> None:
-        """Remember a fact."""
+        """Keep a fact, in place of the one under this key."""
         with self._lock:
             self._facts[key] = fact
             self._facts.move_to_end(key)
@@ -35,6 +35,6 @@ class LruCache(Generic[Key, Fact]):
                 self._facts.popitem(last=False)
 
     def forget(self, key: Key) -> None:
-        """Remember it no longer."""
+        """Drop the fact under this key, if there is one."""
         with self._lock:
             self._facts.pop(key, None)

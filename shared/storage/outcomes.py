@@ -22,7 +22,7 @@ class Outcomes:
         self._by_serial = by_serial
 
     def write(self, outcomes: Iterable[DeviceOutcome]) -> None:
-        """Write outcomes, in the order of their rows; the same ones again change nothing."""
+        """Write outcomes, which come in the order of their rows. Writing the same outcomes again changes nothing."""
         self._outcomes.upsert(outcomes)
 
     def get(self, reading_id: str, row: int) -> DeviceOutcome | None:
@@ -31,7 +31,7 @@ class Outcomes:
         return None if stored is None else stored.record
 
     def of_rows(self, reading_id: str, first: int, last: int) -> Iterator[DeviceOutcome]:
-        """The outcomes of the rows `first` to `last`, in their order; rows without one are left out."""
+        """The outcomes of the rows `first` to `last`, in their order; rows without an outcome are left out."""
         for query in rows_query(reading_id, first, last):
             yield from self._found(query)
 
@@ -50,7 +50,7 @@ class Outcomes:
         return self._found(query)
 
     def indexed(self, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
-        """`outcomes` as they come, each entered in the index of serial numbers by the time the last has come.
+        """`outcomes` unchanged, while they are added to the index of serial numbers.
 
         Rows wait until a bucket has a transaction's worth, which bounds both memory and transactions.
         """
@@ -70,9 +70,9 @@ class Outcomes:
     def with_serial(
         self, serial_number: str, customer_id: str | None = None, after: DeviceMention | None = None
     ) -> Iterator[DeviceMention]:
-        """Every row of a closed file that bears this serial number, whatever its case.
+        """Every row of a closed file with this serial number, compared without case.
 
-        With `customer_id`, those of this customer alone; with `after`, those whose keys follow that of this row.
+        With `customer_id`, only rows of this customer; with `after`, only rows behind this one.
         """
         prefix = keys.serial_prefix(serial_number) + ("" if customer_id is None else f"{customer_id}~")
         first = prefix if after is None else f"{_serial_row(after)}~"
@@ -84,7 +84,7 @@ class Outcomes:
             yield from_entity(entity.values, DeviceMention)
 
     def delete_reading(self, file: DeviceFile) -> None:
-        """Delete what the file's reading wrote, however far it came: blocks in between may be empty."""
+        """Delete the outcomes of the file's reading, which may have left blocks in between empty."""
         partition_from, partition_below = keys.blocks_of(file.reading_id)
         rows = self._table.query(Query(partition_from=partition_from, partition_below=partition_below))
         for _, in_block in groupby(rows, key=lambda entity: key_of(entity)[0]):
@@ -110,7 +110,7 @@ def rows_query(reading_id: str, first: int, last: int) -> Iterator[Query]:
 
 
 def _mention(file: DeviceFile, outcome: DeviceOutcome) -> DeviceMention | None:
-    """How the index of serial numbers names this row; None when it has none."""
+    """The row's entry in the index of serial numbers; None when it has no serial number."""
     if not outcome.serial_number or file.customer_id is None:
         return None
     return DeviceMention(

@@ -4,9 +4,9 @@ The life of a claim, on a file (while it is read) or a submission (while it is P
 
     free --- claim: change the row, naming its ETag; claimed_until = now + CLAIM ---> mine
     mine --- done: change the row, naming the ETag of the claim ---> free, one state further
-    mine --- the owner dies; claimed_until passes ---> anyone may claim; the late owner's change meets another ETag
+    mine --- the owner dies; claimed_until passes ---> any worker may claim; a change by the late owner is refused
 
-So two owners never both succeed, and nothing is lost with an owner.
+So of two owners one succeeds, and nothing is lost when an owner dies.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,11 +35,11 @@ from shared.storage.tables import (
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 
 NOT_THERE = ""
-"""In place of the ETag of a record that must not be there yet."""
+"""In place of the ETag of a record that must not exist yet."""
 
 
 class Conflict(DeviceDropError):
-    """Someone else changed the record since it was read, and goes on with it."""
+    """The record was changed by another worker since it was read; that worker continues with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ class Stored(Generic[Kept]):
     record: Kept
     etag: str
     row: Entity = field(compare=False, repr=False)
-    """The row that was read: what it holds beyond the record is a later version's, and the next change keeps it."""
+    """The row that was read. The next change keeps the properties in it that only a later version knows."""
 
     @classmethod
     def absent(cls, record: Kept) -> "Stored[Kept]":
-        """`record` to be entered where none is."""
+        """`record` as one that is to be inserted."""
         return cls(record, NOT_THERE, {})
 
     def holding(self, record: Kept) -> "Stored[Kept]":
-        """`record` in place of the one that was read."""
+        """The same row, with `record` in place of the record that was read."""
         return replace(self, record=record)
 
 
@@ -71,7 +71,7 @@ class RecordTable(Generic[Kept]):
         key: Callable[[Kept], Key],
         filtered_by: Callable[[Kept], Entity] | None = None,
     ) -> None:
-        """`filtered_by` gives the properties beside a record's fields by which storage filters."""
+        """`filtered_by` gives the properties that are added to a record's fields for queries to filter by."""
         self._table = table
         self._kind = kind
         self._key = key
@@ -83,7 +83,7 @@ class RecordTable(Generic[Kept]):
         return None if entity is None else self.stored(entity)
 
     def query(self, query: Query) -> Iterator[Stored[Kept]]:
-        """The records that `query` names, by their keys. Raises UnreadableRecord."""
+        """The records that match `query`, ordered by key. Raises UnreadableRecord."""
         return map(self.stored, self._table.query(query))
 
     def stored(self, entity: StoredEntity) -> Stored[Kept]:
@@ -96,7 +96,7 @@ class RecordTable(Generic[Kept]):
         return entity if self._filtered_by is None else {**entity, **self._filtered_by(record)}
 
     def insert(self, record: Kept) -> Stored[Kept] | None:
-        """Enter a record; None when there is one under its key."""
+        """Insert a record; None if its key is taken."""
         entity = self.entity(record)
         try:
             return Stored(record, self._table.insert(entity), entity)
@@ -104,35 +104,35 @@ class RecordTable(Generic[Kept]):
             return None
 
     def upsert(self, records: Iterable[Kept]) -> None:
-        """Write records over whatever is there."""
+        """Insert or replace records."""
         self._table.upsert(map(self.entity, records))
 
     def delete(self, keys: Iterable[Key]) -> None:
-        """Delete records by their keys; those already gone count as deleted."""
+        """Delete the records under these keys, if they exist."""
         self._table.delete(keys)
 
     def change(self, stored: Stored[Kept] | None, changed: Kept) -> Stored[Kept]:
-        """Replace the record that was read as `stored`, or enter it where none was read.
+        """Replace the record that was read as `stored`, or insert it where None was read.
 
         Raises:
-            Conflict: it is no longer that.
+            Conflict: the record has been changed or inserted since.
         """
         if stored is None:
             entered = self.insert(changed)
             if entered is None:
-                raise Conflict(f"{self._name(changed)} was entered by someone else first.")
+                raise Conflict(f"{self._name(changed)} was inserted by another worker first.")
             return entered
         entity = self._replacement(stored, changed)
         try:
             return Stored(changed, self._table.replace(entity, stored.etag), entity)
         except EntityChanged as error:
-            raise Conflict(f"{self._name(changed)} was changed by someone else, who goes on.") from error
+            raise Conflict(f"{self._name(changed)} was changed by another worker, which continues with it.") from error
 
     def change_all(self, changes: Sequence[tuple[Stored[Kept], Kept]]) -> list[Stored[Kept]]:
-        """Replace records of one partition, all of them or none; one whose ETag is `NOT_THERE` is entered.
+        """Replace records of one partition, all of them or none; one whose ETag is `NOT_THERE` is inserted.
 
         Raises:
-            Conflict: one of them is no longer what was read.
+            Conflict: one of them has been changed since it was read.
         """
         prepared = [self.change_of(stored, changed) for stored, changed in changes]
         etags = self.change_together(prepared)
@@ -153,25 +153,25 @@ class RecordTable(Generic[Kept]):
         """Change rows of one partition, all of them or none; their new ETags.
 
         Raises:
-            Conflict: one of them is no longer what was read.
+            Conflict: one of them has been changed since it was read.
         """
         try:
             return self._table.change_together(changes)
         except EntityChanged as error:
             raise Conflict(
-                f"One of {len(changes)} rows of {changes[0].entity[PARTITION_KEY]} was changed by someone else."
+                f"One of {len(changes)} rows of {changes[0].entity[PARTITION_KEY]} was changed by another worker."
             ) from error
 
     def remove(self, stored: Stored[Kept]) -> None:
-        """Delete the record that was read as `stored`; one already gone counts as deleted.
+        """Delete the record that was read as `stored`, if it still exists.
 
         Raises:
-            Conflict: it is no longer that.
+            Conflict: the record has been changed since it was read.
         """
         try:
             self._table.remove(*self._key(stored.record), stored.etag)
         except EntityChanged as error:
-            raise Conflict(f"{self._name(stored.record)} was changed by someone else.") from error
+            raise Conflict(f"{self._name(stored.record)} was changed by another worker.") from error
 
     def _name(self, record: Kept) -> str:
         return f"{self._kind.__name__} {'/'.join(self._key(record))}"

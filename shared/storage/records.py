@@ -15,7 +15,7 @@ LONGEST_SENTENCE = 400
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How rows ended. Of a closed file: the total is the sum of the rest."""
+    """How many rows ended with each outcome. Of a closed file, the total is the sum of the others."""
 
     total: int = 0
     registered: int = 0
@@ -35,13 +35,13 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
-    """The withdrawal of the devices that a closed file newly registered, as it stands in the file's record."""
+    """The withdrawal of the devices that a closed file newly registered. Part of the file's record."""
 
     state: WithdrawalState = WithdrawalState.UNDER_WAY
     asked_at: datetime
     asked_by: str = ""
     run: int = 1
-    """Counts how often it was asked for: a later run tries again what the service refused."""
+    """Counts the requests for it: a later run tries again what the service refused."""
     sequence: int = 0
     """Counts its changes; a wake-up of an older one has been overtaken."""
     due_at: datetime
@@ -61,12 +61,12 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> int:
-        """Devices of which it is known what became of them."""
+        """Devices whose result is known."""
         return self.withdrawn + self.already_gone + self.refused
 
     @property
     def is_under_way(self) -> bool:
-        """Whether something is still to be done."""
+        """Whether it has not ended."""
         return self.state is WithdrawalState.UNDER_WAY
 
 
@@ -79,7 +79,7 @@ class ReasonTally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PassedOverTally(msgspec.Struct, frozen=True, kw_only=True):
-    """What of one kind in a file is neither row nor header nor blank; the reader bounds how much of it is kept."""
+    """Content of one kind that is neither row nor header nor blank; the reader bounds how much of it is kept."""
 
     kind: str
     count: int
@@ -91,7 +91,7 @@ class PassedOverTally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Remark(msgspec.Struct, frozen=True, kw_only=True):
-    """A note on a file as a whole: one word of the public vocabulary, and what it is about in this file."""
+    """A note on a file as a whole: one word of the public vocabulary, and its detail in this file."""
 
     note: str
     detail: str = ""
@@ -110,9 +110,9 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     state: FileState
     received_at: datetime
     due_at: datetime
-    """When someone should have looked at it again; the sweep does after that."""
+    """When the next step of its work is due; the sweep wakes a file that is overdue."""
     claimed_until: datetime | None = None
-    """Until when its reader has it for itself."""
+    """Until when its owner, who reads or closes it, has it to itself."""
     reading: int = 1
     """How often its reading was begun. Everything that a reading writes bears its number, so that a late reader writes
     beside what counts and never over it."""
@@ -130,7 +130,7 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     passed_over: tuple[PassedOverTally, ...] = ()
     remarks: tuple[Remark, ...] = ()
     is_incomplete: bool = False
-    """Whether it may hold devices that none of its rows is, once it is `read`, as the two before are."""
+    """Whether it may hold devices that are in none of its rows. Like the two fields before, known once it is `read`."""
     reason: str | None = None
     """Why it was rejected: one word of the public vocabulary."""
     reason_text: str | None = None
@@ -141,12 +141,12 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     """The file of whose rows this one was made."""
     retry: str | None = None
-    """The file that was made of its rows which could simply be sent again."""
+    """The file that was made of those of its rows that could be sent again unchanged."""
     retried_rows: int = 0
     webhook_told_at: datetime | None = None
     withdrawal: Withdrawal | None = None
     changes_since_closed: int = 0
-    """Counts what was done with it after it was closed, so that its newest summary is the one that stands."""
+    """Counts the changes after it was closed, so that an older summary never replaces a newer one."""
     history: tuple[str, ...] = ()
 
     @property
@@ -223,11 +223,11 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """Kept while its answer is awaited or lost; None when the next POST gets a new request id."""
     first_sent_at: datetime | None = None
     create_refused: ServiceFault | None = None
-    """What the service said when it would not create the batch; the batches are listed again before it is believed."""
+    """The refusal to create the batch; the batches are listed once more before it counts."""
     answer_lost: bool = False
     """Whether the service may have taken it at a POST whose answer was lost."""
     without_link: int = 0
-    """How often it was accepted without saying where to ask."""
+    """How often it was accepted without a link to its status."""
     tracking_id: str | None = None
     accepted_at: datetime | None = None
     deadline_at: datetime | None = None
@@ -270,7 +270,7 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the device of one row that was to be withdrawn, beside the outcome of that row."""
+    """The withdrawal of the device of one row. The outcome of the row stays as it was."""
 
     reading_id: str
     row: int
@@ -293,7 +293,7 @@ class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BatchState(StrEnum):
-    """What is known of a device batch."""
+    """How far a device batch is known."""
 
     LOOKING = "looking"
     """One submission finds or creates it while others wait."""
@@ -312,19 +312,19 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that all submissions of `scope` must wait for; there is none while all is well."""
+    """A closed gate, at which all submissions of `scope` wait. None exists while all is well."""
 
     scope: str
     closed_until: datetime
     probing_until: datetime | None = None
-    """Until when one submission tries whether it is over, while the others wait."""
+    """Until when one submission probes the service, while the others wait."""
     failures: int = 0
     """How often it has been closed in a row."""
     reason: str
 
 
 class FileMention(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that is not closed, as the index of open files names it."""
+    """The entry of a file in the index of open files."""
 
     customer_id: str | None = None
     file_id: str
@@ -335,7 +335,7 @@ class FileMention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileListing(msgspec.Struct, frozen=True, kw_only=True):
-    """A final device file as the index by time shows it: what a list says of it, so that no list reads the files."""
+    """The entry of a final device file in the indexes by time and by customer: all that a list shows of it."""
 
     customer_id: str | None = None
     file_id: str
@@ -355,7 +355,7 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WithdrawalMention(msgspec.Struct, frozen=True, kw_only=True):
-    """A file whose devices are being withdrawn, as the index of those names it."""
+    """The entry of a file in the index of withdrawals in progress."""
 
     customer_id: str
     file_id: str
@@ -363,7 +363,7 @@ class WithdrawalMention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceMention(msgspec.Struct, frozen=True, kw_only=True):
-    """A row as the index of serial numbers names it."""
+    """The entry of a row in the index of serial numbers."""
 
     serial_number: str
     customer_id: str

@@ -22,7 +22,7 @@ SUBMISSION = "submission"
 
 @dataclass(frozen=True, slots=True)
 class SubmissionEntry:
-    """A submission to be entered, and the packed rows that are kept with it unless they are too large (None)."""
+    """A submission to be inserted, and its packed rows; None when they are too large and are kept in a blob."""
 
     submission: Submission
     rows: Mapping[str, str] | None
@@ -30,7 +30,7 @@ class SubmissionEntry:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionWithRows:
-    """A submission as it was read, and the packed rows that were entered with it."""
+    """A submission as it was read, and the packed rows that were inserted with it."""
 
     stored: Stored[Submission]
     rows: Entity | None
@@ -44,12 +44,10 @@ class Submissions:
         self._submissions = RecordTable(table, Submission, _key, _filter_properties)
 
     def add(self, entries: Sequence[SubmissionEntry]) -> list[Stored[Submission]]:
-        """Enter submissions of the reading that this owner does, in one transaction; no other one writes these numbers.
-
-        At most 50 of one reading.
+        """Insert at most 50 submissions of one reading in one transaction. Only the owner of the reading does that.
 
         Raises:
-            Conflict: storage says that someone else did.
+            Conflict: storage reports that another worker did.
         """
         changes = [Upsertion(entity) for entry in entries for entity in self._entities(entry)]
         numbered = zip((change.entity for change in changes), self._submissions.change_together(changes), strict=True)
@@ -61,7 +59,7 @@ class Submissions:
         return self._submissions.get(keys.submission_key(reading_id, number))
 
     def rows(self, reading_id: str, number: str) -> Entity | None:
-        """The packed rows that were entered with a submission, or None."""
+        """The packed rows that were inserted with a submission, or None."""
         entity = self._table.get(*keys.submission_rows_key(keys.submission_key(reading_id, number)))
         return None if entity is None else entity.values
 
@@ -74,7 +72,7 @@ class Submissions:
         return self._submissions.query(Query(partition=reading_id, equals={IS_OPEN: True}, limit=limit))
 
     def named(self, reading_id: str, numbers: Sequence[str]) -> dict[str, SubmissionWithRows]:
-        """The submissions of these numbers that there are: one question if they are neighbours, as in a wake-up."""
+        """The submissions of these numbers that exist: one query if the numbers are neighbours, as in a wake-up."""
         if not keys.are_neighbours(numbers):
             return {name: found for number in numbers for name, found in self.named(reading_id, [number]).items()}
         by_key = {keys.submission_key(reading_id, number): number for number in numbers}
@@ -91,33 +89,33 @@ class Submissions:
         }
 
     def change(self, stored: Stored[Submission], changed: Submission) -> Stored[Submission]:
-        """Replace the record that was read as `stored`. Raises Conflict when it is no longer that."""
+        """Replace the record that was read as `stored`. Raises Conflict."""
         return self._submissions.change(stored, changed)
 
     def change_all(self, changes: Sequence[tuple[Stored[Submission], Submission]]) -> list[Stored[Submission]]:
-        """Replace the records of one reading that were read so, all of them or none.
+        """Replace records of one reading, all of them or none.
 
         Raises:
-            Conflict: one of them is no longer that.
+            Conflict: one of them has been changed since it was read.
         """
         return self._submissions.change_all(changes)
 
     def split(self, stored: Stored[Submission], split: Submission, halves: Iterable[SubmissionEntry]) -> None:
-        """Make `split` of the submission read as `stored`, and enter its halves, all or nothing.
+        """Replace the submission that was read as `stored` with `split` and insert its halves, all or nothing.
 
         Raises:
-            Conflict: it is no longer that.
+            Conflict: the submission has been changed since it was read.
         """
         changes: list[Change] = [self._submissions.change_of(stored, split)]
         changes += [Insertion(entity) for half in halves for entity in self._entities(half)]
         self._submissions.change_together(changes)
 
     def delete_reading(self, reading_id: str) -> None:
-        """Delete every submission of a reading, and the rows that are kept with it."""
+        """Delete every submission of a reading, with its packed rows."""
         self._table.delete([key_of(entity) for entity in self._table.query(Query(partition=reading_id))])
 
     def _entities(self, entry: SubmissionEntry) -> Iterator[Entity]:
-        """The rows of a submission in the table: itself, and behind it what is kept with it."""
+        """The rows of a submission in the table: its record, and behind it its packed rows."""
         yield self._submissions.entity(entry.submission)
         if entry.rows is not None:
             partition, row = keys.submission_rows_key(_key(entry.submission))

@@ -73,15 +73,15 @@ MOST_ROWS_AT_ONCE = 1_000
 
 _CHANGED = 412
 _GONE = frozenset({TableErrorCode.ENTITY_NOT_FOUND, TableErrorCode.RESOURCE_NOT_FOUND})
-"""What the service calls a row that is not there. Another 404 is a wrong address, and no row that someone deleted."""
+"""The codes for a row that does not exist. Any other 404 means a wrong address."""
 
 
 class EntityExists(DeviceDropError):
-    """Someone else inserted the row first."""
+    """Another worker inserted the row first."""
 
 
 class EntityChanged(DeviceDropError):
-    """Someone else changed or deleted the row since it was read."""
+    """The row was changed or deleted since it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Table(Protocol):
     """A table of the journal. Every method may raise the storage client's own errors when storage does not answer."""
 
     def prepare(self) -> None:
-        """Make the table when it is missing."""
+        """Create the table if it does not exist."""
 
     def insert(self, entity: Entity) -> str:
         """Insert a row that must not exist; its ETag. Raises EntityExists."""
@@ -124,7 +124,7 @@ class Table(Protocol):
         """All of the changes, or none; the new ETag of each row.
 
         Raises:
-            EntityChanged: one of the rows was changed, inserted or deleted by someone else.
+            EntityChanged: one of the rows was changed, inserted or deleted by another worker.
             ValueError: there are more than a hundred, or they are of several partitions. Nothing was sent.
         """
 
@@ -132,13 +132,13 @@ class Table(Protocol):
         """Insert or replace rows of any partitions, a hundred of one partition in one transaction."""
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Delete rows by partition and row key; those already gone count as deleted."""
+        """Delete the rows under these partition and row keys, if they exist."""
 
     def remove(self, partition: str, row: str, etag: str) -> None:
-        """Delete the row that still has `etag`; one already gone counts as deleted. Raises EntityChanged."""
+        """Delete the row that still has `etag`, if it exists. Raises EntityChanged."""
 
     def query(self, query: Query) -> Iterator[StoredEntity]:
-        """The rows that `query` names, by partition and row key, a page at a time."""
+        """The rows that match `query`, ordered by partition and row key, a page at a time."""
 
 
 class AzureTable:
@@ -160,7 +160,7 @@ class AzureTable:
         except HttpResponseError as error:
             if not _is_there(error):
                 raise
-            raise EntityExists(f"Row {_name(entity)} was inserted by someone else; read it again.") from error
+            raise EntityExists(f"Row {_name(entity)} was inserted by another worker; read it again.") from error
 
     def get(self, partition: str, row: str) -> StoredEntity | None:
         try:
@@ -170,12 +170,12 @@ class AzureTable:
 
     def replace(self, entity: Entity, etag: str) -> str:
         try:
-            # Sent again after a lost answer: then it finds its own change, and is told as one of someone else.
+            # Sent again after a lost answer, it meets its own change and reports it as another worker's.
             return self._submit([Replacement(entity, etag)], repeatable=True)[0]
         except HttpResponseError as error:
             if not _is_changed(error):
                 raise
-            raise EntityChanged(f"Row {_name(entity)} was changed by someone else; read it again.") from error
+            raise EntityChanged(f"Row {_name(entity)} was changed by another worker; read it again.") from error
 
     def change_together(self, changes: Sequence[Change]) -> list[str]:
         check_transaction(changes)
@@ -184,13 +184,14 @@ class AzureTable:
         except HttpResponseError as error:
             if not (_is_changed(error) or _is_there(error)):
                 raise
-            raise EntityChanged("One of the rows was changed or inserted by someone else; read them again.") from error
+            raise EntityChanged(
+                "One of the rows was changed or inserted by another worker; read them again."
+            ) from error
 
     def upsert(self, entities: Iterable[Entity]) -> None:
-        """Several rows are inserted until one of them is there already, which costs one transaction more.
+        """Several rows are first inserted; from the first group of which a row exists on, they are upserted.
 
-        The emulator looks a row up once for an insertion and twice for an upsert, by going through its partition, and
-        that is most of what it does.
+        The emulator searches the partition once for an insertion and twice for an upsert, and that is most of its work.
         """
         inserting = self._service
         for group in grouped(entities):
@@ -216,14 +217,14 @@ class AzureTable:
         try:
             self._client.delete_entity(partition, row, etag=etag, match_condition=MatchConditions.IfNotModified)
         except ResourceModifiedError as error:
-            raise EntityChanged(f"Row {partition}/{row} was changed by someone else; read it again.") from error
+            raise EntityChanged(f"Row {partition}/{row} was changed by another worker; read it again.") from error
 
     def query(self, query: Query) -> Iterator[StoredEntity]:
         at_once = None if query.limit is None else min(query.limit, MOST_ROWS_AT_ONCE)
         return islice(self._rows(all_of(_conditions(query)), at_once), query.limit)
 
     def _rows(self, filtered_by: str, at_once: int | None) -> Iterator[StoredEntity]:
-        """All rows that a filter names; by the storage client from the beginning when the first page is strange."""
+        """All rows that match a filter; read by the storage client if the first page is not understood."""
         if self._service is not None:
             is_begun = False
             try:
@@ -239,7 +240,7 @@ class AzureTable:
         yield from map(_stored, self._client.query_entities(filtered_by, results_per_page=at_once))
 
     def _are_inserted(self, service: TableService, group: Sequence[Entity]) -> bool:
-        """Insert rows of one partition, unless one of them is there: a repeat after a lost answer finds its own."""
+        """Insert rows of one partition unless one exists, as after a lost answer; whether they were inserted."""
         try:
             return self._sent(service, [Insertion(entity) for entity in group], repeatable=True) is not None
         except HttpResponseError as error:
@@ -259,7 +260,7 @@ class AzureTable:
         return [str(answer.get("etag", "")) for answer in answers]
 
     def _sent(self, service: TableService, operations: Sequence[Operation], *, repeatable: bool) -> list[str] | None:
-        """The new ETags, or None for what is left to the storage client."""
+        """The new ETags; None if the storage client must do it."""
         try:
             return service.submit(self._client.table_name, operations, repeatable=repeatable)
         except (NotEncodable, NotUnderstood) as error:
@@ -310,7 +311,7 @@ def _conditions(query: Query) -> Iterator[str]:
 
 
 def _typed(entity: Entity) -> dict[str, object]:
-    """`entity` for the client, which takes a whole number for 32 bits unless it is told otherwise."""
+    """`entity` for the client, which sends a whole number as 32 bits unless its type is given."""
     return {
         name: EntityProperty(value, "Edm.Int64")
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_INT32
@@ -351,17 +352,17 @@ def _plain(value: Value | EntityProperty) -> Value:
 
 
 def _is_there(error: HttpResponseError) -> bool:
-    """Whether a row could not be inserted because there is one."""
+    """Whether a row could not be inserted because it exists."""
     return _code(error) == TableErrorCode.ENTITY_ALREADY_EXISTS
 
 
 def _is_changed(error: HttpResponseError) -> bool:
-    """Whether a row was changed or deleted by someone else."""
+    """Whether a row was changed or deleted since it was read."""
     return error.status_code == _CHANGED or _code(error) in _GONE
 
 
 def _code(error: HttpResponseError) -> str | None:
-    """The service's word for it; storage client and `TableService` put it into the same place."""
+    """The service's error code; the storage client and `TableService` keep it in the same place."""
     return getattr(error, "error_code", None)
 
 

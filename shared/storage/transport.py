@@ -16,7 +16,7 @@ READ_AT_ONCE = 256 * 1024
 
 
 def new_transport() -> RequestsTransport:
-    """A transport for all clients of an account: whoever closes a client leaves it open for the others."""
+    """A transport for all clients of an account: closing one client leaves it open for the others."""
     return RequestsTransport(
         session=PlainSession(MOST_CONNECTIONS),
         session_owner=False,

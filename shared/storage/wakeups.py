@@ -1,7 +1,7 @@
-"""The alarm clock: queue messages that say "look at this now". They carry no truth; losing one loses time.
+"""Wake-ups: queue messages that name what is due. They decide nothing, and losing one only loses time.
 
-Fields that only a later version knows are passed over. So a later version may add fields to a wake-up, and kinds of
-wake-ups: what this version drops of those, the later version's sweep finds again.
+Fields that only a later version knows are ignored. A later version may also add kinds of wake-ups: this version drops
+them, and the sweep of the later version finds what they were about.
 """
 
 from base64 import b64decode
@@ -21,7 +21,7 @@ LONGEST_DELAY = timedelta(days=7)
 """Longest invisibility of a queue message (Queue Storage, Put Message)."""
 
 POISON_HIDDEN_SECONDS = 60
-"""How long a message that was read from a poison queue is not seen again, so that two sweeps do not both act on it."""
+"""How long a message that was read from a poison queue stays hidden, so that two sweeps do not both act on it."""
 
 MOST_IN_A_MESSAGE = 8
 """Submissions that one message may name."""
@@ -35,11 +35,11 @@ Guid = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\Z")]
 ReadingId = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\.[0-9]{{1,6}}\Z")]
 Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(-[01])*\Z")]
 Path = Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-"""What the journal's keys and a blob's path can be: nothing else is looked up, whoever sent it."""
+"""The forms of the journal's keys and of a blob's path: a message with anything else is refused, whoever sent it."""
 
 
 class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission"):
-    """Look at a submission. One whose `sequence` is older than the journal's has been overtaken."""
+    """A submission is due. A wake-up whose `sequence` is older than the journal's has been overtaken."""
 
     reading_id: ReadingId
     number: Number
@@ -54,21 +54,21 @@ class DueSubmission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubmissionsWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submissions"):
-    """Look at several submissions of one reading: one message instead of one for each."""
+    """Several submissions of one reading are due: one message instead of one for each."""
 
     reading_id: ReadingId
     due: Annotated[tuple[DueSubmission, ...], msgspec.Meta(min_length=1, max_length=MOST_IN_A_MESSAGE)]
 
 
 class FileWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="file"):
-    """Look at a device file that nobody has finished reading or closing."""
+    """A device file is still to be read or closed."""
 
     customer_id: Guid | None
     file_id: Guid
 
 
 class WithdrawalWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawal"):
-    """Look at the withdrawal of a file's devices. One whose `sequence` is older than the journal's was overtaken."""
+    """The withdrawal of a file's devices is due. A wake-up whose `sequence` is older has been overtaken."""
 
     customer_id: Guid
     file_id: Guid
@@ -76,7 +76,7 @@ class WithdrawalWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawa
 
 
 class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notification"):
-    """Tell the webhook of a file that has ended; `attempts` were made in vain so far."""
+    """The webhook is to be notified of a file that has ended; `attempts` have failed so far."""
 
     customer_id: Guid | None
     file_id: Guid
@@ -84,7 +84,7 @@ class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notific
 
 
 class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob"):
-    """Look at a dropped blob whose event never came."""
+    """A dropped blob has not been received, since its event never came."""
 
     path: Path
 
@@ -93,12 +93,12 @@ WakeUp = SubmissionWakeUp | SubmissionsWakeUp | FileWakeUp | BlobWakeUp | Withdr
 
 
 class UnreadableWakeUp(DeviceDropError):
-    """A queue message is no wake-up of ours."""
+    """A queue message is not a wake-up."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoisonedMessage:
-    """A message that the host gave up on. `receipt` is what deleting it needs; `body` is empty when it is no text."""
+    """A message that the host gave up on. Deleting it needs its `receipt`; `body` is empty when it is not text."""
 
     queue: str
     message_id: str
@@ -107,19 +107,19 @@ class PoisonedMessage:
 
 
 class Wakeups(Protocol):
-    """Where wake-ups are left, and where the host puts what it gave up on."""
+    """The queue of wake-ups, and the poison queues where the host puts messages that it gave up on."""
 
     def poisoned(self) -> Iterator[PoisonedMessage]:
-        """Messages on the poison queues; each comes again after a minute unless it is deleted."""
+        """Messages on the poison queues; each is returned again after a minute unless it is deleted."""
 
     def delete_poisoned(self, message: PoisonedMessage) -> None:
-        """Delete a message from its poison queue; one already gone counts as deleted."""
+        """Delete a message from its poison queue, if it is still there."""
 
     def prepare(self) -> None:
-        """Make the queue when it is missing."""
+        """Create the queue if it does not exist."""
 
     def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
-        """Leave `wake_up`, to be seen after `delay`, in whole seconds and at most a week; it never expires."""
+        """Send `wake_up`, to be delivered after `delay` (whole seconds, at most a week). It never expires."""
 
 
 class AzureWakeups:
@@ -154,7 +154,7 @@ class AzureWakeups:
 
 
 def _text(content: str) -> str:
-    """The text in a message on a poison queue, where anybody's messages may lie."""
+    """The text of a message on a poison queue, or nothing where it is not in base64: anybody may have sent it."""
     try:
         return b64decode(content, validate=True).decode()
     except ValueError:
@@ -170,12 +170,12 @@ def decode(body: bytes) -> WakeUp:
     """The wake-up in the `body` of a message.
 
     Raises:
-        UnreadableWakeUp: it is none; the sweep finds what it may have been about.
+        UnreadableWakeUp: it is not a wake-up.
     """
     try:
         wake_up: WakeUp = msgspec.json.decode(body, type=WakeUp)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise UnreadableWakeUp(
-            f"The message is no wake-up ({error}); it is dropped, and the sweep finds its submission again."
+            f"The message is not a wake-up ({error}); it is dropped, and the sweep finds what it was about."
         ) from error
     return wake_up

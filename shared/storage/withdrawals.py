@@ -1,4 +1,4 @@
-"""Withdrawals: the index of those in progress, and what became of each device."""
+"""Withdrawals: the index of those in progress, and the record of each device to be withdrawn."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
@@ -23,11 +23,11 @@ class Withdrawals:
         )
 
     def enter(self, mention: WithdrawalMention) -> None:
-        """Enter a file in the index of withdrawals in progress, before its record says so."""
+        """Add a file to the index of withdrawals in progress, before its own record says so."""
         self._mentions.upsert([mention])
 
     def in_progress(self) -> Iterator[WithdrawalMention]:
-        """Every file whose devices are being withdrawn, and now and then one whose just were."""
+        """Every file whose devices are being withdrawn, and sometimes one whose withdrawal has just ended."""
         return (stored.record for stored in self._mentions.query(Query(partition=keys.WITHDRAWALS)))
 
     def end(self, file_id: str) -> None:
@@ -35,12 +35,12 @@ class Withdrawals:
         self._mentions.delete([keys.withdrawal_key(file_id)])
 
     def change_devices(self, devices: Iterable[Stored[DeviceWithdrawal]]) -> list[Stored[DeviceWithdrawal]]:
-        """Write what is known of devices, in the order of their rows; each with its new ETag.
+        """Write records of devices, which come in the order of their rows; each with its new ETag.
 
-        Each takes the place of what was read with its ETag; one whose ETag is `NOT_THERE` must not be there yet.
+        Each replaces the record that was read with its ETag; one whose ETag is `NOT_THERE` must not exist yet.
 
         Raises:
-            Conflict: someone else wrote one of them. Some of those before it may be written.
+            Conflict: another worker wrote one of them. Some of those before it may be written.
         """
         written = list[Stored[DeviceWithdrawal]]()
         for _, in_block in groupby(devices, key=lambda device: keys.block_of(device.record.row)):
@@ -49,12 +49,12 @@ class Withdrawals:
         return written
 
     def devices(self, reading_id: str, first: int, last: int) -> Iterator[Stored[DeviceWithdrawal]]:
-        """What is known of the withdrawal of the rows `first` to `last`, in their order."""
+        """The records of the devices of the rows `first` to `last`, in their order."""
         for query in rows_query(reading_id, first, last):
             yield from self._devices.query(query)
 
     def delete_reading(self, reading_id: str) -> None:
-        """Delete what is known of every device of a reading."""
+        """Delete the records of the devices of a reading."""
         partition_from, partition_below = keys.blocks_of(reading_id)
         rows = self._table.query(Query(partition_from=partition_from, partition_below=partition_below))
         for _, in_block in groupby(rows, key=lambda entity: key_of(entity)[0]):

@@ -147,7 +147,7 @@ def test_a_copy_that_failed_is_begun_again(container_of: MakeContainer, status: 
 
 def test_a_copy_that_never_ends_is_left_to_another_reading(container_of: MakeContainer) -> None:
     storage = Storage(looks=[_blob(0, "pending")], writes=[ACCEPTED])
-    with pytest.raises(CopyUnfinished, match="taken up again by the sweep"):
+    with pytest.raises(CopyUnfinished, match="the sweep tries again"):
         container_of(storage).copy_from("drop", DROPPED, "copy")
     assert storage.asked["PUT"] == 1
 
