@@ -1,4 +1,4 @@
-"""Which addresses are of the public internet: whoever is sent somewhere by a setting must not reach our own network."""
+"""Tells public addresses from private ones: an address in a setting must not lead into our own network."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 

@@ -1,6 +1,7 @@
-"""What a wake-up asks for is done here, whatever it is about.
+"""Passes each wake-up to the module that acts on it.
 
-Most are about submissions; what the rare ones need is imported by them, so that an instance starts without it.
+Most wake-ups are about submissions. The modules of the rare ones are imported when one arrives, so that an instance
+starts without them.
 """
 
 import logging
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def wake(pipeline: Pipeline, body: bytes, message_id: str | None) -> None:
-    """Do what the queue message `body` asks for. One that is no wake-up is logged by its id and dropped."""
+    """Act on the wake-up in the queue message `body`. An unreadable message is logged by its id and dropped."""
     try:
         wake_up = decode(body)
     except UnreadableWakeUp as error:

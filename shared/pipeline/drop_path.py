@@ -56,7 +56,7 @@ def resolve_drop_path(customers: Customers, path: str) -> DropPath:
 def known_file(journal: Journal, place: DropPath, file_id: str) -> Stored[DeviceFile] | None:
     """The file of that id, if the journal knows it.
 
-    It is its customer's, or nobody's: then it was received before the folder's name was given to a customer.
+    A file that was received before its folder's name was given to a customer belongs to no customer.
     """
     known = journal.files.get(place.customer_id, file_id)
     if known is None and place.customer_name is not None and place.customer_id is not None:

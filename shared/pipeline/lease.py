@@ -12,17 +12,17 @@ from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, with_sentence
 
 ROWS_BETWEEN_CLOCK_CHECKS = 500
-"""Rows after which an owner asks whether its claim is to be renewed."""
+"""Rows after which an owner checks whether its claim must be renewed."""
 
 
 def claimed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
-    """`file` as this owner's from now on."""
+    """`file`, claimed by this owner from now on."""
     until = pipeline.clock() + pipeline.settings.claim
     return replace(file, claimed_until=until, due_at=until)
 
 
 def claimed_for_reading(pipeline: Pipeline, file: DeviceFile, sentence: str) -> DeviceFile:
-    """`file` as this owner's, to be read from row 1 into a place of its own."""
+    """`file`, claimed by this owner to be read from row 1. Each reading writes to keys and blobs of its own."""
     history = with_sentence(file.history, sentence, pipeline.clock())
     return replace(claimed(pipeline, file), reading=file.reading + 1, history=history)
 
@@ -34,7 +34,7 @@ def is_claimed(file: DeviceFile, now: datetime) -> bool:
 
 @dataclass(slots=True)
 class FileLease:
-    """A device file that this owner has claimed, and keeps for as long as it works."""
+    """A device file that this owner has claimed, and whose claim it renews while it works."""
 
     pipeline: Pipeline
     stored: Stored[DeviceFile]

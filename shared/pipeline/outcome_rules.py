@@ -1,4 +1,4 @@
-"""How a row ended, in the words that people read. Pure."""
+"""The outcome of a row, in the words that people read. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -67,7 +67,7 @@ def outcome_without_verdict(submission: Submission, row: SentRow) -> DeviceOutco
 
 
 def outcome_never_written(reading_id: str, row: int) -> DeviceOutcome:
-    """The outcome of a row of which the journal holds none although its file has ended."""
+    """The outcome of a row of a closed file for which the journal has none."""
     nothing_known = DeviceOutcome(reading_id=reading_id, row=row, outcome=Outcome.UNKNOWN)
     return _unknown(nothing_known, UnknownReason.OUTCOME_MISSING)
 
@@ -128,14 +128,14 @@ def remedy(outcome: DeviceOutcome) -> Remedy:
 
 
 def _remedy_of_failure(outcome: DeviceOutcome) -> Remedy:
-    """By the code of the device, or of the request that was refused as a whole: that one has no job."""
+    """By the code of the device, or of the refused request; a refused request has no tracking id."""
     explanation = explain(outcome.error_code, outcome.error_description, JobState.FINISHED_WITH_ERRORS)
     was_refused_as_a_whole = explanation is UNDOCUMENTED and not outcome.tracking_id
     return Remedy.FIX if was_refused_as_a_whole else explanation.remedy
 
 
 def sent_row(row: CheckedRow) -> SentRow:
-    """What is kept of a row beside its device; an absurdly long place is cut, as the reader cut the cells."""
+    """The fields of a row that are stored beside its device. A very long place is cut, as the reader cut the cells."""
     return SentRow(
         row=row.row,
         source=row.source[:LONGEST_CELL],
@@ -150,7 +150,7 @@ def sent_row(row: CheckedRow) -> SentRow:
 
 @lru_cache(maxsize=256)
 def _explained(code: str | int | None, name: str | None, status: str | None, *, answer_was_lost: bool) -> Explanation:
-    """What the service said of a device means; it says few different things of many devices."""
+    """The meaning of a verdict. Cached, because many devices have the same one."""
     return explain(code, name, JobState.of(status), answer_was_lost=answer_was_lost)
 
 
@@ -180,7 +180,7 @@ def _of_row(reading_id: str, row: SentRow, outcome: Outcome) -> DeviceOutcome:
 
 
 def counted(outcomes: Iterable[DeviceOutcome]) -> Counts:
-    """How many ended how; the total is left to the file."""
+    """The counts by outcome. The total is left to the file."""
     numbers = dict.fromkeys(Outcome, 0)
     for written in outcomes:
         numbers[written.outcome] += 1

@@ -1,6 +1,6 @@
-"""The safety net: finds what lost its event, its wake-up or its owner, and deletes what is past its retention.
+"""The safety net: finds files, submissions and blobs whose event, wake-up or owner was lost, and deletes old files.
 
-It sends wake-ups and leaves the work to whoever gets them: one sweep takes bounded time, and all instances share.
+It only sends wake-ups, so that one sweep takes bounded time and all instances share the work.
 """
 
 import logging
@@ -64,12 +64,12 @@ MOST_WAKE_UPS = 5_000
 
 @dataclass(slots=True)
 class SweepReport:
-    """What one sweep found."""
+    """The counts of one sweep."""
 
     open_files: int = 0
     open_submissions: int = 0
     oldest_wake_up_seconds: int = 0
-    """How long the submission that has waited longest to be woken has been due."""
+    """How long the most overdue submission has been due."""
     overdue_submissions: int = 0
     overdue_files: int = 0
     overdue_withdrawals: int = 0
@@ -83,7 +83,7 @@ class SweepReport:
 
 
 def sweep(pipeline: Pipeline) -> SweepReport:
-    """Find again whatever nobody is at; the counts of what was found.
+    """Do all duties of the sweep; the counts of what they found.
 
     Raises:
         ExceptionGroup: some duties failed; the others were done all the same.
@@ -100,7 +100,7 @@ def sweep(pipeline: Pipeline) -> SweepReport:
 
 
 def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, report: SweepReport) -> Exception | None:
-    """Do one duty; what it failed with must not keep the others from being done."""
+    """Do one duty. Its failure is returned, so that the other duties are done."""
     try:
         duty(pipeline, report)
     except Exception as failure:  # noqa: BLE001 - raised by `sweep` when the other duties are done
@@ -175,7 +175,7 @@ def _is_alarming(file: DeviceFile, submission: Submission, now: datetime) -> boo
 
 
 def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
-    """One change further, so that the wake-up that may still be on its way has been overtaken."""
+    """Change the submission, so that a wake-up that is still on its way is overtaken, and send another."""
     submission = stored.record
     woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
     try:
@@ -193,7 +193,7 @@ def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
 
 
 def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
-    """What the host gave up on is tried again: the journal, not the queue, says what there is to do."""
+    """Send messages again that the host gave up on: the journal, not the queue, says what is still to be done."""
     for message in pipeline.wakeups.poisoned():
         report.poisoned_messages += 1
         wake_up = _asked_by(message.body)
@@ -218,7 +218,7 @@ def _asked_by(body: str) -> WakeUp | None:
 
 
 def _named_by(wake_up: WakeUp | None) -> dict[str, object]:
-    """What the message was about, as far as it says so."""
+    """The log fields of the file, submission or blob that the message names."""
     match wake_up:
         case SubmissionWakeUp(reading_id=reading_id, number=number, sequence=sequence):
             return of_wake_up(reading_id, number, sequence)
@@ -257,7 +257,7 @@ def _unknown_blobs(pipeline: Pipeline, report: SweepReport) -> None:
 
 
 def _is_known(pipeline: Pipeline, version: BlobVersion) -> bool:
-    """Whether the journal has a record of this version of a blob, be it one that only a later version can read."""
+    """Whether the journal has a record of this version of a blob, even a record that only a later app can read."""
     place = resolve_drop_path(pipeline.customers, version.path)
     try:
         return known_file(pipeline.journal, place, file_id(version.path, version.etag)) is not None

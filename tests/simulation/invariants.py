@@ -17,7 +17,7 @@ from shared.device_files.reading import read_device_file
 from shared.device_files.rows import CheckedRow, batch_name
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
-from shared.pipeline.corrections.closed_file import rules_of
+from shared.pipeline.private_copy import rules_of
 from shared.reasons import SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileState, Outcome, SubmissionState

@@ -1,1 +1,1 @@
-"""The end of a file: results, summary, and who is told."""
+"""The end of a file: its results, its summary and the notifications."""

@@ -1,4 +1,4 @@
-"""What is kept of everything in a file that is no row, and whether the file may hold more devices. Pure."""
+"""The parts of a file that are not rows: which are recorded, and whether they may hold more devices. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from shared.device_files.account import FileAccount
 
 UNREAD_PARTS = frozenset({RowReason.UNREADABLE_MEMBER, RowReason.PART_NOT_UNDERSTOOD})
-"""Reasons of rows that each stand for a whole part of a file, whose devices nobody knows."""
+"""Reasons of rows that each stand for a whole part of a file that was not read, with an unknown number of devices."""
 
 NAME = "passed_over.csv"
 COLUMNS = ("kind", "count", "place", "excerpt", "may_hold_device")
-"""Of passed_over.csv: a line for each place that is kept, with the count of all of its kind."""
+"""Of passed_over.csv: one line for each recorded place, with the count of all places of its kind."""
 
 
 def accounted(read: DeviceFile, account: "FileAccount") -> DeviceFile:
-    """A file whose reasons are counted, with what its reading passed over and noted."""
+    """`read`, whose reasons are counted, with the parts that its reading passed over and its notes."""
     passed_over = tuple(
         PassedOverTally(
             kind=kept.kind,
@@ -43,12 +43,12 @@ def accounted(read: DeviceFile, account: "FileAccount") -> DeviceFile:
 
 
 def explained(note: str) -> Explanation:
-    """What a note on a file says and what to do; one of another version of the app stands for itself."""
+    """The sentence of a note on a file and what to do; the note itself where only another version knows it."""
     return FILE_NOTES[FileNote(note)] if note in list(FileNote) else Explanation(f"{note}.", "")
 
 
 def kind_in_words(kind: str) -> str:
-    """What people call the parts of one kind that were passed over, in the plural."""
+    """The public name, in the plural, of the parts of one kind that were passed over."""
     return PASSED_OVER[PassedOverKind(kind)] if kind in list(PassedOverKind) else kind
 
 
@@ -65,5 +65,5 @@ def passed_over_csv(passed_over: Sequence[PassedOverTally]) -> Iterator[bytes]:
 
 
 def _storable(text: str) -> str:
-    """Half a surrogate pair, which JSON can escape, cannot be stored as UTF-8."""
+    """`text` without halves of surrogate pairs, which JSON can escape and UTF-8 cannot hold."""
     return text.encode("utf-8", "replace").decode()

@@ -1,6 +1,6 @@
-"""Last step of the way: when every submission is final, the results are written and the file is closed.
+"""The last step of a file: when every submission is final, its results are written and the file is closed.
 
-A close that dies is repeated from its beginning and writes the same: its time is fixed by the change to `closing`.
+An interrupted closing is repeated from the beginning and writes the same: the change to `closing` fixes its time.
 """
 
 import logging
@@ -25,16 +25,16 @@ from shared.vocabulary import FileState, Outcome, SubmissionState
 logger = logging.getLogger(__name__)
 
 MOST_LISTED_AT_ONCE = 20
-"""Submissions of a file that are all asked for when it may be complete, since the summary needs them; of a larger file
-one that is open is asked for."""
+"""Submissions that are read to see whether their file is complete, since its summary needs them too. For a larger file
+the journal is only asked for one that is open."""
 
 
 def close_if_complete(
     pipeline: Pipeline, customer_id: str | None, file_id: str, reading_id: str, ended: Sequence[Submission] = ()
 ) -> None:
-    """Close the file if no submission of its reading is open. Called after every last outcome, and by the sweep.
+    """Close the file if no submission of its reading is open. Called when submissions end, and by the sweep.
 
-    `ended` are those that the caller has just made final.
+    `ended` are the submissions that the caller has just made final.
     """
     remembered = pipeline.cache.released.get(reading_id)
     is_small = remembered is not None and remembered.record.submissions <= MOST_LISTED_AT_ONCE
@@ -55,7 +55,7 @@ def close_if_complete(
 
 
 def _are_all(ended: Sequence[Submission], file: DeviceFile) -> bool:
-    """Whether these are all that the file was cut into. One that was split left its halves behind."""
+    """Whether these are all submissions of the file. A split one does not count: its halves do the sending."""
     whole = {submission.number for submission in ended if submission.state is not SubmissionState.SPLIT}
     return whole == {str(number) for number in range(1, file.submissions + 1)}
 
@@ -63,7 +63,7 @@ def _are_all(ended: Sequence[Submission], file: DeviceFile) -> bool:
 def _close_unless_changed(
     pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None
 ) -> bool:
-    """Close a file whose submissions are all final; False when it was changed since it was read as `stored`."""
+    """Close a file whose submissions are all final; False if the file was changed since it was read as `stored`."""
     now, file = pipeline.clock(), stored.record
     if is_claimed(file, now):
         return True
@@ -94,7 +94,7 @@ def _close_unless_changed(
 def end_without_sending(
     pipeline: Pipeline, stored: Stored[DeviceFile], state: FileState, reason: str, text: str
 ) -> None:
-    """End a file of which nothing was sent, with `reason` and `text` (what happened and what to do) in its summary."""
+    """End a file none of whose rows was sent; its summary gives `reason` and `text`, which says what to do."""
     now, file = pipeline.clock(), stored.record
     ended = replace(
         claimed(pipeline, file),
@@ -139,7 +139,7 @@ def _tidy_up(held: FileLease) -> None:
         _write_csv(pipeline, file, ())
         write_summary(pipeline.journal, pipeline.results, file)
         for version in pipeline.private.versions(f"{file.file_id}/"):
-            # Of a file that was rejected half-way: its submissions were never sent, so nobody deleted their bodies.
+            # The bodies of a file that was rejected half-way: they are never sent, and so never deleted elsewhere.
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
     held.keep()
@@ -150,14 +150,13 @@ def _tidy_up(held: FileLease) -> None:
 
 def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
     pipeline, file = held.pipeline, held.record
-    counter: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
     reasons = ReasonCounter()
-    outcomes = _counted(_held(held, pipeline.journal.outcomes.indexed(file, _every_outcome(pipeline, file))), counter)
+    outcomes = _held(held, pipeline.journal.outcomes.indexed(file, _every_outcome(pipeline, file)))
     _write_csv(pipeline, file, reasons.counting(outcomes))
     if file.passed_over:
         path = f"{folder_of(file)}/{accounting.NAME}"
         pipeline.results.write(path, accounting.passed_over_csv(file.passed_over), CSV)
-    counts = Counts(total=file.read_counts.total, **{str(outcome): number for outcome, number in counter.items()})
+    counts = reasons.counts(file.read_counts.total)
     now = pipeline.clock()
     closed = replace(
         claimed(pipeline, file),
@@ -168,8 +167,8 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
     )
     write_summary(pipeline.journal, pipeline.results, closed, submissions)
     held.change(closed)
-    for outcome, number in counter.items():
-        if number:
+    for outcome in Outcome:
+        if number := getattr(counts, outcome):
             measure(Metric.DEVICES, number, {"outcome": str(outcome)})
     annotate(of_file(closed))
     _tidy_up(held)
@@ -177,7 +176,7 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
 
 
 def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
-    """One outcome for each row, in file order, come what may."""
+    """Exactly one outcome for each row, in file order."""
     total = file.read_counts.total
     expected = 1
     for outcome in pipeline.journal.outcomes.of_rows(file.reading_id, 1, total):
@@ -188,7 +187,7 @@ def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutco
 
 
 def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Iterator[DeviceOutcome]:
-    """A row without an outcome would break the first promise: say so loudly, and call it unknown."""
+    """Outcomes for rows that have none, which is a defect: they are logged as errors and end as unknown."""
     for row in rows:
         logger.error("A row of a finished file has no outcome", extra=of_file(file) | {"row": row})
         outcome = outcome_never_written(file.reading_id, row)
@@ -197,16 +196,10 @@ def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Itera
 
 
 def _held(held: FileLease, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
-    """`outcomes` as they come; the claim on their file is kept meanwhile."""
+    """`outcomes` as they come; meanwhile the claim on their file is renewed."""
     for outcome in outcomes:
         if outcome.row % ROWS_BETWEEN_CLOCK_CHECKS == 0:
             held.keep()
-        yield outcome
-
-
-def _counted(outcomes: Iterable[DeviceOutcome], counter: dict[Outcome, int]) -> Iterator[DeviceOutcome]:
-    for outcome in outcomes:
-        counter[outcome.outcome] += 1
         yield outcome
 
 

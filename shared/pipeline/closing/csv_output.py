@@ -1,4 +1,4 @@
-"""CSV as people open it in a spreadsheet: UTF-8, CRLF, and no cell that the spreadsheet would run. Pure."""
+"""CSV for spreadsheets: UTF-8, CRLF, and no cell that a spreadsheet would run as a formula. Pure."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ COLUMNS = (
     "error_description",
     "what_to_do",
 )
-"""Columns of results.csv, each a field of `DeviceOutcome`. Sentences stand last: one that is split shifts no cell."""
+"""Columns of results.csv, each a field of `DeviceOutcome`. Sentences come last: splitting one shifts no cell."""
 
 _cells = attrgetter(*COLUMNS[:-2])
 _sentences = attrgetter(*COLUMNS[-2:])
@@ -62,7 +62,7 @@ def results_csv(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
 
 @lru_cache(maxsize=1_024)
 def in_one_cell(sentence: str) -> str:
-    """A sentence without what a tool that takes quotes off would split it at: ours have none, the service's may."""
+    """A sentence of the service without separators, at which a tool that removes quotes would split it."""
     return _SPLITS.sub(" ", sentence).strip()
 
 

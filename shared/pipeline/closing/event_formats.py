@@ -1,8 +1,8 @@
-"""What is said of a file that has ended: one CloudEvents message, and the same as a card for Teams or Slack. Pure.
+"""The notification that a file has ended: a CloudEvents message, and the same as a card for Teams or Slack. Pure.
 
 Sources: CloudEvents 1.0.2, JSON event format; Microsoft Teams, "Create incoming webhooks with Workflows" and Adaptive
-Cards 1.4; Slack, "Sending messages using incoming webhooks" and Block Kit. What people named (files, batches) stands
-only where no markup is read.
+Cards 1.4; Slack, "Sending messages using incoming webhooks" and Block Kit. Names that people
+chose (files, batches) stand only where no markup is read.
 """
 
 from datetime import datetime
@@ -22,10 +22,10 @@ SOURCE = "/device-drop"
 """Where the status page has no address; else that is the source."""
 
 LONGEST_NAME = 256
-"""Characters of what people named that are told: a queue message holds 48 KiB of text."""
+"""Characters of a name in an event: a queue message holds 48 KiB of text."""
 
 LONGEST_STORY = 1_000
-"""Characters of why a file was ended, which may name what people named."""
+"""Characters of the reason why a file was ended, which may quote such names."""
 
 LONGEST_HEADLINE = 150
 """Characters of a header in Slack."""
@@ -38,13 +38,13 @@ CONTENT_TYPES = {
     WebhookFormat.TEAMS: "application/json; charset=utf-8",
     WebhookFormat.SLACK: "application/json; charset=utf-8",
 }
-"""Of what a webhook is told. The first shows the structured mode (CloudEvents, "HTTP Protocol Binding", 3.2)."""
+"""Of a request to a webhook. The first stands for the structured mode (CloudEvents, "HTTP Protocol Binding", 3.2)."""
 
 Card = dict[str, Any]
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where to look further. The addresses need a sign-in; one that is not known is left out."""
+    """Addresses of the file's page and results. They need a sign-in; an unknown address is left out."""
 
     page: str | None = None
     results: str | None = None
@@ -52,7 +52,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FileClosed(msgspec.Struct, frozen=True, kw_only=True):
-    """What has become of a file: the data of its event."""
+    """The data of an event: the file and how it ended."""
 
     file_id: str
     customer_id: str | None
@@ -136,9 +136,9 @@ def event_text(event: Event) -> str:
     return msgspec.json.encode(event).decode()
 
 
-def body_in(event: Event, told_in: WebhookFormat) -> bytes:
-    """The event as a webhook of that kind reads it."""
-    match told_in:
+def body_in(event: Event, form: WebhookFormat) -> bytes:
+    """The body of a request to a webhook of this format."""
+    match form:
         case WebhookFormat.CLOUD_EVENTS:
             return msgspec.json.encode(event)
         case WebhookFormat.TEAMS:
@@ -147,58 +147,58 @@ def body_in(event: Event, told_in: WebhookFormat) -> bytes:
             return msgspec.json.encode(slack_message(event.data))
 
 
-def headline(told: FileClosed) -> str:
-    """What happened, in a few words."""
-    if told.state is FileState.CLOSED:
-        return f"{told.file}: {told.counts.total} rows, {in_words(told.counts)}"
-    if told.state is FileState.REJECTED:
-        return f"{told.file} was rejected"
-    return f"{told.file} was gone before it could be read"
+def headline(closed: FileClosed) -> str:
+    """One line for the head of a card."""
+    if closed.state is FileState.CLOSED:
+        return f"{closed.file}: {closed.counts.total} rows, {in_words(closed.counts)}"
+    if closed.state is FileState.REJECTED:
+        return f"{closed.file} was rejected"
+    return f"{closed.file} was deleted before it was read"
 
 
 def in_words(counts: Counts) -> str:
-    """The outcomes that there are."""
+    """The outcomes that occur, with their numbers."""
     there = [f"{number} {outcome.replace('_', ' ')}" for outcome in Outcome if (number := getattr(counts, outcome))]
     return ", ".join(there) or "none"
 
 
-def _facts(told: FileClosed) -> list[tuple[str, str]]:
-    """What is told beside the headline, each with its name."""
-    folder = told.path.partition("/")[0][:LONGEST_NAME]
-    is_named = told.customer_id is not None and folder.lower() != told.customer_id
+def _facts(closed: FileClosed) -> list[tuple[str, str]]:
+    """The lines below the headline, each with its name."""
+    folder = closed.path.partition("/")[0][:LONGEST_NAME]
+    is_named = closed.customer_id is not None and folder.lower() != closed.customer_id
     facts = [
-        ("Customer", f"{folder} ({told.customer_id})" if is_named else told.customer_id or "none"),
-        ("Batch", told.batch_id or "by group tag"),
-        ("State", str(told.state)),
+        ("Customer", f"{folder} ({closed.customer_id})" if is_named else closed.customer_id or "none"),
+        ("Batch", closed.batch_id or "by group tag"),
+        ("State", str(closed.state)),
     ]
-    if told.state is FileState.CLOSED:
-        facts.append(("Rows", f"{told.counts.total}: {in_words(told.counts)}"))
-    if told.is_incomplete:
+    if closed.state is FileState.CLOSED:
+        facts.append(("Rows", f"{closed.counts.total}: {in_words(closed.counts)}"))
+    if closed.is_incomplete:
         facts.append(("Check", "The file may hold devices that were not sent. Its page and summary.json say where."))
-    if told.what_happened:
-        facts.append(("What happened", told.what_happened))
+    if closed.what_happened:
+        facts.append(("What happened", closed.what_happened))
     return facts
 
 
-def _doors(told: FileClosed) -> list[tuple[str, str]]:
-    """What can be opened, each with its name."""
-    links = (("Open the file's page", told.links.page), ("Download results.csv", told.links.results))
+def _buttons(closed: FileClosed) -> list[tuple[str, str]]:
+    """The links, each with the text of its button."""
+    links = (("Open the file's page", closed.links.page), ("Download results.csv", closed.links.results))
     return [(name, url) for name, url in links if url is not None]
 
 
-def teams_message(told: FileClosed) -> Card:
+def teams_message(closed: FileClosed) -> Card:
     """An Adaptive Card. Text runs read no markdown, which text blocks and facts do."""
-    colour = "Good" if told.state is FileState.CLOSED and not _needs_someone(told) else "Warning"
+    colour = "Good" if closed.state is FileState.CLOSED and not _needs_someone(closed) else "Warning"
     body: list[Card] = [
-        _run(headline(told), size="Large", weight="Bolder", color=colour),
-        *(_run(f"{name}: {value}") for name, value in _facts(told)),
+        _run(headline(closed), size="Large", weight="Bolder", color=colour),
+        *(_run(f"{name}: {value}") for name, value in _facts(closed)),
     ]
-    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in _doors(told)]
+    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in _buttons(closed)]
     content = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": headline(told),
+        "fallbackText": headline(closed),
         "body": body,
         "actions": actions,
     }
@@ -210,23 +210,25 @@ def _run(text: str, **style: str) -> Card:
     return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
 
 
-def _needs_someone(told: FileClosed) -> bool:
-    return told.is_incomplete or bool(told.counts.failed or told.counts.rejected or told.counts.unknown)
+def _needs_someone(closed: FileClosed) -> bool:
+    return closed.is_incomplete or bool(closed.counts.failed or closed.counts.rejected or closed.counts.unknown)
 
 
-def slack_message(told: FileClosed) -> Card:
+def slack_message(closed: FileClosed) -> Card:
     """Blocks whose texts are plain; `text` is for notifications, where Slack reads its own markup."""
-    lines = "\n".join(f"{name}: {value}" for name, value in _facts(told))
+    lines = "\n".join(f"{name}: {value}" for name, value in _facts(closed))
     blocks: list[Card] = [
-        {"type": "header", "text": _plain(headline(told)[:LONGEST_HEADLINE])},
+        {"type": "header", "text": _plain(headline(closed)[:LONGEST_HEADLINE])},
         {"type": "section", "text": _plain(lines)},
     ]
     buttons = [
-        {"type": "button", "text": _plain(name), "url": url} for name, url in _doors(told) if len(url) <= LONGEST_LINK
+        {"type": "button", "text": _plain(name), "url": url}
+        for name, url in _buttons(closed)
+        if len(url) <= LONGEST_LINK
     ]
     if buttons:
         blocks.append({"type": "actions", "elements": buttons})
-    return {"text": _without_markup(headline(told)), "blocks": blocks}
+    return {"text": _without_markup(headline(closed)), "blocks": blocks}
 
 
 def _plain(text: str) -> Card:

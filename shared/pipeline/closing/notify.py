@@ -22,7 +22,7 @@ from shared.webhooks import WebhookFailed, WebhookRefused
 logger = logging.getLogger(__name__)
 
 LONGEST_TRYING = timedelta(days=1)
-"""After the end of its file, a webhook that fails is told once more at most."""
+"""After the end of the file. Later than that a failing webhook is tried once at most."""
 
 CURE = (
     "Check the setting NOTIFY_WEBHOOK_URL: that the workflow or app behind it still exists, takes what "
@@ -32,18 +32,21 @@ CURE = (
 
 
 def announce(pipeline: Pipeline, file: DeviceFile) -> None:
-    """Say that `file` has ended. Saying it again is harmless: the event has the same id."""
+    """Send the event of a file that has ended. It is harmless to send it again: the id is the same."""
     pipeline.events.send(event_text(event_of(file, pipeline.settings)))
     if pipeline.settings.webhook is not None:
         pipeline.wakeups.send(NotificationWakeUp(customer_id=file.customer_id, file_id=file.file_id))
 
 
 def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
-    """Tell the webhook of the file that `wake_up` names; when that fails, ring again, for a day."""
+    """Notify the webhook of the file that `wake_up` names; after a failure try again, for a day."""
     settings, webhook = pipeline.settings.webhook, pipeline.webhook
     stored = pipeline.journal.files.get(wake_up.customer_id, wake_up.file_id)
     if settings is None or webhook is None or stored is None or not stored.record.state.is_final:
-        logger.info("There is nothing to tell, or no webhook any more", extra={"file_id": wake_up.file_id})
+        logger.info(
+            "No notification is sent: the file is unknown or open, or no webhook is set",
+            extra={"file_id": wake_up.file_id},
+        )
         return
     file = stored.record
     if file.webhook_told_at is not None:

@@ -1,13 +1,13 @@
-"""Counts rows by outcome and reason while they pass, in bounded memory: what a file's chart is drawn from. Pure."""
+"""Counts rows by outcome and reason in bounded memory, for the totals and the chart of a file. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from shared.storage.records import DeviceOutcome, ReasonTally
+from shared.storage.records import Counts, DeviceOutcome, ReasonTally
 from shared.vocabulary import Outcome
 
 MOST_REASONS = 40
-"""Reasons that are kept of a file: all of them together must fit a property."""
+"""Reasons that are recorded for a file: all of them together must fit into one property."""
 
 LONGEST_REASON = 100
 
@@ -19,7 +19,7 @@ _MOST_COUNTED = 1_000
 
 @dataclass(slots=True)
 class ReasonCounter:
-    """Counts the rows that are shown to it."""
+    """The rows counted so far."""
 
     _rows: dict[tuple[Outcome, str], int] = field(default_factory=dict)
 
@@ -31,13 +31,20 @@ class ReasonCounter:
         self._rows[key] = self._rows.get(key, 0) + 1
 
     def counting(self, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
-        """`outcomes` as they come, counted."""
+        """Count `outcomes` while they are passed on."""
         for outcome in outcomes:
             self.add(outcome)
             yield outcome
 
+    def counts(self, total: int) -> Counts:
+        """The counts by outcome, beside the file's `total` of rows."""
+        ended = dict.fromkeys(map(str, Outcome), 0)
+        for (outcome, _), rows in self._rows.items():
+            ended[outcome] += rows
+        return Counts(total=total, **ended)
+
     def tallies(self) -> tuple[ReasonTally, ...]:
-        """What was counted, most rows first."""
+        """The counts by outcome and reason, largest first."""
         by_rows = sorted(self._rows.items(), key=lambda item: (-item[1], item[0]))
         kept = dict(by_rows[:MOST_REASONS])
         for (outcome, _), rows in by_rows[MOST_REASONS:]:

@@ -76,16 +76,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def folder_of(file: DeviceFile) -> str:
-    """Where in the results container the file's results stand."""
+    """The folder of the file's results in the results container."""
     return results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
 
 
 def write_summary(
     journal: Journal, results: Container, file: DeviceFile, submissions: Sequence[Submission] | None = None
 ) -> None:
-    """Write summary.json, unless that of a later state stands there already.
+    """Write summary.json, unless the summary of a later state is there already.
 
-    `submissions` are those of the file, where they are at hand.
+    `submissions` are those of the file, if the caller has them.
     """
     if submissions is None and file.state in (FileState.READ, FileState.CLOSED):
         submissions = [stored.record for stored in journal.submissions.of_reading(file.reading_id)]

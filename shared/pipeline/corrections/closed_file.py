@@ -1,13 +1,13 @@
-"""What is asked of a file that has ended: the file itself, and the rows of its private copy, read as they were."""
+"""A file that has ended, and the rows of its private copy, for retries and to_fix.csv."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from shared.device_files.checks.duplicates import Findings, ReadAgain
-from shared.device_files.reading import read_device_file
-from shared.device_files.rows import CheckedRow, Rules
+from shared.device_files.rows import CheckedRow
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import private_copy
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.private_copy import rows_as_read
 from shared.storage.blobs import VersionGone
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
@@ -18,7 +18,7 @@ class FileUnknown(DeviceDropError):
 
 
 class FileStillOpen(DeviceDropError):
-    """What is asked needs every row's outcome, and the file has not ended."""
+    """The file has not ended, so some of its rows have no outcome yet."""
 
 
 class CopyExpired(DeviceDropError):
@@ -30,7 +30,7 @@ def ended_file(pipeline: Pipeline, customer_id: str, file_id: str) -> Stored[Dev
 
     Raises:
         FileUnknown: there is none of that id.
-        FileStillOpen: it is still worked on.
+        FileStillOpen: it has not ended.
     """
     stored = pipeline.journal.files.get(customer_id, file_id)
     if stored is None:
@@ -46,53 +46,15 @@ def ended_file(pipeline: Pipeline, customer_id: str, file_id: str) -> Stored[Dev
     return stored
 
 
-def rules_of(file: DeviceFile) -> Rules:
-    """The rules that the file is read by, whatever the settings are now."""
-    return Rules(
-        trust_hash_serial=file.trust_hash_serial,
-        reject_bad_checksum_of_unknown_tools=file.reject_unknown_checksums,
-        oldest_hash_days=file.oldest_hash_days,
-        batch_by_group_tag=file.batch_id is None,
-        has_default_batch=file.default_batch is not None,
-        refuse_device_identifiers=file.refuse_device_identifiers,
-    )
-
-
 def rows_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[CheckedRow]:
-    """The rows of a file, from its private copy, as the reading that counts gave them.
+    """The rows of a file as the reading that counts gave them.
 
     Raises:
         CopyExpired: the copy is not there any more.
         UnreadableDeviceFile, ReadAgain: another version of the app reads the file in another way.
     """
-    findings = None
-    if file.reading > 1:
-        # Only then may a later row have changed what became of an earlier one.
-        findings = _findings(pipeline, file)
-    return _rows(pipeline, file, findings)
-
-
-def _findings(pipeline: Pipeline, file: DeviceFile) -> Findings | None:
-    """What the readings before the one that counts found out; it takes as many as they were."""
-    findings: Findings | None = None
-    while True:
-        try:
-            for _ in _rows(pipeline, file, findings):
-                pass
-        except ReadAgain as again:
-            findings = again.findings
-        else:
-            return findings
-
-
-def _rows(pipeline: Pipeline, file: DeviceFile, findings: Findings | None) -> Iterator[CheckedRow]:
-    return read_device_file(
-        lambda: copied_bytes(pipeline, file),
-        name=file.name,
-        rules=rules_of(file),
-        now=file.received_at,
-        findings=findings,
-    )
+    with _copy_of(file):
+        yield from rows_as_read(pipeline.private, file)
 
 
 def copied_bytes(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
@@ -101,20 +63,26 @@ def copied_bytes(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
     Raises:
         CopyExpired: the copy is not there any more.
     """
-    try:
+    with _copy_of(file):
         yield from pipeline.private.stream(private_copy(file.file_id))
-    except VersionGone as gone:
-        raise _expired(file) from gone
 
 
 def expect_copy(pipeline: Pipeline, file: DeviceFile) -> None:
-    """Make sure of the private copy before anything is answered.
+    """Check that the private copy is there, before the answer begins.
 
     Raises:
         CopyExpired: the copy is not there any more.
     """
     if pipeline.private.version(private_copy(file.file_id)) is None:
         raise _expired(file)
+
+
+@contextmanager
+def _copy_of(file: DeviceFile) -> Iterator[None]:
+    try:
+        yield
+    except VersionGone as gone:
+        raise _expired(file) from gone
 
 
 def _expired(file: DeviceFile) -> CopyExpired:

@@ -1,7 +1,7 @@
-"""Sends again what of a closed file can simply be sent again: as a device file of its own, which names its parent.
+"""Retries a closed file: the rows that can be sent again unchanged become a new device file, which names its parent.
 
-The new file is dropped where the first one lay, under a name that follows from the first one's id. So whoever asks
-twice, or asks again after a death, meets the same file; and the event of the blob, or the sweep, does the rest.
+The new file is dropped beside its parent, under a name that follows from the parent's id. So a second request, or one
+after a crash, finds the same file. The event of the blob, or the sweep, does the rest.
 """
 
 import logging
@@ -38,28 +38,28 @@ COLUMNS = (
     "Purchase Order",
     "Group Tag",
 )
-"""Of the file that is made. `Row` is the row's number in its parent; it also keeps a serial number that begins with #
-from being the first cell of its line, which would make the line a comment."""
+"""Of the new file. `Row` is the row's number in the parent. It also keeps a serial number that begins with # from being
+the first cell of its line, which would make the line a comment."""
 
 _TRIES = 3
 
 
 class RetryLost(DeviceDropError):
-    """The file that was to be sent again was deleted by someone at the same moment."""
+    """The new file was deleted at the moment when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What became of the wish to send a file's rows again."""
+    """The retry of a file."""
 
     parent_file_id: str
     file_id: str | None
-    """The file that was made; None when no row can simply be sent again."""
+    """The new file; None when no row can be sent again unchanged."""
     path: str | None
-    """Where it lies in the drop container."""
+    """Of the new file in the drop container."""
     rows: int
     is_new: bool
-    """Whether it was made just now."""
+    """Whether this request made it."""
 
 
 def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
@@ -75,7 +75,7 @@ def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
     """
     file = ended_file(pipeline, customer_id, file_id).record
     if (known := _known(pipeline, file)) is not None:
-        # Whoever made it may have died before its parent's summary said so.
+        # The request that made it may have crashed before it wrote the parent's summary.
         write_summary(pipeline.journal, pipeline.results, file)
         return known
     count = sum(1 for _ in _to_send_again(pipeline, file))
@@ -100,7 +100,7 @@ def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
 
 
 def _known(pipeline: Pipeline, file: DeviceFile) -> Retry | None:
-    """The retry that was made before, unless it was deleted before it could be received."""
+    """The retry that an earlier request made, unless that file was deleted before it was received."""
     if file.retry is None:
         return None
     child = pipeline.journal.files.get(file.customer_id, file.retry)
@@ -120,7 +120,7 @@ def _path(pipeline: Pipeline, file: DeviceFile) -> str:
 
 
 def _to_send_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
-    """The outcomes of the rows that can simply be sent again, in their order."""
+    """The outcomes of the rows that can be sent again unchanged, in their order."""
     counts = file.closed_counts
     if counts is None or counts.failed + counts.unknown == 0:
         return
@@ -131,7 +131,7 @@ def _to_send_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutco
 
 @dataclass(slots=True)
 class _RowsAgain:
-    """The lines of the new file, made as they are asked for."""
+    """The lines of the new file, made one by one."""
 
     pipeline: Pipeline
     file: DeviceFile
@@ -143,7 +143,7 @@ class _RowsAgain:
         return COLUMNS if self.file.batch_id is None else COLUMNS[:-1]
 
     def lines(self) -> Iterator[list[str]]:
-        """One line for each row, read from the private copy beside the outcomes: both come in the order of the file."""
+        """One line for each row: the private copy is read beside the outcomes, both in the order of the file."""
         self.written = 0
         rows = rows_again(self.pipeline, self.file)
         for outcome in _to_send_again(self.pipeline, self.file):
@@ -159,7 +159,7 @@ class _RowsAgain:
             yield line
 
     def _line(self, row: CheckedRow, outcome: DeviceOutcome) -> list[str] | None:
-        """The cells that are read as the very device that was sent, to the batch that it was sent to."""
+        """Cells that will be read as the same device, for the same batch."""
         device = row.device
         if device is None or _differs(row.serial_number, outcome.serial_number):
             return None
@@ -188,7 +188,7 @@ def _differs(one: str, other: str) -> bool:
 
 
 def _note(pipeline: Pipeline, customer_id: str, child: Retry) -> Retry:
-    """Say it in the parent's record and summary; someone who made the same retry meanwhile said the same."""
+    """Note the retry in the parent's record and summary, unless a request at the same time has done so."""
     for _ in range(_TRIES):
         stored = ended_file(pipeline, customer_id, child.parent_file_id)
         if stored.record.retry == child.file_id:

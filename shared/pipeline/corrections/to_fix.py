@@ -1,6 +1,6 @@
-"""to_fix.csv: the rows of a file that a person can fix, as a file to be dropped again. Made when it is asked for.
+"""to_fix.csv: the rows of a file that a person can fix, as a file to be dropped again. It is made on request.
 
-The cells come from the private copy, and go with it: hashes are kept nowhere beyond its retention.
+Its cells come from the private copy, so it can be made until that is deleted: hashes are stored nowhere else.
 """
 
 import zlib
@@ -45,17 +45,17 @@ def to_fix_csv(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
 
 @dataclass(slots=True)
 class _RowsToFix:
-    """Which rows are to be fixed, and how: six bytes a row of the file, however many there are."""
+    """Which rows are to be fixed, and how, in six bytes for each row of the file."""
 
     texts: list[str] = field(default_factory=list)
-    """What is to be done, each text once."""
+    """The texts that say what to do, each once."""
     which: "array[int]" = field(default_factory=lambda: array("H"))
     """For each row of the file, from 1: which text it has, counted from 1, or 0 when there is nothing to fix."""
     sources: "array[int]" = field(default_factory=lambda: array("I"))
-    """For each row, a checksum of where it was found."""
+    """For each row, a checksum of its place in the file."""
 
     def add(self, outcome: DeviceOutcome) -> None:
-        """One row more; those between it and the one before need no fixing, or have no outcome yet."""
+        """Add a row. The rows between it and the last one need no fixing, or have no outcome yet."""
         if remedy(outcome) is not Remedy.FIX:
             return
         missing = outcome.row - 1 - len(self.which)
@@ -68,13 +68,13 @@ class _RowsToFix:
         self.sources.append(_checksum(outcome.source))
 
     def what_to_do(self, number: int) -> str | None:
-        """What is to be done about the row of that number; `None` when there is nothing to fix."""
+        """What to do about the row of that number; None when it needs no fixing."""
         if number > len(self.which) or not self.which[number - 1]:
             return None
         return self.texts[self.which[number - 1] - 1]
 
     def is_the_same(self, number: int, row: DeviceRow) -> bool:
-        """Whether the row was found where it was found when its outcome was written."""
+        """Whether the row is at the place where it was when its outcome was written."""
         return self.sources[number - 1] == _checksum(row.source)
 
 

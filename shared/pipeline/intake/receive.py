@@ -1,20 +1,15 @@
-"""First step of the way: a dropped blob is copied, read and journaled; then its submissions are released.
+"""The first step of a file: a dropped blob is copied, read and journaled; then its submissions are released.
 
-Nothing is sent before every row is in the journal. A reading that dies is taken up by another when its claim has
-expired, and begins again from row 1.
+Nothing is sent before every row is in the journal. After a crash another worker reads the file again from row 1, when
+the claim has expired.
 """
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.device_files.account import FileAccount
-from shared.device_files.checks.duplicates import Findings, ReadAgain
-from shared.device_files.reading import read_device_file
-from shared.device_files.rows import CheckedRow
-from shared.errors import DeviceDropError
+from shared.device_files.checks.duplicates import ReadAgain
 from shared.pipeline.blob_names import (
     DROP_CONTAINER,
     file_id,
@@ -25,11 +20,11 @@ from shared.pipeline.blob_names import (
 from shared.pipeline.closing.close import close_if_complete, end_without_sending, take_up_ended
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.corrections.closed_file import rules_of
 from shared.pipeline.drop_path import DropPath, known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import FileRejected, Intake, ReadFile
 from shared.pipeline.lease import FileLease, claimed_for_reading, is_claimed
 from shared.pipeline.log_fields import of_file
+from shared.pipeline.private_copy import read_copy
 from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
 from shared.pipeline.submissions.state_machine import pace_of
@@ -43,22 +38,18 @@ from shared.vocabulary import FileState, SubmissionState
 logger = logging.getLogger(__name__)
 
 MOST_READINGS = 50
-"""Readings that may die or fail, at first at once, later half an hour apart, before the file itself is to blame."""
+"""Readings that may crash or fail, at first at once, later half an hour apart, before the file itself is to blame."""
 
 LONG_TO_READ = 16 * 1024 * 1024
-"""Bytes of a file whose summary says that it is being read. That of a smaller one, which takes a second or two, begins
-with what was read."""
-
-
-class CopyLost(DeviceDropError):
-    """The private copy went away, or was changed, under its reader."""
+"""Bytes from which on a file has a summary while it is being read. A smaller file, read in a second or two, has one
+when it was read."""
 
 
 def receive(pipeline: Pipeline, path: str) -> None:
-    """A blob was dropped at `path` (below the drop container): register what its present version lists."""
+    """A blob was dropped at `path` (below the drop container): register the devices in its present version."""
     version = pipeline.drop.version(path)
     if version is None:
-        logger.warning("A dropped blob was gone before it could be received", extra={"blob": path})
+        logger.warning("A dropped blob was deleted before it was received", extra={"blob": path})
         return
     place = resolve_drop_path(pipeline.customers, path)
     new = _new_file(pipeline, version, place)
@@ -112,7 +103,7 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
 
 
 def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
-    """The file whose rows this one sends again: its path is the one that follows from that file, of this customer."""
+    """The file of this customer whose rows this one sends again: the path of a retry follows from its parent."""
     beginning = retried_file(file.name)
     if beginning is None or file.customer_id is None:
         return None
@@ -124,7 +115,7 @@ def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
 
 
 def _retry_of(parent: DeviceFile, file: DeviceFile, now: datetime) -> DeviceFile:
-    """`file` as one that sends rows of its parent again: they are read by the rules that they were sent by."""
+    """`file` as a retry of its parent: its rows are read by the rules of the parent."""
     return replace(
         file,
         parent=parent.file_id,
@@ -137,16 +128,16 @@ def _retry_of(parent: DeviceFile, file: DeviceFile, now: datetime) -> DeviceFile
 
 
 def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
-    """Take over a reading: nothing of it was sent, so it begins again from row 1."""
+    """Take over a reading. Nothing of the file was sent, so it is read again from row 1."""
     try:
         if stored.record.reading >= MOST_READINGS:
             failed = FileRejected(IntakeReason.READING_FAILED, f"It was tried {MOST_READINGS} times.")
             end_without_sending(pipeline, stored, FileState.REJECTED, failed.reason, str(failed))
             return
         held = FileLease(pipeline, stored)
-        held.change(claimed_for_reading(pipeline, stored.record, "Its reading is taken up again."))
+        held.change(claimed_for_reading(pipeline, stored.record, "Its reading begins again."))
     except Conflict:
-        logger.info("Someone else took up the reading", extra=of_file(stored.record))
+        logger.info("Another owner took up the reading", extra=of_file(stored.record))
         return
     _read(pipeline, held)
 
@@ -176,61 +167,40 @@ def _journaled(pipeline: Pipeline, held: FileLease) -> ReadFile | None:
             write_summary(pipeline.journal, pipeline.results, held.record)
         _keep_private_copy(pipeline, held.record)
         return _read_rows(pipeline, held).finish()
-    except VersionGone:
-        gone = FileRejected(IntakeReason.GONE)
-        end_without_sending(pipeline, held.stored, FileState.GONE, gone.reason, str(gone))
     except (UnreadableDeviceFile, FileRejected) as rejected:
-        end_without_sending(pipeline, held.stored, FileState.REJECTED, rejected.reason, str(rejected))
+        state = FileState.GONE if rejected.reason is IntakeReason.GONE else FileState.REJECTED
+        end_without_sending(pipeline, held.stored, state, rejected.reason, str(rejected))
     return None
 
 
 def _refuse_path_without_place(pipeline: Pipeline, file: DeviceFile) -> None:
     fault = resolve_drop_path(pipeline.customers, file.path).fault
     if fault is None and file.customer_id is None:
-        # The name was given to a customer after the file was received as nobody's.
+        # The folder's name was given to a customer after the file was received without one.
         fault = PathFault.UNKNOWN_CUSTOMER
     if fault is not None:
         raise FileRejected(fault)
 
 
 def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:
-    """The copy is what everything later reads; the dropped blob may change or go from here on."""
+    """Everything later reads the copy: from here on the dropped blob may change or be deleted."""
     dropped = BlobVersion(file.path, file.etag, file.size, file.received_at)
-    pipeline.private.copy_from(DROP_CONTAINER, dropped, private_copy(file.file_id))
+    try:
+        pipeline.private.copy_from(DROP_CONTAINER, dropped, private_copy(file.file_id))
+    except VersionGone as gone:
+        raise FileRejected(IntakeReason.GONE) from gone
 
 
 def _read_rows(pipeline: Pipeline, held: FileLease) -> Intake:
-    """Read; and anew with what was found out, as long as a later row changes what becomes of an earlier one."""
+    """Read the copy; again with the findings, as long as a later row changes what becomes of an earlier one."""
     intake, findings = Intake(pipeline, held), None
     while True:
         try:
-            intake.add_all(_rows(pipeline, held.record, findings, intake.account))
+            intake.add_all(read_copy(pipeline.private, held.record, findings, intake.account))
         except ReadAgain as again:
             intake, findings = intake.begin_again(), again.findings
         else:
             return intake
-
-
-def _rows(
-    pipeline: Pipeline, file: DeviceFile, findings: Findings | None, account: FileAccount
-) -> Iterator[CheckedRow]:
-    return read_device_file(
-        lambda: _copied_bytes(pipeline, file),
-        name=file.name,
-        rules=rules_of(file),
-        now=file.received_at,
-        findings=findings,
-        account=account,
-    )
-
-
-def _copied_bytes(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
-    try:
-        yield from pipeline.private.stream(private_copy(file.file_id))
-    except VersionGone as gone:
-        raise CopyLost(
-            f"The private copy of file {file.file_id} went away while it was read; it is read anew."
-        ) from gone
 
 
 def _free(pipeline: Pipeline, held: FileLease) -> None:
@@ -243,10 +213,10 @@ def _free(pipeline: Pipeline, held: FileLease) -> None:
 
 
 def release(pipeline: Pipeline, read: ReadFile) -> None:
-    """POST the first few submissions here and now; each of the rest gets a wake-up, so that all instances share them.
+    """POST the first few submissions at once; the rest get wake-ups, so that all instances share them.
 
-    The very first goes alone: if the batch must be created, it is the one that does. While the service does not take
-    one, no further is tried here: other files wait to be read.
+    The first one goes alone, because it creates the batch if that is missing. When the service does not accept a
+    submission, no further one is tried here: other files wait to be read.
     """
     with following_up(pipeline) as follow_ups:
         goes_on = not read.first or _is_taken(pipeline, read, read.first[0], follow_ups)
@@ -270,7 +240,7 @@ def _is_taken(pipeline: Pipeline, read: ReadFile, stored: Stored[Submission], fo
 
 
 def _wake_rest(pipeline: Pipeline, read: ReadFile) -> None:
-    """Wake those that are not sent here and now."""
+    """Send wake-ups for the submissions that are not sent at once."""
     numbers = list(range(len(read.first) + 1, read.file.submissions + 1))
     while numbers:
         together = MOST_TOGETHER if len(numbers) >= LAST_ALONE + MOST_TOGETHER else 1

@@ -1,4 +1,4 @@
-"""Takes the rows of a device file, cuts them into submissions and journals those. Nothing is sent here."""
+"""Cuts the rows of a device file into submissions and journals them. Nothing is sent here."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,29 +22,29 @@ from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
 from shared.reasons import INTAKE_REASONS, PATH_FAULTS, IntakeReason, PathFault
 from shared.storage.record_table import Stored
-from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
+from shared.storage.records import DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.storage.submissions import SubmissionEntry
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileState
 
 logger = logging.getLogger(__name__)
 
 MOST_BATCHES = 20
-"""Group tags in one file without a batch folder. More is rather a wrong column than a plan."""
+"""Group tags in one file without a batch folder. More of them are rather a wrong column than intended."""
 
 MOST_DEVICES_HELD = 4_000
-"""Devices of all batches that wait for their submission to be full."""
+"""Devices of all batches whose submissions are not full yet."""
 
 OUTCOMES_WRITTEN_AT_ONCE = 1_000
 
 SUBMISSIONS_ENTERED_AT_ONCE = 16
-"""In one transaction, which holds at most a hundred rows and 4 MiB: each has its list of rows beside it."""
+"""In one transaction, which holds at most a hundred rows and 4 MiB. Each submission brings its list of rows."""
 
 MOST_BYTES_HELD = 16 * 1024 * 1024
-"""Of request bodies that are kept at hand for the first POSTs."""
+"""Of request bodies that stay in memory for the first POSTs."""
 
 
 class FileRejected(DeviceDropError):
-    """The file is ended without sending anything of it. `detail` is a sentence on this very file."""
+    """The file ends and nothing of it is sent. `detail` is a sentence about this file."""
 
     def __init__(self, reason: PathFault | IntakeReason, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -58,33 +58,32 @@ class FileRejected(DeviceDropError):
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """A file that is `read`, and what its reader has at hand to send the first submissions."""
+    """A file that is `read`, with its first submissions and their bodies, for sending them at once."""
 
     file: DeviceFile
     first: Sequence[Stored[Submission]]
     bodies: Mapping[str, bytes]
     """Request bodies, by number."""
     submissions: Sequence[Submission] | None
-    """All of them, of a small file."""
+    """All of them; None for a large file."""
 
 
 @dataclass(slots=True)
 class Intake:
-    """Takes the rows of one reading of one file, in bounded memory."""
+    """The rows of one reading of one file, cut into submissions in bounded memory."""
 
     pipeline: Pipeline
     held: FileLease
     account: FileAccount = field(default_factory=FileAccount)
-    """Of everything in the file that is no row; its reader keeps it."""
+    """The parts of the file that are not rows; the reader fills it."""
     submissions: int = 0
     total: int = 0
     outcomes: list[DeviceOutcome] = field(default_factory=list)
-    ended: dict[Outcome, int] = field(default_factory=dict)
     reasons: ReasonCounter = field(default_factory=ReasonCounter)
     waiting: dict[str, "Batchload"] = field(default_factory=dict)
     devices_held: int = 0
     entries: list[SubmissionEntry] = field(default_factory=list)
-    """Submissions whose bodies stand, and which are not entered yet."""
+    """Submissions whose bodies are stored, and which are not in the journal yet."""
     first: list[Stored[Submission]] = field(default_factory=list)
     bodies: dict[str, bytes] = field(default_factory=dict)
     listed: list[Submission] | None = field(default_factory=list)
@@ -98,33 +97,28 @@ class Intake:
                 self.held.keep()
 
     def begin_again(self) -> "Intake":
-        """An intake for the same file from row 1, in a place of its own, for another reading with what was found out.
+        """An intake for another reading of the same file from row 1, which writes to keys and blobs of its own.
 
         Raises:
             Conflict: the file was taken over.
         """
-        sentence = "Its rows are read once more: a later one changed what becomes of an earlier one."
+        sentence = "Its rows are read once more: a later row changed the outcome of an earlier one."
         self.held.change(claimed_for_reading(self.pipeline, self.held.record, sentence))
         return Intake(self.pipeline, self.held)
 
     def finish(self) -> "ReadFile":
-        """Journal what is left, and say `read` in one compare-and-swap: from here on submissions may be sent."""
+        """Journal the rest, then change the file to `read` in one compare-and-swap: its submissions may be sent now."""
         for load in self.waiting.values():
             self._submit(load)
         self._enter_submissions()
         self._write_outcomes()
         now, file = self.pipeline.clock(), self.held.record
-        counts = Counts(
-            total=self.total,
-            rejected=self.ended.get(Outcome.REJECTED, 0),
-            duplicate=self.ended.get(Outcome.DUPLICATE, 0),
-        )
         sentence = f"Read: {self.total} rows, {self.submissions} submissions."
         read = replace(
             file,
             state=FileState.READ,
             submissions=self.submissions,
-            read_counts=counts,
+            read_counts=self.reasons.counts(self.total),
             reasons=self.reasons.tallies(),
             claimed_until=None,
             due_at=now + self.pipeline.settings.claim,
@@ -152,7 +146,7 @@ class Intake:
             self._submit(max(self.waiting.values(), key=lambda other: len(other.rows)))
 
     def _load(self, batch_id: str) -> "Batchload":
-        """The devices that wait for `batch_id`, whose first spelling in the file is kept."""
+        """The waiting devices of `batch_id`; the first spelling of the batch in the file counts."""
         key = batch_id.casefold()
         if (known := self.waiting.get(key)) is not None:
             return known
@@ -163,7 +157,6 @@ class Intake:
 
     def _keep(self, outcome: DeviceOutcome) -> None:
         self.outcomes.append(outcome)
-        self.ended[outcome.outcome] = self.ended.get(outcome.outcome, 0) + 1
         self.reasons.add(outcome)
         if len(self.outcomes) == OUTCOMES_WRITTEN_AT_ONCE:
             self._write_outcomes()
@@ -173,7 +166,7 @@ class Intake:
         self.outcomes.clear()
 
     def _submit(self, load: "Batchload") -> None:
-        """Keep the body as it will be sent and who is in it, then enter the submission."""
+        """Store the body as it will be sent and its list of rows, then enter the submission."""
         if not load.rows:
             return
         self.submissions += 1
@@ -197,7 +190,7 @@ class Intake:
         self.held.keep()
 
     def _keep_body(self, number: str, body: bytes) -> None:
-        """The first bodies are about to be sent by this very process, if they are not too much to hold."""
+        """Hold the bodies that this process sends at once, within the limit."""
         held = sum(map(len, self.bodies.values()))
         if self.submissions <= self.pipeline.settings.inline_submissions and held + len(body) <= MOST_BYTES_HELD:
             self.bodies[number] = body
@@ -215,7 +208,7 @@ class Intake:
 
 
 def new_device(device: SendableDevice) -> NewDevice:
-    """`device` as it is sent."""
+    """`device` as Partner Center takes it."""
     verified = device.hardware_hash
     return NewDevice(
         serial_number=device.serial_number,
@@ -235,7 +228,7 @@ class Batchload:
     rows: list[SentRow] = field(default_factory=list)
 
     def add(self, row: CheckedRow, device: SendableDevice) -> None:
-        """One more device, and what is to be remembered of its row."""
+        """Add a device and the fields of its row that are kept."""
         self.devices.append(new_device(device))
         self.rows.append(sent_row(row))
 
@@ -244,6 +237,6 @@ class Batchload:
         return encode_devices(self.devices)
 
     def clear(self) -> None:
-        """Nothing waits any more."""
+        """Forget them: they were submitted."""
         self.devices.clear()
         self.rows.clear()

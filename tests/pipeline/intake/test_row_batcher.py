@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import CheckedRow
-from shared.pipeline.intake import receive
+from shared.pipeline import private_copy
 from shared.pipeline.outcome_rules import RowWithoutReason
 from shared.vocabulary import FileState
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
@@ -34,7 +34,7 @@ def test_a_row_without_device_and_reason_stops_the_reading_and_nothing_of_the_fi
         for row in read_device_file(*arguments, **named):
             yield replace(row, device=None) if row.row == 2 else row
 
-    monkeypatch.setattr(receive, "read_device_file", defective)
+    monkeypatch.setattr(private_copy, "read_device_file", defective)
     file = world.put(numbered(3))
     with pytest.raises(RowWithoutReason):
         world.receive()

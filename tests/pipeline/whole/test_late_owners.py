@@ -19,11 +19,11 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake import receive as receiving
-from shared.pipeline.intake.receive import CopyLost
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.submissions.advance import advance
 from shared.pipeline.submissions.apply import BlobMissing, wake_up_of
 from shared.pipeline.sweep import sweep
+from shared.storage.blobs import VersionGone
 from shared.storage.files import Files
 from shared.storage.journal import Journal, TableName
 from shared.storage.outcomes import Outcomes
@@ -574,7 +574,7 @@ def test_a_copy_that_changes_under_its_reader_is_read_anew_and_not_gone(world: W
     world.private = ChangedUnderItsReader({"device-files": world.drop})
     world.pipeline = world.pipeline_with()
     file = world.put(numbered(200))
-    with pytest.raises(CopyLost):
+    with pytest.raises(VersionGone):
         world.receive()
     world.receive()
     world.run()

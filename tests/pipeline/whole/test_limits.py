@@ -18,7 +18,7 @@ from local.partner_center import Behaviour
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import AnswerLost, error_from_response
 from shared.pipeline.closing.csv_output import COLUMNS
-from shared.pipeline.intake.receive import MOST_READINGS, CopyLost
+from shared.pipeline.intake.receive import MOST_READINGS
 from shared.pipeline.intake.row_batcher import MOST_BATCHES
 from shared.pipeline.sweep import MOST_WAKE_UPS, sweep
 from shared.reasons import IntakeReason
@@ -161,7 +161,7 @@ def test_a_file_that_no_reading_survives_is_ended_with_a_reason(world: World) ->
     for _ in range(MOST_READINGS + 5):
         try:
             world.receive()
-        except CopyLost:
+        except VersionGone:
             failures += 1
         world.clock.now += timedelta(hours=1)
     assert failures == MOST_READINGS
