@@ -16,19 +16,19 @@ from shared.storage.transport import new_transport
 SUBMISSIONS_QUEUE = "submissions"
 
 FILE_EVENTS_QUEUE = "file-events"
-"""Where others read that a file has ended."""
+"""The queue of events about files that have ended, for other systems."""
 
 SUBMISSIONS_POISON_QUEUE = "submissions-poison"
 BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
-"""Where the Functions host puts messages that failed too often: of a queue trigger, of every blob trigger."""
+"""Where the Functions host puts messages that failed too often: of the queue trigger, and of all blob triggers."""
 
 BLOB_RANGE = 4 * 1024 * 1024
 """Bytes held of a blob at a time. The client's default first read of 32 MiB would be most of a worker's memory."""
 
 
 _RETRIES: dict[str, Any] = {"initial_backoff": 1, "increment_base": 2}
-"""Seconds: an outage is told after some 20 of them. The client's default is a minute and a half, in which people who
-look at the page give up, and instances are held that could wait in the queue."""
+"""Seconds: an outage is reported after some 20 of them. The client's default is a minute and a half, in which people
+who open the page give up, and instances are held up whose work could wait in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class StorageClients:
 
 
 def open_storage(connection: StorageConnection, person: TokenCredential | None = None) -> StorageClients:
-    """The clients that `connection` asks for; `person` is who signs in where it names no key, else the app itself."""
+    """The clients of `connection`. Where it names no key, `person` signs in, or the app itself."""
     ranges: dict[str, Any] = {
         "max_single_get_size": BLOB_RANGE,
         "max_chunk_get_size": BLOB_RANGE,

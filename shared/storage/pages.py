@@ -1,4 +1,4 @@
-"""A question to Table Storage as a filter, and a page of its answer as rows. Pure.
+"""Queries to Table Storage as filters, and the pages of their answers as rows. Pure.
 
 From the service's pages "Query Entities", "Querying tables and entities" and "Payload format for Table service
 operations": with minimal metadata each row of `value` bears its ETag as `odata.etag`, and what JSON cannot tell apart

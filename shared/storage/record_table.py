@@ -104,7 +104,7 @@ class RecordTable(Generic[Kept]):
             return None
 
     def upsert(self, records: Iterable[Kept]) -> None:
-        """Insert or replace records."""
+        """Insert or replace records. Nothing of a replaced row is kept: these records are made anew from others."""
         self._table.upsert(map(self.entity, records))
 
     def delete(self, keys: Iterable[Key]) -> None:

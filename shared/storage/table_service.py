@@ -1,9 +1,9 @@
-"""Sends entity group transactions and questions to Table Storage, and reads what was answered.
+"""Sends entity group transactions and queries to Table Storage, and reads the answers.
 
 The storage client spends more on one row, on its way there or back, than everything else that happens to the row; here
 a transaction, or a page of rows, is one request through azure-core's own pipeline, with its retries, its bearer token
-or shared access signature, and the shared key as the service's page says. What is not known is left to the caller, as
-`NotEncodable` and `NotUnderstood`.
+or shared access signature, and the shared key as the service's page says. A value that it cannot encode or an answer
+that it does not understand is left to the caller, as `NotEncodable` and `NotUnderstood`.
 """
 
 import base64
@@ -56,11 +56,11 @@ from shared.storage.transport import new_transport
 Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
 
 STORAGE_SCOPE = "https://storage.azure.com/.default"
-"""What a token for any storage account is asked for."""
+"""The scope of a token for any storage account."""
 
 PAUSES_S = (0.8, 1.6, 3.2)
-"""Seconds before a transaction is sent again that was taken, and then found its partition busy (Table service error
-codes: ServerBusy, OperationTimedOut). Its answer is a success to azure-core, whose retries see no more than that."""
+"""Seconds before a transaction is sent again that was accepted and then found its partition busy (Table service error
+codes: ServerBusy, OperationTimedOut). For azure-core such an answer is a success, so its retries do not help."""
 
 _ASKING = {
     "x-ms-version": "2019-02-02",
@@ -73,7 +73,7 @@ _CONTINUATION = "x-ms-continuation-"
 _REPEATABLE = frozenset({"POST"})
 _TAKEN = 202
 _BUSY = frozenset({500, 503})
-"""Statuses with which a transaction that was taken is not done for a moment: OperationTimedOut and ServerBusy."""
+"""Statuses of an accepted transaction that could not be done at the moment: OperationTimedOut and ServerBusy."""
 _TOO_LARGE = 413
 _ERRORS: Mapping[str, type[HttpResponseError]] = {
     TableErrorCode.CONDITION_NOT_MET: ResourceModifiedError,
@@ -88,7 +88,7 @@ _ERRORS: Mapping[str, type[HttpResponseError]] = {
     TableErrorCode.ACCOUNT_ALREADY_EXISTS: ResourceExistsError,
     TableErrorCode.ENTITY_ALREADY_EXISTS: ResourceExistsError,
 }
-"""What the storage client raises when the service refuses a whole request with this code."""
+"""The error that the storage client raises when the service refuses a whole request with this code."""
 
 
 class TableService:
@@ -120,13 +120,13 @@ class TableService:
     def submit(self, table: str, operations: Sequence[Operation], *, repeatable: bool) -> list[str]:
         """Do all of the operations, at most a hundred and of one partition, or none; the new ETag of each row.
 
-        When the connection is lost after the request was sent, nobody knows whether they were done: what is
-        `repeatable` is sent again, and of the rest the same error is raised that the storage client raises. When the
-        service says that they were not done because it is busy, all are sent again, a few times.
+        When the connection is lost after the request was sent, it is unknown whether they were done: `repeatable`
+        operations are sent again, and for others the error of the storage client is raised. When the service says that
+        it was too busy to do them, they are sent again, a few times.
 
         Raises:
             NotEncodable: nothing was sent.
-            NotUnderstood: what was answered says nothing of the operations; they may have been done.
+            NotUnderstood: the answer says nothing about the operations; they may have been done.
             azure.core.exceptions.AzureError: as `TableClient.submit_transaction`.
         """
         body = encoded(operations, f"{self._endpoint}/{table}")
@@ -148,9 +148,9 @@ class TableService:
         return self._client.send_request(request)
 
     def rows(self, table: str, filtered_by: str, at_once: int | None) -> Iterator[tuple[dict[str, Value], str]]:
-        """The rows that a filter names, each with its ETag, by partition and row key, a page at a time.
+        """The rows that match a filter, each with its ETag, ordered by partition and row key, a page at a time.
 
-        `at_once` are the rows of a page, a thousand unless it says less.
+        A page has `at_once` rows, or a thousand.
 
         Raises:
             NotUnderstood: a page is not as expected.
@@ -175,19 +175,19 @@ class TableService:
 
 
 def _address(path: str, parameters: Mapping[str, str]) -> str:
-    """The parameters behind the path, quoted as the service reads them: it takes `+` for itself."""
+    """The path and the parameters, quoted as the service reads them: it takes `+` literally."""
     return f"{path}?{urlencode(parameters, quote_via=quote, safe='')}"
 
 
 def _following(response: HttpResponse) -> dict[str, str] | None:
-    """The parameters that ask for the next page; None when there is none. The service may name a partition alone."""
+    """The parameters of the next page; None after the last page. The service may name only a partition."""
     named = {name: response.headers.get(f"{_CONTINUATION}{name}") for name in ("NextPartitionKey", "NextRowKey")}
     following = {name: value for name, value in named.items() if value is not None}
     return following or None
 
 
 def _answer(response: HttpResponse, operations: int) -> list[str] | Failure:
-    """The new ETag of each row, or why none was changed; raises what the answer says when it was not even tried."""
+    """The new ETag of each row, or why none was changed. Raises the error of a request that was refused as a whole."""
     if response.status_code == _TAKEN:
         return answered(response.headers.get("Content-Type", ""), response.content, operations)
     if response.status_code >= 400:  # noqa: PLR2004 - the errors of HTTP
@@ -202,7 +202,7 @@ def _operation_failed(response: HttpResponse, failure: Failure) -> HttpResponseE
 
 
 def _refused(response: HttpResponse) -> HttpResponseError:
-    """The error for a request of which nothing was looked at: not allowed, too large, too many, or out of order."""
+    """The error for a request that was refused as a whole: not allowed, too large, throttled, or malformed."""
     code, message = error_words(response.content)
     code = code or response.headers.get("x-ms-error-code")
     kind = RequestTooLargeError if response.status_code == _TOO_LARGE else _ERRORS.get(code or "", HttpResponseError)

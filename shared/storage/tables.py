@@ -3,10 +3,11 @@
 `Table` is what the journal is written against; `AzureTable` is Table Storage. Values are what Table Storage holds:
 text, whole numbers, floats, booleans and times.
 
-Changes and questions are sent by `shared.storage.table_service`; the storage client makes tables, removes single rows,
-and sends what that does not know. When it is an answer that was not understood, the changes are sent a second time:
-upserts and deletions end the same, and insertions or replacements that had been done are reported as changed by someone
-else, as they are after an answer that was lost. The caller reads the rows again then, and finds its own change.
+Changes and queries are sent by `shared.storage.table_service`; the storage client creates tables, removes single rows,
+and sends the requests that the service module cannot encode or whose answer it does not understand. In the latter case
+changes are sent twice: upserts and deletions end the same, and insertions or replacements that were already done are
+reported as changed by another worker, as they are after a lost answer. The caller then reads the rows again and finds
+its own change.
 """
 
 import logging
