@@ -38,7 +38,7 @@ class Metric(StrEnum):
     OLDEST_WAKE_UP = "device_drop.wake_up.oldest"
     """Seconds for which the submission that is latest has been due."""
     THROTTLED = "device_drop.throttled"
-    """Seconds for which the service lets nobody ask; of answers that overlap, the time is counted once."""
+    """Seconds for which the service throttles a customer or everyone; time that overlaps is counted once."""
 
 
 _COUNTERS = {Metric.DEVICES: "{row}", Metric.THROTTLED: "s"}

@@ -19,7 +19,7 @@ from typing import Any
 from local.bench.bench import Bench
 from local.bench.goals import Measured
 from local.bench.polling import default_pace
-from shared.pipeline.submissions.state_machine import Pace
+from shared.pipeline.backoff import Pace
 from shared.storage.keys import ROWS_IN_A_BLOCK
 
 DAY = 86_400.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.pipeline.submissions.state_machine import Pace, pace_of
+from shared.pipeline.backoff import Pace, pace_of
 from shared.settings import settings_from
 
 DURATIONS = (1, 5, 30, 120, 600, 3_600)

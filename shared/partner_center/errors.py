@@ -4,7 +4,7 @@
         NeverSent       the request did not leave this machine
         AnswerLost      it may have been processed: repeat it with the same MS-RequestId
         Throttled       429
-        Unavailable     5xx, 408, an unexpected redirect, an answer that cannot be read
+        Unavailable     5xx, 408, an unexpected redirect, an answer that cannot be read: as after a lost answer
         Refused         400, 404, 409, 413 and every other 4xx: the same request will be refused again
         Unauthorised    401, 403, or no token to be had
 
@@ -98,9 +98,19 @@ class AnswerLost(PartnerCenterError):
 class Throttled(PartnerCenterError):
     """The service wants fewer requests; it may say in `retry_after` when to come again."""
 
+    @property
+    def names_the_partner(self) -> bool:
+        """Whether the answer's words say that the limit is the partner's as a whole, and not that of one customer."""
+        words = (self.description or "").lower()
+        return _PARTNER.search(words) is not None and "customer" not in words
+
 
 class Unavailable(PartnerCenterError):
-    """The service cannot answer now, or answered what cannot be read; later it may."""
+    """The service cannot answer now, or answered what cannot be read; later it may.
+
+    A gateway that gives up says so too (408, 502, 503, 504): what was asked may have been done all the same, so that it
+    is repeated as after a lost answer.
+    """
 
 
 class Refused(PartnerCenterError):
@@ -116,6 +126,7 @@ class Unauthorised(PartnerCenterError):
         return self.status == requests.codes.unauthorized and self.code not in _CODES_THAT_WANT_A_PERSON
 
 
+_PARTNER = re.compile(r"\bpartner\b(?!\s+center)")
 _CODES_THAT_WANT_A_PERSON = frozenset({"900421", "10001"})
 
 _CHECK_CUSTOMER = "check the customer id in the folder name: it must be the tenant id of a customer of this partner"

@@ -11,8 +11,10 @@ from azure.core.credentials import TokenCredential
 
 from shared.partner_center.client import PartnerCenter, PartnerCenterClient
 from shared.partner_center.sign_in import sign_in_from
+from shared.pipeline.backoff import Pace, pace_of
 from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
 from shared.pipeline.process_cache import ProcessCache
+from shared.pipeline.service import Service
 from shared.settings import Settings
 from shared.storage.blobs import AzureContainer, Container
 from shared.storage.connection import (
@@ -57,6 +59,16 @@ class Pipeline:
     webhook: Webhook | None = None
     cache: ProcessCache = field(default_factory=ProcessCache)
     """What this process remembers."""
+
+    @property
+    def pace(self) -> Pace:
+        """How long to wait for what."""
+        return pace_of(self.settings, self.jitter)
+
+    @property
+    def service(self) -> Service:
+        """Partner Center, as the functions ask it that decide and write nothing."""
+        return Service(self.partner_center, self.clock, self.new_id, self.pace)
 
 
 def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeline:

@@ -48,6 +48,23 @@ class OpenGates:
             self._seen_at = None
 
 
+class TokenInUse:
+    """Whether the service has accepted the token that this process uses. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._is_doubted = False
+
+    def accepted(self) -> None:
+        """The service answered a request with it."""
+        self._is_doubted = False
+
+    def rejected(self) -> bool:
+        """The service did not accept it; whether it had accepted it, or the one before it, until now."""
+        is_first = not self._is_doubted
+        self._is_doubted = True
+        return is_first
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessCache:
     """What one process remembers."""
@@ -57,3 +74,4 @@ class ProcessCache:
     batches: LruCache[tuple[str, str], str] = field(default_factory=LruCache)
     """The service's spelling of batches that exist, by customer and case-folded batch."""
     gates: OpenGates = field(default_factory=OpenGates)
+    token: TokenInUse = field(default_factory=TokenInUse)

@@ -19,7 +19,7 @@ from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.log_fields import of_file, of_wake_up
-from shared.pipeline.submissions.apply import wake_up_of
+from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.storage.blobs import BlobVersion
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored

@@ -321,6 +321,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     """How often it has been closed in a row."""
     reason: str
+    is_throttled: bool = False
+    """Whether throttling closed it, and not a missing permission."""
 
 
 class FileMention(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,8 @@ LOST_ANSWERS = frozenset(
 """Troubles after which the caller cannot know that its upload was taken."""
 
 WITHOUT_ANSWER = (Mishap.NEVER_SENT, Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER)
+WITHOUT_WORD_OF_SERVICE = (*WITHOUT_ANSWER, *GATEWAY, Fault.GATEWAY_TIMEOUT)
+"""Troubles after which the service itself has said nothing on the payload: no answer came, or a gateway's."""
 WITHOUT_LINK = (Fault.TRUNCATED, Fault.NOT_JSON, Fault.WITHOUT_LOCATION)
 
 Row = dict[str, str]
@@ -334,12 +336,14 @@ def _check_uploads(world: World) -> None:
 def _check_repeat(
     world: World, sender: tuple[str, str], earlier: Attempt, later: Attempt, *, was_disturbed: bool
 ) -> None:
-    """The id stays while no answer came, and nothing that was taken is sent again by one who knew."""
+    """The id stays until the service has said its own word, and an owner that knew it was taken sends nothing again."""
     is_same = earlier.request_id == later.request_id
     name = f"Submission {sender[1]} of {sender[0]}"
-    if earlier.trouble in WITHOUT_ANSWER and not is_same:
-        world.violate(f"{name} is repeated with a new request id although its answer was lost.")
-    if is_same and not was_disturbed and earlier.trouble not in (*WITHOUT_ANSWER, *WITHOUT_LINK):
+    if earlier.trouble in WITHOUT_WORD_OF_SERVICE and not is_same:
+        world.violate(f"{name} is repeated with a new request id although the service has not said its own word.")
+    if is_same and (earlier.batch_id, earlier.devices) != (later.batch_id, later.devices):
+        world.violate(f"{name} is repeated with other content under the same request id.")
+    if is_same and not was_disturbed and earlier.trouble not in (*WITHOUT_WORD_OF_SERVICE, *WITHOUT_LINK):
         world.violate(f"{name} is sent twice without a reason.")
     was_told = earlier.trouble not in LOST_ANSWERS.union(WITHOUT_ANSWER, GATEWAY)
     if was_told and not was_disturbed and _accepted(world, earlier):

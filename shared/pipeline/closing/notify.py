@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from shared.pipeline.closing.event_formats import CONTENT_TYPES, body_in, event_of, event_text
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_file
-from shared.pipeline.submissions.state_machine import pace_of
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import NotificationWakeUp
@@ -80,9 +79,7 @@ def _try_later(pipeline: Pipeline, file: DeviceFile, error: WebhookFailed, wake_
     if wake_up.attempts and now - (file.closed_at or file.received_at) > LONGEST_TRYING:
         _give_up(file, error, wake_up)
         return
-    delay = max(
-        pace_of(pipeline.settings, pipeline.jitter).backoff(wake_up.attempts), error.retry_after or timedelta(0)
-    )
+    delay = max(pipeline.pace.backoff(wake_up.attempts), error.retry_after or timedelta(0))
     logger.warning("The webhook could not be told: %s", error, extra=of_file(file) | {"attempts": wake_up.attempts + 1})
     again = NotificationWakeUp(customer_id=wake_up.customer_id, file_id=wake_up.file_id, attempts=wake_up.attempts + 1)
     pipeline.wakeups.send(again, delay)

@@ -1,7 +1,7 @@
 """What becomes of devices that are withdrawn: the decisions and the words. Pure."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -11,7 +11,6 @@ from shared.partner_center.errors import (
     NeverSent,
     PartnerCenterError,
     Refused,
-    Throttled,
     Unauthorised,
     Unavailable,
 )
@@ -19,9 +18,9 @@ from shared.partner_center.models import Device
 from shared.pipeline.closing.csv_output import in_one_cell
 from shared.pipeline.outcome_rules import CLOCKS_MAY_DIFFER
 from shared.pipeline.submissions.matching import SentRow, match_by_name
-from shared.pipeline.submissions.state_machine import WRONG_CUSTOMER_CODES, Pace, PollAgain, throttled_delay
+from shared.pipeline.submissions.state_machine import WRONG_CUSTOMER_CODES
 from shared.reasons import WITHDRAWAL_REASONS, WITHDRAWAL_RESULTS, SentNote, WithdrawalReason
-from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal
+from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal
 from shared.vocabulary import WithdrawalResult
 
 MOST_FORBIDDEN = 5
@@ -123,19 +122,6 @@ def is_verdict(error: PartnerCenterError, forbidden: int) -> bool:
     if isinstance(error, Unauthorised) and error.status == FORBIDDEN:
         return forbidden >= MOST_FORBIDDEN
     return isinstance(error, Refused)
-
-
-def after_failure(withdrawal: Withdrawal, error: PartnerCenterError, pace: Pace) -> PollAgain:
-    """When to go on after a request without a verdict."""
-    delay = pace.backoff(withdrawal.attempts)
-    match error:
-        case Throttled(retry_after=retry_after):
-            return PollAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
-        case Unauthorised(may_be_cured_by_a_new_token=True):
-            at_once = withdrawal.attempts == 0
-            return PollAgain(timedelta(0) if at_once else delay, str(error), usable=False, sign_in_anew=True)
-        case _:
-            return PollAgain(delay, str(error), usable=False)
 
 
 def identified(

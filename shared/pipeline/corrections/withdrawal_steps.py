@@ -1,10 +1,11 @@
-"""Deletes the devices of a file that is withdrawn, some hundreds a step.
+"""Takes a withdrawal one step further: some hundreds of devices of a file are deleted.
 
-With `advance`, `posting` and `looking` the only code that talks to Partner Center.
+It has the shape of a submission's step: `circuit_breaker` admits it, `withdrawal_calls` asks the service and says what
+was decided. Here alone is the admission held, are the results written and is a failure reported to the breakers.
 
-Before a device's deletion is sent, its request is journaled; after the answer, its result. So whoever dies in between
-is followed by one who repeats the request under the same id, and takes a device that is then not there for one that
-the first request deleted. The progress stands in the file's record, which is claimed while a step lasts.
+Before a device's deletion is sent, its request is journaled; after the answer, its result. So an owner that dies in
+between is followed by another, which repeats the request under the same id, and takes a device that is then not there
+for one that the first request deleted. The progress stands in the file's record, which is claimed while a step lasts.
 """
 
 import logging
@@ -15,37 +16,24 @@ from itertools import islice, takewhile
 
 from msgspec.structs import replace
 
-from shared.partner_center.client import CallIds
-from shared.partner_center.errors import PartnerCenterError, Refused
+from shared.partner_center.errors import PartnerCenterError
 from shared.partner_center.models import Device
+from shared.pipeline.backoff import PAUSED_DELAY, SHORTEST_PATIENCE
 from shared.pipeline.blob_names import results_folder
 from shared.pipeline.closing.csv_output import CSV, csv_text
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.corrections.withdrawal_decisions import (
-    COLUMNS,
-    FORBIDDEN,
-    after_failure,
-    begun,
-    deleted,
-    identified,
-    is_done,
-    is_verdict,
-    line,
-    may_be_ours,
-    refused,
-    to_withdraw,
-    unanswered,
-)
+from shared.pipeline.corrections.withdrawal_calls import DeviceDecided, delete, find_ids
+from shared.pipeline.corrections.withdrawal_decisions import COLUMNS, begun, is_done, line, may_be_ours, to_withdraw
 from shared.pipeline.corrections.withdrawal_request import leave_index, withdrawal_wake_up
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS
-from shared.pipeline.log_fields import of_error, of_file
-from shared.pipeline.submissions.circuit_breaker import Admission, admission
-from shared.pipeline.submissions.state_machine import PAUSED_DELAY, SHORTEST_PATIENCE, PollAgain, WaitFor, pace_of
+from shared.pipeline.log_fields import of_file
+from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of
+from shared.pipeline.submissions.state_machine import WaitFor
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
-from shared.telemetry import StepName, annotate, span
+from shared.telemetry import StepName, span
 from shared.vocabulary import Outcome, WithdrawalResult, WithdrawalState
 
 logger = logging.getLogger(__name__)
@@ -164,27 +152,25 @@ def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> Withdrawa
 
 
 def _step(held: WithdrawalLease) -> WithdrawalState:
-    pipeline = held.pipeline
-    if pipeline.settings.paused:
-        return _go_on_later(held, PollAgain(PAUSED_DELAY, "Sending is paused (setting PAUSED).", usable=False))
-    with admission(pipeline, held.customer_id) as admitted:
+    if held.pipeline.settings.paused:
+        return _wait(held, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED)."))
+    with circuit_breaker_of(held.pipeline).admission(held.customer_id) as admitted:
         if isinstance(admitted, WaitFor):
-            return _go_on_later(held, PollAgain(admitted.delay, admitted.reason, usable=False))
+            return _wait(held, admitted)
         held.claim()
-        try:
-            pairs = _next_devices(held, admitted)
-        except PartnerCenterError as error:
-            return _take_failure(held, admitted, error)
-        return _delete(held, admitted, [known for _, known in pairs])
+        first = held.withdrawal.next_row
+        devices = _next_devices(held, first)
+        if any(_lacks_id(held, known) for known in devices):
+            error = _find_ids(held, admitted, first)
+            if error is not None:
+                return _write_failure(held, admitted, held.withdrawal, error)
+            devices = _next_devices(held, first)
+        return _delete(held, admitted, devices)
 
 
-def _next_devices(held: WithdrawalLease, admitted: Admission) -> list[Pair]:
-    """The next devices, each with an id or its result."""
-    pairs = list(islice(_devices(held, held.withdrawal.next_row), DEVICES_IN_A_STEP))
-    if not any(_is_to_be_looked_for(held, known) for _, known in pairs):
-        return pairs
-    _look_for(held, admitted, pairs[0][0].row)
-    return list(islice(_devices(held, pairs[0][0].row), DEVICES_IN_A_STEP))
+def _next_devices(held: WithdrawalLease, first: int) -> list[Known]:
+    """The devices of a step."""
+    return [known for _, known in islice(_devices(held, first), DEVICES_IN_A_STEP)]
 
 
 def _devices(held: WithdrawalLease, first: int) -> Iterator[Pair]:
@@ -204,37 +190,34 @@ def _devices(held: WithdrawalLease, first: int) -> Iterator[Pair]:
         yield outcome, ahead if ahead is not None and is_known else Stored.absent(to_withdraw(outcome, run))
 
 
-def _is_to_be_looked_for(held: WithdrawalLease, known: Known) -> bool:
+def _lacks_id(held: WithdrawalLease, known: Known) -> bool:
     return not known.record.device_id and not is_done(known.record, held.withdrawal.run)
 
 
-def _look_for(held: WithdrawalLease, admitted: Admission, first: int) -> None:
-    """Find the ids of devices that came back without one, as many as one reading of each batch shall serve."""
-    unnamed = (pair for pair in _devices(held, first) if _is_to_be_looked_for(held, pair[1]))
-    wanted = list(islice(unnamed, LOOKED_FOR_AT_ONCE))
+def _find_ids(held: WithdrawalLease, admitted: Admission, first: int) -> PartnerCenterError | None:
+    """Find the ids of devices that came back without one, as many as one reading of each batch is to serve."""
+    pairs = list(islice((pair for pair in _devices(held, first) if _lacks_id(held, pair[1])), LOOKED_FOR_AT_ONCE))
     found: list[Known] = []
-    for batch in {pair[0].batch_id.casefold(): None for pair in wanted}:
-        of_batch = [pair for pair in wanted if pair[0].batch_id.casefold() == batch]
-        devices = _found(held, [outcome for outcome, _ in of_batch])
-        found += (known.holding(device) for device, (_, known) in zip(devices, of_batch, strict=True))
+    for batch in {outcome.batch_id.casefold(): None for outcome, _ in pairs}:
+        of_batch = [pair for pair in pairs if pair[0].batch_id.casefold() == batch]
+        outcomes = [outcome for outcome, _ in of_batch]
+        decided = find_ids(
+            held.pipeline.service,
+            held.file,
+            _spelling(held, outcomes[0].batch_id),
+            [(outcome, to_withdraw(outcome, held.withdrawal.run)) for outcome in outcomes],
+            lambda devices: _keeping_claim(held, devices),
+        )
+        if decided.error is not None:
+            return decided.error
         admitted.note(None)
+        found += (known.holding(device) for device, (_, known) in zip(decided.devices, of_batch, strict=True))
     held.keep()
     held.pipeline.journal.withdrawals.change_devices(sorted(found, key=lambda known: known.record.row))
+    return None
 
 
-def _found(held: WithdrawalLease, outcomes: list[DeviceOutcome]) -> list[DeviceWithdrawal]:
-    """The devices of registered rows of one batch, each with its id or its result."""
-    pipeline, now = held.pipeline, held.pipeline.clock()
-    pairs = [(outcome, to_withdraw(outcome, held.withdrawal.run)) for outcome in outcomes]
-    try:
-        batch_id = _spelling(held, outcomes[0].batch_id)
-        in_batch = pipeline.partner_center.batch_devices(held.customer_id, batch_id, _ids(pipeline))
-        return identified(held.file, pairs, _kept(held, in_batch), now)
-    except Refused as error:
-        return [refused(device, error, now, repeated=False) for _, device in pairs]
-
-
-def _kept(held: WithdrawalLease, devices: Iterable[Device]) -> Iterator[Device]:
+def _keeping_claim(held: WithdrawalLease, devices: Iterable[Device]) -> Iterator[Device]:
     """`devices` as their pages come; the claim is kept meanwhile."""
     for number, device in enumerate(devices):
         if number % DEVICES_ON_A_PAGE == 0:
@@ -242,55 +225,63 @@ def _kept(held: WithdrawalLease, devices: Iterable[Device]) -> Iterator[Device]:
         yield device
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far the deletions of a step have come."""
+
+    forbidden: int
+    """Deletions in a row, those of earlier steps included, that were answered with 403."""
+    done: list[DeviceWithdrawal] = field(default_factory=list)
+    """The devices whose result is known, without a gap, in their order."""
+    error: PartnerCenterError | None = None
+    """What ended the step, because it is no verdict."""
+
+
 def _delete(held: WithdrawalLease, admitted: Admission, devices: Sequence[Known]) -> WithdrawalState:
-    """Delete what is not done yet, then say how far it is; until an answer is no verdict."""
-    done: list[DeviceWithdrawal] = []
-    failure: PartnerCenterError | None = None
-    forbidden = held.withdrawal.forbidden
+    """Delete what is not done yet, until an answer is no verdict, then say how far it is."""
+    progress = Progress(held.withdrawal.forbidden)
     for start in range(0, len(devices), BEGUN_AT_ONCE):
-        group = devices[start : start + BEGUN_AT_ONCE]
-        results, failure, forbidden = _delete_group(held, admitted, group, forbidden)
-        done += results
-        if failure is not None or held.is_long:
+        _delete_group(held, admitted, devices[start : start + BEGUN_AT_ONCE], progress)
+        if progress.error is not None or held.is_long:
             break
-    counted = _counted(held.withdrawal, done, forbidden)
-    if failure is not None:
-        held.stored = held.stored.holding(replace(held.file, withdrawal=counted))
-        return _take_failure(held, admitted, failure, progressed=bool(done))
-    if len(done) == len(devices) < DEVICES_IN_A_STEP:
+    counted = _counted(held.withdrawal, progress)
+    if progress.error is not None:
+        return _write_failure(held, admitted, counted, progress.error)
+    if len(progress.done) == len(devices) < DEVICES_IN_A_STEP:
         return _finish(held, counted)
-    return _go_on(held, counted, timedelta(0))
+    return _go_on(held, replace(counted, attempts=0, last_answer=None), timedelta(0))
 
 
-def _delete_group(
-    held: WithdrawalLease, admitted: Admission, group: Sequence[Known], forbidden: int
-) -> tuple[list[DeviceWithdrawal], PartnerCenterError | None, int]:
-    """Those of `group` whose result is known then, in their order; what stopped it; how often it was forbidden."""
-    pipeline, run = held.pipeline, held.withdrawal.run
+def _delete_group(held: WithdrawalLease, admitted: Admission, group: Sequence[Known], progress: Progress) -> None:
+    """Journal the requests of `group`, send them one after the other, write the results."""
+    run = held.withdrawal.run
     repeated = {known.record.row for known in group if may_be_ours(known.record)}
     begun_ones = _begun(held, [known for known in group if not is_done(known.record, run)])
     ended = {known.record.row: known.record for known in group if is_done(known.record, run)}
-    failure: PartnerCenterError | None = None
+    failed: DeviceDecided | None = None
     for known in begun_ones:
         if held.is_long:
             break
-        device = known.record
         held.keep()
-        try:
-            ended[device.row] = _deleted(held, device)
-        except PartnerCenterError as error:
-            forbidden = forbidden + 1 if error.status == FORBIDDEN else 0
-            if not is_verdict(error, forbidden):
-                failure = error
-                break
-            ended[device.row] = refused(device, error, pipeline.clock(), repeated=device.row in repeated)
-        else:
-            forbidden = 0
-        if not forbidden:
+        device, batch_id = known.record, _spelling(held, known.record.batch_id)
+        decided = delete(
+            held.pipeline.service,
+            held.customer_id,
+            batch_id,
+            device,
+            repeated=device.row in repeated,
+            forbidden=progress.forbidden,
+        )
+        progress.forbidden = decided.forbidden
+        if decided.device.result is None:
+            failed, progress.error = decided, decided.error
+            break
+        ended[device.row] = decided.device
+        if not decided.forbidden:
             admitted.note(None)
-    _write_results(held, begun_ones, ended, repeated, failure)
+    _write_results(held, begun_ones, ended, repeated, failed)
     rows = (known.record.row for known in group)
-    return [ended[row] for row in takewhile(ended.__contains__, rows)], failure, forbidden
+    progress.done += (ended[row] for row in takewhile(ended.__contains__, rows))
 
 
 def _begun(held: WithdrawalLease, group: Sequence[Known]) -> list[Known]:
@@ -307,34 +298,21 @@ def _write_results(
     begun_ones: Sequence[Known],
     ended: Mapping[int, DeviceWithdrawal],
     repeated: Collection[int],
-    failure: PartnerCenterError | None,
+    failed: DeviceDecided | None,
 ) -> None:
     """Write the results, and of the rest that it was not sent; of the one that failed, what is known of its request.
 
     What was to be `repeated` and was not stays as it is journaled: an earlier owner may have sent it.
     """
-    rest = [known for known in begun_ones if known.record.row not in ended]
-    failed = [
-        known.holding(unanswered(known.record, failure, repeated=known.record.row in repeated))
-        for known in rest[:1]
-        if failure is not None
-    ]
+    answered = dict(ended) if failed is None else {**ended, failed.device.row: failed.device}
+    results = [known.holding(answered[known.record.row]) for known in begun_ones if known.record.row in answered]
     unsent = [
         known.holding(replace(known.record, request_id=""))
-        for known in rest[len(failed) :]
-        if known.record.row not in repeated
+        for known in begun_ones
+        if known.record.row not in answered and known.record.row not in repeated
     ]
-    results = [known.holding(ended[known.record.row]) for known in begun_ones if known.record.row in ended]
     held.keep()
-    held.pipeline.journal.withdrawals.change_devices([*results, *failed, *unsent])
-
-
-def _deleted(held: WithdrawalLease, device: DeviceWithdrawal) -> DeviceWithdrawal:
-    pipeline = held.pipeline
-    ids = CallIds(request_id=device.request_id, correlation_id=pipeline.new_id())
-    batch_id = _spelling(held, device.batch_id)
-    answer = pipeline.partner_center.delete_device(held.customer_id, batch_id, device.device_id, ids)
-    return deleted(device, answer, pipeline.clock())
+    held.pipeline.journal.withdrawals.change_devices([*results, *unsent])
 
 
 def _spelling(held: WithdrawalLease, batch_id: str) -> str:
@@ -345,52 +323,41 @@ def _spelling(held: WithdrawalLease, batch_id: str) -> str:
     return held.spellings[batch_id]
 
 
-def _counted(withdrawal: Withdrawal, done: Sequence[DeviceWithdrawal], forbidden: int) -> Withdrawal:
-    """The progress when the results of the next devices are known."""
-    if not done:
-        return replace(withdrawal, forbidden=forbidden)
-    results = [device.result for device in done]
+def _counted(withdrawal: Withdrawal, progress: Progress) -> Withdrawal:
+    """The withdrawal when the results of the next devices are known."""
+    if not progress.done:
+        return replace(withdrawal, forbidden=progress.forbidden)
+    results = [device.result for device in progress.done]
     return replace(
         withdrawal,
-        next_row=done[-1].row + 1,
+        next_row=progress.done[-1].row + 1,
         withdrawn=withdrawal.withdrawn + results.count(WithdrawalResult.WITHDRAWN),
         already_gone=withdrawal.already_gone + results.count(WithdrawalResult.ALREADY_GONE),
         refused=withdrawal.refused + results.count(WithdrawalResult.REFUSED),
-        forbidden=forbidden,
+        forbidden=progress.forbidden,
+        attempts=0,
     )
 
 
-def _take_failure(
-    held: WithdrawalLease, admitted: Admission, error: PartnerCenterError, *, progressed: bool = False
+def _write_failure(
+    held: WithdrawalLease, admitted: Admission, withdrawal: Withdrawal, error: PartnerCenterError
 ) -> WithdrawalState:
-    """Go on later after an answer that is no verdict; then tell those whom it concerns."""
-    logger.warning("Devices could not be withdrawn", extra=of_file(held.file) | of_error(error))
-    annotate(of_error(error))
-    withdrawal = replace(held.withdrawal, attempts=0) if progressed else held.withdrawal
-    later = after_failure(withdrawal, error, pace_of(held.pipeline.settings, held.pipeline.jitter))
-    state = _go_on_later(held, later, attempts=withdrawal.attempts + 1)
-    admitted.note_failure(later, error)
+    """Go on later after an answer that is no verdict, then report it: a late owner, who cannot write, does not."""
+    delay = held.pipeline.pace.after_failure(error, withdrawal.attempts)
+    failed = replace(withdrawal, attempts=withdrawal.attempts + 1, last_answer=str(error))
+    state = _go_on(held, failed, delay)
+    admitted.note(error)
     return state
 
 
-def _go_on_later(held: WithdrawalLease, later: PollAgain, attempts: int | None = None) -> WithdrawalState:
-    withdrawal = held.withdrawal
-    told = replace(withdrawal, last_answer=later.reason, attempts=withdrawal.attempts if attempts is None else attempts)
-    return _go_on(held, told, later.delay, is_answered=False)
+def _wait(held: WithdrawalLease, wait: WaitFor) -> WithdrawalState:
+    return _go_on(held, replace(held.withdrawal, last_answer=wait.reason), wait.delay)
 
 
-def _go_on(
-    held: WithdrawalLease, withdrawal: Withdrawal, delay: timedelta, *, is_answered: bool = True
-) -> WithdrawalState:
-    """One change further, then the bell for the next step."""
-    changed = replace(
-        withdrawal,
-        sequence=withdrawal.sequence + 1,
-        claimed_until=None,
-        due_at=held.pipeline.clock() + delay,
-        attempts=0 if is_answered else withdrawal.attempts,
-        last_answer=None if is_answered else withdrawal.last_answer,
-    )
+def _go_on(held: WithdrawalLease, withdrawal: Withdrawal, delay: timedelta) -> WithdrawalState:
+    """One change further, then the wake-up for the next step."""
+    due_at = held.pipeline.clock() + delay
+    changed = replace(withdrawal, sequence=withdrawal.sequence + 1, claimed_until=None, due_at=due_at)
     held.change(changed)
     held.pipeline.wakeups.send(withdrawal_wake_up(held.customer_id, held.file.file_id, changed), delay)
     return changed.state
@@ -426,7 +393,3 @@ def _tidy_up(held: WithdrawalLease) -> None:
     """What remains to be done for a finished withdrawal; safe to repeat, when whoever finished it died."""
     write_summary(held.pipeline.journal, held.pipeline.results, held.file)
     leave_index(held.pipeline, held.customer_id, held.file.file_id)
-
-
-def _ids(pipeline: Pipeline) -> CallIds:
-    return CallIds(request_id=pipeline.new_id(), correlation_id=pipeline.new_id())

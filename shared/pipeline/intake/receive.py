@@ -27,7 +27,6 @@ from shared.pipeline.log_fields import of_file
 from shared.pipeline.private_copy import read_copy
 from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
-from shared.pipeline.submissions.state_machine import pace_of
 from shared.reasons import IntakeReason, PathFault, UnreadableDeviceFile
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.record_table import Conflict, Stored
@@ -208,7 +207,7 @@ def _free(pipeline: Pipeline, held: FileLease) -> None:
     tries_without_pause = 2
     delay = timedelta(0)
     if held.record.reading > tries_without_pause:
-        delay = pace_of(pipeline.settings, pipeline.jitter).backoff(held.record.reading)
+        delay = pipeline.pace.backoff(held.record.reading)
     held.free(delay)
 
 

@@ -171,7 +171,7 @@ class Intake:
             return
         self.submissions += 1
         file = self.held.record
-        place = SubmissionKey(
+        key = SubmissionKey(
             file_id=file.file_id,
             reading_id=file.reading_id,
             customer_id=file.customer_id or "",
@@ -180,9 +180,10 @@ class Intake:
             number=str(self.submissions),
         )
         sentence = f"Waits with {len(load.rows)} devices for batch {load.batch_id}."
-        body = load.body()
-        self.entries.append(kept_submission(self.pipeline, place, body, load.rows, sentence))
-        self._keep_body(place.number, body)
+        body, now = load.body(), self.pipeline.clock()
+        due_at = now + self.pipeline.settings.claim
+        self.entries.append(kept_submission(self.pipeline.private, key, body, load.rows, sentence, now, due_at))
+        self._keep_body(key.number, body)
         if len(self.entries) == SUBMISSIONS_ENTERED_AT_ONCE:
             self._enter_submissions()
         self.devices_held -= len(load.rows)

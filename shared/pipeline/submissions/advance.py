@@ -1,7 +1,10 @@
-"""Second step of the way: submissions, one step further. With `posting`, `looking` and `withdrawing` the only code that
-talks to Partner Center.
+"""Takes submissions one step further: POSTs those that are pending, polls those that were accepted.
 
-Whoever calls it - the blob function for the first POSTs, the queue function - it starts from the row's state. Inside a
+The way of one step: `circuit_breaker` admits it, `post` or `poll` asks the service and says what was decided, `apply`
+writes that, `follow_ups` collects what follows. Here alone is the admission held, and are submissions, batches and
+circuit breakers changed; `post`, `poll` and what they call change nothing.
+
+It starts from the row's state, whether the blob function calls it for the first POSTs or the queue function. Inside a
 step the order is: change the row (due time, sequence), send the wake-up, return. So a message lost or doubled costs
 time, never a device. Several submissions that one message names are each taken a step of their own: what fails with
 one does not keep the others.
@@ -10,21 +13,27 @@ one does not keep the others.
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from shared.pipeline.backoff import PAUSED_DELAY
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
-from shared.pipeline.submissions.apply import Decided, apply_all
+from shared.pipeline.submissions.apply import SubmissionWriter
+from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of
+from shared.pipeline.submissions.contents import Contents
+from shared.pipeline.submissions.device_batches import DeviceBatches
 from shared.pipeline.submissions.follow_ups import FollowUps, following_up
 from shared.pipeline.submissions.poll import poll
-from shared.pipeline.submissions.post import post
-from shared.pipeline.submissions.state_machine import Standing, standing
+from shared.pipeline.submissions.post import post, request_for
+from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Submission
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionsWakeUp, SubmissionWakeUp
 from shared.telemetry import StepName, span
-from shared.vocabulary import SubmissionState
+from shared.vocabulary import FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +45,7 @@ class Due:
     stored: Stored[Submission]
     sequence: int
     body: bytes | None = None
-    """Its request body, where that is at hand."""
+    """Its request body, when that has not left this process since it was kept."""
     rows: Entity | None = None
     """Its packed rows, when they were read with it."""
 
@@ -44,7 +53,7 @@ class Due:
 def advance(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> SubmissionState | None:
     """Take the submission that `wake_up` names one step further, if it is still where the wake-up was sent.
 
-    Its state afterwards; None when someone else is at it, or there is none.
+    Its state afterwards; None when another worker is busy with it, or there is none.
     """
     return _advance_named(pipeline, wake_up.reading_id, {wake_up.number: wake_up.sequence})[0]
 
@@ -72,9 +81,9 @@ def _advance_named(pipeline: Pipeline, reading_id: str, sequences: dict[str, int
 
 
 def advance_all(pipeline: Pipeline, dues: Sequence[Due], follow_ups: FollowUps) -> list[SubmissionState | None]:
-    """Take each submission one step further; `follow_ups` holds what follows from that.
+    """Take each submission one step further; `follow_ups` collects what follows from that.
 
-    Their states afterwards; None where someone else is at it.
+    Their states afterwards; None where another worker is busy with it.
 
     Raises:
         ExceptionGroup: several of them failed; the others were advanced all the same.
@@ -83,49 +92,122 @@ def advance_all(pipeline: Pipeline, dues: Sequence[Due], follow_ups: FollowUps) 
     for due in dues:
         with turn.isolated(due.stored.record):
             turn.take(due)
-    turn.apply_polls()
+    turn.write_answers()
     turn.raise_failures()
     return [turn.states.get(due.stored.record.number) for due in dues]
 
 
-@dataclass(slots=True)
 class _Turn:
     """One step of several submissions of one reading."""
 
-    pipeline: Pipeline
-    follow_ups: FollowUps
-    states: dict[str, SubmissionState] = field(default_factory=dict)
-    looks: list[Decided] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
+    def __init__(self, pipeline: Pipeline, follow_ups: FollowUps) -> None:
+        journal, claim = pipeline.journal, pipeline.settings.claim
+        self._pipeline = pipeline
+        self._follow_ups = follow_ups
+        self._service = pipeline.service
+        self._contents = Contents(journal, pipeline.private)
+        self._breaker = circuit_breaker_of(pipeline)
+        self._batches = DeviceBatches(journal.batches, pipeline.cache.batches, self._service, claim)
+        self._writer = SubmissionWriter(
+            journal.submissions, journal.outcomes, self._contents, follow_ups, pipeline.clock, claim
+        )
+        self._answers: list[Decided] = []
+        self._failures: list[Exception] = []
+        self.states: dict[str, SubmissionState] = {}
 
     def take(self, due: Due) -> None:
-        """POST it now, or look at it now and write later what was seen."""
-        submission, now = due.stored.record, self.pipeline.clock()
-        match standing(submission, due.sequence, now):
-            case Standing.OVERTAKEN:
+        """Do what the wake-up is to do. What an answer to a poll gives is written later, by `write_answers`."""
+        submission, now = due.stored.record, self._pipeline.clock()
+        match action_for(submission, due.sequence, now):
+            case Action.NOTHING_OVERTAKEN:
                 fields = of_wake_up(submission.reading_id, submission.number, due.sequence)
                 logger.info("A wake-up was overtaken", extra=fields)
-            case Standing.FINAL:
-                self.follow_ups.ended_before(submission)
+            case Action.CLOSE_FILE:
+                self._follow_ups.ended_before(submission)
                 self.states[submission.number] = submission.state
-            case Standing.CLAIMED:
-                self.follow_ups.wake(submission, submission.claimed_until or now, due.sequence)
-            case Standing.TO_POST:
+            case Action.WAIT_FOR_CLAIM:
+                self._follow_ups.wake(submission, submission.claimed_until or now, due.sequence)
+            case Action.POST:
                 with span(StepName.SEND, submission.file_id, of_step(submission)):
-                    self.states[submission.number] = post(self.pipeline, due.stored, self.follow_ups, due.body)
-            case Standing.TO_POLL:
+                    self._post(due)
+            case Action.POLL:
                 with span(StepName.POLL, submission.file_id, of_step(submission)):
-                    seen = poll(self.pipeline, due.stored, self.follow_ups, due.rows)
-                if isinstance(seen, Decided):
-                    self.looks.append(seen)
-                else:
-                    self.states[submission.number] = seen
+                    self._poll(due)
 
-    def apply_polls(self) -> None:
-        """Write what was seen of all that were looked at."""
-        for changed in apply_all(self.pipeline, self.looks, self.follow_ups):
+    def _post(self, due: Due) -> None:
+        stored = _remembering_an_abandoned_post(due.stored)
+        if not self._is_released(stored.record):
+            self.states[stored.record.number] = stored.record.state
+        elif self._pipeline.settings.paused:
+            self._write(Decided(stored, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED).")))
+        else:
+            with self._breaker.admission(stored.record.customer_id) as admitted:
+                if isinstance(admitted, WaitFor):
+                    self._write(Decided(stored, admitted))
+                else:
+                    self._send(stored, due.body, admitted)
+
+    def _send(self, stored: Stored[Submission], body: bytes | None, admitted: Admission) -> None:
+        """Find the batch, claim the submission with its request, send that, write the answer, report it."""
+        submission = stored.record
+        if body is None:
+            # Before a batch is claimed: a submission that cannot be sent would keep the batch from all others.
+            body = self._contents.body(submission)
+        target = self._batches.target_of(stored)
+        if isinstance(target, Decided):
+            self._write_and_report(target, admitted)
+            return
+        now = self._pipeline.clock()
+        request = request_for(submission, target, self._pipeline.settings, self._service.call_ids(), now)
+        first_sent_at = submission.first_sent_at or now
+        claimed = self._writer.claimed(stored, replace(submission, request=request, first_sent_at=first_sent_at))
+        decided = post(self._service, claimed, request, body)
+        self._write(decided)
+        self._batches.note(submission, target, decided.step)
+        admitted.note(decided.error)
+
+    def _poll(self, due: Due) -> None:
+        with self._breaker.admission(due.stored.record.customer_id) as admitted:
+            if isinstance(admitted, WaitFor):
+                self._answers.append(Decided(due.stored, admitted))
+                return
+            decided = poll(self._service, self._contents, due.stored, due.rows)
+            if decided.error is None:
+                admitted.note(None)
+                self._answers.append(decided)
+            else:
+                self._write_and_report(decided, admitted)
+
+    def _write_and_report(self, decided: Decided, admitted: Admission) -> None:
+        """The writing first: a late owner, who cannot write, reports no failure."""
+        self._write(decided)
+        if not isinstance(decided.step, WaitFor):
+            admitted.note(decided.error)
+
+    def _write(self, decided: Decided) -> None:
+        self.states[decided.stored.record.number] = self._writer.apply(decided)
+
+    def write_answers(self) -> None:
+        """Write what was decided on for all that were polled, together."""
+        for changed in self._writer.apply_all(self._answers):
             if changed is not None:
                 self.states[changed.number] = changed.state
+
+    def _is_released(self, submission: Submission) -> bool:
+        """Whether its file is journaled to the last row, by the reading that the submission belongs to."""
+        released = self._pipeline.cache.released
+        if released.get(submission.reading_id) is not None:
+            return True
+        stored = self._pipeline.journal.files.get(submission.customer_id, submission.file_id)
+        if (
+            stored is not None
+            and stored.record.state is FileState.READ
+            and stored.record.reading_id == submission.reading_id
+        ):
+            released.keep(submission.reading_id, stored)
+            return True
+        logger.info("A submission that is not released is left alone", extra=of_submission(submission))
+        return False
 
     @contextmanager
     def isolated(self, submission: Submission) -> Iterator[None]:
@@ -133,13 +215,20 @@ class _Turn:
         try:
             yield
         except Conflict:
-            logger.info("Someone else took the submission further", extra=of_submission(submission))
+            logger.info("Another worker took the submission further", extra=of_submission(submission))
         except Exception as failure:  # noqa: BLE001 - raised by `raise_failures`
-            self.failures.append(failure)
+            self._failures.append(failure)
 
     def raise_failures(self) -> None:
         """Raise what failed."""
-        if len(self.failures) == 1:
-            raise self.failures[0]
-        if self.failures:
-            raise ExceptionGroup("Several submissions could not be advanced; they are tried again.", self.failures)
+        if len(self._failures) == 1:
+            raise self._failures[0]
+        if self._failures:
+            raise ExceptionGroup("Several submissions could not be advanced; they are tried again.", self._failures)
+
+
+def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submission]:
+    """A worker that claimed it and died may have sent it: that answer is as lost as one that the network lost."""
+    if stored.record.claimed_until is None:
+        return stored
+    return stored.holding(replace(stored.record, answer_lost=True))

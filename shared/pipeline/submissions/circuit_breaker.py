@@ -1,12 +1,18 @@
-"""Gates: what every submission of the partner, or of one customer, must wait for, so that not each finds out by itself.
+"""A circuit breaker shared by all instances, for the whole partner or one customer: while it is open, nothing is asked.
 
-A gate is closed by an answer that concerns them all (429, 401, 403) and says until when. After that one submission, the
-probe, may try; the others wait until its answer opens the gate or closes it again. So however many submissions wait, a
-closed gate costs the service a handful of requests. A probe that dies is followed by another when its time is over.
+An answer that concerns them all opens it (429, 401, 403) and says until when. After that one submission, the probe, may
+try; the others wait until its answer closes the breaker or opens it again. So however many submissions wait, an open
+breaker costs the service a handful of requests. A probe that dies is followed by another when its time is over.
+
+Throttling opens the breaker of its customer; that of the partner only when a second customer is throttled before the
+first one's time is over, or when the answer names the partner. (Partner Center, "API throttling guidance": the limit is
+one of the partner, or of partner and customer, and then calls against other customers might succeed.)
+
+In storage a breaker is a row of the table `Gates`: a closed gate is an open breaker.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,27 +20,21 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from shared.partner_center.errors import AnswerLost, NeverSent, PartnerCenterError, Throttled, Unauthorised
+from shared.pipeline.backoff import SHORTEST_PATIENCE, Pace, patience
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_error
-from shared.pipeline.submissions.state_machine import (
-    SHORTEST_PATIENCE,
-    Pace,
-    PollAgain,
-    SendAgain,
-    Step,
-    WaitFor,
-    pace_of,
-    patience,
-    throttled_delay,
-)
+from shared.pipeline.process_cache import OpenGates, TokenInUse
+from shared.pipeline.service import Service
+from shared.pipeline.submissions.state_machine import WaitFor
+from shared.storage.gates import Gates
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Gate
-from shared.telemetry import Metric, measure, present_step
+from shared.telemetry import Metric, annotate, measure, present_step
 
 logger = logging.getLogger(__name__)
 
 WHOLE_PARTNER = "partner"
-"""The scope of what concerns all customers: throttling and sign-in."""
+"""The scope of what concerns all customers: sign-in, and throttling that is not of one customer."""
 
 FIRST_UNAUTHORISED_FAILURES = 4
 """A person must act: the first wait is longer than after a passing fault."""
@@ -42,98 +42,152 @@ FIRST_UNAUTHORISED_FAILURES = 4
 _TRIES = 3
 
 
+@dataclass(frozen=True, slots=True)
+class CircuitBreaker:
+    """Admits what may be asked of the service now."""
+
+    gates: Gates
+    remembered: OpenGates
+    """That no breaker was open a moment ago."""
+    token: TokenInUse
+    service: Service
+    claim: timedelta
+
+    @contextmanager
+    def admission(self, customer_id: str) -> Iterator["Admission | WaitFor"]:
+        """Whether the service may be asked about the customer now; an admission that asked nothing leaves no trace."""
+        admitted = self._admit(customer_id)
+        try:
+            yield admitted
+        finally:
+            if isinstance(admitted, Admission):
+                admitted.leave()
+
+    def _admit(self, customer_id: str) -> "Admission | WaitFor":
+        now = self.service.clock()
+        if self.remembered.are_known(now):
+            return Admission(self, customer_id)
+        gates = self._open_ones(now)
+        closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
+        for stored in closed:
+            if (delay := waiting_time(stored.record, now, self.claim)) is not None:
+                return WaitFor(self.service.pace.behind_an_open_breaker(delay), stored.record.reason)
+        admitted = Admission(self, customer_id)
+        for stored in closed:
+            probing = replace(stored.record, probing_until=now + self.claim)
+            try:
+                admitted.probed.append(self.gates.change(stored, probing))
+            except Conflict:
+                admitted.leave()
+                return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
+        return admitted
+
+    def _open_ones(self, now: datetime) -> Mapping[str, Stored[Gate]]:
+        """The gates as they are; that there is none is remembered for a moment."""
+        changes = self.remembered.changes
+        gates = self.gates.closed()
+        if not gates:
+            self.remembered.keep(now, changes)
+        return gates
+
+    def open_after(self, error: PartnerCenterError, customer_id: str, failed_probes: Collection[str]) -> None:
+        """Open every breaker that `error` concerns as a whole; it is one failure more of those whose probe failed."""
+        before = {scope: stored.record for scope, stored in self.gates.closed().items()}
+        scopes = scopes_opened_by(error, customer_id, before, self.service.clock())
+        # The customer's first: where the second write fails, the waiting is too short and not too long.
+        gates = [self._open(scope, error, was_probe=scope in failed_probes) for scope in sorted(scopes)]
+        _report([gate for gate in gates if gate is not None], before, error, self.service.clock())
+
+    def _open(self, scope: str, error: PartnerCenterError, *, was_probe: bool) -> Gate | None:
+        """Open one breaker; None when others change it faster than this worker can."""
+        for _ in range(_TRIES):
+            stored = self.gates.closed().get(scope)
+            known = None if stored is None else stored.record
+            gate = opened(known, scope, error, self.service.clock(), self.service.pace, was_probe=was_probe)
+            if self.change(stored, gate):
+                return gate
+        return None
+
+    def end_probe(self, stored: Stored[Gate], error: PartnerCenterError | None) -> None:
+        """Close the breaker after an answer that says it may be; after any other the next one may probe in a while."""
+        if says_nothing_of(error, stored.record.scope):
+            until = self.service.clock() + self.service.pace.backoff(stored.record.failures)
+            self.change(stored, replace(stored.record, closed_until=until, probing_until=None))
+            return
+        try:
+            self.gates.open(stored)
+        except Conflict:
+            return
+        finally:
+            self.remembered.forget()
+        logger.info("A gate is open again", extra={"scope": stored.record.scope})
+
+    def change(self, stored: Stored[Gate] | None, gate: Gate) -> bool:
+        """Write a change of a breaker; whether no other worker was first."""
+        try:
+            self.gates.change(stored, gate)
+        except Conflict:
+            return False
+        finally:
+            self.remembered.forget()
+        return True
+
+
+def circuit_breaker_of(pipeline: Pipeline) -> CircuitBreaker:
+    """The circuit breaker of a pipeline."""
+    cache = pipeline.cache
+    return CircuitBreaker(pipeline.journal.gates, cache.gates, cache.token, pipeline.service, pipeline.settings.claim)
+
+
 @dataclass(slots=True)
 class Admission:
-    """A submission may ask the service; of the gates it probes it is the one that finds out."""
+    """The service may be asked; the answer decides on the breakers that this admission probes."""
 
-    pipeline: Pipeline
+    breaker: CircuitBreaker
     customer_id: str
     probed: list[Stored[Gate]] = field(default_factory=list)
 
     def note(self, error: PartnerCenterError | None) -> None:
-        """Open the probed gates after an answer, and close one after an `error` that concerns all behind it."""
-        scope = None if error is None else scope_closed_by(error, self.customer_id)
-        probed, self.probed = self.probed, []
-        for stored in probed:
-            if stored.record.scope != scope:
-                self._end_probe(stored, error)
-        if scope is not None and error is not None:
-            _close(self.pipeline, scope, error)
+        """Close the probed breakers after an answer, and open those that `error` concerns as a whole.
 
-    def note_failure(self, step: Step, error: PartnerCenterError) -> None:
-        """Sign in anew when that may be the cure; unless that is tried at once, let everyone concerned wait."""
-        tries_at_once = False
-        if isinstance(step, SendAgain | PollAgain) and step.sign_in_anew:
-            self.pipeline.partner_center.sign_in_anew()
-            tries_at_once = step.delay == timedelta(0)
-        if not tries_at_once:
-            self.note(error)
+        What follows for the submission is written before: a late owner, who cannot write, opens no breaker.
+        """
+        if error is not None:
+            logger.warning("A request to Partner Center failed", extra=present_step() | of_error(error))
+            annotate(of_error(error))
+        probed, self.probed = self.probed, []
+        concerned = frozenset[str]() if error is None else scopes_concerned_by(error, self.customer_id)
+        for stored in probed:
+            if stored.record.scope in concerned:
+                # What follows for it depends on the others; until then the next one may probe.
+                self.breaker.change(stored, replace(stored.record, probing_until=None))
+            else:
+                self.breaker.end_probe(stored, error)
+        if error is None:
+            self.breaker.token.accepted()
+        elif concerned:
+            failed = set() if self._signs_in_anew(error) else {stored.record.scope for stored in probed}
+            self.breaker.open_after(error, self.customer_id, failed)
+
+    def _signs_in_anew(self, error: PartnerCenterError) -> bool:
+        """Sign in anew after a 401 that this can cure; whether it is this process's first one, which is no failure.
+
+        Each instance has a token of its own, and must find out by itself that it is not good any more.
+        """
+        if not (isinstance(error, Unauthorised) and error.may_be_cured_by_a_new_token):
+            return False
+        self.breaker.service.partner_center.sign_in_anew()
+        return self.breaker.token.rejected()
 
     def leave(self) -> None:
         """Give back the probes that ended without an answer."""
         for stored in self.probed:
-            _change(self.pipeline, stored, replace(stored.record, probing_until=None))
+            self.breaker.change(stored, replace(stored.record, probing_until=None))
         self.probed = []
-
-    def _end_probe(self, stored: Stored[Gate], error: PartnerCenterError | None) -> None:
-        """An answer opens the gate; without one nothing is known, and the next may probe after a while."""
-        if isinstance(error, NeverSent | AnswerLost):
-            delay = pace_of(self.pipeline.settings, self.pipeline.jitter).backoff(stored.record.failures)
-            until = self.pipeline.clock() + delay
-            _change(self.pipeline, stored, replace(stored.record, closed_until=until, probing_until=None))
-            return
-        try:
-            self.pipeline.journal.gates.open(stored)
-        except Conflict:
-            return
-        finally:
-            self.pipeline.cache.gates.forget()
-        logger.info("A gate is open again", extra={"scope": stored.record.scope})
-
-
-@contextmanager
-def admission(pipeline: Pipeline, customer_id: str) -> Iterator[Admission | WaitFor]:
-    """Whether a submission of the customer may ask the service now; an admission that asked nothing leaves no trace."""
-    admitted = _admit(pipeline, customer_id)
-    try:
-        yield admitted
-    finally:
-        if isinstance(admitted, Admission):
-            admitted.leave()
-
-
-def _admit(pipeline: Pipeline, customer_id: str) -> Admission | WaitFor:
-    now = pipeline.clock()
-    if pipeline.cache.gates.are_known(now):
-        return Admission(pipeline, customer_id)
-    gates = _gates(pipeline, now)
-    closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
-    for stored in closed:
-        if (delay := waiting_time(stored.record, now, pipeline.settings.claim)) is not None:
-            spread = pipeline.jitter() * (delay * 0.1 + timedelta(seconds=2))
-            return WaitFor(delay + spread, stored.record.reason)
-    admitted = Admission(pipeline, customer_id)
-    for stored in closed:
-        probing = replace(stored.record, probing_until=now + pipeline.settings.claim)
-        try:
-            admitted.probed.append(pipeline.journal.gates.change(stored, probing))
-        except Conflict:
-            admitted.leave()
-            return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
-    return admitted
-
-
-def _gates(pipeline: Pipeline, now: datetime) -> Mapping[str, Stored[Gate]]:
-    """The gates as they are; that there is none is remembered for a moment."""
-    changes = pipeline.cache.gates.changes
-    gates = pipeline.journal.gates.closed()
-    if not gates:
-        pipeline.cache.gates.keep(now, changes)
-    return gates
 
 
 def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | None:
-    """How long `gate` is still to be waited for; None when it may be probed. A probe holds it for a `claim`."""
+    """How long the breaker stays open; None when it may be probed. A probe holds it for a `claim`."""
     if gate.closed_until > now:
         return gate.closed_until - now
     if gate.probing_until is not None and gate.probing_until > now:
@@ -142,74 +196,90 @@ def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | Non
 
 
 def customer_scope(customer_id: str) -> str:
-    """The scope of what concerns one customer: a missing relationship or role."""
+    """The scope of what concerns one customer: throttling, a missing relationship or role."""
     return f"customer {customer_id}"
 
 
-def scope_closed_by(error: PartnerCenterError, customer_id: str) -> str | None:
-    """The scope that `error` concerns as a whole; None when it concerns its own request alone."""
+def scopes_concerned_by(error: PartnerCenterError, customer_id: str) -> frozenset[str]:
+    """The scopes that `error` may concern as a whole; none when it concerns its own request alone."""
     match error:
         case Throttled():
-            return WHOLE_PARTNER
+            return frozenset({WHOLE_PARTNER, customer_scope(customer_id)})
         case Unauthorised(status=403):
-            return customer_scope(customer_id)
+            return frozenset({customer_scope(customer_id)})
         case Unauthorised():
-            return WHOLE_PARTNER
+            return frozenset({WHOLE_PARTNER})
         case _:
-            return None
+            return frozenset()
 
 
-def closing(stored: Gate | None, scope: str, error: PartnerCenterError, now: datetime, pace: Pace) -> Gate:
-    """The gate of `scope` after `error`: closed for as long as the service says, and longer each time.
+def says_nothing_of(error: PartnerCenterError | None, scope: str) -> bool:
+    """Whether a probe of `scope` that met `error` does not show that the breaker may close."""
+    is_of_a_customer = scope != WHOLE_PARTNER
+    return isinstance(error, NeverSent | AnswerLost) or (is_of_a_customer and isinstance(error, Unauthorised))
 
-    Requests that were under way together are one time: a gate that is closed already only stays so.
+
+def scopes_opened_by(
+    error: PartnerCenterError, customer_id: str, gates: Mapping[str, Gate], now: datetime
+) -> frozenset[str]:
+    """The scopes whose breakers `error` opens, when `gates` were open before. Pure."""
+    scopes = scopes_concerned_by(error, customer_id)
+    if isinstance(error, Throttled) and not _concerns_partner(error, customer_id, gates, now):
+        return scopes - {WHOLE_PARTNER}
+    return scopes
+
+
+def _concerns_partner(error: Throttled, customer_id: str, gates: Mapping[str, Gate], now: datetime) -> bool:
+    """Whether the limit is the whole partner's: the answer says so, or a second customer has met it in this window."""
+    own = customer_scope(customer_id)
+    return error.names_the_partner or any(
+        gate.is_throttled and gate.closed_until > now and gate.scope not in (own, WHOLE_PARTNER)
+        for gate in gates.values()
+    )
+
+
+def opened(
+    gate: Gate | None, scope: str, error: PartnerCenterError, now: datetime, pace: Pace, *, was_probe: bool
+) -> Gate:
+    """The breaker of `scope` after `error`: open for as long as the service says, and longer each time. Pure.
+
+    A failure more is one that a probe met; what other requests met that were under way together is the same failure.
+    After a first 401 a new token may be the cure: the breaker is open, and the next request is its probe at once.
     """
-    failures = 1 if stored is None else stored.failures + (stored.closed_until <= now)
+    is_curable = isinstance(error, Unauthorised) and error.may_be_cured_by_a_new_token
+    failures = (0 if is_curable else 1) if gate is None else gate.failures + was_probe
     if isinstance(error, Unauthorised):
-        delay = pace.backoff(failures + FIRST_UNAUTHORISED_FAILURES)
+        delay = pace.backoff(failures + FIRST_UNAUTHORISED_FAILURES) if failures else timedelta(0)
     else:
         # A service that says "one second" for days is not asked every second.
-        delay = max(throttled_delay(error.retry_after, timedelta(0), pace), pace.backoff(failures - 1))
-    until = now + delay
-    if stored is not None:
-        until = max(until, stored.closed_until)
-    return Gate(scope=scope, closed_until=until, failures=failures, reason=str(error))
+        delay = max(pace.throttled(error.retry_after or timedelta(0)), pace.backoff(max(failures - 1, 0)))
+    until = now + delay if gate is None else max(now + delay, gate.closed_until)
+    return Gate(
+        scope=scope,
+        closed_until=until,
+        failures=failures,
+        reason=str(error),
+        is_throttled=isinstance(error, Throttled),
+    )
 
 
-def _close(pipeline: Pipeline, scope: str, error: PartnerCenterError) -> None:
-    pace = pace_of(pipeline.settings, pipeline.jitter)
-    for _ in range(_TRIES):
-        stored = pipeline.journal.gates.closed().get(scope)
-        now = pipeline.clock()
-        gate = closing(stored.record if stored else None, scope, error, now, pace)
-        if _change(pipeline, stored, gate):
-            _tell(gate, error)
-            if isinstance(error, Throttled):
-                closed_before = stored.record.closed_until if stored else now
-                measure(Metric.THROTTLED, (gate.closed_until - max(closed_before, now)).total_seconds())
-            return
-
-
-def _change(pipeline: Pipeline, stored: Stored[Gate] | None, gate: Gate) -> bool:
-    try:
-        pipeline.journal.gates.change(stored, gate)
-    except Conflict:
-        return False
-    finally:
-        pipeline.cache.gates.forget()
-    return True
-
-
-def _tell(gate: Gate, error: PartnerCenterError) -> None:
+def _report(opened_now: list[Gate], before: Mapping[str, Gate], error: PartnerCenterError, now: datetime) -> None:
     """One alarm when a person must act, however many submissions wait and however long."""
-    fields = {
-        **present_step(),
-        **of_error(error),
-        "scope": gate.scope,
-        "closed_until": gate.closed_until.isoformat(),
-        "failures": gate.failures,
-    }
-    if isinstance(error, Unauthorised) and gate.failures == 1:
-        logger.error(str(error), extra=fields)
-    else:
-        logger.warning("All submissions concerned wait", extra=fields)
+    for gate in opened_now:
+        fields = {
+            **present_step(),
+            **of_error(error),
+            "scope": gate.scope,
+            "closed_until": gate.closed_until.isoformat(),
+            "failures": gate.failures,
+        }
+        known = before.get(gate.scope)
+        was_alarmed = known is not None and known.failures > 0 and not known.is_throttled
+        if isinstance(error, Unauthorised) and gate.failures and not was_alarmed:
+            logger.error(str(error), extra=fields)
+        else:
+            logger.warning("All submissions concerned wait", extra=fields)
+    if isinstance(error, Throttled):
+        counted_until = max([now, *(gate.closed_until for gate in before.values() if gate.is_throttled)])
+        throttled_until = max([counted_until, *(gate.closed_until for gate in opened_now)])
+        measure(Metric.THROTTLED, (throttled_until - counted_until).total_seconds())

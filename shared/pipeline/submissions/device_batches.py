@@ -1,4 +1,7 @@
-"""Which batch a submission goes to: found by listing, created when absent, by one submission while others wait."""
+"""Which batch a submission goes to: found by listing, created when absent, by one submission while others wait.
+
+What is known of batches is noted here, in the journal and in the process's memory; of submissions nothing is written.
+"""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -6,21 +9,22 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from shared.partner_center.client import CallIds
 from shared.partner_center.errors import PartnerCenterError
-from shared.pipeline.composition import Pipeline
+from shared.pipeline.backoff import SHORTEST_PATIENCE, patience
+from shared.pipeline.service import Service
 from shared.pipeline.submissions.state_machine import (
-    SHORTEST_PATIENCE,
+    Decided,
     FindBatchAgain,
     Poll,
-    Refuse,
     SendAgain,
-    Split,
     Step,
     WaitFor,
-    patience,
+    after_failure,
+    answer_of,
     refusal,
 )
+from shared.storage.batches import Batches
+from shared.storage.lru_cache import LruCache
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Batch, BatchState, RequestKind, Submission
 
@@ -36,110 +40,109 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class ListingFailed:
-    """The batches could not be listed."""
+class DeviceBatches:
+    """What is known of the customers' batches; `remembered` holds their spellings by customer and folded name."""
 
-    error: PartnerCenterError
+    batches: Batches
+    remembered: LruCache[tuple[str, str], str]
+    service: Service
+    claim: timedelta
+
+    def target_of(self, stored: Stored[Submission]) -> Target | Decided:
+        """Where the submission goes, or what was decided on before that could be said.
+
+        Batches are listed before one is created; one submission at a time does so for a batch, the others wait for it.
+        """
+        submission = stored.record
+        if submission.request is not None:
+            return Target(submission.request.kind, submission.request.batch_id)
+        spelling = self.remembered.get(_key(submission))
+        if spelling is not None:
+            return Target(RequestKind.APPEND, spelling)
+        if (claimed := self._claimed(submission, None)) is None:
+            known = self.batches.get(submission.customer_id, submission.batch_id)
+            if known is not None and known.record.state is BatchState.KNOWN:
+                self.remembered.keep(_key(submission), known.record.batch_id)
+                return Target(RequestKind.APPEND, known.record.batch_id)
+            now = self.service.clock()
+            if known is not None and known.record.claimed_until > now and known.record.claimed_by != _owner(submission):
+                return _wait_for_batch(stored, patience(self.claim - (known.record.claimed_until - now)))
+            claimed = self._claimed(submission, known)
+        if claimed is None:
+            return _wait_for_batch(stored, SHORTEST_PATIENCE)
+        return self._find_or_create(stored, claimed)
+
+    def note(self, submission: Submission, target: Target, step: Step) -> None:
+        """What the answer to a POST says about the batch: whether the others may go on, or must list again.
+
+        While the same request is to be repeated, nothing is known: a batch that it may create stays claimed.
+        """
+        is_wrong = isinstance(step, FindBatchAgain)
+        if is_wrong:
+            self.remembered.forget(_key(submission))
+        if isinstance(step, SendAgain) and step.same_request:
+            return
+        if target.kind is RequestKind.APPEND and not is_wrong:
+            return
+        known = target.claimed or self.batches.get(submission.customer_id, submission.batch_id)
+        if known is None:
+            return
+        creates = target.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
+        if creates and isinstance(step, Poll):
+            self._write(known, self._batch(submission, BatchState.KNOWN, target.batch_id))
+            self.remembered.keep(_key(submission), target.batch_id)
+        elif creates or is_wrong:
+            self._free(known)
+
+    def _find_or_create(self, stored: Stored[Submission], claimed: Stored[Batch]) -> Target | Decided:
+        submission = stored.record
+        try:
+            batches = self.service.partner_center.device_batches(submission.customer_id, self.service.call_ids())
+        except PartnerCenterError as error:
+            self._free(claimed)
+            step = after_failure(submission, None, error, self.service.pace)
+            return Decided(stored, step, answer_of(error), error=error)
+        wanted = submission.batch_id.casefold()
+        spellings = [batch.id for batch in batches if batch.id is not None and batch.id.casefold() == wanted]
+        if spellings:
+            found = submission.batch_id if submission.batch_id in spellings else spellings[0]
+            self._write(claimed, self._batch(submission, BatchState.KNOWN, found))
+            self.remembered.keep(_key(submission), found)
+            return Target(RequestKind.APPEND, found)
+        if submission.create_refused is not None:
+            self._free(claimed)
+            return Decided(stored, refusal(submission, submission.create_refused))
+        return Target(RequestKind.CREATE, submission.batch_id, claimed)
+
+    def _claimed(self, submission: Submission, known: Stored[Batch] | None) -> Stored[Batch] | None:
+        """The batch, unknown so far (None) or `known`, as this submission's to find or create; None when it is not."""
+        try:
+            return self.batches.change(known, self._batch(submission, BatchState.LOOKING))
+        except Conflict:
+            return None
+
+    def _batch(self, submission: Submission, state: BatchState, batch_id: str | None = None) -> Batch:
+        now = self.service.clock()
+        return Batch(
+            customer_id=submission.customer_id,
+            batch_id=batch_id or submission.batch_id,
+            state=state,
+            claimed_by=_owner(submission),
+            claimed_until=now + self.claim if state is BatchState.LOOKING else now,
+        )
+
+    def _free(self, stored: Stored[Batch]) -> None:
+        """The next submission that needs the batch lists the batches."""
+        self._write(stored, replace(stored.record, state=BatchState.LOOKING, claimed_until=self.service.clock()))
+
+    def _write(self, stored: Stored[Batch], changed: Batch) -> None:
+        """Change what is known. A worker that changed it meanwhile knows better, and the submission goes on."""
+        with suppress(Conflict):
+            self.batches.change(stored, changed)
 
 
-def target_of(pipeline: Pipeline, submission: Submission) -> Target | WaitFor | Refuse | Split | ListingFailed:
-    """Where the submission goes, or what to do before that can be said.
-
-    Batches are listed before one is created; one submission at a time does so for a batch, the others wait for it.
-    """
-    if submission.request is not None:
-        return Target(submission.request.kind, submission.request.batch_id)
-    spelling = pipeline.cache.batches.get(_key(submission))
-    if spelling is not None:
-        return Target(RequestKind.APPEND, spelling)
-    if (claimed := _claimed(pipeline, submission, None)) is None:
-        known = pipeline.journal.batches.get(submission.customer_id, submission.batch_id)
-        if known is not None and known.record.state is BatchState.KNOWN:
-            pipeline.cache.batches.keep(_key(submission), known.record.batch_id)
-            return Target(RequestKind.APPEND, known.record.batch_id)
-        now = pipeline.clock()
-        if known is not None and known.record.claimed_until > now and known.record.claimed_by != _owner(submission):
-            return _wait_for_batch(patience(pipeline.settings.claim - (known.record.claimed_until - now)))
-        claimed = _claimed(pipeline, submission, known)
-    if claimed is None:
-        return _wait_for_batch(SHORTEST_PATIENCE)
-    return _find_or_create(pipeline, submission, claimed)
-
-
-def _claimed(pipeline: Pipeline, submission: Submission, known: Stored[Batch] | None) -> Stored[Batch] | None:
-    """The batch, which nobody knows (None) or `known`, as this submission's to find or create; None when it is not."""
-    try:
-        return pipeline.journal.batches.change(known, _batch(pipeline, submission, BatchState.LOOKING))
-    except Conflict:
-        return None
-
-
-def _wait_for_batch(delay: timedelta) -> WaitFor:
-    return WaitFor(delay, "Another submission is looking for the batch or creating it.")
-
-
-def _batch(pipeline: Pipeline, submission: Submission, state: BatchState, batch_id: str | None = None) -> Batch:
-    now = pipeline.clock()
-    return Batch(
-        customer_id=submission.customer_id,
-        batch_id=batch_id or submission.batch_id,
-        state=state,
-        claimed_by=_owner(submission),
-        claimed_until=now + pipeline.settings.claim if state is BatchState.LOOKING else now,
-    )
-
-
-def _find_or_create(
-    pipeline: Pipeline, submission: Submission, claimed: Stored[Batch]
-) -> Target | Refuse | Split | ListingFailed:
-    ids = CallIds(request_id=pipeline.new_id(), correlation_id=pipeline.new_id())
-    try:
-        batches = pipeline.partner_center.device_batches(submission.customer_id, ids)
-    except PartnerCenterError as error:
-        _free_batch(pipeline, claimed)
-        return ListingFailed(error)
-    wanted = submission.batch_id.casefold()
-    spellings = [batch.id for batch in batches if batch.id is not None and batch.id.casefold() == wanted]
-    if spellings:
-        found = submission.batch_id if submission.batch_id in spellings else spellings[0]
-        _note(pipeline, claimed, _batch(pipeline, submission, BatchState.KNOWN, found))
-        pipeline.cache.batches.keep(_key(submission), found)
-        return Target(RequestKind.APPEND, found)
-    if submission.create_refused is not None:
-        _free_batch(pipeline, claimed)
-        return refusal(submission, submission.create_refused)
-    return Target(RequestKind.CREATE, submission.batch_id, claimed)
-
-
-def note_batch(pipeline: Pipeline, submission: Submission, target: Target, step: Step) -> None:
-    """What the answer to a POST says about the batch: whether the others may go on, or must list again."""
-    is_wrong = isinstance(step, FindBatchAgain)
-    if is_wrong:
-        pipeline.cache.batches.forget(_key(submission))
-    if isinstance(step, SendAgain) and step.same_request:
-        return
-    if target.kind is RequestKind.APPEND and not is_wrong:
-        return
-    known = target.claimed or pipeline.journal.batches.get(submission.customer_id, submission.batch_id)
-    if known is None:
-        return
-    creates = target.kind is RequestKind.CREATE and known.record.claimed_by == _owner(submission)
-    if creates and isinstance(step, Poll):
-        _note(pipeline, known, _batch(pipeline, submission, BatchState.KNOWN, target.batch_id))
-        pipeline.cache.batches.keep(_key(submission), target.batch_id)
-    elif creates or is_wrong:
-        _free_batch(pipeline, known)
-
-
-def _free_batch(pipeline: Pipeline, stored: Stored[Batch]) -> None:
-    """Whoever comes next lists the batches."""
-    _note(pipeline, stored, replace(stored.record, state=BatchState.LOOKING, claimed_until=pipeline.clock()))
-
-
-def _note(pipeline: Pipeline, stored: Stored[Batch], changed: Batch) -> None:
-    """Change what is known; whoever changed it meanwhile knows better, and the submission goes on all the same."""
-    with suppress(Conflict):
-        pipeline.journal.batches.change(stored, changed)
+def _wait_for_batch(stored: Stored[Submission], delay: timedelta) -> Decided:
+    return Decided(stored, WaitFor(delay, "Another submission is finding the batch or creating it."))
 
 
 def _key(submission: Submission) -> tuple[str, str]:

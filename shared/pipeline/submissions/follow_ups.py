@@ -92,6 +92,11 @@ def following_up(pipeline: Pipeline) -> Iterator[FollowUps]:
     collected.run(pipeline)
 
 
+def wake_up_of(submission: Submission) -> SubmissionWakeUp:
+    """The wake-up for the submission as it is now."""
+    return SubmissionWakeUp(reading_id=submission.reading_id, number=submission.number, sequence=submission.sequence)
+
+
 def first_wake_up(reading_id: str, numbers: Iterable[str]) -> WakeUp:
     """The first message for new submissions of these numbers, at most `MOST_TOGETHER`. Pure."""
     return _wake_up(reading_id, [DueSubmission(number=number, sequence=0) for number in numbers])

@@ -1,12 +1,13 @@
 """Makes a submission: keeps its request body, and gives what is to be journaled of it and its rows."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
 from shared.pipeline.blob_names import JSON, payload_digest, payload_path, rows_path
-from shared.pipeline.composition import Pipeline
 from shared.pipeline.submissions.matching import SentRow
+from shared.storage.blobs import Container
 from shared.storage.codec import packed
 from shared.storage.records import Submission, with_sentence
 from shared.storage.submissions import SubmissionEntry
@@ -26,26 +27,31 @@ class SubmissionKey:
 
 
 def kept_submission(
-    pipeline: Pipeline, place: SubmissionKey, body: bytes, rows: list[SentRow], sentence: str
+    private: Container,
+    key: SubmissionKey,
+    body: bytes,
+    rows: list[SentRow],
+    sentence: str,
+    now: datetime,
+    due_at: datetime,
 ) -> SubmissionEntry:
     """Keep `body`, exactly as it will be sent, as a blob; the pending submission of it, with its `rows`.
 
     The rows stand in the journal beside the submission; absurdly long ones are a blob too.
     """
-    payload = payload_path(place.folder, place.number)
-    pipeline.private.write(payload, body, JSON)
+    payload = payload_path(key.folder, key.number)
+    private.write(payload, body, JSON)
     content = msgspec.json.encode(rows)
     pack, rows_blob = packed(content), None
     if pack is None:
-        rows_blob = rows_path(place.folder, place.number)
-        pipeline.private.write(rows_blob, content, JSON)
-    now = pipeline.clock()
+        rows_blob = rows_path(key.folder, key.number)
+        private.write(rows_blob, content, JSON)
     submission = Submission(
-        file_id=place.file_id,
-        reading_id=place.reading_id,
-        number=place.number,
-        customer_id=place.customer_id,
-        batch_id=place.batch_id,
+        file_id=key.file_id,
+        reading_id=key.reading_id,
+        number=key.number,
+        customer_id=key.customer_id,
+        batch_id=key.batch_id,
         devices=len(rows),
         payload=payload,
         rows=rows_blob,
@@ -53,7 +59,7 @@ def kept_submission(
         last_row=rows[-1].row,
         payload_digest=payload_digest(body),
         state=SubmissionState.PENDING,
-        due_at=now + pipeline.settings.claim,
+        due_at=due_at,
         history=with_sentence((), sentence, now),
     )
     return SubmissionEntry(submission, pack)

@@ -1,10 +1,10 @@
 """What to do next with a submission. Pure: no clock, no storage, no network.
 
-`standing` says what a wake-up finds; `after_post`, `after_failure` and `after_poll` turn what the service said into a
-`Step`; `taken` turns a step into the submission's next record.
+`action_for` says what a wake-up is to do; `after_post`, `after_failure`, `after_poll` and `after_poll_failed` turn what
+the service answered into a `Step`; `next_record` turns a step into the submission's next record.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -13,30 +13,31 @@ from msgspec.structs import replace
 
 from shared.partner_center.client import Accepted
 from shared.partner_center.errors import (
-    AnswerLost,
     NeverSent,
     PartnerCenterError,
     Refused,
+    ServiceIds,
     Throttled,
     Unauthorised,
 )
-from shared.settings import Settings
-from shared.storage.records import AnswerIds, Counts, RequestKind, ServiceFault, Submission, with_sentence
+from shared.pipeline.backoff import Pace
+from shared.storage.record_table import Stored
+from shared.storage.records import (
+    AnswerIds,
+    Counts,
+    DeviceOutcome,
+    RequestKind,
+    ServiceFault,
+    Submission,
+    with_sentence,
+)
 from shared.vocabulary import SubmissionState
-
-POLL_SHARE = 0.25
-"""The next look at a job comes after this share of the time it has taken so far: late by at most as much."""
-
-FIRST_BACKOFF = timedelta(seconds=2)
-LONGEST_BACKOFF = timedelta(minutes=30)
-PAUSED_DELAY = timedelta(minutes=5)
-SHORTEST_PATIENCE = timedelta(seconds=1)
-LONGEST_PATIENCE = timedelta(seconds=20)
 
 REPEATS_WITHOUT_LINK = 3
 """How often a request that was accepted without a tracking id is repeated under its request id."""
 
 BAD_REQUEST = 400
+NOT_FOUND = 404
 TOO_LARGE = 413
 
 CODES_OF_A_MALFORMED_PART = frozenset({"800002", "3000", None})
@@ -46,61 +47,33 @@ WRONG_CUSTOMER_CODES = frozenset({"60003", "3000", "900118"})
 """Codes that say the customer or partner does not exist (Partner Center error codes): no batch is created for it."""
 
 
-class Standing(Enum):
-    """What a wake-up finds of its submission."""
+class Action(Enum):
+    """What a wake-up is to do with its submission."""
 
-    OVERTAKEN = auto()
+    NOTHING_OVERTAKEN = auto()
     """The journal is further than the wake-up."""
-    FINAL = auto()
-    CLAIMED = auto()
-    """Someone is at it, or died at it a moment ago."""
-    TO_POST = auto()
-    TO_POLL = auto()
+    CLOSE_FILE = auto()
+    """The submission is final: its file may be complete."""
+    WAIT_FOR_CLAIM = auto()
+    """Another worker is busy with it, or died a moment ago."""
+    POST = auto()
+    POLL = auto()
 
 
-def standing(submission: Submission, sequence: int, now: datetime) -> Standing:
-    """What a wake-up of `sequence` finds."""
+def action_for(submission: Submission, sequence: int, now: datetime) -> Action:
+    """What a wake-up of `sequence` is to do."""
     if submission.state.is_final:
-        return Standing.FINAL
+        return Action.CLOSE_FILE
     if sequence < submission.sequence:
-        return Standing.OVERTAKEN
+        return Action.NOTHING_OVERTAKEN
     if submission.claimed_until is not None and submission.claimed_until > now:
-        return Standing.CLAIMED
-    return Standing.TO_POLL if submission.state is SubmissionState.ACCEPTED else Standing.TO_POST
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long to wait: `jitter` gives a number from 0 to 1, so that waiting submissions do not come back as one."""
-
-    first: timedelta
-    longest: timedelta
-    deadline: timedelta
-    jitter: Callable[[], float]
-
-    def poll(self, since_acceptance: timedelta) -> timedelta:
-        """Until the next look at a job that was accepted `since_acceptance` ago."""
-        return min(max(self.first, since_acceptance * POLL_SHARE), self.longest)
-
-    def backoff(self, attempts: int) -> timedelta:
-        """After `attempts` without a usable answer: doubling, at most 30 minutes, at least half of it certain."""
-        whole = min(FIRST_BACKOFF * (1 << min(attempts, 20)), LONGEST_BACKOFF)
-        return whole * (0.5 + 0.5 * self.jitter())
-
-
-def patience(held_for: timedelta) -> timedelta:
-    """Until one comes back who met another at work: about as long again as that has taken so far."""
-    return min(max(held_for, SHORTEST_PATIENCE), LONGEST_PATIENCE)
-
-
-def pace_of(settings: Settings, jitter: Callable[[], float]) -> Pace:
-    """The pace that `settings` asks for."""
-    return Pace(settings.poll_first_delay, settings.poll_max_delay, settings.outcome_deadline, jitter)
+        return Action.WAIT_FOR_CLAIM
+    return Action.POLL if submission.state is SubmissionState.ACCEPTED else Action.POST
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The service took it: look at its job after `delay`; without a tracking id, at the batch."""
+    """The service took it: poll its job after `delay`, or read its batch when there is no tracking id."""
 
     tracking_id: str | None
     delay: timedelta
@@ -115,8 +88,8 @@ class SendAgain:
     reason: str
     same_request: bool = False
     maybe_taken: bool = False
+    """The service may have taken the devices although it did not say so."""
     without_link: bool = False
-    sign_in_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +117,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class WaitFor:
-    """Nothing was asked of the service: come back after `delay`."""
+    """Nothing was asked of the service: try again after `delay`."""
 
     delay: timedelta
     reason: str
@@ -152,13 +125,13 @@ class WaitFor:
 
 @dataclass(frozen=True, slots=True)
 class PollAgain:
-    """No verdict on every device yet: look again after `delay`; `written` outcomes stand in the journal."""
+    """Some devices have no verdict yet: poll again after `delay`; `written` outcomes stand in the journal."""
 
     delay: timedelta
     reason: str
     usable: bool = True
+    """Whether the service said anything about the job: otherwise the time to the deadline stands still."""
     written: int = 0
-    sign_in_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +143,26 @@ class Finish:
 
 
 Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | PollAgain | Finish
+
+
+@dataclass(frozen=True, slots=True)
+class LastAnswer:
+    """The service's last answer as it came, beside our reading of it."""
+
+    ids: AnswerIds
+    status: int | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided on for a submission as it was read, beside the answer or the error that it follows from."""
+
+    stored: Stored[Submission]
+    step: Step
+    answer: LastAnswer | None = None
+    outcomes: Sequence[DeviceOutcome] = ()
+    error: PartnerCenterError | None = None
 
 
 def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
@@ -189,29 +182,19 @@ def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
 def after_failure(submission: Submission, kind: RequestKind | None, error: PartnerCenterError, pace: Pace) -> Step:
     """The step that follows a failed POST of `kind`, or a failed listing of batches (None).
 
-    An answer lost keeps the request id, so that the service can recognise the repeat; any answer received ends it
-    (Partner Center REST headers: reset upon a response, success or business failure).
+    The request keeps its id until the service has said its own word on the payload: 2xx or a refusal of it (Partner
+    Center REST headers: reset upon success or business failure). A lost answer, throttling, a bad token and a
+    gateway's 408 or 5xx are none; after a lost answer and after a gateway's the service may have the devices.
     """
-    delay = pace.backoff(submission.attempts)
-    match error:
-        case NeverSent():
-            return SendAgain(delay, str(error), same_request=True)
-        case AnswerLost():
-            return SendAgain(delay, str(error), same_request=True, maybe_taken=kind is not None)
-        case Throttled(retry_after=retry_after):
-            return SendAgain(throttled_delay(retry_after, delay, pace), str(error))
-        case Unauthorised():
-            at_once = error.may_be_cured_by_a_new_token and submission.attempts == 0
-            return SendAgain(
-                timedelta(0) if at_once else delay, str(error), sign_in_anew=error.may_be_cured_by_a_new_token
-            )
-        case Refused():
-            return _after_refusal(submission, kind, error, delay)
-        case _:
-            return SendAgain(delay, str(error), maybe_taken=kind is not None)
+    if isinstance(error, Refused):
+        return _after_refusal(submission, kind, error, pace)
+    maybe_taken = kind is not None and not isinstance(error, NeverSent | Throttled | Unauthorised)
+    delay = pace.after_failure(error, submission.attempts)
+    return SendAgain(delay, str(error), same_request=True, maybe_taken=maybe_taken)
 
 
-def _after_refusal(submission: Submission, kind: RequestKind | None, error: Refused, delay: timedelta) -> Step:
+def _after_refusal(submission: Submission, kind: RequestKind | None, error: Refused, pace: Pace) -> Step:
+    delay = pace.after_failure(error, submission.attempts)
     says_wrong_customer = error.code in WRONG_CUSTOMER_CODES
     fault = _fault(kind, error)
     match kind, error.status:
@@ -245,24 +228,32 @@ def _fault(kind: RequestKind | None, error: Refused) -> ServiceFault:
 
 def after_poll_failed(submission: Submission, error: PartnerCenterError, now: datetime, pace: Pace) -> Step:
     """The step that follows a status request without a job's status. Only a 404 is an answer about the job."""
-    delay = max(pace.backoff(submission.attempts), pace.poll(_since_acceptance(submission, now)))
-    match error:
-        case Throttled(retry_after=retry_after):
-            return PollAgain(throttled_delay(retry_after, delay, pace), str(error), usable=False)
-        case Unauthorised():
-            return PollAgain(delay, str(error), usable=False, sign_in_anew=error.may_be_cured_by_a_new_token)
-        case Refused(status=404):
-            return PollAgain(delay, str(error))
-        case _:
-            return PollAgain(delay, str(error), usable=False)
+    delay = pace.after_failure(error, submission.attempts, least=pace.poll(_since_acceptance(submission, now)))
+    is_usable = isinstance(error, Refused) and error.status == NOT_FOUND
+    return PollAgain(delay, str(error), usable=is_usable, written=submission.written)
 
 
 def after_poll(submission: Submission, counts: Counts, status: str, now: datetime, pace: Pace) -> Step:
     """The step that follows a job's status that gave `counts` final verdicts, all of which are written."""
-    said = f"The service says {status or 'nothing'}: {counts.ended} of {submission.devices} devices have a verdict."
+    reason = f"The service says {status or 'nothing'}: {counts.ended} of {submission.devices} devices have a verdict."
     if counts.ended == submission.devices:
-        return Finish(counts, said)
-    return PollAgain(pace.poll(_since_acceptance(submission, now)), said, written=counts.ended)
+        return Finish(counts, reason)
+    return PollAgain(pace.poll(_since_acceptance(submission, now)), reason, written=counts.ended)
+
+
+def answer_of(error: PartnerCenterError) -> LastAnswer:
+    """The answer that an error was, as it is kept."""
+    return LastAnswer(ids_to_keep(error.service_ids), error.status, error.code)
+
+
+def ids_to_keep(ids: ServiceIds) -> AnswerIds:
+    """The ids of an answer, as they are kept."""
+    return AnswerIds(
+        request_id=ids.request_id,
+        correlation_id=ids.correlation_id,
+        correlation_vector=ids.correlation_vector,
+        server_id=ids.server_id,
+    )
 
 
 def is_past_deadline(submission: Submission, now: datetime) -> bool:
@@ -270,24 +261,15 @@ def is_past_deadline(submission: Submission, now: datetime) -> bool:
     return submission.deadline_at is not None and now >= submission.deadline_at
 
 
-@dataclass(frozen=True, slots=True)
-class LastAnswer:
-    """What the service's last answer was, beside our reading of it."""
-
-    ids: AnswerIds
-    status: int | None = None
-    code: str | None = None
-
-
-def next_record(submission: Submission, step: Step, now: datetime, said: LastAnswer | None = None) -> Submission:
+def next_record(submission: Submission, step: Step, now: datetime, answer: LastAnswer | None = None) -> Submission:
     """The submission after `step`: one change further, free, and due when the step says."""
     common = replace(
         submission,
         sequence=submission.sequence + 1,
         claimed_until=None,
-        answer_ids=said.ids if said else submission.answer_ids,
-        last_status=said.status if said else submission.last_status,
-        last_code=said.code if said else submission.last_code,
+        answer_ids=answer.ids if answer else submission.answer_ids,
+        last_status=answer.status if answer else submission.last_status,
+        last_code=answer.code if answer else submission.last_code,
     )
     match step:
         case Poll(tracking_id, delay, deadline):
@@ -311,7 +293,7 @@ def next_record(submission: Submission, step: Step, now: datetime, said: LastAns
                 request=submission.request if step.same_request else None,
                 answer_lost=submission.answer_lost or step.maybe_taken,
                 without_link=submission.without_link + step.without_link,
-                **_said(submission, step.reason, now),
+                **_with_reason(submission, step.reason, now),
             )
         case FindBatchAgain():
             return replace(
@@ -320,7 +302,7 @@ def next_record(submission: Submission, step: Step, now: datetime, said: LastAns
                 attempts=submission.attempts + 1,
                 request=None,
                 create_refused=step.create_refused,
-                **_said(submission, step.reason, now),
+                **_with_reason(submission, step.reason, now),
             )
         case Refuse(fault):
             return replace(
@@ -330,7 +312,7 @@ def next_record(submission: Submission, step: Step, now: datetime, said: LastAns
                 request=None,
                 written=submission.devices,
                 counts=Counts(failed=submission.devices),
-                **_said(submission, f"Refused by the service with code {fault.code}: {fault.description}", now),
+                **_with_reason(submission, f"Refused by the service with code {fault.code}: {fault.description}", now),
             )
         case Split(fault):
             return replace(
@@ -338,12 +320,14 @@ def next_record(submission: Submission, step: Step, now: datetime, said: LastAns
                 state=SubmissionState.SPLIT,
                 due_at=now,
                 request=None,
-                **_said(submission, f"Split in two after code {fault.code}: {fault.description}", now),
+                **_with_reason(submission, f"Split in two after code {fault.code}: {fault.description}", now),
             )
         case WaitFor():
-            return replace(_standing_still(common, now), due_at=now + step.delay, **_said(submission, step.reason, now))
+            return replace(
+                _standing_still(common, now), due_at=now + step.delay, **_with_reason(submission, step.reason, now)
+            )
         case PollAgain():
-            return replace(_looked(common, step, now), **_said(submission, step.reason, now))
+            return replace(_polled(common, step, now), **_with_reason(submission, step.reason, now))
         case Finish(counts, reason):
             return replace(
                 common,
@@ -351,15 +335,15 @@ def next_record(submission: Submission, step: Step, now: datetime, said: LastAns
                 due_at=now,
                 written=submission.devices,
                 counts=counts,
-                **_said(submission, reason, now),
+                **_with_reason(submission, reason, now),
             )
 
 
-def _looked(submission: Submission, step: PollAgain, now: datetime) -> Submission:
+def _polled(submission: Submission, step: PollAgain, now: datetime) -> Submission:
     """The clock of the deadline runs on after a usable answer and stands still over the time before any other."""
-    looked = replace(submission, polled_at=now) if step.usable else _standing_still(submission, now)
+    polled = replace(submission, polled_at=now) if step.usable else _standing_still(submission, now)
     return replace(
-        looked,
+        polled,
         due_at=now + step.delay,
         attempts=0 if step.usable else submission.attempts + 1,
         written=max(submission.written, step.written),
@@ -367,22 +351,17 @@ def _looked(submission: Submission, step: PollAgain, now: datetime) -> Submissio
 
 
 def _standing_still(submission: Submission, now: datetime) -> Submission:
-    """The time since the last look does not count."""
+    """The time since the last poll does not count towards the deadline."""
     if submission.deadline_at is None or submission.polled_at is None:
         return submission
     return replace(submission, polled_at=now, deadline_at=submission.deadline_at + (now - submission.polled_at))
 
 
-def _said(submission: Submission, reason: str, now: datetime) -> dict[str, object]:
-    """What was said, once in the history however often it is said."""
+def _with_reason(submission: Submission, reason: str, now: datetime) -> dict[str, object]:
+    """The reason why it waits or ended; one that comes again and again stands in the history once."""
     if reason == submission.last_answer:
         return {}
     return {"last_answer": reason, "history": with_sentence(submission.history, reason, now)}
-
-
-def throttled_delay(retry_after: timedelta | None, delay: timedelta, pace: Pace) -> timedelta:
-    """What the service asks for and a little more, else `delay`: the waiting shall not come back at one moment."""
-    return delay if retry_after is None else retry_after * (1 + 0.1 * pace.jitter()) + timedelta(seconds=1)
 
 
 def _since_acceptance(submission: Submission, now: datetime) -> timedelta:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from local.bench.polling import DURATIONS, default_pace, longest_wait, most_polls, table, waited
-from shared.pipeline.submissions.state_machine import Pace
+from shared.pipeline.backoff import Pace
 
 EVERY_TEN_SECONDS = Pace(timedelta(seconds=10), timedelta(seconds=10), timedelta(hours=1), lambda: 0.5)
 

@@ -28,6 +28,7 @@ from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_decisions import MOST_FORBIDDEN
 from shared.pipeline.corrections.withdrawal_request import LONGEST_ASKING, WithdrawalAsked, withdraw
 from shared.pipeline.corrections.withdrawal_steps import DEVICES_IN_A_STEP, LONGEST_STEP, withdraw_further
+from shared.pipeline.submissions.circuit_breaker import customer_scope
 from shared.pipeline.sweep import sweep
 from shared.reasons import SentNote, WithdrawalReason
 from shared.storage.records import DeviceFile, Withdrawal, WithdrawalMention
@@ -509,12 +510,12 @@ def test_an_outage_of_days_costs_waiting_only(world: World) -> None:
     assert world.wakeups.sent - before < 170
 
 
-def test_throttling_closes_the_gate_for_all(world: World) -> None:
+def test_throttling_closes_the_gate_of_the_customer(world: World) -> None:
     file = _closed(world, numbered(3))
     world.service.script(Fault.THROTTLE, operation=Operation.DELETE_DEVICE)
     withdraw(world.pipeline, CUSTOMER, file)
     world.deliver_next()
-    assert list(world.journal.gates.closed()) == ["partner"]
+    assert list(world.journal.gates.closed()) == [customer_scope(CUSTOMER)]
     assert _withdrawal(world, file).last_answer is not None
     deletions = _deletions(world)
     world.run()

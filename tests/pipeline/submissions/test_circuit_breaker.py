@@ -1,7 +1,9 @@
-"""Gates: however many submissions wait, the service is asked a handful of times."""
+"""The circuit breaker: however many submissions wait, the service is asked a handful of times."""
 
+import dataclasses
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
@@ -19,19 +21,21 @@ from shared.partner_center.errors import (
     Unauthorised,
     Unavailable,
 )
+from shared.pipeline.backoff import Pace
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.process_cache import GATES_BELIEVED
+from shared.pipeline.process_cache import GATES_BELIEVED, ProcessCache
 from shared.pipeline.submissions.advance import advance
-from shared.pipeline.submissions.apply import BlobMissing, wake_up_of
 from shared.pipeline.submissions.circuit_breaker import (
     WHOLE_PARTNER,
     Admission,
-    admission,
-    closing,
+    circuit_breaker_of,
     customer_scope,
-    scope_closed_by,
+    opened,
+    scopes_opened_by,
 )
-from shared.pipeline.submissions.state_machine import Pace, WaitFor
+from shared.pipeline.submissions.contents import BlobMissing
+from shared.pipeline.submissions.follow_ups import wake_up_of
+from shared.pipeline.submissions.state_machine import WaitFor
 from shared.storage.gates import Gates
 from shared.storage.record_table import Stored
 from shared.storage.records import Gate
@@ -41,62 +45,143 @@ from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered
 
 OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
+THIRD_CUSTOMER = "22222222-3333-4444-5555-666666666666"
+SCOPE = customer_scope(CUSTOMER)
 PACE = Pace(timedelta(seconds=27), timedelta(minutes=15), timedelta(hours=48), lambda: 1.0)
 
 
-def _throttled(seconds: int) -> Throttled:
-    return Throttled("Too many requests.", status=429, retry_after=timedelta(seconds=seconds))
+def _throttled(seconds: int, description: str | None = None) -> Throttled:
+    return Throttled("Too many requests.", status=429, retry_after=timedelta(seconds=seconds), description=description)
+
+
+def _admission(world: World, customer_id: str = CUSTOMER) -> AbstractContextManager[Admission | WaitFor]:
+    return circuit_breaker_of(world.pipeline).admission(customer_id)
 
 
 def _ask(world: World, error: PartnerCenterError | None, customer_id: str = CUSTOMER) -> None:
     """A submission is admitted, asks, and is answered."""
-    with admission(world.pipeline, customer_id) as admitted:
+    with _admission(world, customer_id) as admitted:
         assert isinstance(admitted, Admission)
         admitted.note(error)
 
 
-def _is_open(world: World, customer_id: str = CUSTOMER) -> bool:
-    with admission(world.pipeline, customer_id) as admitted:
+def _may_ask(world: World, customer_id: str = CUSTOMER) -> bool:
+    with _admission(world, customer_id) as admitted:
         return isinstance(admitted, Admission)
 
 
-def test_all_is_open_while_all_is_well(world: World) -> None:
-    assert _is_open(world)
+def test_everyone_may_ask_while_all_is_well(world: World) -> None:
+    assert _may_ask(world)
 
 
-def test_throttling_closes_the_gate_for_every_customer_for_as_long_as_the_service_says(world: World) -> None:
+# --- whom an answer concerns
+
+
+def test_throttling_holds_its_own_customer_for_as_long_as_the_service_says(world: World) -> None:
     _ask(world, _throttled(60))
-    for customer in (CUSTOMER, OTHER_CUSTOMER):
-        with admission(world.pipeline, customer) as admitted:
-            assert isinstance(admitted, WaitFor)
-            assert admitted.delay >= timedelta(seconds=60)
+    with _admission(world) as admitted:
+        assert isinstance(admitted, WaitFor)
+        assert admitted.delay >= timedelta(seconds=60)
+    assert _may_ask(world, OTHER_CUSTOMER)
+
+
+def test_throttling_of_a_second_customer_in_the_same_window_holds_everyone(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=30)
+    _ask(world, _throttled(60), OTHER_CUSTOMER)
+    assert not _may_ask(world, THIRD_CUSTOMER)
+
+
+def test_throttling_of_a_second_customer_after_the_window_holds_that_one_alone(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += timedelta(seconds=90)
+    _ask(world, _throttled(60), OTHER_CUSTOMER)
+    assert _may_ask(world, THIRD_CUSTOMER)
+
+
+@pytest.mark.parametrize(
+    ("words", "concerns_everyone"),
+    [
+        ("The quota of this partner is exceeded.", True),
+        ("Partner Center is busy.", False),
+        ("Too many requests for this partner and customer.", False),
+        (None, False),
+    ],
+)
+def test_throttling_that_names_the_partner_holds_everyone_at_once(
+    world: World, words: str | None, concerns_everyone: bool
+) -> None:
+    _ask(world, _throttled(60, words))
+    assert not _may_ask(world)
+    assert _may_ask(world, OTHER_CUSTOMER) is not concerns_everyone
+
+
+def test_one_probe_of_another_customer_ends_the_throttling_of_everyone(world: World) -> None:
+    """The first customer stays throttled for long; the others have waited for one probe and no more."""
+    _ask(world, _throttled(60))
+    _ask(world, _throttled(60), OTHER_CUSTOMER)
+    world.clock.now += timedelta(seconds=90)
+    _ask(world, _throttled(3600))
+    _ask(world, None, THIRD_CUSTOMER)
+    assert _may_ask(world, OTHER_CUSTOMER)
+    assert not _may_ask(world)
+
+
+def test_throttling_of_everyone_that_goes_on_is_found_out_by_two_probes(world: World) -> None:
+    _ask(world, _throttled(60))
+    _ask(world, _throttled(60), OTHER_CUSTOMER)
+    world.clock.now += timedelta(seconds=90)
+    _ask(world, _throttled(60))
+    _ask(world, _throttled(60), OTHER_CUSTOMER)
+    assert not _may_ask(world, THIRD_CUSTOMER)
+    assert world.journal.gates.closed()[WHOLE_PARTNER].record.failures == 2
 
 
 def test_a_missing_relationship_holds_its_own_customer_alone(world: World) -> None:
     _ask(world, Unauthorised("No relationship.", status=403, code="20002"))
-    assert not _is_open(world)
-    assert _is_open(world, OTHER_CUSTOMER)
+    assert not _may_ask(world)
+    assert _may_ask(world, OTHER_CUSTOMER)
+
+
+@pytest.mark.parametrize(
+    ("error", "scopes"),
+    [
+        (_throttled(1), {SCOPE}),
+        (Unauthorised("x", status=401), {WHOLE_PARTNER}),
+        (Unauthorised("x"), {WHOLE_PARTNER}),
+        (Unauthorised("x", status=403), {SCOPE}),
+        (Unavailable("x", status=503), set()),
+        (AnswerLost("x"), set()),
+        (NeverSent("x"), set()),
+        (Refused("x", status=400), set()),
+    ],
+)
+def test_each_answer_concerns_whom_it_concerns(error: PartnerCenterError, scopes: set[str]) -> None:
+    assert scopes_opened_by(error, CUSTOMER, {}, START) == scopes
+
+
+# --- probes
 
 
 def test_after_its_time_one_submission_probes_and_the_others_wait(world: World) -> None:
     _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
-    with admission(world.pipeline, CUSTOMER) as probe:
+    with _admission(world) as probe:
         assert isinstance(probe, Admission)
-        assert [stored.record.scope for stored in probe.probed] == [WHOLE_PARTNER]
-        assert not _is_open(world)
+        assert [stored.record.scope for stored in probe.probed] == [SCOPE]
+        assert not _may_ask(world)
 
 
-def test_a_probe_that_never_asked_leaves_the_gate_to_the_next_one_at_once(world: World) -> None:
+def test_a_probe_that_never_asked_leaves_the_breaker_to_the_next_one_at_once(world: World) -> None:
     _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
-    with pytest.raises(OSError, match="storage"), admission(world.pipeline, CUSTOMER):
+    with pytest.raises(OSError, match="storage"), _admission(world):
         raise OSError("storage does not answer")
-    assert _is_open(world)
+    assert _may_ask(world)
 
 
 @pytest.mark.parametrize("error", [None, Refused("x", status=400), Unavailable("x", status=503)])
-def test_a_probe_that_is_answered_opens_the_gate(world: World, error: PartnerCenterError | None) -> None:
+def test_a_probe_that_is_answered_closes_the_breaker(world: World, error: PartnerCenterError | None) -> None:
     _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
     _ask(world, error)
@@ -104,94 +189,136 @@ def test_a_probe_that_is_answered_opens_the_gate(world: World, error: PartnerCen
 
 
 @pytest.mark.parametrize("error", [NeverSent("x"), AnswerLost("x")])
-def test_a_probe_without_an_answer_leaves_the_gate_to_the_next_one(world: World, error: PartnerCenterError) -> None:
+def test_a_probe_without_an_answer_leaves_the_breaker_to_the_next_one(world: World, error: PartnerCenterError) -> None:
     _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
     _ask(world, error)
-    assert not _is_open(world)
+    assert not _may_ask(world)
     world.clock.now += timedelta(minutes=1)
-    assert _is_open(world)
+    assert _may_ask(world)
     assert world.journal.gates.closed() != {}
 
 
 def test_a_probe_that_dies_is_followed_by_another(world: World) -> None:
     _ask(world, _throttled(60))
-    stored = world.journal.gates.closed()[WHOLE_PARTNER]
+    stored = world.journal.gates.closed()[SCOPE]
     world.clock.now += timedelta(seconds=90)
     world.journal.gates.change(stored, replace(stored.record, probing_until=world.clock() + world.settings.claim))
-    assert not _is_open(world)
+    assert not _may_ask(world)
     world.clock.now += world.settings.claim
-    assert _is_open(world)
+    assert _may_ask(world)
 
 
-def test_a_probe_that_is_throttled_again_closes_the_gate_again(world: World) -> None:
+def test_a_probe_that_is_throttled_again_opens_the_breaker_again(world: World) -> None:
     _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
     _ask(world, _throttled(60))
-    assert not _is_open(world)
-    assert world.journal.gates.closed()[WHOLE_PARTNER].record.failures == 2
+    assert not _may_ask(world)
+    assert world.journal.gates.closed()[SCOPE].record.failures == 2
 
 
-def test_an_answer_to_an_older_request_does_not_open_a_gate_that_was_closed_since(world: World) -> None:
+def test_an_answer_to_an_older_request_does_not_close_a_breaker_that_was_opened_since(world: World) -> None:
     _ask(world, _throttled(60))
     world.clock.now += timedelta(seconds=90)
-    with admission(world.pipeline, CUSTOMER) as probe:
+    with _admission(world) as probe:
         assert isinstance(probe, Admission)
         (stored,) = world.journal.gates.closed().values()
         later = world.clock() + timedelta(hours=1)
         world.journal.gates.change(stored, replace(stored.record, closed_until=later))
         probe.note(None)
-    assert not _is_open(world)
+    assert not _may_ask(world)
 
 
-def test_a_shorter_wait_never_opens_a_gate_that_is_closed_for_longer() -> None:
-    long = closing(None, WHOLE_PARTNER, _throttled(3600), START, PACE)
-    assert closing(long, WHOLE_PARTNER, _throttled(1), START, PACE).closed_until == long.closed_until
+# --- for how long
+
+
+def _after(gate: Gate | None, error: PartnerCenterError, seconds: float = 0, *, was_probe: bool = False) -> Gate:
+    return opened(gate, SCOPE, error, START + timedelta(seconds=seconds), PACE, was_probe=was_probe)
+
+
+def test_a_shorter_wait_never_closes_a_breaker_that_is_open_for_longer() -> None:
+    long = _after(None, _throttled(3600))
+    assert _after(long, _throttled(1)).closed_until == long.closed_until
+
+
+def _delays(error: PartnerCenterError, probes: int = 12) -> list[timedelta]:
+    """For how long each of the probes that meet `error` is followed by waiting."""
+    gate, delays = _after(None, error), list[timedelta]()
+    for _ in range(probes):
+        now = gate.closed_until
+        gate = opened(gate, SCOPE, error, now, PACE, was_probe=True)
+        delays.append(gate.closed_until - now)
+    return delays
 
 
 def test_a_service_that_asks_for_a_second_again_and_again_is_asked_less_and_less_often() -> None:
-    gate = closing(None, WHOLE_PARTNER, _throttled(1), START, PACE)
-    assert gate.closed_until - START < timedelta(seconds=3)
-    for _ in range(12):
-        now = gate.closed_until
-        gate = closing(gate, WHOLE_PARTNER, _throttled(1), now, PACE)
-    assert gate.closed_until - now >= timedelta(minutes=30)
+    assert _after(None, _throttled(1)).closed_until - START < timedelta(seconds=3)
+    assert _delays(_throttled(1))[-1] >= timedelta(minutes=30)
 
 
-def test_a_gate_that_stays_closed_is_asked_less_and_less_often() -> None:
-    gate = closing(None, WHOLE_PARTNER, Unauthorised("x", status=401), START, PACE)
-    delays = [gate.closed_until - START]
-    for _ in range(12):
-        now = gate.closed_until
-        gate = closing(gate, WHOLE_PARTNER, Unauthorised("x", status=401), now, PACE)
-        delays.append(gate.closed_until - now)
+@pytest.mark.parametrize("error", [Unauthorised("x", status=401), Unauthorised("x"), Unauthorised("x", status=403)])
+def test_a_breaker_that_stays_open_is_probed_less_and_less_often(error: PartnerCenterError) -> None:
+    delays = _delays(error)
     assert delays == sorted(delays)
+    assert delays[0] >= timedelta(minutes=1)
     assert delays[-1] == timedelta(minutes=30)
 
 
-def test_requests_under_way_together_that_are_all_throttled_are_one_failure() -> None:
-    gate = closing(None, WHOLE_PARTNER, _throttled(60), START, PACE)
+def test_requests_in_progress_together_that_are_all_throttled_are_one_failure() -> None:
+    gate = _after(None, _throttled(60))
     for _ in range(16):
-        gate = closing(gate, WHOLE_PARTNER, _throttled(60), START + timedelta(seconds=1), PACE)
+        gate = _after(gate, _throttled(60), seconds=1)
     assert gate.failures == 1
     assert gate.closed_until - START < timedelta(seconds=70)
 
 
-@pytest.mark.parametrize(
-    ("error", "scope"),
-    [
-        (_throttled(1), WHOLE_PARTNER),
-        (Unauthorised("x", status=401), WHOLE_PARTNER),
-        (Unauthorised("x"), WHOLE_PARTNER),
-        (Unauthorised("x", status=403), customer_scope(CUSTOMER)),
-        (Unavailable("x", status=503), None),
-        (AnswerLost("x"), None),
-        (NeverSent("x"), None),
-        (Refused("x", status=400), None),
-    ],
-)
-def test_each_answer_concerns_whom_it_concerns(error: PartnerCenterError, scope: str | None) -> None:
-    assert scope_closed_by(error, CUSTOMER) == scope
+# --- sign-in
+
+
+class CountsSignIns(Changed):
+    """A service that counts how often its caller signed in anew."""
+
+    sign_ins = 0
+
+    def sign_in_anew(self) -> None:
+        self.sign_ins += 1
+
+
+def test_after_a_first_401_the_next_request_tries_a_new_token_at_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = CountsSignIns(world.partner_center)
+    world.meet(service)
+    with caplog.at_level(logging.ERROR):
+        _ask(world, Unauthorised("The token has expired.", status=401))
+        _ask(world, None, OTHER_CUSTOMER)
+    assert service.sign_ins == 1
+    assert world.journal.gates.closed() == {}
+    assert caplog.records == []
+
+
+def test_a_second_401_holds_everyone_and_is_an_alarm(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        for _ in range(2):
+            _ask(world, Unauthorised("Access denied.", status=401))
+    assert not _may_ask(world, OTHER_CUSTOMER)
+    assert [record.message for record in caplog.records] == ["Access denied."]
+
+
+def test_each_instance_finds_out_by_itself_that_its_token_has_expired_and_nobody_waits(world: World) -> None:
+    for _ in range(5):
+        world.pipeline = _another_instance(world.pipeline)
+        _ask(world, Unauthorised("The token has expired.", status=401))
+    _ask(world, None)
+    assert world.journal.gates.closed() == {}
+
+
+def _another_instance(pipeline: Pipeline) -> Pipeline:
+    """The pipeline of another instance."""
+    return dataclasses.replace(pipeline, cache=ProcessCache())
+
+
+# --- the whole way
 
 
 def test_two_hundred_waiting_submissions_cost_a_throttling_service_a_handful_of_requests(

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from local.partner_center import Behaviour
 from shared.pipeline.process_cache import GATES_BELIEVED, OpenGates
 from shared.pipeline.submissions.advance import advance, advance_several
-from shared.pipeline.submissions.apply import BlobMissing, wake_up_of
-from shared.pipeline.submissions.follow_ups import DUE_TOGETHER, LAST_ALONE, MOST_TOGETHER, Waiting, wake_ups_of
+from shared.pipeline.submissions.contents import BlobMissing
+from shared.pipeline.submissions.follow_ups import (
+    DUE_TOGETHER,
+    LAST_ALONE,
+    MOST_TOGETHER,
+    Waiting,
+    wake_up_of,
+    wake_ups_of,
+)
 from shared.storage.lru_cache import LruCache
 from shared.storage.records import Submission
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionWakeUp, decode, encode

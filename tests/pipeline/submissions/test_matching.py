@@ -1,10 +1,17 @@
 """Which verdict belongs to which row."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.device_files.account import FileAccount
+from shared.device_files.reading import read_device_file
+from shared.device_files.rows import Rules
 from shared.partner_center.models import Device, DeviceUploadDetails
+from shared.pipeline.outcome_rules import sent_row
 from shared.pipeline.submissions.matching import SentRow, match, match_by_name
+from tests.device_files.hash_builder import build_hash
+from tests.pipeline.world import HEADER, START
 
 
 def _row(number: int, serial: str = "", key: str = "") -> SentRow:
@@ -117,3 +124,23 @@ def test_distinct_serial_numbers_are_all_found_in_any_order(serials: list[str], 
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     found = match(rows, [_verdict(serial) for serial in shuffled])
     assert [verdict and verdict.serial_number for verdict in found] == named
+
+
+@pytest.mark.parametrize("cell", ["", "Default string", "None"])
+def test_a_row_sent_with_the_placeholder_of_its_hash_is_found_by_that_serial_number(cell: str) -> None:
+    """The collecting tool's placeholder is what is sent, and so what the service answers with."""
+    placeholder = "SMBIOS_STRING_INDEX_0"
+    lines = [
+        HEADER,
+        f"SN-1,,{build_hash('SN-1')},,",
+        f"{cell},,{build_hash(placeholder, uuid=None, tpm_key=None)},,",
+        "",
+    ]
+    content = "\r\n".join(lines).encode()
+    rows = list(
+        read_device_file(lambda: iter([content]), name="devices.csv", rules=Rules(), now=START, account=FileAccount())
+    )
+    sent = [sent_row(row) for row in rows]
+    assert [row.device and row.device.serial_number for row in rows] == ["SN-1", placeholder]
+    assert [row.serial_number for row in sent] == ["SN-1", placeholder]
+    assert _places(sent, [_verdict(placeholder), _verdict("SN-1")]) == [1, 0]

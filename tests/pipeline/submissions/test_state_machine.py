@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.partner_center.client import Accepted
@@ -18,27 +16,26 @@ from shared.partner_center.errors import (
     Unauthorised,
     Unavailable,
 )
+from shared.pipeline.backoff import Pace
 from shared.pipeline.submissions.state_machine import (
-    LONGEST_BACKOFF,
     REPEATS_WITHOUT_LINK,
+    Action,
     FindBatchAgain,
     Finish,
     LastAnswer,
-    Pace,
     Poll,
     PollAgain,
     Refuse,
     SendAgain,
     Split,
-    Standing,
     WaitFor,
+    action_for,
     after_failure,
     after_poll,
     after_poll_failed,
     after_post,
     is_past_deadline,
     next_record,
-    standing,
 )
 from shared.storage.records import (
     LONGEST_HISTORY,
@@ -102,55 +99,21 @@ def _accepted(tracking_id: str | None) -> Accepted:
 
 
 def test_a_wake_up_older_than_the_journal_has_been_overtaken() -> None:
-    assert standing(replace(PENDING, claimed_until=None), 3, NOW) is Standing.OVERTAKEN
+    assert action_for(replace(PENDING, claimed_until=None), 3, NOW) is Action.NOTHING_OVERTAKEN
 
 
 def test_a_wake_up_of_a_final_submission_finds_it_final_however_old_it_is() -> None:
-    assert standing(replace(PENDING, state=SubmissionState.FINISHED), 0, NOW) is Standing.FINAL
-    assert standing(replace(PENDING, state=SubmissionState.REFUSED), 9, NOW) is Standing.FINAL
+    assert action_for(replace(PENDING, state=SubmissionState.FINISHED), 0, NOW) is Action.CLOSE_FILE
+    assert action_for(replace(PENDING, state=SubmissionState.REFUSED), 9, NOW) is Action.CLOSE_FILE
 
 
 def test_a_claimed_submission_is_left_alone_until_the_claim_expires() -> None:
-    assert standing(PENDING, 4, NOW) is Standing.CLAIMED
-    assert standing(PENDING, 4, NOW + MINUTE) is Standing.TO_POST
+    assert action_for(PENDING, 4, NOW) is Action.WAIT_FOR_CLAIM
+    assert action_for(PENDING, 4, NOW + MINUTE) is Action.POST
 
 
-def test_an_accepted_submission_is_looked_at() -> None:
-    assert standing(ACCEPTED, 4, NOW) is Standing.TO_POLL
-
-
-# --- how long to wait
-
-
-@given(st.floats(0, 1), st.integers(0, 10_000))
-def test_a_backoff_is_never_longer_than_half_an_hour_nor_none(jitter: float, attempts: int) -> None:
-    delay = replace_jitter(jitter).backoff(attempts)
-    assert timedelta(seconds=1) <= delay <= LONGEST_BACKOFF
-
-
-def replace_jitter(value: float) -> Pace:
-    return Pace(PACE.first, PACE.longest, PACE.deadline, lambda: value)
-
-
-def test_a_backoff_doubles() -> None:
-    assert [PACE.backoff(attempts).total_seconds() for attempts in range(5)] == [2, 4, 8, 16, 32]
-
-
-@given(st.floats(0, 10_000))
-def test_a_job_is_seen_to_be_done_at_most_a_quarter_of_its_time_or_half_a_minute_late(seconds: float) -> None:
-    done, looked = timedelta(seconds=seconds), PACE.first
-    while looked < done:
-        looked += PACE.poll(looked)
-    allowed = max(timedelta(seconds=30), done / 4)
-    assert looked - done <= allowed
-
-
-def test_a_job_of_ten_minutes_costs_at_most_twelve_looks() -> None:
-    looks, at = 1, PACE.first
-    while at < timedelta(seconds=600):
-        at += PACE.poll(at)
-        looks += 1
-    assert looks <= 12
+def test_an_accepted_submission_is_polled() -> None:
+    assert action_for(ACCEPTED, 4, NOW) is Action.POLL
 
 
 # --- after a POST
@@ -178,9 +141,14 @@ def test_a_service_that_never_gives_a_link_is_believed_and_its_batch_looked_into
     [
         (NeverSent("x"), True, False),
         (AnswerLost("x"), True, True),
-        (Unavailable("x", status=503), False, True),
-        (Throttled("x", status=429), False, False),
-        (Unauthorised("x", status=403), False, False),
+        (Unavailable("x", status=408), True, True),
+        (Unavailable("x", status=500), True, True),
+        (Unavailable("x", status=502), True, True),
+        (Unavailable("x", status=503), True, True),
+        (Unavailable("x", status=504), True, True),
+        (Throttled("x", status=429), True, False),
+        (Unauthorised("x", status=401), True, False),
+        (Unauthorised("x", status=403), True, False),
         (Refused("x", status=405), False, False),
     ],
 )
@@ -196,19 +164,18 @@ def test_a_throttled_submission_comes_back_after_the_time_it_was_told_and_not_be
     assert timedelta(seconds=57) < step.delay < timedelta(seconds=70)
 
 
-def test_a_first_401_signs_in_anew_at_once_and_a_second_waits() -> None:
+def test_after_a_first_401_it_is_sent_again_at_once_and_after_a_second_later() -> None:
     first = after_failure(PENDING, RequestKind.APPEND, Unauthorised("x", status=401), PACE)
     second = after_failure(replace(PENDING, attempts=1), RequestKind.APPEND, Unauthorised("x", status=401), PACE)
     assert isinstance(first, SendAgain)
     assert isinstance(second, SendAgain)
-    assert (first.sign_in_anew, first.delay) == (True, timedelta(0))
-    assert (second.sign_in_anew, second.delay) == (True, timedelta(seconds=4))
+    assert (first.delay, second.delay) == (timedelta(0), timedelta(seconds=4))
 
 
 def test_a_403_is_waited_out() -> None:
     step = after_failure(PENDING, RequestKind.APPEND, Unauthorised("x", status=403, code="20002"), PACE)
     assert isinstance(step, SendAgain)
-    assert not step.sign_in_anew
+    assert step.delay > timedelta(0)
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "800002"), (400, "3000"), (400, None), (413, None), (413, "9")])

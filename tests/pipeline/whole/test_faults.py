@@ -13,7 +13,7 @@ from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import NeverSent, Refused
 from shared.pipeline.blob_names import DROP_CONTAINER
-from shared.pipeline.submissions.apply import BlobMissing
+from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.state_machine import REPEATS_WITHOUT_LINK
 from shared.pipeline.sweep import RECENT, sweep
 from shared.storage.batches import Batches

@@ -21,7 +21,8 @@ from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake import receive as receiving
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.submissions.advance import advance
-from shared.pipeline.submissions.apply import BlobMissing, wake_up_of
+from shared.pipeline.submissions.contents import BlobMissing
+from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.sweep import sweep
 from shared.storage.blobs import VersionGone
 from shared.storage.files import Files

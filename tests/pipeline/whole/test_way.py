@@ -15,7 +15,7 @@ from shared.pipeline.dispatch import wake
 from shared.pipeline.drop_path import resolve_drop_path
 from shared.pipeline.intake.receive import _new_file, _read, receive, take_up
 from shared.pipeline.lease import FileLease
-from shared.pipeline.submissions.apply import wake_up_of
+from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.sweep import sweep
 from shared.settings import Settings
 from shared.storage.blobs import VersionGone

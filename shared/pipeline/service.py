@@ -1,0 +1,22 @@
+"""Partner Center as the pipeline asks it: the client, the ids of each call, the time, and how long to wait."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.partner_center.client import CallIds, PartnerCenter
+from shared.pipeline.backoff import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a function needs that asks Partner Center and decides what follows from the answer."""
+
+    partner_center: PartnerCenter
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    pace: Pace
+
+    def call_ids(self, request_id: str | None = None) -> CallIds:
+        """The ids of one call; `request_id` is that of an earlier call which it repeats."""
+        return CallIds(request_id=request_id or self.new_id(), correlation_id=self.new_id())

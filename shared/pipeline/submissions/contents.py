@@ -1,0 +1,67 @@
+"""What storage holds of a submission: its request body, its rows, its outcomes so far, its batch's spelling."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.errors import DeviceDropError
+from shared.pipeline.blob_names import is_payload
+from shared.pipeline.submissions.matching import SentRow
+from shared.storage.blobs import Container
+from shared.storage.codec import unpacked
+from shared.storage.journal import Journal
+from shared.storage.record_table import Conflict
+from shared.storage.records import DeviceOutcome, Submission
+from shared.storage.tables import Entity
+
+
+class BlobMissing(DeviceDropError):
+    """Storage no longer holds, unchanged, what an unfinished submission needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Reads, and never writes, what storage holds of submissions."""
+
+    journal: Journal
+    private: Container
+
+    def body(self, submission: Submission) -> bytes:
+        """The exact bytes that were journaled for this submission."""
+        body = self.private.read(submission.payload)
+        if body is None or not is_payload(body, submission.payload_digest):
+            raise self._missing(submission, f"Blob {submission.payload} in the private container")
+        return body
+
+    def rows(self, submission: Submission, pack: Entity | None = None) -> list[SentRow]:
+        """Which rows the submission holds, in the order of its devices; `pack` is what was read with it."""
+        if submission.rows is not None:
+            content, place = self.private.read(submission.rows), f"Blob {submission.rows} in the private container"
+        else:
+            pack = pack or self.journal.submissions.rows(submission.reading_id, submission.number)
+            content, place = None if pack is None else unpacked(pack), "The journal's list of rows"
+        if content is None:
+            raise self._missing(submission, place)
+        rows: list[SentRow] = msgspec.json.decode(content, type=list[SentRow])
+        return rows
+
+    def outcomes(self, submission: Submission) -> Iterator[DeviceOutcome]:
+        """The outcomes of its rows that were written so far."""
+        journaled = self.journal.outcomes.of_rows(submission.reading_id, submission.first_row, submission.last_row)
+        return (outcome for outcome in journaled if outcome.submission == submission.number)
+
+    def spelling_of_batch(self, submission: Submission) -> str:
+        """Its batch as the service spells it."""
+        batch = self.journal.batches.get(submission.customer_id, submission.batch_id)
+        return submission.batch_id if batch is None else batch.record.batch_id
+
+    def _missing(self, submission: Submission, what: str) -> DeviceDropError:
+        """Why something is missing: another owner took the submission to its end and cleaned up, or it was lost."""
+        present = self.journal.submissions.get(submission.reading_id, submission.number)
+        if present is None or present.record.sequence != submission.sequence:
+            return Conflict(f"Submission {submission.number} of {submission.file_id} was taken further meanwhile.")
+        return BlobMissing(
+            f"{what}, which submission {submission.number} of file {submission.file_id} "
+            "needs, is missing or was changed. Restore it (soft delete keeps it), or drop the file again."
+        )
