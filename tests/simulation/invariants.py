@@ -84,6 +84,10 @@ class Truth:
         self._registered = [
             (job, device) for job in self.jobs.values() for device in job.devices if device.verdict.is_registered
         ]
+        self._shown: dict[str | None, tuple[Job, JudgedDevice]] = {}
+        """By device id: a device stands in the batch of its first registration alone."""
+        for job, device in self._registered:
+            self._shown.setdefault(device.device_id, (job, device))
 
     def has(self, customer_id: str, identities: Iterable[str]) -> bool:
         """Whether a device of one of these identities was ever registered for the customer."""
@@ -98,12 +102,13 @@ class Truth:
 
     def in_batch_since(self, customer_id: str | None, batch_id: str, serial: str, product_key: str) -> datetime | None:
         """Since when Get Devices shows the one device of this name; None when none or several have it."""
-        since: dict[str | None, datetime] = {}
-        for job, device in self._registered:
-            has_name = device.sent.serial == serial if serial else device.sent.product_key == product_key
-            if (job.customer_id, job.batch_id) == (customer_id, batch_id) and has_name:
-                since.setdefault(device.device_id, device.done_at)
-        return next(iter(since.values())) if len(since) == 1 else None
+        since = [
+            device.done_at
+            for job, device in self._shown.values()
+            if (job.customer_id, job.batch_id) == (customer_id, batch_id)
+            and (device.sent.serial == serial if serial else device.sent.product_key == product_key)
+        ]
+        return since[0] if len(since) == 1 else None
 
 
 class FileCheck:

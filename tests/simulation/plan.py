@@ -1,15 +1,16 @@
 """What a seed means: who drops what and when, how the hosts and storage fail, and the weather of the service."""
 
 import random
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 
 import local
-from local.partner_center import LATE, MALFORMED, Fault
+from local.partner_center import LATE, MALFORMED, Fault, Operation
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
-from tests.simulation.service import Mishap, Trouble
+from tests.simulation.service import Mishap, Trouble, makes_sense
 
 CUSTOMERS = ("c7f3c849-129f-4b85-a96d-4f8e88b315a3", "11111111-2222-3333-4444-555555555555")
 UNKNOWN_CUSTOMER = "99999999-2222-3333-4444-555555555555"
@@ -28,7 +29,18 @@ PROVOKED = (
     LATE,
     MALFORMED,
 )
+ALL_OPERATIONS = frozenset(Operation)
+READ_BACK = frozenset({Operation.BATCH_DEVICES})
+"""What is asked when a submission is past its deadline."""
+
 TROUBLES: tuple[Trouble, ...] = (*Fault, *Mishap)
+REFUSALS: tuple[Trouble, ...] = (
+    Fault.THROTTLE,
+    Fault.THROTTLE_UNTIL,
+    Fault.UNAUTHORISED,
+    Fault.UNAVAILABLE,
+    Fault.GATEWAY_TIMEOUT,
+)
 OUTAGES: tuple[Trouble, ...] = (
     Fault.UNAVAILABLE,
     Fault.UNAUTHORISED,
@@ -67,6 +79,17 @@ class Spell:
     ends: timedelta
     probability: float
     customer_id: str | None = None
+    """None for all customers."""
+    operations: Collection[Operation] = ALL_OPERATIONS
+
+    def befalls(self, after: timedelta, operation: Operation, customer_id: str) -> bool:
+        """Whether a request can meet the trouble so long after the start."""
+        return (
+            self.begins <= after < self.ends
+            and self.customer_id in (None, customer_id)
+            and operation in self.operations
+            and makes_sense(self.trouble, operation)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +131,18 @@ def plan_of(seed: int) -> Plan:
     """The plan of a seed."""
     chance = random.Random(seed)
     devices = _devices(chance)
-    weather = tuple(_spell(chance) for _ in range(chance.choice((0, 1, 1, 2, 3, 4))))
+    deadline = chance.choice((0.5, 1, 3))
+    of_read_back = tuple(_spells_of_read_back(chance, deadline))
+    if of_read_back:
+        devices += [{"serial": "STANDIN-STUCK-9"}] * 3
+    weather = (*_spells(chance), *of_read_back, *_spells_of_one_customer(chance))
     lasts = max((spell.ends for spell in weather), default=timedelta())
     return Plan(
         seed=seed,
         settings={
             "DEVICES_PER_SUBMISSION": str(chance.randint(1, 5)),
             "INLINE_SUBMISSIONS": str(chance.randint(0, 3)),
-            "OUTCOME_DEADLINE_HOURS": str(chance.choice((0.5, 1, 3))),
+            "OUTCOME_DEADLINE_HOURS": str(deadline),
             "CLAIM_SECONDS": str(chance.choice((60, 300, 300))),
             **({"DEFAULT_BATCH": "Everyone"} if chance.random() < 0.3 else {}),
         },
@@ -125,7 +152,7 @@ def plan_of(seed: int) -> Plan:
         unknown_customers=frozenset({UNKNOWN_CUSTOMER}),
         most_devices=2 if chance.random() < 0.1 else 1000,
         existing_batch_status=chance.choice((HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)),
-        retry_after=chance.choice((1, 20, 60, 600)),
+        retry_after=chance.choice((1, 20, 60, 600, 3600)),
         sweep_period=timedelta(minutes=5 if lasts < timedelta(hours=4) else 60),
         clocks=tuple(chance.choice((0.0, 0.0, -2.0, 3.0)) for _ in range(chance.randint(1, 3))),
         at_once=chance.choice((1, 2, 4, 6)),
@@ -192,6 +219,26 @@ def _row(chance: random.Random, devices: list[dict[str, str]], tag: str) -> str:
     if chance.random() < 0.08:
         return f"ALONE{chance.randint(1, 9)},,,,,{tag}"
     return row(**chance.choice(devices), tag=tag if chance.random() < 0.8 else "")
+
+
+def _spells(chance: random.Random) -> Iterator[Spell]:
+    for _ in range(chance.choice((0, 1, 1, 2, 3, 4))):
+        yield _spell(chance)
+
+
+def _spells_of_read_back(chance: random.Random, deadline_hours: float) -> Iterator[Spell]:
+    """Get Devices alone is refused, from before the first deadline on."""
+    if chance.random() < 0.2:
+        begins = timedelta(hours=deadline_hours) - timedelta(minutes=5)
+        ends = begins + timedelta(hours=chance.choice((0.5, 2, 6)))
+        yield Spell(chance.choice(REFUSALS), begins, ends, chance.choice((0.7, 1.0)), operations=READ_BACK)
+
+
+def _spells_of_one_customer(chance: random.Random) -> Iterator[Spell]:
+    """One customer is throttled, and no other."""
+    if chance.random() < 0.15:
+        ends = timedelta(minutes=chance.choice((20, 60, 240)))
+        yield Spell(Fault.THROTTLE, timedelta(), ends, 1.0, chance.choice(CUSTOMERS))
 
 
 def _spell(chance: random.Random) -> Spell:

@@ -47,7 +47,7 @@ from tests.partner_center.in_process import client_in_process
 from tests.simulation.baton import Invocation, ProcessDied
 from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
 from tests.simulation.plan import DroppedFile, Plan
-from tests.simulation.service import Attempt, SimulatedPartnerCenter, Trouble, makes_sense
+from tests.simulation.service import Attempt, SimulatedPartnerCenter, Trouble
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TOKEN = "simulated-token-that-no-log-may-show"
@@ -477,12 +477,8 @@ class World:
 
     def _trouble(self, operation: Operation, customer_id: str) -> Trouble | None:
         for spell in self.plan.weather:
-            if (
-                spell.begins <= self.time - START < spell.ends
-                and spell.customer_id in (None, customer_id)
-                and makes_sense(spell.trouble, operation)
-                and self.random.random() < spell.probability
-            ):
+            befalls = spell.befalls(self.time - START, operation, customer_id)
+            if befalls and self.random.random() < spell.probability:
                 self.note("service", f"{operation} meets {spell.trouble}")
                 return spell.trouble
         return None
