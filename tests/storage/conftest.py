@@ -1,5 +1,6 @@
 """Each kind of storage twice: in memory, and in a real Azurite; tables there both ways of sending transactions."""
 
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from shared.settings import StorageConnectionString
 from shared.storage.blobs import AzureContainer, Container
 from shared.storage.connection import StorageClients, open_storage
+from shared.storage.journal import Journal, TableName
 from shared.storage.tables import AzureTable, Table
 
 KINDS = ["memory", "azurite"]
@@ -52,3 +54,18 @@ def containers(request: pytest.FixtureRequest) -> tuple[str, Container, Containe
     for container in made:
         container.prepare()
     return name, made[0], made[1]
+
+
+@pytest.fixture(params=KINDS)
+def journal(request: pytest.FixtureRequest) -> Journal:
+    made: Callable[[TableName], Table]
+    if request.param == "memory":
+        made = lambda _: InMemoryTable()  # noqa: E731
+    else:
+        clients: StorageClients = request.getfixturevalue("clients")
+        prefix = f"t{uuid4().hex}"
+        made = lambda name: clients.table(prefix + name)  # noqa: E731
+    journal = Journal(made)
+    journal.prepare()
+    journal.prepare()
+    return journal

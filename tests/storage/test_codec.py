@@ -1,6 +1,7 @@
 """Records as rows: what a later version adds to a row survives a change, and what cannot be read is named."""
 
 import json
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -134,6 +135,10 @@ def test_a_row_without_a_field_that_has_no_default_is_unreadable() -> None:
     row = {name: value for name, value in _later().items() if name != "size"}
     with pytest.raises(UnreadableRecord, match="size"):
         from_entity(row, DeviceFile)
+
+
+def test_rows_that_are_too_large_for_the_journal_are_not_packed() -> None:
+    assert packed(random.Random(1).randbytes(80_000)) is None
 
 
 def test_packed_content_comes_back_whatever_its_size() -> None:

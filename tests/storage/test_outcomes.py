@@ -1,0 +1,82 @@
+"""Outcomes and the index of serial numbers, on the fake tables and on Table Storage."""
+
+from collections.abc import Iterable
+
+from local.in_memory_storage import InMemoryTable
+from shared.storage.journal import Journal, TableName
+from shared.storage.records import Counts
+from shared.storage.tables import Entity, grouped
+from tests.storage.records import CUSTOMER, device_file, outcome_of
+
+
+def test_outcomes_come_in_the_order_of_rows_over_all_blocks(journal: Journal) -> None:
+    file = device_file()
+    journal.outcomes.write(outcome_of(file, row) for row in range(1, 2_206, 5))
+    rows = [outcome.row for outcome in journal.outcomes.of_rows(file.reading_id, 6, 2_201)]
+    assert rows == list(range(6, 2_202, 5))
+
+
+def test_the_blocks_end_at_a_thousand_rows(journal: Journal) -> None:
+    file = device_file()
+    journal.outcomes.write([outcome_of(file, 1_000), outcome_of(file, 1_001)])
+    assert [outcome.row for outcome in journal.outcomes.of_rows(file.reading_id, 1_000, 1_000)] == [1_000]
+    assert [outcome.row for outcome in journal.outcomes.of_rows(file.reading_id, 1_001, 1_001)] == [1_001]
+
+
+def test_a_cell_of_any_text_comes_back(journal: Journal) -> None:
+    file = device_file()
+    outcome = outcome_of(file, 1, serial_number="a/b\\c#?\t'%~ä", manufacturer="<script>", model="=1+1")
+    journal.outcomes.write([outcome])
+    assert list(journal.outcomes.of_rows(file.reading_id, 1, 1)) == [outcome]
+
+
+def test_a_device_is_found_by_its_serial_number_whatever_its_case(journal: Journal) -> None:
+    file = device_file()
+    outcomes = [outcome_of(file, row, serial_number=f"Ab/{row % 10}") for row in range(1, 31)]
+    assert list(journal.outcomes.indexed(file, outcomes)) == outcomes
+    found = sorted(mention.row for mention in journal.outcomes.with_serial("aB/3"))
+    assert found == [3, 13, 23]
+    assert list(journal.outcomes.with_serial("aB/")) == []
+
+
+def test_a_device_is_found_in_small_and_large_files_alike_and_forgotten_with_each(journal: Journal) -> None:
+    sizes = (1, 30, 5_000, 19_999, 20_000, 1_000_000)
+    files = [device_file(read_counts=Counts(total=size)) for size in sizes]
+    for file in files:
+        outcomes = [outcome_of(file, row, serial_number=f"S{row}") for row in range(1, 31)]
+        journal.outcomes.write(outcomes)
+        list(journal.outcomes.indexed(file, outcomes))
+    assert [mention.file_id for mention in journal.outcomes.with_serial("s7")] == sorted(file.file_id for file in files)
+    (first, *others) = journal.outcomes.with_serial("S30", CUSTOMER)
+    assert list(journal.outcomes.with_serial("S30", CUSTOMER, after=first)) == others
+    for file in files:
+        journal.forget_file(file)
+    assert [list(journal.outcomes.with_serial(f"S{row}")) for row in range(1, 31)] == [[]] * 30
+
+
+class CountsUpserts(InMemoryTable):
+    """A table that counts the rows of each transaction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: list[int] = []
+
+    def upsert(self, entities: Iterable[Entity]) -> None:
+        for group in grouped(entities):
+            self.groups.append(len(group))
+            super().upsert(group)
+
+
+def test_the_index_of_a_small_file_takes_a_transaction_for_a_hundred_rows() -> None:
+    table = CountsUpserts()
+    journal = Journal(lambda name: table if name is TableName.DEVICES_BY_SERIAL else InMemoryTable())
+    file = device_file(read_counts=Counts(total=1_000))
+    list(journal.outcomes.indexed(file, [outcome_of(file, row) for row in range(1, 1_001)]))
+    assert table.groups == [100] * 10
+
+
+def test_a_very_long_serial_number_is_found_too(journal: Journal) -> None:
+    file = device_file()
+    outcomes = [outcome_of(file, row, serial_number="S" * 700 + str(row)) for row in (1, 2)]
+    list(journal.outcomes.indexed(file, outcomes))
+    assert [mention.row for mention in journal.outcomes.with_serial("s" * 700 + "2")] == [2]
