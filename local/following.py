@@ -17,8 +17,8 @@ from shared.pipeline.blob_names import RESULTS_CONTAINER
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.drop_path import resolve_drop_path
 from shared.status import queries
-from shared.status.page.labels import file_word
-from shared.status.presenters import NOBODY
+from shared.status.page.labels import file_label
+from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import NotFound
 from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
 from shared.vocabulary import FileState, Outcome
@@ -74,7 +74,7 @@ class Progress:
                 return "its results are being written"
             case FileState.CLOSED:
                 where = f" ('python -m local status {self.view.file_id[:8]}' says where)"
-                return file_word(self.view).label + (where if self.view.is_incomplete else "")
+                return file_label(self.view).text + (where if self.view.is_incomplete else "")
             case FileState.REJECTED | FileState.GONE:
                 return f"{self.view.state}: {self.what_happened or self.view.reason or ''}"
 
@@ -97,13 +97,13 @@ class Follower:
         """The first rows of it that have their outcome."""
         if progress.view is None:
             return []
-        customer_id = progress.view.customer_id or NOBODY
+        customer_id = progress.view.customer_id or NO_CUSTOMER_ID
         return queries.outcomes(self._pipeline, customer_id, progress.dropped.file_id, limit=limit).outcomes
 
     def _customers_of(self, dropped: Dropped) -> list[str]:
         """The customers to search; a file whose path names no customer belongs to `NOBODY`."""
         place = resolve_drop_path(self._pipeline.customers, dropped.path)
-        return [*filter(None, [place.customer_id]), NOBODY]
+        return [*filter(None, [place.customer_id]), NO_CUSTOMER_ID]
 
 
 def progress_table(progresses: Iterable[Progress]) -> Table:

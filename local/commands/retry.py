@@ -9,7 +9,9 @@ from local.commands.showing import console, print_json
 from local.following import say
 from shared.pipeline.corrections.retry import retry
 
-NOBODY = "The path of this file names no customer, so none of it was sent: drop it again in its customer's folder."
+NO_CUSTOMER_ID = (
+    "The path of this file names no customer, so none of it was sent: drop it again in its customer's folder."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,7 @@ def _retry(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
     file = find_file(pipeline, arguments.file_id)
     if file.customer_id is None:
-        raise CommandEnded(ExitCode.NOT_ALL_WELL, NOBODY)
+        raise CommandEnded(ExitCode.NOT_ALL_WELL, NO_CUSTOMER_ID)
     made = retry(pipeline, file.customer_id, file.file_id)
     if arguments.json:
         print_json(made)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from local.following import harmless, in_words, say
 from shared.reasons import FileNote
-from shared.status.page.labels import file_word
+from shared.status.page.labels import file_label
 from shared.status.schemas import FileDetails, FileView
 from shared.vocabulary import FileState, Outcome
 
@@ -140,6 +140,6 @@ def _state(file: FileView) -> Text:
     if file.state is FileState.READ and file.submissions:
         return Text(f"{file.submissions_final} of {file.submissions} submissions done")
     if file.state is FileState.CLOSED and file.is_incomplete:
-        return Text(file_word(file).label, "yellow")
+        return Text(file_label(file).text, "yellow")
     style = "red" if file.state in (FileState.REJECTED, FileState.GONE) else "green" if file.is_final else ""
     return Text(file.state, style)

@@ -8,7 +8,7 @@ from local.commands.ending import ExitCode, ended
 from local.commands.finding import customer_of, find_file
 from local.commands.showing import console, files_table, print_json, show_file
 from shared.status import queries
-from shared.status.presenters import NOBODY
+from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FileFilter
 from shared.vocabulary import FileState
 
@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _one(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
     file = find_file(pipeline, arguments.file_id)
-    details = queries.file(pipeline, file.customer_id or NOBODY, file.file_id)
+    details = queries.file(pipeline, file.customer_id or NO_CUSTOMER_ID, file.file_id)
     if arguments.json:
         print_json(details)
     else:

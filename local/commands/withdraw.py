@@ -13,7 +13,7 @@ from local.arguments import positive
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import find_file
-from local.commands.retry import NOBODY
+from local.commands.retry import NO_CUSTOMER_ID
 from local.commands.showing import console, print_json
 from local.following import harmless, say
 from shared.pipeline.composition import Pipeline
@@ -45,7 +45,7 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
     file = find_file(pipeline, arguments.file_id)
     if file.customer_id is None:
-        raise CommandEnded(ExitCode.NOT_ALL_WELL, NOBODY)
+        raise CommandEnded(ExitCode.NOT_ALL_WELL, NO_CUSTOMER_ID)
     _confirm(arguments, file)
     asked = withdraw(pipeline, file.customer_id, file.file_id)
     withdrawal = asked.withdrawal

@@ -1,4 +1,4 @@
-"""The person who sees the page, and whether a change was requested by our own page, a script, or another site.
+"""The person who opens a page, and whether our own page, a script or another site sends a change.
 
 App Service authentication signs people in and adds them to each request as `X-MS-CLIENT-PRINCIPAL`; requests from
 outside cannot set that header while it is on (App Service, "Access user claims in app code"). It lets every request
@@ -11,7 +11,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 import msgspec
@@ -23,21 +23,18 @@ PRINCIPAL_HEADER = "x-ms-client-principal"
 SIGN_IN = "/.auth/login/aad"
 PAGES = "/api/status"
 
-LARGEST_FORM = 16_384
-"""Bytes."""
-
 _OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 _IDS = (_OBJECT_ID, "oid")
 _NAMES = ("preferred_username", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", "name")
 
 NO_SIGN_IN = (
-    "The page is shown to nobody as long as people cannot sign in. Register an application for it, set "
-    "STATUS_PAGE_CLIENT_ID and provision again, as docs/deploy.md says under The status page."
+    "Nobody can see the page until people can sign in. Register an application for it, set STATUS_PAGE_CLIENT_ID and "
+    "provision again, as docs/deploy.md says under The status page."
 )
 SIGNED_IN_WITHOUT_ID = (
-    "The sign-in names nobody. Sign out at /.auth/logout and in again with an account of the organisation."
+    "The sign-in does not say who you are. Sign out at /.auth/logout and in again with an account of the organisation."
 )
-FORGED = "This change was not requested by the status page itself. Open the page, and make the change there."
+FORGED = "This change was not requested by the status page itself. Open the page and make the change there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +71,8 @@ def person_of(request: func.HttpRequest, place: Surroundings) -> Person:
     return _person_in(header)
 
 
-def form_of(request: func.HttpRequest) -> dict[str, str]:
-    """The fields of the form in `request`. Raises Refusal when it holds none, or one that is too large."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = request.get_body()
-    if kind != "application/x-www-form-urlencoded" or len(body) > LARGEST_FORM:
-        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, "This is no form of the status page.")
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-
-
 class Sender(Enum):
-    """What sent a request that changes something."""
+    """What sends a request that changes something."""
 
     OWN_PAGE = auto()
     OTHER_SITE = auto()
@@ -93,10 +81,10 @@ class Sender(Enum):
 
 
 def sender_of(request: func.HttpRequest, page_url: str | None) -> Sender:
-    """What sent `request`. No page can set either header that tells.
+    """What sends `request`, by two headers that no page can set.
 
     Browsers say in Sec-Fetch-Site where a request comes from (W3C Fetch Metadata: Chrome 76, Firefox 90, Safari 16.4),
-    and `none` when no page sent it. Older browsers, and a `none`, are judged by Origin.
+    or `none` when no page sends it. For older browsers, and for `none`, Origin decides.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is None and origin is None:
@@ -108,19 +96,19 @@ def sender_of(request: func.HttpRequest, page_url: str | None) -> Sender:
 
 
 def refuse_other_sites(request: func.HttpRequest, page_url: str | None) -> None:
-    """Raises Refusal when a page of another site sends the request."""
+    """Raises Refusal when a page of another site sends the request. Scripts may, since they bear a function key."""
     if sender_of(request, page_url) is Sender.OTHER_SITE:
         raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.FORGED, FORGED)
 
 
 def refuse_all_but_own_page(request: func.HttpRequest, page_url: str | None) -> None:
-    """Raises Refusal unless a page of ours sends the request: the sign-in of a browser is enough to be let in here."""
+    """Raises Refusal unless our own page sends the request: a browser sends its sign-in along for any site."""
     if sender_of(request, page_url) is not Sender.OWN_PAGE:
         raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.FORGED, FORGED)
 
 
 def _sign_in_and_return(request: func.HttpRequest) -> str:
-    """The sign-in that leads back to the requested page, and never to an address that is no page of ours.
+    """The address of the sign-in, which leads back to the requested page and never to an address outside our pages.
 
     After a form it leads back to the page that holds the form, since the form itself was not handled.
     """

@@ -1,4 +1,4 @@
-"""The two changes that people and scripts can ask for: send rows of a file again, and withdraw a file."""
+"""The two changes that people and scripts can request: send rows of a file again, and withdraw a file."""
 
 from http import HTTPStatus
 
@@ -12,15 +12,17 @@ from shared.status.schemas import ErrorCode
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile
 
-NO_CUSTOMER = "The path of this file names no customer, so nothing of it was sent and there is nothing to do with it."
-WRONG_NAME = "This is not the name of the file. Type it exactly as it is shown; it confirms which devices are deleted."
+NO_CUSTOMER = (
+    "The path of this file names no customer, so nothing was sent: there is nothing to send again or withdraw."
+)
+WRONG_NAME = "This is not the name of the file. Type it exactly as it is shown, to confirm which devices are deleted."
 CHANGED = (
     "Someone else is changing the file at this moment. Open it again, and repeat the request if it is still needed."
 )
 
 
 def send_again(pipeline: Pipeline, file: DeviceFile) -> Retry:
-    """Send the rows of `file` again that can simply be sent again. Raises Refusal."""
+    """Send the rows of `file` that failed for a temporary reason again. Raises Refusal."""
     try:
         return retry(pipeline, _customer_of(file), file.file_id)
     except (FileUnknown, FileStillOpen, RetryLost) as error:
@@ -30,7 +32,7 @@ def send_again(pipeline: Pipeline, file: DeviceFile) -> Retry:
 
 
 def withdraw(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asked_by: str = "") -> WithdrawalAsked:
-    """Withdraw the devices that `file` newly registered, once its name confirms it. Raises Refusal."""
+    """Withdraw the devices that `file` newly registered, if its name confirms it. Raises Refusal."""
     if confirmed_name != file.name:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, WRONG_NAME, "name")
     try:

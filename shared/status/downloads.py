@@ -1,7 +1,7 @@
-"""Files that are taken away: results.csv as it stands in the results container, to_fix.csv and report.html made anew.
+"""Downloads: results.csv from the results container; to_fix.csv and report.html, which are made for each request.
 
-The worker holds an answer whole, and copies it on the way to the host. So a large one goes out compressed, piece by
-piece as it is read, and one that is large even then is refused with the place where it lies.
+The worker holds an answer in memory and copies it to the host. So a large file is compressed piece by piece as it is
+read, and refused when it is too large even then: the answer says where its blob is.
 """
 
 import re
@@ -38,8 +38,8 @@ _GZIP_WINDOW = 31
 _LEVEL = 3
 
 _TOO_MUCH_TO_FIX = (
-    f"The rows to fix are more than {LARGEST_BODY // 2**20} MiB as they would be sent. Ask with `Accept-Encoding: "
-    "gzip` (curl --compressed), or fix the file that was dropped itself: results.csv names its rows and what to do."
+    f"The rows to fix are more than {LARGEST_BODY // 2**20} MiB. Send `Accept-Encoding: gzip` (curl --compressed), or "
+    "fix the dropped file itself: results.csv names its rows and what to do."
 )
 
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._ -]")
@@ -59,8 +59,8 @@ def results_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReque
         raise Refusal(
             HTTPStatus.GONE,
             ErrorCode.GONE,
-            "The results of this file are not in storage any more: they were deleted there, or are past their "
-            "retention. The outcomes are still answered at the address of the file, with /outcomes behind it.",
+            "The results of this file are no longer in storage: they were deleted, or are past their retention. The "
+            "outcomes are still at the address of the file, followed by /outcomes.",
         ) from error
     except TooLarge as error:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _too_large(path)) from error
@@ -90,21 +90,21 @@ def _refuse_unless_final(file: DeviceFile) -> None:
         raise Refusal(
             HTTPStatus.CONFLICT,
             ErrorCode.CONFLICT,
-            f"The file is {file.state}: its results are written when every row has its outcome. Ask again later.",
+            f"The file is {file.state}. Its results are written once every row has its outcome: try again later.",
         )
 
 
 def attachment(pieces: Iterator[bytes], name: str, mimetype: str, request: func.HttpRequest) -> func.HttpResponse:
-    """`pieces` as a file to be saved as `name`, compressed if the client takes it. Raises TooLarge."""
-    headers = {"Content-Disposition": _to_be_saved_as(name), "Vary": "Accept-Encoding"}
-    if takes_gzip(request):
+    """`pieces` as a file to be saved as `name`, compressed if the client accepts it. Raises TooLarge."""
+    headers = {"Content-Disposition": _content_disposition(name), "Vary": "Accept-Encoding"}
+    if accepts_gzip(request):
         headers["Content-Encoding"] = "gzip"
         pieces = _compressed(pieces)
     return func.HttpResponse(_whole(pieces), headers=headers, mimetype=mimetype, charset="utf-8")
 
 
-def takes_gzip(request: func.HttpRequest) -> bool:
-    """Whether the client says that it takes gzip."""
+def accepts_gzip(request: func.HttpRequest) -> bool:
+    """Whether the client accepts gzip."""
     return parse_accept_header(request.headers.get("accept-encoding")).quality("gzip") > 0
 
 
@@ -124,8 +124,8 @@ def _whole(pieces: Iterator[bytes]) -> bytes:
     return bytes(body)
 
 
-def _to_be_saved_as(name: str) -> str:
-    """Content-Disposition with any name: nothing in it ends the header or leads out of a folder."""
+def _content_disposition(name: str) -> str:
+    """Content-Disposition with any name: no character of it ends the header or leaves the folder."""
     shown = name[-150:]
     names = {"filename": _NOT_PLAIN.sub("_", shown), "filename*": f"UTF-8''{quote(shown, safe='')}"}
     return dump_options_header("attachment", names)
@@ -133,7 +133,7 @@ def _to_be_saved_as(name: str) -> str:
 
 def _too_large(path: str) -> str:
     return (
-        f"It has more than {LARGEST_BODY // 2**20} MiB as it would be sent. Ask with `Accept-Encoding: gzip` (curl "
-        f"--compressed), or take the blob {path} from the container {RESULTS_CONTAINER}: az storage blob download "
-        f"--auth-mode login --container-name {RESULTS_CONTAINER} --name '{path}' --file results.csv"
+        f"The results are more than {LARGEST_BODY // 2**20} MiB. Send `Accept-Encoding: gzip` (curl --compressed), or "
+        f"download the blob {path} from the container {RESULTS_CONTAINER}: az storage blob download --auth-mode login "
+        f" --container-name {RESULTS_CONTAINER} --name '{path}' --file results.csv"
     )

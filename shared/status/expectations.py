@@ -1,4 +1,4 @@
-"""What a value must be, in the words of who sends it, told from the JSON Schema that the OpenAPI document shows."""
+"""Sentences that say what a value must be, made from the JSON Schema that the OpenAPI document shows."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,14 +9,14 @@ import msgspec
 
 @cache
 def schemas_of(record: type[msgspec.Struct]) -> Mapping[str, dict[str, Any]]:
-    """The JSON Schema of each field of `record`, with what it refers to written out."""
+    """The JSON Schema of each field of `record`, with references replaced by their schemas."""
     _, schemas = msgspec.json.schema_components([record])
     fields: dict[str, dict[str, Any]] = schemas[record.__name__].get("properties", {})
     return {name: _written_out(field, schemas) for name, field in fields.items()}
 
 
 def expectation(name: str, record: type[msgspec.Struct]) -> str:
-    """What the field `name` of `record` is, such as `limit is a whole number from 1 to 500`."""
+    """What the field `name` of `record` must be, such as `limit is a whole number from 1 to 500`."""
     match schemas_of(record)[name]:
         case {"enum": choices}:
             return f"{name} is one of {', '.join(map(str, choices))}"

@@ -14,7 +14,15 @@ from shared.status.authentication import refuse_other_sites
 from shared.status.commands import send_again, withdraw
 from shared.status.downloads import report_answer, results_answer, to_fix_answer
 from shared.status.expectations import expectation
-from shared.status.http import JSON, OpenPipeline, Refusal, file_named_in, json_answer, tagged
+from shared.status.http import (
+    JSON,
+    OpenPipeline,
+    Refusal,
+    file_named_in,
+    json_answer,
+    refuse_large_body,
+    tagged,
+)
 from shared.status.links import origins, with_origins
 from shared.status.openapi import openapi_document
 from shared.status.parameters import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, query_of
@@ -22,15 +30,12 @@ from shared.status.presenters import file_address, withdrawal_view
 from shared.status.routes import allowed_methods
 from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalRequest
 
-LARGEST_BODY = 16_384
-"""Bytes of a request body."""
-
 NOT_UTF_8 = (
-    "The body is not UTF-8: send UTF-8. Windows PowerShell sends another encoding unless it is given bytes: "
+    "The body is not UTF-8: send UTF-8. Windows PowerShell sends another encoding unless the body is given as bytes: "
     "-Body ([Text.Encoding]::UTF8.GetBytes($json))."
 )
-NOT_JSON = 'The body is no JSON: send such as {"name": "devices.csv"}, with the name of the file.'
-OTHER_FIELDS = f"The body is a JSON object with name alone: {expectation('name', WithdrawalRequest)}, that of the file."
+NOT_JSON = 'The body is not JSON. Send the name of the file, for example {"name": "devices.csv"}.'
+OTHER_FIELDS = f"The body is a JSON object with the name of the file alone: {expectation('name', WithdrawalRequest)}."
 
 
 def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
@@ -113,7 +118,7 @@ def withdraw_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
     query_of(request.params, NoQuery)
     opened = pipeline()
     refuse_other_sites(request, opened.settings.page_url)
-    confirmed_name = _confirmed_name(request.get_body())
+    confirmed_name = _confirmed_name(request)
     file = queries.known_file(opened, *file_named_in(request))
     asked = withdraw(opened, file, confirmed_name)
     withdrawal = None if asked.withdrawal is None else withdrawal_view(asked.withdrawal)
@@ -131,7 +136,7 @@ def refuse_address(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.H
     """The catch-all: the app has no such address, or the address does not take this method."""
     methods = allowed_methods(request.route_params.get("path") or "")
     if not methods or request.method in methods:
-        message = "There is nothing at this address. GET /api/openapi.json lists what there is."
+        message = "There is nothing at this address. GET /api/openapi.json lists the addresses."
         raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, message)
     allow = ", ".join(methods)
     message = f"This address does not take {request.method[:20]}, but {allow}."
@@ -139,19 +144,19 @@ def refuse_address(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.H
     raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, code, message, headers={"Allow": allow})
 
 
-def _confirmed_name(body: bytes) -> str:
+def _confirmed_name(request: func.HttpRequest) -> str:
     """The name of the file in the body of a request to withdraw it. Raises Refusal."""
-    if len(body) > LARGEST_BODY:
-        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, "The body is too large.")
+    refuse_large_body(request)
+    body = request.get_body()
     try:
-        # Windows PowerShell begins files with a mark, which -InFile sends along.
+        # Windows PowerShell begins files with a byte order mark, which -InFile sends along.
         return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalRequest).name
     except UnicodeDecodeError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NOT_UTF_8) from error
     except msgspec.ValidationError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, OTHER_FIELDS, "name") from error
     except msgspec.DecodeError as error:
-        # UTF-16 without a mark is valid UTF-8 full of zeros.
+        # UTF-16 without a byte order mark is valid UTF-8 full of zeros.
         message = NOT_UTF_8 if b"\0" in body else NOT_JSON
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message) from error
 

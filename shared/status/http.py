@@ -1,4 +1,4 @@
-"""HTTP as all handlers share it: host names that are answered, faults, entity tags, and the headers of each answer.
+"""The HTTP that all handlers share: allowed host names, faults, entity tags, and the headers of every answer.
 
 In Azure the Functions host asks scripts for a function key before it calls us, and App Service authentication adds the
 person to a request (see `authentication`). A developer's machine has neither: there only names of this machine are
@@ -31,15 +31,18 @@ logger = logging.getLogger(__name__)
 JSON = "application/json"
 KEY_HEADER = "x-functions-key"
 KEY_PARAMETER = "code"
-"""Where the Functions host would take a key as well; addresses end up in logs and histories."""
+"""The Functions host takes a key here as well; we do not, since addresses end up in logs and browser histories."""
 
 CURSOR = "next"
 """The parameter for the cursor of a page, in the addresses for scripts and for people alike."""
 
 SECONDS_TO_RETRY = 30
 
+LARGEST_REQUEST = 16_384
+"""Bytes of the body of a request."""
+
 NOTHING_BUT_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The content security policy of answers that are no page."""
+"""The content security policy of answers other than pages."""
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -50,7 +53,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Strict-Transport-Security": "max-age=31536000",
 }
-"""Of every answer, unless the answer has its own."""
+"""Headers of every answer, unless the answer sets its own."""
 
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")|\*')
 
@@ -69,7 +72,7 @@ class Surroundings:
 
 
 def surroundings(environment: Mapping[str, str] = os.environ) -> Surroundings:
-    """Where the app with this `environment` runs."""
+    """Where an app with these environment variables runs."""
     return Surroundings(
         is_azure=any(environment.get(name) for name in _AZURE),
         signs_in=environment.get(_SIGN_IN_IS_ON, "").lower() == "true",
@@ -77,7 +80,7 @@ def surroundings(environment: Mapping[str, str] = os.environ) -> Surroundings:
 
 
 class Refusal(DeviceDropError):
-    """A request that is answered with an error; the message says what happened and what to do."""
+    """The request is answered with an error; the message says what happened and what to do."""
 
     def __init__(
         self,
@@ -106,11 +109,11 @@ class Fault:
 
 ShowFault = Callable[[Fault], func.HttpResponse]
 OpenPipeline = Callable[[], Pipeline]
-"""Makes what is missing in storage at its first call."""
+"""Creates missing containers, queues and tables at its first call."""
 
 
 def file_named_in(request: func.HttpRequest) -> tuple[str, str]:
-    """Customer and file of an address, as they stand in it."""
+    """Customer and file in the address of `request`."""
     return request.route_params["customer_id"], request.route_params["file_id"]
 
 
@@ -181,12 +184,12 @@ def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -
             answer = {"error": type(error).__name__, "status_code": getattr(error, "status_code", None)}
             logger.warning("Storage did not answer a request", extra=fields | answer)
             status, code = HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.UNAVAILABLE
-            message = "The storage account does not answer. Nothing is lost; try again in half a minute."
+            message = "The storage account does not answer. Nothing is lost; try again in 30 seconds."
             headers = {"Retry-After": str(SECONDS_TO_RETRY)}
         case _:
             logger.error("A request failed", exc_info=error, extra=fields)
             status, code = HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL
-            message = "Something went wrong here. The logs say what, under the correlation id of this answer."
+            message = "The app failed. The logs say why, under the correlation id of this answer."
     view = ErrorView(code=code, message=message, parameter=parameter, correlation_id=correlation_id)
     return Fault(status, view, headers)
 
@@ -199,20 +202,25 @@ def path_of(request: func.HttpRequest) -> str:
         return ""
 
 
+def refuse_large_body(request: func.HttpRequest) -> None:
+    """Raises Refusal when the body is larger than any that the app takes."""
+    if len(request.get_body()) > LARGEST_REQUEST:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, "The body is too large.")
+
+
 def refuse_key_in_address(request: func.HttpRequest) -> None:
     """Raises Refusal when the request has its key in its address."""
     if any(name.lower() == KEY_PARAMETER for name in request.params):
         raise Refusal(
             HTTPStatus.BAD_REQUEST,
             ErrorCode.KEY_IN_ADDRESS,
-            f"A key in an address ends up in logs and histories. Send it in the header {KEY_HEADER}, and renew "
-            "this one.",
+            f"A key in an address ends up in logs and histories. Renew it, and send it in the header {KEY_HEADER}.",
             KEY_PARAMETER,
         )
 
 
 def refuse_strange_host(request: func.HttpRequest, place: Surroundings) -> None:
-    """Raises Refusal when the app runs on a developer's machine and is called by a name of another host."""
+    """Raises Refusal when the app runs on a developer's machine and the Host header names another machine."""
     host = request.headers.get("host", "")
     if not place.is_azure and not is_this_machine(host):
         raise Refusal(

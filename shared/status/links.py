@@ -1,4 +1,4 @@
-"""Links as scripts follow them: whole addresses on the host that was asked. What is stored or shown has paths alone."""
+"""Links in answers to scripts: absolute, on the host that the request names. Stored and displayed links are paths."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,12 +14,12 @@ AnyView = TypeVar("AnyView", bound=View)
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where paths lead: scheme and host, and for a proxy that is told of in PAGE_URL its path."""
+    """What stands before a path in a link: scheme and host, and with PAGE_URL the path of a proxy."""
 
     scripts: str
-    """Of the request, as the Functions host gives it; headers of proxies are not believed, since anybody sets them."""
+    """Of the request, as the Functions host gives it. Headers of proxies are not trusted: every client can set them."""
     page: str
-    """Where people can sign in."""
+    """Of the page, where people can sign in."""
 
 
 def origins(request: func.HttpRequest, page_url: str | None) -> Origins:
@@ -33,20 +33,22 @@ def origins(request: func.HttpRequest, page_url: str | None) -> Origins:
 
 
 def with_origins(view: AnyView, to: Origins) -> AnyView:
-    """The same view, its links whole addresses."""
+    """`view` with absolute links."""
     match view:
         case FilePage():
-            return replace(view, files=[replace(file, links=_whole(file.links, to)) for file in view.files])
+            return replace(view, files=[replace(file, links=_absolute(file.links, to)) for file in view.files])
         case FileDetails():
-            return replace(view, file=replace(view.file, links=_whole(view.file.links, to)))
+            return replace(view, file=replace(view.file, links=_absolute(view.file.links, to)))
         case DevicePage():
-            return replace(view, devices=[replace(device, links=_whole(device.links, to)) for device in view.devices])
+            return replace(
+                view, devices=[replace(device, links=_absolute(device.links, to)) for device in view.devices]
+            )
         case RetryView(link=str(path)):
             return replace(view, link=to.scripts + path)
         case _:
             return view
 
 
-def _whole(links: FileLinks, to: Origins) -> FileLinks:
-    whole = {name: to.scripts + path for name, path in asdict(links).items() if path is not None}
-    return replace(links, **whole | {"page": to.page + links.page})
+def _absolute(links: FileLinks, to: Origins) -> FileLinks:
+    absolute = {name: to.scripts + path for name, path in asdict(links).items() if path is not None}
+    return replace(links, **absolute | {"page": to.page + links.page})

@@ -1,15 +1,15 @@
-"""What customers are called, wherever it is shown, or asked for, who they are."""
+"""The names of customers, for display and for filters."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shared.status.presenters import NOBODY
+from shared.status.presenters import NO_CUSTOMER_ID
 from shared.storage.customers import Customer, is_guid
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerNames:
-    """The names that are in use."""
+    """The names in the table of customers."""
 
     shown: tuple[str, ...]
     """By name."""
@@ -18,7 +18,7 @@ class CustomerNames:
 
     @classmethod
     def of(cls, customers: Iterable[Customer]) -> "CustomerNames":
-        """The names of the table of customers."""
+        """The names of these customers."""
         named = tuple(customers)
         return cls(
             shown=tuple(customer.name for customer in named),
@@ -27,11 +27,11 @@ class CustomerNames:
         )
 
     def name_of(self, customer_id: str | None) -> str | None:
-        """The name of a customer; of several, the first."""
+        """The name of a customer; the first where it has several."""
         return self._names.get(customer_id or "")
 
     def meant_by(self, text: str) -> str | None:
-        """The customer that an id or a name stands for, `_` for nobody's files; None when there is no such name."""
-        if text == NOBODY or is_guid(text):
+        """The id of the customer with this id or name; `_` stands for no customer. None when the name is unknown."""
+        if text == NO_CUSTOMER_ID or is_guid(text):
             return text.lower()
         return self._customers.get(text.strip().casefold())

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the table of routes and the records that are read and answered."""
+"""The OpenAPI document, made from the table of routes and the records of parameters, bodies and answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,28 +34,33 @@ SERIAL: dict[str, object] = {"type": "string", "minLength": 1, "maxLength": 256,
 _PARAMETERS: Mapping[str, tuple[str, dict[str, object]]] = {
     "customer_id": ("The customer's tenant; `_` for a file whose path names none.", CUSTOMER_ID),
     "file_id": ("The file.", FILE_ID),
-    "serial": ("The serial number, escaped as one segment; letters of any case are the same.", SERIAL),
+    "serial": ("The serial number, escaped as one segment; capital and small letters are the same.", SERIAL),
 }
 
 _FAULTS: Mapping[HTTPStatus, str] = {
-    HTTPStatus.BAD_REQUEST: "A parameter is not as it must be; `parameter` names it.",
-    HTTPStatus.FORBIDDEN: "It comes from a page of another site, or by a strange host name.",
-    HTTPStatus.NOT_FOUND: "There is no such thing.",
-    HTTPStatus.CONFLICT: "Not in the state that the file is in.",
-    HTTPStatus.GONE: "It was there, and is past its retention.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large; the message says how to have it.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here; the logs say what, under the correlation id.",
+    HTTPStatus.BAD_REQUEST: "A parameter is not valid; `parameter` names it.",
+    HTTPStatus.FORBIDDEN: "The request comes from a page of another site, or by the name of another host.",
+    HTTPStatus.NOT_FOUND: "There is no such file or row.",
+    HTTPStatus.CONFLICT: "Not while the file is in its present state.",
+    HTTPStatus.GONE: "It is past its retention.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large; the message says what to do.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "The app failed; the logs say why, under the correlation id.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Storage does not answer; try again after the seconds in Retry-After.",
 }
 
 _KNOWN_TAG: Mapping[str, object] = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The ETag of an earlier answer: while nothing has changed, the answer is 304.",
+    "description": "The ETag of an earlier answer: the answer is 304 while nothing has changed.",
     "schema": {"type": "string"},
 }
 _TAG: dict[str, object] = {
-    "headers": {"ETag": {"description": "Of the answer, once the file is final.", "schema": {"type": "string"}}}
+    "headers": {
+        "ETag": {
+            "description": "Identifies the content of the answer, once the file is final.",
+            "schema": {"type": "string"},
+        }
+    }
 }
 
 _OF_EVERY_OPERATION = (
@@ -74,11 +79,11 @@ class Operation:
     query: type[Query]
     answer: type[msgspec.Struct] | str
     statuses: Sequence[HTTPStatus] = (HTTPStatus.OK,)
-    """Of answers that are no fault."""
+    """Of answers that are no error."""
     faults: Sequence[HTTPStatus] = ()
     body: type[msgspec.Struct] | None = None
     is_tagged: bool = False
-    """Bears an ETag, once the file is final."""
+    """Whether the answer has an ETag once the file is final."""
 
 
 _DONE = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
@@ -88,28 +93,28 @@ _NO_CHANGE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPSt
 OPERATIONS: Mapping[str, Operation] = {
     "list_files": Operation("Files, newest first.", FilesQuery, FilePage),
     "read_file": Operation(
-        "One file: time line, submissions, reasons.", NoQuery, FileDetails, faults=_NO_FILE, is_tagged=True
+        "One file in detail: time line, submissions, reasons.", NoQuery, FileDetails, faults=_NO_FILE, is_tagged=True
     ),
     "list_outcomes": Operation(
-        "The rows of a file that have their outcome, in its order.",
+        "The rows of a file that have their outcome, in the order of the file.",
         OutcomesQuery,
         OutcomePage,
         faults=_NO_FILE,
         is_tagged=True,
     ),
     "download_results": Operation(
-        "Every row of a final file with its outcome.", NoQuery, CSV, faults=_NO_CHANGE, is_tagged=True
+        "Every row of a closed file with its outcome, as CSV.", NoQuery, CSV, faults=_NO_CHANGE, is_tagged=True
     ),
     "download_to_fix": Operation(
-        "The rows that a person can fix, in their original columns, with what to do: fix them, and drop the file.",
+        "The rows that a person can fix, in their original columns and with what to do. Fix them and drop the file.",
         NoQuery,
         CSV,
         faults=_NO_CHANGE,
         is_tagged=True,
     ),
-    "download_report": Operation("A final file as one page to be mailed.", NoQuery, HTML, faults=_NO_CHANGE),
+    "download_report": Operation("A closed file as one page that can be mailed.", NoQuery, HTML, faults=_NO_CHANGE),
     "retry_file": Operation(
-        "Send the rows again that can simply be sent again, as a new file. A second request makes no second file.",
+        "Send the rows that failed for a temporary reason again, as a new file. A second request makes no second file.",
         NoQuery,
         RetryView,
         statuses=_DONE,
@@ -145,8 +150,8 @@ def openapi_document() -> dict[str, Any]:
         "info": {
             "title": "Device Drop",
             "version": "1",
-            "description": "What became of device files that were dropped to be registered with Partner Center for "
-            "Windows Autopilot. Times are UTC.",
+            "description": "The progress and outcomes of device files, whose devices are registered with Partner "
+            "Center for Windows Autopilot. Times are UTC.",
         },
         "servers": [{"url": "/api"}],
         "security": [{_KEY: []}],
@@ -187,7 +192,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
-    """One parameter for each field; what is no simple value is written out, since a parameter has no components."""
+    """One parameter for each field of the query."""
     return [_query_parameter(name, schema) for name, schema in schemas_of(operation.query).items()]
 
 
@@ -202,12 +207,12 @@ def _answers(operation: Operation) -> list[tuple[HTTPStatus, dict[str, Any]]]:
     kind = operation.answer if isinstance(operation.answer, str) else JSON
     schema = {"type": "string"} if isinstance(operation.answer, str) else _reference(operation.answer)
     answer: dict[str, Any] = {
-        "description": "A file to be saved." if is_file else "The answer.",
+        "description": "A file to save." if is_file else "The answer.",
         "content": {kind: {"schema": schema}},
     }
     good = [(status, answer | _TAG if operation.is_tagged else answer) for status in operation.statuses]
     if operation.is_tagged:
-        good.append((HTTPStatus.NOT_MODIFIED, {"description": "It is as it was when it had this tag."}))
+        good.append((HTTPStatus.NOT_MODIFIED, {"description": "Nothing has changed since the answer with this ETag."}))
     fault = {JSON: {"schema": _reference(ErrorView)}}
     bad = [
         (status, {"description": _FAULTS[status], "content": fault})

@@ -1,7 +1,7 @@
-"""Cursors: where the next page of a list begins, as text that scripts give back as it came.
+"""Cursors: the position at which the next page of a list begins, as text that clients give back unchanged.
 
-A cursor grants nothing and is no secret. It holds a position alone, so a cursor of a list with other filters begins at
-that position; one of another kind of list, or one that was changed by hand into no position at all, is refused.
+A cursor grants nothing and is no secret. It holds a position and no filters: with other filters the page begins at the
+same position. A cursor of another kind of list is refused, and so is a text that holds no position.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -12,30 +12,30 @@ import msgspec
 from shared.errors import DeviceDropError
 
 _BAD_CURSOR = (
-    "This is no cursor of this list. Leave it out for the first page, and give back `next` as it came, with the same "
-    "filters."
+    "This is no cursor of this list. Leave it out for the first page; for the next page, give `next` of the answer "
+    "unchanged, with the same filters."
 )
 
 
 class BadCursor(DeviceDropError):
-    """Text that is no cursor of the list that it was given to."""
+    """The text is no cursor of this list."""
 
 
 class FilePosition(msgspec.Struct, frozen=True, array_like=True, tag="files"):
-    """Behind a file in the list of files by time: its keys in that index."""
+    """After a file in the index of files by time: the keys of the file there."""
 
     day: Annotated[str, msgspec.Meta(pattern=r"^\d{7}~\d{4}-\d{2}-\d{2}\Z")]
     row: Annotated[str, msgspec.Meta(pattern=r"^\d{14}~[0-9a-f-]{0,36}\Z")]
 
 
 class RowPosition(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
-    """Behind a row of a file."""
+    """After a row of a file."""
 
     row: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class DevicePosition(msgspec.Struct, frozen=True, array_like=True, tag="devices"):
-    """Behind a row of a closed file, among all rows with one serial number of one customer."""
+    """After a row of a closed file, among the rows of one customer with one serial number."""
 
     file_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}\Z")]
     row: Annotated[int, msgspec.Meta(ge=1)]
@@ -50,7 +50,7 @@ def cursor(position: FilePosition | RowPosition | DevicePosition) -> str:
 
 
 def position_in(text: str, kind: type[Position]) -> Position:
-    """The position that was given out as `text`. Raises BadCursor."""
+    """The position in the cursor `text`. Raises BadCursor."""
     try:
         content = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         position = msgspec.json.decode(content, type=kind)

@@ -1,4 +1,4 @@
-"""How records of the journal are shown. Pure."""
+"""Records of the journal as the records that are shown (schemas). Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ from shared.storage.records import (
 )
 from shared.vocabulary import FileState, Outcome, SubmissionState
 
-NOBODY = NO_FOLDER
-"""Stands for the customer in the addresses of a file whose path names none."""
+NO_CUSTOMER_ID = NO_FOLDER
+"""Stands in place of the customer id in the addresses of a file whose path names no customer."""
 
 _TIME_OF_A_SENTENCE = "%Y-%m-%d %H:%M:%S"
 _LENGTH_OF_A_TIME = len("2026-11-20 12:00:00")
@@ -43,7 +43,7 @@ _LENGTH_OF_A_TIME = len("2026-11-20 12:00:00")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the submissions of a file have come."""
+    """How many submissions of a file are final, and the outcomes of its rows so far."""
 
     counts: Counts
     submissions: int
@@ -51,14 +51,14 @@ class Progress:
 
     @classmethod
     def of(cls, file: DeviceFile, submissions: Iterable[Submission]) -> "Progress":
-        """The progress of `file`; instead of a submission that was split, its halves count."""
+        """The progress of `file`; the halves of a split submission count in its place."""
         whole = [submission for submission in submissions if submission.state is not SubmissionState.SPLIT]
         counts = file.closed_counts or sum((submission.counts for submission in whole), file.read_counts)
         return cls(counts, len(whole), sum(submission.state.is_final for submission in whole))
 
 
 def file_view(file: DeviceFile | FileListing, progress: Progress, customer_name: str | None = None) -> FileView:
-    """A file and how far it is."""
+    """A file and its progress."""
     return FileView(
         file_id=file.file_id,
         customer_id=file.customer_id,
@@ -82,12 +82,12 @@ def file_view(file: DeviceFile | FileListing, progress: Progress, customer_name:
 
 
 def listed_file_view(listing: FileListing, customer_name: str | None = None) -> FileView:
-    """A final file as the index by time says."""
+    """A final file, from its entry in the index by time."""
     return file_view(listing, Progress(listing.counts, listing.submissions, listing.submissions), customer_name)
 
 
 def file_links(customer_id: str | None, file_id: str, state: FileState, parent: str | None) -> FileLinks:
-    """Where else to look for a file."""
+    """The addresses at which a file is shown."""
     file = file_address(customer_id, file_id)
     is_closed = state is FileState.CLOSED
     return FileLinks(
@@ -102,12 +102,12 @@ def file_links(customer_id: str | None, file_id: str, state: FileState, parent: 
 
 
 def file_address(customer_id: str | None, file_id: str) -> str:
-    """Where the JSON of a file is."""
+    """The address of the JSON of a file."""
     return f"/api/files/{_place(customer_id, file_id)}"
 
 
 def outcome_counts(counts: Counts) -> OutcomeCounts:
-    """Counts as they are shown, with the rows that are still open."""
+    """Counts of rows by outcome, with the rows that are still open."""
     return OutcomeCounts(
         total=counts.total,
         registered=counts.registered,
@@ -121,7 +121,7 @@ def outcome_counts(counts: Counts) -> OutcomeCounts:
 
 
 def submission_view(submission: Submission) -> SubmissionView:
-    """A submission, with what happened to it last."""
+    """A submission and the last event of its history."""
     last = _entry(submission.history[-1], None) if submission.history else None
     is_final = submission.state.is_final
     total = Counts(total=submission.devices)
@@ -142,17 +142,17 @@ def submission_view(submission: Submission) -> SubmissionView:
 
 
 def time_line(file: DeviceFile, submissions: Iterable[SubmissionView]) -> list[TimeLineEntry]:
-    """What happened to a file and each of its submissions, oldest first."""
+    """The history of a file and of each of its submissions, oldest first."""
     own = [entry for sentence in file.history if (entry := _entry(sentence, None)) is not None]
     beginning = [entry for entry in own if file.closed_at is None or entry.at < _whole_second(file.closed_at)]
     of_submissions = [entry for submission in submissions for entry in _milestones(submission)]
-    # Sentences of a history bear whole seconds: what happened within one stays in the order of the way of a file.
+    # The history knows whole seconds only: events within the same second keep the order of a file's life.
     entries = [*beginning, *of_submissions, *own[len(beginning) :]]
     return sorted(entries, key=lambda entry: _whole_second(entry.at))
 
 
 def outcome_view(outcome: DeviceOutcome) -> OutcomeView:
-    """How a row ended."""
+    """The outcome of a row."""
     return OutcomeView(
         row=outcome.row,
         source=outcome.source,
@@ -177,7 +177,7 @@ def outcome_view(outcome: DeviceOutcome) -> OutcomeView:
 def device_view(
     file: DeviceFile, customer_id: str, outcome: DeviceOutcome, customer_name: str | None = None
 ) -> DeviceView:
-    """A row of a file, where it is looked for by its serial number."""
+    """A row of a file, as the search for a serial number finds it."""
     return DeviceView(
         customer_id=customer_id,
         customer_name=customer_name,
@@ -190,7 +190,7 @@ def device_view(
 
 
 def reason_counts(tallies: Iterable[ReasonTally], ended: OutcomeCounts) -> list[ReasonCount]:
-    """Rows by outcome and reason; rows of an outcome whose reasons are not counted yet stand without one."""
+    """Rows by outcome and reason; rows whose reasons are not counted yet have an empty reason."""
     reasons = [ReasonCount(outcome=tally.outcome, reason=tally.reason, rows=tally.rows) for tally in tallies]
     for outcome in Outcome:
         counted = sum(reason.rows for reason in reasons if reason.outcome is outcome)
@@ -209,7 +209,7 @@ def file_note_view(remark: Remark) -> FileNoteView:
 
 
 def passed_over_view(kept: PassedOverTally) -> PassedOverView:
-    """What of one kind in a file was passed over."""
+    """The parts of one kind in a file that were passed over."""
     return PassedOverView(
         kind=kept.kind,
         meaning=accounting.kind_in_words(kept.kind),
@@ -221,7 +221,7 @@ def passed_over_view(kept: PassedOverTally) -> PassedOverView:
 
 
 def withdrawal_view(withdrawal: Withdrawal) -> WithdrawalView:
-    """How far a withdrawal has come."""
+    """A withdrawal and its progress."""
     return WithdrawalView(
         state=withdrawal.state,
         asked_at=withdrawal.asked_at,
@@ -246,12 +246,12 @@ def _milestones(submission: SubmissionView) -> Iterable[TimeLineEntry]:
     if submission.accepted_at is not None:
         yield TimeLineEntry(at=submission.accepted_at, what=f"Submission {number} was accepted.", submission=number)
     if submission.finished_at is not None:
-        sentence = f"Submission {number} is over ({submission.state}). {submission.last_event}"
+        sentence = f"Submission {number} ended ({submission.state}). {submission.last_event}"
         yield TimeLineEntry(at=submission.finished_at, what=sentence, submission=number)
 
 
 def _entry(sentence: str, submission: str | None) -> TimeLineEntry | None:
-    """A sentence of a history, which begins with its time in UTC."""
+    """An entry of a history: a time in UTC, then a sentence."""
     try:
         at = datetime.strptime(sentence[:_LENGTH_OF_A_TIME], _TIME_OF_A_SENTENCE).replace(tzinfo=UTC)
     except ValueError:
@@ -260,4 +260,4 @@ def _entry(sentence: str, submission: str | None) -> TimeLineEntry | None:
 
 
 def _place(customer_id: str | None, file_id: str) -> str:
-    return f"{quote(customer_id or NOBODY, safe='')}/{quote(file_id, safe='')}"
+    return f"{quote(customer_id or NO_CUSTOMER_ID, safe='')}/{quote(file_id, safe='')}"

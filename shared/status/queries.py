@@ -15,7 +15,7 @@ from shared.pipeline.composition import Pipeline
 from shared.status.names import CustomerNames
 from shared.status.paging import DevicePosition, FilePosition, RowPosition, cursor, position_in
 from shared.status.presenters import (
-    NOBODY,
+    NO_CUSTOMER_ID,
     Progress,
     device_view,
     file_note_view,
@@ -41,7 +41,7 @@ MOST_OUTCOMES_ON_A_PAGE = 500
 DEVICES_ON_A_PAGE = 50
 
 MOST_FILES_EXAMINED = 2_000
-"""Files that are examined for one page, however few of them the filter takes."""
+"""Files that are examined for one page, however few of them match the filter."""
 
 SECONDS_FOR_FILES = 0.8
 """After this time a page ends before the next file that is still open: each is read with its submissions."""
@@ -64,21 +64,21 @@ class NotFound(DeviceDropError):
 
 @dataclass(frozen=True, slots=True)
 class FileFilter:
-    """Which files to list; None takes all. Received at or after `received_from`, before `received_before`."""
+    """Which files to list; None matches all. Received at or after `received_from`, before `received_before`."""
 
     customer_id: str | None = None
     state: FileState | None = None
     received_from: datetime | None = None
     received_before: datetime | None = None
 
-    def takes(self, file: FileListing | DeviceFile) -> bool:
-        """Whether the filter takes a file."""
-        return self.takes_mention(file) and self.state in (None, file.state)
+    def matches(self, file: FileListing | DeviceFile) -> bool:
+        """Whether the filter matches a file."""
+        return self.matches_mention(file) and self.state in (None, file.state)
 
-    def takes_mention(self, file: FileListing | DeviceFile | FileMention) -> bool:
-        """Whether the filter takes a file, as far as its mention tells."""
+    def matches_mention(self, file: FileListing | DeviceFile | FileMention) -> bool:
+        """Whether the filter matches a file, as far as its mention tells."""
         return (
-            self.customer_id in (None, file.customer_id or NOBODY)
+            self.customer_id in (None, file.customer_id or NO_CUSTOMER_ID)
             and (self.received_from is None or file.received_at >= self.received_from)
             and (self.received_before is None or file.received_at < self.received_before)
         )
@@ -86,7 +86,7 @@ class FileFilter:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeFilter:
-    """Which rows of a file to list; None takes all. `reason` is their `error_code`."""
+    """Which rows of a file to list; None matches all. `reason` is their `error_code`."""
 
     outcome: Outcome | None = None
     reason: str | None = None
@@ -97,8 +97,8 @@ class OutcomeFilter:
         wanted = {"outcome": self.outcome, "error_code": self.reason}
         return {name: str(value) for name, value in wanted.items() if value}
 
-    def takes(self, outcome: DeviceOutcome) -> bool:
-        """Whether the filter takes a row that storage found."""
+    def matches(self, outcome: DeviceOutcome) -> bool:
+        """Whether the filter matches a row that storage found."""
         return self.reason in (None, outcome.error_code)
 
 
@@ -240,7 +240,7 @@ def _time_cursor_in(page: str) -> TimeCursor:
 
 
 def _first_position(wanted: FileFilter) -> TimeCursor | None:
-    """The position of the newest file that the filter takes, or a little before."""
+    """The position of the newest file that matches the filter, or a little before."""
     if wanted.received_before is None:
         return None
     return time_cursor(wanted.received_before + _EXACTNESS)
@@ -271,7 +271,7 @@ def _open_candidates(
     for mention in pipeline.journal.files.still_open():
         position = time_cursor(mention.received_at, mention.file_id)
         is_later = after is None or (position.day, position.row) > (after.day, after.row)
-        if is_later and wanted.takes_mention(mention):
+        if is_later and wanted.matches_mention(mention):
             found.append((position, mention))
     return sorted(found, key=lambda entry: (entry[0].day, entry[0].row))
 
@@ -290,9 +290,9 @@ def _final_candidates(
 def _view_of(pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: CustomerNames) -> FileView | None:
     """The file of `entry`; None when the filter leaves it out, or it was mentioned before it was entered."""
     if isinstance(entry, FileListing):
-        return listed_file_view(entry, names.name_of(entry.customer_id)) if wanted.takes(entry) else None
+        return listed_file_view(entry, names.name_of(entry.customer_id)) if wanted.matches(entry) else None
     stored = pipeline.journal.files.get(entry.customer_id, entry.file_id)
-    if stored is None or not wanted.takes(stored.record):
+    if stored is None or not wanted.matches(stored.record):
         return None
     progress = Progress.of(stored.record, _submissions(pipeline, stored.record))
     return file_view(stored.record, progress, names.name_of(stored.record.customer_id))
@@ -300,7 +300,7 @@ def _view_of(pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: Custo
 
 def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile:
     """The record of one file; `_` is the customer of those without. Raises NotFound."""
-    customer = NOBODY if customer_id == NOBODY else canonical(customer_id)
+    customer = NO_CUSTOMER_ID if customer_id == NO_CUSTOMER_ID else canonical(customer_id)
     identifier = canonical(file_id)
     stored = None if customer is None or identifier is None else pipeline.journal.files.get(customer, identifier)
     if stored is None:
@@ -356,7 +356,7 @@ class _RowScan:
         rows = list(journal.outcomes.where(self.file.reading_id, self.wanted.equals, self.first, last, limit))
         self.first = last + 1 if len(rows) < limit else rows[-1].row + 1
         self.blocks *= 2
-        return [row for row in rows if self.wanted.takes(row)]
+        return [row for row in rows if self.wanted.matches(row)]
 
 
 # --- devices

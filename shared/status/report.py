@@ -45,7 +45,7 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
         {
             "style": "" if style is None else style.content.decode(),
             "file": details.file,
-            "story": summary.story(details),
+            "summary": summary.summarize(details),
             "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
             **file_notes(details),
             "reasons": reason_lines(details),

@@ -1,6 +1,6 @@
-"""Answers every HTTP request: finds the handler of its route, and shows faults as JSON to scripts, as a page to people.
+"""Calls the handler of each route, and shows faults as JSON to scripts and as a page to people.
 
-Imported at the first request, and all that answers HTTP with it.
+function_app imports this module, and with it all code that answers HTTP, at the first request.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,11 +43,11 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_withdraw_confirmation": page_handlers.confirm_withdrawal,
     "page_withdraw": page_handlers.withdraw_file,
 }
-"""Called for a person who may see the page, and for nobody else."""
+"""Called only for a person who may see the page."""
 
 
 def answer(route: Route, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
-    """The answer to `request`, which came by `route`."""
+    """The answer to `request` by the handler of `route`."""
     if route.access is Access.SIGN_IN:
         visit = partial(_visit, PAGE_HANDLERS[route.name], pipeline, request)
         return answered(request, visit, partial(fault_page, request))

@@ -16,19 +16,19 @@ ANY_METHOD = ()
 
 
 class Access(Enum):
-    """Who may call an address."""
+    """Who may call a route."""
 
     KEY = auto()
-    """Scripts. The Functions host asks them for a function key."""
+    """Scripts with a function key, which the Functions host checks."""
     SIGN_IN = auto()
-    """People. App Service authentication signs them in, and the router sends everybody else to the sign-in."""
+    """People who signed in with App Service authentication. The router sends everybody else to the sign-in."""
     OPEN = auto()
     """Everybody: the answer holds nothing about any file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One function that answers HTTP. The router knows its handler by the same name."""
+    """One HTTP function of the app. The router has its handler under the same name."""
 
     name: str
     template: str

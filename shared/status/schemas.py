@@ -1,6 +1,6 @@
-"""What is shown of files, submissions, rows and devices: the records that the JSON serves and the page renders.
+"""The records of files, submissions, rows and devices that the JSON serves and the page renders.
 
-The OpenAPI document is made from these records, so their field documentation is the reference that people read.
+The OpenAPI document is made from these records: their docstrings and descriptions are the reference of the API.
 """
 
 from datetime import datetime
@@ -16,24 +16,24 @@ Identifier = Annotated[str, msgspec.Meta(description="A GUID.", examples=["c7f3c
 CustomerId = Annotated[
     str | None,
     msgspec.Meta(
-        description="The customer's tenant; null for a file whose path names none, which has `_` in its addresses."
+        description="The customer's tenant. Null for a file whose path names no customer; addresses have `_` instead."
     ),
 ]
 NextPage = Annotated[
     str | None,
     msgspec.Meta(
-        description="Give it back as the parameter `next` with the same filters for what follows. Null on the last "
-        "page. A page may hold less than was asked for, or nothing, and yet not be the last one."
+        description="The cursor of the next page: give it as the parameter `next`, with the same filters. Null on the "
+        "last page. A page may hold fewer items than `limit`, or none, and not be the last."
     ),
 ]
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """Something shown."""
+    """The base of all records that are shown."""
 
 
 class OutcomeCounts(View, frozen=True, kw_only=True):
-    """How many rows ended how. The total is the sum of the rest once the file has been read; before that it is 0."""
+    """Rows by outcome. Once the file has been read, the total is the sum of the others; before that it is 0."""
 
     total: Whole = 0
     registered: Whole = 0
@@ -46,15 +46,19 @@ class OutcomeCounts(View, frozen=True, kw_only=True):
 
 
 class FileLinks(View, frozen=True, kw_only=True):
-    """Where else to look: whole addresses, but paths in what commands write. Null where there is nothing (yet)."""
+    """Links of a file: absolute over HTTP, paths in the output of commands. Null while there is nothing to fetch."""
 
     file: str
     outcomes: str
-    page: Annotated[str, msgspec.Meta(description="For people, who sign in.")]
-    results_csv: Annotated[str | None, msgspec.Meta(description="Every row with its outcome, once it is closed.")]
-    to_fix_csv: Annotated[str | None, msgspec.Meta(description="The rows that a person can fix, once it is closed.")]
-    report_html: Annotated[str | None, msgspec.Meta(description="One page to be mailed, once it is closed.")]
-    parent: Annotated[str | None, msgspec.Meta(description="The file of whose rows this one was made.")]
+    page: Annotated[str, msgspec.Meta(description="The page for people, who sign in.")]
+    results_csv: Annotated[str | None, msgspec.Meta(description="Every row with its outcome, once the file is closed.")]
+    to_fix_csv: Annotated[
+        str | None, msgspec.Meta(description="The rows that a person can fix, once the file is closed.")
+    ]
+    report_html: Annotated[
+        str | None, msgspec.Meta(description="One page that can be mailed, once the file is closed.")
+    ]
+    parent: Annotated[str | None, msgspec.Meta(description="The file whose rows this file sends again.")]
 
 
 class FileView(View, frozen=True, kw_only=True):
@@ -62,13 +66,13 @@ class FileView(View, frozen=True, kw_only=True):
 
     file_id: Identifier
     customer_id: CustomerId
-    customer_name: Annotated[str | None, msgspec.Meta(description="The name given to the customer, if any.")]
-    batch_id: Annotated[str | None, msgspec.Meta(description="Null when each row's group tag is its batch.")]
+    customer_name: Annotated[str | None, msgspec.Meta(description="The name of the customer, if it was given one.")]
+    batch_id: Annotated[str | None, msgspec.Meta(description="Null when the group tag of each row is its batch.")]
     name: str
     path: Annotated[str, msgspec.Meta(description="Below the container device-files.")]
     state: FileState
-    is_final: Annotated[bool, msgspec.Meta(description="Whether nothing more will happen to it.")]
-    reason: Annotated[str | None, msgspec.Meta(description="Why it was rejected, in one word.")]
+    is_final: Annotated[bool, msgspec.Meta(description="Whether the file has reached its last state.")]
+    reason: Annotated[str | None, msgspec.Meta(description="Why it was rejected: one value of the public vocabulary.")]
     received_at: datetime
     closed_at: datetime | None
     size: Annotated[int, msgspec.Meta(ge=0, description="Bytes.")]
@@ -76,13 +80,13 @@ class FileView(View, frozen=True, kw_only=True):
     is_incomplete: Annotated[
         bool,
         msgspec.Meta(
-            description="Whether it may hold devices that are in none of its rows: something that was passed over "
-            "looks like a device, or a part of it could not be read or understood. Known once it has been read."
+            description="Whether the file may hold devices that are in none of its rows: something that was passed "
+            "over looks like a device, or part of the file could not be understood. Known once the file has been read."
         ),
     ] = False
-    submissions: Annotated[int, msgspec.Meta(ge=0, description="How many POSTs of devices it has become.")]
-    submissions_final: Annotated[int, msgspec.Meta(ge=0, description="How many of them are over.")]
-    parent_file_id: Annotated[str | None, msgspec.Meta(description="The file of whose rows this one was made.")]
+    submissions: Annotated[int, msgspec.Meta(ge=0, description="Requests with devices of this file to Partner Center.")]
+    submissions_final: Annotated[int, msgspec.Meta(ge=0, description="How many of them are final.")]
+    parent_file_id: Annotated[str | None, msgspec.Meta(description="The file whose rows this file sends again.")]
     links: FileLinks
 
 
@@ -96,13 +100,15 @@ class FilePage(View, frozen=True, kw_only=True):
 class SubmissionView(View, frozen=True, kw_only=True):
     """One POST of devices to one batch."""
 
-    number: Annotated[str, msgspec.Meta(description="Within its file; the halves of a split one are `N-0`, `N-1`.")]
+    number: Annotated[str, msgspec.Meta(description="Within its file; the halves of submission N are `N-0` and `N-1`.")]
     batch_id: str
     devices: Whole
     state: SubmissionState
     tracking_id: str | None
-    correlation_id: Annotated[str | None, msgspec.Meta(description="Of the service's last answer, for its support.")]
-    sent_at: Annotated[datetime | None, msgspec.Meta(description="First sent.")]
+    correlation_id: Annotated[
+        str | None, msgspec.Meta(description="Of Partner Center's last answer; its support asks for it.")
+    ]
+    sent_at: Annotated[datetime | None, msgspec.Meta(description="When it was first sent.")]
     accepted_at: datetime | None
     finished_at: datetime | None
     next_poll_at: Annotated[
@@ -113,23 +119,25 @@ class SubmissionView(View, frozen=True, kw_only=True):
 
 
 class TimeLineEntry(View, frozen=True, kw_only=True):
-    """One thing that happened to a file, in plain words."""
+    """One event in the life of a file."""
 
     at: datetime
-    what: Annotated[str, msgspec.Meta(description="A plain sentence.")]
-    submission: Annotated[str | None, msgspec.Meta(description="The submission's number, when it is about one.")] = None
+    what: Annotated[str, msgspec.Meta(description="The event, as a sentence.")]
+    submission: Annotated[
+        str | None, msgspec.Meta(description="The number of the submission, if the event is about one.")
+    ] = None
 
 
 class ReasonCount(View, frozen=True, kw_only=True):
-    """How many rows ended with one outcome for one reason."""
+    """The number of rows with one outcome and reason."""
 
     outcome: Outcome
-    reason: Annotated[str, msgspec.Meta(description="The rows' `error_code`; empty for those without one.")]
+    reason: Annotated[str, msgspec.Meta(description="The `error_code` of the rows; empty if they have none.")]
     rows: Whole
 
 
 class WithdrawalView(View, frozen=True, kw_only=True):
-    """How far the devices that a file newly registered have been deleted again."""
+    """The withdrawal of a file: the devices that it newly registered are deleted again."""
 
     state: WithdrawalState
     asked_at: datetime
@@ -142,30 +150,32 @@ class WithdrawalView(View, frozen=True, kw_only=True):
 
 
 class FileNoteView(View, frozen=True, kw_only=True):
-    """Something to know about a file as a whole."""
+    """A note on a file as a whole."""
 
-    note: Annotated[str, msgspec.Meta(description="One word of the public vocabulary.")]
-    detail: Annotated[str, msgspec.Meta(description="What it is about in this file, such as the names of columns.")]
+    note: Annotated[str, msgspec.Meta(description="One value of the public vocabulary.")]
+    detail: Annotated[
+        str, msgspec.Meta(description="What the note is about in this file, such as the names of columns.")
+    ]
     sentence: str
     what_to_do: str
 
 
 class PassedOverView(View, frozen=True, kw_only=True):
-    """All parts of one kind in a file that are neither row nor header nor blank, and so were not sent."""
+    """The parts of one kind in a file that are neither row nor header nor blank, and so were not sent."""
 
-    kind: Annotated[str, msgspec.Meta(description="One word of the public vocabulary.")]
+    kind: Annotated[str, msgspec.Meta(description="One value of the public vocabulary.")]
     meaning: Annotated[str, msgspec.Meta(description="The kind in plain words.")]
     count: Whole
-    places: Annotated[list[str], msgspec.Meta(description="Where the first few stand.")]
-    excerpts: Annotated[list[str], msgspec.Meta(description="The beginnings of these, without anything of a hash.")]
-    may_hold_device: Annotated[bool, msgspec.Meta(description="Whether something of it looks like a device.")]
+    places: Annotated[list[str], msgspec.Meta(description="Where the first of them are in the file.")]
+    excerpts: Annotated[list[str], msgspec.Meta(description="How these begin; nothing of a hash is shown.")]
+    may_hold_device: Annotated[bool, msgspec.Meta(description="Whether one of them looks like a device.")]
 
 
 class FileDetails(View, frozen=True, kw_only=True):
-    """A device file with all that is known of it but its rows."""
+    """A device file in detail, without its rows."""
 
     file: FileView
-    what_happened: Annotated[str | None, msgspec.Meta(description="Why it was rejected and what to do, in words.")]
+    what_happened: Annotated[str | None, msgspec.Meta(description="Why it was rejected and what to do, as sentences.")]
     time_line: Annotated[list[TimeLineEntry], msgspec.Meta(description="Oldest first.")]
     submissions: Annotated[list[SubmissionView], msgspec.Meta(description="By number.")]
     submissions_left_out: Annotated[
@@ -173,33 +183,36 @@ class FileDetails(View, frozen=True, kw_only=True):
     ]
     reasons: Annotated[
         list[ReasonCount],
-        msgspec.Meta(description="Most rows first. While the file is open: of the submissions that are over."),
+        msgspec.Meta(description="Most rows first. While the file is open, only rows of final submissions count."),
     ]
-    notes: Annotated[list[FileNoteView], msgspec.Meta(description="On the file as a whole.")] = []
+    notes: Annotated[list[FileNoteView], msgspec.Meta(description="Notes on the file as a whole.")] = []
     passed_over: Annotated[
-        list[PassedOverView], msgspec.Meta(description="What of the file is neither row nor header nor blank, by kind.")
+        list[PassedOverView],
+        msgspec.Meta(description="Parts of the file that are neither row nor header nor blank, by kind."),
     ] = []
-    retry_file_id: Annotated[str | None, msgspec.Meta(description="The file by which rows of this one are sent again.")]
+    retry_file_id: Annotated[str | None, msgspec.Meta(description="The file that sends rows of this file again.")]
     withdrawal: WithdrawalView | None
 
 
 class OutcomeView(View, frozen=True, kw_only=True):
-    """How one row ended. What is not known is empty text."""
+    """The outcome of one row. A value that is not known is empty."""
 
-    row: Annotated[int, msgspec.Meta(ge=1, description="Within the file, from 1; `source` says where in it.")]
+    row: Annotated[
+        int, msgspec.Meta(ge=1, description="The number of the row in the file, from 1; `source` says where it is.")
+    ]
     source: str
     serial_number: str
     product_key: str
     manufacturer: str
     model: str
-    order_number: Annotated[str, msgspec.Meta(description="Of the customer's order, if the file says; never sent.")] = (
-        ""
-    )
+    order_number: Annotated[
+        str, msgspec.Meta(description="The order number, if the file has one; it is never sent.")
+    ] = ""
     outcome: Outcome
     error_code: str
     error_description: str
     what_to_do: str
-    remedy: Annotated[Remedy, msgspec.Meta(description="What kind of thing there is to do.")]
+    remedy: Annotated[Remedy, msgspec.Meta(description="The kind of thing to do.")]
     notes: str
     batch_id: str
     submission: str
@@ -216,7 +229,7 @@ class OutcomePage(View, frozen=True, kw_only=True):
 
 
 class DeviceView(View, frozen=True, kw_only=True):
-    """One row of a closed file that bears the serial number which was asked for."""
+    """A row of a closed file with the serial number of the search."""
 
     customer_id: str
     customer_name: str | None
@@ -228,47 +241,47 @@ class DeviceView(View, frozen=True, kw_only=True):
 
 
 class DevicePage(View, frozen=True, kw_only=True):
-    """Where a device was, newest first."""
+    """The rows of closed files with one serial number, newest first."""
 
-    serial_number: Annotated[str, msgspec.Meta(description="As it was asked for; letters of any case are the same.")]
+    serial_number: Annotated[str, msgspec.Meta(description="As it was given; capital and small letters are the same.")]
     devices: list[DeviceView]
     files_not_searched: Annotated[
-        int, msgspec.Meta(ge=0, description="Files of the customer that are still open: their rows are not found yet.")
+        int, msgspec.Meta(ge=0, description="Files of the customer that are still open; their rows are not found yet.")
     ]
     next: NextPage
 
 
 class RetryView(View, frozen=True, kw_only=True):
-    """The rows of a file that are sent again."""
+    """A file that sends rows of another file again."""
 
     parent_file_id: Identifier
     file_id: Annotated[
-        str | None, msgspec.Meta(description="The file that was made; null when no row can simply be sent again.")
+        str | None, msgspec.Meta(description="The new file; null when no row can be sent again as it is.")
     ]
-    path: Annotated[str | None, msgspec.Meta(description="Where it lies in the container device-files.")]
+    path: Annotated[str | None, msgspec.Meta(description="Its path in the container device-files.")]
     rows: Whole
-    is_new: Annotated[bool, msgspec.Meta(description="Whether it was made just now; asking twice makes one.")]
-    link: Annotated[str | None, msgspec.Meta(description="The new file, from the moment that it is received.")]
+    is_new: Annotated[
+        bool, msgspec.Meta(description="Whether this request made it; a second request makes no second file.")
+    ]
+    link: Annotated[str | None, msgspec.Meta(description="The address of the new file, once it is received.")]
 
 
 class WithdrawalRequest(View, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Confirms that the devices which a file newly registered are to be deleted."""
+    """Confirms that the devices which a file newly registered shall be deleted."""
 
-    name: Annotated[
-        str, msgspec.Meta(description="The name of the file, as its `name` says.", min_length=1, max_length=1024)
-    ]
+    name: Annotated[str, msgspec.Meta(description="The `name` of the file.", min_length=1, max_length=1024)]
 
 
 class WithdrawalAnswer(View, frozen=True, kw_only=True):
-    """How far the withdrawal is."""
+    """The answer to a request to withdraw a file."""
 
     file_id: Identifier
-    is_new: Annotated[bool, msgspec.Meta(description="Whether it was asked for just now.")]
+    is_new: Annotated[bool, msgspec.Meta(description="Whether this request started the withdrawal.")]
     withdrawal: Annotated[WithdrawalView | None, msgspec.Meta(description="Null when the file registered no device.")]
 
 
 class ErrorCode(StrEnum):
-    """What kind of error an answer is."""
+    """The kinds of errors."""
 
     BAD_REQUEST = "bad_request"
     BAD_PARAMETER = "bad_parameter"
@@ -287,9 +300,9 @@ class ErrorCode(StrEnum):
 
 
 class ErrorView(View, frozen=True, kw_only=True):
-    """What every answer that is an error says."""
+    """The answer to a request that failed."""
 
     code: ErrorCode
     message: Annotated[str, msgspec.Meta(description="What happened and what to do.")]
-    parameter: Annotated[str | None, msgspec.Meta(description="The parameter that is at fault, if one is.")] = None
-    correlation_id: Annotated[str, msgspec.Meta(description="Finds the answer in the logs.")]
+    parameter: Annotated[str | None, msgspec.Meta(description="The parameter at fault, if there is one.")] = None
+    correlation_id: Annotated[str, msgspec.Meta(description="Finds this answer in the logs.")]

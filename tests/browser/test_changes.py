@@ -32,14 +32,14 @@ def visit(browser: Browser, own_site: tuple[Site, Office]) -> Iterator[tuple[Pag
 def test_rows_are_sent_again_once(visit: tuple[Page, Site, Office]) -> None:
     page, site, office = visit
     page.get_by_role("button", name="Send again (2 rows)").click()
-    expect(page.get_by_role("status").first).to_contain_text("Done: the rows are sent again")
+    expect(page.get_by_role("status").first).to_contain_text("The rows are being sent again")
     expect(page.get_by_text("which is about to be received")).to_be_visible()
     expect(page.get_by_role("button", name="Send again")).to_have_count(0)
     (path,) = [version.path for version in site.world.drop.versions(f"{office.closed[0]}/") if "retry" in version.path]
     site.world.receive(path)
     site.world.run()
     page.reload()
-    page.get_by_role("link", name="a file of their own").click()
+    page.get_by_role("link", name="a new file").click()
     expect(page.locator(".rows tbody tr")).to_have_count(2)
     page.get_by_role("link", name="an earlier file").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
@@ -56,7 +56,7 @@ def test_a_form_of_another_site_changes_nothing(visit: tuple[Page, Site, Office]
     )
     page.goto("http://evil.example/")
     page.get_by_role("button", name="Win a prize").click()
-    expect(page.get_by_role("heading", name="This is not allowed")).to_be_visible()
+    expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
     assert not [version for version in site.world.drop.versions() if "retry" in version.path]
 
 
@@ -66,7 +66,7 @@ def test_whoever_comes_after_the_retention_is_told_so(visit: tuple[Page, Site, O
     with page.expect_response("**/retry") as answer:
         page.get_by_role("button", name="Send again (2 rows)").click()
     assert answer.value.status == 410
-    expect(page.get_by_role("heading", name="It is too late for that")).to_be_visible()
+    expect(page.get_by_role("heading", name="No longer available")).to_be_visible()
     page.get_by_role("link", name="The file").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
 
@@ -77,7 +77,7 @@ def test_a_file_without_rows_to_send_again_says_so(visit: tuple[Page, Site, Offi
     address = f"{site.file(office.well[1], office.well[0])}/retry"
     answer = page.request.post(address, headers={"Origin": site.url})
     assert answer.status == 409
-    assert "No row of this file can simply be sent again" in answer.text()
+    assert "No row of this file can be sent again as it is" in answer.text()
 
 
 def test_a_file_is_withdrawn_when_its_name_is_typed(browser: Browser, own_site: tuple[Site, Office]) -> None:
@@ -94,7 +94,7 @@ def test_a_file_is_withdrawn_when_its_name_is_typed(browser: Browser, own_site: 
         assert faults_for_assistive_technology(page) == []
         name.fill(f" {NAME} ")
         page.get_by_role("button", name="Withdraw 187 devices").click()
-        expect(page.get_by_text("Done: the devices are being deregistered")).to_be_visible()
+        expect(page.get_by_text("The devices are being deregistered")).to_be_visible()
         expect(page.get_by_text("The file is being withdrawn: 0 of 187 devices deregistered.").last).to_be_visible()
         expect(page.get_by_role("link", name="Withdraw…")).to_have_count(0)
         site.world.run()
@@ -107,4 +107,4 @@ def test_a_file_that_registered_nothing_is_not_withdrawn(browser: Browser, own_s
     site, office = own_site
     with looking(browser, DESK) as (page, _):
         page.goto(f"{site.file(office.rejected[1], office.rejected[0])}/withdraw")
-        expect(page.get_by_role("heading", name="There is nothing to do")).to_be_visible()
+        expect(page.get_by_role("heading", name="This cannot be done now")).to_be_visible()

@@ -37,7 +37,7 @@ MOST_WAKE_UPS = 320
 """Of one submission in an outage of 72 hours: a backoff is at least 15 minutes from the tenth on."""
 
 MESSAGES = 10_000
-NOBODY = "00000000-0000-5000-8000-000000000000"
+NO_CUSTOMER_ID = "00000000-0000-5000-8000-000000000000"
 
 
 # --- seeded schedules
@@ -387,13 +387,17 @@ def _message(chance: random.Random, world: World) -> bytes:
         [
             {
                 "type": "submission",
-                "reading_id": chance.choice([*(f"{file}.1" for file in world.dropped), f"{NOBODY}.1", "nobody"]),
+                "reading_id": chance.choice(
+                    [*(f"{file}.1" for file in world.dropped), f"{NO_CUSTOMER_ID}.1", "nobody"]
+                ),
                 "number": chance.choice(["1", "2", "1-0", "9"]),
                 "sequence": chance.choice([0, 1, 5, 10**6]),
             },
             {
                 "type": "submissions",
-                "reading_id": chance.choice([*(f"{file}.1" for file in world.dropped), f"{NOBODY}.1", "nobody"]),
+                "reading_id": chance.choice(
+                    [*(f"{file}.1" for file in world.dropped), f"{NO_CUSTOMER_ID}.1", "nobody"]
+                ),
                 "due": [
                     {"number": chance.choice(["1", "2", "1-0", "9"]), "sequence": chance.choice([0, 1, 5, 10**6])}
                     for _ in range(chance.choice([0, 1, 2, 2, 3, 9]))
@@ -402,7 +406,7 @@ def _message(chance: random.Random, world: World) -> bytes:
             {
                 "type": "file",
                 "customer_id": chance.choice([*CUSTOMERS, None]),
-                "file_id": chance.choice([*world.dropped, NOBODY, NOBODY, NOBODY, "nobody"]),
+                "file_id": chance.choice([*world.dropped, NO_CUSTOMER_ID, NO_CUSTOMER_ID, NO_CUSTOMER_ID, "nobody"]),
             },
             {"type": "blob", "path": chance.choice([*(file.path for file in FILES), "nobody/Test/x.csv"])},
         ]

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from shared.status.authentication import (
     Person,
     Sender,
-    form_of,
     person_of,
     refuse_all_but_own_page,
     refuse_other_sites,
@@ -197,15 +196,3 @@ def test_the_page_takes_changes_of_its_own_and_scripts_may_change_with_their_key
 def test_a_request_without_a_host_is_of_another_site_whatever_its_origin() -> None:
     nameless = func.HttpRequest("POST", "https://app.example/api/status", headers={"Origin": ""}, body=b"")
     assert sender_of(nameless, None) is Sender.OTHER_SITE
-
-
-def test_a_form_is_read_when_it_is_one() -> None:
-    kind = "application/x-www-form-urlencoded; charset=utf-8"
-    assert form_of(request(headers={"Content-Type": kind}, body=b"name=%C3%A4+b&x=")) == {"name": "ä b", "x": ""}
-    for headers, body in (
-        ({}, b"a=b"),
-        ({"Content-Type": "text/plain"}, b"a=b"),
-        ({"Content-Type": kind}, b"a" * 20_000),
-    ):
-        with pytest.raises(Refusal):
-            form_of(request(headers=headers, body=body))

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shared.reasons import FILE_NOTES, FileNote
 from shared.status.page import summary
-from shared.status.page.labels import FILE_STATES, MAY_BE_INCOMPLETE, file_word
+from shared.status.page.labels import FILE_STATES, MAY_BE_INCOMPLETE, file_label
 from shared.status.queries import file as file_details
 from shared.status.schemas import FileNoteView, PassedOverView
 from shared.storage.records import DeviceFile, PassedOverTally, Remark
@@ -113,9 +113,9 @@ def record_with(file: DeviceFile, *remarks: Remark, kept: PassedOverTally | None
 
 def test_one_word_says_how_a_file_ended_wherever_it_is_shown(world: World) -> None:
     view = file_details(world.pipeline, CUSTOMER, closed(world, numbered(1))).file
-    assert file_word(view) == FILE_STATES[FileState.CLOSED]
-    assert file_word(replace(view, is_incomplete=True)) == MAY_BE_INCOMPLETE
-    assert file_word(replace(view, is_incomplete=True, state=FileState.READ)) == FILE_STATES[FileState.READ]
+    assert file_label(view) == FILE_STATES[FileState.CLOSED]
+    assert file_label(replace(view, is_incomplete=True)) == MAY_BE_INCOMPLETE
+    assert file_label(replace(view, is_incomplete=True, state=FileState.READ)) == FILE_STATES[FileState.READ]
 
 
 def test_what_was_passed_over_is_to_be_checked_beside_rows_to_fix(world: World) -> None:
@@ -124,7 +124,7 @@ def test_what_was_passed_over_is_to_be_checked_beside_rows_to_fix(world: World) 
         kind="prose", meaning="lines of text", count=1, places=["line 1"], excerpts=["x"], may_hold_device=True
     )
     note = FileNoteView(note="may_hold_devices", detail="line 1", sentence=WARNING, what_to_do="Look.")
-    told = summary.story(replace(details, passed_over=[kept], notes=[note]))
+    told = summary.summarize(replace(details, passed_over=[kept], notes=[note]))
     assert [todo.title for todo in told.todos] == ["Fix 1 row.", "Check what was passed over."]
     assert told.headline == "1 of 2 devices is registered; 1 is not"
 

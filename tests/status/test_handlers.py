@@ -517,9 +517,9 @@ def test_rows_have_bounds_of_their_own_and_a_file_has_no_parameters(doors: Doors
         ('{"name": "devices.csv"}'.encode("utf-16"), "send UTF-8"),
         ('{"name": "devices.csv"}'.encode("utf-16-le"), "send UTF-8"),
         (b'{"name": "\xed\xa0\x80"}', "send UTF-8"),
-        (b"", 'send such as {"name": "devices.csv"}'),
-        (b"name=devices.csv", 'send such as {"name": "devices.csv"}'),
-        (b'{"name": "devices.csv"', 'send such as {"name": "devices.csv"}'),
+        (b"", 'for example {"name": "devices.csv"}'),
+        (b"name=devices.csv", 'for example {"name": "devices.csv"}'),
+        (b'{"name": "devices.csv"', 'for example {"name": "devices.csv"}'),
         (b"[" * 10_000, "name is a text of 1 to 1024 characters"),
         (b'{"name": 5}', "name is a text of 1 to 1024 characters"),
         (b'{"name": ""}', "name is a text of 1 to 1024 characters"),
@@ -533,7 +533,7 @@ def test_a_body_that_is_not_as_it_must_be_is_told_what_to_send(
     assert (answer.status, answer.json["code"]) == (400, "bad_request")
     assert sentence in answer.json["message"]
     for word in ("byte", "decode", "codec", "Object", "Expected", "malformed"):
-        assert word not in answer.json["message"].replace("given bytes", "")
+        assert word not in answer.json["message"].replace("given as bytes", "")
 
 
 def test_a_body_may_begin_with_a_mark(world: World, doors: Doors) -> None:

@@ -67,12 +67,12 @@ def test_what_happened_within_one_second_stands_in_the_order_of_the_way() -> Non
         ["Received."],
         ["Submission", "1", "was", "sent:"],
         ["Submission", "1", "was", "accepted."],
-        ["Submission", "1", "is", "over"],
+        ["Submission", "1", "ended", "(finished)."],
         ["Closed."],
     ]
 
 
-def test_a_submission_that_is_open_says_when_it_is_looked_at_next() -> None:
+def test_a_submission_that_is_open_says_when_it_is_polled_next() -> None:
     assert submission_view(submission(SubmissionState.ACCEPTED)).next_poll_at == START
     assert submission_view(submission(SubmissionState.FINISHED)).next_poll_at is None
 

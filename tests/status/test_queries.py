@@ -99,7 +99,7 @@ def test_files_are_paged_over_days_customers_and_states(stored_world: World) -> 
         FileFilter(received_before=middle),
         FileFilter(received_before=middle, customer_id=other),
     ):
-        expected = [file.file_id for file in newest_first if wanted.takes(file)]
+        expected = [file.file_id for file in newest_first if wanted.matches(file)]
         assert expected
         for limit in (1, 5, 50):
             assert list(listed(world, wanted, limit)) == expected

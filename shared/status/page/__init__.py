@@ -1,5 +1,5 @@
-"""The page that people see, made of the records that scripts get as JSON.
+"""The page that people see, made from the records that scripts get as JSON.
 
-`doors` answers requests, `asking` reads what an address asks for, `pages` makes the HTML with `rendering`; the rest are
-its parts: `story`, `bars`, `words`, `text`, `search`, `static_files`.
+`handlers` answers requests, `form_parameters` reads the fields of forms, `pages` makes the HTML with `rendering` from
+`summary`, `bars`, `labels` and `text`. `search` finds a serial number, `static_files` serves style and script.
 """

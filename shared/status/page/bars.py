@@ -1,4 +1,4 @@
-"""Counts of rows as segments of a bar. Pure."""
+"""Counts of rows as the segments of a bar. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from shared.vocabulary import Outcome
 WHOLE = 100.0
 
 LEAST_SHARE = 1.5
-"""Percent of the bar that any kind of row gets: one failure in 100,000 rows must be seen."""
+"""Percent of the bar that any outcome gets: one failure in 100,000 rows must be visible."""
 
 TEXTURED = frozenset({Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN, Outcome.DUPLICATE})
-"""Outcomes that have a texture in bars, so that colour is not all that tells them apart."""
+"""Outcomes with a texture in bars, so that they differ in more than colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +31,24 @@ class Segment:
 
 
 def by_outcome(counts: OutcomeCounts) -> list[tuple[str, int]]:
-    """How many rows ended how, the ones without outcome (`open`) last; nothing that no row is."""
+    """Outcomes that rows have, with their number; rows without an outcome (`open`) come last."""
     numbers = [(str(name), int(getattr(counts, name))) for name in (*OUTCOMES, OPEN)]
     return [(name, number) for name, number in numbers if number > 0]
 
 
 def not_registered(counts: OutcomeCounts) -> int:
-    """Rows that someone should look at."""
+    """The number of rows that need attention."""
     return counts.failed + counts.rejected + counts.unknown
 
 
 def segments(counts: OutcomeCounts) -> list[Segment]:
-    """The bar of these counts, from left to right; empty while it is not known how many rows there are."""
+    """The bar of these counts, from left to right; empty while the number of rows is not known."""
     numbers = by_outcome(counts)
     return list(_placed(numbers, _widths([number for _, number in numbers])))
 
 
 def share(number: int, most: int) -> float:
-    """Percent of a bar of `number` where the longest one, of `most`, fills it."""
+    """Percent of a bar that `number` fills when `most` fills all of it."""
     return round(max(LEAST_SHARE, WHOLE * number / most), 2) if number and most else 0.0
 
 
@@ -60,6 +60,6 @@ def _placed(numbers: list[tuple[str, int]], widths: list[float]) -> Iterator[Seg
 
 
 def _widths(numbers: list[int]) -> list[float]:
-    """The least for each, and its share of what is left."""
+    """Each gets the least share, and its part of the rest."""
     left = WHOLE - LEAST_SHARE * len(numbers)
     return [LEAST_SHARE + left * number / sum(numbers) for number in numbers]

@@ -9,10 +9,10 @@ import azure.functions as func
 
 from shared.pipeline.composition import Pipeline
 from shared.status import queries
-from shared.status.authentication import PAGES, Person, form_of, refuse_all_but_own_page
+from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
 from shared.status.commands import WRONG_NAME, send_again, withdraw
-from shared.status.downloads import report_answer, results_answer, takes_gzip, to_fix_answer
-from shared.status.http import Fault, OpenPipeline, Refusal, file_named_in, is_known
+from shared.status.downloads import accepts_gzip, report_answer, results_answer, to_fix_answer
+from shared.status.http import Fault, OpenPipeline, Refusal, file_named_in, is_known, refuse_large_body
 from shared.status.page import form_parameters, pages, summary
 from shared.status.page.pages import Done
 from shared.status.page.search import devices_of_any_customer
@@ -30,11 +30,11 @@ OWN_PARTS_ALONE = (
 """The content security policy of a page: nothing from another host, nothing inline."""
 
 NOTHING_TO_SEND_AGAIN = (
-    "No row of this file can simply be sent again: none of them failed for a passing reason. Fix the rows that "
-    "to_fix.csv names, and drop that file."
+    "No row of this file can be sent again as it is: none failed for a temporary reason. Fix the rows in to_fix.csv "
+    "and drop that file."
 )
 NOTHING_TO_WITHDRAW = (
-    "There is nothing to withdraw: this file is not closed, registered no device, or was withdrawn already."
+    "There is nothing to withdraw: the file is not closed, registered no device, or is withdrawn already."
 )
 
 COMPRESSION = 3
@@ -44,12 +44,12 @@ NAME_FIELD = "name"
 DONE = "done"
 
 _HEADLINES = {
-    HTTPStatus.NOT_FOUND: "Nothing is here",
-    HTTPStatus.BAD_REQUEST: "That cannot be asked",
-    HTTPStatus.FORBIDDEN: "This is not allowed",
-    HTTPStatus.CONFLICT: "There is nothing to do",
-    HTTPStatus.GONE: "It is too late for that",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Not just now",
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.BAD_REQUEST: "The request is not valid",
+    HTTPStatus.FORBIDDEN: "Not allowed",
+    HTTPStatus.CONFLICT: "This cannot be done now",
+    HTTPStatus.GONE: "No longer available",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Temporarily unavailable",
 }
 
 
@@ -77,7 +77,7 @@ class Visit:
         return queries.known_file(self.pipeline, *self.named)
 
 
-# --- what is shown
+# --- pages and downloads
 
 
 def show_files(visit: Visit) -> func.HttpResponse:
@@ -113,7 +113,7 @@ def show_file(visit: Visit) -> func.HttpResponse:
 
 
 def confirm_withdrawal(visit: Visit) -> func.HttpResponse:
-    """GET status/{customer_id}/{file_id}/withdraw: asks to confirm the withdrawal."""
+    """GET status/{customer_id}/{file_id}/withdraw: the form that confirms a withdrawal."""
     return _withdraw_page(visit, visit.details, None)
 
 
@@ -133,17 +133,17 @@ def download_report(visit: Visit) -> func.HttpResponse:
 
 
 def serve_static(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
-    """GET static/{name}: style, script and mark of the page, for everybody."""
+    """GET static/{name}: style, script and icon of the page, for everybody."""
     found = static_file(request.route_params.get("name", ""))
     if found is None:
-        raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "There is no such part of the page. Load it anew.")
+        raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "There is no such file. Reload the page.")
     headers = {"ETag": found.etag, "Cache-Control": found.cache_control}
     if is_known(found.etag, request):
         return func.HttpResponse(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return func.HttpResponse(found.content, headers=headers | {"Content-Type": found.content_type})
 
 
-# --- what is changed
+# --- changes
 
 
 def retry_file(visit: Visit) -> func.HttpResponse:
@@ -159,12 +159,19 @@ def withdraw_file(visit: Visit) -> func.HttpResponse:
     """POST status/{customer_id}/{file_id}/withdraw."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     file = visit.file
-    typed = form_of(visit.request).get(NAME_FIELD, "").strip()
+    typed = _typed_name(visit.request)
     if typed not in (file.name.strip(), visible(file.name).strip()):
         return _withdraw_page(visit, visit.details, WRONG_NAME)
     if withdraw(visit.pipeline, file, file.name, visit.person.name).withdrawal is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
     return _redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.WITHDRAWING))
+
+
+def _typed_name(request: func.HttpRequest) -> str:
+    """The name in the form that `request` sends; empty when it sends none. Raises Refusal."""
+    refuse_large_body(request)
+    typed: str = request.form.get(NAME_FIELD, "")
+    return typed.strip()
 
 
 def _withdraw_page(visit: Visit, details: FileDetails, fault: str | None) -> func.HttpResponse:
@@ -191,15 +198,15 @@ def _html(
 
 
 def _page(content: str, request: func.HttpRequest) -> func.HttpResponse:
-    """A page with all that was asked for, compressed if the client takes it: no secret stands in it to be guessed."""
-    if not takes_gzip(request):
+    """A page, compressed if the client accepts it. Compression reveals nothing: a page holds no secret (BREACH)."""
+    if not accepts_gzip(request):
         return _html(content)
     headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return _html(gzip.compress(content.encode(), COMPRESSION), headers=headers)
 
 
 def _redirect(address: str) -> func.HttpResponse:
-    """To a page that shows what was done; to load that page again repeats nothing."""
+    """The answer to a form: a page that shows the change, so that loading it again repeats nothing."""
     return func.HttpResponse(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": address})
 
 

@@ -11,61 +11,61 @@ OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Label:
     """A value of the vocabulary as people see it. `icon` and `tone` are names in macros.html and in status.css."""
 
-    label: str
+    text: str
     icon: str
     tone: str
 
 
-OUTCOMES: dict[Outcome, Word] = {
-    Outcome.REGISTERED: Word("registered", "registered", "registered"),
-    Outcome.ALREADY_REGISTERED: Word("already registered", "already_registered", "already_registered"),
-    Outcome.FAILED: Word("failed", "failed", "failed"),
-    Outcome.REJECTED: Word("rejected", "rejected", "rejected"),
-    Outcome.UNKNOWN: Word("unknown", "unknown", "unknown"),
-    Outcome.DUPLICATE: Word("duplicate", "duplicate", "duplicate"),
+OUTCOMES: dict[Outcome, Label] = {
+    Outcome.REGISTERED: Label("registered", "registered", "registered"),
+    Outcome.ALREADY_REGISTERED: Label("already registered", "already_registered", "already_registered"),
+    Outcome.FAILED: Label("failed", "failed", "failed"),
+    Outcome.REJECTED: Label("rejected", "rejected", "rejected"),
+    Outcome.UNKNOWN: Label("unknown", "unknown", "unknown"),
+    Outcome.DUPLICATE: Label("duplicate", "duplicate", "duplicate"),
 }
 """In the order in which they are shown: registered, then those that need attention, then duplicates."""
 
-OPEN_ROWS = Word("in progress", "open", "open")
+OPEN_ROWS = Label("in progress", "open", "open")
 
-FILE_STATES: dict[FileState, Word] = {
-    FileState.RECEIVED: Word("reading", "work", "in-progress"),
-    FileState.READ: Word("registering", "work", "in-progress"),
-    FileState.CLOSING: Word("writing results", "work", "in-progress"),
-    FileState.CLOSED: Word("closed", "done", "registered"),
-    FileState.REJECTED: Word("rejected", "rejected", "rejected"),
-    FileState.GONE: Word("deleted before it was read", "unknown", "duplicate"),
+FILE_STATES: dict[FileState, Label] = {
+    FileState.RECEIVED: Label("reading", "work", "in-progress"),
+    FileState.READ: Label("registering", "work", "in-progress"),
+    FileState.CLOSING: Label("writing results", "work", "in-progress"),
+    FileState.CLOSED: Label("closed", "done", "registered"),
+    FileState.REJECTED: Label("rejected", "rejected", "rejected"),
+    FileState.GONE: Label("deleted before it was read", "unknown", "duplicate"),
 }
 
-MAY_BE_INCOMPLETE = Word("closed, may be incomplete", "attention", "rejected")
+MAY_BE_INCOMPLETE = Label("closed, may be incomplete", "attention", "rejected")
 
-SUBMISSION_STATES: dict[SubmissionState, Word] = {
-    SubmissionState.PENDING: Word("to be sent", "open", "open"),
-    SubmissionState.ACCEPTED: Word("accepted", "work", "in-progress"),
-    SubmissionState.FINISHED: Word("finished", "done", "registered"),
-    SubmissionState.REFUSED: Word("refused", "failed", "failed"),
-    SubmissionState.SPLIT: Word("split", "duplicate", "duplicate"),
+SUBMISSION_STATES: dict[SubmissionState, Label] = {
+    SubmissionState.PENDING: Label("to be sent", "open", "open"),
+    SubmissionState.ACCEPTED: Label("accepted", "work", "in-progress"),
+    SubmissionState.FINISHED: Label("finished", "done", "registered"),
+    SubmissionState.REFUSED: Label("refused", "failed", "failed"),
+    SubmissionState.SPLIT: Label("split", "duplicate", "duplicate"),
 }
 
-REMEDIES: dict[Remedy, Word] = {
-    Remedy.FIX: Word("fix", "fix", "rejected"),
-    Remedy.SEND_AGAIN: Word("send again", "send", "in-progress"),
-    Remedy.ASK: Word("needs someone else", "ask", "unknown"),
-    Remedy.NOTHING: Word("nothing", "done", "registered"),
+REMEDIES: dict[Remedy, Label] = {
+    Remedy.FIX: Label("fix", "fix", "rejected"),
+    Remedy.SEND_AGAIN: Label("send again", "send", "in-progress"),
+    Remedy.ASK: Label("needs someone else", "ask", "unknown"),
+    Remedy.NOTHING: Label("nothing", "done", "registered"),
 }
 
 
-def file_word(file: FileView) -> Word:
+def file_label(file: FileView) -> Label:
     """The state of a file for people; a closed file that may hold more devices than its rows does not look done."""
     return MAY_BE_INCOMPLETE if file.state is FileState.CLOSED and file.is_incomplete else FILE_STATES[file.state]
 
 
 def outcome_label(name: str) -> str:
     """An outcome, or `open`, for people."""
-    return OPEN_ROWS.label if name == OPEN else OUTCOMES[Outcome(name)].label
+    return OPEN_ROWS.text if name == OPEN else OUTCOMES[Outcome(name)].text
 
 
 def note_meaning(name: str) -> str:

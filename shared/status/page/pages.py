@@ -1,4 +1,4 @@
-"""The pages that people see, made of the records that scripts get as JSON. Pure: text in, text out."""
+"""The pages that people see, as HTML. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from shared.status.http import CURSOR
 from shared.status.page import bars, summary
 from shared.status.page.labels import OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
-from shared.status.presenters import NOBODY
+from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
 from shared.status.schemas import DevicePage, FileDetails, FilePage, FileView, OutcomePage
 from shared.vocabulary import Outcome
 
 LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
-"""How many files a page of the list may be asked to show."""
+"""The numbers of files that a page of the list can show."""
 
 ROWS = "#rows"
 
@@ -71,7 +71,7 @@ class AskedRows:
 
 
 class Liveness(StrEnum):
-    """Whether a page follows what it shows, in the words of status.js."""
+    """Whether a page refreshes itself; status.js knows these values."""
 
     WORK = "work"
     WAITING = "waiting"
@@ -80,7 +80,7 @@ class Liveness(StrEnum):
 
 
 class Done(StrEnum):
-    """What the visitor did just now; it stands in the address and is said only where the file's record says it too."""
+    """The change that led to this page. It stands in the address, so the page believes it only if the record agrees."""
 
     SENT_AGAIN = "sent-again"
     WITHDRAWING = "withdrawing"
@@ -88,7 +88,7 @@ class Done(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReasonLine:
-    """One line of the chart of reasons."""
+    """One line in the table of outcomes by reason."""
 
     outcome: Outcome
     code: str
@@ -100,7 +100,7 @@ class ReasonLine:
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One of the filters above the rows; without outcome it is all of them."""
+    """A filter above the rows; the one without an outcome shows all rows."""
 
     outcome: str
     label: str
@@ -110,18 +110,18 @@ class Tab:
 
 
 def address_of_file(customer_id: str | None, file_id: str) -> str:
-    """The page of a file."""
-    return f"{PAGES}/{quote(customer_id or NOBODY, safe='')}/{quote(file_id, safe='')}"
+    """The address of the page of a file."""
+    return f"{PAGES}/{quote(customer_id or NO_CUSTOMER_ID, safe='')}/{quote(file_id, safe='')}"
 
 
 def address(path: str, **parameters: str | None) -> str:
-    """`path` with those parameters that are not empty."""
+    """`path` with the parameters that are not empty."""
     given = {name: value for name, value in parameters.items() if value}
     return f"{path}?{urlencode(given)}" if given else path
 
 
 def files_page(found: FilePage, asked: AskedFiles, person: Person, customers: Sequence[str] = ()) -> str:
-    """The list of files. `customers` are the names that the filter offers."""
+    """The list of files. `customers` are the names that the filter suggests."""
     return rendered(
         "files.html",
         _of_every_page(person)
@@ -147,7 +147,7 @@ def file_page(
     done: Done | None = None,
     again_is_known: bool = True,
 ) -> str:
-    """The page of one file, with some of its rows. `again_is_known` tells whether its retry has a page already."""
+    """The page of one file, with some of its rows. `again_is_known`: whether its retry has been received."""
     file = details.file
     here = file.links.page
     return rendered(
@@ -155,7 +155,7 @@ def file_page(
         _of_every_page(person)
         | {
             "file": file,
-            "story": summary.story(details),
+            "summary": summary.summarize(details),
             "announcement": summary.announcement(details),
             "notice": _notice(details, done),
             "liveness": Liveness.WORK if summary.is_in_progress(details) or not again_is_known else Liveness.OVER,
@@ -192,7 +192,7 @@ def file_page(
 
 
 def device_page(found: DevicePage, person: Person, next_page: str | None = None) -> str:
-    """The rows of all files with one serial number."""
+    """The rows with one serial number."""
     return rendered(
         "serial.html",
         _of_every_page(person)
@@ -207,7 +207,7 @@ def device_page(found: DevicePage, person: Person, next_page: str | None = None)
 
 
 def withdraw_page(details: FileDetails, person: Person, fault: str | None = None) -> str:
-    """Asks to confirm that devices are to be deregistered; `fault` is what was wrong with the last try."""
+    """The form that confirms a withdrawal; `fault` says what was wrong with the last try."""
     file = details.file
     return rendered(
         "withdraw.html",
@@ -230,7 +230,7 @@ def message_page(
     back_text: str = "Device files",
     correlation_id: str | None = None,
 ) -> str:
-    """A page that says one thing: what happened and what to do."""
+    """A page with one message: what happened and what to do."""
     return rendered(
         "message.html",
         _of_every_page(person)
@@ -265,9 +265,9 @@ def _liveness_of_list(found: FilePage, asked: AskedFiles) -> Liveness:
 
 def _notice(details: FileDetails, done: Done | None) -> str | None:
     if done is Done.SENT_AGAIN and details.retry_file_id is not None:
-        return "Done: the rows are sent again as a file of their own. It is received within a minute."
+        return "The rows are being sent again as a new file, which is received within a minute."
     if done is Done.WITHDRAWING and details.withdrawal is not None:
-        return "Done: the devices are being deregistered, one after another."
+        return "The devices are being deregistered, one after another."
     return None
 
 
@@ -305,7 +305,7 @@ def file_notes(details: FileDetails) -> dict[str, Any]:
 
 
 def reason_lines(details: FileDetails) -> list[ReasonLine]:
-    """The chart of outcomes by reason: the longest bar is that of most rows."""
+    """The table of outcomes by reason; the longest bar is that of the most rows."""
     most = max((reason.rows for reason in details.reasons), default=0)
     return [
         ReasonLine(

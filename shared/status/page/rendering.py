@@ -1,7 +1,4 @@
-"""The templates of the page: every value is made visible and escaped, and a name that is missing is an error.
-
-Imported when a page is asked for, not before: the triggers that move devices need no templates.
-"""
+"""The templates of the page: every value is escaped, invisible characters are shown, and a missing name is an error."""
 
 from functools import cache
 from pathlib import Path
@@ -18,7 +15,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @cache
 def environment() -> "Environment":
-    """Jinja2 with what the templates use. Templates are read once."""
+    """Jinja2 with the filters and globals of the templates. Each template is read once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - when a page is asked for
 
     made = Environment(
@@ -33,7 +30,7 @@ def environment() -> "Environment":
     made.filters |= {
         "by_outcome": bars.by_outcome,
         "counted": text.counted,
-        "file_word": labels.file_word,
+        "file_label": labels.file_label,
         "grouped": text.grouped,
         "machine_time": text.machine_time,
         "not_registered": bars.not_registered,
@@ -53,10 +50,10 @@ def environment() -> "Environment":
 
 
 def rendered(template: str, values: dict[str, Any]) -> str:
-    """The page that `template` makes of `values`."""
+    """`template` rendered with `values`."""
     return environment().get_template(template).render(values)
 
 
 def _visible(value: object) -> object:
-    """Called with every value before it is escaped. What the templates themselves made is left alone."""
+    """`value` with its invisible characters shown. Jinja2 calls this before escaping; markup of templates stays."""
     return text.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -1,4 +1,4 @@
-"""Where a device was, whichever customer it was dropped for: a point lookup in the index of serial numbers."""
+"""The search for a serial number among the files of all customers, by the index of serial numbers."""
 
 from itertools import islice
 
@@ -7,18 +7,18 @@ from shared.status.queries import DEVICES_ON_A_PAGE, NotFound, customer_names, d
 from shared.status.schemas import DevicePage, DeviceView
 
 MOST_CUSTOMERS = 20
-"""Customers whose rows one search reads. A device has one, a placeholder taken for a serial number may have many."""
+"""Customers whose rows one search reads. A real serial number has one; a placeholder may have many."""
 
 
 def devices_of_any_customer(pipeline: Pipeline, serial_number: str) -> DevicePage:
-    """Rows of closed files with this serial number, newest first; nothing found is an empty page."""
+    """The rows of closed files with this serial number, newest first. The page is empty when there are none."""
     names = customer_names(pipeline)
     found: list[DeviceView] = []
     for customer_id in _customers(pipeline, serial_number):
         try:
             found += devices(pipeline, customer_id, serial_number, names=names).devices
         except NotFound:
-            continue  # forgotten since the index was read
+            continue  # deleted since the index was read
     newest = sorted(found, key=lambda device: device.received_at, reverse=True)
     return DevicePage(
         serial_number=serial_number,

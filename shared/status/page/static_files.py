@@ -1,4 +1,4 @@
-"""The page's style, script and mark, under names that change with their contents, so that they may be kept for ever."""
+"""The style, script and icon of the page, under names that change with their contents and so may be cached for ever."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +9,7 @@ STATIC = Path(__file__).parent / "static"
 ADDRESS = "/api/static"
 
 FOR_EVER = "public, max-age=31536000, immutable"
-ASK_AGAIN = "no-cache"
+REVALIDATE = "no-cache"
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -20,7 +20,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file as it is served."""
+    """A file with its headers."""
 
     content: bytes
     content_type: str
@@ -29,15 +29,15 @@ class StaticFile:
 
 
 def static_address(name: str) -> str:
-    """Where `name` is served, with what it holds in its name."""
+    """The address of `name`, which holds a digest of its contents."""
     stem, dot, kind = name.rpartition(".")
     return f"{ADDRESS}/{stem}.{_digests()[name]}{dot}{kind}"
 
 
 def static_file(name: str) -> StaticFile | None:
-    """The file under this name, with or without what it holds in it; None when there is none.
+    """The file with this name, with or without a digest in it; None when there is none.
 
-    Under the name of other contents (of a version before or after this one) it is served, but not to be kept.
+    With the digest of another version of the app it is served too, but browsers must not cache it.
     """
     stem, dot, kind = name.rpartition(".")
     plain, _, digest = stem.rpartition(".")
@@ -49,7 +49,7 @@ def static_file(name: str) -> StaticFile | None:
         content=_contents()[known],
         content_type=_TYPES[f".{kind}"],
         etag=f'"{held}"',
-        cache_control=FOR_EVER if digest == held else ASK_AGAIN,
+        cache_control=FOR_EVER if digest == held else REVALIDATE,
     )
 
 

@@ -9,15 +9,15 @@ from shared.partner_center.outcome_codes import explain
 from shared.pipeline.outcome_rules import remedy
 from shared.reasons import REASONS, UNKNOWN_REASONS, FileNote, RowReason, UnknownReason
 from shared.status.page.bars import not_registered
-from shared.status.page.labels import FILE_STATES, REMEDIES, Word
+from shared.status.page.labels import FILE_STATES, REMEDIES, Label
 from shared.status.page.text import counted, grouped
 from shared.status.schemas import FileDetails, FileNoteView, FileView, OutcomeCounts, ReasonCount, WithdrawalView
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 
-ATTENTION = Word("not registered", "attention", "rejected")
-WELL = Word("well", "registered", "registered")
-CHECK = Word("check", "attention", "rejected")
+ATTENTION = Label("not registered", "attention", "rejected")
+WELL = Label("well", "registered", "registered")
+CHECK = Label("check", "attention", "rejected")
 IN_PROGRESS = FILE_STATES[FileState.READ]
 
 _TENTHS = 10
@@ -32,18 +32,18 @@ _MEANINGS: dict[Outcome, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """One thing that a person can do now. `outcomes` are those of its rows."""
+    """One thing that a person can do now."""
 
-    word: Word
+    label: Label
     title: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class FileSummary:
     """The head of a file's page."""
 
-    word: Word
+    label: Label
     headline: str
     sentences: tuple[str, ...] = ()
     todos: tuple[Todo, ...] = ()
@@ -51,26 +51,26 @@ class Story:
     rows_to_send_again: int = 0
 
 
-def story(details: FileDetails) -> Story:
+def summarize(details: FileDetails) -> FileSummary:
     """What happened to the file, and what to do now."""
     file = details.file
     match file.state:
         case FileState.RECEIVED:
-            return Story(
+            return FileSummary(
                 IN_PROGRESS, "Its rows are being read", ("Nothing has been sent yet. There is nothing to do.",)
             )
         case FileState.READ:
-            return Story(
+            return FileSummary(
                 IN_PROGRESS, _how_far(file), (_submissions(file), "There is nothing to do: it continues by itself.")
             )
         case FileState.CLOSING:
-            return Story(IN_PROGRESS, "Every row has its outcome; the results are being written")
+            return FileSummary(IN_PROGRESS, "Every row has its outcome; the results are being written")
         case FileState.CLOSED:
             return _closed(file, details)
         case FileState.REJECTED | FileState.GONE:
-            word = FILE_STATES[file.state]
+            label = FILE_STATES[file.state]
             headline = "Nothing was sent" if file.state is FileState.REJECTED else "It was deleted before it was read"
-            return Story(word, headline, tuple(filter(None, (details.what_happened,))))
+            return FileSummary(label, headline, tuple(filter(None, (details.what_happened,))))
 
 
 def announcement(details: FileDetails) -> str:
@@ -78,7 +78,7 @@ def announcement(details: FileDetails) -> str:
     counts = details.file.counts
     if details.file.state is not FileState.READ or not counts.total:
         withdrawal = "" if details.withdrawal is None else f" {withdrawn(details.withdrawal)}"
-        return f"{story(details).headline}.{withdrawal}"
+        return f"{summarize(details).headline}.{withdrawal}"
     tenths = (counts.total - counts.open) * _TENTHS // counts.total
     return f"{tenths * _TENTHS} percent of the rows have their outcome."
 
@@ -133,7 +133,7 @@ def withdrawn(withdrawal: WithdrawalView) -> str:
     return f"The file was withdrawn: {done}{refused}."
 
 
-def _closed(file: FileView, details: FileDetails) -> Story:
+def _closed(file: FileView, details: FileDetails) -> FileSummary:
     counts = file.counts
     rows = _rows_by_remedy(details.reasons)
     if details.retry_file_id is not None:
@@ -142,14 +142,14 @@ def _closed(file: FileView, details: FileDetails) -> Story:
     bad = not_registered(counts)
     todos = (*_todos(rows), *_to_check(details))
     if not bad and file.is_incomplete:
-        return Story(ATTENTION, f"{_all_well(counts)}; the file may hold more", _duplicates(counts), todos)
+        return FileSummary(ATTENTION, f"{_all_well(counts)}; the file may hold more", _duplicates(counts), todos)
     if not bad:
-        return Story(WELL, _all_well(counts), _duplicates(counts))
+        return FileSummary(WELL, _all_well(counts), _duplicates(counts))
     headline = (
         f"{grouped(good)} of {counted(good + bad, 'device')} {'is' if good == 1 else 'are'} registered; "
         f"{grouped(bad)} {'is' if bad == 1 else 'are'} not"
     )
-    return Story(
+    return FileSummary(
         ATTENTION,
         headline,
         _duplicates(counts),

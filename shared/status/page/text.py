@@ -1,7 +1,7 @@
 """Text, numbers and times as the page shows them. Pure.
 
-What stands on the page comes from files and services: characters that cannot be seen, or that turn the text beside
-them around, are shown as what they are. Escaping for HTML is the templates' own.
+The page shows text from files and services. Characters that are invisible or that change the direction of text are
+replaced by visible symbols. Templates escape HTML.
 """
 
 from datetime import UTC, datetime
@@ -12,20 +12,20 @@ CONTROL_PICTURES = 0x2400
 DELETE, PICTURE_OF_DELETE = 0x7F, "\u2421"
 LAST_CONTROL = 0x1F
 
-NO_SIGHT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories of characters that show nothing of themselves (Unicode Standard, general category)."""
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Categories of characters without a visible form (Unicode Standard, general category)."""
 
 KILO = 1024
 
 
 def visible(text: str) -> str:
-    """`text` with a picture or the code point in place of every character that would not be seen."""
+    """`text` with a symbol or the code point in place of every invisible character."""
     if text.isprintable():
         return text
-    return "".join(_picture(character) if category(character) in NO_SIGHT else character for character in text)
+    return "".join(_symbol(character) if category(character) in INVISIBLE else character for character in text)
 
 
-def _picture(character: str) -> str:
+def _symbol(character: str) -> str:
     code = ord(character)
     if code <= LAST_CONTROL:
         return chr(CONTROL_PICTURES + code)
@@ -48,12 +48,12 @@ def plain_time(moment: datetime) -> str:
 
 
 def machine_time(moment: datetime) -> str:
-    """As `<time datetime>` has it."""
+    """For `<time datetime>`."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def size(number: int) -> str:
-    """Bytes for people."""
+    """A number of bytes, such as 1.5 MiB."""
     if number < KILO:
         return counted(number, "byte")
     amount = float(number)

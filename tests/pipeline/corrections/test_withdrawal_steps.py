@@ -39,7 +39,7 @@ from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tuples
 
 PATH = f"{CUSTOMER}/Test/devices.csv"
-NOBODY = "00000000-0000-5000-8000-000000000000"
+NO_CUSTOMER_ID = "00000000-0000-5000-8000-000000000000"
 
 
 def _closed(world: World, content: str, path: str = PATH) -> str:
@@ -80,7 +80,7 @@ def _results(world: World, identifier: str, path: str = PATH) -> list[tuple[str,
 
 
 def _in_batch(world: World, batch: str = "Test") -> list[str | None]:
-    ids = CallIds(NOBODY, NOBODY)
+    ids = CallIds(NO_CUSTOMER_ID, NO_CUSTOMER_ID)
     return [device.serial_number for device in world.partner_center.batch_devices(CUSTOMER, batch, ids)]
 
 
@@ -217,7 +217,7 @@ def test_a_device_that_was_deleted_by_hand_is_already_gone(world: World) -> None
 
 
 def _delete_by_hand(world: World, device_id: str) -> None:
-    world.partner_center.delete_device(CUSTOMER, "Test", device_id, CallIds(NOBODY, NOBODY))
+    world.partner_center.delete_device(CUSTOMER, "Test", device_id, CallIds(NO_CUSTOMER_ID, NO_CUSTOMER_ID))
 
 
 def test_a_device_that_a_later_file_registered_again_is_left_alone(world: World) -> None:
@@ -265,7 +265,7 @@ def test_a_device_without_id_is_looked_for_in_its_batch(world: World) -> None:
 def test_a_device_without_id_that_is_not_in_its_batch_is_already_gone(world: World) -> None:
     _without_ids(world)
     file = _closed(world, numbered(2))
-    (first, _) = world.partner_center.batch_devices(CUSTOMER, "Test", CallIds(NOBODY, NOBODY))
+    (first, _) = world.partner_center.batch_devices(CUSTOMER, "Test", CallIds(NO_CUSTOMER_ID, NO_CUSTOMER_ID))
     _delete_by_hand(world, first.id or "")
     withdrawal = _withdrawn(world, file)
     assert (withdrawal.withdrawn, withdrawal.already_gone) == (1, 1)
@@ -274,7 +274,7 @@ def test_a_device_without_id_that_is_not_in_its_batch_is_already_gone(world: Wor
 def test_a_device_without_id_that_was_registered_again_later_is_left_alone(world: World) -> None:
     _without_ids(world)
     file = _closed(world, numbered(1))
-    (first,) = world.partner_center.batch_devices(CUSTOMER, "Test", CallIds(NOBODY, NOBODY))
+    (first,) = world.partner_center.batch_devices(CUSTOMER, "Test", CallIds(NO_CUSTOMER_ID, NO_CUSTOMER_ID))
     _delete_by_hand(world, first.id or "")
     world.clock.now += timedelta(hours=1)
     _closed(world, numbered(1), f"{CUSTOMER}/Test/later.csv")
@@ -297,7 +297,7 @@ class Lists(Changed):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda device: [device, msgspec.structs.replace(device, id=NOBODY)],
+        lambda device: [device, msgspec.structs.replace(device, id=NO_CUSTOMER_ID)],
         lambda device: [msgspec.structs.replace(device, uploaded_date=None)],
         lambda device: [msgspec.structs.replace(device, uploaded_date="2020-01-01T00:00:00")],
         lambda device: [msgspec.structs.replace(device, id=None)],
@@ -616,7 +616,7 @@ def test_every_wake_up_twice_changes_nothing(world: World) -> None:
 
 def test_a_wake_up_that_names_no_withdrawal_is_left(world: World) -> None:
     file = _closed(world, numbered(1))
-    for identifier in (file, NOBODY):
+    for identifier in (file, NO_CUSTOMER_ID):
         assert (
             withdraw_further(world.pipeline, WithdrawalWakeUp(customer_id=CUSTOMER, file_id=identifier, sequence=0))
             is None

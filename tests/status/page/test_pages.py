@@ -1,6 +1,5 @@
-"""What the pages say and how they are served, without a browser."""
+"""The text of the pages, without a browser."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
@@ -25,8 +24,7 @@ from shared.status.schemas import (
 )
 from shared.storage.customers import Customer
 from shared.vocabulary import FileState, Outcome, WithdrawalState
-from tests.pipeline.world import CUSTOMER, World, numbered
-from tests.status.calling import Doors
+from tests.pipeline.world import CUSTOMER
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -93,17 +91,17 @@ def details(state: FileState = FileState.CLOSED, **counts: int) -> FileDetails:
     ],
 )
 def test_a_closed_file_says_in_one_line_how_it_ended(counts: dict[str, int], headline: str) -> None:
-    assert summary.story(details(FileState.CLOSED, **counts)).headline == headline
+    assert summary.summarize(details(FileState.CLOSED, **counts)).headline == headline
 
 
 def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything() -> None:
-    told = summary.story(details(FileState.READ, registered=300, open=700))
+    told = summary.summarize(details(FileState.READ, registered=300, open=700))
     assert told.headline == "300 of 1,000 rows have their outcome"
     assert told.sentences == (
         "1 of 2 submissions to Partner Center are done.",
         "There is nothing to do: it continues by itself.",
     )
-    assert summary.story(details(FileState.RECEIVED)).headline == "Its rows are being read"
+    assert summary.summarize(details(FileState.RECEIVED)).headline == "Its rows are being read"
 
 
 def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
@@ -116,14 +114,14 @@ def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
             ReasonCount(outcome=Outcome.UNKNOWN, reason="no_verdict", rows=4),
         ],
     )
-    told = summary.story(found)
+    told = summary.summarize(found)
     assert [todo.title for todo in told.todos] == ["Fix 2 rows.", "Send 5 rows again.", "3 rows need someone else."]
     assert (told.rows_to_fix, told.rows_to_send_again) == (2, 5)
 
 
 def test_rows_that_were_sent_again_are_not_asked_for_once_more() -> None:
     found = replace(details(registered=1, unknown=4), retry_file_id=FILE_ID)
-    assert summary.story(found).rows_to_send_again == 0
+    assert summary.summarize(found).rows_to_send_again == 0
 
 
 def test_what_is_said_aloud_changes_at_each_tenth_of_the_way() -> None:
@@ -198,74 +196,3 @@ def test_templates_and_static_files_are_part_of_what_is_deployed() -> None:
         assert any(folder.iterdir())
         for part in folder.relative_to(ROOT).parts:
             assert not any(fnmatch(part, pattern) for pattern in ignored), part
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    doors: Doors
-    file_id: str
-
-
-@pytest.fixture
-def served(doors: Doors, world: World) -> Served:
-    identifier = world.drop_file(numbered(3))
-    world.run()
-    return Served(doors, identifier)
-
-
-def get(served: Served, path: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
-    answer = served.doors.get(f"/api/status{path}", {"x-functions-key": None, **headers})
-    return answer.status, dict(answer.headers), answer.body.decode()
-
-
-def test_a_page_allows_its_own_parts_alone_and_is_not_kept(served: Served) -> None:
-    status, headers, body = get(served, f"/{CUSTOMER}/{served.file_id}")
-    assert status == 200
-    assert headers["content-type"] == "text/html; charset=utf-8"
-    assert headers["content-security-policy"] == (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    assert headers["cache-control"] == "no-store"
-    assert headers["x-content-type-options"] == "nosniff"
-    assert " style=" not in body
-    assert "<style" not in body
-    assert "onclick" not in body
-
-
-def test_a_static_file_is_served_for_ever_and_again_only_when_it_changed(served: Served) -> None:
-    address = static_files.static_address("status.css")
-    found = served.doors.get(address, {"x-functions-key": None})
-    assert (found.status, found.headers["content-type"]) == (200, "text/css; charset=utf-8")
-    assert found.headers["cache-control"] == static_files.FOR_EVER
-    assert found.body == (static_files.STATIC / "status.css").read_bytes()
-    again = served.doors.get(address, {"x-functions-key": None, "if-none-match": found.headers["etag"]})
-    assert (again.status, again.body) == (304, b"")
-    assert served.doors.get("/api/static/page.py").status == 404
-
-
-def test_a_file_that_is_not_there_is_answered_with_a_page(served: Served) -> None:
-    status, headers, body = get(served, f"/{CUSTOMER}/{CUSTOMER}")
-    assert status == 404
-    assert headers["content-type"].startswith("text/html")
-    assert "Nothing is here" in body
-
-
-def test_in_azure_nobody_sees_a_page_without_having_signed_in(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEBSITE_SITE_NAME", "app")
-    monkeypatch.setenv("WEBSITE_AUTH_ENABLED", "True")
-    for path in ("", f"/{CUSTOMER}/{served.file_id}", f"/{CUSTOMER}/{served.file_id}/withdraw"):
-        status, headers, body = get(served, path)
-        assert status == 302
-        assert headers["location"].startswith("/.auth/login/aad?post_login_redirect_uri=")
-        assert "devices.csv" not in body
-    for name in ("results.csv", "to_fix.csv", "report.html"):
-        assert get(served, f"/{CUSTOMER}/{served.file_id}/{name}")[0] == 302
-    assert served.doors.post(f"/api/status/{CUSTOMER}/{served.file_id}/retry", b"").status == 302
-
-
-def test_downloads_of_people_are_those_of_scripts(served: Served) -> None:
-    for name in ("results.csv", "to_fix.csv"):
-        of_people = get(served, f"/{CUSTOMER}/{served.file_id}/{name}")
-        of_scripts = served.doors.get(f"/api/files/{CUSTOMER}/{served.file_id}/{name}")
-        assert (of_people[0], of_people[2]) == (of_scripts.status, of_scripts.body.decode())

@@ -122,13 +122,13 @@ def test_a_static_file_is_kept_for_ever_under_the_name_of_its_contents(name: str
     plain = static_files.static_file(name)
     assert plain is not None
     assert plain.content == served.content
-    assert plain.cache_control == static_files.ASK_AGAIN
+    assert plain.cache_control == static_files.REVALIDATE
 
 
 def test_the_name_of_another_version_is_served_but_not_kept() -> None:
     served = static_files.static_file("status.0123456789abcdef.css")
     assert served is not None
-    assert served.cache_control == static_files.ASK_AGAIN
+    assert served.cache_control == static_files.REVALIDATE
 
 
 @pytest.mark.parametrize(
