@@ -1,1 +1,11 @@
-"""Where the truth is kept: the journal (tables), the files (blobs), the alarm clock (queue)."""
+"""Files, submissions, outcomes, batches and gates in tables; blobs; wake-ups and events in queues.
+
+    journal         the tables, by aggregate: files, submissions, outcomes, withdrawals, batches, gates
+    records         what a record of each kind holds; `codec` writes it as a row, `keys` says where
+    record_table    reads records with their ETags and changes them only under these: claims, and why two never succeed
+    tables          one table; `table_service`, `transactions` and `pages` speak Table Storage's protocol for it
+    blobs  wakeups  file_events  customers
+    connection      opens them all
+
+Knows neither the pipeline nor Partner Center.
+"""
