@@ -1,7 +1,7 @@
-"""What one process remembers of the journal, so that it need not ask each time. Forgetting it costs questions alone.
+"""What one process caches of the journal. Losing the cache costs queries, and nothing else.
 
-Nothing here is believed where it could be wrong: a change names the ETag that it was made from, a batch that is not
-there any more is refused by the service, and that no gate was closed is believed for a second.
+An outdated entry does no harm: a change names the ETag of the record that it was made from, the service refuses a batch
+that no longer exists, and that no gate is closed is believed for a second only.
 """
 
 import threading
@@ -13,11 +13,11 @@ from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
 
 GATES_BELIEVED = timedelta(seconds=1)
-"""How long a process goes on without asking again, after it saw that no gate was closed."""
+"""How long a process relies on having seen that no gate is closed."""
 
 
 class OpenGates:
-    """That no gate was closed when the journal was last asked. Safe to share between threads."""
+    """When the journal was last seen without a closed gate. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._seen_at: datetime | None = None
@@ -26,7 +26,7 @@ class OpenGates:
 
     @property
     def changes(self) -> int:
-        """Counts this process's own changes of gates: an answer asked for before one of them is not believed."""
+        """Counts the changes of gates by this process: a query that began before one of them proves nothing."""
         with self._lock:
             return self._changes
 
@@ -36,7 +36,7 @@ class OpenGates:
             return self._seen_at is not None and timedelta(0) <= now - self._seen_at < GATES_BELIEVED
 
     def keep(self, now: datetime, changes: int) -> None:
-        """The journal, asked at `now` when there had been so many `changes`, knows of no gate."""
+        """A query that began at `now`, after so many `changes`, has found no closed gate."""
         with self._lock:
             if changes == self._changes:
                 self._seen_at = now
@@ -67,10 +67,10 @@ class TokenInUse:
 
 @dataclass(frozen=True, slots=True)
 class ProcessCache:
-    """What one process remembers."""
+    """The caches of one process."""
 
     released: LruCache[str, Stored[DeviceFile]] = field(default_factory=LruCache)
-    """Files that are `read`, by the id of the reading. That stays so while one of its submissions is pending."""
+    """Files that are `read`, by the id of the reading. They stay `read` while one of their submissions is pending."""
     batches: LruCache[tuple[str, str], str] = field(default_factory=LruCache)
     """The service's spelling of batches that exist, by customer and case-folded batch."""
     gates: OpenGates = field(default_factory=OpenGates)

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.partner_center import Behaviour
-from shared.pipeline.process_cache import GATES_BELIEVED, OpenGates
 from shared.pipeline.submissions.advance import advance, advance_several
 from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.follow_ups import (
@@ -18,7 +17,6 @@ from shared.pipeline.submissions.follow_ups import (
     wake_up_of,
     wake_ups_of,
 )
-from shared.storage.lru_cache import LruCache
 from shared.storage.records import Submission
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionWakeUp, decode, encode
 from shared.vocabulary import SubmissionState
@@ -149,33 +147,6 @@ def test_a_doubled_wake_up_of_a_split_submission_does_not_close_its_file(make_wo
 
 
 # --- what is remembered
-
-
-def test_what_was_used_longest_ago_is_forgotten_first() -> None:
-    facts: LruCache[str, int] = LruCache(most=2)
-    facts.keep("a", 1)
-    facts.keep("b", 2)
-    assert facts.get("a") == 1
-    facts.keep("c", 3)
-    assert (facts.get("a"), facts.get("b"), facts.get("c")) == (1, None, 3)
-    facts.forget("a")
-    assert facts.get("a") is None
-
-
-def test_that_all_gates_are_open_is_believed_for_a_moment_and_not_if_the_clock_goes_back() -> None:
-    gates = OpenGates()
-    assert not gates.are_known(START)
-    gates.keep(START, gates.changes)
-    moments = [timedelta(0), GATES_BELIEVED / 2, GATES_BELIEVED, timedelta(seconds=-1)]
-    assert [gates.are_known(START + moment) for moment in moments] == [True, True, False, False]
-
-
-def test_an_answer_that_was_asked_for_before_a_gate_was_closed_here_is_not_believed() -> None:
-    gates = OpenGates()
-    asked = gates.changes
-    gates.forget()
-    gates.keep(START, asked)
-    assert not gates.are_known(START)
 
 
 def test_a_batch_that_is_remembered_and_was_deleted_is_found_or_made_again(make_world: MakeWorld) -> None:
