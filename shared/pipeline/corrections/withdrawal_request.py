@@ -21,7 +21,7 @@ from shared.storage.wakeups import WithdrawalWakeUp
 logger = logging.getLogger(__name__)
 
 LONGEST_ASKING = timedelta(days=1)
-"""After which whoever entered a file in the index and did not say so in its record is dead."""
+"""After this time an owner that entered a file in the index and did not say so in its record is dead."""
 
 LONGEST_NAME = 200
 """Characters of the name of who asked."""
@@ -91,7 +91,7 @@ def _asked(pipeline: Pipeline, stored: Stored[DeviceFile], customer_id: str, wit
         history=with_sentence(file.history, sentence, now),
     )
     asked = pipeline.journal.files.change(stored, asked).record
-    # Once more: whoever ended the run before may have taken it out before the record said that there is another.
+    # Once more: the owner that ended the run before may have taken it out before the record named this run.
     _enter(pipeline, customer_id, file.file_id)
     logger.warning(
         "The withdrawal of a file's devices is asked for", extra=of_file(asked) | {"devices": withdrawal.total}

@@ -57,8 +57,8 @@ SHARE_OF_A_CLAIM_FOR_A_CALL = 0.95
 """A request is sent only while so much of the claim is left: the longest one takes a little less."""
 
 Known = Stored[DeviceWithdrawal]
-"""What is known of the withdrawal of a device. It is only ever written over what was read, so that whoever was taken
-over undoes nothing."""
+"""What is known of the withdrawal of a device. It is only ever written over what was read, so that an owner that was
+taken over undoes nothing."""
 
 Pair = tuple[DeviceOutcome, Known]
 """A registered row, and what is known of its withdrawal."""
@@ -109,7 +109,7 @@ class WithdrawalLease:
         self._change(replace(file, withdrawal=withdrawal, changes_since_closed=changes, history=history))
 
     def claim(self) -> None:
-        """Take it, or renew the claim. Raises Conflict when someone else has it."""
+        """Take it, or renew the claim. Raises Conflict when another owner has it."""
         until = self.pipeline.clock() + self.pipeline.settings.claim
         self.change(replace(self.withdrawal, claimed_until=until, due_at=until))
 
@@ -124,7 +124,7 @@ class WithdrawalLease:
 
 
 def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> WithdrawalState | None:
-    """Take the withdrawal that `wake_up` names one step further; its state then, None when someone else is at it."""
+    """Take the withdrawal that `wake_up` names one step further; its state then, None when another owner has it."""
     stored = pipeline.journal.files.get(wake_up.customer_id, wake_up.file_id)
     if stored is None or stored.record.withdrawal is None:
         logger.warning("A wake-up names no withdrawal", extra={"file_id": wake_up.file_id})
@@ -145,8 +145,8 @@ def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> Withdrawa
         with span(StepName.WITHDRAW, held.file.file_id, about):
             return _step(held)
     except Conflict:
-        # Whoever changed the file's record may have meant something else; if not, the bell is overtaken.
-        logger.info("Someone else changed the file that is withdrawn", extra=of_file(stored.record))
+        # The change of the file's record may have been about something else; if not, this wake-up is overtaken.
+        logger.info("The record of the file that is withdrawn was changed meanwhile", extra=of_file(stored.record))
         pipeline.wakeups.send(wake_up, SHORTEST_PATIENCE)
         return None
 
@@ -364,7 +364,7 @@ def _go_on(held: WithdrawalLease, withdrawal: Withdrawal, delay: timedelta) -> W
 
 
 def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
-    """Write withdrawals.csv, which is the same whoever writes it, and say that it is over."""
+    """Write withdrawals.csv, which is the same from every owner, and say that it is over."""
     folder = results_folder(held.file.customer_id, held.file.batch_id, held.file.name, held.file.file_id)
     lines = (line(outcome, known.record) for outcome, known in _devices(held, 1))
     held.pipeline.results.write(f"{folder}/withdrawals.csv", csv_text(COLUMNS, lines), CSV)
@@ -390,6 +390,6 @@ def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
 
 
 def _tidy_up(held: WithdrawalLease) -> None:
-    """What remains to be done for a finished withdrawal; safe to repeat, when whoever finished it died."""
+    """What remains to be done for a finished withdrawal; safe to repeat, when the owner that finished it died."""
     write_summary(held.pipeline.journal, held.pipeline.results, held.file)
     leave_index(held.pipeline, held.customer_id, held.file.file_id)

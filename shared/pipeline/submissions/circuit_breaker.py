@@ -166,18 +166,12 @@ class Admission:
         if error is None:
             self.breaker.token.accepted()
         elif concerned:
-            failed = set() if self._signs_in_anew(error) else {stored.record.scope for stored in probed}
-            self.breaker.open_after(error, self.customer_id, failed)
-
-    def _signs_in_anew(self, error: PartnerCenterError) -> bool:
-        """Sign in anew after a 401 that this can cure; whether it is this process's first one, which is no failure.
-
-        Each instance has a token of its own, and must find out by itself that it is not good any more.
-        """
-        if not (isinstance(error, Unauthorised) and error.may_be_cured_by_a_new_token):
-            return False
-        self.breaker.service.partner_center.sign_in_anew()
-        return self.breaker.token.rejected()
+            failed_probes = {stored.record.scope for stored in probed}
+            if isinstance(error, Unauthorised) and error.may_be_cured_by_a_new_token:
+                self.breaker.service.partner_center.sign_in_anew()
+                # Each instance has a token of its own, and must find out by itself that it has expired: no failure.
+                failed_probes = set() if self.breaker.token.rejected() else failed_probes
+            self.breaker.open_after(error, self.customer_id, failed_probes)
 
     def leave(self) -> None:
         """Give back the probes that ended without an answer."""
@@ -243,7 +237,7 @@ def opened(
 ) -> Gate:
     """The breaker of `scope` after `error`: open for as long as the service says, and longer each time. Pure.
 
-    A failure more is one that a probe met; what other requests met that were under way together is the same failure.
+    Only a probe's failure counts: what other requests meet that were in progress together is the failure before it.
     After a first 401 a new token may be the cure: the breaker is open, and the next request is its probe at once.
     """
     is_curable = isinstance(error, Unauthorised) and error.may_be_cured_by_a_new_token

@@ -1,7 +1,7 @@
 """What follows when the rows of submissions are changed: wake-ups, the end of what is no longer needed, the closing.
 
 It is done when all of those that were advanced together have been changed, so that those that are due together share a
-message, and their file is asked about once. Whoever dies in between leaves it to the sweep.
+message, and their file is asked about once. What a worker that dies in between leaves undone, the sweep does.
 """
 
 from collections.abc import Iterable, Iterator

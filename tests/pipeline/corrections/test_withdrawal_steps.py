@@ -523,6 +523,33 @@ def test_throttling_closes_the_gate_of_the_customer(world: World) -> None:
     assert _deletions(world) - deletions == 3
 
 
+def test_a_batch_that_may_not_be_searched_for_an_hour_closes_the_gate_of_the_customer(world: World) -> None:
+    _without_ids(world)
+    file = _closed(world, numbered(3))
+    withdraw(world.pipeline, CUSTOMER, file)
+    throttled = Throttled("Too many requests.", status=429, retry_after=timedelta(hours=1))
+    world.meet(ListsNothing(world.partner_center, throttled))
+    world.deliver_next()
+    assert list(world.journal.gates.closed()) == [customer_scope(CUSTOMER)]
+    start = world.clock()
+    world.run()
+    assert world.clock() - start >= timedelta(hours=1)
+    assert _withdrawal(world, file).withdrawn == 3
+
+
+class ListsNothing(Changed):
+    """A service whose first list of a batch's devices fails."""
+
+    def __init__(self, real: PartnerCenter, error: PartnerCenterError) -> None:
+        super().__init__(real)
+        self._errors = [error]
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        if self._errors:
+            raise self._errors.pop()
+        return super().batch_devices(customer_id, batch_id, ids)
+
+
 def test_what_is_forbidden_for_good_is_refused_after_some_hours_and_keeps_nobody_waiting(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
