@@ -158,6 +158,7 @@ class UnknownReason(StrEnum):
     """Why it is not known what became of a row. Stands as its error code."""
 
     NO_VERDICT = "no_verdict"
+    CONTENT_LOST = "content_lost"
     OUTCOME_MISSING = "outcome_missing"
 
 
@@ -594,6 +595,11 @@ UNKNOWN_REASONS: Mapping[UnknownReason, RowExplanation] = MappingProxyType(
         UnknownReason.NO_VERDICT: RowExplanation(
             "Partner Center gave no verdict on this device before the deadline.",
             f"{_LOOK_IT_UP} A device that is there already comes back as already_registered.",
+            Remedy.SEND_AGAIN,
+        ),
+        UnknownReason.CONTENT_LOST: RowExplanation(
+            "The request with this device was lost in storage before Partner Center accepted it.",
+            _LOOK_IT_UP,
             Remedy.SEND_AGAIN,
         ),
         UnknownReason.OUTCOME_MISSING: RowExplanation(

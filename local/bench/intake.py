@@ -20,8 +20,9 @@ from shared.device_files.rows import CheckedRow, Rules
 from shared.partner_center.models import NewDevice, encode_devices
 from shared.pipeline.blob_names import file_id
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.intake.row_batcher import Intake, new_device
+from shared.pipeline.intake.row_batcher import Intake
 from shared.pipeline.lease import FileLease
+from shared.pipeline.submissions.request_body import new_device
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState

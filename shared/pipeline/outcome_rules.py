@@ -66,6 +66,11 @@ def outcome_without_verdict(submission: Submission, row: SentRow) -> DeviceOutco
     return _unknown(_named(submission, row, Outcome.UNKNOWN), UnknownReason.NO_VERDICT)
 
 
+def outcome_of_lost_content(submission: Submission, row: SentRow) -> DeviceOutcome:
+    """The outcome of a row whose request was lost in storage before the service accepted it."""
+    return _unknown(_named(submission, row, Outcome.UNKNOWN), UnknownReason.CONTENT_LOST)
+
+
 def outcome_never_written(reading_id: str, row: int) -> DeviceOutcome:
     """The outcome of a row of a closed file for which the journal has none."""
     nothing_known = DeviceOutcome(reading_id=reading_id, row=row, outcome=Outcome.UNKNOWN)

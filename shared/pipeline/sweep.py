@@ -20,6 +20,7 @@ from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.log_fields import of_file, of_wake_up
 from shared.pipeline.submissions.follow_ups import wake_up_of
+from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.storage.blobs import BlobVersion
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored
@@ -54,9 +55,6 @@ DROP_PROGRESS, PRIVATE_PROGRESS = "sweep/drop-progress", "sweep/private-progress
 
 FORGOTTEN_AT_ONCE = 50
 """Files past their retention that one sweep deletes."""
-
-NEVER_ACCEPTED_ALARM = timedelta(hours=48)
-"""A submission that waits longer than this to be accepted is an alarm; it is still sent."""
 
 MOST_WAKE_UPS = 5_000
 """Wake-ups after which one sweep sends no more of a kind; the next one goes on."""

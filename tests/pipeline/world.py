@@ -12,7 +12,7 @@ from local.in_memory_storage import InMemoryContainer, InMemoryFileEvents, InMem
 from local.partner_center import StandIn
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, ServiceIds
 from shared.partner_center.models import Device, DeviceBatch
-from shared.pipeline.blob_names import file_id, results_folder
+from shared.pipeline.blob_names import file_id, private_copy, results_folder
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
 from shared.pipeline.drop_path import resolve_drop_path
@@ -141,6 +141,11 @@ class World:
         stored = self.journal.submissions.get(f"{identifier}.{reading}", number)
         assert stored is not None, "there is no such submission"
         return stored
+
+    def lose_content(self, identifier: str, number: str = "1") -> None:
+        """Storage loses the request body of a submission and the private copy of its file."""
+        self.private.delete(self.submission(identifier, number).record.payload)
+        self.private.delete(private_copy(identifier))
 
     def rows(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> list[dict[str, str]]:
         """The lines of results.csv."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.device_files.account import FileAccount
 from shared.device_files.rows import CheckedRow, SendableDevice, batch_name
 from shared.errors import DeviceDropError
-from shared.partner_center.models import NewDevice, base64_json, encode_devices
+from shared.partner_center.models import NewDevice, encode_devices
 from shared.pipeline.blob_names import reading_folder
 from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
@@ -20,6 +20,7 @@ from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
+from shared.pipeline.submissions.request_body import new_device
 from shared.reasons import INTAKE_REASONS, PATH_FAULTS, IntakeReason, PathFault
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, Submission, with_sentence
@@ -206,18 +207,6 @@ class Intake:
             if len(self.listed) > MOST_LISTED_AT_ONCE:
                 self.listed = None
         self.entries.clear()
-
-
-def new_device(device: SendableDevice) -> NewDevice:
-    """`device` as Partner Center takes it."""
-    verified = device.hardware_hash
-    return NewDevice(
-        serial_number=device.serial_number,
-        product_key=device.product_key,
-        hardware_hash=None if verified is None else base64_json(verified),
-        oem_manufacturer_name=device.manufacturer,
-        model_name=device.model,
-    )
 
 
 @dataclass(slots=True)

@@ -22,14 +22,15 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
 from shared.pipeline.submissions.apply import SubmissionWriter
 from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of
-from shared.pipeline.submissions.contents import Contents
+from shared.pipeline.submissions.contents import BlobMissing, Contents
 from shared.pipeline.submissions.device_batches import DeviceBatches
 from shared.pipeline.submissions.follow_ups import FollowUps, following_up
+from shared.pipeline.submissions.lost_contents import ended_as_lost, is_lost_for_good
 from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post, request_for
 from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for
 from shared.storage.record_table import Conflict, Stored
-from shared.storage.records import Submission
+from shared.storage.records import DeviceFile, Submission
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionsWakeUp, SubmissionWakeUp
 from shared.telemetry import StepName, span
@@ -128,11 +129,23 @@ class _Turn:
             case Action.WAIT_FOR_CLAIM:
                 self._follow_ups.wake(submission, submission.claimed_until or now, due.sequence)
             case Action.POST:
-                with span(StepName.SEND, submission.file_id, of_step(submission)):
+                with span(StepName.SEND, submission.file_id, of_step(submission)), self._ended_if_lost(due.stored):
                     self._post(due)
             case Action.POLL:
-                with span(StepName.POLL, submission.file_id, of_step(submission)):
+                with span(StepName.POLL, submission.file_id, of_step(submission)), self._ended_if_lost(due.stored):
                     self._poll(due)
+
+    @contextmanager
+    def _ended_if_lost(self, stored: Stored[Submission]) -> Iterator[None]:
+        """End a submission whose contents have been missing for so long that they are lost for good."""
+        try:
+            yield
+        except BlobMissing:
+            file = self._file(stored.record)
+            if file is None or not is_lost_for_good(file.record, self._pipeline.clock()):
+                raise
+            logger.exception("A submission ends without being sent", extra=of_submission(stored.record))
+            self._write(ended_as_lost(self._contents, stored))
 
     def _post(self, due: Due) -> None:
         stored = _remembering_an_abandoned_post(due.stored)
@@ -195,19 +208,21 @@ class _Turn:
 
     def _is_released(self, submission: Submission) -> bool:
         """Whether its file is journaled to the last row, by the reading that the submission belongs to."""
-        released = self._pipeline.cache.released
-        if released.get(submission.reading_id) is not None:
+        if self._pipeline.cache.released.get(submission.reading_id) is not None:
             return True
-        stored = self._pipeline.journal.files.get(submission.customer_id, submission.file_id)
+        stored = self._file(submission)
         if (
             stored is not None
             and stored.record.state is FileState.READ
             and stored.record.reading_id == submission.reading_id
         ):
-            released.keep(submission.reading_id, stored)
+            self._pipeline.cache.released.keep(submission.reading_id, stored)
             return True
         logger.info("A submission that is not released is left alone", extra=of_submission(submission))
         return False
+
+    def _file(self, submission: Submission) -> Stored[DeviceFile] | None:
+        return self._pipeline.journal.files.get(submission.customer_id, submission.file_id)
 
     @contextmanager
     def isolated(self, submission: Submission) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """What storage holds of a submission: its request body, its rows, its outcomes so far, its batch's spelling."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import msgspec
 
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import is_payload
+from shared.pipeline.log_fields import of_submission
 from shared.pipeline.submissions.matching import SentRow
 from shared.storage.blobs import Container
 from shared.storage.codec import unpacked
@@ -14,6 +16,8 @@ from shared.storage.journal import Journal
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceOutcome, Submission
 from shared.storage.tables import Entity
+
+logger = logging.getLogger(__name__)
 
 
 class BlobMissing(DeviceDropError):
@@ -28,11 +32,21 @@ class Contents:
     private: Container
 
     def body(self, submission: Submission) -> bytes:
-        """The exact bytes that were journaled for this submission."""
+        """The exact bytes that were journaled for this submission; if they were lost, made again from the private copy.
+
+        Raises:
+            BlobMissing: the copy does not give them either.
+            Conflict: another worker took the submission further.
+        """
         body = self.private.read(submission.payload)
-        if body is None or not is_payload(body, submission.payload_digest):
-            raise self._missing(submission, f"Blob {submission.payload} in the private container")
-        return body
+        if body is not None and is_payload(body, submission.payload_digest):
+            return body
+        missing = self._missing(submission, f"Blob {submission.payload} in the private container")
+        again = self._body_made_again(submission) if isinstance(missing, BlobMissing) else None
+        if again is None:
+            raise missing
+        logger.warning("A lost request body was made again from the private copy", extra=of_submission(submission))
+        return again
 
     def rows(self, submission: Submission, pack: Entity | None = None) -> list[SentRow]:
         """Which rows the submission holds, in the order of its devices; `pack` is what was read with it."""
@@ -55,6 +69,15 @@ class Contents:
         """Its batch as the service spells it."""
         batch = self.journal.batches.get(submission.customer_id, submission.batch_id)
         return submission.batch_id if batch is None else batch.record.batch_id
+
+    def _body_made_again(self, submission: Submission) -> bytes | None:
+        # Reads a device file, which an instance that only takes wake-ups otherwise never does.
+        from shared.pipeline.submissions.request_body import body_made_again  # noqa: PLC0415
+
+        stored = self.journal.files.get(submission.customer_id, submission.file_id)
+        if stored is None or stored.record.reading_id != submission.reading_id:
+            return None
+        return body_made_again(self.private, stored.record, submission, self.rows(submission))
 
     def _missing(self, submission: Submission, what: str) -> DeviceDropError:
         """Why something is missing: another owner took the submission to its end and cleaned up, or it was lost."""

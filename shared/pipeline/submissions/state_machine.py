@@ -33,6 +33,10 @@ from shared.storage.records import (
 )
 from shared.vocabulary import SubmissionState
 
+NEVER_ACCEPTED_ALARM = timedelta(hours=48)
+"""A submission that waits longer than this, counted from the receipt of its file, is an alarm. It is still sent; if its
+request body is lost, it ends."""
+
 REPEATS_WITHOUT_LINK = 3
 """How often a request that was accepted without a tracking id is repeated under its request id."""
 

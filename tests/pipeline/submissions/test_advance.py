@@ -144,7 +144,7 @@ def test_what_fails_with_one_of_several_submissions_does_not_keep_the_others(mak
     world.run()
     file = world.drop_file(numbered(2))
     first = world.submission(file, "1").record
-    world.private.delete(first.payload)
+    world.lose_content(file)
     due = tuple(DueSubmission(number=number, sequence=0) for number in ("1", "2"))
     with pytest.raises(BlobMissing):
         advance_several(world.pipeline, SubmissionsWakeUp(reading_id=first.reading_id, due=due))

@@ -374,7 +374,7 @@ def test_a_probe_whose_request_body_is_missing_leaves_the_gate_to_the_next_one(m
     world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
     file = _behind_a_gate(world)
     probe, other = (world.submission(file, number).record for number in ("1", "2"))
-    world.private.delete(probe.payload)
+    world.lose_content(file)
     with pytest.raises(BlobMissing):
         advance(world.pipeline, wake_up_of(probe))
     assert advance(world.pipeline, wake_up_of(other)) is SubmissionState.ACCEPTED

@@ -30,9 +30,19 @@ def test_body_and_rows_are_those_that_were_kept(waiting: World) -> None:
 
 def test_a_body_that_was_changed_counts_as_missing(waiting: World) -> None:
     contents, submission = _dropped(waiting)
+    waiting.lose_content(submission.file_id)
     waiting.private.put(submission.payload, b"[]")
     with pytest.raises(BlobMissing, match="Restore it"):
         contents.body(submission)
+
+
+def test_a_body_that_is_lost_is_made_again_from_the_private_copy(waiting: World) -> None:
+    contents, submission = _dropped(waiting)
+    body = contents.body(submission)
+    waiting.private.delete(submission.payload)
+    assert contents.body(submission) == body
+    waiting.private.put(submission.payload, b"[]")
+    assert contents.body(submission) == body
 
 
 def test_what_another_worker_has_cleaned_up_is_not_missing(waiting: World) -> None:

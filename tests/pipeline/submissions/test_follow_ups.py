@@ -95,7 +95,7 @@ def two_submissions(make_world: MakeWorld) -> tuple[World, str]:
 
 def test_a_submission_whose_body_is_missing_keeps_no_other_of_its_message(two_submissions: tuple[World, str]) -> None:
     world, file = two_submissions
-    world.private.delete(world.submission(file, "1").record.payload)
+    world.lose_content(file)
     with pytest.raises(BlobMissing):
         advance_several(world.pipeline, _together(world, file, "1", "2"))
     assert [each.state for each in _submissions(world, file)] == [SubmissionState.PENDING, SubmissionState.ACCEPTED]
@@ -105,7 +105,7 @@ def test_a_submission_whose_body_is_missing_keeps_no_other_of_its_message(two_su
 def test_two_that_fail_are_both_told(two_submissions: tuple[World, str]) -> None:
     world, file = two_submissions
     for number in ("1", "2"):
-        world.private.delete(world.submission(file, number).record.payload)
+        world.lose_content(file, number)
     with pytest.raises(ExceptionGroup) as failure:
         advance_several(world.pipeline, _together(world, file, "1", "2"))
     assert [type(each) for each in failure.value.exceptions] == [BlobMissing, BlobMissing]

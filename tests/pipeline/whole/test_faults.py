@@ -329,7 +329,7 @@ def test_a_duty_of_the_sweep_that_fails_keeps_no_other_from_being_done(world: Wo
 def test_a_submission_that_cannot_be_sent_does_not_keep_its_batch_from_the_others(make_world: MakeWorld) -> None:
     world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
     file = world.drop_file(numbered(2))
-    world.private.delete(world.submission(file).record.payload)
+    world.lose_content(file)
     with pytest.raises(BlobMissing):
         world.deliver_next()
     world.deliver_next()
@@ -409,8 +409,9 @@ class TakesTheBodyAway(RefusesSome):
         self._world = world
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        (path,) = [version.path for version in self._world.private.versions() if version.path.endswith("/1.json")]
-        self._world.private.delete(path)
+        for path in [version.path for version in self._world.private.versions()]:
+            if path.endswith(("/1.json", "/device-file")):
+                self._world.private.delete(path)
         return super().create_batch(customer_id, batch_id, devices, ids)
 
 

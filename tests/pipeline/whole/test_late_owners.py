@@ -511,6 +511,7 @@ def test_a_request_body_that_was_changed_is_not_sent(make_world: MakeWorld) -> N
     world = _world_with_a_batch(make_world, INLINE_SUBMISSIONS="0")
     file = world.drop_file(numbered(2))
     other = b'[{"serialNumber":"OTHER","oemManufacturerName":"LENOVO","modelName":"21R3001BUK"}]'
+    world.lose_content(file)
     world.private.put(world.submission(file).record.payload, other)
     with pytest.raises(BlobMissing, match=r"missing or was changed. Restore it"):
         world.run()

@@ -1,0 +1,34 @@
+"""The end of a submission whose request body or rows are lost for good, so that its file ends too."""
+
+from datetime import datetime
+
+from shared.pipeline.outcome_rules import counted, outcome_of_lost_content
+from shared.pipeline.submissions.contents import BlobMissing, Contents
+from shared.pipeline.submissions.matching import SentRow
+from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM, Decided, Finish
+from shared.storage.record_table import Stored
+from shared.storage.records import Counts, DeviceFile, Submission
+
+
+def is_lost_for_good(file: DeviceFile, now: datetime) -> bool:
+    """Whether a blob of the file that is missing now is not waited for any longer: people had time to restore it."""
+    return now - file.received_at > NEVER_ACCEPTED_ALARM
+
+
+def ended_as_lost(contents: Contents, stored: Stored[Submission]) -> Decided:
+    """The end of the submission: each of its rows that has no outcome is `unknown`."""
+    submission = stored.record
+    known = {outcome.row: outcome for outcome in contents.outcomes(submission)}
+    lost = [outcome_of_lost_content(submission, row) for row in _rows(contents, submission) if row.row not in known]
+    counts = counted([*known.values(), *lost])
+    unlisted = Counts(unknown=submission.devices - counts.ended)
+    reason = "What was to be sent is lost, and its file's copy does not give it again; its devices stay unknown."
+    return Decided(stored, Finish(counts + unlisted, reason), outcomes=lost)
+
+
+def _rows(contents: Contents, submission: Submission) -> list[SentRow]:
+    """The rows of the submission. Where their list is lost too, the closing of the file ends them."""
+    try:
+        return contents.rows(submission)
+    except BlobMissing:
+        return []

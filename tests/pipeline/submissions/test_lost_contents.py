@@ -1,0 +1,103 @@
+"""A file ends, whatever storage has lost of its submissions."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from local.partner_center import Behaviour
+from shared.pipeline.blob_names import JSON
+from shared.pipeline.submissions.contents import BlobMissing
+from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
+from shared.pipeline.sweep import sweep
+from shared.vocabulary import FileState, SubmissionState
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.world import CUSTOMER, World, numbered
+
+LATE = NEVER_ACCEPTED_ALARM + timedelta(hours=1)
+
+
+@pytest.fixture
+def waiting(make_world: MakeWorld) -> World:
+    """A world whose wake-ups send every submission, of two devices."""
+    return make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="2")
+
+
+def _run_all(world: World) -> int:
+    """Deliver every wake-up; how many of them failed for what is lost."""
+    failed = 0
+    while world.wakeups.waiting:
+        try:
+            world.run()
+        except BlobMissing:
+            failed += 1
+    return failed
+
+
+def _state(world: World, file: str) -> FileState:
+    stored = world.journal.files.get(CUSTOMER, file)
+    assert stored is not None
+    return stored.record.state
+
+
+def test_a_submission_whose_body_is_lost_is_sent_from_the_private_copy(waiting: World) -> None:
+    file = waiting.drop_file(numbered(4))
+    for number in ("1", "2"):
+        waiting.private.delete(waiting.submission(file, number).record.payload)
+    waiting.run()
+    assert waiting.outcomes(file) == ["registered"] * 4
+
+
+def test_a_submission_whose_body_and_copy_are_lost_waits_for_them_until_the_alarm(waiting: World) -> None:
+    file = waiting.drop_file(numbered(4))
+    submission = waiting.submission(file).record
+    body = waiting.private.read(submission.payload)
+    assert body is not None
+    waiting.lose_content(file)
+    assert _run_all(waiting) == 1
+    waiting.clock.now += NEVER_ACCEPTED_ALARM - timedelta(hours=2)
+    sweep(waiting.pipeline)
+    assert _run_all(waiting) == 1
+    assert _state(waiting, file) is FileState.READ
+    waiting.private.write(submission.payload, body, JSON)
+    waiting.clock.now += timedelta(hours=1)
+    sweep(waiting.pipeline)
+    waiting.run()
+    assert waiting.outcomes(file) == ["registered"] * 4
+
+
+def test_after_the_alarm_the_rows_of_a_lost_submission_are_unknown_and_the_file_ends(
+    waiting: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = waiting.drop_file(numbered(4))
+    waiting.lose_content(file)
+    assert _run_all(waiting) == 1
+    waiting.clock.now += LATE
+    sweep(waiting.pipeline)
+    waiting.run()
+    assert [(row["outcome"], row["error_code"]) for row in waiting.rows(file)] == [
+        ("unknown", "content_lost"),
+        ("unknown", "content_lost"),
+        ("registered", ""),
+        ("registered", ""),
+    ]
+    assert waiting.submission(file).record.counts.unknown == 2
+    assert waiting.summary(file)["counts"]["unknown"] == 2
+    assert _state(waiting, file) is FileState.CLOSED
+    assert not waiting.journal.files.is_open(file)
+    assert sum(waiting.service.report()["devices"].values()) == 2
+    assert "A submission ends without being sent" in caplog.text
+
+
+def test_an_accepted_submission_whose_list_of_rows_is_lost_ends_too(waiting: World) -> None:
+    file = waiting.drop_file(numbered(2))
+    while waiting.submission(file).record.state is not SubmissionState.ACCEPTED:
+        waiting.deliver_next()
+    stored = waiting.submission(file)
+    waiting.journal.submissions.change(stored, replace(stored.record, rows="lost/1.rows.json"))
+    assert _run_all(waiting) == 1
+    waiting.clock.now += LATE
+    sweep(waiting.pipeline)
+    waiting.run()
+    assert [(row["outcome"], row["error_code"]) for row in waiting.rows(file)] == [("unknown", "outcome_missing")] * 2
+    assert waiting.submission(file).record.counts.unknown == 2
