@@ -6,9 +6,10 @@ thread that waits for it then meets an error. What cannot be shut down is the re
 resolver bounds by itself, and the attempt to connect, which has a timeout of its own.
 """
 
+import math
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,23 +76,29 @@ _present = threading.local()
 def bounded_exchange(seconds: float) -> Iterator[Exchange]:
     """Whatever this thread sends within, by the classes below, ends after so many seconds in all.
 
-    An answer must be read within, too. Inside another deadline the outer one holds.
+    An answer must be read within, too. Inside another deadline the outer one holds. An infinite time has no timer.
     """
     outer: Exchange | None = getattr(_present, "exchange", None)
     if outer is not None:
         yield outer
         return
     exchange = Exchange(seconds)
-    timer = threading.Timer(seconds, exchange.end)
-    timer.daemon = True
-    timer.start()
+    timer = _started_timer(seconds, exchange.end) if seconds < math.inf else None
     _present.exchange = exchange
     try:
         yield exchange
     finally:
         _present.exchange = None
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
         exchange.forget()
+
+
+def _started_timer(seconds: float, end: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def request_begins() -> None:

@@ -1,5 +1,6 @@
 """Exchanges end at their deadline, whatever the other side does."""
 
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -133,3 +134,10 @@ def test_no_thread_and_no_socket_is_left_of_an_exchange(session: requests.Sessio
     with bounded_exchange(NEVER):
         session.get(server.url, timeout=NEVER)
     assert threading.active_count() <= before
+
+
+def test_an_infinite_time_has_no_timer() -> None:
+    before = threading.active_count()
+    with bounded_exchange(math.inf) as exchange:
+        assert threading.active_count() == before
+    assert not exchange.is_over

@@ -1,7 +1,8 @@
 """Carries requests to a stand-in in this process: whole answers, answers that break off, and none."""
 
+import math
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from http.client import IncompleteRead, RemoteDisconnected
 
 import requests
@@ -19,9 +20,6 @@ URL = "http://127.0.0.1:9"
 """A base address for clients; nothing listens there."""
 
 TOKEN = StaticToken("token")
-
-_NEVER = timedelta(days=1).total_seconds()
-"""The deadline of an exchange by the real clock: a pause within one takes simulated time alone."""
 
 
 class InProcess(BaseAdapter):
@@ -93,6 +91,6 @@ def client_in_process(reply: Replying, clock: Callable[[], datetime], sign_in: S
         sign_in=sign_in,
         clock=clock,
         connect_timeout=1,
-        exchange_timeout=_NEVER,
+        exchange_timeout=math.inf,  # a pause within an exchange takes simulated time alone
         session=session,
     )
