@@ -59,29 +59,29 @@ __all__ = [
 ]
 
 APPLICATION = "Device Drop"
-"""What MS-PartnerCenter-Application says, by which the service's logs name us."""
+"""The value of MS-PartnerCenter-Application, under which the service's logs list our requests."""
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
 MOST_PAGES = 10_000
 MOST_CONNECTIONS = 64
-"""Idle connections kept for reuse; more threads than this still work, on connections of their own."""
+"""Idle connections kept for reuse; further threads open connections of their own."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CallIds:
-    """What we call one exchange. Both ids are GUIDs; `request_id` is the service's key to recognise a repeat."""
+    """Our ids for one exchange. Both are GUIDs; `request_id` is the key by which the service recognises a repeat."""
 
     request_id: str
     correlation_id: str
     correlation_vector: str | None = None
-    """MS-CV, where it is not that of the step within which the exchange happens."""
+    """MS-CV; None uses the correlation vector of the current step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The service took the devices. Without `tracking_id`, its answer had no link that can be followed."""
+    """The service accepted the devices. `tracking_id` is None when the answer had no usable link."""
 
     tracking_id: str | None
     status: int
@@ -90,14 +90,14 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class JobAnswer:
-    """How far an upload has come."""
+    """The status of an upload."""
 
     details: BatchUploadDetails
     service_ids: ServiceIds
 
 
 class PartnerCenter(Protocol):
-    """The calls this product makes. Every one raises a `PartnerCenterError`, and nothing else."""
+    """The calls this product makes. Each raises `PartnerCenterError` and no other exception."""
 
     def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
         """All batches of the customer."""
@@ -108,23 +108,23 @@ class PartnerCenter(Protocol):
         ...
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        """Append devices to the batch; `devices` is the body to the byte."""
+        """Append devices to the batch; `devices` is the exact body."""
         ...
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
-        """How far the upload has come that the service answered with `tracking_id`."""
+        """The status of the upload with this `tracking_id`."""
         ...
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
-        """The devices of the batch, read page by page as they are asked for."""
+        """The devices of the batch, fetched page by page as the caller iterates."""
         ...
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
-        """Delete a device of the batch. One that is not there is refused with 404."""
+        """Delete a device of the batch. The service refuses a device that is not there with 404."""
         ...
 
     def sign_in_anew(self) -> None:
-        """Drop the token in use, after a 401."""
+        """Discard the current token, after a 401."""
         ...
 
 
@@ -134,7 +134,7 @@ def batches_path(version: str, customer_id: str) -> str:
 
 
 def create_path(version: str, customer_id: str) -> str:
-    """The path that a POST creates a batch at."""
+    """The path of the POST that creates a batch."""
     return batches_path(version, customer_id)
 
 
@@ -148,7 +148,7 @@ def append_path(version: str, customer_id: str, batch_id: str) -> str:
 
 
 def device_path(version: str, customer_id: str, batch_id: str, device_id: str) -> str:
-    """The path of one device of a batch, which DELETE deletes.
+    """The path of one device of a batch, for DELETE.
 
     Raises:
         Refused: when no path can carry `batch_id` or `device_id`.
@@ -162,9 +162,9 @@ def status_path(version: str, customer_id: str, tracking_id: str) -> str:
 
 
 def tracking_id_in(link: str | None) -> str | None:
-    """The tracking id that `link` leads to, relative or absolute; None when it leads to no upload's status.
+    """The tracking id in `link`, relative or absolute; None when the link is not to the status of an upload.
 
-    Only the id is taken, never the address: the token must not follow a link to another host.
+    Only the id is used, never the address: the token must not follow a link to another host.
     """
     found = _TRACKING_LINK.search(link.strip()) if link else None
     return found["tracking_id"] if found else None
@@ -178,9 +178,7 @@ _TRACKING_LINK = re.compile(
 
 def _segment(value: str) -> str:
     if value in ("", ".", ".."):
-        raise Refused(
-            f"{value!r} cannot be part of an address of Partner Center: give the customer or batch another name"
-        )
+        raise Refused(f"{value!r} cannot be part of a Partner Center address: give the customer or batch another name")
     return quote(value, safe="")
 
 
@@ -189,7 +187,7 @@ _Page = TypeVar("_Page", DeviceBatchPage, DevicePage)
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """One success."""
+    """A successful answer."""
 
     request: str
     status: int
@@ -202,7 +200,7 @@ class _Answer:
 
 
 class PartnerCenterClient:
-    """`PartnerCenter` over HTTP; one serves all threads."""
+    """`PartnerCenter` over HTTP; one instance serves all threads."""
 
     def __init__(
         self,
@@ -215,10 +213,11 @@ class PartnerCenterClient:
         exchange_timeout: float,
         session: requests.Session | None = None,
     ) -> None:
-        """`base_url` is scheme and host; `session` sends the requests, None makes one for all threads.
+        """`base_url` is scheme and host; `session` sends the requests, None creates one shared by all threads.
 
-        Seconds: an exchange ends `exchange_timeout` after it began, with all bytes of its answer or without; one that
-        finds no connection within `connect_timeout` never began. The sign-in comes before, with limits of its own.
+        Timeouts are in seconds. An exchange ends at most `exchange_timeout` after it began, whether or not the answer
+        is complete; an exchange without a connection after `connect_timeout` never began. Signing in happens before
+        the exchange and has its own limits.
         """
         self._base_url = base_url.rstrip("/")
         self._version = version
@@ -276,7 +275,7 @@ class PartnerCenterClient:
         return Accepted(tracking_id, answer.status, answer.service_ids)
 
     def _pages(self, path: str, decode: Callable[[bytes], _Page], ids: CallIds) -> Iterator[_Page]:
-        """The pages from `path` on. Of a link to the next one only query and token are taken; each has its own ids."""
+        """The pages from `path` on. Only query and token of a next-page link are used; each page has its own ids."""
         query, token, asked = "", None, set[tuple[str, str | None]]()
         while (query, token) not in asked:
             asked.add((query, token))
@@ -288,13 +287,14 @@ class PartnerCenterClient:
             if len(asked) == MOST_PAGES:
                 break
         raise Unavailable(
-            f"Partner Center's pages of {path} do not end; it is asked again. If it lasts, ask its support"
+            f"Partner Center's pages of {path} do not end; the request will be retried. If this continues, contact its"
+            " support"
         )
 
     def _call(
         self, method: str, path: str, ids: CallIds, *, body: bytes | None = None, continuation: str | None = None
     ) -> _Answer:
-        """One exchange. Raises a `PartnerCenterError` for everything but a 2xx with a whole body."""
+        """One exchange. Raises a `PartnerCenterError` for anything but a 2xx with a complete body."""
         name = f"{method} {path.partition('?')[0]}"
         started = monotonic()
         headers_sent = self._headers(ids, has_body=body is not None, page=continuation)
@@ -320,7 +320,7 @@ class PartnerCenterClient:
                 self._base_url + path,
                 headers=headers_sent,
                 data=body,
-                timeout=(self._connect_timeout, None),  # the deadline of the exchange bounds the rest
+                timeout=(self._connect_timeout, None),  # the exchange's deadline bounds the rest
                 stream=True,
             )
         status, headers = response.status_code, response.headers
@@ -329,7 +329,7 @@ class PartnerCenterClient:
         except (AnswerLost, Unavailable):
             if _is_success(status) and tracking_id_in(headers.get("Location")) is None:
                 raise
-            # The decisive part is there: the status of a failure, or the address of the upload's status.
+            # The part that decides has arrived: the status of a failure, or the address of the upload's status.
             return status, headers, b""
         finally:
             response.close()
@@ -351,14 +351,15 @@ class PartnerCenterClient:
 
 
 def _read(response: requests.Response, exchange: Exchange, name: str) -> bytes:
-    """The whole body, bounded in size; its time is bounded by the exchange."""
+    """The complete body, limited in size; the exchange limits its time."""
     content = bytearray()
     with transport_errors(name, exchange):
         while chunk := response.raw.read1(65536, decode_content=True):
             content += chunk
             if len(content) > MOST_ANSWER_BYTES:
                 raise Unavailable(
-                    f"Partner Center's answer to {name} is longer than {MOST_ANSWER_BYTES} bytes; it is asked again"
+                    f"Partner Center's answer to {name} is longer than {MOST_ANSWER_BYTES} bytes; the request will be"
+                    " retried"
                 )
         exchange.check()
     return bytes(content)
@@ -366,17 +367,17 @@ def _read(response: requests.Response, exchange: Exchange, name: str) -> bytes:
 
 def _too_slow(name: str, seconds: float) -> AnswerLost:
     return AnswerLost(
-        f"The answer to {name} came too slowly: it was not whole after {seconds:g} seconds. The request may have been"
-        " processed and is repeated with the same request id"
+        f"The answer to {name} came too slowly: it was not complete after {seconds:g} seconds. The request may have"
+        " been processed and is repeated with the same request id"
     )
 
 
 _LENGTH_HEADERS = frozenset({"content-length", "transfer-encoding"})
-"""Every whole answer has one of them; without both, an empty answer may be the beginning of a longer one."""
+"""Every complete answer has one of these; without them, an empty answer may be the beginning of a longer one."""
 
 
 def _ids_of_page(ids: CallIds, page: int) -> CallIds:
-    """The ids for a further page: to a request id it knows, the service may say what it said before."""
+    """The ids for a further page: the service may repeat its earlier answer to a request id that it knows."""
     if page == 1:
         return ids
     return replace(ids, request_id=str(uuid5(NAMESPACE_URL, f"{ids.request_id}/{page}")))
@@ -392,14 +393,14 @@ def _token_of_next(page: DeviceBatchPage | DevicePage) -> str | None:
     token = page.next_token
     if token is not None and not (token.isascii() and token.isprintable()):
         raise Unavailable(
-            "Partner Center's answer names a continuation token that no header can carry; it is asked again. If it"
-            " lasts, ask its support"
+            "Partner Center's answer names a continuation token that no header can carry; the request will be retried."
+            " If this continues, contact its support"
         )
     return token
 
 
 def _is_success(status: int) -> bool:
-    """The pages name 200 and 202; no other 2xx is known, and none would be a failure."""
+    """Any 2xx. The pages document 200 and 202; no other 2xx is known, and none would be a failure."""
     return 200 <= status < 300  # noqa: PLR2004
 
 

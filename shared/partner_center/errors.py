@@ -1,14 +1,14 @@
-"""The one tree of what can go wrong in a call to Partner Center; callers decide on the class alone.
+"""The error tree of calls to Partner Center; callers decide by the class alone.
 
     PartnerCenterError
         NeverSent       the request did not leave this machine
-        AnswerLost      it may have been processed: repeat it with the same MS-RequestId
+        AnswerLost      the request may have been processed: repeat it with the same MS-RequestId
         Throttled       429
-        Unavailable     5xx, 408, an unexpected redirect, an answer that cannot be read: as after a lost answer
+        Unavailable     5xx, 408, an unexpected redirect, an unreadable answer: repeat it as after a lost answer
         Refused         400, 404, 409, 413 and every other 4xx: the same request will be refused again
-        Unauthorised    401, 403, or no token to be had
+        Unauthorised    401, 403, or no token is available
 
-Codes and their meanings: Partner Center, "Error codes"; those it does not list were seen in the field.
+Codes and their meanings: Partner Center, "Error codes"; codes missing from that page were seen in the field.
 """
 
 import html
@@ -28,19 +28,19 @@ from shared.errors import DeviceDropError
 from shared.partner_center.service_text import service_text
 
 DESCRIPTION_LIMIT = 1024
-"""Characters kept of the service's own words ("Error codes": a description has at most 1,024)."""
+"""Characters kept of the service's description ("Error codes": at most 1,024)."""
 
 LONGEST_ID = 256
 LONGEST_CODE = 256
-"""Characters kept of an identifier and a code; those of the service have 36 and fewer."""
+"""Characters kept of an identifier or code; the service's own have at most 36."""
 
 LONGEST_RETRY_AFTER = timedelta(minutes=30)
-"""A longer wait is not believed, so that one broken header does not stop the work: the next request asks again."""
+"""A longer wait is cut to this, so that one broken header cannot stop the work; the next request finds out anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceIds:
-    """What the service calls one exchange: to be kept, and named to Microsoft's support."""
+    """The service's ids for one exchange, kept for requests to Microsoft support."""
 
     request_id: str | None = None
     correlation_id: str | None = None
@@ -61,7 +61,7 @@ NO_SERVICE_IDS = ServiceIds()
 class PartnerCenterError(DeviceDropError):
     """A call to Partner Center did not succeed.
 
-    `status`, `code`, `description` and `retry_after` are the service's own; None where it sent none. `description` is
+    `status`, `code`, `description` and `retry_after` come from the service; None where it sent none. `description` is
     plain text of at most `DESCRIPTION_LIMIT` characters.
     """
 
@@ -88,41 +88,41 @@ class NeverSent(PartnerCenterError):
 
 
 class AnswerLost(PartnerCenterError):
-    """The request left and no whole answer came: it may have been processed.
+    """The request was sent and no complete answer arrived: it may have been processed.
 
-    It is to be repeated with the same bytes and the same MS-RequestId ("Partner Center REST headers": "If there's a
+    Repeat it with the same bytes and the same MS-RequestId ("Partner Center REST headers": "If there's a
     timeout, the retry call should include the same value").
     """
 
 
 class Throttled(PartnerCenterError):
-    """The service wants fewer requests; it may say in `retry_after` when to come again."""
+    """The service wants fewer requests; `retry_after`, if sent, is the wait it asks for."""
 
     @property
     def names_the_partner(self) -> bool:
-        """Whether the answer's words say that the limit is the partner's as a whole, and not that of one customer."""
+        """Whether the answer's text says that the limit applies to the whole partner, not to one customer."""
         words = (self.description or "").lower()
         return _PARTNER.search(words) is not None and "customer" not in words
 
 
 class Unavailable(PartnerCenterError):
-    """The service cannot answer now, or answered what cannot be read; later it may.
+    """The service cannot answer now, or its answer is unreadable; a later request may succeed.
 
-    A gateway that gives up says so too (408, 502, 503, 504): what was asked may have been done all the same, so that it
+    This includes a gateway that gave up (408, 502, 503, 504): the request may have been processed all the same, so it
     is repeated as after a lost answer.
     """
 
 
 class Refused(PartnerCenterError):
-    """The service understood the request and said no; the same request will be refused again."""
+    """The service understood and refused the request; it would refuse the same request again."""
 
 
 class Unauthorised(PartnerCenterError):
-    """401: the token is not good; 403: it is, but does not allow this; no status: no token could be had."""
+    """401: the token is invalid; 403: it is valid but does not allow this; no status: no token was available."""
 
     @property
     def may_be_cured_by_a_new_token(self) -> bool:
-        """Whether signing in anew can help: after a 401 it can, unless a person's second factor is asked for."""
+        """Whether a new token can help: after a 401 it can, unless the service requires a person's second factor."""
         return self.status == requests.codes.unauthorized and self.code not in _CODES_THAT_WANT_A_PERSON
 
 
@@ -135,14 +135,14 @@ _CHECK_ROLE = (
     " relationship (or GDAP) with this customer is in place"
 )
 _SECOND_FACTOR = (
-    "Partner Center asks for multi-factor authentication: sign in with app-only credentials, or have a person sign in"
-    " anew with a second factor (python -m local sign-in)"
+    "Partner Center requires multi-factor authentication: sign in with app-only credentials, or have a person sign in"
+    " again with a second factor (python -m local sign-in)"
 )
 _CHECK_TOKEN = (
     "check the app registration and its credentials; it must be listed in Partner Center under App management"  # noqa: S105
 )
-_CHECK_PAYLOAD = "the service does not accept the content of the request: look at its words and at the rows it names"
-_ASK_SUPPORT = "it is tried again; if it lasts, ask Microsoft support and name the correlation id"
+_CHECK_PAYLOAD = "the service does not accept the content of the request: read its message and check the rows it names"
+_ASK_SUPPORT = "it will be tried again; if this continues, contact Microsoft support and give the correlation id"
 
 _WHAT_TO_DO: Mapping[tuple[int | None, str | None], str] = {
     (400, "3000"): _CHECK_PAYLOAD,
@@ -169,29 +169,29 @@ _WHAT_TO_DO: Mapping[tuple[int | None, str | None], str] = {
     (401, None): _CHECK_TOKEN,
     (403, None): _CHECK_ROLE,
     (404, None): "the customer, batch or tracking id in the address is not known to the service",
-    (409, None): "what the request would make exists already: list the customer's batches and use that one",
+    (409, None): "the batch exists already: list the customer's batches and use that one",
     (413, None): "the request is too large: lower DEVICES_PER_SUBMISSION",
-    (429, None): "nothing: it is sent again later; fewer parallel submissions avoid this",
+    (429, None): "nothing to do: it will be sent again later; fewer parallel submissions avoid this",
 }
-"""Keyed by (status, code); a status of None is any, a code of None is any other."""
+"""Keyed by (status, code); a status of None matches any status, a code of None any other code."""
 
 _CODES_OF_UNAUTHORISED = frozenset({"1002", "10001", "900421"})
-"""These mean no permission under whatever 4xx they come: no status is documented for them."""
+"""These mean no permission with any 4xx status: no status is documented for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What an error body says, whichever of its shapes it has."""
+    """Code and description of an error body."""
 
     code: str | None = None
     description: str | None = None
 
 
 def read_fault(body: bytes) -> Fault:
-    """The code and words in the body of an error; never raises.
+    """The code and description in the body of an error; never raises.
 
-    Shapes that are met: Partner Center's own (`code` a string or a number, `description`), the gateway's (`statusCode`,
-    `message`), that of the partner API beside it (`error` with `code` and `message`), plain text, HTML, and nothing.
+    Shapes seen: Partner Center's own (`code` a string or a number, `description`), the gateway's (`statusCode`,
+    `message`), the neighbouring partner API's (`error` with `code` and `message`), plain text, HTML, and an empty body.
     """
     text = body.decode("utf-8-sig", errors="replace")
     try:
@@ -215,10 +215,10 @@ def read_fault(body: bytes) -> Fault:
 def error_from_response(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, *, request: str = "the request"
 ) -> PartnerCenterError:
-    """The error that an answer without success is.
+    """The error for an unsuccessful answer.
 
-    `request` names what was asked (such as `GET /v1/customers/...`) in the message; `now` must be aware, and is what a
-    Retry-After date is counted from.
+    `request` names the request (such as `GET /v1/customers/...`) in the message; a Retry-After date is counted from
+    `now`, which must be aware.
     """
     fault = read_fault(body)
     words = fault.description or ""
@@ -247,7 +247,7 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 @contextmanager
 def transport_errors(request: str, exchange: Exchange) -> Iterator[None]:
-    """Turn whatever sending raises into `NeverSent` or `AnswerLost`; `request` names the request in the message.
+    """Turn any exception of sending into `NeverSent` or `AnswerLost`; `request` names the request in the message.
 
     Once a byte of the request may have left, the service may have processed it.
     """
@@ -266,8 +266,8 @@ def transport_errors(request: str, exchange: Exchange) -> Iterator[None]:
             )
             raise NeverSent(message) from None  # the cause would show the header, which may be the token
         raise NeverSent(
-            f"Partner Center could not be reached for {request} ({_reason_of(error)}); it is tried again. If it lasts,"
-            " check the network, DNS, proxy and PARTNER_CENTER_URL"
+            f"Partner Center could not be reached for {request} ({_reason_of(error)}); it will be tried again. If this"
+            " continues, check the network, DNS, proxy and PARTNER_CENTER_URL"
         ) from error
 
 
@@ -292,14 +292,14 @@ def _message(status: int, fault: Fault, request: str) -> str:
 
 
 def _plain(text: str) -> str | None:
-    """Plain words of a limited length: no markup, no entities, and nothing as long as a hash or a token."""
+    """`text` in plain words, shortened: no markup, no entities, and nothing as long as a hash or a token."""
     words = html.unescape(_without_markup(text[: 64 * DESCRIPTION_LIMIT]))
     without_secrets = re.sub(r"[\w+/=.-]{100,}", "[long value left out]", words)
     return service_text(without_secrets, DESCRIPTION_LIMIT) or None
 
 
 def _without_markup(text: str) -> str:
-    """`text` without tags, scripts and styles, in a time that grows with its length alone."""
+    """`text` without tags, scripts and styles, in time linear in its length."""
     before, *rest = re.split(r"<(?:script|style)\b", text, flags=re.IGNORECASE)
     after = (re.split(r"</(?:script|style)\s*>", part, maxsplit=1, flags=re.IGNORECASE) for part in rest)
     visible = [before, *(parts[1] for parts in after if len(parts) > 1)]
@@ -307,7 +307,7 @@ def _without_markup(text: str) -> str:
 
 
 def _retry_after_in(words: str) -> timedelta | None:
-    """The gateway also says it in its message: "Rate limit is exceeded. Try again in 57 seconds."."""
+    """The wait in a message of the gateway: "Rate limit is exceeded. Try again in 57 seconds."."""
     found = re.search(r"try again in (\d{1,9}) seconds", words, re.IGNORECASE)
     return _within_reason(timedelta(seconds=int(found[1]))) if found else None
 
@@ -333,7 +333,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason_of(error: BaseException) -> str:
-    """The innermost cause in a few words; not the outer texts, which repeat the address."""
+    """The innermost cause in a few words; the outer texts repeat the address."""
     *_, innermost = _causes(error)
     said = innermost.strerror if isinstance(innermost, OSError) and innermost.strerror else ""
     return f"{type(innermost).__name__}: {said}" if said else type(innermost).__name__

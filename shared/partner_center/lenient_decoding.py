@@ -1,9 +1,9 @@
 """Reads JSON whose values do not all have the types of the reference pages. Pure.
 
-The strict decoder is faster and is tried first; this one is for the answers that the strict decoder refuses. A value
-that decides nothing must not cost the verdicts beside it: where such a value cannot be read, it counts as absent. A
-value that decides (each model names those fields in `deciding`) is read whenever its meaning is unambiguous, such as a
-number in place of a text, and makes its model unreadable otherwise.
+The strict decoder is faster and runs first; this decoder reads the answers that the strict one refuses. A value that
+decides nothing must not cost the verdicts beside it: if unreadable, it counts as absent. A deciding value (each model
+names those fields in `deciding`) is read whenever its meaning is unambiguous, such as a number in place of a text, and
+makes its model unreadable otherwise.
 """
 
 import re
@@ -14,11 +14,11 @@ import msgspec
 
 
 class Unreadable(ValueError):
-    """A value does not have the type that decides what it means. Its text is the path to the value."""
+    """A deciding value has an unusable type. The message is the path to the value."""
 
 
 class LenientModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What can be read leniently: all fields are optional; absent, null and None are one."""
+    """A model that can be read leniently: all fields are optional; absent, null and None are the same."""
 
     deciding: ClassVar[frozenset[str]] = frozenset()
     """Fields without which the rest of the model would be misunderstood."""
@@ -27,20 +27,20 @@ class LenientModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
 Model = TypeVar("Model", bound=LenientModel)
 
 _HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
-"""A surrogate that stands alone, which no encoding can write."""
+"""A lone surrogate, which no encoding can write."""
 
 _ABSENT: tuple[object, ...] = (None, "", False, [], {})
-"""Values that say nothing, whatever the field."""
+"""Values without meaning in any field."""
 
 
 def read_leniently(model: type[Model], value: object) -> Model:
-    """The `model` that `value`, a decoded JSON object, stands for.
+    """`value`, a decoded JSON object, as a `model`.
 
     Raises:
-        Unreadable: `value` is no object, or a deciding field of it cannot be read.
+        Unreadable: `value` is not an object, or one of its deciding fields is unreadable.
     """
     if not isinstance(value, dict):
-        raise Unreadable("it is no object")
+        raise Unreadable("it is not an object")
     read: dict[str, Any] = {}
     for field in msgspec.structs.fields(model):
         given = value.get(field.encode_name)
@@ -69,10 +69,10 @@ def _read(annotation: object, value: object) -> object:
 
 
 def _read_list(kind: type[object], value: object) -> tuple[object, ...]:
-    """The items in their places. An item that cannot be read is an empty one, so that the others keep theirs."""
+    """The items in order. An unreadable item becomes an empty one, so that the others keep their positions."""
     items = [value] if isinstance(value, dict) else value
     if not isinstance(items, list):
-        raise Unreadable("it is no list")
+        raise Unreadable("it is not a list")
     read = []
     for item in items:
         try:

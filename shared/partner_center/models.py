@@ -1,7 +1,7 @@
-"""The definitions of the device deployment reference pages, typed. Every field is optional: some are left out.
+"""The definitions of the device deployment reference pages, typed. Every field is optional: the service omits some.
 
-Values of enumerations are kept as they came, beside a property with our reading of them: pages and service disagree on
-some ("in-progress" against "processing"), and a value not seen before must neither be lost nor stop the work. Times are
+Values of enumerations are kept as received, beside a property with our reading of them: pages and service disagree on
+some ("in-progress" against "processing"), and a new value must neither be lost nor stop the work. Times are
 text as sent; those without an offset are UTC. Sources: Partner Center REST reference, "Create DeviceBatches", "Get
 BatchJobStatus", "Get DeviceBatches", "Get Devices".
 """
@@ -21,10 +21,10 @@ from shared.partner_center.service_text import service_text
 
 
 class JobState(StrEnum):
-    """How far a batch upload, or one device of it, has come."""
+    """The state of a batch upload, or of one of its devices."""
 
     UNKNOWN = "unknown"
-    """Also our reading of a value that the pages do not have."""
+    """Also our reading of a value that the pages do not list."""
     QUEUED = "queued"
     PROCESSING = "processing"
     FINISHED = "finished"
@@ -32,12 +32,12 @@ class JobState(StrEnum):
 
     @classmethod
     def of(cls, status: str | None) -> "JobState":
-        """Our reading of a `status` as it came, whatever its case and separators."""
+        """Our reading of `status`, ignoring its case and separators."""
         return _STATES.get("".join(filter(str.isalpha, status or "")).lower(), cls.UNKNOWN)
 
     @property
     def is_final(self) -> bool:
-        """Whether the service is done with it."""
+        """Whether the service has finished its work."""
         return self in (JobState.FINISHED, JobState.FINISHED_WITH_ERRORS)
 
 
@@ -45,7 +45,7 @@ _STATES = {state.replace("_", ""): state for state in JobState} | {"inprogress":
 
 
 class PolicyCategory(StrEnum):
-    """What a device policy is about."""
+    """The kind of a device policy."""
 
     NONE = "none"
     OUT_OF_BOX_EXPERIENCE = "o_o_b_e"
@@ -66,12 +66,12 @@ class Policy(LenientModel, frozen=True):
 
     @property
     def category(self) -> PolicyCategory | None:
-        """Our reading of `key`; None when the pages do not have it."""
+        """Our reading of `key`; None when the pages do not list it."""
         return PolicyCategory(self.key) if self.key in set(PolicyCategory) else None
 
 
 class Link(LenientModel, frozen=True):
-    """Where something else is. Its address is the service's word: only its path may be used, on our own base."""
+    """A link to another resource. Its address comes from the service: only its path may be used, on our own base."""
 
     deciding: ClassVar[frozenset[str]] = frozenset({"uri", "headers"})
 
@@ -96,7 +96,7 @@ class ResourceLinks(LenientModel, frozen=True):
 
 
 class ResourceAttributes(LenientModel, frozen=True):
-    """Of which type a resource is, and its ETag."""
+    """The type of a resource, and its ETag."""
 
     etag: str | None = None
     object_type: str | None = None
@@ -120,7 +120,7 @@ class Device(LenientModel, frozen=True):
 
     @property
     def uploaded_at(self) -> datetime | None:
-        """`uploadedDate` in UTC; None when absent, unreadable, or the year 1 that stands for none."""
+        """`uploadedDate` in UTC; None when absent, unreadable, or in the year 1, which means no date."""
         try:
             when = datetime.fromisoformat(self.uploaded_date or "")
         except ValueError:
@@ -132,19 +132,19 @@ class Device(LenientModel, frozen=True):
         return f"Device({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """What is shown: also by rich, for which a Struct has a way of its own."""
+        """The fields to show. rich uses this too, instead of its own way of showing a Struct."""
         shown = [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "hardware_hash"]
         return [(name, value) for name, value in shown if value is not None]
 
 
 class _WithStatus(LenientModel, frozen=True):
-    """Something the service works on."""
+    """An upload, batch or device that the service processes."""
 
     status: str | None = None
 
     @property
     def state(self) -> JobState:
-        """Our reading of `status`, which is kept as it came."""
+        """Our reading of `status`, which is kept as received."""
         return JobState.of(self.status)
 
     @property
@@ -154,7 +154,7 @@ class _WithStatus(LenientModel, frozen=True):
 
 
 class DeviceUploadDetails(_WithStatus, frozen=True):
-    """What became of one device of an upload. A device sent with a hash alone comes back without any identifier."""
+    """The result of one device of an upload. A device sent with only a hash comes back without any identifier."""
 
     deciding: ClassVar[frozenset[str]] = frozenset(
         {"status", "serial_number", "product_key", "error_code", "error_description"}
@@ -168,12 +168,12 @@ class DeviceUploadDetails(_WithStatus, frozen=True):
     attributes: ResourceAttributes | None = None
 
     def __post_init__(self) -> None:
-        """Cut texts that are longer than any of the service's own: they are kept with the row."""
+        """Cut texts that are longer than any known text of the service: they are kept with the row."""
         _bound(self, _KEPT_OF_A_DEVICE)
 
 
 class BatchUploadDetails(_WithStatus, frozen=True):
-    """How far one upload has come. Its own status is no verdict: `finished` is also said when a device failed."""
+    """The progress of one upload. Its own status is not a verdict: it is `finished` even when a device failed."""
 
     deciding: ClassVar[frozenset[str]] = frozenset({"devices_status"})
 
@@ -184,7 +184,7 @@ class BatchUploadDetails(_WithStatus, frozen=True):
     attributes: ResourceAttributes | None = None
 
     def __post_init__(self) -> None:
-        """Cut texts that are longer than any of the service's own: they are kept with the submission."""
+        """Cut texts that are longer than any known text of the service: they are kept with the submission."""
         _bound(self, _KEPT_OF_AN_UPLOAD)
 
 
@@ -200,7 +200,7 @@ _KEPT_OF_AN_UPLOAD = {
     "started_time": LONGEST_ID,
     "completed_time": LONGEST_ID,
 }
-"""Fields that are journaled, and the most characters of them. Rows keep their own serial numbers and product keys."""
+"""Journaled fields and the most characters kept of each. Rows keep their own serial numbers and product keys."""
 
 
 def _bound(model: LenientModel, kept: Mapping[str, int]) -> None:
@@ -212,7 +212,7 @@ def _bound(model: LenientModel, kept: Mapping[str, int]) -> None:
 
 
 _LARGEST_CODE = 2**31
-"""Of an error code that is a number; a longer one is kept as text."""
+"""The limit of a numeric error code; a larger one is kept as text."""
 
 
 class DeviceBatch(_WithStatus, frozen=True):
@@ -231,13 +231,13 @@ class DeviceBatch(_WithStatus, frozen=True):
 
     @property
     def count(self) -> int | None:
-        """How many devices the batch holds, under whichever name it came."""
+        """The number of devices in the batch, from either field."""
         return self.device_count if self.devices_count is None else self.devices_count
 
 
 class _Page(LenientModel, frozen=True):
     deciding: ClassVar[frozenset[str]] = frozenset({"items", "links", "continuation_token"})
-    """What is missing from a page would pass for a device or batch that does not exist."""
+    """A device or batch lost from a page would seem not to exist."""
 
     total_count: int | None = None
     continuation_token: str | None = None
@@ -246,7 +246,7 @@ class _Page(LenientModel, frozen=True):
 
     @property
     def next_token(self) -> str | None:
-        """What the request for the next page must carry as MS-ContinuationToken; its place is not documented."""
+        """The MS-ContinuationToken for the request of the next page; its place in the answer is not documented."""
         following = self.links.next if self.links else None
         return self.continuation_token or (following.header("MS-ContinuationToken") if following else None) or None
 
@@ -264,18 +264,18 @@ class DeviceBatchPage(_Page, frozen=True):
 
 
 class NewDevice(LenientModel, frozen=True, gc=False):
-    """A device to be registered: as much of `Device` as is sent, its hash encoded already."""
+    """A device to be registered: the fields of `Device` that are sent, with the hash already encoded."""
 
     serial_number: str | None = None
     product_key: str | None = None
     hardware_hash: msgspec.Raw | None = None
-    """As `base64_json` gives it."""
+    """Encoded by `base64_json`."""
     oem_manufacturer_name: str | None = None
     model_name: str | None = None
 
 
 class DeviceBatchCreationRequest(LenientModel, frozen=True):
-    """The body that creates a batch; the devices are encoded already, so that what is journaled is what is sent."""
+    """The body that creates a batch; the devices are already encoded, so the journaled bytes are the bytes sent."""
 
     batch_id: str
     devices: msgspec.Raw
@@ -287,9 +287,9 @@ def encode_devices(devices: Sequence[Device] | Sequence[NewDevice]) -> bytes:
 
 
 def base64_json(text: str) -> msgspec.Raw:
-    """As JSON, a text that is base64 and must be known to be: no character of base64 is escaped.
+    """`text` as JSON without escaping; the caller must know that it is base64, which needs none.
 
-    Looking for one in 4,000 costs as much as everything else about encoding a device.
+    Searching 4,000 characters for one to escape costs as much as all other encoding of a device.
     """
     return msgspec.Raw(f'"{text}"'.encode("ascii"))
 
@@ -350,18 +350,18 @@ _Model = TypeVar("_Model", bound=LenientModel)
 
 
 def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]", model: type[_Model], what: str) -> _Model:
-    """What `body` says: by the strict decoder if its types allow that. A bare array stands for the items of a page."""
+    """Decode `body`, strictly if its types allow that. A bare array stands for the items of a page."""
     content = body.removeprefix(codecs.BOM_UTF8)
     try:
         try:
             read = decoder.decode(content)
         except msgspec.DecodeError:
-            plain = json.loads(content)  # which takes lone halves of surrogate pairs, in one device's text too
+            plain = json.loads(content)  # accepts lone surrogates, also within one device's text
             is_bare = isinstance(plain, list) and issubclass(model, _Page)
             read = read_leniently(model, {"items": plain} if is_bare else plain)
     except (*_NOT_SUCH_JSON, Unreadable) as error:
         raise Unavailable(
-            f"Partner Center's answer is not {what} ({error}); it is asked again. If it lasts, check PARTNER_CENTER_URL"
-            " and any proxy in between"
+            f"Partner Center's answer is not {what} ({error}); the request will be retried. If this continues, check"
+            " PARTNER_CENTER_URL and any proxy in between"
         ) from error
     return model(items=read) if isinstance(read, tuple) else read

@@ -1,9 +1,9 @@
-"""What the error of one device in an upload means for its row, as one table.
+"""The outcome of a row for each error of a device in an upload, as one table.
 
-The codes are the Device Directory Service's, behind Partner Center and Intune alike; Partner Center's own pages show
-808 alone. Sources: "Windows Autopilot device errors 806 and 808", "Manually register devices", "Motherboard
+The codes are the Device Directory Service's, behind both Partner Center and Intune; Partner Center's own pages show
+only 808. Sources: "Windows Autopilot device errors 806 and 808", "Manually register devices", "Motherboard
 replacement" (Microsoft Learn), "Register devices in Microsoft Managed Desktop". Number and name do not always go
-together in the field, so the name decides first and the number second.
+together in practice, so the name decides first and the number second.
 """
 
 import re
@@ -16,7 +16,7 @@ from shared.vocabulary import Outcome, Remedy
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How the row of a device ends, and what a person can do about it."""
+    """The outcome of a device's row, and the remedy."""
 
     verdict: Outcome
     what_to_do: str
@@ -108,7 +108,7 @@ _BY_NAME: Mapping[str, Explanation] = {
 }
 
 EXPLANATIONS = (*_BY_NAME.values(), _REGISTERED, _WITHOUT_A_CODE, UNDOCUMENTED)
-"""All that is said of a device by its code."""
+"""All explanations that a device's code can lead to."""
 
 _NAME_OF_NUMBER: Mapping[str, str] = {
     "801": "InvalidZtdRequestBody",
@@ -141,12 +141,12 @@ def explain(
     *,
     answer_was_lost: bool = False,
 ) -> Explanation:
-    """What `code` (errorCode) and `name` (errorDescription) of a device whose status is final mean for its row.
+    """The meaning of `code` (errorCode) and `name` (errorDescription) for the row of a device whose status is final.
 
-    Case does not matter, and the name may stand in a longer text. A text that is neither a name nor a word of success
-    is an error, with a code of success as without a code: calling a device registered that is not would be worse than
-    the opposite. `state` decides only where neither says anything.
-    After a lost answer (`answer_was_lost`) the twin of a device may be the same one of our own earlier request.
+    Case is ignored, and the name may be part of a longer text. A text that is neither a name nor a word of success is
+    an error, even with a success code or no code: reporting an unregistered device as registered would be worse than
+    the opposite. `state` decides only when neither code nor name says anything.
+    After a lost answer (`answer_was_lost`) a duplicate may be the same device from our own earlier request.
     """
     number, text = str("" if code is None else code).strip(), (name or "").strip()
     if named := _named_in(text) or _named_in(number):

@@ -1,16 +1,16 @@
-"""Texts of the service, as they are kept: bounded, and of characters that every store and file can hold."""
+"""Cleans texts of the service for storage: limited in length, with characters that every store and file can hold."""
 
 import re
 
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
-"""Control characters, halves of surrogate pairs, and what XML and table storage do not take."""
+"""Control characters, lone surrogates, and characters that XML and table storage refuse."""
 
 CUT = "…"
-"""Stands where a text was cut."""
+"""Marks the place where a text was cut."""
 
 
 def service_text(text: str, most: int) -> str:
-    """`text` on one line, of at most `most` characters. A longer one is cut, and says so by its last character.
+    """`text` on one line, at most `most` characters. A longer text is cut and ends with `CUT`.
 
     A character takes at most four bytes in UTF-8, two units in UTF-16 and twelve characters escaped in JSON, so that
     `most` bounds the text in every encoding.

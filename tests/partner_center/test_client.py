@@ -395,7 +395,7 @@ def test_a_silent_service_is_a_lost_answer_in_time(client_of: MakeClient, new_id
 def test_an_answer_that_dribbles_for_ever_is_a_lost_answer(
     kind: DribblingAnswer, client_of: MakeClient, new_ids: NewIds
 ) -> None:
-    with DribblingServer(kind) as server, pytest.raises(AnswerLost, match=r"not whole after 0\.3 seconds"):
+    with DribblingServer(kind) as server, pytest.raises(AnswerLost, match=r"not complete after 0\.3 seconds"):
         client_of(server.url, exchange_timeout=0.3).device_batches(CUSTOMER, new_ids())
 
 

@@ -127,7 +127,7 @@ def test_threads_that_meet_a_401_together_renew_once() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "cure"),
     [
-        ("AADSTS7000222: The provided client secret keys are expired.", "AADSTS7000222", "make a new one"),
+        ("AADSTS7000222: The provided client secret keys are expired.", "AADSTS7000222", "create a new one"),
         ("AADSTS7000215: Invalid client secret provided.", "AADSTS7000215", "not its id"),
         ("AADSTS50076: multi-factor", "AADSTS50076", "second factor"),
         ("AADSTS999999: something new", "AADSTS999999", "login.microsoftonline.com/error"),

@@ -246,7 +246,7 @@ def test_while_one_thread_renews_the_others_go_on_with_the_token_that_is_still_g
         (REVOKED, "AADSTS50173", "python -m local sign-in"),
         (MFA_MISSING, "AADSTS50076", "multi-factor authentication"),
         ("AADSTS700082: inactive for 90 days", "AADSTS700082", "python -m local sign-in"),
-        ("AADSTS7000222: The secret has expired", "AADSTS7000222", "make a new one"),
+        ("AADSTS7000222: The secret has expired", "AADSTS7000222", "create a new one"),
         ("AADSTS65001: no consent", "AADSTS65001", "consent"),
         ("AADSTS999999: something new", "AADSTS999999", "python -m local sign-in"),
         ("without a code", "invalid_grant", "python -m local sign-in"),
@@ -554,7 +554,7 @@ def test_a_sign_in_service_or_vault_whose_answer_never_ends_is_left_at_the_deadl
             AppUser(EntraExchange(WITH_SECRET, cloud.entra.http_client), slow_vault),
             AppUser(slow_entra, KeyVaultRefreshTokens(SECRET_URI, vault_credential, **cloud.vault.client_options())),
         ):
-            with pytest.raises(NeverSent, match=r"not over after 0\.3 seconds"):
+            with pytest.raises(NeverSent, match=r"took longer than 0\.3 seconds"):
                 BoundedSignIn(sign_in, 0.3).token()
 
 

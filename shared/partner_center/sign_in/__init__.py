@@ -1,6 +1,6 @@
-"""Where the bearer token comes from. Every credential library is imported only when it is used.
+"""Sign-in: the sources of bearer tokens. Each credential library is imported only when used.
 
-App-only sign-in is documented for appending, status and lists; for creating a batch the pages name app+user alone.
+App-only sign-in is documented for appending, status and lists; for creating a batch the pages name only app+user.
 """
 
 from shared.partner_center.sign_in.app_only import AppOnly
@@ -29,9 +29,9 @@ __all__ = [
 
 
 def sign_in_from(settings: SignInSettings, seconds: float) -> SignIn:
-    """The sign-in that `settings` describe, which takes so many seconds at most.
+    """The sign-in that `settings` describe, limited to `seconds`.
 
-    Nothing is fetched before the first token is needed.
+    It fetches nothing before the first token is needed.
     """
     match settings:
         case StaticTokenSettings(token):

@@ -63,7 +63,7 @@ class AppOnly:
 
 
 def _credential(app: AppSettings) -> "TokenCredential":
-    from azure.identity import (  # noqa: PLC0415 - half a second that a fixed token does not need
+    from azure.identity import (  # noqa: PLC0415 - takes half a second, which a fixed token saves
         CertificateCredential,
         ClientAssertionCredential,
         ClientSecretCredential,

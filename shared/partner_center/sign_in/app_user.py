@@ -1,8 +1,8 @@
-"""App and user together: an access token for as long as somebody's refresh token is good.
+"""App and user together: access tokens for as long as a user's refresh token is valid.
 
-Partner Center, "Enabling the secure application model": a person signs in once with a second factor, the refresh token
+Partner Center, "Enabling the secure application model": a user signs in once with a second factor, the refresh token
 of that sign-in is kept in Key Vault, and each exchange of it gives an access token and a newer refresh token. The older
-one stays good for its own 90 days, so that the newer needs to be kept only now and then, and instances need not agree.
+token stays valid for its own 90 days, so the newer need only be stored occasionally, and instances need not coordinate.
 """
 
 import logging
@@ -18,20 +18,20 @@ from shared.partner_center.sign_in.refresh_tokens import RefreshToken, RefreshTo
 from shared.partner_center.sign_in.source import RENEWAL_SECONDS
 
 KEPT_AT_MOST_EVERY = timedelta(days=1)
-"""How often a newer refresh token is written back. It lives 90 days, so that one a day is many more than needed."""
+"""How often a newer refresh token is written back. It lives 90 days, so one a day is far more than needed."""
 
 RENEWED_BEFORE_ITS_END = 300.0
-"""Seconds; a token that lives shorter is renewed at half of its life."""
+"""Seconds; a shorter-lived token is renewed at half of its life."""
 
 TRIED_AGAIN_AFTER = 60.0
-"""Seconds between two tries to renew a token that is still good."""
+"""Seconds between attempts to renew a token that is still valid."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """What a refresh token was exchanged for; `lifetime` in seconds."""
+    """The result of exchanging a refresh token; `lifetime` in seconds."""
 
     access_token: str
     lifetime: float
@@ -42,21 +42,21 @@ class Exchanged:
 
 
 class Exchange(Protocol):
-    """The sign-in service, as seen from here."""
+    """The token endpoint of the sign-in service."""
 
     def __call__(self, refresh_token: str) -> Exchanged:
         """Exchange `refresh_token`.
 
         Raises:
-            Unauthorised: a person has to act.
-            NeverSent: the service cannot answer now.
+            Unauthorised: a person must act.
+            NeverSent: the sign-in service cannot answer now.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An access token, with times of a clock that never jumps: a wrong clock of the machine changes nothing."""
+    """An access token, timed by a monotonic clock: a wrong system clock changes nothing."""
 
     token: str
     made_at: float
@@ -66,7 +66,7 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """The error that is raised again, without another request: until `until`, and for the threads that waited."""
+    """An error to raise again without another request, until `until` and for the threads that waited."""
 
     kind: type[Unauthorised | NeverSent]
     message: str
@@ -78,7 +78,7 @@ class _Failure:
 
 
 class AppUser:
-    """Tokens of a person's sign-in. One thread renews at a time; the others use the old token while it is good."""
+    """Tokens of a user's sign-in. One thread renews at a time; the others use the old token while it is valid."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class AppUser:
         clock: Callable[[], float] = monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`clock` is in seconds and never jumps; `now` is compared with the times of the store alone."""
+        """`clock` is monotonic, in seconds; `now` is compared only with the times of the store."""
         self._exchange = exchange
         self._store = store
         self._clock = clock
@@ -104,13 +104,13 @@ class AppUser:
         good = held if held is not None and self._clock() < held.ends_at else None
         failure = self._failure
         if not self._renewing.acquire(blocking=good is None):
-            assert good is not None  # noqa: S101 - narrows the type; without a good token the lock was waited for
+            assert good is not None  # noqa: S101 - narrows the type; without a valid token this thread waited for the lock
             return good.token
         try:
             if self._held is not None and self._held is not held:
-                return self._held.token  # renewed by the thread that was waited for
+                return self._held.token  # renewed by the thread that held the lock
             if self._failure is not None and self._failure is not failure:
-                raise self._failure.error()  # or not: one thread after the other would wait as long
+                raise self._failure.error()  # not renewed: else each thread in turn would wait as long
             return self._renewed(good)
         finally:
             self._renewing.release()
@@ -122,7 +122,7 @@ class AppUser:
                 self._held = None
 
     def _renewed(self, good: _Held | None) -> str:
-        """A new token; when there is none to be had, the `good` one for as long as it lasts."""
+        """A new token; if none is available, the `good` one until it expires."""
         try:
             self._held = self._fetch()
         except (Unauthorised, NeverSent) as error:
@@ -154,7 +154,7 @@ class AppUser:
         return _Held(exchanged.access_token, made_at, ends_at - margin, ends_at)
 
     def _keep(self, stored: RefreshToken, newer: str | None) -> None:
-        """Write the newer refresh token back when the stored one is old. Without it, the stored one stays good."""
+        """Store the newer refresh token when the stored one is old. If that fails, the stored token stays valid."""
         if newer is None or self._now() - stored.stored_at < KEPT_AT_MOST_EVERY:
             return
         try:

@@ -26,11 +26,11 @@ AUTHORITY = "https://login.microsoftonline.com/"
 USER_SCOPE = "https://api.partnercenter.microsoft.com/user_impersonation"
 
 _TIMEOUT = (10.0, 30.0)
-"""Seconds to connect, and between two parts of an answer."""
+"""Seconds to connect, and between two reads of an answer."""
 
 
 class HttpClient(Protocol):
-    """What MSAL speaks HTTP through."""
+    """The HTTP client that MSAL uses."""
 
     def post(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401 - MSAL's own interface
         """POST."""
@@ -46,7 +46,7 @@ class HttpClient(Protocol):
 
 
 class EntraHttpClient:
-    """HTTP with time limits, and without redirects: a refresh token is for the sign-in service's host alone."""
+    """HTTP with timeouts and without redirects: a refresh token must reach only the host of the sign-in service."""
 
     def __init__(self) -> None:
         self._session = requests.Session()
@@ -67,7 +67,7 @@ class EntraHttpClient:
 
 
 class EntraExchange:
-    """Exchanges refresh tokens that were issued to a registered application. One serves all threads, one at a time."""
+    """Exchanges refresh tokens issued to a registered application. Threads share it and use it one at a time."""
 
     def __init__(self, app: AppSettings, make_http_client: Callable[[], HttpClient] = EntraHttpClient) -> None:
         self._app = app
@@ -82,14 +82,14 @@ class EntraExchange:
         try:
             result = self._connected().acquire_token_by_refresh_token(refresh_token, [USER_SCOPE])
         except (AzureError, MsalError, requests.RequestException, ValueError, TypeError, OSError) as error:
-            # TypeError: a certificate's key that is encrypted, without its password.
+            # TypeError: the certificate's key is encrypted and no password was given.
             raise sign_in_error(error) from error
         if "access_token" not in result:
             raise refusal(result)
         return Exchanged(result["access_token"], float(result["expires_in"]), result.get("refresh_token"))
 
     def _connected(self) -> "ConfidentialClientApplication":
-        """The client of the application; making one asks the sign-in service for its addresses."""
+        """The client of the application; creating it requests the sign-in service's endpoints."""
         from msal import ConfidentialClientApplication  # noqa: PLC0415 - only where it is used
 
         if self._client is None:
@@ -103,7 +103,7 @@ class EntraExchange:
 
 
 def client_credential(app: AppSettings) -> str | dict[str, Any]:
-    """The proof of a registered application, as MSAL takes it."""
+    """The credential of a registered application, in MSAL's form."""
     match app:
         case ClientSecretSettings(client_secret=secret):
             return secret
@@ -125,7 +125,7 @@ def _certificate(path: Path, password: str | None) -> dict[str, Any]:
 
 
 def second_factor_missing(access_token: str) -> bool:
-    """Whether `access_token` says how its user signed in, and that it was without a second factor (claim `amr`)."""
+    """Whether the claim `amr` of `access_token` shows that its user signed in without a second factor."""
     from msal.oauth2cli.oidc import decode_part  # noqa: PLC0415 - only where it is used
 
     try:

@@ -1,4 +1,4 @@
-"""A managed identity as the proof of a registered application that trusts it (federated identity credential)."""
+"""A managed identity as the credential of a registered application (federated identity credential)."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ TOKEN_EXCHANGE_SCOPE = "api://AzureADTokenExchange/.default"  # noqa: S105
 
 
 def assertion_of(identity_client_id: str) -> Callable[[], str]:
-    """What gives the current assertion of the user-assigned identity with this client id."""
+    """A function that returns the current assertion of the user-assigned identity with this client id."""
     from azure.identity import ManagedIdentityCredential  # noqa: PLC0415 - only where it is used
 
     identity = ManagedIdentityCredential(client_id=identity_client_id, **client_options())

@@ -1,4 +1,4 @@
-"""Where the refresh token is kept between exchanges."""
+"""Stores of the refresh token between exchanges."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
 REFRESH_TOKEN_LIFE = timedelta(days=90)
-"""Of a token that is not used (Microsoft identity platform, "Refresh tokens"); shown in the vault as its expiry."""
+"""The life of an unused token (Microsoft identity platform, "Refresh tokens"); shown in the vault as its expiry."""
 
 SIGN_IN_COMMAND = "python -m local sign-in"
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token, and when it was put where it is."""
+    """A refresh token, and when it was stored."""
 
     value: str = field(repr=False)
     stored_at: datetime
@@ -31,10 +31,10 @@ class RefreshTokenStore(Protocol):
     """Keeps one refresh token for all instances."""
 
     def read(self) -> RefreshToken:
-        """The token stored last.
+        """The latest token.
 
         Raises:
-            Unauthorised: there is none, or it may not be read.
+            Unauthorised: no token is stored, or reading it is forbidden.
             NeverSent: the store cannot be reached.
         """
         ...
@@ -45,7 +45,7 @@ class RefreshTokenStore(Protocol):
 
 
 class KeyVaultRefreshTokens:
-    """One secret of a Key Vault; every token stored is a new version of it."""
+    """One secret of a Key Vault; each stored token becomes a new version."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class KeyVaultRefreshTokens:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Say what the vault's answer means for signing in to Partner Center, and never what it holds."""
+        """Turn errors of the vault into sign-in errors that never contain the secret."""
         from azure.core.exceptions import (  # noqa: PLC0415 - only where it is used
             AzureError,
             ClientAuthenticationError,
@@ -108,8 +108,8 @@ class KeyVaultRefreshTokens:
             ) from None
         except ClientAuthenticationError as error:
             raise Unauthorised(
-                f"There is no sign-in to Azure that Key Vault takes for {where}: in Azure, check that the app's"
-                " identity exists and AZURE_CLIENT_ID names it; on a machine of one's own, run 'az login'"
+                f"There is no sign-in to Azure that Key Vault accepts for {where}: in Azure, check that the app's"
+                " identity exists and AZURE_CLIENT_ID names it; on a developer's machine, run 'az login'"
             ) from error
         except HttpResponseError as error:
             if error.status_code == 403:  # noqa: PLR2004
@@ -122,20 +122,20 @@ class KeyVaultRefreshTokens:
             raise _unreachable(where, type(error).__name__) from error
         except ValueError as error:
             raise Unauthorised(
-                f"What answers for {where} asks for a token for another service, and got none: check the address of"
-                " the vault and the proxy"
+                f"The server that answered for {where} requested a token for another service and got none: check the"
+                " address of the vault and the proxy"
             ) from error
 
 
 def _unreachable(where: str, reason: str) -> NeverSent:
     return NeverSent(
-        f"Partner Center was not called: Key Vault did not answer for {where} ({reason}); it is tried again. If it"
-        " lasts, check the vault's name, its firewall and the network"
+        f"Partner Center was not called: Key Vault did not answer for {where} ({reason}); it will be tried again. If"
+        " this continues, check the vault's name, its firewall and the network"
     )
 
 
 def azure_sign_in(identity_client_id: str | None) -> "Callable[[], TokenCredential]":
-    """What makes this machine's credential for Azure: a managed identity where there is one, else `az login`."""
+    """A function that creates this machine's Azure credential: a managed identity if there is one, else `az login`."""
 
     def make() -> "TokenCredential":
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - only where it is used

@@ -1,4 +1,4 @@
-"""How the clients of Azure send what signing in needs, so that `bounded_exchange` can end it."""
+"""The transport of the Azure clients that signing in uses, so that `bounded_exchange` can end their exchanges."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ RETRIES = 2
 
 
 def client_options() -> dict[str, Any]:
-    """The options of a client of Azure: few retries, short timeouts, and a transport whose exchanges can be ended."""
+    """Options of an Azure client: few retries, short timeouts, and a transport whose exchanges can be ended."""
     return {
         "transport": _transport(),
         "retry_total": RETRIES,
