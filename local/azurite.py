@@ -1,9 +1,10 @@
 """Azurite, the storage emulator, as a child process: blobs, queues and tables on this machine."""
 
+import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from local.processes import ChildProcess
 from local.toolchain import Toolchain
 
-# The one account every Azurite knows; name and key are published in its manual.
+# The account that an Azurite has unless told otherwise; name and key are published in its manual.
 ACCOUNT_NAME = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
@@ -47,22 +48,31 @@ class Azurite:
     @property
     def connection_string(self) -> str:
         """The connection string for storage clients."""
+        return self.connection_string_of(ACCOUNT_NAME)
+
+    def connection_string_of(self, account: str) -> str:
+        """The connection string for one of several accounts; all have the same key."""
         return (
-            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY};"
-            f"BlobEndpoint=http://127.0.0.1:{self.ports.blob}/{ACCOUNT_NAME};"
-            f"QueueEndpoint=http://127.0.0.1:{self.ports.queue}/{ACCOUNT_NAME};"
-            f"TableEndpoint=http://127.0.0.1:{self.ports.table}/{ACCOUNT_NAME};"
+            f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={ACCOUNT_KEY};"
+            f"BlobEndpoint=http://127.0.0.1:{self.ports.blob}/{account};"
+            f"QueueEndpoint=http://127.0.0.1:{self.ports.queue}/{account};"
+            f"TableEndpoint=http://127.0.0.1:{self.ports.table}/{account};"
         )
 
 
 @contextmanager
 def running_azurite(
-    toolchain: Toolchain, *, data: Path | None = None, ports: Ports | None = None, log: Path | None = None
+    toolchain: Toolchain,
+    *,
+    data: Path | None = None,
+    ports: Ports | None = None,
+    log: Path | None = None,
+    accounts: Sequence[str] = (ACCOUNT_NAME,),
 ) -> Iterator[Azurite]:
     """An Azurite that answers, for as long as the context lasts.
 
     `data` is the folder its contents live in; None keeps them in memory, gone at the end. `ports` are free ones unless
-    given. `log` is the file for its output, a temporary one unless given.
+    given. `log` is the file for its output, a temporary one unless given. Nothing is shared between its `accounts`.
 
     Raises:
         AzuriteError: it ended or did not answer within a minute.
@@ -72,6 +82,7 @@ def running_azurite(
             "Azurite",
             _command(toolchain, data, ports or Ports()),
             log=log or Path(scratch, "azurite.log"),
+            environment=os.environ | {"AZURITE_ACCOUNTS": ";".join(f"{account}:{ACCOUNT_KEY}" for account in accounts)},
             folder=Path(scratch),
         )
         try:

@@ -1,4 +1,4 @@
-"""What many tests share: one real Azurite for the whole session, and servers that say what they are told to."""
+"""What many tests share: one real Azurite, and servers that say what they are told to."""
 
 import gc
 import logging
@@ -7,18 +7,30 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from local.azurite import running_azurite
-from local.set_up import ready_toolchain
 from tests.raw_server import RawServer, StartRawServer
+from tests.storage_accounts import Account, Connections, storage_accounts
+
+pytest_plugins = ["tests.storage_accounts"]
 
 _THRESHOLDS = gc.get_threshold()
 
 
 @pytest.fixture(scope="session")
-def azurite_connection() -> Iterator[str]:
-    """The connection string of an in-memory Azurite that all tests of the session share: names must be their own."""
-    with running_azurite(ready_toolchain()) as azurite:
-        yield azurite.connection_string
+def _accounts(pytestconfig: pytest.Config) -> Iterator[Connections]:
+    with storage_accounts(pytestconfig) as accounts:
+        yield accounts
+
+
+@pytest.fixture(scope="session")
+def azurite_connection(_accounts: Connections) -> str:
+    """The connection string of a storage account that all tests of this process share: names must be their own."""
+    return _accounts[Account.MANY]
+
+
+@pytest.fixture(scope="session")
+def app_account(_accounts: Connections) -> str:
+    """The connection string of a storage account for the app, under the names that it uses."""
+    return _accounts[Account.APP]
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,7 @@ import pytest
 
 from local.__main__ import _of_venv
 from local.app_settings import app_settings
-from local.azurite import running_azurite
 from local.partner_center import Behaviour, PartnerCenterStandIn
-from local.set_up import ready_toolchain
 from shared.pipeline.composition import Pipeline, compose, prepare
 from shared.pipeline.dispatch import wake
 from shared.pipeline.intake.receive import receive
@@ -55,17 +53,17 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def app() -> Iterator[App]:
+def app(app_account: str) -> Iterator[App]:
     """The app on a storage that only these tests use."""
-    with running_azurite(ready_toolchain()) as azurite, PartnerCenterStandIn(Behaviour()) as service:
+    with PartnerCenterStandIn(Behaviour()) as service:
         environment = {"POLL_FIRST_DELAY_SECONDS": "0.05", "POLL_MAX_DELAY_SECONDS": "0.05"}
-        settings = app_settings(environment, storage=azurite.connection_string, partner_center_url=service.url)
+        settings = app_settings(environment, storage=app_account, partner_center_url=service.url)
         pipeline = compose(settings_from(settings))
         prepare(pipeline)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(STORAGE_CONNECTION, azurite.connection_string)
+            patch.setenv(STORAGE_CONNECTION, app_account)
             patch.setattr("local.commands.drop._POLL_SECONDS", 0.05)
-            with App(azurite.connection_string, pipeline) as app:
+            with App(app_account, pipeline) as app:
                 yield app
 
 
