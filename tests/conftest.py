@@ -1,4 +1,4 @@
-"""What many tests share: one real Azurite, and servers that say what they are told to."""
+"""What many tests share: the storage they work on, and servers that say what they are told to."""
 
 import gc
 import logging
@@ -8,29 +8,10 @@ import pytest
 from hypothesis import settings
 
 from tests.raw_server import RawServer, StartRawServer
-from tests.storage_accounts import Account, Connections, storage_accounts
 
 pytest_plugins = ["tests.storage_accounts"]
 
 _THRESHOLDS = gc.get_threshold()
-
-
-@pytest.fixture(scope="session")
-def _accounts(pytestconfig: pytest.Config) -> Iterator[Connections]:
-    with storage_accounts(pytestconfig) as accounts:
-        yield accounts
-
-
-@pytest.fixture(scope="session")
-def azurite_connection(_accounts: Connections) -> str:
-    """The connection string of a storage account that all tests of this process share: names must be their own."""
-    return _accounts[Account.MANY]
-
-
-@pytest.fixture(scope="session")
-def app_account(_accounts: Connections) -> str:
-    """The connection string of a storage account for the app, under the names that it uses."""
-    return _accounts[Account.APP]
 
 
 @pytest.fixture(autouse=True)

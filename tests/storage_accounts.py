@@ -4,7 +4,7 @@ Every process has accounts of its own in it, so that none meets what another kee
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -41,9 +41,10 @@ class Worker(Protocol):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
     """Start it before the processes that use it; it ends after them."""
-    running = running_azurite(ready_toolchain(), accounts=[name for spec in specs for name in _names(spec.id)])
-    config.stash[_azurite] = running.__enter__()
-    config.add_cleanup(lambda: running.__exit__(None, None, None))
+    running = ExitStack()
+    config.add_cleanup(running.close)
+    names = [name for spec in specs for name in _names(spec.id)]
+    config.stash[_azurite] = running.enter_context(running_azurite(ready_toolchain(), accounts=names))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -52,10 +53,10 @@ def pytest_configure_node(node: Worker) -> None:
     node.workerinput[_INPUT] = _connections(node.config.stash[_azurite], node.gateway.id)
 
 
-@contextmanager
-def storage_accounts(config: pytest.Config) -> Iterator[Connections]:
+@pytest.fixture(scope="session")
+def _accounts(pytestconfig: pytest.Config) -> Iterator[Connections]:
     """The accounts of this process."""
-    given: Connections | None = getattr(config, "workerinput", {}).get(_INPUT)
+    given: Connections | None = getattr(pytestconfig, "workerinput", {}).get(_INPUT)
     if given is not None:
         yield given
         return
@@ -63,10 +64,21 @@ def storage_accounts(config: pytest.Config) -> Iterator[Connections]:
         yield _connections(azurite, _ONLY_PROCESS)
 
 
+@pytest.fixture(scope="session")
+def azurite_connection(_accounts: Connections) -> str:
+    """The connection string of a storage account that all tests of this process share: names must be their own."""
+    return _accounts[Account.MANY]
+
+
+@pytest.fixture(scope="session")
+def app_account(_accounts: Connections) -> str:
+    """The connection string of a storage account for the app, under the names that it uses."""
+    return _accounts[Account.APP]
+
+
 def _connections(azurite: Azurite, process: str) -> Connections:
     return {
-        str(account): azurite.connection_string_of(name)
-        for account, name in zip(Account, _names(process), strict=True)
+        str(account): azurite.connection_string_of(name) for account, name in zip(Account, _names(process), strict=True)
     }
 
 
