@@ -95,7 +95,7 @@ def https_server(name: str) -> Iterator[HttpsServer]:
     context.sni_callback = asked
     server = Server(("127.0.0.1", 0), Handler)
     told = HttpsServer(server.server_address[1], certificate)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield told

@@ -3,6 +3,10 @@
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+
+_LONGEST_SECONDS = 60
+"""After which a test fails instead of waiting for ever."""
 
 
 class RawServer:
@@ -12,7 +16,7 @@ class RawServer:
         self.received: list[bytes] = []
         self._answers = answers
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(5)
+        self._listener.settimeout(_LONGEST_SECONDS)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -21,8 +25,11 @@ class RawServer:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def close(self) -> None:
+        with suppress(OSError):
+            # Wakes the thread that waits for a connection, on systems where closing alone does not.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(5)
+        self._thread.join(_LONGEST_SECONDS)
 
     def _serve(self) -> None:
         for answer in self._answers:
@@ -31,7 +38,7 @@ class RawServer:
             except OSError:
                 return
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(_LONGEST_SECONDS)
                 self.received.append(self._read(connection))
                 connection.sendall(answer)
 

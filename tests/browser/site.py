@@ -50,7 +50,7 @@ def running_site(behaviour: Behaviour | None = None, **settings: str) -> Iterato
     with StandIn(behaviour or Behaviour(delay=60), clock=clock.seconds) as service:
         world = World(service, clock, **settings)
         listener = HttpListener(0, _routes(world), Invoker(THREADS))
-        thread = threading.Thread(target=listener.serve_forever, daemon=True)
+        thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield Site(world, listener.url)

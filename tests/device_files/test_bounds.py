@@ -1,6 +1,5 @@
 """Hostile files: refused with a reason, in memory that does not grow with them."""
 
-import gzip
 import io
 import tracemalloc
 import zipfile
@@ -16,7 +15,7 @@ from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import Rules
 from shared.reasons import FileReason, RowReason, UnreadableDeviceFile
-from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW, archive
+from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW, archive, gzipped
 from tests.device_files.given import HASHES, NOW, read
 from tests.device_files.workbook_builder import Sheet, Workbook
 
@@ -232,9 +231,9 @@ def test_a_serial_number_that_begins_as_another_kind_of_file_does_is_a_serial_nu
         (archive(), FileReason.NO_DEVICE_ROWS, "recognised"),
         (archive(**{"a.png": b"\x89PNG"}), FileReason.NO_DEVICE_ROWS, "recognised"),
         (archive(x=HEADER.encode())[:-30], FileReason.ARCHIVE_UNREADABLE, "cut off"),
-        (gzip.compress(gzip.compress(b"a")), FileReason.ARCHIVE_NESTED, "another archive"),
-        (gzip.compress(archive(**{"a.csv": HP_ROW.encode()})), FileReason.ARCHIVE_NESTED, "another archive"),
-        (gzip.compress(HP_ROW.encode())[:-10], FileReason.ARCHIVE_UNREADABLE, "cut off"),
+        (gzipped(gzipped(b"a")), FileReason.ARCHIVE_NESTED, "another archive"),
+        (gzipped(archive(**{"a.csv": HP_ROW.encode()})), FileReason.ARCHIVE_NESTED, "another archive"),
+        (gzipped(HP_ROW.encode())[:-10], FileReason.ARCHIVE_UNREADABLE, "cut off"),
         (b"\x1f\x8b\x08garbage", FileReason.ARCHIVE_UNREADABLE, "damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), FileReason.UNKNOWN_FORMAT, "no workbook"),
         (

@@ -1,10 +1,7 @@
 """Containers: whatever lies in a file is a part, or passed over and counted, or the reason why it is neither."""
 
-import gzip
-import io
 import json
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
@@ -16,6 +13,7 @@ from shared.device_files.formats import archives, containers
 from shared.device_files.formats.parts import ItemsPart, TablePart, UnreadPart
 from shared.device_files.rows import Column
 from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
+from tests.device_files.cases import archive, gzipped
 from tests.device_files.formats.test_workbooks import SAMPLES
 from tests.device_files.workbook_builder import Number, Sheet, Workbook
 
@@ -51,14 +49,6 @@ def read(data: bytes, account: FileAccount | None = None, name: str = "d.bin") -
     return found
 
 
-def archive(**members: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
-        for name, content in members.items():
-            package.writestr(name, content)
-    return buffer.getvalue()
-
-
 def passed_over(account: FileAccount) -> tuple[str, ...]:
     return tuple(place for over in account.passed_over for place in over.places)
 
@@ -66,7 +56,7 @@ def passed_over(account: FileAccount) -> tuple[str, ...]:
 def test_a_file_is_one_part_whatever_its_name() -> None:
     assert read(CSV, name="devices.xlsx") == {"": TABLE}
     assert read(b'[{"serialNumber": "S1"}]') == {"": ("items", [{"serialNumber": "S1"}])}
-    assert read(gzip.compress(CSV)) == {"": TABLE}
+    assert read(gzipped(CSV)) == {"": TABLE}
 
 
 def test_the_sheets_of_a_workbook_are_its_parts_also_in_a_gzip_stream() -> None:
@@ -74,7 +64,7 @@ def test_the_sheets_of_a_workbook_are_its_parts_also_in_a_gzip_stream() -> None:
     data = Workbook([Sheet("A", rows), Sheet("Empty"), Sheet("B", rows), Sheet("Bad", xml="<sheetData>")]).data()
     wanted = {"d.bin!A": TABLE, "d.bin!B": TABLE, "d.bin!Bad": ("unread", FileReason.WORKBOOK_UNREADABLE)}
     assert read(data) == wanted
-    assert read(gzip.compress(data)) == wanted
+    assert read(gzipped(data)) == wanted
 
 
 def test_every_member_of_an_archive_is_a_part_or_says_why_it_is_none() -> None:
@@ -88,7 +78,7 @@ def test_every_member_of_an_archive_is_a_part_or_says_why_it_is_none() -> None:
             "e.xlsx": Workbook([Sheet("S", [["S3", Number("7", zeros=3)]])]).data(),
             "locked.xlsx": LOCKED_WORKBOOK,
             "inner.zip": archive(x=CSV),
-            "inner.csv.gz": gzip.compress(CSV),
+            "inner.csv.gz": gzipped(CSV),
             "broken.xlsx": archive(**{"xl/workbook.xml": b"<a/>"}),
             "hidden.xlsx": Workbook([Sheet("S", [["S4"]], state="hidden")]).data(),
             "letter.docx": archive(**{"word/document.xml": b""}),
@@ -170,10 +160,10 @@ def test_a_hidden_sheet_in_an_archive_is_named_with_its_workbook() -> None:
     ("data", "reason"),
     [
         (b"", FileReason.EMPTY),
-        (gzip.compress(b""), FileReason.EMPTY),
-        (gzip.compress(gzip.compress(CSV)), FileReason.ARCHIVE_NESTED),
-        (gzip.compress(archive(a=CSV)), FileReason.ARCHIVE_NESTED),
-        (gzip.compress(CSV)[:-10], FileReason.ARCHIVE_UNREADABLE),
+        (gzipped(b""), FileReason.EMPTY),
+        (gzipped(gzipped(CSV)), FileReason.ARCHIVE_NESTED),
+        (gzipped(archive(a=CSV)), FileReason.ARCHIVE_NESTED),
+        (gzipped(CSV)[:-10], FileReason.ARCHIVE_UNREADABLE),
         (archive(a=CSV)[:-30], FileReason.ARCHIVE_UNREADABLE),
         (LOCKED_WORKBOOK, FileReason.WORKBOOK_LOCKED),
         (OLE + "Workbook".encode("utf-16-le"), FileReason.WORKBOOK_UNREADABLE),
@@ -228,7 +218,7 @@ def _in_chunks(data: bytes, size: int) -> Callable[[], Iterable[bytes]]:
 
 @pytest.mark.parametrize("size", [1, 7, 4_096, 5_000])
 def test_chunks_may_have_any_size(size: int) -> None:
-    for data in (CSV * 300, gzip.compress(CSV * 300), archive(a=CSV * 300)):
+    for data in (CSV * 300, gzipped(CSV * 300), archive(a=CSV * 300)):
         parts = containers.parts_of(_in_chunks(data, size), "d", FileAccount(), sense, meaning)
         assert [len(list(part.records)) for part in parts if isinstance(part, TablePart)] == [600]
 
@@ -236,7 +226,7 @@ def test_chunks_may_have_any_size(size: int) -> None:
 _NAMES = st.lists(st.sampled_from(["a", "folder", "__x", "b c", "ü"]), min_size=1, max_size=3).map("/".join)
 _SUFFIXES = st.sampled_from([".csv", ".json", ".xml", ".txt", ".png", ".evtx", "", ".zip", ".log"])
 _CONTENTS = st.one_of(
-    st.sampled_from([CSV, b"", gzip.compress(CSV), b"%PDF-1", b"<html>", LOCKED_WORKBOOK, b"\x89PNG", b"<Objs />"]),
+    st.sampled_from([CSV, b"", gzipped(CSV), b"%PDF-1", b"<html>", LOCKED_WORKBOOK, b"\x89PNG", b"<Objs />"]),
     st.binary(min_size=1, max_size=60),
 )
 

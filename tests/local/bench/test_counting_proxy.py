@@ -85,7 +85,7 @@ class _Storage(BaseHTTPRequestHandler):
 @pytest.fixture
 def in_front(tmp_path: Path) -> Iterator[dict[str, int]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Storage)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     ports = [str(server.server_address[1])] * 3
     proxy = ChildProcess.start(
         "the counting proxy", [sys.executable, "-m", "local.bench.counting_proxy", *ports], log=tmp_path / "log"
