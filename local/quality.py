@@ -19,6 +19,9 @@ _WORKERS = min(4, max(2, os.cpu_count() or 1))
 """Of two on one processor, one works while the other waits; beyond four, all wait for the longest file."""
 _SIDE_BY_SIDE = ("-n", str(_WORKERS), "--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "0")
 
+_KEEP_COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Where that is set, each of the processes that the tests start would compile the whole app anew."""
+
 _WIDTH = 100
 """Width of the lines around a message that must not be overlooked."""
 
@@ -31,7 +34,8 @@ def test(pytest_arguments: Sequence[str]) -> int:
     ready_toolchain()
     for check in (*_CHECKS, ("pytest", *_SIDE_BY_SIDE, *pytest_arguments)):
         print(f"== {' '.join(check)}", flush=True)
-        code = subprocess.run([sys.executable, "-m", *check], cwd=PROJECT, check=False).returncode
+        command = [sys.executable, "-m", *check]
+        code = subprocess.run(command, cwd=PROJECT, env=os.environ | _KEEP_COMPILED, check=False).returncode
         if code != 0:
             print(f"== {check[0]} failed with exit code {code}", flush=True)
             return code

@@ -33,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("same examples")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where files run side by side, those that take longest begin, so that none of them is left over at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("takes_long") is None)
+
+
 @pytest.fixture
 def campaign(request: pytest.FixtureRequest) -> bool:
     """Whether the long form is asked for."""

@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 READY = "The functions host is ready"
 """The log line after which every listener runs."""
+STOPS = "The functions host stops"
+"""The log line after which no more work is taken."""
 
 Listen = Callable[[threading.Event], None]
 
@@ -82,6 +84,7 @@ class Host:
     def stop(self, grace: timedelta) -> bool:
         """Take no more work and wait at most `grace` for functions in progress; whether all of them ended."""
         self._stopping.set()
+        logger.info(STOPS)
         deadline = time.monotonic() + grace.total_seconds()
         for thread in self._threads:
             thread.join(max(0, deadline - time.monotonic()))
@@ -189,7 +192,6 @@ def main(arguments: list[str] | None = None) -> int:
     # A wait without end would keep Ctrl-C from being seen on Windows.
     while not stop.wait(1) and not host.is_broken:
         pass
-    logger.info("The functions host stops")
     code = 1 if host.is_broken else 0
     if host.stop(timedelta(seconds=options.grace_seconds)):
         return code

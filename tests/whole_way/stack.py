@@ -32,6 +32,9 @@ HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer nam
 
 TOKEN = "the-token-of-these-tests"
 
+LONGEST_SECONDS = 600
+"""After which a test fails instead of waiting for ever. How long anything takes is told by the bench."""
+
 Summaries = dict[str, dict[str, Any]]
 
 
@@ -78,10 +81,12 @@ class Stack:
             ),
         )
 
-    def wait_until_ready(self, place: int, seconds: float) -> None:
-        """Wait until a host is at work, or `seconds` are over."""
-        deadline = time.monotonic() + seconds
-        while READY not in self.hosts[place].last_output() and time.monotonic() < deadline:
+    def wait_until_ready(self, place: int) -> None:
+        """Wait until a host is at work."""
+        deadline = time.monotonic() + LONGEST_SECONDS
+        host = self.hosts[place]
+        while READY not in host.log.read_text(errors="replace"):
+            assert time.monotonic() < deadline, host.last_output()
             time.sleep(0.05)
 
     def kill_host(self, place: int) -> None:
@@ -118,7 +123,7 @@ class Stack:
             container.prepare()
         return container.drop(file, f"{CUSTOMER}/{batch}/{name}")
 
-    def wait_until_closed(self, dropped: list[Dropped], seconds: float) -> Summaries:
+    def wait_until_closed(self, dropped: list[Dropped], seconds: float = LONGEST_SECONDS) -> Summaries:
         """Wait until every file is final; the summaries by file id."""
         deadline, summaries = time.monotonic() + seconds, Summaries()
         while time.monotonic() < deadline:

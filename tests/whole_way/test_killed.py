@@ -7,11 +7,16 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from local.partner_center import Behaviour, Fault, PartnerCenterStandIn
-from tests.whole_way.stack import Stack, assert_every_row_has_one_outcome, running_stack, tuples
+from tests.whole_way.stack import LONGEST_SECONDS, Stack, assert_every_row_has_one_outcome, running_stack, tuples
+
+pytestmark = pytest.mark.takes_long
 
 FAULTS = {
     Fault.THROTTLE: 0.2,
@@ -31,17 +36,35 @@ SETTINGS = {
     "POLL_FIRST_DELAY_SECONDS": "0.5",
     "POLL_MAX_DELAY_SECONDS": "1",
 }
-KILL_SECONDS = 4.0
 HOSTS = 3
+KILLS_BEFORE_RESTART = 3
+"""Of hosts, after which the storage is restarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is done while how much is killed."""
+
+    files: int
+    rows: int
+    kills: int
+    seconds_between_kills: float
+    seconds_to_close: float
+
+
+ORDINARY = Extent(files=4, rows=500, kills=5, seconds_between_kills=2, seconds_to_close=LONGEST_SECONDS)
+CAMPAIGN = Extent(files=20, rows=1_000, kills=60, seconds_between_kills=4, seconds_to_close=1_800)
 
 
 class Killer:
     """Kills one host after another, and restarts the storage once. At its end it raises what it failed with."""
 
-    def __init__(self, stack: Stack, seed: int) -> None:
+    def __init__(self, stack: Stack, seed: int, extent: Extent) -> None:
         self._stack = stack
+        self._extent = extent
         self._random = random.Random(seed)
         self._stop = threading.Event()
+        self._has_killed_enough = threading.Event()
         self._thread = ThreadPoolExecutor(max_workers=1)
         self.kills = 0
 
@@ -53,36 +76,44 @@ class Killer:
         self._stop.set()
         self._ended.result()
 
+    def wait(self) -> None:
+        """Until it has killed as many as it is to; it goes on until the end."""
+        while not self._has_killed_enough.wait(1):
+            assert not self._ended.done(), self._ended.result()
+
     def _kill_and_start(self) -> None:
-        while not self._stop.wait(KILL_SECONDS * (0.5 + self._random.random())):
+        while not self._stop.wait(self._extent.seconds_between_kills * (0.5 + self._random.random())):
             place = self._random.randrange(HOSTS)
             self._stack.kill_host(place)
             self.kills += 1
-            if self.kills == 3:
+            if self.kills == KILLS_BEFORE_RESTART:
                 self._stack.stop_azurite()
                 time.sleep(1)
                 self._stack.start_azurite()
             self._stack.start_host(place)
             # On a slow machine the next one is killed later, or none would ever get to work.
-            self._stack.wait_until_ready(place, 30)
+            self._stack.wait_until_ready(place)
+            if self.kills >= self._extent.kills:
+                self._has_killed_enough.set()
 
 
 def test_every_row_ends_once_whatever_is_killed(tmp_path: Path, campaign: bool) -> None:
-    files, rows, fault_seconds, seconds = (20, 1_000, 300, 1_800) if campaign else (4, 500, 40, 400)
+    extent = CAMPAIGN if campaign else ORDINARY
     behaviour = Behaviour(delay=1, latency=0.05, retry_after=1, faults=FAULTS, seed=7)
     with (
         PartnerCenterStandIn(behaviour) as service,
         running_stack(tmp_path, service, hosts=HOSTS, lease_seconds=5, settings=SETTINGS) as stack,
     ):
-        with Killer(stack, seed=7) as killer:
-            dropped = [stack.drop(f"file-{number}.csv", tuples(f"K{number}", rows)) for number in range(files)]
-            time.sleep(fault_seconds)
+        with Killer(stack, 7, extent) as killer:
+            dropped = [
+                stack.drop(f"file-{number}.csv", tuples(f"K{number}", extent.rows)) for number in range(extent.files)
+            ]
+            killer.wait()
             # The longest back-off grows with the faults, and the test would only wait for it.
             service.recover()
-            stack.wait_until_closed(dropped, seconds)
+            stack.wait_until_closed(dropped, extent.seconds_to_close)
         for file in dropped:
-            outcomes = assert_every_row_has_one_outcome(stack, file, rows)
+            outcomes = assert_every_row_has_one_outcome(stack, file, extent.rows)
             assert set(outcomes) <= {"registered", "already_registered"}, outcomes
-        assert len(service.report()["devices"]) == files * rows
-        assert killer.kills >= 4, "too few were killed, or the storage was never restarted"
+        assert len(service.report()["devices"]) == extent.files * extent.rows
         assert "The host gave up on a message" not in stack.logs, "something was poisoned"

@@ -8,7 +8,16 @@ import pytest
 
 from local.dropping import SAMPLES
 from local.partner_center import Behaviour, PartnerCenterStandIn
-from tests.whole_way.stack import TOKEN, Stack, assert_every_row_has_one_outcome, running_stack, tuples
+from tests.whole_way.stack import (
+    LONGEST_SECONDS,
+    TOKEN,
+    Stack,
+    assert_every_row_has_one_outcome,
+    running_stack,
+    tuples,
+)
+
+pytestmark = pytest.mark.takes_long
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +35,10 @@ def test_a_file_as_the_usual_script_writes_it_ends_registered_and_dropped_again_
 ) -> None:
     content = (SAMPLES / "hardware_hashes_utf16le.csv").read_bytes()
     first = stack.drop("devices.csv", content)
-    stack.wait_until_closed([first], 60)
+    stack.wait_until_closed([first])
     assert assert_every_row_has_one_outcome(stack, first, 10) == {"registered": 10}
     again = stack.drop("devices.csv", content)
-    stack.wait_until_closed([again], 60)
+    stack.wait_until_closed([again])
     assert assert_every_row_has_one_outcome(stack, again, 10) == {"already_registered": 10}
     assert first.file_id != again.file_id
 
@@ -37,7 +46,7 @@ def test_a_file_as_the_usual_script_writes_it_ends_registered_and_dropped_again_
 def test_five_thousand_rows_and_forty_files_at_once_end_in_one_outcome_each(stack: Stack) -> None:
     sizes = {"large.csv": 5_000, **{f"small-{number}.csv": 10 + number for number in range(40)}}
     dropped = {name: stack.drop(name, tuples(Path(name).stem, size)) for name, size in sizes.items()}
-    stack.wait_until_closed(list(dropped.values()), 150)
+    stack.wait_until_closed(list(dropped.values()))
     for name, size in sizes.items():
         assert assert_every_row_has_one_outcome(stack, dropped[name], size) == {"registered": size}
     report = stack.service.report()
@@ -48,7 +57,7 @@ def test_five_thousand_rows_and_forty_files_at_once_end_in_one_outcome_each(stac
 
 def test_a_file_that_is_none_is_rejected_with_a_reason(stack: Stack) -> None:
     dropped = stack.drop("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(200))
-    summaries = stack.wait_until_closed([dropped], 60)
+    summaries = stack.wait_until_closed([dropped])
     assert summaries[dropped.file_id]["state"] == "rejected"
     assert summaries[dropped.file_id]["reason"]
 
@@ -69,9 +78,9 @@ def test_a_host_that_is_asked_to_end_in_the_middle_finishes_its_work_or_leaves_i
             time.sleep(0.05)
         first = stack.hosts[0]
         first.ask_to_stop()
-        assert first.wait(20) is not None
+        assert first.wait(LONGEST_SECONDS) is not None
         assert stack.summary(dropped) is not None
         stack.start_host(1)
-        stack.wait_until_closed([dropped], 90)
+        stack.wait_until_closed([dropped])
         assert assert_every_row_has_one_outcome(stack, dropped, 200) == {"registered": 200}
         assert service.report()["devicesPostedMoreThanOnce"] == {}
