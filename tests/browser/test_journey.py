@@ -27,7 +27,7 @@ def test_a_file_is_dropped_watched_mended_and_dropped_again(browser: Browser, tm
         running_stack(tmp_path, service, hosts=1, settings={"POLL_FIRST_DELAY_SECONDS": "0.5"}) as stack,
         looking(browser, DESK) as (page, seen),
     ):
-        stack.wait_until_ready(0, 60)
+        stack.wait_until_ready(0)
         page.goto(f"{_address(stack)}/status")
         expect(page.get_by_role("heading", name="No device file has been dropped yet")).to_be_visible()
         stack.drop(NAME, _devices())
