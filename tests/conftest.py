@@ -29,7 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Examples are the same in every ordinary run, so that a change is judged by itself; a campaign draws new ones."""
-    settings.register_profile("same examples", derandomize=not config.getoption("--campaign"))
+    # No deadline: how long an example takes is the machine's doing as well.
+    settings.register_profile("same examples", derandomize=not config.getoption("--campaign"), deadline=None)
     settings.load_profile("same examples")
 
 
