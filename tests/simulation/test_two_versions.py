@@ -21,8 +21,8 @@ from tests.simulation.plan import Plan, plan_of
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.world import World
 
-SCHEDULES = 100
-SCHEDULES_IN_A_TEST = 25
+SCHEDULES = 60
+SCHEDULES_IN_A_TEST = 20
 
 LATER_HOST = 1
 LATER = "added_by_a_later_version"
