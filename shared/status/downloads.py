@@ -19,7 +19,6 @@ from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import NAME as TO_FIX
 from shared.pipeline.corrections.to_fix import to_fix_csv
 from shared.status.http import Refusal, tagged
-from shared.status.queries import known_file
 from shared.status.report import NAME as REPORT
 from shared.status.report import report_html
 from shared.status.schemas import ErrorCode
@@ -77,11 +76,10 @@ def to_fix_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReques
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _TOO_MUCH_TO_FIX) from error
 
 
-def report_answer(pipeline: Pipeline, customer_id: str, file_id: str, request: func.HttpRequest) -> func.HttpResponse:
-    """report.html of a file that is final. Raises Refusal, NotFound."""
-    file = known_file(pipeline, customer_id, file_id)
+def report_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:
+    """report.html of a file that is final. Raises Refusal."""
     _refuse_unless_final(file)
-    page = report_html(pipeline, customer_id, file_id).encode("utf-8", "replace")
+    page = report_html(pipeline, file).encode("utf-8", "replace")
     return attachment(iter([page]), f"{file.name}.{REPORT}", HTML, request)
 
 

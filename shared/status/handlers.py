@@ -3,6 +3,7 @@
 The Functions host calls them only for requests that bear a function key (`AuthLevel.FUNCTION`).
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 import azure.functions as func
@@ -29,6 +30,9 @@ from shared.status.parameters import DevicesQuery, FilesQuery, NoQuery, Outcomes
 from shared.status.presenters import file_address, withdrawal_view
 from shared.status.routes import allowed_methods
 from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalRequest
+from shared.storage.records import DeviceFile
+
+Download = Callable[[Pipeline, DeviceFile, func.HttpRequest], func.HttpResponse]
 
 NOT_UTF_8 = (
     "The body is not UTF-8: send UTF-8. Windows PowerShell sends another encoding unless the body is given as bytes: "
@@ -77,22 +81,17 @@ def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpR
 
 def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/results.csv."""
-    query_of(request.params, NoQuery)
-    opened = pipeline()
-    return results_answer(opened, queries.known_file(opened, *file_named_in(request)), request)
+    return _download(results_answer, pipeline, request)
 
 
 def download_to_fix(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/to_fix.csv."""
-    query_of(request.params, NoQuery)
-    opened = pipeline()
-    return to_fix_answer(opened, queries.known_file(opened, *file_named_in(request)), request)
+    return _download(to_fix_answer, pipeline, request)
 
 
 def download_report(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/report.html."""
-    query_of(request.params, NoQuery)
-    return report_answer(pipeline(), *file_named_in(request), request)
+    return _download(report_answer, pipeline, request)
 
 
 def retry_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
@@ -142,6 +141,12 @@ def refuse_address(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.H
     message = f"This address does not take {request.method[:20]}, but {allow}."
     code = ErrorCode.METHOD_NOT_ALLOWED
     raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, code, message, headers={"Allow": allow})
+
+
+def _download(answer: Download, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    return answer(opened, queries.known_file(opened, *file_named_in(request)), request)
 
 
 def _confirmed_name(request: func.HttpRequest) -> str:

@@ -134,8 +134,12 @@ def files(
 
 
 def file(pipeline: Pipeline, customer_id: str, file_id: str) -> FileDetails:
-    """One file with its submissions; `_` is the customer of those without. Raises NotFound."""
-    record = known_file(pipeline, customer_id, file_id)
+    """One file in detail; `_` is the customer of those without. Raises NotFound."""
+    return details(pipeline, known_file(pipeline, customer_id, file_id))
+
+
+def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
+    """The file of `record` in detail."""
     submissions = _submissions(pipeline, record)
     name = customer_names(pipeline).name_of(record.customer_id)
     view = file_view(record, Progress.of(record, submissions), name)

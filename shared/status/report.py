@@ -7,14 +7,13 @@ from itertools import islice
 
 from shared.pipeline.composition import Pipeline
 from shared.status import queries
-from shared.status.page import summary
 from shared.status.page.bars import not_registered
-from shared.status.page.pages import file_notes, reason_lines
+from shared.status.page.pages import parts_of_file
 from shared.status.page.rendering import rendered
 from shared.status.page.static_files import static_file
 from shared.status.presenters import outcome_view
 from shared.status.schemas import FileDetails, OutcomeView
-from shared.storage.records import DeviceOutcome
+from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Outcome
 
 NAME = "report.html"
@@ -29,10 +28,9 @@ SHOWN = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
 _STYLE = "status.css"
 
 
-def report_html(pipeline: Pipeline, customer_id: str, file_id: str) -> str:
-    """The report of a file as it is now; `_` is the customer of those without. Raises NotFound."""
-    details = queries.file(pipeline, customer_id, file_id)
-    record = queries.known_file(pipeline, customer_id, file_id)
+def report_html(pipeline: Pipeline, record: DeviceFile) -> str:
+    """The report of a file as it is now."""
+    details = queries.details(pipeline, record)
     rows = _rows_that_need_attention(pipeline, record.reading_id, details.file.counts.total)
     return report_page(details, [outcome_view(row) for row in rows], pipeline.clock())
 
@@ -44,14 +42,7 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
         "report.html",
         {
             "style": "" if style is None else style.content.decode(),
-            "file": details.file,
-            "summary": summary.summarize(details),
-            "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
-            **file_notes(details),
-            "reasons": reason_lines(details),
-            "submissions": details.submissions,
-            "submissions_left_out": details.submissions_left_out,
-            "time_line": details.time_line,
+            **parts_of_file(details),
             "rows": rows,
             "rows_left_out": max(0, not_registered(details.file.counts) - len(rows)),
             "made_at": made_at,

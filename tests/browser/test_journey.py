@@ -21,7 +21,7 @@ SLOW = 60_000
 """Milliseconds: hosts that start, a scan for new blobs, and a service that takes its time."""
 
 
-def test_a_file_is_dropped_watched_mended_and_dropped_again(browser: Browser, tmp_path: Path) -> None:
+def test_a_file_is_dropped_watched_fixed_and_dropped_again(browser: Browser, tmp_path: Path) -> None:
     with (
         PartnerCenterStandIn(Behaviour(delay=2)) as service,
         running_stack(tmp_path, service, hosts=1, settings={"POLL_FIRST_DELAY_SECONDS": "0.5"}) as stack,

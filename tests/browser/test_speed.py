@@ -1,7 +1,7 @@
-"""How soon a list of a thousand files is seen on a slow machine."""
+"""The cost of a list of a thousand files, as a multiple of the cost of a short one: no test knows the machine."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,16 +17,12 @@ from tests.browser.looking import DESK, looking
 from tests.browser.office import CONTOSO
 from tests.browser.site import Site, running_site
 
-FILES = 1_000
-SLOWER = 4
-"""Times that the browser's processor is slowed down."""
-
-MOST_SECONDS_TO_MAKE = 0.3
-"""Of processor time, to make the page; what a busy machine does meanwhile does not count."""
-MOST_MILLISECONDS_TO_PAINT = 700
-"""From the first byte to the first paint. Together with the other less than a second."""
+FILES, FEW_FILES = 1_000, 50
+MOST = 2 * FILES / FEW_FILES
+"""Times that the long list may cost what the short one costs, measured beside it: in proportion, and twice that for
+noise. A cost that grows with the square of the files is ten times as much."""
 TRIES = 5
-"""The machine may be busy with other things."""
+"""The machine may be busy with other things: the least of these counts."""
 
 
 @pytest.fixture(scope="module")
@@ -57,28 +53,32 @@ def _file(site: Site, number: int) -> DeviceFile:
     )
 
 
-def test_a_list_of_a_thousand_files_is_made_in_a_fraction_of_a_second(long_list: Site) -> None:
-    def seconds() -> float:
+def test_making_a_long_list_costs_no_more_for_each_file(long_list: Site) -> None:
+    def seconds(shown: int) -> float:
         started = time.process_time()
-        found = queries.files(long_list.world.pipeline, limit=FILES)
-        assert pages.files_page(found, pages.AskedFiles(), Person()).count("<tr") == FILES + 1
+        found = queries.files(long_list.world.pipeline, limit=shown)
+        assert pages.files_page(found, pages.AskedFiles(), Person()).count("<tr") == shown + 1
         return time.process_time() - started
 
-    assert min(seconds() for _ in range(TRIES)) < MOST_SECONDS_TO_MAKE
+    few, many = _least([(seconds(FEW_FILES), seconds(FILES)) for _ in range(TRIES)])
+    assert many < MOST * few
 
 
-@pytest.mark.parametrize("shown", [50, FILES])
-def test_a_list_of_a_thousand_files_is_seen_within_a_second(browser: Browser, long_list: Site, shown: int) -> None:
-    address = f"{long_list.files}?limit={shown if shown > 50 else ''}"
-    times: list[float] = []
-    while len(times) < TRIES and not any(each < MOST_MILLISECONDS_TO_PAINT for each in times):
-        times.append(_milliseconds_to_paint(browser, address, shown))
-    assert min(times) < MOST_MILLISECONDS_TO_PAINT, times
+def test_painting_a_long_list_costs_no_more_for_each_file(browser: Browser, long_list: Site) -> None:
+    def milliseconds(shown: int) -> float:
+        address = f"{long_list.files}?limit={shown if shown > FEW_FILES else ''}"
+        return _milliseconds_to_paint(browser, address, shown)
+
+    few, many = _least([(milliseconds(FEW_FILES), milliseconds(FILES)) for _ in range(TRIES)])
+    assert many < MOST * few
+
+
+def _least(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return min(first for first, _ in pairs), min(second for _, second in pairs)
 
 
 def _milliseconds_to_paint(browser: Browser, address: str, shown: int) -> float:
     with looking(browser, DESK) as (window, _):
-        window.context.new_cdp_session(window).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
         window.goto(address)
         assert window.locator("tbody tr").count() == shown
         milliseconds: float = window.evaluate(

@@ -1,4 +1,4 @@
-"""The app's own doors, served by the local functions host on the loopback interface, over storage in memory."""
+"""The app's HTTP functions, served by the local functions host on the loopback interface, over storage in memory."""
 
 import sys
 import threading
@@ -12,7 +12,7 @@ from local.functions_host.http_trigger import HttpListener, Route
 from local.functions_host.invoking import Invoker
 from tests.pipeline.conftest import make_world, world
 from tests.pipeline.world import World
-from tests.status.calling import KEY, Doors, HttpFunction, Served
+from tests.status.client import KEY, Client, HttpFunction, Served
 
 __all__ = ["make_world", "world"]
 
@@ -58,7 +58,7 @@ def _listening(routes: list[Route]) -> Iterator[HttpListener]:
 
 
 @pytest.fixture
-def doors(served: Served, world: World, monkeypatch: pytest.MonkeyPatch) -> Doors:
-    """The doors to `world`."""
+def client(served: Served, world: World, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A client of the app over `world`."""
     monkeypatch.setattr(served.app, "pipeline", lambda: world.pipeline)
-    return Doors(served.port)
+    return Client(served.port)

@@ -1,4 +1,4 @@
-"""The doors for scripts: what they answer, whom they let in, and what they say when something is wrong."""
+"""The handlers of requests from scripts: answers, access, and messages about errors."""
 
 import csv
 import gzip
@@ -16,17 +16,17 @@ from shared.status import downloads
 from shared.status.paging import DevicePosition, cursor
 from shared.storage.files import Files
 from tests.pipeline.world import CUSTOMER, START, World, numbered, tuples
-from tests.status.calling import Doors
+from tests.status.client import Client
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 FILE = f"/api/files/{CUSTOMER}/{{}}"
 
 
-def pages(doors: Doors, path: str, what: str) -> Iterator[Any]:
+def pages(client: Client, path: str, what: str) -> Iterator[Any]:
     """Every item of every page."""
     page = ""
     for _ in range(1_000):
-        answer = doors.get(path + page).json
+        answer = client.get(path + page).json
         yield from answer[what]
         if answer["next"] is None:
             return
@@ -43,7 +43,7 @@ def closed_file(world: World, content: str | bytes | None = None, path: str = f"
 # --- what is answered
 
 
-def test_files_come_newest_first_whether_open_or_closed(world: World, doors: Doors) -> None:
+def test_files_come_newest_first_whether_open_or_closed(world: World, client: Client) -> None:
     dropped = []
     for number in range(5):
         world.clock.now = world.clock().replace(hour=13 + number)
@@ -51,18 +51,18 @@ def test_files_come_newest_first_whether_open_or_closed(world: World, doors: Doo
     world.clock.now = world.clock().replace(hour=20)
     still_open = world.drop_file(numbered(3), f"{CUSTOMER}/Test/open.csv")
 
-    files = doors.get("/api/files").json["files"]
+    files = client.get("/api/files").json["files"]
 
     assert [file["file_id"] for file in files] == [still_open, *reversed(dropped)]
     assert [file["is_final"] for file in files] == [False] + [True] * 5
     assert files[0]["counts"] | {"open": 3, "total": 3} == files[0]["counts"]
     assert files[1]["counts"]["registered"] == 3
-    assert files[1]["links"]["results_csv"] == f"http://{doors.host}{FILE.format(dropped[-1])}/results.csv"
-    paged = list(pages(doors, "/api/files?limit=1", "files"))
+    assert files[1]["links"]["results_csv"] == f"http://{client.host}{FILE.format(dropped[-1])}/results.csv"
+    paged = list(pages(client, "/api/files?limit=1", "files"))
     assert paged == files
 
 
-def test_files_are_filtered_by_customer_state_and_time(world: World, doors: Doors) -> None:
+def test_files_are_filtered_by_customer_state_and_time(world: World, client: Client) -> None:
     other = "11111111-2222-4333-8444-555555555555"
     first = closed_file(world)
     world.clock.now = START.replace(hour=14)
@@ -71,8 +71,8 @@ def test_files_are_filtered_by_customer_state_and_time(world: World, doors: Door
     nowhere = world.drop_file(numbered(1), "nowhere.csv")
 
     def found(question: str) -> list[str]:
-        ids = [file["file_id"] for file in doors.get(f"/api/files?{question}").json["files"]]
-        assert ids == [file["file_id"] for file in pages(doors, f"/api/files?{question}&limit=1", "files")]
+        ids = [file["file_id"] for file in client.get(f"/api/files?{question}").json["files"]]
+        assert ids == [file["file_id"] for file in pages(client, f"/api/files?{question}&limit=1", "files")]
         return ids
 
     assert found(f"customer={CUSTOMER}") == [first]
@@ -88,19 +88,19 @@ def test_files_are_filtered_by_customer_state_and_time(world: World, doors: Door
 
 
 def test_a_page_of_files_received_before_a_time_is_no_last_page_while_there_are_more(
-    world: World, doors: Doors
+    world: World, client: Client
 ) -> None:
     dropped = []
     for number in range(6):
         world.clock.now = START.replace(hour=13 + number)
         dropped.append(closed_file(world, numbered(1, f"SN-{number}-"), f"{CUSTOMER}/Test/{number}.csv"))
-    received_at = doors.get("/api/files").json["files"][1]["received_at"]
+    received_at = client.get("/api/files").json["files"][1]["received_at"]
     for customer in ("", f"&customer={CUSTOMER}"):
-        found = pages(doors, f"/api/files?limit=2&received_before={received_at}{customer}", "files")
+        found = pages(client, f"/api/files?limit=2&received_before={received_at}{customer}", "files")
         assert [file["file_id"] for file in found] == dropped[3::-1]
 
 
-def test_the_name_of_a_customer_is_shown_and_asked_for_whatever_its_case(world: World, doors: Doors) -> None:
+def test_the_name_of_a_customer_is_shown_and_asked_for_whatever_its_case(world: World, client: Client) -> None:
     world.customers.add("Contoso", CUSTOMER, "", START)
     world.customers.add("Contoso Ltd", CUSTOMER, "", START)
     world.customers.add("Fabrikam", UNKNOWN, "", START)
@@ -110,25 +110,25 @@ def test_the_name_of_a_customer_is_shown_and_asked_for_whatever_its_case(world: 
     still_open = world.drop_file(numbered(1, "Q-"), f"{CUSTOMER}/Test/open.csv")
     world.drop_file("x", "nowhere.csv")
 
-    files = doors.get("/api/files").json["files"]
+    files = client.get("/api/files").json["files"]
     assert {file["file_id"]: file["customer_name"] for file in files if file["customer_id"]} == {
         closed: "Contoso",
         still_open: "Contoso",
     }
     assert [file["customer_name"] for file in files if not file["customer_id"]] == [None]
-    assert doors.get(FILE.format(closed)).json["file"]["customer_name"] == "Contoso"
-    (device,) = doors.get(f"/api/devices/{CUSTOMER}/SN-00001").json["devices"]
+    assert client.get(FILE.format(closed)).json["file"]["customer_name"] == "Contoso"
+    (device,) = client.get(f"/api/devices/{CUSTOMER}/SN-00001").json["devices"]
     assert device["customer_name"] == "Contoso"
-    assert b"Contoso" in doors.get(FILE.format(closed) + "/report.html").body
+    assert b"Contoso" in client.get(FILE.format(closed) + "/report.html").body
     for name, found in (("cONTOSO%20ltd", {closed, still_open}), ("Fabrikam", set())):
-        assert {file["file_id"] for file in pages(doors, f"/api/files?customer={name}&limit=1", "files")} == found
-    assert doors.get("/api/files?customer=Old%20name").json["parameter"] == "customer"
+        assert {file["file_id"] for file in pages(client, f"/api/files?customer={name}&limit=1", "files")} == found
+    assert client.get("/api/files?customer=Old%20name").json["parameter"] == "customer"
 
 
-def test_a_file_shows_its_time_line_submissions_and_reasons(world: World, doors: Doors) -> None:
+def test_a_file_shows_its_time_line_submissions_and_reasons(world: World, client: Client) -> None:
     identifier = closed_file(world, tuples(["SN-1", "SN-2", "", "SN-1"]))
 
-    details = doors.get(FILE.format(identifier)).json
+    details = client.get(FILE.format(identifier)).json
 
     assert details["file"]["state"] == "closed"
     assert details["time_line"][0]["what"] == "Received."
@@ -141,62 +141,62 @@ def test_a_file_shows_its_time_line_submissions_and_reasons(world: World, doors:
     assert sum(reasons.values()) == details["file"]["counts"]["total"] == 4
 
 
-def test_a_file_that_is_open_shows_what_is_known(world: World, doors: Doors) -> None:
+def test_a_file_that_is_open_shows_what_is_known(world: World, client: Client) -> None:
     identifier = world.drop_file(tuples(["SN-1", "", "SN-1"]))
 
-    details = doors.get(FILE.format(identifier)).json
+    details = client.get(FILE.format(identifier)).json
 
     assert details["file"]["counts"]["open"] == 1
     assert {reason["outcome"] for reason in details["reasons"]} == {"rejected", "duplicate"}
     assert details["submissions"][0]["state"] == "accepted"
     assert details["submissions"][0]["next_poll_at"] is not None
-    rows = doors.get(FILE.format(identifier) + "/outcomes").json["outcomes"]
+    rows = client.get(FILE.format(identifier) + "/outcomes").json["outcomes"]
     assert [row["row"] for row in rows] == [2, 3]
 
 
-def test_a_rejected_file_says_why_and_what_to_do(world: World, doors: Doors) -> None:
+def test_a_rejected_file_says_why_and_what_to_do(world: World, client: Client) -> None:
     identifier = world.drop_file("nothing to see", f"{CUSTOMER}/Test/odd.csv")
-    details = doors.get(FILE.format(identifier)).json
+    details = client.get(FILE.format(identifier)).json
     assert details["file"]["state"] == "rejected"
     assert details["file"]["reason"]
     assert details["what_happened"]
 
 
-def test_outcomes_are_paged_in_the_order_of_the_file(world: World, doors: Doors) -> None:
+def test_outcomes_are_paged_in_the_order_of_the_file(world: World, client: Client) -> None:
     identifier = closed_file(world, tuples([f"SN-{number}" if number % 7 else "" for number in range(1, 2_502)]))
     path = FILE.format(identifier) + "/outcomes"
 
-    assert [row["row"] for row in pages(doors, f"{path}?limit=400", "outcomes")] == list(range(1, 2_502))
-    rejected = list(pages(doors, f"{path}?limit=50&outcome=rejected", "outcomes"))
+    assert [row["row"] for row in pages(client, f"{path}?limit=400", "outcomes")] == list(range(1, 2_502))
+    rejected = list(pages(client, f"{path}?limit=50&outcome=rejected", "outcomes"))
     assert [row["row"] for row in rejected] == list(range(7, 2_502, 7))
     reason = rejected[0]["error_code"]
-    assert list(pages(doors, f"{path}?reason={reason}", "outcomes")) == rejected
-    assert list(pages(doors, f"{path}?outcome=registered&reason={reason}", "outcomes")) == []
-    assert len(list(pages(doors, f"{path}?reason=", "outcomes"))) == 2_501 - len(rejected)
+    assert list(pages(client, f"{path}?reason={reason}", "outcomes")) == rejected
+    assert list(pages(client, f"{path}?outcome=registered&reason={reason}", "outcomes")) == []
+    assert len(list(pages(client, f"{path}?reason=", "outcomes"))) == 2_501 - len(rejected)
 
 
 def test_a_page_of_outcomes_ends_after_its_time_with_what_was_found(
-    world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identifier = closed_file(world, tuples([f"SN-{number}" for number in range(1, 2_502)] + [""]))
     monkeypatch.setattr("shared.status.queries.SECONDS_FOR_ROWS", 0)
     monkeypatch.setattr("shared.status.queries.FIRST_BLOCKS", 1)
     path = FILE.format(identifier) + "/outcomes?outcome=rejected"
 
-    first = doors.get(path).json
+    first = client.get(path).json
 
     assert first["outcomes"] == []
     assert first["next"] is not None
-    assert [row["row"] for row in pages(doors, path, "outcomes")] == [2_502]
+    assert [row["row"] for row in pages(client, path, "outcomes")] == [2_502]
 
 
-def test_a_device_is_found_by_its_serial_number_whatever_its_case(world: World, doors: Doors) -> None:
+def test_a_device_is_found_by_its_serial_number_whatever_its_case(world: World, client: Client) -> None:
     first = closed_file(world, tuples(["sn/ä #1", "SN-2"]))
     world.clock.now = world.clock().replace(day=21)
     second = closed_file(world, tuples(["SN/Ä #1"]), f"{CUSTOMER}/Test/more.csv")
     closed_file(world, tuples(["SN/Ä #1"]), f"{UNKNOWN}/Test/devices.csv")
 
-    answer = doors.get(f"/api/devices/{CUSTOMER}/SN%2F%C3%84%20%231").json
+    answer = client.get(f"/api/devices/{CUSTOMER}/SN%2F%C3%84%20%231").json
 
     assert [device["file_id"] for device in answer["devices"]] == [second, first]
     assert [device["outcome"]["serial_number"] for device in answer["devices"]] == ["SN/Ä #1", "sn/ä #1"]
@@ -204,27 +204,27 @@ def test_a_device_is_found_by_its_serial_number_whatever_its_case(world: World, 
     assert answer["next"] is None
 
 
-def test_a_device_of_very_many_files_is_paged(world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_of_very_many_files_is_paged(world: World, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.status.queries.DEVICES_ON_A_PAGE", 2)
     ids = {closed_file(world, tuples(["SN-1"]), f"{CUSTOMER}/Test/{number}.csv") for number in range(5)}
-    found = [device["file_id"] for device in pages(doors, f"/api/devices/{CUSTOMER}/sn-1", "devices")]
+    found = [device["file_id"] for device in pages(client, f"/api/devices/{CUSTOMER}/sn-1", "devices")]
     assert len(found) == 5
     assert set(found) == ids
 
 
-def test_a_device_of_an_open_file_is_not_found_and_the_answer_says_so(world: World, doors: Doors) -> None:
+def test_a_device_of_an_open_file_is_not_found_and_the_answer_says_so(world: World, client: Client) -> None:
     world.drop_file(tuples(["SN-1"]))
-    answer = doors.get(f"/api/devices/{CUSTOMER}/SN-1")
+    answer = client.get(f"/api/devices/{CUSTOMER}/SN-1")
     assert answer.status == 404
     assert "1 of its files" in answer.json["message"]
 
 
-def test_results_are_downloaded_plain_or_compressed(world: World, doors: Doors) -> None:
+def test_results_are_downloaded_plain_or_compressed(world: World, client: Client) -> None:
     identifier = closed_file(world, path=f'{CUSTOMER}/Test/Ü "x".csv')
     path = FILE.format(identifier) + "/results.csv"
 
-    plain = doors.get(path)
-    packed = doors.get(path, {"Accept-Encoding": "br, gzip"})
+    plain = client.get(path)
+    packed = client.get(path, {"Accept-Encoding": "br, gzip"})
 
     assert plain.headers["content-type"] == "text/csv; charset=utf-8"
     assert plain.headers["content-disposition"] == (
@@ -234,27 +234,27 @@ def test_results_are_downloaded_plain_or_compressed(world: World, doors: Doors) 
     assert len(list(csv.DictReader(io.StringIO(plain.body.decode())))) == 3
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed.body) == plain.body
-    assert "content-encoding" not in doors.get(path, {"Accept-Encoding": "gzip;q=0"}).headers
+    assert "content-encoding" not in client.get(path, {"Accept-Encoding": "gzip;q=0"}).headers
 
 
 def test_results_that_are_too_large_are_refused_with_the_place_where_they_lie(
-    world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identifier = closed_file(world)
     monkeypatch.setattr(downloads, "LARGEST_BODY", 100)
-    answer = doors.get(FILE.format(identifier) + "/results.csv")
+    answer = client.get(FILE.format(identifier) + "/results.csv")
     assert answer.status == 413
     assert f"{CUSTOMER}/Test/devices.csv/{identifier}/results.csv" in answer.json["message"]
 
 
-def test_rows_to_mend_and_a_report_are_downloaded(world: World, doors: Doors) -> None:
+def test_rows_to_fix_and_a_report_are_downloaded(world: World, client: Client) -> None:
     identifier = world.drop_file(tuples(["SN-1", ""]))
     paths = [f"{FILE.format(identifier)}/{name}" for name in ("to_fix.csv", "report.html")]
-    assert [doors.get(path).status for path in paths] == [409, 409]
+    assert [client.get(path).status for path in paths] == [409, 409]
     world.run()
 
-    to_fix, report = (doors.get(path) for path in paths)
-    packed = doors.get(paths[0], {"Accept-Encoding": "gzip"})
+    to_fix, report = (client.get(path) for path in paths)
+    packed = client.get(paths[0], {"Accept-Encoding": "gzip"})
 
     assert to_fix.headers["content-type"] == "text/csv; charset=utf-8"
     assert len(list(csv.reader(io.StringIO(to_fix.body.decode("utf-8-sig"))))) == 2
@@ -264,26 +264,26 @@ def test_rows_to_mend_and_a_report_are_downloaded(world: World, doors: Doors) ->
         assert parse_options_header(answer.headers["content-disposition"])[1] == {"filename": f"devices.csv.{name}"}
 
 
-def test_rows_to_mend_are_gone_with_the_private_copy(world: World, doors: Doors) -> None:
+def test_rows_to_fix_are_gone_with_the_private_copy(world: World, client: Client) -> None:
     identifier = closed_file(world, tuples(["SN-1", ""]))
     world.private.delete(f"{identifier}/device-file")
-    answer = doors.get(f"{FILE.format(identifier)}/to_fix.csv")
+    answer = client.get(f"{FILE.format(identifier)}/to_fix.csv")
     assert (answer.status, answer.json["code"]) == (410, "gone")
 
 
-def test_results_of_an_open_file_are_not_there_yet_and_deleted_ones_not_any_more(world: World, doors: Doors) -> None:
+def test_results_of_an_open_file_are_not_there_yet_and_deleted_ones_not_any_more(world: World, client: Client) -> None:
     identifier = world.drop_file(numbered(3))
     path = FILE.format(identifier) + "/results.csv"
-    assert doors.get(path).status == 409
+    assert client.get(path).status == 409
     world.run()
-    assert doors.get(path).status == 200
+    assert client.get(path).status == 200
     world.results.delete(f"{world.folder(identifier, f'{CUSTOMER}/Test/devices.csv')}/results.csv")
-    assert doors.get(path).status == 410
+    assert client.get(path).status == 410
 
 
-def test_rows_are_sent_again_once_however_often_it_is_asked(world: World, doors: Doors) -> None:
+def test_rows_are_sent_again_once_however_often_it_is_asked(world: World, client: Client) -> None:
     identifier = closed_file(world)
-    assert doors.post(FILE.format(identifier) + "/retry").json == {
+    assert client.post(FILE.format(identifier) + "/retry").json == {
         "parent_file_id": identifier,
         "file_id": None,
         "path": None,
@@ -293,24 +293,24 @@ def test_rows_are_sent_again_once_however_often_it_is_asked(world: World, doors:
     }
 
 
-def test_devices_are_withdrawn_when_the_name_of_the_file_confirms_it(world: World, doors: Doors) -> None:
+def test_devices_are_withdrawn_when_the_name_of_the_file_confirms_it(world: World, client: Client) -> None:
     identifier = closed_file(world)
     path = FILE.format(identifier) + "/withdraw"
 
-    assert doors.post(path, b"").status == 400
-    assert doors.post(path, b'{"name": "other.csv"}').json["parameter"] == "name"
-    assert doors.get(FILE.format(identifier)).json["withdrawal"] is None
-    asked = doors.post(path, b'{"name": "devices.csv"}')
+    assert client.post(path, b"").status == 400
+    assert client.post(path, b'{"name": "other.csv"}').json["parameter"] == "name"
+    assert client.get(FILE.format(identifier)).json["withdrawal"] is None
+    asked = client.post(path, b'{"name": "devices.csv"}')
     assert asked.status == 202
     assert asked.json["withdrawal"]["total"] == 3
-    assert doors.post(path, b'{"name": "devices.csv"}').status == 200
-    assert doors.get(FILE.format(identifier)).json["withdrawal"]["state"] == "under_way"
+    assert client.post(path, b'{"name": "devices.csv"}').status == 200
+    assert client.get(FILE.format(identifier)).json["withdrawal"]["state"] == "under_way"
 
 
-def test_nothing_is_done_with_a_file_that_is_open(world: World, doors: Doors) -> None:
+def test_nothing_is_done_with_a_file_that_is_open(world: World, client: Client) -> None:
     identifier = world.drop_file(numbered(1))
     for change, body in (("retry", b""), ("withdraw", b'{"name": "devices.csv"}')):
-        answer = doors.post(f"{FILE.format(identifier)}/{change}", body)
+        answer = client.post(f"{FILE.format(identifier)}/{change}", body)
         assert answer.status == 409
         assert answer.json["code"] == "conflict"
 
@@ -318,95 +318,95 @@ def test_nothing_is_done_with_a_file_that_is_open(world: World, doors: Doors) ->
 # --- links and tags
 
 
-def test_links_are_whole_addresses_that_can_be_followed_as_they_are(world: World, doors: Doors) -> None:
+def test_links_are_whole_addresses_that_can_be_followed_as_they_are(world: World, client: Client) -> None:
     parent = closed_file(world, tuples(["STANDIN-500-1"]))
-    answers = [doors.get("/api/files").json["files"][0], doors.get(FILE.format(parent)).json["file"]]
-    answers += doors.get(f"/api/devices/{CUSTOMER}/STANDIN-500-1").json["devices"]
+    answers = [client.get("/api/files").json["files"][0], client.get(FILE.format(parent)).json["file"]]
+    answers += client.get(f"/api/devices/{CUSTOMER}/STANDIN-500-1").json["devices"]
     for links in (answer["links"] for answer in answers):
         for name in ("file", "outcomes", "results_csv", "to_fix_csv", "report_html", "page"):
-            origin, path = links[name][: len(f"http://{doors.host}")], links[name][len(f"http://{doors.host}") :]
-            assert origin == f"http://{doors.host}"
-            assert doors.get(path).status == 200
+            origin, path = links[name][: len(f"http://{client.host}")], links[name][len(f"http://{client.host}") :]
+            assert origin == f"http://{client.host}"
+            assert client.get(path).status == 200
         assert links["parent"] is None
 
 
 def test_links_lead_to_where_people_sign_in_and_to_no_host_that_a_header_names(
-    world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(world.settings, page_url="https://drop.example.com/proxy")
     monkeypatch.setattr(world, "pipeline", world.pipeline_with(settings=settings))
     identifier = closed_file(world)
     strange = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example", "X-Original-Host": "evil.example"}
-    links = doors.get(FILE.format(identifier), strange).json["file"]["links"]
+    links = client.get(FILE.format(identifier), strange).json["file"]["links"]
     assert links["page"] == f"https://drop.example.com/proxy/api/status/{CUSTOMER}/{identifier}"
-    assert links["file"] == f"http://{doors.host}{FILE.format(identifier)}"
+    assert links["file"] == f"http://{client.host}{FILE.format(identifier)}"
 
 
 @pytest.mark.parametrize("name", ["", "/outcomes", "/outcomes?limit=2", "/results.csv", "/to_fix.csv"])
-def test_what_is_closed_has_a_tag_and_is_not_sent_to_who_has_it(world: World, doors: Doors, name: str) -> None:
+def test_what_is_closed_has_a_tag_and_is_not_sent_to_who_has_it(world: World, client: Client, name: str) -> None:
     path = FILE.format(closed_file(world)) + name
-    plain = doors.get(path)
+    plain = client.get(path)
     tag = plain.headers["etag"]
     assert re.fullmatch(r'"[0-9a-f]{32}"', tag)
     for known in (tag, f'"x", W/{tag}', "*"):
         for method in ("GET", "HEAD"):
-            answer = doors.call(method, path, {"If-None-Match": known})
+            answer = client.call(method, path, {"If-None-Match": known})
             assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
             assert answer.headers["cache-control"] == "no-store"
     for unknown in ('"x"', tag.strip('"'), ""):
-        assert doors.get(path, {"If-None-Match": unknown}).body == plain.body
+        assert client.get(path, {"If-None-Match": unknown}).body == plain.body
 
 
-def test_a_tag_goes_with_how_the_file_is_sent_and_with_what_becomes_of_it(world: World, doors: Doors) -> None:
+def test_a_tag_goes_with_how_the_file_is_sent_and_with_what_becomes_of_it(world: World, client: Client) -> None:
     path = FILE.format(closed_file(world))
-    plain = doors.get(f"{path}/results.csv").headers["etag"]
-    packed = doors.get(f"{path}/results.csv", {"Accept-Encoding": "gzip", "If-None-Match": plain})
+    plain = client.get(f"{path}/results.csv").headers["etag"]
+    packed = client.get(f"{path}/results.csv", {"Accept-Encoding": "gzip", "If-None-Match": plain})
     assert (packed.status, packed.headers["vary"]) == (200, "Accept-Encoding")
     assert packed.headers["etag"] != plain
-    before = doors.get(path).headers["etag"]
-    doors.post(f"{path}/withdraw", b'{"name": "devices.csv"}')
-    assert doors.get(path, {"If-None-Match": before}).json["withdrawal"]["total"] == 3
+    before = client.get(path).headers["etag"]
+    client.post(f"{path}/withdraw", b'{"name": "devices.csv"}')
+    assert client.get(path, {"If-None-Match": before}).json["withdrawal"]["total"] == 3
 
 
-def test_what_may_still_change_has_no_tag(world: World, doors: Doors) -> None:
+def test_what_may_still_change_has_no_tag(world: World, client: Client) -> None:
     path = FILE.format(world.drop_file(numbered(3)))
     for open_path in (path, f"{path}/outcomes", "/api/files"):
-        answer = doors.get(open_path, {"If-None-Match": "*"})
+        answer = client.get(open_path, {"If-None-Match": "*"})
         assert (answer.status, answer.headers.get("etag")) == (200, None)
 
 
 # --- who is let in
 
 
-def test_a_door_for_scripts_asks_for_the_key(doors: Doors) -> None:
+def test_a_route_for_scripts_asks_for_the_key(client: Client) -> None:
     for path in ("/api/files", f"/api/devices/{CUSTOMER}/x", "/api/openapi.json", FILE.format(UNKNOWN)):
-        assert doors.get(path, {"x-functions-key": None}).status == 401
-        assert doors.get(path, {"x-functions-key": "wrong"}).status == 401
+        assert client.get(path, {"x-functions-key": None}).status == 401
+        assert client.get(path, {"x-functions-key": "wrong"}).status == 401
 
 
 @pytest.mark.parametrize("name", ["code", "Code", "CODE"])
-def test_a_key_in_an_address_is_refused(doors: Doors, name: str) -> None:
-    answer = doors.get(f"/api/files?{name}=the-function-key")
+def test_a_key_in_an_address_is_refused(client: Client, name: str) -> None:
+    answer = client.get(f"/api/files?{name}=the-function-key")
     assert answer.status == 400
     assert answer.json["code"] == "key_in_address"
     assert "x-functions-key" in answer.json["message"]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7071", "127.0.0.1.evil.example", "localhost@evil", ""])
-def test_a_machine_of_ones_own_answers_to_no_other_name(doors: Doors, host: str) -> None:
-    answer = doors.get("/api/files", {"Host": host})
+def test_a_machine_of_ones_own_answers_to_no_other_name(client: Client, host: str) -> None:
+    answer = client.get("/api/files", {"Host": host})
     assert answer.status == 403
     assert "localhost" in answer.json["message"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:7071", "127.0.0.1:7071", "[::1]:7071"])
-def test_a_machine_of_ones_own_answers_to_its_own_names(doors: Doors, host: str) -> None:
-    assert doors.get("/api/files", {"Host": host}).status == 200
+def test_a_machine_of_ones_own_answers_to_its_own_names(client: Client, host: str) -> None:
+    assert client.get("/api/files", {"Host": host}).status == 200
 
 
-def test_in_azure_the_app_answers_to_any_name_that_leads_to_it(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_azure_the_app_answers_to_any_name_that_leads_to_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBSITE_SITE_NAME", "device-drop")
-    assert doors.get("/api/files", {"Host": "device-drop.azurewebsites.net"}).status == 200
+    assert client.get("/api/files", {"Host": "device-drop.azurewebsites.net"}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -419,18 +419,18 @@ def test_in_azure_the_app_answers_to_any_name_that_leads_to_it(doors: Doors, mon
         {"Origin": "http://[", "Content-Type": "text/plain"},
     ],
 )
-def test_a_page_of_another_site_changes_nothing(world: World, doors: Doors, headers: dict[str, str]) -> None:
+def test_a_page_of_another_site_changes_nothing(world: World, client: Client, headers: dict[str, str]) -> None:
     identifier = closed_file(world)
     for change, body in (("retry", b""), ("withdraw", b'{"name": "devices.csv"}')):
-        answer = doors.post(f"{FILE.format(identifier)}/{change}", body, headers)
+        answer = client.post(f"{FILE.format(identifier)}/{change}", body, headers)
         assert (answer.status, answer.json["code"]) == (403, "forged")
-    assert doors.get(FILE.format(identifier)).json["withdrawal"] is None
+    assert client.get(FILE.format(identifier)).json["withdrawal"] is None
 
 
-def test_our_own_page_and_scripts_may_change(world: World, doors: Doors) -> None:
+def test_our_own_page_and_scripts_may_change(world: World, client: Client) -> None:
     identifier = closed_file(world)
-    for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": f"http://{doors.host}"}):
-        assert doors.post(f"{FILE.format(identifier)}/retry", b"", headers).status == 200
+    for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": f"http://{client.host}"}):
+        assert client.post(f"{FILE.format(identifier)}/retry", b"", headers).status == 200
 
 
 # --- what is wrong
@@ -466,8 +466,8 @@ def test_our_own_page_and_scripts_may_change(world: World, doors: Doors) -> None
         ("page=abc", "page"),
     ],
 )
-def test_a_bad_filter_is_named(doors: Doors, question: str, parameter: str) -> None:
-    answer = doors.get(f"/api/files?{question}")
+def test_a_bad_filter_is_named(client: Client, question: str, parameter: str) -> None:
+    answer = client.get(f"/api/files?{question}")
     assert answer.status == 400
     assert answer.json["parameter"] == parameter
     assert parameter in answer.json["message"] or answer.json["code"] == "bad_page"
@@ -476,9 +476,9 @@ def test_a_bad_filter_is_named(doors: Doors, question: str, parameter: str) -> N
 @pytest.mark.parametrize(
     "question", ["outcome=lost", "reason=%00", "reason=808%0A", "limit=501", "state=closed", "reason=" + "x" * 201]
 )
-def test_a_bad_filter_of_rows_is_named(world: World, doors: Doors, question: str) -> None:
+def test_a_bad_filter_of_rows_is_named(world: World, client: Client, question: str) -> None:
     identifier = closed_file(world)
-    answer = doors.get(f"{FILE.format(identifier)}/outcomes?{question}")
+    answer = client.get(f"{FILE.format(identifier)}/outcomes?{question}")
     assert answer.status == 400
     assert answer.json["parameter"] == question.partition("=")[0]
 
@@ -500,14 +500,14 @@ def test_a_bad_filter_of_rows_is_named(world: World, doors: Doors, question: str
         ("costumer=x", "There is no parameter costumer, but next, customer, state, "),
     ],
 )
-def test_a_parameter_of_the_wrong_kind_is_told_what_it_should_be(doors: Doors, question: str, sentence: str) -> None:
-    assert doors.get(f"/api/files?{question}").json["message"].startswith(sentence)
+def test_a_parameter_of_the_wrong_kind_is_told_what_it_should_be(client: Client, question: str, sentence: str) -> None:
+    assert client.get(f"/api/files?{question}").json["message"].startswith(sentence)
 
 
-def test_rows_have_bounds_of_their_own_and_a_file_has_no_parameters(doors: Doors) -> None:
+def test_rows_have_bounds_of_their_own_and_a_file_has_no_parameters(client: Client) -> None:
     path = FILE.format(UNKNOWN)
-    assert doors.get(f"{path}/outcomes?limit=0").json["message"].startswith("limit is a whole number from 1 to 500.")
-    assert "but none at this address." in doors.get(f"{path}?limit=5").json["message"]
+    assert client.get(f"{path}/outcomes?limit=0").json["message"].startswith("limit is a whole number from 1 to 500.")
+    assert "but none at this address." in client.get(f"{path}?limit=5").json["message"]
 
 
 @pytest.mark.parametrize(
@@ -527,35 +527,35 @@ def test_rows_have_bounds_of_their_own_and_a_file_has_no_parameters(doors: Doors
     ],
 )
 def test_a_body_that_is_not_as_it_must_be_is_told_what_to_send(
-    world: World, doors: Doors, body: bytes, sentence: str
+    world: World, client: Client, body: bytes, sentence: str
 ) -> None:
-    answer = doors.post(f"{FILE.format(closed_file(world))}/withdraw", body)
+    answer = client.post(f"{FILE.format(closed_file(world))}/withdraw", body)
     assert (answer.status, answer.json["code"]) == (400, "bad_request")
     assert sentence in answer.json["message"]
     for word in ("byte", "decode", "codec", "Object", "Expected", "malformed"):
         assert word not in answer.json["message"].replace("given as bytes", "")
 
 
-def test_a_body_may_begin_with_a_mark(world: World, doors: Doors) -> None:
+def test_a_body_may_begin_with_a_mark(world: World, client: Client) -> None:
     path = FILE.format(closed_file(world, path=f"{CUSTOMER}/Test/Geräte.csv"))
-    assert doors.post(f"{path}/withdraw", '{"name": "Geräte.csv"}'.encode("utf-8-sig")).status == 202
+    assert client.post(f"{path}/withdraw", '{"name": "Geräte.csv"}'.encode("utf-8-sig")).status == 202
 
 
-def test_times_at_the_end_of_the_calendar_find_nothing_and_break_nothing(world: World, doors: Doors) -> None:
+def test_times_at_the_end_of_the_calendar_find_nothing_and_break_nothing(world: World, client: Client) -> None:
     closed_file(world)
     for time in ("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59.999999-14:00", "1969-01-01T00:00:00Z"):
         for name in ("received_from", "received_before"):
-            assert doors.get(f"/api/files?{name}={time}").status == 200
+            assert client.get(f"/api/files?{name}={time}").status == 200
 
 
-def test_a_cursor_that_was_tampered_with_grants_nothing_and_is_no_fault(world: World, doors: Doors) -> None:
+def test_a_cursor_that_was_tampered_with_grants_nothing_and_is_no_fault(world: World, client: Client) -> None:
     for name in "ab":
         closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv")
-    given = doors.get("/api/files?limit=1").json["next"]
-    all_files = [file["file_id"] for file in doors.get("/api/files").json["files"]]
+    given = client.get("/api/files?limit=1").json["next"]
+    all_files = [file["file_id"] for file in client.get("/api/files").json["files"]]
     for index in range(len(given)):
         other = "A" if given[index] != "A" else "B"
-        answer = doors.get(f"/api/files?next={given[:index]}{other}{given[index + 1 :]}")
+        answer = client.get(f"/api/files?next={given[:index]}{other}{given[index + 1 :]}")
         assert answer.status in (200, 400)
         if answer.status == 400:
             assert (answer.json["code"], answer.json["parameter"]) == ("bad_page", "next")
@@ -563,10 +563,10 @@ def test_a_cursor_that_was_tampered_with_grants_nothing_and_is_no_fault(world: W
             assert {file["file_id"] for file in answer.json["files"]} <= set(all_files)
 
 
-def test_a_cursor_of_another_list_or_of_an_earlier_version_is_refused(world: World, doors: Doors) -> None:
+def test_a_cursor_of_another_list_or_of_an_earlier_version_is_refused(world: World, client: Client) -> None:
     first, _ = (closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab")
-    of_files = doors.get("/api/files?limit=1").json["next"]
-    of_rows = doors.get(f"{FILE.format(first)}/outcomes?limit=1").json["next"]
+    of_files = client.get("/api/files?limit=1").json["next"]
+    of_rows = client.get(f"{FILE.format(first)}/outcomes?limit=1").json["next"]
     sealed = "AVWq0ZJ8h3tB1b0Kp9mV2m5f3l7yq0d3a1c2ZmlsZXMgbm9uZQ"
     for path in (
         f"/api/files?next={of_files[:-1]}",
@@ -579,26 +579,26 @@ def test_a_cursor_of_another_list_or_of_an_earlier_version_is_refused(world: Wor
         f"/api/devices/{CUSTOMER}/SN-00001?next={of_files}",
         f"/api/devices/{CUSTOMER}/SN-00001?next={sealed}",
     ):
-        answer = doors.get(path)
+        answer = client.get(path)
         assert (answer.status, answer.json["code"], answer.json["parameter"]) == (400, "bad_page", "next"), path
         assert "This is no cursor of this list." in answer.json["message"]
 
 
-def test_a_cursor_reaches_no_file_of_another_customer(world: World, doors: Doors) -> None:
+def test_a_cursor_reaches_no_file_of_another_customer(world: World, client: Client) -> None:
     mine = closed_file(world, tuples(["SN-1"]))
     for name in "abc":
         closed_file(world, tuples(["SN-1"]), f"{UNKNOWN}/Test/{name}.csv")
     for position in (DevicePosition("0" * 8 + mine[8:], 1), DevicePosition("f" * 8 + mine[8:], 1)):
-        found = doors.get(f"/api/devices/{CUSTOMER}/SN-1?next={cursor(position)}").json["devices"]
+        found = client.get(f"/api/devices/{CUSTOMER}/SN-1?next={cursor(position)}").json["devices"]
         assert {device["customer_id"] for device in found} <= {CUSTOMER}
 
 
-def test_the_next_page_is_asked_for_by_the_name_that_it_has_in_the_answer(world: World, doors: Doors) -> None:
+def test_the_next_page_is_asked_for_by_the_name_that_it_has_in_the_answer(world: World, client: Client) -> None:
     dropped = [closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab"]
-    first = doors.get("/api/files?limit=1").json
-    second = doors.get(f"/api/files?next={first['next']}").json
+    first = client.get("/api/files?limit=1").json
+    second = client.get(f"/api/files?next={first['next']}").json
     assert sorted(file["file_id"] for page in (first, second) for file in page["files"]) == sorted(dropped)
-    assert doors.get(f"/api/files?page={first['next']}").json["parameter"] == "page"
+    assert client.get(f"/api/files?page={first['next']}").json["parameter"] == "page"
 
 
 @pytest.mark.parametrize(
@@ -607,6 +607,8 @@ def test_the_next_page_is_asked_for_by_the_name_that_it_has_in_the_answer(world:
         f"/api/files/{CUSTOMER}/{UNKNOWN}",
         f"/api/files/{CUSTOMER}/{UNKNOWN}/outcomes",
         f"/api/files/{CUSTOMER}/{UNKNOWN}/results.csv",
+        f"/api/files/{CUSTOMER}/{UNKNOWN}/to_fix.csv",
+        f"/api/files/{CUSTOMER}/{UNKNOWN}/report.html",
         f"/api/files/_/{UNKNOWN}",
         "/api/files/contoso/x",
         "/api/files/%00/%2F%23%3F",
@@ -622,8 +624,8 @@ def test_the_next_page_is_asked_for_by_the_name_that_it_has_in_the_answer(world:
         f"/api/files/{CUSTOMER}",
     ],
 )
-def test_what_is_unknown_is_not_found_and_said_in_one_shape(doors: Doors, path: str) -> None:
-    answer = doors.get(path)
+def test_what_is_unknown_is_not_found_and_said_in_one_shape(client: Client, path: str) -> None:
+    answer = client.get(path)
     assert answer.status == 404
     assert set(answer.json) == {"code", "message", "parameter", "correlation_id"}
     assert answer.json["code"] == "not_found"
@@ -633,30 +635,30 @@ def test_what_is_unknown_is_not_found_and_said_in_one_shape(doors: Doors, path: 
     ("method", "allowed"), [("POST", "GET, HEAD"), ("DELETE", "GET, HEAD"), ("PURGE", "GET, HEAD")]
 )
 def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(
-    doors: Doors, method: str, allowed: str
+    client: Client, method: str, allowed: str
 ) -> None:
-    answer = doors.call(method, "/api/files")
+    answer = client.call(method, "/api/files")
     assert answer.status == 405
     assert answer.headers["allow"] == allowed
-    assert doors.call("PUT", FILE.format(UNKNOWN) + "/retry").headers["allow"] == "POST"
-    assert doors.get("/api//files").status == 404, "it takes GET, but there is nothing here"
+    assert client.call("PUT", FILE.format(UNKNOWN) + "/retry").headers["allow"] == "POST"
+    assert client.get("/api//files").status == 404, "it takes GET, but there is nothing here"
 
 
-def test_head_answers_as_get_does_without_a_body(world: World, doors: Doors) -> None:
+def test_head_answers_as_get_does_without_a_body(world: World, client: Client) -> None:
     closed_file(world)
-    got, head = doors.get("/api/files"), doors.call("HEAD", "/api/files")
+    got, head = client.get("/api/files"), client.call("HEAD", "/api/files")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == got.headers["content-length"]
 
 
 def test_storage_that_does_not_answer_is_a_503_that_says_when_to_come_back(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_answer(*_: object, **__: object) -> NoReturn:
         raise ServiceRequestError("connection refused by 10.0.0.1 with AccountKey=secret")
 
     monkeypatch.setattr(Files, "still_open", no_answer)
-    answer = doors.get("/api/files")
+    answer = client.get("/api/files")
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
     assert answer.json["code"] == "unavailable"
@@ -665,21 +667,21 @@ def test_storage_that_does_not_answer_is_a_503_that_says_when_to_come_back(
 
 
 def test_what_nobody_expected_is_logged_under_the_id_that_is_shown(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> NoReturn:
         raise RuntimeError("a secret detail")
 
     monkeypatch.setattr(Files, "still_open", broken)
-    answer = doors.get("/api/files")
+    answer = client.get("/api/files")
     assert answer.status == 500
     assert b"secret" not in answer.body
     assert any(getattr(record, "correlation_id", "") == answer.json["correlation_id"] for record in caplog.records)
 
 
 @pytest.mark.parametrize("path", ["/api/files", "/api/nothing", "/api/openapi.json", "/api/files?limit=x"])
-def test_every_answer_tells_browsers_to_guess_keep_embed_and_tell_nothing(doors: Doors, path: str) -> None:
-    headers = doors.get(path).headers
+def test_every_answer_tells_browsers_to_guess_keep_embed_and_tell_nothing(client: Client, path: str) -> None:
+    headers = client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"
@@ -699,7 +701,7 @@ HOSTILE = [
 ]
 
 
-def test_hostile_names_and_cells_arrive_as_they_are_and_as_nothing_but_data(world: World, doors: Doors) -> None:
+def test_hostile_names_and_cells_arrive_as_they_are_and_as_nothing_but_data(world: World, client: Client) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(
@@ -710,9 +712,9 @@ def test_hostile_names_and_cells_arrive_as_they_are_and_as_nothing_but_data(worl
     name = "<img src=x onerror=alert(1)>\x1b[31m=1+1.csv".replace("/", "")
     identifier = closed_file(world, text.getvalue(), f"{CUSTOMER}/Test/{name}")
 
-    file = doors.get(FILE.format(identifier))
-    rows = doors.get(FILE.format(identifier) + "/outcomes")
-    download = doors.get(FILE.format(identifier) + "/results.csv")
+    file = client.get(FILE.format(identifier))
+    rows = client.get(FILE.format(identifier) + "/outcomes")
+    download = client.get(FILE.format(identifier) + "/results.csv")
 
     assert file.json["file"]["name"] == name
     shown = [row["model"] for row in rows.json["outcomes"]]
@@ -723,5 +725,5 @@ def test_hostile_names_and_cells_arrive_as_they_are_and_as_nothing_but_data(worl
     assert "\x1b" not in download.headers["content-disposition"]
     assert "<" not in download.headers["content-disposition"]
     serial = rows.json["outcomes"][0]["serial_number"]
-    found = doors.get(f"/api/devices/{CUSTOMER}/{''.join(f'%{byte:02X}' for byte in serial.encode())}")
+    found = client.get(f"/api/devices/{CUSTOMER}/{''.join(f'%{byte:02X}' for byte in serial.encode())}")
     assert found.json["serial_number"] == serial == "SN<b>0"

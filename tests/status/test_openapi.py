@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: schemathesis calls every door with what it allows and with what it does not."""
+"""The OpenAPI document is true: schemathesis calls every operation with valid and with invalid parameters."""
 
 import os
 import re
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from shared.status.openapi import OPERATIONS, openapi_document
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
-from tests.status.calling import KEY, Doors
+from tests.status.client import KEY, Client
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES, EXAMPLES_OF_A_CAMPAIGN = 8, 1_000
 
 
-def test_the_document_is_served_as_it_is_made(doors: Doors) -> None:
-    assert doors.get("/api/openapi.json").json == openapi_document()
+def test_the_document_is_served_as_it_is_made(client: Client) -> None:
+    assert client.get("/api/openapi.json").json == openapi_document()
 
 
 def test_every_parameter_and_field_is_described_in_words() -> None:
@@ -26,7 +26,7 @@ def test_every_parameter_and_field_is_described_in_words() -> None:
     assert all(schema.get("description") for schema in document["components"]["schemas"].values())
 
 
-def test_the_doors_keep_what_the_document_says(world: World, doors: Doors, tmp_path: Path, campaign: bool) -> None:
+def test_the_handlers_keep_what_the_document_says(world: World, client: Client, tmp_path: Path, campaign: bool) -> None:
     for content, name in ((numbered(3), "a"), (tuples(["SN-1", "", "SN-1"]), "b"), ("nothing to see", "c")):
         world.drop_file(content, f"{CUSTOMER}/Test/{name}.csv")
     world.drop_file("x", "nowhere.csv")
@@ -34,7 +34,7 @@ def test_the_doors_keep_what_the_document_says(world: World, doors: Doors, tmp_p
     world.drop_file(numbered(5, "Q-"), f"{CUSTOMER}/Test/open.csv")
     examples = EXAMPLES_OF_A_CAMPAIGN if campaign else EXAMPLES
     command = [
-        *(str(Path(sys.executable).with_name("schemathesis")), "run", f"http://{doors.host}/api/openapi.json"),
+        *(str(Path(sys.executable).with_name("schemathesis")), "run", f"http://{client.host}/api/openapi.json"),
         *("--header", f"x-functions-key: {KEY}", "--max-examples", str(examples), "--mode", "all"),
         *("--exclude-checks", "positive_data_acceptance", "--no-color"),
     ]

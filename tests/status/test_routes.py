@@ -7,7 +7,7 @@ import pytest
 from shared.status.openapi import OPERATIONS
 from shared.status.router import HANDLERS, PAGE_HANDLERS
 from shared.status.routes import CATCH_ALL, ROUTES, Access, Route, allowed_methods
-from tests.status.calling import Served
+from tests.status.client import Served
 
 
 def _names(*access: Access) -> set[str]:

@@ -129,7 +129,7 @@ def download_to_fix(visit: Visit) -> func.HttpResponse:
 
 def download_report(visit: Visit) -> func.HttpResponse:
     """GET status/{customer_id}/{file_id}/report.html."""
-    return report_answer(visit.pipeline, *visit.named, visit.request)
+    return report_answer(visit.pipeline, visit.file, visit.request)
 
 
 def serve_static(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

@@ -153,20 +153,12 @@ def file_page(
     return rendered(
         "file.html",
         _of_every_page(person)
+        | parts_of_file(details)
         | {
-            "file": file,
-            "summary": summary.summarize(details),
             "announcement": summary.announcement(details),
             "notice": _notice(details, done),
             "liveness": Liveness.WORK if summary.is_in_progress(details) or not again_is_known else Liveness.OVER,
-            "was_sent_again": details.retry_file_id is not None,
-            "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
             "may_withdraw": summary.may_withdraw(details),
-            **file_notes(details),
-            "reasons": reason_lines(details),
-            "submissions": details.submissions,
-            "submissions_left_out": details.submissions_left_out,
-            "time_line": details.time_line,
             "has_rows": bool(file.counts.total) or not file.is_final,
             "tabs": _tabs(file, asked),
             "asked": asked,
@@ -294,17 +286,21 @@ def _tabs(file: FileView, asked: AskedRows) -> list[Tab]:
     ]
 
 
-def file_notes(details: FileDetails) -> dict[str, Any]:
-    """The notes on the file as a whole: its warnings, its other notes, and the parts of it that are in no row."""
+def parts_of_file(details: FileDetails) -> dict[str, Any]:
+    """The values of file.html that report.html shows too."""
     warnings = summary.warnings(details)
     return {
+        "details": details,
+        "file": details.file,
+        "summary": summary.summarize(details),
+        "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
         "warnings": warnings,
         "notes": [note for note in details.notes if note not in warnings],
-        "passed_over": details.passed_over,
+        "reasons": _reason_lines(details),
     }
 
 
-def reason_lines(details: FileDetails) -> list[ReasonLine]:
+def _reason_lines(details: FileDetails) -> list[ReasonLine]:
     """The table of outcomes by reason; the longest bar is that of the most rows."""
     most = max((reason.rows for reason in details.reasons), default=0)
     return [

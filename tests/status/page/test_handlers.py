@@ -6,7 +6,7 @@ import pytest
 
 from shared.status.page import static_files
 from tests.pipeline.world import CUSTOMER, World, numbered
-from tests.status.calling import Answer, Doors
+from tests.status.client import Answer, Client
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -14,19 +14,19 @@ OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    doors: Doors
+    client: Client
     file_id: str
 
 
 @pytest.fixture
-def served(doors: Doors, world: World) -> Served:
+def served(client: Client, world: World) -> Served:
     identifier = world.drop_file(numbered(3))
     world.run()
-    return Served(doors, identifier)
+    return Served(client, identifier)
 
 
 def get(served: Served, path: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
-    answer = served.doors.get(f"/api/status{path}", {"x-functions-key": None, **headers})
+    answer = served.client.get(f"/api/status{path}", {"x-functions-key": None, **headers})
     return answer.status, dict(answer.headers), answer.body.decode()
 
 
@@ -47,13 +47,13 @@ def test_a_page_allows_its_own_parts_alone_and_is_not_kept(served: Served) -> No
 
 def test_a_static_file_is_served_for_ever_and_again_only_when_it_changed(served: Served) -> None:
     address = static_files.static_address("status.css")
-    found = served.doors.get(address, {"x-functions-key": None})
+    found = served.client.get(address, {"x-functions-key": None})
     assert (found.status, found.headers["content-type"]) == (200, "text/css; charset=utf-8")
     assert found.headers["cache-control"] == static_files.FOR_EVER
     assert found.body == (static_files.STATIC / "status.css").read_bytes()
-    again = served.doors.get(address, {"x-functions-key": None, "if-none-match": found.headers["etag"]})
+    again = served.client.get(address, {"x-functions-key": None, "if-none-match": found.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
-    assert served.doors.get("/api/static/page.py").status == 404
+    assert served.client.get("/api/static/page.py").status == 404
 
 
 def test_a_file_that_is_not_there_is_answered_with_a_page(served: Served) -> None:
@@ -73,19 +73,19 @@ def test_in_azure_nobody_sees_a_page_without_having_signed_in(served: Served, mo
         assert "devices.csv" not in body
     for name in ("results.csv", "to_fix.csv", "report.html"):
         assert get(served, f"/{CUSTOMER}/{served.file_id}/{name}")[0] == 302
-    assert served.doors.post(f"/api/status/{CUSTOMER}/{served.file_id}/retry", b"").status == 302
+    assert served.client.post(f"/api/status/{CUSTOMER}/{served.file_id}/retry", b"").status == 302
 
 
 def test_downloads_of_people_are_those_of_scripts(served: Served) -> None:
     for name in ("results.csv", "to_fix.csv"):
         of_people = get(served, f"/{CUSTOMER}/{served.file_id}/{name}")
-        of_scripts = served.doors.get(f"/api/files/{CUSTOMER}/{served.file_id}/{name}")
+        of_scripts = served.client.get(f"/api/files/{CUSTOMER}/{served.file_id}/{name}")
         assert (of_people[0], of_people[2]) == (of_scripts.status, of_scripts.body.decode())
 
 
 def post(served: Served, change: str, headers: dict[str, str], body: bytes = b"") -> Answer:
     path = f"/api/status/{CUSTOMER}/{served.file_id}/{change}"
-    return served.doors.post(path, body, {"x-functions-key": None, **headers})
+    return served.client.post(path, body, {"x-functions-key": None, **headers})
 
 
 def test_a_withdrawal_is_confirmed_by_the_name_in_a_form(served: Served) -> None:
@@ -112,7 +112,7 @@ def test_a_body_that_is_no_form_with_the_name_withdraws_nothing(
     answer = post(served, "withdraw", OWN_PAGE | headers, body)
     assert answer.status == status
     assert answer.headers["content-type"].startswith("text/html")
-    assert served.doors.get(f"/api/files/{CUSTOMER}/{served.file_id}").json["withdrawal"] is None
+    assert served.client.get(f"/api/files/{CUSTOMER}/{served.file_id}").json["withdrawal"] is None
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_a_body_that_is_no_form_with_the_name_withdraws_nothing(
 def test_a_form_that_our_own_page_did_not_send_changes_nothing(served: Served, headers: dict[str, str]) -> None:
     for change in ("retry", "withdraw"):
         assert post(served, change, headers | FORM, b"name=devices.csv").status == 403
-    assert served.doors.get(f"/api/files/{CUSTOMER}/{served.file_id}").json["withdrawal"] is None
+    assert served.client.get(f"/api/files/{CUSTOMER}/{served.file_id}").json["withdrawal"] is None
 
 
 def test_a_browser_without_sec_fetch_site_sends_the_origin_of_our_page(served: Served) -> None:
-    headers = {"Origin": f"http://{served.doors.host}"} | FORM
+    headers = {"Origin": f"http://{served.client.host}"} | FORM
     assert post(served, "withdraw", headers, b"name=devices.csv").status == 303

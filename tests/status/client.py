@@ -1,4 +1,4 @@
-"""Calls the doors as scripts and browsers do, and gives what they answered."""
+"""A client that calls the app over HTTP as scripts and browsers do."""
 
 import http.client
 import json
@@ -43,8 +43,8 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """The doors of one app."""
+class Client:
+    """A client of one app."""
 
     port: int
 
