@@ -51,7 +51,7 @@ def advance_submission(message: func.QueueMessage) -> None:
     wake(pipeline(), message.get_body(), message.id)
 
 
-@app.timer_trigger(arg_name="timer", schedule=settings.sweep_schedule, run_on_startup=False, use_monitor=True)
+@app.timer_trigger(arg_name="timer", schedule=settings.advanced.sweep_schedule, run_on_startup=False, use_monitor=True)
 def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it
     """Every few minutes: find what was lost."""
     from shared.pipeline.sweep import sweep as sweep_all  # noqa: PLC0415

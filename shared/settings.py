@@ -146,34 +146,43 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AdvancedSettings:
+    """Settings whose defaults fit: tests and measurements change them."""
+
+    inline_submissions: int
+    """Submissions that are sent by the instance that read their file."""
+    poll_first_delay: timedelta
+    poll_max_delay: timedelta
+    outcome_deadline: timedelta
+    """How long after acceptance a verdict is waited for."""
+    claim: timedelta
+    """How long a worker has a file or submission for itself."""
+    sweep_schedule: str
+    """NCRONTAB, six fields, UTC."""
+    reject_unknown_checksums: bool
+    """Whether a wrong checksum rejects hashes of tools whose layout is not verified; else it is a note."""
+    oldest_hash_days: int | None
+    """Older hashes bear a note; None for no age."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set, checked. Made by `settings_from`."""
 
     storage: StorageConnection
     blob_trigger_source: BlobTriggerSource
     partner_center_url: str
-    partner_center_version: str
     sign_in: SignInSettings
     devices_per_submission: int
-    inline_submissions: int
-    poll_first_delay: timedelta
-    poll_max_delay: timedelta
-    outcome_deadline: timedelta
-    claim: timedelta
     default_batch: str | None
     trust_hash_serial: bool
     """Whether the serial number in a hash counts where the file says another; the service believes the hash."""
-    reject_unknown_checksums: bool
-    """Whether a wrong checksum rejects hashes of tools whose layout is not verified; else it is a note."""
-    oldest_hash_days: int | None
-    """Older hashes bear a note; None for no age."""
     refuse_device_identifiers: frozenset[str]
     """Customers whose files of corporate device identifiers are refused: ids, or `EVERY_CUSTOMER`."""
     retention: timedelta
     paused: bool
     """Whether POSTs wait; reading and polling go on."""
-    sweep_schedule: str
-    """NCRONTAB, six fields, UTC."""
+    advanced: AdvancedSettings
     webhook: WebhookSettings | None = None
     page_url: str | None = None
     """Scheme and host under which people open the status page; None where it has none."""
@@ -191,34 +200,18 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     """
     reader = _Reader(environment)
     url = reader.service_url("PARTNER_CENTER_URL", default=PUBLIC_PARTNER_CENTER)
-    first = reader.seconds("POLL_FIRST_DELAY_SECONDS", default=27, least=0.05, most=3600)
     settings = Settings(
         storage=_storage(reader),
         blob_trigger_source=_blob_trigger_source(reader),
         partner_center_url=url,
-        partner_center_version=reader.matching(
-            "PARTNER_CENTER_VERSION", r"v\d+(\.\d+)?", default="v1", cure="set it to a version such as v1"
-        ),
         sign_in=_sign_in(reader, url),
         devices_per_submission=reader.whole_number("DEVICES_PER_SUBMISSION", default=500, least=1, most=1000),
-        inline_submissions=reader.whole_number("INLINE_SUBMISSIONS", default=4, least=0, most=100),
-        poll_first_delay=first,
-        poll_max_delay=reader.seconds("POLL_MAX_DELAY_SECONDS", default=900, least=first.total_seconds(), most=86400),
-        outcome_deadline=timedelta(hours=reader.number("OUTCOME_DEADLINE_HOURS", default=48, least=0.001, most=1000)),
-        claim=reader.seconds("CLAIM_SECONDS", default=300, least=2, most=3600),
         default_batch=reader.batch("DEFAULT_BATCH"),
         trust_hash_serial=reader.yes_or_no("TRUST_HASH_SERIAL", default=False),
-        reject_unknown_checksums=reader.yes_or_no("REJECT_UNKNOWN_CHECKSUMS", default=False),
-        oldest_hash_days=reader.whole_number("OLDEST_HASH_DAYS", default=0, least=0, most=36_500) or None,
         refuse_device_identifiers=reader.customers("REFUSE_DEVICE_IDENTIFIERS"),
         retention=timedelta(days=reader.whole_number("RETENTION_DAYS", default=90, least=1, most=3650)),
         paused=reader.yes_or_no("PAUSED", default=False),
-        sweep_schedule=reader.matching(
-            "SWEEP_SCHEDULE",
-            r"\S+( \S+){5}",
-            default="0 */5 * * * *",
-            cure="set it to six fields (second minute hour day month weekday), such as 0 */5 * * * *",
-        ),
+        advanced=_advanced(reader),
         webhook=_webhook(reader),
         page_url=_page_url(reader),
     )
@@ -384,6 +377,25 @@ def _storage(reader: _Reader) -> StorageConnection:
         queue_service_uri=uris["queue"] or "",
         table_service_uri=uris["table"] or "",
         client_id=reader.text(f"{STORAGE_CONNECTION}__clientId"),
+    )
+
+
+def _advanced(reader: _Reader) -> AdvancedSettings:
+    first = reader.seconds("POLL_FIRST_DELAY_SECONDS", default=27, least=0.05, most=3600)
+    return AdvancedSettings(
+        inline_submissions=reader.whole_number("INLINE_SUBMISSIONS", default=4, least=0, most=100),
+        poll_first_delay=first,
+        poll_max_delay=reader.seconds("POLL_MAX_DELAY_SECONDS", default=900, least=first.total_seconds(), most=86400),
+        outcome_deadline=timedelta(hours=reader.number("OUTCOME_DEADLINE_HOURS", default=48, least=0.001, most=1000)),
+        claim=reader.seconds("CLAIM_SECONDS", default=300, least=2, most=3600),
+        sweep_schedule=reader.matching(
+            "SWEEP_SCHEDULE",
+            r"\S+( \S+){5}",
+            default="0 */5 * * * *",
+            cure="set it to six fields (second minute hour day month weekday), such as 0 */5 * * * *",
+        ),
+        reject_unknown_checksums=reader.yes_or_no("REJECT_UNKNOWN_CHECKSUMS", default=False),
+        oldest_hash_days=reader.whole_number("OLDEST_HASH_DAYS", default=0, least=0, most=36_500) or None,
     )
 
 

@@ -50,9 +50,8 @@ def _fault(environment: dict[str, str]) -> str:
 def test_only_storage_and_sign_in_must_be_set() -> None:
     settings = settings_from(APP_ONLY)
     assert settings.partner_center_url == "https://api.partnercenter.microsoft.com"
-    assert settings.partner_center_version == "v1"
-    assert (settings.devices_per_submission, settings.inline_submissions) == (500, 4)
-    assert settings.outcome_deadline == timedelta(hours=48)
+    assert (settings.devices_per_submission, settings.advanced.inline_submissions) == (500, 4)
+    assert settings.advanced.outcome_deadline == timedelta(hours=48)
     assert settings.retention == timedelta(days=90)
     assert settings.blob_trigger_source is BlobTriggerSource.EVENT_GRID
     assert settings.default_batch is None
@@ -82,7 +81,6 @@ def test_an_empty_environment_names_everything_that_is_missing_at_once() -> None
         ("RETENTION_DAYS", "0"),
         ("PAUSED", "perhaps"),
         ("BLOB_TRIGGER_SOURCE", "Magic"),
-        ("PARTNER_CENTER_VERSION", "1/../2"),
         ("PARTNER_CENTER_URL", "http://api.example.com"),
         ("PARTNER_CENTER_URL", "https://user@api.example.com"),
         ("PARTNER_CENTER_URL", "ftp://api.example.com"),

@@ -128,37 +128,40 @@ class PartnerCenter(Protocol):
         ...
 
 
-def batches_path(version: str, customer_id: str) -> str:
+API_VERSION = "v1"
+
+
+def batches_path(customer_id: str) -> str:
     """The path of a customer's batches: GET lists them, POST creates one."""
-    return f"/{version}/customers/{_segment(customer_id)}/deviceBatches"
+    return f"/{API_VERSION}/customers/{_segment(customer_id)}/deviceBatches"
 
 
-def create_path(version: str, customer_id: str) -> str:
+def create_path(customer_id: str) -> str:
     """The path of the POST that creates a batch."""
-    return batches_path(version, customer_id)
+    return batches_path(customer_id)
 
 
-def append_path(version: str, customer_id: str, batch_id: str) -> str:
+def append_path(customer_id: str, batch_id: str) -> str:
     """The path of a batch's devices: GET lists them, POST appends some.
 
     Raises:
         Refused: when no path can carry `batch_id`.
     """
-    return f"{batches_path(version, customer_id)}/{_segment(batch_id)}/devices"
+    return f"{batches_path(customer_id)}/{_segment(batch_id)}/devices"
 
 
-def device_path(version: str, customer_id: str, batch_id: str, device_id: str) -> str:
+def device_path(customer_id: str, batch_id: str, device_id: str) -> str:
     """The path of one device of a batch, for DELETE.
 
     Raises:
         Refused: when no path can carry `batch_id` or `device_id`.
     """
-    return f"{append_path(version, customer_id, batch_id)}/{_segment(device_id)}"
+    return f"{append_path(customer_id, batch_id)}/{_segment(device_id)}"
 
 
-def status_path(version: str, customer_id: str, tracking_id: str) -> str:
+def status_path(customer_id: str, tracking_id: str) -> str:
     """The path of the status of an upload."""
-    return f"/{version}/customers/{_segment(customer_id)}/batchJobStatus/{_segment(tracking_id)}"
+    return f"/{API_VERSION}/customers/{_segment(customer_id)}/batchJobStatus/{_segment(tracking_id)}"
 
 
 def tracking_id_in(link: str | None) -> str | None:
@@ -206,7 +209,6 @@ class PartnerCenterClient:
         self,
         *,
         base_url: str,
-        version: str,
         sign_in: SignIn,
         clock: Callable[[], datetime],
         connect_timeout: float,
@@ -220,7 +222,6 @@ class PartnerCenterClient:
         the exchange and has its own limits.
         """
         self._base_url = base_url.rstrip("/")
-        self._version = version
         self._sign_in = sign_in
         self._clock = clock
         self._connect_timeout = connect_timeout
@@ -229,30 +230,30 @@ class PartnerCenterClient:
 
     def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
         """See `PartnerCenter`."""
-        pages = self._pages(batches_path(self._version, customer_id), decode_batch_page, ids)
+        pages = self._pages(batches_path(customer_id), decode_batch_page, ids)
         return tuple(batch for page in pages for batch in page.items or ())
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
         """See `PartnerCenter`."""
-        return self._upload(create_path(self._version, customer_id), creation_body(batch_id, devices), ids)
+        return self._upload(create_path(customer_id), creation_body(batch_id, devices), ids)
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
         """See `PartnerCenter`."""
-        return self._upload(append_path(self._version, customer_id, batch_id), devices, ids)
+        return self._upload(append_path(customer_id, batch_id), devices, ids)
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
         """See `PartnerCenter`."""
-        answer = self._call("GET", status_path(self._version, customer_id, tracking_id), ids)
+        answer = self._call("GET", status_path(customer_id, tracking_id), ids)
         return JobAnswer(decode_upload_details(answer.body), answer.service_ids)
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
         """See `PartnerCenter`."""
-        for page in self._pages(append_path(self._version, customer_id, batch_id), decode_device_page, ids):
+        for page in self._pages(append_path(customer_id, batch_id), decode_device_page, ids):
             yield from page.items or ()
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
         """See `PartnerCenter`."""
-        return self._call("DELETE", device_path(self._version, customer_id, batch_id, device_id), ids).service_ids
+        return self._call("DELETE", device_path(customer_id, batch_id, device_id), ids).service_ids
 
     def sign_in_anew(self) -> None:
         """See `PartnerCenter`."""

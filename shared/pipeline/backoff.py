@@ -56,7 +56,9 @@ class Pace:
 
 def pace_of(settings: Settings, jitter: Callable[[], float]) -> Pace:
     """The pace that `settings` asks for."""
-    return Pace(settings.poll_first_delay, settings.poll_max_delay, settings.outcome_deadline, jitter)
+    return Pace(
+        settings.advanced.poll_first_delay, settings.advanced.poll_max_delay, settings.advanced.outcome_deadline, jitter
+    )
 
 
 def patience(held_for: timedelta) -> timedelta:

@@ -77,7 +77,7 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
     `person` is who signs in to storage where the settings name no key, else the app itself.
     """
     storage = open_storage(settings.storage, person)
-    limits, webhook = call_limits(settings.claim), settings.webhook
+    limits, webhook = call_limits(settings.advanced.claim), settings.webhook
     return Pipeline(
         settings=settings,
         journal=Journal(storage.table),
@@ -92,7 +92,6 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
         events=AzureFileEvents(storage.queue(FILE_EVENTS_QUEUE), settings.retention),
         partner_center=PartnerCenterClient(
             base_url=settings.partner_center_url,
-            version=settings.partner_center_version,
             sign_in=sign_in_from(settings.sign_in, limits.sign_in),
             clock=utc_now,
             connect_timeout=limits.connect,

@@ -17,7 +17,7 @@ ROWS_BETWEEN_CLOCK_CHECKS = 500
 
 def claimed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
     """`file`, claimed by this owner from now on."""
-    until = pipeline.clock() + pipeline.settings.claim
+    until = pipeline.clock() + pipeline.settings.advanced.claim
     return replace(file, claimed_until=until, due_at=until)
 
 
@@ -50,7 +50,7 @@ class FileLease:
 
     def keep(self) -> None:
         """Renew the claim when a third of it is over. Raises Conflict when it was lost."""
-        until, claim = self.record.claimed_until, self.pipeline.settings.claim
+        until, claim = self.record.claimed_until, self.pipeline.settings.advanced.claim
         if until is not None and until - self.pipeline.clock() < claim * 2 / 3:
             self.change(claimed(self.pipeline, self.record))
 

@@ -133,7 +133,7 @@ def _open_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) ->
     stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     if stored is None:
         # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
-        if mention.received_at + pipeline.settings.claim <= pipeline.clock():
+        if mention.received_at + pipeline.settings.advanced.claim <= pipeline.clock():
             pipeline.journal.files.no_longer_open(mention.file_id)
     elif stored.record.state is FileState.READ:
         _overdue_submissions(pipeline, stored.record, report)
@@ -155,7 +155,10 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
         late = round((now - stored.record.due_at).total_seconds())
         report.oldest_wake_up_seconds = max(report.oldest_wake_up_seconds, late)
         never_accepted += _is_alarming(file, stored.record, now)
-        if stored.record.due_at + pipeline.settings.claim <= now and report.overdue_submissions < MOST_WAKE_UPS:
+        if (
+            stored.record.due_at + pipeline.settings.advanced.claim <= now
+            and report.overdue_submissions < MOST_WAKE_UPS
+        ):
             report.overdue_submissions += 1
             _wake_again(pipeline, stored)
     if never_accepted:

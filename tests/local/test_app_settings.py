@@ -21,7 +21,10 @@ def test_an_empty_environment_makes_settings_the_app_accepts() -> None:
     settings = settings_from(made({}))
     assert settings.blob_trigger_source is BlobTriggerSource.CONTAINER_SCAN
     assert isinstance(settings.sign_in, StaticTokenSettings)
-    assert (settings.poll_first_delay.total_seconds(), settings.poll_max_delay.total_seconds()) == (1, 2)
+    assert (settings.advanced.poll_first_delay.total_seconds(), settings.advanced.poll_max_delay.total_seconds()) == (
+        1,
+        2,
+    )
 
 
 def test_other_settings_are_passed_on() -> None:
@@ -58,7 +61,10 @@ def test_a_fixed_token_is_given_to_this_machine_alone(environment: dict[str, str
 )
 def test_one_poll_delay_set_alone_is_no_error(environment: dict[str, str], first: float, most: float) -> None:
     settings = settings_from(made(environment))
-    assert (settings.poll_first_delay.total_seconds(), settings.poll_max_delay.total_seconds()) == (first, most)
+    assert (settings.advanced.poll_first_delay.total_seconds(), settings.advanced.poll_max_delay.total_seconds()) == (
+        first,
+        most,
+    )
 
 
 def test_the_sample_settings_are_accepted_and_point_at_the_local_services() -> None:

@@ -29,7 +29,6 @@ def client_of() -> Iterator[MakeClient]:
     def make(url: str, *, token: str = "a-token", exchange_timeout: float = 3.0) -> PartnerCenterClient:
         client = PartnerCenterClient(
             base_url=url,
-            version="v1",
             sign_in=StaticToken(token),
             clock=lambda: NOW,
             connect_timeout=2.0,

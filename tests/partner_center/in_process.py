@@ -87,7 +87,6 @@ def client_in_process(reply: Replying, clock: Callable[[], datetime], sign_in: S
     session.mount(URL, InProcess(reply))
     return PartnerCenterClient(
         base_url=URL,
-        version="v1",
         sign_in=sign_in,
         clock=clock,
         connect_timeout=1,

@@ -67,26 +67,26 @@ def some_devices(count: int = 1, prefix: str = "SERIAL") -> bytes:
 
 
 def test_the_paths_are_those_of_the_reference_pages() -> None:
-    assert create_path("v1", CUSTOMER) == f"/v1/customers/{CUSTOMER}/deviceBatches"
-    assert batches_path("v1", CUSTOMER) == create_path("v1", CUSTOMER)
-    assert append_path("v1", CUSTOMER, "Test") == f"/v1/customers/{CUSTOMER}/deviceBatches/Test/devices"
-    assert status_path("v1", CUSTOMER, TRACKING_ID) == f"/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}"
+    assert create_path(CUSTOMER) == f"/v1/customers/{CUSTOMER}/deviceBatches"
+    assert batches_path(CUSTOMER) == create_path(CUSTOMER)
+    assert append_path(CUSTOMER, "Test") == f"/v1/customers/{CUSTOMER}/deviceBatches/Test/devices"
+    assert status_path(CUSTOMER, TRACKING_ID) == f"/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}"
 
 
 def test_a_batch_id_is_percent_encoded_whole() -> None:
-    path = append_path("v1", CUSTOMER, "Test batch/ä#?%")
+    path = append_path(CUSTOMER, "Test batch/ä#?%")
     assert path == f"/v1/customers/{CUSTOMER}/deviceBatches/Test%20batch%2F%C3%A4%23%3F%25/devices"
 
 
 @pytest.mark.parametrize("batch", ["", ".", ".."])
 def test_a_batch_id_that_would_change_the_path_is_refused_before_it_is_sent(batch: str) -> None:
     with pytest.raises(Refused, match="another name"):
-        append_path("v1", CUSTOMER, batch)
+        append_path(CUSTOMER, batch)
 
 
 @given(batch=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda it: it not in (".", "..")))
 def test_any_other_batch_id_is_one_segment_of_the_path(batch: str) -> None:
-    segments = append_path("v1", CUSTOMER, batch).split("/")
+    segments = append_path(CUSTOMER, batch).split("/")
     assert len(segments) == 7
     assert unquote(segments[5]) == batch
 
@@ -215,7 +215,7 @@ def test_only_documented_headers_are_sent_and_the_very_bytes_of_the_body(
     head, _, sent = server.received[0].partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
-    assert first == f"POST {append_path('v1', CUSTOMER, 'Sales')} HTTP/1.1"
+    assert first == f"POST {append_path(CUSTOMER, 'Sales')} HTTP/1.1"
     assert sent == body
     assert headers.pop("Host") == server.url.removeprefix("http://")
     assert headers.pop("Accept-Encoding")
@@ -715,4 +715,4 @@ def test_a_deletion_that_goes_wrong_raises_what_its_cause_is(
 @pytest.mark.parametrize("device_id", ["", ".", ".."])
 def test_no_address_is_made_of_an_id_that_none_can_carry(device_id: str) -> None:
     with pytest.raises(Refused):
-        device_path("v1", CUSTOMER, "Test", device_id)
+        device_path(CUSTOMER, "Test", device_id)

@@ -68,7 +68,7 @@ def party(request: pytest.FixtureRequest) -> Iterator[Party]:
         return
     with PartnerCenterStandIn(behaviour, clock=clock.seconds) as served:
         client = PartnerCenterClient(
-            base_url=served.url, version="v1", sign_in=TOKEN, clock=clock, connect_timeout=1, exchange_timeout=5
+            base_url=served.url, sign_in=TOKEN, clock=clock, connect_timeout=1, exchange_timeout=5
         )
         yield Party(client, served, clock)
         client.close()

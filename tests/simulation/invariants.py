@@ -234,12 +234,12 @@ class FileCheck:
         """Only what the service never told before the deadline may be unknown."""
         number = self._outcomes[int(row["row"])].submission
         submission = next(each for each in self._submissions if each.number == number)
-        in_time = (submission.deadline_at or START) - self._world.settings.claim * CALL_STALL * 3
+        in_time = (submission.deadline_at or START) - self._world.settings.advanced.claim * CALL_STALL * 3
         for job, device in attempts:
             told = device.done_at < in_time and device.verdict.status != "in-progress"
             if told and job.tracking_id == submission.tracking_id and not job.is_hidden:
                 self._violate(f"row {row['row']} is unknown and its verdict was there at {device.done_at}")
-        if submission.tracking_id and self._waited_for(submission) < self._world.settings.outcome_deadline:
+        if submission.tracking_id and self._waited_for(submission) < self._world.settings.advanced.outcome_deadline:
             self._violate(f"row {row['row']} is unknown before its deadline")
         if is_there and (row["serial_number"] or row["product_key"]) and attempts:
             shown = self._truth.in_batch_since(
@@ -253,12 +253,12 @@ class FileCheck:
 
         A poll in vain counts only where its owner surely wrote it down: nothing disturbed it, and no other came near.
         """
-        slack = self._world.settings.claim * CALL_STALL
+        slack = self._world.settings.advanced.claim * CALL_STALL
         waited, last, was_usable = slack, submission.accepted_at or START, True
         polls = self._world.polls.get(submission.tracking_id or "", [])
         for number, poll in enumerate(polls):
             others = [each for each in polls[max(0, number - 1) : number + 2] if each is not poll]
-            is_contested = any(abs(each.at - poll.at) < self._world.settings.claim for each in others)
+            is_contested = any(abs(each.at - poll.at) < self._world.settings.advanced.claim for each in others)
             if not poll.is_usable and (poll.by in self._world.disturbed or is_contested):
                 continue
             waited += poll.at - last if poll.is_usable else timedelta()

@@ -284,7 +284,7 @@ class World:
         if self.random.random() >= self.stay:
             if running.name.startswith("receive") and running not in self._senders:
                 stall = self.plan.longest_stall_of_readers
-            self._stalled_until[running] = self.time + self.settings.claim * stall
+            self._stalled_until[running] = self.time + self.settings.advanced.claim * stall
             running.pause()
         if self.random.random() < self.crashes:
             self.note(running.name, f"dies before: {what}")
@@ -351,7 +351,7 @@ class World:
 
         number = next(self._numbers)
         invocation = Invocation(f"{name} #{number}", number % len(self.plan.clocks), call, over)
-        self._stalled_until[invocation] = self.time + self.settings.claim * SHORT_STALL
+        self._stalled_until[invocation] = self.time + self.settings.advanced.claim * SHORT_STALL
         self.live.append(invocation)
         return invocation
 

@@ -132,7 +132,7 @@ def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
         if mention.asked_at + LONGEST_ASKING <= now:
             leave_index(pipeline, mention.customer_id, mention.file_id)
         return False
-    if withdrawal.due_at + pipeline.settings.claim > now:
+    if withdrawal.due_at + pipeline.settings.advanced.claim > now:
         return False
     # One change further, so that the wake-up that may still be on its way has been overtaken.
     woken = replace(withdrawal, sequence=withdrawal.sequence + 1, due_at=now)

@@ -110,12 +110,12 @@ class WithdrawalLease:
 
     def claim(self) -> None:
         """Take it, or renew the claim. Raises Conflict when another owner has it."""
-        until = self.pipeline.clock() + self.pipeline.settings.claim
+        until = self.pipeline.clock() + self.pipeline.settings.advanced.claim
         self.change(replace(self.withdrawal, claimed_until=until, due_at=until))
 
     def keep(self) -> None:
         """Renew the claim unless it outlasts the longest request. Raises Conflict when it was lost."""
-        claim, until = self.pipeline.settings.claim, self.withdrawal.claimed_until
+        claim, until = self.pipeline.settings.advanced.claim, self.withdrawal.claimed_until
         if until is None or until - self.pipeline.clock() < claim * SHARE_OF_A_CLAIM_FOR_A_CALL:
             self.claim()
 

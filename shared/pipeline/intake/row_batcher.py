@@ -122,7 +122,7 @@ class Intake:
             read_counts=self.reasons.counts(self.total),
             reasons=self.reasons.tallies(),
             claimed_until=None,
-            due_at=now + self.pipeline.settings.claim,
+            due_at=now + self.pipeline.settings.advanced.claim,
             history=with_sentence(file.history, sentence, now),
         )
         read = accounted(read, self.account)
@@ -182,7 +182,7 @@ class Intake:
         )
         sentence = f"Waits with {len(load.rows)} devices for batch {load.batch_id}."
         body, now = load.body(), self.pipeline.clock()
-        due_at = now + self.pipeline.settings.claim
+        due_at = now + self.pipeline.settings.advanced.claim
         self.entries.append(kept_submission(self.pipeline.private, key, body, load.rows, sentence, now, due_at))
         self._keep_body(key.number, body)
         if len(self.entries) == SUBMISSIONS_ENTERED_AT_ONCE:
@@ -194,14 +194,17 @@ class Intake:
     def _keep_body(self, number: str, body: bytes) -> None:
         """Hold the bodies that this process sends at once, within the limit."""
         held = sum(map(len, self.bodies.values()))
-        if self.submissions <= self.pipeline.settings.inline_submissions and held + len(body) <= MOST_BYTES_HELD:
+        if (
+            self.submissions <= self.pipeline.settings.advanced.inline_submissions
+            and held + len(body) <= MOST_BYTES_HELD
+        ):
             self.bodies[number] = body
 
     def _enter_submissions(self) -> None:
         if not self.entries:
             return
         entered = self.pipeline.journal.submissions.add(self.entries)
-        self.first += entered[: max(0, self.pipeline.settings.inline_submissions - len(self.first))]
+        self.first += entered[: max(0, self.pipeline.settings.advanced.inline_submissions - len(self.first))]
         if self.listed is not None:
             self.listed += [stored.record for stored in entered]
             if len(self.listed) > MOST_LISTED_AT_ONCE:

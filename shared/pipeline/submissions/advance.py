@@ -102,7 +102,7 @@ class _Turn:
     """One step of several submissions of one reading."""
 
     def __init__(self, pipeline: Pipeline, follow_ups: FollowUps) -> None:
-        journal, claim = pipeline.journal, pipeline.settings.claim
+        journal, claim = pipeline.journal, pipeline.settings.advanced.claim
         self._pipeline = pipeline
         self._follow_ups = follow_ups
         self._service = pipeline.service

@@ -136,7 +136,9 @@ class CircuitBreaker:
 def circuit_breaker_of(pipeline: Pipeline) -> CircuitBreaker:
     """The circuit breaker of a pipeline."""
     cache = pipeline.cache
-    return CircuitBreaker(pipeline.journal.gates, cache.gates, cache.token, pipeline.service, pipeline.settings.claim)
+    return CircuitBreaker(
+        pipeline.journal.gates, cache.gates, cache.token, pipeline.service, pipeline.settings.advanced.claim
+    )
 
 
 @dataclass(slots=True)

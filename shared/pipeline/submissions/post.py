@@ -34,7 +34,7 @@ def request_for(
 
     It keeps the request id of the last one while the service has not said its own word on that.
     """
-    url = settings.partner_center_url + _path(settings.partner_center_version, submission.customer_id, target)
+    url = settings.partner_center_url + _path(submission.customer_id, target)
     known = submission.request if submission.request and submission.request.url == url else None
     return JournaledRequest(
         kind=target.kind,
@@ -47,10 +47,10 @@ def request_for(
     )
 
 
-def _path(version: str, customer_id: str, target: Target) -> str:
+def _path(customer_id: str, target: Target) -> str:
     if target.kind is RequestKind.CREATE:
-        return create_path(version, customer_id)
-    return append_path(version, customer_id, target.batch_id)
+        return create_path(customer_id)
+    return append_path(customer_id, target.batch_id)
 
 
 def post(service: Service, claimed: Stored[Submission], request: JournaledRequest, body: bytes) -> Decided:

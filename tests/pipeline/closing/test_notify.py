@@ -96,7 +96,7 @@ def test_a_closer_that_dies_before_it_told_is_followed_by_one_who_tells(world: W
         world.run()
     assert world.summary(file)["state"] == "closed"
     assert world.events.of(file) == []
-    world.clock.now += world.settings.claim * 2
+    world.clock.now += world.settings.advanced.claim * 2
     sweep(world.pipeline)
     world.run()
     assert len(world.events.of(file)) == 1
@@ -195,7 +195,7 @@ class _OthersAtTheEnd:
         if changed.state is FileState.CLOSED and not self.came:
             self.came += 1
             if self.claims_expire:
-                self.world.clock.now += self.world.settings.claim * 2
+                self.world.clock.now += self.world.settings.advanced.claim * 2
             take_up(self.world.pipeline, done)
             close_if_complete(self.world.pipeline, CUSTOMER, changed.file_id, changed.reading_id)
             sweep(self.world.pipeline)

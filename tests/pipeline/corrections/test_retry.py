@@ -198,10 +198,12 @@ def test_a_row_that_another_replaced_is_not_sent_again_and_the_better_one_is(wor
 
 
 def test_a_retry_is_read_by_the_rules_of_its_parent(world: World) -> None:
-    world.settings = replace(world.settings, reject_unknown_checksums=True, oldest_hash_days=3, trust_hash_serial=True)
+    strict = replace(world.settings.advanced, reject_unknown_checksums=True, oldest_hash_days=3)
+    world.settings = replace(world.settings, advanced=strict, trust_hash_serial=True)
     world.pipeline = world.pipeline_with()
     parent = _ended(world)
-    world.settings = replace(world.settings, reject_unknown_checksums=False, oldest_hash_days=None)
+    relaxed = replace(strict, reject_unknown_checksums=False, oldest_hash_days=None)
+    world.settings = replace(world.settings, advanced=relaxed)
     world.pipeline = world.pipeline_with()
     again = retry(world.pipeline, CUSTOMER, parent)
     world.receive(_path(again))

@@ -587,11 +587,11 @@ def test_a_lost_wake_up_is_found_by_the_sweep(world: World) -> None:
     withdraw(world.pipeline, CUSTOMER, file)
     world.wakeups.waiting.clear()
     assert sweep(world.pipeline).overdue_withdrawals == 0
-    world.clock.now += world.settings.claim * 2
+    world.clock.now += world.settings.advanced.claim * 2
     assert sweep(world.pipeline).overdue_withdrawals == 1
     world.run()
     assert _withdrawal(world, file).withdrawn == 2
-    world.clock.now += world.settings.claim * 2
+    world.clock.now += world.settings.advanced.claim * 2
     assert sweep(world.pipeline).overdue_withdrawals == 0
 
 

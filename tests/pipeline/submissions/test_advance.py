@@ -67,7 +67,7 @@ def _prepare(world: World, method: str) -> None:
             _accepted(world, numbered(2))
         case "batch_devices":
             _accepted(world, tuples(["STANDIN-STUCK-1"]))
-            world.clock.now += world.settings.outcome_deadline * 2
+            world.clock.now += world.settings.advanced.outcome_deadline * 2
         case "delete_device":
             file = world.drop_file(numbered(2))
             world.run()
@@ -172,7 +172,7 @@ def test_a_late_owner_writes_nothing_and_reports_no_failure(world: World, error:
     others = world.pipeline
 
     def take_over() -> None:
-        world.clock.now += world.settings.claim * 2
+        world.clock.now += world.settings.advanced.claim * 2
         assert advance(others, wake_up_of(world.submission(file).record)) is SubmissionState.ACCEPTED
 
     file = world.put(numbered(2))

@@ -39,7 +39,7 @@ def _writer(world: World, follow_ups: FollowUps, outcomes: Outcomes | None = Non
         Contents(journal, world.private),
         follow_ups,
         world.clock,
-        world.settings.claim,
+        world.settings.advanced.claim,
     )
 
 
@@ -117,7 +117,7 @@ def test_outcomes_are_written_under_a_claim_and_before_the_submission_is_final(w
     _writer(waiting, FollowUps(), outcomes).apply(_finished(stored))
     (seen,) = outcomes.seen
     assert seen.state is SubmissionState.PENDING
-    assert seen.claimed_until == waiting.clock() + waiting.settings.claim
+    assert seen.claimed_until == waiting.clock() + waiting.settings.advanced.claim
 
 
 def test_without_outcomes_nothing_is_claimed_first(waiting: World) -> None:

@@ -203,9 +203,11 @@ def test_a_probe_that_dies_is_followed_by_another(world: World) -> None:
     _ask(world, _throttled(60))
     stored = world.journal.gates.closed()[SCOPE]
     world.clock.now += timedelta(seconds=90)
-    world.journal.gates.change(stored, replace(stored.record, probing_until=world.clock() + world.settings.claim))
+    world.journal.gates.change(
+        stored, replace(stored.record, probing_until=world.clock() + world.settings.advanced.claim)
+    )
     assert not _may_ask(world)
-    world.clock.now += world.settings.claim
+    world.clock.now += world.settings.advanced.claim
     assert _may_ask(world)
 
 

@@ -39,7 +39,7 @@ def waiting(make_world: MakeWorld) -> World:
 
 def _batches(world: World) -> DeviceBatches:
     pipeline = world.pipeline
-    return DeviceBatches(world.journal.batches, pipeline.cache.batches, pipeline.service, world.settings.claim)
+    return DeviceBatches(world.journal.batches, pipeline.cache.batches, pipeline.service, world.settings.advanced.claim)
 
 
 def _two(world: World) -> tuple[Stored[Submission], Stored[Submission]]:

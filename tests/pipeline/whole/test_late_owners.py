@@ -176,14 +176,14 @@ class House:
 def _do_the_rest(world: World) -> None:
     """The claims expire, and other instances do what is to be done."""
     for _ in range(4):
-        world.clock.now += world.settings.claim * 2 + timedelta(minutes=3)
+        world.clock.now += world.settings.advanced.claim * 2 + timedelta(minutes=3)
         sweep(world.pipeline)
         world.run()
 
 
 def _do_one_thing(world: World) -> None:
     """The claims expire, and another instance begins with what is to be done."""
-    world.clock.now += world.settings.claim * 2 + timedelta(minutes=3)
+    world.clock.now += world.settings.advanced.claim * 2 + timedelta(minutes=3)
     sweep(world.pipeline)
     world.deliver_next()
 
@@ -497,7 +497,7 @@ def test_who_is_refused_after_others_took_over_writes_nothing(make_world: MakeWo
 
     def others() -> None:
         world.meet(service)
-        world.clock.now += world.settings.claim * 2
+        world.clock.now += world.settings.advanced.claim * 2
         advance(world.pipeline, wake_up)
         world.run()
 
@@ -526,7 +526,7 @@ class AnswersLate(Changed):
         self._world = world
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:  # noqa: ARG002
-        self._world.clock.now += self._world.settings.claim - timedelta(seconds=1)
+        self._world.clock.now += self._world.settings.advanced.claim - timedelta(seconds=1)
         raise Refused("Refused.", status=400, code="12345", description="Invalid request input")
 
 
@@ -556,7 +556,7 @@ def test_outcomes_are_written_under_a_claim_that_is_not_about_to_end(make_world:
     world.drop_file(numbered(2))
     world.deliver_next()
     assert outcomes.claimed_until is not None
-    assert outcomes.claimed_until - world.clock() >= world.settings.claim / 2
+    assert outcomes.claimed_until - world.clock() >= world.settings.advanced.claim / 2
 
 
 class ChangedUnderItsReader(InMemoryContainer):

@@ -225,8 +225,8 @@ def test_whatever_follows_the_first_folder_the_customer_is_the_first_folder(part
 def test_a_batch_of_any_name_stays_one_segment_of_its_customers_address(name: str) -> None:
     if name in (".", ".."):
         return
-    prefix = create_path("v1", MINE)
-    path = append_path("v1", MINE, name)
+    prefix = create_path(MINE)
+    path = append_path(MINE, name)
     assert path.startswith(f"{prefix}/")
     segment, devices = path.removeprefix(f"{prefix}/").split("/")
     assert devices == "devices"

@@ -408,7 +408,7 @@ def test_a_reader_that_died_is_taken_over_when_its_claim_has_expired(world: Worl
         receive(dying, f"{CUSTOMER}/Test/devices.csv")
     world.receive()
     assert sum(world.service.report()["received"].values()) == 0
-    world.clock.now += settings.claim
+    world.clock.now += settings.advanced.claim
     assert sweep(world.pipeline).overdue_files == 1
     world.run()
     assert world.outcomes(file) == ["registered"] * 35
@@ -443,7 +443,7 @@ def test_a_late_owner_of_a_reading_cannot_undo_what_its_successor_did(world: Wor
     late, _ = world.journal.files.enter(
         _new_file(world.pipeline, version, resolve_drop_path(world.customers, version.path))
     )
-    world.clock.now += world.settings.claim
+    world.clock.now += world.settings.advanced.claim
     take_up(world.pipeline, late)
     world.run()
     _read(world.pipeline, FileLease(world.pipeline, late))
@@ -508,7 +508,7 @@ def test_a_device_that_never_ends_is_unknown_after_the_deadline_and_the_others_k
     rows = world.rows(file)
     assert [row["outcome"] for row in rows] == ["registered", "unknown", "failed"]
     assert rows[1]["what_to_do"]
-    assert world.clock.now > world.settings.outcome_deadline + _received(world, file)
+    assert world.clock.now > world.settings.advanced.outcome_deadline + _received(world, file)
 
 
 def _received(world: World, file: str) -> datetime:
