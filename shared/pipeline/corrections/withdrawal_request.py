@@ -1,7 +1,7 @@
-"""Takes back what a file did: asks for the deletion of the devices that it newly registered.
+"""Requests a withdrawal: the deletion of the devices that a file newly registered.
 
-Asking is a change of the file's record; `withdrawing` does the work, woken as a submission is. The outcomes of the rows
-stay what they were: a row was registered, and then withdrawn.
+A request changes the file's record; `withdrawal_steps` does the work, woken like a submission. The outcomes of the rows
+do not change: a row was registered, and then withdrawn.
 """
 
 import logging
@@ -24,27 +24,27 @@ LONGEST_ASKING = timedelta(days=1)
 """After this time an owner that entered a file in the index and did not say so in its record is dead."""
 
 LONGEST_NAME = 200
-"""Characters of the name of who asked."""
+"""Characters of the name of the person who requests it."""
 
 _TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalAsked:
-    """What became of the wish to withdraw a file's devices."""
+    """The answer to a request for a withdrawal."""
 
     file_id: str
     withdrawal: Withdrawal | None
-    """How far it is; None when the file registered no device."""
+    """Its progress; None when the file registered no device."""
     is_new: bool
-    """Whether it was asked for just now."""
+    """Whether this request began it."""
 
 
 def withdraw(pipeline: Pipeline, customer_id: str, file_id: str, asked_by: str = "") -> WithdrawalAsked:
     """Have the devices deleted that this closed file newly registered; `asked_by` names a person for the history.
 
-    Asking again gives how far it is. Once it is finished, asking again tries what the service refused once more.
-    Devices that were registered before, or whose outcome is `unknown`, are left alone.
+    A second request returns the progress. After the end it retries the devices that the service refused. Devices that
+    were registered before, or whose outcome is `unknown`, are left alone.
 
     Raises:
         FileUnknown, FileStillOpen: see `ended_file`.
@@ -79,7 +79,7 @@ def _new(pipeline: Pipeline, known: Withdrawal | None, total: int, asked_by: str
 
 
 def _asked(pipeline: Pipeline, stored: Stored[DeviceFile], customer_id: str, withdrawal: Withdrawal) -> WithdrawalAsked:
-    """The index first, so that a withdrawal is never known and yet not found again; then the record, then the bell."""
+    """Enter it in the index first, so that the sweep finds every withdrawal; then change the record, then wake it."""
     file, now = stored.record, pipeline.clock()
     _enter(pipeline, customer_id, file.file_id)
     by = f" by {withdrawal.asked_by}" if withdrawal.asked_by else ""
@@ -121,7 +121,7 @@ def withdrawal_wake_up(customer_id: str, file_id: str, withdrawal: Withdrawal) -
 
 
 def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
-    """Ring again for a withdrawal whose wake-up is overdue; whether it was. For the sweep.
+    """Wake a withdrawal again whose wake-up is overdue; whether it was. For the sweep.
 
     Of an entry whose file says nothing of a withdrawal, its asker died; or is still at it, for a day at most.
     """

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -11,7 +10,6 @@ from uuid import UUID
 
 import pytest
 
-from shared.pipeline.closing.close import close_if_complete
 from shared.pipeline.closing.event_formats import (
     EVENT_TYPE,
     file_closed_of,
@@ -23,11 +21,10 @@ from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake.receive import take_up
 from shared.pipeline.sweep import sweep
 from shared.settings import WebhookFormat, WebhookSettings
-from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
-from shared.storage.wakeups import NotificationWakeUp, WakeUp
-from shared.vocabulary import FileState
+from shared.storage.wakeups import NotificationWakeUp
 from shared.webhooks import WebhookError, WebhookFailed, WebhookRefused
+from tests.pipeline.failing import deliver_until_it_fails, fails
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 
 PATH = f"{CUSTOMER}/Test/devices.csv"
@@ -103,24 +100,10 @@ def test_a_closer_that_dies_before_it_told_is_followed_by_one_who_tells(world: W
     assert not world.journal.files.is_open(file)
 
 
-def _fails(*_: object) -> None:
-    raise OSError("storage does not answer")
-
-
-def _deliver_until_it_fails(world: World) -> WakeUp:
-    """Wake-ups are delivered until the function fails on one, which the host will deliver again."""
-    while True:
-        wake_up = min(world.wakeups.waiting, key=lambda entry: entry[0])[1]
-        try:
-            world.deliver_next()
-        except OSError:
-            return wake_up
-
-
 def test_an_event_that_could_not_be_sent_is_sent_at_the_hosts_next_try_and_not_by_the_sweep(world: World) -> None:
     file = world.drop_file(numbered(1))
     world.events.fails = 1
-    failed = _deliver_until_it_fails(world)
+    failed = deliver_until_it_fails(world)
     assert world.events.of(file) == []
     world.clock.now += timedelta(minutes=1)
     world.wakeups.send(failed)
@@ -140,26 +123,13 @@ def test_a_rejected_file_whose_event_could_not_be_sent_is_told_of_at_the_hosts_n
     assert len(world.events.of(file)) == 1
 
 
-def test_a_closing_that_fails_goes_on_at_the_hosts_next_try_and_not_by_the_sweep(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = world.drop_file(numbered(1))
-    with monkeypatch.context() as patched:
-        patched.setattr(world.results, "write", _fails)
-        failed = _deliver_until_it_fails(world)
-    assert _file(world, file).state is FileState.CLOSING
-    world.wakeups.send(failed)
-    world.run()
-    assert len(world.events.of(file)) == 1
-
-
 def test_an_owner_that_dies_after_it_told_is_followed_by_one_that_repeats_the_same_event(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = world.drop_file(numbered(1))
     with monkeypatch.context() as patched:
-        patched.setattr(world.journal.files, "enter_by_time", _fails)
-        failed = _deliver_until_it_fails(world)
+        patched.setattr(world.journal.files, "enter_by_time", fails)
+        failed = deliver_until_it_fails(world)
     for _ in range(3):
         world.wakeups.send(failed)
         world.run()
@@ -172,46 +142,11 @@ def test_an_owner_that_dies_after_the_index_says_that_it_told_is_not_repeated(
 ) -> None:
     file = world.drop_file(numbered(1))
     with monkeypatch.context() as patched:
-        patched.setattr(world.journal.files, "no_longer_open", _fails)
-        failed = _deliver_until_it_fails(world)
+        patched.setattr(world.journal.files, "no_longer_open", fails)
+        failed = deliver_until_it_fails(world)
     assert world.journal.files.is_open(file)
     world.wakeups.send(failed)
     world.run()
-    assert len(world.events.of(file)) == 1
-    assert not world.journal.files.is_open(file)
-
-
-@dataclass(slots=True)
-class _OthersAtTheEnd:
-    """Other owners do what they can while one stops right after its file became `closed`."""
-
-    world: World
-    claims_expire: bool
-    change: Callable[[Stored[DeviceFile], DeviceFile], Stored[DeviceFile]]
-    came: int = 0
-
-    def __call__(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
-        done = self.change(stored, changed)
-        if changed.state is FileState.CLOSED and not self.came:
-            self.came += 1
-            if self.claims_expire:
-                self.world.clock.now += self.world.settings.advanced.claim * 2
-            take_up(self.world.pipeline, done)
-            close_if_complete(self.world.pipeline, CUSTOMER, changed.file_id, changed.reading_id)
-            sweep(self.world.pipeline)
-            self.world.run()
-        return done
-
-
-@pytest.mark.parametrize("claims_expire", [False, True])
-def test_of_two_owners_that_close_a_file_at_the_same_time_one_tells(
-    world: World, monkeypatch: pytest.MonkeyPatch, claims_expire: bool
-) -> None:
-    file = world.drop_file(numbered(1))
-    others = _OthersAtTheEnd(world, claims_expire, world.journal.files.change)
-    monkeypatch.setattr(world.journal.files, "change", others)
-    world.run()
-    assert others.came == 1
     assert len(world.events.of(file)) == 1
     assert not world.journal.files.is_open(file)
 
@@ -309,8 +244,8 @@ def test_a_process_that_dies_after_the_webhook_was_told_is_followed_by_one_that_
     while not world.events.of(file):
         world.deliver_next()
     with monkeypatch.context() as patched:
-        patched.setattr(world.journal.files, "change", _fails)
-        failed = _deliver_until_it_fails(world)
+        patched.setattr(world.journal.files, "change", fails)
+        failed = deliver_until_it_fails(world)
     for _ in range(3):
         world.wakeups.send(failed)
         world.run()
