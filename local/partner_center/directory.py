@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -46,6 +47,8 @@ class Directory:
         self._database = sqlite3.connect(
             data / "partner_center.sqlite3" if data else ":memory:", check_same_thread=False
         )
+        # Not `self.close`, which would keep this object, and all that its clock belongs to, for as long as the process.
+        weakref.finalize(self, self._database.close)
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _SCHEMA)
         self._clock = clock
         self._new_id = new_id

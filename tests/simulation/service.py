@@ -5,7 +5,6 @@ to compare with.
 """
 
 import random
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -146,7 +145,6 @@ class SimulatedPartnerCenter:
             clock=lambda: clock().timestamp(),
             new_id=lambda: UUID(int=ids.getrandbits(128), version=4),
         )
-        weakref.finalize(self, self._directory.close)
         self._service = Service(self._directory, behaviour, lambda: clock().timestamp())
         self.troubles = troubles
         self._pause = pause
