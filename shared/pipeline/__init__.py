@@ -1,1 +1,1 @@
-"""The way of a device file, one module a step: receive, advance, sweep, results."""
+"""The path of a device file, one module for each step: receive, advance, close, sweep."""

@@ -1,4 +1,4 @@
-"""How long to wait: between polls, after failures, for another worker. Pure but for the jitter that it is given."""
+"""Delays: between polls, after failures, for another worker. Pure apart from the injected jitter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from shared.partner_center.errors import PartnerCenterError, Throttled, Unauthor
 from shared.settings import Settings
 
 POLL_SHARE = 0.25
-"""The next poll of a job comes after this share of the time it has taken so far: late by at most as much."""
+"""The next poll of a job follows after this share of its age, so a result is found late by at most that share."""
 
 FIRST_BACKOFF = timedelta(seconds=2)
 LONGEST_BACKOFF = timedelta(minutes=30)
@@ -19,7 +19,7 @@ LONGEST_PATIENCE = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long to wait: `jitter` gives a number from 0 to 1, so that waiting submissions do not come back as one."""
+    """Computes delays; `jitter` returns a number from 0 to 1, so that waiting submissions do not return all at once."""
 
     first: timedelta
     longest: timedelta
@@ -27,20 +27,20 @@ class Pace:
     jitter: Callable[[], float]
 
     def poll(self, since_acceptance: timedelta) -> timedelta:
-        """Until the next poll of a job that was accepted `since_acceptance` ago."""
+        """The delay before the next poll of a job accepted `since_acceptance` ago."""
         return min(max(self.first, since_acceptance * POLL_SHARE), self.longest)
 
     def backoff(self, attempts: int) -> timedelta:
-        """After `attempts` without a usable answer: doubling, at most 30 minutes, at least half of it certain."""
+        """The delay after `attempts` without a usable answer: doubling up to 30 minutes, jitter on the upper half."""
         whole = min(FIRST_BACKOFF * (1 << min(attempts, 20)), LONGEST_BACKOFF)
         return whole * (0.5 + 0.5 * self.jitter())
 
     def throttled(self, retry_after: timedelta) -> timedelta:
-        """What the service asks for and a little more: the waiting submissions must not come back at one moment."""
+        """The delay that the service requests and a little more, so that submissions do not return all at once."""
         return retry_after * (1 + 0.1 * self.jitter()) + timedelta(seconds=1)
 
     def after_failure(self, error: PartnerCenterError, attempts: int, least: timedelta = timedelta(0)) -> timedelta:
-        """Until a request that met `error` is repeated, after `attempts` failures before it."""
+        """The delay before a request that ended in `error` is repeated, after `attempts` earlier failures."""
         match error:
             case Throttled(retry_after=timedelta() as retry_after):
                 return self.throttled(retry_after)
@@ -50,17 +50,17 @@ class Pace:
                 return max(self.backoff(attempts), least)
 
     def behind_an_open_breaker(self, closes_in: timedelta) -> timedelta:
-        """Until a request that the circuit breaker holds back is tried, spread over some seconds."""
+        """The delay of a request behind an open circuit breaker, spread over some seconds."""
         return closes_in + self.jitter() * (closes_in * 0.1 + timedelta(seconds=2))
 
 
 def pace_of(settings: Settings, jitter: Callable[[], float]) -> Pace:
-    """The pace that `settings` asks for."""
+    """The pace according to `settings`."""
     return Pace(
         settings.advanced.poll_first_delay, settings.advanced.poll_max_delay, settings.advanced.outcome_deadline, jitter
     )
 
 
 def patience(held_for: timedelta) -> timedelta:
-    """Until the next try when another worker holds what is needed: about as long again as it has held it so far."""
+    """The delay before trying again for a resource that another worker holds: about as long as it has held it."""
     return min(max(held_for, SHORTEST_PATIENCE), LONGEST_PATIENCE)

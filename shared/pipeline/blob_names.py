@@ -1,4 +1,4 @@
-"""Names of containers and blobs, and the ids that follow from a dropped blob. Pure."""
+"""Names of containers and blobs, and the ids derived from a dropped blob. Pure."""
 
 import hashlib
 import re
@@ -11,38 +11,38 @@ RESULTS_CONTAINER = "results"
 JSON = "application/json"
 
 NO_FOLDER = "_"
-"""Stands for the customer or the batch in a results path when there is none."""
+"""The folder in a results path of a file without a customer or batch."""
 
 LONGEST_FOLDER = 200
 """Characters of a dropped name kept in a results path: a blob's whole path is limited to 1,024."""
 
 SHORT_ID = 8
-"""Characters of a file id that the name of a retry shows."""
+"""Characters of a file id in the name of a retry."""
 
 LONGEST_PATH = 1_024
 """Characters of a blob's path (Azure Storage, "Naming and referencing containers, blobs, and metadata")."""
 
 _EARLIER_DIGEST = 32
-"""Characters of a digest that was taken with BLAKE2b, which takes twice the time."""
+"""Characters of an earlier version's digest (BLAKE2b, which takes twice the time)."""
 _RETRY = re.compile(r" \(retry of ([0-9a-f]{8}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
-"""What the name of a retry says of its parent."""
+"""The parent's id in the name of a retry."""
 
 _FILE_IDS = UUID("5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51")
-"""The name space of file ids. Changing it would make every known file a new one."""
+"""The namespace of file ids. Changing it would turn every known file into a new one."""
 
 
 def file_id(path: str, etag: str) -> str:
-    """The device file's identifier: the same version of the same blob always has the same one (UUIDv5)."""
+    """The id of a device file: the same version of the same blob always has the same id (UUIDv5)."""
     return str(uuid5(_FILE_IDS, "\n".join((DROP_CONTAINER, path, etag.strip('"')))))
 
 
 def results_folder(customer_id: str | None, batch_id: str | None, name: str, file_id: str) -> str:
-    """Where in the results container this version's results stand: `{customer_id}/{batch_id or _}/{name}/{file_id}`."""
+    """The folder of this version in the results container: `{customer_id}/{batch_id or _}/{name}/{file_id}`."""
     return "/".join((customer_id or NO_FOLDER, _folder(batch_id or NO_FOLDER), _folder(name), file_id))
 
 
 def retry_path(path: str, file_id: str, *, whole_id: bool = False) -> str:
-    """Where rows of the file at `path` are dropped to be sent again: `devices (retry of 1a2b3c4d).csv` beside it."""
+    """The path of the retry of the file at `path`: `devices (retry of 1a2b3c4d).csv` beside it."""
     folder, slash, name = path.rpartition("/")
     stem = _RETRY.sub("", name.rpartition(".")[0] or name)
     ending = f" (retry of {file_id if whole_id else file_id[:SHORT_ID]}).csv"
@@ -51,35 +51,35 @@ def retry_path(path: str, file_id: str, *, whole_id: bool = False) -> str:
 
 
 def retried_file(name: str) -> str | None:
-    """How the id of the file begins that a file of this name sends again; None for every other name."""
+    """The id, or its beginning, of the file that a retry of this name sends again; None for any other name."""
     found = _RETRY.search(name)
     return found[1] if found and name.endswith(f"{found[0]}.csv") else None
 
 
 def private_copy(file_id: str) -> str:
-    """Where in the private container the copy of the device file stands."""
+    """The path of the device file's copy in the private container."""
     return f"{file_id}/device-file"
 
 
 def reading_folder(file_id: str, reading: int) -> str:
-    """Where in the private container one reading of a device file keeps its submissions."""
+    """The folder in the private container for the submissions of one reading of a device file."""
     return f"{file_id}/{reading}"
 
 
 def payload_path(folder: str, number: str) -> str:
-    """Where in the `folder` of a reading the body of a submission's request stands."""
+    """The path of a submission's request body in the `folder` of its reading."""
     return f"{folder}/{number}.json"
 
 
 def payload_digest(body: bytes) -> str:
-    """Tells two request bodies apart (SHA-256, hexadecimal)."""
+    """The digest of a request body (SHA-256, hexadecimal)."""
     return hashlib.sha256(body).hexdigest()
 
 
 def is_payload(body: bytes, digest: str) -> bool:
     """Whether `body` has this digest.
 
-    A submission that an earlier version of the app journaled bears half as long a one.
+    Submissions journaled by an earlier version of the app have a digest half as long.
     """
     if len(digest) == _EARLIER_DIGEST:
         return hashlib.blake2b(body, digest_size=16).hexdigest() == digest
@@ -87,11 +87,11 @@ def is_payload(body: bytes, digest: str) -> bool:
 
 
 def rows_path(folder: str, number: str) -> str:
-    """Where in the `folder` of a reading it is written which rows a submission holds."""
+    """The path of a submission's list of rows in the `folder` of its reading."""
     return f"{folder}/{number}.rows.json"
 
 
 def _folder(text: str) -> str:
-    """`text` as one folder of a blob's path: no separators, no control characters, no dot or space at its end."""
+    """`text` as a folder name in a blob's path: no separators, no control characters, no dot or space at the end."""
     safe = "".join("_" if character in "/\\" or not character.isprintable() else character for character in text)
     return safe[:LONGEST_FOLDER].rstrip(". ") or NO_FOLDER

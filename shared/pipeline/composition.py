@@ -1,4 +1,4 @@
-"""The composition root: the one place where the parts of the house are put together."""
+"""The composition root: the only place where the parts of the app are put together."""
 
 import random
 import threading
@@ -36,12 +36,12 @@ LONGEST_EXCHANGE_SECONDS = 180.0
 """Three minutes, as Microsoft's own SDK for Partner Center waited."""
 
 SHARE_OF_A_CLAIM = 0.9
-"""A claim outlasts the longest request: an owner that is still waiting is never taken over."""
+"""The share of a claim that the longest request may take, so that an owner still waiting is never taken over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What every step of the way works with: the settings, the storage, the service, and what is not certain."""
+    """Settings, storage, the service client, and the injected clock, ids and jitter."""
 
     settings: Settings
     journal: Journal
@@ -58,23 +58,23 @@ class Pipeline:
     """A number from 0 to 1."""
     webhook: Webhook | None = None
     cache: ProcessCache = field(default_factory=ProcessCache)
-    """What this process remembers."""
+    """The cache of this process."""
 
     @property
     def pace(self) -> Pace:
-        """How long to wait for what."""
+        """The delays according to the settings."""
         return pace_of(self.settings, self.jitter)
 
     @property
     def service(self) -> Service:
-        """Partner Center, as the functions ask it that decide and write nothing."""
+        """Partner Center, for functions that call it and decide without writing."""
         return Service(self.partner_center, self.clock, self.new_id, self.pace)
 
 
 def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeline:
-    """The pipeline on the real parts that `settings` names. Nothing is sent before the first use.
+    """The pipeline with the real clients that `settings` describes. Nothing is sent before the first use.
 
-    `person` is who signs in to storage where the settings name no key, else the app itself.
+    `person` signs in to storage if the settings give no key; None uses the app's own identity.
     """
     storage = open_storage(settings.storage, person)
     limits, webhook = call_limits(settings.advanced.claim), settings.webhook
@@ -106,7 +106,7 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """Seconds after which the parts of a call to Partner Center have ended, with an answer or without."""
+    """Time limits in seconds for the parts of a call to Partner Center."""
 
     sign_in: float
     connect: float
@@ -114,12 +114,12 @@ class CallLimits:
 
     @property
     def longest_call(self) -> float:
-        """A call may wait for another thread's sign-in before its own, and connect before its exchange begins."""
+        """The longest call: it may wait for another thread's sign-in before its own, then connects and exchanges."""
         return 2 * self.sign_in + self.connect + self.exchange
 
 
 def call_limits(claim: timedelta) -> CallLimits:
-    """Limits by which every call ends within a claim, so that no owner who waits for an answer is taken over."""
+    """Limits that end every call within a claim, so that an owner waiting for an answer is never taken over."""
     most = claim.total_seconds() * SHARE_OF_A_CLAIM
     sign_in, connect = min(LONGEST_SIGN_IN_SECONDS, most / 10), min(LONGEST_CONNECT_SECONDS, most / 10)
     return CallLimits(sign_in, connect, min(LONGEST_EXCHANGE_SECONDS, most - 2 * sign_in - connect))
@@ -131,7 +131,7 @@ def utc_now() -> datetime:
 
 
 class PreparedPipeline:
-    """A pipeline whose tables, containers and queue are made before its first use, once in a process."""
+    """A pipeline whose tables, containers and queue are created before its first use, once per process."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -148,7 +148,7 @@ class PreparedPipeline:
 
 
 def prepare(pipeline: Pipeline) -> None:
-    """Make the tables, containers and the queue that are missing."""
+    """Create the tables, containers and the queue that are missing."""
     pipeline.journal.prepare()
     pipeline.customers.prepare()
     pipeline.wakeups.prepare()

@@ -1,8 +1,8 @@
-"""Goes through a container in rounds: each sweep lists a few pages, from where the last one stopped.
+"""Lists a container in rounds: each sweep lists a few pages, from where the last sweep stopped.
 
-A listing cannot be filtered by time, so listing everything would take longer with every blob that is kept. A blob is
-met within one round: at the next sweep while the container holds 20,000 blobs or fewer, and one sweep later for every
-further 20,000. At a sweep every five minutes, 5.7 million blobs are met within a day.
+A listing cannot be filtered by time, so a full listing would take longer with every stored blob. A blob is reached
+within one round: at the next sweep if the container holds at most 20,000 blobs, and one sweep later for every further
+20,000. With a sweep every five minutes, 5.7 million blobs are reached within a day.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ from shared.pipeline.blob_names import JSON
 from shared.storage.blobs import BlobVersion, Container
 
 PAGES_AT_ONCE = 4
-"""Of at most 5,000 blobs."""
+"""Pages of at most 5,000 blobs that one sweep lists."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the present round has come."""
+    """The progress of the current round."""
 
     marker: str | None = None
-    """Where the next page begins; None begins a round."""
+    """The start of the next page; None begins a round."""
     day: int = 0
     """The day, as an ordinal, on which the last thorough round began."""
     is_thorough: bool = False
@@ -30,14 +30,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class RoundPage:
-    """A page of the container; the first round that begins on a day is thorough."""
+    """A page of the container; the first round of each day is thorough."""
 
     versions: Sequence[BlobVersion]
     is_thorough: bool
 
 
 def pages_of_round(container: Container, progress: "ProgressBlob", today: int) -> Iterator[RoundPage]:
-    """The pages that one sweep lists. A page whose caller fails or stops is listed again by the next sweep."""
+    """The pages that one sweep lists. If the caller fails or stops at a page, the next sweep lists it again."""
     now = progress.read()
     for _ in range(PAGES_AT_ONCE):
         if now.marker is None:
@@ -51,20 +51,20 @@ def pages_of_round(container: Container, progress: "ProgressBlob", today: int) -
 
 
 def pages_of_thorough_round(container: Container, progress: "ProgressBlob", today: int) -> Iterator[RoundPage]:
-    """As `pages_of_round`, and nothing when the thorough round of the day is done."""
+    """Like `pages_of_round`, but yields nothing after the day's thorough round."""
     now = progress.read()
     return iter(()) if now.marker is None and now.day == today else pages_of_round(container, progress, today)
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressBlob:
-    """Where the progress through a container is kept."""
+    """The blob that stores the progress through a container."""
 
     container: Container
     path: str
 
     def read(self) -> Progress:
-        """How far the round has come; its beginning when that is not known."""
+        """The progress of the round; its beginning if unknown."""
         content = self.container.read(self.path)
         try:
             return Progress() if content is None else msgspec.json.decode(content, type=Progress)
@@ -72,5 +72,5 @@ class ProgressBlob:
             return Progress()
 
     def write(self, progress: Progress) -> None:
-        """Keep it for the next sweep."""
+        """Store the progress for the next sweep."""
         self.container.write(self.path, msgspec.json.encode(progress), JSON)

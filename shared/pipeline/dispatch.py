@@ -1,7 +1,7 @@
 """Passes each wake-up to the module that acts on it.
 
-Most wake-ups are about submissions. The modules of the rare ones are imported when one arrives, so that an instance
-starts without them.
+Most wake-ups are for submissions. The modules for rare wake-ups are imported when needed, so that an instance starts
+without them.
 """
 
 import logging

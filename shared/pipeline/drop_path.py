@@ -1,4 +1,4 @@
-"""What the path of a dropped blob says: whose file it is, and which batch it goes to."""
+"""Reads the customer and the batch from the path of a dropped blob."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -20,13 +20,13 @@ class DropPath:
     name: str
     fault: PathFault | None = None
     customer_name: str | None = None
-    """The first folder, where it is no GUID."""
+    """The first folder, if it is not a GUID."""
 
 
 def parse_drop_path(path: str) -> DropPath:
-    """What `path` (below the drop container) says; never raises: a path that names no customer bears its fault.
+    """The parts of `path` (below the drop container). Never raises: a path without a customer carries its fault.
 
-    `resolve_drop_path` knows which customer a folder stands for that is no GUID.
+    `resolve_drop_path` finds the customer of a folder that is not a GUID.
     """
     *folders, name = path.split("/")
     name = name or path
@@ -42,7 +42,7 @@ def parse_drop_path(path: str) -> DropPath:
 
 
 def resolve_drop_path(customers: Customers, path: str) -> DropPath:
-    """What `path` (below the drop container) says, with the customer that its first folder names."""
+    """The parts of `path` (below the drop container), with the customer that its first folder names."""
     place = parse_drop_path(path)
     if place.customer_name is None or place.fault is not PathFault.UNKNOWN_CUSTOMER:
         return place
@@ -54,9 +54,9 @@ def resolve_drop_path(customers: Customers, path: str) -> DropPath:
 
 
 def known_file(journal: Journal, place: DropPath, file_id: str) -> Stored[DeviceFile] | None:
-    """The file of that id, if the journal knows it.
+    """The file of that id, if it is in the journal.
 
-    A file that was received before its folder's name was given to a customer belongs to no customer.
+    A file received before its folder name was assigned to a customer has no customer.
     """
     known = journal.files.get(place.customer_id, file_id)
     if known is None and place.customer_name is not None and place.customer_id is not None:
@@ -65,7 +65,7 @@ def known_file(journal: Journal, place: DropPath, file_id: str) -> Stored[Device
 
 
 def _guid(text: str) -> str | None:
-    """`text` as a canonical GUID; braces, URN prefixes and missing hyphens are no folder name of a customer."""
+    """`text` as a canonical GUID; a form with braces, a URN prefix or without hyphens does not name a customer."""
     try:
         canonical = str(UUID(text))
     except ValueError:

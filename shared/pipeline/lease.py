@@ -1,4 +1,4 @@
-"""Claims on a device file: one owner at a time reads, closes or announces it; an abandoned one is taken over."""
+"""Claims on a device file: one owner at a time reads, closes or announces it; an abandoned claim is taken over."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,36 +12,36 @@ from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, with_sentence
 
 ROWS_BETWEEN_CLOCK_CHECKS = 500
-"""Rows after which an owner checks whether its claim must be renewed."""
+"""Rows after which an owner checks whether to renew its claim."""
 
 
 def claimed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
-    """`file`, claimed by this owner from now on."""
+    """`file`, claimed by this owner."""
     until = pipeline.clock() + pipeline.settings.advanced.claim
     return replace(file, claimed_until=until, due_at=until)
 
 
 def claimed_for_reading(pipeline: Pipeline, file: DeviceFile, sentence: str) -> DeviceFile:
-    """`file`, claimed by this owner to be read from row 1. Each reading writes to keys and blobs of its own."""
+    """`file`, claimed by this owner to be read from row 1. Each reading writes to its own keys and blobs."""
     history = with_sentence(file.history, sentence, pipeline.clock())
     return replace(claimed(pipeline, file), reading=file.reading + 1, history=history)
 
 
 def is_claimed(file: DeviceFile, now: datetime) -> bool:
-    """Whether an owner works on it, or died a moment ago."""
+    """Whether an owner is working on the file, or died a moment ago."""
     return file.claimed_until is not None and file.claimed_until > now
 
 
 @dataclass(slots=True)
 class FileLease:
-    """A device file that this owner has claimed, and whose claim it renews while it works."""
+    """A device file claimed by this owner, which renews the claim while it works."""
 
     pipeline: Pipeline
     stored: Stored[DeviceFile]
 
     @property
     def record(self) -> DeviceFile:
-        """The file as it was journaled last."""
+        """The file as last journaled."""
         return self.stored.record
 
     def change(self, changed: DeviceFile) -> None:
@@ -49,19 +49,19 @@ class FileLease:
         self.stored = self.pipeline.journal.files.change(self.stored, changed)
 
     def keep(self) -> None:
-        """Renew the claim when a third of it is over. Raises Conflict when it was lost."""
+        """Renew the claim when a third of it has passed. Raises Conflict when it was lost."""
         until, claim = self.record.claimed_until, self.pipeline.settings.advanced.claim
         if until is not None and until - self.pipeline.clock() < claim * 2 / 3:
             self.change(claimed(self.pipeline, self.record))
 
     def free(self, delay: timedelta = timedelta(0)) -> None:
-        """Give the claim back after a failure: the file may be taken up again after `delay`."""
+        """Release the claim after a failure: the file may be taken up again after `delay`."""
         with suppress(Conflict):
             self.change(replace(self.record, claimed_until=None, due_at=self.pipeline.clock() + delay))
 
     @contextmanager
     def freed_on_failure(self) -> Iterator[None]:
-        """Give the claim back when the work on the file fails, so that the host's next try is not refused."""
+        """Release the claim when the work on the file fails, so that the host's next try is not refused."""
         try:
             yield
         except Conflict:

@@ -1,4 +1,4 @@
-"""What a log line or a span says beside its sentence: names and numbers, never a token, a hardware hash or a row."""
+"""The fields of log lines and spans: names and numbers, never a token, a hardware hash or a row."""
 
 from shared.partner_center.errors import PartnerCenterError
 from shared.storage.records import DeviceFile, Submission
@@ -7,12 +7,12 @@ Fields = dict[str, object]
 
 
 def of_file(file: DeviceFile) -> Fields:
-    """Which device file, and how far it is."""
+    """A device file and its state."""
     return {"file_id": file.file_id, "customer_id": file.customer_id, "file_state": str(file.state)}
 
 
 def of_submission(submission: Submission) -> Fields:
-    """Which submission, how far it is, and what the service's support asks for: the id of its last answer."""
+    """A submission, its state, and the id of its last answer, which Microsoft support asks for."""
     return {
         "file_id": submission.file_id,
         "submission": submission.number,
@@ -23,7 +23,7 @@ def of_submission(submission: Submission) -> Fields:
 
 
 def of_step(submission: Submission) -> Fields:
-    """What a step begins with that is about a submission."""
+    """The attributes of a submission's span at its start."""
     return {
         "submission": submission.number,
         "customer_id": submission.customer_id,
@@ -35,13 +35,13 @@ def of_step(submission: Submission) -> Fields:
 
 
 def of_wake_up(reading_id: str, number: str, sequence: int) -> Fields:
-    """Which submission a wake-up names."""
+    """The submission that a wake-up names."""
     file_id, _, _ = reading_id.partition(".")
     return {"file_id": file_id, "reading_id": reading_id, "submission": number, "sequence": sequence}
 
 
 def of_error(error: PartnerCenterError) -> Fields:
-    """What the service said, and what its support asks for."""
+    """The service's error, with the ids that Microsoft support asks for."""
     return {
         "error": type(error).__name__,
         "status": error.status,

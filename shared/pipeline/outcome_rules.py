@@ -1,4 +1,4 @@
-"""The outcome of a row, in the words that people read. Pure."""
+"""The outcome of a row, with the text that people read. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -24,13 +24,13 @@ from shared.storage.records import Counts, DeviceOutcome, ServiceFault, Submissi
 from shared.vocabulary import Outcome, Remedy
 
 LONGEST_CELL = 256
-"""Characters of a cell that are shown. A hundred outcomes are one transaction, of at most 4 MiB."""
+"""Characters of a cell that are shown. A hundred outcomes go into one transaction of at most 4 MiB."""
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 
 
 class RowWithoutReason(DeviceDropError):
-    """A row that cannot be sent bears no reason: a defect of the checks, never of the file."""
+    """A row that cannot be sent has no reason: a defect of the checks, never of the file."""
 
 
 def outcome_from_verdict(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
@@ -49,7 +49,7 @@ def outcome_from_verdict(submission: Submission, row: SentRow, verdict: DeviceUp
 
 
 def outcome_from_read_back(submission: Submission, row: SentRow, device: Device) -> DeviceOutcome:
-    """The outcome of a row whose device stands in the batch: ours if it came there since we first sent it."""
+    """The outcome of a row whose device is in the batch: registered by us if it appeared after we first sent it."""
     first = submission.first_sent_at
     uploaded = device.uploaded_at
     is_ours = first is not None and uploaded is not None and uploaded >= first - CLOCKS_MAY_DIFFER
@@ -98,10 +98,10 @@ def outcome_of_refusal(submission: Submission, row: SentRow, fault: ServiceFault
 
 
 def outcome_of_unsent_row(reading_id: str, row: CheckedRow) -> DeviceOutcome:
-    """The outcome of a row that is not sent: rejected, or the same device as another one, which it names.
+    """The outcome of a row that is not sent: rejected, or the duplicate of another row, which it names.
 
     Raises:
-        RowWithoutReason: the checks neither let the row be sent nor said why not.
+        RowWithoutReason: the checks neither let the row be sent nor gave a reason.
     """
     if row.reason is None:
         raise RowWithoutReason(
@@ -119,7 +119,7 @@ def outcome_of_unsent_row(reading_id: str, row: CheckedRow) -> DeviceOutcome:
 
 
 def remedy(outcome: DeviceOutcome) -> Remedy:
-    """What a person does next about the row, by its outcome as it is stored."""
+    """The remedy for the row, by its stored outcome."""
     match outcome.outcome:
         case Outcome.UNKNOWN:
             return Remedy.SEND_AGAIN
@@ -133,14 +133,14 @@ def remedy(outcome: DeviceOutcome) -> Remedy:
 
 
 def _remedy_of_failure(outcome: DeviceOutcome) -> Remedy:
-    """By the code of the device, or of the refused request; a refused request has no tracking id."""
+    """The remedy by the code of the device or of the refused request; a refused request has no tracking id."""
     explanation = explain(outcome.error_code, outcome.error_description, JobState.FINISHED_WITH_ERRORS)
     was_refused_as_a_whole = explanation is UNDOCUMENTED and not outcome.tracking_id
     return Remedy.FIX if was_refused_as_a_whole else explanation.remedy
 
 
 def sent_row(row: CheckedRow) -> SentRow:
-    """The fields of a row that are stored beside its device. A very long place is cut, as the reader cut the cells."""
+    """The fields of a row stored beside its device. A very long source is cut, as the reader cuts cells."""
     return SentRow(
         row=row.row,
         source=row.source[:LONGEST_CELL],

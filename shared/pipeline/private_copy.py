@@ -1,4 +1,4 @@
-"""Reads the private copy of a device file: by its rules, whatever the settings and the dropped blob are by now."""
+"""Reads the private copy of a device file by the file's own rules, even if settings or the dropped blob changed."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from shared.storage.records import DeviceFile
 
 
 def rules_of(file: DeviceFile) -> Rules:
-    """The rules that the file is read by."""
+    """The rules by which the file is read."""
     return Rules(
         trust_hash_serial=file.trust_hash_serial,
         reject_bad_checksum_of_unknown_tools=file.reject_unknown_checksums,
@@ -26,7 +26,7 @@ def rules_of(file: DeviceFile) -> Rules:
 def read_copy(
     private: Container, file: DeviceFile, findings: Findings | None = None, account: FileAccount | None = None
 ) -> Iterator[CheckedRow]:
-    """The rows of a file. Raises VersionGone when its copy is not there, and what `read_device_file` raises."""
+    """The rows of a file. Raises VersionGone when its copy is missing, and the errors of `read_device_file`."""
     return read_device_file(
         lambda: private.stream(private_copy(file.file_id)),
         name=file.name,
@@ -38,18 +38,18 @@ def read_copy(
 
 
 def rows_as_read(private: Container, file: DeviceFile) -> Iterator[CheckedRow]:
-    """The rows of a file as the reading that counts gave them.
+    """The rows of a file as its final reading produced them.
 
     Raises:
-        VersionGone: its copy is not there.
-        UnreadableDeviceFile, ReadAgain: another version of the app reads the file in another way.
+        VersionGone: its copy is missing.
+        UnreadableDeviceFile, ReadAgain: another version of the app reads the file differently.
     """
-    # In a first reading no later row has changed what becomes of an earlier one.
+    # In a first reading, no later row changed the outcome of an earlier row.
     return read_copy(private, file, None if file.reading == 1 else _findings(private, file))
 
 
 def _findings(private: Container, file: DeviceFile) -> Findings | None:
-    """What the readings before the one that counts found out; as many readings as that takes."""
+    """The findings of the readings before the final one, repeating as many readings as needed."""
     findings: Findings | None = None
     while True:
         try:

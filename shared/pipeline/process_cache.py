@@ -42,7 +42,7 @@ class OpenGates:
                 self._seen_at = now
 
     def forget(self) -> None:
-        """A gate was changed by this process, or may have been."""
+        """Note that this process changed a gate, or may have."""
         with self._lock:
             self._changes += 1
             self._seen_at = None
@@ -55,11 +55,11 @@ class TokenInUse:
         self._is_doubted = False
 
     def accepted(self) -> None:
-        """The service answered a request with it."""
+        """Note that the service accepted the token."""
         self._is_doubted = False
 
     def rejected(self) -> bool:
-        """The service did not accept it; whether it had accepted it, or the one before it, until now."""
+        """Note that the service rejected the token; True for the first rejection since a token was accepted."""
         is_first = not self._is_doubted
         self._is_doubted = True
         return is_first
@@ -72,6 +72,6 @@ class ProcessCache:
     released: LruCache[str, Stored[DeviceFile]] = field(default_factory=LruCache)
     """Files that are `read`, by the id of the reading. They stay `read` while one of their submissions is pending."""
     batches: LruCache[tuple[str, str], str] = field(default_factory=LruCache)
-    """The service's spelling of batches that exist, by customer and case-folded batch."""
+    """The service's spelling of existing batches, by customer and case-folded batch."""
     gates: OpenGates = field(default_factory=OpenGates)
     token: TokenInUse = field(default_factory=TokenInUse)

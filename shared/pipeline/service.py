@@ -1,4 +1,4 @@
-"""Partner Center as the pipeline asks it: the client, the ids of each call, the time, and how long to wait."""
+"""Partner Center for the pipeline: the client, the ids of each call, the clock and the delays."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.pipeline.backoff import Pace
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a function needs that asks Partner Center and decides what follows from the answer."""
+    """The dependencies of a function that calls Partner Center and decides by the answer."""
 
     partner_center: PartnerCenter
     clock: Callable[[], datetime]
@@ -18,5 +18,5 @@ class Service:
     pace: Pace
 
     def call_ids(self, request_id: str | None = None) -> CallIds:
-        """The ids of one call; `request_id` is that of an earlier call which it repeats."""
+        """The ids of one call; `request_id` is the id of an earlier call that it repeats."""
         return CallIds(request_id=request_id or self.new_id(), correlation_id=self.new_id())

@@ -1,6 +1,6 @@
 """The safety net: finds files, submissions and blobs whose event, wake-up or owner was lost, and deletes old files.
 
-It only sends wake-ups, so that one sweep takes bounded time and all instances share the work.
+For lost work it only sends wake-ups, so that one sweep takes bounded time and all instances share the work.
 """
 
 import logging
@@ -42,22 +42,22 @@ from shared.vocabulary import FileState
 logger = logging.getLogger(__name__)
 
 Mention = TypeVar("Mention", FileMention, WithdrawalMention)
-"""An entry of an index, which names a file."""
+"""An index entry, which names a file."""
 
 RECENT = timedelta(hours=48)
 """Dropped blobs younger than this are compared with the journal in every round through their container."""
 
 TIME_FOR_ITS_EVENT = timedelta(minutes=2)
-"""How long a dropped blob may be unknown before its event counts as lost."""
+"""How long a dropped blob may be missing from the journal before its event counts as lost."""
 
 DROP_PROGRESS, PRIVATE_PROGRESS = "sweep/drop-progress", "sweep/private-progress"
-"""Blobs in the private container that say how far the rounds through the two containers have come."""
+"""Blobs in the private container that store the progress of the rounds through the two containers."""
 
 FORGOTTEN_AT_ONCE = 50
 """Files past their retention that one sweep deletes."""
 
 MOST_WAKE_UPS = 5_000
-"""Wake-ups after which one sweep sends no more of a kind; the next one goes on."""
+"""The most wake-ups of a kind that one sweep sends; the next sweep continues."""
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class SweepReport:
     open_files: int = 0
     open_submissions: int = 0
     oldest_wake_up_seconds: int = 0
-    """How long the most overdue submission has been due."""
+    """How long the most overdue submission has been due, in seconds."""
     overdue_submissions: int = 0
     overdue_files: int = 0
     overdue_withdrawals: int = 0
@@ -77,11 +77,11 @@ class SweepReport:
     leftover_blobs: int = 0
     forgotten_files: int = 0
     unreadable_records: int = 0
-    """Records that this version cannot read; the files that they are of wait."""
+    """Records that this version cannot read; their files wait."""
 
 
 def sweep(pipeline: Pipeline) -> SweepReport:
-    """Do all duties of the sweep; the counts of what they found.
+    """Do all duties of the sweep and return the counts of their findings.
 
     Raises:
         ExceptionGroup: some duties failed; the others were done all the same.
@@ -93,12 +93,12 @@ def sweep(pipeline: Pipeline) -> SweepReport:
     measure(Metric.SUBMISSIONS_OPEN, report.open_submissions)
     measure(Metric.OLDEST_WAKE_UP, report.oldest_wake_up_seconds)
     if failures:
-        raise ExceptionGroup("Some of the sweep could not be done; the next one tries again.", failures)
+        raise ExceptionGroup("Some duties of the sweep could not be done; the next sweep tries again.", failures)
     return report
 
 
 def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, report: SweepReport) -> Exception | None:
-    """Do one duty. Its failure is returned, so that the other duties are done."""
+    """Do one duty. A failure is returned, so that the other duties are still done."""
     try:
         duty(pipeline, report)
     except Exception as failure:  # noqa: BLE001 - raised by `sweep` when the other duties are done
@@ -107,10 +107,10 @@ def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, re
 
 
 def _for_each(mentions: Iterable[Mention], work: Callable[[Mention], None], report: SweepReport) -> None:
-    """Do `work` for every file that is mentioned, also behind one whose records this version cannot read.
+    """Do `work` for every mentioned file, passing over files whose records this version cannot read.
 
     Raises:
-        ExceptionGroup: there were such records.
+        ExceptionGroup: some records were unreadable.
     """
     unreadable: list[UnreadableRecord] = []
     for mention in mentions:
@@ -132,7 +132,7 @@ def _open_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) ->
     report.open_files += 1
     stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     if stored is None:
-        # Entered in the index, and its reader died before the file itself was: the blob is found as unknown.
+        # The reader died after entering the index and before writing the file: `_unknown_blobs` finds the blob.
         if mention.received_at + pipeline.settings.advanced.claim <= pipeline.clock():
             pipeline.journal.files.no_longer_open(mention.file_id)
     elif stored.record.state is FileState.READ:
@@ -176,7 +176,7 @@ def _is_alarming(file: DeviceFile, submission: Submission, now: datetime) -> boo
 
 
 def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
-    """Change the submission, so that a wake-up that is still on its way is overtaken, and send another."""
+    """Change the submission, so that a wake-up still in the queue is out of date, and send another."""
     submission = stored.record
     woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
     try:
@@ -194,7 +194,7 @@ def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
 
 
 def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
-    """Send messages again that the host gave up on: the journal, not the queue, says what is still to be done."""
+    """Send messages again that the host gave up on: the journal, not the queue, decides on the work still to do."""
     for message in pipeline.wakeups.poisoned():
         report.poisoned_messages += 1
         wake_up = _asked_by(message.body)
@@ -206,7 +206,7 @@ def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
 
 
 def _asked_by(body: str) -> WakeUp | None:
-    """The wake-up that a poisoned message was, or that its blob event stands for; None when it is neither."""
+    """The wake-up in a poisoned message, or the wake-up for its blob event; None when it is neither."""
     try:
         return decode(body.encode())
     except UnreadableWakeUp:
@@ -241,9 +241,9 @@ class _PoisonedBlobEvent(msgspec.Struct):
 
 
 def _unknown_blobs(pipeline: Pipeline, report: SweepReport) -> None:
-    """Receive dropped blobs that the journal does not know; those past retention are forgotten, not unknown.
+    """Receive dropped blobs that are missing from the journal, except blobs past retention, whose records were deleted.
 
-    Every round compares the recent blobs, and the first round of a day all of them.
+    Every round compares the recent blobs, and the first round of a day compares all.
     """
     now, retention = pipeline.clock(), pipeline.settings.retention
     progress = ProgressBlob(pipeline.private, DROP_PROGRESS)
@@ -258,7 +258,7 @@ def _unknown_blobs(pipeline: Pipeline, report: SweepReport) -> None:
 
 
 def _is_known(pipeline: Pipeline, version: BlobVersion) -> bool:
-    """Whether the journal has a record of this version of a blob, even a record that only a later app can read."""
+    """Whether the journal has a record of this version of a blob, even one that only a later app can read."""
     place = resolve_drop_path(pipeline.customers, version.path)
     try:
         return known_file(pipeline.journal, place, file_id(version.path, version.etag)) is not None
@@ -271,7 +271,7 @@ def _is_being_withdrawn(file: DeviceFile) -> bool:
 
 
 def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
-    """Once a day, delete request bodies and rows that outlived their file: its owner died before it cleaned up."""
+    """Once a day, delete request bodies and rows left over because the file's owner died before it cleaned up."""
     progress = ProgressBlob(pipeline.private, PRIVATE_PROGRESS)
     for page in pages_of_thorough_round(pipeline.private, progress, pipeline.clock().toordinal()):
         paths = [version.path for version in page.versions if version.path.endswith(".json")]

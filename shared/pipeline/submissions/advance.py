@@ -1,13 +1,13 @@
-"""Takes submissions one step further: POSTs those that are pending, polls those that were accepted.
+"""Takes submissions one step further: POSTs pending submissions, polls accepted ones.
 
-The way of one step: `circuit_breaker` admits it, `post` or `poll` asks the service and says what was decided, `apply`
-writes that, `follow_ups` collects what follows. Here alone is the admission held, and are submissions, batches and
-circuit breakers changed; `post`, `poll` and what they call change nothing.
+One step: `circuit_breaker` admits it, `post` or `poll` calls the service and returns a decision, `apply` writes the
+decision, `follow_ups` collects the follow-ups. Only this module holds the admission and changes submissions, batches
+and circuit breakers; `post`, `poll` and the functions they call change nothing.
 
-It starts from the row's state, whether the blob function calls it for the first POSTs or the queue function. Inside a
-step the order is: change the row (due time, sequence), send the wake-up, return. So a message lost or doubled costs
-time, never a device. Several submissions that one message names are each taken a step of their own: what fails with
-one does not keep the others.
+A step starts from the row's state, whether the blob function (for the first POSTs) or the queue function calls it.
+Inside a step the order is: change the row (due time, sequence), send the wake-up, return. So a lost or repeated message
+costs time, never a device. Each submission that a message names takes its own step: the failure of one does not stop
+the others.
 """
 
 import logging
@@ -41,26 +41,26 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A submission as it was read, and the sequence of its wake-up."""
+    """A submission as read, and the sequence of its wake-up."""
 
     stored: Stored[Submission]
     sequence: int
     body: bytes | None = None
-    """Its request body, when that has not left this process since it was kept."""
+    """Its request body, if this process still holds it in memory."""
     rows: Entity | None = None
-    """Its packed rows, when they were read with it."""
+    """Its packed rows, if they were read with it."""
 
 
 def advance(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> SubmissionState | None:
-    """Take the submission that `wake_up` names one step further, if it is still where the wake-up was sent.
+    """Take the submission that `wake_up` names one step further, unless the wake-up is out of date.
 
-    Its state afterwards; None when another worker is busy with it, or there is none.
+    Returns its state afterwards; None when another worker holds it or it does not exist.
     """
     return _advance_named(pipeline, wake_up.reading_id, {wake_up.number: wake_up.sequence})[0]
 
 
 def advance_several(pipeline: Pipeline, wake_up: SubmissionsWakeUp) -> None:
-    """Take each submission that `wake_up` names one step further, if it is still where the wake-up was sent.
+    """Take each submission that `wake_up` names one step further, unless the wake-up is out of date.
 
     Raises:
         ExceptionGroup: several of them failed; the others were advanced all the same.
@@ -82,9 +82,9 @@ def _advance_named(pipeline: Pipeline, reading_id: str, sequences: dict[str, int
 
 
 def advance_all(pipeline: Pipeline, dues: Sequence[Due], follow_ups: FollowUps) -> list[SubmissionState | None]:
-    """Take each submission one step further; `follow_ups` collects what follows from that.
+    """Take each submission one step further; `follow_ups` collects the follow-ups.
 
-    Their states afterwards; None where another worker is busy with it.
+    Returns their states afterwards; None where another worker holds the submission.
 
     Raises:
         ExceptionGroup: several of them failed; the others were advanced all the same.
@@ -117,7 +117,7 @@ class _Turn:
         self.states: dict[str, SubmissionState] = {}
 
     def take(self, due: Due) -> None:
-        """Do what the wake-up is to do. What an answer to a poll gives is written later, by `write_answers`."""
+        """Do what the wake-up calls for. `write_answers` writes the answers to polls later."""
         submission, now = due.stored.record, self._pipeline.clock()
         match action_for(submission, due.sequence, now):
             case Action.NOTHING_OVERTAKEN:
@@ -161,10 +161,10 @@ class _Turn:
                     self._send(stored, due.body, admitted)
 
     def _send(self, stored: Stored[Submission], body: bytes | None, admitted: Admission) -> None:
-        """Find the batch, claim the submission with its request, send that, write the answer, report it."""
+        """Find the batch, claim the submission with its request, send the request, write the answer, report it."""
         submission = stored.record
         if body is None:
-            # Before a batch is claimed: a submission that cannot be sent would keep the batch from all others.
+            # Load the body before claiming a batch: failing after the claim would block the batch for all others.
             body = self._contents.body(submission)
         target = self._batches.target_of(stored)
         if isinstance(target, Decided):
@@ -192,7 +192,7 @@ class _Turn:
                 self._write_and_report(decided, admitted)
 
     def _write_and_report(self, decided: Decided, admitted: Admission) -> None:
-        """The writing first: a late owner, who cannot write, reports no failure."""
+        """Write first: a late owner cannot write, and so must not report a failure."""
         self._write(decided)
         if not isinstance(decided.step, WaitFor):
             admitted.note(decided.error)
@@ -201,13 +201,13 @@ class _Turn:
         self.states[decided.stored.record.number] = self._writer.apply(decided)
 
     def write_answers(self) -> None:
-        """Write what was decided on for all that were polled, together."""
+        """Write the decisions for all polled submissions together."""
         for changed in self._writer.apply_all(self._answers):
             if changed is not None:
                 self.states[changed.number] = changed.state
 
     def _is_released(self, submission: Submission) -> bool:
-        """Whether its file is journaled to the last row, by the reading that the submission belongs to."""
+        """Whether the submission's reading has journaled every row of its file."""
         if self._pipeline.cache.released.get(submission.reading_id) is not None:
             return True
         stored = self._file(submission)
@@ -226,7 +226,7 @@ class _Turn:
 
     @contextmanager
     def isolated(self, submission: Submission) -> Iterator[None]:
-        """What fails with one submission is raised when all had their turn."""
+        """Keep a failure of one submission until all have had their turn."""
         try:
             yield
         except Conflict:
@@ -235,15 +235,15 @@ class _Turn:
             self._failures.append(failure)
 
     def raise_failures(self) -> None:
-        """Raise what failed."""
+        """Raise the failures of all submissions."""
         if len(self._failures) == 1:
             raise self._failures[0]
         if self._failures:
-            raise ExceptionGroup("Several submissions could not be advanced; they are tried again.", self._failures)
+            raise ExceptionGroup("Several submissions could not be advanced; they will be tried again.", self._failures)
 
 
 def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submission]:
-    """A worker that claimed it and died may have sent it: that answer is as lost as one that the network lost."""
+    """A worker that died holding the claim may have sent the request: treat its answer as lost."""
     if stored.record.claimed_until is None:
         return stored
     return stored.holding(replace(stored.record, answer_lost=True))

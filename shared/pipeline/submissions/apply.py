@@ -1,8 +1,8 @@
-"""Writes what was decided on: outcomes and submissions; and notes what follows from them.
+"""Writes decisions to the journal: outcomes and submissions; and notes their follow-ups.
 
-The order is always: outcomes (under a claim), the change of the row, the wake-up, the clean-up. So a death in between
-is repeated, not lost, and nobody writes an outcome over that of another owner. Submissions that were polled together
-are changed together, in one transaction; when another worker changed one of them meanwhile, each goes alone.
+The order is always: outcomes (under a claim), the change of the row, the wake-up, the clean-up. So a step cut short by
+a crash is repeated, not lost, and no owner overwrites an outcome of another. Submissions that were polled together are
+changed in one transaction; if another worker changed one of them meanwhile, each is changed on its own.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ Change = tuple[Stored[Submission], Submission]
 
 @dataclass(frozen=True, slots=True)
 class SubmissionWriter:
-    """The one writer of submissions that are advanced."""
+    """The only writer of submissions that are being advanced."""
 
     submissions: Submissions
     outcomes: Outcomes
@@ -45,7 +45,7 @@ class SubmissionWriter:
     claim: timedelta
 
     def apply(self, decided: Decided) -> SubmissionState:
-        """Write what was decided on for one submission; its state then.
+        """Write the decision for one submission and return its new state.
 
         Raises:
             Conflict: another worker took it further meanwhile.
@@ -64,9 +64,9 @@ class SubmissionWriter:
         return changed.state
 
     def apply_all(self, decided: Sequence[Decided]) -> list[Submission | None]:
-        """Write what was decided on for several submissions of one reading: each as it is then.
+        """Write the decisions for several submissions of one reading and return the submissions as changed.
 
-        None stands for one that another worker took further meanwhile; nothing is written for that.
+        None stands for a submission that another worker took further meanwhile; nothing is written for it.
         """
         held = self._claimed(decided)
         self._write_outcomes([each for each in held if each is not None])
@@ -86,7 +86,7 @@ class SubmissionWriter:
         return [None if stored is None else stored.record for stored in result]
 
     def claimed(self, stored: Stored[Submission], submission: Submission) -> Stored[Submission]:
-        """`submission`, which was read as `stored`, as this worker's for the time of a claim.
+        """Write `submission` over `stored`, claimed by this worker.
 
         Raises:
             Conflict: another worker took it further meanwhile.
@@ -104,11 +104,11 @@ class SubmissionWriter:
                 self.outcomes.write(outcomes)
 
     def _claimed(self, decided: Sequence[Decided]) -> list[Decided | None]:
-        """Each that has outcomes is claimed before they are written, so that a late or doubled owner writes nothing."""
+        """Claim each submission that has outcomes before they are written: a late or second owner writes nothing."""
         now = self.clock()
 
         def is_to_be_claimed(each: Decided) -> bool:
-            # The rest of a claim that a long request used up is too short to write in.
+            # After a long request, the rest of the claim may be too short to write in.
             until = each.stored.record.claimed_until
             return bool(each.outcomes) and (until is None or until - now < self.claim / 2)
 
@@ -127,7 +127,7 @@ class SubmissionWriter:
         return held
 
     def _changed(self, changes: Sequence[Change]) -> list[Stored[Submission] | None]:
-        """The submissions after their changes, made together if that can be, else each alone."""
+        """The changed submissions; changed in one transaction if possible, else one by one."""
         if len(changes) > 1:
             try:
                 return list(self.submissions.change_all(changes))

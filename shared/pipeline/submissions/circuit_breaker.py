@@ -1,12 +1,13 @@
-"""A circuit breaker shared by all instances, for the whole partner or one customer: while it is open, nothing is asked.
+"""A circuit breaker shared by all instances, for the partner or one customer: while it is open, no request is sent.
 
-An answer that concerns them all opens it (429, 401, 403) and says until when. After that one submission, the probe, may
-try; the others wait until its answer closes the breaker or opens it again. So however many submissions wait, an open
-breaker costs the service a handful of requests. A probe that dies is followed by another when its time is over.
+An answer that concerns all submissions of the scope (429, 401, 403) opens it for a time. After that, one submission,
+the probe, may try; the others wait until its answer closes the breaker or opens it again. So however many submissions
+wait, an open breaker costs the service a handful of requests. If the worker of a probe dies, another probe follows when
+the first one's claim has expired.
 
-Throttling opens the breaker of its customer; that of the partner only when a second customer is throttled before the
-first one's time is over, or when the answer names the partner. (Partner Center, "API throttling guidance": the limit is
-one of the partner, or of partner and customer, and then calls against other customers might succeed.)
+Throttling opens the breaker of its customer. It opens the partner's only when a second customer is throttled before the
+first one's wait is over, or when the answer names the partner. (Partner Center, "API throttling guidance": the limit
+applies to the partner, or to partner and customer, and then calls against other customers might succeed.)
 
 In storage a breaker is a row of the table `Gates`: a closed gate is an open breaker.
 """
@@ -34,28 +35,28 @@ from shared.telemetry import Metric, annotate, measure, present_step
 logger = logging.getLogger(__name__)
 
 WHOLE_PARTNER = "partner"
-"""The scope of what concerns all customers: sign-in, and throttling that is not of one customer."""
+"""The scope of failures that concern all customers: sign-in, and throttling of the whole partner."""
 
 FIRST_UNAUTHORISED_FAILURES = 4
-"""A person must act: the first wait is longer than after a passing fault."""
+"""A person must act, so the first wait is longer than after a transient fault."""
 
 _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
-    """Admits what may be asked of the service now."""
+    """Admits requests to the service."""
 
     gates: Gates
     remembered: OpenGates
-    """That no breaker was open a moment ago."""
+    """Remembers for a moment that no breaker was open."""
     token: TokenInUse
     service: Service
     claim: timedelta
 
     @contextmanager
     def admission(self, customer_id: str) -> Iterator["Admission | WaitFor"]:
-        """Whether the service may be asked about the customer now; an admission that asked nothing leaves no trace."""
+        """Admission to send requests about the customer, or the wait; an unused admission leaves no trace."""
         admitted = self._admit(customer_id)
         try:
             yield admitted
@@ -83,7 +84,7 @@ class CircuitBreaker:
         return admitted
 
     def _open_ones(self, now: datetime) -> Mapping[str, Stored[Gate]]:
-        """The gates as they are; that there is none is remembered for a moment."""
+        """The current gates; that there are none is remembered for a moment."""
         changes = self.remembered.changes
         gates = self.gates.closed()
         if not gates:
@@ -91,15 +92,15 @@ class CircuitBreaker:
         return gates
 
     def open_after(self, error: PartnerCenterError, customer_id: str, failed_probes: Collection[str]) -> None:
-        """Open every breaker that `error` concerns as a whole; it is one failure more of those whose probe failed."""
+        """Open every breaker that `error` concerns; it counts as one more failure of those whose probe failed."""
         before = {scope: stored.record for scope, stored in self.gates.closed().items()}
         scopes = scopes_opened_by(error, customer_id, before, self.service.clock())
-        # The customer's first: where the second write fails, the waiting is too short and not too long.
+        # The customer's breaker first: if the second write fails, the wait is too short rather than too long.
         gates = [self._open(scope, error, was_probe=scope in failed_probes) for scope in sorted(scopes)]
         _report([gate for gate in gates if gate is not None], before, error, self.service.clock())
 
     def _open(self, scope: str, error: PartnerCenterError, *, was_probe: bool) -> Gate | None:
-        """Open one breaker; None when others change it faster than this worker can."""
+        """Open one breaker; None when other workers keep changing it first."""
         for _ in range(_TRIES):
             stored = self.gates.closed().get(scope)
             known = None if stored is None else stored.record
@@ -109,7 +110,7 @@ class CircuitBreaker:
         return None
 
     def end_probe(self, stored: Stored[Gate], error: PartnerCenterError | None) -> None:
-        """Close the breaker after an answer that says it may be; after any other the next one may probe in a while."""
+        """Close the breaker if the answer allows that; otherwise the next probe may follow after a while."""
         if says_nothing_of(error, stored.record.scope):
             until = self.service.clock() + self.service.pace.backoff(stored.record.failures)
             self.change(stored, replace(stored.record, closed_until=until, probing_until=None))
@@ -123,7 +124,7 @@ class CircuitBreaker:
         logger.info("A gate is open again", extra={"scope": stored.record.scope})
 
     def change(self, stored: Stored[Gate] | None, gate: Gate) -> bool:
-        """Write a change of a breaker; whether no other worker was first."""
+        """Write a change of a breaker; False when another worker changed it first."""
         try:
             self.gates.change(stored, gate)
         except Conflict:
@@ -143,16 +144,16 @@ def circuit_breaker_of(pipeline: Pipeline) -> CircuitBreaker:
 
 @dataclass(slots=True)
 class Admission:
-    """The service may be asked; the answer decides on the breakers that this admission probes."""
+    """Permission to call the service; the answer decides on the breakers that this admission probes."""
 
     breaker: CircuitBreaker
     customer_id: str
     probed: list[Stored[Gate]] = field(default_factory=list)
 
     def note(self, error: PartnerCenterError | None) -> None:
-        """Close the probed breakers after an answer, and open those that `error` concerns as a whole.
+        """Close the probed breakers after an answer, and open those that `error` concerns.
 
-        What follows for the submission is written before: a late owner, who cannot write, opens no breaker.
+        The submission is written before: a late owner cannot write, and so must not open a breaker.
         """
         if error is not None:
             logger.warning("A request to Partner Center failed", extra=present_step() | of_error(error))
@@ -161,7 +162,7 @@ class Admission:
         concerned = frozenset[str]() if error is None else scopes_concerned_by(error, self.customer_id)
         for stored in probed:
             if stored.record.scope in concerned:
-                # What follows for it depends on the others; until then the next one may probe.
+                # Its state depends on the other breakers; until they close, the next submission may probe.
                 self.breaker.change(stored, replace(stored.record, probing_until=None))
             else:
                 self.breaker.end_probe(stored, error)
@@ -176,14 +177,14 @@ class Admission:
             self.breaker.open_after(error, self.customer_id, failed_probes)
 
     def leave(self) -> None:
-        """Give back the probes that ended without an answer."""
+        """Release the probes that ended without an answer."""
         for stored in self.probed:
             self.breaker.change(stored, replace(stored.record, probing_until=None))
         self.probed = []
 
 
 def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | None:
-    """How long the breaker stays open; None when it may be probed. A probe holds it for a `claim`."""
+    """How long the breaker stays open; None when it may be probed. A probe holds it for the time of a `claim`."""
     if gate.closed_until > now:
         return gate.closed_until - now
     if gate.probing_until is not None and gate.probing_until > now:
@@ -192,12 +193,12 @@ def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | Non
 
 
 def customer_scope(customer_id: str) -> str:
-    """The scope of what concerns one customer: throttling, a missing relationship or role."""
+    """The scope of failures that concern one customer: throttling, a missing relationship or role."""
     return f"customer {customer_id}"
 
 
 def scopes_concerned_by(error: PartnerCenterError, customer_id: str) -> frozenset[str]:
-    """The scopes that `error` may concern as a whole; none when it concerns its own request alone."""
+    """The scopes that `error` may concern; none when it concerns only its own request."""
     match error:
         case Throttled():
             return frozenset({WHOLE_PARTNER, customer_scope(customer_id)})
@@ -210,7 +211,7 @@ def scopes_concerned_by(error: PartnerCenterError, customer_id: str) -> frozense
 
 
 def says_nothing_of(error: PartnerCenterError | None, scope: str) -> bool:
-    """Whether a probe of `scope` that met `error` does not show that the breaker may close."""
+    """Whether a probe of `scope` that ended in `error` leaves open if the breaker may close."""
     is_of_a_customer = scope != WHOLE_PARTNER
     return isinstance(error, NeverSent | AnswerLost) or (is_of_a_customer and isinstance(error, Unauthorised))
 
@@ -218,7 +219,7 @@ def says_nothing_of(error: PartnerCenterError | None, scope: str) -> bool:
 def scopes_opened_by(
     error: PartnerCenterError, customer_id: str, gates: Mapping[str, Gate], now: datetime
 ) -> frozenset[str]:
-    """The scopes whose breakers `error` opens, when `gates` were open before. Pure."""
+    """The scopes whose breakers `error` opens, given the `gates` before. Pure."""
     scopes = scopes_concerned_by(error, customer_id)
     if isinstance(error, Throttled) and not _concerns_partner(error, customer_id, gates, now):
         return scopes - {WHOLE_PARTNER}
@@ -226,7 +227,7 @@ def scopes_opened_by(
 
 
 def _concerns_partner(error: Throttled, customer_id: str, gates: Mapping[str, Gate], now: datetime) -> bool:
-    """Whether the limit is the whole partner's: the answer says so, or a second customer has met it in this window."""
+    """Whether the limit applies to the partner: the answer says so, or a second customer was throttled meanwhile."""
     own = customer_scope(customer_id)
     return error.names_the_partner or any(
         gate.is_throttled and gate.closed_until > now and gate.scope not in (own, WHOLE_PARTNER)
@@ -239,7 +240,7 @@ def opened(
 ) -> Gate:
     """The breaker of `scope` after `error`: open for as long as the service says, and longer each time. Pure.
 
-    Only a probe's failure counts: what other requests meet that were in progress together is the failure before it.
+    Only a probe adds a failure: failures of requests that were in progress at the same time count as the same one.
     After a first 401 a new token may be the cure: the breaker is open, and the next request is its probe at once.
     """
     is_curable = isinstance(error, Unauthorised) and error.may_be_cured_by_a_new_token
@@ -247,7 +248,7 @@ def opened(
     if isinstance(error, Unauthorised):
         delay = pace.backoff(failures + FIRST_UNAUTHORISED_FAILURES) if failures else timedelta(0)
     else:
-        # A service that says "one second" for days is not asked every second.
+        # If the service says "one second" for days, do not call it every second.
         delay = max(pace.throttled(error.retry_after or timedelta(0)), pace.backoff(max(failures - 1, 0)))
     until = now + delay if gate is None else max(now + delay, gate.closed_until)
     return Gate(
@@ -260,7 +261,7 @@ def opened(
 
 
 def _report(opened_now: list[Gate], before: Mapping[str, Gate], error: PartnerCenterError, now: datetime) -> None:
-    """One alarm when a person must act, however many submissions wait and however long."""
+    """Raise one alarm when a person must act, however many submissions wait and however long."""
     for gate in opened_now:
         fields = {
             **present_step(),

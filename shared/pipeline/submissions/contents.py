@@ -1,4 +1,4 @@
-"""What storage holds of a submission: its request body, its rows, its outcomes so far, its batch's spelling."""
+"""Reads a submission's stored contents: request body, rows, outcomes so far, and the spelling of its batch."""
 
 import logging
 from collections.abc import Iterator
@@ -21,21 +21,21 @@ logger = logging.getLogger(__name__)
 
 
 class BlobMissing(DeviceDropError):
-    """Storage no longer holds, unchanged, what an unfinished submission needs."""
+    """A blob that an unfinished submission needs is missing from storage or was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Reads, and never writes, what storage holds of submissions."""
+    """Reads the stored contents of submissions and never writes."""
 
     journal: Journal
     private: Container
 
     def body(self, submission: Submission) -> bytes:
-        """The exact bytes that were journaled for this submission; if they were lost, made again from the private copy.
+        """The exact bytes journaled for this submission; if lost, they are rebuilt from the private copy.
 
         Raises:
-            BlobMissing: the copy does not give them either.
+            BlobMissing: the bytes cannot be rebuilt either.
             Conflict: another worker took the submission further.
         """
         body = self.private.read(submission.payload)
@@ -49,7 +49,7 @@ class Contents:
         return again
 
     def rows(self, submission: Submission, pack: Entity | None = None) -> list[SentRow]:
-        """Which rows the submission holds, in the order of its devices; `pack` is what was read with it."""
+        """The rows of the submission, in the order of its devices; `pack` is its packed rows, if read with it."""
         if submission.rows is not None:
             content, place = self.private.read(submission.rows), f"Blob {submission.rows} in the private container"
         else:
@@ -61,7 +61,7 @@ class Contents:
         return rows
 
     def outcomes(self, submission: Submission) -> Iterator[DeviceOutcome]:
-        """The outcomes of its rows that were written so far."""
+        """The outcomes of its rows written so far."""
         journaled = self.journal.outcomes.of_rows(submission.reading_id, submission.first_row, submission.last_row)
         return (outcome for outcome in journaled if outcome.submission == submission.number)
 
@@ -71,7 +71,7 @@ class Contents:
         return submission.batch_id if batch is None else batch.record.batch_id
 
     def _body_made_again(self, submission: Submission) -> bytes | None:
-        # Reads a device file, which an instance that only takes wake-ups otherwise never does.
+        # Imports the reader of device files, which an instance that only handles wake-ups otherwise never needs.
         from shared.pipeline.submissions.request_body import body_made_again  # noqa: PLC0415
 
         stored = self.journal.files.get(submission.customer_id, submission.file_id)
@@ -80,7 +80,7 @@ class Contents:
         return body_made_again(self.private, stored.record, submission, self.rows(submission))
 
     def _missing(self, submission: Submission, what: str) -> DeviceDropError:
-        """Why something is missing: another owner took the submission to its end and cleaned up, or it was lost."""
+        """The error for missing contents: another owner finished the submission and cleaned up, or they were lost."""
         present = self.journal.submissions.get(submission.reading_id, submission.number)
         if present is None or present.record.sequence != submission.sequence:
             return Conflict(f"Submission {submission.number} of {submission.file_id} was taken further meanwhile.")

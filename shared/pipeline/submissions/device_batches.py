@@ -1,6 +1,6 @@
-"""Which batch a submission goes to: found by listing, created when absent, by one submission while others wait.
+"""Chooses the batch of a submission: one submission finds it by listing, or creates it, while the others wait.
 
-What is known of batches is noted here, in the journal and in the process's memory; of submissions nothing is written.
+This module records batches in the journal and in the process's memory; it writes nothing to submissions.
 """
 
 from contextlib import suppress
@@ -31,17 +31,17 @@ from shared.storage.records import Batch, BatchState, RequestKind, Submission
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The batch that a submission goes to, in the service's spelling, and how."""
+    """The batch that a submission goes to, in the service's spelling, and whether to create it or append to it."""
 
     kind: RequestKind
     batch_id: str
     claimed: Stored[Batch] | None = None
-    """The batch as this submission has just claimed it, to create it."""
+    """The batch's record, if this submission has just claimed it in order to create the batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceBatches:
-    """What is known of the customers' batches; `remembered` holds their spellings by customer and folded name."""
+    """The known batches of the customers; `remembered` holds their spellings by customer and folded name."""
 
     batches: Batches
     remembered: LruCache[tuple[str, str], str]
@@ -49,9 +49,9 @@ class DeviceBatches:
     claim: timedelta
 
     def target_of(self, stored: Stored[Submission]) -> Target | Decided:
-        """Where the submission goes, or what was decided on before that could be said.
+        """The batch of the submission, or the decision that delays or ends it first.
 
-        Batches are listed before one is created; one submission at a time does so for a batch, the others wait for it.
+        Batches are listed before a batch is created; one submission at a time does so, the others wait for it.
         """
         submission = stored.record
         if submission.request is not None:
@@ -73,9 +73,9 @@ class DeviceBatches:
         return self._find_or_create(stored, claimed)
 
     def note(self, submission: Submission, target: Target, step: Step) -> None:
-        """What the answer to a POST says about the batch: whether the others may go on, or must list again.
+        """Record what the answer to a POST shows about the batch: the others may go on, or must list again.
 
-        While the same request is to be repeated, nothing is known: a batch that it may create stays claimed.
+        Until a repeated request is answered, the result is unknown: a batch that it may create stays claimed.
         """
         is_wrong = isinstance(step, FindBatchAgain)
         if is_wrong:
@@ -115,7 +115,7 @@ class DeviceBatches:
         return Target(RequestKind.CREATE, submission.batch_id, claimed)
 
     def _claimed(self, submission: Submission, known: Stored[Batch] | None) -> Stored[Batch] | None:
-        """The batch, unknown so far (None) or `known`, as this submission's to find or create; None when it is not."""
+        """The batch's record, claimed by this submission to find or create it; None if another submission was first."""
         try:
             return self.batches.change(known, self._batch(submission, BatchState.LOOKING))
         except Conflict:
@@ -132,11 +132,11 @@ class DeviceBatches:
         )
 
     def _free(self, stored: Stored[Batch]) -> None:
-        """The next submission that needs the batch lists the batches."""
+        """Let the next submission that needs the batch list the batches."""
         self._write(stored, replace(stored.record, state=BatchState.LOOKING, claimed_until=self.service.clock()))
 
     def _write(self, stored: Stored[Batch], changed: Batch) -> None:
-        """Change what is known. A worker that changed it meanwhile knows better, and the submission goes on."""
+        """Change the record. If another worker changed it meanwhile, its newer record stays and this one goes on."""
         with suppress(Conflict):
             self.batches.change(stored, changed)
 

@@ -1,7 +1,7 @@
-"""What follows when the rows of submissions are changed: wake-ups, the end of what is no longer needed, the closing.
+"""The follow-ups of changed submissions: wake-ups, clean-up of blobs no longer needed, closing their file.
 
-It is done when all of those that were advanced together have been changed, so that those that are due together share a
-message, and their file is asked about once. What a worker that dies in between leaves undone, the sweep does.
+They run after all submissions of a step have been changed, so that submissions due at the same time share a message and
+their file is checked once. If the worker dies in between, the sweep does the rest.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,20 +16,20 @@ from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionW
 from shared.vocabulary import SubmissionState
 
 MOST_TOGETHER = 2
-"""Submissions that share a message. They are sent one after the other, so more of them would leave other workers idle
+"""Submissions that share a message. One worker sends them one after the other, so more would leave other workers idle
 at the end of a file."""
 
 LAST_ALONE = 8
-"""The last submissions of a file have messages of their own: as many as a host works on at a time, so that all its
-workers end at about the same time."""
+"""The last submissions of a file get a message each: as many as a host processes at a time, so that all its workers
+finish at about the same time."""
 
 DUE_TOGETHER = timedelta(seconds=5)
-"""How far apart those that share a message are due at most: none is looked at later than that."""
+"""The longest time between the due times of submissions in one message, and so the longest delay of any of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A submission that is to be woken."""
+    """A submission that needs a wake-up."""
 
     due_at: datetime
     reading_id: str
@@ -39,14 +39,14 @@ class Waiting:
 
 @dataclass(slots=True)
 class FollowUps:
-    """What is to be done for submissions that were changed."""
+    """Collects the follow-ups of changed submissions."""
 
     waiting: list[Waiting] = field(default_factory=list)
     spent: list[Submission] = field(default_factory=list)
     ended: list[Submission] = field(default_factory=list)
 
     def follow(self, changed: Submission) -> None:
-        """What follows from a change: a wake-up when it is due, or the end of it."""
+        """Note the follow-up of a change: a wake-up at its due time, or the clean-up of a final submission."""
         if not changed.state.is_final:
             self.wake(changed, changed.due_at)
             return
@@ -55,16 +55,16 @@ class FollowUps:
             self.ended_before(changed)
 
     def ended_before(self, submission: Submission) -> None:
-        """It is final: its file may be complete."""
+        """Note a final submission: its file may be complete."""
         self.ended.append(submission)
 
     def wake(self, submission: Submission, at: datetime, sequence: int | None = None) -> None:
-        """Wake it at that time."""
+        """Note a wake-up for the submission at that time."""
         number = submission.sequence if sequence is None else sequence
         self.waiting.append(Waiting(at, submission.reading_id, submission.number, number))
 
     def run(self, pipeline: Pipeline) -> None:
-        """Do all of it."""
+        """Do all the follow-ups."""
         waiting, self.waiting = self.waiting, []
         spent, self.spent = self.spent, []
         ended, self.ended = self.ended, []
@@ -82,7 +82,7 @@ class FollowUps:
 
 @contextmanager
 def following_up(pipeline: Pipeline) -> Iterator[FollowUps]:
-    """FollowUps that are run at the end, whatever else failed: what was changed is to be followed up."""
+    """FollowUps that run at the end even after a failure: changes already made need their follow-ups."""
     collected = FollowUps()
     try:
         yield collected
@@ -93,7 +93,7 @@ def following_up(pipeline: Pipeline) -> Iterator[FollowUps]:
 
 
 def wake_up_of(submission: Submission) -> SubmissionWakeUp:
-    """The wake-up for the submission as it is now."""
+    """The wake-up for the submission in its current state."""
     return SubmissionWakeUp(reading_id=submission.reading_id, number=submission.number, sequence=submission.sequence)
 
 
@@ -103,7 +103,7 @@ def first_wake_up(reading_id: str, numbers: Iterable[str]) -> WakeUp:
 
 
 def wake_ups_of(waiting: list[Waiting]) -> Iterator[tuple[WakeUp, datetime]]:
-    """The messages for those that wait, and when the last one named in each is due. Pure."""
+    """The messages for the waiting submissions, each with the due time of its last one. Pure."""
     group: list[Waiting] = []
     for each in sorted(waiting, key=lambda one: (one.reading_id, one.due_at)):
         if group and not _share_a_message(group, each):

@@ -1,4 +1,4 @@
-"""The end of a submission whose request body or rows are lost for good, so that its file ends too."""
+"""Ends a submission whose request body or rows are lost for good, so that its file ends too."""
 
 from datetime import datetime
 
@@ -11,12 +11,12 @@ from shared.storage.records import Counts, DeviceFile, Submission
 
 
 def is_lost_for_good(file: DeviceFile, now: datetime) -> bool:
-    """Whether a blob of the file that is missing now is not waited for any longer: people had time to restore it."""
+    """Whether to stop waiting for a missing blob of the file: people have had time to restore it."""
     return now - file.received_at > NEVER_ACCEPTED_ALARM
 
 
 def ended_as_lost(contents: Contents, stored: Stored[Submission]) -> Decided:
-    """The end of the submission: each of its rows that has no outcome is `unknown`."""
+    """The decision that ends the submission: each of its rows without an outcome is `unknown`."""
     submission = stored.record
     known = {outcome.row: outcome for outcome in contents.outcomes(submission)}
     lost = [outcome_of_lost_content(submission, row) for row in _rows(contents, submission) if row.row not in known]
@@ -27,7 +27,7 @@ def ended_as_lost(contents: Contents, stored: Stored[Submission]) -> Decided:
 
 
 def _rows(contents: Contents, submission: Submission) -> list[SentRow]:
-    """The rows of the submission. Where their list is lost too, the closing of the file ends them."""
+    """The rows of the submission; none if their list is lost too, which leaves them to the closing of the file."""
     try:
         return contents.rows(submission)
     except BlobMissing:

@@ -1,4 +1,4 @@
-"""Which of the service's verdicts belongs to which row. Pure; what cannot be told is never guessed."""
+"""Matches the service's verdicts to rows. Pure; an uncertain match is never guessed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,7 @@ from shared.partner_center.models import Device, DeviceUploadDetails
 
 
 class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A row of a submission as it stands beside the request body, in the order of the devices in it."""
+    """A row of a submission as stored beside the request body, in the order of its devices."""
 
     row: int
     source: str = ""
@@ -24,10 +24,10 @@ class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> list[DeviceUploadDetails | None]:
     """For each row its verdict, or None.
 
-    By serial number, then by product key, each only where it occurs once on both sides. What is left goes by position
-    if both sides are equally long, and only if nothing contradicts that the service kept the order: every match found
-    by name stands at its own position, and no name differs. (Devices sent with a hash alone come back without a name;
-    that the order is kept is not documented.)
+    Rows match by serial number, then by product key, each only where it occurs once on both sides. The rest match by
+    position if both sides are equally long and nothing contradicts that the service kept the order: every match found
+    by name is at its own position, and no name differs. (Devices sent with only a hash come back without a name; that
+    the service keeps the order is not documented.)
     """
     names = [
         ([row_name(row) for row in rows], [verdict_name(verdict) for verdict in verdicts])
@@ -46,8 +46,8 @@ def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> l
 def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[Device | None]:
     """For each row the device of that name in a batch, or None.
 
-    A batch knows no positions. It may hold another maker's device with the same serial number, so that what both sides
-    know of maker and model must agree.
+    A batch has no positions. It may hold another maker's device with the same serial number, so maker and model must
+    agree where both sides have them.
     """
     wanted = {name for row in rows for row_name, _ in _NAMES if (name := row_name(row))}
     named = [device for device in devices if any(device_name(device) in wanted for _, device_name in _NAMES)]
@@ -86,7 +86,7 @@ def _contradict(row: SentRow, device: Device) -> bool:
 
 
 def _differ(ours: str, theirs: str) -> bool:
-    """Whether both are known and not the same."""
+    """Whether both are known and different."""
     return bool(ours and theirs and ours != theirs)
 
 
@@ -98,4 +98,4 @@ _NAMES: tuple[tuple[Callable[[SentRow], str], Callable[[DeviceUploadDetails | De
     (lambda row: _folded(row.serial_number), lambda verdict: _folded(verdict.serial_number)),
     (lambda row: _folded(row.product_key), lambda verdict: _folded(verdict.product_key)),
 )
-"""What a device is called on both sides, strongest first."""
+"""The names of a device on both sides, strongest first."""

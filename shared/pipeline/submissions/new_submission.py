@@ -1,4 +1,4 @@
-"""Makes a submission: keeps its request body, and gives what is to be journaled of it and its rows."""
+"""Makes a submission: stores its request body and returns the journal entry for it and its rows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from shared.vocabulary import SubmissionState
 
 @dataclass(frozen=True, slots=True)
 class SubmissionKey:
-    """Which submission it is, and the folder of its reading in the private container."""
+    """Identifies a submission, with the folder of its reading in the private container."""
 
     file_id: str
     reading_id: str
@@ -35,9 +35,9 @@ def kept_submission(
     now: datetime,
     due_at: datetime,
 ) -> SubmissionEntry:
-    """Keep `body`, exactly as it will be sent, as a blob; the pending submission of it, with its `rows`.
+    """Store `body`, exactly as it will be sent, as a blob; returns the pending submission with its `rows`.
 
-    The rows stand in the journal beside the submission; absurdly long ones are a blob too.
+    The rows are stored in the journal beside the submission; absurdly long ones become a blob too.
     """
     payload = payload_path(key.folder, key.number)
     private.write(payload, body, JSON)

@@ -1,6 +1,6 @@
-"""Asks for the job of an accepted submission: which devices have their own final status, and what follows from that.
+"""Polls the job of an accepted submission and decides by the devices that have their own final status.
 
-Nothing is written here: `advance` writes what was decided.
+Nothing is written here: `advance` writes the decision.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ from shared.telemetry import annotate
 
 
 def poll(service: Service, contents: Contents, stored: Stored[Submission], pack: Entity | None = None) -> Decided:
-    """Ask how far the submission is, and past its deadline also what its batch holds.
+    """Poll the submission's job; past its deadline, read its batch too.
 
-    `pack` is the submission's packed rows, when they were read with it.
+    `pack` is the submission's packed rows, if they were read with it.
     """
     tracking_id = stored.record.tracking_id
     try:
@@ -59,7 +59,7 @@ def _ask_for_status(
     submission = _with_job(stored.record, answer)
     outcomes = _verdicts(contents, submission, details, pack)
     counts = counted(outcomes)
-    # While the job runs, its verdicts are written when their number has changed; each of its last ones always is.
+    # While the job runs, its verdicts are written when their number has changed; when it ends, always.
     is_news = details.is_final or counts.ended != submission.written
     step = after_poll(submission, counts, details.status or "", service.clock(), service.pace)
     return Decided(
@@ -71,7 +71,7 @@ def _ask_for_status(
 
 
 def _with_job(submission: Submission, answer: JobAnswer) -> Submission:
-    """The submission with what the service says of its job as a whole."""
+    """The submission with the service's answer about its job as a whole."""
     details = answer.details
     return replace(
         submission,
@@ -97,7 +97,7 @@ def _verdicts(
 
 
 def _read_batch(service: Service, contents: Contents, stored: Stored[Submission]) -> Decided:
-    """The service took it without naming a job: its devices are searched for in the batch itself."""
+    """The service accepted the submission without naming a job: search for its devices in the batch itself."""
     submission, rows = stored.record, contents.rows(stored.record)
     outcomes = _read_back(service, contents, submission, rows)
     step = after_poll(submission, counted(outcomes), "nothing of a job", service.clock(), service.pace)
@@ -105,7 +105,7 @@ def _read_batch(service: Service, contents: Contents, stored: Stored[Submission]
 
 
 def _unless_given_up(service: Service, contents: Contents, decided: Decided) -> Decided:
-    """`decided`, or the end of the waiting when it would poll again after an answer and the deadline is over."""
+    """`decided`, or giving up if it would poll again after an answer although the deadline has passed."""
     step, submission = decided.step, decided.stored.record
     if not (isinstance(step, PollAgain) and step.usable and is_past_deadline(submission, service.clock())):
         return decided
@@ -118,7 +118,7 @@ def _unless_given_up(service: Service, contents: Contents, decided: Decided) -> 
 
 
 def _give_up(service: Service, contents: Contents, decided: Decided) -> Decided:
-    """The deadline is over. What the batch itself shows is the last word; every other row is `unknown`."""
+    """The deadline has passed. Devices found in the batch are registered; every other row is `unknown`."""
     submission, rows = decided.stored.record, contents.rows(decided.stored.record)
     known = {outcome.row: outcome for outcome in (*contents.outcomes(submission), *decided.outcomes)}
     missing = [row for row in rows if row.row not in known]
@@ -134,7 +134,7 @@ def _give_up(service: Service, contents: Contents, decided: Decided) -> Decided:
 def _read_back(
     service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow]
 ) -> list[DeviceOutcome]:
-    """The outcomes of the rows whose devices stand in the batch. A batch that the service does not show holds none."""
+    """The outcomes of the rows whose devices are in the batch. A batch that the service does not show holds none."""
     batch_id = contents.spelling_of_batch(submission)
     try:
         in_batch = service.partner_center.batch_devices(submission.customer_id, batch_id, service.call_ids())

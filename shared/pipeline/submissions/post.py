@@ -1,6 +1,6 @@
-"""Asks the service to take a submission, and says what follows from the answer. Nothing is written here.
+"""POSTs a submission and decides by the answer. Nothing is written here.
 
-`advance` journals the request that `request_for` makes, then has `post` send it, then writes what was decided.
+`advance` journals the request that `request_for` makes, calls `post` to send it, then writes the decision.
 """
 
 import logging
@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 def request_for(
     submission: Submission, target: Target, settings: Settings, ids: CallIds, now: datetime
 ) -> JournaledRequest:
-    """The exact POST that is sent to `target` now. Pure.
+    """The exact POST to send to `target`. Pure.
 
-    It keeps the request id of the last one while the service has not said its own word on that.
+    It keeps the last request's id until the service has accepted or refused that request.
     """
     url = settings.partner_center_url + _path(submission.customer_id, target)
     known = submission.request if submission.request and submission.request.url == url else None

@@ -1,4 +1,4 @@
-"""The request body of a submission: made when its file is read, and once more from the private copy if it was lost."""
+"""Makes a submission's request body when its file is read, and rebuilds a lost body from the private copy."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
@@ -15,7 +15,7 @@ from shared.storage.records import DeviceFile, Submission
 
 
 def new_device(device: SendableDevice) -> NewDevice:
-    """`device` as Partner Center takes it."""
+    """`device` in Partner Center's form."""
     verified = device.hardware_hash
     return NewDevice(
         serial_number=device.serial_number,
@@ -31,7 +31,7 @@ def body_made_again(
 ) -> bytes | None:
     """The body of a submission of these `rows`, from the private copy of its file.
 
-    None when the copy is gone too, or when it does not give the very bytes that were journaled.
+    None when the copy is missing too, or does not yield exactly the journaled bytes.
     """
     wanted = {row.row for row in rows}
     try:
@@ -43,7 +43,7 @@ def body_made_again(
 
 
 def _devices(private: Container, file: DeviceFile, submission: Submission) -> Iterator[tuple[int, SendableDevice]]:
-    """The devices of the file, with the numbers of their rows, as far as the submission reaches."""
+    """The devices of the file with their row numbers, up to the last row of the submission."""
 
     def is_within(row: CheckedRow) -> bool:
         return row.row <= submission.last_row

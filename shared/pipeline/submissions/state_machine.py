@@ -1,7 +1,7 @@
 """What to do next with a submission. Pure: no clock, no storage, no network.
 
-`action_for` says what a wake-up is to do; `after_post`, `after_failure`, `after_poll` and `after_poll_failed` turn what
-the service answered into a `Step`; `next_record` turns a step into the submission's next record.
+`action_for` decides on a wake-up's action; `after_post`, `after_failure`, `after_poll` and `after_poll_failed` turn the
+service's answer into a `Step`; `next_record` turns a step into the submission's next record.
 """
 
 from collections.abc import Sequence
@@ -38,34 +38,34 @@ NEVER_ACCEPTED_ALARM = timedelta(hours=48)
 request body is lost, it ends."""
 
 REPEATS_WITHOUT_LINK = 3
-"""How often a request that was accepted without a tracking id is repeated under its request id."""
+"""How often a request accepted without a tracking id is repeated under its request id."""
 
 BAD_REQUEST = 400
 NOT_FOUND = 404
 TOO_LARGE = 413
 
 CODES_OF_A_MALFORMED_PART = frozenset({"800002", "3000", None})
-"""Codes of a 400 that may be due to one device alone (Partner Center error codes); None is an answer without a code."""
+"""Codes of a 400 that a single device may cause (Partner Center error codes); None is an answer without a code."""
 
 WRONG_CUSTOMER_CODES = frozenset({"60003", "3000", "900118"})
-"""Codes that say the customer or partner does not exist (Partner Center error codes): no batch is created for it."""
+"""Codes that say the customer or partner does not exist (Partner Center error codes): no batch is created then."""
 
 
 class Action(Enum):
-    """What a wake-up is to do with its submission."""
+    """The action of a wake-up on its submission."""
 
     NOTHING_OVERTAKEN = auto()
-    """The journal is further than the wake-up."""
+    """The submission has moved on since the wake-up was sent."""
     CLOSE_FILE = auto()
     """The submission is final: its file may be complete."""
     WAIT_FOR_CLAIM = auto()
-    """Another worker is busy with it, or died a moment ago."""
+    """Another worker holds it, or died a moment ago."""
     POST = auto()
     POLL = auto()
 
 
 def action_for(submission: Submission, sequence: int, now: datetime) -> Action:
-    """What a wake-up of `sequence` is to do."""
+    """The action of a wake-up of `sequence`."""
     if submission.state.is_final:
         return Action.CLOSE_FILE
     if sequence < submission.sequence:
@@ -77,7 +77,7 @@ def action_for(submission: Submission, sequence: int, now: datetime) -> Action:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The service took it: poll its job after `delay`, or read its batch when there is no tracking id."""
+    """The service accepted it: poll its job after `delay`, or read its batch when there is no tracking id."""
 
     tracking_id: str | None
     delay: timedelta
@@ -86,19 +86,19 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class SendAgain:
-    """Not taken, or not known to be: POST again after `delay`; the same request again, or a new one."""
+    """Not accepted, or not known to be: POST again after `delay`, the same request or a new one."""
 
     delay: timedelta
     reason: str
     same_request: bool = False
     maybe_taken: bool = False
-    """The service may have taken the devices although it did not say so."""
+    """The service may have accepted the devices without answering so."""
     without_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FindBatchAgain:
-    """What is known of the batch is wrong: list the batches after `delay`, then send a new request."""
+    """The known batch is wrong: list the batches after `delay`, then send a new request."""
 
     delay: timedelta
     reason: str
@@ -107,21 +107,21 @@ class FindBatchAgain:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The service will never take it; every device of it failed, with the service's own words."""
+    """The service will never accept it; each of its devices failed, with the service's own words."""
 
     fault: ServiceFault
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Part of it might be taken: send its halves, each as a submission of its own."""
+    """The service might accept a part of it: send its halves, each as its own submission."""
 
     fault: ServiceFault
 
 
 @dataclass(frozen=True, slots=True)
 class WaitFor:
-    """Nothing was asked of the service: try again after `delay`."""
+    """No request was sent: try again after `delay`."""
 
     delay: timedelta
     reason: str
@@ -129,12 +129,12 @@ class WaitFor:
 
 @dataclass(frozen=True, slots=True)
 class PollAgain:
-    """Some devices have no verdict yet: poll again after `delay`; `written` outcomes stand in the journal."""
+    """Some devices have no verdict yet: poll again after `delay`; `written` outcomes are in the journal."""
 
     delay: timedelta
     reason: str
     usable: bool = True
-    """Whether the service said anything about the job: otherwise the time to the deadline stands still."""
+    """Whether the answer was about the job: otherwise the time to the deadline stands still."""
     written: int = 0
 
 
@@ -151,7 +151,7 @@ Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | PollAgain 
 
 @dataclass(frozen=True, slots=True)
 class LastAnswer:
-    """The service's last answer as it came, beside our reading of it."""
+    """The service's last answer as received, beside our reading of it."""
 
     ids: AnswerIds
     status: int | None = None
@@ -160,7 +160,7 @@ class LastAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was decided on for a submission as it was read, beside the answer or the error that it follows from."""
+    """The decision for a submission as read, beside the answer or the error that led to it."""
 
     stored: Stored[Submission]
     step: Step
@@ -173,7 +173,7 @@ def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
     """The step that follows a POST which the service accepted."""
     if accepted.tracking_id is not None or submission.without_link >= REPEATS_WITHOUT_LINK:
         return Poll(accepted.tracking_id, pace.first, pace.deadline)
-    # Under the same request id the service may give the link after all.
+    # The service may send the link after all when the request is repeated under the same id.
     return SendAgain(
         pace.backoff(submission.without_link),
         "The service accepted it without saying where to ask; it is sent again.",
@@ -186,9 +186,9 @@ def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
 def after_failure(submission: Submission, kind: RequestKind | None, error: PartnerCenterError, pace: Pace) -> Step:
     """The step that follows a failed POST of `kind`, or a failed listing of batches (None).
 
-    The request keeps its id until the service has said its own word on the payload: 2xx or a refusal of it (Partner
-    Center REST headers: reset upon success or business failure). A lost answer, throttling, a bad token and a
-    gateway's 408 or 5xx are none; after a lost answer and after a gateway's the service may have the devices.
+    The request keeps its id until the service has decided on the payload: 2xx or a refusal of it (Partner Center REST
+    headers: reset upon success or business failure). A lost answer, throttling, a bad token and a gateway's 408 or 5xx
+    decide nothing; after a lost answer or a gateway's, the service may have the devices.
     """
     if isinstance(error, Refused):
         return _after_refusal(submission, kind, error, pace)
@@ -217,7 +217,7 @@ def _after_refusal(submission: Submission, kind: RequestKind | None, error: Refu
 
 
 def refusal(submission: Submission, fault: ServiceFault) -> Refuse | Split:
-    """What a refusal of the payload means: halves, while one device may be to blame for all."""
+    """The step that follows a refusal of the payload: halve it while a single device may be the cause."""
     return Split(fault) if fault.may_be_one_device and submission.devices > 1 else Refuse(fault)
 
 
@@ -231,14 +231,14 @@ def _fault(kind: RequestKind | None, error: Refused) -> ServiceFault:
 
 
 def after_poll_failed(submission: Submission, error: PartnerCenterError, now: datetime, pace: Pace) -> Step:
-    """The step that follows a status request without a job's status. Only a 404 is an answer about the job."""
+    """The step that follows a poll that failed. Only a 404 is an answer about the job."""
     delay = pace.after_failure(error, submission.attempts, least=pace.poll(_since_acceptance(submission, now)))
     is_usable = isinstance(error, Refused) and error.status == NOT_FOUND
     return PollAgain(delay, str(error), usable=is_usable, written=submission.written)
 
 
 def after_poll(submission: Submission, counts: Counts, status: str, now: datetime, pace: Pace) -> Step:
-    """The step that follows a job's status that gave `counts` final verdicts, all of which are written."""
+    """The step that follows a job's status with `counts` final verdicts, all of them written."""
     reason = f"The service says {status or 'nothing'}: {counts.ended} of {submission.devices} devices have a verdict."
     if counts.ended == submission.devices:
         return Finish(counts, reason)
@@ -246,12 +246,12 @@ def after_poll(submission: Submission, counts: Counts, status: str, now: datetim
 
 
 def answer_of(error: PartnerCenterError) -> LastAnswer:
-    """The answer that an error was, as it is kept."""
+    """The stored form of an answer that was an error."""
     return LastAnswer(ids_to_keep(error.service_ids), error.status, error.code)
 
 
 def ids_to_keep(ids: ServiceIds) -> AnswerIds:
-    """The ids of an answer, as they are kept."""
+    """The stored form of an answer's ids."""
     return AnswerIds(
         request_id=ids.request_id,
         correlation_id=ids.correlation_id,
@@ -261,12 +261,12 @@ def ids_to_keep(ids: ServiceIds) -> AnswerIds:
 
 
 def is_past_deadline(submission: Submission, now: datetime) -> bool:
-    """Whether the time for a verdict is over. It stands still while the service gives no usable answer."""
+    """Whether the time for a verdict is over. Time without a usable answer from the service does not count."""
     return submission.deadline_at is not None and now >= submission.deadline_at
 
 
 def next_record(submission: Submission, step: Step, now: datetime, answer: LastAnswer | None = None) -> Submission:
-    """The submission after `step`: one change further, free, and due when the step says."""
+    """The submission after `step`: its sequence raised, its claim released, due when the step says."""
     common = replace(
         submission,
         sequence=submission.sequence + 1,
@@ -344,7 +344,7 @@ def next_record(submission: Submission, step: Step, now: datetime, answer: LastA
 
 
 def _polled(submission: Submission, step: PollAgain, now: datetime) -> Submission:
-    """The clock of the deadline runs on after a usable answer and stands still over the time before any other."""
+    """After a usable answer the time since the last poll counts towards the deadline; after any other it does not."""
     polled = replace(submission, polled_at=now) if step.usable else _standing_still(submission, now)
     return replace(
         polled,
@@ -362,7 +362,7 @@ def _standing_still(submission: Submission, now: datetime) -> Submission:
 
 
 def _with_reason(submission: Submission, reason: str, now: datetime) -> dict[str, object]:
-    """The reason why it waits or ended; one that comes again and again stands in the history once."""
+    """The reason why it waits or ended; a repeated reason appears in the history once."""
     if reason == submission.last_answer:
         return {}
     return {"last_answer": reason, "history": with_sentence(submission.history, reason, now)}
