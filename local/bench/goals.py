@@ -84,6 +84,8 @@ GOALS = (
         "from a job's end to the poll, per wait allowed: a quarter of the job, at least 30 s",
     ),
     Goal("cold_start_vs_sdks", 1.3, "", "importing the app, divided by importing the libraries it needs"),
+    Goal("page_made_vs_bare_table", 40, "", "CPU of making the list of 1,000 files, divided by a bare table's"),
+    Goal("page_painted_vs_bare_table", 3, "", "first paint of the list of 1,000 files, divided by a bare table's"),
     Goal("operations_per_1000_small", 60, "", "storage operations per 1,000 devices, in a file of 1,000"),
     Goal("operations_per_1000_large", 50, "", "storage operations per 1,000 devices, in a file of 100,000"),
     Goal("cpu_growth_spread", 15, "%", "CPU per row, between the sizes of a file: (most - least) / least"),

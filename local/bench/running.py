@@ -15,7 +15,18 @@ from azure.core.exceptions import AzureError
 from rich.console import Console
 
 from local.azurite import AzuriteError
-from local.bench import capacity, cold_start, end_to_end, growth, intake, memory, operations, outcomes, waiting
+from local.bench import (
+    capacity,
+    cold_start,
+    end_to_end,
+    growth,
+    intake,
+    memory,
+    operations,
+    outcomes,
+    status_page,
+    waiting,
+)
 from local.bench.arguments import MEASUREMENTS
 from local.bench.bench import Bench, BenchError
 from local.bench.goals import GOALS, Figure, Measured
@@ -36,6 +47,7 @@ _MEASURES: Mapping[str, Callable[[Bench], Measured]] = {
     "memory": memory.measure,
     "waiting": waiting.measure,
     "cold_start": cold_start.measure,
+    "status_page": status_page.measure,
     "operations": operations.measure,
     "growth": growth.measure,
     "end_to_end": end_to_end.measure,
@@ -52,6 +64,8 @@ _SIZES_OF = {
     "polls_per_10_min_job": (),
     "longest_wait_vs_allowed": (),
     "cold_start_vs_sdks": ("cold_starts",),
+    "page_made_vs_bare_table": ("listed_files", "page_rounds"),
+    "page_painted_vs_bare_table": ("listed_files", "page_rounds"),
     "operations_per_1000_small": ("small_rows",),
     "operations_per_1000_large": ("large_rows",),
     "cpu_growth_spread": ("growth_hash_rows", "growth_tuple_rows", "growth_rounds"),

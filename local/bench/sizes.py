@@ -24,6 +24,8 @@ class Sizes:
     waiting_submissions: int = 100
     waiting_rounds: int = 3
     cold_starts: int = 7
+    listed_files: int = 1_000
+    page_rounds: int = 7
     small_rows: int = 1_000
     growth_hash_rows: tuple[int, ...] = (1_000, 10_000, 100_000)
     growth_tuple_rows: tuple[int, ...] = (10_000, 100_000, 1_000_000)
@@ -46,6 +48,7 @@ QUICK = Sizes(
     waiting_submissions=24,
     waiting_rounds=1,
     cold_starts=3,
+    page_rounds=3,
     growth_hash_rows=(500, 1_000, 2_000),
     growth_tuple_rows=(1_000, 5_000, 10_000),
     growth_rounds=2,
@@ -65,6 +68,7 @@ def bytes_needed(sizes: Sizes, measurements: Collection[str]) -> int:
         "memory": large * (3 * _UTF16_ROW + _UTF8_ROW + _OUTCOME_ROW),
         "waiting": 100 * MEGABYTE,
         "cold_start": 100 * MEGABYTE,
+        "status_page": 100 * MEGABYTE,
         "operations": large * (4 * _UTF8_ROW + _OUTCOME_ROW),
         "growth": max(sizes.growth_hash_rows) * _UTF16_ROW
         + max(sizes.growth_tuple_rows) * _TUPLE_ROW

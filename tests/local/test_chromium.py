@@ -43,7 +43,7 @@ def test_a_browser_in_its_usual_place_is_found(bare: Path, monkeypatch: pytest.M
 @pytest.mark.skipif(sys.platform == "darwin", reason="its browsers are found in one place, whatever PATH says")
 def test_without_a_browser_the_tests_of_the_page_are_left_out_and_that_is_said(bare: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/browser/test_speed.py", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "tests/browser/test_changes.py", "-q", "-p", "no:cacheprovider"],
         cwd=PROJECT,
         env={name: value for name, value in os.environ.items() if not name.startswith("ProgramFiles")}
         | {"PATH": str(bare)},
