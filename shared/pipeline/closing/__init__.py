@@ -1,1 +1,1 @@
-"""The end of a file: its results, its summary and the notifications."""
+"""The end of a file: its results, its summary and its notifications."""

@@ -1,4 +1,4 @@
-"""The parts of a file that are not rows: which are recorded, and whether they may hold more devices. Pure."""
+"""Records the parts of a file that are not rows, and whether they may hold more devices. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -10,19 +10,19 @@ from shared.reasons import FILE_NOTES, PASSED_OVER, Explanation, FileNote, Passe
 from shared.storage.records import DeviceFile, PassedOverTally, Remark
 
 if TYPE_CHECKING:
-    # An instance that only takes wake-ups reads no device file.
+    # An instance that only handles wake-ups reads no device file.
     from shared.device_files.account import FileAccount
 
 UNREAD_PARTS = frozenset({RowReason.UNREADABLE_MEMBER, RowReason.PART_NOT_UNDERSTOOD})
-"""Reasons of rows that each stand for a whole part of a file that was not read, with an unknown number of devices."""
+"""Reasons of rows that each represent a whole unread part of a file, with an unknown number of devices."""
 
 NAME = "passed_over.csv"
 COLUMNS = ("kind", "count", "place", "excerpt", "may_hold_device")
-"""Of passed_over.csv: one line for each recorded place, with the count of all places of its kind."""
+"""The columns of passed_over.csv: one line for each recorded place, with the count of all places of its kind."""
 
 
 def accounted(read: DeviceFile, account: "FileAccount") -> DeviceFile:
-    """`read`, whose reasons are counted, with the parts that its reading passed over and its notes."""
+    """`read`, whose reasons are already counted, with its notes and the parts passed over in reading it."""
     passed_over = tuple(
         PassedOverTally(
             kind=kept.kind,
@@ -43,12 +43,12 @@ def accounted(read: DeviceFile, account: "FileAccount") -> DeviceFile:
 
 
 def explained(note: str) -> Explanation:
-    """The sentence of a note on a file and what to do; the note itself where only another version knows it."""
+    """The sentence and remedy for a note on a file; the note itself if only another version of the app knows it."""
     return FILE_NOTES[FileNote(note)] if note in list(FileNote) else Explanation(f"{note}.", "")
 
 
 def kind_in_words(kind: str) -> str:
-    """The public name, in the plural, of the parts of one kind that were passed over."""
+    """The public name, in the plural, for passed-over parts of one kind."""
     return PASSED_OVER[PassedOverKind(kind)] if kind in list(PassedOverKind) else kind
 
 
@@ -65,5 +65,5 @@ def passed_over_csv(passed_over: Sequence[PassedOverTally]) -> Iterator[bytes]:
 
 
 def _storable(text: str) -> str:
-    """`text` without halves of surrogate pairs, which JSON can escape and UTF-8 cannot hold."""
+    """`text` without lone surrogates, which JSON can escape but UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()

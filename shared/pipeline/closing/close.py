@@ -1,6 +1,7 @@
-"""The last step of a file: when every submission is final, its results are written and the file is closed.
+"""The last step of a file: when every submission is final, write the results and close the file.
 
-An interrupted closing is repeated from the beginning and writes the same: the change to `closing` fixes its time.
+An interrupted closing is repeated from the beginning and writes the same results: the change to `closing` fixes the
+time.
 """
 
 import logging
@@ -25,8 +26,8 @@ from shared.vocabulary import FileState, Outcome, SubmissionState
 logger = logging.getLogger(__name__)
 
 MOST_LISTED_AT_ONCE = 20
-"""Submissions that are read to see whether their file is complete, since its summary needs them too. For a larger file
-the journal is only asked for one that is open."""
+"""Up to this number, all submissions are read to check whether their file is complete, since its summary needs them
+too. For a larger file the journal is only queried for an open submission."""
 
 
 def close_if_complete(
@@ -34,7 +35,7 @@ def close_if_complete(
 ) -> None:
     """Close the file if no submission of its reading is open. Called when submissions end, and by the sweep.
 
-    `ended` are the submissions that the caller has just made final.
+    `ended` are the submissions that the caller has just finished.
     """
     remembered = pipeline.cache.released.get(reading_id)
     is_small = remembered is not None and remembered.record.submissions <= MOST_LISTED_AT_ONCE
@@ -55,7 +56,7 @@ def close_if_complete(
 
 
 def _are_all(ended: Sequence[Submission], file: DeviceFile) -> bool:
-    """Whether these are all submissions of the file. A split one does not count: its halves do the sending."""
+    """Whether these are all submissions of the file. A split submission does not count: its halves replace it."""
     whole = {submission.number for submission in ended if submission.state is not SubmissionState.SPLIT}
     return whole == {str(number) for number in range(1, file.submissions + 1)}
 
@@ -63,7 +64,7 @@ def _are_all(ended: Sequence[Submission], file: DeviceFile) -> bool:
 def _close_unless_changed(
     pipeline: Pipeline, stored: Stored[DeviceFile], submissions: Sequence[Submission] | None
 ) -> bool:
-    """Close a file whose submissions are all final; False if the file was changed since it was read as `stored`."""
+    """Close a file whose submissions are all final; False if another owner changed the file since it was read."""
     now, file = pipeline.clock(), stored.record
     if is_claimed(file, now):
         return True
@@ -81,20 +82,20 @@ def _close_unless_changed(
     try:
         held.change(claimed(pipeline, closing))
     except Conflict:
-        logger.info("Another owner changed the file that was to be closed", extra=of_file(file))
+        logger.info("Another owner changed the file before it could be closed", extra=of_file(file))
         return False
     try:
         with span(StepName.CLOSE, file.file_id, of_file(file)), held.freed_on_failure():
             _close(held, submissions)
     except Conflict:
-        logger.info("Another owner closes the file", extra=of_file(file))
+        logger.info("Another owner is closing the file", extra=of_file(file))
     return True
 
 
 def end_without_sending(
     pipeline: Pipeline, stored: Stored[DeviceFile], state: FileState, reason: str, text: str
 ) -> None:
-    """End a file none of whose rows was sent; its summary gives `reason` and `text`, which says what to do."""
+    """End a file of which no row was sent; its summary gives `reason` and `text`, which includes the remedy."""
     now, file = pipeline.clock(), stored.record
     ended = replace(
         claimed(pipeline, file),
@@ -114,9 +115,9 @@ def end_without_sending(
 
 
 def take_up_ended(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
-    """Finish what the owner that ended a file left undone; `stored` is not claimed."""
+    """Finish the work that the owner that ended a file left undone; `stored` is not claimed."""
     if pipeline.journal.files.is_listed(stored.record):
-        # Everything was done: a doubled event entered the file in the index of open files once more.
+        # All work is done: a repeated event entered the file in the index of open files again.
         pipeline.journal.files.no_longer_open(stored.record.file_id)
         return
     held = FileLease(pipeline, stored)
@@ -125,21 +126,22 @@ def take_up_ended(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
         with held.freed_on_failure():
             _tidy_up(held)
     except Conflict:
-        logger.info("Another owner finishes the file", extra=of_file(stored.record))
+        logger.info("Another owner is finishing the file", extra=of_file(stored.record))
 
 
 def _tidy_up(held: FileLease) -> None:
-    """What remains to be done for a final file, by the owner that has claimed it.
+    """Do the remaining work for a final file, claimed by this owner.
 
-    The index by time says that the file was announced. An owner that dies between the two is followed by another, which
-    announces the file again: an event comes at least once, with the same id, and twice only then.
+    The file's entry in the index by time records that it was announced. If the owner dies between announcing it and
+    entering it, the next owner announces it again: an event is sent at least once, and a second time, with the same id,
+    only then.
     """
     pipeline, file = held.pipeline, held.record
     if file.state is not FileState.CLOSED:
         _write_csv(pipeline, file, ())
         write_summary(pipeline.journal, pipeline.results, file)
         for version in pipeline.private.versions(f"{file.file_id}/"):
-            # The bodies of a file that was rejected half-way: they are never sent, and so never deleted elsewhere.
+            # The bodies of a file rejected half-way are never sent, and so deleted nowhere else.
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
     held.keep()
@@ -187,7 +189,7 @@ def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutco
 
 
 def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Iterator[DeviceOutcome]:
-    """Outcomes for rows that have none, which is a defect: they are logged as errors and end as unknown."""
+    """Outcomes for rows without one, which is a defect: the rows are logged as errors and end as unknown."""
     for row in rows:
         logger.error("A row of a finished file has no outcome", extra=of_file(file) | {"row": row})
         outcome = outcome_never_written(file.reading_id, row)
@@ -196,7 +198,7 @@ def _missing(pipeline: Pipeline, file: DeviceFile, rows: Iterable[int]) -> Itera
 
 
 def _held(held: FileLease, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
-    """`outcomes` as they come; meanwhile the claim on their file is renewed."""
+    """Pass `outcomes` on and meanwhile renew the claim on their file."""
     for outcome in outcomes:
         if outcome.row % ROWS_BETWEEN_CLOCK_CHECKS == 0:
             held.keep()

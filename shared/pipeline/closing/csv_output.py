@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: UTF-8, CRLF, and no cell that a spreadsheet would run as a formula. Pure."""
+"""Writes CSV for spreadsheets: UTF-8, CRLF, and no cell that a spreadsheet would run as a formula. Pure."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from shared.storage.records import DeviceOutcome
 CSV = "text/csv; charset=utf-8"
 
 CSV_PIECE = 256 * 1024
-"""Characters that are held at a time."""
+"""Characters held in memory at a time."""
 
 COLUMNS = (
     "row",
@@ -32,7 +32,7 @@ COLUMNS = (
     "error_description",
     "what_to_do",
 )
-"""Columns of results.csv, each a field of `DeviceOutcome`. Sentences come last: splitting one shifts no cell."""
+"""Columns of results.csv, each a field of `DeviceOutcome`. Sentences come last: a split sentence shifts no cell."""
 
 _cells = attrgetter(*COLUMNS[:-2])
 _sentences = attrgetter(*COLUMNS[-2:])
@@ -53,7 +53,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[
 
 
 def results_csv(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
-    """results.csv in pieces, one line a row."""
+    """results.csv in pieces, one line for each row."""
     return csv_text(
         COLUMNS,
         ((*map(str, _cells(outcome)), *map(in_one_cell, _sentences(outcome))) for outcome in outcomes),
@@ -62,7 +62,7 @@ def results_csv(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
 
 @lru_cache(maxsize=1_024)
 def in_one_cell(sentence: str) -> str:
-    """A sentence of the service without separators, at which a tool that removes quotes would split it."""
+    """A sentence of the service without the separators at which a tool that removes quotes would split it."""
     return _SPLITS.sub(" ", sentence).strip()
 
 

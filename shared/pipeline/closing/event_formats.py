@@ -1,8 +1,8 @@
 """The notification that a file has ended: a CloudEvents message, and the same as a card for Teams or Slack. Pure.
 
 Sources: CloudEvents 1.0.2, JSON event format; Microsoft Teams, "Create incoming webhooks with Workflows" and Adaptive
-Cards 1.4; Slack, "Sending messages using incoming webhooks" and Block Kit. Names that people
-chose (files, batches) stand only where no markup is read.
+Cards 1.4; Slack, "Sending messages using incoming webhooks" and Block Kit. Names chosen by people (files, batches)
+appear only in fields where no markup is read.
 """
 
 from datetime import datetime
@@ -19,32 +19,32 @@ from shared.vocabulary import FileState, Outcome
 
 EVENT_TYPE = "devicedrop.file.closed"
 SOURCE = "/device-drop"
-"""Where the status page has no address; else that is the source."""
+"""The source of events if the status page has no address, which otherwise is the source."""
 
 LONGEST_NAME = 256
-"""Characters of a name in an event: a queue message holds 48 KiB of text."""
+"""Most characters of a name in an event: a queue message holds 48 KiB of text."""
 
 LONGEST_STORY = 1_000
-"""Characters of the reason why a file was ended, which may quote such names."""
+"""Most characters of the reason why a file was ended, which may quote such names."""
 
 LONGEST_HEADLINE = 150
-"""Characters of a header in Slack."""
+"""Most characters of a header in Slack."""
 
 LONGEST_LINK = 3_000
-"""Characters of a button's address in Slack, which refuses the whole message for a longer one."""
+"""Most characters of a button's address in Slack, which refuses the whole message if it is longer."""
 
 CONTENT_TYPES = {
     WebhookFormat.CLOUD_EVENTS: "application/cloudevents+json; charset=utf-8",
     WebhookFormat.TEAMS: "application/json; charset=utf-8",
     WebhookFormat.SLACK: "application/json; charset=utf-8",
 }
-"""Of a request to a webhook. The first stands for the structured mode (CloudEvents, "HTTP Protocol Binding", 3.2)."""
+"""Content types of webhook requests; the first is the structured mode (CloudEvents, "HTTP Protocol Binding", 3.2)."""
 
 Card = dict[str, Any]
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Addresses of the file's page and results. They need a sign-in; an unknown address is left out."""
+    """Addresses of the file's page and results. Both require a sign-in; an unknown address is left out."""
 
     page: str | None = None
     results: str | None = None
@@ -66,10 +66,10 @@ class FileClosed(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
     counts: Counts
     is_incomplete: bool
-    """Whether it may hold devices that are in none of its rows."""
+    """Whether the file may hold devices that are in none of its rows."""
     parent_file_id: str | None
     results_folder: str
-    """In the container `results`."""
+    """The folder in the container `results`."""
     links: Links
 
 
@@ -78,7 +78,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     specversion: str = "1.0"
     id: str
-    """The same however often the event is repeated."""
+    """Stays the same when the event is repeated."""
     source: str
     type: str = EVENT_TYPE
     subject: str
@@ -99,7 +99,7 @@ def event_of(file: DeviceFile, settings: Settings) -> Event:
 
 
 def file_closed_of(file: DeviceFile, settings: Settings) -> FileClosed:
-    """What has become of the file."""
+    """The data of the file's event."""
     folder = results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
     return FileClosed(
         file_id=file.file_id,
@@ -132,7 +132,7 @@ def _links(file: DeviceFile, folder: str, settings: Settings) -> Links:
 
 
 def event_text(event: Event) -> str:
-    """The event as the text of a message."""
+    """The event as the text of a queue message."""
     return msgspec.json.encode(event).decode()
 
 
@@ -148,7 +148,7 @@ def body_in(event: Event, form: WebhookFormat) -> bytes:
 
 
 def headline(closed: FileClosed) -> str:
-    """One line for the head of a card."""
+    """One line for the top of a card."""
     if closed.state is FileState.CLOSED:
         return f"{closed.file}: {closed.counts.total} rows, {in_words(closed.counts)}"
     if closed.state is FileState.REJECTED:
@@ -157,7 +157,7 @@ def headline(closed: FileClosed) -> str:
 
 
 def in_words(counts: Counts) -> str:
-    """The outcomes that occur, with their numbers."""
+    """The outcomes that occur, with their counts."""
     there = [f"{number} {outcome.replace('_', ' ')}" for outcome in Outcome if (number := getattr(counts, outcome))]
     return ", ".join(there) or "none"
 
@@ -187,7 +187,7 @@ def _buttons(closed: FileClosed) -> list[tuple[str, str]]:
 
 
 def teams_message(closed: FileClosed) -> Card:
-    """An Adaptive Card. Text runs read no markdown, which text blocks and facts do."""
+    """An Adaptive Card, made of text runs: text blocks and facts would interpret markdown."""
     colour = "Good" if closed.state is FileState.CLOSED and not _needs_someone(closed) else "Warning"
     body: list[Card] = [
         _run(headline(closed), size="Large", weight="Bolder", color=colour),
@@ -215,7 +215,7 @@ def _needs_someone(closed: FileClosed) -> bool:
 
 
 def slack_message(closed: FileClosed) -> Card:
-    """Blocks whose texts are plain; `text` is for notifications, where Slack reads its own markup."""
+    """Blocks of plain text; `text` is for notifications, where Slack interprets its own markup."""
     lines = "\n".join(f"{name}: {value}" for name, value in _facts(closed))
     blocks: list[Card] = [
         {"type": "header", "text": _plain(headline(closed)[:LONGEST_HEADLINE])},
@@ -236,5 +236,5 @@ def _plain(text: str) -> Card:
 
 
 def _without_markup(text: str) -> str:
-    """Slack's three control characters, escaped ("Formatting text for app surfaces")."""
+    """`text` with Slack's three control characters escaped ("Formatting text for app surfaces")."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,8 +1,8 @@
 """Announces a file that has ended: one message on the queue `file-events`, and a notification to the webhook.
 
-Both come at least once, with the same CloudEvents id, and a second time only after a crash: the queue's between sending
-the message and entering the file in the index by time, the webhook's between its answer and the note of it in the
-journal. The webhook has a wake-up of its own, so that no file waits for it.
+Both are sent at least once, with the same CloudEvents id, and a second time only after a crash: the message if the
+crash falls between sending it and entering the file in the index by time, the notification if it falls between the
+webhook's answer and noting it in the journal. The webhook has its own wake-up, so that no file waits for it.
 """
 
 import logging
@@ -21,17 +21,17 @@ from shared.webhooks import WebhookFailed, WebhookRefused
 logger = logging.getLogger(__name__)
 
 LONGEST_TRYING = timedelta(days=1)
-"""After the end of the file. Later than that a failing webhook is tried once at most."""
+"""The time after the end of the file in which a failing webhook is retried; later it is tried at most once."""
 
 CURE = (
-    "Check the setting NOTIFY_WEBHOOK_URL: that the workflow or app behind it still exists, takes what "
-    "NOTIFY_WEBHOOK_FORMAT says, and is reached at a public https address (or NOTIFY_WEBHOOK_ALLOW_PRIVATE is true). "
+    "Check the setting NOTIFY_WEBHOOK_URL: that the workflow or app behind it still exists, accepts the format in "
+    "NOTIFY_WEBHOOK_FORMAT, and has a public https address (or NOTIFY_WEBHOOK_ALLOW_PRIVATE is true). "
     "The file itself is closed as usual; its event is in the queue file-events."
 )
 
 
 def announce(pipeline: Pipeline, file: DeviceFile) -> None:
-    """Send the event of a file that has ended. It is harmless to send it again: the id is the same."""
+    """Send the event of a file that has ended. Sending it again is harmless: the id is the same."""
     pipeline.events.send(event_text(event_of(file, pipeline.settings)))
     if pipeline.settings.webhook is not None:
         pipeline.wakeups.send(NotificationWakeUp(customer_id=file.customer_id, file_id=file.file_id))
@@ -49,7 +49,7 @@ def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
         return
     file = stored.record
     if file.webhook_told_at is not None:
-        logger.info("The webhook was told of the file before", extra=of_file(file))
+        logger.info("The webhook was already notified of the file", extra=of_file(file))
         return
     try:
         webhook.post(body_in(event_of(file, pipeline.settings), settings.format), CONTENT_TYPES[settings.format])
@@ -58,12 +58,12 @@ def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
     except WebhookFailed as error:
         _try_later(pipeline, file, error, wake_up)
     else:
-        logger.info("The webhook was told of a file", extra=of_file(file))
+        logger.info("The webhook was notified of a file", extra=of_file(file))
         _note_told(pipeline, stored)
 
 
 def _note_told(pipeline: Pipeline, stored: Stored[DeviceFile] | None) -> None:
-    """Journal that the webhook was told, beside what else is changed in the file's record meanwhile."""
+    """Journal that the webhook was notified, keeping other changes made to the file's record meanwhile."""
     while stored is not None:
         file = stored.record
         try:
@@ -80,11 +80,13 @@ def _try_later(pipeline: Pipeline, file: DeviceFile, error: WebhookFailed, wake_
         _give_up(file, error, wake_up)
         return
     delay = max(pipeline.pace.backoff(wake_up.attempts), error.retry_after or timedelta(0))
-    logger.warning("The webhook could not be told: %s", error, extra=of_file(file) | {"attempts": wake_up.attempts + 1})
+    logger.warning(
+        "The webhook could not be notified: %s", error, extra=of_file(file) | {"attempts": wake_up.attempts + 1}
+    )
     again = NotificationWakeUp(customer_id=wake_up.customer_id, file_id=wake_up.file_id, attempts=wake_up.attempts + 1)
     pipeline.wakeups.send(again, delay)
 
 
 def _give_up(file: DeviceFile, error: Exception, wake_up: NotificationWakeUp) -> None:
     fields = of_file(file) | {"attempts": wake_up.attempts + 1, "what_to_do": CURE}
-    logger.error("The webhook was not told of a file, and will not be: %s. %s", error, CURE, extra=fields)
+    logger.error("The webhook was not notified of a file and will not be: %s. %s", error, CURE, extra=fields)

@@ -1,4 +1,4 @@
-"""Counts rows by outcome and reason in bounded memory, for the totals and the chart of a file. Pure."""
+"""Counts rows by outcome and reason in bounded memory, for a file's totals and chart. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from shared.storage.records import Counts, DeviceOutcome, ReasonTally
 from shared.vocabulary import Outcome
 
 MOST_REASONS = 40
-"""Reasons that are recorded for a file: all of them together must fit into one property."""
+"""Most reasons recorded for a file: all of them must fit into one property."""
 
 LONGEST_REASON = 100
 
 OTHERS = "other_reasons"
-"""Stands for the rarest reasons of an outcome when there are too many."""
+"""Groups the rarest reasons of an outcome when there are too many."""
 
 _MOST_COUNTED = 1_000
 
@@ -31,13 +31,13 @@ class ReasonCounter:
         self._rows[key] = self._rows.get(key, 0) + 1
 
     def counting(self, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
-        """Count `outcomes` while they are passed on."""
+        """Count `outcomes` while passing them on."""
         for outcome in outcomes:
             self.add(outcome)
             yield outcome
 
     def counts(self, total: int) -> Counts:
-        """The counts by outcome, beside the file's `total` of rows."""
+        """The counts by outcome, with the file's `total` of rows."""
         ended = dict.fromkeys(map(str, Outcome), 0)
         for (outcome, _), rows in self._rows.items():
             ended[outcome] += rows

@@ -1,4 +1,4 @@
-"""summary.json: how far a device file has come, and the folder of its results."""
+"""summary.json, the progress of a device file, and the folder of its results."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, 
 from shared.vocabulary import FileState, WithdrawalState
 
 _SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
-"""A summary is only ever overwritten by one of a later state."""
+"""Only the summary of a later state overwrites a summary."""
 _FINAL_VERSION = 3
 
 
@@ -28,7 +28,7 @@ class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WithdrawalSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the withdrawal of the file's devices has come, in summary.json."""
+    """The progress of withdrawing the file's devices, in summary.json."""
 
     state: WithdrawalState
     asked_at: datetime
@@ -50,7 +50,7 @@ class FileNoteSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """summary.json: how far a device file has come."""
+    """summary.json: the progress of a device file."""
 
     file_id: str
     customer_id: str | None
@@ -68,9 +68,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[FileNoteSummary]
     passed_over: tuple[PassedOverTally, ...]
     parent_file_id: str | None = None
-    """The file whose rows this one sends again."""
+    """The file whose rows this file sends again."""
     retry_file_id: str | None = None
-    """The file that sends rows of this one again."""
+    """The file that sends rows of this file again."""
     withdrawal: WithdrawalSummary | None = None
     submissions: list[SubmissionSummary]
 
@@ -83,9 +83,9 @@ def folder_of(file: DeviceFile) -> str:
 def write_summary(
     journal: Journal, results: Container, file: DeviceFile, submissions: Sequence[Submission] | None = None
 ) -> None:
-    """Write summary.json, unless the summary of a later state is there already.
+    """Write summary.json, unless a later state's summary already exists.
 
-    `submissions` are those of the file, if the caller has them.
+    `submissions` are the file's submissions, if the caller has them.
     """
     if submissions is None and file.state in (FileState.READ, FileState.CLOSED):
         submissions = [stored.record for stored in journal.submissions.of_reading(file.reading_id)]
@@ -98,7 +98,7 @@ def write_summary(
 
 
 def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
-    """What summary.json says of `file` and its `submissions`."""
+    """The summary of `file` and its `submissions`."""
     return Summary(
         file_id=file.file_id,
         customer_id=file.customer_id,

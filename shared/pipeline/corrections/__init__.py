@@ -1,1 +1,1 @@
-"""What people do about a closed file: send rows again, fix rows, withdraw devices."""
+"""Corrections of a closed file: send rows again, fix rows, withdraw devices."""

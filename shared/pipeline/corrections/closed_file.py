@@ -14,7 +14,7 @@ from shared.storage.records import DeviceFile
 
 
 class FileUnknown(DeviceDropError):
-    """The journal knows no such file of the customer, or no longer."""
+    """The journal has no such file of the customer, or no longer has it."""
 
 
 class FileStillOpen(DeviceDropError):
@@ -29,29 +29,29 @@ def ended_file(pipeline: Pipeline, customer_id: str, file_id: str) -> Stored[Dev
     """A file of the customer that has ended.
 
     Raises:
-        FileUnknown: there is none of that id.
+        FileUnknown: no file has that id.
         FileStillOpen: it has not ended.
     """
     stored = pipeline.journal.files.get(customer_id, file_id)
     if stored is None:
         raise FileUnknown(
             f"Customer {customer_id} has no file {file_id}. Look its id up in the results; files past their retention "
-            "(setting RETENTION_DAYS) are forgotten."
+            "(setting RETENTION_DAYS) are deleted."
         )
     if not stored.record.state.is_final:
         raise FileStillOpen(
             f"File {file_id} ({stored.record.name}) is not closed yet, it is {stored.record.state}. "
-            "Wait until it is closed, then ask again."
+            "Wait until it is closed, then try again."
         )
     return stored
 
 
 def rows_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[CheckedRow]:
-    """The rows of a file as the reading that counts gave them.
+    """The rows of a file as its final reading produced them.
 
     Raises:
-        CopyExpired: the copy is not there any more.
-        UnreadableDeviceFile, ReadAgain: another version of the app reads the file in another way.
+        CopyExpired: the copy was deleted.
+        UnreadableDeviceFile, ReadAgain: another version of the app reads the file differently.
     """
     with _copy_of(file):
         yield from rows_as_read(pipeline.private, file)
@@ -61,17 +61,17 @@ def copied_bytes(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
     """The private copy in pieces.
 
     Raises:
-        CopyExpired: the copy is not there any more.
+        CopyExpired: the copy was deleted.
     """
     with _copy_of(file):
         yield from pipeline.private.stream(private_copy(file.file_id))
 
 
 def expect_copy(pipeline: Pipeline, file: DeviceFile) -> None:
-    """Check that the private copy is there, before the answer begins.
+    """Check that the private copy exists before the response begins.
 
     Raises:
-        CopyExpired: the copy is not there any more.
+        CopyExpired: the copy was deleted.
     """
     if pipeline.private.version(private_copy(file.file_id)) is None:
         raise _expired(file)

@@ -1,7 +1,7 @@
-"""Retries a closed file: the rows that can be sent again unchanged become a new device file, which names its parent.
+"""Retries a closed file: rows that can be sent again unchanged become a new device file, which names its parent.
 
-The new file is dropped beside its parent, under a name that follows from the parent's id. So a second request, or one
-after a crash, finds the same file. The event of the blob, or the sweep, does the rest.
+The new file is dropped beside its parent, under a name derived from the parent's id. So a second request, or a request
+after a crash, finds the same file. The blob's event, or the sweep, does the rest.
 """
 
 import logging
@@ -38,14 +38,14 @@ COLUMNS = (
     "Purchase Order",
     "Group Tag",
 )
-"""Of the new file. `Row` is the row's number in the parent. It also keeps a serial number that begins with # from being
-the first cell of its line, which would make the line a comment."""
+"""The columns of the new file. `Row` is the row's number in the parent. It also prevents a serial number that begins
+with # from being the first cell of its line, which would turn the line into a comment."""
 
 _TRIES = 3
 
 
 class RetryLost(DeviceDropError):
-    """The new file was deleted at the moment when it was made."""
+    """The new file was deleted just as it was created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +56,26 @@ class Retry:
     file_id: str | None
     """The new file; None when no row can be sent again unchanged."""
     path: str | None
-    """Of the new file in the drop container."""
+    """The path of the new file in the drop container."""
     rows: int
     is_new: bool
-    """Whether this request made it."""
+    """Whether this request created the file."""
 
 
 def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
-    """Drop the rows of a closed file that ended `failed` for a passing reason, or `unknown`, as a new device file.
+    """Drop the rows of a closed file that ended `unknown`, or `failed` for a transient reason, as a new device file.
 
-    Asking again gives the same file. The devices of `unknown` rows may be registered already: those end as
+    Repeating the request returns the same file. Devices of `unknown` rows may be registered already: they end as
     `already_registered`.
 
     Raises:
         FileUnknown, FileStillOpen: see `ended_file`.
-        CopyExpired: the rows cannot be had any more.
-        RetryLost: the new file was deleted as soon as it stood.
+        CopyExpired: the rows are no longer available.
+        RetryLost: the new file was deleted as soon as it existed.
     """
     file = ended_file(pipeline, customer_id, file_id).record
     if (known := _known(pipeline, file)) is not None:
-        # The request that made it may have crashed before it wrote the parent's summary.
+        # The request that created it may have crashed before it wrote the parent's summary.
         write_summary(pipeline.journal, pipeline.results, file)
         return known
     count = sum(1 for _ in _to_send_again(pipeline, file))
@@ -87,7 +87,7 @@ def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
     made = pipeline.drop.version(path)
     if made is None:
         raise RetryLost(
-            f"The file {path}, which sends rows of file {file_id} again, was deleted at the same moment. Ask again."
+            f"The file {path}, which sends rows of file {file_id} again, was deleted at the same moment. Try again."
         )
     child = Retry(
         parent_file_id=file_id,
@@ -100,7 +100,7 @@ def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
 
 
 def _known(pipeline: Pipeline, file: DeviceFile) -> Retry | None:
-    """The retry that an earlier request made, unless that file was deleted before it was received."""
+    """The retry that an earlier request created, unless its file was deleted before it was received."""
     if file.retry is None:
         return None
     child = pipeline.journal.files.get(file.customer_id, file.retry)
@@ -112,7 +112,7 @@ def _known(pipeline: Pipeline, file: DeviceFile) -> Retry | None:
 
 
 def _path(pipeline: Pipeline, file: DeviceFile) -> str:
-    """The path that follows from the file; with the whole id where another file of the customer begins like it."""
+    """The path derived from the file; with the whole id if the id of another file of the customer begins alike."""
     short = retry_path(file.path, file.file_id)
     others = pipeline.journal.files.with_id_prefix(file.customer_id or "", file.file_id[:SHORT_ID])
     is_alone = all(other.file_id == file.file_id for other in others)
@@ -120,7 +120,7 @@ def _path(pipeline: Pipeline, file: DeviceFile) -> str:
 
 
 def _to_send_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
-    """The outcomes of the rows that can be sent again unchanged, in their order."""
+    """The outcomes of the rows that can be sent again unchanged, in order."""
     counts = file.closed_counts
     if counts is None or counts.failed + counts.unknown == 0:
         return
@@ -139,7 +139,7 @@ class _RowsAgain:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Without a batch folder, the group tags say where the devices go."""
+        """The columns of the file. Without a batch folder, the group tags decide on the batches."""
         return COLUMNS if self.file.batch_id is None else COLUMNS[:-1]
 
     def lines(self) -> Iterator[list[str]]:
@@ -151,7 +151,7 @@ class _RowsAgain:
             line = None if row is None else self._line(row, outcome)
             if line is None:
                 logger.error(
-                    "A row cannot be sent again: the copy of its file is read otherwise than it was",
+                    "A row cannot be sent again: the copy of its file now reads differently",
                     extra=of_file(self.file) | {"row": outcome.row},
                 )
                 continue
@@ -159,7 +159,7 @@ class _RowsAgain:
             yield line
 
     def _line(self, row: CheckedRow, outcome: DeviceOutcome) -> list[str] | None:
-        """Cells that will be read as the same device, for the same batch."""
+        """Cells that will be read as the same device for the same batch."""
         device = row.device
         if device is None or _differs(row.serial_number, outcome.serial_number):
             return None
@@ -177,7 +177,7 @@ class _RowsAgain:
 
 
 def _row_numbered(rows: Iterator[CheckedRow], number: int) -> CheckedRow | None:
-    """The row of that number, if there is one."""
+    """The row of that number; None if there is none."""
     with suppress(ReadAgain):
         return next((row for row in rows if row.row == number), None)
     return None
@@ -188,7 +188,7 @@ def _differs(one: str, other: str) -> bool:
 
 
 def _note(pipeline: Pipeline, customer_id: str, child: Retry) -> Retry:
-    """Note the retry in the parent's record and summary, unless a request at the same time has done so."""
+    """Note the retry in the parent's record and summary, unless a concurrent request has done so."""
     for _ in range(_TRIES):
         stored = ended_file(pipeline, customer_id, child.parent_file_id)
         if stored.record.retry == child.file_id:

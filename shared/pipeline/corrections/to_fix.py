@@ -1,6 +1,6 @@
-"""to_fix.csv: the rows of a file that a person can fix, as a file to be dropped again. It is made on request.
+"""to_fix.csv: the rows of a file that a person can fix, as a file to be dropped again. It is created on request.
 
-Its cells come from the private copy, so it can be made until that is deleted: hashes are stored nowhere else.
+Its cells come from the private copy, the only place that stores hashes, so it can be created until the copy is deleted.
 """
 
 import zlib
@@ -23,19 +23,20 @@ NAME = "to_fix.csv"
 CONTENT_TYPE = "text/csv; charset=utf-8"
 
 PIECE = 256 * 1024
-"""Characters of the file that are held at a time."""
+"""Characters of the file held in memory at a time."""
 
 _MARK = "\ufeff"
-"""Without the byte order mark Excel takes UTF-8 for the code page of the machine."""
+"""The byte order mark, without which Excel reads UTF-8 in the machine's code page."""
 
 
 def to_fix_csv(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
-    """The file in pieces: UTF-8 with a mark, CRLF; `shared.device_files.to_fix` says which columns it has.
+    """The file in pieces: UTF-8 with a byte order mark, CRLF; `shared.device_files.to_fix` defines its columns.
 
-    Of a file that is not closed yet, the rows that have their outcome. Without a row to fix there is a header alone.
+    If the device file is not closed yet, it covers the rows that have an outcome. Without a row to fix it has only a
+    header.
 
     Raises:
-        CopyExpired: the rows cannot be had any more; at once, or half-way when the copy goes meanwhile.
+        CopyExpired: the rows are no longer available; at once, or half-way if the copy is deleted meanwhile.
     """
     rows = _rows_to_fix(pipeline, file)
     if rows.texts:
@@ -45,17 +46,17 @@ def to_fix_csv(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
 
 @dataclass(slots=True)
 class _RowsToFix:
-    """Which rows are to be fixed, and how, in six bytes for each row of the file."""
+    """The rows to fix and how to fix them, in six bytes for each row of the file."""
 
     texts: list[str] = field(default_factory=list)
-    """The texts that say what to do, each once."""
+    """The instructions, each once."""
     which: "array[int]" = field(default_factory=lambda: array("H"))
-    """For each row of the file, from 1: which text it has, counted from 1, or 0 when there is nothing to fix."""
+    """For each row of the file, from 1: the number of its text, counted from 1, or 0 when there is nothing to fix."""
     sources: "array[int]" = field(default_factory=lambda: array("I"))
-    """For each row, a checksum of its place in the file."""
+    """For each row, a checksum of its position in the file."""
 
     def add(self, outcome: DeviceOutcome) -> None:
-        """Add a row. The rows between it and the last one need no fixing, or have no outcome yet."""
+        """Add a row. Rows between it and the previous added row need no fixing, or have no outcome yet."""
         if remedy(outcome) is not Remedy.FIX:
             return
         missing = outcome.row - 1 - len(self.which)
@@ -68,13 +69,13 @@ class _RowsToFix:
         self.sources.append(_checksum(outcome.source))
 
     def what_to_do(self, number: int) -> str | None:
-        """What to do about the row of that number; None when it needs no fixing."""
+        """The instruction for the row of that number; None when it needs no fixing."""
         if number > len(self.which) or not self.which[number - 1]:
             return None
         return self.texts[self.which[number - 1] - 1]
 
     def is_the_same(self, number: int, row: DeviceRow) -> bool:
-        """Whether the row is at the place where it was when its outcome was written."""
+        """Whether the row is still at the position it had when its outcome was written."""
         return self.sources[number - 1] == _checksum(row.source)
 
 

@@ -1,6 +1,6 @@
-"""Asks the service about devices that are withdrawn, and says what follows from its answers. Nothing is written here.
+"""Calls the service for devices that are being withdrawn, and decides by its answers. Nothing is written here.
 
-`withdrawal_steps` journals a request, then has it sent here, then writes what was decided.
+`withdrawal_steps` journals a request, calls this module to send it, then writes the decision.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,12 +22,12 @@ from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal
 
 @dataclass(frozen=True, slots=True)
 class DeviceDecided:
-    """What is known of a device after its deletion was sent, beside the error that it follows from."""
+    """The state of a device after its deletion was sent, beside the error that led to it."""
 
     device: DeviceWithdrawal
-    """Without a result when the answer was no verdict."""
+    """Has no result if the answer was not a verdict."""
     forbidden: int
-    """How many deletions in a row were answered with 403 by now."""
+    """The number of consecutive deletions answered with 403."""
     error: PartnerCenterError | None = None
 
 
@@ -44,7 +44,7 @@ def delete(
 ) -> DeviceDecided:
     """Send the journaled deletion of a device.
 
-    `repeated`: an earlier request may have deleted it; `forbidden` deletions in a row were answered with 403.
+    `repeated`: an earlier request may have deleted it; `forbidden` consecutive deletions were answered with 403.
     """
     ids = service.call_ids(device.request_id)
     try:
@@ -64,7 +64,7 @@ def find_ids(
     devices: list[tuple[DeviceOutcome, DeviceWithdrawal]],
     reading: Callable[[Iterable[Device]], Iterator[Device]],
 ) -> IdsDecided:
-    """Search a batch for devices whose id is not known; `reading` passes on what the service lists."""
+    """Search a batch for devices whose id is unknown; `reading` passes on the devices that the service lists."""
     now = service.clock()
     try:
         in_batch = service.partner_center.batch_devices(file.customer_id or "", batch_id, service.call_ids())

@@ -1,4 +1,4 @@
-"""What becomes of devices that are withdrawn: the decisions and the words. Pure."""
+"""Decisions about devices that are being withdrawn, with the texts that people read. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,7 +24,7 @@ from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal
 from shared.vocabulary import WithdrawalResult
 
 MOST_FORBIDDEN = 5
-"""Times in a row that the service may forbid a deletion (403) before that is its answer. Each waits behind the gate."""
+"""Consecutive 403 answers to deletions before a 403 counts as a verdict. Each of them waits behind the gate."""
 
 NOT_FOUND = 404
 FORBIDDEN = 403
@@ -44,11 +44,11 @@ COLUMNS = (
     "error_description",
     "what_to_do",
 )
-"""Columns of withdrawals.csv, the sentences last as in results.csv."""
+"""Columns of withdrawals.csv, with the sentences last as in results.csv."""
 
 
 def to_withdraw(outcome: DeviceOutcome, run: int) -> DeviceWithdrawal:
-    """The device of a registered row, of which nothing is known yet but what its outcome says."""
+    """The device of a registered row, known so far only from its outcome."""
     return DeviceWithdrawal(
         reading_id=outcome.reading_id,
         row=outcome.row,
@@ -59,17 +59,17 @@ def to_withdraw(outcome: DeviceOutcome, run: int) -> DeviceWithdrawal:
 
 
 def is_done(device: DeviceWithdrawal, run: int) -> bool:
-    """Whether its result stands. What an earlier run was refused is tried again."""
+    """Whether its result is final. A device that an earlier run was refused is tried again."""
     return device.result is not None and (device.result is not WithdrawalResult.REFUSED or device.run == run)
 
 
 def may_be_ours(device: DeviceWithdrawal) -> bool:
-    """Whether a request of ours may have deleted the device although nobody learned of it."""
+    """Whether a request of ours may have deleted the device without its answer reaching us."""
     return device.answer_lost or (bool(device.request_id) and device.result is None)
 
 
 def begun(device: DeviceWithdrawal, run: int, request_id: str) -> DeviceWithdrawal:
-    """The device as it is journaled before its deletion is sent: a request whose answer was lost keeps its id."""
+    """The device as journaled before its deletion is sent: a request whose answer was lost keeps its id."""
     if device.result is not None:
         device = DeviceWithdrawal(
             reading_id=device.reading_id,
@@ -82,14 +82,14 @@ def begun(device: DeviceWithdrawal, run: int, request_id: str) -> DeviceWithdraw
 
 
 def deleted(device: DeviceWithdrawal, ids: ServiceIds, now: datetime) -> DeviceWithdrawal:
-    """The service deleted it."""
+    """The device after the service deleted it."""
     return _ended(device, WithdrawalResult.WITHDRAWN, ids, now)
 
 
 def refused(device: DeviceWithdrawal, error: PartnerCenterError, now: datetime, *, repeated: bool) -> DeviceWithdrawal:
-    """The service said no. That it is not there may be our own doing, if an earlier answer was lost (`repeated`).
+    """The device after a refusal. A 404 may be due to our own earlier request, if its answer was lost (`repeated`).
 
-    A device that was registered anew has a new id, so that a later registration is never touched.
+    A device that was registered again has a new id, so a later registration is never touched.
     """
     if error.status == NOT_FOUND and error.code not in WRONG_CUSTOMER_CODES:
         if repeated:
@@ -104,9 +104,9 @@ def refused(device: DeviceWithdrawal, error: PartnerCenterError, now: datetime, 
 
 
 def unanswered(device: DeviceWithdrawal, error: PartnerCenterError, *, repeated: bool) -> DeviceWithdrawal:
-    """The device after a request without a verdict: until one is answered, requests keep their id.
+    """The device after a request without a verdict: requests keep their id until the service gives one.
 
-    That one of them may have deleted the device (this one, or an earlier one that it `repeated`) is never forgotten.
+    The record keeps that this request, or the earlier request that it `repeated`, may have deleted the device.
     """
     match error:
         case AnswerLost():
@@ -118,7 +118,7 @@ def unanswered(device: DeviceWithdrawal, error: PartnerCenterError, *, repeated:
 
 
 def is_verdict(error: PartnerCenterError, forbidden: int) -> bool:
-    """Whether `error` says what becomes of the device, when `forbidden` deletions in a row were forbidden."""
+    """Whether `error` decides on the device, after `forbidden` consecutive deletions were answered with 403."""
     if isinstance(error, Unauthorised) and error.status == FORBIDDEN:
         return forbidden >= MOST_FORBIDDEN
     return isinstance(error, Refused)
@@ -127,9 +127,9 @@ def is_verdict(error: PartnerCenterError, forbidden: int) -> bool:
 def identified(
     file: DeviceFile, rows: list[tuple[DeviceOutcome, DeviceWithdrawal]], in_batch: Iterable[Device], now: datetime
 ) -> list[DeviceWithdrawal]:
-    """Devices without an id, found among those of their batch by what they are called.
+    """Devices without an id, identified by name among the devices of their batch.
 
-    One that came to the batch before the file was received or after it was closed is another registration.
+    A device that entered the batch before the file was received or after it was closed is another registration.
     """
     sent = [_sent_row(outcome) for outcome, _ in rows]
     names = {name for row in sent for name in _names(row.serial_number, row.product_key)}
@@ -158,7 +158,7 @@ def _identified(
 
 
 def gone(device: DeviceWithdrawal, now: datetime) -> DeviceWithdrawal:
-    """The device that the file registered does not stand in its batch any more."""
+    """The device after it was found to be no longer in its batch."""
     return _ended(device, WithdrawalResult.ALREADY_GONE, ServiceIds(), now)
 
 

@@ -21,10 +21,10 @@ from shared.storage.wakeups import WithdrawalWakeUp
 logger = logging.getLogger(__name__)
 
 LONGEST_ASKING = timedelta(days=1)
-"""After this time an owner that entered a file in the index and did not say so in its record is dead."""
+"""The time after which a request that entered a file in the index without changing its record counts as dead."""
 
 LONGEST_NAME = 200
-"""Characters of the name of the person who requests it."""
+"""Most characters of the name of the person who requested the withdrawal."""
 
 _TRIES = 5
 
@@ -37,7 +37,7 @@ class WithdrawalAsked:
     withdrawal: Withdrawal | None
     """Its progress; None when the file registered no device."""
     is_new: bool
-    """Whether this request began it."""
+    """Whether this request started it."""
 
 
 def withdraw(pipeline: Pipeline, customer_id: str, file_id: str, asked_by: str = "") -> WithdrawalAsked:
@@ -48,7 +48,7 @@ def withdraw(pipeline: Pipeline, customer_id: str, file_id: str, asked_by: str =
 
     Raises:
         FileUnknown, FileStillOpen: see `ended_file`.
-        Conflict: the file's record changes faster than it can be written; ask again.
+        Conflict: other workers keep changing the file's record; try again.
     """
     for tries_left in reversed(range(_TRIES)):
         stored = ended_file(pipeline, customer_id, file_id)
@@ -91,10 +91,10 @@ def _asked(pipeline: Pipeline, stored: Stored[DeviceFile], customer_id: str, wit
         history=with_sentence(file.history, sentence, now),
     )
     asked = pipeline.journal.files.change(stored, asked).record
-    # Once more: the owner that ended the run before may have taken it out before the record named this run.
+    # Enter it again: the owner that ended the previous run may have removed it before the record named this run.
     _enter(pipeline, customer_id, file.file_id)
     logger.warning(
-        "The withdrawal of a file's devices is asked for", extra=of_file(asked) | {"devices": withdrawal.total}
+        "The withdrawal of a file's devices was requested", extra=of_file(asked) | {"devices": withdrawal.total}
     )
     pipeline.wakeups.send(withdrawal_wake_up(customer_id, file.file_id, withdrawal))
     write_summary(pipeline.journal, pipeline.results, asked)
@@ -107,7 +107,7 @@ def _enter(pipeline: Pipeline, customer_id: str, file_id: str) -> None:
 
 
 def leave_index(pipeline: Pipeline, customer_id: str, file_id: str) -> None:
-    """Take a file out of the index of withdrawals under way; put it back when one was asked for at this very time."""
+    """Remove a file from the index of withdrawals in progress; put it back if one was requested at the same time."""
     pipeline.journal.withdrawals.end(file_id)
     stored = pipeline.journal.files.get(customer_id, file_id)
     withdrawal = None if stored is None else stored.record.withdrawal
@@ -116,12 +116,12 @@ def leave_index(pipeline: Pipeline, customer_id: str, file_id: str) -> None:
 
 
 def withdrawal_wake_up(customer_id: str, file_id: str, withdrawal: Withdrawal) -> WithdrawalWakeUp:
-    """The wake-up for the withdrawal as it is now."""
+    """The wake-up for the withdrawal in its current state."""
     return WithdrawalWakeUp(customer_id=customer_id, file_id=file_id, sequence=withdrawal.sequence)
 
 
 def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
-    """Wake a withdrawal again whose wake-up is overdue; whether it was. For the sweep.
+    """Send another wake-up for a withdrawal if its wake-up is overdue; True if it was. For the sweep.
 
     Of an entry whose file says nothing of a withdrawal, its asker died; or is still at it, for a day at most.
     """
@@ -134,7 +134,7 @@ def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
         return False
     if withdrawal.due_at + pipeline.settings.advanced.claim > now:
         return False
-    # One change further, so that the wake-up that may still be on its way has been overtaken.
+    # Raise the sequence, so that a wake-up still in the queue is out of date.
     woken = replace(withdrawal, sequence=withdrawal.sequence + 1, due_at=now)
     try:
         pipeline.journal.files.change(stored, replace(stored.record, withdrawal=woken))

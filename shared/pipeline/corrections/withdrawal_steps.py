@@ -1,11 +1,11 @@
-"""Takes a withdrawal one step further: some hundreds of devices of a file are deleted.
+"""Takes a withdrawal one step further: deletes some hundreds of a file's devices.
 
-It has the shape of a submission's step: `circuit_breaker` admits it, `withdrawal_calls` asks the service and says what
-was decided. Here alone is the admission held, are the results written and is a failure reported to the breakers.
+It works like a submission's step: `circuit_breaker` admits it, `withdrawal_calls` calls the service and returns the
+decision. Only this module holds the admission, writes the results and reports failures to the breakers.
 
-Before a device's deletion is sent, its request is journaled; after the answer, its result. So an owner that dies in
-between is followed by another, which repeats the request under the same id, and takes a device that is then not there
-for one that the first request deleted. The progress stands in the file's record, which is claimed while a step lasts.
+Before a device's deletion is sent, its request is journaled; after the answer, its result. If the owner dies in
+between, the next owner repeats the request under the same id; if the device is then missing, it counts as deleted by
+the first request. The progress is kept in the file's record, which is claimed during a step.
 """
 
 import logging
@@ -39,40 +39,40 @@ from shared.vocabulary import Outcome, WithdrawalResult, WithdrawalState
 logger = logging.getLogger(__name__)
 
 DEVICES_IN_A_STEP = 300
-"""Deletions of one step."""
+"""Most deletions in one step."""
 
 LONGEST_STEP = timedelta(minutes=5)
-"""After which no further deletion is begun: a function may take thirty minutes, and a deletion three."""
+"""The time after which no further deletion is started: a function may take thirty minutes, and a deletion three."""
 
 BEGUN_AT_ONCE = 50
-"""Devices whose requests are journaled together, before the first of them is sent."""
+"""Devices whose requests are journaled together before the first is sent."""
 
 LOOKED_FOR_AT_ONCE = 5_000
-"""Devices without an id that are looked for in one reading of their batch."""
+"""Devices without an id that one reading of their batch searches for."""
 
 DEVICES_ON_A_PAGE = 100
-"""Of a batch, as the service lists them."""
+"""Devices on each page of a batch that the service lists."""
 
 SHARE_OF_A_CLAIM_FOR_A_CALL = 0.95
-"""A request is sent only while so much of the claim is left: the longest one takes a little less."""
+"""A request is sent only while this share of the claim is left: the longest request takes a little less."""
 
 Known = Stored[DeviceWithdrawal]
-"""What is known of the withdrawal of a device. It is only ever written over what was read, so that an owner that was
+"""The record of a device's withdrawal. It is written only if unchanged since it was read, so that an owner that was
 taken over undoes nothing."""
 
 Pair = tuple[DeviceOutcome, Known]
-"""A registered row, and what is known of its withdrawal."""
+"""A registered row, and the record of its withdrawal."""
 
 
 @dataclass(slots=True)
 class WithdrawalLease:
-    """A withdrawal that this owner has claimed, and keeps for as long as a step lasts."""
+    """A withdrawal that this owner has claimed for the duration of a step."""
 
     pipeline: Pipeline
     stored: Stored[DeviceFile]
     began: datetime
     spellings: dict[str, str] = field(default_factory=dict)
-    """Of the batches that this step met."""
+    """The spellings of the batches in this step."""
 
     @property
     def is_long(self) -> bool:
@@ -81,12 +81,12 @@ class WithdrawalLease:
 
     @property
     def file(self) -> DeviceFile:
-        """The file as it was journaled last."""
+        """The file as last journaled."""
         return self.stored.record
 
     @property
     def withdrawal(self) -> Withdrawal:
-        """Its withdrawal as it was journaled last."""
+        """Its withdrawal as last journaled."""
         withdrawal = self.stored.record.withdrawal
         if withdrawal is None:
             raise Conflict(f"The withdrawal of file {self.file.file_id} is no longer in the journal.")
@@ -94,7 +94,7 @@ class WithdrawalLease:
 
     @property
     def customer_id(self) -> str:
-        """Whose devices they are: a file without a customer registered none."""
+        """The customer of the devices; a file without a customer registered none."""
         return self.file.customer_id or ""
 
     def change(self, withdrawal: Withdrawal) -> None:
@@ -102,7 +102,7 @@ class WithdrawalLease:
         self._change(replace(self.file, withdrawal=withdrawal))
 
     def finish(self, withdrawal: Withdrawal, sentence: str) -> None:
-        """Journal the end of it. Raises Conflict when the claim was lost."""
+        """Journal the end of the withdrawal. Raises Conflict when the claim was lost."""
         file = self.file
         history = with_sentence(file.history, sentence, self.pipeline.clock())
         changes = file.changes_since_closed + 1
@@ -124,7 +124,10 @@ class WithdrawalLease:
 
 
 def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> WithdrawalState | None:
-    """Take the withdrawal that `wake_up` names one step further; its state then, None when another owner has it."""
+    """Take the withdrawal that `wake_up` names one step further.
+
+    Returns its new state; None when another owner has it or there is nothing to do.
+    """
     stored = pipeline.journal.files.get(wake_up.customer_id, wake_up.file_id)
     if stored is None or stored.record.withdrawal is None:
         logger.warning("A wake-up names no withdrawal", extra={"file_id": wake_up.file_id})
@@ -145,8 +148,8 @@ def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> Withdrawa
         with span(StepName.WITHDRAW, held.file.file_id, about):
             return _step(held)
     except Conflict:
-        # The change of the file's record may have been about something else; if not, this wake-up is overtaken.
-        logger.info("The record of the file that is withdrawn was changed meanwhile", extra=of_file(stored.record))
+        # The change may have concerned something else in the file's record; otherwise this wake-up is out of date.
+        logger.info("The record of the file being withdrawn was changed meanwhile", extra=of_file(stored.record))
         pipeline.wakeups.send(wake_up, SHORTEST_PATIENCE)
         return None
 
@@ -169,12 +172,12 @@ def _step(held: WithdrawalLease) -> WithdrawalState:
 
 
 def _next_devices(held: WithdrawalLease, first: int) -> list[Known]:
-    """The devices of a step."""
+    """The devices of the next step."""
     return [known for _, known in islice(_devices(held, first), DEVICES_IN_A_STEP)]
 
 
 def _devices(held: WithdrawalLease, first: int) -> Iterator[Pair]:
-    """The registered rows from `first` on, each with what is known of its withdrawal, in their order."""
+    """The registered rows from `first` on, each with the record of its withdrawal, in order."""
     file, run = held.file, held.withdrawal.run
     total = file.read_counts.total
     known = held.pipeline.journal.withdrawals.devices(file.reading_id, first, total)
@@ -195,7 +198,7 @@ def _lacks_id(held: WithdrawalLease, known: Known) -> bool:
 
 
 def _find_ids(held: WithdrawalLease, admitted: Admission, first: int) -> PartnerCenterError | None:
-    """Find the ids of devices that came back without one, as many as one reading of each batch is to serve."""
+    """Find the ids of devices that came back without one, up to the limit of one reading of each batch."""
     pairs = list(islice((pair for pair in _devices(held, first) if _lacks_id(held, pair[1])), LOOKED_FOR_AT_ONCE))
     found: list[Known] = []
     for batch in {outcome.batch_id.casefold(): None for outcome, _ in pairs}:
@@ -218,7 +221,7 @@ def _find_ids(held: WithdrawalLease, admitted: Admission, first: int) -> Partner
 
 
 def _keeping_claim(held: WithdrawalLease, devices: Iterable[Device]) -> Iterator[Device]:
-    """`devices` as their pages come; the claim is kept meanwhile."""
+    """Pass on `devices` as their pages arrive, and renew the claim meanwhile."""
     for number, device in enumerate(devices):
         if number % DEVICES_ON_A_PAGE == 0:
             held.keep()
@@ -227,18 +230,18 @@ def _keeping_claim(held: WithdrawalLease, devices: Iterable[Device]) -> Iterator
 
 @dataclass(slots=True)
 class Progress:
-    """How far the deletions of a step have come."""
+    """The progress of the deletions of a step."""
 
     forbidden: int
-    """Deletions in a row, those of earlier steps included, that were answered with 403."""
+    """Consecutive deletions answered with 403, including those of earlier steps."""
     done: list[DeviceWithdrawal] = field(default_factory=list)
-    """The devices whose result is known, without a gap, in their order."""
+    """The devices whose result is known, in order and without a gap."""
     error: PartnerCenterError | None = None
-    """What ended the step, because it is no verdict."""
+    """The error that ended the step because it is not a verdict."""
 
 
 def _delete(held: WithdrawalLease, admitted: Admission, devices: Sequence[Known]) -> WithdrawalState:
-    """Delete what is not done yet, until an answer is no verdict, then say how far it is."""
+    """Delete the remaining devices until an answer is not a verdict, then record the progress."""
     progress = Progress(held.withdrawal.forbidden)
     for start in range(0, len(devices), BEGUN_AT_ONCE):
         _delete_group(held, admitted, devices[start : start + BEGUN_AT_ONCE], progress)
@@ -253,7 +256,7 @@ def _delete(held: WithdrawalLease, admitted: Admission, devices: Sequence[Known]
 
 
 def _delete_group(held: WithdrawalLease, admitted: Admission, group: Sequence[Known], progress: Progress) -> None:
-    """Journal the requests of `group`, send them one after the other, write the results."""
+    """Journal the requests of `group`, send them one by one, write the results."""
     run = held.withdrawal.run
     repeated = {known.record.row for known in group if may_be_ours(known.record)}
     begun_ones = _begun(held, [known for known in group if not is_done(known.record, run)])
@@ -300,9 +303,9 @@ def _write_results(
     repeated: Collection[int],
     failed: DeviceDecided | None,
 ) -> None:
-    """Write the results, and of the rest that it was not sent; of the one that failed, what is known of its request.
+    """Write the results, the state of the device whose request `failed`, and that the other requests were not sent.
 
-    What was to be `repeated` and was not stays as it is journaled: an earlier owner may have sent it.
+    A request that was to be `repeated` but was not sent stays journaled: an earlier owner may have sent it.
     """
     answered = dict(ended) if failed is None else {**ended, failed.device.row: failed.device}
     results = [known.holding(answered[known.record.row]) for known in begun_ones if known.record.row in answered]
@@ -316,7 +319,7 @@ def _write_results(
 
 
 def _spelling(held: WithdrawalLease, batch_id: str) -> str:
-    """The batch as the service spells it."""
+    """The batch in the service's spelling."""
     if batch_id not in held.spellings:
         known = held.pipeline.journal.batches.get(held.customer_id, batch_id)
         held.spellings[batch_id] = batch_id if known is None else known.record.batch_id
@@ -324,7 +327,7 @@ def _spelling(held: WithdrawalLease, batch_id: str) -> str:
 
 
 def _counted(withdrawal: Withdrawal, progress: Progress) -> Withdrawal:
-    """The withdrawal when the results of the next devices are known."""
+    """The withdrawal with the results of the next devices counted."""
     if not progress.done:
         return replace(withdrawal, forbidden=progress.forbidden)
     results = [device.result for device in progress.done]
@@ -342,7 +345,7 @@ def _counted(withdrawal: Withdrawal, progress: Progress) -> Withdrawal:
 def _write_failure(
     held: WithdrawalLease, admitted: Admission, withdrawal: Withdrawal, error: PartnerCenterError
 ) -> WithdrawalState:
-    """Go on later after an answer that is no verdict, then report it: a late owner, who cannot write, does not."""
+    """Continue later after an answer that is not a verdict, then report it; a late owner cannot write or report."""
     delay = held.pipeline.pace.after_failure(error, withdrawal.attempts)
     failed = replace(withdrawal, attempts=withdrawal.attempts + 1, last_answer=str(error))
     state = _go_on(held, failed, delay)
@@ -355,7 +358,7 @@ def _wait(held: WithdrawalLease, wait: WaitFor) -> WithdrawalState:
 
 
 def _go_on(held: WithdrawalLease, withdrawal: Withdrawal, delay: timedelta) -> WithdrawalState:
-    """One change further, then the wake-up for the next step."""
+    """Journal the change, then send the wake-up for the next step."""
     due_at = held.pipeline.clock() + delay
     changed = replace(withdrawal, sequence=withdrawal.sequence + 1, claimed_until=None, due_at=due_at)
     held.change(changed)
@@ -364,7 +367,7 @@ def _go_on(held: WithdrawalLease, withdrawal: Withdrawal, delay: timedelta) -> W
 
 
 def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
-    """Write withdrawals.csv, which is the same from every owner, and say that it is over."""
+    """Write withdrawals.csv, which comes out the same from any owner, and journal the end."""
     folder = results_folder(held.file.customer_id, held.file.batch_id, held.file.name, held.file.file_id)
     lines = (line(outcome, known.record) for outcome, known in _devices(held, 1))
     held.pipeline.results.write(f"{folder}/withdrawals.csv", csv_text(COLUMNS, lines), CSV)
@@ -390,6 +393,6 @@ def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
 
 
 def _tidy_up(held: WithdrawalLease) -> None:
-    """What remains to be done for a finished withdrawal; safe to repeat, when the owner that finished it died."""
+    """Do the remaining work for a finished withdrawal; safe to repeat if the owner that finished it died."""
     write_summary(held.pipeline.journal, held.pipeline.results, held.file)
     leave_index(held.pipeline, held.customer_id, held.file.file_id)

@@ -1,6 +1,6 @@
-"""The first step of a file: a dropped blob is copied, read and journaled; then its submissions are released.
+"""The first step of a file: copy, read and journal a dropped blob, then release its submissions.
 
-Nothing is sent before every row is in the journal. After a crash another worker reads the file again from row 1, when
+Nothing is sent before every row is in the journal. After a crash another worker reads the file again from row 1 when
 the claim has expired.
 """
 
@@ -37,15 +37,16 @@ from shared.vocabulary import FileState, SubmissionState
 logger = logging.getLogger(__name__)
 
 MOST_READINGS = 50
-"""Readings that may crash or fail, at first at once, later half an hour apart, before the file itself is to blame."""
+"""Readings that may crash or fail before the file itself counts as the cause; the first few follow at once, later
+readings half an hour apart."""
 
 LONG_TO_READ = 16 * 1024 * 1024
-"""Bytes from which on a file has a summary while it is being read. A smaller file, read in a second or two, has one
-when it was read."""
+"""From this size in bytes, a file gets a summary while it is being read. A smaller file is read in a second or two and
+gets its summary afterwards."""
 
 
 def receive(pipeline: Pipeline, path: str) -> None:
-    """A blob was dropped at `path` (below the drop container): register the devices in its present version."""
+    """Register the devices in the current version of the blob at `path` (below the drop container)."""
     version = pipeline.drop.version(path)
     if version is None:
         logger.warning("A dropped blob was deleted before it was received", extra={"blob": path})
@@ -62,7 +63,7 @@ def receive(pipeline: Pipeline, path: str) -> None:
 
 
 def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
-    """Go on with a file whose owner died; a file that is claimed is left alone."""
+    """Continue with a file whose owner died; a claimed file is left alone."""
     file = stored.record
     if is_claimed(file, pipeline.clock()):
         return
@@ -102,7 +103,7 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
 
 
 def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
-    """The file of this customer whose rows this one sends again: the path of a retry follows from its parent."""
+    """The file of this customer whose rows `file` sends again: the path of a retry is derived from its parent."""
     beginning = retried_file(file.name)
     if beginning is None or file.customer_id is None:
         return None
@@ -114,7 +115,7 @@ def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
 
 
 def _retry_of(parent: DeviceFile, file: DeviceFile, now: datetime) -> DeviceFile:
-    """`file` as a retry of its parent: its rows are read by the rules of the parent."""
+    """`file` as a retry of its parent: its rows are read by the parent's rules."""
     return replace(
         file,
         parent=parent.file_id,
@@ -127,7 +128,7 @@ def _retry_of(parent: DeviceFile, file: DeviceFile, now: datetime) -> DeviceFile
 
 
 def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
-    """Take over a reading. Nothing of the file was sent, so it is read again from row 1."""
+    """Take over a reading. Nothing of the file has been sent, so it is read again from row 1."""
     try:
         if stored.record.reading >= MOST_READINGS:
             failed = FileRejected(IntakeReason.READING_FAILED, f"It was tried {MOST_READINGS} times.")
@@ -136,13 +137,13 @@ def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
         held = FileLease(pipeline, stored)
         held.change(claimed_for_reading(pipeline, stored.record, "Its reading begins again."))
     except Conflict:
-        logger.info("Another owner took up the reading", extra=of_file(stored.record))
+        logger.info("Another owner took over the reading", extra=of_file(stored.record))
         return
     _read(pipeline, held)
 
 
 def _read(pipeline: Pipeline, held: FileLease) -> None:
-    """Copy, read, journal and release a file that this owner has claimed."""
+    """Copy, read, journal and release a file claimed by this owner."""
     try:
         with span(StepName.READ, held.record.file_id, of_file(held.record) | {"bytes": held.record.size}):
             read = _journaled(pipeline, held)
@@ -159,7 +160,7 @@ def _read(pipeline: Pipeline, held: FileLease) -> None:
 
 
 def _journaled(pipeline: Pipeline, held: FileLease) -> ReadFile | None:
-    """The file with every row of it in the journal; None when it was ended without sending."""
+    """The file with all its rows in the journal; None when it was ended without sending."""
     try:
         _refuse_path_without_place(pipeline, held.record)
         if held.record.size >= LONG_TO_READ:
@@ -175,14 +176,14 @@ def _journaled(pipeline: Pipeline, held: FileLease) -> ReadFile | None:
 def _refuse_path_without_place(pipeline: Pipeline, file: DeviceFile) -> None:
     fault = resolve_drop_path(pipeline.customers, file.path).fault
     if fault is None and file.customer_id is None:
-        # The folder's name was given to a customer after the file was received without one.
+        # The folder name was assigned to a customer after the file was received without one.
         fault = PathFault.UNKNOWN_CUSTOMER
     if fault is not None:
         raise FileRejected(fault)
 
 
 def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:
-    """Everything later reads the copy: from here on the dropped blob may change or be deleted."""
+    """Copy the blob: all later steps read the copy, so the dropped blob may then change or be deleted."""
     dropped = BlobVersion(file.path, file.etag, file.size, file.received_at)
     try:
         pipeline.private.copy_from(DROP_CONTAINER, dropped, private_copy(file.file_id))
@@ -191,7 +192,7 @@ def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:
 
 
 def _read_rows(pipeline: Pipeline, held: FileLease) -> Intake:
-    """Read the copy; again with the findings, as long as a later row changes what becomes of an earlier one."""
+    """Read the copy; read it again with the findings while a later row changes the outcome of an earlier row."""
     intake, findings = Intake(pipeline, held), None
     while True:
         try:
@@ -203,7 +204,7 @@ def _read_rows(pipeline: Pipeline, held: FileLease) -> Intake:
 
 
 def _free(pipeline: Pipeline, held: FileLease) -> None:
-    """Give the claim back after a failure. The host tries again at once: after a few tries the file waits longer."""
+    """Release the claim after a failure. The host tries again at once; after a few tries the file waits longer."""
     tries_without_pause = 2
     delay = timedelta(0)
     if held.record.reading > tries_without_pause:
@@ -214,8 +215,8 @@ def _free(pipeline: Pipeline, held: FileLease) -> None:
 def release(pipeline: Pipeline, read: ReadFile) -> None:
     """POST the first few submissions at once; the rest get wake-ups, so that all instances share them.
 
-    The first one goes alone, because it creates the batch if that is missing. When the service does not accept a
-    submission, no further one is tried here: other files wait to be read.
+    The first submission goes alone, because it creates the batch if the batch is missing. After the service has not
+    accepted a submission, no more are sent here: other files are waiting to be read.
     """
     with following_up(pipeline) as follow_ups:
         goes_on = not read.first or _is_taken(pipeline, read, read.first[0], follow_ups)

@@ -1,4 +1,4 @@
-"""Cuts the rows of a device file into submissions and journals them. Nothing is sent here."""
+"""Groups the rows of a device file into submissions and journals them. Nothing is sent here."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,22 +30,22 @@ from shared.vocabulary import FileState
 logger = logging.getLogger(__name__)
 
 MOST_BATCHES = 20
-"""Group tags in one file without a batch folder. More of them are rather a wrong column than intended."""
+"""Most group tags in a file without a batch folder. A larger number suggests a wrong column."""
 
 MOST_DEVICES_HELD = 4_000
-"""Devices of all batches whose submissions are not full yet."""
+"""Most devices held in memory, over all batches whose submissions are not full yet."""
 
 OUTCOMES_WRITTEN_AT_ONCE = 1_000
 
 SUBMISSIONS_ENTERED_AT_ONCE = 16
-"""In one transaction, which holds at most a hundred rows and 4 MiB. Each submission brings its list of rows."""
+"""Submissions in one transaction, which holds at most a hundred rows and 4 MiB; each comes with its list of rows."""
 
 MOST_BYTES_HELD = 16 * 1024 * 1024
-"""Of request bodies that stay in memory for the first POSTs."""
+"""Most bytes of request bodies that stay in memory for the first POSTs."""
 
 
 class FileRejected(DeviceDropError):
-    """The file ends and nothing of it is sent. `detail` is a sentence about this file."""
+    """The file ends without anything being sent. `detail` is a sentence about this file."""
 
     def __init__(self, reason: PathFault | IntakeReason, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -59,19 +59,19 @@ class FileRejected(DeviceDropError):
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """A file that is `read`, with its first submissions and their bodies, for sending them at once."""
+    """A file in the state `read`, with its first submissions and their bodies, to be sent at once."""
 
     file: DeviceFile
     first: Sequence[Stored[Submission]]
     bodies: Mapping[str, bytes]
     """Request bodies, by number."""
     submissions: Sequence[Submission] | None
-    """All of them; None for a large file."""
+    """All submissions; None for a large file."""
 
 
 @dataclass(slots=True)
 class Intake:
-    """The rows of one reading of one file, cut into submissions in bounded memory."""
+    """Groups the rows of one reading of a file into submissions, in bounded memory."""
 
     pipeline: Pipeline
     held: FileLease
@@ -84,13 +84,13 @@ class Intake:
     waiting: dict[str, "Batchload"] = field(default_factory=dict)
     devices_held: int = 0
     entries: list[SubmissionEntry] = field(default_factory=list)
-    """Submissions whose bodies are stored, and which are not in the journal yet."""
+    """Submissions whose bodies are stored but which are not in the journal yet."""
     first: list[Stored[Submission]] = field(default_factory=list)
     bodies: dict[str, bytes] = field(default_factory=dict)
     listed: list[Submission] | None = field(default_factory=list)
 
     def add_all(self, rows: Iterable[CheckedRow]) -> None:
-        """Take all `rows`, in their order."""
+        """Add all `rows`, in order."""
         for row in rows:
             self.total = row.row
             self._add(row)
@@ -98,7 +98,7 @@ class Intake:
                 self.held.keep()
 
     def begin_again(self) -> "Intake":
-        """An intake for another reading of the same file from row 1, which writes to keys and blobs of its own.
+        """An intake for another reading of the same file from row 1, which writes to its own keys and blobs.
 
         Raises:
             Conflict: the file was taken over.
@@ -108,7 +108,7 @@ class Intake:
         return Intake(self.pipeline, self.held)
 
     def finish(self) -> "ReadFile":
-        """Journal the rest, then change the file to `read` in one compare-and-swap: its submissions may be sent now."""
+        """Journal the rest, then change the file to `read` in one compare-and-swap: now its submissions may be sent."""
         for load in self.waiting.values():
             self._submit(load)
         self._enter_submissions()
@@ -147,7 +147,7 @@ class Intake:
             self._submit(max(self.waiting.values(), key=lambda other: len(other.rows)))
 
     def _load(self, batch_id: str) -> "Batchload":
-        """The waiting devices of `batch_id`; the first spelling of the batch in the file counts."""
+        """The waiting devices of `batch_id`; the file's first spelling of the batch is used."""
         key = batch_id.casefold()
         if (known := self.waiting.get(key)) is not None:
             return known
@@ -167,7 +167,7 @@ class Intake:
         self.outcomes.clear()
 
     def _submit(self, load: "Batchload") -> None:
-        """Store the body as it will be sent and its list of rows, then enter the submission."""
+        """Store the body exactly as it will be sent and its list of rows, then enter the submission."""
         if not load.rows:
             return
         self.submissions += 1
@@ -192,7 +192,7 @@ class Intake:
         self.held.keep()
 
     def _keep_body(self, number: str, body: bytes) -> None:
-        """Hold the bodies that this process sends at once, within the limit."""
+        """Keep the body in memory if this process sends it at once, within the limit."""
         held = sum(map(len, self.bodies.values()))
         if (
             self.submissions <= self.pipeline.settings.advanced.inline_submissions
@@ -214,7 +214,7 @@ class Intake:
 
 @dataclass(slots=True)
 class Batchload:
-    """Devices that wait for a submission to one batch."""
+    """Devices waiting for a submission to one batch."""
 
     batch_id: str
     devices: list[NewDevice] = field(default_factory=list)
@@ -226,10 +226,10 @@ class Batchload:
         self.rows.append(sent_row(row))
 
     def body(self) -> bytes:
-        """The request body with all of them."""
+        """The request body with all devices."""
         return encode_devices(self.devices)
 
     def clear(self) -> None:
-        """Forget them: they were submitted."""
+        """Remove the devices: they were submitted."""
         self.devices.clear()
         self.rows.clear()

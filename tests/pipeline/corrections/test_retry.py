@@ -260,7 +260,7 @@ def test_a_file_that_is_deleted_at_once_is_made_when_asked_again(world: World) -
     hasty = DeletesAtOnce()
     world.drop = hasty
     world.pipeline = world.pipeline_with()
-    with pytest.raises(RetryLost, match="Ask again"):
+    with pytest.raises(RetryLost, match="Try again"):
         retry(world.pipeline, CUSTOMER, parent)
     world.drop = drop
     world.pipeline = world.pipeline_with()

@@ -150,7 +150,7 @@ def test_a_file_that_registered_nothing_has_nothing_to_withdraw(world: World) ->
 
 def test_a_file_that_is_not_closed_cannot_be_withdrawn_yet(world: World) -> None:
     file = world.drop_file(numbered(2))
-    with pytest.raises(FileStillOpen, match="Wait until it is closed, then ask again"):
+    with pytest.raises(FileStillOpen, match="Wait until it is closed, then try again"):
         withdraw(world.pipeline, CUSTOMER, file)
 
 
