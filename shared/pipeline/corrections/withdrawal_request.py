@@ -123,7 +123,7 @@ def withdrawal_wake_up(customer_id: str, file_id: str, withdrawal: Withdrawal) -
 def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
     """Send another wake-up for a withdrawal if its wake-up is overdue; True if it was. For the sweep.
 
-    Of an entry whose file says nothing of a withdrawal, its asker died; or is still at it, for a day at most.
+    If the file of an entry has no withdrawal, the request has died or is still in progress, for at most a day.
     """
     stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     now = pipeline.clock()
