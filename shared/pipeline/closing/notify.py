@@ -1,8 +1,8 @@
 """Announces a file that has ended: one message on the queue `file-events`, and a notification to the webhook.
 
-Both are sent at least once, with the same CloudEvents id, and a second time only after a crash: the message if the
-crash falls between sending it and entering the file in the index by time, the notification if it falls between the
-webhook's answer and noting it in the journal. The webhook has its own wake-up, so that no file waits for it.
+Both are sent at least once, with the same CloudEvents id, and a second time only after a crash or a failure of storage:
+the message if that falls between sending it and entering the file in the index by time, the notification if it falls
+between the webhook's answer and noting it in the journal. The webhook has its own wake-up, so that no file waits for it.
 """
 
 import logging
@@ -31,10 +31,13 @@ CURE = (
 
 
 def announce(pipeline: Pipeline, file: DeviceFile) -> None:
-    """Send the event of a file that has ended. Sending it again is harmless: the id is the same."""
-    pipeline.events.send(event_text(event_of(file, pipeline.settings)))
+    """Send the event of a file that has ended, and wake the notification of the webhook.
+
+    The event comes last: a failure before it is repeated, and a second wake-up finds that the webhook was told.
+    """
     if pipeline.settings.webhook is not None:
         pipeline.wakeups.send(NotificationWakeUp(customer_id=file.customer_id, file_id=file.file_id))
+    pipeline.events.send(event_text(event_of(file, pipeline.settings)))
 
 
 def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:

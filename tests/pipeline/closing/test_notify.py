@@ -22,7 +22,7 @@ from shared.pipeline.intake.receive import take_up
 from shared.pipeline.sweep import sweep
 from shared.settings import WebhookFormat, WebhookSettings
 from shared.storage.records import DeviceFile
-from shared.storage.wakeups import NotificationWakeUp
+from shared.storage.wakeups import NotificationWakeUp, WakeUp
 from shared.webhooks import WebhookError, WebhookFailed, WebhookRefused
 from tests.pipeline.failing import deliver_until_it_fails, fails
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
@@ -110,6 +110,25 @@ def test_an_event_that_could_not_be_sent_is_sent_at_the_hosts_next_try_and_not_b
     world.run()
     assert len(world.events.of(file)) == 1
     assert not world.journal.files.is_open(file)
+
+
+def test_a_wake_up_that_could_not_be_sent_keeps_the_event_for_the_hosts_next_try(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener, send = _listening(world), world.wakeups.send
+    file = world.drop_file(numbered(1))
+
+    def sends_no_notification(wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
+        if isinstance(wake_up, NotificationWakeUp):
+            fails()
+        send(wake_up, delay)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.wakeups, "send", sends_no_notification)
+        failed = deliver_until_it_fails(world)
+    world.wakeups.send(failed)
+    world.run()
+    assert len(world.events.of(file)) == len(listener.told) == 1
 
 
 def test_a_rejected_file_whose_event_could_not_be_sent_is_told_of_at_the_hosts_next_try(world: World) -> None:
