@@ -2,7 +2,7 @@
 
 Both are sent at least once, with the same CloudEvents id, and a second time only after a crash or a failure of storage:
 the message if that falls between sending it and entering the file in the index by time, the notification if it falls
-between the webhook's answer and noting it in the journal. The webhook has its own wake-up, so that no file waits for it.
+between the webhook's answer and noting it in the journal. The webhook has its own wake-up: no file waits for it.
 """
 
 import logging
