@@ -5,10 +5,9 @@ the ANSI code page. Files glued together (`copy a+b`) and files that another too
 the way. A piece is decoded at once; single lines, words and bytes are looked at only where something in it is strange.
 """
 
-import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, repeat
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from operator import contains
 
 from msgspec import Struct
@@ -24,7 +23,6 @@ from shared.device_files.formats.encoding_changes import (
     Change,
     Encoding,
     Unchanged,
-    is_latin_1,
     marked_encoding,
     may_be_shifted,
     next_change,
@@ -43,9 +41,6 @@ MAXIMUM_LINES = 10_000_000
 PIECE = 262_144
 """Bytes worked on at once, so that a chunk of any size stays bounded."""
 
-_FIRST_PIECES = (PIECE // 2, PIECE // 2)
-"""A line without an end shows sooner."""
-
 _LONG_LINE = 512
 """Characters of a line from which it is faster to search than to split."""
 
@@ -63,7 +58,6 @@ _CANNOT_BE_TOLD = "The encoding changes at line {line}, and cannot be told from 
 
 _MARK = "\ufeff"
 _MARK_OF_LINE = re.compile("(?m)^\ufeff+")
-_LONE_FEED = re.compile("(?<!\r)\n")
 _LINE_ENDS = ("\n", "\r")
 _BEFORE = {"\n": Before.LINE_FEED, "\r": Before.RETURN}
 _CONTINUES = range(0x80, 0xC0)
@@ -82,7 +76,7 @@ def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple
     """
     first = 1
     rest = ""
-    for part in _Decoder(account).parts(chunks):
+    for part in _Decoder(chunks, account).parts():
         has_mark = _MARK in part.text or _MARK in rest
         changes_at = first + bool(rest)
         *block, rest = _go_on(rest, part.text)
@@ -113,7 +107,7 @@ def decoded(chunks: Iterable[bytes], account: FileAccount) -> Iterator[str]:
     """
     line = 1
     rest = ""
-    for part in _Decoder(account).parts(chunks):
+    for part in _Decoder(chunks, account).parts():
         changes_at = line + bool(rest)
         text = part.text.replace("\r\n", "\n")
         line += text.count("\n")
@@ -192,7 +186,7 @@ def _too_long(number: int) -> UnreadableDeviceFile:
     return UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
 
 
-# ---- from pieces to parts in one encoding ----
+# ---- from bytes to parts in one encoding ----
 
 
 class _Part(Struct, frozen=True):
@@ -203,18 +197,6 @@ class _Part(Struct, frozen=True):
     """It begins in another encoding than the text before it has."""
     problem: str = ""
     """Why nothing is read behind it; names a `{line}`."""
-
-
-class _Sound(Struct, frozen=True):
-    """So much of some bytes as is sound text and needs nothing that follows."""
-
-    text: str
-    size: int
-    """Bytes that it was made of."""
-    is_western: bool = False
-    """Something of it was read as Windows-1252."""
-    strange: int | None = None
-    """The first byte behind it that looks strange in this encoding."""
 
 
 def _tell(part: _Part, begins: int, ends: int, account: FileAccount) -> None:
@@ -237,18 +219,40 @@ def _shown_encoding(start: bytes) -> Encoding:
     return Encoding.UTF_16_BE if _BEGINS_BIG.match(start) else Encoding.UTF_8
 
 
+class _Source:
+    """The bytes of a text: as many of the next ones as are asked for, whatever the sizes of the chunks."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._held = b""
+        self._at = 0
+
+    def window(self, size: int) -> tuple[bytes, bool]:
+        """The next bytes, at most so many, and whether nothing follows them."""
+        missing = size - (len(self._held) - self._at)
+        if missing >= 0:
+            taken = [self._held[self._at :]]
+            while missing >= 0 and (chunk := next(self._chunks, None)) is not None:
+                taken.append(chunk)
+                missing -= len(chunk)
+            self._held, self._at = b"".join(filter(None, taken)), 0
+        data = self._held[self._at : self._at + size]
+        return data, self._at + len(data) == len(self._held)
+
+    def skip(self, count: int) -> None:
+        """Let go of the next bytes."""
+        self._at += count
+
+
 class _Decoder:
     """Follows the encoding of one text. The same parts come of it whatever the borders of the chunks."""
 
-    def __init__(self, account: FileAccount) -> None:
+    def __init__(self, chunks: Iterable[bytes], account: FileAccount) -> None:
+        self._source = _Source(chunks)
         self._account = account
         self._encoding = Encoding.UTF_8
-        self._held = b""
-        self._span = 4 * PIECE
         self._passed = 0
-        """Bytes held that go on in the encoding, however they look."""
-        self._needs_more = False
-        """Nothing can be told of what is held unless more follows."""
+        """So many of the next bytes go on in the encoding, however they look."""
         self._before = Before.NOTHING
         self._is_change = False
         self._has_lone_feed = False
@@ -257,217 +261,150 @@ class _Decoder:
         self._characters = 0
         self._unreadable = 0
 
-    def parts(self, chunks: Iterable[bytes]) -> Iterator[_Part]:
+    def parts(self) -> Iterator[_Part]:
         """All the text. Nothing follows a part with a problem."""
-        has_begun = False
-        for piece, is_end in _pieces(chunks):
-            self._held += piece
-            if not has_begun and (is_end or len(self._held) >= LONGEST_UNIT):
-                self._begin(marked_encoding(self._held) or _shown_encoding(self._held))
-                has_begun = True
-            self._needs_more = not has_begun
-            while not self._needs_more and (part := self._next(is_end=is_end)) is not None:
-                yield part
-                if part.problem:
-                    return
+        start, _ = self._source.window(LONGEST_UNIT)
+        self._begin(marked_encoding(start) or _shown_encoding(start))
+        span = PIECE // 2
+        while (window := self._source.window(span))[0]:
+            data, is_end = window
+            size = len(data) if is_end else _end_of_lines(data, self._encoding, len(data) - _LEFT)
+            text, strange = self._read(data[:size])
+            if strange is not None:
+                size = _end_of_lines(data, self._encoding, strange - BEHIND)
+                text = self._whole(data[:size])
+            if size:
+                span = min(4 * span, PIECE)
+                part = self._given(text, size, is_last=is_end and size == len(data))
+            elif strange is not None:
+                span = _FIRST_SPAN
+                part = self._at_strange_place(strange)
+            else:
+                # The line goes on behind the window.
+                span *= 4
+                continue
+            yield part
+            if part.problem:
+                return
 
     def _begin(self, encoding: Encoding) -> None:
         """Go on in an encoding; its mark is no text."""
         self._encoding = encoding
-        self._held = self._held.removeprefix(MARKS[encoding])
+        mark = MARKS[encoding]
+        if self._source.window(len(mark))[0] == mark:
+            self._source.skip(len(mark))
         self._passed = 0
         self._has_lone_feed = self._may_be_shifted = False
 
-    def _next(self, *, is_end: bool) -> _Part | None:
-        """The next text; `None` where more bytes are needed."""
-        while self._held:
-            data = self._held[: self._span]
-            is_all = len(data) == len(self._held)
-            sound = _sound_lines(data, self._encoding, self._passed, is_end=is_end and is_all)
-            if sound.size:
-                self._span = min(4 * self._span, 4 * PIECE)
-                self._needs_more = is_all and not is_end and sound.strange is None
-                return self._given(sound, is_end=is_end)
-            if sound.strange is None:
-                if is_all:
-                    return None
-                self._span *= 4
-            elif not is_end and sound.strange + AHEAD > len(self._held):
-                return None
-            elif (part := self._at_strange_place(sound.strange, is_end=is_end)) is not None:
-                return part
-        return None
+    def _read(self, data: bytes) -> tuple[str, int | None]:
+        """The text of some bytes, or the first strange place in them: behind what is known to go on."""
+        if self._encoding is not Encoding.UTF_8:
+            return _read_units(data, self._encoding, self._passed)
+        if data.find(0, self._passed) < 0:
+            try:
+                return str(data, "utf-8"), None
+            except UnicodeDecodeError:
+                pass
+        strange = strange_byte(data, self._passed, len(data))
+        return (self._whole(data), None) if strange is None else ("", strange)
 
-    def _given(self, sound: _Sound, *, is_end: bool, problem: str = "") -> _Part:
-        """The text of the first bytes held, which are let go."""
-        self._held = self._held[sound.size :]
-        self._passed = max(0, self._passed - sound.size)
-        text = _MARK_OF_LINE.sub("", sound.text) if _MARK in sound.text else sound.text
+    def _whole(self, data: bytes) -> str:
+        """The text of some bytes, whatever they are."""
+        if self._encoding is not Encoding.UTF_8:
+            return str(data, self._encoding, "replace")
+        try:
+            return str(data, "utf-8")
+        except UnicodeDecodeError:
+            text, is_western = decode_bytes(data)
+        if is_western:
+            self._account.note(FileNote.READ_AS_WINDOWS_1252)
+        return text
+
+    def _given(self, text: str, size: int, *, is_last: bool = False, problem: str = "") -> _Part:
+        """The text of the next bytes, which are let go."""
+        self._source.skip(size)
+        self._passed = max(0, self._passed - size)
+        text = _MARK_OF_LINE.sub("", text) if _MARK in text else text
         if self._is_change and self._before is Before.TEXT and not text.startswith(_LINE_ENDS):
             text = "\n" + text
         is_change = self._is_change and bool(text.strip("\r\n\0"))
         self._is_change = self._is_change and not is_change
         if text:
             self._before = _BEFORE.get(text[-1], Before.TEXT)
-        if sound.is_western:
-            self._account.note(FileNote.READ_AS_WINDOWS_1252)
-        return _Part(text, is_change, problem or self._problem(text, sound, is_end=is_end))
+        is_cut = size % self._encoding.unit > 0
+        return _Part(text, is_change, problem or self._problem(text, is_cut=is_cut, is_last=is_last))
 
-    def _problem(self, text: str, sound: _Sound, *, is_end: bool) -> str:
+    def _problem(self, text: str, *, is_cut: bool, is_last: bool) -> str:
         """Why nothing can be read behind a text."""
-        is_ascii = text.isascii()
-        if self._encoding is Encoding.UTF_16_LE and (
-            is_end or sound.strange is not None or not (is_ascii or is_latin_1(text))
-        ):
-            self._look_for_shift(text)
-        is_cut = self._encoding is not Encoding.UTF_8 and sound.size % self._encoding.unit > 0
+        if self._encoding is Encoding.UTF_16_LE:
+            # Behind a line feed of one byte, UTF-16BE looks like UTF-16LE, but for letters that are not ASCII.
+            self._has_lone_feed = self._has_lone_feed or text.count("\n") > text.count("\r\n")
+            self._may_be_shifted = self._may_be_shifted or (self._has_lone_feed and may_be_shifted(text))
         if is_cut and (self._has_lone_feed or self._encoding.unit == LONGEST_UNIT):
             return _CANNOT_BE_TOLD
         self._characters += len(text)
-        if is_ascii and not self._unreadable:
+        if text.isascii() and not self._unreadable:
             return ""
         self._unreadable += text.count(UNREADABLE)
-        enough = _FEW_CHARACTERS if is_end and not self._held else _MANY_CHARACTERS
-        is_enough = self._characters >= enough
+        is_enough = self._characters >= (_FEW_CHARACTERS if is_last else _MANY_CHARACTERS)
         return _FOREIGN if is_enough and 2 * self._unreadable > self._characters else ""
 
-    def _look_for_shift(self, text: str) -> None:
-        """Behind a line feed of one byte, UTF-16BE looks like UTF-16LE, but for letters that are not ASCII."""
-        if not self._has_lone_feed:
-            feed = _LONE_FEED.search(text)
-            self._has_lone_feed = feed is not None
-            text = text[feed.end() :] if feed else ""
-        self._may_be_shifted = self._may_be_shifted or may_be_shifted(text)
-
-    def _at_strange_place(self, strange: int, *, is_end: bool) -> _Part | None:
-        """The text before a change of the encoding, or before what cannot be read; `None` where there is none."""
+    def _at_strange_place(self, strange: int) -> _Part:
+        """The text before a change of the encoding, or before what cannot be read; no text where there is none."""
         self._strange_places += 1
-        self._span = _FIRST_SPAN
+        data, is_end = self._source.window(strange + AHEAD)
         start = max(0, strange - BEHIND)
         start -= start % self._encoding.unit
-        following = next_change(
-            self._held[start : strange + AHEAD],
-            strange - start,
-            self._encoding,
-            before=Before.TEXT if start else self._before,
-            is_end=is_end and strange + AHEAD >= len(self._held),
-        )
+        before = Before.TEXT if start else self._before
+        following = next_change(data[start:], strange - start, self._encoding, before=before, is_end=is_end)
         if following is None or self._strange_places > _MOST_STRANGE_PLACES:
-            return self._given(_whole(self._held[:strange], self._encoding), is_end=False, problem=_CANNOT_BE_TOLD)
+            return self._given(self._whole(data[:strange]), strange, problem=_CANNOT_BE_TOLD)
         if isinstance(following, Unchanged):
             self._passed = start + following.to
-            return None
-        part = self._given(_whole(self._held[: start + following.at], self._encoding), is_end=False)
-        if self._may_be_shifted and self._held.startswith(b"\n"):
+            return _Part("")
+        size = start + following.at
+        part = self._given(self._whole(data[:size]), size)
+        if self._may_be_shifted and data.startswith(b"\n", size):
             return replace(part, problem=_CANNOT_BE_TOLD)
         self._is_change = self._before is not Before.NOTHING
         self._begin(following.encoding)
         return part
 
 
-_DECODERS: dict[Encoding, Callable[[memoryview, str], tuple[str, int]]] = {
-    Encoding.UTF_16_LE: codecs.utf_16_le_decode,
-    Encoding.UTF_16_BE: codecs.utf_16_be_decode,
-    Encoding.UTF_32_LE: codecs.utf_32_le_decode,
-    Encoding.UTF_32_BE: codecs.utf_32_be_decode,
-}
-
-
-def _sound_lines(data: bytes, encoding: Encoding, passed: int, *, is_end: bool) -> _Sound:
-    """The lines that have ended, well before the first strange place; nothing before byte `passed` is strange."""
-    size = len(data) if is_end else _size_of_lines(data, encoding, len(data) - _LEFT)
-    polled_at = memoryview(data)[: size or None]
-    if encoding is Encoding.UTF_8:
-        sound = _sound_bytes(data, polled_at, passed)
-    else:
-        sound = _sound_units(polled_at, encoding, passed, is_end=is_end)
-    if sound.strange is not None:
-        size = _size_of_lines(data, encoding, sound.strange - BEHIND)
-        sound = replace(_whole(data[:size], encoding), strange=sound.strange)
-    return sound if size else _Sound("", 0, strange=sound.strange)
-
-
-def _size_of_lines(data: bytes, encoding: Encoding, most: int) -> int:
-    """How many of the first `most` bytes are lines that have ended.
+def _end_of_lines(data: bytes, encoding: Encoding, most: int) -> int:
+    """Where the last line ends in the first `most` bytes; 0 if none does.
 
     Of a line that is too long to be one, all is given; a word may be cut by that, but no character.
     """
-    most = max(0, most)
     unit = encoding.unit
-    for end in _LINE_ENDS:
-        at = data.rfind(end.encode(), 0, most)
-        while at >= 0:
-            first = at - at % unit
-            if unit == 1 or data[first : first + unit] == end.encode(encoding):
-                return first + unit
-            at = data.rfind(end.encode(), 0, at)
+    most = max(0, most - most % unit)
+    for end in ("\n".encode(encoding), "\r".encode(encoding)):
+        at = data.rfind(end, 0, most)
+        while at >= 0 and at % unit:
+            at = data.rfind(end, 0, at + unit - 1)
+        if at >= 0:
+            return at + unit
     if most <= unit * MAXIMUM_LINE:
         return 0
-    size = most - most % unit
-    return next((at for at in range(size, size - LONGEST_UNIT, -unit) if data[at] not in _CONTINUES), size)
+    return next((at for at in range(most, most - LONGEST_UNIT, -unit) if data[at] not in _CONTINUES), most)
 
 
-def _sound_bytes(data: bytes, start: memoryview, passed: int) -> _Sound:
-    """All of the start of some bytes, or a strange place in it."""
-    if data.find(0, passed, len(start)) < 0:
-        try:
-            return _Sound(str(start, "utf-8"), len(start))
-        except UnicodeDecodeError:
-            pass
-    strange = strange_byte(data, passed, len(start))
-    return _whole(start, Encoding.UTF_8) if strange is None else _Sound("", 0, strange=strange)
-
-
-def _sound_units(data: memoryview, encoding: Encoding, passed: int, *, is_end: bool) -> _Sound:
-    """All of some bytes in units of 16 or 32 bits, or a strange place in it."""
-    decode = _DECODERS[encoding]
+def _read_units(data: bytes, encoding: Encoding, passed: int) -> tuple[str, int | None]:
+    """The text of some bytes in units of 16 or 32 bits, or the first strange place in them from `passed` on."""
+    whole, places = len(data) - len(data) % encoding.unit, list[int]()
     try:
-        text, taken = decode(data, "strict")
-        broken = taken if is_end and taken < len(data) else None
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        text, taken = decode(data, "replace")
-        broken = error.start
-    known = len(decode(data[:passed], "replace")[0]) if passed else 0
-    strange = strange_character(text, known)
-    place = None if strange is None else len(text[:strange].encode(encoding))
-    if broken is not None and broken >= passed and (place is None or broken < place):
-        place = broken
-    if place is not None:
-        return _Sound("", 0, strange=place)
-    half = _half_read(bytes(data[taken:]), text[-1:]) if taken < len(data) else ""
-    return _Sound(text + half, len(data))
+        text = data[:whole].decode(encoding, "replace")
+        places += [error.start] * (error.start >= passed)
+    known = len(data[:passed].decode(encoding, "replace")) if passed else 0
+    if (character := strange_character(text, known)) is not None:
+        places.append(len(text[:character].encode(encoding)))
+    return ("", min(places)) if places else (text + _half_read(data[whole:], text[-1:]), None)
 
 
 def _half_read(half: bytes, before: str) -> str:
     """What is left of a character that the end of a text has cut."""
     if half.strip(b"\0\r\n"):
         return UNREADABLE
-    return "\n" if b"\n" in half else UNREADABLE * (before not in ("", *_LINE_ENDS))
-
-
-def _whole(data: bytes | memoryview, encoding: Encoding) -> _Sound:
-    """All of some bytes, whatever they are."""
-    if encoding is not Encoding.UTF_8:
-        return _Sound(str(data, encoding, "replace"), len(data))
-    try:
-        return _Sound(str(data, "utf-8"), len(data))
-    except UnicodeDecodeError:
-        text, is_western = decode_bytes(data)
-    return _Sound(text, len(data), is_western)
-
-
-def _pieces(chunks: Iterable[bytes]) -> Iterator[tuple[bytes | memoryview, bool]]:
-    """The same bytes in pieces of the same sizes, whatever those of the chunks; of the last, it is said that it is."""
-    sizes = chain(_FIRST_PIECES, repeat(PIECE))
-    size = next(sizes)
-    rest = bytearray()
-    for chunk in chunks:
-        view = memoryview(chunk)
-        while len(rest) + len(view) >= size:
-            taken = size - len(rest)
-            yield (bytes(rest + view[:taken]) if rest else view[:taken]), False
-            view = view[taken:]
-            rest.clear()
-            size = next(sizes)
-        rest += view
-    yield bytes(rest), True
+    return "\n" if b"\n" in half else UNREADABLE * (bool(half) and before not in ("", *_LINE_ENDS))
