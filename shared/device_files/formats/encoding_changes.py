@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
-from itertools import pairwise
+from itertools import islice, pairwise
 
 
 class Encoding(StrEnum):
@@ -43,13 +43,7 @@ class Before(Enum):
     TEXT = auto()
 
 
-_UNITS = {
-    Encoding.UTF_8: 1,
-    Encoding.UTF_16_LE: 2,
-    Encoding.UTF_16_BE: 2,
-    Encoding.UTF_32_LE: 4,
-    Encoding.UTF_32_BE: 4,
-}
+_UNITS = dict(zip(Encoding, (1, 2, 2, 4, 4), strict=True))
 _HALVES = 2
 LONGEST_UNIT = 4
 MARKS = {encoding: "\ufeff".encode(encoding) for encoding in Encoding}
@@ -112,7 +106,8 @@ _STRANGE_BYTES = re.compile(
     rb"|[^\0]\0{3}[^\0]\0{3}|\0\0[^\0]{2}\0\0[^\0]{2}"  # two of UTF-32
     rb"|\xff\xfe|\xfe\xff",
 )
-_NOT_ASCII = re.compile("[^\x01-\x7f]+")
+_NOT_ASCII = re.compile("[^\x01-\x7f]{1,32}")
+"""What is not ASCII, in pieces short enough to be remembered."""
 _NOT_ASCII_AND_NEXT = re.compile("[^\x01-\x7f]{1,32}[\x01-\x7f]?")
 _NULS_BETWEEN = re.compile("(?:[^\0]\0){3}")
 """UTF-32 read as UTF-16."""
@@ -131,11 +126,9 @@ def strange_character(text: str, start: int) -> int | None:
     """Where from `start` on a text read in 16 or 32 bits has what no such text has, or hardly any."""
     if "\0" not in text and (text.isascii() or is_latin_1(text)):
         return None
-    unsound = {run for run in set(_NOT_ASCII.findall(text, start)) if not _is_sound(run)}
-    places = [found.start() for found in _NOT_ASCII.finditer(text, start) if found[0] in unsound][:1] if unsound else []
-    if found := _NULS_BETWEEN.search(text, start):
-        places.append(found.start())
-    return min(places, default=None)
+    unsound = (found.start() for found in _NOT_ASCII.finditer(text, start) if not _is_sound(found[0]))
+    nuls = (found.start() for found in _NULS_BETWEEN.finditer(text, start))
+    return min((*islice(unsound, 1), *islice(nuls, 1)), default=None)
 
 
 def may_be_shifted(text: str) -> bool:
@@ -165,37 +158,21 @@ _LONGEST_DOUBTFUL = 5
 """So many characters of East Asia may each be two of ASCII; the longest that is beyond doubt."""
 _FEW = 2
 """Signs in a row that a remark may have anywhere: a line of ASCII that was read in 16 bits has more."""
-_REMEMBERED_RUN = 32
 _OF_ONE_SCRIPT = re.compile("[\u0a00-\u0aff\u200c\u200d]{2,}|[\u0d00-\u0dff\u200c\u200d]{2,}")
 """A word in a script each of whose letters has a byte that is a line end."""
 
 
+@functools.lru_cache(4096)
 def _is_sound(run: str) -> bool:
-    return _judged(run) if len(run) <= _REMEMBERED_RUN else _judge(run)
-
-
-def _judge(run: str) -> bool:
     """Whether characters that are not ASCII are as texts in UTF-16 have them, one rare letter among them perhaps."""
     if _OF_ONE_SCRIPT.fullmatch(run) and not all(map(_is_two_of_ascii, run)):
         return True
     if len(run) <= _FEW and all(unicodedata.category(character)[0] in "PS" for character in run):
         return True
-    rare = 0
-    could_be_ascii = True
-    for character in run:
-        could_be_ascii = could_be_ascii and _is_two_of_ascii(character)
-        if character != "\0" and _price(character) > _COMMON:
-            rare += 1
-            if rare > 1 or not _is_rare_letter(character):
-                return False
-    return not could_be_ascii or len(run) <= _LONGEST_DOUBTFUL
-
-
-def _is_rare_letter(character: str) -> bool:
-    return unicodedata.category(character) == "Lo" and not _holds_ascii(character)
-
-
-_judged = functools.lru_cache(4096)(_judge)
+    rare = [character for character in run if character != "\0" and _price(character) > _COMMON]
+    if len(rare) > 1 or any(unicodedata.category(letter) != "Lo" or _holds_ascii(letter) for letter in rare):
+        return False
+    return len(run) <= _LONGEST_DOUBTFUL or not all(map(_is_two_of_ascii, run))
 
 
 # ---- prices ----
@@ -206,7 +183,7 @@ _SELDOM = frozenset(b"!$%*<=>?[\\]^`{|}~")
 _PRICES_OF_ASCII = [_NUL if byte not in _PRINTED else 2 if byte in _SELDOM else 1 for byte in range(_HIGH)]
 _UTF_8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _CODE_PAGES = ("cp1252", "gb2312", "shift_jis", "euc_kr")
-_BIG5_LEVEL_1 = 0xC6
+_BIG5_LEVEL_2 = b"\xc7"
 _ALPHABETS_END = 0x2000
 """Below are the scripts of Europe, the Near East and South Asia."""
 _KANA, _SIGNS, _HAN = 0x3041, 0x3100, 0x4E00
@@ -251,15 +228,10 @@ def _price(character: str) -> int:
     return _COMMON if _is_of_code_page(character) else _RARE
 
 
-def _is_rare(character: str) -> bool:
-    return _price(character) > _COMMON
-
-
 def _is_of_code_page(character: str) -> bool:
     """Whether a code page for daily use has the character."""
-    if any(character.encode(code_page, "ignore") for code_page in _CODE_PAGES):
-        return True
-    return 0 < next(iter(character.encode("big5", "ignore")), 0) <= _BIG5_LEVEL_1
+    is_of_one = any(character.encode(code_page, "ignore") for code_page in _CODE_PAGES)
+    return is_of_one or b"" < character.encode("big5", "ignore") < _BIG5_LEVEL_2
 
 
 # ---- the cheapest way through ----
@@ -317,7 +289,12 @@ def _may_be_ascii(data: bytes, encoding: Encoding) -> bool:
     if encoding is Encoding.UTF_8:
         return False
     runs = _NOT_ASCII.findall(data.decode(encoding, "replace"))
-    return any(not _is_sound(run) and any(map(_holds_ascii, filter(_is_rare, run))) for run in runs)
+    return any(
+        _price(character) > _COMMON and _holds_ascii(character)
+        for run in runs
+        if not _is_sound(run)
+        for character in run
+    )
 
 
 def _lines(data: bytes, encoding: Encoding, changes: Sequence[Change]) -> list[str]:
