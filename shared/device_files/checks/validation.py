@@ -71,13 +71,11 @@ class _Common(Struct, frozen=True):
     has_names: bool
     """Manufacturer and model are there and no placeholders."""
     names_reason: RowReason | None
-    """Why manufacturer and model identify nothing, though they are there."""
+    """Why manufacturer and model identify nothing."""
     key: str | None
     """A product key id that is sent."""
-    key_reason: RowReason
-    """Why there is none."""
-    has_key_text: bool
-    """Something stands where the product key should."""
+    key_reason: RowReason | None
+    """Why what stands where it should is not sent; `None` where nothing does."""
     notes: tuple[Note, ...]
     key_notes: tuple[Note, ...]
     """Of a row that is sent without what stands where its product key should."""
@@ -100,16 +98,13 @@ class Validation:
         self._rules = rules
         self._keys_are_copied = keys_are_copied
         self._old = _old_collections(rules, now)
-        self._remembered: dict[tuple[str, str, str, str], _Common] = {}
+        self._common = lru_cache(_MOST_REMEMBERED, typed=True)(self._decide_common)
 
     def decide(self, row: DeviceRow) -> Decision:
         """Decide on one row."""
         if row.problem is not None:
             return Decision(None, row.problem, row.notes)
-        cells = (row.product_key, row.manufacturer, row.model, row.group_tag)
-        common = self._remembered.get(cells)
-        if common is None:
-            common = self._remember(cells)
+        common = self._common(row.product_key, row.manufacturer, row.model, row.group_tag)
         serial_number, hardware_hash = row.serial_number, row.hardware_hash
         reason = common.reason
         if len(serial_number) > LONGEST_CELL:
@@ -123,40 +118,28 @@ class Validation:
             return self._decide_hash(row, common, notes)
         if common.key is not None:
             return Decision(SendableDevice(product_key=common.key), None, notes)
-        if serial_number and (common.has_names or not common.has_key_text):
+        if serial_number and (common.has_names or common.key_reason is None):
             return _decide_names(row, common, notes)
-        if common.has_key_text:
-            return Decision(None, common.key_reason, notes)
-        return Decision(None, RowReason.NO_IDENTITY, notes)
+        return Decision(None, common.key_reason or RowReason.NO_IDENTITY, notes)
 
-    def _remember(self, cells: tuple[str, str, str, str]) -> _Common:
-        if len(self._remembered) >= _MOST_REMEMBERED:
-            self._remembered.clear()
-        common = self._remembered[cells] = self._common(*cells)
-        return common
-
-    def _common(self, product_key: str, manufacturer: str, model: str, group_tag: str) -> _Common:
-        tag_reason, tag_notes = self._of_tag(group_tag)
-        reason = tag_reason
+    def _decide_common(self, product_key: str, manufacturer: str, model: str, group_tag: str) -> _Common:
+        reason, notes = self._of_tag(group_tag)
         if product_key in TEMPLATE_PRODUCT_KEYS or is_template_text(product_key):
             reason = RowReason.TEMPLATE_SAMPLE
         elif max(map(len, (product_key, manufacturer, model, group_tag))) > LONGEST_CELL:
             reason = RowReason.CELL_TOO_LONG
-        is_key = is_product_key(product_key)
-        key_notes: tuple[Note, ...] = ()
-        if is_key and self._keys_are_copied:
-            key_notes = (Note.COPIED_KEY_LEFT_OUT,)
-        elif not (is_key or is_placeholder(product_key)):
-            key_notes = (Note.PRODUCT_KEY_LEFT_OUT,)
+        key = str(product_key) if is_product_key(product_key) and not self._keys_are_copied else None
+        key_reason = None if is_placeholder(product_key) else _key_reason(product_key)
+        left_out = Note.COPIED_KEY_LEFT_OUT if key_reason is RowReason.PRODUCT_KEY_COPIED else Note.PRODUCT_KEY_LEFT_OUT
+        has_names = not (is_placeholder(manufacturer) or is_placeholder(model))
         return _Common(
             reason=reason,
-            has_names=not (is_placeholder(manufacturer) or is_placeholder(model)),
-            names_reason=_names_reason(manufacturer, model),
-            key=str(product_key) if is_key and not self._keys_are_copied else None,
-            key_reason=self._key_reason(product_key),
-            has_key_text=not is_placeholder(product_key),
-            notes=tag_notes,
-            key_notes=key_notes,
+            has_names=has_names,
+            names_reason=_names_reason(manufacturer, model) if has_names else RowReason.SERIAL_ALONE,
+            key=key,
+            key_reason=key_reason,
+            notes=notes,
+            key_notes=(left_out,) if key is None and key_reason is not None else (),
             spelling_notes=(Note.MANUFACTURER_SPELLING,) if spelling_differs(manufacturer) else (),
         )
 
@@ -172,13 +155,6 @@ class Validation:
         if _LOST_LETTER.search(group_tag) or type_of(group_tag) in _NO_TEXT:
             return (RowReason.GROUP_TAG_UNREADABLE, ()) if by_tag else (None, (Note.TAG_NOT_CERTAIN,))
         return None, ()
-
-    def _key_reason(self, product_key: str) -> RowReason:
-        if excel_damage.is_damaged(product_key) or type_of(product_key) in (CellType.FRACTION, CellType.ERROR):
-            return RowReason.PRODUCT_KEY_DAMAGED
-        if type_of(product_key) is CellType.FORMULA:
-            return RowReason.FORMULA_WITHOUT_VALUE
-        return RowReason.PRODUCT_KEY_COPIED if is_product_key(product_key) else RowReason.PRODUCT_KEY_NOT_A_KEY
 
     def _decide_hash(self, row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> Decision:
         found = verify(row.hardware_hash)
@@ -209,6 +185,14 @@ class Validation:
         return Decision(device, None, notes, found)
 
 
+def _key_reason(product_key: str) -> RowReason:
+    if excel_damage.is_damaged(product_key) or type_of(product_key) in (CellType.FRACTION, CellType.ERROR):
+        return RowReason.PRODUCT_KEY_DAMAGED
+    if type_of(product_key) is CellType.FORMULA:
+        return RowReason.FORMULA_WITHOUT_VALUE
+    return RowReason.PRODUCT_KEY_COPIED if is_product_key(product_key) else RowReason.PRODUCT_KEY_NOT_A_KEY
+
+
 def _names_reason(manufacturer: str, model: str) -> RowReason | None:
     """Why manufacturer and model of a row without a hash identify nothing."""
     for name in (manufacturer, model):
@@ -228,9 +212,7 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     if serial_number is not row.serial_number and serial_number != row.serial_number:
         notes = (*notes, Note.SERIAL_UNWRAPPED)
     is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
-    reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number)
-    if reason is None:
-        reason = common.names_reason if common.has_names else RowReason.SERIAL_ALONE
+    reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
     if reason is not None:
         return Decision(None, reason, notes)
     notes += common.key_notes + common.spelling_notes
