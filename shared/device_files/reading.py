@@ -15,8 +15,9 @@ from shared.device_files.formats.file_types import may_hold_devices
 from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
 from shared.device_files.placeholders import is_product_key
 from shared.device_files.rows import CheckedRow, DeviceRow, Rules
+from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headerless import IDENTIFIERS
-from shared.device_files.tables.headers import column_named, sense_of
+from shared.device_files.tables.headers import sense_of
 from shared.device_files.tables.items import item_rows
 from shared.device_files.tables.table import table_rows
 from shared.reasons import (

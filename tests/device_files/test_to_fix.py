@@ -15,8 +15,7 @@ from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.reading import device_rows
 from shared.device_files.rows import CheckedRow, Column, DeviceRow, Rules
-from shared.device_files.tables.header_names import all_names
-from shared.device_files.tables.headers import column_named
+from shared.device_files.tables.header_names import all_names, column_named
 from shared.device_files.to_fix import LONGEST_HEADER, lines_to_fix
 from shared.reasons import REASONS, RowReason, UnreadableDeviceFile
 from tests.device_files.cases import CASES, HEADER, HP, LENOVO, Case, archive, text

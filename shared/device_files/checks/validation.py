@@ -47,6 +47,8 @@ _LOST_LETTER = re.compile(r"(?<=\w)\?(?=\w)|\ufffd")
 """What saving as ASCII, or reading in a wrong encoding, leaves of a letter."""
 _NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
 """Types of cells that name nothing."""
+_WRITTEN_VALUE = re.compile(r"true|false|\[.*\]|\{.*\}", re.IGNORECASE | re.DOTALL)
+"""A value of such a type in a file that keeps no types."""
 _REASON_OF_PROBLEM = {
     HashProblem.NOT_A_HASH: RowReason.HASH_NOT_A_HASH,
     HashProblem.CUT: RowReason.HASH_CUT,
@@ -202,7 +204,8 @@ def _names_reason(manufacturer: str, model: str) -> RowReason | None:
             return RowReason.TEMPLATE_SAMPLE
         if _LOST_LETTER.search(name):
             return RowReason.TEXT_UNREADABLE
-        if excel_damage.is_error(name) or type_of(name) in _NO_TEXT or meaning(name) is not None:
+        names_nothing = excel_damage.is_error(name) or type_of(name) in _NO_TEXT or _WRITTEN_VALUE.fullmatch(name)
+        if names_nothing or meaning(name) is not None:
             return RowReason.SERIAL_ALONE
     return None
 

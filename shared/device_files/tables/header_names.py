@@ -89,6 +89,12 @@ def meaning(name: str) -> tuple[Column, Sureness] | None:
     return _meaning(name) if len(name) <= _LONGEST_NAME else None
 
 
+def column_named(name: str) -> Column | None:
+    """The column that a name means, or `None` where it means none that is read."""
+    found = meaning(name)
+    return None if found is None else found[0]
+
+
 @lru_cache(maxsize=4096)
 def _meaning(name: str) -> tuple[Column, Sureness] | None:
     return None if is_template_text(name) else _known(folded(name)) or _of_parts(name)

@@ -1,7 +1,8 @@
 """Headers: whether a line is one, and which column of it means what."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from shared.device_files.cells import clean
@@ -18,6 +19,7 @@ FEWEST_NAMES = 2
 _NAMES_OF_A_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL})
 _HARMLESS_TWICE = frozenset({Column.ORDER_NUMBER, Column.ASSIGNED_USER, Column.WHAT_TO_DO})
 """Nothing that is sent depends on which column is meant."""
+_BETWEEN_CELLS = re.compile(r"[\s,;|^]")
 _DEVICE_NAME = folded("device name")
 """A model beside the manufacturer in one specification; elsewhere the name of a PC."""
 
@@ -48,20 +50,14 @@ class FoundHeader:
     """For each meaning that several columns claim: which one has it, and over which."""
 
 
-@dataclass(slots=True)
-class _Claims:
-    """Which columns claim each meaning."""
+_Claims = dict[Column, list[tuple[Sureness, int]]]
+"""Which columns claim each meaning, and how surely."""
 
-    places: dict[Column, list[tuple[Sureness, int]]] = field(default_factory=dict)
 
-    def add(self, column: Column, sureness: Sureness, place: int) -> None:
-        self.places.setdefault(column, []).append((sureness, place))
-
-    def surest(self, column: Column) -> list[int]:
-        """The places of the surest names of a meaning."""
-        claims = self.places[column]
-        most = max(sureness for sureness, _ in claims)
-        return [place for sureness, place in claims if sureness is most]
+def _surest(claims: Sequence[tuple[Sureness, int]]) -> list[int]:
+    """The places of the surest names of a meaning."""
+    most = max(sureness for sureness, _ in claims)
+    return [place for sureness, place in claims if sureness is most]
 
 
 def find_header(cells: Sequence[str], *, is_first: bool = True) -> FoundHeader | None:
@@ -79,20 +75,17 @@ def find_header(cells: Sequence[str], *, is_first: bool = True) -> FoundHeader |
         return None
     columns: list[Column | None] = [None] * len(names)
     preferred: list[str] = []
-    for column, claimed in claims.places.items():
-        surest = claims.surest(column)
+    for column, claimed in claims.items():
+        surest = _surest(claimed)
         if len(surest) > 1 and column not in _HARMLESS_TWICE:
             raise _columns_twice(names, column, surest)
         columns[surest[0]] = column
         if len(claimed) > 1:
             others = ", ".join(names[place] for _, place in claimed if place != surest[0])
             preferred.append(f"{names[surest[0]]} (not {others})")
-    ignored = [name for name, column in zip(names, columns, strict=True) if name and column is None]
-    ignored += [
-        name
-        for name, column in zip(names, columns, strict=True)
-        if column in (Column.ASSIGNED_USER, Column.ORDER_NUMBER)
-    ]
+    named = list(zip(names, columns, strict=True))
+    ignored = [name for name, column in named if name and column is None]
+    ignored += [name for name, column in named if column in (Column.ASSIGNED_USER, Column.ORDER_NUMBER)]
     return FoundHeader(header_of(columns, cells[: len(names)]), len(cells), tuple(ignored), tuple(preferred))
 
 
@@ -118,8 +111,8 @@ def item_header(names: tuple[str, ...], filled: tuple[bool, ...]) -> Header | No
     """
     claims = _claims_of(tuple(name if is_filled else "" for name, is_filled in zip(names, filled, strict=True)))
     columns: list[Column | None] = [None] * len(names)
-    for column in claims.places:
-        surest = claims.surest(column)
+    for column, claimed in claims.items():
+        surest = _surest(claimed)
         if len(surest) > 1 and column not in _HARMLESS_TWICE:
             return None
         columns[surest[0]] = column
@@ -132,50 +125,39 @@ def sense_of(cells: Sequence[str]) -> int:
     claims = _claims_of(names)
     if _is_header(names, claims, len(cells), is_first=True):
         # The hash alone makes a header wherever it stands.
-        return max(len(claims.places), FEWEST_NAMES if Column.HARDWARE_HASH in claims.places else 0)
-    if any(starts_as_hash(cell) and len(cell.split()) == 1 and not _is_split(cell) for cell in cells):
+        return max(len(claims), FEWEST_NAMES if Column.HARDWARE_HASH in claims else 0)
+    if any(starts_as_hash(cell) and not _BETWEEN_CELLS.search(cell.strip()) for cell in cells):
         return 1
     if len(names) > 1 and any(map(is_product_key, names)):
         return 1
     return int(len(names) >= len(_NAMES_OF_A_DEVICE) and any(map(is_manufacturer, names)))
 
 
-def column_named(name: str) -> Column | None:
-    """The column that a name means, or `None` where it means none that is read."""
-    found = meaning(name)
-    return None if found is None else found[0]
-
-
-def _is_split(cell: str) -> bool:
-    return any(delimiter in cell for delimiter in ",;\t|^")
-
-
 def _claims_of(names: tuple[str, ...]) -> _Claims:
-    claims = _Claims()
+    claims: _Claims = {}
     for place, name in enumerate(names):
         found = meaning(name) if name else None
         if found is not None:
-            claims.add(*found, place)
-    places = claims.places
-    if Column.MANUFACTURER in places and Column.MODEL not in places:
-        for _, place in tuple(places[Column.MANUFACTURER]):
-            if folded(" ".join(names[place + 1 : place + 2])) == _DEVICE_NAME:
-                claims.add(Column.MODEL, Sureness.PLAIN, place + 1)
-    keys = places.get(Column.PRODUCT_KEY, [])
-    if keys and all(sureness is Sureness.PLAIN for sureness, _ in keys) and places.keys() >= _NAMES_OF_A_DEVICE:
+            claims.setdefault(found[0], []).append((found[1], place))
+    if Column.MODEL not in claims:
+        beside = (place + 1 for _, place in claims.get(Column.MANUFACTURER, ()))
+        models = [(Sureness.PLAIN, at) for at in beside if folded(" ".join(names[at : at + 1])) == _DEVICE_NAME]
+        claims |= {Column.MODEL: models} if models else {}
+    keys = claims.get(Column.PRODUCT_KEY, [])
+    if keys and all(sureness is Sureness.PLAIN for sureness, _ in keys) and claims.keys() >= _NAMES_OF_A_DEVICE:
         # A product id beside serial number, manufacturer and model is the article's number, not a key of Windows.
-        del places[Column.PRODUCT_KEY]
+        del claims[Column.PRODUCT_KEY]
     return claims
 
 
 def _is_header(names: tuple[str, ...], claims: _Claims, width: int, *, is_first: bool) -> bool:
-    known = claims.places.keys()
+    known = claims.keys()
     if not known & IDENTIFYING or any(starts_as_hash(name) or is_product_key(name) for name in names):
         return False
     if len(known) >= FEWEST_NAMES:
         # The values of a row may be words that are names too.
         return is_first or sum(map(_is_value, names)) < len(known)
-    claimed = {place for claim in claims.places.values() for _, place in claim}
+    claimed = {place for claim in claims.values() for _, place in claim}
     others = [name for place, name in enumerate(names) if name and place not in claimed]
     if not others:
         return is_first or width == 1 or Column.HARDWARE_HASH in known

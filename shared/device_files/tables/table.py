@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
+from msgspec.structs import replace
+
 from shared.device_files.account import FileAccount, could_hold_device
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
@@ -13,6 +15,7 @@ from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
 from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
 from shared.device_files.tables import headers, tool_output
+from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headerless import HASH_ALONE, columns_of
 from shared.device_files.tables.realignment import Fields, cleaned, fields_of, looks_shifted, realigned
 from shared.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
@@ -186,7 +189,7 @@ class Table:
             return self._aligned(header, number, cells)
         fields = fields_of(header, cells)
         if _is_row_of_words(fields):
-            return self._row(number, header, cells, fields, problem=RowReason.UNCLEAR_COLUMNS)
+            return self._row(number, header, cells, fields, RowReason.UNCLEAR_COLUMNS)
         if len(cells) == layout.width and not isinstance(fields.manufacturer, TypedCell):
             layout.remember(cells, fields)
         return self._row(number, header, cells, fields)
@@ -280,7 +283,7 @@ class Table:
 
     def _unclear(self, number: int, cells: Sequence[str]) -> DeviceRow:
         first = next((cell for cell in map(clean, cells) if cell and not starts_as_hash(cell)), "")
-        return self._row(number, UNKNOWN_COLUMNS, cells, Fields(first), problem=RowReason.UNCLEAR_COLUMNS)
+        return self._row(number, UNKNOWN_COLUMNS, cells, Fields(first), RowReason.UNCLEAR_COLUMNS)
 
     def _aligned(self, header: Header, number: int, cells: Sequence[str]) -> DeviceRow:
         """A row put right, if it can be: else nobody can say which cell is what."""
@@ -288,10 +291,10 @@ class Table:
         if aligned is None and header is HASH_ALONE:
             return self._unclear(number, cells)
         if aligned is None:
-            return self._row(number, UNKNOWN_COLUMNS, cells, _shown(below), problem=RowReason.SHIFTED_CELLS)
-        fields = fields_of(*aligned)
-        notes = () if fields == below or header is HASH_ALONE else (Note.CELLS_REALIGNED,)
-        return self._row(number, *aligned, fields, notes=notes)
+            return self._row(number, UNKNOWN_COLUMNS, cells, _shown(below), RowReason.SHIFTED_CELLS)
+        row = self._row(number, *aligned, fields_of(*aligned))
+        is_told = header is HASH_ALONE or fields_of(*aligned) == below
+        return row if is_told else replace(row, notes=(Note.CELLS_REALIGNED,))
 
     def _report_row(self, number: int, cells: Sequence[str]) -> DeviceRow | None:
         """A row of Configuration Manager's report: it repeats the names of its columns before their values.
@@ -306,16 +309,9 @@ class Table:
         return self._row(number, found.header, values, fields_of(found.header, values))
 
     def _row(
-        self,
-        number: int,
-        header: Header,
-        cells: Sequence[str],
-        fields: Fields,
-        *,
-        notes: tuple[Note, ...] = (),
-        problem: RowReason | None = None,
+        self, number: int, header: Header, cells: Sequence[str], fields: Fields, problem: RowReason | None = None
     ) -> DeviceRow:
-        return DeviceRow(self._place(number), *fields, problem, notes, header, cells)
+        return DeviceRow(self._place(number), *fields, problem, (), header, cells)
 
     def _place(self, number: int) -> str:
         return f"{self.prefix}line {number}"
@@ -328,8 +324,8 @@ def _text_of(cells: Sequence[str]) -> str:
 
 def _shown(fields: Fields) -> Fields:
     """What of a row that could not be read is shown: never a hash in another column."""
-    cells = (fields.serial_number, fields.product_key, "", fields.manufacturer, fields.model, fields.group_tag)
-    return Fields(*("" if starts_as_hash(cell) else cell for cell in cells))
+    shown = Fields(*("" if starts_as_hash(cell) else cell for cell in fields))
+    return shown._replace(hardware_hash="", order_number="")
 
 
 def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:
@@ -361,10 +357,10 @@ def _are_unknown_names(filled: Sequence[str]) -> bool:
 
 def _names_and_values(cells: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """The names of columns with which a row of Configuration Manager's report begins, and what follows them."""
-    if len(cells) < 2 * headers.FEWEST_NAMES or headers.column_named(cells[0]) is None:
+    if len(cells) < 2 * headers.FEWEST_NAMES or column_named(cells[0]) is None:
         return (), cells
     cells = _without_empty_end(cells)
-    count = next((place for place, cell in enumerate(cells) if headers.column_named(cell) is None), len(cells))
+    count = next((place for place, cell in enumerate(cells) if column_named(cell) is None), len(cells))
     return cells[:count], cells[count:]
 
 

@@ -4,7 +4,7 @@ import re
 
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.rows import Column
-from shared.device_files.tables.header_names import meaning
+from shared.device_files.tables.header_names import column_named, meaning
 
 _RULE = re.compile(r"[\s\-=+|*_.:;,~\u2500-\u257f]*[\-=+*_~\u2500-\u257f]{2,}[\s\-=+|*_.:;,~\u2500-\u257f]*")
 """Dashes below names, and the frame of a table or transcript."""
@@ -44,8 +44,7 @@ def is_rule(text: str) -> bool:
 def listed_name(line: str) -> Column | None:
     """The column whose name stands on a line before a colon, as in what Format-List shows."""
     listed = _LIST_LINE.match(line)
-    known = meaning(listed[1]) if listed else None
-    return None if known is None else known[0]
+    return column_named(listed[1]) if listed else None
 
 
 def shows_names(line: str) -> bool:
