@@ -29,14 +29,16 @@ _LEAP_DAY_OF_1900 = 60
 """A day that never was, which spreadsheets count."""
 
 _TOKEN = re.compile(
-    r"""(?P<end>;) | "(?P<quoted>[^"]*)"? | \\(?P<escaped>.) | [_*]. | \[(?P<bracket>[^\]]*)\]?
+    r"""(?P<end>;) | "(?P<quoted>[^"]*)"? | \\(?P<escaped>.) | [_*].
+    | \[(?P<elapsed>h+|m+|s+)\] | \[\$(?P<currency>[^\]-]+)[^\]]*\]
+    | \[\s*(?P<condition>(?:<=|>=|<>|<|>|=)\s*-?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*\] | \[[^\]]*\]?
     | (?P<general>General|Standard) | (?P<digit>[0#?]) | (?P<date>[ymdhs]) | (?P<text>@) | (?P<thousands>,(?=[0#?]))
     | (?P<other>[.,%/]|E[+-]) | (?P<literal>.)""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-_ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
-_CURRENCY = re.compile(r"\$([^-]+)(?:-.*)?", re.DOTALL)
-_CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?[0-9]{1,15}(?:\.[0-9]{1,15})?)")
+"""What else stands in brackets, such as a colour, shows nothing. `other`: a decimal point, an exponent, a fraction, a
+percentage, a division by thousands."""
+_SHOWN_AS_IT_IS = frozenset({"quoted", "escaped", "currency", "date", "literal"})
 _COMPARISONS = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "<>": ne}
 _NEGATIVE = ("<", 0.0)
 _IMPLIED_CONDITIONS = {1: (None,), 2: ((">=", 0.0), _NEGATIVE), 3: ((">", 0.0), _NEGATIVE, None)}
@@ -52,18 +54,14 @@ class _Section:
     places: list[tuple[str, bool]] = field(default_factory=list)
     """Texts, and placeholders of a digit (`True`), in their order."""
     condition: tuple[str, float] | None = None
-    has_date_letters: bool = False
-    is_elapsed: bool = False
-    is_text: bool = False
-    has_thousands: bool = False
-    is_other: bool = False
-    """It has a decimal point, an exponent, a fraction or a percentage, or divides by thousands."""
+    kinds: set[str | None] = field(default_factory=set)
+    """The kinds of its tokens."""
 
     @property
     def is_date(self) -> bool:
         """Digits stand in a date or time only behind a point: elsewhere a program forgot to quote `SN` in `SN0000`."""
         has_digits = any(is_digit for _, is_digit in self.places)
-        return self.is_elapsed or (self.has_date_letters and (self.is_other or not has_digits))
+        return "elapsed" in self.kinds or ("date" in self.kinds and ("other" in self.kinds or not has_digits))
 
     def holds(self, value: float) -> bool:
         """Whether the section is for such a value."""
@@ -80,7 +78,7 @@ def shown(number: str, code: str, *, is_1904: bool = False) -> str:
     value = float(number)
     section = next((section for section in _sections(code[:_LONGEST_CODE]) if section.holds(value)), _Section())
     if section.is_date and 0 <= value <= _LAST_DAY - _DAYS_TO_1904 * is_1904:
-        text = _elapsed(value) if section.is_elapsed else _moment(value, is_1904=is_1904)
+        text = _elapsed(value) if "elapsed" in section.kinds else _moment(value, is_1904=is_1904)
         return TypedCell(text, CellType.DATE)
     if not value.is_integer() or abs(value) >= _EXACT_BELOW:
         digits = ".11G" if abs(value) < _PLAIN_BELOW else ".6G"
@@ -91,7 +89,7 @@ def shown(number: str, code: str, *, is_1904: bool = False) -> str:
 def _whole(value: int, section: _Section) -> str:
     """A whole number: plain text if its section shows zeros or texts of its own."""
     plain = TypedCell(str(value), CellType.NUMBER)
-    if section.is_date or section.is_text or section.is_other:
+    if section.is_date or section.kinds & {"text", "other"}:
         return plain
     digits = str(abs(value)) if value else ""
     text, zeros = _filled(section, digits)
@@ -103,7 +101,7 @@ def _whole(value: int, section: _Section) -> str:
 
 def _filled(section: _Section, digits: str) -> tuple[str, int]:
     """The digits in the placeholders of a section with its texts, and how many zeros it shows at least."""
-    places = [place for place in section.places if place[1] or not section.has_thousands]
+    places = [place for place in section.places if place[1] or "thousands" not in section.kinds]
     missing = sum(is_digit for _, is_digit in places) - len(digits)
     parts: list[str] = []
     zeros = used = 0
@@ -150,7 +148,7 @@ def _sections(code: str) -> Sequence[_Section]:
             sections.append(_Section())
         else:
             _add(token, sections[-1])
-    if len(sections) > 1 and sections[-1].is_text:
+    if len(sections) > 1 and "text" in sections[-1].kinds:
         sections.pop()
     del sections[_MOST_SECTIONS:]
     if all(section.condition is None for section in sections):
@@ -161,31 +159,12 @@ def _sections(code: str) -> Sequence[_Section]:
 
 def _add(token: re.Match[str], section: _Section) -> None:
     """Take one more token of a code into its section."""
-    kind = token.lastgroup or ""
-    match kind:
-        case "general":
-            section.places.append(("0", True))
-        case "digit":
-            section.places.append((token[kind], True))
-        case "quoted" | "escaped" | "literal" | "date":
-            section.places.append((token[kind], False))
-            section.has_date_letters = section.has_date_letters or kind == "date"
-        case "bracket":
-            _add_bracket(token[kind], section)
-        case "text":
-            section.is_text = True
-        case "thousands":
-            section.has_thousands = True
-        case "other":
-            section.is_other = True
-
-
-def _add_bracket(text: str, section: _Section) -> None:
-    """Take what stands in brackets into a section: a duration, a condition or a currency. Colours show nothing."""
-    condition, currency = _CONDITION.fullmatch(text.strip()), _CURRENCY.fullmatch(text)
-    if _ELAPSED.fullmatch(text):
-        section.is_elapsed = True
-    elif condition:
-        section.condition = (condition[1], float(condition[2]))
-    elif currency:
-        section.places.append((currency[1], False))
+    kind = token.lastgroup
+    section.kinds.add(kind)
+    if kind in _SHOWN_AS_IT_IS:
+        section.places.append((token[token.lastindex or 0], False))
+    elif kind in ("digit", "general"):
+        section.places.append((token[0] if kind == "digit" else "0", True))
+    elif kind == "condition":
+        comparison = token["condition"].rstrip("0123456789.- \t")
+        section.condition = (comparison, float(token["condition"].removeprefix(comparison)))
