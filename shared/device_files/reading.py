@@ -12,7 +12,7 @@ from shared.device_files.checks.duplicates import NEW, DuplicateIndex, Findings,
 from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
 from shared.device_files.formats.containers import parts_of
 from shared.device_files.formats.file_types import may_hold_devices
-from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
+from shared.device_files.formats.parts import ItemsPart, Part, UnreadPart
 from shared.device_files.placeholders import is_product_key
 from shared.device_files.rows import CheckedRow, DeviceRow, Rules
 from shared.device_files.tables.header_names import column_named
@@ -37,7 +37,6 @@ _OF_A_PART = (RowReason.UNREADABLE_MEMBER, RowReason.PART_NOT_UNDERSTOOD)
 """Rows that stand for a part of which nothing was read."""
 _OF_THE_WHOLE = (FileReason.ARCHIVE_TOO_LARGE, FileReason.TOO_MANY_ROWS)
 """Why a member of an archive is the end of all of it."""
-_MOST_NAMED = 3
 _MOST_NAMED = 3
 
 
@@ -113,8 +112,12 @@ def _rows_of(part: Part, account: FileAccount) -> Iterator[DeviceRow]:
         yield _unread(part.label, part.reason)
         return
     count = 0
+    if isinstance(part, ItemsPart):
+        rows = item_rows(part.items, account, part.prefix)
+    else:
+        rows = table_rows(part.records, account, part.prefix)
     try:
-        for row in _device_rows_of(part, account):
+        for row in rows:
             if row.problem is RowReason.PART_NOT_UNDERSTOOD and part.member and not may_hold_devices(part.member):
                 continue
             count += 1
@@ -127,12 +130,6 @@ def _rows_of(part: Part, account: FileAccount) -> Iterator[DeviceRow]:
             yield _unread(part.member, error.reason)
     if not count and part.member:
         account.pass_over(PassedOverKind.ARCHIVE_MEMBER, part.member, may_hold_device=False)
-
-
-def _device_rows_of(part: TablePart | ItemsPart, account: FileAccount) -> Iterator[DeviceRow]:
-    if isinstance(part, ItemsPart):
-        return item_rows(part.items, account, part.prefix)
-    return table_rows(part.records, account, part.prefix)
 
 
 def _unread(label: str, reason: FileReason) -> DeviceRow:

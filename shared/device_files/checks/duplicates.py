@@ -17,12 +17,9 @@ What is kept of a row are its parts, each with the first row that has it. Two pa
 pair of that row, so that a pair is written down only where its parts came with different rows: an ordinary row costs no
 more than its parts.
 
-Memory: identities are kept as 16-byte digests, each with 4 bytes for its row and its place in a table of 4-byte slots,
-which is at most half full and made four times as large when it is: 28 to 52 bytes a digest, and up to 3 that arrays
-allot ahead. A row with a hash has three digests, and up to three more when it shares a part with an earlier row; a row
-without a hash has one for its names; a product key has three, two of them to see whether it is copied. With 13 bytes
-for rank and group that is 97 to 169 bytes for an ordinary row with a hash (with a key 181 to 334) and 41 to 65 for one
-without. 16 KiB are there from the beginning.
+Memory: a digest of 16 bytes takes 28 to 52 with its row and its slots. A row with a hash has three digests, and up to
+three more when it shares a part with an earlier row, a row without a hash one, a product key three; with 13 bytes for
+rank and group that is 97 to 169 bytes for an ordinary row with a hash (with a key 181 to 334), 41 to 65 without one.
 """
 
 from array import array
@@ -116,29 +113,27 @@ class DigestTable:
 
     def setdefault(self, digest: bytes, row: int) -> int:
         """The row that has `digest`, or 0: then it is `row`'s from now on."""
-        slots, digests, rows, mask = self._slots, self._digests, self._rows, self._mask
-        slot = hash(digest) & mask
-        while place := slots[slot]:
-            at = place * DIGEST_BYTES
-            if digests[at : at + DIGEST_BYTES] == digest:
-                return rows[place]
-            slot = (slot + 1) & mask
-        slots[slot] = place = len(rows)
-        rows.append(row)
-        digests += digest
-        if place + place > mask:
+        slot = self._slot(digest)
+        if place := self._slots[slot]:
+            return self._rows[place]
+        self._slots[slot] = place = len(self._rows)
+        self._rows.append(row)
+        self._digests += digest
+        if place + place > self._mask:
             self._grow()
         return 0
 
     def reassign(self, digest: bytes, row: int) -> None:
         """Give a digest that is in the table to another row."""
-        slot = hash(digest) & self._mask
-        while self._digest(self._slots[slot]) != digest:
-            slot = (slot + 1) & self._mask
-        self._rows[self._slots[slot]] = row
+        self._rows[self._slots[self._slot(digest)]] = row
 
-    def _digest(self, place: int) -> bytes:
-        return bytes(self._digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES])
+    def _slot(self, digest: bytes) -> int:
+        """Where a digest is, or would be."""
+        slots, digests, mask = self._slots, self._digests, self._mask
+        slot = hash(digest) & mask
+        while (at := slots[slot] * DIGEST_BYTES) and digests[at : at + DIGEST_BYTES] != digest:
+            slot = (slot + 1) & mask
+        return slot
 
     def _allot(self, slots: int) -> None:
         self._mask = slots - 1
@@ -225,7 +220,7 @@ class DuplicateIndex:
         rank |= found.collected_seconds if found.collected_seconds in self._plausible else 0
         self._append(row, rank, _HAS_HASH | _GROUP_HAS_HASH)
         parts = (
-            uuid_part(found.uuid),
+            b"" if is_default_uuid(found.uuid) else found.uuid,
             found.tpm_key[:DIGEST_BYTES],
             _named(found.manufacturer, found.model, serial_number),
         )
@@ -319,11 +314,6 @@ class DuplicateIndex:
         self._group[loser] = winner
         self._hashes[winner] |= self._hashes[loser] & _GROUP_HAS_HASH
         self._better_found = self._better_found or loser != len(self._group) - 1
-
-
-def uuid_part(uuid: bytes) -> bytes:
-    """An SMBIOS UUID as part of an identity: it is its own digest. Empty for one that many boards share."""
-    return b"" if is_default_uuid(uuid) else uuid
 
 
 @lru_cache(maxsize=4096)

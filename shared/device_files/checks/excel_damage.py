@@ -24,8 +24,8 @@ _DIGITS_SHOWN = 11
 
 _WHOLE_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _TYPED_AS_SCIENTIFIC = re.compile(r"(\d+)E(\d{1,3})", re.IGNORECASE)
-_TYPED_AS_MONTH = re.compile(rf"({_MONTH})[a-z]*[- /]?(\d{{1,2}}|\d{{4}})", re.IGNORECASE)
-_TYPED_AS_DAY = re.compile(rf"(\d{{1,2}})[- /]?({_MONTH})[a-z]*", re.IGNORECASE)
+_TYPED_AS_MONTH = re.compile(rf"(?P<month>{_MONTH})[a-z]*[- /]?(?P<number>\d{{1,2}}|\d{{4}})", re.IGNORECASE)
+_TYPED_AS_DAY = re.compile(rf"(?P<number>\d{{1,2}})[- /]?(?P<month>{_MONTH})[a-z]*", re.IGNORECASE)
 _TYPED_AS_NUMBERS = re.compile(r"(\d{1,2})[-/](\d{1,2})(?:[-/](\d{4}|\d{2}))?")
 _LARGEST_EXPONENT = 307
 _LAST_DAY = 31
@@ -110,12 +110,9 @@ def _scientific(value: int, decimals: int, *, trimmed: bool) -> str:
 
 
 def _readings_of_dates(serial_number: str) -> set[str]:
-    month_first = _TYPED_AS_MONTH.fullmatch(serial_number)
-    if month_first:
-        return _month_with(month_first[1], month_first[2])
-    day_first = _TYPED_AS_DAY.fullmatch(serial_number)
-    if day_first:
-        return _month_with(day_first[2], day_first[1])
+    named = _TYPED_AS_MONTH.fullmatch(serial_number) or _TYPED_AS_DAY.fullmatch(serial_number)
+    if named:
+        return _month_with(named["month"], named["number"])
     numbers = _TYPED_AS_NUMBERS.fullmatch(serial_number)
     if numbers is None:
         return set()

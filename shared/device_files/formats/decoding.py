@@ -6,6 +6,7 @@ the way. A piece is decoded at once; single lines, words and bytes are looked at
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 from operator import contains
@@ -23,6 +24,7 @@ from shared.device_files.formats.encoding_changes import (
     Change,
     Encoding,
     Unchanged,
+    is_latin_1,
     marked_encoding,
     may_be_shifted,
     next_change,
@@ -58,6 +60,7 @@ _CANNOT_BE_TOLD = "The encoding changes at line {line}, and cannot be told from 
 
 _MARK = "\ufeff"
 _MARK_OF_LINE = re.compile("(?m)^\ufeff+")
+_LONE_FEED = re.compile("(?<!\r)\n")
 _LINE_ENDS = ("\n", "\r")
 _BEFORE = {"\n": Before.LINE_FEED, "\r": Before.RETURN}
 _CONTINUES = range(0x80, 0xC0)
@@ -224,24 +227,29 @@ class _Source:
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
-        self._held = b""
-        self._at = 0
+        self._held = deque[memoryview]()
+        self._size = 0
 
     def window(self, size: int) -> tuple[bytes, bool]:
         """The next bytes, at most so many, and whether nothing follows them."""
-        missing = size - (len(self._held) - self._at)
-        if missing >= 0:
-            taken = [self._held[self._at :]]
-            while missing >= 0 and (chunk := next(self._chunks, None)) is not None:
-                taken.append(chunk)
-                missing -= len(chunk)
-            self._held, self._at = b"".join(filter(None, taken)), 0
-        data = self._held[self._at : self._at + size]
-        return data, self._at + len(data) == len(self._held)
+        while self._size <= size and (chunk := next(self._chunks, None)) is not None:
+            self._held.append(memoryview(chunk))
+            self._size += len(chunk)
+        taken = list[memoryview]()
+        for held in self._held:
+            taken.append(held[:size])
+            size -= len(taken[-1])
+            if not size:
+                break
+        return b"".join(taken), sum(map(len, taken)) == self._size
 
     def skip(self, count: int) -> None:
         """Let go of the next bytes."""
-        self._at += count
+        self._size -= count
+        while count and count >= len(self._held[0]):
+            count -= len(self._held.popleft())
+        if count:
+            self._held[0] = self._held[0][count:]
 
 
 class _Decoder:
@@ -269,10 +277,12 @@ class _Decoder:
         while (window := self._source.window(span))[0]:
             data, is_end = window
             size = len(data) if is_end else _end_of_lines(data, self._encoding, len(data) - _LEFT)
-            text, strange = self._read(data[:size])
+            text, strange = self._read(data, size)
             if strange is not None:
                 size = _end_of_lines(data, self._encoding, strange - BEHIND)
                 text = self._whole(data[:size])
+            if is_end or strange is not None or not (text.isascii() or is_latin_1(text)):
+                self._look_for_shift(text)
             if size:
                 span = min(4 * span, PIECE)
                 part = self._given(text, size, is_last=is_end and size == len(data))
@@ -296,19 +306,20 @@ class _Decoder:
         self._passed = 0
         self._has_lone_feed = self._may_be_shifted = False
 
-    def _read(self, data: bytes) -> tuple[str, int | None]:
-        """The text of some bytes, or the first strange place in them: behind what is known to go on."""
+    def _read(self, data: bytes, size: int) -> tuple[str, int | None]:
+        """The text of the first bytes, or the first strange place in them: behind what is known to go on."""
+        start = memoryview(data)[:size]
         if self._encoding is not Encoding.UTF_8:
-            return _read_units(data, self._encoding, self._passed)
-        if data.find(0, self._passed) < 0:
+            return _read_units(start, self._encoding, self._passed)
+        if data.find(0, self._passed, size) < 0:
             try:
-                return str(data, "utf-8"), None
+                return str(start, "utf-8"), None
             except UnicodeDecodeError:
                 pass
-        strange = strange_byte(data, self._passed, len(data))
-        return (self._whole(data), None) if strange is None else ("", strange)
+        strange = strange_byte(data, self._passed, size)
+        return (self._whole(start), None) if strange is None else ("", strange)
 
-    def _whole(self, data: bytes) -> str:
+    def _whole(self, data: bytes | memoryview) -> str:
         """The text of some bytes, whatever they are."""
         if self._encoding is not Encoding.UTF_8:
             return str(data, self._encoding, "replace")
@@ -336,10 +347,6 @@ class _Decoder:
 
     def _problem(self, text: str, *, is_cut: bool, is_last: bool) -> str:
         """Why nothing can be read behind a text."""
-        if self._encoding is Encoding.UTF_16_LE:
-            # Behind a line feed of one byte, UTF-16BE looks like UTF-16LE, but for letters that are not ASCII.
-            self._has_lone_feed = self._has_lone_feed or text.count("\n") > text.count("\r\n")
-            self._may_be_shifted = self._may_be_shifted or (self._has_lone_feed and may_be_shifted(text))
         if is_cut and (self._has_lone_feed or self._encoding.unit == LONGEST_UNIT):
             return _CANNOT_BE_TOLD
         self._characters += len(text)
@@ -348,6 +355,12 @@ class _Decoder:
         self._unreadable += text.count(UNREADABLE)
         is_enough = self._characters >= (_FEW_CHARACTERS if is_last else _MANY_CHARACTERS)
         return _FOREIGN if is_enough and 2 * self._unreadable > self._characters else ""
+
+    def _look_for_shift(self, text: str) -> None:
+        """Behind a line feed of one byte, UTF-16BE looks like UTF-16LE, but for letters that are not ASCII."""
+        if self._encoding is Encoding.UTF_16_LE:
+            self._has_lone_feed = self._has_lone_feed or _LONE_FEED.search(text) is not None
+            self._may_be_shifted = self._may_be_shifted or (self._has_lone_feed and may_be_shifted(text))
 
     def _at_strange_place(self, strange: int) -> _Part:
         """The text before a change of the encoding, or before what cannot be read; no text where there is none."""
@@ -363,7 +376,9 @@ class _Decoder:
             self._passed = start + following.to
             return _Part("")
         size = start + following.at
-        part = self._given(self._whole(data[:size]), size)
+        text = self._whole(data[:size])
+        self._look_for_shift(text)
+        part = self._given(text, size)
         if self._may_be_shifted and data.startswith(b"\n", size):
             return replace(part, problem=_CANNOT_BE_TOLD)
         self._is_change = self._before is not Before.NOTHING
@@ -378,29 +393,29 @@ def _end_of_lines(data: bytes, encoding: Encoding, most: int) -> int:
     """
     unit = encoding.unit
     most = max(0, most - most % unit)
-    for end in ("\n".encode(encoding), "\r".encode(encoding)):
-        at = data.rfind(end, 0, most)
-        while at >= 0 and at % unit:
-            at = data.rfind(end, 0, at + unit - 1)
-        if at >= 0:
-            return at + unit
+    for end in _LINE_ENDS:
+        at = most
+        while (at := data.rfind(end.encode(), 0, at)) >= 0:
+            first = at - at % unit
+            if data.startswith(end.encode(encoding), first):
+                return first + unit
     if most <= unit * MAXIMUM_LINE:
         return 0
     return next((at for at in range(most, most - LONGEST_UNIT, -unit) if data[at] not in _CONTINUES), most)
 
 
-def _read_units(data: bytes, encoding: Encoding, passed: int) -> tuple[str, int | None]:
+def _read_units(data: memoryview, encoding: Encoding, passed: int) -> tuple[str, int | None]:
     """The text of some bytes in units of 16 or 32 bits, or the first strange place in them from `passed` on."""
     whole, places = len(data) - len(data) % encoding.unit, list[int]()
     try:
-        text = data.decode(encoding)
+        text = str(data, encoding)
     except UnicodeDecodeError as error:
-        text = data[:whole].decode(encoding, "replace")
+        text = str(data[:whole], encoding, "replace")
         places += [error.start] * (error.start >= passed)
-    known = len(data[:passed].decode(encoding, "replace")) if passed else 0
+    known = len(str(data[:passed], encoding, "replace")) if passed else 0
     if (character := strange_character(text, known)) is not None:
         places.append(len(text[:character].encode(encoding)))
-    return ("", min(places)) if places else (text + _half_read(data[whole:], text[-1:]), None)
+    return ("", min(places)) if places else (text + _half_read(bytes(data[whole:]), text[-1:]), None)
 
 
 def _half_read(half: bytes, before: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from operator import itemgetter
 from sys import getsizeof
 from xml.etree.ElementTree import Element, ParseError, XMLParser
@@ -142,9 +143,7 @@ def _cells(element: Element, place: str) -> dict[str, str]:
 
 def _values(element: Element) -> Iterator[tuple[str, str]]:
     """The names and texts of everything in an element."""
-    yield from _own_values(element)
-    for child in element:
-        yield from _values(child)
+    return chain.from_iterable(map(_own_values, element.iter()))
 
 
 def _own_values(element: Element) -> Iterator[tuple[str, str]]:

@@ -33,23 +33,15 @@ _SHAPE = re.compile(
     r"|[\xa7\xa9\u20ac][0-9]*|[0-9]+\u20ac|[\xae\u2013\u2014\u2022\u2122]?"  # sections, prices, signs alone
 )
 _LETTERS = re.compile("[À-ÿ]")
-_ALPHABETS = tuple(
-    map(
-        frozenset,
-        (
-            "äöüßé",  # German
-            "àâçèéêëîïôùûü",  # French
-            "áéíóúüñ",  # Spanish
-            "áéíóúöü",  # Icelandic; Hungarian without its long vowels
-            "àáâãçéêíóôõúü",  # Portuguese
-            "àèéìíòóùú",  # Italian
-            "àçèéíïòóúü",  # Catalan
-            "æøåéô",  # Danish and Norwegian
-            "åäöéü",  # Swedish and Finnish
-            "äéèêëïóöü",  # Dutch
-        ),
+_ALPHABETS = [
+    frozenset(letters)
+    for letters in (
+        *("äöüßé", "äéèêëïóöü"),  # German, Dutch
+        *("àâçèéêëîïôùûü", "àèéìíòóùú", "àçèéíïòóúü"),  # French, Italian, Catalan
+        *("áéíóúüñ", "àáâãçéêíóôõúü"),  # Spanish, Portuguese
+        *("æøåéô", "åäöéü", "áéíóúöü"),  # Danish and Norwegian, Swedish and Finnish, Icelandic and Hungarian
     )
-)
+]
 """Without the letters that Icelandic has alone: they would make words of Turkish and Polish."""
 _WORDS_OF_ONE_LETTER = frozenset("àèéóåöÀ")
 _VOWEL = "aeiouyàáâãäåèéêëìíîïòóôõöøùúûüæ"
@@ -128,4 +120,4 @@ def _is_word(word: str) -> bool:
         return False
     if _ONLY_CAPITALS.fullmatch(word) and letters.replace("ß", "").upper() != letters.replace("ß", ""):
         return False
-    return any(map(frozenset(letters.lower()).issubset, _ALPHABETS))
+    return any(alphabet.issuperset(letters.lower()) for alphabet in _ALPHABETS)

@@ -11,16 +11,7 @@ SERIAL_KEY_HASH = header_of(
     [Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH, Column.GROUP_TAG, Column.ASSIGNED_USER]
 )
 """What Get-WindowsAutopilotInfo writes, with its header line skipped."""
-FOR_PARTNERS = header_of(
-    [
-        Column.SERIAL_NUMBER,
-        Column.PRODUCT_KEY,
-        Column.HARDWARE_HASH,
-        Column.MANUFACTURER,
-        Column.MODEL,
-        Column.GROUP_TAG,
-    ]
-)
+FOR_PARTNERS = header_of(list(Column)[: Column.GROUP_TAG + 1])
 """With -Partner."""
 IDENTIFIERS = header_of([Column.MANUFACTURER, Column.MODEL, Column.SERIAL_NUMBER])
 """With -Identifier: a corporate device identifier."""
