@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from shared.device_files.cells import clean
 from shared.device_files.csv_defusing import marked_as_text, safe_original
 from shared.device_files.formats.decoding import MAXIMUM_LINE
-from shared.device_files.formats.delimited import MAXIMUM_CELLS, MAXIMUM_LINES_OF_A_ROW
+from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.rows import Column, DeviceRow, Header
 from shared.device_files.tables.header_names import folded, meaning
@@ -32,6 +32,7 @@ LONGEST_HEADER = MAXIMUM_LINE // 2
 """Characters of all names together; columns without a meaning beyond them are left out."""
 
 _TOO_LONG = "The row is too long to be sent back. Fix it in the file itself and drop that."
+_LINE_BREAKS = re.compile(r"[\r\n]+")
 _DELIMITERS = re.compile(r"[,;|^\s]+")
 
 _Key = Column | tuple[str, int]
@@ -54,8 +55,7 @@ def lines_to_fix(rows: Callable[[], Iterator[tuple[DeviceRow, str]]]) -> Iterato
             continue
         cells = columns.cells(row, row.cells, what_to_do)
         line = _line(cells)
-        breaks = line.count("\n") + line.count("\r")
-        is_readable = len(line) <= MAXIMUM_LINE and len(cells) <= MAXIMUM_CELLS and breaks < MAXIMUM_LINES_OF_A_ROW
+        is_readable = len(line) <= MAXIMUM_LINE and len(cells) <= MAXIMUM_CELLS
         yield line if is_readable else _comment(row, _TOO_LONG)
 
 
@@ -110,7 +110,8 @@ class MergedColumns:
         self.add(row)
         places = self._latest[1]
         laid_out = {place: cell for place, cell in zip(places, given, strict=False) if place is not None}
-        cells = [laid_out.get(place, "") for place in range(self._width)]
+        # A line break in a cell means a blank; the lines of a row could be taken for rows by themselves.
+        cells = [_LINE_BREAKS.sub(" ", laid_out.get(place, "")) for place in range(self._width)]
         return [*map(safe_original, cells), marked_as_text(what_to_do)]
 
 
