@@ -5,6 +5,7 @@ texts that Excel shows for it. If the cell is one of these texts, the spreadshee
 """
 
 import re
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d{2,3}", re.IGNORECASE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -97,16 +98,10 @@ def _readings_of_scientific(mantissa: int, exponent: int) -> set[str]:
 
 def _scientific(value: int, decimals: int, *, trimmed: bool) -> str:
     """`value` as 1.65208E+11, rounded half up as Excel does, not by way of a binary fraction."""
-    digits = str(value)
-    exponent = len(digits) - 1
-    rounded = int(digits[: decimals + 2].ljust(decimals + 2, "0"))
-    rounded = (rounded + 5) // 10
-    if len(str(rounded)) > decimals + 1:
-        rounded //= 10
-        exponent += 1
-    text = str(rounded).ljust(decimals + 1, "0")
-    fraction = text[1:].rstrip("0") if trimmed else text[1:]
-    return f"{text[0]}{'.' if fraction else ''}{fraction}E+{exponent:02d}"
+    with localcontext(rounding=ROUND_HALF_UP):
+        mantissa, _, exponent = format(Decimal(value), f".{decimals}E").partition("E+")
+    shown = mantissa.rstrip("0").rstrip(".") if trimmed else mantissa
+    return f"{shown}E+{int(exponent) if value else 0:02d}"
 
 
 def _readings_of_dates(serial_number: str) -> set[str]:

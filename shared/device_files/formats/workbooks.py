@@ -15,6 +15,7 @@ from shared.device_files.cells import CellType, TypedCell, clean
 from shared.device_files.formats import number_formats, workbook_process
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.parts import Part, TablePart, UnreadPart
+from shared.device_files.formats.workbook_process import Sheet
 from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 
 MAXIMUM_WORKBOOK = 64 * 1024 * 1024
@@ -33,6 +34,7 @@ _REASONS = {
 }
 """By the status of the process; any other means that it was stopped."""
 
+_Row = tuple[int, Sequence[str]]
 _row_decoder = msgspec.json.Decoder(tuple[int, list[int], list[str | tuple[CellType, str, str]]])
 
 
@@ -40,7 +42,7 @@ class _Contents(msgspec.Struct):
     """What the process tells of a workbook behind its rows."""
 
     is_1904: bool
-    sheets: list[workbook_process.Sheet]
+    sheets: list[Sheet]
 
 
 def parts(workbook: IO[bytes], book: str, account: FileAccount, member: str = "") -> Iterator[Part]:
@@ -60,11 +62,11 @@ def parts(workbook: IO[bytes], book: str, account: FileAccount, member: str = ""
         _read(workbook, output)
         contents = _contents(output)
         for sheet in contents.sheets:
-            name = clean(sheet.name)[:_LONGEST_NAME]
+            name = _name(sheet)
             label = f"{clean(book)}!{name}"
             rows = _rows(output, sheet, is_1904=contents.is_1904)
             if sheet.is_hidden:
-                _pass_over(sheet, rows, name, label, account)
+                _pass_over(sheet, rows, label, account)
             elif sheet.is_damaged:
                 yield UnreadPart(label, FileReason.WORKBOOK_UNREADABLE)
             elif sheet.rows:
@@ -72,24 +74,22 @@ def parts(workbook: IO[bytes], book: str, account: FileAccount, member: str = ""
                 yield TablePart(rows, f"{label} ", member)
 
 
-def _pass_over(
-    sheet: workbook_process.Sheet,
-    rows: Iterator[tuple[int, Sequence[str]]],
-    name: str,
-    label: str,
-    account: FileAccount,
-) -> None:
+def _name(sheet: Sheet) -> str:
+    return clean(sheet.name)[:_LONGEST_NAME]
+
+
+def _pass_over(sheet: Sheet, rows: Iterator[_Row], label: str, account: FileAccount) -> None:
     """Account for a hidden sheet, unless it is empty."""
     first = next(rows, (0, ()))[1]
     if not first and not sheet.is_damaged:
         return
     may_hold_device = sheet.is_damaged or any(could_hold_device(cell) for cell in first)
     may_hold_device = may_hold_device or any(could_hold_device(cell) for _, cells in rows for cell in cells)
-    account.note(FileNote.HIDDEN_SHEETS_SKIPPED, name)
+    account.note(FileNote.HIDDEN_SHEETS_SKIPPED, _name(sheet))
     account.pass_over(PassedOverKind.HIDDEN_SHEET, label, ", ".join(first), may_hold_device=may_hold_device)
 
 
-def _note(sheet: workbook_process.Sheet, shown: str, account: FileAccount) -> None:
+def _note(sheet: Sheet, shown: str, account: FileAccount) -> None:
     """Note what a person may not know of a sheet: formulas never calculated, and what is read though it is hidden."""
     if sheet.formulas:
         account.note(FileNote.FORMULAS_WITHOUT_VALUE, *(f"{shown}!{place}" for place in sheet.formulas))
@@ -100,7 +100,7 @@ def _note(sheet: workbook_process.Sheet, shown: str, account: FileAccount) -> No
             account.note(FileNote.HIDDEN_ROWS_READ, f"{shown} {kind} {listed}{more}")
 
 
-def _rows(output: IO[bytes], sheet: workbook_process.Sheet, *, is_1904: bool) -> Iterator[tuple[int, Sequence[str]]]:
+def _rows(output: IO[bytes], sheet: Sheet, *, is_1904: bool) -> Iterator[_Row]:
     """The rows of a sheet from the first column that holds something."""
     output.seek(sheet.offset)
     for _ in range(sheet.rows):
@@ -112,8 +112,7 @@ def _rows(output: IO[bytes], sheet: workbook_process.Sheet, *, is_1904: bool) ->
         for column, cell in zip(columns, cells, strict=True):
             texts[column - sheet.first_column] = cell if isinstance(cell, str) else _typed(cell, is_1904=is_1904)
         if max(map(len, texts)) > MAXIMUM_LINE:
-            name = clean(sheet.name)[:_LONGEST_NAME]
-            detail = f"Sheet {name}, line {number} has a cell of more than {MAXIMUM_LINE:,} characters."
+            detail = f"Sheet {_name(sheet)}, line {number} has a cell of more than {MAXIMUM_LINE:,} characters."
             raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
         yield number, texts
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from shared.device_files.account import FileAccount, could_hold_device
 from shared.device_files.cells import TypedCell, clean
+from shared.device_files.formats.parts import Records
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
@@ -33,8 +34,6 @@ _NAME_WITH_DIGIT = re.compile(r"[^\W\d]+0|[^\W\d]{5,}[ _]?\d{1,2}")
 """What a made-up column name looks like: Name0, Field_1, Textbox12."""
 _FEWEST_OF_DEVICE = 3
 """Cells of the fewest that identify a device without a hash."""
-
-Records = Iterable[tuple[int, Sequence[str]]]
 
 
 def table_rows(records: Records, account: FileAccount, prefix: str = "") -> Iterator[DeviceRow]:
