@@ -226,7 +226,7 @@ class _Source:
     """The bytes of a text: as many of the next ones as are asked for, whatever the sizes of the chunks."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
+        self._chunks = _not_too_small(chunks)
         self._held = deque[memoryview]()
         self._size = 0
 
@@ -250,6 +250,20 @@ class _Source:
             count -= len(self._held.popleft())
         if count:
             self._held[0] = self._held[0][count:]
+
+
+def _not_too_small(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in chunks that are not so many."""
+    joined = bytearray()
+    for chunk in chunks:
+        if len(chunk) >= PIECE and not joined:
+            yield chunk
+            continue
+        joined += chunk
+        if len(joined) >= PIECE:
+            yield bytes(joined)
+            joined.clear()
+    yield bytes(joined)
 
 
 class _Decoder:
