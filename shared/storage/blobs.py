@@ -1,4 +1,4 @@
-"""The files: what was dropped, the private copies and request bodies, and the results."""
+"""Blobs: dropped files, private copies, request bodies and results."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ _MISSING_OR_CHANGED = (404, 409, 412)
 _BAD_REQUEST = 400
 
 BLOBS_ON_A_PAGE = 5_000
-"""Of a listing, at most (Blob Storage, List Blobs, `maxresults`)."""
+"""Most blobs on a page of a listing (Blob Storage, List Blobs, `maxresults`)."""
 
 
 class VersionGone(DeviceDropError):
@@ -37,11 +37,11 @@ class VersionGone(DeviceDropError):
 
 
 class BlobBusy(DeviceDropError):
-    """A blob could not be written, since others kept changing it or hold a lock on it."""
+    """A blob could not be written: other writers kept changing it, or it is locked."""
 
 
 class CopyUnfinished(DeviceDropError):
-    """Storage has not finished a server-side copy in time."""
+    """Storage did not finish a server-side copy in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How a record becomes a row of a table, and the other way round. Pure.
+"""Converts records to rows of a table and back. Pure.
 
 A property has the name of its field. Objects and lists are written as JSON, in a property named `{field}_json`. A
 property is left out if its field is None, or empty text where that is the default. So people can read the tables with
@@ -132,7 +132,7 @@ def _merged_json(changed: str, read: str, kind: Any) -> str:  # noqa: ANN401 - t
 
 
 def _merged(changed: object, read: object, understood: object) -> object:
-    """`changed` with the unknown part of `read`; the known part of that, `understood`, is what was changed."""
+    """`changed` with the unknown part of `read`; `understood` is the known part of `read`, which was changed."""
     if changed == understood:
         return read
     if not (isinstance(changed, dict) and isinstance(read, dict) and isinstance(understood, dict)):
@@ -147,7 +147,7 @@ def _merged(changed: object, read: object, understood: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How the fields of a kind of record stand in a row."""
+    """The layout of a kind of record in a row."""
 
     as_json: Mapping[str, Any]
     """The type of each field, by the name of its property if it is written as JSON."""
@@ -178,6 +178,6 @@ def packed(content: bytes) -> dict[str, str] | None:
 
 
 def unpacked(values: Mapping[str, Value]) -> bytes:
-    """What was packed into the properties of a row."""
+    """The content packed into the properties of a row."""
     pieces = [str(values[name]) for name in sorted(values) if name.startswith(_PACKED)]
     return zlib.decompress(b64decode("".join(pieces)))

@@ -20,15 +20,15 @@ FILE_EVENTS_QUEUE = "file-events"
 
 SUBMISSIONS_POISON_QUEUE = "submissions-poison"
 BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
-"""Where the Functions host puts messages that failed too often: of the queue trigger, and of all blob triggers."""
+"""Queues for messages that failed too often, filled by the host: of the queue trigger, and of all blob triggers."""
 
 BLOB_RANGE = 4 * 1024 * 1024
 """Bytes held of a blob at a time. The client's default first read of 32 MiB would be most of a worker's memory."""
 
 
 _RETRIES: dict[str, Any] = {"initial_backoff": 1, "increment_base": 2}
-"""Seconds: an outage is reported after some 20 of them. The client's default is a minute and a half, in which people
-who open the page give up, and instances are held up whose work could wait in the queue."""
+"""Seconds. With these retries an outage is reported after about 20 seconds. By default the client takes 90 seconds:
+people who open the page would give up, and instances would be held up by work that could wait in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class StorageClients:
         return AzureTable(self.tables.get_table_client(name), self.transactions)
 
     def queue(self, name: str) -> QueueClient:
-        """A queue that is written in base64, as the Functions host reads it. Reading gives messages as they are."""
+        """A queue written in base64, as the Functions host expects. Reading returns messages undecoded."""
         return self.queues.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
 
 
 def open_storage(connection: StorageConnection, person: TokenCredential | None = None) -> StorageClients:
-    """The clients of `connection`. Where it names no key, `person` signs in, or the app itself."""
+    """The clients of `connection`. If it has no key, `person` signs in, or the app itself."""
     ranges: dict[str, Any] = {
         "max_single_get_size": BLOB_RANGE,
         "max_chunk_get_size": BLOB_RANGE,

@@ -1,7 +1,7 @@
-"""Names for customers, so that a drop folder may bear `Contoso` instead of the GUID of Contoso's tenant.
+"""Names for customers, so that a drop folder may be called `Contoso` instead of the GUID of Contoso's tenant.
 
-A name never changes its meaning: once it stood for a customer it stands for no other, even after it was removed. A
-script that still drops under an old name would otherwise register devices to the wrong tenant, for good.
+A name never changes its meaning: once assigned to a customer, it is never assigned to another, even after its removal.
+Otherwise a script that still drops under an old name would permanently register devices to the wrong tenant.
 """
 
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """A name and the customer that it stands for."""
 
     name: str
-    """As it is shown; compared without case, and however its accents are written."""
+    """The name as shown; compared without case and regardless of how its accents are encoded."""
     customer_id: str
     notes: str = ""
     added_at: datetime
     removed_at: datetime | None = None
-    """Since when files dropped under the name are rejected."""
+    """The time since which files dropped under the name are rejected."""
 
 
 class CustomerNameRefused(DeviceDropError):
@@ -68,7 +68,7 @@ class Customers:
         return (customer for customer in found if customer.removed_at is None)
 
     def add(self, name: str, customer_id: str, notes: str, now: datetime) -> Customer:
-        """Let `name` stand for a customer; again with the same customer, for other notes or to undo its removal.
+        """Assign `name` to a customer. Repeat it for the same customer to change the notes or to undo a removal.
 
         Raises:
             CustomerNameRefused: it is no name for a folder, or stands or stood for another customer.
@@ -81,10 +81,10 @@ class Customers:
         return customer
 
     def remove(self, name: str, now: datetime) -> Customer:
-        """Reject what is dropped under `name` from now on; files that were received stay with their customer.
+        """Reject files dropped under `name` from now on; files already received stay with their customer.
 
         Raises:
-            CustomerNameUnknown: there is no such name.
+            CustomerNameUnknown: the name does not exist.
             CustomerNameRefused: another command changed it at the same moment.
         """
         known = self.named(name)
@@ -113,10 +113,10 @@ class Customers:
 
 
 def checked_name(name: str) -> str:
-    """`name` as it is kept.
+    """`name` in its stored form.
 
     Raises:
-        CustomerNameRefused: no folder can bear it, or it is a GUID, which stands for itself.
+        CustomerNameRefused: it cannot be the name of a folder, or is a GUID, which stands for itself.
     """
     name = name.strip()
     if not name or len(name) > LONGEST_NAME:
@@ -145,5 +145,5 @@ def _checked_id(customer_id: str) -> str:
 
 
 def _key(name: str) -> Key:
-    """The same for names that look the same: without case, and however an accent is written (macOS has its own way)."""
+    """The same key for names that look the same: without case and with normalized accents (macOS decomposes them)."""
     return _PARTITION, safe_key(normalize("NFC", name.strip().casefold()))

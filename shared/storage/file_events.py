@@ -18,7 +18,7 @@ class FileEvents(Protocol):
 
 
 class AzureFileEvents:
-    """Events in Queue Storage. Each expires when its file is past its retention."""
+    """Events in Queue Storage. An event expires when its file's retention ends."""
 
     def __init__(self, client: QueueClient, kept: timedelta) -> None:
         self._client = client

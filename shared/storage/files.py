@@ -28,12 +28,12 @@ class Files:
         self._named_by_time = RecordTable(
             by_time, FileMention, lambda mention: keys.time_key(mention.received_at, mention.file_id)
         )
-        """The same rows, of which only the name is read: it can be read of every version's."""
+        """The same rows, read only for the file's name, which every version of the app can read."""
 
     def enter(self, file: DeviceFile) -> tuple[Stored[DeviceFile], bool]:
-        """Insert `file` unless it is known; the record in the table, and whether it is new.
+        """Insert `file` unless it is known; returns the record in the table, and whether it is new.
 
-        The index of open files comes first, so that a file is never known and yet not found again.
+        The index of open files is written first, so that the sweep finds every known file.
         """
         is_mentioned = self._open.insert(_mention(file)) is not None
         entered = self._files.insert(file)
@@ -43,7 +43,7 @@ class Files:
         if known is None:
             raise Conflict(f"File {file.file_id} was deleted while it was entered once more; the sweep finds its blob.")
         if is_mentioned and known.record.state.is_final:
-            # The file had left the index for good; only this call has put it back.
+            # The file was final and no longer in the index; only this call put it back.
             self.no_longer_open(file.file_id)
         return known, False
 
@@ -54,7 +54,7 @@ class Files:
     def change(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
         """Replace the record that was read as `stored`. Raises Conflict.
 
-        A file that becomes final is listed among those of its customer in the same transaction.
+        A file that becomes final is added to its customer's listing in the same transaction.
         """
         if stored.record.state.is_final or not changed.state.is_final:
             return self._files.change(stored, changed)
@@ -70,7 +70,7 @@ class Files:
         return (stored.record for stored in self._files.query(query))
 
     def delete(self, file: DeviceFile) -> None:
-        """Delete a file and its entries in the indexes; the index by time, which finds it, goes last."""
+        """Delete a file and its index entries; the entry in the index by time, which finds the file, goes last."""
         self.no_longer_open(file.file_id)
         listing_key = keys.listing_key(file.customer_id, file.received_at, file.file_id)
         self._files.delete([keys.file_key(file.customer_id, file.file_id), listing_key])
@@ -79,7 +79,7 @@ class Files:
     # --- open files
 
     def still_open(self) -> Iterator[FileMention]:
-        """Every file that is not closed, and sometimes one that was closed a moment ago."""
+        """Every file that is not closed, and sometimes a file closed a moment ago."""
         for shard in range(keys.OPEN_FILE_SHARDS):
             for stored in self._open.query(Query(partition=keys.open_file_shard(shard))):
                 yield stored.record
@@ -89,13 +89,13 @@ class Files:
         return self._open.get(keys.open_file_key(file_id)) is not None
 
     def no_longer_open(self, file_id: str) -> None:
-        """Take a closed file out of the index of open files."""
+        """Remove a closed file from the index of open files."""
         self._open.delete([keys.open_file_key(file_id)])
 
     # --- final files
 
     def enter_by_time(self, file: DeviceFile) -> None:
-        """Add a final file to the index by time, before it leaves that of open files: each file is in one of them."""
+        """Add a final file to the index by time, before it leaves the index of open files: it is always in one."""
         self._by_time.upsert([_listing(file)])
 
     def is_listed(self, file: DeviceFile) -> bool:
@@ -105,16 +105,16 @@ class Files:
     def final(
         self, after: TimeCursor | None = None, limit: int | None = None, customer_id: str | None = None
     ) -> Iterator[tuple[TimeCursor, FileListing]]:
-        """Final files, the last received first, each with its place in this order.
+        """Final files, newest first, each with its position in this order.
 
-        With `after`, only files behind this place; with `customer_id`, only files of this customer.
+        With `after`, only files behind this position; with `customer_id`, only files of this customer.
         """
         if customer_id is not None:
             first = keys.LISTED if after is None else f"{keys.LISTED}{after.row}~"
             return _placed(self._by_customer, Query(partition=customer_id, row_from=first, limit=limit))
         queries = [Query(limit=limit)]
         if after is not None:
-            # All keys of the index have one length, so the next key is greater than this one with a `~` behind it.
+            # All keys of the index have the same length, so the next key is greater than this key with `~` appended.
             queries = [
                 Query(partition=after.day, row_from=f"{after.row}~", limit=limit),
                 Query(partition_from=f"{after.day}~", limit=limit),
@@ -127,7 +127,7 @@ class Files:
         return (stored.record for stored in self._named_by_time.query(query))
 
     def forget_listing(self, mention: FileMention) -> None:
-        """Take a file that is no longer known out of the indexes of final files."""
+        """Remove a file that is no longer known from the indexes of final files."""
         self._by_customer.delete([keys.listing_key(mention.customer_id, mention.received_at, mention.file_id)])
         self._by_time.delete([keys.time_key(mention.received_at, mention.file_id)])
 

@@ -13,7 +13,7 @@ class Gates:
         self._gates = RecordTable(table, Gate, lambda gate: keys.gate_key(gate.scope))
 
     def closed(self) -> dict[str, Stored[Gate]]:
-        """The closed gates by scope; empty while all is well."""
+        """The closed gates by scope; empty in normal operation."""
         return {stored.record.scope: stored for stored in self._gates.query(Query(partition=keys.GATES))}
 
     def change(self, stored: Stored[Gate] | None, changed: Gate) -> Stored[Gate]:

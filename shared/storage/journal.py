@@ -48,7 +48,7 @@ class Journal:
             table.prepare()
 
     def forget_file(self, file: DeviceFile) -> None:
-        """Delete everything about a file past its retention; the index that finds it goes last."""
+        """Delete everything about a file past its retention; the index entry that finds it goes last."""
         for reading in range(1, file.reading + 1):
             of_reading = replace(file, reading=reading)
             self.outcomes.delete_reading(of_reading)

@@ -1,8 +1,8 @@
-r"""The partition and row keys of every record, and any text as a part of one. Pure.
+r"""The partition and row keys of every record, and the encoding of any text in a key. Pure.
 
 Table Storage refuses `/ \ # ?` and control characters in keys and more than 1 KiB of UTF-16, which is 512 characters
 (Understanding the Table service data model, "Characters disallowed in key fields"). `%` and `'` are legal but have
-broken clients, so they are escaped too, and `~` because it separates the parts of a key.
+broken clients, so they are escaped too; so is `~`, because it separates the parts of a key.
 
 Azure takes 2,000 entities a second in one partition, and the emulator slows down in large ones: hence blocks of
 outcomes, shards of open files, and buckets and shards of serial numbers.
@@ -22,10 +22,10 @@ LONGEST_KEY = 512
 """UTF-16 units."""
 
 BEHIND = "~"
-"""Sorts behind every character that a key here holds before it."""
+"""Sorts after every other character of a key."""
 
 NO_CUSTOMER = "_"
-"""Partition of files whose path names no customer."""
+"""The partition of files whose path names no customer."""
 
 LISTED = "~"
 """Begins the key of a final file's listing in the table of files; a file's own key is its id, which sorts before."""
@@ -33,23 +33,23 @@ LISTED = "~"
 OPEN_FILE_SHARDS = 16
 
 WITHDRAWALS = "withdrawals"
-"""Partition of the index of open files that names those whose devices are being withdrawn."""
+"""The partition of the index of open files for files whose devices are being withdrawn."""
 
 ROWS_IN_A_BLOCK = 1_000
 """Outcomes in one partition."""
 
 SERIAL_BUCKETS = 256
-"""Partitions of the index of serial numbers for large files: a serial number has one of them."""
+"""Partitions of the index of serial numbers for large files: each serial number belongs to one."""
 
 SERIAL_SHARDS = 16
-"""Its partitions for all other files: a file has one of them, or a few. One transaction takes a hundred of its rows
-then, where each row would need one of its own if it went to the bucket of its serial number."""
+"""Partitions of that index for all other files: a file uses one, or a few. Then one transaction takes a hundred of its
+rows; in the bucket of its serial number, each row would need its own transaction."""
 
 ROWS_OF_A_LARGE_FILE = 20_000
-"""From here on a file fills transactions in every bucket; and it would be too much for one partition."""
+"""From this size on, a file fills transactions in every bucket and would be too much for one partition."""
 
 ROWS_IN_A_SHARD = 2_000
-"""Of one file."""
+"""Rows of one file in a shard."""
 
 LONGEST_SERIAL_KEY = 300
 """UTF-16 units of a serial number in a key, which also names customer, file and row."""
@@ -57,7 +57,7 @@ LONGEST_SERIAL_KEY = 300
 GATES = "gates"
 
 _ROWS = f"{BEHIND}rows"
-"""Ends the key of what is kept with a submission."""
+"""The suffix of the key of a submission's packed rows."""
 
 _LAST_TICK = 10**14
 """Seconds since 1970 in tenths of a millisecond are subtracted from this, so that newer sorts first."""
@@ -90,19 +90,19 @@ def _units(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TimeCursor:
-    """The place of a final file in the index by time."""
+    """The position of a final file in the index by time."""
 
     day: str
     row: str
 
 
 def file_key(customer_id: str | None, file_id: str) -> Key:
-    """Of a device file."""
+    """The key of a device file."""
     return customer_id or NO_CUSTOMER, file_id
 
 
 def open_file_key(file_id: str) -> Key:
-    """Of a file in the index of open files."""
+    """The key of a file in the index of open files."""
     return open_file_shard(zlib.crc32(file_id.encode()) % OPEN_FILE_SHARDS), file_id
 
 
@@ -112,29 +112,29 @@ def open_file_shard(number: int) -> str:
 
 
 def withdrawal_key(file_id: str) -> Key:
-    """Of a file in the index of withdrawals in progress."""
+    """The key of a file in the index of withdrawals in progress."""
     return WITHDRAWALS, file_id
 
 
 def time_cursor(received_at: datetime, file_id: str = "") -> TimeCursor:
-    """The place of a file among all, newest first; without an id, behind every file received at this very time."""
+    """The position of a file among all, newest first; without an id, behind every file received at this exact time."""
     ticks = _LAST_TICK - int(received_at.timestamp() * 10_000)
     return TimeCursor(day_key(received_at.astimezone(UTC).date()), f"{ticks:014d}~{file_id}")
 
 
 def time_key(received_at: datetime, file_id: str) -> Key:
-    """Of a final file in the index by time: newest first, day by day."""
+    """The key of a final file in the index by time: newest first, day by day."""
     place = time_cursor(received_at, file_id)
     return place.day, place.row
 
 
 def listing_key(customer_id: str | None, received_at: datetime, file_id: str) -> Key:
-    """Of a final file behind the records of its customer's files, newest first."""
+    """The key of a final file's listing, which sorts after the records of its customer's files, newest first."""
     return customer_id or NO_CUSTOMER, f"{LISTED}{time_cursor(received_at, file_id).row}"
 
 
 def day_key(day: date) -> str:
-    """Newest first, and readable: `2912219~2026-11-20`."""
+    """The key of a day, newest first and readable: `2912219~2026-11-20`."""
     return f"{date.max.toordinal() - day.toordinal():07d}~{day.isoformat()}"
 
 
@@ -142,13 +142,13 @@ def day_key(day: date) -> str:
 
 
 def submission_key(reading_id: str, number: str) -> Key:
-    """Numbers sort as numbers, and the halves of a submission behind it: `0000012`, `0000012-0`."""
+    """The key of a submission. Numbers sort as numbers, and halves after their submission: `0000012`, `0000012-0`."""
     head, dash, tail = number.partition("-")
     return reading_id, f"{int(head):07d}{dash}{tail}"
 
 
 def submission_rows_key(submission: Key) -> Key:
-    """Of the packed rows that are kept with the submission of that key, right behind it."""
+    """The key of a submission's packed rows, which sorts directly after the key of the submission."""
     partition, row = submission
     return partition, row + _ROWS
 
@@ -163,7 +163,7 @@ def are_neighbours(numbers: Sequence[str]) -> bool:
 
 
 def row_key(row: int) -> str:
-    """Of a row in its block."""
+    """The key of a row in its block."""
     return f"{row:08d}"
 
 
@@ -178,12 +178,12 @@ def block_key(reading_id: str, block: int) -> str:
 
 
 def blocks_of(reading_id: str) -> tuple[str, str]:
-    """The partitions of all blocks of one reading, from and below: `/` is the character after the dot that ends it."""
+    """The range of partitions of all blocks of a reading, from and below: `/` is the next character after the dot."""
     return f"{reading_id}.", f"{reading_id}/"
 
 
 def outcome_key(reading_id: str, row: int) -> Key:
-    """Of the outcome of a row, and of the withdrawal of its device in the table of those."""
+    """The key of a row's outcome, and of its device's withdrawal in the table of withdrawals."""
     return block_key(reading_id, block_of(row)), row_key(row)
 
 
@@ -191,7 +191,7 @@ def outcome_key(reading_id: str, row: int) -> Key:
 
 
 def serial_key(serial_number: str, customer_id: str, file_id: str, row: int, rows_of_file: int) -> Key:
-    """Of a row of a file in the index of serial numbers."""
+    """The key of a row of a file in the index of serial numbers."""
     in_partition = serial_row(serial_number, customer_id, file_id, row)
     if rows_of_file >= ROWS_OF_A_LARGE_FILE:
         return serial_bucket(serial_number), in_partition
@@ -210,7 +210,7 @@ def serial_row(serial_number: str, customer_id: str, file_id: str, row: int) -> 
 
 
 def serial_prefix(serial_number: str) -> str:
-    """How the row keys of all rows with this serial number begin."""
+    """The prefix of the row keys of all rows with this serial number."""
     return safe_key(serial_number.casefold(), LONGEST_SERIAL_KEY) + "~"
 
 
@@ -228,10 +228,10 @@ def serial_shard(number: int) -> str:
 
 
 def batch_key(customer_id: str, batch_id: str) -> Key:
-    """Of a device batch, whose name the service compares without case."""
+    """The key of a device batch, whose name the service compares without case."""
     return customer_id, safe_key(batch_id.casefold())
 
 
 def gate_key(scope: str) -> Key:
-    """Of the gate of a scope."""
+    """The key of a scope's gate."""
     return GATES, safe_key(scope)

@@ -1,8 +1,8 @@
-"""Queries to Table Storage as filters, and the pages of their answers as rows. Pure.
+"""Encodes queries to Table Storage as filters, and decodes the pages of their answers to rows. Pure.
 
 From the service's pages "Query Entities", "Querying tables and entities" and "Payload format for Table service
-operations": with minimal metadata each row of `value` bears its ETag as `odata.etag`, and what JSON cannot tell apart
-bears its type in a property of its name and `@odata.type`. A type that we never write is left to the storage client.
+operations": with minimal metadata each row of `value` has its ETag as `odata.etag`, and a value whose type JSON cannot
+show has the type in a property of its name and `@odata.type`. A type that we never write is left to the storage client.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +40,7 @@ def rows_in(content: bytes) -> list[tuple[dict[str, Value], str]]:
     """The rows of a page, each with its ETag.
 
     Raises:
-        NotUnderstood: it is no such page, or bears a type that is not known here.
+        NotUnderstood: the content is not such a page, or has a type that is unknown here.
     """
     try:
         page = _PAGE.decode(content)
@@ -50,7 +50,7 @@ def rows_in(content: bytes) -> list[tuple[dict[str, Value], str]]:
 
 
 def _row(properties: dict[str, Any]) -> tuple[dict[str, Value], str]:
-    """A row and its ETag out of `properties`, of which the service's own are taken away."""
+    """The row and its ETag in `properties`, without the service's own properties."""
     etag = properties.pop(_ETAG)
     if not isinstance(etag, str):
         raise TypeError("An ETag is text.")
@@ -77,7 +77,7 @@ def _literal(value: Value) -> str:
 
 
 def _time(text: Value) -> datetime:
-    """A time of the service, which counts in tenths of a microsecond; ours in microseconds."""
+    """A time of the service, given in tenths of a microsecond, rounded down to microseconds."""
     moment, dot, fraction = str(text).removesuffix("Z").partition(".")
     return datetime.fromisoformat(f"{moment}{dot}{fraction[:6].ljust(6, '0') if dot else ''}").replace(tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Records of one kind in a table: read with the ETag that their next change must name, and changed only under it.
+"""Records of one kind in a table, read with their ETag and changed only while it still matches.
 
 The life of a claim, on a file (while it is read) or a submission (while it is POSTed):
 
@@ -6,7 +6,7 @@ The life of a claim, on a file (while it is read) or a submission (while it is P
     mine --- done: change the row, naming the ETag of the claim ---> free, one state further
     mine --- the owner dies; claimed_until passes ---> any worker may claim; a change by the late owner is refused
 
-So of two owners one succeeds, and nothing is lost when an owner dies.
+So only one of two owners succeeds, and nothing is lost when an owner dies.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ from shared.storage.tables import (
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 
 NOT_THERE = ""
-"""In place of the ETag of a record that must not exist yet."""
+"""Used in place of an ETag for a record that must not exist yet."""
 
 
 class Conflict(DeviceDropError):
@@ -53,7 +53,7 @@ class Stored(Generic[Kept]):
 
     @classmethod
     def absent(cls, record: Kept) -> "Stored[Kept]":
-        """`record` as one that is to be inserted."""
+        """`record`, to be inserted."""
         return cls(record, NOT_THERE, {})
 
     def holding(self, record: Kept) -> "Stored[Kept]":
@@ -71,7 +71,7 @@ class RecordTable(Generic[Kept]):
         key: Callable[[Kept], Key],
         filtered_by: Callable[[Kept], Entity] | None = None,
     ) -> None:
-        """`filtered_by` gives the properties that are added to a record's fields for queries to filter by."""
+        """`filtered_by` returns additional properties of a record for queries to filter by."""
         self._table = table
         self._kind = kind
         self._key = key
@@ -104,7 +104,7 @@ class RecordTable(Generic[Kept]):
             return None
 
     def upsert(self, records: Iterable[Kept]) -> None:
-        """Insert or replace records. Nothing of a replaced row is kept: these records are made anew from others."""
+        """Insert or replace records. Nothing of a replaced row is kept: these records are derived from others."""
         self._table.upsert(map(self.entity, records))
 
     def delete(self, keys: Iterable[Key]) -> None:
@@ -129,7 +129,7 @@ class RecordTable(Generic[Kept]):
             raise Conflict(f"{self._name(changed)} was changed by another worker, which continues with it.") from error
 
     def change_all(self, changes: Sequence[tuple[Stored[Kept], Kept]]) -> list[Stored[Kept]]:
-        """Replace records of one partition, all of them or none; one whose ETag is `NOT_THERE` is inserted.
+        """Replace records of one partition, all of them or none; a record whose ETag is `NOT_THERE` is inserted.
 
         Raises:
             Conflict: one of them has been changed since it was read.

@@ -8,14 +8,14 @@ import msgspec
 from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult, WithdrawalState
 
 LONGEST_HISTORY = 60
-"""Sentences of a history that are kept: the first and the latest."""
+"""Most sentences kept of a history: the first and the latest."""
 
 LONGEST_SENTENCE = 400
-"""Characters of one of them: all of them together must fit a property."""
+"""Most characters of a sentence in a history: all sentences together must fit a property."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows ended with each outcome. Of a closed file, the total is the sum of the others."""
+    """The number of rows with each outcome. In a closed file, the total is the sum of the others."""
 
     total: int = 0
     registered: int = 0
@@ -41,15 +41,15 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
     asked_at: datetime
     asked_by: str = ""
     run: int = 1
-    """Counts the requests for it: a later run tries again what the service refused."""
+    """Counts the requests for it: a later run retries the devices that the service refused."""
     sequence: int = 0
-    """Counts its changes; a wake-up of an older one has been overtaken."""
+    """Counts its changes; a wake-up with a lower number is out of date."""
     due_at: datetime
     claimed_until: datetime | None = None
     attempts: int = 0
-    """Requests without a usable answer in a row."""
+    """Consecutive requests without a usable answer."""
     forbidden: int = 0
-    """Deletions in a row that were not allowed (403)."""
+    """Consecutive deletions that were not allowed (403)."""
     next_row: int = 1
     total: int
     """Devices to be withdrawn."""
@@ -71,7 +71,7 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReasonTally(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows of a file ended with one outcome for one reason, which is their `error_code`."""
+    """The number of rows of a file with one outcome for one reason, which is their `error_code`."""
 
     outcome: Outcome
     reason: str
@@ -79,14 +79,14 @@ class ReasonTally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PassedOverTally(msgspec.Struct, frozen=True, kw_only=True):
-    """Content of one kind that is neither row nor header nor blank; the reader bounds how much of it is kept."""
+    """Content of one kind that is neither row nor header nor blank; the reader limits how much of it is kept."""
 
     kind: str
     count: int
     places: tuple[str, ...] = ()
-    """Of the first few."""
+    """The places of the first few."""
     excerpts: tuple[str, ...] = ()
-    """Their beginnings."""
+    """The beginnings of the first few."""
     may_hold_device: bool = False
 
 
@@ -110,21 +110,21 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     state: FileState
     received_at: datetime
     due_at: datetime
-    """When the next step of its work is due; the sweep wakes a file that is overdue."""
+    """The due time of its next step; the sweep wakes an overdue file."""
     claimed_until: datetime | None = None
-    """Until when its owner, who reads or closes it, has it to itself."""
+    """The end of the claim of its owner, which reads or closes it."""
     reading: int = 1
-    """How often its reading was begun. Everything that a reading writes bears its number, so that a late reader writes
-    beside what counts and never over it."""
+    """Counts its readings. Every key that a reading writes has its number, so that a late reader never overwrites the
+    rows of the reading in use."""
     devices_per_submission: int
     default_batch: str | None = None
     trust_hash_serial: bool = False
     reject_unknown_checksums: bool = False
     oldest_hash_days: int | None = None
     refuse_device_identifiers: bool = False
-    """With the ones before: the settings its reading uses, so that a take-over reads it alike."""
+    """With the fields before: the settings of its reading, so that a take-over reads the file the same way."""
     submissions: int = 0
-    """How many it was cut into, once it is `read`."""
+    """The number of its submissions, once it is `read`."""
     read_counts: Counts = Counts()
     """Total, rejected and duplicate rows, once it is `read`."""
     passed_over: tuple[PassedOverTally, ...] = ()
@@ -132,26 +132,26 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     is_incomplete: bool = False
     """Whether it may hold devices that are in none of its rows. Like the two fields before, known once it is `read`."""
     reason: str | None = None
-    """Why it was rejected: one word of the public vocabulary."""
+    """The reason why it was rejected: one word of the public vocabulary."""
     reason_text: str | None = None
     closed_at: datetime | None = None
     closed_counts: Counts | None = None
     reasons: tuple[ReasonTally, ...] = ()
-    """Its rows by outcome and reason: of those never sent once it is `read`, of all once it is closed."""
+    """Its rows by outcome and reason: the rows never sent once it is `read`, all rows once it is closed."""
     parent: str | None = None
-    """The file of whose rows this one was made."""
+    """The file whose rows this file sends again."""
     retry: str | None = None
-    """The file that was made of those of its rows that could be sent again unchanged."""
+    """The file made of its rows that could be sent again unchanged."""
     retried_rows: int = 0
     webhook_told_at: datetime | None = None
     withdrawal: Withdrawal | None = None
     changes_since_closed: int = 0
-    """Counts the changes after it was closed, so that an older summary never replaces a newer one."""
+    """Counts changes after it was closed, so that an older summary never replaces a newer one."""
     history: tuple[str, ...] = ()
 
     @property
     def reading_id(self) -> str:
-        """Names what the present reading writes."""
+        """Identifies the keys and blobs of the current reading."""
         return f"{self.file_id}.{self.reading}"
 
 
@@ -165,7 +165,7 @@ class RequestKind(StrEnum):
 
 
 class JournaledRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The POST as it is sent. Its body is the submission's payload, in the form that `kind` says."""
+    """The POST as sent. Its body is the submission's payload, in the form given by `kind`."""
 
     kind: RequestKind
     method: str
@@ -174,7 +174,7 @@ class JournaledRequest(msgspec.Struct, frozen=True, kw_only=True):
     """In the service's own spelling."""
     request_id: str
     correlation_id: str
-    """New at every sending, unlike the request id."""
+    """New each time it is sent, unlike the request id."""
     sent_at: datetime
 
 
@@ -193,7 +193,7 @@ class ServiceFault(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     description: str
     may_be_one_device: bool = False
-    """Whether a part of the devices might be taken."""
+    """Whether the service might accept some of the devices."""
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,28 +206,28 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     devices: int
     payload: str
-    """Blob of its request body."""
+    """The blob of its request body."""
     rows: str | None = None
-    """Blob that says which rows they are, when they are too large to stand beside it in the journal."""
+    """The blob with its list of rows, if the list is too large for the journal."""
     first_row: int
     last_row: int
     payload_digest: str
     state: SubmissionState
     sequence: int = 0
-    """Counts its changes; a wake-up of an older one has been overtaken."""
+    """Counts its changes; a wake-up with a lower number is out of date."""
     due_at: datetime
     claimed_until: datetime | None = None
     attempts: int = 0
-    """POSTs, then status requests, without a usable answer in a row."""
+    """Consecutive POSTs, then status requests, without a usable answer."""
     request: JournaledRequest | None = None
     """Kept while its answer is awaited or lost; None when the next POST gets a new request id."""
     first_sent_at: datetime | None = None
     create_refused: ServiceFault | None = None
     """The refusal to create the batch; the batches are listed once more before it counts."""
     answer_lost: bool = False
-    """Whether the service may have taken it at a POST whose answer was lost."""
+    """Whether the service may have accepted it at a POST whose answer was lost."""
     without_link: int = 0
-    """How often it was accepted without a link to its status."""
+    """The number of times it was accepted without a link to its status."""
     tracking_id: str | None = None
     accepted_at: datetime | None = None
     deadline_at: datetime | None = None
@@ -246,7 +246,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How one row ended; absent fields are empty text."""
+    """The outcome of one row; absent fields are empty text."""
 
     reading_id: str
     row: int
@@ -266,11 +266,11 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     tracking_id: str = ""
     device_id: str = ""
     device_status: str = ""
-    """The device's own status, as the service gave it."""
+    """The device's own status as received from the service."""
 
 
 class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
-    """The withdrawal of the device of one row. The outcome of the row stays as it was."""
+    """The withdrawal of the device of one row. The outcome of the row does not change."""
 
     reading_id: str
     row: int
@@ -280,20 +280,20 @@ class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     device_id: str = ""
     request_id: str = ""
-    """Of the deletion whose answer is awaited or was lost; empty when none was sent."""
+    """The id of the deletion whose answer is awaited or was lost; empty when none was sent."""
     answer_lost: bool = False
-    """Whether the service may have deleted it at an earlier request, of another id."""
+    """Whether the service may have deleted it at an earlier request with another id."""
     error_code: str = ""
     error_description: str = ""
     what_to_do: str = ""
     notes: str = ""
     correlation_id: str = ""
-    """Of the service's answer, which its support asks for."""
+    """The id of the service's answer, which its support asks for."""
     at: datetime | None = None
 
 
 class BatchState(StrEnum):
-    """How far a device batch is known."""
+    """The state of our knowledge of a device batch."""
 
     LOOKING = "looking"
     """One submission finds or creates it while others wait."""
@@ -302,7 +302,7 @@ class BatchState(StrEnum):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """A device batch of a customer. The service compares names without case and keeps the spelling it was given."""
+    """A device batch of a customer. The service compares names without case and keeps the spelling of its creation."""
 
     customer_id: str
     batch_id: str
@@ -312,17 +312,17 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """A closed gate, at which all submissions of `scope` wait. None exists while all is well."""
+    """A closed gate, at which all submissions of `scope` wait. In normal operation there are none."""
 
     scope: str
     closed_until: datetime
     probing_until: datetime | None = None
-    """Until when one submission probes the service, while the others wait."""
+    """The end of the time in which one submission probes the service while the others wait."""
     failures: int = 0
-    """How often it has been closed in a row."""
+    """The number of consecutive closings."""
     reason: str
     is_throttled: bool = False
-    """Whether throttling closed it, and not a missing permission."""
+    """Whether throttling closed it, rather than a missing permission."""
 
 
 class FileMention(msgspec.Struct, frozen=True, kw_only=True):
@@ -353,7 +353,7 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     is_incomplete: bool = False
     submissions: int = 0
     parent: str | None = None
-    """The file of whose rows this one was made."""
+    """The file whose rows this file sends again."""
 
 
 class WithdrawalMention(msgspec.Struct, frozen=True, kw_only=True):
@@ -374,7 +374,7 @@ class DeviceMention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def with_sentence(history: tuple[str, ...], sentence: str, now: datetime) -> tuple[str, ...]:
-    """`history` and one more plain sentence; a long one keeps how it began and how it goes on."""
+    """`history` and one more plain sentence; a long history keeps its beginning and its latest sentences."""
     longer = (*history, f"{now:%Y-%m-%d %H:%M:%S} {sentence[:LONGEST_SENTENCE]}")
     if len(longer) <= LONGEST_HISTORY:
         return longer

@@ -1,7 +1,7 @@
-"""Submissions, each with the packed rows that it holds.
+"""Submissions, each with its packed rows.
 
-What a reader writes before its file is `read` bears the number of its reading, which every claim of a reading raises:
-a late reader writes beside what counts.
+Before a file is `read`, every key of its reader has the number of the reading, which each new claim raises: a late
+reader never overwrites the rows of the reading in use.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from shared.storage.records import Submission
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Insertion, Query, Table, Upsertion
 
 IS_OPEN = "is_open"
-"""Property of a submission's row that says whether it is not final, so that storage can filter by it."""
+"""The property of a submission's row by which storage filters submissions that are not final."""
 
 KIND = "kind"
 SUBMISSION = "submission"
-"""Property of a submission's row, and its value: other rows of the same partition have none."""
+"""A property of a submission's row, and its value; other rows of the partition lack it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class SubmissionEntry:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionWithRows:
-    """A submission as it was read, and the packed rows that were inserted with it."""
+    """A submission as read, and the packed rows inserted with it."""
 
     stored: Stored[Submission]
     rows: Entity | None
@@ -44,10 +44,10 @@ class Submissions:
         self._submissions = RecordTable(table, Submission, _key, _filter_properties)
 
     def add(self, entries: Sequence[SubmissionEntry]) -> list[Stored[Submission]]:
-        """Insert at most 50 submissions of one reading in one transaction. Only the owner of the reading does that.
+        """Insert at most 50 submissions of one reading in one transaction. Only the owner of the reading may do so.
 
         Raises:
-            Conflict: storage reports that another worker did.
+            Conflict: another worker inserted one of them.
         """
         changes = [Upsertion(entity) for entry in entries for entity in self._entities(entry)]
         numbered = zip((change.entity for change in changes), self._submissions.change_together(changes), strict=True)
@@ -115,7 +115,7 @@ class Submissions:
         self._table.delete([key_of(entity) for entity in self._table.query(Query(partition=reading_id))])
 
     def _entities(self, entry: SubmissionEntry) -> Iterator[Entity]:
-        """The rows of a submission in the table: its record, and behind it its packed rows."""
+        """The rows of a submission in the table: its record, followed by its packed rows."""
         yield self._submissions.entity(entry.submission)
         if entry.rows is not None:
             partition, row = keys.submission_rows_key(_key(entry.submission))

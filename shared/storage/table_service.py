@@ -1,9 +1,9 @@
 """Sends entity group transactions and queries to Table Storage, and reads the answers.
 
-The storage client spends more on one row, on its way there or back, than everything else that happens to the row; here
-a transaction, or a page of rows, is one request through azure-core's own pipeline, with its retries, its bearer token
-or shared access signature, and the shared key as the service's page says. A value that it cannot encode or an answer
-that it does not understand is left to the caller, as `NotEncodable` and `NotUnderstood`.
+The storage client spends more time on reading or writing a row than all other work on the row takes; here a
+transaction, or a page of rows, is one request through azure-core's own pipeline, with its retries, its bearer token or
+shared access signature, and the shared key as the service's page describes. A value that it cannot encode, or an answer
+that it does not understand, is reported to the caller as `NotEncodable` or `NotUnderstood`.
 """
 
 import base64

@@ -70,7 +70,7 @@ logger = logging.getLogger(__name__)
 Change = Insertion | Upsertion | Replacement
 
 MOST_ROWS_AT_ONCE = 1_000
-"""Rows that one request gives at most, and so may ask for (Table service, "Query timeout and pagination")."""
+"""Most rows in one answer, and so in one request (Table service, "Query timeout and pagination")."""
 
 _CHANGED = 412
 _GONE = frozenset({TableErrorCode.ENTITY_NOT_FOUND, TableErrorCode.RESOURCE_NOT_FOUND})
@@ -208,7 +208,7 @@ class AzureTable:
             try:
                 self._submit([Deletion(entity) for entity in group], repeatable=True)
             except HttpResponseError as error:
-                # One row already gone takes the whole transaction back.
+                # One row that is already deleted rolls back the whole transaction.
                 if not _is_changed(error):
                     raise
                 for entity in group:
@@ -250,7 +250,7 @@ class AzureTable:
             return False
 
     def _submit(self, operations: Sequence[Operation], *, repeatable: bool) -> list[str]:
-        """Do the operations; the new ETag of each row, empty for one that was deleted."""
+        """Do the operations; returns the new ETag of each row, empty for a deleted row."""
         if not operations:
             return []
         if self._service is not None:
@@ -288,7 +288,7 @@ def grouped(entities: Iterable[Entity]) -> Iterator[list[Entity]]:
 
 
 def check_transaction(changes: Sequence[Change]) -> None:
-    """Raise ValueError for changes that are no transaction."""
+    """Raise ValueError for changes that cannot form a transaction."""
     partitions = {change.entity[PARTITION_KEY] for change in changes}
     if len(changes) > TRANSACTION_ROWS or len(partitions) > 1:
         raise ValueError(
@@ -322,7 +322,7 @@ def _typed(entity: Entity) -> dict[str, object]:
 
 
 def _for_client(operation: Operation) -> tuple[str, dict[str, object], dict[str, object]]:
-    """`operation` as the storage client takes it."""
+    """`operation` in the storage client's form."""
     entity = _typed(operation.entity)
     match operation:
         case Upsertion():
@@ -344,7 +344,7 @@ def _stored(entity: TableEntity) -> StoredEntity:
 
 
 def _plain(value: Value | EntityProperty) -> Value:
-    """A value without the client's own types, which no other library knows."""
+    """A value without the client's own types, which other libraries do not know."""
     if isinstance(value, EntityProperty):
         return _plain(value.value)
     if isinstance(value, datetime):

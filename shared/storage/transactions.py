@@ -18,18 +18,18 @@ A request is `POST {endpoint}/$batch`, and its body is multipart twice over:
     --changeset_0--
     --batch_0--
 
-What is relied on of the protocol (Table service REST API, "Performing entity group transactions", "Payload format for
-Table service operations", "Understanding the Table service data model", "Insert Or Replace Entity", "Update Entity"):
+The module relies on these parts of the protocol (Table service REST API, "Performing entity group transactions",
+"Payload format for Table service operations", "Understanding the Table service data model", "Insert Or Replace Entity",
+"Update Entity"):
 
 - PUT without If-Match inserts or replaces, with If-Match it replaces; POST to the table inserts; DELETE needs If-Match.
-- An answer that the request was taken is 202, multipart twice over again, with one part for each operation when all
-  were done, or one part alone, of the operation that failed: then nothing was done. Its index stands before the colon
-  of its message; without a number it is the first.
+- The answer to an accepted request is 202, again multipart twice over, with one part for each operation if all were
+  done, or a single part, of the operation that failed: then nothing was done. The failed operation's index precedes the
+  colon of its message; without a number it is the first.
 - Text needs no type, nor do booleans and whole numbers of 32 bits. Times, floats and longer numbers name theirs.
 
-A body is ASCII: what is not is escaped in JSON and in percent signs, so that nobody asks for its character set. No line
-of it can begin like a boundary, since no value holds a line end that is not escaped: so the boundaries are always the
-same.
+A body is ASCII: other characters are escaped in JSON or percent-encoded, so its character set does not matter. No line
+of it can begin like a boundary, since every line end in a value is escaped: so the boundaries are always the same.
 """
 
 import json
@@ -59,11 +59,11 @@ _LARGEST_INT64 = 2**63 - 1
 
 
 class NotEncodable(DeviceDropError):
-    """An entity holds what this encoder does not know; nothing was sent."""
+    """An entity holds a value unknown to this encoder; nothing was sent."""
 
 
 class NotUnderstood(DeviceDropError):
-    """An answer has a shape that the protocol's pages do not show. Whether the changes were made is not known."""
+    """An answer has a shape that the protocol's pages do not show. Whether the changes were made is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A row that must exist, whatever is in it. Of `entity` only the keys count."""
+    """A row that must exist, with any content. Only the keys of `entity` matter."""
 
     entity: Entity
 
@@ -100,7 +100,7 @@ Operation = Upsertion | Insertion | Replacement | Deletion
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The operation for which a transaction was not done, in the service's words."""
+    """The failed operation of a transaction, with the service's message."""
 
     status: int
     code: str | None
@@ -109,14 +109,14 @@ class Failure:
 
 
 CONTENT_TYPE = "multipart/mixed; boundary=batch_0"
-"""Of the body of every transaction."""
+"""The content type of every transaction's body."""
 
 
 def encoded(operations: Sequence[Operation], table_url: str) -> bytes:
     """The body of a transaction on the table at `table_url`.
 
     Raises:
-        NotEncodable: a key or value is of a type, or holds a character, that is not known here.
+        NotEncodable: a key or value has a type, or holds a character, that is unknown here.
     """
     try:
         return _body(operations, table_url)
@@ -125,9 +125,9 @@ def encoded(operations: Sequence[Operation], table_url: str) -> bytes:
 
 
 def answered(content_type: str, body: bytes, operations: int) -> list[str] | Failure:
-    """What a 202 answer says of a transaction of so many `operations`: the new ETag of each row, or why none was done.
+    """The result in a 202 answer to a transaction of so many `operations`: the new ETag of each row, or the failure.
 
-    The ETag of a row that was deleted is empty.
+    The ETag of a deleted row is empty.
 
     Raises:
         NotUnderstood: the parts are not those that the protocol's pages show.
@@ -142,7 +142,7 @@ def answered(content_type: str, body: bytes, operations: int) -> list[str] | Fai
 
 
 def error_words(body: bytes) -> tuple[str | None, str | None]:
-    """Code and message of an error in the service's JSON; None where it is something else."""
+    """Code and message of an error in the service's JSON; None if the body is something else."""
     try:
         error = msgspec.json.decode(body, type=_ErrorDocument).error
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -192,7 +192,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII)
 
 
 def _quoted(key: Value) -> str:
-    """A key as it stands between the quotes of an address."""
+    """A key as quoted in an address."""
     if not isinstance(key, str):
         raise TypeError("A key is no text.")
     return key if _PLAIN_KEY.fullmatch(key) else quote(key.replace("'", "''"), safe="")
@@ -209,7 +209,7 @@ def _json(entity: Entity) -> bytes:
     typed = _with_types(entity)
     try:
         body = _encode_json(typed)
-    except UnicodeEncodeError:  # half a surrogate pair: JSON can escape it, UTF-8 cannot hold it
+    except UnicodeEncodeError:  # a lone surrogate: JSON can escape it, UTF-8 cannot encode it
         return _escaped(typed)
     return body if body.isascii() else _escaped(typed)
 
@@ -219,7 +219,7 @@ def _escaped(typed: Entity) -> bytes:
 
 
 def _with_types(entity: Entity) -> dict[str, Value]:
-    """`entity` as JSON holds it, with the types that it must name. A subclass may mean something else: not known."""
+    """`entity` as JSON, with the types that it must name. A subclass may mean something else and is refused."""
     typed = dict(entity)
     for name, value in entity.items():
         kind = type(value)
@@ -252,7 +252,7 @@ def _float(value: float) -> float | str:
 
 
 def _time(value: datetime) -> str:
-    """A time without a zone is one of this machine, as it is for the storage client and `datetime.astimezone`."""
+    """The time in UTC. A time without a zone is local, as for the storage client and `datetime.astimezone`."""
     return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
@@ -289,13 +289,13 @@ class _Part(NamedTuple):
 
     @property
     def etag(self) -> str:
-        """Empty when there is none."""
+        """The ETag; empty when there is none."""
         place = self.headers.lower().find(_ETAG)
         return "" if place < 0 else self.headers[place + len(_ETAG) :].partition(b"\r\n")[0].strip().decode("latin-1")
 
 
 def _parts(content_type: str, body: bytes) -> list[_Part]:
-    """The answer to each operation; a list that stops before its closing boundary is none."""
+    """The answer to each operation; an answer without its closing boundary is not understood."""
     boundary = _BOUNDARY.fullmatch(content_type.strip())
     if boundary is None:
         raise NotUnderstood(f"The answer is no multipart document but {content_type or 'nameless'}.")
@@ -307,7 +307,7 @@ def _parts(content_type: str, body: bytes) -> list[_Part]:
 
 
 def _part(text: bytes) -> _Part:
-    """What stands between two boundaries: headers of its own, a status line, the operation's headers and its body."""
+    """The text between two boundaries: the part's headers, a status line, the operation's headers and its body."""
     answer = text.partition(_BLANK_LINE)[2]
     headers, _, body = answer.partition(_BLANK_LINE)
     status = headers[len(_STATUS_LINE) : len(_STATUS_LINE) + 3]
@@ -317,7 +317,7 @@ def _part(text: bytes) -> _Part:
 
 
 def _between(body: bytes, boundary: str) -> list[bytes]:
-    """What stands between the boundaries of a multipart document: a boundary begins a line, which no value can."""
+    """The texts between the boundaries of a multipart document: a boundary begins a line, which no value can."""
     pieces = (b"\n" + body).split(b"\n--" + boundary.encode("latin-1"))
     if len(pieces) < len(("before", "part", "end")) or not pieces[-1].startswith(b"--"):
         raise NotUnderstood("The answer has no end.")

@@ -1,18 +1,18 @@
-"""How requests to storage are sent, whichever client makes them."""
+"""The transport of requests to storage, for all clients."""
 
 from azure.core.pipeline.transport import RequestsTransport
 
 from shared.plain_session import PlainSession
 
 MOST_CONNECTIONS = 32
-"""Kept open to one host; twice as many as the worker has threads."""
+"""Most connections kept open to one host; twice the worker's number of threads."""
 
 CONNECTION_TIMEOUT_S = 20
 READ_TIMEOUT_S = 65
 """Seconds. The service itself ends a transaction after 30."""
 
 READ_AT_ONCE = 256 * 1024
-"""Bytes of a blob that are taken from its connection at once, as the storage clients do by themselves."""
+"""Bytes of a blob read from its connection at a time, as the storage clients do by default."""
 
 
 def new_transport() -> RequestsTransport:

@@ -1,7 +1,7 @@
-"""Wake-ups: queue messages that name what is due. They decide nothing, and losing one only loses time.
+"""Wake-ups: queue messages that name the work that is due. They decide nothing, and losing one only loses time.
 
 Fields that only a later version knows are ignored. A later version may also add kinds of wake-ups: this version drops
-them, and the sweep of the later version finds what they were about.
+them, and the later version's sweep finds their work.
 """
 
 from base64 import b64decode
@@ -21,7 +21,7 @@ LONGEST_DELAY = timedelta(days=7)
 """Longest invisibility of a queue message (Queue Storage, Put Message)."""
 
 POISON_HIDDEN_SECONDS = 60
-"""How long a message that was read from a poison queue stays hidden, so that two sweeps do not both act on it."""
+"""How long a message read from a poison queue stays hidden, so that two sweeps do not both act on it."""
 
 MOST_IN_A_MESSAGE = 8
 """Submissions that one message may name."""
@@ -35,11 +35,11 @@ Guid = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\Z")]
 ReadingId = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\.[0-9]{{1,6}}\Z")]
 Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(-[01])*\Z")]
 Path = Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-"""The forms of the journal's keys and of a blob's path: a message with anything else is refused, whoever sent it."""
+"""The forms of the journal's keys and of a blob's path: a message with anything else is refused."""
 
 
 class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission"):
-    """A submission is due. A wake-up whose `sequence` is older than the journal's has been overtaken."""
+    """A submission is due. A wake-up whose `sequence` is lower than the journal's is out of date."""
 
     reading_id: ReadingId
     number: Number
@@ -68,7 +68,7 @@ class FileWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="file"):
 
 
 class WithdrawalWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawal"):
-    """The withdrawal of a file's devices is due. A wake-up whose `sequence` is older has been overtaken."""
+    """The withdrawal of a file's devices is due. A wake-up with a lower `sequence` is out of date."""
 
     customer_id: Guid
     file_id: Guid
@@ -84,7 +84,7 @@ class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notific
 
 
 class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob"):
-    """A dropped blob has not been received, since its event never came."""
+    """A dropped blob was not received because its event never arrived."""
 
     path: Path
 
@@ -135,7 +135,7 @@ class AzureWakeups:
                 for message in client.receive_messages(visibility_timeout=POISON_HIDDEN_SECONDS):
                     yield PoisonedMessage(name, message.id, message.pop_receipt or "", _text(message.content))
             except ResourceNotFoundError:
-                # The host makes a poison queue when it first needs one.
+                # The host creates a poison queue when it first needs one.
                 continue
 
     def delete_poisoned(self, message: PoisonedMessage) -> None:
@@ -154,7 +154,7 @@ class AzureWakeups:
 
 
 def _text(content: str) -> str:
-    """The text of a message on a poison queue, or nothing where it is not in base64: anybody may have sent it."""
+    """The text of a message on a poison queue; empty if it is not base64, since any sender is possible."""
     try:
         return b64decode(content, validate=True).decode()
     except ValueError:

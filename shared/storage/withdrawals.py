@@ -23,21 +23,21 @@ class Withdrawals:
         )
 
     def enter(self, mention: WithdrawalMention) -> None:
-        """Add a file to the index of withdrawals in progress, before its own record says so."""
+        """Add a file to the index of withdrawals in progress, before its own record is changed."""
         self._mentions.upsert([mention])
 
     def in_progress(self) -> Iterator[WithdrawalMention]:
-        """Every file whose devices are being withdrawn, and sometimes one whose withdrawal has just ended."""
+        """Every file whose devices are being withdrawn, and sometimes a file whose withdrawal has just ended."""
         return (stored.record for stored in self._mentions.query(Query(partition=keys.WITHDRAWALS)))
 
     def end(self, file_id: str) -> None:
-        """Take a file out of the index of withdrawals in progress."""
+        """Remove a file from the index of withdrawals in progress."""
         self._mentions.delete([keys.withdrawal_key(file_id)])
 
     def change_devices(self, devices: Iterable[Stored[DeviceWithdrawal]]) -> list[Stored[DeviceWithdrawal]]:
-        """Write records of devices, which come in the order of their rows; each with its new ETag.
+        """Write records of devices, given in the order of their rows; returns each with its new ETag.
 
-        Each replaces the record that was read with its ETag; one whose ETag is `NOT_THERE` must not exist yet.
+        Each replaces the record read with its ETag; a record whose ETag is `NOT_THERE` must not exist yet.
 
         Raises:
             Conflict: another worker wrote one of them. Some of those before it may be written.
