@@ -1,8 +1,8 @@
 """The front door: each trigger binds its input and makes one call into shared/pipeline or shared/status. No logic.
 
 The HTTP functions are those of the table in shared/status/routes.py.
-What only some functions need is imported by them: an instance that takes wake-ups starts without what reads files and
-what answers HTTP.
+Modules that only some functions need are imported inside them: an instance that handles wake-ups starts without the
+reader of files and the HTTP handlers.
 """
 
 import gc
@@ -20,11 +20,11 @@ from shared.settings import STORAGE_CONNECTION, settings_from
 from shared.status.routes import ROUTES, Access, Route
 from shared.storage.connection import SUBMISSIONS_QUEUE
 
-# By itself Python looks for circles of garbage after 700 new objects: a twenty-fifth of the CPU of a file, to find few.
+# By default Python searches for garbage cycles after 700 new objects: a twenty-fifth of a file's CPU time, to find few.
 gc.set_threshold(20_000, 20, 20)
-# What the product says of its files reaches Application Insights, whose exporter takes this logger alone.
+# The product's logs about its files reach Application Insights, whose exporter reads only this logger.
 logging.getLogger("shared").setLevel(logging.INFO)
-# Each storage request would be a line of its own.
+# Otherwise each storage request would write a line.
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
 settings = settings_from(os.environ)
@@ -39,7 +39,7 @@ app = func.FunctionApp()
     source=func.BlobSource(settings.blob_trigger_source),
 )
 def receive_device_file(blob: blob_binding.BlobClient) -> None:
-    """A device file was dropped. The bound client gives its name alone: ours reads it, in small ranges."""
+    """A device file was dropped. The bound client only gives its name: our own client reads it, in small ranges."""
     from shared.pipeline.intake.receive import receive  # noqa: PLC0415
 
     receive(pipeline(), blob.blob_name)
@@ -53,7 +53,7 @@ def advance_submission(message: func.QueueMessage) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule=settings.advanced.sweep_schedule, run_on_startup=False, use_monitor=True)
 def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it
-    """Every few minutes: find what was lost."""
+    """Every few minutes: find lost work."""
     from shared.pipeline.sweep import sweep as sweep_all  # noqa: PLC0415
 
     sweep_all(pipeline())

@@ -1,9 +1,9 @@
-"""An exchange over HTTP that ends when its time is up, however slowly its bytes arrive, and knows whether it began.
+"""An HTTP exchange with a deadline, however slowly its bytes arrive, that knows whether its request began.
 
-The timeouts of `requests` run from one byte to the next: headers that dribble, an endless `100 Continue` or endless
-trailers never meet them. Here a second thread shuts the connection down at the deadline, whatever it is busy with; the
-thread that waits for it then meets an error. What cannot be shut down is the resolving of a name, which the system's
-resolver bounds by itself, and the attempt to connect, which has a timeout of its own.
+The timeouts of `requests` run from one byte to the next: dribbling headers, an endless `100 Continue` or endless
+trailers never reach them. Here a second thread shuts the connection down at the deadline, whatever its state; the
+thread waiting for it then gets an error. Two steps cannot be shut down: resolving a name, which the system's resolver
+limits, and connecting, which has its own timeout.
 """
 
 import math
@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from requests import ConnectionError, Response  # noqa: A004 - the name that `requests` gives it
+from requests import ConnectionError, Response  # noqa: A004 - the name in `requests`
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -26,36 +26,36 @@ class ExchangeTimedOut(OSError):
 
 @dataclass(slots=True)
 class Exchange:
-    """An exchange, or several that follow each other, with a common deadline."""
+    """An exchange, or several consecutive exchanges, with a common deadline."""
 
     seconds: float
     has_begun: bool = False
-    """A byte of a request may have left: from then on it may be processed, whatever error follows."""
+    """Whether a byte of a request may have been sent: from then on it may be processed, whatever error follows."""
     is_over: bool = False
     _connection: socket.socket | None = None
-    """A socket of our own on the present connection: the one in use changes hands while TLS begins."""
+    """Our own socket on the current connection: the socket in use changes its owner when TLS begins."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:
-        """Raises ExchangeTimedOut when time is up: an answer that ends then may have been cut off."""
+        """Raises ExchangeTimedOut when time is up: an answer that ends at that moment may have been cut off."""
         if self.is_over:
             raise ExchangeTimedOut(_timed_out(self.seconds))
 
     def use(self, connection: socket.socket) -> None:
-        """Take the connection that is shut down at the deadline."""
+        """Set the connection to shut down at the deadline."""
         with self._lock:
             self._replace(socket.fromfd(connection.fileno(), connection.family, connection.type, connection.proto))
 
     def end(self) -> None:
-        """Shut the connection down. Called from another thread than the one that waits for it."""
+        """Shut the connection down. Called from a different thread than the waiting thread."""
         with self._lock:
             self.is_over = True
             if self._connection is not None:
-                with suppress(OSError):  # the connection has ended at the same moment
+                with suppress(OSError):  # the connection ended at the same moment
                     self._connection.shutdown(socket.SHUT_RDWR)
 
     def forget(self) -> None:
-        """The connection serves other exchanges from now on."""
+        """Release the connection, which other exchanges may use from now on."""
         with self._lock:
             self._replace(None)
 
@@ -74,9 +74,9 @@ _present = threading.local()
 
 @contextmanager
 def bounded_exchange(seconds: float) -> Iterator[Exchange]:
-    """Whatever this thread sends within, by the classes below, ends after so many seconds in all.
+    """All requests that this thread sends inside, through the classes below, end after `seconds` in total.
 
-    An answer must be read within, too. Inside another deadline the outer one holds. An infinite time has no timer.
+    Answers must be read inside, too. Inside another deadline the outer deadline applies. An infinite time has no timer.
     """
     outer: Exchange | None = getattr(_present, "exchange", None)
     if outer is not None:
@@ -102,14 +102,14 @@ def _started_timer(seconds: float, end: Callable[[], None]) -> threading.Timer:
 
 
 def request_begins() -> None:
-    """The next step of this thread sends the first byte of a request."""
+    """Note that this thread is about to send the first byte of a request."""
     exchange: Exchange | None = getattr(_present, "exchange", None)
     if exchange is not None:
         exchange.has_begun = True
 
 
 def _used_now(connection: socket.socket | None) -> None:
-    """The exchange of this thread goes on with `connection`, which is None before there is one."""
+    """Note that this thread's exchange now uses `connection`; None before a connection exists."""
     exchange: Exchange | None = getattr(_present, "exchange", None)
     if exchange is not None:
         if connection is not None:
@@ -138,7 +138,7 @@ class _BoundedConnection(HTTPConnection):
 
 
 class BoundedTlsConnection(_BoundedConnection, HTTPSConnection):
-    """A single connection over TLS, for a request that no pool and no instrumentation of pools may log."""
+    """A single TLS connection, for requests that connection pools and their instrumentation must not log."""
 
 
 class _BoundedPool(HTTPConnectionPool):
@@ -153,10 +153,10 @@ _POOLS = {"http": _BoundedPool, "https": _BoundedTlsPool}
 
 
 class BoundedAdapter(HTTPAdapter):
-    """An adapter of `requests` whose exchanges `bounded_exchange` ends, by way of a proxy too."""
+    """An adapter of `requests` whose exchanges `bounded_exchange` can end, also through a proxy."""
 
     def send(self, *arguments: Any, **options: Any) -> Response:  # noqa: ANN401 - those of HTTPAdapter
-        """See `HTTPAdapter`. Headers that the deadline cut off look like the end of an answer, and are an error."""
+        """See `HTTPAdapter`. Headers cut off by the deadline look like the end of an answer, but are an error."""
         response: Response = super().send(*arguments, **options)
         exchange: Exchange | None = getattr(_present, "exchange", None)
         if exchange is not None and exchange.is_over:

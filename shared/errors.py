@@ -1,5 +1,5 @@
-"""The root of the one error tree: whatever Device Drop raises on purpose is a `DeviceDropError`."""
+"""The root of the error tree: every error that Device Drop raises on purpose is a `DeviceDropError`."""
 
 
 class DeviceDropError(Exception):
-    """Something Device Drop understands went wrong; the message says what happened, to what, and what to do."""
+    """An expected failure; the message says what happened, to what, and what to do."""

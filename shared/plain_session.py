@@ -1,8 +1,8 @@
-"""Sends requests as they are made, to Partner Center and to storage.
+"""Sends requests to Partner Center and to storage without additions.
 
-What a `requests.Session` adds must not be here: redirects and cookies, and a .netrc that replaces our Authorization
-header. What it asks of the environment at each request, proxies and certificates, is asked once for a host: it costs as
-much as sending. Proxies are used except for this machine.
+It leaves out the additions of a `requests.Session`: redirects, cookies, and a .netrc that would replace our
+Authorization header. A session also reads proxies and certificates from the environment at each request, which costs as
+much as sending; here they are read once per host. Proxies are used except for this machine.
 """
 
 import os
@@ -14,25 +14,25 @@ from shared.bounded_exchange import BoundedAdapter
 from shared.settings import is_loopback
 
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Where `requests` looks for a bundle of certificates to trust, before it takes certifi's."""
+"""The environment variables that `requests` reads for a bundle of trusted certificates, before it uses certifi's."""
 
 
 class PlainSession(requests.Session):
-    """urllib3's pools of connections, which all threads share, behind the interface that azure-core sends through."""
+    """urllib3's connection pools, shared by all threads, behind the interface that azure-core uses."""
 
     def __init__(self, connections: int) -> None:
-        """`connections` are kept open to one host at most; more threads than that still work, on their own."""
+        """Keeps at most `connections` open to one host; further threads open their own."""
         super().__init__()
-        self.trust_env = False  # which would be asked at each request
+        self.trust_env = False  # would be read at each request
         self._certificates = next(filter(None, map(os.environ.get, _CERTIFICATES)), True)
         self._proxies: dict[str, dict[str, str]] = {}
         for scheme in ("https://", "http://"):
             self.mount(scheme, BoundedAdapter(pool_maxsize=connections))
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """The request with its own headers and body, and nothing else.
+        """The request with only its own headers and body.
 
-        Its address is whole and stays as it is: what was signed is sent.
+        Its address is complete and stays unchanged, because it was signed.
         """
         prepared = requests.PreparedRequest()
         prepared.prepare_method(request.method)
@@ -49,21 +49,21 @@ class PlainSession(requests.Session):
         timeout: float | tuple[float | None, float | None] | None = None,
         **_same_for_all: object,
     ) -> requests.Response:
-        """Send, and read the whole answer unless `stream`. A redirect is an answer like any other.
+        """Send, and read the whole answer unless `stream`. A redirect is returned like any other answer.
 
         Raises:
-            requests.RequestException: nothing came back, or not all of it.
+            requests.RequestException: no answer arrived, or not all of it.
         """
         url = request.url or ""
         response = self.get_adapter(url).send(
             request,
             stream=bool(stream),
-            timeout=timeout,  # type: ignore[arg-type]  # it takes what a session takes, its types do not say so
+            timeout=timeout,  # type: ignore[arg-type]  # it accepts a session's values, unlike its annotations
             verify=self._certificates,
             proxies=self._proxies_for(url),
         )
         if not stream:
-            _ = response.content  # which reads it, and gives the connection back
+            _ = response.content  # reads the body and returns the connection to the pool
         return response
 
     def _proxies_for(self, url: str) -> dict[str, str]:
@@ -74,5 +74,5 @@ class PlainSession(requests.Session):
 
 
 def _is_this_machine(url: str) -> bool:
-    """Names below localhost are kept for this machine (RFC 6761), as the emulator's accounts may have."""
+    """Whether `url` is on this machine. Names below localhost are reserved for it (RFC 6761); emulators use them."""
     return is_loopback(url) or (urlsplit(url).hostname or "").endswith(".localhost")

@@ -1,4 +1,4 @@
-"""Tells public addresses from private ones: an address in a setting must not lead into our own network."""
+"""Distinguishes public addresses from private ones: an address in a setting must not lead into our own network."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -8,13 +8,13 @@ _NOT_PUBLIC_OF_IPV4 = tuple(
     map(
         IPv4Network,
         (
-            "168.63.129.16/32",  # Azure's own door into a virtual machine ("What is IP address 168.63.129.16?")
-            "192.0.0.0/24",  # protocols and other clouds' own doors; Python 3.11 takes most of it for public
-            "192.88.99.0/24",  # relays of 6to4, which lead to any address
+            "168.63.129.16/32",  # Azure's own channel to virtual machines ("What is IP address 168.63.129.16?")
+            "192.0.0.0/24",  # protocols and other clouds' own channels; Python 3.11 treats most of it as public
+            "192.88.99.0/24",  # 6to4 relays, which lead to any address
         ),
     )
 )
-"""Beside what `ipaddress` knows (IANA IPv4 Special-Purpose Address Registry)."""
+"""Networks that `ipaddress` does not know as special (IANA IPv4 Special-Purpose Address Registry)."""
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NOT_PUBLIC = tuple(
@@ -23,16 +23,16 @@ _NOT_PUBLIC = tuple(
         (
             "2001::/23",  # Teredo, benchmarking, ORCHID and other protocols
             "2001:db8::/32",  # documentation
-            "2002::/16",  # 6to4, which leads to any address of IPv4
+            "2002::/16",  # 6to4, which leads to any IPv4 address
             "3fff::/20",  # documentation
         ),
     )
 )
-"""Of what IPv6 routes (IANA IPv6 Special-Purpose Address Registry)."""
+"""Special networks within the routed part of IPv6 (IANA IPv6 Special-Purpose Address Registry)."""
 
 
 def is_public(address: Address) -> bool:
-    """Whether `address` is a machine of the public internet: not private, loopback, link-local, shared or reserved."""
+    """Whether `address` is on the public internet: not private, loopback, link-local, shared or reserved."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
@@ -43,7 +43,7 @@ def is_public(address: Address) -> bool:
 
 
 def literal_address(host: str) -> Address | None:
-    """The address that `host` is; None when it is a name."""
+    """`host` as an address; None when it is a name."""
     try:
         return ip_address(host.strip("[]"))
     except ValueError:

@@ -1,7 +1,7 @@
-"""Every public word that is said of a device file or of one of its rows, with its sentence and what to do about it.
+"""Every public word about a device file or one of its rows, with its sentence and remedy.
 
-Each value is stored and shown as it stands here. What reading says is listed in docs/reasons.md, what is said later in
-docs/outcomes.md, word for word. What the service's own codes mean stands in `shared.partner_center.outcome_codes`.
+Each value is stored and shown exactly as here. docs/reasons.md lists the words of reading a file and docs/outcomes.md
+all later words, word for word. `shared.partner_center.outcome_codes` explains the service's own codes.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class RowReason(StrEnum):
 
 
 class Note(StrEnum):
-    """What a person may want to know about a row; it changes nothing about its outcome."""
+    """A remark on a row, which does not change its outcome."""
 
     SERIAL_FROM_HASH = "serial_from_hash"
     SERIAL_RESTORED = "serial_restored"
@@ -73,7 +73,7 @@ class Note(StrEnum):
 
 
 class FileReason(StrEnum):
-    """Why nothing of a file was sent."""
+    """Why no row of a file was sent."""
 
     EMPTY = "empty_file"
     NO_DEVICE_ROWS = "no_device_rows"
@@ -99,31 +99,31 @@ class FileReason(StrEnum):
 
 
 class PassedOverKind(StrEnum):
-    """What a part of a file is that is neither row nor header nor blank."""
+    """The kind of a part of a file that is neither row nor header nor blank."""
 
     COMMENT = "comment"
     PROSE = "prose"
-    """Words in a single cell."""
+    """Text in a single cell."""
     UNCLEAR_TEXT = "unclear_text"
-    """Words above the headers, with something among them that could be of a device."""
+    """Text above the headers that might include a device."""
     TEMPLATE_LINE = "template_line"
-    """Placeholder texts of documentation below the headers, such as `<serial number>`."""
+    """Placeholders from documentation below the headers, such as `<serial number>`."""
     TOOL_OUTPUT = "tool_output"
-    """What a tool writes around its rows: dashes below names, `(2 rows affected)`, a prompt, a transcript's frame."""
+    """A tool's output around its rows: dashes below names, `(2 rows affected)`, a prompt, a transcript's frame."""
     UNKNOWN_HEADER = "unknown_header"
-    """Names of columns none of which is known."""
+    """A line of column names, all unknown."""
     HIDDEN_SHEET = "hidden_sheet"
     ARCHIVE_MEMBER = "archive_member"
-    """A member of an archive that is of no kind in which devices are kept."""
+    """A member of an archive whose file type holds no devices."""
     BESIDE_THE_LIST = "beside_the_list"
-    """Values of a JSON or XML document that stand beside its devices."""
+    """Values of a JSON or XML document outside its list of devices."""
 
 
 class FileNote(StrEnum):
-    """What a person may want to know about a file as a whole."""
+    """A remark on a file as a whole."""
 
     MAY_HOLD_DEVICES = "may_hold_devices"
-    """Something that was passed over looks like a device."""
+    """A part that was passed over looks like a device."""
     COLUMNS_IGNORED = "columns_ignored"
     COLUMN_PREFERRED = "column_preferred"
     HEADER_NOT_UNDERSTOOD = "header_not_understood"
@@ -134,11 +134,11 @@ class FileNote(StrEnum):
     ENCODING_CHANGES = "encoding_changes"
     PRODUCT_KEYS_COPIED = "product_keys_copied"
     DEVICE_IDENTIFIERS = "device_identifiers"
-    """Every row is a corporate device identifier, the form of Windows Autopilot device preparation."""
+    """Every row is a corporate device identifier, the format of Windows Autopilot device preparation."""
 
 
 class PathFault(StrEnum):
-    """Why a path under the drop container names no place to register devices."""
+    """Why a path under the drop container does not name a customer and batch."""
 
     NO_CUSTOMER = "no_customer"
     UNKNOWN_CUSTOMER = "unknown_customer"
@@ -147,7 +147,7 @@ class PathFault(StrEnum):
 
 
 class IntakeReason(StrEnum):
-    """Why nothing of a file was sent although it lies in a customer's folder and its contents may be sound."""
+    """Why no row of a file was sent although it is in a customer's folder and its contents may be valid."""
 
     TOO_MANY_BATCHES = "too_many_batches"
     GONE = "gone"
@@ -155,7 +155,7 @@ class IntakeReason(StrEnum):
 
 
 class UnknownReason(StrEnum):
-    """Why it is not known what became of a row. Stands as its error code."""
+    """Why the result of a row is unknown. Serves as its error code."""
 
     NO_VERDICT = "no_verdict"
     CONTENT_LOST = "content_lost"
@@ -163,34 +163,34 @@ class UnknownReason(StrEnum):
 
 
 class SentNote(StrEnum):
-    """What a person may want to know about a row that was sent."""
+    """A remark on a row that was sent."""
 
     FIRST_ANSWER_LOST = "first_answer_lost"
     READ_BACK = "read_back"
 
 
 class WithdrawalReason(StrEnum):
-    """Why a device was not withdrawn, where the service gave no reason. Stands as its error code."""
+    """Why a device was not withdrawn, if the service gave no reason. Serves as its error code."""
 
     DEVICE_NOT_IDENTIFIED = "device_not_identified"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One plain sentence for a person, and what that person can do about it."""
+    """One plain sentence for a person, and the remedy."""
 
     sentence: str
     what_to_do: str
 
     @property
     def text(self) -> str:
-        """Both, one after the other."""
+        """The sentence, followed by the remedy."""
         return f"{self.sentence} {self.what_to_do}"
 
 
 @dataclass(frozen=True, slots=True)
 class RowExplanation(Explanation):
-    """Why a row was not sent, and what a person does next about it."""
+    """Why a row was not sent, with its remedy."""
 
     remedy: Remedy = Remedy.FIX
 
@@ -208,8 +208,8 @@ _IF_REFUSED_COLLECT = "Collect the hash again if the service refuses the device.
 _RIGHT_FOLDER = "Drop it into device-files/{customer id}/{batch}/"
 _LOOK_IT_UP = "Look the device up in Partner Center and drop its row again if it is not there."
 
-# No sentence here has a comma or a semicolon, nor a double quote: they stand in CSVs that go through tools which take
-# quotes off, and one that is cut there would shift the cells behind it when the rows are dropped again.
+# No sentence here has a comma, a semicolon or a double quote: the sentences go into CSVs that pass through tools which
+# remove quotes, and a sentence split there would shift the cells after it when the rows are dropped again.
 
 REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
     {
@@ -444,7 +444,7 @@ FILE_REASONS: Mapping[FileReason, Explanation] = MappingProxyType(
             "Upload the file in Intune under corporate device identifiers or drop a file with hardware hashes.",
         ),
         FileReason.TOO_MANY_COLUMNS: Explanation(
-            "A line of the file has more cells than a spreadsheet has columns.", "Remove what is beside the devices."
+            "A line of the file has more cells than a spreadsheet has columns.", "Remove everything beside the devices."
         ),
         FileReason.WORKBOOK_UNREADABLE: Explanation(
             "The workbook is damaged.", "Open it and save it as CSV UTF-8 or as a new XLSX. Then drop that."
@@ -548,7 +548,7 @@ PASSED_OVER: Mapping[PassedOverKind, str] = MappingProxyType(
         PassedOverKind.BESIDE_THE_LIST: "values beside the list of devices",
     }
 )
-"""What people call each kind, in the plural."""
+"""The name of each kind for people, in the plural."""
 
 
 PATH_FAULTS: Mapping[PathFault, Explanation] = MappingProxyType(
@@ -611,7 +611,7 @@ UNKNOWN_REASONS: Mapping[UnknownReason, RowExplanation] = MappingProxyType(
 SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
     {
         SentNote.FIRST_ANSWER_LOST: Explanation(
-            "The answer to an earlier request with this device was lost. That request may have done what is said here.",
+            "The answer to an earlier request with this device was lost. That request may have caused this outcome.",
             "Nothing.",
         ),
         SentNote.READ_BACK: Explanation(
@@ -631,7 +631,7 @@ WITHDRAWAL_RESULTS: Mapping[WithdrawalResult, Explanation] = MappingProxyType(
         ),
         WithdrawalResult.REFUSED: Explanation(
             "Partner Center would not delete the device for the reason given.",
-            "Fix what the reason names and ask for the withdrawal again: that tries what was refused once more. Or "
+            "Fix the cause that the reason names and request the withdrawal again: it retries the refused devices. Or "
             "delete the device in Partner Center by hand.",
         ),
     }
@@ -649,16 +649,16 @@ WITHDRAWAL_REASONS: Mapping[WithdrawalReason, Explanation] = MappingProxyType(
 
 REQUEST_REFUSED = Explanation(
     "The service refused the whole request.",
-    "Fix what the service's words name and drop the rows again. Ask Microsoft's support with the file's correlation "
-    "ids if they name nothing.",
+    "Fix the problem that the service names and drop the rows again. Ask Microsoft support with the file's correlation "
+    "ids if the service names none.",
 )
-"""Of a row whose whole submission was refused: code and description are the service's own."""
+"""For a row whose whole submission was refused: code and description are the service's own."""
 
 READ_ELSEWHERE = Explanation(
-    "The file is read in another way than on the day it was dropped.",
+    "The file is now read differently than on the day it was dropped.",
     "Fix the row in the file itself and drop that.",
 )
-"""Of a row of to_fix.csv that is not found where it was."""
+"""For a row of to_fix.csv that is no longer at its position in the file."""
 
 TABLES: tuple[Mapping[Any, Explanation], ...] = (
     REASONS,
@@ -672,19 +672,19 @@ TABLES: tuple[Mapping[Any, Explanation], ...] = (
     WITHDRAWAL_RESULTS,
     WITHDRAWAL_REASONS,
 )
-"""All of them, for those that ask of a word without knowing of what kind it is."""
+"""All explanations by word, for callers that do not know the kind of the word."""
 
 
 def explanation_of(word: str) -> Explanation | None:
-    """What a stored word says and what to do about it; None for a word of another version of the app."""
+    """The explanation of a stored word; None for a word of another version of the app."""
     return next((table[word] for table in TABLES if word in table), None)
 
 
 class UnreadableDeviceFile(DeviceDropError):
-    """Nothing of a device file can be sent. The message names the file, what is wrong and what to do."""
+    """No row of a device file can be sent. The message names the file, the problem and the remedy."""
 
     def __init__(self, reason: FileReason, detail: str = "", *, file: str = "") -> None:
-        """`detail` is a sentence on this very file: where it breaks, which limit it passes, what it is instead."""
+        """`detail` is a sentence about this file: where it breaks, which limit it exceeds, or what it is instead."""
         super().__init__(reason, detail, file)
         self.reason = reason
         self.detail = detail
@@ -692,7 +692,7 @@ class UnreadableDeviceFile(DeviceDropError):
 
     @property
     def what_to_do(self) -> str:
-        """The cure, as one or two plain sentences."""
+        """The remedy, in one or two plain sentences."""
         return FILE_REASONS[self.reason].what_to_do
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""App settings -> one frozen `Settings`, checked at start; every fault names its setting and its cure."""
+"""App settings -> one frozen `Settings`, checked at start; every fault names its setting and the fix."""
 
 import ipaddress
 import math
@@ -18,38 +18,38 @@ STORAGE_CONNECTION = "DeviceStorage"
 
 PUBLIC_PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
 CONNECTION_STRING = r"UseDevelopmentStorage=true;?|(?=.*(AccountName|BlobEndpoint)=)\w+=[^;]+(;\w+=[^;]*)*;?"
-"""Names and values; an account, or where its blobs are (Azure Storage, "Configure connection strings")."""
+"""Names and values, with an account or its blob endpoint (Azure Storage, "Configure connection strings")."""
 
 EVERY_CUSTOMER = "all"
-"""In place of the ids of customers, where a setting is for all of them."""
+"""Used in place of customer ids in a setting that applies to every customer."""
 
 UNRESOLVED_KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
-"""What a setting still reads when the platform could not resolve its Key Vault reference."""
+"""The beginning of a setting whose Key Vault reference the platform could not resolve."""
 
 
 class SettingsError(DeviceDropError):
-    """One or more app settings are missing or malformed; one line each, with the cure."""
+    """One or more app settings are missing or malformed; one line each, with the fix."""
 
 
 class BlobTriggerSource(StrEnum):
     """How the host learns of a dropped blob (Azure Functions, blob trigger, `source`)."""
 
     EVENT_GRID = "EventGrid"
-    """The one source of Flex Consumption; needs an Event Grid subscription."""
+    """The only source on Flex Consumption; needs an Event Grid subscription."""
     CONTAINER_SCAN = "LogsAndContainerScan"
-    """For a machine of one's own: Azurite has no Event Grid."""
+    """For a developer's machine: Azurite has no Event Grid."""
 
 
 @dataclass(frozen=True, slots=True)
 class StorageConnectionString:
-    """Storage reached with a key or SAS, as Azurite is."""
+    """Storage reached with a key or SAS, such as Azurite."""
 
     value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class StorageIdentity:
-    """Storage reached with a managed identity; `client_id` names a user-assigned one, None is the system's."""
+    """Storage reached with a managed identity; `client_id` names a user-assigned identity, None the system's."""
 
     blob_service_uri: str
     queue_service_uri: str
@@ -105,7 +105,7 @@ class ManagedIdentitySettings:
 
 
 AppSettings = ClientSecretSettings | CertificateSettings | WorkloadIdentitySettings | ManagedIdentitySettings
-"""The ways in which the registered application proves that it is itself."""
+"""The kinds of credential of the registered application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ SignInSettings = StaticTokenSettings | AppSettings | AppUserSettings
 
 
 class WebhookFormat(StrEnum):
-    """What a webhook is told in."""
+    """The format of notifications to a webhook."""
 
     CLOUD_EVENTS = "cloudevents"
     """The CloudEvents message of the queue, in structured mode."""
@@ -137,12 +137,12 @@ class WebhookFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """Who is told over HTTPS when a file has ended. The address holds its own key, and so is a secret."""
+    """The webhook notified over HTTPS when a file has ended. The address contains its own key, and so is a secret."""
 
     url: str = field(repr=False)
     format: WebhookFormat
     allows_private: bool = False
-    """Whether the address may be a private one, as that of a private endpoint, or known to a proxy alone."""
+    """Whether the address may be private, such as a private endpoint's, or known only to a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +154,15 @@ class AdvancedSettings:
     poll_first_delay: timedelta
     poll_max_delay: timedelta
     outcome_deadline: timedelta
-    """How long after acceptance a verdict is waited for."""
+    """How long to wait for a verdict after acceptance."""
     claim: timedelta
-    """How long a worker has a file or submission for itself."""
+    """How long a worker's claim on a file or submission lasts."""
     sweep_schedule: str
     """NCRONTAB, six fields, UTC."""
     reject_unknown_checksums: bool
     """Whether a wrong checksum rejects hashes of tools whose layout is not verified; else it is a note."""
     oldest_hash_days: int | None
-    """Older hashes bear a note; None for no age."""
+    """Older hashes get a note; None for no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class Settings:
     devices_per_submission: int
     default_batch: str | None
     trust_hash_serial: bool
-    """Whether the serial number in a hash counts where the file says another; the service believes the hash."""
+    """Whether the serial number in a hash overrides a different one in the file; the service uses the hash."""
     refuse_device_identifiers: frozenset[str]
     """Customers whose files of corporate device identifiers are refused: ids, or `EVERY_CUSTOMER`."""
     retention: timedelta
@@ -185,7 +185,7 @@ class Settings:
     advanced: AdvancedSettings
     webhook: WebhookSettings | None = None
     page_url: str | None = None
-    """Scheme and host under which people open the status page; None where it has none."""
+    """Scheme and host of the status page; None if it has no address."""
 
     def refuses_device_identifiers_of(self, customer_id: str | None) -> bool:
         """Whether a file of corporate device identifiers of this customer is refused."""
@@ -220,7 +220,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether `url` can only reach this machine: a static token may go there and nowhere else."""
+    """Whether `url` can only reach this machine: a static token may be sent nowhere else."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True
@@ -231,7 +231,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _is_service_url(value: str) -> bool:
-    """Whether `value` is scheme, host and path alone; without TLS only on this machine."""
+    """Whether `value` has only scheme, host and path; without TLS only for this machine."""
     try:
         parts = urlsplit(value)
         secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(value))
@@ -281,7 +281,7 @@ class _Reader:
     def service_url(self, name: str, *, default: str) -> str:
         value = (self.text(name) or default).rstrip("/")
         if not _is_service_url(value):
-            shown = "it is no such address" if "@" in value else f"it reads {value!r}"
+            shown = "it is not such an address" if "@" in value else f"it reads {value!r}"
             self.fault(name, shown, f"set it to an https address such as {default}")
         return value
 
@@ -333,7 +333,7 @@ class _Reader:
         try:
             return str(UUID(value)) if value else ""
         except ValueError:
-            self.fault(name, "it is no GUID", cure)
+            self.fault(name, "it is not a GUID", cure)
             return ""
 
 
@@ -352,7 +352,9 @@ def _storage(reader: _Reader) -> StorageConnection:
     if connection_string:
         if not re.fullmatch(CONNECTION_STRING, connection_string):
             # Its value is not shown: it holds a key.
-            reader.fault(STORAGE_CONNECTION, "it is no connection string", "copy that of the storage account into it")
+            reader.fault(
+                STORAGE_CONNECTION, "it is not a connection string", "copy that of the storage account into it"
+            )
         return StorageConnectionString(connection_string)
     kinds = ("blob", "queue", "table")
     uris = {kind: reader.text(f"{STORAGE_CONNECTION}__{kind}ServiceUri") for kind in kinds}
@@ -411,12 +413,12 @@ def _webhook(reader: _Reader) -> WebhookSettings | None:
     if not _is_webhook(url, allows_private=allows_private):
         # Its value is not shown: it holds a key.
         cure = "set it to the https address that the webhook gave you, whose host is public, or remove it"
-        reader.fault("NOTIFY_WEBHOOK_URL", "it is no address of a webhook", cure)
+        reader.fault("NOTIFY_WEBHOOK_URL", "it is not the address of a webhook", cure)
     return WebhookSettings(url, known.get(told_in, WebhookFormat.CLOUD_EVENTS), allows_private)
 
 
 def _is_webhook(value: str, *, allows_private: bool) -> bool:
-    """Whether `value` is an https address without a user; a number for a host must be a public one, unless allowed."""
+    """Whether `value` is an https address without a user; a numeric host must be public unless private is allowed."""
     if not value.isascii() or not value.isprintable() or " " in value:
         return False
     try:
@@ -431,7 +433,7 @@ def _is_webhook(value: str, *, allows_private: bool) -> bool:
 
 
 def _page_url(reader: _Reader) -> str | None:
-    """PAGE_URL, else the host name that App Service gives the app."""
+    """PAGE_URL, else the app's host name from App Service."""
     if reader.text("PAGE_URL") is not None:
         return reader.service_url("PAGE_URL", default="https://device-drop.example.com")
     host = reader.text("WEBSITE_HOSTNAME")
@@ -447,7 +449,7 @@ SIGN_IN_CHOICES = {
     "PARTNER_CENTER_FEDERATED_TOKEN_FILE": "app-only, workload identity",
     "PARTNER_CENTER_MANAGED_IDENTITY": "app-only, managed identity",
 }
-"""The setting that chooses each way of signing in. PARTNER_CENTER_REFRESH_TOKEN_SECRET adds a user to an app."""
+"""The setting that selects each way of signing in. PARTNER_CENTER_REFRESH_TOKEN_SECRET adds a user to an app."""
 
 _REFRESH_TOKEN_SECRET = "PARTNER_CENTER_REFRESH_TOKEN_SECRET"  # noqa: S105 - a name
 _REFRESH_TOKEN_SECRET_CURE = (
@@ -479,7 +481,7 @@ def _sign_in(reader: _Reader, url: str) -> SignInSettings:
 
 
 def _app(reader: _Reader, name: str, value: str) -> AppSettings:
-    """The registered application, which proves itself by what the setting `name` holds."""
+    """The registered application, with the credential in the setting `name`."""
     tenant_id = reader.identifier("PARTNER_CENTER_TENANT_ID", "set it to the GUID of the partner's own tenant")
     client_id = reader.identifier("PARTNER_CENTER_CLIENT_ID", "set it to the GUID of the registered application")
     match name:
@@ -495,13 +497,13 @@ def _app(reader: _Reader, name: str, value: str) -> AppSettings:
 
 
 def _with_user(reader: _Reader, app: AppSettings) -> AppSettings | AppUserSettings:
-    """`app` alone, or with the user whose refresh token stands in a vault."""
+    """`app` alone, or with the user whose refresh token is in a vault."""
     secret = reader.text(_REFRESH_TOKEN_SECRET)
     if secret is None:
         return app
     if not re.fullmatch(KEY_VAULT_SECRET, secret):
-        # Its value is not shown: a Key Vault reference would have put the refresh token itself here.
-        reader.fault(_REFRESH_TOKEN_SECRET, "it is no address of a Key Vault secret", _REFRESH_TOKEN_SECRET_CURE)
+        # Do not show its value: a Key Vault reference would have put the refresh token itself here.
+        reader.fault(_REFRESH_TOKEN_SECRET, "it is not the address of a Key Vault secret", _REFRESH_TOKEN_SECRET_CURE)
     if reader.text("AZURE_CLIENT_ID") is None:
         return AppUserSettings(app, secret, None)
     cure = "set it to the client id of the managed identity that may read and write the secret, or remove it"

@@ -1,12 +1,12 @@
-"""Traces and metrics of OpenTelemetry: one trace a device file, from its drop to its last outcome.
+"""Traces and metrics of OpenTelemetry: one trace for each device file, from its drop to its last outcome.
 
-A file's trace id is its file id, so the steps of its way, which run in different functions, instances and hours, need
-hand nothing on to each other to stand in one trace. Each step links to the trace of the invocation that ran it. What is
-asked of Partner Center within a step bears the same id as its correlation vector (MS-CV), whoever exports traces.
+A file's trace id is its file id, so its steps, which run in different functions, instances and hours, share one trace
+without passing anything on. Each step links to the trace of the invocation that ran it. Requests to Partner Center
+within a step have the same id as their correlation vector (MS-CV), whether or not traces are exported.
 
-Nothing is imported, recorded or paid for unless the process has set OpenTelemetry up, as the Functions worker does when
-its export is switched on (`PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY`). A sampler that decides by the trace id keeps
-all of a file's steps or none.
+Nothing is imported or recorded unless the process has set OpenTelemetry up, as the Functions worker does when its
+export is switched on (`PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY`). A sampler that decides by the trace id keeps all
+steps of a file or none.
 """
 
 import sys
@@ -29,32 +29,32 @@ _SPAN_ID = (1 << 64) - 1
 
 
 class Metric(StrEnum):
-    """What is measured, by the names that alerts and the workbook ask for."""
+    """The metrics, under the names that alerts and the workbook query."""
 
     DEVICES = "device_drop.devices"
     """Rows of closed files, by outcome."""
     SUBMISSIONS_OPEN = "device_drop.submissions.open"
-    """Submissions that are not final, as the sweep counted them."""
+    """Submissions that are not final, counted by the sweep."""
     OLDEST_WAKE_UP = "device_drop.wake_up.oldest"
-    """Seconds for which the submission that is latest has been due."""
+    """Seconds for which the most overdue submission has been due."""
     THROTTLED = "device_drop.throttled"
-    """Seconds for which the service throttles a customer or everyone; time that overlaps is counted once."""
+    """Seconds for which the service throttles a customer or the partner; overlapping time is counted once."""
 
 
 _COUNTERS = {Metric.DEVICES: "{row}", Metric.THROTTLED: "s"}
-"""What adds up, with its unit in UCUM; every other metric is a reading."""
+"""Metrics that add up, with their units in UCUM; every other metric is a reading."""
 
 _GAUGES = {Metric.SUBMISSIONS_OPEN: "{submission}", Metric.OLDEST_WAKE_UP: "s"}
 
 Known = dict[str, str | int | float | bool]
 Attributes = Mapping[str, object]
-"""What is said of a step. What is no plain value, as None is, is not known and left out."""
+"""The attributes of a step. A value that is not plain, such as None, is unknown and left out."""
 
 _PRESENT: ContextVar[Known | None] = ContextVar("present_step", default=None)
 
 
 class StepName(StrEnum):
-    """The steps of the way of a device file: names of spans."""
+    """The steps of a device file, as names of spans."""
 
     READ = "read a device file"
     SEND = "send a submission"
@@ -66,9 +66,9 @@ class StepName(StrEnum):
 
 @contextmanager
 def span(name: str, file_id: str, attributes: Attributes | None = None) -> Iterator[None]:
-    """A span around one step of the way of a file; an error that leaves the step marks the span as failed.
+    """A span around one step of a file; an error raised by the step marks the span as failed.
 
-    Within another step of the same file it is a part of that.
+    Within another step of the same file, the span is that step's child.
     """
     about = _known(attributes or {}) | {"file_id": file_id}
     token = _PRESENT.set(about)
@@ -84,7 +84,7 @@ def span(name: str, file_id: str, attributes: Attributes | None = None) -> Itera
 
 @contextmanager
 def _span(name: str, file_id: str, attributes: Known) -> Iterator[None]:
-    from opentelemetry import trace  # noqa: PLC0415 - loaded already, by whoever set it up
+    from opentelemetry import trace  # noqa: PLC0415 - already loaded by the setup
 
     around = trace.get_current_span().get_span_context()
     is_part = around.trace_id == UUID(file_id).int
@@ -98,12 +98,12 @@ def _span(name: str, file_id: str, attributes: Known) -> Iterator[None]:
 
 
 def present_step() -> Known:
-    """What the present step is about: for log lines of those who know of no file. Empty outside of a step."""
+    """The attributes of the current step, for log lines of code that does not know the file. Empty outside a step."""
     return _PRESENT.get() or {}
 
 
 def correlation_vector() -> str | None:
-    """The MS-CV of what is asked within the present step: the trace id in base64, and a first element.
+    """The MS-CV of requests within the current step: the trace id in base64, and a first element.
 
     Version 2 of the correlation vector: the first 22 characters are a GUID (RtlInitializeCorrelationVector).
     """
@@ -114,7 +114,7 @@ def correlation_vector() -> str | None:
 
 
 def annotate(attributes: Attributes) -> None:
-    """Add what became known to the span of the present step."""
+    """Add attributes to the span of the current step."""
     if _SDK in sys.modules:
         from opentelemetry import trace  # noqa: PLC0415
 
@@ -126,12 +126,12 @@ def _known(attributes: Attributes) -> Known:
 
 
 def measure(metric: Metric, value: float, attributes: Known | None = None) -> None:
-    """Count `value` on, or note it as the present reading, as the metric is one or the other."""
+    """Add `value` to a counter, or record it as the current reading of any other metric."""
     if _SDK not in sys.modules:
         return
     from opentelemetry import metrics  # noqa: PLC0415
 
-    # The SDK gives the same instrument for the same name.
+    # The SDK returns the same instrument for the same name.
     meter = metrics.get_meter(NAME)
     if metric in _COUNTERS:
         meter.create_counter(metric, _COUNTERS[metric]).add(value, attributes)
@@ -140,7 +140,7 @@ def measure(metric: Metric, value: float, attributes: Known | None = None) -> No
 
 
 def _trace_of(file_id: str) -> "Context":
-    """The trace of a file, under a parent that is never sent: its id only has to be the same every time."""
+    """The trace of a file, under a parent span that is never exported and only needs the same id every time."""
     from opentelemetry import trace  # noqa: PLC0415
 
     identifier = UUID(file_id).int

@@ -1,4 +1,4 @@
-"""The words of the product that more than one part of the house uses, stored and shown as they stand here."""
+"""The product's words that more than one package uses, stored and shown exactly as here."""
 
 from enum import StrEnum
 
@@ -9,39 +9,39 @@ class Outcome(StrEnum):
     REGISTERED = "registered"
     ALREADY_REGISTERED = "already_registered"
     FAILED = "failed"
-    """The service said no."""
+    """The service refused the device."""
     REJECTED = "rejected"
-    """It was never sent, for the reason given."""
+    """The row was never sent, for the reason given."""
     DUPLICATE = "duplicate"
-    """Another row of the same file, which is named, is the same device."""
+    """Another row of the same file, which the outcome names, is the same device."""
     UNKNOWN = "unknown"
     """The service gave no verdict before the deadline."""
 
 
 class Remedy(StrEnum):
-    """What a person does next about a row."""
+    """The next action that a person can take on a row."""
 
     NOTHING = "nothing"
     SEND_AGAIN = "send_again"
-    """The same row may simply be sent again."""
+    """The same row may be sent again unchanged."""
     FIX = "fix"
-    """A person can fix the row, or where it lies, and drop it again."""
+    """A person can fix the row, or its folder, and drop it again."""
     ASK = "ask"
-    """Someone else must act first: the other tenant, or Microsoft's support."""
+    """Another party must act first: the other tenant, or Microsoft support."""
 
 
 class FileState(StrEnum):
-    """How far a device file has come. The last three are final."""
+    """The state of a device file. The last three are final."""
 
     RECEIVED = "received"
-    """Known to the journal; its rows are being read. Nothing has been sent."""
+    """In the journal; its rows are being read. Nothing has been sent."""
     READ = "read"
     """Every row is journaled; its submissions may be sent."""
     CLOSING = "closing"
     """Every row has its outcome; the results are being written."""
     CLOSED = "closed"
     REJECTED = "rejected"
-    """Nothing of it was sent, for the reason given."""
+    """No row of it was sent, for the reason given."""
     GONE = "gone"
     """This version was deleted or overwritten before it could be read."""
 
@@ -52,36 +52,36 @@ class FileState(StrEnum):
 
 
 class WithdrawalState(StrEnum):
-    """How far the withdrawal of a file's devices has come."""
+    """The state of withdrawing a file's devices."""
 
     UNDER_WAY = "under_way"
     FINISHED = "finished"
 
 
 class WithdrawalResult(StrEnum):
-    """What became of one device that was to be withdrawn. The outcome of its row stays what it was."""
+    """The result for one device to be withdrawn. The outcome of its row does not change."""
 
     WITHDRAWN = "withdrawn"
     """The service deleted it."""
     ALREADY_GONE = "already_gone"
-    """It was not there any more."""
+    """It no longer existed."""
     REFUSED = "refused"
-    """The service would not delete it, or it could not be told which one it is."""
+    """The service refused to delete it, or its device in the batch could not be identified."""
 
 
 class SubmissionState(StrEnum):
-    """How far one POST of devices has come. The last three are final."""
+    """The state of one POST of devices. The last three are final."""
 
     PENDING = "pending"
     """Not accepted yet; it may be sent once its file is `read`."""
     ACCEPTED = "accepted"
-    """The service took it and works on it."""
+    """The service accepted it and is processing it."""
     FINISHED = "finished"
-    """Every device of it has its outcome."""
+    """Each of its devices has an outcome."""
     REFUSED = "refused"
-    """The service refused it as a whole; every device of it is `failed`."""
+    """The service refused it as a whole; each of its devices is `failed`."""
     SPLIT = "split"
-    """The service refused it as a whole; its halves, `{number}-0` and `{number}-1`, go on."""
+    """The service refused it as a whole; its halves, `{number}-0` and `{number}-1`, continue."""
 
     @property
     def is_final(self) -> bool:

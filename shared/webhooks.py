@@ -1,7 +1,7 @@
 """POSTs a notification to the webhook that a setting names: over https, without redirects, within a deadline.
 
-The address is a secret, so it stands in no message and no log. Common HTTP clients and their instrumentation log the
-addresses of requests, which is why this uses a single connection of urllib3, below its pools.
+The address is a secret, so it appears in no message and no log. Common HTTP clients and their instrumentation log the
+addresses of requests, so this module uses a single connection of urllib3, below its pools.
 
 Private addresses are refused unless a setting allows them. The name is resolved once before each request; the
 connection resolves it again, and the certificate must be for that name wherever it then leads.
@@ -27,7 +27,7 @@ from shared.errors import DeviceDropError
 from shared.public_addresses import is_public
 
 LONGEST_SECONDS = 20.0
-"""For the whole exchange; a wake-up is not held up longer."""
+"""The limit of the whole exchange, so that a wake-up is not held up longer."""
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 
@@ -40,11 +40,11 @@ Answer = tuple[int, str | None]
 
 
 class WebhookError(DeviceDropError):
-    """The webhook did not take the notification."""
+    """The webhook did not accept the notification."""
 
 
 class WebhookFailed(WebhookError):
-    """It may take the notification later; `retry_after` is what it asked for."""
+    """It may accept the notification later; `retry_after` is the wait it requested."""
 
     def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
@@ -52,11 +52,11 @@ class WebhookFailed(WebhookError):
 
 
 class WebhookRefused(WebhookError):
-    """It will not take the notification, however often it is sent; a person must act."""
+    """It will never accept the notification; a person must act."""
 
 
 class Webhook(Protocol):
-    """Where notifications are sent by HTTP."""
+    """The HTTP endpoint for notifications."""
 
     def post(self, body: bytes, content_type: str) -> None:
         """Send `body`. Raises WebhookFailed or WebhookRefused."""
@@ -64,7 +64,7 @@ class Webhook(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpsWebhook:
-    """`Webhook` over HTTPS; one serves all threads."""
+    """`Webhook` over HTTPS; one instance serves all threads."""
 
     url: str = field(repr=False)
     allows_private: bool = False
@@ -97,7 +97,7 @@ class HttpsWebhook:
             connection.close()
 
     def _connection(self, host: str, port: int) -> BoundedTlsConnection:
-        """A connection to the webhook, through the proxy that the environment names for it, if any."""
+        """A connection to the webhook, through the environment's proxy for it, if any."""
         proxy = select_proxy(self.url, get_environ_proxies(self.url))
         if proxy is None:
             return BoundedTlsConnection(host, port, timeout=self.seconds, ssl_context=_trusted())
@@ -122,7 +122,7 @@ def _check_addresses(host: str, port: int) -> None:
 
 
 def _trusted() -> ssl.SSLContext:
-    """The certificates that are trusted: a bundle or folder that the environment names, else those of `requests`."""
+    """The trusted certificates: a bundle or folder named by the environment, else the bundle of `requests`."""
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or str(DEFAULT_CA_BUNDLE_PATH)
     try:
         if Path(bundle).is_dir():
@@ -143,7 +143,7 @@ def _check(status: int, retry_after: str | None) -> None:
 
 
 def _wait(retry_after: str | None) -> timedelta | None:
-    """The seconds that are asked for, within reason; a date is not read."""
+    """The requested wait in seconds, within limits; a date is ignored."""
     if retry_after is None or not retry_after.strip().isdecimal():
         return None
     return min(timedelta(seconds=int(retry_after.strip()[:9])), LONGEST_RETRY_AFTER)

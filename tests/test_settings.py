@@ -146,7 +146,7 @@ def test_half_an_identity_says_which_half_is_missing() -> None:
 
 def test_a_malformed_storage_connection_is_named_and_its_key_is_not_shown() -> None:
     fault = _fault({**APP_ONLY, "DeviceStorage": "AccountKey=s3cret-key"})
-    assert fault.startswith("Setting DeviceStorage: it is no connection string; ")
+    assert fault.startswith("Setting DeviceStorage: it is not a connection string; ")
     assert "s3cret-key" not in fault
 
 
@@ -182,7 +182,7 @@ def test_a_managed_identity_is_named_by_its_client_id() -> None:
         TENANT, CLIENT, IDENTITY
     )
     assert _fault(base | {"PARTNER_CENTER_MANAGED_IDENTITY": "my identity"}).startswith(
-        "Setting PARTNER_CENTER_MANAGED_IDENTITY: it is no GUID"
+        "Setting PARTNER_CENTER_MANAGED_IDENTITY: it is not a GUID"
     )
 
 
@@ -193,7 +193,9 @@ def test_a_refresh_token_adds_a_user_to_any_app() -> None:
     assert settings_from(with_user | {"AZURE_CLIENT_ID": IDENTITY}).sign_in == AppUserSettings(
         app, REFRESH_TOKEN_SECRET, IDENTITY
     )
-    assert _fault(with_user | {"AZURE_CLIENT_ID": "my identity"}).startswith("Setting AZURE_CLIENT_ID: it is no GUID")
+    assert _fault(with_user | {"AZURE_CLIENT_ID": "my identity"}).startswith(
+        "Setting AZURE_CLIENT_ID: it is not a GUID"
+    )
 
 
 def test_a_user_alone_is_half_a_sign_in() -> None:
@@ -220,7 +222,7 @@ def test_a_fixed_token_has_no_user() -> None:
 )
 def test_what_is_no_address_of_a_secret_is_refused_and_never_shown(value: str) -> None:
     fault = _fault(APP_ONLY | {"PARTNER_CENTER_REFRESH_TOKEN_SECRET": value})
-    assert fault.startswith("Setting PARTNER_CENTER_REFRESH_TOKEN_SECRET: it is no address of a Key Vault secret")
+    assert fault.startswith("Setting PARTNER_CENTER_REFRESH_TOKEN_SECRET: it is not the address of a Key Vault secret")
     assert value not in fault
 
 
@@ -258,7 +260,9 @@ def test_nobody_is_told_unless_a_webhook_is_set() -> None:
 )
 def test_what_is_no_address_of_a_webhook_is_refused_and_never_shown(value: str) -> None:
     fault = _fault(APP_ONLY | {"NOTIFY_WEBHOOK_URL": value})
-    assert fault.startswith("Setting NOTIFY_WEBHOOK_URL: it is no address of a webhook; set it to the https address")
+    assert fault.startswith(
+        "Setting NOTIFY_WEBHOOK_URL: it is not the address of a webhook; set it to the https address"
+    )
     assert "s3cret" not in fault
 
 
@@ -269,7 +273,7 @@ def test_a_private_address_of_a_webhook_is_allowed_by_a_setting() -> None:
         assert webhook is not None
         assert webhook.allows_private
     allowed = {"NOTIFY_WEBHOOK_ALLOW_PRIVATE": "true", "NOTIFY_WEBHOOK_URL": "http://10.0.0.5/x"}
-    assert "it is no address of a webhook" in _fault(APP_ONLY | allowed)
+    assert "it is not the address of a webhook" in _fault(APP_ONLY | allowed)
 
 
 def test_a_webhook_does_not_show_in_settings() -> None:

@@ -303,7 +303,7 @@ def decode_upload_details(body: bytes) -> BatchUploadDetails:
     """The answer of Get BatchJobStatus.
 
     Raises:
-        Unavailable: when `body` is no such JSON.
+        Unavailable: when `body` is not such JSON.
     """
     return _decode(body, _UPLOAD_DETAILS, BatchUploadDetails, "the status of an upload")
 
@@ -312,7 +312,7 @@ def decode_device_page(body: bytes) -> DevicePage:
     """One page of Get Devices: a collection (guide pages) or a bare array (REST reference).
 
     Raises:
-        Unavailable: when `body` is no such JSON.
+        Unavailable: when `body` is not such JSON.
     """
     return _decode(body, _DEVICE_PAGE, DevicePage, "the devices of a batch")
 
@@ -321,7 +321,7 @@ def decode_batch_page(body: bytes) -> DeviceBatchPage:
     """The answer of Get DeviceBatches: a collection or a bare array.
 
     Raises:
-        Unavailable: when `body` is no such JSON.
+        Unavailable: when `body` is not such JSON.
     """
     return _decode(body, _BATCH_PAGE, DeviceBatchPage, "the batches of a customer")
 

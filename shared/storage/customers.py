@@ -71,7 +71,7 @@ class Customers:
         """Assign `name` to a customer. Repeat it for the same customer to change the notes or to undo a removal.
 
         Raises:
-            CustomerNameRefused: it is no name for a folder, or stands or stood for another customer.
+            CustomerNameRefused: it cannot name a folder, or is or was the name of another customer.
         """
         customer = Customer(
             name=checked_name(name), customer_id=_checked_id(customer_id), notes=notes.strip(), added_at=now

@@ -22,7 +22,7 @@ def ended_as_lost(contents: Contents, stored: Stored[Submission]) -> Decided:
     lost = [outcome_of_lost_content(submission, row) for row in _rows(contents, submission) if row.row not in known]
     counts = counted([*known.values(), *lost])
     unlisted = Counts(unknown=submission.devices - counts.ended)
-    reason = "What was to be sent is lost, and its file's copy does not give it again; its devices stay unknown."
+    reason = "Its request body is lost and cannot be rebuilt from the file's copy; its devices stay unknown."
     return Decided(stored, Finish(counts + unlisted, reason), outcomes=lost)
 
 

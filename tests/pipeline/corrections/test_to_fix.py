@@ -232,7 +232,7 @@ def test_a_file_that_is_read_in_another_way_by_now_gives_no_wrong_row(world: Wor
     file = world.drop_file(f"{HEADER}\r\nALONE,,,,\r\nA,,,LENOVO,M\r\n")
     world.private.put(private_copy(file), f"{HEADER}\r\n\r\nOTHER,,,,\r\n".encode())
     (_, line) = lines(to_fix(world, file))
-    assert line[0].startswith("# line 3: The file is read in another way")
+    assert line[0].startswith("# line 3: The file is now read differently")
 
 
 def test_a_member_that_could_not_be_read_is_named_in_a_comment(world: World) -> None:
