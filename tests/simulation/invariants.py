@@ -15,6 +15,7 @@ from local.partner_center import Fault, Verdict
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import CheckedRow, batch_name
+from shared.partner_center.errors import LONGEST_RETRY_AFTER
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
 from shared.pipeline.private_copy import rules_of
@@ -35,6 +36,9 @@ LOST_ANSWERS = frozenset(
 )
 """Troubles after which the caller cannot know that its upload was taken."""
 
+CLOCK_DIFFERENCE = timedelta(seconds=10)
+"""By which a host may take a pause for over too early."""
+
 WITHOUT_ANSWER = (Mishap.NEVER_SENT, Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER)
 WITHOUT_WORD_OF_SERVICE = (*WITHOUT_ANSWER, *GATEWAY, Fault.GATEWAY_TIMEOUT)
 """Troubles after which the service itself has said nothing on the payload: no answer came, or a gateway's."""
@@ -53,6 +57,8 @@ def check(world: World) -> None:
             FileCheck(world, truth, file).check()
     _check_uploads(world)
     plan = world.plan
+    if plan.longest_stall_of_readers <= 1:  # a late reader may have been admitted long before it asks
+        _check_throttling(world)
     if not (plan.crashes or plan.storage_failures or plan.losses):
         _check_undisturbed(world)
 
@@ -63,6 +69,22 @@ def _check_undisturbed(world: World) -> None:
         world.violate(f"{world.overdue_in_calm} submissions were left to the sweep although nothing was lost.")
     for scope in world.journal.gates.closed():
         world.violate(f"The gate of {scope} is still closed.")
+
+
+def _check_throttling(world: World) -> None:
+    """Once the service has asked for a pause, nothing more is asked about that customer until the pause is over.
+
+    Requests that were under way may still come for the time of a claim; a disturbed invocation may have opened no
+    breaker.
+    """
+    pause = min(timedelta(seconds=world.plan.retry_after), LONGEST_RETRY_AFTER) - CLOCK_DIFFERENCE
+    for refused, by in world.asked:
+        if refused.trouble in (Fault.THROTTLE, Fault.THROTTLE_UNTIL) and by not in world.disturbed:
+            begins, ends = refused.at + world.settings.claim, refused.at + pause
+            for asked, _ in world.asked:
+                if asked.customer_id == refused.customer_id and begins < asked.at < ends:
+                    world.violate(f"{asked} comes in the pause after {refused}.")
+                    return
 
 
 def _check_places(world: World) -> None:

@@ -76,6 +76,16 @@ def makes_sense(trouble: Trouble, operation: Operation) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One request of any kind, whether it reaches the service or not."""
+
+    at: datetime
+    operation: Operation
+    customer_id: str
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One upload on its way, whether it reaches the service or not."""
 
@@ -146,10 +156,13 @@ class SimulatedPartnerCenter:
             new_id=lambda: UUID(int=ids.getrandbits(128), version=4),
         )
         self._service = Service(self._directory, behaviour, lambda: clock().timestamp())
+        self._clock = clock
         self.troubles = troubles
         self._pause = pause
         self._hidden: set[str] = set()
         self.uploads: list[Upload] = []
+        self.asked: Callable[[Asked], None] = lambda _asked: None
+        """Called with each request of any kind."""
         self.attempted: Callable[[Attempt], None] = lambda _attempt: None
         """Called with each upload at the moment that decides what becomes of it."""
         self.polled: Callable[[str, bool], None] = lambda _tracking_id, _is_usable: None
@@ -165,6 +178,7 @@ class SimulatedPartnerCenter:
         assert request is not None, target
         self._pause(f"{request.operation} leaves")
         trouble = self.troubles(request.operation, request.customer)
+        self.asked(Asked(self._clock(), request.operation, request.customer, trouble))
         attempt = self._note(request, trouble)
         if isinstance(trouble, Mishap):
             raise requests.ConnectTimeout("No connection is made.")

@@ -23,10 +23,21 @@ from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, Su
 from shared.vocabulary import Outcome, WithdrawalResult
 from tests.simulation.__main__ import how_to_replay, told
 from tests.simulation.invariants import check, watched_logs
-from tests.simulation.plan import CUSTOMERS, HARDWARE_HASH, Arrival, DroppedFile, Plan, Spell, file_of, plan_of, row
+from tests.simulation.plan import (
+    CUSTOMERS,
+    HARDWARE_HASH,
+    READ_BACK,
+    Arrival,
+    DroppedFile,
+    Plan,
+    Spell,
+    file_of,
+    plan_of,
+    row,
+)
 from tests.simulation.scheduler import Scheduler, play, play_plan
 from tests.simulation.service import Mishap, Trouble, makes_sense
-from tests.simulation.world import World
+from tests.simulation.world import START, World
 
 pytestmark = pytest.mark.takes_long
 
@@ -233,6 +244,81 @@ def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_up
     }
     assert outcomes <= {"registered", "already_registered"}
     assert max(world.wake_ups_sent.values()) <= MOST_WAKE_UPS
+
+
+# --- throttling
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_throttling_of_one_customer_delays_no_other(seed: int) -> None:
+    calm, throttled = (_world_of_two_customers(seed, weather) for weather in ((), (_ONE_CUSTOMER_THROTTLED,)))
+    assert not calm.violations + throttled.violations
+    limited, other = CUSTOMERS
+    assert _hours_until_closed(throttled, limited) > HOURS_OF_THROTTLING
+    assert _hours_until_closed(throttled, other) - _hours_until_closed(calm, other) < ONE_PROBE_IN_HOURS
+    refused = [asked for asked, _ in throttled.asked if asked.trouble is Fault.THROTTLE]
+    assert {asked.customer_id for asked in refused} == {limited}
+    assert len(refused) <= throttled.plan.at_once + 2 * HOURS_OF_THROTTLING
+
+
+HOURS_OF_THROTTLING = 6
+ONE_PROBE_IN_HOURS = 60 / 3600
+_ONE_CUSTOMER_THROTTLED = Spell(Fault.THROTTLE, timedelta(), timedelta(hours=HOURS_OF_THROTTLING), 1.0, CUSTOMERS[0])
+
+
+def _world_of_two_customers(seed: int, weather: tuple[Spell, ...]) -> World:
+    """Two customers with a file of six submissions each; a throttled caller is told to pause for half an hour."""
+    files = [
+        file_of(f"{customer}/Test/a.csv", tuple(row(f"{customer[0]}{n}") for n in range(12))) for customer in CUSTOMERS
+    ]
+    return play_plan(
+        Plan(
+            seed=seed,
+            settings={"DEVICES_PER_SUBMISSION": "2", "INLINE_SUBMISSIONS": "1"},
+            arrivals=tuple(Arrival(timedelta(), file.path, file) for file in files),
+            weather=weather,
+            retry_after=1800,
+        )
+    )
+
+
+def _hours_until_closed(world: World, customer: str) -> float:
+    (closed_at,) = (
+        file.closed_at
+        for identifier, dropped in world.dropped.items()
+        if dropped.path.startswith(customer) and (file := world.file(identifier)) is not None
+    )
+    assert closed_at is not None
+    return (closed_at - START) / timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "most"),
+    [
+        (Fault.THROTTLE, 2 * HOURS_OF_THROTTLING + 4),
+        (Fault.THROTTLE_UNTIL, 2 * HOURS_OF_THROTTLING + 4),
+        (Fault.UNAUTHORISED, 40),
+        (Fault.FORBIDDEN, 40),
+    ],
+)
+def test_a_read_back_that_is_refused_is_asked_no_oftener_than_the_circuit_breaker_allows(
+    fault: Fault, most: int
+) -> None:
+    file = file_of(PATH, tuple(row(f"STANDIN-STUCK-{number}") for number in range(40)))
+    begins = timedelta(minutes=59)
+    world = play_plan(
+        Plan(
+            seed=1,
+            settings={"DEVICES_PER_SUBMISSION": "1", "OUTCOME_DEADLINE_HOURS": "1"},
+            arrivals=(Arrival(timedelta(), PATH, file),),
+            weather=(Spell(fault, begins, begins + timedelta(hours=6), 1.0, operations=READ_BACK),),
+            retry_after=1800,
+        )
+    )
+    assert not world.violations
+    refused = [asked for asked, _ in world.asked if asked.trouble is fault]
+    assert 0 < len(refused) <= most
+    assert all(submission.state.is_final for submission in world.submissions(next(iter(world.dropped))))
 
 
 # --- withdrawals

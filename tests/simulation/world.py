@@ -47,7 +47,7 @@ from tests.partner_center.in_process import client_in_process
 from tests.simulation.baton import Invocation, ProcessDied
 from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
 from tests.simulation.plan import DroppedFile, Plan
-from tests.simulation.service import Attempt, SimulatedPartnerCenter, Trouble
+from tests.simulation.service import Asked, Attempt, SimulatedPartnerCenter, Trouble
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TOKEN = "simulated-token-that-no-log-may-show"
@@ -154,6 +154,7 @@ class World:
             troubles=self._trouble,
             pause=self._on_its_way,
         )
+        self.service.asked = self._note_asked
         self.service.attempted = self._check_upload
         self.service.polled = self._note_poll
         self.pipeline = Pipeline(
@@ -192,6 +193,8 @@ class World:
         """By file and number of the submission, with whoever made it."""
         self.polls: dict[str, list[Poll]] = {}
         """By tracking id."""
+        self.asked: list[tuple[Asked, Invocation | None]] = []
+        """Every request to the service, with the invocation that made it."""
         self.calm_since: datetime | None = None
         self.overdue_in_calm = 0
         """Submissions that a sweep found overdue although nothing was lost any more."""
@@ -482,6 +485,9 @@ class World:
                 self.note("service", f"{operation} meets {spell.trouble}")
                 return spell.trouble
         return None
+
+    def _note_asked(self, asked: Asked) -> None:
+        self.asked.append((asked, self._running))
 
     def _note_poll(self, tracking_id: str, is_usable: bool) -> None:
         self.polls.setdefault(tracking_id, []).append(Poll(self.time, is_usable, self._running))
