@@ -80,7 +80,7 @@ def _check_throttling(world: World) -> None:
     pause = min(timedelta(seconds=world.plan.retry_after), LONGEST_RETRY_AFTER) - CLOCK_DIFFERENCE
     for refused, by in world.asked:
         if refused.trouble in (Fault.THROTTLE, Fault.THROTTLE_UNTIL) and by not in world.disturbed:
-            begins, ends = refused.at + world.settings.claim, refused.at + pause
+            begins, ends = refused.at + world.settings.advanced.claim, refused.at + pause
             for asked, _ in world.asked:
                 if asked.customer_id == refused.customer_id and begins < asked.at < ends:
                     world.violate(f"{asked} comes in the pause after {refused}.")
