@@ -98,10 +98,11 @@ class Follower:
         if progress.view is None:
             return []
         customer_id = progress.view.customer_id or NO_CUSTOMER_ID
-        return queries.outcomes(self._pipeline, customer_id, progress.dropped.file_id, limit=limit).outcomes
+        record = queries.known_file(self._pipeline, customer_id, progress.dropped.file_id)
+        return queries.outcomes(self._pipeline, record, limit=limit).outcomes
 
     def _customers_of(self, dropped: Dropped) -> list[str]:
-        """The customers to search; a file whose path names no customer belongs to `NOBODY`."""
+        """The customers to search; a file whose path names no customer belongs to `NO_CUSTOMER_ID`."""
         place = resolve_drop_path(self._pipeline.customers, dropped.path)
         return [*filter(None, [place.customer_id]), NO_CUSTOMER_ID]
 

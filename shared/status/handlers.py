@@ -63,10 +63,10 @@ def read_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRes
 def list_outcomes(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/outcomes."""
     query = query_of(request.params, OutcomesQuery)
-    opened, named = pipeline(), file_named_in(request)
-    is_final = queries.known_file(opened, *named).state.is_final
-    answer = json_answer(queries.outcomes(opened, *named, query.filter(), query.cursor, query.limit))
-    return tagged(request, answer) if is_final else answer
+    opened = pipeline()
+    file = queries.known_file(opened, *file_named_in(request))
+    answer = json_answer(queries.outcomes(opened, file, query.filter(), query.cursor, query.limit))
+    return tagged(request, answer) if file.state.is_final else answer
 
 
 def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

@@ -160,18 +160,16 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
 
 def outcomes(
     pipeline: Pipeline,
-    customer_id: str,
-    file_id: str,
+    record: DeviceFile,
     wanted: OutcomeFilter = EVERY_OUTCOME,
     page: str | None = None,
     limit: int = OUTCOMES_ON_A_PAGE,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> OutcomePage:
-    """Rows of one file that have their outcome, in the order of the file. Raises NotFound, BadCursor.
+    """Rows of one file that have their outcome, in the order of the file. Raises BadCursor.
 
     Before the file is `read` there are none: its reading may begin anew.
     """
-    record = known_file(pipeline, customer_id, file_id)
     behind = 0 if page is None else position_in(page, RowPosition).row
     scan = _RowScan(pipeline, record, wanted, behind + 1, FIRST_BLOCKS)
     end = monotonic() + SECONDS_FOR_ROWS

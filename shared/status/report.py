@@ -10,22 +10,19 @@ from shared.status import queries
 from shared.status.page.bars import not_registered
 from shared.status.page.pages import parts_of_file
 from shared.status.page.rendering import rendered
-from shared.status.page.static_files import static_file
+from shared.status.page.static_files import STATIC
 from shared.status.presenters import outcome_view
 from shared.status.schemas import FileDetails, OutcomeView
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Outcome
 
 NAME = "report.html"
-CONTENT_TYPE = "text/html; charset=utf-8"
 
 MOST_ROWS = 1_000
 """Rows that are shown; a page of more is slow to open and to print. The rest stand in results.csv."""
 
 SHOWN = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
 """The outcomes that need attention."""
-
-_STYLE = "status.css"
 
 
 def report_html(pipeline: Pipeline, record: DeviceFile) -> str:
@@ -37,11 +34,10 @@ def report_html(pipeline: Pipeline, record: DeviceFile) -> str:
 
 def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: datetime) -> str:
     """The page. `rows` are those that need attention, or the first of them where there are too many."""
-    style = static_file(_STYLE)
     return rendered(
         "report.html",
         {
-            "style": "" if style is None else style.content.decode(),
+            "style": (STATIC / "status.css").read_text(encoding="utf-8"),
             **parts_of_file(details),
             "rows": rows,
             "rows_left_out": max(0, not_registered(details.file.counts) - len(rows)),

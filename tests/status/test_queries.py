@@ -157,7 +157,7 @@ def test_rows_are_filtered_whatever_their_reason_is_called(stored_world: World) 
     def rows(wanted: OutcomeFilter, limit: int) -> Iterator[int]:
         page = None
         while True:
-            answer = queries.outcomes(stored_world.pipeline, CUSTOMER, file.file_id, wanted, page, limit)
+            answer = queries.outcomes(stored_world.pipeline, file, wanted, page, limit)
             yield from (outcome.row for outcome in answer.outcomes)
             page = answer.next
             if page is None:
@@ -223,7 +223,7 @@ def test_a_page_of_a_hundred_thousand_rows_comes_fast_and_small(
         tracemalloc.start()
         for _ in range(7):
             began = time.perf_counter()
-            queries.outcomes(stored.pipeline, CUSTOMER, file.file_id, wanted)
+            queries.outcomes(stored.pipeline, file, wanted)
             seconds.append(time.perf_counter() - began)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()

@@ -18,7 +18,7 @@ from shared.status.page.pages import Done
 from shared.status.page.search import devices_of_any_customer
 from shared.status.page.static_files import static_file
 from shared.status.page.text import visible
-from shared.status.schemas import ErrorCode, FileDetails
+from shared.status.schemas import ErrorCode
 from shared.storage.records import DeviceFile
 
 HTML = "text/html"
@@ -62,19 +62,9 @@ class Visit:
     person: Person
 
     @property
-    def named(self) -> tuple[str, str]:
-        """Customer and file, as they stand in the address."""
-        return file_named_in(self.request)
-
-    @property
-    def details(self) -> FileDetails:
-        """All that is known of the file of the address. Raises NotFound."""
-        return queries.file(self.pipeline, *self.named)
-
-    @property
     def file(self) -> DeviceFile:
         """The file of the address. Raises NotFound."""
-        return queries.known_file(self.pipeline, *self.named)
+        return queries.known_file(self.pipeline, *file_named_in(self.request))
 
 
 # --- pages and downloads
@@ -95,11 +85,10 @@ def show_files(visit: Visit) -> func.HttpResponse:
 
 def show_file(visit: Visit) -> func.HttpResponse:
     """GET status/{customer_id}/{file_id}."""
-    customer_id, file_id = visit.named
     asked = form_parameters.asked_rows(visit.request.params)
-    wanted = form_parameters.outcome_filter(asked)
-    details = visit.details
-    rows = queries.outcomes(visit.pipeline, customer_id, file_id, wanted, asked.cursor or None)
+    wanted, file = form_parameters.outcome_filter(asked), visit.file
+    details = queries.details(visit.pipeline, file)
+    rows = queries.outcomes(visit.pipeline, file, wanted, asked.cursor or None)
     done = visit.request.params.get(DONE, "")
     content = pages.file_page(
         details,
@@ -107,14 +96,14 @@ def show_file(visit: Visit) -> func.HttpResponse:
         asked,
         visit.person,
         done=Done(done) if done in list(Done) else None,
-        again_is_known=_is_known(visit.pipeline, customer_id, details.retry_file_id),
+        again_is_known=_is_received(visit.pipeline, file.customer_id, file.retry),
     )
     return _page(content, visit.request)
 
 
 def confirm_withdrawal(visit: Visit) -> func.HttpResponse:
     """GET status/{customer_id}/{file_id}/withdraw: the form that confirms a withdrawal."""
-    return _withdraw_page(visit, visit.details, None)
+    return _withdraw_page(visit)
 
 
 def download_results(visit: Visit) -> func.HttpResponse:
@@ -161,7 +150,7 @@ def withdraw_file(visit: Visit) -> func.HttpResponse:
     file = visit.file
     typed = _typed_name(visit.request)
     if typed not in (file.name.strip(), visible(file.name).strip()):
-        return _withdraw_page(visit, visit.details, WRONG_NAME)
+        return _withdraw_page(visit, WRONG_NAME)
     if withdraw(visit.pipeline, file, file.name, visit.person.name).withdrawal is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
     return _redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.WITHDRAWING))
@@ -174,7 +163,8 @@ def _typed_name(request: func.HttpRequest) -> str:
     return typed.strip()
 
 
-def _withdraw_page(visit: Visit, details: FileDetails, fault: str | None) -> func.HttpResponse:
+def _withdraw_page(visit: Visit, fault: str | None = None) -> func.HttpResponse:
+    details = queries.details(visit.pipeline, visit.file)
     if not summary.may_withdraw(details):
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
     content = pages.withdraw_page(details, visit.person, fault)
@@ -184,7 +174,7 @@ def _withdraw_page(visit: Visit, details: FileDetails, fault: str | None) -> fun
 # --- answers
 
 
-def _is_known(pipeline: Pipeline, customer_id: str, file_id: str | None) -> bool:
+def _is_received(pipeline: Pipeline, customer_id: str | None, file_id: str | None) -> bool:
     return file_id is None or pipeline.journal.files.get(customer_id, file_id) is not None
 
 
@@ -218,9 +208,8 @@ def fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:
     content = pages.message_page(
         _HEADLINES.get(fault.status, "Something went wrong"),
         fault.view.message,
-        Person(),
-        back=back,
-        back_text=back_text,
-        correlation_id=fault.view.correlation_id,
+        fault.view.correlation_id,
+        back,
+        back_text,
     )
     return _html(content, fault.status, fault.headers)

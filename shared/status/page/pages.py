@@ -183,7 +183,7 @@ def file_page(
     )
 
 
-def device_page(found: DevicePage, person: Person, next_page: str | None = None) -> str:
+def device_page(found: DevicePage, person: Person) -> str:
     """The rows with one serial number."""
     return rendered(
         "serial.html",
@@ -192,7 +192,6 @@ def device_page(found: DevicePage, person: Person, next_page: str | None = None)
             "serial": found.serial_number,
             "devices": found.devices,
             "files_not_searched": found.files_not_searched,
-            "next": next_page,
             "links": {"files": PAGES},
         },
     )
@@ -216,16 +215,14 @@ def withdraw_page(details: FileDetails, person: Person, fault: str | None = None
 def message_page(
     headline: str,
     text: str,
-    person: Person,
-    *,
-    back: str = PAGES,
-    back_text: str = "Device files",
-    correlation_id: str | None = None,
+    correlation_id: str,
+    back: str,
+    back_text: str,
 ) -> str:
     """A page with one message: what happened and what to do."""
     return rendered(
         "message.html",
-        _of_every_page(person)
+        _of_every_page(Person())
         | {
             "headline": headline,
             "text": text,
