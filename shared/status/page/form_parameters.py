@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from shared.status.http import CURSOR, Refusal
 from shared.status.names import CustomerNames
-from shared.status.page.pages import LIMITS, AskedFiles, AskedRows
+from shared.status.page.pages import LIMITS, FileListForm, RowsForm
 from shared.status.queries import FileFilter, OutcomeFilter
 from shared.status.schemas import ErrorCode
 from shared.vocabulary import FileState, Outcome
@@ -21,9 +21,9 @@ LONGEST_FIELD = 512
 """Characters: no serial number, name or reason is longer."""
 
 
-def asked_files(fields: Mapping[str, str]) -> AskedFiles:
+def file_list_form(fields: Mapping[str, str]) -> FileListForm:
     """The fields of the form above the list of files."""
-    return AskedFiles(
+    return FileListForm(
         customer=_field(fields, CUSTOMER),
         state=_field(fields, STATE),
         received_from=_field(fields, RECEIVED_FROM),
@@ -33,39 +33,39 @@ def asked_files(fields: Mapping[str, str]) -> AskedFiles:
     )
 
 
-def file_filter(asked: AskedFiles, names: CustomerNames) -> FileFilter:
+def file_filter(form: FileListForm, names: CustomerNames) -> FileFilter:
     """The filter that the form describes."""
     return FileFilter(
-        customer_id=_customer(asked.customer, names),
-        state=_state(asked.state),
-        received_from=_midnight(RECEIVED_FROM, asked.received_from, days=0),
-        received_before=_midnight(RECEIVED_TO, asked.received_to, days=1),
+        customer_id=_customer(form.customer, names),
+        state=_state(form.state),
+        received_from=_midnight(RECEIVED_FROM, form.received_from, days=0),
+        received_before=_midnight(RECEIVED_TO, form.received_to, days=1),
     )
 
 
-def file_limit(asked: AskedFiles) -> int:
+def file_limit(form: FileListForm) -> int:
     """How many files the page shows."""
-    if asked.limit and asked.limit not in map(str, LIMITS):
-        _refuse(LIMIT, f"A page has {', '.join(map(str, LIMITS))} files, not {asked.limit!r}.")
-    return int(asked.limit or LIMITS[0])
+    if form.limit and form.limit not in map(str, LIMITS):
+        _refuse(LIMIT, f"A page has {', '.join(map(str, LIMITS))} files, not {form.limit!r}.")
+    return int(form.limit or LIMITS[0])
 
 
-def asked_rows(fields: Mapping[str, str]) -> AskedRows:
+def rows_form(fields: Mapping[str, str]) -> RowsForm:
     """The filters of the rows of a file."""
-    return AskedRows(outcome=_field(fields, OUTCOME), reason=_field(fields, REASON), cursor=_field(fields, CURSOR))
+    return RowsForm(outcome=_field(fields, OUTCOME), reason=_field(fields, REASON), cursor=_field(fields, CURSOR))
 
 
-def outcome_filter(asked: AskedRows) -> OutcomeFilter:
+def outcome_filter(form: RowsForm) -> OutcomeFilter:
     """The filter that the address describes."""
-    if asked.outcome and asked.outcome not in list(Outcome):
-        _refuse(OUTCOME, f"There is no outcome {asked.outcome!r}. There are {', '.join(Outcome)}.")
+    if form.outcome and form.outcome not in list(Outcome):
+        _refuse(OUTCOME, f"There is no outcome {form.outcome!r}. There are {', '.join(Outcome)}.")
     return OutcomeFilter(
-        outcome=Outcome(asked.outcome) if asked.outcome else None,
-        reason=asked.reason or None,
+        outcome=Outcome(form.outcome) if form.outcome else None,
+        reason=form.reason or None,
     )
 
 
-def asked_serial(fields: Mapping[str, str]) -> str:
+def serial_number(fields: Mapping[str, str]) -> str:
     """The serial number in the search field; empty when there is none."""
     return _field(fields, SERIAL)
 

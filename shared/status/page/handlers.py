@@ -73,27 +73,27 @@ class Visit:
 def show_files(visit: Visit) -> func.HttpResponse:
     """GET status: the list of files, or the rows with the serial number in the search field."""
     fields = visit.request.params
-    if serial := form_parameters.asked_serial(fields):
+    if serial := form_parameters.serial_number(fields):
         devices = devices_of_any_customer(visit.pipeline, serial)
         return _page(pages.device_page(devices, visit.person), visit.request)
-    asked = form_parameters.asked_files(fields)
+    form = form_parameters.file_list_form(fields)
     names = queries.customer_names(visit.pipeline)
-    wanted, limit = form_parameters.file_filter(asked, names), form_parameters.file_limit(asked)
-    found = queries.files(visit.pipeline, wanted, asked.cursor or None, limit, names=names)
-    return _page(pages.files_page(found, asked, visit.person, names.shown), visit.request)
+    wanted, limit = form_parameters.file_filter(form, names), form_parameters.file_limit(form)
+    found = queries.files(visit.pipeline, wanted, form.cursor or None, limit, names=names)
+    return _page(pages.files_page(found, form, visit.person, names.shown), visit.request)
 
 
 def show_file(visit: Visit) -> func.HttpResponse:
     """GET status/{customer_id}/{file_id}."""
-    asked = form_parameters.asked_rows(visit.request.params)
-    wanted, file = form_parameters.outcome_filter(asked), visit.file
+    form = form_parameters.rows_form(visit.request.params)
+    wanted, file = form_parameters.outcome_filter(form), visit.file
     details = queries.details(visit.pipeline, file)
-    rows = queries.outcomes(visit.pipeline, file, wanted, asked.cursor or None)
+    rows = queries.outcomes(visit.pipeline, file, wanted, form.cursor or None)
     done = visit.request.params.get(DONE, "")
     content = pages.file_page(
         details,
         rows,
-        asked,
+        form,
         visit.person,
         done=Done(done) if done in list(Done) else None,
         again_is_known=_is_received(visit.pipeline, file.customer_id, file.retry),

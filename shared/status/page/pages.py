@@ -23,7 +23,7 @@ ROWS = "#rows"
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFiles:
+class FileListForm:
     """The fields of the form above the list of files; an empty one does not filter."""
 
     customer: str = ""
@@ -57,7 +57,7 @@ class AskedFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedRows:
+class RowsForm:
     """The filters of the rows of a file; an empty one does not filter."""
 
     outcome: str = ""
@@ -120,20 +120,20 @@ def address(path: str, **parameters: str | None) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def files_page(found: FilePage, asked: AskedFiles, person: Person, customers: Sequence[str] = ()) -> str:
+def files_page(found: FilePage, form: FileListForm, person: Person, customers: Sequence[str] = ()) -> str:
     """The list of files. `customers` are the names that the filter suggests."""
     return rendered(
         "files.html",
         _of_every_page(person)
         | {
             "files": found.files,
-            "asked": asked,
+            "form": form,
             "customers": customers,
             "limits": LIMITS,
-            "liveness": _liveness_of_list(found, asked),
+            "liveness": _liveness_of_list(found, form),
             "announcement": summary.announcement_of_list(found.files),
-            "next": asked.address(found.next) if found.next else None,
-            "links": {"files": PAGES, "here": asked.address(asked.cursor), "first": asked.address(None)},
+            "next": form.address(found.next) if found.next else None,
+            "links": {"files": PAGES, "here": form.address(form.cursor), "first": form.address(None)},
         },
     )
 
@@ -141,7 +141,7 @@ def files_page(found: FilePage, asked: AskedFiles, person: Person, customers: Se
 def file_page(
     details: FileDetails,
     rows: OutcomePage,
-    asked: AskedRows,
+    form: RowsForm,
     person: Person,
     *,
     done: Done | None = None,
@@ -160,13 +160,13 @@ def file_page(
             "liveness": Liveness.WORK if summary.is_in_progress(details) or not again_is_known else Liveness.OVER,
             "may_withdraw": summary.may_withdraw(details),
             "has_rows": bool(file.counts.total) or not file.is_final,
-            "tabs": _tabs(file, asked),
-            "asked": asked,
+            "tabs": _tabs(file, form),
+            "form": form,
             "rows": rows.outcomes,
-            "next": _rows_address(here, asked.outcome, asked.reason, rows.next) if rows.next else None,
+            "next": _rows_address(here, form.outcome, form.reason, rows.next) if rows.next else None,
             "links": {
                 "files": PAGES,
-                "here": _rows_address(here, asked.outcome, asked.reason, asked.cursor).removesuffix(ROWS),
+                "here": _rows_address(here, form.outcome, form.reason, form.cursor).removesuffix(ROWS),
                 "customer": address(PAGES, customer=file.customer_id),
                 "parent": _sibling(file, file.parent_file_id),
                 "again": _sibling(file, details.retry_file_id) if again_is_known else None,
@@ -176,7 +176,7 @@ def file_page(
                 "retry": f"{here}/retry",
                 "withdraw": f"{here}/withdraw",
                 "all_rows": here + ROWS,
-                "first_rows": _rows_address(here, asked.outcome, asked.reason, None),
+                "first_rows": _rows_address(here, form.outcome, form.reason, None),
                 "outcomes": {name: _rows_address(here, name, None, None) for name in OUTCOMES},
             },
         },
@@ -246,10 +246,10 @@ def _rows_address(page: str, outcome: str | None, reason: str | None, cursor: st
     return address(page, **{"outcome": outcome, "reason": reason, CURSOR: cursor}) + ROWS
 
 
-def _liveness_of_list(found: FilePage, asked: AskedFiles) -> Liveness:
+def _liveness_of_list(found: FilePage, form: FileListForm) -> Liveness:
     if any(not file.is_final for file in found.files):
         return Liveness.WORK
-    return Liveness.OVER if asked.is_later_page else Liveness.WAITING
+    return Liveness.OVER if form.is_later_page else Liveness.WAITING
 
 
 def _notice(details: FileDetails, done: Done | None) -> str | None:
@@ -265,9 +265,9 @@ def _sibling(file: FileView, file_id: str | None) -> str | None:
     return None if file_id is None else f"{file.links.page.rpartition('/')[0]}/{quote(file_id, safe='')}"
 
 
-def _tabs(file: FileView, asked: AskedRows) -> list[Tab]:
+def _tabs(file: FileView, form: RowsForm) -> list[Tab]:
     ended = [(name, number) for name, number in bars.by_outcome(file.counts) if name != OPEN]
-    every = Tab("", "all", sum(number for _, number in ended), file.links.page + ROWS, not asked.outcome)
+    every = Tab("", "all", sum(number for _, number in ended), file.links.page + ROWS, not form.outcome)
     return [
         every,
         *(
@@ -276,7 +276,7 @@ def _tabs(file: FileView, asked: AskedRows) -> list[Tab]:
                 outcome_label(name),
                 number,
                 _rows_address(file.links.page, name, None, None),
-                name == asked.outcome,
+                name == form.outcome,
             )
             for name, number in ended
         ),

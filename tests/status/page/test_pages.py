@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from shared.status.authentication import Person
 from shared.status.names import CustomerNames
 from shared.status.page import pages, rendering, static_files, summary
-from shared.status.page.form_parameters import asked_files, asked_rows, file_filter, file_limit, outcome_filter
+from shared.status.page.form_parameters import file_filter, file_limit, file_list_form, outcome_filter, rows_form
 from shared.status.presenters import file_links
 from shared.status.schemas import (
     FileDetails,
@@ -161,30 +161,30 @@ def test_a_value_that_a_template_does_not_get_is_an_error() -> None:
 def test_every_value_is_escaped_and_made_visible() -> None:
     found = details(registered=1)
     hostile = replace(found, file=replace(found.file, name="<b>&\x1b\u202e"))
-    shown = pages.file_page(hostile, OutcomePage(file_id=FILE_ID, outcomes=[], next=None), pages.AskedRows(), Person())
+    shown = pages.file_page(hostile, OutcomePage(file_id=FILE_ID, outcomes=[], next=None), pages.RowsForm(), Person())
     assert "<h1><bdi>&lt;b&gt;&amp;\u241b[U+202E]</bdi></h1>" in shown
     assert "<b>" not in shown
 
 
 def test_addresses_of_the_list_keep_its_filters() -> None:
-    asked = asked_files({"customer": "Büro & Co", "state": "closed", "from": "2026-11-01", "to": "", "next": "x"})
-    shown = pages.files_page(FilePage(files=[], next="a b"), asked, Person())
+    form = file_list_form({"customer": "Büro & Co", "state": "closed", "from": "2026-11-01", "to": "", "next": "x"})
+    shown = pages.files_page(FilePage(files=[], next="a b"), form, Person())
     assert "/api/status?customer=B%C3%BCro+%26+Co&amp;state=closed&amp;from=2026-11-01&amp;next=a+b" in shown
-    assert asked.is_narrow
-    assert asked.is_later_page
+    assert form.is_narrow
+    assert form.is_later_page
 
 
 def test_the_fields_of_the_list_are_the_question_that_is_asked() -> None:
-    asked = asked_files({"customer": " contoso ", "state": "read", "from": "2026-11-01", "to": "2026-11-30"})
+    form = file_list_form({"customer": " contoso ", "state": "read", "from": "2026-11-01", "to": "2026-11-30"})
     contoso = Customer(name="Contoso", customer_id=CUSTOMER, added_at=datetime(2026, 11, 1, tzinfo=UTC))
-    wanted = file_filter(asked, CustomerNames.of([contoso]))
+    wanted = file_filter(form, CustomerNames.of([contoso]))
     assert wanted.customer_id == CUSTOMER
     assert wanted.state is FileState.READ
     assert wanted.received_from == datetime(2026, 11, 1, tzinfo=UTC)
     assert wanted.received_before == datetime(2026, 12, 1, tzinfo=UTC), "the last day counts as well"
-    assert file_limit(asked) == 50
-    assert file_limit(asked_files({"limit": "1000"})) == 1_000
-    assert outcome_filter(asked_rows({"outcome": "failed", "reason": "808"})).equals == {
+    assert file_limit(form) == 50
+    assert file_limit(file_list_form({"limit": "1000"})) == 1_000
+    assert outcome_filter(rows_form({"outcome": "failed", "reason": "808"})).equals == {
         "outcome": "failed",
         "error_code": "808",
     }
