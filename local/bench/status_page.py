@@ -101,7 +101,7 @@ def _page(pipeline: Pipeline, number: int) -> str:
     found = queries.files(pipeline, limit=number, names=CustomerNames.of([]))
     if len(found.files) != number:
         raise BenchError(f"Of {number:,} files, the list has {len(found.files):,}.")
-    return pages.files_page(found, pages.AskedFiles(), Person())
+    return pages.files_page(found, pages.FileListForm(), Person())
 
 
 def _painted(bench: Bench, contents: list[str], rounds: int) -> list[tuple[float, float]]:
