@@ -58,7 +58,7 @@ Processor = Callable[[QueueMessage], "Future[Answer] | None"]
 
 
 class QueueListener:
-    """Processes the messages of one queue until told to stop; `run` is its thread."""
+    """Processes the messages of one queue until the host stops; `run` is its thread."""
 
     def __init__(self, queue: QueueClient, poison_queue: QueueClient, limits: Limits, process: Processor) -> None:
         self.name = queue.queue_name

@@ -11,8 +11,8 @@ What it holds
     same customer it ends as 806, for another as 808, twice in one upload as ZtdDeviceDuplicated (without a number). A
     device that was deleted may be registered anew, under another id; deleting it twice is answered with 404. A
     hash that is not base64 ends as 802. A POST with a known MS-RequestId gets the answer of the first, also a refusal,
-    and is not processed again; with another body it is refused. What is stricter than the service is known to be:
-    property names outside the schema, and MS-RequestIds that are no GUID, are refused.
+    and is not processed again; with another body it is refused. Property names outside the schema and MS-RequestIds
+    that are no GUID are refused, which is stricter than the service is known to be.
 
 Serial numbers that provoke an outcome
     STANDIN-808-...            the code, with its name; a number without a documented name comes with ZtdUndocumented

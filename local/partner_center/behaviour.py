@@ -20,7 +20,7 @@ class Behaviour:
     latency: float = 0.0
     """Before every answer."""
     retry_after: float = 1.0
-    """What a throttled caller is told to wait, in whole seconds; a fraction is rounded up."""
+    """The wait in the answer to a throttled caller, in whole seconds; a fraction is rounded up."""
     faults: Mapping[Fault, float] = field(default_factory=dict)
     """Probability of each fault, 0 to 1."""
     seed: int = 0
@@ -28,7 +28,7 @@ class Behaviour:
     existing_batch_status: HTTPStatus = HTTPStatus.CONFLICT
     """What creating a batch that exists is answered with: not documented, 400 and 409 are likely."""
     token: str | None = None
-    """The one bearer token that is taken; None takes any."""
+    """The only bearer token that is accepted; None accepts any."""
     location: str = "/customers/{customer}/batchJobStatus/{tracking_id}"
     """The link to an upload, as "Create DeviceBatches" examples have it."""
     most_devices: int = MOST_DEVICES

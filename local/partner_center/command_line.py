@@ -1,4 +1,4 @@
-"""The stand-in as a program: its options, and serving until it is told to stop."""
+"""The stand-in as a program: its options, and serving until a signal stops it."""
 
 import argparse
 import signal

@@ -1,4 +1,4 @@
-"""What is asked and answered: addresses, requests, answers, and refusals in the service's own form."""
+"""Addresses, requests, answers, and refusals in the service's own form."""
 
 import base64
 import hashlib
@@ -18,11 +18,11 @@ SOURCE = "PartnerFD"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 Json = Any
-"""What `json.loads` gives: the body of a stranger, to be checked by hand."""
+"""The result of `json.loads`: of unknown shape, to be checked by hand."""
 
 
 class Operation(StrEnum):
-    """What can be asked for."""
+    """The calls that the service offers."""
 
     CREATE_BATCH = "create_batch"
     APPEND_DEVICES = "append_devices"
@@ -75,7 +75,7 @@ class Answer:
         return cls(status, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}, body)
 
     def headers_for(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """All headers of the response to a request with the headers `asked`, whose identifiers are told back."""
+        """All headers of the response to a request with the headers `asked`, whose identifiers are repeated."""
         headers = {
             "Date": formatdate(usegmt=True),
             **self.headers,
@@ -147,7 +147,7 @@ _ROUTES: Sequence[tuple[str, re.Pattern[str], Operation]] = [
 
 
 def route(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request | None:
-    """What `method` and `target` ask for; None when the service has no such address."""
+    """The request to `method` and `target`; None when the service has no such address."""
     path = urlsplit(target).path
     for expected, pattern, operation in _ROUTES:
         if expected == method and (found := pattern.fullmatch(path)):

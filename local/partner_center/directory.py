@@ -1,4 +1,4 @@
-"""What the service knows: batches, devices, uploads and answers, in SQLite."""
+"""The service's memory of batches, devices, uploads and answers, in SQLite."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ _DUE = "due"
 
 
 class Directory:
-    """What the service knows, in SQLite: a file under `data`, or memory. The caller keeps threads apart."""
+    """The service's memory, in SQLite: a file under `data`, or memory. One thread at a time may call it."""
 
     def __init__(
         self, data: Path | None, behaviour: Behaviour, *, clock: Callable[[], float], new_id: Callable[[], UUID]
@@ -61,7 +61,7 @@ class Directory:
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """What is changed inside is changed altogether or not at all."""
+        """A transaction: all changes within it are made, or none."""
         with self._database:
             yield
 
@@ -151,7 +151,7 @@ class Directory:
     # Uploads
 
     def accept(self, customer: str, batch: str, devices: Sequence[SentDevice]) -> str:
-        """Take an upload; gives its tracking id. Every verdict is found now, and told when the delay is over."""
+        """Take an upload; gives its tracking id. Every verdict is found now, and shown when the delay is over."""
         tracking_id, now = str(self._new_id()), self._clock()
         in_this_upload: set[str] = set()
         statuses = []

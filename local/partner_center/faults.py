@@ -1,4 +1,4 @@
-"""What can go wrong on request, and which request it befalls."""
+"""Faults on request, and which request each befalls."""
 
 import random
 import threading
@@ -10,7 +10,7 @@ from local.partner_center.contract import UPLOADS, Operation
 
 
 class Fault(StrEnum):
-    """What can go wrong on request."""
+    """A fault of the service, the gateway or the connection."""
 
     THROTTLE = "throttle"
     """429, Retry-After in seconds, and the gateway's body."""

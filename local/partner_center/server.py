@@ -1,4 +1,4 @@
-"""The sockets: reads requests, lets them be answered, writes the answers or hangs up."""
+"""The sockets: reads requests, has them answered, writes the answers or hangs up."""
 
 import logging
 import socket
@@ -60,7 +60,7 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection: reads requests, lets the stand-in answer, writes each answer in one piece."""
+    """One connection: reads requests, has the stand-in answer, writes each answer in one piece."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

@@ -21,7 +21,7 @@ from local.partner_center.gateway import damaged, gateway_answer
 
 
 class Service:
-    """Answers requests; knows nothing of sockets or threads' timing. For several threads."""
+    """Answers requests. Safe to share between threads."""
 
     def __init__(self, directory: Directory, behaviour: Behaviour, clock: Callable[[], float]) -> None:
         """`clock` gives the seconds since 1970."""
@@ -35,7 +35,7 @@ class Service:
         self._unknown_customers = {customer.lower() for customer in behaviour.unknown_customers}
 
     def reply(self, request: Request, fault: Fault | None = None) -> Reply:
-        """What the caller gets for `request` when `fault` befalls it."""
+        """The reply to `request` when `fault` befalls it."""
         if fault is Fault.DROPPED_BEFORE:
             return Reply(None)
         if stopped := gateway_answer(fault, self._behaviour, request.path, self._clock()):
@@ -59,7 +59,7 @@ class Service:
         return answer
 
     def report(self) -> Json:
-        """What was asked so far."""
+        """The requests so far, and how often each device was in an upload that was processed."""
         with self._lock:
             posted = self._directory.posted()
             return {

@@ -29,7 +29,7 @@ class StandIn:
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
-        """`data` is a folder for what is to outlive the process (None: memory); `clock` gives seconds since 1970."""
+        """`data` is a folder that outlives the process (None: memory); `clock` gives seconds since 1970."""
         self._behaviour = behaviour
         self._directory = Directory(data, behaviour, clock=clock, new_id=new_id)
         self._service = Service(self._directory, behaviour, clock)
@@ -58,7 +58,7 @@ class StandIn:
         self._faults.end()
 
     def report(self) -> Json:
-        """What GET /stand-in/requests answers."""
+        """The requests so far, as GET /stand-in/requests answers."""
         return self._service.report()
 
     def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -1,8 +1,8 @@
-"""One runs at a time: invocations on threads of their own, each only while it holds the baton.
+"""Invocations on threads of their own, of which only the holder of the baton runs.
 
 The main thread hands the baton to an invocation (`resume`); the invocation gives it back at its next pause or at its
-end. Nothing ever runs beside anything else, so whoever chooses the order decides everything, and the same choices give
-the same run.
+end. No two ever run at the same time, so the order in which they get the baton decides everything, and the same order
+gives the same run.
 """
 
 import threading

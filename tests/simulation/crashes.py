@@ -1,7 +1,7 @@
 """Storage whose every effect is a step: before and after it others may run, the process may die, storage may fail.
 
-A conditional change whose answer is lost is repeated by the storage client, and then meets what it did itself: it looks
-as if someone else had been first.
+A conditional change whose answer is lost is repeated by the storage client and then meets its own first attempt, which
+it takes for another worker's.
 """
 
 import re
@@ -143,7 +143,7 @@ class SteppedContainer:
         self._inner.prepare()
 
     def version(self, path: str) -> BlobVersion | None:
-        self._steps.before(f"look at {self._name}/{path}")
+        self._steps.before(f"get properties of {self._name}/{path}")
         _refuse_illegal_path(path)
         return self._inner.version(path)
 
@@ -254,7 +254,7 @@ class SteppedEvents:
 def _refuse_illegal_key(key: str) -> None:
     """As Table Storage does ("Characters disallowed in key fields")."""
     if len(key.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_KEY or _ILLEGAL.search(key):
-        raise HttpResponseError("The key is not one that Table Storage takes.")
+        raise HttpResponseError("Table Storage does not take such a key.")
 
 
 def _refuse_illegal_path(path: str) -> None:
@@ -262,7 +262,7 @@ def _refuse_illegal_path(path: str) -> None:
     if not path:
         raise ValueError("Please specify a container name and blob name.")
     if len(path) > LONGEST_PATH or _CONTROL.search(path):
-        raise HttpResponseError("The path is not one that Blob Storage takes.")
+        raise HttpResponseError("Blob Storage does not take such a path.")
 
 
 def _place(entity: StoredEntity) -> tuple[str, str]:

@@ -397,7 +397,7 @@ def _checked_withdrawal(world: World, identifier: str) -> int:
     return counts[WithdrawalResult.WITHDRAWN]
 
 
-# --- the queue's door
+# --- messages of any kind
 
 
 def test_no_message_crashes_the_queue_function_and_what_names_nothing_changes_nothing() -> None:

@@ -1,6 +1,6 @@
-"""The world that the pipeline runs in: storage, queue, hosts, people, service, one clock, and one who chooses.
+"""The world that the pipeline runs in: storage, queue, hosts, people, the service, and one clock and random source.
 
-Everything that happens is written down in plain words (`trace`), and follows from the plan and its seed alone.
+Everything that happens stands in plain words in `trace`, and follows from the plan and its seed alone.
 """
 
 import json
@@ -172,12 +172,12 @@ class World:
             jitter=self.random.random,
         )
         self.journal = Journal(lambda name: self.tables[name])
-        """The journal as it is, for those who look at it from outside."""
+        """The journal without steps, for checks from outside."""
         self.live: list[Invocation] = []
         self._stalled_until: dict[Invocation, datetime] = {}
         self._running: Invocation | None = None
         self._senders: set[Invocation] = set()
-        """Whoever has asked the service for something."""
+        """Invocations that have sent a request to the service."""
         self._dying_host: int | None = None
         self.wake_ups_sent: Counter[tuple[str, str]] = Counter()
         """By reading and number of a submission."""
@@ -188,9 +188,9 @@ class World:
         """Every version of every blob that was dropped, by file id."""
         self.next_sweep = START + plan.sweep_period
         self.disturbed: set[Invocation | None] = set()
-        """Whoever died, or met a failure of storage: what it was told may not stand in the journal."""
+        """Invocations that died or met a failure of storage: the answers they got may not stand in the journal."""
         self.attempts: dict[tuple[str, str], list[tuple[Attempt, Invocation | None]]] = {}
-        """By file and number of the submission, with whoever made it."""
+        """By file and number of the submission, with the invocation that made it."""
         self.polls: dict[str, list[Poll]] = {}
         """By tracking id."""
         self.asked: list[tuple[Asked, Invocation | None]] = []
@@ -228,7 +228,7 @@ class World:
         self.time = max(self.time, until)
 
     def be_calm(self) -> None:
-        """Hosts and storage fail no more, and whoever runs goes on to its end; the service's weather goes on."""
+        """Hosts and storage fail no more, and each invocation runs to its end; the service's weather goes on."""
         self.crashes = self.storage_failures = 0.0
         self.stay = 1.0
         self.calm_since = self.time

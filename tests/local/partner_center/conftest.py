@@ -1,4 +1,4 @@
-"""A stand-in that runs, and one who asks it."""
+"""A running stand-in and a caller."""
 
 from collections.abc import Iterator
 
