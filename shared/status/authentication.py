@@ -55,7 +55,7 @@ class _Principal(msgspec.Struct):
 
 
 def person_of(request: func.HttpRequest, place: Surroundings) -> Person:
-    """The person who sent `request`. Raises Refusal: with the way to the sign-in, or when nobody can sign in."""
+    """The person who sent `request`. Raises Refusal, which leads to the sign-in or says why nobody can sign in."""
     if not place.is_azure:
         return Person()
     if not place.signs_in:

@@ -30,7 +30,7 @@ class CustomerNames:
         """The name of a customer; the first where it has several."""
         return self._names.get(customer_id or "")
 
-    def meant_by(self, text: str) -> str | None:
+    def customer_id_of(self, text: str) -> str | None:
         """The id of the customer with this id or name; `_` stands for no customer. None when the name is unknown."""
         if text == NO_CUSTOMER_ID or is_guid(text):
             return text.lower()

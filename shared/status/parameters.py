@@ -30,7 +30,7 @@ LONGEST_REASON = 200
 
 _FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
 _LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
-"""No file was received outside of these; calculating with times beyond them overflows."""
+"""No file was received before or after these; calculations with times beyond them overflow."""
 
 _WithOffset = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -73,14 +73,14 @@ class PagedQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class FilesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which files."""
+    """The parameters of the list of files."""
 
     customer: (
         Annotated[
             str,
             msgspec.Meta(
-                description="Of this customer alone: its id, or a name it was given; `_` for files whose path names "
-                "none.",
+                description="Only files of this customer: its id or its name; `_` for files whose path names no "
+                "customer.",
                 min_length=1,
                 max_length=LONGEST_NAME,
             ),
@@ -104,14 +104,14 @@ class FilesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which rows of a file."""
+    """The parameters of the list of rows of a file."""
 
     outcome: Outcome | UnsetType = UNSET
     reason: (
         Annotated[
             str,
             msgspec.Meta(
-                description="Rows with this `error_code`; empty for those without one.",
+                description="Rows with this `error_code`; empty for rows without one.",
                 pattern=r"^[^\x00-\x1f\x7f]*$",
                 max_length=LONGEST_REASON,
             ),
@@ -126,7 +126,7 @@ class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DevicesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which rows of a device."""
+    """The parameters of the search for a serial number."""
 
 
 AnyQuery = TypeVar("AnyQuery", bound=Query)
@@ -134,7 +134,7 @@ Value = TypeVar("Value")
 
 
 def query_of(parameters: Mapping[str, str], kind: type[AnyQuery]) -> AnyQuery:
-    """The parameters of an address as `kind`. Raises Refusal that names the first one at fault."""
+    """The parameters of an address as `kind`. Raises Refusal, which names the first parameter at fault."""
     for name, value in parameters.items():
         if name not in kind.__struct_fields__:
             raise bad_parameter(name, f"There is no parameter {name[:_LONGEST_SHOWN]}, but {_known_names(kind)}")
@@ -169,14 +169,14 @@ def _known_names(kind: type[Query]) -> str:
 
 
 def _customer(text: str, names: CustomerNames) -> str:
-    customer_id = names.meant_by(text)
+    customer_id = names.customer_id_of(text)
     if customer_id is None:
         raise bad_parameter("customer", "customer is the GUID of a customer's tenant or the name of a customer")
     return customer_id
 
 
 def _time_in(name: str, value: str | UnsetType) -> datetime | None:
-    """A time of RFC 3339. The plus of its offset arrives as a space when nobody escaped it."""
+    """A time of RFC 3339. A plus in its offset that was not escaped arrives as a space."""
     text = given(value)
     if text is None:
         return None

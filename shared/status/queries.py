@@ -134,7 +134,7 @@ def files(
 
 
 def file(pipeline: Pipeline, customer_id: str, file_id: str) -> FileDetails:
-    """One file in detail; `_` is the customer of those without. Raises NotFound."""
+    """One file in detail; `_` is the customer of files without one. Raises NotFound."""
     return details(pipeline, known_file(pipeline, customer_id, file_id))
 
 
@@ -233,7 +233,7 @@ def canonical(identifier: str) -> str | None:
 _Entry = FileMention | FileListing
 
 _EXACTNESS = timedelta(milliseconds=1)
-"""A position in the index by time is at least as exact as this; times are exact."""
+"""Positions in the index by time are at least this exact; times are exact."""
 
 
 def _time_cursor_in(page: str) -> TimeCursor:
@@ -251,14 +251,14 @@ def _first_position(wanted: FileFilter) -> TimeCursor | None:
 def _candidates(
     pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None, limit: int
 ) -> Iterator[tuple[TimeCursor, _Entry]]:
-    """Files that the filter may take, newest first: those still open among those that are final, each once."""
+    """Files that may match the filter, newest first: open files merged with final ones, each file once."""
     known: str | None = None
     for position, entry in heapq.merge(
         _open_candidates(pipeline, wanted, after),
         _final_candidates(pipeline, wanted, after, limit),
         key=lambda found: (found[0].day, found[0].row, isinstance(found[1], FileMention)),
     ):
-        # A file that is just being closed stands in both indexes for a moment; its final entry comes first.
+        # A file that is being closed is in both indexes for a moment; its final entry comes first.
         if entry.file_id != known:
             known = entry.file_id
             yield position, entry
@@ -301,7 +301,7 @@ def _view_of(pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: Custo
 
 
 def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile:
-    """The record of one file; `_` is the customer of those without. Raises NotFound."""
+    """The record of one file; `_` is the customer of files without one. Raises NotFound."""
     customer = NO_CUSTOMER_ID if customer_id == NO_CUSTOMER_ID else canonical(customer_id)
     identifier = canonical(file_id)
     stored = None if customer is None or identifier is None else pipeline.journal.files.get(customer, identifier)

@@ -80,7 +80,7 @@ def _field(fields: Mapping[str, str], name: str) -> str:
 def _customer(text: str, names: CustomerNames) -> str | None:
     if not text:
         return None
-    found = names.meant_by(text)
+    found = names.customer_id_of(text)
     if found is None:
         _refuse(CUSTOMER, f"{text!r} is no customer id (a GUID) and no name of a customer. Correct it.")
     return found
