@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests import examples
 from tests.raw_server import RawServer, StartRawServer
 
 pytest_plugins = ["tests.storage_accounts"]
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # No deadline: how long an example takes is the machine's doing as well.
     settings.register_profile("same examples", derandomize=not config.getoption("--campaign"), deadline=None)
     settings.load_profile("same examples")
+    examples.decide(is_campaign=bool(config.getoption("--campaign")))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

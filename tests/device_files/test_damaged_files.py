@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from shared.reasons import UnreadableDeviceFile
 from tests.device_files.damage import VALID_FILES, WORKBOOKS, damaged, read_whatever_it_is
+from tests.examples import examples
 
 
-@settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(1_500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damaged())
 def test_a_damaged_file_is_read_or_refused(data: bytes) -> None:
     read_whatever_it_is(data)
@@ -19,13 +20,13 @@ def test_a_damaged_workbook_is_read_or_refused(data: bytes) -> None:
     read_whatever_it_is(data)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     read_whatever_it_is(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(damaged())
 def test_a_file_read_again_gives_the_same_rows(data: bytes) -> None:
     first, second = read_whatever_it_is(data), read_whatever_it_is(data)

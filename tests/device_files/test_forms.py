@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.device_files.rows import Column, SendableDevice
 from shared.device_files.tables.header_names import all_names
 from tests.device_files.given import HASHES, read
+from tests.examples import examples
 
 _SERIALS = [serial for serial in HASHES if serial != "SMBIOS_STRING_INDEX_0"]
 _WITHOUT_HASH = [
@@ -104,7 +105,7 @@ def tables(draw: st.DrawFn, given_rows: Sequence[Row]) -> bytes:
     return text.encode(encoding, "ignore")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.data())
 def test_the_form_of_a_table_changes_nothing_about_what_is_sent(data: st.DataObject) -> None:
     wanted = data.draw(rows())

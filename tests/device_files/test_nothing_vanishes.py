@@ -151,15 +151,15 @@ def _hold(files: st.SearchStrategy[DeviceFile], examples: int) -> None:
 
 @pytest.mark.parametrize("troubles", _KINDS, ids=lambda troubles: " and ".join(sorted(troubles)) or "no trouble")
 def test_every_device_of_a_table_is_sent_or_told_of(troubles: frozenset[Trouble], campaign: bool) -> None:
-    _hold(table_files(troubles), 2_500 if campaign else 100)
+    _hold(table_files(troubles), 2_500 if campaign else 40)
 
 
 @pytest.mark.parametrize(
     ("files", "examples", "of_campaign"),
     [
-        (table_files(is_mixed=True), 120, 4_000),
-        (table_files(frozenset({Trouble.HEADERS}), is_mixed=True), 60, 1_500),
-        (json_files(), 80, 2_000),
+        (table_files(is_mixed=True), 50, 4_000),
+        (table_files(frozenset({Trouble.HEADERS}), is_mixed=True), 25, 1_500),
+        (json_files(), 40, 2_000),
         (oa3_files(), 30, 1_000),
         (archives(), 50, 1_300),
         (workbooks(), 5, 200),

@@ -22,6 +22,7 @@ from tests.device_files.cases import CASES, HEADER, HP, LENOVO, Case, archive, t
 from tests.device_files.given import HASHES, SAMPLES, read
 from tests.device_files.test_forms import rows as any_rows
 from tests.device_files.test_forms import tables as any_tables
+from tests.examples import examples
 
 SAMPLE_CASES = [
     Case(path.name, path.read_bytes(), (), file=path.name) for path in sorted(SAMPLES.iterdir()) if path.is_file()
@@ -160,7 +161,7 @@ def test_a_hash_is_never_changed() -> None:
     assert [line[2].removeprefix("'") for line in lines[1:]] == damaged
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_table_that_is_sent_back_unchanged_is_read_as_it_was(data: st.DataObject) -> None:
     given_table = data.draw(any_tables(data.draw(any_rows())))
@@ -179,7 +180,7 @@ _VALUES: st.SearchStrategy[Any] = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(st.dictionaries(_NAMES, _VALUES, min_size=1, max_size=7), min_size=1, max_size=5))
 def test_any_objects_that_are_sent_back_unchanged_are_read_as_they_were(items: list[dict[str, Any]]) -> None:
     for item in items:

@@ -20,6 +20,7 @@ from shared.reasons import FileNote, Note, RowReason
 from tests.device_files.damage import assert_sound
 from tests.device_files.given import NOW, read, read_with_account
 from tests.device_files.hash_builder import WINPE, build_hash
+from tests.examples import examples
 
 HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model,Group Tag"
 KEYS = {"A1": "3300000000001", "B2": "3300000000002", "": "3300000000003"}
@@ -106,7 +107,7 @@ def sent(checked: Sequence[CheckedRow]) -> set[str]:
     return {row.device.hardware_hash or "" for row in checked if row.device is not None} - {""}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(tables())
 def test_rows_with_hashes_are_one_device_if_and_only_if_two_parts_agree(rows: list[Row]) -> None:
     checked = read(file_of(rows))
@@ -118,14 +119,14 @@ def test_rows_with_hashes_are_one_device_if_and_only_if_two_parts_agree(rows: li
     assert found - {frozenset()} == devices_with_hashes(rows)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(tables(), st.integers(0, 2**32))
 def test_in_whatever_order_rows_come_the_same_devices_with_hashes_are_sent(rows: list[Row], seed: int) -> None:
     shuffled = Random(seed).sample(rows, len(rows))
     assert sent(read(file_of(rows))) == sent(read(file_of(shuffled)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(tables())
 def test_a_row_without_hash_is_a_duplicate_only_of_a_device_that_has_its_names_or_its_key(rows: list[Row]) -> None:
     checked = read(file_of(rows))
@@ -137,7 +138,7 @@ def test_a_row_without_hash_is_a_duplicate_only_of_a_device_that_has_its_names_o
     assert not any(one.has_names and one.shares_name(other) for one, other in combinations(alone, 2))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(tables())
 def test_the_winner_is_the_best_record_of_its_device(rows: list[Row]) -> None:
     for winner, group in groups_of(read(file_of(rows))).items():
@@ -145,7 +146,7 @@ def test_the_winner_is_the_best_record_of_its_device(rows: list[Row]) -> None:
         assert winner == best
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(tables(["", "...", "Kiosk"]))
 def test_a_row_with_a_tag_wins_where_batches_are_told_by_tags(rows: list[Row]) -> None:
     checked = read(file_of(rows), rules=Rules(batch_by_group_tag=True))
@@ -153,7 +154,7 @@ def test_a_row_with_a_tag_wins_where_batches_are_told_by_tags(rows: list[Row]) -
         assert (rows[winner - 1].tag == "Kiosk") == any(rows[number - 1].tag == "Kiosk" for number in group)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(tables(["", "...", "Kiosk"]))
 def test_a_row_that_has_no_batch_is_never_the_one_that_is_sent_for_another(rows: list[Row]) -> None:
     checked = read(file_of(rows), rules=Rules(batch_by_group_tag=True, has_default_batch=False))
@@ -163,7 +164,7 @@ def test_a_row_that_has_no_batch_is_never_the_one_that_is_sent_for_another(rows:
     assert sent(checked) == sent(read(file_of(tagged)) if tagged else [])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(tables(), st.data())
 def test_a_key_beside_two_serial_numbers_is_no_identity_and_neither_is_any_other_of_its_file(
     rows: list[Row], data: st.DataObject

@@ -16,6 +16,7 @@ from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDevic
 from tests.device_files.cases import archive, gzipped
 from tests.device_files.formats.test_workbooks import SAMPLES
 from tests.device_files.workbook_builder import Number, Sheet, Workbook
+from tests.examples import examples
 
 CSV = b"Serial,Manufacturer,Model\r\nS1,HP,M\r\n"
 TABLE = ("table", [["Serial", "Manufacturer", "Model"], ["S1", "HP", "M"]])
@@ -231,7 +232,7 @@ _CONTENTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.tuples(_NAMES, _SUFFIXES).map("".join), _CONTENTS, max_size=8))
 def test_no_member_goes_without_a_word(members: dict[str, bytes]) -> None:
     account = FileAccount()

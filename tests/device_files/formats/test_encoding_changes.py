@@ -13,6 +13,7 @@ from shared.device_files.formats.decoding import decoded, line_blocks
 from shared.device_files.rows import FileRemark
 from shared.reasons import FileNote, FileReason, UnreadableDeviceFile
 from tests.device_files.given import sample
+from tests.examples import examples
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252")
 CHUNKS = (1, 2, 3, 7, 1_000_000)
@@ -112,7 +113,7 @@ def check(parts: Sequence[Part], chunk: int) -> bool:
     return True
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 @given(_parts(), st.sampled_from(CHUNKS))
 def test_every_line_of_a_file_in_several_encodings_comes_back_or_the_file_is_refused(
     parts: list[Part], chunk: int
@@ -237,7 +238,7 @@ def test_two_lone_surrogates_are_unreadable() -> None:
     assert read(data)[0] == ["S1,\ufffd,x", "S2,a\ufffdb"]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.binary(max_size=300), st.integers(1, 50))
 @example(b"\xff\xfe\x00\x00", 1)
 @example(b"\x00\x00\xfe\xff\x00\x11\x00\x00", 3)

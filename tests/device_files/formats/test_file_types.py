@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.device_files.formats.file_types import Kind, check_old_workbook, is_workbook, kind_of, may_hold_devices
 from shared.reasons import FileReason, UnreadableDeviceFile
 from tests.device_files.formats.test_workbooks import SAMPLES
+from tests.examples import examples
 
 _CLIXML = '<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">\n  <Obj RefId="0">'
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
@@ -205,7 +206,7 @@ def test_names_say_where_lists_are_kept() -> None:
     assert [*map(may_hold_devices, others)] == [False] * len(others)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000), deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
 def test_any_bytes_are_of_a_kind_or_refused(start: bytes) -> None:
     with contextlib.suppress(UnreadableDeviceFile):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.formats.number_formats import shown
+from tests.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_digits_are_never_lost_to_zeros_and_texts(number: int, zeros: int, befor
     assert (type_of(cell) is None) == (bool(prefix) or len(str(number)) <= zeros)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000), deadline=None)
 @given(
     st.integers(-(10**16), 10**16),
     st.one_of(st.text(max_size=40), st.text('0#?;,.@"\\[]<>=$-ymdhsE+_*%/ 19', max_size=30)),

@@ -16,6 +16,7 @@ from shared.device_files.formats import workbook_process, workbooks
 from shared.device_files.formats.parts import TablePart, UnreadPart
 from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 from tests.device_files.workbook_builder import Number, Sheet, Workbook
+from tests.examples import examples
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 Rows = list[tuple[int, list[str]]]
@@ -457,7 +458,7 @@ def _read_here(workbook: io.BytesIO, output: io.BytesIO) -> None:
     workbook_process.write_workbook(workbook, output)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(sheets())
 def test_every_cell_of_a_sheet_comes_out_where_it_stands(given_: tuple[bytes, dict[Place, tuple[str, str]]]) -> None:
     data, wanted = given_
@@ -473,7 +474,7 @@ def test_every_cell_of_a_sheet_comes_out_where_it_stands(given_: tuple[bytes, di
             assert found[place] == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(sheets(), st.data())
 def test_a_damaged_workbook_loses_no_cell_in_silence(
     given_: tuple[bytes, dict[Place, tuple[str, str]]], data: st.DataObject

@@ -31,6 +31,7 @@ from tests.device_files.hash_builder import (
     checksum_block,
     padded,
 )
+from tests.examples import examples
 
 BASE64_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 HP = HASHES["5ES8901IC4"]
@@ -305,7 +306,7 @@ def test_any_sound_blocks_are_verified_and_decoded(blocks: list[tuple[int, bytes
     assert list(decode(text).block_types) == [kind for kind, _ in blocks]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(st.text(), st.binary(max_size=400).map(lambda tail: base64.b64encode(b"OA" + tail).decode())))
 def test_no_text_makes_verifying_or_decoding_fail_otherwise(text: str) -> None:
     found = verify(text)

@@ -27,6 +27,7 @@ from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState
 from tests.device_files.hash_builder import build_hash
+from tests.examples import examples
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, START, World, numbered, tuples
 
@@ -395,7 +396,7 @@ CELLS = st.text(
         max_size=6,
     )
 )
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(400), suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_written_to_be_sent_again_is_read_as_the_very_same_devices(
     rows: list[tuple[str, str, str, str, str]],
 ) -> None:

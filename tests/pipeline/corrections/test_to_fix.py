@@ -27,6 +27,7 @@ from shared.vocabulary import FileState, Outcome
 from tests.device_files.cases import archive
 from tests.device_files.given import HASHES
 from tests.device_files.workbook_builder import Sheet, Workbook
+from tests.examples import examples
 from tests.pipeline.world import CUSTOMER, HEADER, Clock, World
 
 NAMES = (*HEADER.split(","), "Note")
@@ -265,7 +266,7 @@ def _outcomes(world: World, file: str) -> Iterator[DeviceOutcome]:
     return world.journal.outcomes.of_rows(record(world, file).reading_id, 1, 1_000)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.text())
 def test_whatever_a_cell_of_the_results_holds_is_marked_once(cell: str) -> None:
     outcome = DeviceOutcome(reading_id="f.1", row=1, outcome=Outcome.FAILED, serial_number=cell)

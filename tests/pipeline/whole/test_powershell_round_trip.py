@@ -259,17 +259,38 @@ def orders_of_properties(record: Record) -> list[list[str]]:
     return [list(record), list(reversed(record)), sorted(record)]
 
 
-def round_trip(devices: Sequence[Given], written: bytes, serial: str, form: Form, tags: Sequence[str] = ()) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of what people may do is done."""
+
+    form: Form
+    is_campaign: bool
+
+    def covers(self, place: int) -> bool:
+        """Whether the way at `place` is gone: each in a campaign; else each with every third form."""
+        return self.is_campaign or (place + FORMS.index(self.form)) % 3 == 0
+
+
+@pytest.fixture
+def extent(form: Form, campaign: bool) -> Extent:
+    return Extent(form, campaign)
+
+
+def round_trip(
+    devices: Sequence[Given], written: bytes, serial: str, extent: Extent, tags: Sequence[str] = ()
+) -> set[str]:
     """What goes wrong with any order of rows and columns, and any part of the rows."""
+    form = extent.form
     imported = import_csv(written)
     assert len(imported) == len(devices)
     by_record = {record[serial]: device for record, device in zip(imported, devices, strict=True)}
     found: set[str] = set()
-    for records in sorted_by_any_column(imported):
-        for columns in orders_of_properties(imported[0]):
-            for kept in (records, records[::2]):
-                exported = export_csv(kept, columns, form)
-                found.update(faults([by_record[record[serial]] for record in kept], exported, form, tags))
+    ways = product(sorted_by_any_column(imported), orders_of_properties(imported[0]), (1, 2))
+    for place, (records, columns, step) in enumerate(ways):
+        if extent.covers(place // 2):
+            kept = records[::step]
+            exported = export_csv(kept, columns, form)
+            found.update(faults([by_record[record[serial]] for record in kept], exported, form, tags))
     return found
 
 
@@ -279,20 +300,20 @@ def _named(form: Form) -> str:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=_named)
-def test_rows_to_fix_come_back_from_powershell(form: Form) -> None:
+def test_rows_to_fix_come_back_from_powershell(extent: Extent) -> None:
     devices = [*PLAIN, sample_device()]
-    assert round_trip(devices, to_fix(devices), NAMES[0], form) == set()
+    assert round_trip(devices, to_fix(devices), NAMES[0], extent) == set()
 
 
 @pytest.mark.parametrize("form", FORMS, ids=_named)
-def test_rows_to_fix_with_delimiters_and_quotes_in_their_cells_come_back_from_powershell(form: Form) -> None:
+def test_rows_to_fix_with_delimiters_and_quotes_in_their_cells_come_back_from_powershell(extent: Extent) -> None:
     devices = [*PLAIN[:2], *NASTY, *PLAIN[4:]]
-    assert round_trip(devices, to_fix(devices), NAMES[0], form) == set()
+    assert round_trip(devices, to_fix(devices), NAMES[0], extent) == set()
 
 
 @pytest.mark.parametrize("form", FORMS, ids=_named)
-def test_results_come_back_from_powershell(form: Form) -> None:
-    assert round_trip(PLAIN, results(PLAIN), "serial_number", form, ["", BATCH.replace(",", "")]) == set()
+def test_results_come_back_from_powershell(extent: Extent) -> None:
+    assert round_trip(PLAIN, results(PLAIN), "serial_number", extent, ["", BATCH.replace(",", "")]) == set()
 
 
 @pytest.mark.parametrize("form", FORMS, ids=_named)

@@ -25,6 +25,7 @@ from shared.pipeline.drop_path import parse_drop_path
 from shared.pipeline.sweep import sweep
 from shared.storage.blobs import BlobVersion
 from shared.storage.tables import Query, StoredEntity
+from tests.examples import examples
 from tests.pipeline.world import HEADER, Clock, World, numbered
 
 MINE = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -210,7 +211,7 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60) | st.samp
 
 
 @given(st.lists(names, max_size=4))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_whatever_follows_the_first_folder_the_customer_is_the_first_folder(parts: list[str]) -> None:
     place = parse_drop_path("/".join([MINE, *parts]))
     assert place.customer_id in (MINE, None)
@@ -221,7 +222,7 @@ def test_whatever_follows_the_first_folder_the_customer_is_the_first_folder(part
 
 
 @given(names)
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_a_batch_of_any_name_stays_one_segment_of_its_customers_address(name: str) -> None:
     if name in (".", ".."):
         return
