@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -70,7 +70,7 @@ class World:
     def __init__(self, service: StandIn, clock: Clock, **settings: str) -> None:
         self.service = service
         self.clock = clock
-        self.settings = _settings(settings)
+        self.settings = settings_with(settings)
         self.drop, self.results = InMemoryContainer(clock=clock), InMemoryContainer(clock=clock)
         self.private = InMemoryContainer({"device-files": self.drop})
         self.wakeups = InMemoryWakeups(clock)
@@ -198,7 +198,8 @@ class Changed:
         self.real.sign_in_anew()
 
 
-def _settings(changes: dict[str, str]) -> Settings:
+def settings_with(changes: Mapping[str, str]) -> Settings:
+    """The settings of a world in this process, with these changes."""
     return settings_from(
         {
             "DeviceStorage": "UseDevelopmentStorage=true",

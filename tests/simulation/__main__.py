@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from tests.simulation.scheduler import play
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 PROGRESS_SECONDS = 10
 
@@ -20,7 +20,7 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def told(world: World, *, with_trace: bool) -> str:
+def told(world: SimulatedWorld, *, with_trace: bool) -> str:
     """What happened in a world and which promises it broke."""
     lines = [f"{when:%d %H:%M:%S.%f} {who}: {what}" for when, who, what in world.trace] if with_trace else []
     verdict = [f"Broken: {violation}" for violation in world.violations] or ["Every promise was kept."]

@@ -22,8 +22,9 @@ from shared.pipeline.private_copy import rules_of
 from shared.reasons import SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileState, Outcome, SubmissionState
+from tests.pipeline.world import START
 from tests.simulation.service import GATEWAY, Attempt, Job, JudgedDevice, Mishap, SimulatedPartnerCenter, sent_device
-from tests.simulation.world import CALL_STALL, START, TOKEN, World
+from tests.simulation.world import CALL_STALL, TOKEN, SimulatedWorld
 
 LOST_ANSWERS = frozenset(
     {
@@ -47,7 +48,7 @@ WITHOUT_LINK = (Fault.TRUNCATED, Fault.NOT_JSON, Fault.WITHOUT_LOCATION)
 Row = dict[str, str]
 
 
-def check(world: World) -> None:
+def check(world: SimulatedWorld) -> None:
     """Add to the world's violations whatever promise it broke."""
     _check_places(world)
     truth = Truth(world.service)
@@ -63,7 +64,7 @@ def check(world: World) -> None:
         _check_undisturbed(world)
 
 
-def _check_undisturbed(world: World) -> None:
+def _check_undisturbed(world: SimulatedWorld) -> None:
     """Where nothing died, failed or was lost, the safety net has nothing to do, and nobody waits at a closed gate."""
     if world.overdue_in_calm:
         world.violate(f"{world.overdue_in_calm} submissions were left to the sweep although nothing was lost.")
@@ -71,7 +72,7 @@ def _check_undisturbed(world: World) -> None:
         world.violate(f"The gate of {scope} is still closed.")
 
 
-def _check_throttling(world: World) -> None:
+def _check_throttling(world: SimulatedWorld) -> None:
     """Once the service has asked for a pause, nothing more is asked about that customer until the pause is over.
 
     Requests that were under way may still come for the time of a claim; a disturbed invocation may have opened no
@@ -87,7 +88,7 @@ def _check_throttling(world: World) -> None:
                     return
 
 
-def _check_places(world: World) -> None:
+def _check_places(world: SimulatedWorld) -> None:
     """Nothing is left over anywhere."""
     for mention in world.journal.files.still_open():
         world.violate(f"File {mention.file_id} is still in the index of open files.")
@@ -136,7 +137,7 @@ class Truth:
 class FileCheck:
     """One file against the person's rows and what the service really did."""
 
-    def __init__(self, world: World, truth: Truth, file: DeviceFile) -> None:
+    def __init__(self, world: SimulatedWorld, truth: Truth, file: DeviceFile) -> None:
         self._world = world
         self._truth = truth
         self._file = file
@@ -344,7 +345,7 @@ def expected_outcome(verdict: Verdict) -> Outcome:
     return Outcome.REGISTERED if verdict.is_registered else Outcome.FAILED
 
 
-def _check_uploads(world: World) -> None:
+def _check_uploads(world: SimulatedWorld) -> None:
     """A device is in at most one accepted submission of its file, and nothing is sent again without a reason."""
     numbers_of: dict[tuple[str, str], set[str]] = {}
     for upload in world.service.uploads:
@@ -362,7 +363,7 @@ def _check_uploads(world: World) -> None:
 
 
 def _check_repeat(
-    world: World, sender: tuple[str, str], earlier: Attempt, later: Attempt, *, was_disturbed: bool
+    world: SimulatedWorld, sender: tuple[str, str], earlier: Attempt, later: Attempt, *, was_disturbed: bool
 ) -> None:
     """The id stays until the service has said its own word, and an owner that knew it was taken sends nothing again."""
     is_same = earlier.request_id == later.request_id
@@ -378,11 +379,11 @@ def _check_repeat(
         world.violate(f"{name} is sent again although it was accepted.")
 
 
-def _accepted(world: World, attempt: Attempt) -> bool:
+def _accepted(world: SimulatedWorld, attempt: Attempt) -> bool:
     return any(upload.attempt is attempt and upload.tracking_id is not None for upload in world.service.uploads)
 
 
-def _may_have_been_taken(world: World, sender: tuple[str, str]) -> bool:
+def _may_have_been_taken(world: SimulatedWorld, sender: tuple[str, str]) -> bool:
     """Whether an answer to the submission was lost, so that its halves or repeats may hold what was taken."""
     return any(
         attempt.trouble in LOST_ANSWERS or by in world.disturbed for attempt, by in world.attempts.get(sender, ())
@@ -397,7 +398,7 @@ _LONG = re.compile(r"[A-Za-z0-9+/=]{100,}")
 class SecretsInLogs(logging.Handler):
     """Searches every record, message and extra fields alike, for a token or a hash."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         super().__init__()
         self._world = world
         self.records = 0
@@ -410,7 +411,7 @@ class SecretsInLogs(logging.Handler):
 
 
 @contextmanager
-def watched_logs(world: World) -> Iterator[SecretsInLogs]:
+def watched_logs(world: SimulatedWorld) -> Iterator[SecretsInLogs]:
     """Every log record of the app, down to DEBUG, is searched; none is shown."""
     logger = logging.getLogger("shared")
     before = logger.level, logger.propagate

@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from tests.pipeline.world import START
 from tests.simulation.invariants import check, watched_logs
 from tests.simulation.plan import Arrival, Plan, plan_of
-from tests.simulation.world import START, Message, World
+from tests.simulation.world import Message, SimulatedWorld
 
 MOST_TURNS = 60_000
 """Choices in calm after which the world should have come to rest."""
@@ -18,7 +19,7 @@ DAYS_OF_QUIET = 3
 class Scheduler:
     """Plays a world to its end."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self._random = world.random
         self._arrivals = list(world.plan.arrivals)
@@ -120,14 +121,14 @@ class Scheduler:
         return not self._arrivals and self._world.is_at_rest()
 
 
-def play(seed: int) -> World:
+def play(seed: int) -> SimulatedWorld:
     """The world of a seed, from its first event to the last check."""
     return play_plan(plan_of(seed))
 
 
-def play_plan(plan: Plan) -> World:
+def play_plan(plan: Plan) -> SimulatedWorld:
     """The world of a plan, from its first event to the last check."""
-    world = World(plan)
+    world = SimulatedWorld(plan)
     with watched_logs(world):
         Scheduler(world).run()
     check(world)

@@ -21,6 +21,7 @@ from shared.reasons import WithdrawalReason
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
 from shared.vocabulary import Outcome, WithdrawalResult
+from tests.pipeline.world import START
 from tests.simulation.__main__ import how_to_replay, told
 from tests.simulation.invariants import check, watched_logs
 from tests.simulation.plan import (
@@ -37,7 +38,7 @@ from tests.simulation.plan import (
 )
 from tests.simulation.scheduler import Scheduler, play, play_plan
 from tests.simulation.service import Mishap, Trouble, makes_sense
-from tests.simulation.world import START, World
+from tests.simulation.world import SimulatedWorld
 
 pytestmark = pytest.mark.takes_long
 
@@ -99,7 +100,7 @@ class Days(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 1000), inline=st.integers(0, 2), delay=st.sampled_from([0, 60, 1200]))
     def begin(self, seed: int, inline: int, delay: int) -> None:
-        self.world = World(
+        self.world = SimulatedWorld(
             Plan(
                 seed=seed,
                 settings={
@@ -222,7 +223,7 @@ def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_up
     trouble: Trouble, begins: timedelta
 ) -> None:
     file = file_of(PATH, tuple(row(f"D{number}") for number in range(24)))
-    world = World(
+    world = SimulatedWorld(
         Plan(
             seed=1,
             settings={"DEVICES_PER_SUBMISSION": "4", "OUTCOME_DEADLINE_HOURS": "1"},
@@ -266,7 +267,7 @@ ONE_PROBE_IN_HOURS = 60 / 3600
 _ONE_CUSTOMER_THROTTLED = Spell(Fault.THROTTLE, timedelta(), timedelta(hours=HOURS_OF_THROTTLING), 1.0, CUSTOMERS[0])
 
 
-def _world_of_two_customers(seed: int, weather: tuple[Spell, ...]) -> World:
+def _world_of_two_customers(seed: int, weather: tuple[Spell, ...]) -> SimulatedWorld:
     """Two customers with a file of six submissions each; a throttled caller is told to pause for half an hour."""
     files = [
         file_of(f"{customer}/Test/a.csv", tuple(row(f"{customer[0]}{n}") for n in range(12))) for customer in CUSTOMERS
@@ -282,7 +283,7 @@ def _world_of_two_customers(seed: int, weather: tuple[Spell, ...]) -> World:
     )
 
 
-def _hours_until_closed(world: World, customer: str) -> float:
+def _hours_until_closed(world: SimulatedWorld, customer: str) -> float:
     (closed_at,) = (
         file.closed_at
         for identifier, dropped in world.dropped.items()
@@ -335,7 +336,7 @@ def test_in_every_schedule_a_withdrawal_deletes_what_its_file_registered_and_say
     assert withdrawn > 20
 
 
-def _withdraw_all(world: World, plan: Plan) -> int:
+def _withdraw_all(world: SimulatedWorld, plan: Plan) -> int:
     """Withdraw every closed file amid troubles, then in calm; how many devices were withdrawn."""
     closed = [file for name in world.dropped if (file := world.file(name)) is not None and file.closed_counts]
     world.crashes, world.storage_failures, world.stay = plan.crashes, plan.storage_failures, plan.stay
@@ -354,16 +355,16 @@ def _withdraw_all(world: World, plan: Plan) -> int:
     return sum(_checked_withdrawal(world, file.file_id) for file in closed)
 
 
-def _asked(world: World, file: DeviceFile) -> None:
+def _asked(world: SimulatedWorld, file: DeviceFile) -> None:
     withdraw(world.pipeline, file.customer_id or "", file.file_id)
 
 
-def _some_trouble(world: World, operation: Operation) -> Trouble | None:
+def _some_trouble(world: SimulatedWorld, operation: Operation) -> Trouble | None:
     trouble = world.random.choice((*Fault, *Mishap))
     return trouble if makes_sense(trouble, operation) and world.random.random() < 0.2 else None
 
 
-def _checked_withdrawal(world: World, identifier: str) -> int:
+def _checked_withdrawal(world: SimulatedWorld, identifier: str) -> int:
     file = world.file(identifier)
     assert file is not None
     registered = [
@@ -417,10 +418,10 @@ def test_no_message_crashes_the_queue_function_and_what_names_nothing_changes_no
     assert not world.violations
 
 
-def _world_halfway() -> World:
+def _world_halfway() -> SimulatedWorld:
     """A world with one file waiting, one being worked on, and one closed."""
     arrivals = tuple(Arrival(timedelta(), file.path, file) for file in FILES)
-    world = World(
+    world = SimulatedWorld(
         Plan(
             seed=1, settings={"DEVICES_PER_SUBMISSION": "2", "OUTCOME_DEADLINE_HOURS": "1"}, arrivals=arrivals, turns=40
         )
@@ -433,14 +434,14 @@ def _world_halfway() -> World:
     return world
 
 
-def _stored(world: World) -> object:
+def _stored(world: SimulatedWorld) -> object:
     """Everything that is stored, as far as a change of it shows."""
     tables = [len(table._rows) for table in world.tables.values()]
     containers = [len(container._blobs) for container in (world.drop, world.private, world.results)]
     return world.etags_given, tables, containers, len(world.queue)
 
 
-def _kind(body: bytes, world: World) -> str:
+def _kind(body: bytes, world: SimulatedWorld) -> str:
     try:
         wake_up = decode(body)
     except UnreadableWakeUp:
@@ -463,7 +464,7 @@ ODD: list[Callable[[random.Random], object]] = [
 ]
 
 
-def _message(chance: random.Random, world: World) -> bytes:
+def _message(chance: random.Random, world: SimulatedWorld) -> bytes:
     """Noise, JSON of any kind, and wake-ups of which some parts are odd."""
     kind = chance.random()
     if kind < 0.15:

@@ -19,7 +19,7 @@ from tests.simulation.__main__ import how_to_replay
 from tests.simulation.invariants import check, watched_logs
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 SCHEDULES = 60
 SCHEDULES_IN_A_TEST = 20
@@ -58,7 +58,7 @@ class SharedTable(InMemoryTable):
         return super()._put(self._world.as_this_host_writes(entity))
 
 
-class TwoVersions(World):
+class TwoVersions(SimulatedWorld):
     """A world in which one host runs a later version."""
 
     def __init__(self, plan: Plan) -> None:

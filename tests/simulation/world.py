@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -26,7 +26,6 @@ from shared.pipeline.drop_path import parse_drop_path
 from shared.pipeline.intake.receive import receive
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.sweep import sweep
-from shared.settings import settings_from
 from shared.storage.blobs import BlobVersion
 from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEUE
 from shared.storage.customers import Customers
@@ -44,12 +43,12 @@ from shared.storage.wakeups import (
 )
 from shared.vocabulary import FileState
 from tests.partner_center.in_process import client_in_process
+from tests.pipeline.world import START, settings_with
 from tests.simulation.baton import Invocation, ProcessDied
 from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
 from tests.simulation.plan import DroppedFile, Plan
 from tests.simulation.service import Asked, Attempt, SimulatedPartnerCenter, Trouble
 
-START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TOKEN = "simulated-token-that-no-log-may-show"
 
 _EXTENSIONS = json.loads((Path(__file__).parents[2] / "host.json").read_text())["extensions"]
@@ -107,7 +106,7 @@ class Poll:
     by: Invocation | None
 
 
-class World:
+class SimulatedWorld:
     """Everything but the order of things, which a scheduler or a state machine chooses."""
 
     def __init__(self, plan: Plan) -> None:  # noqa: PLR0915 - a world has many parts
@@ -115,14 +114,7 @@ class World:
         self.random = random.Random(plan.seed)
         self.time = START
         self.trace: list[tuple[datetime, str, str]] = []
-        self.settings = settings_from(
-            {
-                "DeviceStorage": "UseDevelopmentStorage=true",
-                "PARTNER_CENTER_URL": "http://127.0.0.1:9",
-                "PARTNER_CENTER_TOKEN": TOKEN,
-                **plan.settings,
-            }
-        )
+        self.settings = settings_with({"PARTNER_CENTER_TOKEN": TOKEN, **plan.settings})
         self._numbers = count(1)
         self.etags_given = 0
         self._memories = [ProcessCache() for _ in plan.clocks]
