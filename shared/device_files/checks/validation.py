@@ -100,7 +100,7 @@ class Validation:
         self._rules = rules
         self._keys_are_copied = keys_are_copied
         self._old = _old_collections(rules, now)
-        self._common = lru_cache(_MOST_REMEMBERED, typed=True)(self._decide_common)
+        self._common = lru_cache(_MOST_REMEMBERED)(self._decide_common)
 
     def decide(self, row: DeviceRow) -> Decision:
         """Decide on one row."""
