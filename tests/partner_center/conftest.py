@@ -16,7 +16,7 @@ MakeClient = Callable[..., PartnerCenterClient]
 
 @pytest.fixture
 def stand_in() -> Iterator[PartnerCenterStandIn]:
-    """A stand-in that takes one token alone, and is done with an upload at once."""
+    """A stand-in that accepts only one token, and finishes an upload at once."""
     with PartnerCenterStandIn(Behaviour(token="a-token")) as service:
         yield service
 

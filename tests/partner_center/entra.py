@@ -25,7 +25,7 @@ MFA_MISSING = "AADSTS50076: Due to a configuration change, you must use multi-fa
 
 
 def access_token(number: int, methods: list[str] | None = None) -> str:
-    """An unsigned token that says how its user signed in."""
+    """An unsigned token that states how its user signed in."""
     parts: tuple[dict[str, Any], ...] = ({"alg": "none"}, {"n": number, "amr": methods or ["pwd", "mfa"]})
     return ".".join([*(_segment(part) for part in parts), f"signature-{number}"])
 
@@ -39,7 +39,7 @@ class Entra:
     """The stand-in. Change its fields to change its behaviour."""
 
     refresh_tokens: set[str] = field(default_factory=lambda: {"refresh-0"})
-    """Those that it takes; every exchange adds one and revokes none."""
+    """The refresh tokens that it accepts; every exchange adds one and revokes none."""
     refuse: str | None = None
     """The description of the error that every exchange ends with."""
     error: str = "invalid_grant"
@@ -50,9 +50,9 @@ class Entra:
     methods: list[str] | None = None
     seconds_to_answer: float = 0.0
     pending_polls: int = 1
-    """How often a device code is asked about before its person has signed in."""
+    """The number of polls of a device code before its user has signed in."""
     requests: list[dict[str, str]] = field(default_factory=list)
-    """The bodies that came to the token endpoint."""
+    """The bodies that the token endpoint received."""
 
     def __enter__(self) -> Self:
         entra = self
@@ -79,7 +79,7 @@ class Entra:
         self._server.server_close()
 
     def http_client(self) -> "Redirected":
-        """What MSAL speaks through, so that the sign-in service's address leads here."""
+        """An HTTP client for MSAL that routes the sign-in service's address here."""
         return Redirected(self.url)
 
     def _discovery(self, request: BaseHTTPRequestHandler) -> None:
@@ -148,7 +148,7 @@ class Entra:
 
 
 class Redirected:
-    """The app's own HTTP client; what is for login.microsoftonline.com goes to the stand-in, and nothing elsewhere."""
+    """The app's own HTTP client; requests to login.microsoftonline.com go to the stand-in, and none elsewhere."""
 
     def __init__(self, url: str) -> None:
         self._url = url

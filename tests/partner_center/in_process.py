@@ -23,7 +23,7 @@ TOKEN = StaticToken("token")
 
 
 class InProcess(BaseAdapter):
-    """A transport of `requests` without sockets. What goes wrong in it looks as it does over HTTP."""
+    """A transport of `requests` without sockets. Its failures look as they do over HTTP."""
 
     def __init__(self, reply: Replying) -> None:
         super().__init__()

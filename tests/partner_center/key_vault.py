@@ -25,12 +25,12 @@ class KeyVault:
 
     now: datetime = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
     versions: list[dict[str, Any]] = field(default_factory=list)
-    """Of the secret, oldest first, as they were set; `stored_at` is when."""
+    """The versions of the secret, oldest first; `stored_at` has their times."""
     refuse: int | None = None
     """The status of every answer, instead."""
     refuse_to_set: int | None = None
     resource: str = "https://vault.azure.net"
-    """Whom a token is asked for, by the challenge."""
+    """The audience for which the challenge requests a token."""
     reads: int = 0
 
     def put(self, value: str, stored_at: datetime) -> None:
@@ -60,7 +60,7 @@ class KeyVault:
         self._server.server_close()
 
     def client_options(self) -> dict[str, Any]:
-        """What makes a SecretClient of the vault speak to the stand-in, without waiting between tries."""
+        """Options that let a SecretClient of the vault use the stand-in, without waiting between tries."""
         return {"transport": Loopback(self._server.server_port), "retry_backoff_factor": 0.0}
 
     def _respond(self, request: BaseHTTPRequestHandler, body: dict[str, Any] | None) -> None:
@@ -89,7 +89,7 @@ class KeyVault:
 
 
 class Loopback(RequestsTransport):
-    """Sends what is for the vault to the stand-in, and nothing else anywhere."""
+    """Sends requests for the vault to the stand-in, and refuses all others."""
 
     def __init__(self, port: int) -> None:
         super().__init__(session=PlainSession(1), session_owner=False)
@@ -105,7 +105,7 @@ class Loopback(RequestsTransport):
 
 
 class VaultCredential:
-    """The app's identity in Azure; `refused` is one that does not exist."""
+    """The app's identity in Azure; a `refused` identity does not exist."""
 
     def __init__(self, *, refused: bool = False) -> None:
         self._refused = refused

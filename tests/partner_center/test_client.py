@@ -1,4 +1,4 @@
-"""The client over real HTTP: every call, every fault, and what must never leave this machine."""
+"""The client over real HTTP: every call, every fault, and the data that must never leave this machine."""
 
 import contextlib
 import gzip
@@ -458,7 +458,7 @@ def test_the_next_page_of_batches_is_asked_at_our_own_address_with_ids_of_its_ow
     assert len(ids_sent) == 2
 
 
-# What must never happen
+# Things that must never happen
 
 
 def test_the_token_is_sent_to_no_other_host(client_of: MakeClient, new_ids: NewIds) -> None:

@@ -1,4 +1,4 @@
-"""Every answer without success becomes the one class that says what follows."""
+"""Every unsuccessful answer becomes the class that decides on the next step."""
 
 import json
 import ssl

@@ -1,4 +1,4 @@
-"""Whatever bytes answer a request, the client ends in its tree of errors, and never says that nothing was sent."""
+"""Whatever bytes answer a request, the client raises only its own errors, and never reports that nothing was sent."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""The models say what the service says, to the byte where it matters."""
+"""The models match the service's documents, to the byte where it matters."""
 
 import json
 from typing import Any

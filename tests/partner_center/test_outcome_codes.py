@@ -1,4 +1,4 @@
-"""What becomes of a row, by the error of its device."""
+"""The outcome of a row, by the error of its device."""
 
 import pytest
 from hypothesis import given

@@ -13,7 +13,7 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 def make_world() -> Iterator[MakeWorld]:
-    """Makes a world whose stand-in behaves as told, with settings as told."""
+    """Makes a world with the given behaviour of the stand-in and the given settings."""
     with ExitStack() as stack:
 
         def make(behaviour: Behaviour | None = None, **settings: str) -> World:
@@ -26,5 +26,5 @@ def make_world() -> Iterator[MakeWorld]:
 
 @pytest.fixture
 def world(make_world: MakeWorld) -> World:
-    """A world whose service is done with a job after a minute."""
+    """A world whose service finishes a job after a minute."""
     return make_world(Behaviour(delay=60))

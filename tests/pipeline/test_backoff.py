@@ -1,4 +1,4 @@
-"""How long is waited."""
+"""The delays."""
 
 from datetime import timedelta
 

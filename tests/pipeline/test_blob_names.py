@@ -1,4 +1,4 @@
-"""How a device file and what is made of it are named and told apart."""
+"""Names of device files and of the blobs derived from them, all distinct."""
 
 import hashlib
 

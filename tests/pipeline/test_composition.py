@@ -1,4 +1,4 @@
-"""What every pipeline is composed with."""
+"""The parts of every pipeline."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A container is gone through a few pages at a time; what comes meanwhile is met in the next round."""
+"""A container is listed a few pages at a time; blobs added meanwhile are found in the next round."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Files in a folder that bears a customer's name go to that customer, whatever becomes of the name later."""
+"""Files in a folder with a customer's name go to that customer, whatever happens to the name later."""
 
 from datetime import timedelta
 
@@ -87,7 +87,7 @@ def test_a_name_does_not_make_a_wrong_path_right(world: World, path: str) -> Non
 
 
 def test_a_guid_is_never_taken_for_a_name(world: World) -> None:
-    """Nobody may lead what is dropped for one tenant to another by giving that one a name that looks like the first."""
+    """A name that looks like another customer's must not redirect files dropped for one tenant to another."""
     file = world.drop_file(numbered(1), f"{OTHER}/Test/devices.csv")
     world.run()
     assert world.journal.files.get(OTHER, file) is not None

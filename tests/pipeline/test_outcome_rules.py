@@ -1,4 +1,4 @@
-"""What a person does next about a row, by its outcome as it is stored."""
+"""The remedy for a row, by its stored outcome."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The private copy gives the rows as the reading that counts gave them."""
+"""The private copy gives the rows as the final reading produced them."""
 
 import pytest
 

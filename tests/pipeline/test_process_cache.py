@@ -1,4 +1,4 @@
-"""What one process relies on having seen in the journal."""
+"""A process's cache of the journal."""
 
 from datetime import timedelta
 

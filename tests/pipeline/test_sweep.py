@@ -1,4 +1,4 @@
-"""What one sweep costs, however much is kept."""
+"""The cost of one sweep, however much is stored."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The whole way in one process: storage in memory, the real client on the stand-in, and one clock for all."""
+"""The whole pipeline in one process: storage in memory, the real client on the stand-in, and one shared clock."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = START
@@ -46,7 +46,7 @@ class Clock:
 
 
 class KeptEvents(InMemoryFileEvents):
-    """Events in memory; the next `fails` are not taken."""
+    """Events in memory; the next `fails` sends fail."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class World:
         )
 
     def meet(self, partner_center: PartnerCenter) -> None:
-        """From now on the pipeline meets another service."""
+        """Let the pipeline use another service from now on."""
         self.partner_center = partner_center
         self.pipeline = self.pipeline_with()
 
@@ -120,7 +120,7 @@ class World:
         return identifier
 
     def deliver_next(self) -> bool:
-        """The next wake-up arrives when it is due; whether there was one."""
+        """Deliver the next wake-up when it is due; False if there is none."""
         if not self.wakeups.waiting:
             return False
         next_up = min(self.wakeups.waiting, key=lambda entry: entry[0])
@@ -161,7 +161,7 @@ class World:
         return summary
 
     def folder(self, identifier: str, path: str) -> str:
-        """Where the results of a file stand."""
+        """The folder of a file's results."""
         place = resolve_drop_path(self.customers, path)
         return results_folder(place.customer_id, place.batch_id, place.name, identifier)
 
@@ -171,7 +171,7 @@ class World:
 
 
 class Changed:
-    """A service that is the real one but for what a subclass changes."""
+    """The real service, except for the changes of a subclass."""
 
     def __init__(self, real: PartnerCenter) -> None:
         self.real = real

@@ -1,1 +1,1 @@
-"""The whole pipeline in a world of its own: one seed decides time, order, repeats, losses and deaths."""
+"""The whole pipeline in a simulated world: one seed decides time, order, repeats, losses and crashes."""

@@ -1,4 +1,4 @@
-"""Many schedules, or one told event by event.
+"""Plays many schedules, or shows one schedule event by event.
 
 python -m tests.simulation --schedules 20000 [--first-seed N]
 python -m tests.simulation --seed N --trace
@@ -21,7 +21,7 @@ def _say(text: str) -> None:
 
 
 def told(world: SimulatedWorld, *, with_trace: bool) -> str:
-    """What happened in a world and which promises it broke."""
+    """The events of a world and the promises that it broke."""
     lines = [f"{when:%d %H:%M:%S.%f} {who}: {what}" for when, who, what in world.trace] if with_trace else []
     verdict = [f"Broken: {violation}" for violation in world.violations] or ["Every promise was kept."]
     return "\n".join([*lines, *verdict])
@@ -33,7 +33,7 @@ def how_to_replay(seed: int) -> str:
 
 
 def play_many(first: int, schedules: int) -> int:
-    """How many of the schedules broke a promise, each printed with the command that replays it."""
+    """Play the schedules and count those that broke a promise, printing for each the command that replays it."""
     started = told_at = time.monotonic()
     broken = 0
     for number, seed in enumerate(range(first, first + schedules), 1):

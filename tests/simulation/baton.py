@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 class ProcessDied(BaseException):
-    """The process that ran this is no more. No code may catch it: nothing runs after a death."""
+    """The process of this invocation has died. No code may catch this: nothing runs after a crash."""
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +23,7 @@ class Invocation:
     work: Callable[[], None]
     ended: Callable[["Invocation"], None]
     error: Exception | None = None
-    """What it raised, if it did."""
+    """The exception that it raised, if any."""
     has_died: bool = False
     is_over: bool = False
     _thread: "_Thread | None" = None
@@ -42,7 +42,7 @@ class Invocation:
             self.ended(self)
 
     def pause(self) -> None:
-        """Give the baton back; called by the invocation itself. Raises ProcessDied when it comes back to a dead one."""
+        """Return the baton; called by the invocation itself. Raises ProcessDied if the process died meanwhile."""
         thread = self._thread
         assert thread is not None
         thread.back.release()
@@ -51,25 +51,25 @@ class Invocation:
             raise ProcessDied
 
     def run(self) -> None:
-        """All of it, on its thread."""
+        """Run the whole invocation, on its thread."""
         try:
             if not self.has_died:
                 self.work()
         except ProcessDied:
             self.has_died = True
-        except Exception as error:  # noqa: BLE001 - a host goes on whatever a function raises; it is judged later
+        except Exception as error:  # noqa: BLE001 - a host survives any error of a function; it is judged later
             self.error = error
         self.is_over = True
 
     def die(self) -> None:
-        """End it where it is, without another effect."""
+        """End it at its current point, without another effect."""
         self.has_died = True
         while not self.is_over:
             self.resume()
 
 
 class _Thread(threading.Thread):
-    """A thread that runs one invocation after the other."""
+    """A thread that runs invocations one after another."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True, name="simulated invocation")

@@ -33,17 +33,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ILLEGAL = re.compile(r"[/\\#?]|" + _CONTROL.pattern)
 
 ROWS_ON_A_PAGE = 7
-"""Of a query or listing; others may change what the next page shows."""
+"""Rows on a page of a query or listing; other invocations may change the next page."""
 
 
 class Steps(Protocol):
-    """What happens between two effects."""
+    """The events between two effects."""
 
     def before(self, what: str) -> None:
-        """Something is about to take effect. Raises ProcessDied or what the storage client raises."""
+        """Called before an effect. Raises ProcessDied or an error of the storage client."""
 
     def after(self, what: str) -> bool:
-        """It took effect; whether the storage client meets its own change as someone else's. Raises as `before`."""
+        """Called after an effect; True if the storage client takes its own change for another's. Raises as `before`."""
 
 
 class SteppedTable:
@@ -109,7 +109,7 @@ class SteppedTable:
             raise EntityChanged("The client's own repeat met the row it had removed.")
 
     def query(self, query: Query) -> Iterator[StoredEntity]:
-        """A page at a time, each as the table is when it is asked for."""
+        """The rows page by page, each page as the table is when it is requested."""
         last = ("", "")
         left = query.limit
         while left is None or left > 0:
@@ -148,7 +148,7 @@ class SteppedContainer:
         return self._inner.version(path)
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
-        """A page at a time, each as the container is when it is asked for."""
+        """The blobs page by page, each page as the container is when it is requested."""
         last = ""
         while True:
             self._steps.before(f"list {self._name}/{folder} after {last}")
@@ -180,13 +180,13 @@ class SteppedContainer:
         whole = content if isinstance(content, bytes) else b"".join(content)
         self._steps.before(f"write new {self._name}/{path}")
         was_written = self._inner.write_new(path, whole, content_type)
-        # The client's repeat meets its own blob.
+        # The client's repeat finds its own blob.
         return was_written and not self._steps.after(f"write new {self._name}/{path}")
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
         self._steps.before(f"write {self._name}/{path} version {version}")
         was_written = self._inner.write_newer(path, content, content_type, version)
-        # The client's repeat meets its own version, which is not older.
+        # The client's repeat finds its own version, which is not older.
         return was_written and not self._steps.after(f"write {self._name}/{path} version {version}")
 
     def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
@@ -201,7 +201,7 @@ class SteppedContainer:
 
 
 class Queue(Protocol):
-    """Where messages wait."""
+    """The queue in which messages wait."""
 
     def send(self, body: str, delay: timedelta) -> None: ...
 
@@ -236,7 +236,7 @@ class SteppedWakeups:
 
 
 class SteppedEvents:
-    """Events whose sending is a step; those that were sent are kept in `sent`."""
+    """Events whose sending is a step; sent events are kept in `sent`."""
 
     def __init__(self, sent: list[str], steps: Steps) -> None:
         self._sent = sent
@@ -252,13 +252,13 @@ class SteppedEvents:
 
 
 def _refuse_illegal_key(key: str) -> None:
-    """As Table Storage does ("Characters disallowed in key fields")."""
+    """Refuse a key that Table Storage refuses ("Characters disallowed in key fields")."""
     if len(key.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_KEY or _ILLEGAL.search(key):
         raise HttpResponseError("Table Storage does not take such a key.")
 
 
 def _refuse_illegal_path(path: str) -> None:
-    """As the storage client and Blob Storage do."""
+    """Refuse a path that the storage client or Blob Storage refuses."""
     if not path:
         raise ValueError("Please specify a container name and blob name.")
     if len(path) > LONGEST_PATH or _CONTROL.search(path):

@@ -1,4 +1,4 @@
-"""What must be true when a world has come to rest, whatever happened in it."""
+"""The promises that must hold when a world has come to rest, whatever happened in it."""
 
 import csv
 import io
@@ -35,21 +35,21 @@ LOST_ANSWERS = frozenset(
         Fault.GATEWAY_TIMEOUT,
     }
 )
-"""Troubles after which the caller cannot know that its upload was taken."""
+"""Troubles after which the caller cannot know whether its upload was accepted."""
 
 CLOCK_DIFFERENCE = timedelta(seconds=10)
 """By which a host may take a pause for over too early."""
 
 WITHOUT_ANSWER = (Mishap.NEVER_SENT, Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER)
 WITHOUT_WORD_OF_SERVICE = (*WITHOUT_ANSWER, *GATEWAY, Fault.GATEWAY_TIMEOUT)
-"""Troubles after which the service itself has said nothing on the payload: no answer came, or a gateway's."""
+"""Troubles after which the service itself has not decided on the payload: no answer came, or only a gateway's."""
 WITHOUT_LINK = (Fault.TRUNCATED, Fault.NOT_JSON, Fault.WITHOUT_LOCATION)
 
 Row = dict[str, str]
 
 
 def check(world: SimulatedWorld) -> None:
-    """Add to the world's violations whatever promise it broke."""
+    """Add each broken promise to the world's violations."""
     _check_places(world)
     truth = Truth(world.service)
     for identifier in world.dropped:
@@ -65,7 +65,7 @@ def check(world: SimulatedWorld) -> None:
 
 
 def _check_undisturbed(world: SimulatedWorld) -> None:
-    """Where nothing died, failed or was lost, the safety net has nothing to do, and nobody waits at a closed gate."""
+    """If nothing crashed, failed or was lost, the sweep has nothing to do, and no submission waits at a closed gate."""
     if world.overdue_in_calm:
         world.violate(f"{world.overdue_in_calm} submissions were left to the sweep although nothing was lost.")
     for scope in world.journal.gates.closed():
@@ -89,7 +89,7 @@ def _check_throttling(world: SimulatedWorld) -> None:
 
 
 def _check_places(world: SimulatedWorld) -> None:
-    """Nothing is left over anywhere."""
+    """No index entry, blob or message is left over."""
     for mention in world.journal.files.still_open():
         world.violate(f"File {mention.file_id} is still in the index of open files.")
     for version in world.private.versions():
@@ -100,7 +100,7 @@ def _check_places(world: SimulatedWorld) -> None:
 
 
 class Truth:
-    """What the service really did, whatever it answered."""
+    """The service's real actions, whatever it answered."""
 
     def __init__(self, service: SimulatedPartnerCenter) -> None:
         self.jobs = {job.tracking_id: job for job in service.jobs()}
@@ -108,23 +108,23 @@ class Truth:
             (job, device) for job in self.jobs.values() for device in job.devices if device.verdict.is_registered
         ]
         self._shown: dict[str | None, tuple[Job, JudgedDevice]] = {}
-        """By device id: a device stands in the batch of its first registration alone."""
+        """By device id: a device is only in the batch of its first registration."""
         for job, device in self._registered:
             self._shown.setdefault(device.device_id, (job, device))
 
     def has(self, customer_id: str, identities: Iterable[str]) -> bool:
-        """Whether a device of one of these identities was ever registered for the customer."""
+        """Whether a device with one of these identities was ever registered for the customer."""
         return any(
             job.customer_id == customer_id and not set(identities).isdisjoint(device.sent.identities)
             for job, device in self._registered
         )
 
     def has_serial(self, customer_id: str | None, serial: str) -> bool:
-        """Whether a device of this serial number was ever registered for the customer."""
+        """Whether a device with this serial number was ever registered for the customer."""
         return any(job.customer_id == customer_id and device.sent.serial == serial for job, device in self._registered)
 
     def in_batch_since(self, customer_id: str | None, batch_id: str, serial: str, product_key: str) -> datetime | None:
-        """Since when Get Devices shows the one device of this name; None when none or several have it."""
+        """The time since which Get Devices shows the only device of this name; None when none or several have it."""
         since = [
             device.done_at
             for job, device in self._shown.values()
@@ -135,7 +135,7 @@ class Truth:
 
 
 class FileCheck:
-    """One file against the person's rows and what the service really did."""
+    """Compares a file with the person's rows and the service's real actions."""
 
     def __init__(self, world: SimulatedWorld, truth: Truth, file: DeviceFile) -> None:
         self._world = world
@@ -146,7 +146,7 @@ class FileCheck:
         self._outcomes = {outcome.row: outcome for outcome in outcomes}
 
     def check(self) -> None:
-        """All of it."""
+        """Check everything."""
         if not self._file.state.is_final:
             self._violate(f"ended as {self._file.state}")
             return
@@ -165,7 +165,7 @@ class FileCheck:
             self._check_row(row, read)
 
     def _check_told(self) -> None:
-        """Its end was told once, or at least once if an owner died or storage failed; a repeat can be recognised."""
+        """Its end was announced once, or at least once if an owner died or storage failed; a repeat is recognisable."""
         read = [json.loads(event) for event in self._world.events]
         events = [event for event in read if event["data"]["file_id"] == self._file.file_id]
         told = {(event["id"], event["data"]["state"]) for event in events}
@@ -194,7 +194,7 @@ class FileCheck:
                 self._violate(f"counts {submission.counts} in submission {submission.number}")
 
     def _check_journal(self, rows: list[Row]) -> None:
-        """The journal says what the results say: no outcome changed after it was told."""
+        """The journal agrees with the results: no outcome changed after it was published."""
         journaled = [(str(each.row), str(each.outcome), each.error_code) for each in self._outcomes.values()]
         if journaled != [(row["row"], row["outcome"], row["error_code"]) for row in rows]:
             self._violate("has other outcomes in its journal than in its results")
@@ -224,7 +224,7 @@ class FileCheck:
             self._check_sent_row(row, outcome, sent.identities)
 
     def _check_sent_row(self, row: Row, outcome: Outcome, identities: tuple[str, ...]) -> None:
-        """What we say of a device against what the service knows of it."""
+        """Compare our outcome of a device with the service's record of it."""
         attempts = [
             (job, device) for job in self._jobs() for device in job.devices if device.sent.identities == identities
         ]
@@ -245,17 +245,17 @@ class FileCheck:
         if outcome is not Outcome.REGISTERED and not row["what_to_do"]:
             self._violate(f"row {row['row']} says nothing of what to do")
         by_us = any(device.verdict.is_registered for _, device in attempts)
-        # What was read back was there before; the job may have registered it anew after its deadline.
+        # A device that was read back was there before; the job may have registered it again after its deadline.
         is_explained = SentNote.FIRST_ANSWER_LOST in row["notes"] or SentNote.READ_BACK in row["notes"]
         if by_us and outcome is Outcome.ALREADY_REGISTERED and not is_explained:
             self._violate(f"row {row['row']} was registered by a lost request and does not say so")
 
     def _is_there_by_name(self, row: Row) -> bool:
-        """Whether the customer has a device of that serial number, perhaps sent with a hash where ours was without."""
+        """Whether the customer has a device with that serial number, perhaps sent with a hash where ours had none."""
         return self._truth.has_serial(self._file.customer_id, row["serial_number"])
 
     def _check_unknown(self, row: Row, attempts: list[tuple[Job, JudgedDevice]], *, is_there: bool) -> None:
-        """Only what the service never told before the deadline may be unknown."""
+        """A row may be unknown only if the service gave no verdict before the deadline."""
         number = self._outcomes[int(row["row"])].submission
         submission = next(each for each in self._submissions if each.number == number)
         in_time = (submission.deadline_at or START) - self._world.settings.advanced.claim * CALL_STALL * 3
@@ -273,9 +273,10 @@ class FileCheck:
                 self._violate(f"row {row['row']} is unknown and stands in its batch since {shown}")
 
     def _waited_for(self, submission: Submission) -> timedelta:
-        """How long at most a verdict was waited for while the service gave answers.
+        """The longest wait for a verdict while the service gave answers.
 
-        A poll in vain counts only where its owner surely wrote it down: nothing disturbed it, and no other came near.
+        A poll without a verdict counts only if its owner certainly recorded it: nothing disturbed it, and no other
+        owner interfered.
         """
         slack = self._world.settings.advanced.claim * CALL_STALL
         waited, last, was_usable = slack, submission.accepted_at or START, True
@@ -291,7 +292,7 @@ class FileCheck:
         return waited
 
     def _was_refused(self, row: Row, identities: tuple[str, ...]) -> bool:
-        """Whether the service refused this device alone; a refusal of several says nothing of one."""
+        """Whether the service refused this device alone; a refusal of several proves nothing about one."""
         return any(
             upload.tracking_id is None
             and self._world.sender_of_request[upload.attempt.request_id][0] == self._file.file_id
@@ -312,7 +313,7 @@ class FileCheck:
         return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
     def _expected_rows(self) -> list[CheckedRow]:
-        """The rows as a person reads them: once, and anew while a later row changes what becomes of an earlier one."""
+        """The rows as a person reads them: once, and again while a later row changes the outcome of an earlier row."""
         findings: Findings | None = None
         while True:
             try:
@@ -337,7 +338,7 @@ class FileCheck:
 
 
 def expected_outcome(verdict: Verdict) -> Outcome:
-    """What a verdict of the service means, said independently of the pipeline."""
+    """The outcome for a verdict of the service, defined independently of the pipeline."""
     if verdict.name == "ZtdDeviceAlreadyAssigned":
         return Outcome.ALREADY_REGISTERED
     if verdict.status == "in-progress":
@@ -346,7 +347,7 @@ def expected_outcome(verdict: Verdict) -> Outcome:
 
 
 def _check_uploads(world: SimulatedWorld) -> None:
-    """A device is in at most one accepted submission of its file, and nothing is sent again without a reason."""
+    """A device is in at most one accepted submission of its file, and no request is repeated without a reason."""
     numbers_of: dict[tuple[str, str], set[str]] = {}
     for upload in world.service.uploads:
         sender = world.sender_of_request.get(upload.attempt.request_id)
@@ -365,7 +366,7 @@ def _check_uploads(world: SimulatedWorld) -> None:
 def _check_repeat(
     world: SimulatedWorld, sender: tuple[str, str], earlier: Attempt, later: Attempt, *, was_disturbed: bool
 ) -> None:
-    """The id stays until the service has said its own word, and an owner that knew it was taken sends nothing again."""
+    """The id stays until the service has decided, and an owner that knew of the acceptance does not send again."""
     is_same = earlier.request_id == later.request_id
     name = f"Submission {sender[1]} of {sender[0]}"
     if earlier.trouble in WITHOUT_WORD_OF_SERVICE and not is_same:
@@ -384,7 +385,7 @@ def _accepted(world: SimulatedWorld, attempt: Attempt) -> bool:
 
 
 def _may_have_been_taken(world: SimulatedWorld, sender: tuple[str, str]) -> bool:
-    """Whether an answer to the submission was lost, so that its halves or repeats may hold what was taken."""
+    """Whether an answer to the submission was lost, so that its halves or repeats may hold accepted devices."""
     return any(
         attempt.trouble in LOST_ANSWERS or by in world.disturbed for attempt, by in world.attempts.get(sender, ())
     )

@@ -1,4 +1,4 @@
-"""What a seed means: who drops what and when, how the hosts and storage fail, and the weather of the service."""
+"""The plan of a seed: the files and their drop times, the failures of hosts and storage, and the service's troubles."""
 
 import random
 from collections.abc import Collection, Iterator
@@ -31,7 +31,7 @@ PROVOKED = (
 )
 ALL_OPERATIONS = frozenset(Operation)
 READ_BACK = frozenset({Operation.BATCH_DEVICES})
-"""What is asked when a submission is past its deadline."""
+"""The requests for a submission past its deadline."""
 
 TROUBLES: tuple[Trouble, ...] = (*Fault, *Mishap)
 REFUSALS: tuple[Trouble, ...] = (
@@ -54,7 +54,7 @@ OUTAGES: tuple[Trouble, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class DroppedFile:
-    """A device file of a person."""
+    """A device file that a person drops."""
 
     path: str
     content: bytes
@@ -63,7 +63,7 @@ class DroppedFile:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a person does, and when: a file of None is a deletion."""
+    """A person's action and its time: a file of None is a deletion."""
 
     after: timedelta
     path: str
@@ -72,7 +72,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """A time in which requests meet a trouble."""
+    """A period in which requests run into a trouble."""
 
     trouble: Trouble
     begins: timedelta
@@ -83,7 +83,7 @@ class Spell:
     operations: Collection[Operation] = ALL_OPERATIONS
 
     def befalls(self, after: timedelta, operation: Operation, customer_id: str) -> bool:
-        """Whether a request can meet the trouble so long after the start."""
+        """Whether a request at this time after the start can run into the trouble."""
         return (
             self.begins <= after < self.ends
             and self.customer_id in (None, customer_id)
@@ -107,24 +107,24 @@ class Plan:
     retry_after: int = 20
     sweep_period: timedelta = timedelta(minutes=5)
     clocks: tuple[float, ...] = (0.0, 0.0)
-    """Of each host: seconds that its clock is ahead."""
+    """For each host, the seconds by which its clock is ahead."""
     at_once: int = 4
     """Invocations that run at the same time."""
     turns: int = 300
-    """Choices before calm comes."""
+    """Choices before the calm phase."""
     stay: float = 0.9
-    """How likely an invocation goes on without another coming between two of its effects."""
+    """The probability that an invocation continues without another running between two of its effects."""
     crashes: float = 0.0
-    """How likely a host dies before an effect."""
+    """The probability that a host dies before an effect."""
     storage_failures: float = 0.0
-    """How likely storage fails at an effect, or its answer is lost after one."""
+    """The probability that storage fails at an effect, or that its answer is lost afterwards."""
     repeats: float = 0.0
     losses: float = 0.0
-    """How likely a message is delivered twice, or never."""
+    """The probability that a message is delivered twice, or never."""
     longest_stall_of_readers: float = 0.01
-    """Between two effects of a reading, as a share of a claim; beyond 1, a reader is late and is taken over."""
+    """The longest pause between two effects of a reading, as a share of a claim; above 1, a reader is taken over."""
     forgeries: float = 0.0
-    """How likely, now and then, a submission's wake-up comes that nobody sent."""
+    """The probability of a forged wake-up of a submission, which the app never sent."""
 
 
 def plan_of(seed: int) -> Plan:
@@ -181,12 +181,12 @@ def file_of(path: str, rows: tuple[str, ...]) -> DroppedFile:
 
 
 def _devices(chance: random.Random) -> list[dict[str, str]]:
-    """The devices there are: few, so that several files hold the same one."""
+    """All devices: only a few, so that several files hold the same device."""
     devices: list[dict[str, str]] = [{"serial": f"D{number}"} for number in range(chance.randint(4, 14))]
     devices += [{"key": f"{number:013d}"} for number in range(3_000_000_000_001, 3_000_000_000_003)]
     devices += [{"serial": f"{provoked}{chance.randint(1, 3)}"} for provoked in chance.sample(PROVOKED, 3)]
     if chance.random() < 0.3:
-        # The same device by its hash, which is the better record, and by its names.
+        # The same device with its hash, which is the better record, and with its names.
         found = verify(HARDWARE_HASH)
         assert isinstance(found, VerifiedHash)
         devices.append({"hardware_hash": HARDWARE_HASH})
@@ -235,7 +235,7 @@ def _spells_of_read_back(chance: random.Random, deadline_hours: float) -> Iterat
 
 
 def _spells_of_one_customer(chance: random.Random) -> Iterator[Spell]:
-    """One customer is throttled, and no other."""
+    """Only one customer is throttled."""
     if chance.random() < 0.15:
         ends = timedelta(minutes=chance.choice((20, 60, 240)))
         yield Spell(Fault.THROTTLE, timedelta(), ends, 1.0, chance.choice(CUSTOMERS))

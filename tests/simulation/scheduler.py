@@ -1,4 +1,4 @@
-"""Who chooses what happens next, by the seed alone: first everything at once and in any order, then calm."""
+"""Chooses the next event, by the seed alone: first everything at once and in any order, then calm."""
 
 from datetime import datetime, timedelta
 
@@ -8,12 +8,12 @@ from tests.simulation.plan import Arrival, Plan, plan_of
 from tests.simulation.world import Message, SimulatedWorld
 
 MOST_TURNS = 60_000
-"""Choices in calm after which the world should have come to rest."""
+"""Choices in the calm phase after which the world must have come to rest."""
 
 LONGEST_CALM = timedelta(days=30)
 
 DAYS_OF_QUIET = 3
-"""After rest, on which the sweeps of a new day find nothing more than what died behind them left."""
+"""Days after rest, on which the sweeps find only the leftovers of processes that died after the previous sweep."""
 
 
 class Scheduler:
@@ -32,12 +32,12 @@ class Scheduler:
         self.rest()
 
     def begin(self) -> None:
-        """Everything at once and in any order."""
+        """Run everything at once and in any order."""
         for _ in range(self._world.plan.turns):
             self._turn()
 
     def rest(self) -> None:
-        """Calm until there is nothing more to do, and some days of quiet."""
+        """Run the calm phase until there is nothing left to do, and some days of quiet."""
         self.settle()
         for _ in range(DAYS_OF_QUIET):
             self._world.time += timedelta(days=1)
@@ -45,7 +45,7 @@ class Scheduler:
             self.settle()
 
     def settle(self) -> None:
-        """Everything goes on undisturbed until there is nothing more to do."""
+        """Run everything undisturbed until there is nothing left to do."""
         latest = self._world.time + LONGEST_CALM
         for _ in range(MOST_TURNS):
             if self._world.live:

@@ -1,7 +1,6 @@
 """The stand-in's service in this process, under the troubles of a plan.
 
-The real client calls it without sockets. What really happened is kept beside it, for the invariants
-to compare with.
+The real client calls it without sockets. It records the real events, for the invariants to compare with.
 """
 
 import random
@@ -32,7 +31,7 @@ from shared.partner_center.models import Device
 
 
 class Mishap(StrEnum):
-    """What can go wrong before there is a connection to the stand-in."""
+    """A failure before there is a connection to the stand-in."""
 
     NEVER_SENT = "never_sent"
     """No connection is made."""
@@ -40,7 +39,7 @@ class Mishap(StrEnum):
 
 Trouble = Fault | Mishap
 Troubles = Callable[[Operation, str], Trouble | None]
-"""Which trouble befalls a request of a customer."""
+"""The trouble of a request of a customer."""
 
 GATEWAY = frozenset(
     {
@@ -55,7 +54,7 @@ GATEWAY = frozenset(
 """Troubles that are answered before the service is reached."""
 
 HIDING = frozenset({Fault.UNKNOWN_TRACKING_ID, Fault.SHORTER_STATUS, Fault.UNKNOWN_STATUS})
-"""Troubles that make a status say less than the truth."""
+"""Troubles that make a status show less than the truth."""
 
 SPOILING = frozenset(
     {
@@ -71,7 +70,7 @@ SPOILING = frozenset(
 
 
 def makes_sense(trouble: Trouble, operation: Operation) -> bool:
-    """Whether a request of this kind can meet the trouble."""
+    """Whether a request of this kind can run into the trouble."""
     return isinstance(trouble, Mishap) or trouble.makes_sense_for(operation)
 
 
@@ -87,13 +86,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One upload on its way, whether it reaches the service or not."""
+    """One upload that was sent, whether or not it reaches the service."""
 
     operation: Operation
     customer_id: str
     batch_id: str
     devices: bytes
-    """Their JSON to the byte."""
+    """Their exact JSON."""
     request_id: str
     trouble: Trouble | None
 
@@ -116,29 +115,29 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class JudgedDevice:
-    """A device of a job with the service's last word on it."""
+    """A device of a job with the service's final verdict."""
 
     sent: SentDevice
     verdict: Verdict
     device_id: str | None
     done_at: datetime
-    """When the verdict was there, and a registered device in its batch."""
+    """The time from which the verdict exists, and a registered device is in its batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An upload that was taken."""
+    """An accepted upload."""
 
     tracking_id: str
     customer_id: str
     batch_id: str
     devices: tuple[JudgedDevice, ...]
     is_hidden: bool
-    """Whether a status of it was ever answered with less than the truth."""
+    """Whether an answered status of it ever showed less than the truth."""
 
 
 class SimulatedPartnerCenter:
-    """The service of a world. `pause` is called while a request or its answer is on its way."""
+    """The service of a world. `pause` is called while a request or its answer is in transit."""
 
     def __init__(
         self,
@@ -164,15 +163,15 @@ class SimulatedPartnerCenter:
         self.asked: Callable[[Asked], None] = lambda _asked: None
         """Called with each request of any kind."""
         self.attempted: Callable[[Attempt], None] = lambda _attempt: None
-        """Called with each upload at the moment that decides what becomes of it."""
+        """Called with each upload at the moment that decides its fate."""
         self.polled: Callable[[str, bool], None] = lambda _tracking_id, _is_usable: None
-        """Called with each poll of a job, and whether its answer will say anything about the job."""
+        """Called with each poll of a job, and whether its answer will be about the job."""
 
     def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """The reply to one HTTP request.
 
         Raises:
-            requests.ConnectTimeout: it never left.
+            requests.ConnectTimeout: the request was never sent.
         """
         request = route(method, target, headers, body)
         assert request is not None, target
@@ -189,7 +188,7 @@ class SimulatedPartnerCenter:
         return reply
 
     def _note(self, request: Request, trouble: Trouble | None) -> Attempt | None:
-        """Tell what is about to happen; the attempt that an upload is."""
+        """Report the coming event; returns the attempt if the request is an upload."""
         if request.operation in UPLOADS:
             attempt = _attempt(request, trouble)
             self.attempted(attempt)
@@ -202,13 +201,13 @@ class SimulatedPartnerCenter:
         return None
 
     def jobs(self) -> Iterator[Job]:
-        """Every upload that was taken, as the service sees it now."""
+        """Every accepted upload in its current state at the service."""
         for upload in self.uploads:
             if upload.tracking_id is not None and not upload.is_repeat:
                 yield self._job(upload.attempt, upload.tracking_id)
 
     def has_device(self, device_id: str) -> bool:
-        """Whether a device of this id stands in any batch."""
+        """Whether a device with this id is in any batch."""
         batches = {(upload.attempt.customer_id, upload.attempt.batch_id) for upload in self.uploads}
         return any(device["id"] == device_id for batch in batches for device in self._devices(*batch))
 
@@ -268,7 +267,7 @@ def _tracking_id_in(headers: Mapping[str, str]) -> str | None:
 
 
 def _time(text: str | None) -> datetime:
-    """A time of the service, to the second that is not earlier; far away when there is none."""
+    """A time of the service, rounded up to the second; far in the future when there is none."""
     if text is None:
         return datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
     return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(seconds=1)

@@ -48,7 +48,7 @@ PATH = f"{CUSTOMERS[0]}/Test/a.csv"
 
 OUTAGE = timedelta(hours=72)
 MOST_WAKE_UPS = 320
-"""Of one submission in an outage of 72 hours: a backoff is at least 15 minutes from the tenth on."""
+"""Most wake-ups of a submission in an outage of 72 hours: from the tenth on, a backoff is at least 15 minutes."""
 
 MESSAGES = 10_000
 NO_CUSTOMER_ID = "00000000-0000-5000-8000-000000000000"
@@ -337,7 +337,7 @@ def test_in_every_schedule_a_withdrawal_deletes_what_its_file_registered_and_say
 
 
 def _withdraw_all(world: SimulatedWorld, plan: Plan) -> int:
-    """Withdraw every closed file amid troubles, then in calm; how many devices were withdrawn."""
+    """Withdraw every closed file amid troubles, then in calm; returns the number of withdrawn devices."""
     closed = [file for name in world.dropped if (file := world.file(name)) is not None and file.closed_counts]
     world.crashes, world.storage_failures, world.stay = plan.crashes, plan.storage_failures, plan.stay
     world.service.troubles = lambda operation, _: _some_trouble(world, operation)
@@ -435,7 +435,7 @@ def _world_halfway() -> SimulatedWorld:
 
 
 def _stored(world: SimulatedWorld) -> object:
-    """Everything that is stored, as far as a change of it shows."""
+    """All stored data, so that any change shows."""
     tables = [len(table._rows) for table in world.tables.values()]
     containers = [len(container._blobs) for container in (world.drop, world.private, world.results)]
     return world.etags_given, tables, containers, len(world.queue)
@@ -465,7 +465,7 @@ ODD: list[Callable[[random.Random], object]] = [
 
 
 def _message(chance: random.Random, world: SimulatedWorld) -> bytes:
-    """Noise, JSON of any kind, and wake-ups of which some parts are odd."""
+    """Noise, JSON of any kind, and wake-ups with some odd parts."""
     kind = chance.random()
     if kind < 0.15:
         return chance.randbytes(chance.randint(0, 60))

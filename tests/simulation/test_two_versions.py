@@ -1,8 +1,8 @@
-"""Two versions side by side: one host runs a later one, which adds a field to every record and every message.
+"""Two versions side by side: one host runs a later version, which adds a field to every record and every message.
 
-The later version is this one with something more in whatever it writes: a member in each row, in each object in it and
-in each item of a list, and in each wake-up. Its value is new at every writing, so that a member that was left out and
-one that is out of date are both seen.
+The later version is this version with an additional member in everything that it writes: in each row, in each object in
+it, in each item of a list, and in each wake-up. The member's value is new at each write, so that a missing member and
+an outdated member both show.
 """
 
 import json
@@ -30,7 +30,7 @@ _JSON = "_json"
 
 
 class SharedTable(InMemoryTable):
-    """A table of both versions. What a change by this version loses of what the later one wrote breaks a promise."""
+    """A table of both versions. A change by this version that loses data of the later version breaks a promise."""
 
     def __init__(self, new_etag: Callable[[], str], world: "TwoVersions") -> None:
         super().__init__(new_etag)
@@ -77,7 +77,7 @@ class TwoVersions(SimulatedWorld):
         super().send(body, delay)
 
     def as_this_host_writes(self, entity: Entity) -> Entity:
-        """The row that the host writes that runs."""
+        """The row as the running host writes it."""
         if not self.is_later:
             return entity
         value = next(self._values)
@@ -89,12 +89,12 @@ class TwoVersions(SimulatedWorld):
 
     @property
     def is_later(self) -> bool:
-        """Whether the host that runs has the later version, which knows by itself what it has written."""
+        """Whether the running host has the later version, which knows its own members."""
         return self._running is not None and self._running.host == LATER_HOST
 
 
 def _added(content: object, value: int) -> object:
-    """`content` with one member more in every object of it."""
+    """`content` with one more member in each of its objects."""
     if isinstance(content, dict):
         return {LATER: value} | {name: _added(member, value) for name, member in content.items() if name != LATER}
     if isinstance(content, list):
@@ -103,7 +103,7 @@ def _added(content: object, value: int) -> object:
 
 
 def _known(content: object) -> object:
-    """`content` as this version knows it."""
+    """`content` with only the members that this version knows."""
     if isinstance(content, dict):
         return {name: _known(member) for name, member in content.items() if not name.startswith(LATER)}
     if isinstance(content, list):
@@ -116,7 +116,7 @@ def _parsed(entity: Entity) -> dict[str, object]:
 
 
 def _lost(read: object, written: object, place: str) -> Iterator[str]:
-    """Where something is not as the later version wrote it: a list may be, but only when it was changed."""
+    """The places that differ from the later version's data: a list may differ, but only when it was changed."""
     if isinstance(read, dict) and isinstance(written, dict):
         for name, member in read.items():
             if name.startswith(LATER) and written.get(name) != member:

@@ -56,14 +56,14 @@ MOST_DELIVERIES: dict[str, int] = {
     "wake": _EXTENSIONS["queues"]["maxDequeueCount"],
     "blob": _EXTENSIONS["blobs"]["poisonBlobThreshold"],
 }
-"""Of one message, before the host puts it on the poison queue."""
+"""Deliveries of one message before the host puts it on the poison queue."""
 
 _HOURS, _MINUTES, _SECONDS = map(int, _EXTENSIONS["queues"]["visibilityTimeout"].split(":"))
 RETRY_AFTER = {"wake": timedelta(hours=_HOURS, minutes=_MINUTES, seconds=_SECONDS), "blob": timedelta()}
-"""After which a message comes back whose function failed. The host tries a blob again at once."""
+"""The time after which the message of a failed function returns. The host tries a blob again at once."""
 
 LEASE = timedelta(minutes=10)
-"""After which a message comes back whose host died with it."""
+"""The time after which a message returns whose host died with it."""
 
 SHORT_STALL = 0.01
 CALL_STALL = 0.3
@@ -73,12 +73,12 @@ POISON_NAME = {"wake": SUBMISSIONS_POISON_QUEUE, "blob": BLOB_POISON_QUEUE}
 
 
 STORAGE_ERRORS = (ServiceRequestError, ServiceResponseError)
-"""What the storage client raises when storage does not answer."""
+"""The errors of the storage client when storage does not answer."""
 
 
 @dataclass(slots=True)
 class Message:
-    """A message of the queue, or the host's own about a blob."""
+    """A message of the queue, or the host's own message about a blob."""
 
     number: int
     kind: str
@@ -88,7 +88,7 @@ class Message:
     dequeues: int = 0
     is_leased: bool = False
     causes: list[str] = field(default_factory=list)
-    """Why each delivery so far did not end well."""
+    """The reason why each delivery so far failed."""
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class _Poisoned:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One poll of a job: when, whether it was answered usably, and by which invocation."""
+    """One poll of a job: its time, whether the answer was usable, and its invocation."""
 
     at: datetime
     is_usable: bool
@@ -107,7 +107,7 @@ class Poll:
 
 
 class SimulatedWorld:
-    """Everything but the order of things, which a scheduler or a state machine chooses."""
+    """Everything but the order of events, which a scheduler or a state machine chooses."""
 
     def __init__(self, plan: Plan) -> None:  # noqa: PLR0915 - a world has many parts
         self.plan = plan
@@ -118,7 +118,7 @@ class SimulatedWorld:
         self._numbers = count(1)
         self.etags_given = 0
         self._memories = [ProcessCache() for _ in plan.clocks]
-        """What the process on each host remembers."""
+        """The cache of the process on each host."""
 
         def new_etag() -> str:
             self.etags_given += 1
@@ -172,24 +172,24 @@ class SimulatedWorld:
         """Invocations that have sent a request to the service."""
         self._dying_host: int | None = None
         self.wake_ups_sent: Counter[tuple[str, str]] = Counter()
-        """By reading and number of a submission."""
+        """Counts by reading and number of a submission."""
         self.crashes = plan.crashes
         self.storage_failures = plan.storage_failures
         self.stay = plan.stay
         self.dropped: dict[str, DroppedFile] = {}
-        """Every version of every blob that was dropped, by file id."""
+        """Every version of every dropped blob, by file id."""
         self.next_sweep = START + plan.sweep_period
         self.disturbed: set[Invocation | None] = set()
         """Invocations that died or met a failure of storage: the answers they got may not stand in the journal."""
         self.attempts: dict[tuple[str, str], list[tuple[Attempt, Invocation | None]]] = {}
         """By file and number of the submission, with the invocation that made it."""
         self.polls: dict[str, list[Poll]] = {}
-        """By tracking id."""
+        """Polls by tracking id."""
         self.asked: list[tuple[Asked, Invocation | None]] = []
         """Every request to the service, with the invocation that made it."""
         self.calm_since: datetime | None = None
         self.overdue_in_calm = 0
-        """Submissions that a sweep found overdue although nothing was lost any more."""
+        """Submissions that a sweep found overdue although nothing was being lost any more."""
         self.violations: list[str] = []
         self.sender_of_request: dict[str, tuple[str, str]] = {}
         """File and number of the submission that sent a request of this id."""
@@ -205,17 +205,17 @@ class SimulatedWorld:
         return self.time
 
     def _pipeline_of_host(self) -> Pipeline:
-        """The pipeline of the process that runs."""
+        """The pipeline of the running process."""
         assert self._running is not None
         return replace(self.pipeline, cache=self._memories[self._running.host])
 
     def _clock_of_host(self) -> datetime:
-        """The time as the host has it that asks."""
+        """The time by the clock of the calling host."""
         ahead = 0.0 if self._running is None else self.plan.clocks[self._running.host]
         return self.time + timedelta(seconds=ahead)
 
     def pass_time(self, delay: timedelta) -> None:
-        """Time passes, but no further than the first stalled invocation may stall."""
+        """Let time pass, but no further than the first stalled invocation may stall."""
         until = min([self.time + delay, *(self._stalled_until.get(each, self.time) for each in self.live)])
         self.time = max(self.time, until)
 
@@ -226,7 +226,7 @@ class SimulatedWorld:
         self.calm_since = self.time
 
     def is_at_rest(self) -> bool:
-        """Whether nothing runs or waits, and every file has ended."""
+        """Whether no invocation runs, no message waits, and every file has ended."""
         return not (
             self.live
             or self.queue
@@ -241,22 +241,22 @@ class SimulatedWorld:
         return stored is not None and stored.record.state.is_final
 
     def file(self, identifier: str) -> DeviceFile | None:
-        """A dropped file as the journal has it; None when it was never received."""
+        """The journal's record of a dropped file; None when it was never received."""
         stored = self.journal.files.get(parse_drop_path(self.dropped[identifier].path).customer_id, identifier)
         return None if stored is None else stored.record
 
     def submissions(self, identifier: str) -> list[Submission]:
-        """The submissions of a dropped file that count: those of its last reading."""
+        """The submissions of a dropped file's last reading, the only ones that count."""
         file = self.file(identifier)
         return [] if file is None else [each.record for each in self.journal.submissions.of_reading(file.reading_id)]
 
     def violate(self, what: str) -> None:
-        """A promise was broken; told at the end, since code in between could hide it."""
+        """Note a broken promise, to report at the end, since code in between could hide an exception."""
         self.note("promise", f"broken: {what}")
         self.violations.append(what)
 
     def note(self, who: str, what: str) -> None:
-        """One more line of the trace."""
+        """Add a line to the trace."""
         self.trace.append((self.time, who, what))
 
     # --- steps
@@ -270,7 +270,7 @@ class SimulatedWorld:
             raise ServiceRequestError("Storage does not answer.")
 
     def _between_effects(self, what: str, stall: float) -> None:
-        """Others may run and time may pass, and the process may die."""
+        """Let others run, time pass, or the process die."""
         running = self._running
         if running is None:
             return
@@ -303,13 +303,13 @@ class SimulatedWorld:
         return is_lost
 
     def _on_its_way(self, what: str) -> None:
-        """A request to the service or its answer travels."""
+        """Let a request to the service, or its answer, travel."""
         if self._running is not None:
             self._senders.add(self._running)
         self._between_effects(what, CALL_STALL)
 
     def step(self, invocation: Invocation) -> None:
-        """Let one invocation go on to its next pause."""
+        """Let one invocation continue to its next pause."""
         self._running = invocation
         invocation.resume()
         self._running = None
@@ -318,7 +318,7 @@ class SimulatedWorld:
             self.kill(host)
 
     def kill(self, host: int) -> None:
-        """A host dies with all that runs on it; another takes its place."""
+        """Let a host die with its invocations; another takes its place."""
         self.note(f"host {host}", "dies")
         self._memories[host] = ProcessCache()
         for invocation in [each for each in self.live if each.host == host]:
@@ -327,7 +327,7 @@ class SimulatedWorld:
             self._running = None
 
     def invoke(self, name: str, work: Callable[[], None], ended: Callable[[Invocation], None]) -> Invocation:
-        """A host calls a function."""
+        """Let a host call a function."""
 
         def call() -> None:
             work()
@@ -353,28 +353,28 @@ class SimulatedWorld:
     # --- the queue
 
     def send(self, body: str, delay: timedelta) -> None:
-        """A wake-up is left."""
+        """Add a wake-up to the queue."""
         for named in submissions_in(decode(body.encode())):
             self.wake_ups_sent[named] += 1
         self.queue.append(Message(next(self._numbers), "wake", body, self.time + max(delay, timedelta())))
 
     def poisoned(self) -> list[PoisonedMessage]:
-        """Visible poisoned messages, hidden from now on for a while."""
+        """The visible poisoned messages, which are then hidden for a while."""
         found = [entry for entry in self.poison if entry.visible_at <= self.time]
         for entry in found:
             entry.visible_at = self.time + timedelta(seconds=POISON_HIDDEN_SECONDS)
         return [entry.message for entry in found]
 
     def delete_poisoned(self, message: PoisonedMessage) -> None:
-        """A poisoned message is done with."""
+        """Delete a poisoned message."""
         self.poison = [entry for entry in self.poison if entry.message.message_id != message.message_id]
 
     def due_messages(self) -> list[Message]:
-        """What the hosts may receive now."""
+        """The messages that hosts may receive now."""
         return [each for each in self.queue if each.visible_at <= self.time and not each.is_leased]
 
     def deliver(self, message: Message) -> None:
-        """A host receives a message."""
+        """Let a host receive a message."""
         if message.dequeues >= MOST_DELIVERIES[message.kind]:
             self._poison(message)
             return
@@ -404,17 +404,17 @@ class SimulatedWorld:
             self.invoke(f"receive {message.body}", lambda: receive(self._pipeline_of_host(), message.body), ended)
 
     def duplicate(self, message: Message) -> None:
-        """A message is delivered once more, whatever becomes of the first."""
+        """Deliver a message a second time, whatever happens to the first delivery."""
         self.note("queue", f"repeats {message.kind} {message.body}")
         self.queue.append(Message(next(self._numbers), message.kind, message.body, self.time))
 
     def lose(self, message: Message) -> None:
-        """A message is never delivered."""
+        """Lose a message before it is delivered."""
         self.note("queue", f"loses {message.kind} {message.body}")
         self.queue.remove(message)
 
     def forge(self) -> None:
-        """A wake-up of some submission that nobody sent: a message decides nothing."""
+        """Add a wake-up of some submission that the app did not send: a message decides nothing."""
         known = [each for file in self.dropped for each in self.submissions(file)]
         if known:
             wake_up = self._forged(self.random.choice(known), known)
@@ -446,7 +446,7 @@ class SimulatedWorld:
     # --- people and timers
 
     def drop_file(self, file: DroppedFile) -> None:
-        """A person drops a file, perhaps over another."""
+        """Let a person drop a file, perhaps over another."""
         etag = self.drop.put(file.path, file.content)
         identifier = file_id(file.path, etag)
         self.note("person", f"drops {file.path} with {len(file.rows)} rows as {identifier}")
@@ -454,12 +454,12 @@ class SimulatedWorld:
         self.queue.append(Message(next(self._numbers), "blob", file.path, self.time))
 
     def delete_file(self, path: str) -> None:
-        """A person deletes a dropped file."""
+        """Let a person delete a dropped file."""
         self.note("person", f"deletes {path}")
         self.drop.delete(path)
 
     def sweep(self) -> None:
-        """The timer fires."""
+        """Let the timer fire."""
         self.next_sweep = self.time + self.plan.sweep_period
         self.invoke("sweep", self._sweep, lambda _: None)
 
@@ -485,7 +485,7 @@ class SimulatedWorld:
         self.polls.setdefault(tracking_id, []).append(Poll(self.time, is_usable, self._running))
 
     def _check_upload(self, attempt: Attempt) -> None:
-        """The promises about sending, at the very moment it happens."""
+        """Check the promises about sending at the moment of an upload."""
         stored = [
             each
             for file in self.dropped
@@ -525,7 +525,7 @@ def submissions_in(wake_up: WakeUp) -> list[tuple[str, str]]:
 
 
 def _is_expected(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
-    """Whether `error` is of these kinds, or a group of nothing else."""
+    """Whether `error` is of these kinds, or a group of only these kinds."""
     if isinstance(error, ExceptionGroup):
         return all(_is_expected(each, kinds) for each in error.exceptions)
     return isinstance(error, kinds)

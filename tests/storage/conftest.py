@@ -38,7 +38,7 @@ def table(request: pytest.FixtureRequest) -> Table:
 
 @pytest.fixture(params=WAYS)
 def azure_table(request: pytest.FixtureRequest, clients: StorageClients) -> AzureTable:
-    """A table of Azurite, for what only a service refuses."""
+    """A table of Azurite, for requests that only a real service refuses."""
     return table_of(clients, request.param)
 
 

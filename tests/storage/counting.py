@@ -16,23 +16,23 @@ from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Query,
 from shared.storage.wakeups import WakeUp
 
 ROWS_ON_A_PAGE = 1_000
-"""Of a query (Table service, "Query timeout and pagination")."""
+"""Most rows of a query's page (Table service, "Query timeout and pagination")."""
 
 SMALL_BLOB = 4 * 1024 * 1024
 """Content in pieces up to this size is written in one request."""
 
 MESSAGES_AT_ONCE = 8
-"""That the host takes with one request (host.json)."""
+"""Messages that the host takes with one request (host.json)."""
 
 
 @dataclass(slots=True)
 class Operations:
-    """How many there were, by what they are."""
+    """The number of operations by kind."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, what: str, number: int = 1) -> None:
-        """So many more."""
+        """Add so many operations."""
         self.counts[what] += number
 
 
@@ -129,7 +129,7 @@ class CountedContainer(InMemoryContainer):
         super().write(path, whole, content_type)
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
-        # A first try that assumes to know the blob, and if it does not, a look and a second one.
+        # A first try that assumes the blob is known; if it is not, a read and a second try.
         is_known = path in self._written_here or path not in self._blobs
         self._count("write", 1 if is_known else 3)
         self._written_here.add(path)
@@ -148,7 +148,7 @@ class CountedContainer(InMemoryContainer):
 
 
 class CountedQueue(InMemoryWakeups):
-    """A queue whose messages are taken as the host takes them, and counted."""
+    """A queue whose messages are received as by the host, and counted."""
 
     def __init__(self, operations: Operations, now: datetime) -> None:
         super().__init__(lambda: self.now)
@@ -160,7 +160,7 @@ class CountedQueue(InMemoryWakeups):
         super().send(wake_up, delay)
 
     def taken(self) -> list[WakeUp]:
-        """The next messages, when the first of them is due; each is deleted when it was worked on."""
+        """The next messages, when the first of them is due; each is deleted after it is handled."""
         self.waiting.sort(key=lambda entry: entry[0])
         if not self.waiting:
             return []

@@ -89,7 +89,7 @@ def golden_files() -> list[Path]:
 
 
 def restored(document: Document) -> Storage:
-    """Storage as a golden journal has it."""
+    """Storage with the contents of a golden journal."""
     storage = new_storage()
     for name, rows in document["tables"].items():
         page = {"value": [{**row, "odata.etag": "etag"} for row in rows]}
@@ -98,13 +98,13 @@ def restored(document: Document) -> Storage:
 
 
 def found(storage: Storage, expected: msgspec.Struct) -> object:
-    """The record in `storage` that has the names of `expected`, by the way in which the app finds it."""
+    """The record in `storage` with the names of `expected`, found the way the app finds it."""
     record = _FOUND[type(expected)](storage, expected)
     return record.record if isinstance(record, Stored) else record
 
 
 def _listing(storage: Storage, expected: FileListing) -> object:
-    """A listing, which must stand in the index by time and in that of its customer."""
+    """A listing, which must be in the index by time and in its customer's index."""
     files = storage.journal.files
     (by_time,), (by_customer,) = (
         [listing for _, listing in listings if listing.file_id == expected.file_id]
@@ -146,7 +146,7 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
 }
 
 
-# --- what this version writes
+# --- this version's records
 
 
 def document() -> Document:
@@ -182,7 +182,7 @@ def kinds_of_records() -> set[type[msgspec.Struct]]:
 
 
 def parts_of(kinds: set[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
-    """`kinds`, and every record that stands in a field of one of them."""
+    """`kinds`, and every record in a field of one of them."""
     reached, left = set[type[msgspec.Struct]](), list(kinds)
     while left:
         kind = left.pop()
@@ -228,7 +228,7 @@ def _write_file(journal: Journal, file: DeviceFile) -> None:
 
 
 def _records() -> Iterator[msgspec.Struct]:
-    """One of each kind with every field, one with no field that may be left out."""
+    """Each kind once with every field, and once without its optional fields."""
     full = filled(DeviceFile, {"state": FileState.CLOSED, "reading": 1})
     least = filled(DeviceFile, {"file_id": _LEAST, "state": FileState.RECEIVED}, least=True)
     rejected = filled(DeviceFile, {"file_id": _REJECTED, "state": FileState.REJECTED}, least=True)
@@ -249,7 +249,7 @@ def _records() -> Iterator[msgspec.Struct]:
 
 
 def _of_file(kind: type[Record], file: DeviceFile) -> Record:
-    """What an index of files says of `file`."""
+    """The entry of `file` in an index of files."""
     of_file: Document = msgspec.to_builtins(file)
     of_file["counts"] = of_file["closed_counts"] or of_file["read_counts"]
     return msgspec.convert(of_file, kind)
@@ -261,7 +261,7 @@ def _wake_ups() -> Iterator[WakeUp]:
 
 
 def filled(kind: type[Record], given: Mapping[str, object] = MappingProxyType({}), *, least: bool = False) -> Record:
-    """A record whose every field has a value of its own, or with `least` only those that have no default."""
+    """A record in which every field has its own value, or with `least` only the fields without a default."""
     numbers = count(1)
     values = {
         field.name: given[field.name] if field.name in given else _value(field.type, field.name, numbers)
@@ -272,11 +272,11 @@ def filled(kind: type[Record], given: Mapping[str, object] = MappingProxyType({}
 
 
 _TEXTS = {"customer_id": _CUSTOMER, "file_id": _FULL, "reading_id": f"{_FULL}.1", "number": "1-0"}
-"""Of fields whose text must have a form."""
+"""Values of fields whose text must have a certain form."""
 
 
 def _value(kind: Any, name: str, numbers: Iterator[int]) -> object:
-    """Something of a type, which is that of the field `name`."""
+    """A value of a type, which is the type of the field `name`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _value(arguments[0], name, numbers)
@@ -306,7 +306,7 @@ def _words(kinds: set[type[msgspec.Struct]]) -> list[type[StrEnum]]:
 
 
 def _types_in(kind: Any, base: type[Record] | type[StrEnum]) -> Iterator[Any]:
-    """The subclasses of `base` that a type is made of."""
+    """The subclasses of `base` in a type."""
     if isinstance(kind, type) and issubclass(kind, base):
         yield kind
     for argument in get_args(kind):
@@ -314,7 +314,7 @@ def _types_in(kind: Any, base: type[Record] | type[StrEnum]) -> Iterator[Any]:
 
 
 def _as_answered(entity: Entity) -> Document:
-    """A row as Table Storage answers it."""
+    """A row as Table Storage returns it."""
     row: Document = {}
     for name, value in sorted(entity.items()):
         if isinstance(value, datetime):
@@ -325,7 +325,7 @@ def _as_answered(entity: Entity) -> Document:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the golden journal of this version beside the others, unless the newest one is the same."""
+    """Write the golden journal of this version beside the others, unless the newest is the same."""
     kept = golden_files()
     if kept and json.loads(kept[-1].read_text("utf-8")) == document():
         sys.stdout.write(f"This version writes what {kept[-1].name} holds.\n")

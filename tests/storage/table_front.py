@@ -1,4 +1,4 @@
-"""A front of the table endpoint on this machine, that throttles, cuts and answers what Azurite never would."""
+"""A front of the table endpoint on this machine that throttles, cuts connections and answers as Azurite never would."""
 
 import contextlib
 import http.client
@@ -15,7 +15,7 @@ _NO_CONTENT = 204
 
 @dataclass(frozen=True)
 class Answer:
-    """What the front answers instead of Azurite."""
+    """The front's answer instead of Azurite's."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Done:
-    """Azurite does it; then the front answers this instead of what Azurite said, or cuts the connection."""
+    """Azurite does it; then the front answers this instead of Azurite's answer, or cuts the connection."""
 
     instead: Answer | None = None
 
@@ -50,13 +50,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client may leave at any time; whatever else goes wrong is shown."""
+        """Ignore a client that leaves, and show every other error."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class Front:
-    """A table endpoint that does the acts of `script`, one a transaction, and then leaves everything to Azurite."""
+    """A table endpoint that does the acts of `script`, one for each transaction, then leaves everything to Azurite."""
 
     def __init__(self, azurite: str) -> None:
         self.script: list[Act] = []

@@ -1,4 +1,4 @@
-"""What only a real Blob Storage, or a server that answers like one at its worst, can show of a container."""
+"""Tests of a container that need a real Blob Storage, or a server that answers like one at its worst."""
 
 import threading
 from collections import deque
@@ -21,7 +21,7 @@ DROPPED = BlobVersion("devices.csv", "0x1", 5, datetime(2026, 11, 20, 12, tzinfo
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered to one request; status 0 hangs up instead."""
+    """The answer to one request; status 0 hangs up instead."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def _blob(size: int, copy_status: str | None = None, etag: str = "0x1") -> Answe
 
 
 class Storage:
-    """A server that gives the answers it was told, in their order, the last of a kind for ever; and counts requests."""
+    """A server that gives the scripted answers in order, repeats the last of each kind, and counts requests."""
 
     def __init__(self, looks: list[Answer], writes: list[Answer]) -> None:
         self._answers = {"HEAD": deque(looks), "PUT": deque(writes)}
@@ -69,7 +69,7 @@ MakeContainer = Callable[[Storage], AzureContainer]
 
 @pytest.fixture
 def container_of() -> Iterator[MakeContainer]:
-    """Makes a container in the storage that is told what to answer; its pauses take no time."""
+    """Makes a container in the scripted storage; its pauses take no time."""
     with ExitStack() as stack:
 
         def made(storage: Storage) -> AzureContainer:
@@ -227,7 +227,7 @@ def test_a_destination_without_its_bytes_is_overwritten_by_the_copy(
 
 
 class RefusesOldMarkers:
-    """A storage service that takes no marker any more."""
+    """A storage service that no longer accepts a marker."""
 
     def get_container_client(self, _name: str) -> "RefusesOldMarkers":
         return self
@@ -240,7 +240,7 @@ class RefusesOldMarkers:
 
 
 class Pages(Iterator[list[BlobProperties]]):
-    """The one page of an empty container."""
+    """The only page of an empty container."""
 
     continuation_token = ""
 

@@ -1,4 +1,4 @@
-"""Records as rows: what a later version adds to a row survives a change, and what cannot be read is named."""
+"""Records as rows: additions of a later version survive a change, and unreadable values are named."""
 
 import json
 import random
@@ -43,7 +43,7 @@ FILE = DeviceFile(
 
 
 def _later(**properties: object) -> Entity:
-    """The row of `FILE` as a later version might have written it; what is no plain value stands there as JSON."""
+    """The row of `FILE` as a later version might have written it; values that are not plain are JSON."""
     row = dict(to_entity(FILE, KEY))
     for name, value in properties.items():
         row[name] = json.dumps(value) if name.endswith("_json") else value  # type: ignore[assignment]
@@ -51,7 +51,7 @@ def _later(**properties: object) -> Entity:
 
 
 def _changed(row: Entity, changed: DeviceFile) -> Entity:
-    """What stands in the row after this version read it and wrote `changed`."""
+    """The row after this version read it and wrote `changed`."""
     return with_unknown(to_entity(changed, KEY), row, DeviceFile)
 
 

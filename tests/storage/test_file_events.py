@@ -1,4 +1,4 @@
-"""The queue that tells others of files that have ended."""
+"""The queue that notifies other systems of files that have ended."""
 
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta

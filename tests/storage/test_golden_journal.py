@@ -1,4 +1,4 @@
-"""What any version left in storage is read by this one, and whatever this one leaves is kept for the next."""
+"""This version reads the data of every earlier version, and its own data is kept for later versions to read."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def golden(request: pytest.FixtureRequest) -> Document:
 
 
 def _holds(value: Any, expected: Any) -> bool:
-    """Whether `value` is `expected`, but for members that it has beside."""
+    """Whether `value` equals `expected`, apart from additional members."""
     if isinstance(expected, dict) and isinstance(value, dict):
         return all(name in value and _holds(value[name], member) for name, member in expected.items())
     if isinstance(expected, list) and isinstance(value, list):

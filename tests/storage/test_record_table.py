@@ -1,4 +1,4 @@
-"""Records in a table: a change names what was read, and keeps of the row what a later version wrote into it."""
+"""Records in a table: a change names the ETag that was read, and keeps a later version's additions to the row."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
 KEY = ("customer", "test")
 BATCH = Batch(customer_id="customer", batch_id="test", state=BatchState.LOOKING, claimed_by="me", claimed_until=NOW)
 LATER: Entity = {"owner": "someone", "weight": 2**40, "seen_at": NOW}
-"""What a later version keeps in the same row."""
+"""A later version's additions to the row."""
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def batches(table: Table) -> RecordTable[Batch]:
 
 
 def _written_later(table: Table, batches: RecordTable[Batch], batch: Batch = BATCH) -> Stored[Batch]:
-    """A record in whose row a later version has written."""
+    """A record whose row a later version has extended."""
     table.insert({**batches.entity(batch), **LATER})
     stored = batches.get((batch.customer_id, batch.batch_id))
     assert stored is not None
@@ -31,7 +31,7 @@ def _written_later(table: Table, batches: RecordTable[Batch], batch: Batch = BAT
 
 
 def _beside(table: Table, batches: RecordTable[Batch], batch: Batch) -> dict[str, object]:
-    """What the row of `batch`, which must be the record in it, holds beside the record."""
+    """The additional members in the row of `batch`, whose record must be `batch`."""
     entity = table.get(batch.customer_id, batch.batch_id)
     assert entity is not None
     assert batches.stored(entity).record == batch

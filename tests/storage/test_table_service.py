@@ -1,4 +1,4 @@
-"""Both ways of sending transactions, held equal in effect and error: ours, and the storage client's.
+"""Both ways of sending transactions, ours and the storage client's, have equal effects and errors.
 
 Against Azurite itself, and through a front on this machine that throttles, cuts and answers what Azurite never would.
 """
@@ -64,7 +64,7 @@ def _rows(table: AzureTable, partition: str = "p") -> list[Value]:
 
 @dataclass(frozen=True)
 class Told:
-    """What a caller is told by an error."""
+    """The parts of an error that a caller sees."""
 
     kind: type[BaseException]
     status: int | None
@@ -74,7 +74,7 @@ class Told:
 
 
 def _told(error: BaseException) -> Told:
-    """Without the parts of its message that name one request."""
+    """The error without the parts of its message that name one request."""
     sentence = re.split(r"\n|RequestId", str(getattr(error, "message", error)))[0]
     code = getattr(error, "error_code", None)
     return Told(
@@ -87,7 +87,7 @@ def _told(error: BaseException) -> Told:
 
 
 def _both(clients: StorageClients, act: Callable[[AzureTable], object]) -> list[object]:
-    """What `act` gives, or is told, on a new table of each way."""
+    """The result or error of `act` on a new table of each way."""
     told: list[object] = []
     for way in WAYS:
         table = table_of(clients, way)
@@ -98,7 +98,7 @@ def _both(clients: StorageClients, act: Callable[[AzureTable], object]) -> list[
     return told
 
 
-# --- what is refused: the same error, and nothing done
+# --- refusals: the same error, and nothing done
 
 
 def _insert_beside_one_that_is_there(table: AzureTable) -> None:
@@ -184,7 +184,7 @@ def test_a_table_that_is_not_there_is_named_alike(clients: StorageClients) -> No
         assert (raised.value.status_code, _told(raised.value).code) == (404, "TableNotFound")
 
 
-# --- what is done: the same rows
+# --- changes: the same rows
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def _fillers(size: int) -> dict[str, Value]:
     while size > 0:
         name = f"f{len(fillers):02}"
         around = len(f',"{name}":""')
-        # What is left for the next one must hold at least its own name.
+        # The rest for the next property must hold at least its name.
         take = size if size <= 30_000 else 30_000 - around
         fillers[name] = "y" * (take - around)
         size -= take
@@ -335,7 +335,7 @@ def fronted(front: Front, azurite_connection: str) -> StorageClients:
 def _through_front(
     front: Front, fronted: StorageClients, script: Sequence[Act], act: Callable[[AzureTable], object]
 ) -> list[object]:
-    """What `act` gives or is told through the front, each way, while it does `script`."""
+    """The result or error of `act` through the front, each way, while the front does `script`."""
 
     def scripted(table: AzureTable) -> object:
         front.script = list(script)
@@ -396,7 +396,7 @@ def _refusal(status: int, code: str) -> Answer:
 
 
 def _part(status: int, code: str) -> Answer:
-    """The answer of a service that takes a transaction and then finds that it cannot be done."""
+    """The answer of a service that accepts a transaction and then fails to do it."""
     error = f'{{"odata.error":{{"code":"{code}","message":{{"lang":"en-US","value":"0:Said by {code}."}}}}}}'
     inner = (
         f"Content-Type: application/http\r\n\r\nHTTP/1.1 {status} No\r\nContent-Type: application/json\r\n\r\n{error}"
@@ -558,7 +558,7 @@ def test_conditional_changes_with_an_answer_that_is_not_understood_were_done_onc
     assert _rows(table) == ["1", "2", "3", "4"]
 
 
-# --- who asks, and what is written of it
+# --- authentication and logs
 
 
 def test_a_request_names_itself_and_its_version_and_is_signed_anew_at_each_try(

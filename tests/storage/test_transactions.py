@@ -1,4 +1,4 @@
-"""The body of an entity group transaction, and what an answer to one says."""
+"""The body of an entity group transaction, and the results in its answer."""
 
 import json
 import math

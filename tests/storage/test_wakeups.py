@@ -152,12 +152,12 @@ def test_a_poisoned_message_that_is_no_text_is_read_as_empty(
     assert message.body == ""
 
 
-# --- what the queue in memory promises too
+# --- promises of the queue in memory, too
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Wake-ups, and what their host does."""
+    """Wake-ups, and their host's actions."""
 
     wakeups: Wakeups
     seen: Callable[[], list[WakeUp]]
@@ -183,7 +183,7 @@ def _received(queue: QueueClient) -> list[WakeUp]:
 
 
 class Clock:
-    """A clock that goes on when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

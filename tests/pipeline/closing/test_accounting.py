@@ -1,4 +1,4 @@
-"""What of a file is in no row is kept with it, and a file that may hold more devices never looks complete."""
+"""Content outside the rows is recorded with the file, and a file that may hold more devices never looks complete."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, START, World, numbered
 
 LARGEST_PROPERTY = 32_768
-"""UTF-16 units of a property (Azure Table Storage, "Understanding the Table service data model")."""
+"""Most UTF-16 units of a property (Azure Table Storage, "Understanding the Table service data model")."""
 
 KNOWN = ",,,LENOVO,21R3001BUK"
 DEVICE_IN_A_COMMENT = f"{HEADER}\r\nFINE-1{KNOWN}\r\n# PF3ABCDE is on its way\r\nFINE-2{KNOWN}\r\n"

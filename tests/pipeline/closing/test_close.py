@@ -1,4 +1,4 @@
-"""A file is closed once, by one owner at a time, and a closing that was interrupted goes on."""
+"""A file is closed once, by one owner at a time, and an interrupted closing is continued."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def test_a_closing_that_fails_goes_on_at_the_hosts_next_try_and_not_by_the_sweep
 
 @dataclass(slots=True)
 class _OthersAtTheEnd:
-    """Other owners do what they can while one stops right after its file became `closed`."""
+    """Other owners act while one owner stops right after its file became `closed`."""
 
     world: World
     claims_expire: bool

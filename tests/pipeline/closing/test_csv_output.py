@@ -1,4 +1,4 @@
-"""The CSVs that people get: their sentences stand last, and no tool that takes quotes off shifts a cell."""
+"""The CSVs for people: sentences come last, and no tool that removes quotes shifts a cell."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ SENTENCES = ["error_description", "what_to_do"]
 
 
 EXPLANATIONS = [*(each for table in TABLES for each in table.values()), REQUEST_REFUSED, READ_ELSEWHERE]
-"""All that is said of files and rows by ourselves."""
+"""All our own sentences about files and rows."""
 OURS = {text for each in EXPLANATIONS for text in (each.text, each.sentence, each.what_to_do)} | {
     *PASSED_OVER.values(),
     *(each.what_to_do for each in outcome_codes.EXPLANATIONS),

@@ -1,4 +1,4 @@
-"""What an event, a Teams card and a Slack message say of a file."""
+"""The contents of an event, a Teams card and a Slack message about a file."""
 
 from dataclasses import replace
 from typing import Any

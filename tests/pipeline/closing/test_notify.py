@@ -195,7 +195,7 @@ def test_a_doubled_blob_event_long_after_the_end_tells_nobody_again(world: World
 
 @dataclass(slots=True)
 class Listener:
-    """A webhook in memory that answers as it is told, at last well."""
+    """A webhook in memory that answers with the given errors in turn, then successfully."""
 
     answers: list[WebhookError] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -247,7 +247,7 @@ def test_a_webhook_that_failed_is_told_once_however_many_wake_ups_ask_for_it(wor
     file = world.drop_file(numbered(1))
     while not listener.asked:
         world.deliver_next()
-    # Owners that died announced the file, and so did those that followed them.
+    # Owners that died announced the file, and so did the owners after them.
     announce(world.pipeline, _file(world, file))
     announce(world.pipeline, _file(world, file))
     world.run()

@@ -1,4 +1,4 @@
-"""Rows that can simply be sent again: once, as a file of their own, with the very same devices."""
+"""Rows that can be sent again unchanged become one file of their own, with exactly the same devices."""
 
 import csv
 import io
@@ -102,7 +102,7 @@ def test_asking_twice_does_it_once(world: World) -> None:
     world.receive(_path(first))
     world.run()
     assert retry(world.pipeline, CUSTOMER, parent) == replace(first, is_new=False)
-    # Also when the dropped file is long gone.
+    # Also when the dropped file was deleted long ago.
     world.drop.delete(_path(first))
     assert retry(world.pipeline, CUSTOMER, parent) == replace(first, is_new=False)
     assert len(list(world.drop.versions())) == 1
@@ -247,7 +247,7 @@ def test_a_copy_past_its_retention_is_said_to_be(world: World) -> None:
 
 
 class DeletesAtOnce(InMemoryContainer):
-    """A container in which a person deletes what was just written."""
+    """A container in which a person deletes each blob right after it is written."""
 
     def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
         written = super().write_new(path, content, content_type)
@@ -269,7 +269,7 @@ def test_a_file_that_is_deleted_at_once_is_made_when_asked_again(world: World) -
 
 
 class WithoutCopies(InMemoryContainer):
-    """A container into which nothing is copied: the version was deleted before."""
+    """A container into which nothing is copied, because the version was deleted before."""
 
     def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
         raise VersionGone(f"Version {version.etag} of {source}/{version.path} is gone before it was copied to {path}.")
@@ -350,7 +350,7 @@ def test_a_retry_of_a_file_with_a_very_long_name_still_has_a_path_that_storage_t
 
 
 class Discards(InMemoryContainer):
-    """A container that keeps nothing of what is written as new but how long its pieces were."""
+    """A container that keeps only the lengths of the pieces of new blobs."""
 
     def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
         self.pieces = [len(piece) for piece in content] if not isinstance(content, bytes) else [len(content)]

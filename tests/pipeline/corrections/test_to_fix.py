@@ -1,4 +1,4 @@
-"""to_fix.csv: what broke comes back, is fixed, is dropped again and is registered."""
+"""to_fix.csv: broken rows come back, are fixed, dropped again and registered."""
 
 import csv
 import io
@@ -52,7 +52,7 @@ def lines(text: str) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Row:
-    """A row as it is dropped first, and what a person writes into it when it comes back; nothing for a good one."""
+    """A row as first dropped, and the person's correction when it comes back; None for a good row."""
 
     cells: dict[str, str]
     fixed: dict[str, str]
@@ -72,7 +72,7 @@ def tuple_of(serial: str) -> dict[str, str]:
 
 @st.composite
 def rows(draw: st.DrawFn) -> list[Row]:
-    """Rows that are good, or broken in a way that is known."""
+    """Rows that are good, or broken in a known way."""
     with_hash = iter(draw(st.permutations(HASHED)))
     made: list[Row] = []
     for number in range(draw(st.integers(1, 8))):
@@ -130,7 +130,7 @@ FORMS = {
 
 
 def fixed(text: str, broken: list[Row], delimiter: str) -> str:
-    """What a person makes of to_fix.csv in a spreadsheet."""
+    """to_fix.csv after a person has fixed it in a spreadsheet."""
     header, *given_lines = lines(text)
     assert len(given_lines) == len(broken)
     missing = [name for name in NAMES if name not in header]

@@ -1,4 +1,4 @@
-"""The service is asked about devices that are withdrawn: what its answers decide, with the error beside."""
+"""Calls to the service for devices that are being withdrawn: the decision for each answer, with the error beside it."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -43,7 +43,7 @@ REGISTERED = DeviceOutcome(reading_id="f.1", row=1, outcome=Outcome.REGISTERED, 
 
 
 class Answers(Changed):
-    """A service that answers every request about devices with `error`, or well."""
+    """A service that answers every request about devices with `error`, or successfully."""
 
     def __init__(self, real: PartnerCenter, error: PartnerCenterError | None = None, *devices: Device) -> None:
         super().__init__(real)

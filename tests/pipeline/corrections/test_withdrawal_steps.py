@@ -1,4 +1,4 @@
-"""Devices that a file newly registered are deleted again: those alone, each with its result, whatever happens."""
+"""Only devices that a file newly registered are deleted again, each with its result, whatever happens."""
 
 import csv
 import io
@@ -61,7 +61,7 @@ def _withdrawal(world: World, identifier: str) -> Withdrawal:
 
 
 def _withdrawn(world: World, identifier: str) -> Withdrawal:
-    """The withdrawal of a file, asked for and done."""
+    """Request the withdrawal of a file and finish it."""
     assert withdraw(world.pipeline, CUSTOMER, identifier, "anna@example.com").is_new
     world.run()
     withdrawal = _withdrawal(world, identifier)
@@ -233,13 +233,13 @@ def test_a_device_that_a_later_file_registered_again_is_left_alone(world: World)
 
 
 def hashes(*serials: str) -> str:
-    """A device file of hashes alone, which come back from the service without any name."""
+    """A device file with only hashes, which come back from the service without any name."""
     rows = [f",,{build_hash(serial, uuid=None, tpm_key=None)},," for serial in serials]
     return "\r\n".join([HEADER, *rows, ""])
 
 
 class WithoutIds(Changed):
-    """A service that never says which device it registered."""
+    """A service that never names the device that it registered."""
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
         answer = self.real.batch_job_status(customer_id, tracking_id, ids)
@@ -283,7 +283,7 @@ def test_a_device_without_id_that_was_registered_again_later_is_left_alone(world
 
 
 class Lists(Changed):
-    """A service whose batches hold what a test says."""
+    """A service whose batches hold the devices of a test."""
 
     def __init__(self, real: PartnerCenter, change: Callable[[Device], list[Device]]) -> None:
         super().__init__(real)
@@ -332,7 +332,7 @@ def test_a_batch_that_cannot_be_listed_now_is_listed_later(world: World) -> None
     assert _withdrawn(world, file).withdrawn == 2
 
 
-# --- what the service says
+# --- the service's answers
 
 
 class Refuses(Changed):
@@ -434,10 +434,10 @@ def test_a_deletion_that_the_gateway_gave_up_on_counts_as_our_own_when_the_devic
 
 
 class Forgetful(Changed):
-    """A service that knows no repeated request by its id, and does to each deletion what its script says."""
+    """A service that does not recognise repeated requests, and answers each deletion according to a script."""
 
     def __init__(self, real: PartnerCenter, *script: BaseException | None) -> None:
-        """Each deletion in turn: `None` is done, an exception is raised, an `AnswerLost` after it was done."""
+        """For each deletion in turn: `None` deletes, an exception is raised, `AnswerLost` is raised after deleting."""
         super().__init__(real)
         self._script = list(script)
 
@@ -596,7 +596,7 @@ def test_a_lost_wake_up_is_found_by_the_sweep(world: World) -> None:
 
 
 class AskedMeanwhile:
-    """A journal in which someone asks anew just before or after a file is taken out of the index."""
+    """A journal in which a new request arrives just before or after a file is removed from the index."""
 
     def __init__(self, world: World, identifier: str, *, before: bool) -> None:
         self._real = world.journal.withdrawals.end

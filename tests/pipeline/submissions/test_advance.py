@@ -1,4 +1,4 @@
-"""One step of submissions: every request is admitted, every failure reported, by one who could write its step."""
+"""One step of submissions: every request is admitted, and every failure reported by an owner that wrote its step."""
 
 import logging
 from collections.abc import Callable
@@ -31,11 +31,11 @@ from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
 
 REQUESTS = [name for name in vars(PartnerCenter) if not name.startswith("_") and name != "sign_in_anew"]
-"""The methods of the client that ask the service."""
+"""The methods of the client that call the service."""
 
 
 class Fails:
-    """A service whose `method` fails once with `error`; it counts what it was asked, and the sign-ins."""
+    """A service whose `method` fails once with `error`; it counts its calls and the sign-ins."""
 
     def __init__(self, real: PartnerCenter, method: str, error: PartnerCenterError | None = None) -> None:
         self._real = real
@@ -55,7 +55,7 @@ class Fails:
 
 
 def _prepare(world: World, method: str) -> None:
-    """All that comes before the wake-up that makes the service be asked `method`."""
+    """Do everything before the wake-up that leads to a call of `method`."""
     match method:
         case "device_batches" | "create_batch":
             world.drop_file(numbered(2))
@@ -135,7 +135,7 @@ def test_no_request_is_sent_past_an_open_breaker(make_world: MakeWorld, method: 
     assert method in service.asked
 
 
-# --- what the step of one submission does to others
+# --- effects of one submission's step on others
 
 
 def test_what_fails_with_one_of_several_submissions_does_not_keep_the_others(make_world: MakeWorld) -> None:

@@ -1,4 +1,4 @@
-"""What was decided on is written: outcomes under a claim, then the submission, then what follows is noted."""
+"""Decisions are written: outcomes under a claim, then the submission, then its follow-ups are noted."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -96,7 +96,7 @@ def test_of_several_only_the_one_that_another_worker_took_further_is_not_written
 
 
 class Watched(Outcomes):
-    """Outcomes that look at the submission when they are written."""
+    """Outcomes that check the submission when they are written."""
 
     def __init__(self, submissions: Submissions) -> None:
         super().__init__(InMemoryTable(), InMemoryTable())

@@ -1,4 +1,4 @@
-"""The circuit breaker: however many submissions wait, the service is asked a handful of times."""
+"""The circuit breaker: however many submissions wait, the service gets a handful of requests."""
 
 import dataclasses
 import logging
@@ -59,7 +59,7 @@ def _admission(world: World, customer_id: str = CUSTOMER) -> AbstractContextMana
 
 
 def _ask(world: World, error: PartnerCenterError | None, customer_id: str = CUSTOMER) -> None:
-    """A submission is admitted, asks, and is answered."""
+    """A submission is admitted, sends a request, and is answered."""
     with _admission(world, customer_id) as admitted:
         assert isinstance(admitted, Admission)
         admitted.note(error)
@@ -74,7 +74,7 @@ def test_everyone_may_ask_while_all_is_well(world: World) -> None:
     assert _may_ask(world)
 
 
-# --- whom an answer concerns
+# --- the scope of an answer
 
 
 def test_throttling_holds_its_own_customer_for_as_long_as_the_service_says(world: World) -> None:
@@ -117,7 +117,7 @@ def test_throttling_that_names_the_partner_holds_everyone_at_once(
 
 
 def test_one_probe_of_another_customer_ends_the_throttling_of_everyone(world: World) -> None:
-    """The first customer stays throttled for long; the others have waited for one probe and no more."""
+    """The first customer stays throttled for long; the others wait for only one probe."""
     _ask(world, _throttled(60))
     _ask(world, _throttled(60), OTHER_CUSTOMER)
     world.clock.now += timedelta(seconds=90)
@@ -244,7 +244,7 @@ def test_a_shorter_wait_never_closes_a_breaker_that_is_open_for_longer() -> None
 
 
 def _delays(error: PartnerCenterError, probes: int = 12) -> list[timedelta]:
-    """For how long each of the probes that meet `error` is followed by waiting."""
+    """The wait after each of the probes that end in `error`."""
     gate, delays = _after(None, error), list[timedelta]()
     for _ in range(probes):
         now = gate.closed_until
@@ -278,7 +278,7 @@ def test_requests_in_progress_together_that_are_all_throttled_are_one_failure() 
 
 
 class CountsSignIns(Changed):
-    """A service that counts how often its caller signed in anew."""
+    """A service that counts how often its caller signed in again."""
 
     sign_ins = 0
 
@@ -363,7 +363,7 @@ def test_an_expired_token_is_renewed_once_and_nobody_waits(world: World) -> None
 
 
 def _behind_a_gate(world: World, devices: int = 2) -> str:
-    """A file whose batch exists, and whose first submission to come is the probe of the partner's gate."""
+    """A file whose batch exists, and whose first submission is the probe of the partner's gate."""
     world.drop_file(numbered(1, "FIRST"))
     world.run()
     file = world.drop_file(numbered(devices))
@@ -383,7 +383,7 @@ def test_a_probe_whose_request_body_is_missing_leaves_the_gate_to_the_next_one(m
 
 
 class ExpiredToken(Changed):
-    """A service to which the first POST comes with an expired token."""
+    """A service that gets the first POST with an expired token."""
 
     posts = 0
 
@@ -406,7 +406,7 @@ def test_a_probe_with_an_expired_token_signs_in_anew_and_is_not_in_its_own_way(m
 
 
 class ForbidsLate(Changed):
-    """A service whose 403 to a status request comes when others have taken the submission to its end."""
+    """A service whose 403 to a status request arrives after other workers have finished the submission."""
 
     def __init__(self, real: PartnerCenter, others: Callable[[], None]) -> None:
         super().__init__(real)
@@ -432,7 +432,7 @@ def _advance_with(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> None:
 
 
 class FailsToOpenAGate(Gates):
-    """Gates of which none can be opened, since storage does not answer."""
+    """Gates that cannot be opened, because storage does not answer."""
 
     def open(self, stored: Stored[Gate]) -> None:  # noqa: ARG002
         raise OSError("storage does not answer")

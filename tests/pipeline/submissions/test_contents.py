@@ -1,4 +1,4 @@
-"""What storage holds of a submission is read, and what is missing is named."""
+"""The stored contents of a submission are read, and missing contents are named."""
 
 import pytest
 from msgspec.structs import replace

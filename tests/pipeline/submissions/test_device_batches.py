@@ -1,4 +1,4 @@
-"""Which batch a submission goes to: one finds or creates it while the others wait."""
+"""The batch of a submission: one submission finds or creates it while the others wait."""
 
 import pytest
 from msgspec.structs import replace

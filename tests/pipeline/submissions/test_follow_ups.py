@@ -1,4 +1,4 @@
-"""Submissions that are due at about the same time share a message, and what fails with one does not keep the others."""
+"""Submissions due at about the same time share a message, and the failure of one does not stop the others."""
 
 from datetime import datetime, timedelta
 
@@ -146,7 +146,7 @@ def test_a_doubled_wake_up_of_a_split_submission_does_not_close_its_file(make_wo
     assert world.outcomes(file) == ["registered", "failed", "registered", "registered"]
 
 
-# --- what is remembered
+# --- the cache
 
 
 def test_a_batch_that_is_remembered_and_was_deleted_is_found_or_made_again(make_world: MakeWorld) -> None:

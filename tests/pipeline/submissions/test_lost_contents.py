@@ -1,4 +1,4 @@
-"""A file ends, whatever storage has lost of its submissions."""
+"""A file ends even if storage has lost contents of its submissions."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def waiting(make_world: MakeWorld) -> World:
 
 
 def _run_all(world: World) -> int:
-    """Deliver every wake-up; how many of them failed for what is lost."""
+    """Deliver every wake-up; returns the number that failed because of lost contents."""
     failed = 0
     while world.wakeups.waiting:
         try:

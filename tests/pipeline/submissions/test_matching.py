@@ -1,4 +1,4 @@
-"""Which verdict belongs to which row."""
+"""The verdict of each row."""
 
 import pytest
 from hypothesis import given
@@ -128,7 +128,7 @@ def test_distinct_serial_numbers_are_all_found_in_any_order(serials: list[str], 
 
 @pytest.mark.parametrize("cell", ["", "Default string", "None"])
 def test_a_row_sent_with_the_placeholder_of_its_hash_is_found_by_that_serial_number(cell: str) -> None:
-    """The collecting tool's placeholder is what is sent, and so what the service answers with."""
+    """The collecting tool's placeholder is sent, so the service answers with it."""
     placeholder = "SMBIOS_STRING_INDEX_0"
     lines = [
         HEADER,

@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 class Polled(Changed):
-    """A service whose status requests and readings of a batch fail as told; it counts both."""
+    """A service whose status requests and readings of a batch fail with the given errors; it counts both."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ def _accepted(make_world: MakeWorld, content: str) -> tuple[World, str]:
 
 
 def _poll(world: World, file: str) -> Decided:
-    """Poll, and see that nothing was written."""
+    """Poll, and check that nothing was written."""
     before = world.submission(file)
     contents = Contents(world.journal, world.private)
     decided = poll(world.pipeline.service, contents, before)
@@ -129,14 +129,14 @@ def test_a_batch_that_the_service_does_not_show_holds_none_of_its_devices(make_w
 
 
 def _let_the_job_end(world: World, file: str) -> None:
-    """The stand-in enters devices in their batch when their job is asked for."""
+    """The stand-in enters devices in their batch when their job is polled."""
     submission, ids = world.submission(file).record, world.pipeline.service.call_ids()
     assert submission.tracking_id is not None
     world.partner_center.batch_job_status(submission.customer_id, submission.tracking_id, ids)
 
 
 class NamesNoJob(Changed):
-    """A service that knows no job, and so has said nothing of one."""
+    """A service that does not know the job, and so has not answered about it."""
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:  # noqa: ARG002
         raise Refused("Unknown job.", status=404)

@@ -1,4 +1,4 @@
-"""A submission is POSTed: the exact request, what is said of its answer, and its repeats."""
+"""A submission is POSTed: the exact request, the decision for its answer, and its repeats."""
 
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -50,7 +50,7 @@ IDS = CallIds("request-2", "correlation-2")
 
 
 class Sent(Changed):
-    """A service that answers POSTs as told, in turn, and then as the real one; it keeps what it was sent."""
+    """A service that gives POSTs the scripted answers in turn, then behaves normally; it keeps the requests."""
 
     def __init__(self, real: PartnerCenter, *answers: Accepted | PartnerCenterError) -> None:
         super().__init__(real)
@@ -94,7 +94,7 @@ def test_a_request_to_another_address_is_a_new_one(world: World) -> None:
     assert again.request_id == "request-2"
 
 
-# --- what is said of the answer
+# --- the decision for the answer
 
 
 def _service(partner_center: PartnerCenter) -> Service:

@@ -1,4 +1,4 @@
-"""A request body that was lost is made again, byte for byte, or not at all."""
+"""A lost request body is rebuilt byte for byte, or not at all."""
 
 import pytest
 

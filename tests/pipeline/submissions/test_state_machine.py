@@ -1,4 +1,4 @@
-"""What is done next with a submission: every decision, without a network and with a clock of our own."""
+"""The next step of a submission: every decision, without a network and with our own clock."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -95,7 +95,7 @@ def _accepted(tracking_id: str | None) -> Accepted:
     return Accepted(tracking_id=tracking_id, status=202, service_ids=NO_SERVICE_IDS)
 
 
-# --- what a wake-up finds
+# --- the action of a wake-up
 
 
 def test_a_wake_up_older_than_the_journal_has_been_overtaken() -> None:
@@ -221,7 +221,7 @@ def test_a_listing_that_is_refused_otherwise_is_tried_again() -> None:
     assert isinstance(after_failure(PENDING, None, Refused("x", status=404, code="1000"), PACE), SendAgain)
 
 
-# --- after a look
+# --- after a poll
 
 
 def test_a_job_with_a_verdict_on_every_device_is_finished() -> None:

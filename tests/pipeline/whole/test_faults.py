@@ -1,4 +1,4 @@
-"""Refusals that are halved, verdicts that never come, messages that were given up on."""
+"""Refused submissions that are halved, verdicts that never come, messages that the host gave up on."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
 
 
 class RefusesSome(Changed):
-    """A service that refuses every request in which one of the named serial numbers is."""
+    """A service that refuses every request with one of the named serial numbers."""
 
     def __init__(self, real: PartnerCenter, *serials: str, code: str | None = "800002") -> None:
         super().__init__(real)
@@ -227,7 +227,7 @@ def test_halves_whose_wake_ups_were_never_sent_are_found_by_the_sweep(world: Wor
 
 
 class WithoutLink(Changed):
-    """A service that accepts devices without saying where to ask; the first requests are never sent, as told."""
+    """A service that accepts devices without a link to poll; a given number of first requests are never sent."""
 
     def __init__(self, real: PartnerCenter, *, never_sent: int = 0, without_link: int = 10_000) -> None:
         super().__init__(real)
@@ -285,7 +285,7 @@ def test_many_submissions_that_wait_for_days_are_one_alarm_at_a_sweep(
 
 
 class MeetsItsOwnChange(Batches):
-    """Batches of which the first change takes effect although it looks as if someone else had been first."""
+    """Batches whose first change takes effect although it looks as if another worker had been first."""
 
     changes = 0
 
@@ -337,7 +337,7 @@ def test_a_submission_that_cannot_be_sent_does_not_keep_its_batch_from_the_other
 
 
 def _in_watched_tables(world: World) -> dict[TableName, Table]:
-    """The tables of a world, to be looked into."""
+    """The tables of a world, for inspection."""
     tables: dict[TableName, Table] = {name: InMemoryTable() for name in TableName}
     world.journal = Journal(tables.__getitem__)
     world.pipeline = world.pipeline_with()

@@ -1,4 +1,4 @@
-"""Owners that die, fail or come late between any two effects: what counts is done once, and nothing is undone."""
+"""Owners that die, fail or come late between any two effects: every lasting effect happens once, and none is undone."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -59,7 +59,7 @@ EFFECTS = frozenset(
         "delete_device",
     }
 )
-"""What of tables, containers, wake-ups and the service changes anything."""
+"""The methods of tables, containers, wake-ups and the service that change anything."""
 
 CONDITIONAL = frozenset({"insert", "replace", "change_together", "remove"})
 
@@ -72,7 +72,7 @@ class Died(BaseException):
 
 @dataclass(slots=True)
 class Moments:
-    """Counts the effects; something happens before, or after, the one numbered `at`."""
+    """Counts the effects; an event happens before, or after, the effect numbered `at`."""
 
     at: int
     before: Callable[[], None] = lambda: None
@@ -110,7 +110,7 @@ def _watched(part: Part, moments: Moments) -> Part:
 
 
 class RefusesOne(Changed):
-    """A service that refuses every request in which one serial number is."""
+    """A service that refuses every request with a certain serial number."""
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
         _refuse(devices)
@@ -163,7 +163,7 @@ class House:
             self.world.pipeline = others
 
     def withdraw(self, file: str, moments: Moments) -> None:
-        """One owner asks for the withdrawal of a file and takes it to its end, unless something happens to it."""
+        """One owner requests the withdrawal of a file and takes it to its end, unless something happens to it."""
         others = self.world.pipeline
         self.world.pipeline = self.watched(moments)
         try:
@@ -174,7 +174,7 @@ class House:
 
 
 def _do_the_rest(world: World) -> None:
-    """The claims expire, and other instances do what is to be done."""
+    """The claims expire, and other instances do the remaining work."""
     for _ in range(4):
         world.clock.now += world.settings.advanced.claim * 2 + timedelta(minutes=3)
         sweep(world.pipeline)
@@ -182,14 +182,14 @@ def _do_the_rest(world: World) -> None:
 
 
 def _do_one_thing(world: World) -> None:
-    """The claims expire, and another instance begins with what is to be done."""
+    """The claims expire, and another instance starts the remaining work."""
     world.clock.now += world.settings.advanced.claim * 2 + timedelta(minutes=3)
     sweep(world.pipeline)
     world.deliver_next()
 
 
 def _by_others(house: House, do: Callable[[World], None]) -> Callable[[], None]:
-    """What others do while an owner stalls."""
+    """The actions of others while an owner stalls."""
     world, others = house.world, house.world.pipeline
 
     def done() -> None:
@@ -211,7 +211,7 @@ def _fail() -> None:
 
 
 def _meet_its_own_change(effect: str) -> None:
-    """The answer of a conditional change is lost; the client repeats it and meets what it did itself."""
+    """The answer of a conditional change is lost; the client repeats it and finds its own change."""
     if effect == "insert":
         raise EntityExists("It took effect, but looks as if someone else had been first.")
     if effect in CONDITIONAL:
@@ -226,7 +226,7 @@ MISHAPS: dict[str, Callable[[House, int], Moments]] = {
     "others do one thing": lambda house, at: Moments(at, before=_by_others(house, _do_one_thing)),
     "others do the rest": lambda house, at: Moments(at, before=_by_others(house, _do_the_rest)),
 }
-"""What happens to an owner at one of its effects."""
+"""The events that befall an owner at one of its effects."""
 
 
 def _file_of_every_kind(number: int) -> str:
@@ -291,7 +291,7 @@ def test_whatever_happens_to_who_withdraws_a_file_every_device_of_it_is_deleted_
         with suppress(Died, OSError, EntityExists):
             house.withdraw(file, moments)
         place = f"{mishap} at effect {at}: {moments.effect}"
-        # Whoever asked and was not answered asks again.
+        # A person whose request was not answered repeats it.
         withdraw(world.pipeline, CUSTOMER, file)
         _do_the_rest(world)
         stored = world.journal.files.get(CUSTOMER, file)
@@ -399,7 +399,7 @@ def test_a_sweep_that_dies_while_it_forgets_a_file_is_followed_by_one_that_forge
         place = f"effect {at}: {moments.effect}"
         assert world.journal.files.get(CUSTOMER, file) is None, place
         assert list(world.private.versions(f"{file}/")) == [], place
-        # What is known of a batch stays, with the name of the submission that found it.
+        # A batch's record stays, with the name of the submission that found it.
         naming = [name for name in TableName if name is not TableName.BATCHES and _names(house.tables[name], file)]
         assert naming == [], place
         assert world.wakeups.waiting == [], place
@@ -413,7 +413,7 @@ def _names(table: Table, file: str) -> bool:
 
 
 def _as_journaled(world: World, file: str) -> list[str]:
-    """The outcomes that the journal holds of the reading that counts."""
+    """The outcomes of the final reading in the journal."""
     stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None
     return [
@@ -426,7 +426,7 @@ def _as_journaled(world: World, file: str) -> list[str]:
 
 
 class DiesAfterSending(Changed):
-    """A service whose caller is killed when the service has taken the devices."""
+    """A service whose caller is killed after the service has accepted the devices."""
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
         super().append_devices(customer_id, batch_id, devices, ids)
@@ -479,7 +479,7 @@ def _advance_to_final(pipeline: Pipeline, wake_up: SubmissionWakeUp) -> None:
 
 
 class ListsLate(Changed):
-    """A service that lists the batches so late that others have taken over, and then refuses the customer."""
+    """A service that lists the batches so late that other workers have taken over, and then refuses the customer."""
 
     def __init__(self, real: PartnerCenter, others: Callable[[], None]) -> None:
         super().__init__(real)
@@ -519,7 +519,7 @@ def test_a_request_body_that_was_changed_is_not_sent(make_world: MakeWorld) -> N
 
 
 class AnswersLate(Changed):
-    """A service whose refusal comes when nearly all of the caller's claim is over."""
+    """A service whose refusal arrives when the caller's claim has nearly expired."""
 
     def __init__(self, real: PartnerCenter, world: World) -> None:
         super().__init__(real)
@@ -531,7 +531,7 @@ class AnswersLate(Changed):
 
 
 class TellsTheClaim(Outcomes):
-    """Outcomes that tell until when the submission was claimed whose outcomes were written last."""
+    """Outcomes that record the end of the claim of the submission whose outcomes were written last."""
 
     def __init__(self, submissions: Submissions) -> None:
         super().__init__(InMemoryTable(), InMemoryTable())
@@ -585,7 +585,7 @@ def test_a_copy_that_changes_under_its_reader_is_read_anew_and_not_gone(world: W
 
 
 class DiesBeforeItIsRead(Files):
-    """Files whose user is killed when all is journaled, and the file is to be `read`."""
+    """Files whose user is killed after everything is journaled, just before the file becomes `read`."""
 
     def change(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
         if changed.state is FileState.READ:

@@ -1,4 +1,4 @@
-"""What is large, long, slow or often: files, histories, cells, closings, readings, and a short retention."""
+"""Large, long, slow or repeated: files, histories, cells, closings, readings, and a short retention."""
 
 import random
 import string
@@ -36,7 +36,7 @@ from tests.simulation.world import submissions_in
 
 
 class SlowOutcomes(Outcomes):
-    """Outcomes that take their time when a file is closed."""
+    """Outcomes that are slow when a file is closed."""
 
     def __init__(self, every_500_rows: Callable[[], None]) -> None:
         super().__init__(InMemoryTable(), InMemoryTable())
@@ -91,7 +91,7 @@ def test_files_younger_than_a_retention_of_one_day_are_not_received_again(make_w
 
 
 class Down(Changed):
-    """A service that is down for days, and says so in new words each time."""
+    """A service that is down for days, with a different message each time."""
 
     answers = 0
 
@@ -172,7 +172,7 @@ def test_a_file_that_no_reading_survives_is_ended_with_a_reason(world: World) ->
 
 
 class Hangs(Changed):
-    """A service that takes devices and, after a few answers, never answers."""
+    """A service that accepts devices and, after a few answers, stops answering."""
 
     def __init__(self, real: PartnerCenter, world: World, answers: int) -> None:
         super().__init__(real)

@@ -20,7 +20,7 @@ OF_THE_BLOB_TRIGGER = 2
 """The host's own message about a dropped blob: taken, deleted."""
 
 OF_A_FILE_EVENT = 1
-"""One message that says that the file has ended."""
+"""One message that announces the end of the file."""
 
 
 @pytest.mark.parametrize(("rows", "most"), [(1, 35), (500, 46), (1_000, 58), (10_000, 500), (20_000, 980)])
@@ -49,7 +49,7 @@ def test_a_further_look_takes_its_message_the_question_for_the_gates_and_one_cha
 
 
 def _operations(world: World, rows: int) -> Counter[str]:
-    """What is counted while a file goes its whole way, to a batch that must be made; the event of its end left out."""
+    """The operations for a whole file and a batch that must be created, without the event of the file's end."""
     operations, content = Operations(), numbered(rows, "PF-")
     stretch = BYTES_OF_A_ROW * rows / len(content)
     world.drop = CountedContainer("device-files", operations)

@@ -52,7 +52,7 @@ class Given:
 
     @property
     def is_broken(self) -> bool:
-        """Whether it is not mended yet."""
+        """Whether it is not fixed yet."""
         return not (self.hardware_hash or self.maker)
 
 
@@ -73,7 +73,7 @@ NASTY = [
 ]
 
 
-# --- what we write
+# --- our files
 
 
 def to_fix(devices: Sequence[Given], *unread: DeviceRow) -> bytes:
@@ -109,7 +109,7 @@ def results(devices: Sequence[Given]) -> bytes:
     return b"".join(results_csv(outcomes))
 
 
-# --- what PowerShell makes of it
+# --- PowerShell's version of them
 
 
 class Quotes(StrEnum):
@@ -171,7 +171,7 @@ class Exported:
     lines: Sequence[range]
     """The lines of each record."""
     are_whole: Sequence[bool]
-    """Whether each record is still told apart into its cells: quotes that are never written leave that open."""
+    """Whether each record can still be split into its cells: without quotes that is uncertain."""
 
 
 def export_csv(records: Sequence[Record], columns: Sequence[str], form: Form) -> Exported:
@@ -185,7 +185,7 @@ def export_csv(records: Sequence[Record], columns: Sequence[str], form: Form) ->
     return Exported(form.encoded(text), lines, [form.keeps_apart(record.values()) for record in records])
 
 
-# --- what is read of that
+# --- the rows read from it
 
 
 def read(data: bytes) -> list[CheckedRow]:
@@ -199,7 +199,7 @@ def read(data: bytes) -> list[CheckedRow]:
 
 
 def faults(devices: Sequence[Given], exported: Exported, form: Form, tags: Sequence[str] = ()) -> Iterator[str]:
-    """Every device that is neither sent as what it is nor rejected aloud, and everything else that is sent."""
+    """Every device that is neither sent correctly nor rejected visibly, and everything else that is sent."""
     rows = read(exported.data)
     by_serial = {form.kept(device.serial): device for device in devices}
     for row in rows:
@@ -279,7 +279,7 @@ def extent(form: Form, campaign: bool) -> Extent:
 def round_trip(
     devices: Sequence[Given], written: bytes, serial: str, extent: Extent, tags: Sequence[str] = ()
 ) -> set[str]:
-    """What goes wrong with any order of rows and columns, and any part of the rows."""
+    """The failures with any order of rows and columns, and any subset of the rows."""
     form = extent.form
     imported = import_csv(written)
     assert len(imported) == len(devices)

@@ -1,4 +1,4 @@
-"""A sign-in that fails is told of once and costs waiting: however many submissions there are."""
+"""A failed sign-in is reported once and costs only waiting, however many submissions there are."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ def world(make_world: MakeWorld, entra: Entra, vault: KeyVault) -> World:
 
 
 def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The lines that a person is called for."""
+    """The log lines that alert a person."""
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
@@ -64,7 +64,7 @@ def test_a_refused_sign_in_is_one_alarm_a_handful_of_exchanges_and_no_device_los
             assert world.deliver_next()
     [alarm] = alarms(caplog)
     assert cure in alarm
-    assert len(entra.requests) <= SUBMISSIONS  # six hours of probing, and not one for each look at each submission
+    assert len(entra.requests) <= SUBMISSIONS  # six hours of probing, not one request for each poll of each submission
     assert sum(world.service.report()["received"].values()) == 0
     entra.refuse = None
     entra.refresh_tokens.add("signed in anew")
@@ -100,7 +100,7 @@ def test_what_partner_center_refuses_everybody_for_is_one_alarm_with_its_cure(
     world: World, caplog: pytest.LogCaptureFixture, status: int, code: str, cure: str
 ) -> None:
     class Refusing(Changed):
-        """A service that takes the token and says no."""
+        """A service that accepts the token and refuses the request."""
 
         def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:  # noqa: ARG002
             body = json.dumps({"code": code, "description": "No."}).encode()

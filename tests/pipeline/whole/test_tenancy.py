@@ -1,4 +1,4 @@
-"""Nothing that one customer puts into a path, a name, a cell or a serial number reaches another customer's."""
+"""Nothing that one customer puts into a path, a name, a cell or a serial number reaches another customer's data."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ HOSTILE_NAMES = (
     "\u2025\uff0f" + THEIRS,
     "x" * 240,
 )
-"""What a folder, a file or a group tag may be called by somebody who means ill."""
+"""Names that an attacker may give a folder, a file or a group tag."""
 
 HOSTILE_CELLS = (
     *HOSTILE_NAMES,
@@ -64,7 +64,7 @@ HOSTILE_CELLS = (
 
 
 class Watched:
-    """The service, and on whose behalf it was called."""
+    """The service, which records the customers of its calls."""
 
     def __init__(self, real: PartnerCenter) -> None:
         self.real = real
@@ -138,7 +138,7 @@ def devices_of(world: World, customer_id: str) -> dict[str, list[str]]:
 
 
 def attack(path: str, content: str) -> None:
-    """Somebody drops `content` at `path`: what is the other customer's is as before, and nobody spoke for them."""
+    """An attacker drops `content` at `path`: the other customer's data is unchanged, and no call was made for them."""
     clock = Clock()
     with StandIn(Behaviour(), clock=clock.seconds) as service:
         world = World(service, clock)

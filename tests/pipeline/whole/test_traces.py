@@ -1,4 +1,4 @@
-"""Traces, metrics and log fields of files on their whole way: what an operator follows them by."""
+"""Traces, metrics and log fields by which an operator follows a file from drop to close."""
 
 import base64
 import logging
@@ -36,12 +36,12 @@ def world() -> Iterator[World]:
 
 
 def steps(spans: tuple[ReadableSpan, ...]) -> Counter[str]:
-    """How often each step was taken."""
+    """The number of times each step was taken."""
     return Counter(span.name for span in spans)
 
 
 def attributes(spans: tuple[ReadableSpan, ...], name: StepName) -> list[dict[str, object]]:
-    """What is known of each step of that name."""
+    """The attributes of each step of that name."""
     return [dict(span.attributes or {}) for span in spans if span.name == name]
 
 
@@ -148,7 +148,7 @@ def test_what_is_asked_for_a_file_bears_its_trace_as_correlation_vector(
     world.run()
     answers = [record for record in caplog.records if record.message == "Partner Center answered"]
     vector = base64.b64encode(UUID(identifier).bytes).decode()[:22] + ".0"
-    # The stand-in gives the caller's vector back.
+    # The stand-in returns the caller's vector.
     assert {getattr(record, "service_trace_vector", None) for record in answers} == {vector}
     assert len(answers) >= 4
 
@@ -158,7 +158,7 @@ ABOUT_NO_FILE = {
     "A dropped blob was deleted before it was received",
     "A gate is open again",
 }
-"""Lines about what concerns many files, or none."""
+"""Lines that concern many files, or none."""
 
 
 def test_every_log_line_names_its_file_and_that_of_a_submission_also_the_services_correlation_id(

@@ -1,4 +1,4 @@
-"""From a dropped file to one outcome a row, on storage in memory and the stand-in over HTTP."""
+"""From a dropped file to one outcome for each row, with storage in memory and the stand-in over HTTP."""
 
 import dataclasses
 from datetime import datetime, timedelta
@@ -166,7 +166,7 @@ def test_a_batch_that_someone_else_creates_at_the_same_moment_is_appended_to(
     file = world.put(numbered(2))
 
     class LosesTheRace(Changed):
-        """A service at which someone else creates the batch just after it was listed."""
+        """A service at which another client creates the batch just after it was listed."""
 
         def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
             batches = self.real.device_batches(customer_id, ids)
@@ -453,7 +453,7 @@ def test_a_late_owner_of_a_reading_cannot_undo_what_its_successor_did(world: Wor
     assert world.service.report()["devicesPostedMoreThanOnce"] == {}
 
 
-# --- what the service may do
+# --- behaviour of the service
 
 
 @pytest.mark.parametrize(
