@@ -30,12 +30,12 @@ the next requests (`script`, or POST /stand-in/faults). GET /stand-in/requests t
 operation, and how often each device was in a POST that was processed.
 """
 
-from local.partner_center.behaviour import PAGE_SIZE, Behaviour
+from local.partner_center.behaviour import Behaviour
 from local.partner_center.command_line import main
 from local.partner_center.contract import UPLOADS, Answer, Operation, Reply, Replying, Request, route
-from local.partner_center.devices import MOST_DEVICES, SentDevice
+from local.partner_center.devices import SentDevice
 from local.partner_center.directory import Directory
-from local.partner_center.faults import Fault, Faults
+from local.partner_center.faults import Fault
 from local.partner_center.service import Service
 from local.partner_center.stand_in import PartnerCenterStandIn, StandIn
 from local.partner_center.verdicts import LATE, MALFORMED, Verdict, provoked, seconds_late
@@ -43,14 +43,11 @@ from local.partner_center.verdicts import LATE, MALFORMED, Verdict, provoked, se
 __all__ = [
     "LATE",
     "MALFORMED",
-    "MOST_DEVICES",
-    "PAGE_SIZE",
     "UPLOADS",
     "Answer",
     "Behaviour",
     "Directory",
     "Fault",
-    "Faults",
     "Operation",
     "PartnerCenterStandIn",
     "Reply",
