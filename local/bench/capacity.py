@@ -245,7 +245,7 @@ class Day:
         self._simulation.release(self._workers)
         accepted = self._simulation.now
         ends = accepted + self._random.uniform(*self._around.job_seconds)
-        delay = self._pace.first
+        delay = self._pace.first_poll
         while True:
             yield self._send_message() + delay.total_seconds()
             yield self._workers

@@ -47,7 +47,7 @@ def waited(pace: Pace, duration: float) -> Waited:
     """The polls of a job that takes `duration` seconds. A queue message is visible after whole seconds, rounded up."""
     at, polls = 0.0, 0
     while True:
-        delay = pace.first if polls == 0 else pace.poll(timedelta(seconds=at))
+        delay = pace.first_poll if polls == 0 else pace.poll(timedelta(seconds=at))
         at += math.ceil(delay.total_seconds())
         polls += 1
         if at >= duration:

@@ -10,7 +10,10 @@ from shared.reasons import FileNote, Note, PassedOverKind, RowReason
 
 
 class Column(IntEnum):
-    """What a column of a device file can mean to Device Drop; also the place of the field in `Header.places`."""
+    """What a column of a device file can mean to Device Drop.
+
+    The first `FIELDS` of them are also places in `Header.places`: a new field stands before the assigned user.
+    """
 
     SERIAL_NUMBER = 0
     PRODUCT_KEY = 1

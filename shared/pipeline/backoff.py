@@ -21,14 +21,15 @@ LONGEST_PATIENCE = timedelta(seconds=20)
 class Pace:
     """Computes delays; `jitter` returns a number from 0 to 1, so that waiting submissions do not return all at once."""
 
-    first: timedelta
-    longest: timedelta
+    first_poll: timedelta
+    """Also the shortest delay between two polls."""
+    longest_poll: timedelta
     deadline: timedelta
     jitter: Callable[[], float]
 
     def poll(self, since_acceptance: timedelta) -> timedelta:
         """The delay before the next poll of a job accepted `since_acceptance` ago."""
-        return min(max(self.first, since_acceptance * POLL_SHARE), self.longest)
+        return min(max(self.first_poll, since_acceptance * POLL_SHARE), self.longest_poll)
 
     def backoff(self, attempts: int) -> timedelta:
         """The delay after `attempts` without a usable answer: doubling up to 30 minutes, jitter on the upper half."""

@@ -15,16 +15,19 @@ ROWS_BETWEEN_CLOCK_CHECKS = 500
 """Rows after which an owner checks whether to renew its claim."""
 
 
-def claimed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
-    """`file`, claimed by this owner."""
+def with_claim(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
+    """`file` with a claim of this owner, not journaled yet."""
     until = pipeline.clock() + pipeline.settings.advanced.claim
     return replace(file, claimed_until=until, due_at=until)
 
 
-def claimed_for_reading(pipeline: Pipeline, file: DeviceFile, sentence: str) -> DeviceFile:
-    """`file`, claimed by this owner to be read from row 1. Each reading writes to its own keys and blobs."""
+def with_claim_for_reading(pipeline: Pipeline, file: DeviceFile, sentence: str) -> DeviceFile:
+    """`file` with a claim of this owner, who reads it from row 1; not journaled yet.
+
+    Each reading writes to its own keys and blobs.
+    """
     history = with_sentence(file.history, sentence, pipeline.clock())
-    return replace(claimed(pipeline, file), reading=file.reading + 1, history=history)
+    return replace(with_claim(pipeline, file), reading=file.reading + 1, history=history)
 
 
 def is_claimed(file: DeviceFile, now: datetime) -> bool:
@@ -52,7 +55,7 @@ class FileLease:
         """Renew the claim when a third of it has passed. Raises Conflict when it was lost."""
         until, claim = self.record.claimed_until, self.pipeline.settings.advanced.claim
         if until is not None and until - self.pipeline.clock() < claim * 2 / 3:
-            self.change(claimed(self.pipeline, self.record))
+            self.change(with_claim(self.pipeline, self.record))
 
     def free(self, delay: timedelta = timedelta(0)) -> None:
         """Release the claim after a failure: the file may be taken up again after `delay`."""

@@ -44,10 +44,9 @@ class Submissions:
         self._submissions = RecordTable(table, Submission, _key, _filter_properties)
 
     def add(self, entries: Sequence[SubmissionEntry]) -> list[Stored[Submission]]:
-        """Insert at most 50 submissions of one reading in one transaction. Only the owner of the reading may do so.
+        """Write at most 50 submissions of one reading in one transaction. Only the owner of the reading may do so.
 
-        Raises:
-            Conflict: another worker inserted one of them.
+        What an earlier try of the same owner wrote under these numbers is replaced.
         """
         changes = [Upsertion(entity) for entry in entries for entity in self._entities(entry)]
         numbered = zip((change.entity for change in changes), self._submissions.change_together(changes), strict=True)

@@ -9,7 +9,10 @@ from shared.partner_center.errors import AnswerLost, Throttled, Unauthorised
 from shared.pipeline.backoff import LONGEST_BACKOFF, LONGEST_PATIENCE, SHORTEST_PATIENCE, Pace, patience
 
 PACE = Pace(
-    first=timedelta(seconds=27), longest=timedelta(minutes=15), deadline=timedelta(hours=48), jitter=lambda: 1.0
+    first_poll=timedelta(seconds=27),
+    longest_poll=timedelta(minutes=15),
+    deadline=timedelta(hours=48),
+    jitter=lambda: 1.0,
 )
 
 
@@ -20,7 +23,7 @@ def test_a_backoff_is_never_longer_than_half_an_hour_nor_none(jitter: float, att
 
 
 def replace_jitter(value: float) -> Pace:
-    return Pace(PACE.first, PACE.longest, PACE.deadline, lambda: value)
+    return Pace(PACE.first_poll, PACE.longest_poll, PACE.deadline, lambda: value)
 
 
 def test_a_backoff_doubles() -> None:
@@ -29,7 +32,7 @@ def test_a_backoff_doubles() -> None:
 
 @given(st.floats(0, 10_000))
 def test_a_job_is_seen_to_be_done_at_most_a_quarter_of_its_time_or_half_a_minute_late(seconds: float) -> None:
-    done, looked = timedelta(seconds=seconds), PACE.first
+    done, looked = timedelta(seconds=seconds), PACE.first_poll
     while looked < done:
         looked += PACE.poll(looked)
     allowed = max(timedelta(seconds=30), done / 4)
@@ -37,7 +40,7 @@ def test_a_job_is_seen_to_be_done_at_most_a_quarter_of_its_time_or_half_a_minute
 
 
 def test_a_job_of_ten_minutes_costs_at_most_twelve_looks() -> None:
-    looks, at = 1, PACE.first
+    looks, at = 1, PACE.first_poll
     while at < timedelta(seconds=600):
         at += PACE.poll(at)
         looks += 1

@@ -15,7 +15,7 @@ from shared.pipeline.closing.notify import announce
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.closing.summary import folder_of, write_summary
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed, is_claimed
+from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, is_claimed, with_claim
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_never_written
 from shared.storage.record_table import Conflict, Stored
@@ -80,7 +80,7 @@ def _close_unless_changed(
             return True
     held = FileLease(pipeline, stored)
     try:
-        held.change(claimed(pipeline, closing))
+        held.change(with_claim(pipeline, closing))
     except Conflict:
         logger.info("Another owner changed the file before it could be closed", extra=of_file(file))
         return False
@@ -98,7 +98,7 @@ def end_without_sending(
     """End a file of which no row was sent; its summary gives `reason` and `text`, which includes the remedy."""
     now, file = pipeline.clock(), stored.record
     ended = replace(
-        claimed(pipeline, file),
+        with_claim(pipeline, file),
         state=state,
         reason=reason,
         reason_text=text,
@@ -122,7 +122,7 @@ def take_up_ended(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
         return
     held = FileLease(pipeline, stored)
     try:
-        held.change(claimed(pipeline, stored.record))
+        held.change(with_claim(pipeline, stored.record))
         with held.freed_on_failure():
             _tidy_up(held)
     except Conflict:
@@ -161,7 +161,7 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
     counts = reasons.counts(file.read_counts.total)
     now = pipeline.clock()
     closed = replace(
-        claimed(pipeline, file),
+        with_claim(pipeline, file),
         state=FileState.CLOSED,
         closed_counts=counts,
         reasons=reasons.tallies(),

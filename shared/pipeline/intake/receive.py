@@ -22,7 +22,7 @@ from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.drop_path import DropPath, known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import FileRejected, Intake, ReadFile
-from shared.pipeline.lease import FileLease, claimed_for_reading, is_claimed
+from shared.pipeline.lease import FileLease, is_claimed, with_claim_for_reading
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.private_copy import read_copy
 from shared.pipeline.submissions.advance import Due, advance_all
@@ -135,7 +135,7 @@ def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
             end_without_sending(pipeline, stored, FileState.REJECTED, failed.reason, str(failed))
             return
         held = FileLease(pipeline, stored)
-        held.change(claimed_for_reading(pipeline, stored.record, "Its reading begins again."))
+        held.change(with_claim_for_reading(pipeline, stored.record, "Its reading begins again."))
     except Conflict:
         logger.info("Another owner took over the reading", extra=of_file(stored.record))
         return

@@ -15,7 +15,7 @@ from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, claimed_for_reading
+from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, with_claim_for_reading
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
 from shared.pipeline.submissions.matching import SentRow
@@ -104,7 +104,7 @@ class Intake:
             Conflict: the file was taken over.
         """
         sentence = "Its rows are read once more: a later row changed the outcome of an earlier one."
-        self.held.change(claimed_for_reading(self.pipeline, self.held.record, sentence))
+        self.held.change(with_claim_for_reading(self.pipeline, self.held.record, sentence))
         return Intake(self.pipeline, self.held)
 
     def finish(self) -> "ReadFile":

@@ -68,7 +68,7 @@ class CircuitBreaker:
         now = self.service.clock()
         if self.remembered.are_known(now):
             return Admission(self, customer_id)
-        gates = self._open_ones(now)
+        gates = self._open_breakers(now)
         closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
         for stored in closed:
             if (delay := waiting_time(stored.record, now, self.claim)) is not None:
@@ -83,7 +83,7 @@ class CircuitBreaker:
                 return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
         return admitted
 
-    def _open_ones(self, now: datetime) -> Mapping[str, Stored[Gate]]:
+    def _open_breakers(self, now: datetime) -> Mapping[str, Stored[Gate]]:
         """The current gates; that there are none is remembered for a moment."""
         changes = self.remembered.changes
         gates = self.gates.closed()
@@ -121,7 +121,7 @@ class CircuitBreaker:
             return
         finally:
             self.remembered.forget()
-        logger.info("A gate is open again", extra={"scope": stored.record.scope})
+        logger.info("A circuit breaker is closed again", extra={"scope": stored.record.scope})
 
     def change(self, stored: Stored[Gate] | None, gate: Gate) -> bool:
         """Write a change of a breaker; False when another worker changed it first."""
@@ -211,7 +211,7 @@ def scopes_concerned_by(error: PartnerCenterError, customer_id: str) -> frozense
 
 
 def says_nothing_of(error: PartnerCenterError | None, scope: str) -> bool:
-    """Whether a probe of `scope` that ended in `error` leaves open if the breaker may close."""
+    """Whether a probe of `scope` that ended in `error` does not tell whether the breaker may close."""
     is_of_a_customer = scope != WHOLE_PARTNER
     return isinstance(error, NeverSent | AnswerLost) or (is_of_a_customer and isinstance(error, Unauthorised))
 

@@ -92,7 +92,7 @@ class SendAgain:
     reason: str
     same_request: bool = False
     maybe_taken: bool = False
-    """The service may have accepted the devices without answering so."""
+    """The service may hold the devices although no answer says so; `next_record` keeps that as `answer_lost`."""
     without_link: bool = False
 
 
@@ -172,7 +172,7 @@ class Decided:
 def after_post(submission: Submission, accepted: Accepted, pace: Pace) -> Step:
     """The step that follows a POST which the service accepted."""
     if accepted.tracking_id is not None or submission.without_link >= REPEATS_WITHOUT_LINK:
-        return Poll(accepted.tracking_id, pace.first, pace.deadline)
+        return Poll(accepted.tracking_id, pace.first_poll, pace.deadline)
     # The service may send the link after all when the request is repeated under the same id.
     return SendAgain(
         pace.backoff(submission.without_link),

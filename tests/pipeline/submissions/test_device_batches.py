@@ -73,7 +73,7 @@ def test_a_batch_that_is_absent_is_created_by_one_while_the_others_wait(waiting:
     assert isinstance(waits, Decided)
     assert isinstance(waits.step, WaitFor)
     _batches(waiting).note(
-        first.record, target, Poll("job", waiting.pipeline.pace.first, waiting.pipeline.pace.deadline)
+        first.record, target, Poll("job", waiting.pipeline.pace.first_poll, waiting.pipeline.pace.deadline)
     )
     assert _batches(waiting).target_of(second) == Target(RequestKind.APPEND, "Test")
 
@@ -83,7 +83,7 @@ def test_while_the_same_creation_is_to_be_repeated_the_others_wait_on(waiting: W
     first, second = _two(waiting)
     target = _batches(waiting).target_of(first)
     assert isinstance(target, Target)
-    step = SendAgain(waiting.pipeline.pace.first, "Lost.", same_request=True, maybe_taken=True)
+    step = SendAgain(waiting.pipeline.pace.first_poll, "Lost.", same_request=True, maybe_taken=True)
     _batches(waiting).note(first.record, target, step)
     waits = _batches(waiting).target_of(second)
     assert isinstance(waits, Decided)
@@ -108,7 +108,7 @@ def test_a_batch_that_turned_out_to_be_wrong_is_listed_again(waiting: World) -> 
     first, _ = _two(waiting)
     target = _batches(waiting).target_of(first)
     assert isinstance(target, Target)
-    _batches(waiting).note(first.record, target, FindBatchAgain(waiting.pipeline.pace.first, "Unknown batch."))
+    _batches(waiting).note(first.record, target, FindBatchAgain(waiting.pipeline.pace.first_poll, "Unknown batch."))
     service.names = ()
     again = _batches(waiting).target_of(first)
     assert isinstance(again, Target)

@@ -107,7 +107,7 @@ def test_the_journaled_request_is_sent_and_its_acceptance_decides(world: World, 
     request = request_for(PENDING, target, world.settings, IDS, START)
     decided = post(_service(service), CLAIMED, request, b"[]")
     assert service.sent == [(target.kind.value, "Test", "request-2", b"[]")]
-    assert decided.step == Poll("job-1", PACE.first, PACE.deadline)
+    assert decided.step == Poll("job-1", PACE.first_poll, PACE.deadline)
     assert (decided.stored, decided.error) == (CLAIMED, None)
     assert decided.answer is not None
     assert decided.answer.status == 202

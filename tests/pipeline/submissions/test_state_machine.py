@@ -51,7 +51,10 @@ from shared.vocabulary import SubmissionState
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 PACE = Pace(
-    first=timedelta(seconds=27), longest=timedelta(minutes=15), deadline=timedelta(hours=48), jitter=lambda: 1.0
+    first_poll=timedelta(seconds=27),
+    longest_poll=timedelta(minutes=15),
+    deadline=timedelta(hours=48),
+    jitter=lambda: 1.0,
 )
 REQUEST = JournaledRequest(
     kind=RequestKind.APPEND,
@@ -120,7 +123,7 @@ def test_an_accepted_submission_is_polled() -> None:
 
 
 def test_an_acceptance_is_polled() -> None:
-    assert after_post(PENDING, _accepted("t"), PACE) == Poll("t", PACE.first, PACE.deadline)
+    assert after_post(PENDING, _accepted("t"), PACE) == Poll("t", PACE.first_poll, PACE.deadline)
 
 
 def test_an_acceptance_without_a_link_is_repeated_under_the_same_request_id() -> None:
@@ -132,7 +135,7 @@ def test_an_acceptance_without_a_link_is_repeated_under_the_same_request_id() ->
 
 def test_a_service_that_never_gives_a_link_is_believed_and_its_batch_looked_into() -> None:
     step = after_post(replace(PENDING, without_link=REPEATS_WITHOUT_LINK), _accepted(None), PACE)
-    assert step == Poll(None, PACE.first, PACE.deadline)
+    assert step == Poll(None, PACE.first_poll, PACE.deadline)
     assert next_record(PENDING, step, NOW).state is SubmissionState.ACCEPTED
 
 

@@ -156,7 +156,7 @@ def test_what_is_asked_for_a_file_bears_its_trace_as_correlation_vector(
 ABOUT_NO_FILE = {
     "The sweep is done",
     "A dropped blob was deleted before it was received",
-    "A gate is open again",
+    "A circuit breaker is closed again",
 }
 """Lines that concern many files, or none."""
 
