@@ -585,7 +585,7 @@ INTAKE_REASONS: Mapping[IntakeReason, Explanation] = MappingProxyType(
         ),
         IntakeReason.READING_FAILED: Explanation(
             "The file could not be read to its end however often it was tried. Nothing of it was sent.",
-            "Split it into smaller files and drop those. The log of the app says what each try ended with.",
+            "Split it into smaller files and drop those. The app's log shows the error of each try.",
         ),
     }
 )

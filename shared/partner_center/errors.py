@@ -35,7 +35,7 @@ LONGEST_CODE = 256
 """Characters kept of an identifier or code; the service's own have at most 36."""
 
 LONGEST_RETRY_AFTER = timedelta(minutes=30)
-"""A longer wait is cut to this, so that one broken header cannot stop the work; the next request finds out anew."""
+"""A longer wait is cut to this, so that one broken header cannot stop the work; the next request asks again."""
 
 
 @dataclass(frozen=True, slots=True)

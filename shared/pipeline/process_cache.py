@@ -1,4 +1,4 @@
-"""What one process caches of the journal. Losing the cache costs queries, and nothing else.
+"""A process's cache of the journal. Losing the cache costs only queries.
 
 An outdated entry does no harm: a change names the ETag of the record that it was made from, the service refuses a batch
 that no longer exists, and that no gate is closed is believed for a second only.

@@ -258,7 +258,7 @@ def _unknown_blobs(pipeline: Pipeline, report: SweepReport) -> None:
 
 
 def _is_known(pipeline: Pipeline, version: BlobVersion) -> bool:
-    """Whether the journal has a record of this version of a blob, even one that only a later app can read."""
+    """Whether the journal has a record of this version of a blob, even if only a later app can read the record."""
     place = resolve_drop_path(pipeline.customers, version.path)
     try:
         return known_file(pipeline.journal, place, file_id(version.path, version.etag)) is not None

@@ -1,7 +1,7 @@
 """One table as the journal needs it: conditional single changes, grouped upserts, and queries inside partitions.
 
-`Table` is what the journal is written against; `AzureTable` is Table Storage. Values are what Table Storage holds:
-text, whole numbers, floats, booleans and times.
+The journal uses `Table`; `AzureTable` implements it with Table Storage. Values have the types of Table Storage: text,
+whole numbers, floats, booleans and times.
 
 Changes and queries are sent by `shared.storage.table_service`; the storage client creates tables, removes single rows,
 and sends the requests that the service module cannot encode or whose answer it does not understand. In the latter case

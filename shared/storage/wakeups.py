@@ -176,6 +176,6 @@ def decode(body: bytes) -> WakeUp:
         wake_up: WakeUp = msgspec.json.decode(body, type=WakeUp)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise UnreadableWakeUp(
-            f"The message is not a wake-up ({error}); it is dropped, and the sweep finds what it was about."
+            f"The message is not a wake-up ({error}); it is dropped, and the sweep finds its work."
         ) from error
     return wake_up

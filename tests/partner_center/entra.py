@@ -1,6 +1,6 @@
 """A stand-in for Microsoft Entra's endpoints as the Microsoft identity platform documents them, on loopback.
 
-It knows one tenant, one application and refresh tokens; a test says which of them it takes and what it answers instead.
+It knows one tenant, one application and refresh tokens; a test sets which of them it accepts, and its other answers.
 """
 
 import base64

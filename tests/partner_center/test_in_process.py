@@ -1,4 +1,4 @@
-"""Without sockets the client sees what it sees over HTTP: answers, refusals, and every fault of the stand-in."""
+"""Without sockets the client behaves as over HTTP: answers, refusals, and every fault of the stand-in."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -73,7 +73,7 @@ def _check_undisturbed(world: SimulatedWorld) -> None:
 
 
 def _check_throttling(world: SimulatedWorld) -> None:
-    """Once the service has asked for a pause, nothing more is asked about that customer until the pause is over.
+    """Once the service has requested a pause, no request about that customer is sent until the pause is over.
 
     Requests that were under way may still come for the time of a claim; a disturbed invocation may have opened no
     breaker.

@@ -33,7 +33,7 @@ CURE = (
 def announce(pipeline: Pipeline, file: DeviceFile) -> None:
     """Send the event of a file that has ended, and wake the notification of the webhook.
 
-    The event comes last: a failure before it is repeated, and a second wake-up finds that the webhook was told.
+    The event comes last: a failure before it is repeated, and a second wake-up finds that the webhook was notified.
     """
     if pipeline.settings.webhook is not None:
         pipeline.wakeups.send(NotificationWakeUp(customer_id=file.customer_id, file_id=file.file_id))
@@ -62,10 +62,10 @@ def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
         _try_later(pipeline, file, error, wake_up)
     else:
         logger.info("The webhook was notified of a file", extra=of_file(file))
-        _note_told(pipeline, stored)
+        _note_notified(pipeline, stored)
 
 
-def _note_told(pipeline: Pipeline, stored: Stored[DeviceFile] | None) -> None:
+def _note_notified(pipeline: Pipeline, stored: Stored[DeviceFile] | None) -> None:
     """Journal that the webhook was notified, keeping other changes made to the file's record meanwhile."""
     while stored is not None:
         file = stored.record

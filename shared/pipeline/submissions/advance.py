@@ -117,7 +117,7 @@ class _Turn:
         self.states: dict[str, SubmissionState] = {}
 
     def take(self, due: Due) -> None:
-        """Do what the wake-up calls for. `write_answers` writes the answers to polls later."""
+        """Act on the wake-up. `write_answers` writes the answers to polls later."""
         submission, now = due.stored.record, self._pipeline.clock()
         match action_for(submission, due.sequence, now):
             case Action.NOTHING_OVERTAKEN:

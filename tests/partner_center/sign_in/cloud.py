@@ -39,7 +39,7 @@ WITH_SECRET = ClientSecretSettings(TENANT, APP, SECRET)
 
 @dataclass
 class Clocks:
-    """Seconds that never jump, and the machine's time, which may be wrong."""
+    """A monotonic clock in seconds, and the machine's time, which may be wrong."""
 
     seconds: float = 1000.0
     time: datetime = NOW
@@ -69,7 +69,7 @@ class Cloud:
 
 
 def refused(sign_in: AppUser) -> str:
-    """The line that says why there is no token."""
+    """The message that explains why there is no token."""
     with pytest.raises(Unauthorised) as caught:
         sign_in.token()
     assert "\n" not in str(caught.value)
@@ -88,7 +88,7 @@ def certificate_with_key(*, password: bytes) -> bytes:
 
 
 class FakeCredential:
-    """Gives a token that counts, or raises."""
+    """Returns the given token and records the scopes, or raises."""
 
     def __init__(self, token: str = "token", error: Exception | None = None) -> None:
         self.scopes: list[str] = []

@@ -40,7 +40,7 @@ def refuse_all_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def identity(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A managed identity that gives an assertion; what it was asked for."""
+    """A managed identity that gives an assertion, and records its client id and the requested scopes."""
 
     asked: list[str] = []
 

@@ -1,4 +1,4 @@
-"""An app that signs in by itself: one credential until it is renewed, and what is missing is named."""
+"""An app that signs in by itself: it uses one credential until renewal, and names a missing setting or file."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ from tests.partner_center.sign_in.cloud import (
 
 
 class FakeClock:
-    """Seconds that pass when told to."""
+    """Seconds that pass only when a test lets them."""
 
     def __init__(self) -> None:
         self.now = 1000.0

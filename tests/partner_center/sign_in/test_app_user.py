@@ -1,4 +1,4 @@
-"""An app that signs in as a user: tokens that serve, are renewed in time, and fail in words."""
+"""An app that signs in as a user: its tokens are valid, renewed in time, and a failure is explained."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""What a failed sign-in tells a person, and which failures pass by themselves."""
+"""The messages of a failed sign-in, and the failures that are transient."""
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
@@ -12,7 +12,7 @@ from tests.partner_center.sign_in.cloud import (
 
 
 def wrapped(cause: Exception) -> ClientAuthenticationError:
-    """`cause` as azure-identity wraps whatever happens in a sign-in."""
+    """`cause` as azure-identity wraps any error of a sign-in."""
     error = ClientAuthenticationError(message=f"Authentication failed: {cause}")
     error.__cause__ = cause
     return error

@@ -1,4 +1,4 @@
-"""The exchange with Microsoft Entra: how the app proves itself, and what refusals and silence mean."""
+"""The exchange with Microsoft Entra: the app's credential, and the errors for refusals and silence."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The refresh token in Key Vault: read, replaced by newer ones, and named when it cannot be had."""
+"""The refresh token in Key Vault: it is read and replaced by newer tokens, and errors name the secret."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a token comes from: one that stands in the settings, and a deadline around any other."""
+"""The sources of tokens: a fixed token in the settings, and a deadline around any other source."""
 
 import os
 import subprocess

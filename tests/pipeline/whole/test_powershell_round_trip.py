@@ -261,13 +261,13 @@ def orders_of_properties(record: Record) -> list[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much of what people may do is done."""
+    """The share of people's possible actions that a run tries."""
 
     form: Form
     is_campaign: bool
 
     def covers(self, place: int) -> bool:
-        """Whether the way at `place` is gone: each in a campaign; else each with every third form."""
+        """Whether the action at `place` is tried: always in a campaign; else with every third form."""
         return self.is_campaign or (place + FORMS.index(self.form)) % 3 == 0
 
 
