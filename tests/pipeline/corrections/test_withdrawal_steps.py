@@ -364,7 +364,7 @@ def test_a_device_that_the_service_will_not_delete_is_refused_in_its_own_words(
     line = _lines(world, file)[1]
     assert (line["withdrawal"], line["error_code"]) == ("refused", code or str(status))
     assert line["error_description"] == "ZtdDeviceRegisteredByOtherTenant"
-    assert "ask for the withdrawal again" in line["what_to_do"]
+    assert "request the withdrawal again" in line["what_to_do"]
 
 
 def test_what_was_refused_is_tried_once_more_when_asked_again(world: World) -> None:
