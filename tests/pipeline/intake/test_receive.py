@@ -1,0 +1,110 @@
+"""A dropped file is copied, read once by one owner, and read again when that owner died."""
+
+import pytest
+
+from shared.pipeline.blob_names import private_copy
+from shared.pipeline.intake.receive import MOST_READINGS, receive, take_up
+from shared.reasons import IntakeReason
+from shared.storage.record_table import Stored
+from shared.storage.records import DeviceFile
+from shared.vocabulary import FileState
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.world import CUSTOMER, World, numbered
+
+PATH = f"{CUSTOMER}/Test/devices.csv"
+
+
+def stored_of(world: World, file: str) -> Stored[DeviceFile]:
+    stored = world.journal.files.get(CUSTOMER, file)
+    assert stored is not None
+    return stored
+
+
+class Died(BaseException):
+    """The owner ends, without a chance to tidy up."""
+
+
+def interrupted(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A file whose owner died while it read."""
+    file = world.put(numbered(3))
+
+    def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.pipeline.intake.receive.read_copy", die)
+        with pytest.raises(Died):
+            receive(world.pipeline, PATH)
+    return file
+
+
+def test_the_rules_in_force_when_a_file_came_stay_with_it(make_world: MakeWorld) -> None:
+    world = make_world(DEVICES_PER_SUBMISSION="2", TRUST_HASH_SERIAL="true", PAUSED="true")
+    file = stored_of(world, world.drop_file(numbered(3))).record
+    assert (file.devices_per_submission, file.trust_hash_serial, file.submissions) == (2, True, 2)
+    assert file.history[0].endswith("Received.")
+
+
+def test_a_file_that_was_told_of_twice_is_read_once(world: World) -> None:
+    file = world.drop_file(numbered(3))
+    before = stored_of(world, file)
+    world.receive()
+    assert stored_of(world, file) == before
+    assert (
+        world.service.report()["received"]["append_devices"] + world.service.report()["received"]["create_batch"] == 1
+    )
+
+
+def test_what_is_read_is_the_private_copy(world: World) -> None:
+    file = world.drop_file(numbered(3))
+    world.drop.delete(PATH)
+    assert world.private.read(private_copy(file)) == numbered(3).encode()
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 3
+
+
+def test_a_file_that_is_gone_before_it_is_copied_sends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = interrupted(world, monkeypatch)
+    world.drop.delete(PATH)
+    world.private.delete(private_copy(file))
+    world.clock.now += world.settings.advanced.claim
+    take_up(world.pipeline, stored_of(world, file))
+    assert stored_of(world, file).record.state is FileState.GONE
+
+
+def test_a_claimed_file_is_left_to_its_owner(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = interrupted(world, monkeypatch)
+    before = stored_of(world, file)
+    take_up(world.pipeline, before)
+    receive(world.pipeline, PATH)
+    assert stored_of(world, file) == before
+
+
+def test_a_file_whose_reader_died_is_read_again_from_its_first_row(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = interrupted(world, monkeypatch)
+    world.clock.now += world.settings.advanced.claim
+    receive(world.pipeline, PATH)
+    assert stored_of(world, file).record.reading == 2
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 3
+
+
+def test_a_file_whose_every_reader_dies_is_rejected_in_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = interrupted(world, monkeypatch)
+
+    def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.pipeline.intake.receive.read_copy", die)
+        for _ in range(1, MOST_READINGS):
+            world.clock.now += world.settings.advanced.claim
+            with pytest.raises(Died):
+                take_up(world.pipeline, stored_of(world, file))
+    world.clock.now += world.settings.advanced.claim
+    take_up(world.pipeline, stored_of(world, file))
+    record = stored_of(world, file).record
+    assert (record.state, record.reading) == (FileState.REJECTED, MOST_READINGS)
+    assert world.summary(file)["reason"] == IntakeReason.READING_FAILED

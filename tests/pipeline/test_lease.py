@@ -1,0 +1,81 @@
+"""A claim on a file: one owner at a time, renewed while it works, released when it fails."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.pipeline.lease import FileLease, claimed, claimed_for_reading, is_claimed
+from shared.storage.record_table import Conflict, Stored
+from shared.storage.records import DeviceFile
+from tests.pipeline.world import CUSTOMER, START, World, numbered
+
+
+@pytest.fixture
+def stored(world: World) -> Stored[DeviceFile]:
+    """A file that nobody has claimed."""
+    found = world.journal.files.get(CUSTOMER, world.drop_file(numbered(3)))
+    assert found is not None
+    return found
+
+
+def held_by_one(world: World, stored: Stored[DeviceFile]) -> FileLease:
+    lease = FileLease(world.pipeline, stored)
+    lease.change(claimed(world.pipeline, stored.record))
+    return lease
+
+
+def test_a_claim_ends_by_itself(world: World, stored: Stored[DeviceFile]) -> None:
+    claim = world.settings.advanced.claim
+    file = claimed(world.pipeline, stored.record)
+    assert (file.claimed_until, file.due_at) == (START + claim, START + claim)
+    assert is_claimed(file, START + claim - timedelta(seconds=1))
+    assert not is_claimed(file, START + claim)
+
+
+def test_each_reading_is_counted_and_in_the_history(world: World, stored: Stored[DeviceFile]) -> None:
+    file = claimed_for_reading(world.pipeline, stored.record, "Its reading begins again.")
+    assert file.reading == stored.record.reading + 1
+    assert file.history[-1].endswith("Its reading begins again.")
+    assert is_claimed(file, START)
+
+
+def test_a_claim_is_renewed_when_a_third_of_it_has_passed(world: World, stored: Stored[DeviceFile]) -> None:
+    lease, claim = held_by_one(world, stored), world.settings.advanced.claim
+    first = lease.record.claimed_until
+    world.clock.now += claim / 3
+    lease.keep()
+    assert lease.record.claimed_until == first
+    world.clock.now += timedelta(seconds=1)
+    lease.keep()
+    assert lease.record.claimed_until == world.clock.now + claim
+
+
+def test_an_owner_whose_claim_was_taken_over_changes_nothing(world: World, stored: Stored[DeviceFile]) -> None:
+    late, claim = held_by_one(world, stored), world.settings.advanced.claim
+    world.clock.now += claim
+    other = held_by_one(world, late.stored)
+    for change in (late.keep, lambda: late.change(late.record)):
+        with pytest.raises(Conflict):
+            change()
+    late.free()
+    assert world.journal.files.get(CUSTOMER, stored.record.file_id) == other.stored
+
+
+def test_a_failure_releases_the_claim_and_goes_on(world: World, stored: Stored[DeviceFile]) -> None:
+    lease = held_by_one(world, stored)
+    with pytest.raises(OSError, match="disk"), lease.freed_on_failure():
+        raise OSError("the disk is full")
+    assert (lease.record.claimed_until, lease.record.due_at) == (None, START)
+
+
+def test_a_lost_claim_is_not_released(world: World, stored: Stored[DeviceFile]) -> None:
+    lease = held_by_one(world, stored)
+    with pytest.raises(Conflict), lease.freed_on_failure():
+        raise Conflict("another owner has it")
+    assert is_claimed(lease.record, START)
+
+
+def test_after_a_failure_the_file_may_rest(world: World, stored: Stored[DeviceFile]) -> None:
+    lease = held_by_one(world, stored)
+    lease.free(timedelta(minutes=5))
+    assert (lease.record.claimed_until, lease.record.due_at) == (None, START + timedelta(minutes=5))
