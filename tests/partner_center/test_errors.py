@@ -28,7 +28,6 @@ from shared.partner_center.errors import (
     retry_after,
     transport_errors,
 )
-from shared.partner_center.service_text import service_text
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -247,20 +246,6 @@ def test_the_time_for_the_words_of_an_error_grows_with_their_length_alone(mark: 
 
     # Eight times the length takes eight times as long; 64 times where the time grows with the square.
     assert seconds(64_000) < 32 * seconds(8_000)
-
-
-@given(st.text(max_size=3000))
-def test_every_kept_text_is_bounded_in_every_encoding(text: str) -> None:
-    kept = service_text(text, 100)
-    assert len(kept) <= 100
-    assert len(kept.encode()) <= 400
-    assert len(json.dumps(kept)) <= 1202
-    assert "\n" not in kept
-
-
-def test_a_text_that_was_cut_says_so() -> None:
-    assert service_text("ab" * 10, 5) == "abab…"
-    assert service_text("abcde", 5) == "abcde"
 
 
 def test_identifiers_and_codes_of_any_length_are_kept_within_bounds() -> None:

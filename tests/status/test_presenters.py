@@ -5,9 +5,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.pipeline.closing.reason_counts import MOST_REASONS, OTHERS, ReasonCounter
 from shared.status.presenters import Progress, file_links, file_view, reason_counts, submission_view, time_line
-from shared.storage.records import Counts, DeviceFile, DeviceOutcome, ReasonTally, Submission
+from shared.storage.records import Counts, DeviceFile, ReasonTally, Submission
 from shared.vocabulary import FileState, Outcome, SubmissionState
 from tests.pipeline.world import CUSTOMER, START
 
@@ -98,28 +97,3 @@ def test_reasons_add_up_to_the_counts_whatever_is_known_of_them(ended: dict[Outc
     for outcome in Outcome:
         assert sum(reason.rows for reason in shown if reason.outcome is outcome) == ended.get(outcome, 0)
     assert [reason.rows for reason in shown] == sorted((reason.rows for reason in shown), reverse=True)
-
-
-@given(st.lists(st.tuples(st.sampled_from(Outcome), st.integers(0, 3_000)), max_size=300))
-def test_tallies_are_few_and_add_up_however_many_reasons_there_are(rows: list[tuple[Outcome, int]]) -> None:
-    counter = ReasonCounter()
-    outcomes = [
-        DeviceOutcome(reading_id="r", row=number, outcome=outcome, error_code=f"reason {reason}")
-        for number, (outcome, reason) in enumerate(rows, 1)
-    ]
-    assert list(counter.counting(outcomes)) == outcomes
-    tallies = counter.tallies()
-    assert len(tallies) <= MOST_REASONS + len(Outcome)
-    for outcome in Outcome:
-        assert sum(tally.rows for tally in tallies if tally.outcome is outcome) == [row[0] for row in rows].count(
-            outcome
-        )
-
-
-def test_reasons_without_end_are_counted_in_bounded_memory() -> None:
-    counter = ReasonCounter()
-    for number in range(5_000):
-        counter.add(DeviceOutcome(reading_id="r", row=number, outcome=Outcome.FAILED, error_code=str(number)))
-    assert len(counter._rows) <= 1_001
-    assert sum(tally.rows for tally in counter.tallies()) == 5_000
-    assert [tally.reason for tally in counter.tallies()].count(OTHERS) == 1
