@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.pipeline.lease import FileLease, claimed, claimed_for_reading, is_claimed
+from shared.pipeline.lease import FileLease, is_claimed, with_claim, with_claim_for_reading
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile
 from tests.pipeline.world import CUSTOMER, START, World, numbered
@@ -20,20 +20,20 @@ def stored(world: World) -> Stored[DeviceFile]:
 
 def held_by_one(world: World, stored: Stored[DeviceFile]) -> FileLease:
     lease = FileLease(world.pipeline, stored)
-    lease.change(claimed(world.pipeline, stored.record))
+    lease.change(with_claim(world.pipeline, stored.record))
     return lease
 
 
 def test_a_claim_ends_by_itself(world: World, stored: Stored[DeviceFile]) -> None:
     claim = world.settings.advanced.claim
-    file = claimed(world.pipeline, stored.record)
+    file = with_claim(world.pipeline, stored.record)
     assert (file.claimed_until, file.due_at) == (START + claim, START + claim)
     assert is_claimed(file, START + claim - timedelta(seconds=1))
     assert not is_claimed(file, START + claim)
 
 
 def test_each_reading_is_counted_and_in_the_history(world: World, stored: Stored[DeviceFile]) -> None:
-    file = claimed_for_reading(world.pipeline, stored.record, "Its reading begins again.")
+    file = with_claim_for_reading(world.pipeline, stored.record, "Its reading begins again.")
     assert file.reading == stored.record.reading + 1
     assert file.history[-1].endswith("Its reading begins again.")
     assert is_claimed(file, START)
