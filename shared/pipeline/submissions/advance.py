@@ -175,9 +175,9 @@ class _Turn:
         first_sent_at = submission.first_sent_at or now
         claimed = self._writer.claimed(stored, replace(submission, request=request, first_sent_at=first_sent_at))
         decided = post(self._service, claimed, request, body)
-        self._write(decided)
-        self._batches.note(submission, target, decided.step)
-        admitted.note(decided.error)
+        with admitted.reporting(decided.error):
+            self._write(decided)
+            self._batches.note(submission, target, decided.step)
 
     def _poll(self, due: Due) -> None:
         with self._breaker.admission(due.stored.record.customer_id) as admitted:
@@ -192,10 +192,11 @@ class _Turn:
                 self._write_and_report(decided, admitted)
 
     def _write_and_report(self, decided: Decided, admitted: Admission) -> None:
-        """Write first: a late owner cannot write, and so must not report a failure."""
-        self._write(decided)
-        if not isinstance(decided.step, WaitFor):
-            admitted.note(decided.error)
+        if isinstance(decided.step, WaitFor):
+            self._write(decided)
+            return
+        with admitted.reporting(decided.error):
+            self._write(decided)
 
     def _write(self, decided: Decided) -> None:
         self.states[decided.stored.record.number] = self._writer.apply(decided)

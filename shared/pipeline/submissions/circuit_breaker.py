@@ -67,13 +67,13 @@ class CircuitBreaker:
     def _admit(self, customer_id: str) -> "Admission | WaitFor":
         now = self.service.clock()
         if self.remembered.are_known(now):
-            return Admission(self, customer_id)
+            return Admission(self, customer_id, now)
         gates = self._open_breakers(now)
         closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
         for stored in closed:
             if (delay := waiting_time(stored.record, now, self.claim)) is not None:
                 return WaitFor(self.service.pace.behind_an_open_breaker(delay), stored.record.reason)
-        admitted = Admission(self, customer_id)
+        admitted = Admission(self, customer_id, now)
         for stored in closed:
             probing = replace(stored.record, probing_until=now + self.claim)
             try:
@@ -148,13 +148,27 @@ class Admission:
 
     breaker: CircuitBreaker
     customer_id: str
+    admitted_at: datetime
     probed: list[Stored[Gate]] = field(default_factory=list)
 
-    def note(self, error: PartnerCenterError | None) -> None:
-        """Close the probed breakers after an answer, and open those that `error` concerns.
+    @contextmanager
+    def reporting(self, error: PartnerCenterError | None) -> Iterator[None]:
+        """Report an answer or `error` when its consequences for the submission, which are written within, stand.
 
-        The submission is written before: a late owner cannot write, and so must not open a breaker.
+        When another worker took the submission further meanwhile, they cannot be written, and what that worker met is
+        newer. But a pause that the service requested holds for all, unless it was requested longer ago than a claim.
         """
+        try:
+            yield
+        except Conflict:
+            is_late = self.breaker.service.clock() >= self.admitted_at + self.breaker.claim
+            if isinstance(error, Throttled) and not is_late:
+                self.note(error)
+            raise
+        self.note(error)
+
+    def note(self, error: PartnerCenterError | None) -> None:
+        """Close the probed breakers after an answer, and open those that `error` concerns."""
         if error is not None:
             logger.warning("A request to Partner Center failed", extra=present_step() | of_error(error))
             annotate(of_error(error))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from local.partner_center import Behaviour
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
@@ -182,6 +183,21 @@ def test_a_late_owner_writes_nothing_and_reports_no_failure(world: World, error:
     assert submission.state is SubmissionState.ACCEPTED
     assert submission.last_status is None or submission.last_status < 300
     assert world.journal.gates.closed() == {}
+
+
+def test_a_requested_pause_holds_though_a_doubled_wake_up_took_its_submission_further(world: World) -> None:
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+
+    def change_meanwhile() -> None:
+        stored = world.submission(file)
+        world.journal.submissions.change(stored, replace(stored.record, sequence=stored.record.sequence + 1))
+
+    file = world.put(numbered(2))
+    world.meet(TakesOver(world.partner_center, change_meanwhile, THROTTLED))
+    world.receive()
+    assert world.submission(file).record.state is SubmissionState.PENDING
+    assert list(world.journal.gates.closed()) == [customer_scope(CUSTOMER)]
 
 
 def test_a_failed_request_is_logged_once_with_its_submission(
