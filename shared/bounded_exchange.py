@@ -9,9 +9,12 @@ limits, and connecting, which has its own timeout.
 import math
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+from time import monotonic
 from typing import Any
 
 from requests import ConnectionError, Response  # noqa: A004 - the name in `requests`
@@ -34,6 +37,7 @@ class Exchange:
     is_over: bool = False
     _connection: socket.socket | None = None
     """Our own socket on the current connection: the socket in use changes its owner when TLS begins."""
+    _is_done: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:
@@ -47,16 +51,19 @@ class Exchange:
             self._replace(socket.fromfd(connection.fileno(), connection.family, connection.type, connection.proto))
 
     def end(self) -> None:
-        """Shut the connection down. Called from a different thread than the waiting thread."""
+        """Shut the connection down unless the exchange is done. Called from another thread than the waiting thread."""
         with self._lock:
+            if self._is_done:
+                return
             self.is_over = True
             if self._connection is not None:
                 with suppress(OSError):  # the connection ended at the same moment
                     self._connection.shutdown(socket.SHUT_RDWR)
 
-    def forget(self) -> None:
+    def done(self) -> None:
         """Release the connection, which other exchanges may use from now on."""
         with self._lock:
+            self._is_done = True
             self._replace(None)
 
     def _replace(self, connection: socket.socket | None) -> None:
@@ -69,6 +76,39 @@ def _timed_out(seconds: float) -> str:
     return f"it was not over after {seconds:g} seconds"
 
 
+class _Watchdog:
+    """Ends exchanges at their deadlines, from one thread for all: one thread each would cost as much as a request."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, Exchange]] = []
+        self._numbers = count()
+        self._earliest_changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, exchange: Exchange) -> None:
+        """End `exchange` when its seconds have passed; one that is done by then is left alone."""
+        entry = (monotonic() + exchange.seconds, next(self._numbers), exchange)
+        with self._earliest_changed:
+            heappush(self._waiting, entry)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="deadlines of exchanges", daemon=True)
+                self._thread.start()
+            elif self._waiting[0] is entry:
+                self._earliest_changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            self._next_to_end().end()
+
+    def _next_to_end(self) -> Exchange:
+        """Wait for the earliest deadline."""
+        with self._earliest_changed:
+            while not self._waiting or self._waiting[0][0] > monotonic():
+                self._earliest_changed.wait(self._waiting[0][0] - monotonic() if self._waiting else None)
+            return heappop(self._waiting)[2]
+
+
+_watchdog = _Watchdog()
 _present = threading.local()
 
 
@@ -76,29 +116,21 @@ _present = threading.local()
 def bounded_exchange(seconds: float) -> Iterator[Exchange]:
     """All requests that this thread sends inside, through the classes below, end after `seconds` in total.
 
-    Answers must be read inside, too. Inside another deadline the outer deadline applies. An infinite time has no timer.
+    Answers must be read inside, too. Inside another deadline the outer deadline applies; infinite seconds are none.
     """
     outer: Exchange | None = getattr(_present, "exchange", None)
     if outer is not None:
         yield outer
         return
     exchange = Exchange(seconds)
-    timer = _started_timer(seconds, exchange.end) if seconds < math.inf else None
+    if seconds < math.inf:
+        _watchdog.watch(exchange)
     _present.exchange = exchange
     try:
         yield exchange
     finally:
         _present.exchange = None
-        if timer is not None:
-            timer.cancel()
-        exchange.forget()
-
-
-def _started_timer(seconds: float, end: Callable[[], None]) -> threading.Timer:
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    return timer
+        exchange.done()
 
 
 def request_begins() -> None:

@@ -3,6 +3,7 @@
 import math
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -129,15 +130,37 @@ def test_the_deadline_of_one_thread_ends_no_exchange_of_another(
     assert answers == [b"done"]
 
 
-def test_no_thread_and_no_socket_is_left_of_an_exchange(session: requests.Session, raw_server: StartRawServer) -> None:
-    server, before = raw_server(OK), threading.active_count()
+def test_one_thread_serves_the_deadlines_of_all_exchanges() -> None:
     with bounded_exchange(NEVER):
-        session.get(server.url, timeout=NEVER)
-    assert threading.active_count() <= before
-
-
-def test_an_infinite_time_has_no_timer() -> None:
+        pass
     before = threading.active_count()
+    for _ in range(20):
+        with bounded_exchange(NEVER) as exchange:
+            assert threading.active_count() == before
+    assert not exchange.is_over
+
+
+def test_an_exchange_with_an_earlier_deadline_than_those_before_it_ends_first(session: requests.Session) -> None:
+    with bounded_exchange(NEVER):
+        pass
+    with (
+        DribblingServer(DribblingAnswer.SILENCE) as server,
+        pytest.raises(requests.RequestException),
+        bounded_exchange(SOON),
+    ):
+        session.get(server.url, timeout=NEVER)
+
+
+def test_an_exchange_that_is_done_is_not_ended_later() -> None:
+    with bounded_exchange(SOON / 100) as first:
+        pass
+    with bounded_exchange(SOON) as later:
+        while not later.is_over:
+            time.sleep(SOON / 10)
+    assert not first.is_over
+
+
+def test_an_infinite_time_has_no_deadline() -> None:
     with bounded_exchange(math.inf) as exchange:
-        assert threading.active_count() == before
+        exchange.check()
     assert not exchange.is_over
