@@ -130,8 +130,11 @@ _CODES_OF_SUCCESS = frozenset({"0", "200", "201", "202", "204"})
 """The guide calls errorCode an HTTP status code ("Get the status of a batch upload", DeviceUploadDetails)."""
 
 _WORDS_OF_SUCCESS = re.compile(
-    r"(?:ok|none|null|created|accepted|no content|.*\bsuccess(?:ful|fully)?\b.*)?", re.IGNORECASE | re.DOTALL
+    r"(?:ok|none|null|created|accepted|no content"
+    r"|(?!.*(?:\b(?:not|no|never|without|false|fail\w*|error\w*)\b|n[\u2019']t\b)).*\bsuccess(?:ful|fully)?\b.*)?",
+    re.IGNORECASE | re.DOTALL,
 )
+"""Also sentences that speak of success and deny nothing."""
 
 
 def explain(

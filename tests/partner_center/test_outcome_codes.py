@@ -145,5 +145,13 @@ def test_whatever_the_service_says_has_one_of_three_verdicts_and_a_cure(
 @pytest.mark.parametrize("code", [None, "", 0, "0", 200])
 def test_a_text_that_is_no_success_is_a_failure_with_a_code_of_success_as_without_one(code: str | int | None) -> None:
     assert explain(code, "The device could not be added.").verdict is Outcome.FAILED
-    assert explain(code, "Unsuccessful").verdict is Outcome.FAILED
+    for denied in (
+        "Unsuccessful",
+        "Not successful.",
+        "It wasn\u2019t successful",
+        "Success: false",
+        "No success",
+        "0 errors",
+    ):
+        assert explain(code, denied).verdict is Outcome.FAILED, denied
     assert explain(code, "The device was added successfully.").verdict is Outcome.REGISTERED
