@@ -282,7 +282,8 @@ def _delete_group(held: WithdrawalLease, admitted: Admission, group: Sequence[Kn
         ended[device.row] = decided.device
         if not decided.forbidden:
             admitted.note(None)
-    _write_results(held, begun_ones, ended, repeated, failed)
+    with admitted.keeping_pause(progress.error):
+        _write_results(held, begun_ones, ended, repeated, failed)
     rows = (known.record.row for known in group)
     progress.done += (ended[row] for row in takewhile(ended.__contains__, rows))
 
@@ -345,12 +346,11 @@ def _counted(withdrawal: Withdrawal, progress: Progress) -> Withdrawal:
 def _write_failure(
     held: WithdrawalLease, admitted: Admission, withdrawal: Withdrawal, error: PartnerCenterError
 ) -> WithdrawalState:
-    """Continue later after an answer that is not a verdict, then report it; a late owner cannot write or report."""
+    """Continue later after an answer that is not a verdict, and report it."""
     delay = held.pipeline.pace.after_failure(error, withdrawal.attempts)
     failed = replace(withdrawal, attempts=withdrawal.attempts + 1, last_answer=str(error))
-    state = _go_on(held, failed, delay)
-    admitted.note(error)
-    return state
+    with admitted.reporting(error):
+        return _go_on(held, failed, delay)
 
 
 def _wait(held: WithdrawalLease, wait: WaitFor) -> WithdrawalState:

@@ -148,30 +148,38 @@ class Admission:
 
     breaker: CircuitBreaker
     customer_id: str
-    admitted_at: datetime
+    last_contact: datetime
+    """When it was admitted, or the service last answered."""
     probed: list[Stored[Gate]] = field(default_factory=list)
 
     @contextmanager
     def reporting(self, error: PartnerCenterError | None) -> Iterator[None]:
-        """Report an answer or `error` when its consequences for the submission, which are written within, stand.
+        """Report an answer or `error` when its consequences, which are written within, stand. See `keeping_pause`."""
+        with self.keeping_pause(error):
+            yield
+        self.note(error)
 
-        When another worker took the submission further meanwhile, they cannot be written, and what that worker met is
-        newer. But a pause that the service requested holds for all, unless it was requested longer ago than a claim.
+    @contextmanager
+    def keeping_pause(self, error: PartnerCenterError | None) -> Iterator[None]:
+        """Report throttling even if its consequences cannot be written.
+
+        When another worker took the work further meanwhile, they cannot be written, and that worker's answer is newer.
+        But a pause that the service requested holds for all, unless the worker was late for it by more than a claim.
         """
         try:
             yield
         except Conflict:
-            is_late = self.breaker.service.clock() >= self.admitted_at + self.breaker.claim
+            is_late = self.breaker.service.clock() >= self.last_contact + self.breaker.claim
             if isinstance(error, Throttled) and not is_late:
                 self.note(error)
             raise
-        self.note(error)
 
     def note(self, error: PartnerCenterError | None) -> None:
         """Close the probed breakers after an answer, and open those that `error` concerns."""
         if error is not None:
             logger.warning("A request to Partner Center failed", extra=present_step() | of_error(error))
             annotate(of_error(error))
+        self.last_contact = self.breaker.service.clock()
         probed, self.probed = self.probed, []
         concerned = frozenset[str]() if error is None else scopes_concerned_by(error, self.customer_id)
         for stored in probed:

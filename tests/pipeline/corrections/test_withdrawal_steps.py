@@ -698,3 +698,30 @@ def test_a_file_may_be_sent_again_and_withdrawn(make_world: MakeWorld) -> None:
     assert world.summary(file)["retry_file_id"] == again.file_id
     assert world.summary(file)["withdrawal"]["state"] == "finished"
     assert _in_batch(world) == ["STANDIN-StorageError-1"]
+
+
+class ThrottlesWhileTheFileChanges(Changed):
+    """A service that throttles a deletion, while another worker changes the record of the file."""
+
+    def __init__(self, real: PartnerCenter, change: Callable[[], None]) -> None:
+        super().__init__(real)
+        self._change = change
+
+    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:  # noqa: ARG002
+        self._change()
+        raise Throttled("Slow down.", status=429, retry_after=timedelta(minutes=10))
+
+
+def test_a_requested_pause_holds_though_the_record_of_the_file_was_changed_meanwhile(world: World) -> None:
+    file = _closed(world, numbered(3))
+
+    def change_meanwhile() -> None:
+        stored = world.journal.files.get(CUSTOMER, file)
+        assert stored is not None
+        changed = msgspec.structs.replace(stored.record, webhook_told_at=world.clock())
+        world.journal.files.change(stored, changed)
+
+    withdraw(world.pipeline, CUSTOMER, file)
+    world.meet(ThrottlesWhileTheFileChanges(world.partner_center, change_meanwhile))
+    world.deliver_next()
+    assert list(world.journal.gates.closed()) == [customer_scope(CUSTOMER)]
