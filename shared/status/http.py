@@ -25,6 +25,7 @@ from shared.pipeline.composition import Pipeline
 from shared.status.paging import BadCursor
 from shared.status.queries import NotFound
 from shared.status.schemas import ErrorCode, ErrorView
+from shared.storage.codec import UnreadableRecord
 
 logger = logging.getLogger(__name__)
 
@@ -180,6 +181,9 @@ def fault_of(error: Exception, request: func.HttpRequest, correlation_id: str) -
         case BadCursor():
             status, code, message = HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PAGE, str(error)
             parameter = CURSOR
+        case UnreadableRecord():
+            logger.error(str(error), extra=fields)
+            status, code, message = HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.UNAVAILABLE, str(error)
         case AzureError():
             answer = {"error": type(error).__name__, "status_code": getattr(error, "status_code", None)}
             logger.warning("Storage did not answer a request", extra=fields | answer)

@@ -14,6 +14,7 @@ from werkzeug.http import parse_options_header
 
 from shared.status import downloads
 from shared.status.paging import DevicePosition, cursor
+from shared.storage.codec import UnreadableRecord
 from shared.storage.files import Files
 from tests.pipeline.world import CUSTOMER, START, World, numbered, tuples
 from tests.status.client import Client
@@ -664,6 +665,18 @@ def test_storage_that_does_not_answer_is_a_503_that_says_when_to_come_back(
     assert answer.json["code"] == "unavailable"
     assert b"secret" not in answer.body
     assert b"Traceback" not in answer.body
+
+
+def test_a_record_that_only_a_later_version_can_read_is_a_503_that_says_what_to_do(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object, **__: object) -> NoReturn:
+        raise UnreadableRecord("DeviceFile c/f cannot be read by this version. Was a later one rolled back?")
+
+    monkeypatch.setattr(Files, "still_open", unreadable)
+    answer = client.get("/api/files")
+    assert (answer.status, answer.json["code"]) == (503, "unavailable")
+    assert "Was a later one rolled back?" in answer.json["message"]
 
 
 def test_what_nobody_expected_is_logged_under_the_id_that_is_shown(
