@@ -209,10 +209,13 @@ class Records:
         sense = self._sense(cells) if len(cells) > 1 else 0
         is_wide = bool(self._widths) and 1 < min(self._widths) <= len(cells)
         closes = bool(joined) and len(_parsed(joined, delimiter)) in self._widths
+        first = joined.partition("\n")[0]
         # A quote at the very end of a line is rather a ditto mark.
-        is_quoted_text = closes and not joined.partition("\n")[0].endswith('"')
+        is_quoted_text = closes and not first.endswith('"')
         if is_wide:
-            return sense > 0 or not is_quoted_text
+            # Where the row that began has too few cells without this line, its quoted cell goes on here.
+            is_begun = len(first.split(delimiter)) < min(self._widths)
+            return not (is_quoted_text and (is_begun or not sense))
         return sense > 0 and not closes
 
 

@@ -58,3 +58,8 @@ def test_a_later_header_brings_its_own_delimiter_though_it_holds_the_first_one()
 @pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "#TYPE System.Management.Automation.PSCustomObject"])
 def test_lines_for_a_spreadsheet_and_of_export_csv_are_no_rows(line: str) -> None:
     assert cells(line, "Serial;Manufacturer;Model", "S1;HP;M1")[-1] == ["S1", "HP", "M1"]
+
+
+def test_a_line_break_in_a_quoted_first_cell_does_not_send_half_of_it() -> None:
+    rows = cells("Serial,Manufacturer,Model", "S0ABCDEF,HP,X1", '"5CG9041ABC', '5CG9041ABD",HP,X1', "S2ABCDEF,HP,X1")
+    assert [row[0] for row in rows] == ["Serial", "S0ABCDEF", "5CG9041ABC\n5CG9041ABD", "S2ABCDEF"]
