@@ -64,7 +64,7 @@ def problem_of(serial_number: str) -> RowReason | None:
         return RowReason.TEXT_UNREADABLE
     if excel_damage.is_damaged(serial_number):
         return RowReason.SERIAL_DAMAGED
-    if _NO_SERIAL.fullmatch(serial_number) or holds_several(serial_number):
+    if _NO_SERIAL.fullmatch(serial_number) or holds_several(serial_number) or '"' in serial_number:
         return RowReason.SERIAL_NOT_A_SERIAL
     if is_template_text(serial_number):
         return RowReason.TEMPLATE_SAMPLE
@@ -79,12 +79,7 @@ def holds_several(text: str) -> bool:
     if len(parts) > 1:
         return all(map(_ONE_OF_SEVERAL.fullmatch, parts))
     parts = text.split()
-    return (
-        len(parts) > 1
-        and len(set(map(len, parts))) == 1
-        and len(parts[0]) >= _SHORTEST_APART
-        and all(map(_ONE_OF_SEVERAL.fullmatch, parts))
-    )
+    return len(parts) > 1 and min(map(len, parts)) >= _SHORTEST_APART and all(map(_ONE_OF_SEVERAL.fullmatch, parts))
 
 
 def _names_something_else(text: str) -> bool:

@@ -14,6 +14,7 @@ from shared.reasons import RowReason
         "Win32_BIOS: BIOS", "12.5", "12,5", "14:30", "14:30:05", "2026-11-21 14:30", "21.11.2026 14:30:00",
         "2026-11-21T14:30:00Z", "LENOVO", "Serial Number", "Seriennummer", "5CG1234567; 5CG1234568",
         "5CG1234567/5CG1234568", "5CG1234567 und 5CG1234568", "5CG1234567 5CG1234568",
+        "5CG9041ABC PF3ABC01", '15""', 'Monitor 14" A1',
     ],
 )  # fmt: skip
 def test_what_is_no_serial_number_is_told(cell: str) -> None:
