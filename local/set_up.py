@@ -58,8 +58,13 @@ class PythonEnvironment:
         """Create it from scratch with the running Python.
 
         Raises:
-            SetUpError: venv or pip failed.
+            SetUpError: the folder is a link, or venv or pip failed.
         """
+        if is_link(self.folder):
+            raise SetUpError(
+                f"{self.folder} is a link to {self.folder.resolve()}, which does not have the packages of this folder, "
+                "and other folders may use it. Remove the link; then run this command again, which creates the folder."
+            )
         shutil.rmtree(self.folder, ignore_errors=True)
         with step(f"Creating {self.folder.name} with Python {version}"):
             # The Python that a virtual environment was made from: the running one may be in the folder just removed.
@@ -86,9 +91,16 @@ class PythonEnvironment:
     def _stamp(self, version: str) -> dict[str, str]:
         return {
             "python": version,
-            "folder": str(self.folder),
+            "folder": str(self.folder.resolve()),
             "requirements": digest(requirement_files(self.requirements)),
         }
+
+
+def is_link(path: Path) -> bool:
+    """Whether it is a symbolic link, or a junction of Windows; where the link leads does not matter."""
+    with contextlib.suppress(OSError):
+        return path.is_symlink() or bool(getattr(path.lstat(), "st_reparse_tag", 0))
+    return False
 
 
 def requirement_files(first: Path) -> list[Path]:

@@ -114,6 +114,36 @@ def test_an_environment_that_no_longer_fits_is_made_again(
     assert not (environment.folder / "leftover").exists()
 
 
+@pytest.mark.parametrize("target", ["complete for other requirements", "empty", "missing"])
+def test_a_linked_environment_is_never_made_again(
+    target: str, environment: PythonEnvironment, commands: Commands, tmp_path: Path
+) -> None:
+    elsewhere = PythonEnvironment(tmp_path / "elsewhere", environment.requirements)
+    match target:
+        case "complete for other requirements":
+            elsewhere.make("3.11")
+            environment.requirements.write_text("two==3\n")
+        case "empty":
+            elsewhere.folder.mkdir()
+        case _:
+            pass
+    before = sorted(tmp_path.rglob("*"))
+    environment.folder.symlink_to(elsewhere.folder, target_is_directory=True)
+    commands.take()
+    with pytest.raises(SetUpError, match="is a link to"):
+        environment.make("3.11")
+    assert commands.take() == ""
+    assert sorted(path for path in tmp_path.rglob("*") if path != environment.folder) == before
+
+
+@pytest.mark.usefixtures("commands")
+def test_a_linked_environment_that_fits_is_used(environment: PythonEnvironment, tmp_path: Path) -> None:
+    elsewhere = PythonEnvironment(tmp_path / "elsewhere", environment.requirements)
+    elsewhere.make("3.11")
+    environment.folder.symlink_to(elsewhere.folder, target_is_directory=True)
+    assert environment.is_ready("3.11")
+
+
 def test_a_failed_installation_is_told_with_its_output_and_not_taken_for_complete(
     environment: PythonEnvironment, commands: Commands
 ) -> None:
