@@ -155,3 +155,12 @@ def test_a_text_that_is_no_success_is_a_failure_with_a_code_of_success_as_withou
     ):
         assert explain(code, denied).verdict is Outcome.FAILED, denied
     assert explain(code, "The device was added successfully.").verdict is Outcome.REGISTERED
+
+
+@pytest.mark.parametrize(
+    "text", ["success", "Not successful", "ZtdDeviceNotFound", "something", "It wasn\u2019t a success", ""]
+)
+@pytest.mark.parametrize("state", [JobState.FINISHED, JobState.FINISHED_WITH_ERRORS])
+def test_a_text_means_the_same_beside_a_code_of_success_and_beside_none(text: str, state: JobState) -> None:
+    meanings = [explain(code, text, state) for code in (None, "", " ", 0, "0", " 0 ", 200, "200", 202, "OK", "null")]
+    assert meanings == meanings[:1] * len(meanings)

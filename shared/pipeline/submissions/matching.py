@@ -1,11 +1,13 @@
 """Matches the service's verdicts to rows. Pure; an uncertain match is never guessed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from shared.partner_center.models import Device, DeviceUploadDetails
+from shared.partner_center.outcome_codes import explain
+from shared.vocabulary import Outcome
 
 
 class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,7 +30,11 @@ def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> l
     position if both sides are equally long and nothing contradicts that the service kept the order: every match found
     by name is at its own position, and no name differs. (Devices sent with only a hash come back without a name; that
     the service keeps the order is not documented.)
+
+    Several verdicts that name the device of one row are one verdict if they agree, and none if they contradict each
+    other; the other rows have theirs all the same.
     """
+    verdicts = _settled(rows, verdicts)
     names = [
         ([row_name(row) for row in rows], [verdict_name(verdict) for verdict in verdicts])
         for row_name, verdict_name in _NAMES
@@ -40,17 +46,76 @@ def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> l
         for index, place in enumerate(places):
             if place is None and not any(_differ(ours[index], theirs[index]) for ours, theirs in names):
                 places[index] = index
-    return [None if place is None else verdicts[place] for place in places]
+    found = [None if place is None else verdicts[place] for place in places]
+    return [None if verdict is _NO_VERDICT else verdict for verdict in found]
+
+
+_NO_VERDICT = DeviceUploadDetails()
+"""Stands at the place of verdicts that contradict each other, and of repeated ones."""
+
+
+def _settled(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> Sequence[DeviceUploadDetails]:
+    """`verdicts` with one for each device, at the place of the first of several that name it.
+
+    The repeated ones keep their places only in an answer as long as the submission: there positions may count.
+    """
+    settled, repeated = list(verdicts), set[int]()
+    for places in _places_of_several(rows, verdicts):
+        if not _agree([verdicts[place] for place in places]):
+            settled[places[0]] = _NO_VERDICT
+        for place in places[1:]:
+            settled[place] = _NO_VERDICT
+            repeated.add(place)
+    if len(settled) == len(rows):
+        return settled
+    return [verdict for place, verdict in enumerate(settled) if place not in repeated]
+
+
+def _places_of_several(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> Iterator[list[int]]:
+    """The places of the verdicts on each row that several verdicts name. A name of several rows identifies none."""
+    placed = [_places_by_name(map(verdict_name, verdicts)) for _, verdict_name in _NAMES]
+    unique = [_unique(map(row_name, rows)) for row_name, _ in _NAMES]
+    for row in rows:
+        named = {
+            place
+            for (row_name, _), names, places in zip(_NAMES, unique, placed, strict=True)
+            if (name := row_name(row)) in names
+            for place in places.get(name, ())
+        }
+        own = sorted(place for place in named if not _contradict(row, verdicts[place])) if len(named) > 1 else []
+        if len(own) > 1:
+            yield own
+
+
+def _places_by_name(names: Iterable[str]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        if name:
+            places.setdefault(name, []).append(place)
+    return places
+
+
+def _agree(verdicts: Iterable[DeviceUploadDetails]) -> bool:
+    """Whether all say the same of a device: that it is not finished, registered, or failed with the same code."""
+    return len(set(map(_meaning, verdicts))) == 1
+
+
+def _meaning(verdict: DeviceUploadDetails) -> tuple[object, ...]:
+    if not verdict.is_final:
+        return (False,)
+    explanation = explain(verdict.error_code, verdict.error_description, verdict.state)
+    code = _folded(str(verdict.error_code)) if explanation.verdict is Outcome.FAILED else ""
+    return True, explanation, code
 
 
 def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[Device | None]:
     """For each row the device of that name in a batch, or None.
 
     A batch has no positions. It may hold another maker's device with the same serial number, so maker and model must
-    agree where both sides have them.
+    agree where both sides have them. A device that the pages list twice, under one id, is one device.
     """
     wanted = {name for row in rows for row_name, _ in _NAMES if (name := row_name(row))}
-    named = [device for device in devices if any(device_name(device) in wanted for _, device_name in _NAMES)]
+    named = _each_once(device for device in devices if any(name(device) in wanted for _, name in _NAMES))
     places: list[int | None] = [None] * len(rows)
     for row_name, device_name in _NAMES:
         _match_by_name(places, [row_name(row) for row in rows], [device_name(device) for device in named])
@@ -58,6 +123,14 @@ def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[De
     return [
         None if device is None or _is_another(row, device) else device for row, device in zip(rows, found, strict=True)
     ]
+
+
+def _each_once(devices: Iterable[Device]) -> list[Device]:
+    """The devices without the repetitions of an id, which a batch that changes between two pages causes."""
+    once: dict[object, Device] = {}
+    for device in devices:
+        once.setdefault(device.id or id(device), device)
+    return list(once.values())
 
 
 def _is_another(row: SentRow, device: Device) -> bool:
@@ -81,7 +154,7 @@ def _unique(names: Iterable[str]) -> set[str]:
     return {name for name, count in Counter(names).items() if name and count == 1}
 
 
-def _contradict(row: SentRow, device: Device) -> bool:
+def _contradict(row: SentRow, device: Device | DeviceUploadDetails) -> bool:
     return any(_differ(row_name(row), device_name(device)) for row_name, device_name in _NAMES)
 
 

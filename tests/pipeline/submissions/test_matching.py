@@ -1,8 +1,11 @@
 """The verdict of each row."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.device_files.account import FileAccount
 from shared.device_files.reading import read_device_file
@@ -63,9 +66,58 @@ def test_a_serial_number_that_occurs_twice_in_the_submission_identifies_nothing(
     assert _places(rows, [_verdict("A"), _verdict("B")]) == [None, None, 1]
 
 
-def test_a_serial_number_that_occurs_twice_in_the_answer_identifies_nothing() -> None:
-    rows = [_row(1, "A"), _row(2, "B")]
-    assert _places(rows, [_verdict("A"), _verdict("A"), _verdict("B")]) == [None, 2]
+def test_verdicts_on_one_device_that_agree_are_one_verdict() -> None:
+    rows = [_row(1, "A"), _row(2, "B"), _row(3)]
+    assert _places(rows, [_verdict("A"), _verdict("a "), _verdict("B"), _verdict()]) == [0, 2, 3]
+
+
+FAILED = {"error_code": "808", "error_description": "ZtdDeviceAssignedToOtherTenant"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, FAILED),
+        (FAILED, {}),
+        (FAILED, {"error_code": "812"}),
+        ({"error_code": "999"}, {"error_code": "998"}),
+        ({"error_code": "806"}, {}),
+        ({}, {"status": "processing"}),
+        ({"status": "queued"}, FAILED),
+        ({"error_code": 0}, {"error_description": "Not successful"}),
+    ],
+)
+def test_verdicts_on_one_device_that_contradict_each_other_are_none_for_it_alone(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    one, other = (replace(_verdict("A"), **fields) for fields in (first, second))
+    for rows, verdicts in (
+        ([_row(1, "A"), _row(2, "B"), _row(3)], [one, other, _verdict("B"), _verdict()]),
+        ([_row(1, "A"), _row(2, "B"), _row(3)], [_verdict("B"), one, other]),
+        ([_row(1, "A"), _row(2, "B")], [one, _verdict("B"), other]),
+        ([_row(1, "A", "K"), _row(2, "B")], [one, replace(other, serial_number=None, product_key="k"), _verdict("B")]),
+    ):
+        found = match(rows, verdicts)
+        assert found[0] is None
+        assert found[1] == _verdict("B")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"error_code": 0, "error_description": "success"}),
+        (FAILED, {**FAILED, "error_description": "ztddeviceassignedtoothertenant: ask them"}),
+        ({"status": "processing"}, {"status": "queued"}),
+    ],
+)
+def test_verdicts_that_say_the_same_in_other_words_agree(first: dict[str, Any], second: dict[str, Any]) -> None:
+    one, other = (replace(_verdict("A"), **fields) for fields in (first, second))
+    assert match([_row(1, "A")], [one, other]) == [one]
+
+
+def test_a_verdict_on_a_device_of_the_same_serial_number_with_another_product_key_is_not_of_the_row() -> None:
+    row, own, other = _row(1, "A", "K"), _verdict("A", "K"), replace(_verdict("A", "L"), **FAILED)
+    assert match([row], [other, own]) == [own]
 
 
 def test_twins_in_an_answer_that_keeps_the_order_go_by_position() -> None:
@@ -86,6 +138,13 @@ def test_a_device_in_a_batch_is_found_by_its_name() -> None:
     devices = [Device(id="1", serial_number="B"), Device(id="2", serial_number="a"), Device(id="3", product_key="K")]
     found = match_by_name([_row(1, "A"), _row(2, key="K"), _row(3, "X")], devices)
     assert [device and device.id for device in found] == ["2", "3", None]
+
+
+def test_a_device_that_two_pages_list_is_one_device() -> None:
+    twice = [Device(id="1", serial_number="A"), Device(id="1", serial_number="A")]
+    assert match_by_name([_row(1, "A")], twice) == twice[:1]
+    assert match_by_name([_row(1, "A")], [twice[0], Device(id="2", serial_number="A")]) == [None]
+    assert match_by_name([_row(1, "A")], [Device(serial_number="A"), Device(serial_number="A")]) == [None]
 
 
 def test_a_device_of_another_maker_or_model_with_the_same_serial_number_is_another() -> None:
