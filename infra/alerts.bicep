@@ -1,6 +1,7 @@
 // The alerts; docs/runbook.md says what to do for each. Every query searches for a sentence that the code logs
 // (shared/pipeline) or for a metric that it records (shared/telemetry.py).
 param insightsName string
+param workspaceName string
 param topicName string
 param location string
 param tags object
@@ -8,6 +9,10 @@ param alertEmail string
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: workspaceName
 }
 
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
@@ -147,18 +152,37 @@ var rules = [
     title: 'The sweep has not run for half an hour'
     advice: 'Lost events and messages are not found until the sweep runs. Check the exceptions of the function sweep, and whether the app starts.'
     every: 'PT15M'
-    over: 'PT30M'
-    sense: 'LessThan'
-    limit: 1
+    over: 'P2D'
+    // Only a sweep that has run can stop: a first deployment has no code for some minutes.
+    sense: 'GreaterThan'
+    limit: 0
     query: '''
       traces
       | where message == "The sweep is done"
+      | summarize last_sweep = max(timestamp)
+      | where last_sweep < ago(30m)
     '''
   }
 ]
 
-resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for rule in rules: {
+// Nothing is logged for the rest of the day, so no other alert would say that anything is wrong.
+var fullLog = {
+  name: 'daily-log-full'
+  severity: 2
+  title: 'Log Analytics takes no more logs today'
+  advice: 'The daily limit of logs (DAILY_LOG_GB) is reached: other alerts are blind until tomorrow. Devices are still registered. Find out what logs so much, or raise the limit.'
+  every: 'PT15M'
+  over: 'PT1H'
+  sense: 'GreaterThan'
+  limit: 0
+  query: '''
+    _LogOperation
+    | where Category =~ "Ingestion" and Detail contains "OverQuota"
+  '''
+}
+
+resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for rule in concat(rules, [fullLog]): {
     name: 'device-drop-${rule.name}'
     location: location
     tags: tags
@@ -168,7 +192,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       description: rule.advice
       severity: rule.severity
       enabled: true
-      scopes: [insights.id]
+      scopes: [rule.name == fullLog.name ? workspace.id : insights.id]
       evaluationFrequency: rule.every
       windowSize: rule.over
       // A table that does not exist yet does not make the rule invalid.
@@ -194,7 +218,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
 var lostEvents = ['DeadLetteredCount', 'DroppedEventCount']
 var metricActions = empty(alertEmail) ? [] : [{ actionGroupId: people.id }]
 
-resource eventAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+resource eventAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
   for metric in lostEvents: {
     name: 'device-drop-${metric}'
     location: 'global'

@@ -11,7 +11,7 @@ param vaultName string
 param insightsName string
 param partnerTenantId string
 param partnerClientId string
-param refreshTokenSecret string
+param refreshTokenSecretName string
 param clientSecretName string
 param webhookSecretName string
 param pageClientId string
@@ -27,11 +27,11 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   name: identityName
 }
 
-resource hostStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: hostStorageName
 }
 
-resource dropStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource dropStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: dropStorageName
 }
 
@@ -61,6 +61,9 @@ var hostSettings = {
   OTEL_TRACES_SAMPLER_ARG: '1'
   // The steps of a file are enough: a span for every request to storage costs money, and some contain a serial number.
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,requests,urllib,urllib3'
+  // Metrics every five minutes, as often as the sweep runs: by the minute, the default, they cost more than everything else
+  // that is logged.
+  OTEL_METRIC_EXPORT_INTERVAL: '300000'
   // As many threads as host.json allows at once: 8 wake-ups, 2 blobs, the sweep, and a few for the page.
   PYTHON_THREADPOOL_THREAD_COUNT: '16'
   // The status page's sign-in authenticates with the app's identity instead of a secret.
@@ -87,8 +90,8 @@ var secretProof = { PARTNER_CENTER_CLIENT_SECRET: '@Microsoft.KeyVault(SecretUri
 var proofSettings = empty(clientSecretName) ? identityProof : secretProof
 
 // The address of the secret instead of a reference: the app reads it again at every renewal, and writes it.
-var withUser = { PARTNER_CENTER_REFRESH_TOKEN_SECRET: '${vaultSecrets}/${refreshTokenSecret}' }
-var userSettings = empty(refreshTokenSecret) ? {} : withUser
+var withUser = { PARTNER_CENTER_REFRESH_TOKEN_SECRET: '${vaultSecrets}/${refreshTokenSecretName}' }
+var userSettings = empty(refreshTokenSecretName) ? {} : withUser
 
 // The webhook to call when a file ends. Its address contains a key, so it is stored in the vault.
 var withWebhook = { NOTIFY_WEBHOOK_URL: '@Microsoft.KeyVault(SecretUri=${vaultSecrets}/${webhookSecretName})' }
@@ -96,19 +99,20 @@ var webhookSettings = empty(webhookSecretName) ? {} : withWebhook
 
 var subnet = empty(networkName) ? null : resourceId('Microsoft.Network/virtualNetworks/subnets', networkName, 'app')
 
-module plan 'br/public:avm/res/web/serverfarm:0.1.1' = {
+module plan 'br/public:avm/res/web/serverfarm:0.7.0' = {
   name: 'plan'
   params: {
     name: planName
     location: location
     tags: tags
-    sku: { name: 'FC1', tier: 'FlexConsumption' }
+    skuName: 'FC1'
+    kind: 'functionapp'
     reserved: true
     enableTelemetry: false
   }
 }
 
-resource app 'Microsoft.Web/sites@2024-11-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
   tags: union(tags, { 'azd-service-name': 'app' })
@@ -120,9 +124,9 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     clientAffinityEnabled: false
     keyVaultReferenceIdentity: identity.id
     virtualNetworkSubnetId: subnet
+    // Flex Consumption refuses the properties of other plans, such as ftpsState and alwaysOn (error 51021).
     siteConfig: {
       minTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
     }
     functionAppConfig: {
@@ -140,6 +144,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         // One always-ready instance for blobs: events of a blob trigger do not start the first instance.
         alwaysReady: [{ name: 'blob', instanceCount: 1 }]
       }
+      // The service takes it, but no published type has it yet.
+      #disable-next-line BCP037
       siteUpdateStrategy: { type: siteUpdate }
     }
   }

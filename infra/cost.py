@@ -16,6 +16,10 @@ SIZES = (1_000, 100_000, 10_000_000)
 
 MONTH_SECONDS = 730 * 3600
 SWEEPS = MONTH_SECONDS // 300
+EXPORT_SECONDS = 300
+"""OTEL_METRIC_EXPORT_INTERVAL of infra/app.bicep."""
+METRICS_PER_EXPORT = 40
+"""Performance counters and the runtimes' own metrics of one host and one worker."""
 KILOBYTE = 1 / 1_000_000
 """In GB."""
 
@@ -54,6 +58,8 @@ def amounts(use: Use) -> dict[str, float]:
     seconds = use.calls * use.seconds_per_call + use.files * 5 + SWEEPS * use.seconds_per_sweep
     # Log lines; spans (one per call, and one each time outcomes are written); metrics.
     log_records = use.calls * (4 + 2) + use.files * (10 + 3) + SWEEPS * (6 + 2)
+    # Host and worker each export their own metrics, read by nobody, with ours, as long as an instance runs.
+    log_records += METRICS_PER_EXPORT * (MONTH_SECONDS + seconds) / EXPORT_SECONDS
     return {
         # One instance waits for blobs all month long.
         "always_ready_gb_second": MONTH_SECONDS * use.instance_gb,
@@ -73,7 +79,7 @@ def amounts(use: Use) -> dict[str, float]:
         "log_gb": log_records * 1.5 * KILOBYTE,
         # The refresh token is read at every renewal: hourly, by up to two instances.
         "ten_thousand_vault_operations": 730 * 2 * 2 / 1e4,
-        "log_alert_rule_month": 8,
+        "log_alert_rule_month": 9,
         "metric_alert_rule_month": 2,
         "private_endpoint_month": use.private_endpoints,
     }

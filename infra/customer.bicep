@@ -13,7 +13,7 @@ param principalType string = 'Group'
 
 param dropStorageName string
 
-resource dropStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource dropStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: dropStorageName
 
   resource blobs 'blobServices' existing = {

@@ -7,19 +7,19 @@ param vaultName string
 param location string
 param tags object
 
-resource network 'Microsoft.Network/virtualNetworks@2024-05-01' existing = {
+resource network 'Microsoft.Network/virtualNetworks@2025-01-01' existing = {
   name: networkName
 }
 
-resource hostStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: hostStorageName
 }
 
-resource dropStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource dropStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: dropStorageName
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
   name: vaultName
 }
 
@@ -32,7 +32,7 @@ var zoneNames = [
   'privatelink.vaultcore.azure.net'
 ]
 
-module zones 'br/public:avm/res/network/private-dns-zone:0.7.1' = [
+module zones 'br/public:avm/res/network/private-dns-zone:0.8.1' = [
   for zone in zoneNames: {
     name: 'zone-${zone}'
     params: {
@@ -44,7 +44,7 @@ module zones 'br/public:avm/res/network/private-dns-zone:0.7.1' = [
   }
 ]
 
-module hostEndpoints 'br/public:avm/res/network/private-endpoint:0.11.0' = [
+module hostEndpoints 'br/public:avm/res/network/private-endpoint:0.12.1' = [
   for (service, index) in services: {
     name: 'host-${service}'
     params: {
@@ -63,7 +63,7 @@ module hostEndpoints 'br/public:avm/res/network/private-endpoint:0.11.0' = [
   }
 ]
 
-module dropEndpoints 'br/public:avm/res/network/private-endpoint:0.11.0' = [
+module dropEndpoints 'br/public:avm/res/network/private-endpoint:0.12.1' = [
   for (service, index) in services: {
     name: 'drop-${service}'
     params: {
@@ -82,7 +82,7 @@ module dropEndpoints 'br/public:avm/res/network/private-endpoint:0.11.0' = [
   }
 ]
 
-module vaultEndpoint 'br/public:avm/res/network/private-endpoint:0.11.0' = {
+module vaultEndpoint 'br/public:avm/res/network/private-endpoint:0.12.1' = {
   name: 'vault-endpoint'
   params: {
     name: 'pe-${vaultName}'

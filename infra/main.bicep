@@ -43,16 +43,25 @@ param alertEmail string = ''
 @description('Puts storage and vault behind private endpoints and the app into a virtual network.')
 param privateNetwork bool = false
 
-@description('Addresses (CIDR) from which storage and vault can still be reached when privateNetwork is on.')
+@description('IPv4 addresses (198.51.100.7) and ranges (198.51.100.0/24) from which storage and vault can still be reached when privateNetwork is on. Storage refuses ranges of /31 and /32: list their addresses.')
 param allowedAddresses array = []
+
+@description('Redundancy of the storage account with device files and journal. Standard_ZRS needs a region with availability zones: Standard_LRS keeps all copies in one data center.')
+@allowed(['Standard_ZRS', 'Standard_LRS', 'Standard_GRS', 'Standard_GZRS'])
+param storageRedundancy string = 'Standard_ZRS'
+
+@description('Logs of a day in GB after which Log Analytics takes no more until the next day; an alert says so. -1: no limit.')
+@minValue(-1)
+@maxValue(1000)
+param dailyLogGigabytes int = 1
 
 @description('Python version of the app, for which requirements.lock is made.')
 @allowed(['3.13'])
 param pythonVersion string = '3.13'
 
-@description('RollingUpdate drains instances at a deployment, if the region supports it; Recreate interrupts running work.')
+@description('What a deployment does with running work. Recreate ends it; another instance takes it over. RollingUpdate (a preview of Flex Consumption) lets it finish.')
 @allowed(['Recreate', 'RollingUpdate'])
-param siteUpdate string = 'RollingUpdate'
+param siteUpdate string = 'Recreate'
 
 @description('Maximum number of instances. Partner Center throttles the partner as a whole, so more instances are of little use.')
 @minValue(1)
@@ -80,15 +89,15 @@ var names = {
   topic: 'evgt-${token}'
   network: 'vnet-${token}'
 }
-var refreshTokenSecret = 'partner-center-refresh-token'
+var refreshTokenSecretName = 'partner-center-refresh-token'
 
-resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
   location: location
   tags: tags
 }
 
-module identity 'br/public:avm/res/managed-identity/user-assigned-identity:0.4.1' = {
+module identity 'br/public:avm/res/managed-identity/user-assigned-identity:0.6.0' = {
   name: 'identity'
   scope: group
   params: { name: names.identity, location: location, tags: tags, enableTelemetry: false }
@@ -103,7 +112,13 @@ module network 'network.bicep' = if (privateNetwork) {
 module monitoring 'monitoring.bicep' = {
   name: 'monitoring'
   scope: group
-  params: { workspaceName: names.workspace, insightsName: names.insights, location: location, tags: tags }
+  params: {
+    workspaceName: names.workspace
+    insightsName: names.insights
+    location: location
+    tags: tags
+    dailyLogGigabytes: dailyLogGigabytes
+  }
 }
 
 module storage 'storage.bicep' = {
@@ -112,6 +127,7 @@ module storage 'storage.bicep' = {
   params: {
     hostName: names.hostStorage
     dropName: names.dropStorage
+    dropRedundancy: storageRedundancy
     location: location
     tags: tags
     retentionDays: retentionDays
@@ -186,7 +202,7 @@ module app 'app.bicep' = {
     insightsName: names.insights
     partnerTenantId: partnerTenantId
     partnerClientId: partnerClientId
-    refreshTokenSecret: signInWithUser ? refreshTokenSecret : ''
+    refreshTokenSecretName: signInWithUser ? refreshTokenSecretName : ''
     clientSecretName: clientSecretName
     webhookSecretName: webhookSecretName
     pageClientId: pageClientId
@@ -206,6 +222,7 @@ module alerts 'alerts.bicep' = {
   scope: group
   params: {
     insightsName: names.insights
+    workspaceName: names.workspace
     topicName: names.topic
     location: location
     tags: tags
@@ -230,4 +247,4 @@ output DEVICE_DROP_IDENTITY_CLIENT_ID string = identity.outputs.clientId
 output DEVICE_DROP_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 output PARTNER_CENTER_TENANT_ID string = partnerTenantId
 output PARTNER_CENTER_CLIENT_ID string = partnerClientId
-output PARTNER_CENTER_REFRESH_TOKEN_SECRET string = 'https://${names.vault}${environment().suffixes.keyvaultDns}/secrets/${refreshTokenSecret}'
+output PARTNER_CENTER_REFRESH_TOKEN_SECRET string = 'https://${names.vault}${environment().suffixes.keyvaultDns}/secrets/${refreshTokenSecretName}'

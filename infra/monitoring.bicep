@@ -3,8 +3,9 @@ param workspaceName string
 param insightsName string
 param location string
 param tags object
+param dailyLogGigabytes int
 
-module workspace 'br/public:avm/res/operational-insights/workspace:0.11.1' = {
+module workspace 'br/public:avm/res/operational-insights/workspace:0.16.1' = {
   name: 'workspace'
   params: {
     name: workspaceName
@@ -12,11 +13,12 @@ module workspace 'br/public:avm/res/operational-insights/workspace:0.11.1' = {
     tags: tags
     skuName: 'PerGB2018'
     dataRetention: 30
+    dailyQuotaGb: string(dailyLogGigabytes)
     enableTelemetry: false
   }
 }
 
-module insights 'br/public:avm/res/insights/component:0.6.0' = {
+module insights 'br/public:avm/res/insights/component:0.8.0' = {
   name: 'insights'
   params: {
     name: insightsName
@@ -26,6 +28,8 @@ module insights 'br/public:avm/res/insights/component:0.6.0' = {
     // Entra-only ingestion. Both the host and the worker sign in with APPLICATIONINSIGHTS_AUTHENTICATION_STRING; the
     // worker's exporter reads that setting when it is given no credential.
     disableLocalAuth: true
+    // The last part of people's addresses is not kept.
+    disableIpMasking: false
     enableTelemetry: false
   }
 }

@@ -3,7 +3,7 @@ param name string
 param location string
 param tags object
 
-module network 'br/public:avm/res/network/virtual-network:0.7.0' = {
+module network 'br/public:avm/res/network/virtual-network:0.10.1' = {
   name: 'virtual-network'
   params: {
     name: name

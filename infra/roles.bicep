@@ -23,11 +23,11 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   name: identityName
 }
 
-resource hostStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: hostStorageName
 }
 
-resource dropStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource dropStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: dropStorageName
 
   resource blobs 'blobServices' existing = {
@@ -47,7 +47,7 @@ resource dropStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
   }
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
   name: vaultName
 }
 

@@ -2,6 +2,7 @@
 // the queue and the journal. People get access only to the second.
 param hostName string
 param dropName string
+param dropRedundancy string
 param location string
 param tags object
 param retentionDays int
@@ -59,7 +60,7 @@ var lifecycleRules = [
   }
 ]
 
-module host 'br/public:avm/res/storage/storage-account:0.25.0' = {
+module host 'br/public:avm/res/storage/storage-account:0.33.0' = {
   name: 'host-storage'
   params: {
     name: hostName
@@ -77,13 +78,13 @@ module host 'br/public:avm/res/storage/storage-account:0.25.0' = {
   }
 }
 
-module drop 'br/public:avm/res/storage/storage-account:0.25.0' = {
+module drop 'br/public:avm/res/storage/storage-account:0.33.0' = {
   name: 'drop-storage'
   params: {
     name: dropName
     location: location
     tags: tags
-    skuName: 'Standard_ZRS'
+    skuName: dropRedundancy
     allowSharedKeyAccess: false
     allowBlobPublicAccess: false
     minimumTlsVersion: 'TLS1_2'

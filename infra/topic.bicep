@@ -4,7 +4,7 @@ param dropStorageName string
 param location string
 param tags object
 
-resource drop 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource drop 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: dropStorageName
 }
 

@@ -8,7 +8,7 @@ param allowedAddresses array
 
 var addressRules = [for address in allowedAddresses: { value: address }]
 
-module vault 'br/public:avm/res/key-vault/vault:0.13.3' = {
+module vault 'br/public:avm/res/key-vault/vault:0.14.0' = {
   name: 'key-vault'
   params: {
     name: name

@@ -159,15 +159,24 @@ def ready_toolchain() -> Toolchain:
     Raises:
         SetUpError: pip or npm failed.
     """
-    source, packages = PROJECT / "local" / "node", WORK / "node"
+    packages = WORK / "node"
+    return Toolchain(ready_npm_packages("Azurite", PROJECT / "local" / "node", packages), packages)
+
+
+def ready_npm_packages(name: str, source: Path, packages: Path) -> Path:
+    """The Node.js to run the npm packages that `source` locks; they are in the folder `packages`, set up if necessary.
+
+    Raises:
+        SetUpError: pip or npm failed.
+    """
     wanted = digest([source / "package.json", source / "package-lock.json"])
     with _set_up_lock():
         if (installed := _installed_with(packages, wanted)) is not None:
-            return Toolchain(installed, packages)
+            return installed
         node = machine_node() or packaged_node() or _install_node()
-        _install_npm_packages(node, source, packages)
+        _install_npm_packages(node, name, source, packages)
         _write_stamp(packages, {"packages": wanted, "node": str(node.node)})
-    return Toolchain(node.node, packages)
+    return node.node
 
 
 def _installed_with(packages: Path, wanted: str) -> Path | None:
@@ -189,12 +198,12 @@ def _install_node() -> NodeJs:
     return node
 
 
-def _install_npm_packages(node: NodeJs, source: Path, packages: Path) -> None:
-    with step(f"Installing Azurite from npm (Node.js {node.version})"):
+def _install_npm_packages(node: NodeJs, name: str, source: Path, packages: Path) -> None:
+    with step(f"Installing {name} from npm (Node.js {node.version})"):
         packages.mkdir(parents=True, exist_ok=True)
         (packages / _STAMP).unlink(missing_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(source / name, packages / name)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copyfile(source / file, packages / file)
         _run(
             [*node.npm, "ci", "--no-audit", "--no-fund", "--no-update-notifier"],
             cure="Check that this machine reaches an npm registry; then run this command again.",

@@ -34,6 +34,9 @@ SOURCE = re.sub(
 GUID = "11111111-2222-3333-4444-555555555555"
 VAULT_SECRET = "https://vault.vault.azure.net/secrets/refresh-token"
 
+PROVISIONED = set(re.findall(r"\$\{(\w+)", (ROOT / "infra" / "main.parameters.json").read_text(encoding="utf-8")))
+"""The variables of `azd env set`."""
+
 SENTENCE = re.compile(r"[A-Z][\w']* \w.*")
 SETTING = re.compile(r"[A-Z][A-Z_]{4,}")
 
@@ -49,7 +52,7 @@ def test_a_sentence_that_is_to_be_looked_for_is_logged(sentence: str) -> None:
 
 @pytest.mark.parametrize("setting", [span for span in SPANS if SETTING.fullmatch(span)])
 def test_a_setting_that_is_named_is_in_the_table_of_settings(setting: str) -> None:
-    settings = {"DEVICE_DROP_STORAGE", "MS"}
+    settings = {"DEVICE_DROP_STORAGE", "MS", *PROVISIONED}
     assert f"| `{setting}` |" in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") or setting in settings
 
 
@@ -107,7 +110,8 @@ def test_the_containers_queues_tables_and_reasons_that_are_named_exist() -> None
 
 def test_every_alert_has_its_call() -> None:
     alerts = bicep_files()["alerts.bicep"]
-    for name in [rule["name"] for rule in alerts.variable("rules")] + alerts.variable("lostEvents"):
+    rules = [*alerts.variable("rules"), alerts.variable("fullLog")]
+    for name in [rule["name"] for rule in rules] + alerts.variable("lostEvents"):
         assert any(f"`{name}`" in text for _, _, text in SECTIONS), name
 
 

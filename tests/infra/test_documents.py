@@ -37,10 +37,11 @@ def test_what_it_costs_is_computed_and_not_written() -> None:
 
 def test_every_alert_is_explained() -> None:
     alerts = bicep_files()["alerts.bicep"]
-    names = [rule["name"] for rule in alerts.variable("rules")] + alerts.variable("lostEvents")
+    rules = [*alerts.variable("rules"), alerts.variable("fullLog")]
+    names = [rule["name"] for rule in rules] + alerts.variable("lostEvents")
     for name in names:
         assert f"`{name}`" in DOCUMENTS["deploy"]
-    counts = len(alerts.variable("rules")), len(alerts.variable("lostEvents"))
+    counts = len(rules), len(alerts.variable("lostEvents"))
     cost = (INFRA / "cost.py").read_text()
     assert f'"log_alert_rule_month": {counts[0]},' in cost
     assert f'"metric_alert_rule_month": {counts[1]},' in cost
@@ -63,7 +64,7 @@ def test_a_customer_is_given_what_its_file_asks_for() -> None:
     assert given is not None
     needed = bicep_files()["customer.bicep"].parameters
     names = set(re.findall(r"(\w+)=", given[1]))
-    assert names == {name for name, parameter in needed.items() if parameter.get("default") is None}
+    assert names == {name for name, parameter in needed.items() if parameter.is_required}
 
 
 def test_the_prices_are_said_to_be_examples() -> None:

@@ -76,13 +76,13 @@ def test_the_roles_are_the_built_in_ones() -> None:
 def test_the_roles_of_our_own_allow_what_they_say_and_nothing_of_what_holds_it() -> None:
     kind = "Microsoft.Authorization/roleDefinitions"
     definitions = {name: role for file in bicep_files().values() for name, role in file.resources(kind).items()}
-    allowed = {name: role["properties"]["permissions"] for name, role in definitions.items()}
+    allowed = {name: role.body["properties"]["permissions"] for name, role in definitions.items()}
     blobs = "${blobActions}"
     assert allowed == {
         "setSecret": [{"dataActions": ["Microsoft.KeyVault/vaults/secrets/setSecret/action"]}],
         "dropRole": [{"dataActions": [f"{blobs}/{action}" for action in ("read", "write", "add/action", "delete")]}],
     }
-    assert not [name for name, role in definitions.items() if role["properties"]["assignableScopes"] == ["/"]]
+    assert not [name for name, role in definitions.items() if role.body["properties"]["assignableScopes"] == ["/"]]
 
 
 def test_nobody_is_given_a_role_on_a_whole_resource_group_or_subscription() -> None:

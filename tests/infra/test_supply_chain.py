@@ -1,10 +1,13 @@
 """What is deployed is pinned and hashed, and the workflows hold no key and no more rights than they need."""
 
+import json
 import re
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.infra.bicep import ROOT, bicep_files
 
@@ -53,7 +56,7 @@ def test_the_lock_names_no_place_to_fetch_from_and_no_other_platform() -> None:
 
 
 def test_the_lock_is_made_for_the_python_that_is_deployed() -> None:
-    python = bicep_files()["main.bicep"].parameters["pythonVersion"]["default"]
+    python = bicep_files()["main.bicep"].parameters["pythonVersion"].default
     assert f"--python-version {python} " in LOCK
 
 
@@ -85,6 +88,52 @@ def test_the_workflows_run_what_a_change_must_pass() -> None:
     assert "pip-audit" in text
     assert "cyclonedx-py" in text
     assert re.findall(r'python: \["3\.11", "3\.13"\]', text)
+
+
+def test_every_template_that_is_deployed_is_compiled_without_a_warning() -> None:
+    text = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    modules = {module.reference for file in bicep_files().values() for module in file.modules.values()}
+    [compiled] = re.findall(r"for file in (.*); do", text)
+    assert {f"{name}.bicep" for name in compiled.split()} == set(bicep_files()) - modules
+    assert "if grep -E ' : (Warning|Error) ' diagnostics.txt; then exit 1; fi" in text
+    assert re.search(r"az bicep install --version v\d+\.\d+\.\d+\n", text)
+
+
+GIVEN_BY_AZD = {"AZURE_PRINCIPAL_ID"}
+
+
+def test_a_deployment_by_the_workflow_sets_every_parameter_as_the_environment_does() -> None:
+    parameters = json.loads((ROOT / "infra" / "main.parameters.json").read_text())["parameters"]
+    read = set(re.findall(r"\$\{(\w+)", json.dumps(parameters)))
+    [job] = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())["jobs"].values()
+    signing_in = {"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID"}
+    assert set(job["env"]) == read - GIVEN_BY_AZD | signing_in
+    for name, value in job["env"].items():
+        assert re.fullmatch(rf"\$\{{\{{ vars\.{name}( \|\| '(\[\]|\{{\}})')? \}}\}}", value), name
+
+
+def test_a_list_or_object_that_is_not_set_is_an_empty_one() -> None:
+    """A variable that is not set is an empty text, which azd refuses to read as JSON."""
+    declared = bicep_files()["main.bicep"].parameters
+    given = json.loads((ROOT / "infra" / "main.parameters.json").read_text())["parameters"]
+    [job] = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())["jobs"].values()
+    for name, parameter in declared.items():
+        if parameter.type in ("array", "object"):
+            [variable] = re.findall(r"\$\{(\w+)", given[name]["value"])
+            empty = "[]" if parameter.type == "array" else "{}"
+            assert job["env"][variable] == f"${{{{ vars.{variable} || '{empty}' }}}}"
+
+
+def test_the_workflow_refuses_to_reset_what_deletes_data_or_opens_a_network() -> None:
+    [job] = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())["jobs"].values()
+    script = job["steps"][0]["run"]
+    needed = re.findall(r"for name in (.*); do", script)[0].split()
+    assert {"RETENTION_DAYS", "PRIVATE_NETWORK"} <= set(needed)
+    for missing in [None, *needed]:
+        environment = {name: "x" for name in needed if name != missing}
+        run = subprocess.run(["bash", "-e", "-c", script], env=environment, capture_output=True, text=True, check=False)
+        assert (run.returncode != 0) == (missing is not None)
+        assert missing is None or missing in run.stdout
 
 
 def test_newer_versions_are_looked_for_everywhere() -> None:
