@@ -6,6 +6,8 @@ much as sending; here they are read once per host. Proxies are used except for t
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -29,35 +31,34 @@ class PlainSession(requests.Session):
         for scheme in ("https://", "http://"):
             self.mount(scheme, BoundedAdapter(pool_maxsize=connections))
 
-    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """The request with only its own headers and body.
-
-        Its address is complete and stays unchanged, because it was signed.
-        """
-        prepared = requests.PreparedRequest()
-        prepared.prepare_method(request.method)
-        prepared.url = str(request.url)
-        prepared.prepare_headers(request.headers)
-        prepared.prepare_body(request.data, request.files, request.json)
-        return prepared
-
-    def send(
+    def request(  # type: ignore[override]  # not `params`, `auth` and the like: what a caller gives is sent as it is
         self,
-        request: requests.PreparedRequest,
+        method: str,
+        url: str,
         *,
-        stream: bool | None = False,
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,  # noqa: ANN401 - these three as `requests` accepts them
+        files: Any = None,  # noqa: ANN401
+        json: Any = None,  # noqa: ANN401
+        stream: bool = False,
         timeout: float | tuple[float | None, float | None] | None = None,
         **_same_for_all: object,
     ) -> requests.Response:
-        """Send, and read the whole answer unless `stream`. A redirect is returned like any other answer.
+        """Send the request, and read the whole answer unless `stream`. A redirect is returned like any other answer.
+
+        The request has only the given headers and body. Its address stays unchanged, because it was signed.
 
         Raises:
             requests.RequestException: no answer arrived, or not all of it.
         """
-        url = request.url or ""
+        request = requests.PreparedRequest()
+        request.prepare_method(method)
+        request.url = url
+        request.prepare_headers(headers)
+        request.prepare_body(data, files, json)
         response = self.get_adapter(url).send(
             request,
-            stream=bool(stream),
+            stream=stream,
             timeout=timeout,  # type: ignore[arg-type]  # it accepts a session's values, unlike its annotations
             verify=self._certificates,
             proxies=self._proxies_for(url),

@@ -27,7 +27,7 @@ from shared.pipeline.composition import Pipeline, compose, prepare
 from shared.pipeline.dispatch import wake
 from shared.pipeline.intake.receive import receive
 from shared.settings import settings_from
-from shared.storage.connection import SUBMISSIONS_QUEUE
+from shared.storage.connection import SUBMISSIONS_QUEUE, open_storage
 
 CONCURRENCY = 8
 LATENCY = 0.2
@@ -92,7 +92,7 @@ def _posts(bench: Bench, number: int) -> Spent:
         timed = TimedService(pipeline.partner_center)
         host = _Host(
             replace(pipeline, partner_center=cast("PartnerCenter", timed)),
-            QueueClient.from_connection_string(azurite.connection_string, SUBMISSIONS_QUEUE),
+            open_storage(settings.storage).queue(SUBMISSIONS_QUEUE),
         )
         # The batch exists, and every connection is open, before the clock starts.
         host.take_in(drop(azurite.connection_string, pieces(Kind.TUPLES, 1), "first.csv").path)
