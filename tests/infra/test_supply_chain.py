@@ -12,12 +12,20 @@ import yaml
 from tests.infra.bicep import ROOT, bicep_files
 
 LOCK = (ROOT / "requirements.lock").read_text()
+LOCK_OF_COMMANDS = (ROOT / "local" / "requirements.lock").read_text()
+LOCK_OF_TESTS = (ROOT / "requirements-development.lock").read_text()
+LOCK_OF_NODE = (ROOT / "local" / "node" / "requirements.lock").read_text()
+LOCKS = [LOCK, LOCK_OF_COMMANDS, LOCK_OF_TESTS, LOCK_OF_NODE]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
-def locked() -> dict[str, str]:
-    """Version by package."""
-    return dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\$", LOCK, re.MULTILINE))
+def locked(lock: str = LOCK) -> set[tuple[str, str, str]]:
+    """Package, version and marker of every entry."""
+    return set(re.findall(r"^([a-z0-9-]+)==(\S+)(?: ; ([^\\]+))? \\$", lock, re.MULTILINE))
+
+
+def versions(lock: str = LOCK) -> set[tuple[str, str]]:
+    return {(name, version) for name, version, _ in locked(lock)}
 
 
 def wanted() -> dict[str, str]:
@@ -32,7 +40,7 @@ def requirements() -> str:
 
 def test_the_lock_holds_every_package_that_is_asked_for_at_its_version() -> None:
     assert len(wanted()) >= 8
-    assert wanted().items() <= locked().items()
+    assert wanted().items() <= versions()
 
 
 def test_every_requirement_is_pinned_and_says_why() -> None:
@@ -43,16 +51,48 @@ def test_every_requirement_is_pinned_and_says_why() -> None:
             assert before.startswith("#") or before.partition("==")[0] == line.partition("==")[0], line
 
 
-def test_every_locked_package_has_hashes() -> None:
-    entries = [entry for entry in re.split(r"\n(?=\S)", LOCK.strip()) if not entry.startswith("#")]
-    assert len(entries) == len(locked())
+@pytest.mark.parametrize("lock", LOCKS, ids=["app", "commands", "tests", "node"])
+def test_every_locked_package_has_hashes(lock: str) -> None:
+    entries = [entry for entry in re.split(r"\n(?=\S)", lock.strip()) if not entry.startswith("#")]
+    assert entries
+    assert len(entries) == len(locked(lock))
     for entry in entries:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:60]
 
 
-def test_the_lock_names_no_place_to_fetch_from_and_no_other_platform() -> None:
-    assert not re.search(r"https?:|--(extra-)?index|--find-links|file:", LOCK)
+@pytest.mark.parametrize("lock", LOCKS, ids=["app", "commands", "tests", "node"])
+def test_a_lock_names_no_place_to_fetch_from(lock: str) -> None:
+    assert not re.search(r"https?:|--(extra-)?index|--find-links|file:", lock)
+
+
+def test_the_lock_of_the_app_is_for_one_platform_and_the_others_are_for_all() -> None:
     assert " ; " not in LOCK
+    assert all(" --universal --python-version 3.11 --only-binary :all: " in lock for lock in LOCKS[1:])
+
+
+def test_what_is_tested_is_what_is_deployed_and_what_runs_locally() -> None:
+    assert locked(LOCK_OF_COMMANDS) < locked(LOCK_OF_TESTS)
+    assert versions(LOCK) < versions(LOCK_OF_TESTS)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "lock"),
+    [
+        ("local/requirements.txt", LOCK_OF_COMMANDS),
+        ("requirements-development.txt", LOCK_OF_TESTS),
+        ("local/node/requirements.txt", LOCK_OF_NODE),
+    ],
+)
+def test_every_requirement_is_in_its_lock(requirements: str, lock: str) -> None:
+    pinned = re.findall(r"^([a-z0-9-]+)==([^\s;]+)", (ROOT / requirements).read_text(), re.MULTILINE)
+    assert pinned
+    assert set(pinned) <= versions(lock)
+    assert f" {requirements} -o " in lock
+
+
+def test_running_brings_no_tests_and_no_telemetry() -> None:
+    names = {name for name, _ in versions(LOCK_OF_COMMANDS)}
+    assert not {"pytest", "mypy", "playwright", "azure-monitor-opentelemetry", "opentelemetry-sdk"} & names
 
 
 def test_the_lock_is_made_for_the_python_that_is_deployed() -> None:
