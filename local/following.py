@@ -1,7 +1,6 @@
 """Follows dropped device files until they are closed, and shows how every row ended."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from shared.status.page.labels import file_label
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import NotFound
 from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
+from shared.storage.codec import UnreadableRecord
 from shared.vocabulary import FileState, Outcome
 
 MOST_ROWS_SHOWN = 30
@@ -43,7 +43,7 @@ class Progress:
     dropped: Dropped
     view: FileView | None
     what_happened: str | None = None
-    """Why it was ended without sending, and what to do."""
+    """Why it was ended without sending, or cannot be read, and what to do."""
 
     @property
     def is_final(self) -> bool:
@@ -64,7 +64,7 @@ class Progress:
     def sentence(self) -> str:
         """Its state for people."""
         if self.view is None:
-            return "waiting to be received"
+            return self.what_happened or "waiting to be received"
         match self.view.state:
             case FileState.RECEIVED:
                 return "its rows are being read"
@@ -88,9 +88,13 @@ class Follower:
     def poll(self, dropped: Dropped) -> Progress:
         """The progress of `dropped` so far."""
         for customer_id in self._customers_of(dropped):
-            with suppress(NotFound):
+            try:
                 details = queries.file(self._pipeline, customer_id, dropped.file_id)
-                return Progress(dropped, details.file, details.what_happened)
+            except NotFound:
+                continue
+            except UnreadableRecord as unreadable:
+                return Progress(dropped, None, str(unreadable))
+            return Progress(dropped, details.file, details.what_happened)
         return Progress(dropped, None)
 
     def rows(self, progress: Progress, limit: int) -> list[OutcomeView]:

@@ -160,6 +160,7 @@ class UnknownReason(StrEnum):
     NO_VERDICT = "no_verdict"
     CONTENT_LOST = "content_lost"
     OUTCOME_MISSING = "outcome_missing"
+    OUTCOME_UNREADABLE = "outcome_unreadable"
 
 
 class SentNote(StrEnum):
@@ -604,6 +605,11 @@ UNKNOWN_REASONS: Mapping[UnknownReason, RowExplanation] = MappingProxyType(
         ),
         UnknownReason.OUTCOME_MISSING: RowExplanation(
             "The journal holds no outcome of this row. That should not happen.", _LOOK_IT_UP, Remedy.SEND_AGAIN
+        ),
+        UnknownReason.OUTCOME_UNREADABLE: RowExplanation(
+            "This version of the app cannot read the outcome of this row in the journal. It stays there unchanged.",
+            f"Deploy the later version again if one was rolled back. {_LOOK_IT_UP}",
+            Remedy.SEND_AGAIN,
         ),
     }
 )

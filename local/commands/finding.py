@@ -6,7 +6,7 @@ from local.commands.ending import CommandEnded, ExitCode
 from shared.pipeline.composition import Pipeline
 from shared.status.queries import NotFound
 from shared.storage.customers import is_guid
-from shared.storage.record_table import Stored
+from shared.storage.record_table import Stored, log_unreadable
 from shared.storage.records import DeviceFile
 
 SHORTEST_BEGINNING = 4
@@ -43,9 +43,9 @@ def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
 
 def _known(pipeline: Pipeline) -> Iterator[tuple[str | None, str]]:
     """Every known file, open ones first, then newest first."""
-    for mention in pipeline.journal.files.still_open():
+    for mention in pipeline.journal.files.still_open(log_unreadable):
         yield mention.customer_id, mention.file_id
-    for _, listing in pipeline.journal.files.final():
+    for _, listing in pipeline.journal.files.final(unreadable=log_unreadable):
         yield listing.customer_id, listing.file_id
 
 

@@ -1,6 +1,7 @@
 """`python -m local report --month YYYY-MM`: the outcomes of a month's devices, by customer and batch, as CSV."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -12,7 +13,9 @@ from local.commands.showing import print_json, write_bytes
 from shared.pipeline.closing.csv_output import csv_text
 from shared.pipeline.composition import Pipeline
 from shared.status.queries import customer_names
+from shared.storage.codec import UnreadableRecord
 from shared.storage.keys import time_cursor
+from shared.storage.record_table import OnUnreadable, raise_unreadable
 from shared.storage.records import Counts, FileListing
 from shared.vocabulary import FileState, Outcome
 
@@ -49,13 +52,16 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
-    lines = monthly(pipeline, arguments.month)
+    unreadable: list[UnreadableRecord] = []
+    lines = monthly(pipeline, arguments.month, unreadable.append)
+    for record in unreadable:
+        print(f"Not counted: {record}", file=sys.stderr)
     if arguments.json:
         print_json(lines)
-        return ExitCode.DONE
-    columns = ("month", "customer_id", "customer", "batch_id", "files", *_COUNTS)
-    write_bytes(csv_text(columns, (_cells(arguments.month, line) for line in lines)))
-    return ExitCode.DONE
+    else:
+        columns = ("month", "customer_id", "customer", "batch_id", "files", *_COUNTS)
+        write_bytes(csv_text(columns, (_cells(arguments.month, line) for line in lines)))
+    return ExitCode.NOT_ALL_WELL if unreadable else ExitCode.DONE
 
 
 def _cells(month: datetime, line: Line) -> list[str]:
@@ -63,12 +69,15 @@ def _cells(month: datetime, line: Line) -> list[str]:
     return [f"{month:%Y-%m}", line.customer_id, line.customer_name, line.batch_id, str(line.files), *counts]
 
 
-def monthly(pipeline: Pipeline, month: datetime) -> list[Line]:
-    """A line for each customer and batch of the closed files received in `month`, by customer and batch."""
+def monthly(pipeline: Pipeline, month: datetime, unreadable: OnUnreadable = raise_unreadable) -> list[Line]:
+    """A line for each customer and batch of the closed files received in `month`, by customer and batch.
+
+    Records that cannot be read are given to `unreadable`, and counted nowhere.
+    """
     names = customer_names(pipeline)
     lines: dict[tuple[str, str], Line] = {}
-    for listing in _closed_in(pipeline, month):
-        for batch_id, counts in _by_batch(pipeline, listing):
+    for listing in _closed_in(pipeline, month, unreadable):
+        for batch_id, counts in _by_batch(pipeline, listing, unreadable):
             customer_id = listing.customer_id or ""
             line = lines.setdefault(
                 (customer_id, batch_id.casefold()),
@@ -79,22 +88,26 @@ def monthly(pipeline: Pipeline, month: datetime) -> list[Line]:
     return [lines[key] for key in sorted(lines)]
 
 
-def _closed_in(pipeline: Pipeline, month: datetime) -> Iterator[FileListing]:
-    for _, listing in pipeline.journal.files.final(time_cursor(_next(month))):
+def _closed_in(pipeline: Pipeline, month: datetime, unreadable: OnUnreadable) -> Iterator[FileListing]:
+    for _, listing in pipeline.journal.files.final(time_cursor(_next(month)), unreadable=unreadable):
         if listing.received_at < month:
             return
         if listing.received_at < _next(month) and listing.state is FileState.CLOSED:
             yield listing
 
 
-def _by_batch(pipeline: Pipeline, listing: FileListing) -> Iterator[tuple[str, Counts]]:
+def _by_batch(pipeline: Pipeline, listing: FileListing, unreadable: OnUnreadable) -> Iterator[tuple[str, Counts]]:
     """The counts of a file, split by the batches of its submissions if group tags decided the batch."""
     if listing.batch_id is not None:
         yield listing.batch_id, listing.counts
         return
-    stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
+    try:
+        stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
+    except UnreadableRecord as record:
+        unreadable(record)
+        return
     found: dict[str, Counts] = {}
-    for submission in pipeline.journal.submissions.of_reading(stored.record.reading_id) if stored else ():
+    for submission in pipeline.journal.submissions.of_reading(stored.record.reading_id, unreadable) if stored else ():
         counts = submission.record.counts
         sent = msgspec.structs.replace(counts, total=counts.ended)
         found[submission.record.batch_id] = found.get(submission.record.batch_id, Counts()) + sent

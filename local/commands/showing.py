@@ -14,7 +14,7 @@ from rich.text import Text
 from local.following import harmless, in_words, say
 from shared.reasons import FileNote
 from shared.status.page.labels import file_label
-from shared.status.schemas import FileDetails, FileView
+from shared.status.schemas import FileDetails, FileView, UnreadableView
 from shared.vocabulary import FileState, Outcome
 
 WIDTH_OF_FILES = 160
@@ -90,6 +90,12 @@ def files_table(files: Iterable[FileView]) -> Table:
     return table
 
 
+def show_unreadable(output: Console, records: Iterable[UnreadableView]) -> None:
+    """Say which records could not be read."""
+    for record in records:
+        say(output, f"{record.name}: {record.message}" if record.name else record.message, "red")
+
+
 def customer_shown(file: FileView) -> str:
     """The customer's name, or its id if it has no name."""
     return file.customer_name or file.customer_id or "nobody"
@@ -103,6 +109,7 @@ def show_file(output: Console, details: FileDetails) -> None:
     output.print(Text.assemble(_state(file), "; ", in_words(file.counts) or "no outcomes yet"))
     if details.what_happened:
         say(output, details.what_happened)
+    show_unreadable(output, details.unreadable)
     reasons = Table("outcome", "reason", "rows")
     for reason in details.reasons:
         reasons.add_row(reason.outcome.replace("_", " "), harmless(reason.reason), str(reason.rows))

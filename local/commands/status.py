@@ -6,7 +6,7 @@ from local.arguments import listed
 from local.commands import account
 from local.commands.ending import ExitCode, ended
 from local.commands.finding import customer_of, find_file
-from local.commands.showing import console, files_table, print_json, show_file
+from local.commands.showing import console, files_table, print_json, show_file, show_unreadable
 from shared.status import queries
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FileFilter
@@ -51,8 +51,10 @@ def _newest(arguments: argparse.Namespace) -> ExitCode:
     page = queries.files(pipeline, wanted, limit=arguments.limit)
     if arguments.json:
         print_json(page)
-    elif page.files:
+        return ExitCode.DONE
+    if page.files:
         console().print(files_table(page.files))
-    else:
+    elif not page.unreadable:
         print("There are no such files.")
+    show_unreadable(console(), page.unreadable)
     return ExitCode.DONE

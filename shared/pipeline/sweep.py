@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby, takewhile
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.storage.blobs import BlobVersion
 from shared.storage.codec import UnreadableRecord
-from shared.storage.record_table import Conflict, Stored
+from shared.storage.record_table import Conflict, OnUnreadable, Stored
 from shared.storage.records import DeviceFile, FileMention, Submission, WithdrawalMention
 from shared.storage.wakeups import (
     BlobWakeUp,
@@ -106,37 +107,47 @@ def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, re
     return None
 
 
-def _for_each(mentions: Iterable[Mention], work: Callable[[Mention], None], report: SweepReport) -> None:
-    """Do `work` for every mentioned file, passing over files whose records this version cannot read.
+def _for_each(
+    mentions: Callable[[OnUnreadable], Iterable[Mention]],
+    work: Callable[[Mention, OnUnreadable], None],
+    report: SweepReport,
+) -> None:
+    """Do `work` for every mentioned file, passing over what this version cannot read: entries, files, submissions.
+
+    `mentions` and `work` are given the place for unreadable records of which they go on with the others.
 
     Raises:
         ExceptionGroup: some records were unreadable.
     """
     unreadable: list[UnreadableRecord] = []
-    for mention in mentions:
+
+    def keep(record: UnreadableRecord) -> None:
+        logger.error(str(record))
+        unreadable.append(record)
+
+    for mention in mentions(keep):
         try:
-            work(mention)
-        except UnreadableRecord as fault:
-            logger.error(str(fault), extra={"file_id": mention.file_id})  # noqa: TRY400 - raised below
-            unreadable.append(fault)
+            work(mention, keep)
+        except UnreadableRecord as record:
+            keep(record)
+    report.unreadable_records += len(unreadable)
     if unreadable:
-        report.unreadable_records += len(unreadable)
         raise ExceptionGroup("Records of some files cannot be read by this version; the files wait.", unreadable)
 
 
 def _open_files(pipeline: Pipeline, report: SweepReport) -> None:
-    _for_each(pipeline.journal.files.still_open(), lambda mention: _open_file(pipeline, mention, report), report)
+    _for_each(pipeline.journal.files.still_open, partial(_open_file, pipeline, report), report)
 
 
-def _open_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) -> None:
+def _open_file(pipeline: Pipeline, report: SweepReport, mention: FileMention, unreadable: OnUnreadable) -> None:
     report.open_files += 1
     stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     if stored is None:
         # The reader died after entering the index and before writing the file: `_unknown_blobs` finds the blob.
-        if mention.received_at + pipeline.settings.advanced.claim <= pipeline.clock():
+        if pipeline.clock() - mention.received_at >= pipeline.settings.advanced.claim:
             pipeline.journal.files.no_longer_open(mention.file_id)
     elif stored.record.state is FileState.READ:
-        _overdue_submissions(pipeline, stored.record, report)
+        _overdue_submissions(pipeline, stored.record, report, unreadable)
     elif stored.record.due_at <= pipeline.clock():
         report.overdue_files += 1
         _wake_file(pipeline, stored.record)
@@ -146,17 +157,20 @@ def _wake_file(pipeline: Pipeline, file: DeviceFile) -> None:
     pipeline.wakeups.send(FileWakeUp(customer_id=file.customer_id, file_id=file.file_id))
 
 
-def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport) -> None:
+def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport, unreadable: OnUnreadable) -> None:
     now = pipeline.clock()
     is_open, never_accepted = False, 0
-    for stored in pipeline.journal.submissions.still_open(file.reading_id):
+    for stored in pipeline.journal.submissions.each_open(file.reading_id):
         is_open = True
+        if isinstance(stored, UnreadableRecord):
+            unreadable(stored)
+            continue
         report.open_submissions += 1
         late = round((now - stored.record.due_at).total_seconds())
         report.oldest_wake_up_seconds = max(report.oldest_wake_up_seconds, late)
         never_accepted += _is_alarming(file, stored.record, now)
         if (
-            stored.record.due_at + pipeline.settings.advanced.claim <= now
+            now - stored.record.due_at >= pipeline.settings.advanced.claim
             and report.overdue_submissions < MOST_WAKE_UPS
         ):
             report.overdue_submissions += 1
@@ -187,10 +201,10 @@ def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
 
 
 def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
-    def wake_again(mention: WithdrawalMention) -> None:
+    def wake_again(mention: WithdrawalMention, _: OnUnreadable) -> None:
         report.overdue_withdrawals += woken_again(pipeline, mention)
 
-    _for_each(pipeline.journal.withdrawals.in_progress(), wake_again, report)
+    _for_each(pipeline.journal.withdrawals.in_progress, wake_again, report)
 
 
 def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
@@ -284,13 +298,15 @@ def _leftover_blobs(pipeline: Pipeline, report: SweepReport) -> None:
 
 def _forget_old_files(pipeline: Pipeline, report: SweepReport) -> None:
     before = (pipeline.clock() - pipeline.settings.retention).date()
-    mentions = takewhile(
-        lambda _: report.forgotten_files < FORGOTTEN_AT_ONCE, pipeline.journal.files.received_before(before)
-    )
-    _for_each(mentions, lambda mention: _forget_old_file(pipeline, mention, report), report)
+
+    def old_files(unreadable: OnUnreadable) -> Iterable[FileMention]:
+        mentions = pipeline.journal.files.received_before(before, unreadable)
+        return takewhile(lambda _: report.forgotten_files < FORGOTTEN_AT_ONCE, mentions)
+
+    _for_each(old_files, partial(_forget_old_file, pipeline, report), report)
 
 
-def _forget_old_file(pipeline: Pipeline, mention: FileMention, report: SweepReport) -> None:
+def _forget_old_file(pipeline: Pipeline, report: SweepReport, mention: FileMention, _: OnUnreadable) -> None:
     stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     if stored is None:
         pipeline.journal.files.forget_listing(mention)

@@ -19,8 +19,11 @@ from shared.status.schemas import (
     ReasonCount,
     SubmissionView,
     TimeLineEntry,
+    UnreadableView,
     WithdrawalView,
 )
+from shared.storage.codec import UnreadableRecord
+from shared.storage.customers import is_guid
 from shared.storage.records import (
     Counts,
     DeviceFile,
@@ -171,6 +174,19 @@ def outcome_view(outcome: DeviceOutcome) -> OutcomeView:
         submission=outcome.submission,
         tracking_id=outcome.tracking_id,
         device_id=outcome.device_id,
+    )
+
+
+def unreadable_views(records: Iterable[UnreadableRecord]) -> list[UnreadableView]:
+    """The records that could not be read, each once."""
+    return list(dict.fromkeys(map(_unreadable_view, records)))
+
+
+def _unreadable_view(record: UnreadableRecord) -> UnreadableView:
+    partition, row = record.key
+    named = (record.text("file_id"), row.rpartition("~")[2], partition.partition(".")[0])
+    return UnreadableView(
+        file_id=next(filter(is_guid, named), None), name=record.text("name") or None, message=str(record)
     )
 
 

@@ -26,11 +26,14 @@ from shared.status.presenters import (
     reason_counts,
     submission_view,
     time_line,
+    unreadable_views,
     withdrawal_view,
 )
 from shared.status.schemas import DevicePage, DeviceView, FileDetails, FilePage, FileView, OutcomePage
+from shared.storage.codec import UnreadableRecord
 from shared.storage.customers import is_guid
 from shared.storage.keys import ROWS_IN_A_BLOCK, TimeCursor, time_cursor
+from shared.storage.record_table import OnUnreadable, log_unreadable
 from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome, FileListing, FileMention, Submission
 from shared.vocabulary import FileState, Outcome
 
@@ -99,7 +102,7 @@ class OutcomeFilter:
 
     def matches(self, outcome: DeviceOutcome) -> bool:
         """Whether the filter matches a row that storage found."""
-        return self.reason in (None, outcome.error_code)
+        return self.outcome in (None, outcome.outcome) and self.reason in (None, outcome.error_code)
 
 
 EVERY_FILE = FileFilter()
@@ -119,18 +122,25 @@ def files(
     end = monotonic() + SECONDS_FOR_FILES
     after = _first_position(wanted) if page is None else _time_cursor_in(page)
     found: list[FileView] = []
-    last = after
-    for examined, (position, entry) in enumerate(_candidates(pipeline, wanted, after, limit)):
-        if wanted.received_from is not None and entry.received_at < wanted.received_from - _EXACTNESS:
+    unreadable: list[UnreadableRecord] = []
+    last, following, taken = after, None, 0
+    for examined, (position, entry) in enumerate(_candidates(pipeline, wanted, after, limit, unreadable.append)):
+        if _is_before(position, wanted.received_from):
             break
         is_late = examined > 0 and isinstance(entry, FileMention) and monotonic() >= end
-        if last is not None and (is_late or len(found) == limit or examined == MOST_FILES_EXAMINED):
-            return FilePage(files=found, next=cursor(FilePosition(last.day, last.row)))
-        view = _view_of(pipeline, wanted, entry, names)
-        if view is not None:
-            found.append(view)
+        if last is not None and (is_late or taken == limit or examined == MOST_FILES_EXAMINED):
+            following = cursor(FilePosition(last.day, last.row))
+            break
+        try:
+            view = _view_of(pipeline, wanted, entry, names, unreadable.append)
+        except UnreadableRecord as record:
+            unreadable.append(record)
+            taken += 1
+        else:
+            found += [] if view is None else [view]
+            taken += view is not None
         last = position
-    return FilePage(files=found, next=None)
+    return FilePage(files=found, unreadable=unreadable_views(unreadable), next=following)
 
 
 def file(pipeline: Pipeline, customer_id: str, file_id: str) -> FileDetails:
@@ -140,7 +150,8 @@ def file(pipeline: Pipeline, customer_id: str, file_id: str) -> FileDetails:
 
 def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
     """The file of `record` in detail."""
-    submissions = _submissions(pipeline, record)
+    unreadable: list[UnreadableRecord] = []
+    submissions = _submissions(pipeline, record, unreadable.append)
     name = customer_names(pipeline).name_of(record.customer_id)
     view = file_view(record, Progress.of(record, submissions), name)
     shown = [submission_view(submission) for submission in _most_interesting(submissions)]
@@ -153,6 +164,7 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
         reasons=reason_counts(record.reasons, view.counts),
         notes=list(map(file_note_view, record.remarks)),
         passed_over=list(map(passed_over_view, record.passed_over)),
+        unreadable=unreadable_views(unreadable),
         retry_file_id=record.retry,
         withdrawal=None if record.withdrawal is None else withdrawal_view(record.withdrawal),
     )
@@ -199,21 +211,25 @@ def devices(
     """
     customer = canonical(customer_id)
     behind = None if page is None else position_in(page, DevicePosition)
-    still_open = sum(mention.customer_id == customer for mention in pipeline.journal.files.still_open())
+    unreadable: list[UnreadableRecord] = []
+    open_files = pipeline.journal.files.still_open(log_unreadable)
+    still_open = sum(mention.customer_id == customer for mention in open_files)
     mentions: list[DeviceMention] = []
     if customer is not None and serial_number:
         after = None if behind is None else _mention(serial_number, customer, behind)
-        rows = pipeline.journal.outcomes.with_serial(serial_number, customer, after)
+        rows = pipeline.journal.outcomes.with_serial(serial_number, customer, after, unreadable.append)
         mentions = list(islice(rows, DEVICES_ON_A_PAGE + 1))
-    if not mentions and page is None:
+    if not mentions and not unreadable and page is None:
         raise NotFound(_no_device(still_open))
     name = (names or customer_names(pipeline)).name_of(customer)
     shown = mentions[:DEVICES_ON_A_PAGE]
     is_last_page = len(mentions) <= DEVICES_ON_A_PAGE
+    views = _device_views(pipeline, shown, name, unreadable.append)
     return DevicePage(
         serial_number=serial_number,
-        devices=sorted(_device_views(pipeline, shown, name), key=lambda view: view.received_at, reverse=True),
+        devices=sorted(views, key=lambda view: view.received_at, reverse=True),
         files_not_searched=still_open,
+        unreadable=unreadable_views(unreadable),
         next=None if is_last_page else cursor(DevicePosition(shown[-1].file_id, shown[-1].row)),
     )
 
@@ -230,7 +246,7 @@ def canonical(identifier: str) -> str | None:
 
 # --- files
 
-_Entry = FileMention | FileListing
+_Entry = FileMention | FileListing | UnreadableRecord
 
 _EXACTNESS = timedelta(milliseconds=1)
 """Positions in the index by time are at least this exact; times are exact."""
@@ -248,29 +264,41 @@ def _first_position(wanted: FileFilter) -> TimeCursor | None:
     return time_cursor(wanted.received_before + _EXACTNESS)
 
 
+def _is_before(position: TimeCursor, received_from: datetime | None) -> bool:
+    """Whether a position in the index by time is behind every file received from then on."""
+    if received_from is None:
+        return False
+    last = time_cursor(received_from - _EXACTNESS)
+    return (position.day, position.row) > (last.day, last.row)
+
+
 def _candidates(
-    pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None, limit: int
+    pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None, limit: int, unreadable: OnUnreadable
 ) -> Iterator[tuple[TimeCursor, _Entry]]:
-    """Files that may match the filter, newest first: open files merged with final ones, each file once."""
+    """Files that may match the filter, newest first: open files merged with final ones, each file once.
+
+    Entries of open files that cannot be read have no place in this order; they stand on the first page.
+    """
     known: str | None = None
     for position, entry in heapq.merge(
-        _open_candidates(pipeline, wanted, after),
+        _open_candidates(pipeline, wanted, after, unreadable),
         _final_candidates(pipeline, wanted, after, limit),
         key=lambda found: (found[0].day, found[0].row, isinstance(found[1], FileMention)),
     ):
         # A file that is being closed is in both indexes for a moment; its final entry comes first.
-        if entry.file_id != known:
-            known = entry.file_id
+        if position.row != known:
+            known = position.row
             yield position, entry
 
 
 def _open_candidates(
-    pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None
+    pipeline: Pipeline, wanted: FileFilter, after: TimeCursor | None, unreadable: OnUnreadable
 ) -> list[tuple[TimeCursor, _Entry]]:
     if wanted.state is not None and wanted.state.is_final:
         return []
+    is_first_page = after in (None, _first_position(wanted))
     found: list[tuple[TimeCursor, _Entry]] = []
-    for mention in pipeline.journal.files.still_open():
+    for mention in pipeline.journal.files.still_open(unreadable if is_first_page else log_unreadable):
         position = time_cursor(mention.received_at, mention.file_id)
         is_later = after is None or (position.day, position.row) > (after.day, after.row)
         if is_later and wanted.matches_mention(mention):
@@ -286,17 +314,25 @@ def _final_candidates(
     # Enough to fill the page, and one more, even if the filter leaves some of them out.
     begins_exactly = wanted.received_before is None or after != _first_position(wanted)
     most = limit + 1 if wanted.state is None and begins_exactly else MOST_FILES_EXAMINED + 1
-    return pipeline.journal.files.final(after, most, wanted.customer_id)
+    return pipeline.journal.files.final_entries(after, most, wanted.customer_id)
 
 
-def _view_of(pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: CustomerNames) -> FileView | None:
-    """The file of `entry`; None when the filter leaves it out, or it was mentioned before it was entered."""
+def _view_of(
+    pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: CustomerNames, unreadable: OnUnreadable
+) -> FileView | None:
+    """The file of `entry`; None when the filter leaves it out, or it was mentioned before it was entered.
+
+    Raises:
+        UnreadableRecord: the record of the file, or its entry; the file's submissions are given to `unreadable`.
+    """
+    if isinstance(entry, UnreadableRecord):
+        raise entry
     if isinstance(entry, FileListing):
         return listed_file_view(entry, names.name_of(entry.customer_id)) if wanted.matches(entry) else None
     stored = pipeline.journal.files.get(entry.customer_id, entry.file_id)
     if stored is None or not wanted.matches(stored.record):
         return None
-    progress = Progress.of(stored.record, _submissions(pipeline, stored.record))
+    progress = Progress.of(stored.record, _submissions(pipeline, stored.record, unreadable))
     return file_view(stored.record, progress, names.name_of(stored.record.customer_id))
 
 
@@ -313,12 +349,12 @@ def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile
     return stored.record
 
 
-def _submissions(pipeline: Pipeline, file: DeviceFile) -> list[Submission]:
+def _submissions(pipeline: Pipeline, file: DeviceFile, unreadable: OnUnreadable) -> list[Submission]:
     """The submissions of a file that has been read; before that, those of its reading do not count."""
     if file.state not in (FileState.READ, FileState.CLOSING, FileState.CLOSED):
         return []
-    stored = islice(pipeline.journal.submissions.of_reading(file.reading_id), MOST_SUBMISSIONS_COUNTED)
-    return [submission.record for submission in stored]
+    stored = pipeline.journal.submissions.of_reading(file.reading_id, unreadable)
+    return [submission.record for submission in islice(stored, MOST_SUBMISSIONS_COUNTED)]
 
 
 def _most_interesting(submissions: Sequence[Submission]) -> list[Submission]:
@@ -364,17 +400,27 @@ class _RowScan:
 # --- devices
 
 
-def _device_views(pipeline: Pipeline, mentions: Iterable[DeviceMention], name: str | None) -> Iterator[DeviceView]:
+def _device_views(
+    pipeline: Pipeline, mentions: Iterable[DeviceMention], name: str | None, unreadable: OnUnreadable
+) -> Iterator[DeviceView]:
     """The outcomes of the rows that are mentioned; rows deleted meanwhile are left out."""
     known: dict[str, DeviceFile | None] = {}
     for mention in mentions:
         if mention.file_id not in known:
-            stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
-            known[mention.file_id] = None if stored is None else stored.record
+            known[mention.file_id] = _file_or_none(pipeline, mention, unreadable)
         record = known[mention.file_id]
         outcome = None if record is None else pipeline.journal.outcomes.get(record.reading_id, mention.row)
         if record is not None and outcome is not None:
             yield device_view(record, mention.customer_id, outcome, name)
+
+
+def _file_or_none(pipeline: Pipeline, mention: DeviceMention, unreadable: OnUnreadable) -> DeviceFile | None:
+    try:
+        stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
+    except UnreadableRecord as record:
+        unreadable(record)
+        return None
+    return None if stored is None else stored.record
 
 
 def _mention(serial_number: str, customer_id: str, position: DevicePosition) -> DeviceMention:

@@ -90,10 +90,25 @@ class FileView(View, frozen=True, kw_only=True):
     links: FileLinks
 
 
+class UnreadableView(View, frozen=True, kw_only=True):
+    """A record that the running version cannot read, such as one of a later version that was rolled back."""
+
+    file_id: Annotated[str | None, msgspec.Meta(description="The file that it is part of, as far as that is known.")]
+    name: Annotated[str | None, msgspec.Meta(description="The name of the file, if the record is readable so far.")]
+    message: Annotated[str, msgspec.Meta(description="Which record it is, why it cannot be read, and what to do.")]
+
+
+Unreadables = Annotated[
+    list[UnreadableView],
+    msgspec.Meta(description="Records that are left out because the running version cannot read them."),
+]
+
+
 class FilePage(View, frozen=True, kw_only=True):
     """Files, newest first by the time they were received."""
 
     files: list[FileView]
+    unreadable: Unreadables = []
     next: NextPage
 
 
@@ -190,6 +205,7 @@ class FileDetails(View, frozen=True, kw_only=True):
         list[PassedOverView],
         msgspec.Meta(description="Parts of the file that are neither row nor header nor blank, by kind."),
     ] = []
+    unreadable: Unreadables = []
     retry_file_id: Annotated[str | None, msgspec.Meta(description="The file that sends rows of this file again.")]
     withdrawal: WithdrawalView | None
 
@@ -248,6 +264,7 @@ class DevicePage(View, frozen=True, kw_only=True):
     files_not_searched: Annotated[
         int, msgspec.Meta(ge=0, description="Files of the customer that are still open; their rows are not found yet.")
     ]
+    unreadable: Unreadables = []
     next: NextPage
 
 

@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -51,6 +52,31 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 
 class UnreadableRecord(DeviceDropError):
     """The record in a row cannot be read by this version; a later version may have written it."""
+
+    def __init__(self, message: str, values: Mapping[str, Value] = MappingProxyType({})) -> None:
+        """`values` is the row as it was read."""
+        super().__init__(message)
+        self.values = values
+
+    @classmethod
+    def of(cls, kind: type[msgspec.Struct], values: Mapping[str, Value], fault: object) -> "UnreadableRecord":
+        """The error for the row `values` of a `kind` of record."""
+        return cls(
+            f"{kind.__name__} {values.get(PARTITION_KEY)}/{values.get(ROW_KEY)} cannot be read by this version "
+            f"({fault}). It stays unchanged until a version runs that can read it: if one was rolled back, deploy "
+            "that.",
+            values,
+        )
+
+    @property
+    def key(self) -> Key:
+        """The key of the row."""
+        return str(self.values.get(PARTITION_KEY, "")), str(self.values.get(ROW_KEY, ""))
+
+    def text(self, field: str) -> str:
+        """The text of a field that can be read all the same; empty otherwise."""
+        value = self.values.get(field)
+        return value if isinstance(value, str) else ""
 
 
 def to_entity(record: msgspec.Struct, key: Key) -> Entity:
@@ -106,11 +132,10 @@ def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:
             decoded = {name.removesuffix(_JSON): msgspec.json.decode(str(values[name])) for name in written_as_json}
             fields = {**values, **decoded}
         return msgspec.convert(fields, kind)
-    except msgspec.DecodeError as error:
-        raise UnreadableRecord(
-            f"{kind.__name__} {values.get(PARTITION_KEY)}/{values.get(ROW_KEY)} cannot be read by this version "
-            f"({error}). It stays unchanged until a version runs that can read it: if one was rolled back, deploy that."
-        ) from error
+    except RecursionError as error:
+        raise UnreadableRecord.of(kind, values, "its JSON is nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeError, OverflowError) as error:
+        raise UnreadableRecord.of(kind, values, error) from error
 
 
 def with_unknown(changed: Entity, read: Entity, kind: type[msgspec.Struct]) -> Entity:

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from shared.errors import DeviceDropError
 from shared.storage.keys import Key, safe_key
-from shared.storage.record_table import Conflict, RecordTable
+from shared.storage.record_table import Conflict, RecordTable, log_unreadable
+from shared.storage.records import Moment
 from shared.storage.tables import Query, Table
 
 CUSTOMERS_TABLE = "Customers"
@@ -33,8 +34,8 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """The name as shown; compared without case and regardless of how its accents are encoded."""
     customer_id: str
     notes: str = ""
-    added_at: datetime
-    removed_at: datetime | None = None
+    added_at: Moment
+    removed_at: Moment | None = None
     """The time since which files dropped under the name are rejected."""
 
 
@@ -63,8 +64,8 @@ class Customers:
         return None if stored is None else stored.record
 
     def all(self) -> Iterator[Customer]:
-        """Every name that is in use, by name."""
-        found = (stored.record for stored in self._customers.query(Query(partition=_PARTITION)))
+        """Every name that is in use, by name, without those whose rows this version cannot read."""
+        found = (stored.record for stored in self._customers.query(Query(partition=_PARTITION), log_unreadable))
         return (customer for customer in found if customer.removed_at is None)
 
     def add(self, name: str, customer_id: str, notes: str, now: datetime) -> Customer:

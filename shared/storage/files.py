@@ -5,8 +5,9 @@ from datetime import date, timedelta
 from itertools import chain, islice
 
 from shared.storage import keys
+from shared.storage.codec import UnreadableRecord
 from shared.storage.keys import TimeCursor
-from shared.storage.record_table import Conflict, RecordTable, Stored
+from shared.storage.record_table import Conflict, OnUnreadable, RecordTable, Stored, raise_unreadable
 from shared.storage.records import DeviceFile, FileListing, FileMention
 from shared.storage.tables import Query, Table, Upsertion
 
@@ -63,11 +64,13 @@ class Files:
         etag, _ = self._files.change_together([change, listing])
         return Stored(changed, etag, change.entity)
 
-    def with_id_prefix(self, customer_id: str, prefix: str) -> Iterator[DeviceFile]:
+    def with_id_prefix(
+        self, customer_id: str, prefix: str, unreadable: OnUnreadable = raise_unreadable
+    ) -> Iterator[DeviceFile]:
         """Known files of a customer whose ids begin with `prefix`."""
         partition, first = keys.file_key(customer_id, prefix)
         query = Query(partition=partition, row_from=first, row_below=first + keys.BEHIND)
-        return (stored.record for stored in self._files.query(query))
+        return (stored.record for stored in self._files.query(query, unreadable))
 
     def delete(self, file: DeviceFile) -> None:
         """Delete a file and its index entries; the entry in the index by time, which finds the file, goes last."""
@@ -78,10 +81,10 @@ class Files:
 
     # --- open files
 
-    def still_open(self) -> Iterator[FileMention]:
+    def still_open(self, unreadable: OnUnreadable = raise_unreadable) -> Iterator[FileMention]:
         """Every file that is not closed, and sometimes a file closed a moment ago."""
         for shard in range(keys.OPEN_FILE_SHARDS):
-            for stored in self._open.query(Query(partition=keys.open_file_shard(shard))):
+            for stored in self._open.query(Query(partition=keys.open_file_shard(shard)), unreadable):
                 yield stored.record
 
     def is_open(self, file_id: str) -> bool:
@@ -103,12 +106,26 @@ class Files:
         return self._by_time.get(keys.time_key(file.received_at, file.file_id)) is not None
 
     def final(
-        self, after: TimeCursor | None = None, limit: int | None = None, customer_id: str | None = None
+        self,
+        after: TimeCursor | None = None,
+        limit: int | None = None,
+        customer_id: str | None = None,
+        unreadable: OnUnreadable = raise_unreadable,
     ) -> Iterator[tuple[TimeCursor, FileListing]]:
         """Final files, newest first, each with its position in this order.
 
         With `after`, only files behind this position; with `customer_id`, only files of this customer.
         """
+        for position, listing in self.final_entries(after, limit, customer_id):
+            if isinstance(listing, UnreadableRecord):
+                unreadable(listing)
+            else:
+                yield position, listing
+
+    def final_entries(
+        self, after: TimeCursor | None = None, limit: int | None = None, customer_id: str | None = None
+    ) -> Iterator[tuple[TimeCursor, FileListing | UnreadableRecord]]:
+        """As `final`, with the entries that this version cannot read at their positions."""
         if customer_id is not None:
             first = keys.LISTED if after is None else f"{keys.LISTED}{after.row}~"
             return _placed(self._by_customer, Query(partition=customer_id, row_from=first, limit=limit))
@@ -121,10 +138,10 @@ class Files:
             ]
         return islice(chain.from_iterable(_placed(self._by_time, query) for query in queries), limit)
 
-    def received_before(self, day: date) -> Iterator[FileMention]:
+    def received_before(self, day: date, unreadable: OnUnreadable = raise_unreadable) -> Iterator[FileMention]:
         """Final files received before `day` (UTC), newest first."""
         query = Query(partition_from=keys.day_key(day - timedelta(days=1)))
-        return (stored.record for stored in self._named_by_time.query(query))
+        return (stored.record for stored in self._named_by_time.query(query, unreadable))
 
     def forget_listing(self, mention: FileMention) -> None:
         """Remove a file that is no longer known from the indexes of final files."""
@@ -132,9 +149,14 @@ class Files:
         self._by_time.delete([keys.time_key(mention.received_at, mention.file_id)])
 
 
-def _placed(table: RecordTable[FileListing], query: Query) -> Iterator[tuple[TimeCursor, FileListing]]:
-    for stored in table.query(query):
-        yield keys.time_cursor(stored.record.received_at, stored.record.file_id), stored.record
+def _placed(
+    table: RecordTable[FileListing], query: Query
+) -> Iterator[tuple[TimeCursor, FileListing | UnreadableRecord]]:
+    for found in table.each(query):
+        if not isinstance(found, UnreadableRecord):
+            yield keys.time_cursor(found.record.received_at, found.record.file_id), found.record
+        else:
+            yield keys.cursor_of_key(found.key), found
 
 
 def _mention(file: DeviceFile) -> FileMention:

@@ -1,7 +1,7 @@
 """Closed gates, at which all submissions of a scope wait. All instances share them."""
 
 from shared.storage import keys
-from shared.storage.record_table import RecordTable, Stored
+from shared.storage.record_table import RecordTable, Stored, log_unreadable
 from shared.storage.records import Gate
 from shared.storage.tables import Query, Table
 
@@ -13,8 +13,12 @@ class Gates:
         self._gates = RecordTable(table, Gate, lambda gate: keys.gate_key(gate.scope))
 
     def closed(self) -> dict[str, Stored[Gate]]:
-        """The closed gates by scope; empty in normal operation."""
-        return {stored.record.scope: stored for stored in self._gates.query(Query(partition=keys.GATES))}
+        """The closed gates by scope; empty in normal operation.
+
+        A gate that this version cannot read holds nothing back: the service throttles again where it must.
+        """
+        found = self._gates.query(Query(partition=keys.GATES), log_unreadable)
+        return {stored.record.scope: stored for stored in found}
 
     def change(self, stored: Stored[Gate] | None, changed: Gate) -> Stored[Gate]:
         """Close a gate, or replace the record read as `stored`. Raises Conflict."""

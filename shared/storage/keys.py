@@ -133,6 +133,17 @@ def listing_key(customer_id: str | None, received_at: datetime, file_id: str) ->
     return customer_id or NO_CUSTOMER, f"{LISTED}{time_cursor(received_at, file_id).row}"
 
 
+def cursor_of_key(key: Key) -> TimeCursor:
+    """The position of a final file, by its key in either index, whatever its row holds."""
+    row = key[1].removeprefix(LISTED)
+    ticks = row.partition("~")[0]
+    try:
+        received_on = datetime.fromtimestamp((_LAST_TICK - int(ticks)) / 10_000, UTC).date()
+    except (ValueError, OverflowError, OSError):
+        received_on = date.min  # no file's key: behind all of them
+    return TimeCursor(day_key(received_on), row)
+
+
 def day_key(day: date) -> str:
     """The key of a day, newest first and readable: `2912219~2026-11-20`."""
     return f"{date.max.toordinal() - day.toordinal():07d}~{day.isoformat()}"

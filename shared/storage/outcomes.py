@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import groupby
 
+from shared.reasons import UNKNOWN_REASONS, UnknownReason
 from shared.storage import keys
-from shared.storage.codec import from_entity, to_entity
-from shared.storage.record_table import RecordTable, key_of
+from shared.storage.codec import UnreadableRecord, from_entity, to_entity
+from shared.storage.record_table import OnUnreadable, RecordTable, key_of, raise_unreadable
 from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome
-from shared.storage.tables import ROW_KEY, TRANSACTION_ROWS, Entity, Query, Table
+from shared.storage.tables import ROW_KEY, TRANSACTION_ROWS, Entity, Query, StoredEntity, Table
+from shared.vocabulary import Outcome
 
 
 class Outcomes:
@@ -27,8 +29,8 @@ class Outcomes:
 
     def get(self, reading_id: str, row: int) -> DeviceOutcome | None:
         """The outcome of one row, or None."""
-        stored = self._outcomes.get(keys.outcome_key(reading_id, row))
-        return None if stored is None else stored.record
+        entity = self._table.get(*keys.outcome_key(reading_id, row))
+        return None if entity is None else _outcome(entity)
 
     def of_rows(self, reading_id: str, first: int, last: int) -> Iterator[DeviceOutcome]:
         """The outcomes of the rows `first` to `last`, in their order; rows without an outcome are left out."""
@@ -68,7 +70,11 @@ class Outcomes:
             self._by_serial.upsert(entities)
 
     def with_serial(
-        self, serial_number: str, customer_id: str | None = None, after: DeviceMention | None = None
+        self,
+        serial_number: str,
+        customer_id: str | None = None,
+        after: DeviceMention | None = None,
+        unreadable: OnUnreadable = raise_unreadable,
     ) -> Iterator[DeviceMention]:
         """Every row of a closed file with this serial number, compared without case.
 
@@ -81,7 +87,12 @@ class Outcomes:
             for partition in keys.serial_partitions(serial_number)
         )
         for entity in merge(*found, key=lambda entity: str(entity.values[ROW_KEY])):
-            yield from_entity(entity.values, DeviceMention)
+            try:
+                mention = from_entity(entity.values, DeviceMention)
+            except UnreadableRecord as record:
+                unreadable(record)
+            else:
+                yield mention
 
     def delete_reading(self, file: DeviceFile) -> None:
         """Delete the outcomes of the file's reading, which may have left blocks in between empty."""
@@ -89,14 +100,48 @@ class Outcomes:
         rows = self._table.query(Query(partition_from=partition_from, partition_below=partition_below))
         for _, in_block in groupby(rows, key=lambda entity: key_of(entity)[0]):
             entities = list(in_block)
-            outcomes = (from_entity(entity.values, DeviceOutcome) for entity in entities)
+            outcomes = filter(None, map(_outcome, entities))
             mentions = filter(None, (_mention(file, outcome) for outcome in outcomes))
             self._by_serial.delete(_serial_key(file, mention) for mention in mentions)
             self._outcomes.delete(map(key_of, entities))
 
     def _found(self, query: Query) -> Iterator[DeviceOutcome]:
-        for entity in self._table.query(query):
-            yield from_entity(entity.values, DeviceOutcome)
+        return filter(None, map(_outcome, self._table.query(query)))
+
+
+def _outcome(entity: StoredEntity) -> DeviceOutcome | None:
+    """The outcome in a row of the table; None when the row's key is of another kind.
+
+    One that this version cannot read stands as `unknown`, with its reason: every other row of the file counts.
+    """
+    partition, row = key_of(entity)
+    number = int(row) if row.isascii() and row.isdecimal() else None
+    try:
+        outcome = from_entity(entity.values, DeviceOutcome)
+        if outcome.row == number:
+            return outcome
+        unreadable = UnreadableRecord.of(DeviceOutcome, entity.values, "its fields are those of another row")
+    except UnreadableRecord as error:
+        unreadable = error
+    return None if number is None else _standing_in(unreadable, partition.rpartition(".")[0], number)
+
+
+def _standing_in(unreadable: UnreadableRecord, reading_id: str, row: int) -> DeviceOutcome:
+    readable = {name: unreadable.text(name) for name in _NAMES_OF_A_ROW}
+    explanation = UNKNOWN_REASONS[UnknownReason.OUTCOME_UNREADABLE]
+    return DeviceOutcome(
+        reading_id=reading_id,
+        row=row,
+        outcome=Outcome.UNKNOWN,
+        error_code=UnknownReason.OUTCOME_UNREADABLE,
+        error_description=explanation.sentence,
+        what_to_do=explanation.what_to_do,
+        **readable,
+    )
+
+
+_NAMES_OF_A_ROW = ("source", "serial_number", "product_key", "batch_id", "submission", "tracking_id")
+"""Fields of an unreadable outcome that are shown as far as they are text."""
 
 
 def rows_query(reading_id: str, first: int, last: int) -> Iterator[Query]:

@@ -9,6 +9,7 @@ The life of a claim, on a file (while it is read) or a submission (while it is P
 So only one of two owners succeeds, and nothing is lost when an owner dies.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -16,7 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from shared.errors import DeviceDropError
-from shared.storage.codec import from_entity, to_entity, with_unknown
+from shared.storage.codec import UnreadableRecord, from_entity, to_entity, with_unknown
 from shared.storage.keys import Key
 from shared.storage.tables import (
     PARTITION_KEY,
@@ -31,6 +32,8 @@ from shared.storage.tables import (
     StoredEntity,
     Table,
 )
+
+logger = logging.getLogger(__name__)
 
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 
@@ -61,6 +64,20 @@ class Stored(Generic[Kept]):
         return replace(self, record=record)
 
 
+OnUnreadable = Callable[[UnreadableRecord], None]
+"""Takes a record that this version cannot read, while the others of a list are read."""
+
+
+def raise_unreadable(unreadable: UnreadableRecord) -> None:
+    """For lists of which a part would mislead: nothing of the list counts."""
+    raise unreadable
+
+
+def log_unreadable(unreadable: UnreadableRecord) -> None:
+    """For lists that serve others: they go on without the record."""
+    logger.error("A record is left out: %s", unreadable)
+
+
 class RecordTable(Generic[Kept]):
     """The records of one kind in a table, which may hold other kinds under other keys."""
 
@@ -82,13 +99,43 @@ class RecordTable(Generic[Kept]):
         entity = self._table.get(*key)
         return None if entity is None else self.stored(entity)
 
-    def query(self, query: Query) -> Iterator[Stored[Kept]]:
-        """The records that match `query`, ordered by key. Raises UnreadableRecord."""
-        return map(self.stored, self._table.query(query))
+    def query(self, query: Query, unreadable: OnUnreadable = raise_unreadable) -> Iterator[Stored[Kept]]:
+        """The records that match `query`, ordered by key.
+
+        Each row is read alone: one that this version cannot read is given to `unreadable` and left out.
+        """
+        for found in self.each(query):
+            if isinstance(found, UnreadableRecord):
+                unreadable(found)
+            else:
+                yield found
+
+    def each(self, query: Query) -> Iterator[Stored[Kept] | UnreadableRecord]:
+        """The record in each row that matches `query`, or why this version cannot read it."""
+        for entity in self._table.query(query):
+            try:
+                found: Stored[Kept] | UnreadableRecord = self.stored(entity)
+            except UnreadableRecord as unreadable:
+                found = unreadable
+            yield found
 
     def stored(self, entity: StoredEntity) -> Stored[Kept]:
-        """The record in a row of the table."""
-        return Stored(from_entity(entity.values, self._kind), entity.etag, entity.values)
+        """The record in a row of the table.
+
+        Raises:
+            UnreadableRecord: this version cannot read it, or its fields are those of another row, which a change would
+                replace.
+        """
+        record = from_entity(entity.values, self._kind)
+        if not self._belongs_to(record, key_of(entity)):
+            raise UnreadableRecord.of(self._kind, entity.values, "its fields are those of another row")
+        return Stored(record, entity.etag, entity.values)
+
+    def _belongs_to(self, record: Kept, key: Key) -> bool:
+        try:
+            return self._key(record) == key
+        except (ValueError, OverflowError, OSError):
+            return False
 
     def entity(self, record: Kept) -> Entity:
         """`record` as a row of the table."""

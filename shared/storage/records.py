@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -12,6 +13,10 @@ LONGEST_HISTORY = 60
 
 LONGEST_SENTENCE = 400
 """Most characters of a sentence in a history: all sentences together must fit a property."""
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone: one without cannot be compared with the others of a list."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +43,14 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
     """The withdrawal of the devices that a closed file newly registered. Part of the file's record."""
 
     state: WithdrawalState = WithdrawalState.UNDER_WAY
-    asked_at: datetime
+    asked_at: Moment
     asked_by: str = ""
     run: int = 1
     """Counts the requests for it: a later run retries the devices that the service refused."""
     sequence: int = 0
     """Counts its changes; a wake-up with a lower number is out of date."""
-    due_at: datetime
-    claimed_until: datetime | None = None
+    due_at: Moment
+    claimed_until: Moment | None = None
     attempts: int = 0
     """Consecutive requests without a usable answer."""
     forbidden: int = 0
@@ -57,7 +62,7 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
     already_gone: int = 0
     refused: int = 0
     last_answer: str | None = None
-    finished_at: datetime | None = None
+    finished_at: Moment | None = None
 
     @property
     def done(self) -> int:
@@ -108,10 +113,10 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str | None = None
     size: int
     state: FileState
-    received_at: datetime
-    due_at: datetime
+    received_at: Moment
+    due_at: Moment
     """The due time of its next step; the sweep wakes an overdue file."""
-    claimed_until: datetime | None = None
+    claimed_until: Moment | None = None
     """The end of the claim of its owner, which reads or closes it."""
     reading: int = 1
     """Counts its readings. Every key that a reading writes has its number, so that a late reader never overwrites the
@@ -134,7 +139,7 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """The reason why it was rejected: one word of the public vocabulary."""
     reason_text: str | None = None
-    closed_at: datetime | None = None
+    closed_at: Moment | None = None
     closed_counts: Counts | None = None
     reasons: tuple[ReasonTally, ...] = ()
     """Its rows by outcome and reason: the rows never sent once it is `read`, all rows once it is closed."""
@@ -143,7 +148,7 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     retry: str | None = None
     """The file made of its rows that could be sent again unchanged."""
     retried_rows: int = 0
-    webhook_told_at: datetime | None = None
+    webhook_told_at: Moment | None = None
     withdrawal: Withdrawal | None = None
     changes_since_closed: int = 0
     """Counts changes after it was closed, so that an older summary never replaces a newer one."""
@@ -175,7 +180,7 @@ class JournaledRequest(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     correlation_id: str
     """New each time it is sent, unlike the request id."""
-    sent_at: datetime
+    sent_at: Moment
 
 
 class AnswerIds(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,13 +220,13 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     state: SubmissionState
     sequence: int = 0
     """Counts its changes; a wake-up with a lower number is out of date."""
-    due_at: datetime
-    claimed_until: datetime | None = None
+    due_at: Moment
+    claimed_until: Moment | None = None
     attempts: int = 0
     """Consecutive POSTs, then status requests, without a usable answer."""
     request: JournaledRequest | None = None
     """Kept while its answer is awaited or lost; None when the next POST gets a new request id."""
-    first_sent_at: datetime | None = None
+    first_sent_at: Moment | None = None
     create_refused: ServiceFault | None = None
     """The refusal to create the batch; the batches are listed once more before it counts."""
     answer_lost: bool = False
@@ -229,9 +234,9 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     without_link: int = 0
     """The number of times it was accepted without a link to its status."""
     tracking_id: str | None = None
-    accepted_at: datetime | None = None
-    deadline_at: datetime | None = None
-    polled_at: datetime | None = None
+    accepted_at: Moment | None = None
+    deadline_at: Moment | None = None
+    polled_at: Moment | None = None
     job_status: str | None = None
     job_started: str | None = None
     job_completed: str | None = None
@@ -289,7 +294,7 @@ class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
     notes: str = ""
     correlation_id: str = ""
     """The id of the service's answer, which its support asks for."""
-    at: datetime | None = None
+    at: Moment | None = None
 
 
 class BatchState(StrEnum):
@@ -308,15 +313,15 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     state: BatchState
     claimed_by: str
-    claimed_until: datetime
+    claimed_until: Moment
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """A closed gate, at which all submissions of `scope` wait. In normal operation there are none."""
 
     scope: str
-    closed_until: datetime
-    probing_until: datetime | None = None
+    closed_until: Moment
+    probing_until: Moment | None = None
     """The end of the time in which one submission probes the service while the others wait."""
     failures: int = 0
     """The number of consecutive closings."""
@@ -333,7 +338,7 @@ class FileMention(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     name: str
     batch_id: str | None = None
-    received_at: datetime
+    received_at: Moment
 
 
 class FileListing(msgspec.Struct, frozen=True, kw_only=True):
@@ -347,8 +352,8 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     state: FileState
     reason: str | None = None
-    received_at: datetime
-    closed_at: datetime | None = None
+    received_at: Moment
+    closed_at: Moment | None = None
     counts: Counts = Counts()
     is_incomplete: bool = False
     submissions: int = 0
@@ -361,7 +366,7 @@ class WithdrawalMention(msgspec.Struct, frozen=True, kw_only=True):
 
     customer_id: str
     file_id: str
-    asked_at: datetime
+    asked_at: Moment
 
 
 class DeviceMention(msgspec.Struct, frozen=True, kw_only=True):

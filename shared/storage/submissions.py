@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.storage import keys
-from shared.storage.record_table import RecordTable, Stored, key_of
+from shared.storage.codec import UnreadableRecord
+from shared.storage.record_table import OnUnreadable, RecordTable, Stored, key_of, log_unreadable, raise_unreadable
 from shared.storage.records import Submission
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Insertion, Query, Table, Upsertion
 
@@ -62,30 +63,45 @@ class Submissions:
         entity = self._table.get(*keys.submission_rows_key(keys.submission_key(reading_id, number)))
         return None if entity is None else entity.values
 
-    def of_reading(self, reading_id: str) -> Iterator[Stored[Submission]]:
+    def of_reading(self, reading_id: str, unreadable: OnUnreadable = raise_unreadable) -> Iterator[Stored[Submission]]:
         """Every submission of a reading, by number."""
-        return self._submissions.query(Query(partition=reading_id, equals={KIND: SUBMISSION}))
+        return self._submissions.query(Query(partition=reading_id, equals={KIND: SUBMISSION}), unreadable)
 
     def still_open(self, reading_id: str, limit: int | None = None) -> Iterator[Stored[Submission]]:
-        """The submissions of a reading that are not final."""
+        """The submissions of a reading that are not final. Raises UnreadableRecord."""
         return self._submissions.query(Query(partition=reading_id, equals={IS_OPEN: True}, limit=limit))
 
+    def each_open(self, reading_id: str) -> Iterator[Stored[Submission] | UnreadableRecord]:
+        """The submissions of a reading that are not final, each read alone."""
+        return self._submissions.each(Query(partition=reading_id, equals={IS_OPEN: True}))
+
+    def is_any_open(self, reading_id: str) -> bool:
+        """Whether a submission of a reading is not final. No record is read for that."""
+        return any(True for _ in self._table.query(Query(partition=reading_id, equals={IS_OPEN: True}, limit=1)))
+
     def named(self, reading_id: str, numbers: Sequence[str]) -> dict[str, SubmissionWithRows]:
-        """The submissions of these numbers that exist: one query if the numbers are neighbours, as in a wake-up."""
+        """The submissions of these numbers that exist: one query if the numbers are neighbours, as in a wake-up.
+
+        One that this version cannot read is left out, and waits: the others share its message by chance.
+        """
         if not keys.are_neighbours(numbers):
             return {name: found for number in numbers for name, found in self.named(reading_id, [number]).items()}
         by_key = {keys.submission_key(reading_id, number): number for number in numbers}
         (_, first), (_, last) = min(by_key), max(by_key)
         query = Query(partition=reading_id, row_from=first, row_below=last + 2 * keys.BEHIND)
         found = {key_of(entity): entity for entity in self._table.query(query)}
-        return {
-            number: SubmissionWithRows(
-                self._submissions.stored(found[key]),
-                found[rows].values if (rows := keys.submission_rows_key(key)) in found else None,
-            )
-            for key, number in by_key.items()
-            if key in found
-        }
+        named: dict[str, SubmissionWithRows] = {}
+        for key, number in by_key.items():
+            if key not in found:
+                continue
+            rows = found.get(keys.submission_rows_key(key))
+            try:
+                stored = self._submissions.stored(found[key])
+            except UnreadableRecord as unreadable:
+                log_unreadable(unreadable)
+            else:
+                named[number] = SubmissionWithRows(stored, None if rows is None else rows.values)
+        return named
 
     def change(self, stored: Stored[Submission], changed: Submission) -> Stored[Submission]:
         """Replace the record that was read as `stored`. Raises Conflict."""

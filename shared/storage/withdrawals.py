@@ -5,7 +5,7 @@ from itertools import groupby, islice
 
 from shared.storage import keys
 from shared.storage.outcomes import rows_query
-from shared.storage.record_table import RecordTable, Stored, key_of
+from shared.storage.record_table import OnUnreadable, RecordTable, Stored, key_of, raise_unreadable
 from shared.storage.records import DeviceWithdrawal, WithdrawalMention
 from shared.storage.tables import TRANSACTION_ROWS, Query, Table
 
@@ -26,9 +26,10 @@ class Withdrawals:
         """Add a file to the index of withdrawals in progress, before its own record is changed."""
         self._mentions.upsert([mention])
 
-    def in_progress(self) -> Iterator[WithdrawalMention]:
+    def in_progress(self, unreadable: OnUnreadable = raise_unreadable) -> Iterator[WithdrawalMention]:
         """Every file whose devices are being withdrawn, and sometimes a file whose withdrawal has just ended."""
-        return (stored.record for stored in self._mentions.query(Query(partition=keys.WITHDRAWALS)))
+        mentions = self._mentions.query(Query(partition=keys.WITHDRAWALS), unreadable)
+        return (stored.record for stored in mentions)
 
     def end(self, file_id: str) -> None:
         """Remove a file from the index of withdrawals in progress."""

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 from local.in_memory_storage import InMemoryTable
+from shared.reasons import UnknownReason
 from shared.storage.journal import Journal, TableName
 from shared.storage.records import Counts
-from shared.storage.tables import Entity, grouped
+from shared.storage.tables import Entity, Query, grouped
+from shared.vocabulary import Outcome
 from tests.storage.records import CUSTOMER, device_file, outcome_of
 
 
@@ -80,3 +82,19 @@ def test_a_very_long_serial_number_is_found_too(journal: Journal) -> None:
     outcomes = [outcome_of(file, row, serial_number="S" * 700 + str(row)) for row in (1, 2)]
     list(journal.outcomes.indexed(file, outcomes))
     assert [mention.row for mention in journal.outcomes.with_serial("s" * 700 + "2")] == [2]
+
+
+def test_an_outcome_that_cannot_be_read_is_unknown_and_every_other_is_itself() -> None:
+    tables = {name: InMemoryTable() for name in TableName}
+    journal, table = Journal(tables.__getitem__), tables[TableName.DEVICE_OUTCOMES]
+    file = device_file()
+    journal.outcomes.write(outcome_of(file, row) for row in (1, 2, 3, 4))
+    rows = [row.values for row in table.query(Query())]
+    table.upsert([{**rows[0], "outcome": "of a later version"}, {**rows[1], "row": 1}, {**rows[2], "notes": 5}])
+    found = list(journal.outcomes.of_rows(file.reading_id, 1, 4))
+    assert [outcome.row for outcome in found] == [1, 2, 3, 4]
+    assert [outcome.outcome for outcome in found] == [Outcome.UNKNOWN] * 3 + [Outcome.REGISTERED]
+    assert {outcome.error_code for outcome in found[:3]} == {UnknownReason.OUTCOME_UNREADABLE}
+    assert found[0].serial_number == outcome_of(file, 1).serial_number
+    assert journal.outcomes.get(file.reading_id, 1) == found[0]
+    assert len([row for row in table.query(Query()) if row.values["outcome"] == "of a later version"]) == 1

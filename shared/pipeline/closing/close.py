@@ -18,6 +18,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, is_claimed, with_claim
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_never_written
+from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.telemetry import Metric, StepName, annotate, measure, span
@@ -43,10 +44,14 @@ def close_if_complete(
     if remembered is not None and _are_all(ended, remembered.record):
         submissions, is_complete = ended, True
     elif is_small:
-        submissions = [stored.record for stored in pipeline.journal.submissions.of_reading(reading_id)]
+        unreadable: list[UnreadableRecord] = []
+        found = pipeline.journal.submissions.of_reading(reading_id, unreadable.append)
+        submissions = [stored.record for stored in found]
         is_complete = all(submission.state.is_final for submission in submissions)
+        if unreadable and is_complete:
+            is_complete = not pipeline.journal.submissions.is_any_open(reading_id)
     else:
-        is_complete = next(pipeline.journal.submissions.still_open(reading_id, limit=1), None) is None
+        is_complete = not pipeline.journal.submissions.is_any_open(reading_id)
     if not is_complete or (remembered is not None and _close_unless_changed(pipeline, remembered, submissions)):
         return
     pipeline.cache.released.forget(reading_id)

@@ -9,6 +9,7 @@ from shared.pipeline.blob_names import JSON, results_folder
 from shared.pipeline.closing.accounting import explained
 from shared.storage.blobs import Container
 from shared.storage.journal import Journal
+from shared.storage.record_table import log_unreadable
 from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, Submission, Withdrawal
 from shared.vocabulary import FileState, WithdrawalState
 
@@ -88,7 +89,8 @@ def write_summary(
     `submissions` are the file's submissions, if the caller has them.
     """
     if submissions is None and file.state in (FileState.READ, FileState.CLOSED):
-        submissions = [stored.record for stored in journal.submissions.of_reading(file.reading_id)]
+        found = journal.submissions.of_reading(file.reading_id, log_unreadable)
+        submissions = [stored.record for stored in found]
     results.write_newer(
         f"{folder_of(file)}/summary.json",
         msgspec.json.format(msgspec.json.encode(summary(file, submissions or ())), indent=2),

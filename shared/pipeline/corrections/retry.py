@@ -22,6 +22,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file, rows_again
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import remedy
+from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, with_sentence
 from shared.vocabulary import FileState, Outcome, Remedy
@@ -114,8 +115,10 @@ def _known(pipeline: Pipeline, file: DeviceFile) -> Retry | None:
 def _path(pipeline: Pipeline, file: DeviceFile) -> str:
     """The path derived from the file; with the whole id if the id of another file of the customer begins alike."""
     short = retry_path(file.path, file.file_id)
-    others = pipeline.journal.files.with_id_prefix(file.customer_id or "", file.file_id[:SHORT_ID])
-    is_alone = all(other.file_id == file.file_id for other in others)
+    unreadable: list[UnreadableRecord] = []
+    beginning = file.file_id[:SHORT_ID]
+    others = pipeline.journal.files.with_id_prefix(file.customer_id or "", beginning, unreadable.append)
+    is_alone = all(other.file_id == file.file_id for other in others) and not unreadable
     return short if is_alone else retry_path(file.path, file.file_id, whole_id=True)
 
 

@@ -29,7 +29,7 @@ from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
 from shared.reasons import IntakeReason, PathFault, UnreadableDeviceFile
 from shared.storage.blobs import BlobVersion, VersionGone
-from shared.storage.record_table import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.records import DeviceFile, Submission, with_sentence
 from shared.telemetry import StepName, annotate, span
 from shared.vocabulary import FileState, SubmissionState
@@ -107,7 +107,7 @@ def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
     beginning = retried_file(file.name)
     if beginning is None or file.customer_id is None:
         return None
-    for known in pipeline.journal.files.with_id_prefix(file.customer_id, beginning):
+    for known in pipeline.journal.files.with_id_prefix(file.customer_id, beginning, log_unreadable):
         paths = {retry_path(known.path, known.file_id, whole_id=whole) for whole in (False, True)}
         if file.path in paths and known.state is FileState.CLOSED:
             return known

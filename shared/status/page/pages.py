@@ -127,6 +127,7 @@ def files_page(found: FilePage, form: FileListForm, person: Person, customers: S
         _of_every_page(person)
         | {
             "files": found.files,
+            "unreadable": found.unreadable,
             "form": form,
             "customers": customers,
             "limits": LIMITS,
@@ -192,6 +193,7 @@ def device_page(found: DevicePage, person: Person) -> str:
             "serial": found.serial_number,
             "devices": found.devices,
             "files_not_searched": found.files_not_searched,
+            "unreadable": found.unreadable,
             "links": {"files": PAGES},
         },
     )
