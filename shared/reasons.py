@@ -617,7 +617,8 @@ UNKNOWN_REASONS: Mapping[UnknownReason, RowExplanation] = MappingProxyType(
 SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
     {
         SentNote.FIRST_ANSWER_LOST: Explanation(
-            "The answer to an earlier request with this device was lost. That request may have caused this outcome.",
+            "The answer to an earlier request with this device was lost. That request registered it if the row says"
+            " registered and may have registered it otherwise.",
             "Nothing.",
         ),
         SentNote.READ_BACK: Explanation(

@@ -48,11 +48,33 @@ def outcome_from_verdict(submission: Submission, row: SentRow, verdict: DeviceUp
     )
 
 
-def outcome_from_read_back(submission: Submission, row: SentRow, device: Device) -> DeviceOutcome:
-    """The outcome of a row whose device is in the batch: registered by us if it appeared after we first sent it."""
+def lost_post_registered(submission: Submission, outcome: DeviceOutcome, device: Device) -> bool:
+    """Whether the device, which the service calls already registered, entered the batch after a POST that was lost.
+
+    Then it was not there before, so that POST registered it, unless somebody else sent it meanwhile.
+    """
+    lost, uploaded = submission.first_lost_at, device.uploaded_at
+    is_same = device.id is not None and outcome.device_id in ("", device.id)
+    return is_same and lost is not None and uploaded is not None and uploaded >= lost.replace(microsecond=0)
+
+
+def outcome_of_lost_post(outcome: DeviceOutcome, device: Device) -> DeviceOutcome:
+    """The outcome of a row that the service calls already registered because our own lost POST registered it."""
+    what_to_do = SENT_NOTES[SentNote.FIRST_ANSWER_LOST].what_to_do
+    return replace(outcome, outcome=Outcome.REGISTERED, what_to_do=what_to_do, device_id=device.id or "")
+
+
+def outcome_from_read_back(
+    submission: Submission, row: SentRow, device: Device, *, is_sent_by_another: bool
+) -> DeviceOutcome:
+    """The outcome of a row whose device is in the batch.
+
+    The submission registered it if it appeared after it was first sent and no other device file can have sent it.
+    """
     first = submission.first_sent_at
     uploaded = device.uploaded_at
-    is_ours = first is not None and uploaded is not None and uploaded >= first - CLOCKS_MAY_DIFFER
+    is_since = first is not None and uploaded is not None and uploaded >= first - CLOCKS_MAY_DIFFER
+    is_ours = is_since and not is_sent_by_another
     outcome = Outcome.REGISTERED if is_ours else Outcome.ALREADY_REGISTERED
     return replace(
         _named(submission, row, outcome, [SentNote.READ_BACK]),

@@ -232,6 +232,8 @@ class FileCheck:
         verdicts = {expected_outcome(device.verdict) for _, device in attempts}
         is_there = self._truth.has(self._file.customer_id or "", identities)
         match outcome:
+            case Outcome.REGISTERED if SentNote.READ_BACK in row["notes"] and not self._has_registered(row):
+                self._violate(f"row {row['row']} was read back as registered and another file registered it")
             case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED if SentNote.READ_BACK in row["notes"]:
                 if not is_there and not self._is_there_by_name(row):
                     self._violate(f"row {row['row']} was read back and the service does not have it")
@@ -250,6 +252,15 @@ class FileCheck:
         is_explained = SentNote.FIRST_ANSWER_LOST in row["notes"] or SentNote.READ_BACK in row["notes"]
         if by_us and outcome is Outcome.ALREADY_REGISTERED and not is_explained:
             self._violate(f"row {row['row']} was registered by a lost request and does not say so")
+
+    def _has_registered(self, row: Row) -> bool:
+        """Whether a submission of this file registered a device of that name, perhaps sent with a hash by itself."""
+        return any(
+            device.verdict.is_registered
+            and (device.sent.serial == row["serial_number"] if row["serial_number"] else True)
+            for job in self._jobs()
+            for device in job.devices
+        )
 
     def _is_there_by_name(self, row: Row) -> bool:
         """Whether the customer has a device with that serial number, perhaps sent with a hash where ours had none."""
@@ -359,9 +370,26 @@ def _check_uploads(world: SimulatedWorld) -> None:
         unanswered = {number for number in numbers if _may_have_been_taken(world, (file, number))}
         if len(numbers - unanswered) > 1 or (len(numbers) > 1 and not unanswered):
             world.violate(f"{identity} is in the accepted submissions {sorted(numbers)} of {file}.")
+    _check_taken_once(world)
     for sender, attempts in world.attempts.items():
         for (earlier, by), (later, _) in pairwise(attempts):
             _check_repeat(world, sender, earlier, later, was_disturbed=by in world.disturbed)
+
+
+def _check_taken_once(world: SimulatedWorld) -> None:
+    """The service takes a submission twice only where it forgot request ids, or where the request had to change.
+
+    The request changes when the batch that it creates exists already: then its devices are appended.
+    """
+    taken: dict[tuple[str, str], list[Attempt]] = {}
+    for upload in world.service.uploads:
+        sender = world.sender_of_request.get(upload.attempt.request_id)
+        if sender is not None and upload.tracking_id is not None and not upload.is_repeat:
+            taken.setdefault(sender, []).append(upload.attempt)
+    for sender, attempts in taken.items():
+        forgot = any(attempt.trouble is Fault.FORGET_REQUEST_IDS for attempt, _ in world.attempts[sender])
+        if len({attempt.operation for attempt in attempts}) < len(attempts) and not forgot:
+            world.violate(f"Submission {sender[1]} of {sender[0]} was taken {len(attempts)} times.")
 
 
 def _check_repeat(

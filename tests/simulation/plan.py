@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import local
-from local.partner_center import LATE, MALFORMED, Fault, Operation
+from local.partner_center import LATE, MALFORMED, UPLOADS, Fault, Operation
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
 from tests.simulation.service import Mishap, Trouble, makes_sense
 
@@ -40,6 +40,15 @@ REFUSALS: tuple[Trouble, ...] = (
     Fault.UNAUTHORISED,
     Fault.UNAVAILABLE,
     Fault.GATEWAY_TIMEOUT,
+)
+BETWEEN_REPEATS: tuple[Trouble, ...] = (
+    Fault.THROTTLE,
+    Fault.UNAUTHORISED,
+    Fault.FORBIDDEN,
+    Fault.UNAVAILABLE,
+    Fault.GATEWAY_TIMEOUT,
+    Fault.DROPPED_BEFORE,
+    Mishap.NEVER_SENT,
 )
 OUTAGES: tuple[Trouble, ...] = (
     Fault.UNAVAILABLE,
@@ -135,7 +144,7 @@ def plan_of(seed: int) -> Plan:
     of_read_back = tuple(_spells_of_read_back(chance, deadline))
     if of_read_back:
         devices += [{"serial": "STANDIN-STUCK-9"}] * 3
-    weather = (*_spells(chance), *of_read_back, *_spells_of_one_customer(chance))
+    weather = (*_spells(chance), *of_read_back, *_spells_of_one_customer(chance), *_spells_between_repeats(seed))
     lasts = max((spell.ends for spell in weather), default=timedelta())
     return Plan(
         seed=seed,
@@ -239,6 +248,19 @@ def _spells_of_one_customer(chance: random.Random) -> Iterator[Spell]:
     if chance.random() < 0.15:
         ends = timedelta(minutes=chance.choice((20, 60, 240)))
         yield Spell(Fault.THROTTLE, timedelta(), ends, 1.0, chance.choice(CUSTOMERS))
+
+
+def _spells_between_repeats(seed: int) -> Iterator[Spell]:
+    """Answers to uploads are lost, and between their repeats the service throttles, fails and forgets request ids.
+
+    It draws by itself, so that the rest of each plan stays as it was.
+    """
+    chance = random.Random(f"between the repeats of {seed}")
+    if chance.random() < 0.3:
+        ends = timedelta(minutes=chance.choice((5, 20, 60)))
+        forgets = [Fault.FORGET_REQUEST_IDS] if chance.random() < 0.5 else []
+        for trouble in (Fault.DROPPED_AFTER, *chance.sample(BETWEEN_REPEATS, 2), *forgets):
+            yield Spell(trouble, timedelta(), ends, chance.choice((0.3, 0.5)), operations=UPLOADS)
 
 
 def _spell(chance: random.Random) -> Spell:

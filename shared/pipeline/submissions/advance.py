@@ -28,7 +28,7 @@ from shared.pipeline.submissions.follow_ups import FollowUps, following_up
 from shared.pipeline.submissions.lost_contents import ended_as_lost, is_lost_for_good
 from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post, request_for
-from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for
+from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for, with_lost_answer
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission
 from shared.storage.tables import Entity
@@ -247,4 +247,4 @@ def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submiss
     """A worker that died holding the claim may have sent the request: treat its answer as lost."""
     if stored.record.claimed_until is None:
         return stored
-    return stored.holding(replace(stored.record, answer_lost=True))
+    return stored.holding(replace(stored.record, **with_lost_answer(stored.record)))

@@ -166,5 +166,10 @@ class SubmissionWriter:
         sentence = f"Waits with {len(rows)} devices, a half of submission {split.number}."
         body, now = msgspec.json.encode(devices), self.clock()
         half = kept_submission(self.contents.private, key, body, rows, sentence, now, now + self.claim)
-        submission = replace(half.submission, answer_lost=split.answer_lost, first_sent_at=split.first_sent_at)
+        submission = replace(
+            half.submission,
+            answer_lost=split.answer_lost,
+            first_lost_at=split.first_lost_at,
+            first_sent_at=split.first_sent_at,
+        )
         return SubmissionEntry(submission, half.rows)

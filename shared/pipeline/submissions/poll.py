@@ -11,10 +11,18 @@ from msgspec.structs import replace
 from shared.partner_center.client import JobAnswer
 from shared.partner_center.errors import PartnerCenterError, Refused
 from shared.partner_center.models import BatchUploadDetails, Device
-from shared.pipeline.outcome_rules import counted, outcome_from_read_back, outcome_from_verdict, outcome_without_verdict
+from shared.pipeline.outcome_rules import (
+    counted,
+    lost_post_registered,
+    outcome_from_read_back,
+    outcome_from_verdict,
+    outcome_of_lost_post,
+    outcome_without_verdict,
+)
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.matching import SentRow, match, match_by_name
+from shared.pipeline.submissions.other_senders import rows_sent_by_no_other
 from shared.pipeline.submissions.state_machine import (
     Decided,
     Finish,
@@ -30,6 +38,7 @@ from shared.storage.record_table import Stored
 from shared.storage.records import DeviceOutcome, Submission
 from shared.storage.tables import Entity
 from shared.telemetry import annotate
+from shared.vocabulary import Outcome
 
 
 def poll(service: Service, contents: Contents, stored: Stored[Submission], pack: Entity | None = None) -> Decided:
@@ -57,7 +66,7 @@ def _ask_for_status(
     details = answer.details
     annotate({"job_status": details.status, "correlation_id": answer.service_ids.correlation_id})
     submission = _with_job(stored.record, answer)
-    outcomes = _verdicts(contents, submission, details, pack)
+    outcomes = _verdicts(service, contents, submission, details, pack)
     counts = counted(outcomes)
     # While the job runs, its verdicts are written when their number has changed; when it ends, always.
     is_news = details.is_final or counts.ended != submission.written
@@ -82,18 +91,42 @@ def _with_job(submission: Submission, answer: JobAnswer) -> Submission:
 
 
 def _verdicts(
-    contents: Contents, submission: Submission, details: BatchUploadDetails, pack: Entity | None
+    service: Service, contents: Contents, submission: Submission, details: BatchUploadDetails, pack: Entity | None
 ) -> list[DeviceOutcome]:
     """The outcomes of the devices that have their own final status."""
     statuses = details.devices_status or ()
     if not any(status.is_final for status in statuses):
         return []
     rows = contents.rows(submission, pack)
-    return [
+    outcomes = [
         outcome_from_verdict(submission, row, verdict)
         for row, verdict in zip(rows, match(rows, statuses), strict=True)
         if verdict is not None and verdict.is_final
     ]
+    lost = _registered_by_lost_posts(service, contents, submission, rows, outcomes)
+    return [lost.get(outcome.row, outcome) for outcome in outcomes]
+
+
+def _registered_by_lost_posts(
+    service: Service,
+    contents: Contents,
+    submission: Submission,
+    rows: Sequence[SentRow],
+    outcomes: Sequence[DeviceOutcome],
+) -> dict[int, DeviceOutcome]:
+    """By row, the outcomes of devices that the service calls already registered because of our own lost POST.
+
+    Only proven ones: a withdrawal deletes the devices of registered rows.
+    """
+    doubtful = {outcome.row: outcome for outcome in outcomes if outcome.outcome is Outcome.ALREADY_REGISTERED}
+    if submission.first_lost_at is None or not doubtful:
+        return {}
+    in_batch = _in_batch(service, contents, submission, [row for row in rows if row.row in doubtful])
+    explained = [
+        (row, device) for row, device in in_batch if lost_post_registered(submission, doubtful[row.row], device)
+    ]
+    certain = rows_sent_by_no_other(contents, submission, [row for row, _ in explained])
+    return {row.row: outcome_of_lost_post(doubtful[row.row], device) for row, device in explained if row.row in certain}
 
 
 def _read_batch(service: Service, contents: Contents, stored: Stored[Submission]) -> Decided:
@@ -134,15 +167,23 @@ def _give_up(service: Service, contents: Contents, decided: Decided) -> Decided:
 def _read_back(
     service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow]
 ) -> list[DeviceOutcome]:
-    """The outcomes of the rows whose devices are in the batch. A batch that the service does not show holds none."""
+    """The outcomes of the rows whose devices are in the batch."""
+    in_batch = _in_batch(service, contents, submission, rows)
+    certain = rows_sent_by_no_other(contents, submission, [row for row, _ in in_batch])
+    return [
+        outcome_from_read_back(submission, row, device, is_sent_by_another=row.row not in certain)
+        for row, device in in_batch
+    ]
+
+
+def _in_batch(
+    service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow]
+) -> list[tuple[SentRow, Device]]:
+    """The rows whose devices are in the batch, with their devices. A batch that the service does not show has none."""
     batch_id = contents.spelling_of_batch(submission)
     try:
-        in_batch = service.partner_center.batch_devices(submission.customer_id, batch_id, service.call_ids())
-        devices: Sequence[Device | None] = match_by_name(rows, in_batch)
+        devices = service.partner_center.batch_devices(submission.customer_id, batch_id, service.call_ids())
+        found = match_by_name(rows, devices)
     except Refused:
         return []
-    return [
-        outcome_from_read_back(submission, row, device)
-        for row, device in zip(rows, devices, strict=True)
-        if device is not None
-    ]
+    return [(row, device) for row, device in zip(rows, found, strict=True) if device is not None]

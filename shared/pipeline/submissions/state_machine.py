@@ -295,7 +295,7 @@ def next_record(submission: Submission, step: Step, now: datetime, answer: LastA
                 due_at=now + step.delay,
                 attempts=submission.attempts + 1,
                 request=submission.request if step.same_request else None,
-                answer_lost=submission.answer_lost or step.maybe_taken,
+                **(with_lost_answer(submission) if step.maybe_taken else {}),
                 without_link=submission.without_link + step.without_link,
                 **_with_reason(submission, step.reason, now),
             )
@@ -341,6 +341,14 @@ def next_record(submission: Submission, step: Step, now: datetime, answer: LastA
                 counts=counts,
                 **_with_reason(submission, reason, now),
             )
+
+
+def with_lost_answer(submission: Submission) -> dict[str, object]:
+    """The fields after the answer to its request was lost: they tell since when the service may have the devices."""
+    sent_at = None if submission.request is None else submission.request.sent_at
+    # An earlier version kept no time: a later time would be wrong.
+    is_first = not submission.answer_lost
+    return {"answer_lost": True, "first_lost_at": sent_at if is_first else submission.first_lost_at}
 
 
 def _polled(submission: Submission, step: PollAgain, now: datetime) -> Submission:

@@ -139,7 +139,7 @@ def test_a_refusal_gives_every_row_the_words_of_the_service(waiting: World) -> N
 def test_halves_hold_what_the_whole_held_and_remember_that_its_answer_was_lost(waiting: World) -> None:
     file = waiting.drop_file(numbered(3))
     stored = waiting.submission(file)
-    lost = stored.holding(replace(stored.record, answer_lost=True, first_sent_at=waiting.clock()))
+    lost = stored.holding(replace(stored.record, answer_lost=True, first_lost_at=waiting.clock()))
     follow_ups = FollowUps()
     assert _writer(waiting, follow_ups).apply(Decided(lost, Split(FAULT))) is SubmissionState.SPLIT
     halves = [waiting.submission(file, number).record for number in ("1-0", "1-1")]
@@ -147,6 +147,7 @@ def test_halves_hold_what_the_whole_held_and_remember_that_its_answer_was_lost(w
         (1, 1, 1, True),
         (2, 3, 2, True),
     ]
+    assert {half.first_lost_at for half in halves} == {waiting.clock()}
     whole = msgspec.json.decode(waiting.private.read(stored.record.payload) or b"", type=list[msgspec.Raw])
     contents = Contents(waiting.journal, waiting.private)
     parts = [msgspec.json.decode(contents.body(half), type=list[msgspec.Raw]) for half in halves]

@@ -302,6 +302,22 @@ def test_a_lost_answer_is_repeated_with_the_same_request_id() -> None:
     assert submission.answer_lost
 
 
+def test_the_time_of_the_first_lost_request_is_kept() -> None:
+    throttled = next_record(PENDING, SendAgain(MINUTE, "x", same_request=True), NOW)
+    assert (throttled.answer_lost, throttled.first_lost_at) == (False, None)
+    repeat = replace(REQUEST, sent_at=NOW + MINUTE)
+    lost = SendAgain(MINUTE, "x", same_request=True, maybe_taken=True)
+    once = next_record(replace(throttled, request=repeat), lost, NOW)
+    assert (once.answer_lost, once.first_lost_at) == (True, NOW + MINUTE)
+    twice = next_record(replace(once, request=replace(REQUEST, sent_at=NOW + 2 * MINUTE)), lost, NOW)
+    assert twice.first_lost_at == NOW + MINUTE
+
+
+def test_a_record_of_an_earlier_version_does_not_gain_a_wrong_time_of_its_first_lost_request() -> None:
+    lost = SendAgain(MINUTE, "x", same_request=True, maybe_taken=True)
+    assert next_record(replace(PENDING, answer_lost=True), lost, NOW).first_lost_at is None
+
+
 def test_an_answered_failure_gets_a_new_request_id() -> None:
     assert next_record(PENDING, SendAgain(MINUTE, "x"), NOW).request is None
     assert next_record(PENDING, FindBatchAgain(MINUTE, "x"), NOW).request is None

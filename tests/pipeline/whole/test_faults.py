@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from local.partner_center import Behaviour, Fault, Operation
 from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import NeverSent, Refused
+from shared.partner_center.models import Device
 from shared.pipeline.blob_names import DROP_CONTAINER
 from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.state_machine import REPEATS_WITHOUT_LINK
@@ -26,7 +28,7 @@ from shared.storage.tables import Entity, Query, Table
 from shared.storage.wakeups import PoisonedMessage, encode
 from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tuples
 
 
 class RefusesSome(Changed):
@@ -116,16 +118,89 @@ def _tracking_id(world: World, file: str) -> str:
     return tracking_id
 
 
-def test_already_registered_after_a_lost_answer_says_so(world: World) -> None:
+def _posted_twice(world: World, content: str, first: Fault = Fault.DROPPED_AFTER) -> str:
+    """Drop a file whose first POST has the given fault, and whose second the service takes for a new one."""
+    if world.journal.batches.get(CUSTOMER, "Test") is None:
+        world.drop_file(numbered(1, "FIRST"))
+        world.run()
+    world.service.script(first, operation=Operation.APPEND_DEVICES)
+    file = world.drop_file(content)
+    world.service.script(Fault.FORGET_REQUEST_IDS, operation=Operation.APPEND_DEVICES)
+    return file
+
+
+def _endings(world: World, file: str) -> set[tuple[str, str, str]]:
+    return {(row["outcome"], row["error_code"], row["notes"]) for row in world.rows(file)}
+
+
+def test_a_device_that_our_own_lost_request_registered_is_registered_and_can_be_withdrawn(world: World) -> None:
+    file = _posted_twice(world, numbered(3))
+    world.run()
+    assert _endings(world, file) == {("registered", "806", "first_answer_lost")}
+    in_batch = {device.serial_number: device.id for device in _devices_in_batch(world)}
+    outcomes = world.journal.outcomes.of_rows(f"{file}.1", 1, 3)
+    assert [outcome.device_id for outcome in outcomes] == [in_batch[f"SN-0000{row}"] for row in (1, 2, 3)]
+
+
+def _devices_in_batch(world: World) -> list[Device]:
+    return list(world.partner_center.batch_devices(CUSTOMER, "Test", CallIds(str(uuid4()), str(uuid4()))))
+
+
+def _registered_by_someone_else(world: World, serials: list[str]) -> None:
+    """Another tool registers the devices in the same batch, and its job ends."""
+    devices = [
+        {"serialNumber": serial, "oemManufacturerName": "LENOVO", "modelName": "21R3001BUK"} for serial in serials
+    ]
+    accepted = world.partner_center.append_devices(
+        CUSTOMER, "Test", msgspec.json.encode(devices), CallIds(str(uuid4()), str(uuid4()))
+    )
+    world.clock.now += timedelta(minutes=2)
+    world.partner_center.batch_job_status(CUSTOMER, accepted.tracking_id or "", CallIds(str(uuid4()), str(uuid4())))
+
+
+@pytest.mark.parametrize("by_our_own_file", [True, False])
+@pytest.mark.parametrize("first", [Fault.DROPPED_AFTER, Fault.DROPPED_BEFORE, Fault.GATEWAY_TIMEOUT])
+def test_a_device_that_was_there_before_the_lost_request_is_already_registered(
+    world: World, first: Fault, *, by_our_own_file: bool
+) -> None:
     world.drop_file(numbered(1, "FIRST"))
     world.run()
-    world.service.script(Fault.DROPPED_AFTER, operation=Operation.APPEND_DEVICES)
-    file = world.drop_file(numbered(3))
-    world.service.script(Fault.FORGET_REQUEST_IDS, operation=Operation.APPEND_DEVICES)
+    if by_our_own_file:
+        world.drop_file(numbered(3), f"{CUSTOMER}/Test/earlier.csv")
+        world.run()
+    else:
+        _registered_by_someone_else(world, ["SN-00001", "SN-00002", "SN-00003"])
+    file = _posted_twice(world, numbered(3), first)
     world.run()
-    rows = world.rows(file)
-    assert {row["outcome"] for row in rows} == {"already_registered"}
-    assert {row["notes"] for row in rows} == {"first_answer_lost"}
+    assert _endings(world, file) == {("already_registered", "806", "first_answer_lost")}
+
+
+def test_a_device_that_another_open_file_registered_after_the_lost_request_is_already_registered(world: World) -> None:
+    file = _posted_twice(world, numbered(3), Fault.DROPPED_BEFORE)
+    path = f"{CUSTOMER}/Test/meanwhile.csv"
+    other = world.drop_file(numbered(3), path)
+    world.run()
+    assert world.outcomes(other, path) == ["registered"] * 3
+    assert _endings(world, file) == {("already_registered", "806", "first_answer_lost")}
+
+
+def test_a_device_that_was_registered_between_a_throttled_and_a_lost_request_is_already_registered(
+    world: World,
+) -> None:
+    world.drop_file(numbered(1, "FIRST"))
+    world.run()
+    world.service.script(Fault.THROTTLE, operation=Operation.APPEND_DEVICES)
+    file = world.drop_file(numbered(3))
+    _registered_by_someone_else(world, ["SN-00001", "SN-00002", "SN-00003"])
+    world.service.script(Fault.DROPPED_BEFORE, operation=Operation.APPEND_DEVICES)
+    world.run()
+    assert _endings(world, file) == {("already_registered", "806", "first_answer_lost")}
+
+
+def test_of_a_device_without_a_serial_number_nobody_knows_who_registered_it(world: World) -> None:
+    file = _posted_twice(world, f"{HEADER}\r\n,3000000000001,,,\r\n")
+    world.run()
+    assert _endings(world, file) == {("already_registered", "806", "first_answer_lost")}
 
 
 def test_already_registered_without_a_lost_answer_bears_no_such_note(world: World) -> None:

@@ -478,14 +478,14 @@ def test_a_lost_answer_is_repeated_under_the_same_request_id_and_registers_once(
     assert world.service.report()["devicesPostedMoreThanOnce"] == {}
 
 
-def test_a_repeat_that_the_service_does_not_recognise_ends_as_already_registered(world: World) -> None:
+def test_a_repeat_that_the_service_does_not_recognise_ends_as_registered(world: World) -> None:
     world.drop_file(numbered(1, "FIRST"))
     world.run()
     world.service.script(Fault.DROPPED_AFTER, operation=Operation.APPEND_DEVICES)
     file = world.drop_file(numbered(3))
     world.service.script(Fault.FORGET_REQUEST_IDS, operation=Operation.APPEND_DEVICES)
     world.run()
-    assert set(world.outcomes(file)) == {"already_registered"}
+    assert set(world.outcomes(file)) == {"registered"}
 
 
 def test_a_refused_submission_fails_every_row_in_the_services_own_words(make_world: MakeWorld) -> None:
