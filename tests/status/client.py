@@ -2,12 +2,13 @@
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from local.functions_host.app import HostedFunction, HttpTrigger
+from tests.pipeline.world import CUSTOMER, World, numbered
 
 KEY = "the-function-key"
 
@@ -80,3 +81,26 @@ class Client:
 
     def post(self, path: str, body: bytes = b"", headers: Mapping[str, str | None] | None = None) -> Answer:
         return self.call("POST", path, headers, body)
+
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+FILE = f"/api/files/{CUSTOMER}/{{}}"
+
+
+def pages(client: Client, path: str, what: str) -> Iterator[Any]:
+    """Every item of every page."""
+    page = ""
+    for _ in range(1_000):
+        answer = client.get(path + page).json
+        yield from answer[what]
+        if answer["next"] is None:
+            return
+        page = f"{'&' if '?' in path else '?'}next={answer['next']}"
+    raise AssertionError("the pages have no end")
+
+
+def closed_file(world: World, content: str | bytes | None = None, path: str = f"{CUSTOMER}/Test/devices.csv") -> str:
+    identifier = world.drop_file(numbered(3) if content is None else content, path)
+    world.run()
+    return identifier

@@ -17,7 +17,7 @@ from shared.status.authentication import (
     refuse_other_sites,
     sender_of,
 )
-from shared.status.http import Refusal, Surroundings, is_this_machine, surroundings
+from shared.status.http import Refusal, Surroundings
 
 AT_HOME = Surroundings(is_azure=False, signs_in=False)
 IN_AZURE = Surroundings(is_azure=True, signs_in=True)
@@ -41,21 +41,6 @@ def principal(*claims: tuple[str, str]) -> str:
 
 
 # --- who
-
-
-@pytest.mark.parametrize(
-    ("environment", "place"),
-    [
-        ({}, AT_HOME),
-        ({"WEBSITE_AUTH_ENABLED": "True"}, Surroundings(is_azure=False, signs_in=True)),
-        ({"WEBSITE_SITE_NAME": "x", "WEBSITE_AUTH_ENABLED": "True"}, IN_AZURE),
-        ({"WEBSITE_INSTANCE_ID": "x", "WEBSITE_AUTH_ENABLED": "true"}, IN_AZURE),
-        ({"WEBSITE_SITE_NAME": "x", "WEBSITE_AUTH_ENABLED": "False"}, WITHOUT_SIGN_IN),
-        ({"WEBSITE_SITE_NAME": "x"}, WITHOUT_SIGN_IN),
-    ],
-)
-def test_where_the_app_runs_is_told_by_what_app_service_sets(environment: dict[str, str], place: Surroundings) -> None:
-    assert surroundings(environment) == place
 
 
 def test_on_a_machine_of_ones_own_nobody_signs_in_and_no_header_makes_a_person() -> None:
@@ -116,26 +101,6 @@ def test_a_sign_in_that_names_nobody_is_none(header: str) -> None:
     with pytest.raises(Refusal) as refused:
         person_of(request(headers={"X-MS-CLIENT-PRINCIPAL": header}), IN_AZURE)
     assert refused.value.status == 403
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.0.0.1:7071", True),
-        ("127.9.9.9", True),
-        ("[::1]:80", True),
-        ("", False),
-        ("[", False),
-        ("localhost.", False),
-        ("0.0.0.0", False),
-        ("169.254.169.254", False),
-        ("localhost.evil.example", False),
-        ("2130706433", False),
-    ],
-)
-def test_the_names_of_this_machine(host: str, expected: bool) -> None:
-    assert is_this_machine(host) is expected
 
 
 # --- changes

@@ -1,45 +1,13 @@
 """The handlers of requests from scripts: answers, access, and messages about errors."""
 
 import csv
-import gzip
 import io
 import re
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, NoReturn
 
 import pytest
-from azure.core.exceptions import ServiceRequestError
-from werkzeug.http import parse_options_header
 
-from shared.status import downloads
-from shared.status.paging import DevicePosition, cursor
-from shared.storage.codec import UnreadableRecord
-from shared.storage.files import Files
 from tests.pipeline.world import CUSTOMER, START, World, numbered, tuples
-from tests.status.client import Client
-
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
-FILE = f"/api/files/{CUSTOMER}/{{}}"
-
-
-def pages(client: Client, path: str, what: str) -> Iterator[Any]:
-    """Every item of every page."""
-    page = ""
-    for _ in range(1_000):
-        answer = client.get(path + page).json
-        yield from answer[what]
-        if answer["next"] is None:
-            return
-        page = f"{'&' if '?' in path else '?'}next={answer['next']}"
-    raise AssertionError("the pages have no end")
-
-
-def closed_file(world: World, content: str | bytes | None = None, path: str = f"{CUSTOMER}/Test/devices.csv") -> str:
-    identifier = world.drop_file(numbered(3) if content is None else content, path)
-    world.run()
-    return identifier
-
+from tests.status.client import FILE, UNKNOWN, Client, closed_file, pages
 
 # --- what is answered
 
@@ -99,31 +67,6 @@ def test_a_page_of_files_received_before_a_time_is_no_last_page_while_there_are_
     for customer in ("", f"&customer={CUSTOMER}"):
         found = pages(client, f"/api/files?limit=2&received_before={received_at}{customer}", "files")
         assert [file["file_id"] for file in found] == dropped[3::-1]
-
-
-def test_the_name_of_a_customer_is_shown_and_asked_for_whatever_its_case(world: World, client: Client) -> None:
-    world.customers.add("Contoso", CUSTOMER, "", START)
-    world.customers.add("Contoso Ltd", CUSTOMER, "", START)
-    world.customers.add("Fabrikam", UNKNOWN, "", START)
-    world.customers.add("Old name", CUSTOMER, "", START)
-    world.customers.remove("Old name", START)
-    closed = closed_file(world, numbered(1))
-    still_open = world.drop_file(numbered(1, "Q-"), f"{CUSTOMER}/Test/open.csv")
-    world.drop_file("x", "nowhere.csv")
-
-    files = client.get("/api/files").json["files"]
-    assert {file["file_id"]: file["customer_name"] for file in files if file["customer_id"]} == {
-        closed: "Contoso",
-        still_open: "Contoso",
-    }
-    assert [file["customer_name"] for file in files if not file["customer_id"]] == [None]
-    assert client.get(FILE.format(closed)).json["file"]["customer_name"] == "Contoso"
-    (device,) = client.get(f"/api/devices/{CUSTOMER}/SN-00001").json["devices"]
-    assert device["customer_name"] == "Contoso"
-    assert b"Contoso" in client.get(FILE.format(closed) + "/report.html").body
-    for name, found in (("cONTOSO%20ltd", {closed, still_open}), ("Fabrikam", set())):
-        assert {file["file_id"] for file in pages(client, f"/api/files?customer={name}&limit=1", "files")} == found
-    assert client.get("/api/files?customer=Old%20name").json["parameter"] == "customer"
 
 
 def test_a_file_shows_its_time_line_submissions_and_reasons(world: World, client: Client) -> None:
@@ -220,160 +163,7 @@ def test_a_device_of_an_open_file_is_not_found_and_the_answer_says_so(world: Wor
     assert "1 of its files" in answer.json["message"]
 
 
-def test_results_are_downloaded_plain_or_compressed(world: World, client: Client) -> None:
-    identifier = closed_file(world, path=f'{CUSTOMER}/Test/Ü "x".csv')
-    path = FILE.format(identifier) + "/results.csv"
-
-    plain = client.get(path)
-    packed = client.get(path, {"Accept-Encoding": "br, gzip"})
-
-    assert plain.headers["content-type"] == "text/csv; charset=utf-8"
-    assert plain.headers["content-disposition"] == (
-        "attachment; filename=\"_ _x_.csv.results.csv\"; filename*=UTF-8''%C3%9C%20%22x%22.csv.results.csv"
-    )
-    assert parse_options_header(plain.headers["content-disposition"])[1] == {"filename": 'Ü "x".csv.results.csv'}
-    assert len(list(csv.DictReader(io.StringIO(plain.body.decode())))) == 3
-    assert packed.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(packed.body) == plain.body
-    assert "content-encoding" not in client.get(path, {"Accept-Encoding": "gzip;q=0"}).headers
-
-
-def test_results_that_are_too_large_are_refused_with_the_place_where_they_lie(
-    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    identifier = closed_file(world)
-    monkeypatch.setattr(downloads, "LARGEST_BODY", 100)
-    answer = client.get(FILE.format(identifier) + "/results.csv")
-    assert answer.status == 413
-    assert f"{CUSTOMER}/Test/devices.csv/{identifier}/results.csv" in answer.json["message"]
-
-
-def test_rows_to_fix_and_a_report_are_downloaded(world: World, client: Client) -> None:
-    identifier = world.drop_file(tuples(["SN-1", ""]))
-    paths = [f"{FILE.format(identifier)}/{name}" for name in ("to_fix.csv", "report.html")]
-    assert [client.get(path).status for path in paths] == [409, 409]
-    world.run()
-
-    to_fix, report = (client.get(path) for path in paths)
-    packed = client.get(paths[0], {"Accept-Encoding": "gzip"})
-
-    assert to_fix.headers["content-type"] == "text/csv; charset=utf-8"
-    assert len(list(csv.reader(io.StringIO(to_fix.body.decode("utf-8-sig"))))) == 2
-    assert gzip.decompress(packed.body) == to_fix.body
-    assert report.headers["content-type"] == "text/html; charset=utf-8"
-    for answer, name in ((to_fix, "to_fix.csv"), (report, "report.html")):
-        assert parse_options_header(answer.headers["content-disposition"])[1] == {"filename": f"devices.csv.{name}"}
-
-
-def test_rows_to_fix_are_gone_with_the_private_copy(world: World, client: Client) -> None:
-    identifier = closed_file(world, tuples(["SN-1", ""]))
-    world.private.delete(f"{identifier}/device-file")
-    answer = client.get(f"{FILE.format(identifier)}/to_fix.csv")
-    assert (answer.status, answer.json["code"]) == (410, "gone")
-
-
-def test_results_of_an_open_file_are_not_there_yet_and_deleted_ones_not_any_more(world: World, client: Client) -> None:
-    identifier = world.drop_file(numbered(3))
-    path = FILE.format(identifier) + "/results.csv"
-    assert client.get(path).status == 409
-    world.run()
-    assert client.get(path).status == 200
-    world.results.delete(f"{world.folder(identifier, f'{CUSTOMER}/Test/devices.csv')}/results.csv")
-    assert client.get(path).status == 410
-
-
-def test_rows_are_sent_again_once_however_often_it_is_asked(world: World, client: Client) -> None:
-    identifier = closed_file(world)
-    assert client.post(FILE.format(identifier) + "/retry").json == {
-        "parent_file_id": identifier,
-        "file_id": None,
-        "path": None,
-        "rows": 0,
-        "is_new": False,
-        "link": None,
-    }
-
-
-def test_devices_are_withdrawn_when_the_name_of_the_file_confirms_it(world: World, client: Client) -> None:
-    identifier = closed_file(world)
-    path = FILE.format(identifier) + "/withdraw"
-
-    assert client.post(path, b"").status == 400
-    assert client.post(path, b'{"name": "other.csv"}').json["parameter"] == "name"
-    assert client.get(FILE.format(identifier)).json["withdrawal"] is None
-    asked = client.post(path, b'{"name": "devices.csv"}')
-    assert asked.status == 202
-    assert asked.json["withdrawal"]["total"] == 3
-    assert client.post(path, b'{"name": "devices.csv"}').status == 200
-    assert client.get(FILE.format(identifier)).json["withdrawal"]["state"] == "under_way"
-
-
-def test_nothing_is_done_with_a_file_that_is_open(world: World, client: Client) -> None:
-    identifier = world.drop_file(numbered(1))
-    for change, body in (("retry", b""), ("withdraw", b'{"name": "devices.csv"}')):
-        answer = client.post(f"{FILE.format(identifier)}/{change}", body)
-        assert answer.status == 409
-        assert answer.json["code"] == "conflict"
-
-
 # --- links and tags
-
-
-def test_links_are_whole_addresses_that_can_be_followed_as_they_are(world: World, client: Client) -> None:
-    parent = closed_file(world, tuples(["STANDIN-500-1"]))
-    answers = [client.get("/api/files").json["files"][0], client.get(FILE.format(parent)).json["file"]]
-    answers += client.get(f"/api/devices/{CUSTOMER}/STANDIN-500-1").json["devices"]
-    for links in (answer["links"] for answer in answers):
-        for name in ("file", "outcomes", "results_csv", "to_fix_csv", "report_html", "page"):
-            origin, path = links[name][: len(f"http://{client.host}")], links[name][len(f"http://{client.host}") :]
-            assert origin == f"http://{client.host}"
-            assert client.get(path).status == 200
-        assert links["parent"] is None
-
-
-def test_links_lead_to_where_people_sign_in_and_to_no_host_that_a_header_names(
-    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = replace(world.settings, page_url="https://drop.example.com/proxy")
-    monkeypatch.setattr(world, "pipeline", world.pipeline_with(settings=settings))
-    identifier = closed_file(world)
-    strange = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example", "X-Original-Host": "evil.example"}
-    links = client.get(FILE.format(identifier), strange).json["file"]["links"]
-    assert links["page"] == f"https://drop.example.com/proxy/api/status/{CUSTOMER}/{identifier}"
-    assert links["file"] == f"http://{client.host}{FILE.format(identifier)}"
-
-
-@pytest.mark.parametrize("name", ["", "/outcomes", "/outcomes?limit=2", "/results.csv", "/to_fix.csv"])
-def test_what_is_closed_has_a_tag_and_is_not_sent_to_who_has_it(world: World, client: Client, name: str) -> None:
-    path = FILE.format(closed_file(world)) + name
-    plain = client.get(path)
-    tag = plain.headers["etag"]
-    assert re.fullmatch(r'"[0-9a-f]{32}"', tag)
-    for known in (tag, f'"x", W/{tag}', "*"):
-        for method in ("GET", "HEAD"):
-            answer = client.call(method, path, {"If-None-Match": known})
-            assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
-            assert answer.headers["cache-control"] == "no-store"
-    for unknown in ('"x"', tag.strip('"'), ""):
-        assert client.get(path, {"If-None-Match": unknown}).body == plain.body
-
-
-def test_a_tag_goes_with_how_the_file_is_sent_and_with_what_becomes_of_it(world: World, client: Client) -> None:
-    path = FILE.format(closed_file(world))
-    plain = client.get(f"{path}/results.csv").headers["etag"]
-    packed = client.get(f"{path}/results.csv", {"Accept-Encoding": "gzip", "If-None-Match": plain})
-    assert (packed.status, packed.headers["vary"]) == (200, "Accept-Encoding")
-    assert packed.headers["etag"] != plain
-    before = client.get(path).headers["etag"]
-    client.post(f"{path}/withdraw", b'{"name": "devices.csv"}')
-    assert client.get(path, {"If-None-Match": before}).json["withdrawal"]["total"] == 3
-
-
-def test_what_may_still_change_has_no_tag(world: World, client: Client) -> None:
-    path = FILE.format(world.drop_file(numbered(3)))
-    for open_path in (path, f"{path}/outcomes", "/api/files"):
-        answer = client.get(open_path, {"If-None-Match": "*"})
-        assert (answer.status, answer.headers.get("etag")) == (200, None)
 
 
 # --- who is let in
@@ -383,31 +173,6 @@ def test_a_route_for_scripts_asks_for_the_key(client: Client) -> None:
     for path in ("/api/files", f"/api/devices/{CUSTOMER}/x", "/api/openapi.json", FILE.format(UNKNOWN)):
         assert client.get(path, {"x-functions-key": None}).status == 401
         assert client.get(path, {"x-functions-key": "wrong"}).status == 401
-
-
-@pytest.mark.parametrize("name", ["code", "Code", "CODE"])
-def test_a_key_in_an_address_is_refused(client: Client, name: str) -> None:
-    answer = client.get(f"/api/files?{name}=the-function-key")
-    assert answer.status == 400
-    assert answer.json["code"] == "key_in_address"
-    assert "x-functions-key" in answer.json["message"]
-
-
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:7071", "127.0.0.1.evil.example", "localhost@evil", ""])
-def test_a_machine_of_ones_own_answers_to_no_other_name(client: Client, host: str) -> None:
-    answer = client.get("/api/files", {"Host": host})
-    assert answer.status == 403
-    assert "localhost" in answer.json["message"]
-
-
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:7071", "127.0.0.1:7071", "[::1]:7071"])
-def test_a_machine_of_ones_own_answers_to_its_own_names(client: Client, host: str) -> None:
-    assert client.get("/api/files", {"Host": host}).status == 200
-
-
-def test_in_azure_the_app_answers_to_any_name_that_leads_to_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEBSITE_SITE_NAME", "device-drop")
-    assert client.get("/api/files", {"Host": "device-drop.azurewebsites.net"}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -435,80 +200,6 @@ def test_our_own_page_and_scripts_may_change(world: World, client: Client) -> No
 
 
 # --- what is wrong
-
-
-@pytest.mark.parametrize(
-    ("question", "parameter"),
-    [
-        ("customer=contoso", "customer"),
-        ("customer=", "customer"),
-        (f"customer={CUSTOMER}%0A", "customer"),
-        ("customer=" + "x" * 101, "customer"),
-        ("state=%60%24.limit%60", "state"),
-        ("state=unknown+field+%60limit%60", "state"),
-        ("x%60+-+at+%60%24.limit%60=1", "x` - at `$.limit`"),
-        ("state=open", "state"),
-        ("state=", "state"),
-        ("state=null", "state"),
-        ("received_from=yesterday", "received_from"),
-        ("received_from=2026-11-20", "received_from"),
-        ("received_before=1763596800", "received_before"),
-        ("received_before=2026-11-20T00:00:00", "received_before"),
-        ("limit=0", "limit"),
-        ("limit=1001", "limit"),
-        ("limit=many", "limit"),
-        ("limit=5&limit=6", "limit"),
-        ("costumer_id=x", "costumer_id"),
-        ("%60%24.x%60=1", "`$.x`"),
-        ("next=", "next"),
-        ("next=abc", "next"),
-        ("next=%C3%A4", "next"),
-        ("next=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "next"),
-        ("page=abc", "page"),
-    ],
-)
-def test_a_bad_filter_is_named(client: Client, question: str, parameter: str) -> None:
-    answer = client.get(f"/api/files?{question}")
-    assert answer.status == 400
-    assert answer.json["parameter"] == parameter
-    assert parameter in answer.json["message"] or answer.json["code"] == "bad_page"
-
-
-@pytest.mark.parametrize(
-    "question", ["outcome=lost", "reason=%00", "reason=808%0A", "limit=501", "state=closed", "reason=" + "x" * 201]
-)
-def test_a_bad_filter_of_rows_is_named(world: World, client: Client, question: str) -> None:
-    identifier = closed_file(world)
-    answer = client.get(f"{FILE.format(identifier)}/outcomes?{question}")
-    assert answer.status == 400
-    assert answer.json["parameter"] == question.partition("=")[0]
-
-
-@pytest.mark.parametrize(
-    ("question", "sentence"),
-    [
-        ("limit=many", "limit is a whole number from 1 to 1000."),
-        ("limit=", "limit is a whole number from 1 to 1000."),
-        ("limit=1.5", "limit is a whole number from 1 to 1000."),
-        ("limit=5&limit=6", "limit is a whole number from 1 to 1000."),
-        ("limit=99999999999999999999999", "limit is a whole number from 1 to 1000."),
-        ("state=open", "state is one of closed, closing, gone, read, received, rejected."),
-        ("received_from=20.11.2026", "received_from is a time with its offset, such as 2026-11-20T08:00:00Z."),
-        ("customer=contoso", "customer is the GUID of a customer's tenant or the name of a customer."),
-        ("customer=", "customer is a text of 1 to 100 characters."),
-        ("customer=a%00b", "customer has no control characters."),
-        ("next=" + "x" * 4_001, "next is a text of at most 4000 characters."),
-        ("costumer=x", "There is no parameter costumer, but next, customer, state, "),
-    ],
-)
-def test_a_parameter_of_the_wrong_kind_is_told_what_it_should_be(client: Client, question: str, sentence: str) -> None:
-    assert client.get(f"/api/files?{question}").json["message"].startswith(sentence)
-
-
-def test_rows_have_bounds_of_their_own_and_a_file_has_no_parameters(client: Client) -> None:
-    path = FILE.format(UNKNOWN)
-    assert client.get(f"{path}/outcomes?limit=0").json["message"].startswith("limit is a whole number from 1 to 500.")
-    assert "but none at this address." in client.get(f"{path}?limit=5").json["message"]
 
 
 @pytest.mark.parametrize(
@@ -540,66 +231,6 @@ def test_a_body_that_is_not_as_it_must_be_is_told_what_to_send(
 def test_a_body_may_begin_with_a_mark(world: World, client: Client) -> None:
     path = FILE.format(closed_file(world, path=f"{CUSTOMER}/Test/Geräte.csv"))
     assert client.post(f"{path}/withdraw", '{"name": "Geräte.csv"}'.encode("utf-8-sig")).status == 202
-
-
-def test_times_at_the_end_of_the_calendar_find_nothing_and_break_nothing(world: World, client: Client) -> None:
-    closed_file(world)
-    for time in ("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59.999999-14:00", "1969-01-01T00:00:00Z"):
-        for name in ("received_from", "received_before"):
-            assert client.get(f"/api/files?{name}={time}").status == 200
-
-
-def test_a_cursor_that_was_tampered_with_grants_nothing_and_is_no_fault(world: World, client: Client) -> None:
-    for name in "ab":
-        closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv")
-    given = client.get("/api/files?limit=1").json["next"]
-    all_files = [file["file_id"] for file in client.get("/api/files").json["files"]]
-    for index in range(len(given)):
-        other = "A" if given[index] != "A" else "B"
-        answer = client.get(f"/api/files?next={given[:index]}{other}{given[index + 1 :]}")
-        assert answer.status in (200, 400)
-        if answer.status == 400:
-            assert (answer.json["code"], answer.json["parameter"]) == ("bad_page", "next")
-        else:
-            assert {file["file_id"] for file in answer.json["files"]} <= set(all_files)
-
-
-def test_a_cursor_of_another_list_or_of_an_earlier_version_is_refused(world: World, client: Client) -> None:
-    first, _ = (closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab")
-    of_files = client.get("/api/files?limit=1").json["next"]
-    of_rows = client.get(f"{FILE.format(first)}/outcomes?limit=1").json["next"]
-    sealed = "AVWq0ZJ8h3tB1b0Kp9mV2m5f3l7yq0d3a1c2ZmlsZXMgbm9uZQ"
-    for path in (
-        f"/api/files?next={of_files[:-1]}",
-        f"/api/files?next={of_files}A",
-        f"/api/files?next={of_files}%3D",
-        f"/api/files?next={of_rows}",
-        f"/api/files?next={sealed}",
-        f"{FILE.format(first)}/outcomes?next={of_files}",
-        f"{FILE.format(first)}/outcomes?next={sealed}",
-        f"/api/devices/{CUSTOMER}/SN-00001?next={of_files}",
-        f"/api/devices/{CUSTOMER}/SN-00001?next={sealed}",
-    ):
-        answer = client.get(path)
-        assert (answer.status, answer.json["code"], answer.json["parameter"]) == (400, "bad_page", "next"), path
-        assert "This is no cursor of this list." in answer.json["message"]
-
-
-def test_a_cursor_reaches_no_file_of_another_customer(world: World, client: Client) -> None:
-    mine = closed_file(world, tuples(["SN-1"]))
-    for name in "abc":
-        closed_file(world, tuples(["SN-1"]), f"{UNKNOWN}/Test/{name}.csv")
-    for position in (DevicePosition("0" * 8 + mine[8:], 1), DevicePosition("f" * 8 + mine[8:], 1)):
-        found = client.get(f"/api/devices/{CUSTOMER}/SN-1?next={cursor(position)}").json["devices"]
-        assert {device["customer_id"] for device in found} <= {CUSTOMER}
-
-
-def test_the_next_page_is_asked_for_by_the_name_that_it_has_in_the_answer(world: World, client: Client) -> None:
-    dropped = [closed_file(world, path=f"{CUSTOMER}/Test/{name}.csv") for name in "ab"]
-    first = client.get("/api/files?limit=1").json
-    second = client.get(f"/api/files?next={first['next']}").json
-    assert sorted(file["file_id"] for page in (first, second) for file in page["files"]) == sorted(dropped)
-    assert client.get(f"/api/files?page={first['next']}").json["parameter"] == "page"
 
 
 @pytest.mark.parametrize(
@@ -650,56 +281,6 @@ def test_head_answers_as_get_does_without_a_body(world: World, client: Client) -
     got, head = client.get("/api/files"), client.call("HEAD", "/api/files")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == got.headers["content-length"]
-
-
-def test_storage_that_does_not_answer_is_a_503_that_says_when_to_come_back(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_answer(*_: object, **__: object) -> NoReturn:
-        raise ServiceRequestError("connection refused by 10.0.0.1 with AccountKey=secret")
-
-    monkeypatch.setattr(Files, "still_open", no_answer)
-    answer = client.get("/api/files")
-    assert answer.status == 503
-    assert int(answer.headers["retry-after"]) > 0
-    assert answer.json["code"] == "unavailable"
-    assert b"secret" not in answer.body
-    assert b"Traceback" not in answer.body
-
-
-def test_a_record_that_only_a_later_version_can_read_is_a_503_that_says_what_to_do(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unreadable(*_: object, **__: object) -> NoReturn:
-        raise UnreadableRecord("DeviceFile c/f cannot be read by this version. Was a later one rolled back?")
-
-    monkeypatch.setattr(Files, "still_open", unreadable)
-    answer = client.get("/api/files")
-    assert (answer.status, answer.json["code"]) == (503, "unavailable")
-    assert "Was a later one rolled back?" in answer.json["message"]
-
-
-def test_what_nobody_expected_is_logged_under_the_id_that_is_shown(
-    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*_: object, **__: object) -> NoReturn:
-        raise RuntimeError("a secret detail")
-
-    monkeypatch.setattr(Files, "still_open", broken)
-    answer = client.get("/api/files")
-    assert answer.status == 500
-    assert b"secret" not in answer.body
-    assert any(getattr(record, "correlation_id", "") == answer.json["correlation_id"] for record in caplog.records)
-
-
-@pytest.mark.parametrize("path", ["/api/files", "/api/nothing", "/api/openapi.json", "/api/files?limit=x"])
-def test_every_answer_tells_browsers_to_guess_keep_embed_and_tell_nothing(client: Client, path: str) -> None:
-    headers = client.get(path).headers
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["cache-control"] == "no-store"
-    assert headers["referrer-policy"] == "no-referrer"
-    assert headers["content-security-policy"].startswith("default-src 'none';")
-    assert "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
 # --- hostile content

@@ -5,7 +5,6 @@ from itertools import combinations
 import pytest
 
 from shared.status.openapi import OPERATIONS
-from shared.status.router import HANDLERS, PAGE_HANDLERS
 from shared.status.routes import CATCH_ALL, ROUTES, Access, Route, allowed_methods
 from tests.status.client import Served
 
@@ -38,11 +37,6 @@ def test_the_functions_of_the_app_are_those_of_the_table(served: Served) -> None
 
 def test_the_host_asks_for_a_key_where_the_table_says_so_and_nowhere_else(served: Served) -> None:
     assert {function.name for function in served.functions if function.trigger.needs_key} == _names(Access.KEY)
-
-
-def test_every_route_has_a_handler_and_the_pages_have_those_that_are_called_for_a_person() -> None:
-    assert set(PAGE_HANDLERS) == _names(Access.SIGN_IN)
-    assert set(HANDLERS) == _names(Access.KEY, Access.OPEN)
 
 
 def test_what_asks_for_no_key_is_the_page_and_the_answer_to_wrong_addresses() -> None:

@@ -1,0 +1,43 @@
+"""The templates of the page."""
+
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+from markupsafe import Markup
+
+from shared.status.page import rendering, static_files
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_a_value_that_a_template_does_not_get_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        rendering.rendered("message.html", {})
+
+
+def test_templates_and_static_files_are_part_of_what_is_deployed() -> None:
+    ignored = (ROOT / ".funcignore").read_text(encoding="utf-8").split()
+    for folder in (static_files.STATIC, rendering.TEMPLATES):
+        assert any(folder.iterdir())
+        for part in folder.relative_to(ROOT).parts:
+            assert not any(fnmatch(part, pattern) for pattern in ignored), part
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("<script>&\"'", "&lt;script&gt;&amp;&#34;&#39;"),
+        ("a\u202eb\x1b", "a[U+202E]b\u241b"),
+        (Markup("<b>\u202e</b>"), "<b>\u202e</b>"),
+        (7, "7"),
+    ],
+)
+def test_a_value_is_escaped_and_made_visible_and_markup_of_templates_stays(value: object, shown: str) -> None:
+    assert rendering.environment().from_string("{{ value }}").render(value=value) == shown
+
+
+@pytest.mark.parametrize("template", sorted(path.name for path in rendering.TEMPLATES.iterdir()))
+def test_every_filter_that_a_template_names_exists(template: str) -> None:
+    rendering.environment().get_template(template)

@@ -1,0 +1,98 @@
+"""The head of a file's page: what happened, and what to do now."""
+
+import pytest
+from msgspec.structs import replace
+
+from shared.status.page import summary
+from shared.status.schemas import (
+    ReasonCount,
+    WithdrawalView,
+)
+from shared.vocabulary import FileState, Outcome, WithdrawalState
+from tests.status.page.file_details import FILE_ID, NOW, details
+
+WITHDRAWAL = WithdrawalView(
+    state=WithdrawalState.FINISHED,
+    asked_at=NOW,
+    finished_at=NOW,
+    total=3,
+    withdrawn=1,
+    already_gone=1,
+    refused=1,
+    last_answer=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("counts", "headline"),
+    [
+        ({"registered": 1}, "The device is registered"),
+        ({"registered": 12}, "All 12 devices are registered"),
+        ({"already_registered": 2}, "All 2 devices were already registered"),
+        ({"registered": 9, "already_registered": 3}, "All 12 devices are registered, 3 of them from before"),
+        ({"registered": 1, "failed": 1}, "1 of 2 devices is registered; 1 is not"),
+        ({"registered": 2_000, "rejected": 3, "unknown": 4}, "2,000 of 2,007 devices are registered; 7 are not"),
+        ({"duplicate": 2}, "There was nothing to register"),
+    ],
+)
+def test_a_closed_file_says_in_one_line_how_it_ended(counts: dict[str, int], headline: str) -> None:
+    assert summary.summarize(details(FileState.CLOSED, **counts)).headline == headline
+
+
+def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything() -> None:
+    told = summary.summarize(details(FileState.READ, registered=300, open=700))
+    assert told.headline == "300 of 1,000 rows have their outcome"
+    assert told.sentences == (
+        "1 of 2 submissions to Partner Center are done.",
+        "There is nothing to do: it continues by itself.",
+    )
+    assert summary.summarize(details(FileState.RECEIVED)).headline == "Its rows are being read"
+
+
+def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
+    found = replace(
+        details(registered=1, failed=6),
+        reasons=[
+            ReasonCount(outcome=Outcome.REJECTED, reason="serial_alone", rows=2),
+            ReasonCount(outcome=Outcome.FAILED, reason="808", rows=3),
+            ReasonCount(outcome=Outcome.FAILED, reason="StorageError", rows=1),
+            ReasonCount(outcome=Outcome.UNKNOWN, reason="no_verdict", rows=4),
+        ],
+    )
+    told = summary.summarize(found)
+    assert [todo.title for todo in told.todos] == ["Fix 2 rows.", "Send 5 rows again.", "3 rows need someone else."]
+    assert (told.rows_to_fix, told.rows_to_send_again) == (2, 5)
+
+
+def test_rows_that_were_sent_again_are_not_asked_for_once_more() -> None:
+    found = replace(details(registered=1, unknown=4), retry_file_id=FILE_ID)
+    assert summary.summarize(found).rows_to_send_again == 0
+
+
+def test_what_is_said_aloud_changes_at_each_tenth_of_the_way() -> None:
+    said = [
+        summary.announcement(details(FileState.READ, registered=ended, open=1_000 - ended))
+        for ended in range(0, 1_000, 7)
+    ]
+    assert len(set(said)) == 10
+    assert summary.announcement(details(registered=12)) == "All 12 devices are registered."
+
+
+def test_a_withdrawal_says_how_far_it_is_and_what_was_refused_may_be_tried_again() -> None:
+    found = replace(details(registered=3), withdrawal=WITHDRAWAL)
+    said = summary.withdrawn(WITHDRAWAL)
+    assert said == "The file was withdrawn: 2 of 3 devices deregistered, 1 refused by Partner Center."
+    assert summary.may_withdraw(found)
+    assert summary.devices_to_withdraw(found) == 1
+    assert not summary.is_in_progress(found)
+    under_way = replace(found, withdrawal=replace(WITHDRAWAL, state=WithdrawalState.UNDER_WAY))
+    assert summary.is_in_progress(under_way)
+    assert not summary.may_withdraw(under_way)
+    assert not summary.may_withdraw(details(already_registered=3))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"), [(outcome, "") for outcome in Outcome] + [(Outcome.REJECTED, "new_word")]
+)
+def test_every_reason_is_shown_even_one_that_is_not_known(outcome: Outcome, reason: str) -> None:
+    summary.meaning(ReasonCount(outcome=outcome, reason=reason, rows=1))

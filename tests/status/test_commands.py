@@ -1,0 +1,73 @@
+"""The two changes that people and scripts can request, and why they are refused."""
+
+from typing import NoReturn
+
+import pytest
+
+from shared.status.commands import CHANGED, NO_CUSTOMER
+from shared.storage.files import Files
+from shared.storage.record_table import Conflict
+from tests.pipeline.world import World, numbered, tuples
+from tests.status.client import FILE, Client, closed_file
+
+
+def test_rows_are_sent_again_once_however_often_it_is_asked(world: World, client: Client) -> None:
+    identifier = closed_file(world)
+    assert client.post(FILE.format(identifier) + "/retry").json == {
+        "parent_file_id": identifier,
+        "file_id": None,
+        "path": None,
+        "rows": 0,
+        "is_new": False,
+        "link": None,
+    }
+
+
+def test_devices_are_withdrawn_when_the_name_of_the_file_confirms_it(world: World, client: Client) -> None:
+    identifier = closed_file(world)
+    path = FILE.format(identifier) + "/withdraw"
+
+    assert client.post(path, b"").status == 400
+    assert client.post(path, b'{"name": "other.csv"}').json["parameter"] == "name"
+    assert client.get(FILE.format(identifier)).json["withdrawal"] is None
+    asked = client.post(path, b'{"name": "devices.csv"}')
+    assert asked.status == 202
+    assert asked.json["withdrawal"]["total"] == 3
+    assert client.post(path, b'{"name": "devices.csv"}').status == 200
+    assert client.get(FILE.format(identifier)).json["withdrawal"]["state"] == "under_way"
+
+
+def test_nothing_is_done_with_a_file_that_is_open(world: World, client: Client) -> None:
+    identifier = world.drop_file(numbered(1))
+    for change, body in (("retry", b""), ("withdraw", b'{"name": "devices.csv"}')):
+        answer = client.post(f"{FILE.format(identifier)}/{change}", body)
+        assert answer.status == 409
+        assert answer.json["code"] == "conflict"
+
+
+def test_a_file_of_no_customer_has_nothing_to_send_again_or_to_withdraw(world: World, client: Client) -> None:
+    identifier = world.drop_file(numbered(1), "nowhere.csv")
+    path = f"/api/files/_/{identifier}"
+    for change, body in (("retry", b""), ("withdraw", b'{"name": "nowhere.csv"}')):
+        answer = client.post(f"{path}/{change}", body)
+        assert (answer.status, answer.json["message"]) == (409, NO_CUSTOMER)
+
+
+def test_rows_whose_file_is_past_its_retention_are_gone(world: World, client: Client) -> None:
+    identifier = closed_file(world, tuples(["STANDIN-StorageError-1"]))
+    world.private.delete(f"{identifier}/device-file")
+    answer = client.post(FILE.format(identifier) + "/retry")
+    assert (answer.status, answer.json["code"]) == (410, "gone")
+
+
+def test_a_file_that_others_keep_changing_is_to_be_opened_again(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identifier = closed_file(world)
+
+    def changed(*_: object) -> NoReturn:
+        raise Conflict("changed by another worker")
+
+    monkeypatch.setattr(Files, "change", changed)
+    answer = client.post(FILE.format(identifier) + "/withdraw", b'{"name": "devices.csv"}')
+    assert (answer.status, answer.json["message"]) == (409, CHANGED)
