@@ -75,6 +75,7 @@ def items(
             count += 1
             place = f"line {document.line}" if is_itself and document.is_line else f"item {count}"
             yield place, _texts(cells, place)
+            found.beside.extend((f"{place} {name}", value) for name, value in finder.devices_within(cells))
         for path, value in found.beside:
             place = f"line {document.line} {path}".strip() if document.is_line or not path else path
             shown = _text(value, _LONGEST_LOOKED_AT)
@@ -99,6 +100,14 @@ class _Finder:
         """Whether an object has the names of a device, whatever their values."""
         meanings = set(map(self._meaning, cells))
         return not _IDENTIFYING.isdisjoint(meanings) or meanings >= _MAKER_AND_MODEL
+
+    def devices_within(self, cells: Cells) -> Iterator[tuple[str, Json]]:
+        """What in a device is perhaps another one, and none of its components."""
+        for name, value in cells.items():
+            if isinstance(value, list | dict) and not _COMPONENTS.search(name.removeprefix("rest of ")):
+                inner = value if isinstance(value, list) else [value]
+                if any(isinstance(part, dict) and self._is_sufficient(part) for part in inner):
+                    yield name, value
 
     def has_identity(self, path: str, value: Json) -> bool:
         """Whether a value, or one in it, is what identifies a device, such as the number of a delivery note."""

@@ -144,6 +144,12 @@ def test_what_is_in_or_at_a_device_is_never_one_itself(device: dict[str, object]
         }
 
 
+def test_a_device_in_a_device_is_told_of_unless_it_is_a_component() -> None:
+    (found,), (beside,) = read(json.dumps([{**ONE, "replaces": TWO, "monitors": [a_device(8)]}]))
+    assert found[1]["serialNumber"] == "PC1"
+    assert (beside.count, beside.places, beside.may_hold_device) == (1, ("line 1 item 1 replaces",), True)
+
+
 def test_a_list_of_what_alone_identifies_no_device_is_passed_over_beside_one_that_does() -> None:
     found, (beside,) = read(json.dumps({"skipped": [{"serialNumber": "PC9", "reason": "no hash"}], "devices": [ONE]}))
     assert [cells for _, cells in found] == [ONE]
