@@ -232,6 +232,8 @@ class Quoting(StrEnum):
     NEEDED_AFTER_BLANK = "as needed, after a blank"
     TYPOGRAPHIC = "typographic"
     WHOLE_LINE = "whole line"
+    APOSTROPHES = "always, with apostrophes"
+    BACKSLASHES = "always, with quotes behind backslashes"
 
 
 def _quoted(cell: str) -> str:
@@ -254,6 +256,10 @@ def _line(cells: Sequence[str], delimiter: str, quoting: Quoting) -> str:
             return delimiter.join(f"\u201c{cell}\u201d" for cell in cells)
         case Quoting.NEVER:
             return delimiter.join(cells)
+        case Quoting.APOSTROPHES:
+            return delimiter.join(f"'{cell}'" for cell in cells)
+        case Quoting.BACKSLASHES:
+            return delimiter.join('"' + cell.replace('"', '\\"') + '"' for cell in cells)
         case Quoting.WHOLE_LINE:
             return _quoted(delimiter.join(_as_needed(cell, delimiter) for cell in cells))
         case Quoting.AS_NEEDED:
@@ -264,7 +270,8 @@ def _is_sound(cells: Sequence[str], delimiter: str, quoting: Quoting) -> bool:
     """Whether the cells can be told apart again."""
     if quoting is Quoting.NEVER:
         return not any(mark in cell for cell in cells for mark in (delimiter, '"'))
-    return quoting is not Quoting.TYPOGRAPHIC or not any('"' in cell for cell in cells)
+    is_plain = quoting not in (Quoting.TYPOGRAPHIC, Quoting.APOSTROPHES)
+    return is_plain or not any(mark in cell for cell in cells for mark in "'\"")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ _TYPOGRAPHIC_CELL = re.compile(
     rf"((?:^|[,;\t|^])\s*){_TYPOGRAPHIC.pattern}((?:[^\s,;|^{_TYPOGRAPHIC.pattern[1:-1]}][^{_TYPOGRAPHIC.pattern[1:-1]}]*)?)"
     rf"{_TYPOGRAPHIC.pattern}(?=\s*(?:[,;\t|^]|$))"
 )
+_BETWEEN_APOSTROPHES = re.compile(r"'[^'\"]*'(?:([,;\t|^])'[^'\"]*')(?:\1(?:'[^'\"]*'|[^'\"]*))*")
+"""A row whose cells stand between apostrophes, as those of SQL do."""
 _DOUBT = '"'
 """The last cell of a row whose quotes may be read in two ways."""
 _MOST_LINES_WITH_QUOTES = 16
@@ -116,9 +118,21 @@ class Records:
         if len(cells) not in self._widths:
             self._settle_widths(cells)
         has_blanks = '"' in line or f"{self._delimiter} " in line
-        if has_blanks and (self._is_spaced or _are_blanks_meaningless(line, self._delimiter, cells)):
+        if has_blanks and (self._is_spaced or self._are_blanks_meaningless(line, cells)):
             cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
+
+    def _are_blanks_meaningless(self, line: str, cells: Sequence[str]) -> bool:
+        """Whether blanks before cells mean nothing: before all, within quotes, or where no text has the delimiter.
+
+        The name of a column may have it, with blanks on both sides.
+        """
+        is_quoted = line[0] == line.rstrip()[-1:] == '"'
+        behind = [cell[0] for cell in cells[1:] if cell.strip()]
+        if is_quoted or (len(behind) > 1 and set(behind) == {" "}):
+            return True
+        is_in_name = f" {self._delimiter} " in line and self._sense(cells) >= SENSE_OF_HEADER
+        return self._delimiter in _NEVER_IN_TEXT and not is_in_name
 
     def _settle_widths(self, cells: Sequence[str]) -> None:
         """Take another number of cells for that of the table from a header on, or when two rows in turn have it."""
@@ -139,6 +153,8 @@ class Records:
     def _cells(self, line: str) -> list[str]:
         if not line.isascii() and _TYPOGRAPHIC.search(line):
             line = _with_plain_quotes(line)
+        elif line[0] == "'" and _BETWEEN_APOSTROPHES.fullmatch(line):
+            line = line.replace("'", '"')
         if line[0] == '"' and (whole := _QUOTED_WHOLE.fullmatch(line)):
             # The line is quoted as a whole, as when a spreadsheet took it for one cell.
             line = whole[1].replace('""', '"')
@@ -219,13 +235,6 @@ class Records:
         return sense > 0 and not closes
 
 
-def _are_blanks_meaningless(line: str, delimiter: str, cells: Sequence[str]) -> bool:
-    """Whether blanks before cells mean nothing: before all, within quotes, or where no text has the delimiter."""
-    is_quoted = line[0] == line.rstrip()[-1:] == '"'
-    behind = [cell[0] for cell in cells[1:] if cell.strip()]
-    return delimiter in _NEVER_IN_TEXT or is_quoted or (len(behind) > 1 and set(behind) == {" "})
-
-
 def _with_plain_quotes(line: str) -> str:
     """A line whose typographic quotes around cells are plain ones."""
     return _TYPOGRAPHIC_CELL.sub(lambda found: f'{found[1]}"{found[2].replace(_DOUBT, 2 * _DOUBT)}"', line)
@@ -264,6 +273,8 @@ def _split(line: str, delimiter: str, following: Callable[[str], str], widths: S
     """
     text = line
     pattern = _well_formed(delimiter)
+    if '\\"' in text and not pattern.fullmatch(text) and pattern.fullmatch(text.replace('\\"', '""')):
+        text = text.replace('\\"', '""')
     if text.count('"') % 2:
         text += following(text)
     if pattern.fullmatch(text):

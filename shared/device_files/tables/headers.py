@@ -97,7 +97,7 @@ def _rejoined(cells: Sequence[str]) -> Sequence[str]:
     joined: list[str] = []
     for cell, is_parted in zip(cells, parted, strict=True):
         if is_parted and joined and meaning(clean(joined[-1])) is None:
-            joined[-1] += f",{cell}"
+            joined[-1] = f"{joined[-1].rstrip()},{cell}"
         else:
             joined.append(cell)
     return joined

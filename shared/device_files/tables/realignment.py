@@ -24,6 +24,12 @@ _JOINED_ALONE = (None, Column.ORDER_NUMBER, Column.ASSIGNED_USER, Column.WHAT_TO
 """Those of which one may have fallen apart besides."""
 _LEGAL_FORM = re.compile(r"(?:Inc|Ltd|LTD|LLC|L\.L\.C|Corp|Co|GmbH|S\.A|AG|Limited|Incorporated)\b\.?", re.IGNORECASE)
 _NO_LETTERS = re.compile(r"[\W_]+")
+_QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+_QUOTED = re.compile(
+    f"[{_QUOTES}]+([^{_QUOTES}]+)[{_QUOTES}]+"
+    f"|[{_QUOTES[2:]}]([^{_QUOTES}]+)|([^{_QUOTES}]*[^0-9{_QUOTES}])[{_QUOTES[2:]}]"
+)
+"""A text between quotes; of typographic ones one may be missing, unless it may be an inch mark."""
 UNTOLD_NAME = "column {}"
 """Of a column of which nobody could tell what it is, where a row is sent back."""
 _UNTOLD_NAME = re.compile(UNTOLD_NAME.format(r"\d+"))
@@ -44,8 +50,12 @@ class Fields(NamedTuple):
 
 
 def cleaned(cell: str) -> str:
-    """A cell cleaned of what nobody sees; one with a type has nothing of that."""
-    return cell if isinstance(cell, TypedCell) else clean(cell)
+    """A cell cleaned of what nobody sees and of quotes around it; one with a type has nothing of that."""
+    if isinstance(cell, TypedCell):
+        return cell
+    text = clean(cell)
+    quoted = _QUOTED.fullmatch(text) if text and (text[0] in _QUOTES or text[-1] in _QUOTES) else None
+    return text if quoted is None else quoted[quoted.lastindex or 0].strip()
 
 
 def fields_of(header: Header, cells: Sequence[str]) -> Fields:
@@ -87,12 +97,12 @@ def _is_misplaced(header: Header, cells: Sequence[str]) -> bool:
     key = _cell(cells, header.place(Column.PRODUCT_KEY))
     if " " in key and any(is_product_key(clean(cell)) for cell in cells):
         return True
-    others = (Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.MODEL)
-    return (
-        bool(maker)
-        and not is_manufacturer(maker)
-        and any(is_manufacturer(_cell(cells, place)) for place in _places_of(header, others))
-    )
+    places = _places_of(header, (Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.MODEL))
+    if len(cells) < header.width:
+        # A name of the header may have fallen apart.
+        places += [place for place, column in enumerate(header.columns) if column is None]
+    is_elsewhere = any(is_manufacturer(_cell(cells, place)) for place in places)
+    return bool(maker) and not is_manufacturer(maker) and is_elsewhere
 
 
 def _is_parted(header: Header, cells: Sequence[str], places: Sequence[int]) -> bool:

@@ -203,8 +203,10 @@ class Table:
                 raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.LIST_PICTURE)
 
     def _pass_over(self, kind: PassedOverKind, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
-        is_known = kind in (PassedOverKind.TOOL_OUTPUT, PassedOverKind.TEMPLATE_LINE, PassedOverKind.UNKNOWN_HEADER)
-        may_hold_device = False if is_known else None
+        is_known = kind in (PassedOverKind.TEMPLATE_LINE, PassedOverKind.UNKNOWN_HEADER)
+        # A tool's own lines name machines and paths; a row that went to its prompt has several cells.
+        is_of_tool = kind is PassedOverKind.TOOL_OUTPUT and sum(map(bool, map(clean, cells))) == 1
+        may_hold_device = False if is_known or is_of_tool else None
         self.account.pass_over(kind, self._place(number), _text_of(cells), may_hold_device=may_hold_device)
         return ()
 

@@ -3,7 +3,8 @@
 import pytest
 
 from shared.device_files.formats.delimited import Lines, Records
-from shared.device_files.tables.headers import sense_of
+from shared.device_files.tables.headers import find_header, sense_of
+from shared.device_files.tables.realignment import Fields, fields_of
 from tests.device_files.given import HASHES
 
 HEADER = "Serial,Manufacturer,Model,Remark"
@@ -23,6 +24,11 @@ def cells(*lines: str) -> list[list[str]]:
         ('"S1,HP,ProBook,x"', ["S1", "HP", "ProBook", "x"]),
         ('S1,",",M1', ["S1", '"', '"', "M1"]),
         ('S1,HP,M1,","', ["S1", "HP", "M1", ","]),
+        ('"S1","HP","Pro \\"Book\\"",""', ["S1", "HP", 'Pro "Book"', ""]),
+        ('"S1","HP","C:\\Temp\\","x"', ["S1", "HP", "C:\\Temp\\", "x"]),
+        ("'S1','VMware, Inc.','V1',''", ["S1", "VMware, Inc.", "V1", ""]),
+        ("'S1','HP',NULL,4", ["S1", "HP", "NULL", "4"]),
+        ("'0042,HP,M1,'", ["'0042", "HP", "M1", "'"]),
     ],
 )
 def test_quotes_of_every_kind_are_undone(line: str, expected: list[str]) -> None:
@@ -48,6 +54,16 @@ def test_a_line_that_closes_a_row_of_the_right_width_is_no_row_by_itself() -> No
 def test_a_quoted_name_may_hold_the_delimiter() -> None:
     rows = cells('"Ort; Raum";"Seriennummer";"Hersteller";"Modell"', '"Köln; 5";"S1";"HP";"M1"')
     assert rows == [["Ort; Raum", "Seriennummer", "Hersteller", "Modell"], ["Köln; 5", "S1", "HP", "M1"]]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|"])
+def test_a_name_that_lost_its_quotes_is_one_again_where_blanks_show_it(delimiter: str) -> None:
+    name = f"Breite {delimiter} Tiefe" if delimiter == "|" else f"Breite{delimiter} Tiefe"
+    lines = delimiter.join(["Serial", name, "Manufacturer", "Model"]), delimiter.join(["S1", "3", "HP", "M1"])
+    header, row = cells(*lines)
+    found = find_header(header)
+    assert found is not None
+    assert fields_of(found.header, row) == Fields("S1", manufacturer="HP", model="M1")
 
 
 def test_a_later_header_brings_its_own_delimiter_though_it_holds_the_first_one() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.device_files.tables.headers import find_header
-from shared.device_files.tables.realignment import Fields, fields_of, looks_shifted, realigned
+from shared.device_files.tables.realignment import Fields, cleaned, fields_of, looks_shifted, realigned
 from tests.device_files.given import HASHES
 
 VMWARE = "T23456789E123T56"
@@ -40,6 +40,7 @@ def test_the_one_reading_with_a_known_manufacturer_is_taken(header: str, row: st
         ("Serial,Manufacturer,Model", "S1,HP,ProBook,15 inch"),
         ("Serial,Manufacturer,Model,Group Tag", "S1,HP,ProBook,Sales, North"),
         ("Serial,Manufacturer,Model,what_to_do", "S1,HP,ProBook,fix it,15 inch"),
+        ("Serial,Width,Depth,Manufacturer,Model,Group Tag", "S1,3,HP,ProBook,Kiosk"),
     ],
 )
 def test_no_reading_or_more_than_one_is_none(header: str, row: str) -> None:
@@ -50,6 +51,21 @@ def test_a_hash_tells_what_its_row_should_say() -> None:
     row = f"{VMWARE},,{HASHES[VMWARE]},VMware, Inc.,VMware20,1,Kiosk"
     found = fields("Serial,PKID,Hardware Hash,Manufacturer,Model,Group Tag", row)
     assert found == Fields(VMWARE, "", HASHES[VMWARE], "VMware, Inc.", "VMware20,1", "Kiosk")
+
+
+def test_a_manufacturer_too_far_left_in_a_row_with_too_few_cells_looks_shifted() -> None:
+    found = find_header(["Serial", "Width", "Depth", "Manufacturer", "Model", "Group Tag"])
+    assert found is not None
+    assert looks_shifted(found.header, ["S1", "3", "HP", "ProBook", "Kiosk"])
+    assert not looks_shifted(found.header, ["S1", "3", "4", "HP", "ProBook"])
+
+
+@pytest.mark.parametrize("cell", ['"S1"', "'S1'", "\u201cS1\u201d", "\u00abS1\u00bb", '" S1 "'])
+def test_quotes_around_a_cell_are_no_part_of_it(cell: str) -> None:
+    assert cleaned("HP\u201d") == "HP"
+    assert cleaned("13\u201d") == "13\u201d"
+    assert cleaned(cell) == "S1"
+    assert cleaned(f"x{cell}") == f"x{cell}"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,12 @@ def test_what_is_no_row_is_counted_under_a_header_and_above_it(line: list[str], 
         assert kinds(account) == {kind: 1}
 
 
+def test_a_row_that_went_to_a_prompt_gives_a_warning() -> None:
+    _, account = read(["PS C:\\> S100001", "HP", "ProBook"], HEADER, HP)
+    assert kinds(account) == {PassedOverKind.TOOL_OUTPUT: 1}
+    assert account.passed_over[0].may_hold_device
+
+
 def test_a_comment_that_could_hold_a_device_gives_a_warning() -> None:
     _, account = read(HEADER, ["# 5CG1234567 comes later"], HP)
     assert account.passed_over[0].may_hold_device
