@@ -62,8 +62,17 @@ def header_of(columns: Sequence[Column | None], names: Sequence[str] = ()) -> He
 
 
 def batch_name(text: str) -> str | None:
-    """The batch that a folder or a group tag names; None when it is blank, or dots, which no address can hold."""
+    """The batch that a folder names; None when it is blank, or dots, which no address can hold."""
     return text.strip() if text.strip(". ") else None
+
+
+_NO_TAG = frozenset({"n/a", "none", "nil", "null", "(null)", "(none)", "<none>"})
+
+
+def batch_of_tag(group_tag: str) -> str | None:
+    """The batch that a group tag names; None also when it is a dash, or a word that says that there is none."""
+    is_none = group_tag.casefold() in _NO_TAG or not any(map(str.isalnum, group_tag))
+    return None if is_none else batch_name(group_tag)
 
 
 UNKNOWN_COLUMNS = header_of([])

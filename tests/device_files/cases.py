@@ -320,6 +320,34 @@ SHAPES = [
         ],
     ),
     Case(
+        "values of programs and of spreadsheets, and words for what is above, are no names",
+        text(
+            "Serial,Manufacturer,Model,Group Tag",
+            *(
+                "S1,HP,System.Object[],",
+                "S2,@{Name=HP},A,",
+                "S3,2024-05-01,A,",
+                "S4,ditto,do.,",
+                "S5,HP,A,System.Object[]",
+            ),
+        ),
+        [
+            *rejected(*[RowReason.SERIAL_ALONE] * 4),
+            Sent("S5", None, None, "HP", "A", (Note.TAG_NOT_CERTAIN,), tag="System.Object[]"),
+        ],
+    ),
+    Case(
+        "words for no group tag name no batch",
+        text("Serial,Manufacturer,Model,Group Tag", *(f"S{tag},HP,A,{tag}" for tag in ("n/a", "-", "None", "#N/A"))),
+        rejected(*[RowReason.NO_BATCH] * 3, RowReason.GROUP_TAG_UNREADABLE),
+        Rules(batch_by_group_tag=True, has_default_batch=False),
+    ),
+    Case(
+        "rows that are commented out",
+        text("Serial,Manufacturer,Model", "#S1,HP,A", "// S2,HP,A", "REM S3,HP,A", "#N/A,HP,A"),
+        rejected(*[RowReason.SERIAL_NOT_A_SERIAL] * 3, RowReason.SERIAL_DAMAGED),
+    ),
+    Case(
         "a cell of 300 characters",
         text(HEADER + ",Group Tag", f"{HP_ROW},{'x' * 300}"),
         rejected(RowReason.CELL_TOO_LONG),

@@ -44,7 +44,9 @@ To be filled by O.E.M. by More String|TO BE FILLED BY OEM|Default string|Chassis
 |(null)|$null|SMBIOS_STRING_INDEX_0|INVALID|<BAD INDEX>|Not Applicable|Undefined|System Version|FFFFFFFF
 |00-00-00-00|0000 0000|x.x|...|?|----|0123456789ABCDEF|Default Company Name|Unknown Product|test
 |Asset-1234567890|n.a.|\uff2e\uff0f\uff21|""")
-OF_PEOPLE = _listed("abcdefg|qwerty|QWERTZ|asdf|asdfghjkl|tbd|unbekannt|k.A.|n.v.t.|onbekend|okänd|XXXX|xx|_|\u3000|'")
+OF_PEOPLE = _listed("""
+abcdefg|qwerty|QWERTZ|asdf|asdfghjkl|tbd|unbekannt|k.A.|n.v.t.|onbekend|okänd|XXXX|xx|_|\u3000|'|ditto|dito|do.|idem
+|as above|see attachment|siehe Anlage|s.o.|folgt|to follow|leer|vide|ohne|NaN|Beispiel|nicht vorhanden""")
 REAL = _listed("""
 5CG1234ABC|PF3ABCDE|90STDE5|016520771357|000123456789|00123456|0000123|0000789|5512345|0012E5|S1|A|SN1|製
 |12345678901234567890|SN-00001|SN-31|7890-2345-7890-2345-7890-2345-78|VMware-56 4d 0c 8a|BCDFGHJ|1111112|AAAAAB

@@ -35,7 +35,7 @@ from msgspec.structs import replace
 
 from shared.device_files.hardware_hash.verification import VerifiedHash, plausible_collections
 from shared.device_files.placeholders import is_default_uuid, is_placeholder
-from shared.device_files.rows import CheckedRow, DeviceRow, SendableDevice, batch_name
+from shared.device_files.rows import CheckedRow, DeviceRow, SendableDevice, batch_of_tag
 from shared.errors import DeviceDropError
 from shared.reasons import Note, RowReason
 
@@ -210,7 +210,7 @@ class DuplicateIndex:
     def place(self, row_read: DeviceRow, device: SendableDevice, found: VerifiedHash | None) -> Verdict:
         """Where the next row stands, of which `device` is to be sent; `found` are the contents of its hash."""
         row = len(self._group)
-        rank = self._tagged if self._tagged and batch_name(row_read.group_tag) else 0
+        rank = self._tagged if self._tagged and batch_of_tag(row_read.group_tag) else 0
         serial_number = device.serial_number or row_read.serial_number
         key = _digest(f"k{device.product_key}".encode()) if device.product_key is not None else b""
         if found is None:

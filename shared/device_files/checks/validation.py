@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks import excel_damage
-from shared.device_files.checks.serial_numbers import problem_of, unwrapped
+from shared.device_files.checks.serial_numbers import is_commented_out, is_written_value, problem_of, unwrapped
 from shared.device_files.hardware_hash.layout import EPOCH
 from shared.device_files.hardware_hash.verification import (
     VERIFIED_TOOL_BUILDS,
@@ -31,7 +31,7 @@ from shared.device_files.placeholders import (
     is_template_text,
     spelling_differs,
 )
-from shared.device_files.rows import DeviceRow, Rules, SendableDevice, batch_name
+from shared.device_files.rows import DeviceRow, Rules, SendableDevice, batch_of_tag
 from shared.device_files.tables.header_names import meaning
 from shared.reasons import Note, RowReason
 
@@ -47,8 +47,6 @@ _LOST_LETTER = re.compile(r"(?<=\w)\?(?=\w)|\ufffd")
 """What saving as ASCII, or reading in a wrong encoding, leaves of a letter."""
 _NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
 """Types of cells that name nothing."""
-_WRITTEN_VALUE = re.compile(r"true|false|\[.*\]|\{.*\}", re.IGNORECASE | re.DOTALL)
-"""A value of such a type in a file that keeps no types."""
 _REASON_OF_PROBLEM = {
     HashProblem.NOT_A_HASH: RowReason.HASH_NOT_A_HASH,
     HashProblem.CUT: RowReason.HASH_CUT,
@@ -148,13 +146,13 @@ class Validation:
     def _of_tag(self, group_tag: str) -> tuple[RowReason | None, tuple[Note, ...]]:
         """A group tag decides on the batch where there is no batch folder; elsewhere it is only shown."""
         by_tag = self._rules.batch_by_group_tag
-        if by_tag and not self._rules.has_default_batch and batch_name(group_tag) is None:
+        if by_tag and not self._rules.has_default_batch and batch_of_tag(group_tag) is None:
             return RowReason.NO_BATCH, ()
         if type_of(group_tag) is CellType.FORMULA:
             return (RowReason.FORMULA_WITHOUT_VALUE, ()) if by_tag else (None, (Note.TAG_WITHOUT_VALUE,))
         if is_template_text(group_tag):
             return RowReason.TEMPLATE_SAMPLE, ()
-        if _LOST_LETTER.search(group_tag) or type_of(group_tag) in _NO_TEXT:
+        if _LOST_LETTER.search(group_tag) or _names_nothing(group_tag):
             return (RowReason.GROUP_TAG_UNREADABLE, ()) if by_tag else (None, (Note.TAG_NOT_CERTAIN,))
         return None, ()
 
@@ -195,6 +193,11 @@ def _key_reason(product_key: str) -> RowReason:
     return RowReason.PRODUCT_KEY_COPIED if is_product_key(product_key) else RowReason.PRODUCT_KEY_NOT_A_KEY
 
 
+def _names_nothing(text: str) -> bool:
+    """Whether a cell of names holds an error, or a value that is no text, as its file or its form says."""
+    return type_of(text) in _NO_TEXT or excel_damage.is_error(text) or is_written_value(text)
+
+
 def _names_reason(manufacturer: str, model: str) -> RowReason | None:
     """Why manufacturer and model of a row without a hash identify nothing."""
     for name in (manufacturer, model):
@@ -204,8 +207,12 @@ def _names_reason(manufacturer: str, model: str) -> RowReason | None:
             return RowReason.TEMPLATE_SAMPLE
         if _LOST_LETTER.search(name):
             return RowReason.TEXT_UNREADABLE
-        names_nothing = excel_damage.is_error(name) or type_of(name) in _NO_TEXT or _WRITTEN_VALUE.fullmatch(name)
-        if names_nothing or meaning(name) is not None:
+        if (
+            _names_nothing(name)
+            or excel_damage.is_damaged(name)
+            or name[:1] + name[-1:] in ("{}", "[]")
+            or meaning(name) is not None
+        ):
             return RowReason.SERIAL_ALONE
     return None
 
@@ -215,6 +222,8 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     if serial_number is not row.serial_number and serial_number != row.serial_number:
         notes = (*notes, Note.SERIAL_UNWRAPPED)
     is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
+    if is_commented_out(serial_number) and not excel_damage.is_error(serial_number):
+        return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
     reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
     if reason is not None:
         return Decision(None, reason, notes)

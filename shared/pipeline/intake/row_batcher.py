@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from shared.device_files.account import FileAccount
-from shared.device_files.rows import CheckedRow, SendableDevice, batch_name
+from shared.device_files.rows import CheckedRow, SendableDevice, batch_of_tag
 from shared.errors import DeviceDropError
 from shared.partner_center.models import NewDevice, encode_devices
 from shared.pipeline.blob_names import reading_folder
@@ -134,7 +134,7 @@ class Intake:
 
     def _add(self, row: CheckedRow) -> None:
         file = self.held.record
-        batch_id = file.batch_id or batch_name(row.group_tag) or file.default_batch
+        batch_id = file.batch_id or batch_of_tag(row.group_tag) or file.default_batch
         if row.device is None or batch_id is None:
             self._keep(outcome_of_unsent_row(file.reading_id, row))
             return

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.device_files.cells import CellType, TypedCell
-from shared.device_files.checks.serial_numbers import problem_of, unwrapped
+from shared.device_files.checks.serial_numbers import is_commented_out, problem_of, unwrapped
 from shared.reasons import RowReason
 
 
@@ -14,7 +14,10 @@ from shared.reasons import RowReason
         "Win32_BIOS: BIOS", "12.5", "12,5", "14:30", "14:30:05", "2026-11-21 14:30", "21.11.2026 14:30:00",
         "2026-11-21T14:30:00Z", "LENOVO", "Serial Number", "Seriennummer", "5CG1234567; 5CG1234568",
         "5CG1234567/5CG1234568", "5CG1234567 und 5CG1234568", "5CG1234567 5CG1234568",
-        "5CG9041ABC PF3ABC01", '15""', 'Monitor 14" A1',
+        "5CG9041ABC PF3ABC01", '15""', 'Monitor 14" A1', "5CG1234567-5CG1234570", "5CG1234567 bis 5CG1234570",
+        "5CG1234567 -> 5CG1234568", "wird nachgereicht", "Latitude 5530", "Windows 11", "12 Stück",
+        "HP 5CG1234567", "ada@contoso.com", "10.0.0.1", "00:1A:2B:3C:4D:5E",
+        "VK7JG-NPHTM-C97JM-9MPGT-3V66T", "€ 1099", "C:\\Temp", "5CG1234567 (defekt 2024)",
     ],
 )  # fmt: skip
 def test_what_is_no_serial_number_is_told(cell: str) -> None:
@@ -25,6 +28,7 @@ def test_what_is_no_serial_number_is_told(cell: str) -> None:
     "cell",
     [
         "5CG1234ABC", "PF0000001", "0000789", "7890 2345 AB", "8166846 B", "VMware-56 4d 6c 8e 2a 6c 5b 0e-9c 3e",
+        "5CG12-5CG34", "MXL 0042", "SC(07)A",
         "1234-5678-9012-3456-7890-1234-56", "Ünï©ødé 漢字 Ω", "MK183LL/A", "BCDFGHJ", "12345678901234567890",
     ],
 )  # fmt: skip
@@ -58,6 +62,12 @@ def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: 
         ("Serial Number: 5CG1", "5CG1"),
         ("\uff15\uff23\uff27\uff11", "5CG1"),
         ("SN5CG1", "SN5CG1"),
+        ("S/N 5CG1", "5CG1"),
+        ("'5CG1", "5CG1"),
+        ("5CG1*", "5CG1"),
+        ("5CG1 (HP)", "5CG1"),
+        ("5CG1 [old]", "5CG1"),
+        ("SC(07)A", "SC(07)A"),
     ],
 )
 def test_a_serial_number_is_taken_out_of_what_wraps_it(cell: str, serial_number: str) -> None:
@@ -65,4 +75,10 @@ def test_a_serial_number_is_taken_out_of_what_wraps_it(cell: str, serial_number:
 
 
 def test_letters_that_could_not_be_read_are_told() -> None:
-    assert problem_of("5CG\ufffd1") is RowReason.TEXT_UNREADABLE
+    assert problem_of("5CG\ufffd1") is problem_of("5CG?1") is RowReason.TEXT_UNREADABLE
+
+
+@pytest.mark.parametrize("cell", ["#S1", "# S1", "//S1", ";S1", "-- S1", "REM S1", "/* S1"])
+def test_a_row_may_be_commented_out(cell: str) -> None:
+    assert is_commented_out(cell)
+    assert not is_commented_out(cell.lstrip("#/;-REM *"))
