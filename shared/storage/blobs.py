@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import IO, Any, Protocol
 
@@ -18,6 +19,7 @@ from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, Co
 
 from shared.errors import DeviceDropError
 from shared.storage.lru_cache import LruCache
+from shared.storage.recreating import Resource
 
 _COPY_POLLS = 60
 """How often a pending copy is polled before the reading is left to the sweep."""
@@ -27,6 +29,10 @@ _WRITE_TRIES = 8
 _SINGLE_WRITE = 4 * 1024 * 1024
 _MISSING_OR_CHANGED = (404, 409, 412)
 _BAD_REQUEST = 400
+_STEPS = frozenset((".", ".."))
+"""The folders that a client resolves before it sends a request: no blob can be reached by a path with one."""
+_NO_NAMES = frozenset({"InvalidUri", "InvalidResourceName", "OutOfRangeInput", "InvalidInput"})
+"""The codes of Blob Storage for a name that no blob can have, such as one with a control character."""
 
 BLOBS_ON_A_PAGE = 5_000
 """Most blobs on a page of a listing (Blob Storage, List Blobs, `maxresults`)."""
@@ -106,27 +112,36 @@ class AzureContainer:
     def __init__(self, service: BlobServiceClient, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self._service = service
         self._client = service.get_container_client(name)
+        self._resource = Resource(name, self._create)
         self._sleep = sleep
         self._written: LruCache[str, _Written] = LruCache()
 
     def prepare(self) -> None:
-        try:
-            self._client.create_container()
-        except ResourceExistsError:
-            return
+        self._resource.prepare()
+
+    def _create(self) -> None:
+        self._client.create_container()
 
     def version(self, path: str) -> BlobVersion | None:
+        if _STEPS.intersection(path.split("/")):
+            return None
         properties = _properties(self._client.get_blob_client(path))
         return None if properties is None else _version(properties)
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
-        return map(_version, self._client.list_blobs(name_starts_with=folder or None))
+        try:
+            yield from map(_version, self._client.list_blobs(name_starts_with=folder or None))
+        except ResourceNotFoundError as error:
+            self._resource.recreate_after(error)
 
     def page(self, marker: str | None = None, most: int = BLOBS_ON_A_PAGE) -> BlobPage:
         """A page of the listing from `marker`; the first page without one, or where storage refuses an old one."""
         pages: Any = self._client.list_blobs(results_per_page=most).by_page(continuation_token=marker)
         try:
             versions = list(map(_version, next(pages)))
+        except ResourceNotFoundError as error:
+            self._resource.recreate_after(error)
+            return BlobPage([], None)
         except HttpResponseError as error:
             if marker is None or error.status_code != _BAD_REQUEST:
                 raise
@@ -148,17 +163,33 @@ class AzureContainer:
 
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:
         """A large blob is staged in blocks that only the last request makes visible."""
-        self._client.upload_blob(
-            path, _whole_if_small(content), overwrite=True, content_settings=ContentSettings(content_type=content_type)
-        )
+        self._upload(path, _whole_if_small(content), content_type, overwrite=True)
 
     def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
         """Two workers that write the same content at once stage the same blocks."""
         try:
-            self._client.upload_blob(path, content, content_settings=ContentSettings(content_type=content_type))
+            self._upload(path, _whole_if_small(content), content_type, overwrite=False)
         except (ResourceExistsError, ResourceModifiedError):
             return False
         return True
+
+    def _upload(
+        self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str, *, overwrite: bool
+    ) -> None:
+        """Upload a blob; if the container is missing, create it and upload again, unless the pieces are used up."""
+        settings = ContentSettings(content_type=content_type)
+
+        def upload() -> None:
+            self._client.upload_blob(path, content, overwrite=overwrite, content_settings=settings)
+
+        if isinstance(content, bytes):
+            self._resource.using(upload)
+            return
+        try:
+            upload()
+        except ResourceNotFoundError as error:
+            self._resource.recreate_after(error)
+            raise
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
         """The blob is read only if it has changed since this process wrote it, or was never written by this process."""
@@ -166,14 +197,16 @@ class AzureContainer:
         is_older = known is not None and known.version < version
         condition = _unless_changed(known if is_older else None)
         for _ in range(_WRITE_TRIES):
+            upload = partial(
+                blob.upload_blob,
+                content,
+                overwrite=True,
+                metadata={_VERSION: str(version)},
+                content_settings=ContentSettings(content_type=content_type),
+                **condition,
+            )
             try:
-                answer = blob.upload_blob(
-                    content,
-                    overwrite=True,
-                    metadata={_VERSION: str(version)},
-                    content_settings=ContentSettings(content_type=content_type),
-                    **condition,
-                )
+                answer = self._resource.using(upload)
             except (ResourceModifiedError, ResourceExistsError):
                 older = _older_than(blob, version)
                 if older is None:
@@ -223,6 +256,9 @@ class AzureContainer:
                 raise VersionGone(
                     f"Blob {version.path} was deleted or overwritten before this version of it could be copied."
                 ) from error
+            if self._resource.is_deleted(error):
+                self._resource.recreate()
+                return
             self._sleep(_COPY_PAUSE)
 
     def delete(self, path: str) -> None:
@@ -268,6 +304,10 @@ def _properties(blob: BlobClient) -> BlobProperties | None:
         return blob.get_blob_properties()
     except ResourceNotFoundError:
         return None
+    except HttpResponseError as error:
+        if error.status_code == _BAD_REQUEST and getattr(error, "error_code", None) in _NO_NAMES:
+            return None
+        raise
 
 
 def _version(properties: BlobProperties) -> BlobVersion:

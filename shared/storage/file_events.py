@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Protocol
 
-from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueClient
+
+from shared.storage.recreating import Resource
 
 
 class FileEvents(Protocol):
@@ -22,13 +23,14 @@ class AzureFileEvents:
 
     def __init__(self, client: QueueClient, kept: timedelta) -> None:
         self._client = client
+        self._resource = Resource(client.queue_name, client.create_queue)
         self._kept = kept
 
     def prepare(self) -> None:
-        try:
-            self._client.create_queue()
-        except ResourceExistsError:
-            return
+        self._resource.prepare()
 
     def send(self, event: str) -> None:
-        self._client.send_message(event, time_to_live=int(self._kept.total_seconds()))
+        def send() -> None:
+            self._client.send_message(event, time_to_live=int(self._kept.total_seconds()))
+
+        self._resource.using(send)

@@ -4,18 +4,21 @@ Fields that only a later version knows are ignored. A later version may also add
 them, and the later version's sweep finds their work.
 """
 
+import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Protocol
+from urllib.parse import quote, unquote
 
 import msgspec
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from shared.errors import DeviceDropError
+from shared.storage.recreating import Resource
 
 LONGEST_DELAY = timedelta(days=7)
 """Longest invisibility of a queue message (Queue Storage, Put Message)."""
@@ -34,8 +37,12 @@ _GUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 Guid = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\Z")]
 ReadingId = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\.[0-9]{{1,6}}\Z")]
 Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(-[01])*\Z")]
-Path = Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-"""The forms of the journal's keys and of a blob's path: a message with anything else is refused."""
+"""The forms of the journal's keys: a message with anything else is refused."""
+
+Path = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+"""A blob's path without control characters; storage may take longer paths than it documents."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission"):
@@ -87,6 +94,8 @@ class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob"):
     """A dropped blob was not received because its event never arrived."""
 
     path: Path
+    is_quoted: bool = False
+    """Whether the path is percent-encoded, as in messages about paths that have control characters."""
 
 
 WakeUp = SubmissionWakeUp | SubmissionsWakeUp | FileWakeUp | BlobWakeUp | WithdrawalWakeUp | NotificationWakeUp
@@ -127,6 +136,7 @@ class AzureWakeups:
 
     def __init__(self, client: QueueClient, poison_queues: Mapping[str, QueueClient]) -> None:
         self._client = client
+        self._resource = Resource(client.queue_name, client.create_queue)
         self._poison_queues = poison_queues
 
     def poisoned(self) -> Iterator[PoisonedMessage]:
@@ -143,14 +153,15 @@ class AzureWakeups:
             self._poison_queues[message.queue].delete_message(message.message_id, message.receipt)
 
     def prepare(self) -> None:
-        try:
-            self._client.create_queue()
-        except ResourceExistsError:
-            return
+        self._resource.prepare()
 
     def send(self, wake_up: WakeUp, delay: timedelta = timedelta(0)) -> None:
         seconds = -(-min(max(delay, timedelta(0)), LONGEST_DELAY) // timedelta(seconds=1))
-        self._client.send_message(encode(wake_up), visibility_timeout=seconds or None, time_to_live=_NEVER_EXPIRES)
+
+        def send() -> None:
+            self._client.send_message(encode(wake_up), visibility_timeout=seconds or None, time_to_live=_NEVER_EXPIRES)
+
+        self._resource.using(send)
 
 
 def _text(content: str) -> str:
@@ -163,6 +174,8 @@ def _text(content: str) -> str:
 
 def encode(wake_up: WakeUp) -> str:
     """`wake_up` as the text of a message."""
+    if isinstance(wake_up, BlobWakeUp) and _CONTROL.search(wake_up.path):
+        wake_up = BlobWakeUp(path=quote(wake_up.path), is_quoted=True)
     return msgspec.json.encode(wake_up).decode()
 
 
@@ -178,4 +191,6 @@ def decode(body: bytes) -> WakeUp:
         raise UnreadableWakeUp(
             f"The message is not a wake-up ({error}); it is dropped, and the sweep finds its work."
         ) from error
+    if isinstance(wake_up, BlobWakeUp) and wake_up.is_quoted:
+        return BlobWakeUp(path=unquote(wake_up.path))
     return wake_up

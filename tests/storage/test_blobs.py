@@ -183,3 +183,17 @@ def test_a_blob_already_gone_counts_as_deleted(containers: Containers) -> None:
     container.delete("a")
     container.delete("a")
     assert container.read("a") is None
+
+
+@pytest.mark.parametrize("path", [".", "..", "a/../b", "../a", "a/."])
+def test_a_path_that_a_client_resolves_is_no_blob(path: str, containers: Containers) -> None:
+    assert containers[1].version(path) is None
+
+
+@pytest.mark.parametrize("name", ["a\x7fb", "a\x81b", "a\tb", "a\u2028b", "%00", "?#&", "a.", "a ", "x" * 1_024])
+def test_an_unusual_name_is_listed_as_it_was_written(name: str, containers: Containers) -> None:
+    containers[1].write(name, b"1", "text/plain")
+    assert [version.path for version in containers[1].versions()] == [name]
+    version = containers[1].version(name)
+    assert version is not None
+    assert version.path == name

@@ -258,3 +258,14 @@ class Pages(Iterator[list[BlobProperties]]):
 def test_a_listing_whose_marker_is_refused_begins_again() -> None:
     container = AzureContainer(RefusesOldMarkers(), "device-files")  # type: ignore[arg-type]  # all that it needs
     assert container.page("too old") == BlobPage([], None)
+
+
+@pytest.mark.parametrize("code", ["InvalidUri", "InvalidResourceName", "OutOfRangeInput"])
+def test_a_name_that_storage_refuses_is_no_blob_and_no_fault(code: str, container_of: MakeContainer) -> None:
+    assert container_of(Storage([Answer(400, {"x-ms-error-code": code})], [])).version("a\x00b") is None
+
+
+def test_any_other_refusal_of_a_request_is_a_fault(container_of: MakeContainer) -> None:
+    container = container_of(Storage([Answer(400, {"x-ms-error-code": "InvalidHeaderValue"})], []))
+    with pytest.raises(HttpResponseError):
+        container.version("a")

@@ -12,7 +12,7 @@ the others.
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -28,7 +28,7 @@ from shared.pipeline.submissions.follow_ups import FollowUps, following_up
 from shared.pipeline.submissions.lost_contents import ended_as_lost, is_lost_for_good
 from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post, request_for
-from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for, with_lost_answer
+from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for, with_cause, with_lost_answer
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission
 from shared.storage.tables import Entity
@@ -140,12 +140,21 @@ class _Turn:
         """End a submission whose contents have been missing for so long that they are lost for good."""
         try:
             yield
-        except BlobMissing:
+        except BlobMissing as missing:
             file = self._file(stored.record)
             if file is None or not is_lost_for_good(file.record, self._pipeline.clock()):
+                self._note_missing(stored.record, str(missing))
                 raise
             logger.exception("A submission ends without being sent", extra=of_submission(stored.record))
             self._write(ended_as_lost(self._contents, stored))
+
+    def _note_missing(self, submission: Submission, cause: str) -> None:
+        """Journal why the submission cannot go on, once; its due time stays, so the sweep tries again."""
+        stored = self._pipeline.journal.submissions.get(submission.reading_id, submission.number)
+        if stored is None or stored.record.sequence != submission.sequence:
+            return
+        with suppress(Conflict):
+            self._pipeline.journal.submissions.change(stored, with_cause(stored.record, cause, self._pipeline.clock()))
 
     def _post(self, due: Due) -> None:
         stored = _remembering_an_abandoned_post(due.stored)

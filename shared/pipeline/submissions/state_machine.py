@@ -351,6 +351,11 @@ def with_lost_answer(submission: Submission) -> dict[str, object]:
     return {"answer_lost": True, "first_lost_at": sent_at if is_first else submission.first_lost_at}
 
 
+def with_cause(submission: Submission, cause: str, now: datetime) -> Submission:
+    """The submission with the `cause` that keeps it from going on; all else stays, so nothing else is decided."""
+    return replace(submission, **_with_reason(submission, cause, now))
+
+
 def _polled(submission: Submission, step: PollAgain, now: datetime) -> Submission:
     """After a usable answer the time since the last poll counts towards the deadline; after any other it does not."""
     polled = replace(submission, polled_at=now) if step.usable else _standing_still(submission, now)

@@ -1,15 +1,17 @@
 """A file ends even if storage has lost contents of its submissions."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from local.partner_center import Behaviour
-from shared.pipeline.blob_names import JSON
+from shared.pipeline.blob_names import JSON, private_copy
 from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.pipeline.sweep import sweep
+from shared.status import queries
 from shared.vocabulary import FileState, SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, World, numbered
@@ -64,6 +66,44 @@ def test_a_submission_whose_body_and_copy_are_lost_waits_for_them_until_the_alar
     sweep(waiting.pipeline)
     waiting.run()
     assert waiting.outcomes(file) == ["registered"] * 4
+
+
+def _altered(world: World, file: str) -> None:
+    world.private.put(world.submission(file).record.payload, b"[]")
+
+
+def _missing(world: World, file: str) -> None:
+    world.private.delete(world.submission(file).record.payload)
+
+
+@pytest.mark.parametrize("spoil", [_altered, _missing])
+def test_a_body_that_is_altered_or_missing_is_made_again_from_the_private_copy(
+    waiting: World, spoil: Callable[[World, str], None]
+) -> None:
+    file = waiting.drop_file(numbered(4))
+    spoil(waiting, file)
+    waiting.run()
+    assert waiting.outcomes(file) == ["registered"] * 4
+
+
+@pytest.mark.parametrize("spoil", [_altered, _missing])
+def test_the_cause_is_journaled_once_and_shown_while_a_submission_waits_for_its_contents(
+    waiting: World, spoil: Callable[[World, str], None]
+) -> None:
+    file = waiting.drop_file(numbered(4))
+    spoil(waiting, file)
+    waiting.private.delete(private_copy(file))
+    assert _run_all(waiting) == 1
+    for _ in range(2):
+        waiting.clock.now += timedelta(hours=1)
+        sweep(waiting.pipeline)
+        assert _run_all(waiting) == 1
+    record = waiting.submission(file).record
+    assert record.last_answer is not None
+    assert "is missing or was changed. Restore it" in record.last_answer
+    assert sum("is missing or was changed" in sentence for sentence in record.history) == 1
+    shown = queries.file(waiting.pipeline, CUSTOMER, file).submissions
+    assert ["is missing or was changed" in submission.last_event for submission in shown] == [True, False]
 
 
 def test_after_the_alarm_the_rows_of_a_lost_submission_are_unknown_and_the_file_ends(

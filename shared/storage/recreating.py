@@ -1,0 +1,113 @@
+"""Makes a container, queue or table again that was deleted while the app runs: its contents are lost, the work goes on.
+
+A process creates what is missing once, before its first use. Without this, work on a container that was deleted later
+would fail until every instance has restarted.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
+
+from shared.storage.tables import Change, Entity, Query, StoredEntity, Table
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+_MISSING = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound"})
+"""The codes of Blob, Queue and Table Storage for a request to a container, queue or table that does not exist."""
+
+
+class Resource:
+    """A container, queue or table that this process creates, and creates again when it is found missing.
+
+    What this process has not prepared is not created: its address may be wrong.
+    """
+
+    def __init__(self, name: str, create: Callable[[], object]) -> None:
+        """`create` makes it, and raises ResourceExistsError if it exists."""
+        self._name = name
+        self._create = create
+        self._is_prepared = False
+
+    def prepare(self) -> None:
+        """Create it if it does not exist."""
+        self._is_prepared = True
+        try:
+            self._create()
+        except ResourceExistsError:
+            return
+
+    def using(self, work: Callable[[], Answer]) -> Answer:
+        """Do `work`; if it fails because this was deleted, create it and do `work` once more.
+
+        Storage takes up to a minute to delete a container, and refuses to create it until then: the second error is
+        raised.
+        """
+        try:
+            return work()
+        except HttpResponseError as error:
+            if not self.is_deleted(error):
+                raise
+        self.recreate()
+        return work()
+
+    def is_deleted(self, error: HttpResponseError) -> bool:
+        """Whether a request failed because this was deleted after this process had prepared it."""
+        return self._is_prepared and getattr(error, "error_code", None) in _MISSING
+
+    def recreate(self) -> None:
+        """Create it again, empty, and log that it was deleted."""
+        logger.error(
+            "A container, queue or table was deleted while the app was running; it is made again, empty",
+            extra={"deleted": self._name},
+        )
+        self.prepare()
+
+    def recreate_after(self, error: HttpResponseError) -> None:
+        """Create it again if that is what `error` was about; raise any other error."""
+        if not self.is_deleted(error):
+            raise error
+        self.recreate()
+
+
+class RecreatedTable:
+    """A table of the journal that is created again when it is found deleted; until then it reads as an empty one."""
+
+    def __init__(self, name: str, table: Table) -> None:
+        self._table = table
+        self._resource = Resource(name, table.prepare)
+
+    def prepare(self) -> None:
+        self._resource.prepare()
+
+    def insert(self, entity: Entity) -> str:
+        return self._resource.using(lambda: self._table.insert(entity))
+
+    def get(self, partition: str, row: str) -> StoredEntity | None:
+        return self._table.get(partition, row)
+
+    def replace(self, entity: Entity, etag: str) -> str:
+        return self._resource.using(lambda: self._table.replace(entity, etag))
+
+    def change_together(self, changes: Sequence[Change]) -> list[str]:
+        return self._resource.using(lambda: self._table.change_together(changes))
+
+    def upsert(self, entities: Iterable[Entity]) -> None:
+        every = list(entities)
+        self._resource.using(lambda: self._table.upsert(every))
+
+    def delete(self, keys: Iterable[tuple[str, str]]) -> None:
+        every = list(keys)
+        self._resource.using(lambda: self._table.delete(every))
+
+    def remove(self, partition: str, row: str, etag: str) -> None:
+        self._table.remove(partition, row, etag)
+
+    def query(self, query: Query) -> Iterator[StoredEntity]:
+        try:
+            yield from self._table.query(query)
+        except HttpResponseError as error:
+            self._resource.recreate_after(error)
