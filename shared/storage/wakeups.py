@@ -39,10 +39,12 @@ ReadingId = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\.[0-9]{{1,6}}\Z")]
 Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(-[01])*\Z")]
 """The forms of the journal's keys: a message with anything else is refused."""
 
-Path = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-"""A blob's path without control characters; storage may take longer paths than it documents."""
+_LONGEST_PATH = 1024
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+Path = Annotated[str, msgspec.Meta(max_length=_LONGEST_PATH, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+"""A blob's path as Azure documents it. Storage takes others too, which are sent percent-encoded."""
+
+_UNDOCUMENTED = re.compile(rf"[\x00-\x1f\x7f-\x9f]|(?s:.){{{_LONGEST_PATH + 1}}}")
 
 
 class SubmissionWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="submission"):
@@ -94,11 +96,15 @@ class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob"):
     """A dropped blob was not received because its event never arrived."""
 
     path: Path
-    is_quoted: bool = False
-    """Whether the path is percent-encoded, as in messages about paths that have control characters."""
 
 
 WakeUp = SubmissionWakeUp | SubmissionsWakeUp | FileWakeUp | BlobWakeUp | WithdrawalWakeUp | NotificationWakeUp
+
+
+class _QuotedBlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="quoted-blob"):
+    """The message for a blob whose path has control characters or is longer than documented."""
+
+    quoted_path: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class UnreadableWakeUp(DeviceDropError):
@@ -174,9 +180,10 @@ def _text(content: str) -> str:
 
 def encode(wake_up: WakeUp) -> str:
     """`wake_up` as the text of a message."""
-    if isinstance(wake_up, BlobWakeUp) and _CONTROL.search(wake_up.path):
-        wake_up = BlobWakeUp(path=quote(wake_up.path), is_quoted=True)
-    return msgspec.json.encode(wake_up).decode()
+    sent: WakeUp | _QuotedBlobWakeUp = wake_up
+    if isinstance(wake_up, BlobWakeUp) and _UNDOCUMENTED.search(wake_up.path):
+        sent = _QuotedBlobWakeUp(quoted_path=quote(wake_up.path))
+    return msgspec.json.encode(sent).decode()
 
 
 def decode(body: bytes) -> WakeUp:
@@ -186,11 +193,9 @@ def decode(body: bytes) -> WakeUp:
         UnreadableWakeUp: it is not a wake-up.
     """
     try:
-        wake_up: WakeUp = msgspec.json.decode(body, type=WakeUp)
+        sent: WakeUp | _QuotedBlobWakeUp = msgspec.json.decode(body, type=WakeUp | _QuotedBlobWakeUp)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise UnreadableWakeUp(
             f"The message is not a wake-up ({error}); it is dropped, and the sweep finds its work."
         ) from error
-    if isinstance(wake_up, BlobWakeUp) and wake_up.is_quoted:
-        return BlobWakeUp(path=unquote(wake_up.path))
-    return wake_up
+    return BlobWakeUp(path=unquote(sent.quoted_path)) if isinstance(sent, _QuotedBlobWakeUp) else sent
