@@ -10,6 +10,7 @@ MEASUREMENTS = {
     "memory": "memory that a large file adds to a worker",
     "waiting": "concurrent requests, and the schedule of status requests",
     "cold_start": "importing the app, compared with importing the libraries it needs",
+    "package_start": "starting the package as deployed, compared with warm bytecode",
     "status_page": "the list of 1,000 files on the status page, compared with a bare table",
     "operations": "storage operations per 1,000 devices",
     "growth": "CPU per row from 1,000 rows to 1,000,000; three hosts compared with one",

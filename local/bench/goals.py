@@ -84,6 +84,7 @@ GOALS = (
         "from a job's end to the poll, per wait allowed: a quarter of the job, at least 30 s",
     ),
     Goal("cold_start_vs_sdks", 1.3, "", "importing the app, divided by importing the libraries it needs"),
+    Goal("package_start_vs_warm", 1.05, "", "CPU of starting the deployed package, divided by that with warm bytecode"),
     Goal("page_made_vs_bare_table", 40, "", "CPU of making the list of 1,000 files, divided by a bare table's"),
     Goal("page_painted_vs_bare_table", 3, "", "first paint of the list of 1,000 files, divided by a bare table's"),
     Goal("operations_per_1000_small", 60, "", "storage operations per 1,000 devices, in a file of 1,000"),

@@ -126,13 +126,21 @@ def is_closed(journal: Journal, dropped: Dropped) -> bool:
     return stored is not None and stored.record.state is FileState.CLOSED
 
 
-def run_program(name: str, arguments: list[str], *, log: Path, seconds: float, environment: Mapping[str, str]) -> str:
-    """Run a Python program to its end; returns its output.
+def run_program(
+    name: str,
+    arguments: list[str],
+    *,
+    log: Path,
+    seconds: float,
+    environment: Mapping[str, str],
+    python: str = sys.executable,
+) -> str:
+    """Run a Python program to its end, with this interpreter or another; returns its output.
 
     Raises:
         BenchError: it failed, or did not finish in time.
     """
-    process = ChildProcess.start(name, [sys.executable, *arguments], log=log, environment=environment)
+    process = ChildProcess.start(name, [python, *arguments], log=log, environment=environment)
     try:
         code = process.wait(seconds)
     finally:

@@ -24,6 +24,7 @@ from local.bench import (
     memory,
     operations,
     outcomes,
+    package_start,
     status_page,
     waiting,
 )
@@ -47,6 +48,7 @@ _MEASURES: Mapping[str, Callable[[Bench], Measured]] = {
     "memory": memory.measure,
     "waiting": waiting.measure,
     "cold_start": cold_start.measure,
+    "package_start": package_start.measure,
     "status_page": status_page.measure,
     "operations": operations.measure,
     "growth": growth.measure,
@@ -64,6 +66,7 @@ _SIZES_OF = {
     "polls_per_10_min_job": (),
     "longest_wait_vs_allowed": (),
     "cold_start_vs_sdks": ("cold_starts",),
+    "package_start_vs_warm": ("cold_starts",),
     "page_made_vs_bare_table": ("listed_files", "page_rounds"),
     "page_painted_vs_bare_table": ("listed_files", "page_rounds"),
     "operations_per_1000_small": ("small_rows",),

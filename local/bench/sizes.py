@@ -68,6 +68,7 @@ def bytes_needed(sizes: Sizes, measurements: Collection[str]) -> int:
         "memory": large * (3 * _UTF16_ROW + _UTF8_ROW + _OUTCOME_ROW),
         "waiting": 100 * MEGABYTE,
         "cold_start": 100 * MEGABYTE,
+        "package_start": 200 * MEGABYTE,
         "status_page": 100 * MEGABYTE,
         "operations": large * (4 * _UTF8_ROW + _OUTCOME_ROW),
         "growth": max(sizes.growth_hash_rows) * _UTF16_ROW

@@ -104,7 +104,7 @@ def test_what_is_deployed_brings_its_packages_along_with_hashes_checked() -> Non
     assert "remoteBuild: false" in (ROOT / "azure.yaml").read_text()
     package = (ROOT / "infra" / "package.py").read_text()
     assert '"--require-hashes"' in package
-    assert '"requirements.lock"' in package
+    assert "requirements.lock" in package
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
