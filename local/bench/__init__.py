@@ -2,8 +2,8 @@
 
 Every speed goal is a ratio of two things measured alternately in the same run, so that a slow machine slows down both.
 docs/performance.md says what each figure means. `goals` names them; each of `intake`, `outcomes`, `memory`, `waiting`,
-`cold_start`, `package_start`, `status_page`, `operations`, `growth`, `end_to_end` and `capacity` measures some; `report`
-shows them.
+`cold_start`, `package_start`, `status_page`, `operations`, `growth`, `end_to_end` and `capacity` measures some;
+`report` shows them.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """The templates of the page."""
 
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from shared.status.page import rendering, static_files
+from shared.status.page import rendering
 
 ROOT = Path(__file__).parents[3]
 
@@ -15,14 +14,6 @@ ROOT = Path(__file__).parents[3]
 def test_a_value_that_a_template_does_not_get_is_an_error() -> None:
     with pytest.raises(UndefinedError):
         rendering.rendered("message.html", {})
-
-
-def test_templates_and_static_files_are_part_of_what_is_deployed() -> None:
-    ignored = (ROOT / ".funcignore").read_text(encoding="utf-8").split()
-    for folder in (static_files.STATIC, rendering.TEMPLATES):
-        assert any(folder.iterdir())
-        for part in folder.relative_to(ROOT).parts:
-            assert not any(fnmatch(part, pattern) for pattern in ignored), part
 
 
 @pytest.mark.parametrize(
