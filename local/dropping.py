@@ -49,8 +49,8 @@ class Dropped:
 
 
 def samples() -> list[Path]:
-    """The device files that come with the project."""
-    return sorted(SAMPLES.glob("*.csv"))
+    """The device files of a first run."""
+    return sorted((SAMPLES / "first-run").glob("*.csv"))
 
 
 class DropContainer:

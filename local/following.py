@@ -15,6 +15,7 @@ from local.dropping import Dropped
 from shared.pipeline.blob_names import RESULTS_CONTAINER
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.drop_path import resolve_drop_path
+from shared.reasons import NOTES, Note
 from shared.status import queries
 from shared.status.page.labels import file_label
 from shared.status.presenters import NO_CUSTOMER_ID
@@ -147,15 +148,22 @@ def show_rows(console: Console, title: str, rows: Sequence[OutcomeView]) -> None
     """Print one line per row; nothing for a file without rows."""
     if not rows:
         return
-    table = Table("row", "serial number", "outcome", "what to do", title=harmless(title), title_justify="left")
+    table = Table("row", "serial number", "outcome", "why", "what to do", title=harmless(title), title_justify="left")
     for row in rows:
         table.add_row(
             str(row.row),
             harmless(row.serial_number or row.product_key),
             Text(_words(row.outcome), _OUTCOME_STYLES[row.outcome]),
+            harmless(_why(row)),
             harmless(row.what_to_do),
         )
     console.print(table)
+
+
+def _why(row: OutcomeView) -> str:
+    """The reason for the outcome, and what was changed in the row before it was sent."""
+    changed = [NOTES[Note(note)].sentence for note in row.notes.split() if note in list(Note)]
+    return " ".join(filter(None, [row.error_description, *changed]))
 
 
 def say(console: Console, sentence: str, style: str = "") -> None:

@@ -38,6 +38,10 @@ _POLL_SECONDS = 0.5
 _WATCH_SECONDS = 1.0
 _STILL_SECONDS = 2.0
 """How long a file must be unchanged before it is dropped: copying over a network pauses now and then."""
+_NEXT_AFTER_ONE_RUN = (
+    "Next: 'python -m local run' (without --once) keeps the status page open and takes your own files from drop/.",
+    "docs/first-file.md shows how to get a device file; docs/deploy.md how to send it to Partner Center.",
+)
 _WIDTH_OF_FILES = 160
 """Columns of output that is not a terminal's."""
 
@@ -92,8 +96,9 @@ def run(options: RunOptions) -> int:
         session = _Session(console, options, azurite.connection_string, follower, lambda: _check(services, hosts))
         session.drop_given_files()
         hosts.wait_until_ready()
-        say(console, f"Status page: {hosts.address}/status")
-        return session.until_closed() if options.once else session.watch()
+        page = f"{hosts.address}/status"
+        say(console, f"Status page: {page}")
+        return session.until_closed() if options.once else session.watch(page)
 
 
 def _host_in_words(hosts: Hosts) -> str:
@@ -142,13 +147,14 @@ class _Session:
         faults = [fault for progress in ended if (fault := _fault(progress, self._options))]
         for fault in faults:
             say(self._console, fault, "red")
+        for sentence in _NEXT_AFTER_ONE_RUN:
+            say(self._console, sentence)
         return 1 if faults else 0
 
-    def watch(self) -> NoReturn:
+    def watch(self, page: str) -> NoReturn:
         """Follow the dropped files, and drop files that appear in the folder, until Ctrl-C."""
         folder = WatchedFolder(DROP_FOLDER, self._options.data.dropped, still_seconds=_STILL_SECONDS)
-        place = f"{_short(DROP_FOLDER)}/{{customer id}}/{{batch}}/"
-        say(self._console, f"Put device files into {place} to register their devices. Press Ctrl-C to stop.")
+        is_next_told = False
         next_scan = 0.0
         with self._live() as live:
             while True:
@@ -157,8 +163,16 @@ class _Session:
                     next_scan = time.monotonic() + _WATCH_SECONDS
                 self._poll()
                 self._show_end([progress for progress in self._progress.values() if progress.is_final])
+                if not self._progress and not is_next_told:
+                    is_next_told = True
+                    self._say_what_is_next(page)
                 self._show(live)
                 time.sleep(_POLL_SECONDS)
+
+    def _say_what_is_next(self, page: str) -> None:
+        folder = f"{_short(DROP_FOLDER)}/{self._options.customer_id}/{self._options.batch_id}/"
+        say(self._console, f"Next: open {page} in a browser, and put a device file of your own into {folder}")
+        say(self._console, "(the first folder is the customer, the second the device batch). Press Ctrl-C to stop.")
 
     def _drop_new_files(self, folder: WatchedFolder) -> None:
         for path, file in folder.whole_files().items():

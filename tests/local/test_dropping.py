@@ -8,6 +8,7 @@ import pytest
 
 from local import dropping
 from local.dropping import SECONDS_UNTIL_TOLD, Dropped, WaitReason, WatchedFolder, samples
+from tests.local import first_run
 
 PLACE = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1/Batch"
 
@@ -225,4 +226,4 @@ def test_a_file_has_one_id_for_each_version() -> None:
 
 
 def test_there_are_samples_to_drop() -> None:
-    assert [file.name for file in samples()] == ["hardware_hashes_utf16le.csv", "partner_tuple.csv"]
+    assert [file.name for file in samples()] == list(first_run.files())
