@@ -7,8 +7,9 @@ batch), "Uploaded Customer Devices" (which creates one), "Get BatchJobStatus", "
 """
 
 import logging
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
@@ -62,7 +63,22 @@ APPLICATION = "Device Drop"
 """The value of MS-PartnerCenter-Application, under which the service's logs list our requests."""
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
-MOST_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a reading of pages may take; more is no list, but a service that repeats itself."""
+
+    pages: int
+    content_bytes: int
+    seconds: float
+
+
+BATCHES = Bounds(pages=1_000, content_bytes=MOST_ANSWER_BYTES, seconds=math.inf)
+"""A customer's batches. In time they are one call, which ends within `exchange_timeout`: their reader holds a claim."""
+DEVICES = Bounds(pages=10_000, content_bytes=64 * MOST_ANSWER_BYTES, seconds=600)
+"""The devices of a batch, at a hundred a page with their hashes. Their reader renews its claim, or holds none."""
+
 MOST_CONNECTIONS = 64
 """Idle connections kept for reuse; further threads open connections of their own."""
 
@@ -99,8 +115,8 @@ class JobAnswer:
 class PartnerCenter(Protocol):
     """The calls this product makes. Each raises `PartnerCenterError` and no other exception."""
 
-    def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
-        """All batches of the customer."""
+    def device_batches(self, customer_id: str, ids: CallIds) -> Iterable[DeviceBatch]:
+        """The batches of the customer, fetched page by page as the caller iterates."""
         ...
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
@@ -228,10 +244,11 @@ class PartnerCenterClient:
         self._exchange_timeout = exchange_timeout
         self._session = session or PlainSession(MOST_CONNECTIONS)
 
-    def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
+    def device_batches(self, customer_id: str, ids: CallIds) -> Iterator[DeviceBatch]:
         """See `PartnerCenter`."""
-        pages = self._pages(batches_path(customer_id), decode_batch_page, ids)
-        return tuple(batch for page in pages for batch in page.items or ())
+        bounds = replace(BATCHES, seconds=self._exchange_timeout)
+        for page in self._pages(batches_path(customer_id), decode_batch_page, ids, bounds):
+            yield from page.items or ()
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
         """See `PartnerCenter`."""
@@ -248,7 +265,7 @@ class PartnerCenterClient:
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
         """See `PartnerCenter`."""
-        for page in self._pages(append_path(customer_id, batch_id), decode_device_page, ids):
+        for page in self._pages(append_path(customer_id, batch_id), decode_device_page, ids, DEVICES):
             yield from page.items or ()
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
@@ -275,36 +292,50 @@ class PartnerCenterClient:
             )
         return Accepted(tracking_id, answer.status, answer.service_ids)
 
-    def _pages(self, path: str, decode: Callable[[bytes], _Page], ids: CallIds) -> Iterator[_Page]:
-        """The pages from `path` on. Only query and token of a next-page link are used; each page has its own ids."""
+    def _pages(self, path: str, decode: Callable[[bytes], _Page], ids: CallIds, bounds: Bounds) -> Iterator[_Page]:
+        """The pages from `path` on. Only query and token of a next-page link are used; each page has its own ids.
+
+        Raises:
+            Unavailable: the pages repeat themselves, or exceed their `bounds`.
+        """
         query, token, asked = "", None, set[tuple[str, str | None]]()
-        while (query, token) not in asked:
+        end, bytes_left, seconds_left = monotonic() + bounds.seconds, bounds.content_bytes, bounds.seconds
+        while (query, token) not in asked and len(asked) < bounds.pages and bytes_left > 0 and seconds_left > 0:
             asked.add((query, token))
-            page = decode(self._call("GET", path + query, _ids_of_page(ids, len(asked)), continuation=token).body)
+            ids_of_page = _ids_of_page(ids, len(asked))
+            answer = self._call("GET", path + query, ids_of_page, continuation=token, within=seconds_left)
+            bytes_left, seconds_left = bytes_left - len(answer.body), end - monotonic()
+            page = decode(answer.body)
             yield page
             query, token = _query_of_next(page), _token_of_next(page)
             if not query and token is None:
                 return
-            if len(asked) == MOST_PAGES:
-                break
         raise Unavailable(
             f"Partner Center's pages of {path} do not end; the request will be retried. If this continues, contact its"
             " support"
         )
 
     def _call(
-        self, method: str, path: str, ids: CallIds, *, body: bytes | None = None, continuation: str | None = None
+        self,
+        method: str,
+        path: str,
+        ids: CallIds,
+        *,
+        body: bytes | None = None,
+        continuation: str | None = None,
+        within: float = math.inf,
     ) -> _Answer:
-        """One exchange. Raises a `PartnerCenterError` for anything but a 2xx with a complete body."""
+        """One exchange of at most `within` seconds. Raises a `PartnerCenterError` for all but a complete 2xx."""
+        seconds = min(within, self._exchange_timeout)
         name = f"{method} {path.partition('?')[0]}"
         started = monotonic()
         headers_sent = self._headers(ids, has_body=body is not None, page=continuation)
-        with bounded_exchange(self._exchange_timeout) as exchange:
+        with bounded_exchange(seconds) as exchange:
             try:
                 status, headers, content = self._exchanged(method, path, headers_sent, body, exchange, name)
             except AnswerLost as lost:
                 if exchange.is_over:
-                    raise _too_slow(name, self._exchange_timeout) from lost
+                    raise _too_slow(name, seconds) from lost
                 raise
         _log(method, path, ids, status=status, service_ids=ServiceIds.of(headers), seconds=monotonic() - started)
         if not _is_success(status):

@@ -10,8 +10,11 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 from uuid import UUID, uuid4
 
@@ -25,6 +28,7 @@ from hypothesis import strategies as st
 
 from local.partner_center import Behaviour, Fault, Operation, PartnerCenterStandIn
 from shared.partner_center.client import (
+    DEVICES,
     CallIds,
     PartnerCenter,
     PartnerCenterClient,
@@ -153,7 +157,7 @@ def test_devices_are_appended(client: PartnerCenterClient, new_ids: NewIds) -> N
 
 
 def test_a_customers_batches_are_listed(client: PartnerCenterClient, new_ids: NewIds) -> None:
-    assert client.device_batches(CUSTOMER, new_ids()) == ()
+    assert list(client.device_batches(CUSTOMER, new_ids())) == []
     client.create_batch(CUSTOMER, "Sales", some_devices(3), new_ids())
     (batch,) = client.device_batches(CUSTOMER, new_ids())
     assert (batch.id, batch.count) == ("Sales", 3)
@@ -297,7 +301,7 @@ def test_every_fault_has_its_class_in_every_call(
         Operation.CREATE_BATCH: lambda: client.create_batch(CUSTOMER, str(uuid4()), some_devices(), new_ids()),
         Operation.APPEND_DEVICES: lambda: client.append_devices(CUSTOMER, "Sales", some_devices(), new_ids()),
         Operation.BATCH_JOB_STATUS: lambda: client.batch_job_status(CUSTOMER, tracking_id, new_ids()),
-        Operation.DEVICE_BATCHES: lambda: client.device_batches(CUSTOMER, new_ids()),
+        Operation.DEVICE_BATCHES: lambda: list(client.device_batches(CUSTOMER, new_ids())),
         Operation.BATCH_DEVICES: lambda: list(client.batch_devices(CUSTOMER, "Sales", new_ids())),
     }
     stand_in.script(fault, operation=operation)
@@ -315,7 +319,7 @@ def test_a_page_that_is_not_json_is_an_unavailable_service(
 ) -> None:
     stand_in.script(Fault.NOT_JSON)
     with pytest.raises(Unavailable):
-        client.device_batches(CUSTOMER, new_ids())
+        list(client.device_batches(CUSTOMER, new_ids()))
 
 
 def test_a_throttle_says_when_to_come_again(
@@ -323,7 +327,7 @@ def test_a_throttle_says_when_to_come_again(
 ) -> None:
     stand_in.script(Fault.THROTTLE)
     with pytest.raises(Throttled) as caught:
-        client.device_batches(CUSTOMER, new_ids())
+        list(client.device_batches(CUSTOMER, new_ids()))
     assert caught.value.retry_after == timedelta(seconds=1)
 
 
@@ -365,14 +369,14 @@ def test_a_service_that_is_not_there_was_never_asked(client_of: MakeClient, new_
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(NeverSent, match="ConnectionRefusedError"):
-        client_of(f"http://127.0.0.1:{port}").device_batches(CUSTOMER, new_ids())
+        list(client_of(f"http://127.0.0.1:{port}").device_batches(CUSTOMER, new_ids()))
 
 
 def test_a_service_without_tls_was_never_asked_over_https(
     stand_in: PartnerCenterStandIn, client_of: MakeClient, new_ids: NewIds
 ) -> None:
     with pytest.raises(NeverSent):
-        client_of(stand_in.url.replace("http:", "https:")).device_batches(CUSTOMER, new_ids())
+        list(client_of(stand_in.url.replace("http:", "https:")).device_batches(CUSTOMER, new_ids()))
 
 
 def test_a_service_that_stops_is_lost_and_found_again(client_of: MakeClient, new_ids: NewIds, tmp_path: Path) -> None:
@@ -381,14 +385,14 @@ def test_a_service_that_stops_is_lost_and_found_again(client_of: MakeClient, new
         client = client_of(service.url)
         client.create_batch(CUSTOMER, "Sales", some_devices(), new_ids())
     with pytest.raises(PartnerCenterError):
-        client.device_batches(CUSTOMER, new_ids())
+        list(client.device_batches(CUSTOMER, new_ids()))
     with PartnerCenterStandIn(data=tmp_path, port=port):
         assert [batch.id for batch in client.device_batches(CUSTOMER, new_ids())] == ["Sales"]
 
 
 def test_a_silent_service_is_a_lost_answer_in_time(client_of: MakeClient, new_ids: NewIds) -> None:
     with PartnerCenterStandIn(Behaviour(latency=1.0)) as slow, pytest.raises(AnswerLost, match="too slowly"):
-        client_of(slow.url, exchange_timeout=0.2).device_batches(CUSTOMER, new_ids())
+        list(client_of(slow.url, exchange_timeout=0.2).device_batches(CUSTOMER, new_ids()))
 
 
 @pytest.mark.parametrize("kind", DribblingAnswer)
@@ -396,15 +400,15 @@ def test_an_answer_that_dribbles_for_ever_is_a_lost_answer(
     kind: DribblingAnswer, client_of: MakeClient, new_ids: NewIds
 ) -> None:
     with DribblingServer(kind) as server, pytest.raises(AnswerLost, match=r"not complete after 0\.3 seconds"):
-        client_of(server.url, exchange_timeout=0.3).device_batches(CUSTOMER, new_ids())
+        list(client_of(server.url, exchange_timeout=0.3).device_batches(CUSTOMER, new_ids()))
 
 
 def test_after_a_lost_answer_the_next_request_is_answered(
     stand_in: PartnerCenterStandIn, client_of: MakeClient, new_ids: NewIds
 ) -> None:
     with DribblingServer(DribblingAnswer.HEADERS) as server, pytest.raises(AnswerLost):
-        client_of(server.url, exchange_timeout=0.3).device_batches(CUSTOMER, new_ids())
-    assert client_of(stand_in.url).device_batches(CUSTOMER, new_ids()) == ()
+        list(client_of(server.url, exchange_timeout=0.3).device_batches(CUSTOMER, new_ids()))
+    assert list(client_of(stand_in.url).device_batches(CUSTOMER, new_ids())) == []
 
 
 def test_an_upload_that_was_accepted_is_so_though_the_rest_of_its_answer_never_comes(
@@ -423,7 +427,7 @@ def test_an_answer_without_end_is_given_up(
     monkeypatch.setattr("shared.partner_center.client.MOST_ANSWER_BYTES", 1000)
     server = raw_server(accepted_with(status="200 OK", body=" " * 70000))
     with pytest.raises(Unavailable, match="longer than 1000 bytes"):
-        client_of(server.url).device_batches(CUSTOMER, new_ids())
+        list(client_of(server.url).device_batches(CUSTOMER, new_ids()))
 
 
 def test_a_failure_whose_words_were_cut_off_keeps_its_status(
@@ -441,6 +445,48 @@ def test_pages_that_go_in_circles_come_to_an_end(
     page = accepted_with(status="200 OK", body='{"items": [], "continuationToken": "again"}')
     with pytest.raises(Unavailable, match="do not end"):
         list(client_of(raw_server(page, page).url).batch_devices(CUSTOMER, "Sales", new_ids()))
+
+
+ENDLESS = accepted_with(status="200 OK", body=json.dumps({"items": [{"id": "A"}], "continuationToken": "{number}"}))
+
+
+def _endless(pages: int) -> list[bytes]:
+    """Pages of one batch, each of which names another one."""
+    return [ENDLESS.replace(b"{number}", f"{number:08d}".encode()) for number in range(pages)]
+
+
+@pytest.mark.parametrize("bounds", [{"pages": 3}, {"content_bytes": 120}, {"seconds": 0.0}])
+def test_a_list_without_an_end_is_read_within_its_bounds(
+    raw_server: StartRawServer,
+    client_of: MakeClient,
+    new_ids: NewIds,
+    monkeypatch: pytest.MonkeyPatch,
+    bounds: dict[str, Any],
+) -> None:
+    monkeypatch.setattr("shared.partner_center.client.DEVICES", replace(DEVICES, **bounds))
+    server = raw_server(*_endless(5))
+    with pytest.raises(Unavailable, match="do not end"):
+        list(client_of(server.url).batch_devices(CUSTOMER, "Sales", new_ids()))
+    assert len(server.received) == (0 if "seconds" in bounds else 3)
+
+
+def test_all_pages_of_a_customers_batches_together_take_no_longer_than_one_call(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = count()
+    monkeypatch.setattr("shared.partner_center.client.monotonic", lambda: next(seconds))
+    server = raw_server(*_endless(20))
+    with pytest.raises(Unavailable, match="do not end"):
+        list(client_of(server.url, exchange_timeout=10.0).device_batches(CUSTOMER, new_ids()))
+    assert 1 < len(server.received) < 10
+
+
+def test_no_page_is_asked_for_beyond_those_that_the_caller_reads(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    server = raw_server(*_endless(2))
+    assert next(iter(client_of(server.url).device_batches(CUSTOMER, new_ids()))).id == "A"
+    assert len(server.received) == 1
 
 
 def test_the_next_page_of_batches_is_asked_at_our_own_address_with_ids_of_its_own(
@@ -480,7 +526,7 @@ def test_a_netrc_does_not_replace_the_token(
 ) -> None:
     (tmp_path / "netrc").write_text("default login someone password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert client.device_batches(CUSTOMER, new_ids()) == ()
+    assert list(client.device_batches(CUSTOMER, new_ids())) == []
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_a_service_on_this_machine(
@@ -490,7 +536,7 @@ def test_a_proxy_of_the_environment_is_not_asked_for_a_service_on_this_machine(
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    assert client.device_batches(CUSTOMER, new_ids()) == ()
+    assert list(client.device_batches(CUSTOMER, new_ids())) == []
 
 
 def test_a_proxy_of_the_environment_is_asked_for_every_other_service(
@@ -500,7 +546,7 @@ def test_a_proxy_of_the_environment_is_asked_for_every_other_service(
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy.url)
-    assert client_of("http://partner-center.invalid").device_batches(CUSTOMER, new_ids()) == ()
+    assert list(client_of("http://partner-center.invalid").device_batches(CUSTOMER, new_ids())) == []
     assert proxy.received[0].startswith(b"GET http://partner-center.invalid/v1/customers/")
 
 
@@ -521,7 +567,7 @@ def test_a_wrong_token_is_not_shown_by_the_error(
     stand_in: PartnerCenterStandIn, client_of: MakeClient, new_ids: NewIds
 ) -> None:
     with pytest.raises(Unauthorised) as caught:
-        client_of(stand_in.url, token="wrong-secret").device_batches(CUSTOMER, new_ids())
+        list(client_of(stand_in.url, token="wrong-secret").device_batches(CUSTOMER, new_ids()))
     assert "wrong-secret" not in str(caught.value)
     assert caught.value.may_be_cured_by_a_new_token
 
@@ -593,7 +639,7 @@ def test_a_certificate_that_is_not_trusted_is_never_sent_anything(
     tls_server: tuple[str, Path], client_of: MakeClient, new_ids: NewIds
 ) -> None:
     with pytest.raises(NeverSent, match="SSLCertVerificationError"):
-        client_of(tls_server[0]).device_batches(CUSTOMER, new_ids())
+        list(client_of(tls_server[0]).device_batches(CUSTOMER, new_ids()))
 
 
 def test_certificates_named_by_the_environment_are_trusted(
@@ -611,7 +657,7 @@ def test_a_proxy_that_is_not_there_means_never_sent(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(NeverSent):
-        client_of("https://partner-center.invalid").device_batches(CUSTOMER, new_ids())
+        list(client_of("https://partner-center.invalid").device_batches(CUSTOMER, new_ids()))
 
 
 def test_an_answer_whose_headers_break_off_is_lost(
@@ -629,7 +675,7 @@ def test_compressed_answers_are_read(raw_server: StartRawServer, client_of: Make
     client = client_of(server.url)
     assert [batch.id for batch in client.device_batches(CUSTOMER, new_ids())] == ["Small"]
     with pytest.raises(AnswerLost):
-        client.device_batches(CUSTOMER, new_ids())
+        list(client.device_batches(CUSTOMER, new_ids()))
 
 
 def test_chunked_answers_are_read_and_known_to_be_whole(
@@ -639,17 +685,17 @@ def test_chunked_answers_are_read_and_known_to_be_whole(
     whole = b'5\r\n{"ite\r\n7\r\nms": []\r\n1\r\n}\r\n0\r\n\r\n'
     server = raw_server(head + whole, head + whole[: whole.index(b"1\r\n}")], head + whole[:-5])
     client = client_of(server.url)
-    assert client.device_batches(CUSTOMER, new_ids()) == ()
+    assert list(client.device_batches(CUSTOMER, new_ids())) == []
     for _ in range(2):
         with pytest.raises(AnswerLost):
-            client.device_batches(CUSTOMER, new_ids())
+            list(client.device_batches(CUSTOMER, new_ids()))
 
 
 def test_an_address_with_a_user_in_it_does_not_replace_the_token(
     stand_in: PartnerCenterStandIn, client_of: MakeClient, new_ids: NewIds
 ) -> None:
     client = client_of(stand_in.url.replace("http://", "http://someone:secret@"))
-    assert client.device_batches(CUSTOMER, new_ids()) == ()
+    assert list(client.device_batches(CUSTOMER, new_ids())) == []
 
 
 # --- deleting a device

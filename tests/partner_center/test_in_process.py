@@ -53,7 +53,7 @@ class Party:
         """Every call that changes nothing."""
         return [
             lambda: self.status(tracking_id),
-            lambda: self.calls.device_batches(CUSTOMER, self.ids()),
+            lambda: list(self.calls.device_batches(CUSTOMER, self.ids())),
             self.names,
         ]
 
@@ -111,7 +111,7 @@ def test_devices_are_registered_listed_page_by_page_and_deleted(party: Party) ->
 )
 def test_a_refusal_keeps_its_status_and_code(party: Party, customer: str, answer: object) -> None:
     assert _fault(lambda: party.create("A", customer)) == answer
-    assert _fault(lambda: party.calls.device_batches(customer, party.ids())) == answer
+    assert _fault(lambda: list(party.calls.device_batches(customer, party.ids()))) == answer
 
 
 @pytest.mark.parametrize(

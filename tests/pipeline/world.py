@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -176,7 +176,7 @@ class Changed:
     def __init__(self, real: PartnerCenter) -> None:
         self.real = real
 
-    def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
+    def device_batches(self, customer_id: str, ids: CallIds) -> Iterable[DeviceBatch]:
         return self.real.device_batches(customer_id, ids)
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:

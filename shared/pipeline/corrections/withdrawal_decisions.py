@@ -1,6 +1,6 @@
 """Decisions about devices that are being withdrawn, with the texts that people read. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -133,13 +133,20 @@ def identified(
     """
     sent = [_sent_row(outcome) for outcome, _ in rows]
     names = {name for row in sent for name in _names(row.serial_number, row.product_key)}
-    named = [device for device in in_batch if names & _names(device.serial_number, device.product_key)]
-    present = {name for device in named for name in _names(device.serial_number, device.product_key)}
+    present = set[tuple[str, str]]()
+
+    def named() -> Iterator[Device]:
+        for device in in_batch:
+            if own := names & _names(device.serial_number, device.product_key):
+                present.update(own)
+                yield device
+
+    matched = match_by_name(sent, named())
     return [
         _identified(file, device, found, now, is_named=bool(_names(row.serial_number, row.product_key) & present))
         if _names(row.serial_number, row.product_key)
         else _not_identified(device, now)
-        for row, (_, device), found in zip(sent, rows, match_by_name(sent, named), strict=True)
+        for row, (_, device), found in zip(sent, rows, matched, strict=True)
     ]
 
 

@@ -97,15 +97,12 @@ class DeviceBatches:
     def _find_or_create(self, stored: Stored[Submission], claimed: Stored[Batch]) -> Target | Decided:
         submission = stored.record
         try:
-            batches = self.service.partner_center.device_batches(submission.customer_id, self.service.call_ids())
+            found = self._spelling(submission)
         except PartnerCenterError as error:
             self._free(claimed)
             step = after_failure(submission, None, error, self.service.pace)
             return Decided(stored, step, answer_of(error), error=error)
-        wanted = submission.batch_id.casefold()
-        spellings = [batch.id for batch in batches if batch.id is not None and batch.id.casefold() == wanted]
-        if spellings:
-            found = submission.batch_id if submission.batch_id in spellings else spellings[0]
+        if found is not None:
             self._write(claimed, self._batch(submission, BatchState.KNOWN, found))
             self.remembered.keep(_key(submission), found)
             return Target(RequestKind.APPEND, found)
@@ -113,6 +110,19 @@ class DeviceBatches:
             self._free(claimed)
             return Decided(stored, refusal(submission, submission.create_refused))
         return Target(RequestKind.CREATE, submission.batch_id, claimed)
+
+    def _spelling(self, submission: Submission) -> str | None:
+        """The batch as the service spells it; None when the customer has none of that name, in either case.
+
+        The list is read no further than to this very spelling.
+        """
+        wanted, found = submission.batch_id.casefold(), None
+        for batch in self.service.partner_center.device_batches(submission.customer_id, self.service.call_ids()):
+            if batch.id == submission.batch_id:
+                return batch.id
+            if found is None and batch.id is not None and batch.id.casefold() == wanted:
+                found = batch.id
+        return found
 
     def _claimed(self, submission: Submission, known: Stored[Batch] | None) -> Stored[Batch] | None:
         """The batch's record, claimed by this submission to find or create it; None if another submission was first."""

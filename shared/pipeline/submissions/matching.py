@@ -1,7 +1,7 @@
 """Matches the service's verdicts to rows. Pure; an uncertain match is never guessed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -115,7 +115,7 @@ def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[De
     agree where both sides have them. A device that the pages list twice, under one id, is one device.
     """
     wanted = {name for row in rows for row_name, _ in _NAMES if (name := row_name(row))}
-    named = _each_once(device for device in devices if any(name(device) in wanted for _, name in _NAMES))
+    named = _few_of_each_name(wanted, devices)
     places: list[int | None] = [None] * len(rows)
     for row_name, device_name in _NAMES:
         _match_by_name(places, [row_name(row) for row in rows], [device_name(device) for device in named])
@@ -125,12 +125,24 @@ def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[De
     ]
 
 
-def _each_once(devices: Iterable[Device]) -> list[Device]:
-    """The devices without the repetitions of an id, which a batch that changes between two pages causes."""
-    once: dict[object, Device] = {}
+def _few_of_each_name(wanted: Collection[str], devices: Iterable[Device]) -> list[Device]:
+    """The devices with a wanted name; of one name no more than show that it identifies none.
+
+    A device whose id was listed before is left out: a batch that changes between two pages repeats it.
+    """
+    kept: dict[object, Device] = {}
+    counts = Counter[str]()
     for device in devices:
-        once.setdefault(device.id or id(device), device)
-    return list(once.values())
+        names = {name for _, device_name in _NAMES if (name := device_name(device)) in wanted}
+        identity = device.id or id(device)
+        if identity not in kept and any(counts[name] < _ENOUGH for name in names):
+            kept[identity] = device
+            counts.update(names)
+    return list(kept.values())
+
+
+_ENOUGH = 2
+"""Devices of one name that show that it identifies none."""
 
 
 def _is_another(row: SentRow, device: Device) -> bool:

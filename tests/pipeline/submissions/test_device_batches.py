@@ -1,5 +1,7 @@
 """The batch of a submission: one submission finds or creates it while the others wait."""
 
+from collections.abc import Iterable, Iterator
+
 import pytest
 from msgspec.structs import replace
 
@@ -24,7 +26,7 @@ class Lists(Changed):
         self.asked = 0
         self._error = error
 
-    def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:  # noqa: ARG002
+    def device_batches(self, customer_id: str, ids: CallIds) -> Iterable[DeviceBatch]:  # noqa: ARG002
         self.asked += 1
         if self._error is not None:
             raise self._error
@@ -61,6 +63,21 @@ def test_a_batch_that_is_listed_is_appended_to_in_the_service_s_spelling(waiting
     assert _batches(waiting).target_of(second) == wanted
     assert service.asked == 1
     assert _state(waiting) is BatchState.KNOWN
+
+
+class ListsForEver(Lists):
+    """A service whose list of batches has the wanted one, and no end."""
+
+    def device_batches(self, customer_id: str, ids: CallIds) -> Iterator[DeviceBatch]:  # noqa: ARG002
+        yield from (DeviceBatch(id=name) for name in self.names)
+        raise AssertionError("the list is read on")
+
+
+@pytest.mark.parametrize("names", [("Other", "Test"), ("TEST", "Test")])
+def test_the_list_of_batches_is_read_no_further_than_to_the_wanted_one(waiting: World, names: tuple[str, ...]) -> None:
+    waiting.meet(ListsForEver(waiting.partner_center, *names))
+    first, _ = _two(waiting)
+    assert _batches(waiting).target_of(first) == Target(RequestKind.APPEND, "Test")
 
 
 def test_a_batch_that_is_absent_is_created_by_one_while_the_others_wait(waiting: World) -> None:

@@ -1,5 +1,6 @@
 """The verdict of each row."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -145,6 +146,19 @@ def test_a_device_that_two_pages_list_is_one_device() -> None:
     assert match_by_name([_row(1, "A")], twice) == twice[:1]
     assert match_by_name([_row(1, "A")], [twice[0], Device(id="2", serial_number="A")]) == [None]
     assert match_by_name([_row(1, "A")], [Device(serial_number="A"), Device(serial_number="A")]) == [None]
+
+
+def test_of_a_batch_without_an_end_a_few_devices_are_kept() -> None:
+    devices = (
+        Device(id=str(number), serial_number="AB"[number % 2], model_name=f"{number}" * 10_000)
+        for number in range(1_000)
+    )
+    tracemalloc.start()
+    try:
+        assert match_by_name([_row(1, "A"), _row(2, "B")], devices) == [None, None]
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_device_of_another_maker_or_model_with_the_same_serial_number_is_another() -> None:

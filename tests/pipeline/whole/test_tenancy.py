@@ -1,7 +1,7 @@
 """Nothing that one customer puts into a path, a name, a cell or a serial number reaches another customer's data."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from urllib.parse import unquote
 
@@ -70,7 +70,7 @@ class Watched:
         self.real = real
         self.customers: set[str] = set()
 
-    def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
+    def device_batches(self, customer_id: str, ids: CallIds) -> Iterable[DeviceBatch]:
         self.customers.add(customer_id)
         return self.real.device_batches(customer_id, ids)
 

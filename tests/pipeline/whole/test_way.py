@@ -169,7 +169,7 @@ def test_a_batch_that_someone_else_creates_at_the_same_moment_is_appended_to(
         """A service at which another client creates the batch just after it was listed."""
 
         def device_batches(self, customer_id: str, ids: CallIds) -> tuple[DeviceBatch, ...]:
-            batches = self.real.device_batches(customer_id, ids)
+            batches = tuple(self.real.device_batches(customer_id, ids))
             world.meet(self.real)
             World(world.service, world.clock).drop_file(numbered(1, "RIVAL"))
             return batches
