@@ -19,6 +19,7 @@ from shared.pipeline.dispatch import wake
 from shared.settings import STORAGE_CONNECTION, settings_from
 from shared.status.routes import ROUTES, Access, Route
 from shared.storage.connection import SUBMISSIONS_QUEUE
+from shared.telemetry import invocation
 
 # By default Python searches for garbage cycles after 700 new objects: a twenty-fifth of a file's CPU time, to find few.
 gc.set_threshold(20_000, 20, 20)
@@ -38,34 +39,38 @@ app = func.FunctionApp()
     connection=STORAGE_CONNECTION,
     source=func.BlobSource(settings.blob_trigger_source),
 )
-def receive_device_file(blob: blob_binding.BlobClient) -> None:
+def receive_device_file(blob: blob_binding.BlobClient, context: func.Context) -> None:
     """A device file was dropped. The bound client only gives its name: our own client reads it, in small ranges."""
     from shared.pipeline.intake.receive import receive  # noqa: PLC0415
 
-    receive(pipeline(), blob.blob_name)
+    with invocation(context.trace_context):
+        receive(pipeline(), blob.blob_name)
 
 
 @app.queue_trigger(arg_name="message", queue_name=SUBMISSIONS_QUEUE, connection=STORAGE_CONNECTION)
-def advance_submission(message: func.QueueMessage) -> None:
+def advance_submission(message: func.QueueMessage, context: func.Context) -> None:
     """A submission is due."""
-    wake(pipeline(), message.get_body(), message.id)
+    with invocation(context.trace_context):
+        wake(pipeline(), message.get_body(), message.id)
 
 
 @app.timer_trigger(arg_name="timer", schedule=settings.advanced.sweep_schedule, run_on_startup=False, use_monitor=True)
-def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it
+def sweep(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 - the host passes it
     """Every few minutes: find lost work."""
     from shared.pipeline.sweep import sweep as sweep_all  # noqa: PLC0415
 
-    sweep_all(pipeline())
+    with invocation(context.trace_context):
+        sweep_all(pipeline())
 
 
-def _answering(route: Route) -> Callable[[func.HttpRequest], func.HttpResponse]:
+def _answering(route: Route) -> Callable[[func.HttpRequest, func.Context], func.HttpResponse]:
     """The function of `route`."""
 
-    def answer(req: func.HttpRequest) -> func.HttpResponse:
+    def answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         from shared.status import router  # noqa: PLC0415
 
-        return router.answer(route, pipeline, req)
+        with invocation(context.trace_context):
+            return router.answer(route, pipeline, req)
 
     return answer
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -62,6 +62,38 @@ class StepName(StrEnum):
     WRITE = "write outcomes"
     CLOSE = "close a device file"
     WITHDRAW = "withdraw devices"
+
+
+class TraceContext(Protocol):
+    """The host's span of one invocation, as the headers of W3C Trace Context spell it."""
+
+    @property
+    def trace_parent(self) -> str:
+        """The header `traceparent`; empty where the host traces nothing."""
+
+    @property
+    def trace_state(self) -> str:
+        """The header `tracestate`."""
+
+
+@contextmanager
+def invocation(caller: TraceContext) -> Iterator[None]:
+    """Make the host's span of an invocation the current one, so that the steps within link to it.
+
+    The worker of Python 3.13 attaches it to its own thread, but runs a synchronous function in another.
+    """
+    if _SDK not in sys.modules:
+        yield
+        return
+    from opentelemetry import context  # noqa: PLC0415 - already loaded by the setup
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+    headers = {"traceparent": caller.trace_parent, "tracestate": caller.trace_state}
+    token = context.attach(TraceContextTextMapPropagator().extract(headers))
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 @contextmanager

@@ -150,12 +150,12 @@ def _worker_python(python: str) -> Path:
     return interpreter
 
 
-def test_the_production_workers_library_indexes_every_function() -> None:
+def _answer_of_the_worker(*arguments: str) -> Any:
     python = _python_3_13()
     if python is None:
         pytest.skip("no Python 3.13 was found on this machine, which the production worker's library needs")
     answer = subprocess.run(
-        [_worker_python(python), ROOT / "tests" / "production_worker.py", ROOT],
+        [_worker_python(python), ROOT / "tests" / "production_worker.py", ROOT, *arguments],
         cwd=ROOT,
         env=os.environ | ENVIRONMENT,
         capture_output=True,
@@ -163,9 +163,17 @@ def test_the_production_workers_library_indexes_every_function() -> None:
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    found = {
-        name: [json.loads(binding) for binding in bindings] for name, bindings in json.loads(answer.stdout).items()
-    }
+    return json.loads(answer.stdout)
+
+
+def test_a_function_runs_within_the_trace_of_its_invocation_on_the_production_worker() -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    seen = _answer_of_the_worker("--invoke", f"00-{trace_id}-00f067aa0ba902b7-01")
+    assert seen == {"advance_submission": trace_id, "sweep": trace_id}
+
+
+def test_the_production_workers_library_indexes_every_function() -> None:
+    found = {name: [json.loads(binding) for binding in bindings] for name, bindings in _answer_of_the_worker().items()}
     http = {name for name, bindings in found.items() if any(binding["type"] == HTTP for binding in bindings)}
     assert set(found) - http == WORKERS
     assert {"list_files", "zz_unknown_address"} <= http

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -14,10 +15,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared.telemetry import Metric, annotate, correlation_vector, measure, present_step, span
+from shared.telemetry import Metric, annotate, correlation_vector, invocation, measure, present_step, span
 from tests.exporting import Exported, exported
 
 FILE_ID = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
+
+
+@dataclass
+class TraceParent:
+    trace_parent: str
+    trace_state: str = ""
 
 
 @pytest.fixture
@@ -88,6 +95,25 @@ def test_counters_add_up_by_their_attributes(export: Exported) -> None:
     assert export.points()[Metric.DEVICES] == {"registered": 7, "failed": 1}
 
 
+def test_a_step_links_to_the_hosts_span_of_its_invocation(export: Exported) -> None:
+    host = TraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    before = trace.get_current_span()
+    with invocation(host), span("read", FILE_ID):
+        pass
+    assert trace.get_current_span() is before
+    [ended] = export.spans()
+    assert ended.context is not None
+    assert ended.context.trace_id == UUID(FILE_ID).int
+    assert [f"{link.context.trace_id:032x}" for link in ended.links] == ["4bf92f3577b34da6a3ce929d0e0e4736"]
+
+
+@pytest.mark.parametrize("header", ["", "nonsense", "00-0-0-01"])
+def test_an_invocation_that_the_host_does_not_trace_links_to_nothing(header: str, export: Exported) -> None:
+    with invocation(TraceParent(header)), span("read", FILE_ID):
+        pass
+    assert not export.spans()[0].links
+
+
 def test_a_reading_replaces_the_one_before(export: Exported) -> None:
     measure(Metric.OLDEST_WAKE_UP, 900)
     measure(Metric.OLDEST_WAKE_UP, 12)
@@ -124,8 +150,8 @@ def test_where_only_some_traces_are_kept_that_of_a_file_is_whole_or_absent(monke
 def test_nothing_is_imported_where_nobody_exports() -> None:
     code = (
         "import json, sys\n"
-        "from shared.telemetry import Metric, correlation_vector, measure, span, annotate\n"
-        f"with span('read', '{FILE_ID}'):\n"
+        "from shared.telemetry import Metric, correlation_vector, invocation, measure, span, annotate\n"
+        f"with invocation(None), span('read', '{FILE_ID}'):\n"
         "    annotate({'rows': 1})\n"
         "    vector = correlation_vector()\n"
         "measure(Metric.DEVICES, 1)\n"

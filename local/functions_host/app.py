@@ -15,6 +15,7 @@ from local.functions_host.schedule import Schedule, ScheduleError
 
 CONTAINER_SCAN = "LogsAndContainerScan"
 _ANY_BLOB = "{name}"
+_CONTEXT = "context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,10 @@ class HostedFunction:
     name: str
     trigger: Trigger
     parameter: str
-    """The name of its one parameter, which takes what triggered it."""
+    """The name of the parameter that takes what triggered it."""
     call: Callable[..., object]
+    takes_context: bool = False
+    """Whether it also has the parameter `context`."""
 
     @property
     def function_id(self) -> str:
@@ -104,12 +107,14 @@ def _hosted(function: Function, environment: Mapping[str, str]) -> HostedFunctio
         raise HostError(f"the function {name} has bindings this host does not serve: {', '.join(others)}.")
     call = function.get_user_function()
     parameters = list(inspect.signature(call).parameters)
-    if inspect.iscoroutinefunction(call) or parameters != [trigger.name]:
+    takes_context = _CONTEXT in parameters
+    if inspect.iscoroutinefunction(call) or {*parameters} - {_CONTEXT} != {trigger.name}:
         raise HostError(
-            f"the function {name} must be synchronous and have the one parameter {trigger.name!r}; "
-            f"it has {', '.join(parameters) or 'none'}."
+            f"the function {name} must be synchronous and have the parameter {trigger.name!r}, and {_CONTEXT!r} if it "
+            f"wants that; it has {', '.join(parameters) or 'none'}."
         )
-    return HostedFunction(name, _trigger(name, trigger.get_dict_repr(), environment), trigger.name, call)
+    kind = _trigger(name, trigger.get_dict_repr(), environment)
+    return HostedFunction(name, kind, trigger.name, call, takes_context)
 
 
 def _trigger(function: str, binding: Mapping[str, Any], environment: Mapping[str, str]) -> Trigger:

@@ -4,7 +4,7 @@ import logging
 import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import azure.functions as func
 
@@ -46,11 +46,33 @@ class Invoker:
         return running
 
 
+@dataclass(frozen=True, slots=True)
+class NoTrace:
+    """The trace context of an invocation that the host does not trace."""
+
+    trace_parent: str = ""
+    trace_state: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationContext:
+    """What a function can read of its invocation."""
+
+    function_name: str
+    invocation_id: str
+    trace_context: NoTrace = NoTrace()
+
+
 def _invoke(function: HostedFunction, argument: object, detail: str) -> Answer:
-    what = f"{detail}, invocation {uuid.uuid4()}"
+    identifier = str(uuid.uuid4())
+    what = f"{detail}, invocation {identifier}"
+    arguments = {function.parameter: argument}
+    if function.takes_context:
+        arguments["context"] = InvocationContext(function.name, identifier)
     started = time.monotonic()
     try:
-        response = _checked(function, function.call(**{function.parameter: argument}))
+        response = _checked(function, function.call(**arguments))
     except Exception:  # Whatever a function raises is a failed invocation, and no more than that.
         logger.exception("%s failed after %.0f ms (%s)", function.name, (time.monotonic() - started) * 1000, what)
         return Answer(succeeded=False)
