@@ -1,4 +1,4 @@
-"""docs/architecture.md and the imports of the code say the same."""
+"""docs/architecture.md and the imports of the code say the same, and each module has a test of its name."""
 
 import ast
 import re
@@ -19,6 +19,22 @@ MAY_IMPORT = {
     "status": {"status", "pipeline", "device_files", "partner_center", "storage"},
 }
 """The rooms of shared/, and those whose modules each may import. Modules that stand beside them serve all."""
+
+
+TESTED_ELSEWHERE = {
+    "errors": "a class without behaviour of its own",
+    "status/schemas": "records without behaviour; tests/status/test_openapi.py holds that each field is described",
+    "device_files/checks/validation": "the rules of a row: tests/device_files/test_cases.py and test_field_files.py",
+    "device_files/formats/parts": "records without behaviour",
+    "device_files/formats/workbook_process": "the other process of workbooks: tests/device_files/formats/test_workbooks.py",
+    "device_files/hardware_hash/layout": "the layouts that test_verification.py builds hashes of",
+    "device_files/reading": "every test of a whole file reads it by this: test_cases.py, test_nothing_vanishes.py",
+    "device_files/rows": "records almost without behaviour: tests/device_files/test_cases.py",
+    "device_files/tables/headerless": "files without a header: tests/device_files/test_forms.py",
+    "device_files/tables/items": "rows of JSON and XML: tests/device_files/formats/test_json_documents.py",
+    "device_files/tables/tool_output": "lines of tools around rows: tests/device_files/test_nothing_vanishes.py",
+}
+"""Modules without a test of their name, and why."""
 
 
 def _section(title: str) -> str:
@@ -81,6 +97,26 @@ def test_no_folder_imports_a_sibling_that_imports_it(folder: str) -> None:
         return ".".join(parts[:below]) if module.startswith(f"{folder}.") and len(parts) > below else None
 
     assert tuple(TopologicalSorter(_imports(sibling)).static_order())
+
+
+def test_each_module_has_a_test_of_its_name_where_it_stands() -> None:
+    """A package whose `__init__` holds code is tested by its own name, inside its folder."""
+    without = {
+        str(file.relative_to(ROOT / "shared").with_suffix(""))
+        for file in (ROOT / "shared").rglob("*.py")
+        if _defines_something(file) and not _test_of(file).exists()
+    }
+    assert without == set(TESTED_ELSEWHERE)
+
+
+def _defines_something(file: Path) -> bool:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body)
+
+
+def _test_of(file: Path) -> Path:
+    name = file.parent.name if file.stem == "__init__" else file.stem
+    return ROOT / "tests" / file.parent.relative_to(ROOT / "shared") / f"test_{name}.py"
 
 
 def _imports(group: Callable[[str], str | None]) -> dict[str, set[str]]:

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure.core.credentials import TokenCredential
+from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
+from shared.plain_session import PlainSession
 from shared.settings import StorageConnection, StorageConnectionString
 from shared.storage.table_service import TableService
 from shared.storage.tables import AzureTable
-from shared.storage.transport import new_transport
 
 SUBMISSIONS_QUEUE = "submissions"
 
@@ -25,6 +26,15 @@ BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
 BLOB_RANGE = 4 * 1024 * 1024
 """Bytes held of a blob at a time. The client's default first read of 32 MiB would be most of a worker's memory."""
 
+MOST_CONNECTIONS = 32
+"""Most connections kept open to one host; twice the worker's number of threads."""
+
+CONNECTION_TIMEOUT_S = 20
+READ_TIMEOUT_S = 65
+"""Seconds. The service itself ends a transaction after 30."""
+
+READ_AT_ONCE = 256 * 1024
+"""Bytes of a blob read from its connection at a time, as the storage clients do by default."""
 
 _RETRIES: dict[str, Any] = {"initial_backoff": 1, "increment_base": 2}
 """Seconds. With these retries an outage is reported after about 20 seconds. By default the client takes 90 seconds:
@@ -69,6 +79,17 @@ def open_storage(connection: StorageConnection, person: TokenCredential | None =
         queues = QueueServiceClient(connection.queue_service_uri, credential, transport=transport, **_RETRIES)
         tables = TableServiceClient(connection.table_service_uri, credential=credential, transport=transport)
     return StorageClients(blobs, queues, tables, TableService(tables.url, tables.credential, transport))
+
+
+def new_transport() -> RequestsTransport:
+    """A transport for all clients of an account: closing one client leaves it open for the others."""
+    return RequestsTransport(
+        session=PlainSession(MOST_CONNECTIONS),
+        session_owner=False,
+        connection_timeout=CONNECTION_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        connection_data_block_size=READ_AT_ONCE,
+    )
 
 
 def _managed_identity(client_id: str | None) -> TokenCredential:

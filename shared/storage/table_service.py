@@ -51,7 +51,6 @@ from shared.storage.transactions import (
     encoded,
     error_words,
 )
-from shared.storage.transport import new_transport
 
 Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
 
@@ -98,7 +97,7 @@ class TableService:
         self,
         endpoint: str,
         credential: Credential,
-        transport: RequestsTransport | None = None,
+        transport: RequestsTransport,
         pauses: Sequence[float] = PAUSES_S,
     ) -> None:
         """`endpoint` is the account's, like `https://account.table.core.windows.net`."""
@@ -114,7 +113,7 @@ class TableService:
                 DistributedTracingPolicy(),
                 HttpLoggingPolicy(),
             ],
-            transport=transport or new_transport(),
+            transport=transport,
         )
 
     def submit(self, table: str, operations: Sequence[Operation], *, repeatable: bool) -> list[str]:

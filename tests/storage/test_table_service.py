@@ -41,7 +41,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, given, settings
 
 from shared.settings import StorageConnectionString
-from shared.storage.connection import StorageClients, open_storage
+from shared.storage.connection import StorageClients, new_transport, open_storage
 from shared.storage.table_service import TableService
 from shared.storage.tables import AzureTable, Entity, EntityChanged, Insertion, Query, Replacement, Upsertion, Value
 from shared.storage.transactions import TRANSACTION_ROWS, encoded
@@ -410,7 +410,7 @@ def hasty(fronted: StorageClients) -> AzureTable:
     """A table behind the front that does not wait before it sends again."""
     name = f"t{uuid4().hex}"
     fronted.table(name).prepare()
-    service = TableService(fronted.tables.url, fronted.tables.credential, pauses=(0, 0, 0))
+    service = TableService(fronted.tables.url, fronted.tables.credential, new_transport(), pauses=(0, 0, 0))
     return AzureTable(fronted.tables.get_table_client(name), service)
 
 
@@ -598,7 +598,7 @@ def test_a_shared_access_signature_opens_the_table_too(clients: StorageClients, 
     name = f"t{uuid4().hex}"
     table = clients.table(name)
     table.prepare()
-    service = TableService(clients.tables.url, AzureSasCredential(signature))
+    service = TableService(clients.tables.url, AzureSasCredential(signature), new_transport())
     service.submit(name, [Upsertion(_row("1")), Upsertion(_row("2"))], repeatable=True)
     assert _rows(table) == ["1", "2"]
 
@@ -679,7 +679,7 @@ def test_an_identity_sends_its_token_over_tls(tmp_path: Path, monkeypatch: pytes
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     credential = _Credential()
     try:
-        service = TableService(f"https://127.0.0.1:{server.server_port}", credential)
+        service = TableService(f"https://127.0.0.1:{server.server_port}", credential, new_transport())
         service.submit("Outcomes", [Upsertion(_row("1"))], repeatable=True)
         service.submit("Outcomes", [Upsertion(_row("1"))], repeatable=True)
     finally:
@@ -690,7 +690,7 @@ def test_an_identity_sends_its_token_over_tls(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_token_is_never_sent_without_tls(front: Front) -> None:
-    service = TableService(front.url, _Credential())
+    service = TableService(front.url, _Credential(), new_transport())
     with pytest.raises(ServiceRequestError):
         service.submit("Outcomes", [Upsertion(_row("1"))], repeatable=True)
     assert front.seen == []

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from shared.partner_center.sign_in.azure_clients import assertion_of, client_options
 from shared.partner_center.sign_in.entra_errors import sign_in_error
-from shared.partner_center.sign_in.managed_identity import assertion_of
 from shared.partner_center.sign_in.source import PARTNER_CENTER_SCOPE, RENEWAL_SECONDS
-from shared.partner_center.sign_in.transport import client_options
 from shared.settings import (
     AppSettings,
     CertificateSettings,

@@ -9,8 +9,8 @@ import requests
 
 from shared.bounded_exchange import BoundedAdapter
 from shared.partner_center.sign_in.app_user import Exchanged
+from shared.partner_center.sign_in.azure_clients import assertion_of
 from shared.partner_center.sign_in.entra_errors import refusal, sign_in_error
-from shared.partner_center.sign_in.managed_identity import assertion_of
 from shared.settings import (
     AppSettings,
     CertificateSettings,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.partner_center.errors import NeverSent, Unauthorised
-from shared.partner_center.sign_in.transport import client_options
+from shared.partner_center.sign_in.azure_clients import client_options
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -23,15 +23,14 @@ from shared.partner_center.errors import (
     Unavailable,
 )
 from shared.partner_center.models import Device
-from shared.pipeline.corrections.closed_file import FileStillOpen, FileUnknown
 from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_decisions import MOST_FORBIDDEN
-from shared.pipeline.corrections.withdrawal_request import LONGEST_ASKING, WithdrawalAsked, withdraw
+from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.corrections.withdrawal_steps import DEVICES_IN_A_STEP, LONGEST_STEP, withdraw_further
 from shared.pipeline.submissions.circuit_breaker import customer_scope
 from shared.pipeline.sweep import sweep
 from shared.reasons import SentNote, WithdrawalReason
-from shared.storage.records import DeviceFile, Withdrawal, WithdrawalMention
+from shared.storage.records import DeviceFile, Withdrawal
 from shared.storage.wakeups import WithdrawalWakeUp
 from shared.vocabulary import WithdrawalState
 from tests.device_files.hash_builder import build_hash
@@ -127,38 +126,6 @@ def test_who_asked_and_what_came_of_it_stands_in_history_and_summary(world: Worl
         "anna@example.com",
     )
     assert list(world.journal.withdrawals.in_progress()) == []
-
-
-def test_asking_twice_does_it_once(world: World) -> None:
-    file = _closed(world, numbered(3))
-    first = withdraw(world.pipeline, CUSTOMER, file)
-    second = withdraw(world.pipeline, CUSTOMER, file)
-    assert (first.is_new, second.is_new) == (True, False)
-    assert second.withdrawal == first.withdrawal
-    world.run()
-    assert withdraw(world.pipeline, CUSTOMER, file) == WithdrawalAsked(file, _withdrawal(world, file), is_new=False)
-    world.run()
-    assert _deletions(world) == 3
-
-
-def test_a_file_that_registered_nothing_has_nothing_to_withdraw(world: World) -> None:
-    for number, content in enumerate([tuples(["STANDIN-808-1"]), "no device in here"]):
-        file = _closed(world, content, f"{CUSTOMER}/Batch {number}/devices.csv")
-        assert withdraw(world.pipeline, CUSTOMER, file) == WithdrawalAsked(file, None, is_new=False)
-        assert list(world.journal.withdrawals.in_progress()) == []
-
-
-def test_a_file_that_is_not_closed_cannot_be_withdrawn_yet(world: World) -> None:
-    file = world.drop_file(numbered(2))
-    with pytest.raises(FileStillOpen, match="Wait until it is closed, then try again"):
-        withdraw(world.pipeline, CUSTOMER, file)
-
-
-def test_a_file_of_another_customer_is_unknown(world: World) -> None:
-    file = _closed(world, numbered(2))
-    with pytest.raises(FileUnknown):
-        withdraw(world.pipeline, "11111111-2222-3333-4444-555555555555", file)
-    assert len(_in_batch(world)) == 2
 
 
 def test_a_large_file_is_withdrawn_in_bounded_steps_with_progress_to_be_seen(world: World) -> None:
@@ -582,19 +549,6 @@ def test_while_sending_is_paused_nothing_is_deleted(world: World) -> None:
 # --- lost, doubled, late
 
 
-def test_a_lost_wake_up_is_found_by_the_sweep(world: World) -> None:
-    file = _closed(world, numbered(2))
-    withdraw(world.pipeline, CUSTOMER, file)
-    world.wakeups.waiting.clear()
-    assert sweep(world.pipeline).overdue_withdrawals == 0
-    world.clock.now += world.settings.advanced.claim * 2
-    assert sweep(world.pipeline).overdue_withdrawals == 1
-    world.run()
-    assert _withdrawal(world, file).withdrawn == 2
-    world.clock.now += world.settings.advanced.claim * 2
-    assert sweep(world.pipeline).overdue_withdrawals == 0
-
-
 class AskedMeanwhile:
     """A journal in which a new request arrives just before or after a file is removed from the index."""
 
@@ -661,17 +615,6 @@ def test_a_wake_up_that_finds_a_live_claim_rings_again_when_it_expires(world: Wo
     assert _deletions(world) == 0
     ((due, _),) = world.wakeups.waiting
     assert due == world.clock.now + timedelta(seconds=200)
-
-
-def test_an_entry_whose_asker_died_is_taken_out_of_the_index_after_a_day(world: World) -> None:
-    file = _closed(world, numbered(1))
-    mention = WithdrawalMention(customer_id=CUSTOMER, file_id=file, asked_at=world.clock.now)
-    world.journal.withdrawals.enter(mention)
-    sweep(world.pipeline)
-    assert list(world.journal.withdrawals.in_progress()) == [mention]
-    world.clock.now += LONGEST_ASKING
-    sweep(world.pipeline)
-    assert list(world.journal.withdrawals.in_progress()) == []
 
 
 def test_a_file_that_is_being_withdrawn_is_not_forgotten_before_that_is_done(world: World) -> None:

@@ -1,0 +1,56 @@
+"""summary.json: it tells of the file's latest state, and a late worker does not take it back."""
+
+from msgspec.structs import replace
+
+from shared.pipeline.closing.summary import folder_of, summary, write_summary
+from shared.storage.records import DeviceFile, Remark
+from shared.vocabulary import FileState
+from tests.pipeline.world import CUSTOMER, World, numbered, tuples
+
+
+def _file(world: World, identifier: str) -> DeviceFile:
+    stored = world.journal.files.get(CUSTOMER, identifier)
+    assert stored is not None
+    return stored.record
+
+
+def test_the_summary_of_an_open_file_lists_its_submissions_and_the_rows_that_have_ended(world: World) -> None:
+    identifier = world.drop_file(tuples(["SN-1", "", "SN-2"]))
+    written = world.summary(identifier)
+    assert (written["state"], written["closed_at"]) == ("read", None)
+    assert (written["counts"]["total"], written["counts"]["rejected"]) == (3, 1)
+    assert [(each["number"], each["devices"], each["state"]) for each in written["submissions"]] == [
+        ("1", 2, "pending")
+    ]
+
+
+def test_a_late_summary_of_an_earlier_state_replaces_none(world: World) -> None:
+    identifier = world.drop_file(numbered(2))
+    read = _file(world, identifier)
+    world.run()
+    closed = world.summary(identifier)
+    for late in (replace(read, state=FileState.RECEIVED), read):
+        write_summary(world.journal, world.results, late)
+        assert world.summary(identifier) == closed
+
+
+def test_a_later_change_of_a_closed_file_replaces_its_summary_and_an_earlier_one_does_not(world: World) -> None:
+    identifier = world.drop_file(numbered(2))
+    world.run()
+    first = _file(world, identifier)
+    retried = replace(first, retry="another-file", changes_since_closed=first.changes_since_closed + 1)
+    for file in (retried, first):
+        write_summary(world.journal, world.results, file)
+        assert world.summary(identifier)["retry_file_id"] == "another-file"
+
+
+def test_a_note_of_another_version_is_summarized_by_its_word(world: World) -> None:
+    file = replace(_file(world, world.drop_file(numbered(1))), remarks=(Remark(note="newer_note", detail="x"),))
+    (note,) = summary(file, ()).notes
+    assert (note.note, note.detail) == ("newer_note", "x")
+
+
+def test_files_of_one_name_have_folders_of_their_own(world: World) -> None:
+    first, second = (_file(world, world.drop_file(numbered(1, f"{name}-"))) for name in "AB")
+    assert (first.path, folder_of(first) == folder_of(second)) == (second.path, False)
+    assert folder_of(first).startswith(f"{CUSTOMER}/Test/devices.csv/")
