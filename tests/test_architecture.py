@@ -26,7 +26,7 @@ TESTED_ELSEWHERE = {
     "status/schemas": "records without behaviour; tests/status/test_openapi.py holds that each field is described",
     "device_files/checks/validation": "the rules of a row: tests/device_files/test_cases.py and test_field_files.py",
     "device_files/formats/parts": "records without behaviour",
-    "device_files/formats/workbook_process": "the other process of workbooks: tests/device_files/formats/test_workbooks.py",
+    "device_files/formats/workbook_process": "the other process of workbooks: formats/test_workbooks.py",
     "device_files/hardware_hash/layout": "the layouts that test_verification.py builds hashes of",
     "device_files/reading": "every test of a whole file reads it by this: test_cases.py, test_nothing_vanishes.py",
     "device_files/rows": "records almost without behaviour: tests/device_files/test_cases.py",
