@@ -42,7 +42,7 @@ _LONGEST_PROPERTY = 32_000
 """Characters of one property. Table Storage holds 32,768 (Understanding the Table service data model)."""
 
 SHORTENED = "shortened"
-"""Property that names the lists of a record whose middle was left out, since they would not have fitted."""
+"""Property that names the texts and lists of a record that were cut, since they would not have fitted."""
 
 _PACKED = "packed_"
 _JSON = "_json"
@@ -87,37 +87,92 @@ def to_entity(record: msgspec.Struct, key: Key) -> Entity:
     for name, value in msgspec.to_builtins(record, builtin_types=(datetime,)).items():
         if isinstance(value, str):
             if value or name not in absent:
-                values[name] = value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT]
+                values[name] = value if len(value) <= LONGEST_TEXT else _cut(values, name, value)
         elif isinstance(value, list | tuple | dict):
-            values[name + _JSON], was_shortened = _as_json(value)
-            if was_shortened:
-                values[SHORTENED] = f"{values.get(SHORTENED, '')} {name}".strip()
+            text = msgspec.json.encode(value).decode()
+            if len(text) > _LONGEST_PROPERTY // 2 and _units(text) > _LONGEST_PROPERTY:
+                text = _shorter_json(value, _LONGEST_PROPERTY)
+                _mark_shortened(values, name)
+            values[name + _JSON] = text
         elif value is not None:
             values[name] = value
     return values
 
 
-def _as_json(value: Any) -> tuple[str, bool]:  # noqa: ANN401 - whatever JSON holds
-    """`value` as JSON that fits a property, and whether the middle of a list had to be left out for that.
+def shortened(entity: Entity, most: int) -> Entity:
+    """The row with every text and every list cut to about `most` units; `SHORTENED` names them.
 
-    A change that cannot be written would be tried for ever: a shorter list is better.
+    Keys and packed content stay as they are. For a row that storage refuses as too large: a change that cannot be
+    written would be tried for ever.
     """
-    text = msgspec.json.encode(value).decode()
-    was_shortened = False
-    while len(text) > _LONGEST_PROPERTY // 2 and _units(text) > _LONGEST_PROPERTY and _can_be_shortened(value):
-        kept = max(1, len(value) // 3)
-        value = [*value[:kept], *value[-kept:]]
-        text, was_shortened = msgspec.json.encode(value).decode(), True
-    return text, was_shortened
+    values = dict(entity)
+    for name, value in entity.items():
+        is_text = isinstance(value, str) and name not in _NEVER_CUT and not name.startswith(_PACKED)
+        if not (is_text and _units(str(value)) > most):
+            continue
+        if name.endswith(_JSON):
+            values[name] = _shorter_json(msgspec.json.decode(str(value)), most)
+            _mark_shortened(values, name.removesuffix(_JSON))
+        else:
+            _mark_shortened(values, name)
+            values[name] = _beginning(str(value), most)
+    return values
 
 
-def _can_be_shortened(value: object) -> bool:
-    return isinstance(value, list | tuple) and len(value) > 2  # noqa: PLR2004 - the first and the last stay
+_NEVER_CUT = frozenset({PARTITION_KEY, ROW_KEY, SHORTENED})
+
+
+def _cut(values: dict[str, Any], name: str, text: str) -> str:
+    _mark_shortened(values, name)
+    return text[:LONGEST_TEXT]
+
+
+def _mark_shortened(values: dict[str, Any], name: str) -> None:
+    names = str(values.get(SHORTENED, "")).split()
+    if name not in names:
+        values[SHORTENED] = " ".join((*names, name))
+
+
+def _shorter_json(value: object, most: int) -> str:
+    """`value` as JSON of at most `most` units if it can be: first its lists lose their middles, then its texts ends."""
+    items, characters = _MOST_ITEMS, _MOST_CHARACTERS
+    while True:
+        text = msgspec.json.encode(_shorter(value, items, characters)).decode()
+        if _units(text) <= most or (items, characters) == (_FEWEST_ITEMS, _FEWEST_CHARACTERS):
+            return text
+        if items > _FEWEST_ITEMS:
+            items = max(_FEWEST_ITEMS, items * 2 // 3)
+        else:
+            characters = max(_FEWEST_CHARACTERS, characters // 2)
+
+
+_MOST_ITEMS, _FEWEST_ITEMS = 4_096, 2
+_MOST_CHARACTERS, _FEWEST_CHARACTERS = 32_768, 64
+"""No time, GUID or word of the vocabulary is longer than the fewest: those are never cut."""
+
+
+def _shorter(value: object, items: int, characters: int) -> object:
+    match value:
+        case str():
+            return _beginning(value, characters)
+        case dict():
+            return {name: _shorter(member, items, characters) for name, member in value.items()}
+        case list() | tuple():
+            half = items // 2
+            kept = value if len(value) <= items else [*value[:half], *value[-half:]]
+            return [_shorter(item, items, characters) for item in kept]
+        case _:
+            return value
+
+
+def _beginning(text: str, most: int) -> str:
+    """The beginning of `text`, of at most `most` units."""
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * most].decode("utf-16-le", "ignore")
 
 
 def _units(text: str) -> int:
     """The length of `text` as table storage counts it: in units of UTF-16."""
-    return len(text.encode("utf-16-le")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from shared.storage.batches import Batches
 from shared.storage.files import Files
+from shared.storage.fitting_table import FittingTable
 from shared.storage.gates import Gates
 from shared.storage.outcomes import Outcomes
 from shared.storage.records import DeviceFile
@@ -33,7 +34,7 @@ class Journal:
     """The tables of the journal, one attribute for each aggregate. Safe to share between threads."""
 
     def __init__(self, table: Callable[[TableName], Table]) -> None:
-        self._tables = {name: table(name) for name in TableName}
+        self._tables = {name: FittingTable(table(name)) for name in TableName}
         open_files = self._tables[TableName.OPEN_FILES]
         self.files = Files(self._tables[TableName.DEVICE_FILES], open_files, self._tables[TableName.FILES_BY_TIME])
         self.submissions = Submissions(self._tables[TableName.SUBMISSIONS])

@@ -11,10 +11,26 @@ from shared.storage import keys
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import OnUnreadable, RecordTable, Stored, key_of, log_unreadable, raise_unreadable
 from shared.storage.records import Submission
-from shared.storage.tables import PARTITION_KEY, ROW_KEY, Change, Entity, Insertion, Query, Table, Upsertion
+from shared.storage.tables import (
+    PARTITION_KEY,
+    ROW_KEY,
+    TRANSACTION_ROWS,
+    Change,
+    Entity,
+    Insertion,
+    Query,
+    Table,
+    Upsertion,
+)
 
 IS_OPEN = "is_open"
 """The property of a submission's row by which storage filters submissions that are not final."""
+
+MOST_IN_A_TRANSACTION = TRANSACTION_ROWS // 2
+"""Submissions, each with its packed rows."""
+
+LARGEST_PACKS = 3_000_000
+"""Characters of packed rows in one transaction, whose body has at most 4 MiB."""
 
 KIND = "kind"
 SUBMISSION = "submission"
@@ -45,10 +61,13 @@ class Submissions:
         self._submissions = RecordTable(table, Submission, _key, _filter_properties)
 
     def add(self, entries: Sequence[SubmissionEntry]) -> list[Stored[Submission]]:
-        """Write at most 50 submissions of one reading in one transaction. Only the owner of the reading may do so.
+        """Write submissions of one reading. Only the owner of the reading may do so.
 
         What an earlier try of the same owner wrote under these numbers is replaced.
         """
+        return [stored for group in _transactions(entries) for stored in self._add(group)]
+
+    def _add(self, entries: Sequence[SubmissionEntry]) -> list[Stored[Submission]]:
         changes = [Upsertion(entity) for entry in entries for entity in self._entities(entry)]
         numbered = zip((change.entity for change in changes), self._submissions.change_together(changes), strict=True)
         entered = [(entity, etag) for entity, etag in numbered if KIND in entity]
@@ -135,6 +154,21 @@ class Submissions:
         if entry.rows is not None:
             partition, row = keys.submission_rows_key(_key(entry.submission))
             yield {PARTITION_KEY: partition, ROW_KEY: row, **entry.rows}
+
+
+def _transactions(entries: Iterable[SubmissionEntry]) -> Iterator[list[SubmissionEntry]]:
+    """The entries in groups that each fit one transaction, by their number and the size of their packed rows."""
+    group: list[SubmissionEntry] = []
+    size = 0
+    for entry in entries:
+        more = sum(map(len, (entry.rows or {}).values()))
+        if group and (len(group) == MOST_IN_A_TRANSACTION or size + more > LARGEST_PACKS):
+            yield group
+            group, size = [], 0
+        group.append(entry)
+        size += more
+    if group:
+        yield group
 
 
 def _key(submission: Submission) -> keys.Key:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import islice
 from typing import Protocol
 
@@ -63,6 +64,7 @@ __all__ = [
     "Value",
     "check_transaction",
     "grouped",
+    "is_too_large",
 ]
 
 logger = logging.getLogger(__name__)
@@ -72,6 +74,9 @@ Change = Insertion | Upsertion | Replacement
 MOST_ROWS_AT_ONCE = 1_000
 """Most rows in one answer, and so in one request (Table service, "Query timeout and pagination")."""
 
+_TOO_LARGE = frozenset(
+    {TableErrorCode.PROPERTY_VALUE_TOO_LARGE, TableErrorCode.ENTITY_TOO_LARGE, TableErrorCode.REQUEST_BODY_TOO_LARGE}
+)
 _CHANGED = 412
 _GONE = frozenset({TableErrorCode.ENTITY_NOT_FOUND, TableErrorCode.RESOURCE_NOT_FOUND})
 """The codes for a row that does not exist. Any other 404 means a wrong address."""
@@ -350,6 +355,11 @@ def _plain(value: Value | EntityProperty) -> Value:
     if isinstance(value, datetime):
         return datetime.combine(value.date(), value.time(), value.tzinfo or UTC)
     return value
+
+
+def is_too_large(error: HttpResponseError) -> bool:
+    """Whether a row, one of its properties, or all rows together are too large for storage."""
+    return error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or _code(error) in _TOO_LARGE
 
 
 def _is_there(error: HttpResponseError) -> bool:
