@@ -10,16 +10,17 @@ connection resolves it again, and the certificate must be for that name wherever
 import os
 import socket
 import ssl
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.client import HTTPException
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies, select_proxy
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 from urllib3.util import make_headers
 
 from shared.bounded_exchange import BoundedTlsConnection, bounded_exchange
@@ -34,9 +35,6 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 _TLS = 443
 _PROXY = 80
 _PASSING = frozenset({408, 429})
-
-Answer = tuple[int, str | None]
-"""Status and Retry-After."""
 
 
 class WebhookError(DeviceDropError):
@@ -72,38 +70,36 @@ class HttpsWebhook:
 
     def post(self, body: bytes, content_type: str) -> None:
         """See `Webhook`."""
+        parts = urlsplit(self.url)
+        host, port = parts.hostname or "", parts.port or _TLS
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
-            with bounded_exchange(self.seconds) as exchange:
-                status, retry_after = self._exchange(body, content_type)
+            with bounded_exchange(self.seconds) as exchange, closing(self._connection(host, port)) as connection:
+                if not self.allows_private:
+                    _check_addresses(host, port)
+                connection.request("POST", target, body=body, headers={"Content-Type": content_type})
+                answer = connection.getresponse()
                 exchange.check()
         except ssl.SSLCertVerificationError:
             raise WebhookFailed("its certificate is not trusted") from None
+        except SSLError:
+            raise WebhookFailed("the certificates that REQUESTS_CA_BUNDLE names cannot be read") from None
         except (OSError, HTTPException, HTTPError) as error:
             raise WebhookFailed(f"it could not be reached, or gave no answer ({type(error).__name__})") from None
-        _check(status, retry_after)
-
-    def _exchange(self, body: bytes, content_type: str) -> Answer:
-        parts = urlsplit(self.url)
-        host, port = parts.hostname or "", parts.port or _TLS
-        if not self.allows_private:
-            _check_addresses(host, port)
-        connection = self._connection(host, port)
-        try:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("POST", target, body=body, headers={"Content-Type": content_type})
-            answer = connection.getresponse()
-            return answer.status, answer.headers.get("Retry-After")
-        finally:
-            connection.close()
+        _check(answer.status, answer.headers.get("Retry-After"))
 
     def _connection(self, host: str, port: int) -> BoundedTlsConnection:
         """A connection to the webhook, through the environment's proxy for it, if any."""
+        trusted = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
+        options: dict[str, Any] = {
+            "timeout": self.seconds,
+            "ca_cert_dir" if Path(trusted).is_dir() else "ca_certs": trusted,
+        }
         proxy = select_proxy(self.url, get_environ_proxies(self.url))
         if proxy is None:
-            return BoundedTlsConnection(host, port, timeout=self.seconds, ssl_context=_trusted())
+            return BoundedTlsConnection(host, port, **options)
         way = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        name, port_of_proxy = way.hostname or "", way.port or _PROXY
-        connection = BoundedTlsConnection(name, port_of_proxy, timeout=self.seconds, ssl_context=_trusted())
+        connection = BoundedTlsConnection(way.hostname or "", way.port or _PROXY, **options)
         user, password = get_auth_from_url(way.geturl())
         connection.set_tunnel(host, port, make_headers(proxy_basic_auth=f"{user}:{password}") if user else {})
         return connection
@@ -119,17 +115,6 @@ def _check_addresses(host: str, port: int) -> None:
             "its name leads to an address that is not public, where nothing is sent unless "
             "NOTIFY_WEBHOOK_ALLOW_PRIVATE is true"
         )
-
-
-def _trusted() -> ssl.SSLContext:
-    """The trusted certificates: a bundle or folder named by the environment, else the bundle of `requests`."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or str(DEFAULT_CA_BUNDLE_PATH)
-    try:
-        if Path(bundle).is_dir():
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
-    except OSError:
-        raise WebhookFailed("the certificates that REQUESTS_CA_BUNDLE names cannot be read") from None
 
 
 def _check(status: int, retry_after: str | None) -> None:
