@@ -241,6 +241,7 @@ module workbook 'workbook.bicep' = {
 output AZURE_RESOURCE_GROUP string = group.name
 output DEVICE_DROP_APP string = names.app
 output DEVICE_DROP_TOPIC string = names.topic
+output DEVICE_DROP_HOST_STORAGE string = names.hostStorage
 output DEVICE_DROP_STORAGE string = names.dropStorage
 output DEVICE_DROP_VAULT string = names.vault
 output DEVICE_DROP_IDENTITY_CLIENT_ID string = identity.outputs.clientId

@@ -25,6 +25,14 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 
 resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: hostStorageName
+
+  resource blobs 'blobServices' existing = {
+    name: 'default'
+
+    resource package 'containers' existing = {
+      name: 'app-package'
+    }
+  }
 }
 
 resource dropStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
@@ -179,6 +187,16 @@ resource topicDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' =
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.blobContributor)
     principalId: topic.identity.principalId
     principalType: 'ServicePrincipal'
+  }
+}
+
+// The operator who deploys tries, before the code is uploaded, whether roles on this account have taken effect (infra/hooks.py).
+resource operatorPackage 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
+  name: guid(hostStorage::blobs::package.id, operatorId, roleIds.blobContributor)
+  scope: hostStorage::blobs::package
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.blobContributor)
+    principalId: operatorId
   }
 }
 

@@ -78,7 +78,7 @@ def test_what_the_azure_cli_is_told_exists() -> None:
     assert set(re.findall(r"--container-name (\S+)", told)) <= set(storage.variable("containers"))
     assert set(re.findall(r"--table-name (\S+)", told)) <= {*TableName}
     assert set(re.findall(r"--template-file (\S+)", told)) == {"infra/events.bicep"}
-    assert set(re.findall(r"\$(\w+)", told)) <= set(main.outputs)
+    assert set(re.findall(r"\$(\w+)", told)) <= {*main.outputs, "AZURE_SUBSCRIPTION_ID"}
     given = re.search(r"events\.bicep --parameters (.*)", told)
     assert given is not None
     assert set(re.findall(r"(\w+)=", given[1])) == set(bicep_files()["events.bicep"].parameters)

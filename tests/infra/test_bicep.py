@@ -28,6 +28,7 @@ from shared.storage.journal import TableName
 from tests.infra.bicep import INFRA, ROOT, BicepFile, Expression, bicep_files
 
 DEAD_LETTERS = "dead-letters"
+PACKAGE_CONTAINER = "app-package"
 GUID = "11111111-2222-3333-4444-555555555555"
 
 
@@ -80,17 +81,6 @@ def test_azd_gives_main_every_parameter_it_needs_and_none_it_does_not_know() -> 
     declared = infra("main").parameters
     assert set(declared) - set(given) == {"pythonVersion"}, "requirements.lock decides it"
     assert set(given) <= set(declared)
-
-
-def test_the_deployment_of_the_events_is_given_outputs_of_main() -> None:
-    text = (ROOT / "azure.yaml").read_text()
-    assert (ROOT / "infra" / "package.py").exists()
-    assert text.count("--template-file infra/events.bicep") == 2
-    given = dict(re.findall(r'(\w+)="\$(\w+)"', text))
-    assert set(given) == set(infra("events").parameters)
-    assert set(given.values()) <= set(infra("main").outputs)
-    assert '"$AZURE_RESOURCE_GROUP"' in text
-    assert dict(re.findall(r"(\w+)=\$env:(\w+)", text)) == given
 
 
 # --- keys and secrets
@@ -197,7 +187,7 @@ def test_containers_queues_and_tables_are_those_of_the_code() -> None:
 
 def test_the_roles_name_containers_that_exist() -> None:
     containers = re.findall(r"'containers' existing = {\s+name: '([\w-]+)'", infra("roles").text)
-    assert set(containers) == {DROP_CONTAINER, RESULTS_CONTAINER, DEAD_LETTERS}
+    assert set(containers) == {DROP_CONTAINER, RESULTS_CONTAINER, DEAD_LETTERS, PACKAGE_CONTAINER}
     containers = re.findall(r"'containers' existing = {\s+name: '([\w-]+)'", infra("customer").text)
     assert set(containers) == {DROP_CONTAINER, RESULTS_CONTAINER}
 

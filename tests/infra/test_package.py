@@ -1,6 +1,5 @@
 """What is deployed: every file of the app, its bytecode for the Python of Azure, and nothing else of the checkout."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from tests.infra.bicep import ROOT, bicep_files
+from tests.infra.scripts import script
 
 LYING_ABOUT = (
     "shared/customer devices.csv",
@@ -32,12 +32,7 @@ LYING_ABOUT = (
 
 @pytest.fixture(scope="module")
 def package() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("package", ROOT / "infra" / "package.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("package")
 
 
 def committed(*folders: str) -> set[str]:

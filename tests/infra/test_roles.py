@@ -20,6 +20,7 @@ EXPECTED = {
     "appSecrets": (APP, "secretsUser", "vault"),
     "appSetSecret": (APP, "setSecret.name", "vault"),
     "topicDeadLetters": (TOPIC, "blobContributor", "dropStorage::blobs::deadLetters"),
+    "operatorPackage": (OPERATOR, "blobContributor", "hostStorage::blobs::package"),
     "operatorFiles": (OPERATOR, "blobContributor", "dropStorage::blobs::deviceFiles"),
     "operatorResults": (OPERATOR, "blobReader", "dropStorage::blobs::results"),
     "operatorSecrets": (OPERATOR, "secretsOfficer", "vault"),

@@ -1,0 +1,215 @@
+# noqa: INP001 - a script of its own
+"""What `azd` runs around a deployment: `python infra/hooks.py preprovision | predeploy | postdeploy`.
+
+Each waits for something that Azure does some time after it has said "done". azd gives the values of its environment as
+variables; `az` is told the subscription, because it has one of its own.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+TRIES = 40
+SECONDS_BETWEEN = 15.0
+"""Ten minutes in all: a role assignment takes effect within that time."""
+
+DEPLOYMENTS = 3
+"""Event Grid calls the app while it creates the subscription; an app that is just starting may not answer in time."""
+
+FUNCTION = "receive_device_file"
+PROBE = "device-drop-probe"
+
+
+class HookError(Exception):
+    """The deployment cannot go on; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What `az` wrote, and whether it succeeded."""
+
+    succeeded: bool
+    output: str = ""
+    errors: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One run: azd's environment, `az`, and how to wait and to tell a person."""
+
+    environment: Mapping[str, str]
+    az: Callable[[Sequence[str]], Answer]
+    wait: Callable[[float], None] = time.sleep
+    say: Callable[[str], None] = print
+
+    def value(self, name: str) -> str:
+        """One value of azd's environment.
+
+        Raises:
+            HookError: it is not set.
+        """
+        value = self.environment.get(name, "")
+        if not value:
+            raise HookError(f"{name} is not set. Run this through azd (`azd provision`, `azd deploy`), which sets it.")
+        return value
+
+    def run(self, *arguments: str) -> Answer:
+        """Run `az` in the subscription that azd deploys to."""
+        return self.az([*arguments, "--subscription", self.value("AZURE_SUBSCRIPTION_ID"), "--only-show-errors"])
+
+
+def register_providers(hook: Hook) -> None:
+    """Before provisioning: register Microsoft.App, in whose environments Flex Consumption runs.
+
+    A deployment registers the providers of its resources by itself, and this one has no resource in the template.
+    """
+    if not hook.environment.get("AZURE_SUBSCRIPTION_ID"):
+        hook.say("The subscription is not chosen yet. If the deployment says that Microsoft.App is not registered:")
+        hook.say("    az provider register --namespace Microsoft.App --wait")
+        return
+    provider = ("--namespace", "Microsoft.App")
+    state = hook.run("provider", "show", *provider, "--query", "registrationState", "--output", "tsv")
+    _require_az(state)
+    if state.output.strip() == "Registered":
+        return
+    hook.say("Registering the resource provider Microsoft.App; this takes a minute or two.")
+    if not (answer := hook.run("provider", "register", *provider, "--wait")).succeeded:
+        raise HookError(
+            f"Microsoft.App could not be registered: {answer.errors.strip()}\nAsk an owner of the subscription to run "
+            "`az provider register --namespace Microsoft.App --wait`; then run `azd up` again."
+        )
+
+
+def wait_for_roles(hook: Hook) -> None:
+    """Before the code is deployed: wait until roles that were just assigned have taken effect.
+
+    The package is uploaded with the roles of the same account, which no key opens. Whether the role of the person who
+    deploys has taken effect can be tried, and the app's was assigned before it.
+    """
+    blob = ("--auth-mode", "login", "--account-name", hook.value("DEVICE_DROP_HOST_STORAGE"))
+    blob += ("--container-name", "app-package", "--name", PROBE)
+    for number in range(1, TRIES + 1):
+        answer = hook.run("storage", "blob", "upload", *blob, "--data", "probe", "--overwrite", "--output", "none")
+        if answer.succeeded:
+            hook.run("storage", "blob", "delete", *blob, "--output", "none")
+            return
+        _require_az(answer)
+        if "network rule" in answer.errors.lower() or "AuthorizationFailure" in answer.errors:
+            hook.say("The storage account is closed to this machine, so its roles cannot be tried; going on.")
+            return
+        if number == 1:
+            hook.say("Waiting until the role assignments take effect; this takes up to ten minutes the first time.")
+        if number < TRIES:
+            hook.wait(SECONDS_BETWEEN)
+    raise HookError(
+        f"The storage account still refuses this account: {answer.errors.strip()}\nSign in to `az` with the account "
+        "that azd uses (`az login`), and run `azd deploy` again in some minutes."
+    )
+
+
+def subscribe(hook: Hook) -> None:
+    """After the code is deployed: wait until the app has read its functions and made its key; then subscribe it."""
+    app = ("--resource-group", hook.value("AZURE_RESOURCE_GROUP"), "--name", hook.value("DEVICE_DROP_APP"))
+    _wait_for(
+        hook,
+        f"the app to start and list its function {FUNCTION}",
+        lambda: hook.run(
+            *(
+                "functionapp",
+                "function",
+                "show",
+                *app,
+                "--function-name",
+                FUNCTION,
+                "--query",
+                "name",
+                "--output",
+                "tsv",
+            )
+        ),
+    )
+    _wait_for(
+        hook,
+        "the app to make the key with which events are sent",
+        lambda: hook.run(
+            *("functionapp", "keys", "list", *app, "--query", "systemKeys.blobs_extension", "--output", "tsv")
+        ),
+    )
+    for number in range(1, DEPLOYMENTS + 1):
+        answer = hook.run(
+            *("deployment", "group", "create", "--output", "none", "--name", "device-drop-events"),
+            *("--resource-group", hook.value("AZURE_RESOURCE_GROUP"), "--template-file", "infra/events.bicep"),
+            "--parameters",
+            f"appName={hook.value('DEVICE_DROP_APP')}",
+            f"topicName={hook.value('DEVICE_DROP_TOPIC')}",
+            f"dropStorageName={hook.value('DEVICE_DROP_STORAGE')}",
+        )
+        if answer.succeeded:
+            return
+        if number < DEPLOYMENTS:
+            hook.say("The event subscription could not be created; trying again.")
+            hook.wait(SECONDS_BETWEEN)
+    raise HookError(
+        f"The code is deployed, but not the event subscription: {answer.errors.strip()}\nDropped files are found by "
+        "the sweep, some minutes late. Run `azd deploy` again; if it fails again, the log stream of the app says why."
+    )
+
+
+def _wait_for(hook: Hook, what: str, look: Callable[[], Answer]) -> None:
+    for number in range(1, TRIES + 1):
+        answer = look()
+        if answer.succeeded and answer.output.strip():
+            return
+        _require_az(answer)
+        if number == 1:
+            hook.say(f"Waiting for {what}.")
+        if number < TRIES:
+            hook.wait(SECONDS_BETWEEN)
+    raise HookError(
+        f"Waited {TRIES * SECONDS_BETWEEN / 60:.0f} minutes for {what}. {answer.errors.strip()}\nThe code is deployed. "
+        "Check the log stream of the app for an error at its start, and run `azd deploy` again."
+    )
+
+
+def _require_az(answer: Answer) -> None:
+    """Stop at what no waiting changes.
+
+    Raises:
+        HookError: `az` is missing or not signed in.
+    """
+    if not answer.succeeded and "az login" in answer.errors:
+        raise HookError(f"The Azure CLI is not signed in. Run `az login`, then azd again. {answer.errors.strip()}")
+
+
+def az(arguments: Sequence[str]) -> Answer:
+    """Run the Azure CLI.
+
+    Raises:
+        HookError: it is not installed.
+    """
+    program = shutil.which("az")
+    if program is None:
+        raise HookError("The Azure CLI (az) is not on the path. Install it, run `az login`, then run azd again.")
+    run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - az itself
+    return Answer(run.returncode == 0, run.stdout, run.stderr)
+
+
+HOOKS = {"preprovision": register_providers, "predeploy": wait_for_roles, "postdeploy": subscribe}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the hook that is named; returns the exit code."""
+    try:
+        HOOKS[arguments[0]](Hook(os.environ, az))
+    except HookError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

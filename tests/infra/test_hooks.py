@@ -1,0 +1,242 @@
+"""What azd runs around a deployment waits long enough, names the subscription, and ends with what to do."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from tests.infra.bicep import ROOT, bicep_files
+from tests.infra.scripts import script
+
+ENVIRONMENT = {
+    "AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555",
+    "AZURE_RESOURCE_GROUP": "rg-device-drop",
+    "DEVICE_DROP_APP": "func-x",
+    "DEVICE_DROP_TOPIC": "evgt-x",
+    "DEVICE_DROP_STORAGE": "stdropx",
+    "DEVICE_DROP_HOST_STORAGE": "sthostx",
+}
+
+
+@pytest.fixture(scope="module")
+def hooks() -> ModuleType:
+    return script("hooks")
+
+
+@dataclass
+class Azure:
+    """An `az` that answers each command as `answers` says, in turn; the last answer is repeated."""
+
+    answers: dict[str, list[tuple[bool, str]]]
+    commands: list[list[str]] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def hook(self, hooks: ModuleType, environment: dict[str, str] | None = None) -> object:
+        def az(arguments: Sequence[str]) -> object:
+            self.commands.append(list(arguments))
+            [name] = [name for name in self.answers if " ".join(arguments).startswith(name)]
+            queue = self.answers[name]
+            succeeded, text = queue.pop(0) if len(queue) > 1 else queue[0]
+            return hooks.Answer(succeeded, text if succeeded else "", "" if succeeded else text)
+
+        return hooks.Hook(ENVIRONMENT if environment is None else environment, az, self.waited.append, self.said.append)
+
+    def count(self, name: str) -> int:
+        return sum(" ".join(command).startswith(name) for command in self.commands)
+
+
+UPLOAD, DELETE = "storage blob upload", "storage blob delete"
+SHOW, KEYS, CREATE = "functionapp function show", "functionapp keys list", "deployment group create"
+STATE, REGISTER = "provider show", "provider register"
+REFUSED = (False, "You do not have the required permissions needed to perform this operation.")
+NOT_SIGNED_IN = (False, "Please run 'az login' to setup account.")
+
+
+def test_every_command_names_the_subscription_that_azd_deploys_to(hooks: ModuleType) -> None:
+    fine = [(True, "Registered")]
+    azure = Azure(dict.fromkeys((UPLOAD, DELETE, SHOW, KEYS, CREATE, STATE), fine))
+    for run in hooks.HOOKS.values():
+        run(azure.hook(hooks))
+    assert len(azure.commands) == 6
+    for command in azure.commands:
+        assert command[command.index("--subscription") + 1] == ENVIRONMENT["AZURE_SUBSCRIPTION_ID"]
+
+
+# --- roles
+
+
+@pytest.mark.parametrize("refusals", [0, 1, 7, 39])
+def test_the_code_is_uploaded_as_soon_as_a_probe_can_be_written(hooks: ModuleType, refusals: int) -> None:
+    azure = Azure({UPLOAD: [*[REFUSED] * refusals, (True, "")], DELETE: [(True, "")]})
+    hooks.wait_for_roles(azure.hook(hooks))
+    assert azure.count(UPLOAD) == refusals + 1
+    assert azure.waited == [hooks.SECONDS_BETWEEN] * refusals
+    assert azure.count(DELETE) == 1
+
+
+def test_roles_that_never_take_effect_end_the_wait_with_what_to_do(hooks: ModuleType) -> None:
+    azure = Azure({UPLOAD: [REFUSED]})
+    with pytest.raises(hooks.HookError, match=r"required permissions(.|\n)*`azd deploy` again"):
+        hooks.wait_for_roles(azure.hook(hooks))
+    assert azure.count(UPLOAD) == hooks.TRIES
+    assert sum(azure.waited) < 11 * 60
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["The request may be blocked by network rules of storage account.", "ErrorCode:AuthorizationFailure"],
+)
+def test_an_account_that_is_closed_to_this_machine_is_not_tried_again(hooks: ModuleType, error: str) -> None:
+    azure = Azure({UPLOAD: [(False, error)]})
+    hooks.wait_for_roles(azure.hook(hooks))
+    assert azure.count(UPLOAD) == 1
+    assert "going on" in azure.said[0]
+
+
+# --- the event subscription
+
+
+@pytest.mark.parametrize(("functions", "keys", "creations"), [(0, 0, 0), (3, 0, 0), (0, 5, 0), (39, 39, 2)])
+def test_the_subscription_is_made_when_function_and_key_are_there(
+    hooks: ModuleType, functions: int, keys: int, creations: int
+) -> None:
+    azure = Azure(
+        {
+            SHOW: [*[(False, "not found")] * functions, (True, "func-x/receive_device_file")],
+            KEYS: [*[(True, "")] * keys, (True, "key")],
+            CREATE: [*[(False, "webhook validation handshake failed")] * creations, (True, "")],
+        }
+    )
+    hooks.subscribe(azure.hook(hooks))
+    assert (azure.count(SHOW), azure.count(KEYS), azure.count(CREATE)) == (functions + 1, keys + 1, creations + 1)
+    order = [" ".join(command).split(" --")[0] for command in azure.commands]
+    assert order == sorted(order, key=[SHOW, KEYS, CREATE].index)
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({SHOW: [(True, "")]}, r"10 minutes for the app to start(.|\n)*`azd deploy` again"),
+        (
+            {SHOW: [(True, "x")], KEYS: [(True, "\n")]},
+            r"10 minutes for the app to make the key(.|\n)*`azd deploy` again",
+        ),
+        (
+            {SHOW: [(True, "x")], KEYS: [(True, "k")], CREATE: [(False, "handshake failed")]},
+            r"not the event subscription: handshake failed(.|\n)*sweep(.|\n)*`azd deploy` again",
+        ),
+    ],
+)
+def test_what_never_comes_ends_with_what_to_do(
+    hooks: ModuleType, answers: dict[str, list[tuple[bool, str]]], said: str
+) -> None:
+    azure = Azure(answers)
+    with pytest.raises(hooks.HookError, match=said):
+        hooks.subscribe(azure.hook(hooks))
+    assert len(azure.commands) <= 2 * hooks.TRIES
+
+
+def test_the_function_that_is_waited_for_is_the_one_that_events_call(hooks: ModuleType) -> None:
+    assert f"functionName=Host.Functions.{hooks.FUNCTION}&" in bicep_files()["events.bicep"].text
+
+
+def test_the_event_subscription_is_given_the_parameters_it_has(hooks: ModuleType) -> None:
+    azure = Azure({SHOW: [(True, "x")], KEYS: [(True, "k")], CREATE: [(True, "")]})
+    hooks.subscribe(azure.hook(hooks))
+    command = azure.commands[-1]
+    given = dict(word.split("=") for word in command[command.index("--parameters") + 1 :] if "=" in word)
+    assert set(given) == set(bicep_files()["events.bicep"].parameters)
+    assert (ROOT / command[command.index("--template-file") + 1]).exists()
+    assert set(ENVIRONMENT) - {"AZURE_SUBSCRIPTION_ID"} <= set(bicep_files()["main.bicep"].outputs)
+
+
+# --- providers
+
+
+def test_a_provider_is_registered_once(hooks: ModuleType) -> None:
+    azure = Azure({STATE: [(True, "Registered\n")]})
+    hooks.register_providers(azure.hook(hooks))
+    assert azure.count(REGISTER) == 0
+    azure = Azure({STATE: [(True, "NotRegistered\n")], REGISTER: [(True, "")]})
+    hooks.register_providers(azure.hook(hooks))
+    assert "--wait" in azure.commands[-1]
+
+
+def test_who_may_not_register_is_told_whom_to_ask(hooks: ModuleType) -> None:
+    azure = Azure({STATE: [(True, "")], REGISTER: [(False, "AuthorizationFailed")]})
+    with pytest.raises(hooks.HookError, match="owner of the subscription"):
+        hooks.register_providers(azure.hook(hooks))
+
+
+def test_without_a_subscription_nothing_is_asked_and_the_command_is_shown(hooks: ModuleType) -> None:
+    azure = Azure({})
+    hooks.register_providers(azure.hook(hooks, {}))
+    assert azure.commands == []
+    assert "az provider register --namespace Microsoft.App" in azure.said[-1]
+
+
+# --- all of them
+
+
+@pytest.mark.parametrize("name", ["preprovision", "predeploy", "postdeploy"])
+def test_an_az_that_is_not_signed_in_is_said_at_once(hooks: ModuleType, name: str) -> None:
+    azure = Azure({command: [NOT_SIGNED_IN] for command in (STATE, UPLOAD, SHOW)})
+    with pytest.raises(hooks.HookError, match="Run `az login`"):
+        hooks.HOOKS[name](azure.hook(hooks))
+    assert len(azure.commands) == 1
+
+
+@pytest.mark.parametrize("missing", sorted(set(ENVIRONMENT) - {"AZURE_SUBSCRIPTION_ID"}))
+def test_a_value_that_azd_did_not_give_is_named(hooks: ModuleType, missing: str) -> None:
+    environment = ENVIRONMENT | {missing: ""}
+    fine = [(True, "x")]
+    azure = Azure(dict.fromkeys((UPLOAD, DELETE, SHOW, KEYS, CREATE), fine))
+
+    def run_both() -> None:
+        hooks.wait_for_roles(azure.hook(hooks, environment))
+        hooks.subscribe(azure.hook(hooks, environment))
+
+    with pytest.raises(hooks.HookError, match=missing):
+        run_both()
+
+
+def test_azure_yaml_runs_every_hook_in_both_shells(hooks: ModuleType) -> None:
+    project = yaml.safe_load((ROOT / "azure.yaml").read_text())
+    found = project["hooks"] | project["services"]["app"]["hooks"]
+    del found["prepackage"]
+    assert set(found) == set(hooks.HOOKS)
+    for name, hook in found.items():
+        assert hook["posix"] == {"shell": "sh", "run": f"python3 infra/hooks.py {name}"}
+        assert hook["windows"] == {"shell": "pwsh", "run": f"python infra/hooks.py {name}"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for az is a shell script")
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ("echo Registered", 0, ""),
+        ("echo \"Please run 'az login'\" >&2; exit 1", 1, "not signed in"),
+        (None, 1, "not on the path"),
+    ],
+)
+def test_the_command_line_ends_with_its_exit_code(body: str | None, code: int, said: str, tmp_path: Path) -> None:
+    if body is not None:
+        (tmp_path / "az").write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "az").chmod(0o755)
+    run = subprocess.run(
+        [sys.executable, ROOT / "infra" / "hooks.py", "preprovision"],
+        env=ENVIRONMENT | {"PATH": f"{tmp_path}:/bin" if body else str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == code
+    assert re.search(said, run.stderr)
