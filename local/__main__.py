@@ -39,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, _stop)
     # Imported late: an error in these modules must not hide the message about a wrong argument.
+    from local.disk_faults import disk_fault  # noqa: PLC0415
     from local.set_up import SetUpError, enter_environment  # noqa: PLC0415
 
     try:
@@ -46,6 +47,12 @@ def main(arguments: Sequence[str]) -> int:
         return _of_venv(*arguments) if options is None else _command(options, rest)
     except SetUpError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        fault = disk_fault(error)
+        if fault is None:
+            raise
+        print(fault, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -60,7 +67,10 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
 
 
 def _command(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
-    from local.azurite import AzuriteError  # noqa: PLC0415 - inside .venv only
+    from azure.core.exceptions import AzureError  # noqa: PLC0415 - inside .venv only
+
+    from local.azurite import AzuriteError  # noqa: PLC0415
+    from local.dropping import NameRefused, RecordUnreadable  # noqa: PLC0415
     from local.hosts import HostKind, HostsError  # noqa: PLC0415
     from local.services import DataFolder, ServiceError, serve  # noqa: PLC0415
     from shared.settings import SettingsError  # noqa: PLC0415
@@ -87,11 +97,14 @@ def _command(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> in
                 data=DataFolder(options.data.resolve()) if options.data else DataFolder(),
             )
         )
-    except SettingsError as error:
+    except (SettingsError, NameRefused) as error:
         print(error, file=sys.stderr)
         return 2
-    except (AzuriteError, HostsError, ServiceError) as error:
+    except (AzuriteError, HostsError, ServiceError, RecordUnreadable) as error:
         print(error, file=sys.stderr)
+        return 1
+    except AzureError as error:
+        print(f"Storage on this machine failed: {str(error).partition(chr(10))[0]}", file=sys.stderr)
         return 1
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -20,7 +21,7 @@ MOST_LISTED = 1_000
 def existing_file(text: str) -> Path:
     """A file that can be read."""
     path = Path(text)
-    if not path.is_file():
+    if not _is(path.is_file):
         raise argparse.ArgumentTypeError(f"there is no file {text!r}")
     try:
         path.open("rb").close()
@@ -32,9 +33,21 @@ def existing_file(text: str) -> Path:
 def folder(text: str) -> Path:
     """A folder, or where one can be made."""
     path = Path(text)
-    if path.exists() and not path.is_dir():
+    if _is(path.exists) and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
     return path
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """The answer of the file system.
+
+    Raises:
+        argparse.ArgumentTypeError: it cannot tell, because the path is too long or may not be read.
+    """
+    try:
+        return question()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"the path cannot be used: {error.strerror}") from None
 
 
 def guid(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import structs
 
+from local.escaping import escaped
 from local.hash_contents import DamagedHash, HashContents, decode
 from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
@@ -76,6 +77,11 @@ class _Report(Protocol):
     ) -> None: ...
 
 
+def _print(line: str) -> None:
+    """Print a line that may have names and cells of a file: control characters are shown as escapes."""
+    print(escaped(line))
+
+
 class _TextReport:
     """For people."""
 
@@ -89,37 +95,37 @@ class _TextReport:
         shown = " | ".join(filter(None, (row.serial_number, row.product_key, row.manufacturer, row.model)))
         tag = f"  [{row.group_tag}]" if row.group_tag else ""
         of = f" of row {row.duplicate_of}" if row.duplicate_of else ""
-        print(f"  row {row.row:<6} {outcome + of:<10}  {shown}{tag}  ({row.source})")
+        _print(f"  row {row.row:<6} {outcome + of:<10}  {shown}{tag}  ({row.source})")
         if row.reason is not None and outcome == "rejected":
             explanation = REASONS[row.reason]
-            print(f"      {row.reason}: {explanation.sentence} {explanation.what_to_do}")
+            _print(f"      {row.reason}: {explanation.sentence} {explanation.what_to_do}")
         for note in row.notes:
-            print(f"      note {note}: {NOTES[note].sentence}")
+            _print(f"      note {note}: {NOTES[note].sentence}")
         for name, value in _fields(contents).items():
-            print(f"      {name:<26} {_as_text(value)}")
+            _print(f"      {name:<26} {_as_text(value)}")
 
     def end(self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None) -> None:
         """Show the total, the notes on the file and the parts in no row; or why the file cannot be read."""
         self._head(file)
         if error is not None:
-            print(f"  rejected as a whole ({error.reason}): {error}")
+            _print(f"  rejected as a whole ({error.reason}): {error}")
             return
         rows = "row" if counts.total() == 1 else "rows"
-        print(f"  {counts.total()} {rows}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES))
+        _print(f"  {counts.total()} {rows}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES))
         for kept in account.passed_over:
-            print(f"  not a row: {PASSED_OVER[kept.kind]} ({kept.count})")
+            _print(f"  not a row: {PASSED_OVER[kept.kind]} ({kept.count})")
             for place in _places(kept):
-                print(f"      {place}")
+                _print(f"      {place}")
         for remark in account.remarks:
             word = "WARNING" if remark.note is FileNote.MAY_HOLD_DEVICES else "note"
             explanation = FILE_NOTES[remark.note]
             detail = f" [{remark.detail}]" if remark.detail else ""
-            print(f"  {word} {remark.note}: {explanation.sentence}{detail}")
-            print(f"      What to do: {explanation.what_to_do}")
+            _print(f"  {word} {remark.note}: {explanation.sentence}{detail}")
+            _print(f"      What to do: {explanation.what_to_do}")
 
     def _head(self, file: Path) -> None:
         if file != self._file:
-            print(file)
+            _print(str(file))
             self._file = file
 
 
@@ -231,7 +237,11 @@ def _outcome(row: CheckedRow) -> str:
 
 def _existing(text: str) -> Path:
     path = Path(text)
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"the path cannot be used: {error.strerror}") from None
+    if not is_there:
         raise argparse.ArgumentTypeError(f"there is no file or folder {text!r}")
     return path
 

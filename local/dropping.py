@@ -2,17 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from stat import S_ISREG
+from typing import Any
+from unicodedata import category
 
-from azure.core.exceptions import ResourceExistsError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
 from local.processes import PROJECT
-from shared.pipeline.blob_names import DROP_CONTAINER, file_id
+from shared.errors import DeviceDropError
+from shared.pipeline.blob_names import DROP_CONTAINER, LONGEST_PATH, file_id
 from shared.pipeline.drop_path import parse_drop_path
 
 SAMPLES = PROJECT / "local" / "samples"
@@ -25,6 +28,15 @@ _PASSED_OVER_ENDS = (
     *(".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".opdownload", _FOLDER_OF_A_DOWNLOAD),
     *(".aria2", ".swp", "~", "thumbs.db", "desktop.ini"),
 )
+
+
+class NameRefused(DeviceDropError):
+    """A file has a name that storage does not take; nothing was dropped."""
+
+
+class RecordUnreadable(DeviceDropError):
+    """The record of the dropped files is damaged."""
+
 
 SECONDS_UNTIL_TOLD = 60.0
 """The wait after which a file in the watched folder that is not dropped yet is reported, once."""
@@ -69,10 +81,26 @@ class DropContainer:
 
     def drop(self, file: Path, path: str, uploaded: Callable[[int, int | None], None] | None = None) -> Dropped:
         """Upload `file` to `path`, as a new version if it exists; calls `uploaded` with the bytes sent so far."""
+        try:
+            return self._upload(file, path, uploaded)
+        except ResourceNotFoundError:
+            # The container was deleted while it was in use.
+            self.prepare()
+            return self._upload(file, path, uploaded)
+
+    def _upload(self, file: Path, path: str, uploaded: Callable[[int, int | None], None] | None) -> Dropped:
         blob = self._container.get_blob_client(path)
         with file.open("rb") as content:
             answer = blob.upload_blob(content, overwrite=True, progress_hook=uploaded)
         return Dropped(path, str(answer["etag"]))
+
+    def holds(self, dropped: Dropped) -> bool:
+        """Whether this version is the current one at its path; without an ETag, whether there is any."""
+        try:
+            etag = str(self._container.get_blob_client(dropped.path).get_blob_properties().etag)
+        except ResourceNotFoundError:
+            return False
+        return not dropped.etag or etag.strip('"') == dropped.etag.strip('"')
 
 
 class WaitReason(StrEnum):
@@ -82,6 +110,9 @@ class WaitReason(StrEnum):
     EMPTY = "it is empty, as a file is while its download continues under another name"
     LOCKED = "another program has locked it"
     NAME_IS_NO_TEXT = "its name is not valid UTF-8, so rename it"
+    NAME_HAS_CONTROL = "its name has a control character or a code that is no character, so rename it"
+    NAME_HAS_BACKSLASH = "its name has a backslash, which storage takes for the end of a folder's name, so rename it"
+    NAME_IS_TOO_LONG = "its path in storage would be longer than 1,024 characters, so shorten its name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +123,12 @@ class _State:
     modified_ns: int
     identity: int | None = None
     """Distinguishes a file from one renamed over it; None for files of an earlier run, since some shares renumber."""
+    etag: str = field(default="", compare=False)
+    """The version of the blob as which it was dropped; empty while it is not, and in records of earlier versions."""
 
-    def is_as(self, dropped: "_State | None") -> bool:
+    def is_as(self, dropped: "_State") -> bool:
         """Whether the file is as it was when it was dropped."""
-        if dropped is None or (self.size, self.modified_ns) != (dropped.size, dropped.modified_ns):
+        if (self.size, self.modified_ns) != (dropped.size, dropped.modified_ns):
             return False
         return dropped.identity in (None, self.identity)
 
@@ -144,11 +177,15 @@ class WatchedFolder:
         return {path: self._folder / path for path in self._waiting if self._reason_to_wait(path) is None}
 
     def late_files(self) -> dict[str, WaitReason]:
-        """Files that had waited more than `SECONDS_UNTIL_TOLD` at the last scan, and why; each is reported once."""
+        """Files that had waited more than `SECONDS_UNTIL_TOLD` at the last scan, and why; each is reported once.
+
+        A name that storage does not take is reported without waiting.
+        """
         late: dict[str, WaitReason] = {}
         for path, waiting in self._waiting.items():
             reason = self._reason_to_wait(path)
-            if reason and not waiting.is_told and self._clock() - waiting.begun >= SECONDS_UNTIL_TOLD:
+            is_late = self._clock() - waiting.begun >= SECONDS_UNTIL_TOLD or name_fault(path) is not None
+            if reason and not waiting.is_told and is_late:
                 waiting.is_told = True
                 late[path] = reason
         return late
@@ -159,10 +196,18 @@ class WatchedFolder:
         is_news, waiting.is_told, waiting.looks, waiting.since = not waiting.is_told, True, 0, self._clock()
         return is_news
 
-    def remember(self, path: str) -> None:
-        """Note that the file, as it was seen last, has been dropped."""
-        self._dropped[path] = self._waiting.pop(path).state
-        content = {path: [state.size, state.modified_ns] for path, state in self._dropped.items()}
+    def remembered(self) -> list[Dropped]:
+        """The files that were dropped, by an earlier run too."""
+        return [Dropped(path, state.etag) for path, state in self._dropped.items()]
+
+    def forget(self, path: str) -> None:
+        """Drop the file again, since storage has lost it."""
+        self._dropped.pop(path, None)
+
+    def remember(self, path: str, etag: str = "") -> None:
+        """Note that the file, as it was seen last, has been dropped as this version of its blob."""
+        self._dropped[path] = replace(self._waiting.pop(path).state, etag=etag)
+        content = {path: [state.size, state.modified_ns, state.etag] for path, state in self._dropped.items()}
         self._record.parent.mkdir(parents=True, exist_ok=True)
         # Written to another file and then renamed: a truncated record would drop everything again.
         beside = self._record.with_suffix(".new")
@@ -175,15 +220,16 @@ class WatchedFolder:
         return [path.as_posix() for path in below if not _is_passed_over(path)]
 
     def _is_dropped(self, path: str, state: _State) -> bool:
-        is_dropped = state.is_as(self._dropped.get(path))
-        if is_dropped:
-            self._dropped[path] = state
-        return is_dropped
+        dropped = self._dropped.get(path)
+        if dropped is None or not state.is_as(dropped):
+            return False
+        self._dropped[path] = replace(state, etag=dropped.etag)
+        return True
 
     def _reason_to_wait(self, path: str) -> WaitReason | None:
         waiting = self._waiting[path]
-        if not is_text(path):
-            return WaitReason.NAME_IS_NO_TEXT
+        if (fault := name_fault(path)) is not None:
+            return fault
         if waiting.looks <= 1 or self._clock() - waiting.since < self._still_seconds:
             return WaitReason.GROWING
         if not waiting.state.size:
@@ -193,13 +239,54 @@ class WatchedFolder:
     def _remembered(self) -> dict[str, _State]:
         if not self._record.exists():
             return {}
-        content = json.loads(self._record.read_text(encoding="utf-8"))
-        return {path: _State(*state) for path, state in content.items()}
+        try:
+            content = json.loads(self._record.read_text(encoding="utf-8"))
+            return self._states(content)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise RecordUnreadable(
+                f"{self._record} is damaged ({error}). Delete it: the files in {self._folder} are then dropped again, "
+                "which registers no device twice."
+            ) from error
+
+    @staticmethod
+    def _states(content: dict[str, list[Any]]) -> dict[str, _State]:
+        return {path: _State(size, modified, None, *etag) for path, (size, modified, *etag) in content.items()}
 
 
-def is_text(name: str) -> bool:
-    """Whether the name of a file is text, as that of a blob must be."""
+def name_fault(path: str) -> WaitReason | None:
+    """Why no file is dropped to `path`: storage would refuse the name, change it, or fail to list it; None for others.
+
+    Azurite takes a name that XML cannot hold, and from then on cannot list the container.
+    """
+    if not _is_text(path):
+        return WaitReason.NAME_IS_NO_TEXT
+    if any(category(character) == "Cc" or _is_no_character(ord(character)) for character in path):
+        return WaitReason.NAME_HAS_CONTROL
+    if "\\" in path:
+        return WaitReason.NAME_HAS_BACKSLASH
+    if len(path.encode("utf-16-le")) > 2 * LONGEST_PATH:
+        return WaitReason.NAME_IS_TOO_LONG
+    return None
+
+
+def refuse_names(files: Iterable[Path], folder: str) -> None:
+    """Check that storage takes the names of `files` below `folder`.
+
+    Raises:
+        NameRefused: it does not take one of them.
+    """
+    for file in files:
+        if (fault := name_fault(f"{folder}/{file.name}")) is not None:
+            raise NameRefused(f"The file {file.name!a} is not dropped: {fault}.")
+
+
+def _is_text(name: str) -> bool:
     return name.encode("utf-8", "replace").decode() == name
+
+
+def _is_no_character(code: int) -> bool:
+    """Whether Unicode guarantees that the code never stands for a character (The Unicode Standard, 23.7)."""
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004
 
 
 def _after_scan(before: _Waiting | None, state: _State, now: float) -> _Waiting:

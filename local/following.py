@@ -1,17 +1,19 @@
 """Follows dropped device files until they are closed, and shows how every row ended."""
 
-from collections.abc import Iterable, Sequence
+import errno
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from local.dropping import Dropped
+from local.escaping import escaped
 from shared.pipeline.blob_names import RESULTS_CONTAINER
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.drop_path import resolve_drop_path
@@ -98,13 +100,27 @@ class Follower:
             return Progress(dropped, details.file, details.what_happened)
         return Progress(dropped, None)
 
+    def knows(self, dropped: Dropped) -> bool:
+        """Whether the app has received this version; without an ETag the version is unknown."""
+        view = self.poll(dropped).view if dropped.etag else None
+        return view is not None and view.state is not FileState.GONE
+
     def rows(self, progress: Progress, limit: int) -> list[OutcomeView]:
         """The first rows of it that have their outcome."""
         if progress.view is None:
             return []
         customer_id = progress.view.customer_id or NO_CUSTOMER_ID
         record = queries.known_file(self._pipeline, customer_id, progress.dropped.file_id)
-        return queries.outcomes(self._pipeline, record, limit=limit).outcomes
+        found: list[OutcomeView] = []
+        following: str | None = None
+        while len(found) < limit:
+            # A page may end before: it is bounded in time.
+            page = queries.outcomes(self._pipeline, record, page=following, limit=limit - len(found))
+            found += page.outcomes
+            following = page.next
+            if following is None:
+                break
+        return found
 
     def _customers_of(self, dropped: Dropped) -> list[str]:
         """The customers to search; a file whose path names no customer belongs to `NO_CUSTOMER_ID`."""
@@ -173,28 +189,43 @@ def say(console: Console, sentence: str, style: str = "") -> None:
 
 def harmless(text: str, style: str = "") -> Text:
     """`text` from a file or a service as a terminal may show it: no markup, control characters made visible."""
-    return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in text), style)
+    return Text(escaped(text), style)
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def copy_results(storage: str, folder: Path) -> int:
-    """Copy new files of the results container to `folder`; returns their number."""
+def copy_results(storage: str, folder: Path, is_too_long: Callable[[str], None] = lambda _: None) -> int:
+    """Copy new files of the results container to `folder`; returns their number.
+
+    `is_too_long` is called with each name that is too long for the file system. Raises OSError when the folder cannot
+    be written to.
+    """
     container = BlobServiceClient.from_connection_string(storage).get_container_client(RESULTS_CONTAINER)
     copied = 0
     try:
         for blob in container.list_blobs():
             target = place_below(folder, blob.name)
-            if target is None or not _is_newer(blob.size, blob.last_modified, target):
+            if target is None:
                 continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(container.download_blob(blob.name).readall())
-            copied += 1
+            try:
+                copied += _copy_if_newer(container, blob, target)
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                is_too_long(blob.name)
     except ResourceNotFoundError:
         return copied
     return copied
+
+
+def _copy_if_newer(container: ContainerClient, blob: BlobProperties, target: Path) -> bool:
+    if not _is_newer(blob.size, blob.last_modified, target):
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(container.download_blob(blob.name).readall())
+    return True
 
 
 def place_below(folder: Path, name: str) -> Path | None:

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 from rich.live import Live
 
 from local.app_settings import app_settings
 from local.azurite import running_azurite
-from local.dropping import DROP_FOLDER, DropContainer, Dropped, WatchedFolder, samples
+from local.disk_faults import disk_fault
+from local.dropping import DROP_FOLDER, DropContainer, Dropped, WatchedFolder, refuse_names, samples
 from local.following import (
     MOST_ROWS_SHOWN,
     Follower,
@@ -68,6 +70,8 @@ def run(options: RunOptions) -> int:
 
     Raises:
         SettingsError: a setting in the environment is wrong; nothing was started.
+        NameRefused: storage does not take the name of a file; nothing was started.
+        RecordUnreadable: the record of the files dropped from the watched folder is damaged.
         AzuriteError, ServiceError, HostsError: something the product needs does not run.
     """
     address = os.environ.get("PARTNER_CENTER_URL")
@@ -75,6 +79,7 @@ def run(options: RunOptions) -> int:
     settings_from(
         app_settings(os.environ, storage="UseDevelopmentStorage=true", partner_center_url=address or _THIS_MACHINE)
     )
+    refuse_names(options.files, f"{options.customer_id}/{options.batch_id}")
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
     toolchain = ready_toolchain()
     data = options.data
@@ -128,6 +133,7 @@ class _Session:
         self._follower = follower
         self._progress: dict[Dropped, Progress] = {}
         """Every file of this run whose result has not been shown."""
+        self._is_record_fault_told = False
 
     def drop_given_files(self) -> None:
         self._container.prepare()
@@ -155,6 +161,7 @@ class _Session:
         """Follow the dropped files, and drop files that appear in the folder, until Ctrl-C."""
         folder = WatchedFolder(DROP_FOLDER, self._options.data.dropped, still_seconds=_STILL_SECONDS)
         is_next_told = False
+        self._forget_lost_files(folder)
         next_scan = 0.0
         with self._live() as live:
             while True:
@@ -174,22 +181,39 @@ class _Session:
         say(self._console, f"Next: open {page} in a browser, and put a device file of your own into {folder}")
         say(self._console, "(the first folder is the customer, the second the device batch). Press Ctrl-C to stop.")
 
+    def _forget_lost_files(self, folder: WatchedFolder) -> None:
+        """Let the folder drop files again that storage has lost, as when it was killed right after taking them."""
+        for dropped in folder.remembered():
+            if not self._container.holds(dropped) and not self._follower.knows(dropped):
+                folder.forget(dropped.path)
+                say(self._console, f"{dropped.path} is dropped again: storage has lost it.", "yellow")
+
     def _drop_new_files(self, folder: WatchedFolder) -> None:
         for path, file in folder.whole_files().items():
             try:
-                self._drop(file, path)
-            except OSError as error:
+                dropped = self._drop(file, path)
+            except (OSError, AzureError) as error:
                 if folder.put_off(path):
-                    say(self._console, f"{file} cannot be read ({error}); it will be tried again.")
+                    say(self._console, f"{file} cannot be {_what_failed(error)}; it will be tried again.")
                 continue
-            folder.remember(path)
+            self._remember(folder, dropped)
         for path, reason in folder.late_files().items():
             say(self._console, f"{path} is not dropped yet: {reason}. It will be checked again.", "yellow")
 
-    def _drop(self, file: Path, path: str) -> None:
+    def _remember(self, folder: WatchedFolder, dropped: Dropped) -> None:
+        try:
+            folder.remember(dropped.path, dropped.etag)
+        except OSError as error:
+            if not self._is_record_fault_told:
+                again = "After the next start, the files in the folder are dropped again."
+                say(self._console, f"{disk_fault(error) or error} {again}", "yellow")
+            self._is_record_fault_told = True
+
+    def _drop(self, file: Path, path: str) -> Dropped:
         dropped = self._container.drop(file, path)
         self._progress[dropped] = Progress(dropped, None)
         say(self._console, f"Dropped {path}")
+        return dropped
 
     def _poll(self) -> None:
         self._check()
@@ -217,8 +241,26 @@ class _Session:
             del self._progress[progress.dropped]
         self._console.print(progress_table(ended))
         if self._options.results:
-            copied = copy_results(self._storage, self._options.results)
-            say(self._console, f"Copied {copied} files to {self._options.results}")
+            self._copy_results(self._options.results)
+
+    def _copy_results(self, folder: Path) -> None:
+        def is_too_long(name: str) -> None:
+            say(self._console, f"{name} is not copied: its name is too long for this file system.", "yellow")
+
+        try:
+            copied = copy_results(self._storage, folder, is_too_long)
+        except OSError as error:
+            if (fault := disk_fault(error)) is None:
+                raise
+            say(self._console, f"The results are not copied. {fault}", "red")
+        else:
+            say(self._console, f"Copied {copied} files to {folder}")
+
+
+def _what_failed(error: OSError | AzureError) -> str:
+    if isinstance(error, AzureError):
+        return f"dropped (storage answers: {str(error).partition(chr(10))[0]})"
+    return f"read ({error})"
 
 
 def _fault(progress: Progress, options: RunOptions) -> str | None:

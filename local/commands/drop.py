@@ -13,7 +13,7 @@ from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended, say_aside
 from local.commands.finding import customer_of
 from local.commands.showing import NOT_WELL, console, is_well, print_json
-from local.dropping import DropContainer, Dropped, is_text
+from local.dropping import DropContainer, Dropped, NameRefused, refuse_names
 from local.following import MOST_ROWS_SHOWN, Follower, harmless, name_of, progress_table, say, show_rows
 from local.following import Progress as FileProgress
 
@@ -72,12 +72,10 @@ def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str
             ExitCode.WRONG_ARGUMENTS,
             "Two files have the same name, and the second would replace the first: drop them one after the other.",
         )
-    for name in names:
-        if not is_text(name):
-            raise CommandEnded(
-                ExitCode.WRONG_ARGUMENTS,
-                f"The name of the file {name!r} is not valid UTF-8: rename the file and drop it again.",
-            )
+    try:
+        refuse_names(arguments.files, folder)
+    except NameRefused as error:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, str(error)) from error
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     dropped: list[Dropped] = []
     output = console()

@@ -10,6 +10,7 @@ from enum import IntEnum
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
+from local.disk_faults import disk_fault
 from local.following import harmless
 from shared.errors import DeviceDropError
 from shared.pipeline.corrections.closed_file import FileUnknown
@@ -74,6 +75,11 @@ def _worked(arguments: argparse.Namespace, work: Callable[[], ExitCode]) -> int:
         return _say(arguments, ExitCode.NOT_ALL_WELL, str(error))
     except AzureError as error:
         return _say(arguments, ExitCode.NO_STORAGE, _of_storage(error))
+    except OSError as error:
+        fault = disk_fault(error)
+        if fault is None:
+            raise
+        return _say(arguments, ExitCode.NOT_ALL_WELL, fault)
 
 
 def _say(arguments: argparse.Namespace, code: ExitCode, message: str) -> int:

@@ -2,14 +2,16 @@
 
 import argparse
 
-from local.arguments import listed
+from local.arguments import MOST_LISTED, listed
 from local.commands import account
 from local.commands.ending import ExitCode, ended
 from local.commands.finding import customer_of, find_file
 from local.commands.showing import console, files_table, print_json, show_file, show_unreadable
+from shared.pipeline.composition import Pipeline
 from shared.status import queries
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FileFilter
+from shared.status.schemas import FilePage, FileView, UnreadableView
 from shared.vocabulary import FileState
 
 _FILES = 20
@@ -48,7 +50,7 @@ def _newest(arguments: argparse.Namespace) -> ExitCode:
         customer_id=customer_of(pipeline, arguments.customer) if arguments.customer else None,
         state=FileState(arguments.state) if arguments.state else None,
     )
-    page = queries.files(pipeline, wanted, limit=arguments.limit)
+    page = _files(pipeline, wanted, arguments.limit)
     if arguments.json:
         print_json(page)
         return ExitCode.DONE
@@ -57,4 +59,20 @@ def _newest(arguments: argparse.Namespace) -> ExitCode:
     elif not page.unreadable:
         print("There are no such files.")
     show_unreadable(console(), page.unreadable)
+    if page.next is not None:
+        print(f"There are more files: --limit lists up to {MOST_LISTED:,} of them, the status page all.")
     return ExitCode.DONE
+
+
+def _files(pipeline: Pipeline, wanted: FileFilter, limit: int) -> FilePage:
+    """The newest `limit` files: a page may end before, since it is bounded in time and in files that are examined."""
+    files: list[FileView] = []
+    unreadable: list[UnreadableView] = []
+    following: str | None = None
+    while True:
+        page = queries.files(pipeline, wanted, following, limit - len(files))
+        files += page.files
+        unreadable += page.unreadable
+        following = page.next
+        if following is None or len(files) >= limit:
+            return FilePage(files=files, unreadable=unreadable, next=following)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,15 @@ def test_a_row_is_shown_once_with_its_final_outcome(tmp_path: Path, capsys: pyte
     shown = capsys.readouterr().out
     assert shown.count("row 1 ") == 1
     assert "duplicate of row 2" in shown
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_names_and_cells_are_shown_with_escapes_in_place_of_what_a_terminal_would_obey(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a\x1b[2J\nb\x9b\u202e\udcff.csv"
+    file.write_text(f"{HEADER},Group Tag\r\n{HP_ROW},Ki\x1b[31mosk\u202e\r\nWRONG\x07,,,A\x9bB,C\r\n", newline="")
+    run(file)
+    shown = capsys.readouterr().out
+    assert "a\\x1b[2J\\nb\\x9b\\u202e\\udcff.csv" in shown
+    assert all(line.isprintable() for line in shown.splitlines())

@@ -1,5 +1,6 @@
 """The watched folder: whole files only, each version once."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from local import dropping
-from local.dropping import SECONDS_UNTIL_TOLD, Dropped, WaitReason, WatchedFolder, samples
+from local.dropping import (
+    SECONDS_UNTIL_TOLD,
+    Dropped,
+    NameRefused,
+    RecordUnreadable,
+    WaitReason,
+    WatchedFolder,
+    name_fault,
+    refuse_names,
+    samples,
+)
 from tests.local import first_run
 
 PLACE = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1/Batch"
@@ -202,6 +213,85 @@ def test_a_file_whose_name_is_no_text_is_told_of_and_not_dropped(
     Path(os.fsdecode(folder + b"/Ger\xe4te.csv")).write_text("1")
     assert [after(seconds, clock, patient) for seconds in (0, 70)] == [[], ["a.csv"]]
     assert list(patient.late_files().values()) == [WaitReason.NAME_IS_NO_TEXT]
+
+
+BAD_NAMES = [
+    ("a\udce4.csv", WaitReason.NAME_IS_NO_TEXT),
+    ("a\ud800.csv", WaitReason.NAME_IS_NO_TEXT),
+    *((f"a{chr(code)}b.csv", WaitReason.NAME_HAS_CONTROL) for code in (0, 1, 9, 10, 13, 0x1B, 0x1F, 0x7F, 0x81, 0x9F)),
+    *((f"a{chr(code)}b.csv", WaitReason.NAME_HAS_CONTROL) for code in (0xFFFE, 0xFFFF, 0xFDD0, 0x1FFFE, 0x10FFFF)),
+    ("a\\b.csv", WaitReason.NAME_HAS_BACKSLASH),
+    ("x" * 1_025, WaitReason.NAME_IS_TOO_LONG),
+    ("\U0001f600" * 513, WaitReason.NAME_IS_TOO_LONG),
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), BAD_NAMES)
+def test_a_name_that_storage_does_not_take_is_refused_with_the_reason(name: str, fault: WaitReason) -> None:
+    assert name_fault(name) is fault
+    with pytest.raises(NameRefused) as refused:
+        refuse_names([Path("fine.csv"), Path(name)], "customer/batch")
+    assert str(fault) in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "Ger\u00e4te \u8a2d\u5099 \U0001f600.csv", "a?#%&'+.csv", "\u202ea", "a.", "x" * 1_024, "\ufeffa"]
+)
+def test_any_other_name_is_taken(name: str) -> None:
+    assert name_fault(name) is None
+    refuse_names([Path(name[:200])], "customer/batch")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["a\x1bb.csv", "a\nb.csv", "a\ufffeb.csv", "a\\b.csv"])
+def test_a_name_that_storage_does_not_take_is_told_of_at_once_and_not_dropped(
+    name: str, patient: WatchedFolder, clock: Clock, tmp_path: Path
+) -> None:
+    write(tmp_path, name, "1")
+    write(tmp_path, "a.csv", "1")
+    assert after(0, clock, patient) == []
+    assert list(patient.late_files()) == [f"{PLACE}/{name}"]
+    assert after(5, clock, patient) == ["a.csv"]
+    assert patient.late_files() == {}
+
+
+def test_the_record_keeps_the_version_of_each_dropped_file_and_reads_that_of_an_earlier_version(
+    watched: WatchedFolder, tmp_path: Path
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        write(tmp_path, name, "1")
+    watched.whole_files()
+    watched.whole_files()
+    watched.remember(f"{PLACE}/a.csv", "0x1")
+    watched.remember(f"{PLACE}/b.csv")
+    again = WatchedFolder(tmp_path / "drop", tmp_path / "dropped.json")
+    again.whole_files()
+    assert again.whole_files() == {}
+    assert again.remembered() == [Dropped(f"{PLACE}/a.csv", "0x1"), Dropped(f"{PLACE}/b.csv", "")]
+    record = tmp_path / "dropped.json"
+    record.write_text(json.dumps({path: state[:2] for path, state in json.loads(record.read_text()).items()}))
+    earlier = WatchedFolder(tmp_path / "drop", record)
+    earlier.whole_files()
+    assert earlier.whole_files() == {}
+    assert [dropped.etag for dropped in earlier.remembered()] == ["", ""]
+
+
+def test_a_file_that_is_forgotten_is_dropped_again(watched: WatchedFolder, tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "1")
+    watched.whole_files()
+    watched.whole_files()
+    watched.remember(f"{PLACE}/a.csv", "0x1")
+    watched.forget(f"{PLACE}/a.csv")
+    watched.whole_files()
+    assert list(watched.whole_files()) == [f"{PLACE}/a.csv"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '{"a": [1]}', "null", "\0"])
+def test_a_damaged_record_is_told_of_with_the_cure(content: str, tmp_path: Path) -> None:
+    (tmp_path / "dropped.json").write_text(content)
+    with pytest.raises(RecordUnreadable, match=r"dropped\.json is damaged .* Delete it"):
+        WatchedFolder(tmp_path / "drop", tmp_path / "dropped.json")
 
 
 @pytest.mark.parametrize(

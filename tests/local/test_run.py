@@ -1,11 +1,14 @@
 """What `run` says and copies at its end. The whole way is tested elsewhere."""
 
+import errno
 import io
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 
@@ -13,11 +16,14 @@ from local.app_settings import app_settings
 from local.dropping import SECONDS_UNTIL_TOLD, DropContainer, WatchedFolder
 from local.following import Follower, Progress, copy_results, place_below
 from local.hosts import HostKind
+from local.in_memory_storage import InMemoryContainer
 from local.run import RunOptions, _fault, _Session
 from local.services import DataFolder
-from shared.pipeline.blob_names import RESULTS_CONTAINER
+from shared.pipeline.blob_names import DROP_CONTAINER, RESULTS_CONTAINER
 from shared.pipeline.composition import Pipeline, compose, prepare
+from shared.pipeline.intake.receive import receive
 from shared.settings import settings_from
+from shared.storage.blobs import BlobVersion, VersionGone
 from shared.vocabulary import FileState
 from tests.local.test_following import DROPPED, progress
 
@@ -77,6 +83,149 @@ def test_a_dropped_file_is_found_again_by_path_and_version(azurite_connection: s
     follower = Follower(_pipeline(azurite_connection))
     assert follower.poll(first).view is None
     assert follower.rows(follower.poll(first), 10) == []
+
+
+OPTIONS = RunOptions(
+    (), "", "", once=False, results=None, timeout_seconds=7, instances=1, host=HostKind.AUTO, data=DataFolder()
+)
+
+
+class Watching:
+    """A run that watches a folder."""
+
+    def __init__(self, tmp_path: Path, connection_string: str) -> None:
+        self.told = io.StringIO()
+        self.blobs = BlobServiceClient.from_connection_string(connection_string)
+        self.pipeline = _pipeline(connection_string)
+        self.session = _Session(
+            Console(file=self.told, width=160), OPTIONS, connection_string, Follower(self.pipeline), lambda: None
+        )
+        self._root = tmp_path
+        self.customer = str(uuid.uuid4())
+
+    def folder(self) -> WatchedFolder:
+        """The folder as the next start sees it."""
+        return WatchedFolder(self._root / "drop", self._root / "dropped.json")
+
+    def write(self, name: str, content: str) -> str:
+        """Put a file into the folder; its path in storage."""
+        file = self._root / "drop" / self.customer / "Batch" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+        return f"{self.customer}/Batch/{name}"
+
+    def start(self) -> None:
+        """What a start does with the folder, until each file has been seen twice."""
+        folder = self.folder()
+        self.session._forget_lost_files(folder)
+        for _ in range(2):
+            self.session._drop_new_files(folder)
+
+    def content(self, path: str) -> str:
+        return self.blobs.get_blob_client(DROP_CONTAINER, path).download_blob().readall().decode()
+
+
+@pytest.fixture
+def watching(tmp_path: Path, azurite_connection: str) -> Watching:
+    return Watching(tmp_path, azurite_connection)
+
+
+def test_a_start_drops_files_again_that_storage_has_lost(watching: Watching) -> None:
+    kept, lost, older = (watching.write(f"{name}.csv", name) for name in ("kept", "lost", "older"))
+    watching.start()
+    before = watching.blobs.get_blob_client(DROP_CONTAINER, kept).get_blob_properties().etag
+    watching.blobs.get_blob_client(DROP_CONTAINER, lost).delete_blob()
+    watching.blobs.get_blob_client(DROP_CONTAINER, older).upload_blob(b"an earlier version", overwrite=True)
+    watching.start()
+    assert [watching.content(path) for path in (kept, lost, older)] == ["kept", "lost", "older"]
+    assert watching.blobs.get_blob_client(DROP_CONTAINER, kept).get_blob_properties().etag == before
+    assert watching.told.getvalue().count("is dropped again: storage has lost it.") == 2
+    watching.start()
+    assert watching.told.getvalue().count("is dropped again: storage has lost it.") == 2
+
+
+def test_a_start_drops_no_file_again_that_the_app_has_received(watching: Watching) -> None:
+    path = watching.write("a.csv", "no device file")
+    watching.start()
+    receive(watching.pipeline, path)
+    watching.blobs.get_blob_client(DROP_CONTAINER, path).delete_blob()
+    watching.start()
+    assert "dropped again" not in watching.told.getvalue()
+
+
+def test_a_file_that_ended_as_deleted_before_it_was_read_is_not_known(watching: Watching) -> None:
+    path = watching.write("a.csv", "1")
+    watching.start()
+    (dropped,) = watching.folder().remembered()
+    receive(replace(watching.pipeline, private=WithoutCopies()), path)
+    assert watching.session._follower.poll(dropped).view is not None
+    assert not watching.session._follower.knows(dropped)
+
+
+class WithoutCopies(InMemoryContainer):
+    """A container into which nothing is copied."""
+
+    def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
+        raise VersionGone(f"Version {version.etag} of {source}/{version.path} is gone, not copied to {path}.")
+
+
+def test_a_file_is_dropped_although_the_container_was_deleted(tmp_path: Path, azurite_connection: str) -> None:
+    name = f"drop-{uuid.uuid4().hex}"
+    blobs = BlobServiceClient.from_connection_string(azurite_connection)
+    container = DropContainer(blobs)
+    container._container = blobs.get_container_client(name)
+    container.prepare()
+    blobs.delete_container(name)
+    (tmp_path / "a.csv").write_text("1")
+    assert container.holds(container.drop(tmp_path / "a.csv", "a.csv"))
+
+
+def test_a_record_that_cannot_be_written_is_told_of_once_and_no_file_is_dropped_twice(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device", "dropped.new")
+
+    for name in ("a.csv", "b.csv"):
+        watching.write(name, "1")
+    monkeypatch.setattr(Path, "write_text", full)
+    folder = watching.folder()
+    for _ in range(5):
+        watching.session._drop_new_files(folder)
+    told = watching.told.getvalue()
+    assert told.count("Dropped ") == 2
+    assert told.count("There is no space left to write dropped.new: free some space") == 1
+
+
+def test_a_file_that_storage_does_not_take_waits_and_is_told_of_once(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise HttpResponseError("Internal Server Error\nErrorCode:None")
+
+    watching.write("a.csv", "1")
+    folder = watching.folder()
+    with monkeypatch.context() as patch:
+        patch.setattr(watching.session._container, "drop", full)
+        for _ in range(5):
+            watching.session._drop_new_files(folder)
+    assert watching.told.getvalue().count("cannot be dropped (storage answers: Internal Server Error)") == 1
+    for _ in range(5):
+        watching.session._drop_new_files(folder)
+    assert watching.told.getvalue().count("Dropped ") == 1
+
+
+def test_results_with_a_name_that_is_too_long_for_the_disk_are_passed_over_and_named(
+    azurite_connection: str, tmp_path: Path
+) -> None:
+    container = BlobServiceClient.from_connection_string(azurite_connection).get_container_client(RESULTS_CONTAINER)
+    own, name = uuid.uuid4().hex, "\U0001f600" * 200
+    for path in (f"{own}/{name}/summary.json", f"{own}/z/summary.json"):
+        container.upload_blob(path, "{}")
+    too_long: list[str] = []
+    copy_results(azurite_connection, tmp_path / "results", too_long.append)
+    assert f"{own}/{name}/summary.json" in too_long
+    assert (tmp_path / "results" / own / "z" / "summary.json").exists()
 
 
 def _pipeline(connection_string: str) -> Pipeline:

@@ -193,6 +193,7 @@ def device_page(found: DevicePage, person: Person) -> str:
             "serial": found.serial_number,
             "devices": found.devices,
             "files_not_searched": found.files_not_searched,
+            "is_cut": found.next is not None,
             "unreadable": found.unreadable,
             "links": {"files": PAGES},
         },

@@ -53,6 +53,21 @@ def test_a_rejected_row_shows_in_the_table_and_in_the_exit_code(typed: Typed, tm
     assert "MIXED-1" not in out
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["a\x1bb.csv", "a\nb.csv", "a\ufffeb.csv", "a\\b.csv", "a\udce4.csv"])
+def test_a_name_that_storage_does_not_take_is_refused_and_nothing_is_dropped(
+    name: str, typed: Typed, app: App, tmp_path: Path
+) -> None:
+    before = [version.path for version in app.pipeline.drop.versions()]
+    for file in ("fine.csv", name):
+        (tmp_path / file).write_text("1")
+    words = (tmp_path / "fine.csv", tmp_path / name, "--customer", CUSTOMER, "--batch", "Sales", "--json")
+    code, out = typed("drop", *words)
+    assert code == ExitCode.WRONG_ARGUMENTS
+    assert "rename it" in json.loads(out)["error"]["message"]
+    assert [version.path for version in app.pipeline.drop.versions()] == before
+
+
 def test_a_file_that_is_none_says_why(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "letter.csv").write_text("Dear all,\r\n")
     code, out = typed("drop", tmp_path / "letter.csv", "--customer", CUSTOMER, "--batch", "Sales", "--wait")

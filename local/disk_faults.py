@@ -1,0 +1,28 @@
+"""Says in one line why the disk did not do what a command needs, and what to do.
+
+Standard library only, like everything that runs before `.venv` exists.
+"""
+
+import errno
+
+from local.escaping import escaped
+
+_FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def disk_fault(error: OSError) -> str | None:
+    """The sentence for people; None when `error` is not about the disk or a name on it."""
+    if error.errno is None or (error.filename is None and error.errno not in _FULL):
+        return None
+    name = "the disk" if error.filename is None else escaped(str(error.filename))
+    if error.errno in _FULL:
+        return f"There is no space left to write {name}: free some space, then run this command again."
+    if error.errno in _READ_ONLY:
+        return (
+            f"{name} cannot be written or read ({error.strerror}): use a copy of the project in a folder that belongs "
+            "to you, or change the permissions, then run this command again."
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return f"The name {name[:120]} is too long for this file system: use a shorter one."
+    return None
