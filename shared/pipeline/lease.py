@@ -15,6 +15,10 @@ ROWS_BETWEEN_CLOCK_CHECKS = 500
 """Rows after which an owner checks whether to renew its claim."""
 
 
+TIME_FOR_ITS_WAKE_UP = timedelta(minutes=2)
+"""How long a wake-up may be late before it counts as lost. Claimed work has none: it is due when its claim expires."""
+
+
 def with_claim(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
     """`file` with a claim of this owner, not journaled yet."""
     until = pipeline.clock() + pipeline.settings.advanced.claim
@@ -33,6 +37,12 @@ def with_claim_for_reading(pipeline: Pipeline, file: DeviceFile, sentence: str) 
 def is_claimed(file: DeviceFile, now: datetime) -> bool:
     """Whether an owner is working on the file, or died a moment ago."""
     return file.claimed_until is not None and file.claimed_until > now
+
+
+def is_overdue(due_at: datetime, claimed_until: datetime | None, now: datetime) -> bool:
+    """Whether the sweep is to wake work up: its wake-up is lost, or its owner died and the claim has expired."""
+    is_abandoned = claimed_until is not None and claimed_until >= due_at
+    return now - due_at >= (timedelta() if is_abandoned else TIME_FOR_ITS_WAKE_UP)
 
 
 @dataclass(slots=True)

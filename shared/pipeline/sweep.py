@@ -19,6 +19,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import known_file, resolve_drop_path
+from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_wake_up
 from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
@@ -169,10 +170,8 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
         late = round((now - stored.record.due_at).total_seconds())
         report.oldest_wake_up_seconds = max(report.oldest_wake_up_seconds, late)
         never_accepted += _is_alarming(file, stored.record, now)
-        if (
-            now - stored.record.due_at >= pipeline.settings.advanced.claim
-            and report.overdue_submissions < MOST_WAKE_UPS
-        ):
+        is_late = is_overdue(stored.record.due_at, stored.record.claimed_until, now)
+        if is_late and report.overdue_submissions < MOST_WAKE_UPS:
             report.overdue_submissions += 1
             _wake_again(pipeline, stored)
     if never_accepted:

@@ -1,10 +1,17 @@
 """A claim on a file: one owner at a time, renewed while it works, released when it fails."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from shared.pipeline.lease import FileLease, is_claimed, with_claim, with_claim_for_reading
+from shared.pipeline.lease import (
+    TIME_FOR_ITS_WAKE_UP,
+    FileLease,
+    is_claimed,
+    is_overdue,
+    with_claim,
+    with_claim_for_reading,
+)
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile
 from tests.pipeline.world import CUSTOMER, START, World, numbered
@@ -79,3 +86,16 @@ def test_after_a_failure_the_file_may_rest(world: World, stored: Stored[DeviceFi
     lease = held_by_one(world, stored)
     lease.free(timedelta(minutes=5))
     assert (lease.record.claimed_until, lease.record.due_at) == (None, START + timedelta(minutes=5))
+
+
+def test_abandoned_work_is_overdue_when_its_claim_expires_and_no_later() -> None:
+    claim, second = timedelta(minutes=5), timedelta(seconds=1)
+    assert not is_overdue(START + claim, START + claim, START + claim - second)
+    assert is_overdue(START + claim, START + claim, START + claim)
+
+
+@pytest.mark.parametrize("claimed_until", [None, START - timedelta(minutes=5)])
+def test_work_with_a_wake_up_is_overdue_when_the_wake_up_must_have_been_lost(claimed_until: datetime | None) -> None:
+    second = timedelta(seconds=1)
+    assert not is_overdue(START, claimed_until, START + TIME_FOR_ITS_WAKE_UP - second)
+    assert is_overdue(START, claimed_until, START + TIME_FOR_ITS_WAKE_UP)

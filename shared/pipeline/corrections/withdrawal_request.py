@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file
+from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Withdrawal, WithdrawalMention, with_sentence
@@ -132,7 +133,7 @@ def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
         if mention.asked_at + LONGEST_ASKING <= now:
             leave_index(pipeline, mention.customer_id, mention.file_id)
         return False
-    if withdrawal.due_at + pipeline.settings.advanced.claim > now:
+    if not is_overdue(withdrawal.due_at, withdrawal.claimed_until, now):
         return False
     # Raise the sequence, so that a wake-up still in the queue is out of date.
     woken = replace(withdrawal, sequence=withdrawal.sequence + 1, due_at=now)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from msgspec.structs import replace
 
@@ -15,7 +16,12 @@ from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, with_claim_for_reading
+from shared.pipeline.lease import (
+    ROWS_BETWEEN_CLOCK_CHECKS,
+    TIME_FOR_ITS_WAKE_UP,
+    FileLease,
+    with_claim_for_reading,
+)
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
 from shared.pipeline.submissions.matching import SentRow
@@ -182,7 +188,8 @@ class Intake:
         )
         sentence = f"Waits with {len(load.rows)} devices for batch {load.batch_id}."
         body, now = load.body(), self.pipeline.clock()
-        due_at = now + self.pipeline.settings.advanced.claim
+        # Its wake-up is sent when the whole file is read. After a crash the sweep finds it no later than claimed work.
+        due_at = now + max(self.pipeline.settings.advanced.claim - TIME_FOR_ITS_WAKE_UP, timedelta())
         self.entries.append(kept_submission(self.pipeline.private, key, body, load.rows, sentence, now, due_at))
         self._keep_body(key.number, body)
         if len(self.entries) == SUBMISSIONS_ENTERED_AT_ONCE:

@@ -165,7 +165,7 @@ class SubmissionWriter:
         key = SubmissionKey(split.file_id, split.reading_id, split.customer_id, split.batch_id, folder, number)
         sentence = f"Waits with {len(rows)} devices, a half of submission {split.number}."
         body, now = msgspec.json.encode(devices), self.clock()
-        half = kept_submission(self.contents.private, key, body, rows, sentence, now, now + self.claim)
+        half = kept_submission(self.contents.private, key, body, rows, sentence, now, now)
         submission = replace(
             half.submission,
             answer_lost=split.answer_lost,

@@ -422,6 +422,77 @@ def _as_journaled(world: World, file: str) -> list[str]:
     ]
 
 
+# --- how long work waits after a kill
+
+SWEEP = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(minutes=10)
+"""A claim, and the time until the next sweep."""
+
+
+class Changes(Moments):
+    """Counts the effects, without messages that only put work off."""
+
+    def call(self, name: str, effect: Callable[..., Any], *arguments: Any) -> Any:
+        self.seen += name != "send"
+        return effect(*arguments)
+
+
+def _until_work_goes_on(house: House, first_sweep: timedelta, *, ended: Callable[[], bool]) -> timedelta:
+    """The time until another worker changes anything, where a sweep runs every five minutes; none if all has ended.
+
+    The message that the killed worker held never comes back.
+    """
+    world, killed_at = house.world, house.world.clock.now
+    next_sweep, others = killed_at + first_sweep, world.pipeline
+    while not ended():
+        due = min((due_at for due_at, _ in world.wakeups.waiting), default=None)
+        if due is None or due > next_sweep:
+            world.clock.now = max(world.clock.now, next_sweep)
+            sweep(world.pipeline)
+            next_sweep += SWEEP
+            continue
+        changes = Changes(0)
+        world.pipeline = house.watched(changes)
+        try:
+            world.deliver_next()
+        finally:
+            world.pipeline = others
+        if changes.seen:
+            return world.clock.now - killed_at
+    return timedelta()
+
+
+def wait_after_kill(house: House, at: int, first_sweep: timedelta) -> timedelta | None:
+    """The wait after a kill before the effect `at` of a file's owner, or None if it has fewer effects.
+
+    The next sweep comes `first_sweep` after the kill.
+    """
+    world, path = house.world, PATH
+    file = world.put(tuples(["A", "BAD", "C"]), path)
+    moments = Moments(at, before=_die)
+    with suppress(Died):
+        house.take_the_whole_way(path, moments)
+
+    def has_ended() -> bool:
+        stored = world.journal.files.get(CUSTOMER, file)
+        return stored is not None and stored.record.state.is_final and not world.journal.files.is_open(file)
+
+    return None if moments.seen < at else _until_work_goes_on(house, first_sweep, ended=has_ended)
+
+
+@pytest.mark.parametrize("first_sweep", [1, 299])
+@pytest.mark.parametrize("inline", ["0", "1"])
+def test_a_kill_at_any_moment_delays_the_work_by_a_claim_and_a_sweep(
+    make_world: MakeWorld, first_sweep: int, inline: str
+) -> None:
+    for at in count(1):
+        house = House(make_world(Behaviour(delay=60), INLINE_SUBMISSIONS=inline))
+        waited = wait_after_kill(house, at, timedelta(seconds=first_sweep))
+        if waited is None:
+            break
+        assert waited <= LONGEST_WAIT, f"{waited} after a kill before effect {at}"
+
+
 # --- one at a time
 
 
