@@ -1,17 +1,34 @@
-"""What the documents name exists."""
+"""What the documents name exists: files, headings, tests, commands with their options, settings, addresses."""
 
+import argparse
+import importlib
+import importlib.util
+import json
 import re
+import shlex
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+import yaml
 
+from local import __main__ as local_main
+from shared.status.routes import allowed_methods
 from shared.vocabulary import Remedy
 
 ROOT = Path(__file__).parent.parent
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)\)")
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)|(?:src|srcset)=\"([^\"]+)\"")
+OF_THE_REPOSITORY = "../../"
+"""Begins a link to a page of the repository's host, such as that of a workflow's runs."""
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")])
+READ_BY_PEOPLE = [
+    *DOCUMENTS,
+    ROOT / "test.http",
+    ROOT / ".vscode" / "tasks.json",
+    ROOT / ".devcontainer" / "devcontainer.json",
+]
+"""Everything that names commands or addresses."""
 
 BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)\n(?P<fenced>.*?)^(?P=indent)```$|(?<=\n\n)(?P<plain>(?:    [^\n]*\n)+)",
@@ -36,9 +53,151 @@ def test_every_test_that_a_document_names_exists(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
-    links = LINK.findall(document.read_text(encoding="utf-8"))
-    assert [link for link in links if not (document.parent / link).exists()] == []
+def test_every_file_and_heading_that_a_document_links_to_exists(document: Path) -> None:
+    missing: list[str] = []
+    for link in LINK.finditer(document.read_text(encoding="utf-8")):
+        path, heading = link[1] or link[3] or "", link[2]
+        target = document.parent / path if path else document
+        is_there = path.startswith(OF_THE_REPOSITORY) or target.exists()
+        if not is_there or (heading and heading not in _headings(target)):
+            missing.append(link[0])
+    assert missing == []
+
+
+def _headings(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub names them."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+COMMAND = re.compile(r"(?:python3?|py) -m local ([a-z-]+)((?: (?!#|\||>)(?:\"[^\"]*\"|[^\s`'\"|>)]+))*)")
+MODULE = re.compile(r"(?:python3?|py) -m ((?:local|tests)\.[\w.]+)")
+COMMANDS = {"run", "test", "services", *local_main._OF_VENV}
+
+
+@pytest.mark.parametrize("document", READ_BY_PEOPLE, ids=lambda path: path.name)
+def test_every_command_and_option_that_a_document_names_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    wrong = [
+        f"{command} {option}"
+        for command, rest in COMMAND.findall(text)
+        for option in [None, *re.findall(r"--[a-z-]+", rest)]
+        if command not in COMMANDS or (option and option not in _options(command))
+    ]
+    assert wrong == []
+    for module in MODULE.findall(text):
+        assert importlib.util.find_spec(module.rstrip(".")), module
+
+
+def _options(command: str) -> set[str]:
+    """The options that a command takes; those of `test` go on to pytest."""
+    if command == "test":
+        return {"--campaign", "--pictures", "--collect-only"}
+    if command == "services":
+        return set()
+    parser = argparse.ArgumentParser()
+    if command == "run":
+        local_main._add_run(parser.add_subparsers(parser_class=local_main._Parser))
+        [commands] = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+        parser = commands.choices["run"]
+    else:
+        importlib.import_module(local_main._OF_VENV[command][0]).add_arguments(parser)
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def test_a_wrong_command_or_option_is_seen() -> None:
+    assert COMMAND.findall("`python -m local walk` and `py -m local run --onec FILE`") == [
+        ("walk", ""),
+        ("run", " --onec FILE"),
+    ]
+    assert "--onec" not in _options("run")
+    assert {"--once", "--data"} <= _options("run")
+    assert "--to-fix" in _options("outcomes")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_options_in_tables_of_commands_exist(document: Path) -> None:
+    for row in re.findall(r"^\| `([a-z-]+)(?: [^|]*)?` ?\|(.*)", document.read_text(encoding="utf-8"), re.MULTILINE):
+        if row[0] in COMMANDS and row[0] != "test":
+            assert set(re.findall(r"`(--[a-z-]+)", row[1])) <= _options(row[0]) | {"--json"}, row[0]
+
+
+NAMED_PATH = re.compile(r"`((?:shared|tests|local|infra|docs|\.github|\.vscode)/[\w./-]*)`")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    named = set(NAMED_PATH.findall(document.read_text(encoding="utf-8")))
+    assert [path for path in named if not (ROOT / path).exists() and not (ROOT / f"{path}.py").exists()] == []
+
+
+VARIABLE = re.compile(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`")
+OF_OTHERS = {
+    *("AZURE_CLIENT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_TENANT_ID"),
+    *("DEVICE_DROP_KEY", "HTTPS_PROXY", "WEBSITE_HOSTNAME", "SMBIOS_STRING_INDEX_0"),
+}
+"""Variables that others set or read, a variable of an example, and a value in device files."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_setting_that_a_document_names_is_read(document: Path) -> None:
+    sources = [*(ROOT / "shared").rglob("*.py"), *(ROOT / "local").rglob("*.py"), *(ROOT / "infra").iterdir()]
+    known = set(
+        re.findall(
+            r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b", " ".join(file.read_text("utf-8") for file in sources if file.is_file())
+        )
+    )
+    assert set(VARIABLE.findall(document.read_text(encoding="utf-8"))) - known - OF_OTHERS == set()
+
+
+ADDRESS = re.compile(r"(GET|POST) (?:\{\{base\}\}/|/api/)?([\w{}./-]+)")
+
+
+@pytest.mark.parametrize("document", [ROOT / "docs" / "api.md", ROOT / "test.http"], ids=lambda path: path.name)
+def test_every_address_that_a_document_names_is_answered(document: Path) -> None:
+    requests = ADDRESS.findall(document.read_text(encoding="utf-8"))
+    assert len(requests) >= 7
+    assert [path for method, path in requests if method not in allowed_methods(path)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_example_is_of_its_language(document: Path) -> None:
+    for block in BLOCK.finditer(document.read_text(encoding="utf-8")):
+        match block["language"]:
+            case "json":
+                json.loads(block["fenced"])
+            case "python":
+                compile(block["fenced"], document.name, "exec")
+            case "sh":
+                shlex.split(block["fenced"], comments=True)
+            case _:
+                pass
+
+
+def test_the_files_of_tools_are_read_by_them() -> None:
+    forms = [
+        *(ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"),
+        ROOT / ".pre-commit-config.yaml",
+        ROOT / "azure.yaml",
+    ]
+    assert all(isinstance(yaml.safe_load(form.read_text(encoding="utf-8")), dict) for form in forms)
+    tools = [*(ROOT / ".vscode").glob("*.json"), *(ROOT / ".devcontainer").glob("*.json")]
+    assert all(isinstance(json.loads(file.read_text(encoding="utf-8")), dict) for file in tools)
+    front_matter = re.search(r"^---\n(.*?)^---$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert front_matter is not None
+    assert {"azdeveloper", "python", "bicep"} == set(yaml.safe_load(front_matter[1])["languages"])
+
+
+def test_the_version_is_the_newest_of_the_changelog() -> None:
+    newest = re.search(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert f'version = "{newest[1]}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f"template: device-drop@{newest[1]}\n" in (ROOT / "azure.yaml").read_text(encoding="utf-8")
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in text] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
