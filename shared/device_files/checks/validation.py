@@ -222,7 +222,7 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     if serial_number is not row.serial_number and serial_number != row.serial_number:
         notes = (*notes, Note.SERIAL_UNWRAPPED)
     is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
-    if is_commented_out(serial_number) and not excel_damage.is_error(serial_number):
+    if not serial_number.isalnum() and is_commented_out(serial_number) and not excel_damage.is_error(serial_number):
         return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
     reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
     if reason is not None:

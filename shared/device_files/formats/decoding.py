@@ -43,9 +43,6 @@ MAXIMUM_LINES = 10_000_000
 PIECE = 262_144
 """Bytes worked on at once, so that a chunk of any size stays bounded."""
 
-_LONG_LINE = 512
-"""Characters of a line from which it is faster to search than to split."""
-
 _MOST_STRANGE_PLACES = 2_000
 """Places where the encoding seems to change, of which each costs about a millisecond."""
 _FIRST_SPAN = 1_024
@@ -79,11 +76,11 @@ def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple
     """
     first = 1
     rest = ""
-    for part in _Decoder(chunks, account).parts():
-        has_mark = _MARK in part.text or _MARK in rest
-        changes_at = first + bool(rest)
-        *block, rest = _go_on(rest, part.text)
-        if has_mark:
+    for piece in _pieces(chunks, account):
+        block = piece
+        block[0] = rest + block[0]
+        rest = block.pop()
+        if any(map(contains, block, repeat(_MARK))):
             block = [line for glued in block for line in _unglued(glued)]
         sound = len(block)
         if max(map(len, block), default=0) > MAXIMUM_LINE:
@@ -91,32 +88,58 @@ def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple
         if sound:
             yield first, block[:sound]
         first += sound
-        if sound < len(block):
-            raise _too_long(first)
+        if sound < len(block) or len(rest) > MAXIMUM_LINE:
+            detail = f"Line {first} has more than {MAXIMUM_LINE:,} characters."
+            raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
         if first - 1 > MAXIMUM_LINES:
             raise UnreadableDeviceFile(FileReason.TOO_MANY_ROWS, f"It has more than {MAXIMUM_LINES:,} lines.")
-        if len(rest.removesuffix("\r")) > MAXIMUM_LINE:
-            raise _too_long(first)
-        _tell(part, changes_at, first, account)
     if rest:
-        yield first, _unglued(rest.removesuffix("\r"))
+        yield first, _unglued(rest)
 
 
 def decoded(chunks: Iterable[bytes], account: FileAccount) -> Iterator[str]:
-    """The text in pieces, CR LF as LF. A change of the encoding begins a line.
+    """The text in pieces, each of its line ends as LF. A change of the encoding begins a line.
 
     Raises:
         UnreadableDeviceFile: the encoding cannot be told.
     """
-    line = 1
-    rest = ""
+    return map("\n".join, _pieces(chunks, account))
+
+
+def _pieces(chunks: Iterable[bytes], account: FileAccount) -> Iterator[list[str]]:
+    """The text in pieces, each as its lines: the first of them goes on with the last of the piece before."""
+    number = 1
+    is_open = False
+    """The line of that number has begun."""
+    held = ""
+    """CR at the end of a piece: LF may follow."""
     for part in _Decoder(chunks, account).parts():
-        changes_at = line + bool(rest)
-        text = part.text.replace("\r\n", "\n")
-        line += text.count("\n")
-        rest = text.rpartition("\n")[2]
-        yield text
-        _tell(part, changes_at, line, account)
+        begins = number + is_open
+        text = held + part.text
+        held = "\r" if text.endswith("\r") else ""
+        lines = _split_lines(text.removesuffix("\r"))
+        number += len(lines) - 1
+        is_open = bool(lines[-1]) or (is_open and len(lines) == 1)
+        yield lines
+        if part.is_change:
+            account.note(FileNote.ENCODING_CHANGES, f"line {begins}")
+        if part.problem:
+            detail = f"{part.problem.format(line=number)} Save the whole file as one, in one encoding (CSV UTF-8)."
+            raise UnreadableDeviceFile(FileReason.ENCODING_UNKNOWN, detail)
+
+
+def _split_lines(text: str) -> list[str]:
+    """The lines of a text; `str.find` looks at many characters at once, `str.split` at each."""
+    lines: list[str] = []
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        is_cr_lf = start < end and text[end - 1] == "\r"
+        lines.append(text[start : end - is_cr_lf])
+        start = end + 1
+    lines.append(text[start:])
+    if any(map(contains, lines, repeat("\r"))):
+        return [part for line in lines for part in line.split("\r")]
+    return lines
 
 
 def detected_encoding(start: bytes) -> str:
@@ -131,41 +154,6 @@ def detected_encoding(start: bytes) -> str:
         return Encoding.UTF_8
     change = next_change(start[: strange + AHEAD], strange, Encoding.UTF_8, before=Before.NOTHING, is_end=False)
     return change.encoding if isinstance(change, Change) and change.at == 0 else Encoding.UTF_8
-
-
-def _go_on(rest: str, text: str) -> list[str]:
-    """The lines of `rest`, which is the open end of a text, and `text`, which goes on with it."""
-    if rest.endswith("\r"):
-        return _split_lines(rest + text)
-    split = _split_lines(text)
-    split[0] = rest + split[0]
-    return split
-
-
-def _split_lines(text: str) -> list[str]:
-    """The lines of `text`, the last of them not ended; a CR at its very end stays, for an LF may follow."""
-    whole, end = text.removesuffix("\r"), "\r" if text.endswith("\r") else ""
-    first = whole.find("\n")
-    if whole.find("\n", first + 1) - first < _LONG_LINE:
-        split = whole.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    else:
-        split = _split_long_lines(whole)
-    split[-1] += end
-    return split
-
-
-def _split_long_lines(text: str) -> list[str]:
-    """As `_split_lines`: `str.find` looks at many characters at once, `str.split` at each."""
-    split: list[str] = []
-    start = 0
-    while (end := text.find("\n", start)) >= 0:
-        is_cr_lf = start < end and text[end - 1] == "\r"
-        split.append(text[start : end - is_cr_lf])
-        start = end + 1
-    split.append(text[start:])
-    if any(map(contains, split, repeat("\r"))):
-        return [part for line in split for part in line.split("\r")]
-    return split
 
 
 def _unglued(line: str) -> list[str]:
@@ -184,11 +172,6 @@ def _unglued(line: str) -> list[str]:
     return lines
 
 
-def _too_long(number: int) -> UnreadableDeviceFile:
-    detail = f"Line {number} has more than {MAXIMUM_LINE:,} characters."
-    return UnreadableDeviceFile(FileReason.LINE_TOO_LONG, detail)
-
-
 # ---- from bytes to parts in one encoding ----
 
 
@@ -200,15 +183,6 @@ class _Part(Struct, frozen=True):
     """It begins in another encoding than the text before it has."""
     problem: str = ""
     """Why nothing is read behind it; names a `{line}`."""
-
-
-def _tell(part: _Part, begins: int, ends: int, account: FileAccount) -> None:
-    """Note a change of the encoding, or refuse the file, by the lines where a part begins and ends."""
-    if part.is_change:
-        account.note(FileNote.ENCODING_CHANGES, f"line {begins}")
-    if part.problem:
-        detail = f"{part.problem.format(line=ends)} Save the whole file as one, in one encoding (CSV UTF-8)."
-        raise UnreadableDeviceFile(FileReason.ENCODING_UNKNOWN, detail)
 
 
 _BEGINS_LITTLE = re.compile(rb"(?:[\t\n\r -~]\0){2}")

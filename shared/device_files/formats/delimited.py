@@ -1,7 +1,5 @@
 """Lines to cells: comma, semicolon, tab, bar or caret, quoted and unquoted in one file, and in files glued together."""
 
-import csv
-import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,7 +42,6 @@ _DOUBT = '"'
 _MOST_LINES_WITH_QUOTES = 16
 """Of a row; more are taken for a quote that was never closed."""
 _QUOTED_WHOLE = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
-_BLANK_AT_QUOTE = re.compile(r'(?:^|[,;\t|^])[ \xa0]+"|"[ \xa0]+(?:[,;\t|^]|$)')
 
 
 class Lines:
@@ -240,25 +237,25 @@ def _with_plain_quotes(line: str) -> str:
     return _TYPOGRAPHIC_CELL.sub(lambda found: f'{found[1]}"{found[2].replace(_DOUBT, 2 * _DOUBT)}"', line)
 
 
+_CELL = r'(?:([ \xa0]?)[ \xa0]*"([^"]*(?:""[^"]*)*)"[ \xa0]*|([^"{}]*))'
+"""A cell of a row that is well formed: a blank before its quote, what is quoted; or what is not, without any quote."""
+
+
 @lru_cache
 def _well_formed(delimiter: str) -> re.Pattern[str]:
-    """Cells that are quoted whole, perhaps with blanks around, or hold no quote."""
-    border = re.escape(delimiter)
-    cell = rf'(?:[ \xa0]*"[^"]*(?:""[^"]*)*"[ \xa0]*|[^"{border}]*)'
-    return re.compile(rf"{cell}(?:{border}{cell})*")
+    """A row whose cells are quoted whole, perhaps with blanks around, or hold no quote."""
+    cell = _CELL.format(re.escape(delimiter))
+    return re.compile(f"{cell}(?:{re.escape(delimiter)}{cell})*")
 
 
 @lru_cache
 def _cell(delimiter: str) -> re.Pattern[str]:
-    """A cell of a row that is well formed: a blank before its quote, what is quoted, what is not."""
-    border = re.escape(delimiter)
-    return re.compile(rf'(?:([ \xa0]?)[ \xa0]*"([^"]*(?:""[^"]*)*)"[ \xa0]*|([^"{border}]*))(?:{border}|\Z)')
+    """A cell of such a row, with the delimiter behind it."""
+    return re.compile(f"{_CELL.format(re.escape(delimiter))}(?:{re.escape(delimiter)}|\\Z)")
 
 
 def _parsed(text: str, delimiter: str) -> list[str]:
     """The cells of a row that is well formed. A blank before a quote is kept, as one before a cell without is."""
-    if not _BLANK_AT_QUOTE.search(text):
-        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     cells = [
         (blank and quoted and " ") + quoted.replace('""', '"') + plain
         for blank, quoted, plain in _cell(delimiter).findall(text)
