@@ -30,13 +30,13 @@ _WRITTEN_VALUE = re.compile(
 """Truth values, and variables, objects and types of PowerShell."""
 _NO_SERIAL = re.compile(
     r"yes|no|ja|nein|oui|non"
-    r"|[+-]?\d+[.,]\d+|\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9A-F]{2}:){5}[0-9A-F]{2}|(?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}"
+    r"|[+-]\d+|[+-]?\d+[.,]\d+|\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9A-F]{2}:){5}[0-9A-F]{2}|(?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}"
     r"|(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]+)?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?:\s*[AP]M)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}T.*"
     r'|.*(?:[@\u20ac$\u00a3*\\"\u201c-\u201f\u00ab\u00bb]|->|\u2192|://).*',
     re.IGNORECASE | re.DOTALL,
 )
-"""Answers, fractions, addresses, product keys, times, dates with a time, and signs that no serial number has."""
+"""Answers, numbers with a sign or a fraction, addresses, product keys, times, and signs that no serial number has."""
 _WORD = re.compile(r"(?<![^\s(])(?=\S*[a-z])[^\W\d_]{4,}(?![^\s).,:!])")
 """A word that stands by itself; one of capitals alone may be of a serial number."""
 _RANGE = re.compile(r"([0-9A-Z]{5,})[0-9A-Z]{1,6}\s*[-\u2013]\s*\1[0-9A-Z]{1,6}", re.IGNORECASE)
@@ -63,7 +63,7 @@ def unwrapped(cell: str) -> str:
         return cell
     text = unicodedata.normalize("NFKC", cell) if _WIDE.search(cell) else cell
     wrapped = _WRAPPED.fullmatch(text)
-    return wrapped[wrapped.lastgroup or 0].strip() if wrapped else text
+    return unwrapped(wrapped[wrapped.lastgroup or 0].strip()) if wrapped else text
 
 
 def problem_of(serial_number: str) -> RowReason | None:

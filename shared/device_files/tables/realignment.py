@@ -7,6 +7,7 @@ is known from the hash; a row without one is believed where its manufacturer is 
 
 import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from itertools import chain, product
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ _QUOTED = re.compile(
     f"|[{_QUOTES[2:]}]([^{_QUOTES}]+)|([^{_QUOTES}]*[^0-9{_QUOTES}])[{_QUOTES[2:]}]"
 )
 """A text between quotes; of typographic ones one may be missing, unless it may be an inch mark."""
+_ENTITY = re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,5}|#x[0-9A-Fa-f]{1,4});")
 UNTOLD_NAME = "column {}"
 """Of a column of which nobody could tell what it is, where a row is sent back."""
 _UNTOLD_NAME = re.compile(UNTOLD_NAME.format(r"\d+"))
@@ -50,10 +52,12 @@ class Fields(NamedTuple):
 
 
 def cleaned(cell: str) -> str:
-    """A cell cleaned of what nobody sees and of quotes around it; one with a type has nothing of that."""
+    """A cell cleaned of what nobody sees, of quotes around it and of HTML's escapes; one with a type has none of it."""
     if isinstance(cell, TypedCell):
         return cell
     text = clean(cell)
+    while _ENTITY.search(text):
+        text = clean(unescape(text))
     quoted = _QUOTED.fullmatch(text) if text and (text[0] in _QUOTES or text[-1] in _QUOTES) else None
     return text if quoted is None else quoted[quoted.lastindex or 0].strip()
 

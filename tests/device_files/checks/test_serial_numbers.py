@@ -16,7 +16,7 @@ from shared.reasons import RowReason
         "5CG1234567/5CG1234568", "5CG1234567 und 5CG1234568", "5CG1234567 5CG1234568",
         "5CG9041ABC PF3ABC01", '15""', 'Monitor 14" A1', "5CG1234567-5CG1234570", "5CG1234567 bis 5CG1234570",
         "5CG1234567 -> 5CG1234568", "wird nachgereicht", "Latitude 5530", "Windows 11", "12 Stück",
-        "HP 5CG1234567", "ada@contoso.com", "10.0.0.1", "00:1A:2B:3C:4D:5E",
+        "HP 5CG1234567", "ada@contoso.com", "10.0.0.1", "-5", "+49", "00:1A:2B:3C:4D:5E",
         "VK7JG-NPHTM-C97JM-9MPGT-3V66T", "€ 1099", "C:\\Temp", "5CG1234567 (defekt 2024)",
     ],
 )  # fmt: skip
@@ -63,6 +63,7 @@ def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: 
         ("\uff15\uff23\uff27\uff11", "5CG1"),
         ("SN5CG1", "SN5CG1"),
         ("S/N 5CG1", "5CG1"),
+        ("SN: S/N: 5CG1 (HP)", "5CG1"),
         ("'5CG1", "5CG1"),
         ("5CG1*", "5CG1"),
         ("5CG1 (HP)", "5CG1"),

@@ -76,3 +76,8 @@ def test_a_row_as_long_as_its_header_may_look_shifted(row: str) -> None:
     assert found is not None
     assert looks_shifted(found.header, row.split(","))
     assert not looks_shifted(found.header, ["S1", "HP", "ProBook 15", "Sales"])
+
+
+def test_escapes_of_html_are_undone() -> None:
+    assert cleaned("M&#252;ller &amp; S&#xF6;hne&nbsp;") == "Müller & Söhne"
+    assert cleaned("R&D;x") == "R&D;x"
