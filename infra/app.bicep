@@ -199,3 +199,5 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     properties: { allow: false }
   }
 }
+
+output hostName string = app.properties.defaultHostName

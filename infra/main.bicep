@@ -240,6 +240,7 @@ module workbook 'workbook.bicep' = {
 
 output AZURE_RESOURCE_GROUP string = group.name
 output DEVICE_DROP_APP string = names.app
+output DEVICE_DROP_URL string = 'https://${app.outputs.hostName}'
 output DEVICE_DROP_TOPIC string = names.topic
 output DEVICE_DROP_HOST_STORAGE string = names.hostStorage
 output DEVICE_DROP_STORAGE string = names.dropStorage
