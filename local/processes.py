@@ -12,6 +12,9 @@ from typing import Self
 PROJECT = Path(__file__).resolve().parent.parent
 _GUARD = Path(__file__).with_name("guard.py")
 _TAIL_CHARACTERS = 4000
+IS_WINDOWS = os.name == "nt"
+"""Whether programs end in .exe and stand where Windows has them. A test may claim the other."""
+
 if sys.platform == "win32":
     _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
 else:

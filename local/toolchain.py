@@ -1,12 +1,13 @@
 """Finds Node.js, Azurite and Azure Functions Core Tools on this machine. Standard library only."""
 
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from local.processes import IS_WINDOWS
 
 OLDEST_NODE = 18
 """The oldest Node.js major version used for Azurite."""
@@ -63,7 +64,7 @@ def packaged_node() -> NodeJs | None:
     if package is None or package.origin is None:
         return None
     root = Path(package.origin).parent
-    node, modules = (root / "node.exe", root) if os.name == "nt" else (root / "bin" / "node", root / "lib")
+    node, modules = (root / "node.exe", root) if IS_WINDOWS else (root / "bin" / "node", root / "lib")
     npm = modules / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return _if_usable(node, (str(node), str(npm)))
 

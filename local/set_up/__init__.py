@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from local.file_lock import LockedError, file_lock
-from local.processes import PROJECT
+from local.processes import IS_WINDOWS, PROJECT
 from local.set_up.installing import WORK, SetUpError, Tick, progress
 from local.set_up.npm_packages import NpmPackages
 from local.set_up.python_packages import (
@@ -92,7 +92,7 @@ def _what(folder: Path, condition: Condition, *, with_azurite: bool) -> str:
 
 def _run_again(python: Path, arguments: Sequence[str]) -> NoReturn:
     command = [str(python), "-m", "local", *arguments]
-    if os.name == "posix":
+    if not IS_WINDOWS:
         os.execv(command[0], command)  # noqa: S606 - the same command, in the environment made for it
     # Windows has no exec: this process waits, and leaves Ctrl-C, which reaches both, to the other.
     child = subprocess.Popen(command)

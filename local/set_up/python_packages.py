@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from local.processes import PROJECT
+from local.processes import IS_WINDOWS, PROJECT
 from local.set_up.installing import Installation, SetUpError, Tick
 from local.set_up.stamp import digest, read_stamp, write_stamp
 from local.toolchain import answer_of
@@ -66,7 +66,7 @@ class PythonEnvironment:
     @property
     def python(self) -> Path:
         """Its interpreter."""
-        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        return self.folder / ("Scripts/python.exe" if IS_WINDOWS else "bin/python")
 
     def condition(self, version: str) -> Condition:
         """What it is good for, with Python `version` and the locks as they are now."""
@@ -194,7 +194,7 @@ def running_python() -> str:
 
 def _distributions(folder: Path) -> list[Path]:
     """What is installed, each by its folder `NAME-VERSION.dist-info`."""
-    pattern = "Lib/site-packages/*.dist-info" if os.name == "nt" else "lib/python*/site-packages/*.dist-info"
+    pattern = "Lib/site-packages/*.dist-info" if IS_WINDOWS else "lib/python*/site-packages/*.dist-info"
     return list(folder.glob(pattern))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from local.set_up.python_packages import TESTED_PYTHONS
 from tests.infra.bicep import ROOT, bicep_files
 
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -127,7 +128,9 @@ def test_the_workflows_run_what_a_change_must_pass() -> None:
     assert "python -m local test" in text
     assert "pip-audit" in text
     assert "cyclonedx-py" in text
-    assert re.findall(r'python: \["3\.11", "3\.13"\]', text)
+    matrix = yaml.safe_load(text)["jobs"]["test"]["strategy"]["matrix"]
+    assert matrix["python"] == list(TESTED_PYTHONS)
+    assert {system.partition("-")[0] for system in matrix["system"]} == {"ubuntu", "windows", "macos"}
 
 
 def test_every_template_that_is_deployed_is_compiled_without_a_warning() -> None:
