@@ -20,10 +20,9 @@ from shared.partner_center.sign_in.exchange import (
     AUTHORITY,
     USER_SCOPE,
     EntraHttpClient,
-    HttpClient,
     second_factor_missing,
 )
-from shared.partner_center.sign_in.refresh_tokens import KeyVaultRefreshTokens, RefreshTokenStore, azure_sign_in
+from shared.partner_center.sign_in.refresh_tokens import KeyVaultRefreshTokens, azure_sign_in
 from shared.settings import KEY_VAULT_SECRET
 
 
@@ -59,8 +58,8 @@ def main(arguments: argparse.Namespace) -> int:
 def sign_in(
     tenant_id: str,
     client_id: str,
-    store: RefreshTokenStore,
-    make_http_client: Callable[[], HttpClient] = EntraHttpClient,
+    store: KeyVaultRefreshTokens,
+    make_http_client: Callable[[], EntraHttpClient] = EntraHttpClient,
     say: Callable[[str], None] = print,
 ) -> None:
     """Let a person sign in to the application with a device code, and keep the refresh token in `store`.
@@ -87,7 +86,7 @@ def sign_in(
 
 
 def _device_code_sign_in(
-    tenant_id: str, client_id: str, http_client: HttpClient, say: Callable[[str], None]
+    tenant_id: str, client_id: str, http_client: EntraHttpClient, say: Callable[[str], None]
 ) -> Mapping[str, Any]:
     from msal import PublicClientApplication  # noqa: PLC0415 - only where it is used
     from msal.exceptions import MsalError  # noqa: PLC0415

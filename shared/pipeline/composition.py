@@ -113,14 +113,12 @@ class CallLimits:
     connect: float
     exchange: float
 
-    @property
-    def longest_call(self) -> float:
-        """The longest call: it may wait for another thread's sign-in before its own, then connects and exchanges."""
-        return 2 * self.sign_in + self.connect + self.exchange
-
 
 def call_limits(claim: timedelta) -> CallLimits:
-    """Limits that end every call within a claim, so that an owner waiting for an answer is never taken over."""
+    """Limits that end every call within a claim, so that an owner waiting for an answer is never taken over.
+
+    The longest call waits for another thread's sign-in before its own, then connects and exchanges.
+    """
     most = claim.total_seconds() * SHARE_OF_A_CLAIM
     sign_in, connect = min(LONGEST_SIGN_IN_SECONDS, most / 10), min(LONGEST_CONNECT_SECONDS, most / 10)
     return CallLimits(sign_in, connect, min(LONGEST_EXCHANGE_SECONDS, most - 2 * sign_in - connect))

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import azure.functions as func
 from werkzeug.http import dump_options_header, parse_accept_header
 
-from shared.pipeline.blob_names import RESULTS_CONTAINER, results_folder
+from shared.pipeline.blob_names import RESULTS_CONTAINER
+from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import NAME as TO_FIX
@@ -51,7 +52,7 @@ class TooLarge(Exception):
 def results_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:
     """results.csv of a file that is final. Raises Refusal."""
     _refuse_unless_final(file)
-    path = f"{results_folder(file.customer_id, file.batch_id, file.name, file.file_id)}/results.csv"
+    path = f"{folder_of(file)}/results.csv"
     try:
         return tagged(request, attachment(pipeline.results.stream(path), f"{file.name}.results.csv", CSV, request))
     except VersionGone as error:

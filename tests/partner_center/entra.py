@@ -147,21 +147,18 @@ class Entra:
             }
 
 
-class Redirected:
+class Redirected(EntraHttpClient):
     """The app's own HTTP client; requests to login.microsoftonline.com go to the stand-in, and none elsewhere."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._url = url
-        self._client = EntraHttpClient()
 
     def post(self, url: str, **request: Any) -> requests.Response:
-        return self._client.post(self._there(url), **request)
+        return super().post(self._there(url), **request)
 
     def get(self, url: str, **request: Any) -> requests.Response:
-        return self._client.get(self._there(url), **request)
-
-    def close(self) -> None:
-        self._client.close()
+        return super().get(self._there(url), **request)
 
     def _there(self, url: str) -> str:
         host = "https://login.microsoftonline.com"

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Protocol
 
 from shared.partner_center.errors import NeverSent, PartnerCenterError, Unauthorised
-from shared.partner_center.sign_in.refresh_tokens import RefreshToken, RefreshTokenStore
+from shared.partner_center.sign_in.refresh_tokens import KeyVaultRefreshTokens, RefreshToken
 from shared.partner_center.sign_in.source import RENEWAL_SECONDS
 
 KEPT_AT_MOST_EVERY = timedelta(days=1)
@@ -41,17 +40,8 @@ class Exchanged:
         return f"Exchanged(lifetime={self.lifetime})"
 
 
-class Exchange(Protocol):
-    """The token endpoint of the sign-in service."""
-
-    def __call__(self, refresh_token: str) -> Exchanged:
-        """Exchange `refresh_token`.
-
-        Raises:
-            Unauthorised: a person must act.
-            NeverSent: the sign-in service cannot answer now.
-        """
-        ...
+Exchange = Callable[[str], Exchanged]
+"""Exchanges a refresh token. Raises Unauthorised when a person must act, NeverSent when there is no answer now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +73,7 @@ class AppUser:
     def __init__(
         self,
         exchange: Exchange,
-        store: RefreshTokenStore,
+        store: KeyVaultRefreshTokens,
         clock: Callable[[], float] = monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -29,47 +29,31 @@ _TIMEOUT = (10.0, 30.0)
 """Seconds to connect, and between two reads of an answer."""
 
 
-class HttpClient(Protocol):
-    """The HTTP client that MSAL uses."""
-
-    def post(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401 - MSAL's own interface
-        """POST."""
-        ...
-
-    def get(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401
-        """GET."""
-        ...
-
-    def close(self) -> None:
-        """Close the connections."""
-        ...
-
-
 class EntraHttpClient:
-    """HTTP with timeouts and without redirects: a refresh token must reach only the host of the sign-in service."""
+    """The HTTP client of MSAL, with timeouts and without redirects: a refresh token must reach no other host."""
 
     def __init__(self) -> None:
         self._session = requests.Session()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, BoundedAdapter(max_retries=1))
 
-    def post(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401
-        """See `HttpClient`."""
+    def post(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401 - MSAL's own interface
+        """POST."""
         return self._session.post(url, **request, timeout=_TIMEOUT, allow_redirects=False)
 
     def get(self, url: str, **request: Any) -> requests.Response:  # noqa: ANN401
-        """See `HttpClient`."""
+        """GET."""
         return self._session.get(url, **request, timeout=_TIMEOUT, allow_redirects=False)
 
     def close(self) -> None:
-        """See `HttpClient`."""
+        """Close the connections."""
         self._session.close()
 
 
 class EntraExchange:
     """Exchanges refresh tokens issued to a registered application. Threads share it and use it one at a time."""
 
-    def __init__(self, app: AppSettings, make_http_client: Callable[[], HttpClient] = EntraHttpClient) -> None:
+    def __init__(self, app: AppSettings, make_http_client: Callable[[], EntraHttpClient] = EntraHttpClient) -> None:
         self._app = app
         self._make_http_client = make_http_client
         self._client: ConfidentialClientApplication | None = None

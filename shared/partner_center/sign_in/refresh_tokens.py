@@ -1,10 +1,10 @@
-"""Stores of the refresh token between exchanges."""
+"""Stores the refresh token between exchanges."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from shared.partner_center.errors import NeverSent, Unauthorised
 from shared.partner_center.sign_in.azure_clients import client_options
@@ -27,25 +27,8 @@ class RefreshToken:
     stored_at: datetime
 
 
-class RefreshTokenStore(Protocol):
-    """Keeps one refresh token for all instances."""
-
-    def read(self) -> RefreshToken:
-        """The latest token.
-
-        Raises:
-            Unauthorised: no token is stored, or reading it is forbidden.
-            NeverSent: the store cannot be reached.
-        """
-        ...
-
-    def write(self, value: str) -> None:
-        """Store a newer token. Raises as `read` does."""
-        ...
-
-
 class KeyVaultRefreshTokens:
-    """One secret of a Key Vault; each stored token becomes a new version."""
+    """One secret of a Key Vault keeps the token for all instances; each stored token becomes a new version."""
 
     def __init__(
         self,
@@ -62,7 +45,12 @@ class KeyVaultRefreshTokens:
         self._client: SecretClient | None = None
 
     def read(self) -> RefreshToken:
-        """See `RefreshTokenStore`."""
+        """The latest token.
+
+        Raises:
+            Unauthorised: no token is stored, or reading it is forbidden.
+            NeverSent: the vault cannot be reached.
+        """
         with self._errors():
             secret = self._connected().get_secret(self._name)
         properties = secret.properties
@@ -72,7 +60,7 @@ class KeyVaultRefreshTokens:
         return RefreshToken(secret.value, stored_at)
 
     def write(self, value: str) -> None:
-        """See `RefreshTokenStore`."""
+        """Store a newer token. Raises as `read` does."""
         with self._errors():
             self._connected().set_secret(
                 self._name,

@@ -12,7 +12,8 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER, results_folder
+from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER
+from shared.pipeline.closing.summary import folder_of
 from shared.settings import Settings, StorageIdentity, WebhookFormat
 from shared.storage.records import Counts, DeviceFile
 from shared.vocabulary import FileState, Outcome
@@ -100,7 +101,7 @@ def event_of(file: DeviceFile, settings: Settings) -> Event:
 
 def file_closed_of(file: DeviceFile, settings: Settings) -> FileClosed:
     """The data of the file's event."""
-    folder = results_folder(file.customer_id, file.batch_id, file.name, file.file_id)
+    folder = folder_of(file)
     return FileClosed(
         file_id=file.file_id,
         customer_id=file.customer_id,

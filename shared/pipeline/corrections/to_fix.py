@@ -20,7 +20,6 @@ from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Remedy
 
 NAME = "to_fix.csv"
-CONTENT_TYPE = "text/csv; charset=utf-8"
 
 PIECE = 256 * 1024
 """Characters of the file held in memory at a time."""

@@ -19,9 +19,8 @@ from msgspec.structs import replace
 from shared.partner_center.errors import PartnerCenterError
 from shared.partner_center.models import Device
 from shared.pipeline.backoff import PAUSED_DELAY, SHORTEST_PATIENCE
-from shared.pipeline.blob_names import results_folder
 from shared.pipeline.closing.csv_output import CSV, csv_text
-from shared.pipeline.closing.summary import write_summary
+from shared.pipeline.closing.summary import folder_of, write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_calls import DeviceDecided, delete, find_ids
 from shared.pipeline.corrections.withdrawal_decisions import COLUMNS, begun, is_done, line, may_be_ours, to_withdraw
@@ -368,9 +367,8 @@ def _go_on(held: WithdrawalLease, withdrawal: Withdrawal, delay: timedelta) -> W
 
 def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
     """Write withdrawals.csv, which comes out the same from any owner, and journal the end."""
-    folder = results_folder(held.file.customer_id, held.file.batch_id, held.file.name, held.file.file_id)
     lines = (line(outcome, known.record) for outcome, known in _devices(held, 1))
-    held.pipeline.results.write(f"{folder}/withdrawals.csv", csv_text(COLUMNS, lines), CSV)
+    held.pipeline.results.write(f"{folder_of(held.file)}/withdrawals.csv", csv_text(COLUMNS, lines), CSV)
     now = held.pipeline.clock()
     finished = replace(
         withdrawal,

@@ -1,6 +1,5 @@
 """The exchange with Microsoft Entra: the app's credential, and the errors for refusals and silence."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from shared.partner_center.errors import NeverSent
 from shared.partner_center.sign_in import AppUser
-from shared.partner_center.sign_in.exchange import EntraExchange, HttpClient
+from shared.partner_center.sign_in.exchange import EntraExchange, EntraHttpClient
 from shared.partner_center.sign_in.refresh_tokens import KeyVaultRefreshTokens
 from shared.settings import (
     CertificateSettings,
@@ -96,19 +95,15 @@ def test_a_sign_in_service_that_cannot_answer_costs_waiting_only(cloud: Cloud, r
 
 
 def test_an_unreachable_sign_in_service_costs_waiting_only(cloud: Cloud) -> None:
-    class Unreachable:
+    class Unreachable(EntraHttpClient):
         def post(self, url: str, **_: Any) -> requests.Response:
             raise requests.ConnectionError(f"no route to {url}")
 
         get = post
 
-        def close(self) -> None:
-            return
-
-    make: Callable[[], HttpClient] = Unreachable
     store = KeyVaultRefreshTokens(SECRET_URI, vault_credential, **cloud.vault.client_options())
     with pytest.raises(NeverSent, match="sign-in service"):
-        AppUser(EntraExchange(WITH_SECRET, make), store).token()
+        AppUser(EntraExchange(WITH_SECRET, Unreachable), store).token()
 
 
 def test_a_redirected_exchange_is_not_followed(cloud: Cloud) -> None:
