@@ -177,7 +177,7 @@ def show_rows(console: Console, title: str, rows: Sequence[OutcomeView]) -> None
 
 
 def _why(row: OutcomeView) -> str:
-    """The reason for the outcome, and what was changed in the row before it was sent."""
+    """The reason for the outcome, and the changes of the row before it was sent."""
     changed = [NOTES[Note(note)].sentence for note in row.notes.split() if note in list(Note)]
     return " ".join(filter(None, [row.error_description, *changed]))
 

@@ -14,7 +14,7 @@ _CHUNKED = _START + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 class DribblingAnswer(Enum):
-    """What begins an answer, and what is repeated after it without an end."""
+    """The beginning of an answer, and the bytes repeated after it without an end."""
 
     STATUS_LINE = (b"HTTP/1.1 200 ", b"O")
     HEADERS = (_START, b"X-A: b\r\n")

@@ -1,4 +1,4 @@
-"""OpenTelemetry set up as the Functions worker does it, and what was exported. A process sets it up once."""
+"""OpenTelemetry set up as the Functions worker does it, and its exports. A process sets it up once."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shared.telemetry import Metric
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was exported since the last `forget`."""
+    """The spans exported since the last `forget`."""
 
     exporter: InMemorySpanExporter
     reader: InMemoryMetricReader
@@ -35,7 +35,7 @@ class Exported:
         return tuple(span for span in spans if span.context and span.context.trace_id == UUID(file_id).int)
 
     def points(self) -> dict[Metric, dict[str, float]]:
-        """What was measured since it was last asked: each metric by the values of its attributes."""
+        """The measurements since the last call: each metric by the values of its attributes."""
         data = self.reader.get_metrics_data()
         points: dict[Metric, dict[str, float]] = defaultdict(dict)
         for resource in data.resource_metrics if data else ():

@@ -1,4 +1,4 @@
-"""One Azurite for all tests: where they run in several processes, the one that hands them out starts it.
+"""One Azurite for all tests: where they run in several processes, the process that hands them out starts it.
 
 Every process has accounts of its own in it, so that none meets what another keeps there.
 """

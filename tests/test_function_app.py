@@ -127,7 +127,7 @@ def _python_3_13() -> str | None:
 
 
 def _worker_python(python: str) -> Path:
-    """The interpreter of an environment that holds what is deployed and the production worker's library."""
+    """The interpreter of an environment that holds the deployed packages and the production worker's library."""
     wanted = (ROOT / "requirements.txt").read_text() + WORKER_LIBRARY
     folder = ROOT / ".local" / f"worker-{sha256(wanted.encode()).hexdigest()[:12]}"
     interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

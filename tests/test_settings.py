@@ -1,4 +1,4 @@
-"""Settings: what is missing or malformed stops the start with one line that names it and its cure."""
+"""Settings: a missing or malformed one stops the start with one line that names it and its cure."""
 
 import re
 from datetime import timedelta

@@ -84,7 +84,7 @@ class Service:
             raise invalid_input("MS-RequestId isn&#39;t a GUID")
 
     def _upload_once(self, request: Request, fault: Fault | None) -> Answer:
-        """An upload, or what was answered the first time."""
+        """An upload, or the answer to its first try."""
         known = self._directory.remembered(request.request_id) if request.request_id else None
         if known and fault is not Fault.FORGET_REQUEST_IDS:
             if known[0] != request.fingerprint:

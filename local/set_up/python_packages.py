@@ -193,7 +193,7 @@ def running_python() -> str:
 
 
 def _distributions(folder: Path) -> list[Path]:
-    """What is installed, each by its folder `NAME-VERSION.dist-info`."""
+    """The installed packages, each by its folder `NAME-VERSION.dist-info`."""
     pattern = "Lib/site-packages/*.dist-info" if IS_WINDOWS else "lib/python*/site-packages/*.dist-info"
     return list(folder.glob(pattern))
 

@@ -102,7 +102,7 @@ class RecordTable(Generic[Kept]):
     def query(self, query: Query, unreadable: OnUnreadable = raise_unreadable) -> Iterator[Stored[Kept]]:
         """The records that match `query`, ordered by key.
 
-        Each row is read alone: one that this version cannot read is given to `unreadable` and left out.
+        Each row is read alone: an unreadable row is given to `unreadable` and left out.
         """
         for found in self.each(query):
             if isinstance(found, UnreadableRecord):

@@ -1,7 +1,7 @@
 """Makes a container, queue or table again that was deleted while the app runs: its contents are lost, the work goes on.
 
-A process creates what is missing once, before its first use. Without this, work on a container that was deleted later
-would fail until every instance has restarted.
+A process creates missing tables, containers and queues once, before its first use. Without this, work on a container
+that was deleted later would fail until every instance has restarted.
 """
 
 import logging

@@ -320,7 +320,7 @@ SHAPES = [
         ],
     ),
     Case(
-        "values of programs and of spreadsheets, and words for what is above, are no names",
+        "values of programs and of spreadsheets, and words for the cell above, are no names",
         text(
             "Serial,Manufacturer,Model,Group Tag",
             *(

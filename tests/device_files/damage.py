@@ -83,7 +83,7 @@ def read_whatever_it_is(data: bytes, rules: Rules | None = None) -> list[Checked
 
 
 def assert_sound(rows: Sequence[CheckedRow]) -> None:
-    """One outcome a row; what is sent is an accepted combination; a duplicate names a row that is sent."""
+    """One outcome a row; a device that is sent is an accepted combination; a duplicate names a row that is sent."""
     for number, row in enumerate(rows, start=1):
         assert row.row == number
         assert row.source

@@ -32,12 +32,12 @@ class Kind(StrEnum):
 
 
 class Trouble(StrEnum):
-    """What is wrong with a table; those of issue 21 by their numbers there."""
+    """The faults of a table; those of issue 21 by their numbers there."""
 
     WORDS = "words"
     """1: rows that look like prose, comments or templates, and sentences in front of rows."""
     PARTS = "parts"
-    """2: a part that is not understood beside one that is."""
+    """2: a part that is not understood beside an understood one."""
     HEADERS = "headers"
     """3: more tables below, with other delimiters, names and columns."""
     QUOTES = "quotes"
@@ -352,7 +352,7 @@ _SHAPES: Sequence[tuple[tuple[Column, ...], Sequence[Kind]]] = (
 
 @st.composite
 def without_header(draw: st.DrawFn, of: Sequence[Device]) -> tuple[Layout, bool]:
-    """A layout without a header line, and whether it is one that is known."""
+    """A layout without a header line, and whether it is known."""
     delimiter, quoting = draw(st.sampled_from(_DELIMITERS)), draw(st.sampled_from(list(Quoting)))
     kinds = {device.kind for device in of}
     fitting = [columns for columns, of_shape in _SHAPES if kinds <= set(of_shape)]

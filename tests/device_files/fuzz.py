@@ -4,8 +4,8 @@
 
 Every input is held to what `damage.read_whatever_it_is` asserts; memory over 1 GiB or an input of over 30 s ends the
 run. Workbooks are read in a process of their own, which is slow and which coverage does not see; without the flag they
-are left out. An input that breaks something is written to the folder `crashes`. What was read is told every 10,000
-inputs.
+are left out. An input that breaks something is written to the folder `crashes`. The counts of inputs are printed after
+every 10,000.
 """
 
 import argparse

@@ -14,7 +14,7 @@ _CELLS = st.one_of(
 
 
 def _seen(cell: str) -> str:
-    """What is seen of a cell, its marks among it: an apostrophe before a letter is none."""
+    """The visible text of a cell, with its marks: an apostrophe before a letter is no mark."""
     return clean("." + cell)[1:].strip()
 
 

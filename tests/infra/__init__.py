@@ -1,1 +1,1 @@
-"""What is deployed, held to what the code and the documents say."""
+"""The deployment agrees with the code and the documents."""

@@ -1,4 +1,4 @@
-"""What is deployed agrees with the code, and keeps what it promises: keys, names, settings, events, retention."""
+"""The templates agree with the code and keep their promises: keys, names, settings, events, retention."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Every Kusto query is one that Application Insights can run, and asks for what the code logs."""
+"""Application Insights can run every Kusto query, and each asks for fields that the code logs."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What is deployed: every file of the app, its bytecode for the Python of Azure, and nothing else of the checkout."""
+"""The deployed package: every file of the app, its bytecode for Azure's Python, and nothing else of the checkout."""
 
 import shutil
 import subprocess

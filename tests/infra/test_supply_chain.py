@@ -1,4 +1,4 @@
-"""What is deployed is pinned and hashed, and the workflows hold no key and no more rights than they need."""
+"""Deployed packages are pinned and hashed, and the workflows hold no key and no more rights than they need."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Where a browser is found, and what is said when there is none."""
+"""Where a browser is found, and the message when there is none."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from local.processes import PROJECT
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without any browser, but for what is put into this folder on its PATH."""
+    """A machine without any browser, but for the programs put into this folder on its PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

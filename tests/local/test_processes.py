@@ -1,4 +1,4 @@
-"""Child processes end with whoever started them, in whatever way that ends."""
+"""Child processes end with the process that started them, in whatever way that ends."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def family(tmp_path: Path, then: str = "time.sleep(60)") -> tuple[ChildProcess, 
 
 
 def is_running(pid: int) -> bool:
-    """Whether it runs; one that has ended but was not waited for does not."""
+    """Whether it runs; a process that has ended but was not waited for does not."""
     status = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").exists():
         return subprocess.run(["ps", "-p", str(pid), "-o", "stat="], capture_output=True, check=False).stdout[:1] > b"Z"

@@ -31,7 +31,7 @@ def vault() -> Iterator[KeyVault]:
 
 
 def run(entra: Entra, vault: KeyVault) -> list[str]:
-    """Sign in; what was said."""
+    """Sign in; returns the lines shown to the person."""
     said: list[str] = []
     store = KeyVaultRefreshTokens(SECRET_URI, vault_credential, **vault.client_options())
     sign_in(TENANT, APP, store, entra.http_client, said.append)

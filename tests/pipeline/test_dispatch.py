@@ -1,4 +1,4 @@
-"""Each wake-up reaches the module that acts on it; one that cannot be read is logged and dropped."""
+"""Each wake-up reaches the module that acts on it; an unreadable wake-up is logged and dropped."""
 
 import logging
 

@@ -9,7 +9,7 @@ import pytest
 from tests.pipeline.world import CUSTOMER, START, World, numbered, tuples
 from tests.status.client import FILE, UNKNOWN, Client, closed_file, pages
 
-# --- what is answered
+# --- answers
 
 
 def test_files_come_newest_first_whether_open_or_closed(world: World, client: Client) -> None:
@@ -199,7 +199,7 @@ def test_our_own_page_and_scripts_may_change(world: World, client: Client) -> No
         assert client.post(f"{FILE.format(identifier)}/retry", b"", headers).status == 200
 
 
-# --- what is wrong
+# --- faults
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_a_value_names_its_type_where_json_does_not(value: Value, sent: object, 
 
 
 def test_a_time_without_a_zone_is_one_of_this_machine() -> None:
-    local = datetime(2026, 4, 7, 9, 33, 18)  # noqa: DTZ001 - what is tested
+    local = datetime(2026, 4, 7, 9, 33, 18)  # noqa: DTZ001 - the case under test
     [(_, _, content)] = _parts(encoded([Upsertion(_entity(value=local))], TABLE))
     assert _value(json.loads(content), "value") == local.astimezone(UTC)
 

@@ -1,4 +1,4 @@
-"""What is no serial number, though it stands where one should."""
+"""Texts that are no serial numbers, though they stand in the column of serial numbers."""
 
 import pytest
 

@@ -34,7 +34,7 @@ def meaning(name: str) -> Column | None:
 
 
 def read(data: bytes, account: FileAccount | None = None, name: str = "d.bin") -> Read:
-    """What a file holds: each part by its prefix or label, and what is in it or why nothing is."""
+    """The contents of a file: each part by its prefix or label, with its rows or the reason why there are none."""
     found: Read = {}
     for part in containers.parts_of(lambda: [data], name, account or FileAccount(), sense, meaning):
         match part:

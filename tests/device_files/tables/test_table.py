@@ -1,4 +1,4 @@
-"""Rows of cells to device rows: what is a row, what is passed over, and that nothing is neither."""
+"""Rows of cells to device rows: each is a device row or is passed over, and nothing is neither."""
 
 from collections.abc import Sequence
 

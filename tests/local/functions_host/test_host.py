@@ -1,4 +1,4 @@
-"""The functions host as a process, against a real Azurite: nothing is lost, and what is done twice is known."""
+"""The functions host as a process, against a real Azurite: nothing is lost, and repeated work is known."""
 
 import base64
 import json

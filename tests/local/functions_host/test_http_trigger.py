@@ -37,7 +37,7 @@ def listening(*routes: Route, key: str | None = None) -> Iterator[int]:
 
 
 def raw(port: int, *lines: str, body: bytes = b"") -> tuple[int, bytes]:
-    """What is answered to a request of these lines, as they are."""
+    """The answer to a request of exactly these lines."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.connect()
     connection.sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)

@@ -1,4 +1,4 @@
-"""Who may ask, and what is processed, once."""
+"""Only requests with a token are answered, and a repeated upload is processed once."""
 
 import itertools
 import json

@@ -57,7 +57,7 @@ class Commands:
         return EndedCommand(0)
 
     def take(self) -> str:
-        """What was run since the last time, in one line of first words."""
+        """The programs run since the last call, in one line of first words."""
         words = {"venv": "venv", "install": "install", "ci": "npm"}
         taken = " ".join(words[word] for command in self.seen for word in command if word in words)
         self.seen.clear()

@@ -1,4 +1,4 @@
-"""A file that has ended, and its rows as they were read: what is missing is named, with what to do."""
+"""A file that has ended, and its rows as they were read: a missing file or copy is named, with what to do."""
 
 from datetime import timedelta
 from uuid import uuid4
