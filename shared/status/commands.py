@@ -5,7 +5,7 @@ from http import HTTPStatus
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections import withdrawal_request
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown
-from shared.pipeline.corrections.retry import Retry, RetryLost, retry
+from shared.pipeline.corrections.retry import Retry, RetryBlocked, RetryLost, retry
 from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked
 from shared.status.http import Refusal
 from shared.status.schemas import ErrorCode
@@ -25,7 +25,7 @@ def send_again(pipeline: Pipeline, file: DeviceFile) -> Retry:
     """Send the rows of `file` that failed for a temporary reason again. Raises Refusal."""
     try:
         return retry(pipeline, _customer_of(file), file.file_id)
-    except (FileUnknown, FileStillOpen, RetryLost) as error:
+    except (FileUnknown, FileStillOpen, RetryBlocked, RetryLost) as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     except CopyExpired as error:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error

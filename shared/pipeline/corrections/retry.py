@@ -4,6 +4,7 @@ The new file is dropped beside its parent, under a name derived from the parent'
 after a crash, finds the same file. The blob's event, or the sweep, does the rest.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +23,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file, rows_again
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import remedy
+from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, with_sentence
@@ -49,6 +51,10 @@ class RetryLost(DeviceDropError):
     """The new file was deleted just as it was created."""
 
 
+class RetryBlocked(DeviceDropError):
+    """Other files lie at both paths that the new file may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """The retry of a file."""
@@ -73,6 +79,7 @@ def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
         FileUnknown, FileStillOpen: see `ended_file`.
         CopyExpired: the rows are no longer available.
         RetryLost: the new file was deleted as soon as it existed.
+        RetryBlocked: other files lie at the paths of the new file.
     """
     file = ended_file(pipeline, customer_id, file_id).record
     if (known := _known(pipeline, file)) is not None:
@@ -82,14 +89,8 @@ def retry(pipeline: Pipeline, customer_id: str, file_id: str) -> Retry:
     count = sum(1 for _ in _to_send_again(pipeline, file))
     if count == 0:
         return Retry(parent_file_id=file_id, file_id=None, path=None, rows=0, is_new=False)
-    path = _path(pipeline, file)
     again = _RowsAgain(pipeline, file)
-    is_new = pipeline.drop.write_new(path, csv_text(again.columns, again.lines()), CSV)
-    made = pipeline.drop.version(path)
-    if made is None:
-        raise RetryLost(
-            f"The file {path}, which sends rows of file {file_id} again, was deleted at the same moment. Try again."
-        )
+    path, made, is_new = _dropped(pipeline, file, again)
     child = Retry(
         parent_file_id=file_id,
         file_id=file_id_of(path, made.etag),
@@ -105,21 +106,72 @@ def _known(pipeline: Pipeline, file: DeviceFile) -> Retry | None:
     if file.retry is None:
         return None
     child = pipeline.journal.files.get(file.customer_id, file.retry)
-    path = _path(pipeline, file) if child is None else child.record.path
-    is_gone = pipeline.drop.version(path) is None if child is None else child.record.state is FileState.GONE
-    if is_gone:
+    path = _path_of_unreceived(pipeline, file) if child is None else child.record.path
+    if path is None or (child is not None and child.record.state is FileState.GONE):
         return None
     return Retry(parent_file_id=file.file_id, file_id=file.retry, path=path, rows=file.retried_rows, is_new=False)
 
 
-def _path(pipeline: Pipeline, file: DeviceFile) -> str:
-    """The path derived from the file; with the whole id if the id of another file of the customer begins alike."""
-    short = retry_path(file.path, file.file_id)
+def _path_of_unreceived(pipeline: Pipeline, file: DeviceFile) -> str | None:
+    """The path of the retry that the file's record names, which is not received yet; None if it was deleted."""
+    for path in _paths(pipeline, file):
+        there = pipeline.drop.version(path)
+        if there is not None and file_id_of(path, there.etag) == file.retry:
+            return path
+    return None
+
+
+def _dropped(pipeline: Pipeline, file: DeviceFile, again: "_RowsAgain") -> tuple[str, BlobVersion, bool]:
+    """Drop the new file unless an earlier or concurrent request has; its path and version, and whether it is new.
+
+    A blob with other content at its path is not ours: the file then has the path with the parent's whole id.
+    """
+    for path in _paths(pipeline, file):
+        is_new = pipeline.drop.write_new(path, again.content(), CSV)
+        made = pipeline.drop.version(path)
+        if made is None:
+            raise RetryLost(
+                f"The file {path}, which sends rows of file {file.file_id} again, was deleted at the same moment. "
+                "Try again."
+            )
+        if is_new or _is_ours(pipeline, file, made, again):
+            return path, made, is_new
+        logger.warning("Another file lies at the path of a retry", extra=of_file(file) | {"blob": path})
+    raise RetryBlocked(
+        f"Other files lie at the paths under which rows of file {file.file_id} ({file.name}) would be sent again. "
+        "Rename or delete them, then try again."
+    )
+
+
+def _is_ours(pipeline: Pipeline, file: DeviceFile, there: BlobVersion, again: "_RowsAgain") -> bool:
+    """Whether the blob at the path of a retry is this retry: it has its content, and was not received as another's."""
+    child = pipeline.journal.files.get(file.customer_id, file_id_of(there.path, there.etag))
+    if child is not None and child.record.parent != file.file_id:
+        return False
+    wanted = hashlib.sha256()
+    size = 0
+    for piece in again.content():
+        wanted.update(piece)
+        size += len(piece)
+    if size != there.size:
+        return False
+    found = hashlib.sha256()
+    try:
+        for piece in pipeline.drop.stream(there.path):
+            found.update(piece)
+    except VersionGone:
+        return False
+    return found.digest() == wanted.digest()
+
+
+def _paths(pipeline: Pipeline, file: DeviceFile) -> Iterator[str]:
+    """The paths of the new file, in the order of preference: the short one unless another id begins alike."""
     unreadable: list[UnreadableRecord] = []
     beginning = file.file_id[:SHORT_ID]
     others = pipeline.journal.files.with_id_prefix(file.customer_id or "", beginning, unreadable.append)
-    is_alone = all(other.file_id == file.file_id for other in others) and not unreadable
-    return short if is_alone else retry_path(file.path, file.file_id, whole_id=True)
+    if all(other.file_id == file.file_id for other in others) and not unreadable:
+        yield retry_path(file.path, file.file_id)
+    yield retry_path(file.path, file.file_id, whole_id=True)
 
 
 def _to_send_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
@@ -144,6 +196,10 @@ class _RowsAgain:
     def columns(self) -> tuple[str, ...]:
         """The columns of the file. Without a batch folder, the group tags decide on the batches."""
         return COLUMNS if self.file.batch_id is None else COLUMNS[:-1]
+
+    def content(self) -> Iterator[bytes]:
+        """The bytes of the new file: the same at every request."""
+        return csv_text(self.columns, self.lines())
 
     def lines(self) -> Iterator[list[str]]:
         """One line for each row: the private copy is read beside the outcomes, both in the order of the file."""

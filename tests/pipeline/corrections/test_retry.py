@@ -3,7 +3,7 @@
 import csv
 import io
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from shared.device_files.tables.headers import FEWEST_NAMES
 from shared.pipeline.blob_names import private_copy, retried_file, retry_path
 from shared.pipeline.closing.csv_output import csv_text
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown
-from shared.pipeline.corrections.retry import COLUMNS, Retry, RetryLost, retry
+from shared.pipeline.corrections.retry import COLUMNS, Retry, RetryBlocked, RetryLost, retry
 from shared.pipeline.intake.receive import receive
 from shared.pipeline.sweep import sweep
 from shared.storage.blobs import BlobVersion, VersionGone
@@ -247,6 +247,80 @@ def test_a_copy_past_its_retention_is_said_to_be(world: World) -> None:
         retry(world.pipeline, CUSTOMER, parent)
     assert len(list(world.drop.versions())) == 1
     assert _file(world, parent).retry is None
+
+
+STRANGERS = [b"", b"Row\r\n", numbered(2, "OTHER-").encode(), numbered(500, "OTHER-").encode()]
+
+
+@pytest.mark.parametrize("content", STRANGERS)
+@pytest.mark.parametrize("is_received", [False, True])
+def test_a_strangers_file_at_the_path_of_a_retry_is_left_alone_and_the_rows_are_sent_from_another(
+    content: bytes, is_received: bool, world: World
+) -> None:
+    parent = _ended(world)
+    strange = retry_path(PATH, parent)
+    stranger = world.put(content, strange)
+    if is_received:
+        world.receive(strange)
+        world.run()
+    again = retry(world.pipeline, CUSTOMER, parent)
+    assert (again.path, again.is_new, again.rows) == (retry_path(PATH, parent, whole_id=True), True, 2)
+    assert _child(again) != stranger
+    assert _file(world, parent).retry == _child(again)
+    assert world.drop.read(strange) == content
+    assert retry(world.pipeline, CUSTOMER, parent) == replace(again, is_new=False)
+    world.receive(_path(again))
+    world.run()
+    assert world.outcomes(_child(again), _path(again)) == ["registered"] * 2
+    assert _file(world, _child(again)).parent == parent
+    assert retry(world.pipeline, CUSTOMER, parent) == replace(again, is_new=False)
+
+
+def test_of_a_strangers_file_of_the_same_length_the_content_is_compared(world: World) -> None:
+    parent = _ended(world)
+    own = world.drop.read(_path(retry(world.pipeline, CUSTOMER, parent)))
+    assert own is not None
+    # The rows of another device, in as many bytes; the record of the parent still names the file that was overwritten.
+    world.put(own.replace(b"StorageError-1", b"StorageError-9"), retry_path(PATH, parent))
+    again = retry(world.pipeline, CUSTOMER, parent)
+    assert (again.path, again.is_new) == (retry_path(PATH, parent, whole_id=True), True)
+
+
+def test_strangers_files_at_both_paths_of_a_retry_are_told_of(world: World) -> None:
+    parent = _ended(world)
+    for whole_id in (False, True):
+        world.put(numbered(1, "OTHER-"), retry_path(PATH, parent, whole_id=whole_id))
+    with pytest.raises(RetryBlocked, match=r"devices\.csv.* Rename or delete them, then try again"):
+        retry(world.pipeline, CUSTOMER, parent)
+    assert _file(world, parent).retry is None
+
+
+def test_a_request_after_a_crash_finds_the_file_that_it_dropped(world: World) -> None:
+    parent = _ended(world)
+    first = retry(world.pipeline, CUSTOMER, parent)
+    stored = world.journal.files.get(CUSTOMER, parent)
+    assert stored is not None
+    # As if the first request had died before it noted the file.
+    world.journal.files.change(stored, msgspec.structs.replace(stored.record, retry=None, retried_rows=0))
+    assert retry(world.pipeline, CUSTOMER, parent) == replace(first, is_new=False)
+
+
+class Vanishing(InMemoryContainer):
+    """A container whose blobs are deleted before they are read."""
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        raise VersionGone(f"Blob {path} is gone.")
+
+
+def test_a_file_at_the_path_that_is_deleted_while_it_is_compared_is_not_taken_for_the_retry(world: World) -> None:
+    parent = _ended(world)
+    own = retry(world.pipeline, CUSTOMER, parent)
+    content = world.drop.read(_path(own))
+    assert content is not None
+    world.drop = Vanishing()
+    world.drop.put(_path(own), content)
+    world.pipeline = world.pipeline_with()
+    assert retry(world.pipeline, CUSTOMER, parent).path == retry_path(PATH, parent, whole_id=True)
 
 
 class DeletesAtOnce(InMemoryContainer):
