@@ -3,6 +3,7 @@
 import ipaddress
 import math
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from shared.errors import DeviceDropError
+from shared.ncrontab import schedule_fault
 from shared.public_addresses import is_public, literal_address
 
 STORAGE_CONNECTION = "DeviceStorage"
@@ -236,9 +238,16 @@ def _is_service_url(value: str) -> bool:
         parts = urlsplit(value)
         secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(value))
         port = parts.port
+        _check_host(parts.hostname or "")
     except ValueError:
         return False
     return bool(secure and parts.hostname) and port != 0 and not (parts.query or parts.fragment or "@" in parts.netloc)
+
+
+def _check_host(host: str) -> None:
+    """Raise ValueError for a name that a socket cannot connect to: an empty or too long label, or blanks."""
+    if not re.fullmatch(r"[^\s*]+", host.removesuffix(".").encode("idna").decode()):
+        raise ValueError(f"{host!r} is not the name of a host")
 
 
 class _Reader:
@@ -272,10 +281,11 @@ class _Reader:
             self.fault(name, "it is missing", cure)
         return value or ""
 
-    def matching(self, name: str, pattern: str, *, default: str, cure: str) -> str:
+    def schedule(self, name: str, *, default: str) -> str:
         value = self.text(name) or default
-        if not re.fullmatch(pattern, value):
-            self.fault(name, f"it reads {value!r}", cure)
+        if (fault := schedule_fault(value)) is not None:
+            cure = f"set it to six fields (second minute hour day month weekday), such as {default}"
+            self.fault(name, f"it reads {value!r}, and {fault}", cure)
         return value
 
     def service_url(self, name: str, *, default: str) -> str:
@@ -350,7 +360,9 @@ def _blob_trigger_source(reader: _Reader) -> BlobTriggerSource:
 def _storage(reader: _Reader) -> StorageConnection:
     connection_string = reader.text(STORAGE_CONNECTION)
     if connection_string:
-        if not re.fullmatch(CONNECTION_STRING, connection_string):
+        # The client of tables does not understand `UseDevelopmentStorage=true;`.
+        connection_string = connection_string.removesuffix(";")
+        if not (re.fullmatch(CONNECTION_STRING, connection_string) and _opens_storage(connection_string)):
             # Its value is not shown: it holds a key.
             reader.fault(
                 STORAGE_CONNECTION, "it is not a connection string", "copy that of the storage account into it"
@@ -382,6 +394,22 @@ def _storage(reader: _Reader) -> StorageConnection:
     )
 
 
+def _opens_storage(connection_string: str) -> bool:
+    """Whether the storage clients of all three kinds understand it, and its key is one."""
+    from azure.data.tables import TableServiceClient  # noqa: PLC0415 - a setting by identity needs none of them
+    from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
+    from azure.storage.queue import QueueServiceClient  # noqa: PLC0415
+
+    key = re.search(r"(?:^|;)AccountKey=([^;]+)", connection_string, re.IGNORECASE)
+    try:
+        b64decode(key[1] if key else "", validate=True)
+        for kind in (BlobServiceClient, QueueServiceClient, TableServiceClient):
+            kind.from_connection_string(connection_string).close()
+    except ValueError:
+        return False
+    return True
+
+
 def _advanced(reader: _Reader) -> AdvancedSettings:
     first = reader.seconds("POLL_FIRST_DELAY_SECONDS", default=27, least=0.05, most=3600)
     return AdvancedSettings(
@@ -390,12 +418,7 @@ def _advanced(reader: _Reader) -> AdvancedSettings:
         poll_max_delay=reader.seconds("POLL_MAX_DELAY_SECONDS", default=900, least=first.total_seconds(), most=86400),
         outcome_deadline=timedelta(hours=reader.number("OUTCOME_DEADLINE_HOURS", default=48, least=0.001, most=1000)),
         claim=reader.seconds("CLAIM_SECONDS", default=300, least=2, most=3600),
-        sweep_schedule=reader.matching(
-            "SWEEP_SCHEDULE",
-            r"\S+( \S+){5}",
-            default="0 */5 * * * *",
-            cure="set it to six fields (second minute hour day month weekday), such as 0 */5 * * * *",
-        ),
+        sweep_schedule=reader.schedule("SWEEP_SCHEDULE", default="0 */5 * * * *"),
         reject_unknown_checksums=reader.yes_or_no("REJECT_UNKNOWN_CHECKSUMS", default=False),
         oldest_hash_days=reader.whole_number("OLDEST_HASH_DAYS", default=0, least=0, most=36_500) or None,
     )
@@ -424,6 +447,7 @@ def _is_webhook(value: str, *, allows_private: bool) -> bool:
     try:
         parts = urlsplit(value)
         host, port = parts.hostname or "", parts.port
+        _check_host(host)
     except ValueError:
         return False
     address = literal_address(host)
@@ -464,7 +488,7 @@ def _sign_in(reader: _Reader, url: str) -> SignInSettings:
     if len(chosen) != 1:
         what = f"{len(chosen)} ways to sign in are set" if chosen else "no way to sign in is set"
         choices = ", ".join(f"{name} ({meaning})" for name, meaning in SIGN_IN_CHOICES.items())
-        reader.fault("PARTNER_CENTER_CLIENT_SECRET", what, f"set exactly one of {choices}")
+        reader.fault(" and ".join(chosen) or "PARTNER_CENTER_CLIENT_SECRET", what, f"set exactly one of {choices}")
         return StaticTokenSettings("")
     ((name, value),) = chosen.items()
     if name == "PARTNER_CENTER_TOKEN":

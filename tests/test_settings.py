@@ -2,12 +2,15 @@
 
 import re
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from shared.pipeline.composition import compose
 from shared.settings import (
     AppUserSettings,
     BlobTriggerSource,
@@ -24,6 +27,7 @@ from shared.settings import (
     is_loopback,
     settings_from,
 )
+from tests.examples import examples
 
 TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
 IDENTITY = "77777777-8888-7777-6666-555555555555"
@@ -59,6 +63,14 @@ def test_only_storage_and_sign_in_must_be_set() -> None:
     assert not settings.paused
 
 
+OTHERS = [
+    *("DEVICES_PER_SUBMISSION", "INLINE_SUBMISSIONS", "POLL_FIRST_DELAY_SECONDS", "POLL_MAX_DELAY_SECONDS"),
+    *("OUTCOME_DEADLINE_HOURS", "CLAIM_SECONDS", "RETENTION_DAYS", "PAUSED", "BLOB_TRIGGER_SOURCE", "SWEEP_SCHEDULE"),
+    *("DEFAULT_BATCH", "REFUSE_DEVICE_IDENTIFIERS", "NOTIFY_WEBHOOK_URL", "NOTIFY_WEBHOOK_FORMAT", "PAGE_URL"),
+    *("PARTNER_CENTER_URL", "PARTNER_CENTER_TENANT_ID", "PARTNER_CENTER_REFRESH_TOKEN_SECRET", "AZURE_CLIENT_ID"),
+]
+
+
 def test_an_empty_environment_names_everything_that_is_missing_at_once() -> None:
     fault = _fault({})
     assert "Setting DeviceStorage: it is missing; set it to the connection string" in fault
@@ -90,6 +102,8 @@ def test_an_empty_environment_names_everything_that_is_missing_at_once() -> None
         ("REFUSE_DEVICE_IDENTIFIERS", "Contoso"),
         ("REFUSE_DEVICE_IDENTIFIERS", f"{TENANT}; {CLIENT}"),
         ("SWEEP_SCHEDULE", "every five minutes please now"),
+        *(("SWEEP_SCHEDULE", schedule) for schedule in ("99 * * * * *", "* * * * *", "0 0 0 30 2 *", "@hourly")),
+        *(("PARTNER_CENTER_URL", f"https://{host}") for host in ("a" * 64, "a..b", ".a", "a b", "*.example.com")),
         ("PARTNER_CENTER_TENANT_ID", "contoso"),
         ("PARTNER_CENTER_CLIENT_ID", ""),
     ],
@@ -293,6 +307,63 @@ def test_the_page_stands_where_it_is_said_to_else_where_the_platform_puts_the_ap
     assert settings_from(APP_ONLY | {"WEBSITE_HOSTNAME": "localhost:7071"}).page_url == "http://localhost:7071"
     assert settings_from(APP_ONLY | {"WEBSITE_HOSTNAME": "no host"}).page_url is None
     assert _fault(APP_ONLY | {"PAGE_URL": "http://drop.example.com"}).startswith("Setting PAGE_URL: it reads")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "AccountName=a;AccountKey=no base64!",
+            "AccountName=a;AccountKey=abc",
+            "AccountName=a",
+            "UseDevelopmentStorage=1",
+        ),
+        *("BlobEndpoint=https://a.blob.core.windows.net", "AccountName=;AccountKey=a2V5", "x", "AccountKey=a2V5", ";;"),
+    ],
+)
+def test_a_connection_string_is_read_with_the_clients_that_will_use_it(value: str) -> None:
+    fault = _fault(APP_ONLY | {"DeviceStorage": value})
+    assert fault.startswith("Setting DeviceStorage: it is not a connection string")
+    assert value not in fault or value == "x"
+
+
+@pytest.mark.parametrize(
+    "value", ["UseDevelopmentStorage=true;", "AccountName=a;AccountKey=a2V5;EndpointSuffix=x.com;"]
+)
+def test_a_connection_string_that_every_client_understands_is_taken(value: str) -> None:
+    settings = settings_from(APP_ONLY | {"DeviceStorage": value})
+    compose(settings)
+
+
+WAYS = {
+    "PARTNER_CENTER_TOKEN": "t",
+    "PARTNER_CENTER_CLIENT_SECRET": "s",
+    "PARTNER_CENTER_CERTIFICATE_PATH": "/c.pem",
+    "PARTNER_CENTER_FEDERATED_TOKEN_FILE": "/t",
+    "PARTNER_CENTER_MANAGED_IDENTITY": CLIENT,
+}
+
+
+@pytest.mark.parametrize("chosen", list(combinations(WAYS, 2)))
+def test_an_error_names_the_settings_that_were_set_and_no_other(chosen: tuple[str, str]) -> None:
+    environment = {name: value for name, value in APP_ONLY.items() if name not in WAYS}
+    fault = _fault(environment | {name: WAYS[name] for name in chosen})
+    named = fault.partition(":")[0]
+    assert {name for name in WAYS if name in named} == set(chosen)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*WAYS, *OTHERS]), st.sampled_from(["", "x", "1", "-1", CLIENT, "99 * * * * *"]))
+)
+@hypothesis_settings(max_examples=examples(150))
+def test_every_fault_is_of_a_setting_that_was_set_or_is_missing(changes: dict[str, str]) -> None:
+    environment = APP_ONLY | changes
+    try:
+        settings_from(environment)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            names = line.partition(":")[0].removeprefix("Setting ").split(" and ")
+            assert all(environment.get(name) for name in names) or " is missing" in line or "no way to" in line, line
 
 
 def test_two_ways_to_sign_in_are_one_too_many() -> None:

@@ -1,10 +1,9 @@
 """NCRONTAB expressions, `{second} {minute} {hour} {day} {month} {day of week}`, in UTC.
 
-croniter finds the times. What it accepts beyond NCRONTAB (`@hourly`, `L`, `#`, a year) is refused first, so that a
-schedule that works here works in Azure. Unlike in cron, a time must match both the day and the day of the week.
+croniter finds the times. What it accepts beyond NCRONTAB is refused first, so that a schedule that works here works in
+Azure. Unlike in cron, a time must match both the day and the day of the week.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -12,9 +11,7 @@ from typing import Self
 from croniter import croniter
 from croniter.croniter import CroniterError
 
-_PART = r"(?:\*|\d+|[a-zA-Z]{3})(?:-(?:\d+|[a-zA-Z]{3}))?(?:/\d+)?"
-_FIELD = rf"{_PART}(?:,{_PART})*"
-_EXPRESSION = re.compile(rf"{_FIELD}(?: +{_FIELD}){{5}}")
+from shared.ncrontab import schedule_fault
 
 
 class ScheduleError(Exception):
@@ -34,11 +31,8 @@ class Schedule:
         Raises:
             ScheduleError: it is not an NCRONTAB expression, or it never comes, as February 30 does not.
         """
-        if _EXPRESSION.fullmatch(expression) is None:
-            raise ScheduleError(
-                f"the schedule {expression!r} does not have six fields of NCRONTAB "
-                "(second minute hour day month weekday, such as 0 */5 * * * *)"
-            )
+        if (fault := schedule_fault(expression)) is not None:
+            raise ScheduleError(f"the schedule {expression!r} cannot be used: {fault}")
         schedule = cls(expression)
         try:
             schedule.next_after(datetime.now(UTC))

@@ -28,14 +28,15 @@ GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 LONGEST_CURSOR = 4_000
 LONGEST_REASON = 200
 
-_FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
-_LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
+LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 """No file was received before or after these; calculations with times beyond them overflow."""
 
 _WithOffset = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _LONGEST_SHOWN = 100
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and halves of a pair, which no text has."""
 _OFFSET_WITHOUT_PLUS = re.compile(r" (\d\d:\d\d)$")
 
 
@@ -187,5 +188,5 @@ def _time_in(name: str, value: str | UnsetType) -> datetime | None:
     try:
         in_utc = time.astimezone(UTC)
     except OverflowError:
-        return _FIRST_TIME if time.year == 1 else _LAST_TIME
-    return min(max(in_utc, _FIRST_TIME), _LAST_TIME)
+        return FIRST_TIME if time.year == 1 else LAST_TIME
+    return min(max(in_utc, FIRST_TIME), LAST_TIME)

@@ -8,6 +8,7 @@ from typing import NoReturn
 from shared.status.http import CURSOR, Refusal
 from shared.status.names import CustomerNames
 from shared.status.page.pages import LIMITS, FileListForm, RowsForm
+from shared.status.parameters import FIRST_TIME, LAST_TIME
 from shared.status.queries import FileFilter, OutcomeFilter
 from shared.status.schemas import ErrorCode
 from shared.vocabulary import FileState, Outcome
@@ -71,7 +72,8 @@ def serial_number(fields: Mapping[str, str]) -> str:
 
 
 def _field(fields: Mapping[str, str], name: str) -> str:
-    text = fields.get(name, "").strip()
+    # Half of a pair is no text, and no storage takes it.
+    text = fields.get(name, "").encode(errors="replace").decode().strip()
     if len(text) > LONGEST_FIELD:
         _refuse(name, f"The field {name!r} is longer than {LONGEST_FIELD} characters. Shorten it.")
     return text
@@ -100,7 +102,8 @@ def _midnight(name: str, text: str, *, days: int) -> datetime | None:
         day = date.fromisoformat(text) + timedelta(days=days)
     except (ValueError, OverflowError):
         _refuse(name, f"{text!r} is no date such as 2026-11-20.")
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return min(max(midnight, FIRST_TIME), LAST_TIME)
 
 
 def _refuse(parameter: str, message: str) -> NoReturn:
