@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from http import HTTPStatus
+from http.client import BadStatusLine, HTTPResponse, parse_headers
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -149,7 +151,25 @@ def _used_now(connection: socket.socket | None) -> None:
         exchange.check()
 
 
+class _FinalResponse(HTTPResponse):
+    """The final answer to a request. `http.client` takes every interim one but `100 Continue` for the final answer.
+
+    The final one, left unread, would then be the answer to the next request on the connection: to another POST.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # unknown to its annotations
+            if status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise BadStatusLine("the connection is used for another protocol from now on")
+            if not HTTPStatus.SWITCHING_PROTOCOLS < status < HTTPStatus.OK:
+                return version, status, reason
+            parse_headers(self.fp)
+
+
 class _BoundedConnection(HTTPConnection):
+    response_class = _FinalResponse
+
     def _new_conn(self) -> socket.socket:
         _used_now(None)
         connected = super()._new_conn()

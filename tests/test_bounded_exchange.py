@@ -42,6 +42,14 @@ def test_an_answer_without_end_ends(session: requests.Session, answer: Dribbling
             exchange.check()
 
 
+@pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Odd"])
+def test_an_interim_answer_is_not_the_answer(
+    session: requests.Session, raw_server: StartRawServer, interim: bytes
+) -> None:
+    server = raw_server(b"HTTP/1.1 " + interim + b"\r\nLink: </a>\r\n\r\n" + OK)
+    assert session.get(server.url, timeout=NEVER).content == b"done"
+
+
 def test_a_handshake_without_end_ends(session: requests.Session) -> None:
     with (
         DribblingServer(DribblingAnswer.SILENCE) as server,
