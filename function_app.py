@@ -13,6 +13,7 @@ from collections.abc import Callable
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob_binding
 
+from shared.failures import logged_failure
 from shared.pipeline.blob_names import DROP_CONTAINER
 from shared.pipeline.composition import PreparedPipeline, compose
 from shared.pipeline.dispatch import wake
@@ -43,14 +44,14 @@ def receive_device_file(blob: blob_binding.BlobClient, context: func.Context) ->
     """A device file was dropped. The bound client only gives its name: our own client reads it, in small ranges."""
     from shared.pipeline.intake.receive import receive  # noqa: PLC0415
 
-    with invocation(context.trace_context):
+    with invocation(context.trace_context), logged_failure(context):
         receive(pipeline(), blob.blob_name)
 
 
 @app.queue_trigger(arg_name="message", queue_name=SUBMISSIONS_QUEUE, connection=STORAGE_CONNECTION)
 def advance_submission(message: func.QueueMessage, context: func.Context) -> None:
     """A submission is due."""
-    with invocation(context.trace_context):
+    with invocation(context.trace_context), logged_failure(context):
         wake(pipeline(), message.get_body(), message.id)
 
 
@@ -59,7 +60,7 @@ def sweep(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG
     """Every few minutes: find lost work."""
     from shared.pipeline.sweep import sweep as sweep_all  # noqa: PLC0415
 
-    with invocation(context.trace_context):
+    with invocation(context.trace_context), logged_failure(context):
         sweep_all(pipeline())
 
 
@@ -69,7 +70,7 @@ def _answering(route: Route) -> Callable[[func.HttpRequest, func.Context], func.
     def answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         from shared.status import router  # noqa: PLC0415
 
-        with invocation(context.trace_context):
+        with invocation(context.trace_context), logged_failure(context):
             return router.answer(route, pipeline, req)
 
     return answer

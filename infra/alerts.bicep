@@ -117,6 +117,20 @@ var rules = [
     '''
   }
   {
+    name: 'function-failing'
+    severity: 2
+    title: 'A function failed'
+    advice: 'List the exceptions: their customDimensions name the function, the file and the submission. The host and the sweep try again; nothing is lost.'
+    every: 'PT15M'
+    over: 'PT1H'
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      exceptions
+      | where outerMessage in ("A function failed", "A request failed")
+    '''
+  }
+  {
     name: 'throttled-for-long'
     severity: 2
     title: 'Partner Center throttled the app for more than half of the last hour'

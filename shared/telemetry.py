@@ -12,11 +12,13 @@ steps of a file or none.
 import sys
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
+
+from shared.failures import concerning
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -105,10 +107,7 @@ def span(name: str, file_id: str, attributes: Attributes | None = None) -> Itera
     about = _known(attributes or {}) | {"file_id": file_id}
     token = _PRESENT.set(about)
     try:
-        if _SDK in sys.modules:
-            with _span(name, file_id, about):
-                yield
-        else:
+        with concerning(about), _span(name, file_id, about) if _SDK in sys.modules else nullcontext():
             yield
     finally:
         _PRESENT.reset(token)

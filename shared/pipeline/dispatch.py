@@ -6,8 +6,10 @@ without them.
 
 import logging
 
+from shared.failures import concerning
 from shared.pipeline.closing.notify import notify
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.log_fields import of_message
 from shared.pipeline.submissions.advance import advance, advance_several
 from shared.storage.wakeups import (
     BlobWakeUp,
@@ -16,6 +18,7 @@ from shared.storage.wakeups import (
     SubmissionsWakeUp,
     SubmissionWakeUp,
     UnreadableWakeUp,
+    WakeUp,
     WithdrawalWakeUp,
     decode,
 )
@@ -30,6 +33,11 @@ def wake(pipeline: Pipeline, body: bytes, message_id: str | None) -> None:
     except UnreadableWakeUp as error:
         logger.error(str(error), extra={"message_id": message_id})  # noqa: TRY400 - the sender is at fault, not we
         return
+    with concerning(of_message(wake_up)):
+        _act(pipeline, wake_up)
+
+
+def _act(pipeline: Pipeline, wake_up: WakeUp) -> None:
     match wake_up:
         case SubmissionWakeUp():
             advance(pipeline, wake_up)

@@ -2,6 +2,15 @@
 
 from shared.partner_center.errors import PartnerCenterError
 from shared.storage.records import DeviceFile, Submission
+from shared.storage.wakeups import (
+    BlobWakeUp,
+    FileWakeUp,
+    NotificationWakeUp,
+    SubmissionsWakeUp,
+    SubmissionWakeUp,
+    WakeUp,
+    WithdrawalWakeUp,
+)
 
 Fields = dict[str, object]
 
@@ -38,6 +47,21 @@ def of_wake_up(reading_id: str, number: str, sequence: int) -> Fields:
     """The submission that a wake-up names."""
     file_id, _, _ = reading_id.partition(".")
     return {"file_id": file_id, "reading_id": reading_id, "submission": number, "sequence": sequence}
+
+
+def of_message(wake_up: WakeUp | None) -> Fields:
+    """The file, submission or blob that a wake-up names."""
+    match wake_up:
+        case SubmissionWakeUp(reading_id=reading_id, number=number, sequence=sequence):
+            return of_wake_up(reading_id, number, sequence)
+        case SubmissionsWakeUp(reading_id=reading_id, due=due):
+            return of_wake_up(reading_id, ", ".join(one.number for one in due), max(one.sequence for one in due))
+        case FileWakeUp(file_id=file_id) | WithdrawalWakeUp(file_id=file_id) | NotificationWakeUp(file_id=file_id):
+            return {"file_id": file_id}
+        case BlobWakeUp(path=path):
+            return {"blob": path}
+        case None:
+            return {}
 
 
 def of_error(error: PartnerCenterError) -> Fields:

@@ -14,13 +14,14 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from shared.failures import concerning
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.lease import is_overdue
-from shared.pipeline.log_fields import of_file, of_wake_up
+from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.storage.blobs import BlobVersion
@@ -30,12 +31,8 @@ from shared.storage.records import DeviceFile, FileMention, Submission, Withdraw
 from shared.storage.wakeups import (
     BlobWakeUp,
     FileWakeUp,
-    NotificationWakeUp,
-    SubmissionsWakeUp,
-    SubmissionWakeUp,
     UnreadableWakeUp,
     WakeUp,
-    WithdrawalWakeUp,
     decode,
 )
 from shared.telemetry import Metric, measure
@@ -102,7 +99,8 @@ def sweep(pipeline: Pipeline) -> SweepReport:
 def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, report: SweepReport) -> Exception | None:
     """Do one duty. A failure is returned, so that the other duties are still done."""
     try:
-        duty(pipeline, report)
+        with concerning({"duty": duty.__name__.strip("_")}):
+            duty(pipeline, report)
     except Exception as failure:  # noqa: BLE001 - raised by `sweep` when the other duties are done
         return failure
     return None
@@ -211,7 +209,7 @@ def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
     for message in pipeline.wakeups.poisoned():
         report.poisoned_messages += 1
         wake_up = _asked_by(message.body)
-        fields = {"queue": message.queue, "message_id": message.message_id} | _named_by(wake_up)
+        fields = {"queue": message.queue, "message_id": message.message_id} | of_message(wake_up)
         logger.error("The host gave up on a message", extra=fields)
         if wake_up is not None:
             pipeline.wakeups.send(wake_up)
@@ -229,21 +227,6 @@ def _asked_by(body: str) -> WakeUp | None:
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
     return BlobWakeUp(path=event.path) if event.container == DROP_CONTAINER else None
-
-
-def _named_by(wake_up: WakeUp | None) -> dict[str, object]:
-    """The log fields of the file, submission or blob that the message names."""
-    match wake_up:
-        case SubmissionWakeUp(reading_id=reading_id, number=number, sequence=sequence):
-            return of_wake_up(reading_id, number, sequence)
-        case SubmissionsWakeUp(reading_id=reading_id, due=due):
-            return of_wake_up(reading_id, due[0].number, due[0].sequence)
-        case FileWakeUp(file_id=file_id) | WithdrawalWakeUp(file_id=file_id) | NotificationWakeUp(file_id=file_id):
-            return {"file_id": file_id}
-        case BlobWakeUp(path=path):
-            return {"blob": path}
-        case None:
-            return {}
 
 
 class _PoisonedBlobEvent(msgspec.Struct):

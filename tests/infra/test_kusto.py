@@ -27,7 +27,7 @@ TABLES = {
     "dependencies": f"{_COMMON}, id:string, target:string, type:string, name:string, data:string, success:string, "
     "resultCode:string, duration:real",
     "exceptions": f"{_COMMON}, problemId:string, type:string, message:string, outerType:string, outerMessage:string, "
-    "innermostMessage:string, severityLevel:int",
+    "innermostMessage:string, severityLevel:int, details:dynamic",
     "_LogOperation": "TimeGenerated:datetime, Category:string, Operation:string, Level:string, Detail:string",
 }
 """The tables and columns of Application Insights and Log Analytics that queries may use."""
@@ -90,9 +90,9 @@ def test_a_faulty_query_would_be_noticed() -> None:
 def test_a_query_looks_for_sentences_and_fields_that_the_code_logs(query: str) -> None:
     source = "\n".join(file.read_text() for file in (ROOT / "shared").rglob("*.py"))
     searched = re.sub(r'" *\n *f?"', "", source)
-    sentences = re.findall(r'message (?:==|startswith) "([^"]+)"', query)
+    sentences = re.findall(r'(?i)message (?:==|startswith) "([^"]+)"', query)
     sentences += [
-        text for group in re.findall(r"message in \(([^)]*)\)", query) for text in re.findall('"([^"]+)"', group)
+        text for group in re.findall(r"(?i)message in \(([^)]*)\)", query) for text in re.findall('"([^"]+)"', group)
     ]
     metrics = re.findall(r'name == "([^"]+)"', query)
     assert set(metrics) <= set(Metric)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from shared.device_files.checks.duplicates import ReadAgain
+from shared.failures import concerning
 from shared.pipeline.blob_names import (
     DROP_CONTAINER,
     file_id,
@@ -47,6 +48,11 @@ gets its summary afterwards."""
 
 def receive(pipeline: Pipeline, path: str) -> None:
     """Register the devices in the current version of the blob at `path` (below the drop container)."""
+    with concerning({"blob": path}):
+        _receive(pipeline, path)
+
+
+def _receive(pipeline: Pipeline, path: str) -> None:
     version = pipeline.drop.version(path)
     if version is None:
         logger.warning("A dropped blob was deleted before it was received", extra={"blob": path})

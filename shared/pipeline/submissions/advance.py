@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from shared.failures import concerning
 from shared.pipeline.backoff import PAUSED_DELAY
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
@@ -91,7 +92,7 @@ def advance_all(pipeline: Pipeline, dues: Sequence[Due], follow_ups: FollowUps) 
     """
     turn = _Turn(pipeline, follow_ups)
     for due in dues:
-        with turn.isolated(due.stored.record):
+        with turn.isolated(due.stored.record), concerning(of_submission(due.stored.record)):
             turn.take(due)
     turn.write_answers()
     turn.raise_failures()
