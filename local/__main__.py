@@ -1,7 +1,7 @@
 """`python -m local`: the product on a local machine. It needs Python 3.11 or newer, and nothing else.
 
-This module uses only the standard library until it continues inside `.venv`, which it creates itself, and only syntax
-that older Pythons understand, so that it can tell their users which version is needed.
+This module uses only the standard library until it continues inside `.venv`, which it creates itself. Users of an older
+Python were told which version is needed when the package was imported.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import NoReturn
 from local.arguments import SAMPLE_CUSTOMER, batch, existing_file, folder, guid, instances, positive
 
 SAMPLE_BATCH = "Sample"
-OLDEST_PYTHON = (3, 11)
 
 STOPPED = 130
 """Exit code of a command that Ctrl-C ended, as shells have it."""
@@ -25,9 +24,6 @@ STOPPED = 130
 
 def main(arguments: Sequence[str]) -> int:
     """Check the arguments, enter `.venv`, run the command; its exit code."""
-    if sys.version_info < OLDEST_PYTHON:
-        print(f"python -m local: this is Python {sys.version.split()[0]}; 3.11 or newer is needed.", file=sys.stderr)
-        return 2
     # The module of the command may need packages of .venv, so its arguments are only known in there.
     options, rest = (None, []) if set(arguments[:1]) & _OF_VENV.keys() else _parser().parse_known_args(arguments)
     if rest and options is not None and options.command != "test":

@@ -1,7 +1,11 @@
 """The command line: a wrong argument is one clear line and exit code 2, before anything is started."""
 
+import ast
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +52,27 @@ def test_help_names_every_command() -> None:
     assert ended.returncode == 0
     for command in ("run", "test", "services", "check", "sign-in"):
         assert f"    {command} " in ended.stdout
+
+
+def _pythons() -> list[Path]:
+    """Other Pythons of this machine: of pyenv, and under their names on PATH."""
+    named = filter(None, (shutil.which(f"python3.{minor}") for minor in range(6, 11)))
+    return [*sorted((Path.home() / ".pyenv" / "versions").glob("*/bin/python")), *map(Path, named)]
+
+
+@pytest.mark.parametrize("python", _pythons(), ids=str)
+def test_an_older_python_is_told_which_one_is_needed(python: Path) -> None:
+    asked = subprocess.run(
+        [python, "-c", "import sys; sys.exit(sys.version_info >= (3, 11))"], capture_output=True, check=False
+    )
+    if asked.returncode != 0:
+        pytest.skip("it is new enough, or does not run")
+    ended = subprocess.run([python, "-m", "local", "run"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].endswith("3.11 or newer is needed.")
+
+
+def test_the_first_lines_that_run_are_of_every_python() -> None:
+    source = (PROJECT / "local" / "__init__.py").read_text(encoding="ascii")
+    ast.parse(source, feature_version=(3, 4))
+    assert not re.search(r"\bf[\"']|:=|__future__|->", source)
