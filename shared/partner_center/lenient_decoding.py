@@ -6,6 +6,7 @@ names those fields in `deciding`) is read whenever its meaning is unambiguous, s
 makes its model unreadable otherwise.
 """
 
+import json
 import re
 from types import NoneType
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
@@ -31,6 +32,28 @@ _HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 _ABSENT: tuple[object, ...] = (None, "", False, [], {})
 """Values without meaning in any field."""
+
+
+def loads_leniently(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The JSON in `content`, also with lone surrogates. A number that is none, or has no end, stays a text.
+
+    Raises:
+        json.JSONDecodeError, UnicodeDecodeError, RecursionError: it is no JSON.
+    """
+    return json.loads(content, parse_int=_whole_number, parse_float=_fraction, parse_constant=str)
+
+
+def _whole_number(text: str) -> int | str:
+    return int(text) if len(text) <= _MOST_DIGITS else text
+
+
+def _fraction(text: str) -> float | str:
+    value = float(text)
+    return value if abs(value) < 10**_MOST_DIGITS else text
+
+
+_MOST_DIGITS = 20
+"""Of a number that is read as one; a number of the service has a few."""
 
 
 def read_leniently(model: type[Model], value: object) -> Model:
@@ -87,7 +110,7 @@ def _read_scalar(kinds: list[type[object]], value: object) -> object:
         return _HALF_OF_A_PAIR.sub("\ufffd", value)
     if type(value) in kinds:
         return value
-    if isinstance(value, str) and int in kinds and value.strip().isdecimal():
+    if isinstance(value, str) and int in kinds and value.strip().isdecimal() and len(value) <= _MOST_DIGITS:
         return int(value)
     if isinstance(value, float) and value.is_integer() and int in kinds:
         return int(value)

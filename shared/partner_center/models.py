@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from shared.partner_center.errors import DESCRIPTION_LIMIT, LONGEST_CODE, LONGEST_ID, Unavailable
-from shared.partner_center.lenient_decoding import LenientModel, Unreadable, read_leniently
+from shared.partner_center.lenient_decoding import LenientModel, Unreadable, loads_leniently, read_leniently
 from shared.partner_center.service_text import service_text
 
 
@@ -356,7 +356,7 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]", model: type[_Mode
         try:
             read = decoder.decode(content)
         except msgspec.DecodeError:
-            plain = json.loads(content)  # accepts lone surrogates, also within one device's text
+            plain = loads_leniently(content)
             is_bare = isinstance(plain, list) and issubclass(model, _Page)
             read = read_leniently(model, {"items": plain} if is_bare else plain)
     except (*_NOT_SUCH_JSON, Unreadable) as error:

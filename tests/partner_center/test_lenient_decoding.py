@@ -18,6 +18,8 @@ from shared.partner_center.models import (
     decode_upload_details,
     link_in_body,
 )
+from shared.partner_center.outcome_codes import explain
+from shared.vocabulary import Outcome
 
 DEVICES: list[dict[str, Any]] = [
     {"serialNumber": "S1", "productKey": "K1", "status": "finished", "errorCode": "808", "errorDescription": "Ztd"},
@@ -139,3 +141,18 @@ def test_no_json_ends_in_anything_but_an_answer_or_an_unavailable_service(body: 
         except Unavailable:
             continue
     link_in_body(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1e999", "-1e999", "NaN", "Infinity", "-Infinity", "8e300", "808.5"])
+def test_a_number_that_is_none_is_no_success_and_costs_its_own_device_alone(number: str) -> None:
+    body = '{"totalCount": %s, "devicesStatus": [{"status": "finished", "errorCode": %s}, {"status": "finished"}]}'
+    odd, other = decode_upload_details((body % (number, number)).encode()).devices_status or ()
+    assert explain(odd.error_code, odd.error_description).verdict is Outcome.FAILED
+    assert explain(other.error_code, other.error_description).verdict is Outcome.REGISTERED
+    assert len(str(odd.error_code)) <= 256
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, f'"{"9" * 5_000}"', "1e999", "NaN"])
+def test_a_count_that_is_no_number_costs_no_batch(number: str) -> None:
+    page = decode_batch_page(f'{{"totalCount": {number}, "items": [{{"id": "A", "deviceCount": {number}}}]}}'.encode())
+    assert [(batch.id, batch.count) for batch in page.items or ()] == [("A", None)]

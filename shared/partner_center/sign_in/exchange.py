@@ -114,7 +114,7 @@ def second_factor_missing(access_token: str) -> bool:
 
     try:
         claims = json.loads(decode_part(access_token.split(".")[1]))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return False
     methods = claims.get("amr") if isinstance(claims, dict) else None
     return isinstance(methods, list) and "mfa" not in methods
