@@ -5,6 +5,7 @@ Each waits for something that Azure does some time after it has said "done". azd
 variables; `az` is told the subscription, because it has one of its own.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ SECONDS_BETWEEN = 15.0
 
 DEPLOYMENTS = 3
 """Event Grid calls the app while it creates the subscription; an app that is just starting may not answer in time."""
+
+ON = ("true", "1")
+"""What shared/settings.py takes for yes."""
 
 FUNCTION = "receive_device_file"
 PROBE = "device-drop-probe"
@@ -82,6 +86,41 @@ def register_providers(hook: Hook) -> None:
             f"Microsoft.App could not be registered: {answer.errors.strip()}\nAsk an owner of the subscription to run "
             "`az provider register --namespace Microsoft.App --wait`; then run `azd up` again."
         )
+
+
+def keep_pause(hook: Hook) -> None:
+    """Before provisioning: stop if the app is paused and would not be afterwards.
+
+    A provisioning replaces all app settings, and with them one that a person set in the portal or with `az`.
+    """
+    tag = f"azd-env-name={hook.environment.get('AZURE_ENV_NAME', '')}"
+    if not hook.environment.get("AZURE_SUBSCRIPTION_ID") or _stays_paused(hook.environment.get("APP_SETTINGS", "")):
+        return
+    apps = hook.run(*("resource", "list", "--tag", tag, "--resource-type", "Microsoft.Web/sites", "--query", "[].id"))
+    _require_az(apps)
+    for identifier in json.loads(apps.output or "[]") if apps.succeeded else []:
+        query = ("--query", "[?name=='PAUSED'].value", "--output", "tsv")
+        setting = hook.run("functionapp", "config", "appsettings", "list", "--ids", identifier, *query)
+        if setting.output.strip().lower() in ON:
+            raise HookError(
+                "Sending is paused (setting PAUSED), and a provisioning would end the pause. To keep it, set it in "
+                "azd's environment, with the settings that are there already: azd env set APP_SETTINGS "
+                '\'{"PAUSED": "true"}\'. To end it, remove the setting from the app first.'
+            )
+
+
+def _stays_paused(app_settings: str) -> bool:
+    try:
+        settings = json.loads(app_settings or "{}")
+    except ValueError:
+        return False
+    return isinstance(settings, dict) and str(settings.get("PAUSED", "")).lower() in ON
+
+
+def prepare(hook: Hook) -> None:
+    """Everything before provisioning."""
+    keep_pause(hook)
+    register_providers(hook)
 
 
 def wait_for_roles(hook: Hook) -> None:
@@ -198,7 +237,7 @@ def az(arguments: Sequence[str]) -> Answer:
     return Answer(run.returncode == 0, run.stdout, run.stderr)
 
 
-HOOKS = {"preprovision": register_providers, "predeploy": wait_for_roles, "postdeploy": subscribe}
+HOOKS = {"preprovision": prepare, "predeploy": wait_for_roles, "postdeploy": subscribe}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -52,8 +52,40 @@ def test_every_variable_that_is_to_be_set_is_read() -> None:
     assert set(re.findall(r"azd\s+env\s+set\s+(\w+)", DOCUMENTS["deploy"])) <= read
 
 
+def test_every_variable_of_a_deployment_is_documented_with_its_default() -> None:
+    parameters = json.loads((INFRA / "main.parameters.json").read_text())["parameters"].values()
+    read = dict(re.findall(r"\$\{(\w+)=?([^}]*)\}", " ".join(parameter["value"] for parameter in parameters)))
+    chosen = {name: default for name, default in read.items() if not name.startswith(("AZURE_", "PARTNER_CENTER_"))}
+    section = DOCUMENTS["deploy"].partition("## Settings\n")[2].partition("\n## ")[0]
+    table = dict(re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\|", section, re.MULTILINE))
+    documented = {name: default for name, default in table.items() if not name.startswith("PARTNER_CENTER_")}
+    assert documented == chosen
+    others = {name for name in read if name.startswith("PARTNER_CENTER_")}
+    assert {name for name in others if f"`{name}`" in section or f'"{name}"' in register_script()} == others
+
+
+def register_script() -> str:
+    return (INFRA / "register.py").read_text()
+
+
+def test_what_fails_at_first_says_what_to_do() -> None:
+    section = DOCUMENTS["deploy"].partition("## When it fails at first\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 10
+    assert all(len(row) == 3 and all(cell.strip("| ") for cell in row) for row in rows)
+    assert "None was tried in Azure" in section
+
+
+def test_what_is_not_tried_in_azure_names_the_command_that_would_show_it() -> None:
+    section = DOCUMENTS["deploy"].partition("## What only Azure can show\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    assert rows[0][0] == "not tried in Azure"
+    assert len(rows) > 10
+    assert all(len(row) == 2 for row in rows)
+
+
 def test_every_output_that_is_used_exists() -> None:
-    outputs = set(bicep_files()["main.bicep"].outputs)
+    outputs = {*bicep_files()["main.bicep"].outputs, "AZURE_SUBSCRIPTION_ID"}
     used = set(re.findall(r"\$(DEVICE_DROP_\w+|AZURE_\w+|PARTNER_CENTER_\w+)", "".join(DOCUMENTS.values())))
     assert used
     assert used <= outputs

@@ -1,5 +1,6 @@
 """What azd runs around a deployment waits long enough, names the subscription, and ends with what to do."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+from shared.settings import settings_from
 from tests.infra.bicep import ROOT, bicep_files
 from tests.infra.scripts import script
 
@@ -55,17 +57,21 @@ class Azure:
 
 UPLOAD, DELETE = "storage blob upload", "storage blob delete"
 SHOW, KEYS, CREATE = "functionapp function show", "functionapp keys list", "deployment group create"
+APPS, SETTINGS = "resource list", "functionapp config appsettings list"
 STATE, REGISTER = "provider show", "provider register"
 REFUSED = (False, "You do not have the required permissions needed to perform this operation.")
 NOT_SIGNED_IN = (False, "Please run 'az login' to setup account.")
 
 
 def test_every_command_names_the_subscription_that_azd_deploys_to(hooks: ModuleType) -> None:
-    fine = [(True, "Registered")]
-    azure = Azure(dict.fromkeys((UPLOAD, DELETE, SHOW, KEYS, CREATE, STATE), fine))
+    fine: list[tuple[bool, str]] = [(True, "Registered")]
+    azure = Azure(
+        dict.fromkeys((UPLOAD, DELETE, SHOW, KEYS, CREATE, STATE), fine)
+        | {APPS: [(True, '["app"]')], SETTINGS: fine}
+    )
     for run in hooks.HOOKS.values():
         run(azure.hook(hooks))
-    assert len(azure.commands) == 6
+    assert len(azure.commands) == 8
     for command in azure.commands:
         assert command[command.index("--subscription") + 1] == ENVIRONMENT["AZURE_SUBSCRIPTION_ID"]
 
@@ -183,12 +189,57 @@ def test_without_a_subscription_nothing_is_asked_and_the_command_is_shown(hooks:
     assert "az provider register --namespace Microsoft.App" in azure.said[-1]
 
 
+# --- a pause
+
+PAUSED_APP = {APPS: [(True, '["/subscriptions/1/sites/func-x"]')], SETTINGS: [(True, "true\n")]}
+
+
+def test_a_provisioning_that_would_end_a_pause_is_refused(hooks: ModuleType) -> None:
+    azure = Azure(PAUSED_APP)
+    with pytest.raises(hooks.HookError, match=r"azd env set APP_SETTINGS '\{\"PAUSED\": \"true\"\}'"):
+        hooks.keep_pause(azure.hook(hooks, ENVIRONMENT | {"AZURE_ENV_NAME": "device-drop"}))
+    assert "azd-env-name=device-drop" in azure.commands[0]
+
+
+@pytest.mark.parametrize("value", ["true", "True", "TRUE", "1"])
+def test_every_spelling_of_a_pause_that_the_app_takes_is_one(hooks: ModuleType, value: str) -> None:
+    settings = {"DeviceStorage": "UseDevelopmentStorage=true", "PARTNER_CENTER_TOKEN": "t", "PAUSED": value}
+    assert settings_from(settings | {"PARTNER_CENTER_URL": "http://127.0.0.1"}).paused
+    azure = Azure(PAUSED_APP | {SETTINGS: [(True, value)]})
+    with pytest.raises(hooks.HookError):
+        hooks.keep_pause(azure.hook(hooks))
+    hooks.keep_pause(azure.hook(hooks, ENVIRONMENT | {"APP_SETTINGS": json.dumps({"PAUSED": value})}))
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {APPS: [(True, "[]")]},
+        {APPS: [(True, "")]},
+        {APPS: [(False, "not allowed")]},
+        PAUSED_APP | {SETTINGS: [(True, "")]},
+        PAUSED_APP | {SETTINGS: [(True, "false")]},
+        PAUSED_APP | {SETTINGS: [(False, "not allowed")]},
+    ],
+)
+def test_what_is_not_paused_or_not_there_yet_is_provisioned(
+    hooks: ModuleType, answers: dict[str, list[tuple[bool, str]]]
+) -> None:
+    hooks.keep_pause(Azure(answers).hook(hooks))
+
+
+@pytest.mark.parametrize("settings", ["", "{}", "nonsense", '["PAUSED"]', '{"PAUSED": "false"}'])
+def test_settings_without_a_pause_do_not_keep_one(hooks: ModuleType, settings: str) -> None:
+    with pytest.raises(hooks.HookError):
+        hooks.keep_pause(Azure(PAUSED_APP).hook(hooks, ENVIRONMENT | {"APP_SETTINGS": settings}))
+
+
 # --- all of them
 
 
 @pytest.mark.parametrize("name", ["preprovision", "predeploy", "postdeploy"])
 def test_an_az_that_is_not_signed_in_is_said_at_once(hooks: ModuleType, name: str) -> None:
-    azure = Azure({command: [NOT_SIGNED_IN] for command in (STATE, UPLOAD, SHOW)})
+    azure = Azure({command: [NOT_SIGNED_IN] for command in (APPS, UPLOAD, SHOW)})
     with pytest.raises(hooks.HookError, match="Run `az login`"):
         hooks.HOOKS[name](azure.hook(hooks))
     assert len(azure.commands) == 1
@@ -222,7 +273,7 @@ def test_azure_yaml_runs_every_hook_in_both_shells(hooks: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("body", "code", "said"),
     [
-        ("echo Registered", 0, ""),
+        ("case $1 in resource) echo '[]';; *) echo Registered;; esac", 0, ""),
         ("echo \"Please run 'az login'\" >&2; exit 1", 1, "not signed in"),
         (None, 1, "not on the path"),
     ],
