@@ -66,8 +66,7 @@ NOT_SIGNED_IN = (False, "Please run 'az login' to setup account.")
 def test_every_command_names_the_subscription_that_azd_deploys_to(hooks: ModuleType) -> None:
     fine: list[tuple[bool, str]] = [(True, "Registered")]
     azure = Azure(
-        dict.fromkeys((UPLOAD, DELETE, SHOW, KEYS, CREATE, STATE), fine)
-        | {APPS: [(True, '["app"]')], SETTINGS: fine}
+        dict.fromkeys((UPLOAD, DELETE, SHOW, KEYS, CREATE, STATE), fine) | {APPS: [(True, '["app"]')], SETTINGS: fine}
     )
     for run in hooks.HOOKS.values():
         run(azure.hook(hooks))
