@@ -7,10 +7,10 @@ though Intune took `OrderID` for one until 2019.
 
 Names of *pages of Microsoft* are as public copies on GitHub had them between 2018 and 2022. Serial number to model: the
 header line of "Add devices to a customer's account" (`partner-center/autopilot.md` in partner-center-pr.* of
-MicrosoftDocs: cs-cz de-de es-es fr-fr hu-hu it-it ja-jp ko-kr pt-br ru-ru zh-cn zh-tw, of isabella232: nl-nl pl-pl
+MicrosoftDocs: cs-cz de-de es-es fr-fr hu-hu it-it ja-jp ko-kr pt-br ru-ru zh-cn zh-tw, and in copies of it: nl-nl pl-pl
 pt-pt sv-se tr-tr), and those of "Device list CSV file" and "Add Autopilot devices and profile"
 (`microsoft-365/admin/misc/device-list.md`, `microsoft-365/business/add-autopilot-devices-and-profile.md` in
-microsoft-365-docs-pr.* of MicrosoftDocs, isabella232, Kaputt4, Pedrolitow). Group tag, user and the order id of before
+microsoft-365-docs-pr.* of MicrosoftDocs and copies of it). Group tag, user and the order id of before
 2019: the sentence on the CSV file in `intune/enrollment-autopilot.md` (IntuneDocs.*) and
 `memdocs/autopilot/add-devices.md` (memdocs.*), in the singular. For *usual words* no page was found that has them as
 headers. A *remark* may stand in brackets behind a name.
