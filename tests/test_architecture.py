@@ -24,15 +24,8 @@ MAY_IMPORT = {
 TESTED_ELSEWHERE = {
     "errors": "a class without behaviour of its own",
     "status/schemas": "records without behaviour; tests/status/test_openapi.py holds that each field is described",
-    "device_files/checks/validation": "the rules of a row: tests/device_files/test_cases.py and test_field_files.py",
     "device_files/formats/parts": "records without behaviour",
     "device_files/formats/workbook_process": "the other process of workbooks: formats/test_workbooks.py",
-    "device_files/hardware_hash/layout": "the layouts that test_verification.py builds hashes of",
-    "device_files/reading": "every test of a whole file reads it by this: test_cases.py, test_nothing_vanishes.py",
-    "device_files/rows": "records almost without behaviour: tests/device_files/test_cases.py",
-    "device_files/tables/headerless": "files without a header: tests/device_files/test_forms.py",
-    "device_files/tables/items": "rows of JSON and XML: tests/device_files/formats/test_json_documents.py",
-    "device_files/tables/tool_output": "lines of tools around rows: tests/device_files/test_nothing_vanishes.py",
 }
 """Modules without a test of their name, and why."""
 

@@ -1,0 +1,120 @@
+"""One row, judged by itself: the combinations that are sent, and the reasons of all others."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
+from shared.device_files.rows import DeviceRow, Rules, SendableDevice
+from shared.reasons import Note, RowReason
+from tests.device_files.given import NOW
+from tests.device_files.hash_builder import COLLECTED, WINPE, build_hash, build_record, checksum_block, padded
+
+HASH = build_hash("SN-1")
+KEY, OTHER_KEY = "3310012345678", "3310087654321"
+NAMED = DeviceRow("line 2", serial_number="SN-1", manufacturer="HP", model="ProBook")
+HASHED = DeviceRow("line 2", serial_number="SN-1", hardware_hash=HASH)
+BROKEN = bytearray(build_record("SN-1"))
+BROKEN[30] ^= 1
+WRONG_CHECKSUM = padded(bytes(BROKEN) + checksum_block(build_record("SN-1")))
+
+
+def decide(row: DeviceRow, **rules: object) -> Decision:
+    return Validation(Rules(**rules), NOW).decide(row)  # type: ignore[arg-type]
+
+
+def test_the_combinations_that_partner_center_accepts_are_sent() -> None:
+    assert decide(NAMED).device == SendableDevice("SN-1", manufacturer="HP", model="ProBook")
+    assert decide(HASHED).device == SendableDevice("SN-1", None, HASH)
+    assert decide(replace(HASHED, product_key=KEY)).device == SendableDevice("SN-1", KEY, HASH)
+    assert decide(DeviceRow("line 2", product_key=KEY)).device == SendableDevice(product_key=KEY)
+
+
+def test_with_a_hash_its_manufacturer_and_model_are_not_sent() -> None:
+    decision = decide(replace(HASHED, manufacturer="HP", model="ProBook"))
+    assert decision.device == SendableDevice("SN-1", None, HASH)
+    assert Note.MODEL_DIFFERS_FROM_HASH in decision.notes
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (DeviceRow("line 2"), RowReason.NO_IDENTITY),
+        (replace(NAMED, model=""), RowReason.SERIAL_ALONE),
+        (replace(NAMED, manufacturer="To be filled by O.E.M."), RowReason.SERIAL_ALONE),
+        (replace(NAMED, serial_number="Default string"), RowReason.SERIAL_PLACEHOLDER),
+        (replace(NAMED, serial_number="5,09E+12"), RowReason.SERIAL_DAMAGED),
+        (replace(NAMED, serial_number="S" * (LONGEST_CELL + 1)), RowReason.CELL_TOO_LONG),
+        (replace(NAMED, model="M" * (LONGEST_CELL + 1)), RowReason.CELL_TOO_LONG),
+        (replace(NAMED, model="Pro?ook"), RowReason.TEXT_UNREADABLE),
+        (replace(HASHED, hardware_hash="no hash"), RowReason.HASH_NOT_A_HASH),
+        (replace(HASHED, hardware_hash=HASH[:80]), RowReason.HASH_CUT),
+        (replace(HASHED, hardware_hash=WRONG_CHECKSUM), RowReason.HASH_CHECKSUM_WRONG),
+        (replace(HASHED, serial_number="ANOTHER-2"), RowReason.SERIAL_MISMATCH),
+        (
+            replace(HASHED, hardware_hash=build_hash("SN-1", product_key=OTHER_KEY), product_key=KEY),
+            RowReason.PRODUCT_KEY_MISMATCH,
+        ),
+        (replace(NAMED, problem=RowReason.UNCLEAR_COLUMNS), RowReason.UNCLEAR_COLUMNS),
+    ],
+)
+def test_every_other_row_has_its_reason_and_is_not_sent(row: DeviceRow, reason: RowReason) -> None:
+    decision = decide(row)
+    assert (decision.device, decision.reason) == (None, reason)
+
+
+@pytest.mark.parametrize(
+    ("row", "serial", "note"),
+    [
+        (replace(HASHED, serial_number=""), "SN-1", Note.SERIAL_FROM_HASH),
+        (replace(HASHED, serial_number="None"), "SN-1", Note.SERIAL_FROM_HASH),
+        (replace(HASHED, hardware_hash=build_hash("Default string")), "SN-1", Note.SERIAL_ONLY_IN_FILE),
+        (replace(HASHED, hardware_hash=build_hash("SN-1", os_type=WINPE)), "SN-1", Note.HASH_FROM_WINPE),
+        (replace(HASHED, hardware_hash=build_hash("SN-1", manufacturer="")), "SN-1", Note.HASH_WITHOUT_MANUFACTURER),
+        (replace(NAMED, serial_number="1SProBookSN-1"), "SN-1", Note.SERIAL_PREFIX_REMOVED),
+    ],
+)
+def test_what_is_sent_otherwise_than_it_stands_in_the_file_is_noted(row: DeviceRow, serial: str, note: Note) -> None:
+    decision = decide(row)
+    assert decision.device is not None
+    assert decision.device.serial_number == serial
+    assert note in decision.notes
+
+
+def test_the_serial_number_is_sent_in_the_spelling_of_its_hash() -> None:
+    device = decide(replace(HASHED, serial_number="sn-1")).device
+    assert device is not None
+    assert device.serial_number == "SN-1"
+
+
+def test_rules_decide_on_hashes_that_may_be_right() -> None:
+    another = replace(HASHED, serial_number="ANOTHER-2")
+    trusted = decide(another, trust_hash_serial=True)
+    assert trusted.device == SendableDevice("SN-1", None, HASH)
+    assert Note.SERIAL_OF_HASH_TRUSTED in trusted.notes
+    days = (NOW - COLLECTED) // timedelta(days=1)
+    assert Note.HASH_OLD in decide(HASHED, oldest_hash_days=days - 2).notes
+    assert Note.HASH_OLD not in decide(HASHED, oldest_hash_days=days + 2).notes
+
+
+def test_without_a_batch_folder_the_group_tag_must_name_a_batch() -> None:
+    by_tag = {"batch_by_group_tag": True, "has_default_batch": False}
+    assert decide(NAMED, **by_tag).reason is RowReason.NO_BATCH
+    assert decide(replace(NAMED, group_tag="Sales"), **by_tag).device is not None
+    assert decide(replace(NAMED, group_tag="Sa?es"), **by_tag).reason is RowReason.GROUP_TAG_UNREADABLE
+    assert Note.TAG_NOT_CERTAIN in decide(replace(NAMED, group_tag="Sa?es")).notes
+
+
+def test_a_product_key_that_is_copied_over_the_file_identifies_nothing() -> None:
+    validation = Validation(Rules(), NOW, keys_are_copied=True)
+    assert validation.decide(DeviceRow("line 2", product_key=KEY)).reason is RowReason.PRODUCT_KEY_COPIED
+    decision = validation.decide(replace(NAMED, product_key=KEY))
+    assert decision.device == SendableDevice("SN-1", manufacturer="HP", model="ProBook")
+    assert Note.COPIED_KEY_LEFT_OUT in decision.notes
+
+
+def test_rows_that_were_decided_before_change_no_decision() -> None:
+    validation = Validation(Rules(), NOW)
+    rows = [HASHED, NAMED, replace(NAMED, model=""), replace(HASHED, serial_number="ANOTHER-2")]
+    assert [validation.decide(row) for row in rows * 2] == [decide(row) for row in rows] * 2
