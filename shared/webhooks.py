@@ -69,7 +69,6 @@ class HttpsWebhook:
     seconds: float = LONGEST_SECONDS
 
     def post(self, body: bytes, content_type: str) -> None:
-        """See `Webhook`."""
         parts = urlsplit(self.url)
         host, port = parts.hostname or "", parts.port or _TLS
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -117,31 +117,24 @@ class PartnerCenter(Protocol):
 
     def device_batches(self, customer_id: str, ids: CallIds) -> Iterable[DeviceBatch]:
         """The batches of the customer, fetched page by page as the caller iterates."""
-        ...
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
         """Create the batch with its first devices, given as `encode_devices` encodes them."""
-        ...
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
         """Append devices to the batch; `devices` is the exact body."""
-        ...
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
         """The status of the upload with this `tracking_id`."""
-        ...
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
         """The devices of the batch, fetched page by page as the caller iterates."""
-        ...
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
         """Delete a device of the batch. The service refuses a device that is not there with 404."""
-        ...
 
     def sign_in_anew(self) -> None:
         """Discard the current token, after a 401."""
-        ...
 
 
 API_VERSION = "v1"
@@ -245,35 +238,28 @@ class PartnerCenterClient:
         self._session = session or PlainSession(MOST_CONNECTIONS)
 
     def device_batches(self, customer_id: str, ids: CallIds) -> Iterator[DeviceBatch]:
-        """See `PartnerCenter`."""
         bounds = replace(BATCHES, seconds=self._exchange_timeout)
         for page in self._pages(batches_path(customer_id), decode_batch_page, ids, bounds):
             yield from page.items or ()
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        """See `PartnerCenter`."""
         return self._upload(create_path(customer_id), creation_body(batch_id, devices), ids)
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        """See `PartnerCenter`."""
         return self._upload(append_path(customer_id, batch_id), devices, ids)
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
-        """See `PartnerCenter`."""
         answer = self._call("GET", status_path(customer_id, tracking_id), ids)
         return JobAnswer(decode_upload_details(answer.body), answer.service_ids)
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
-        """See `PartnerCenter`."""
         for page in self._pages(append_path(customer_id, batch_id), decode_device_page, ids, DEVICES):
             yield from page.items or ()
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
-        """See `PartnerCenter`."""
         return self._call("DELETE", device_path(customer_id, batch_id, device_id), ids).service_ids
 
     def sign_in_anew(self) -> None:
-        """See `PartnerCenter`."""
         self._sign_in.renew()
 
     def close(self) -> None:

@@ -39,7 +39,6 @@ class AppOnly:
         return cls(lambda: _credential(app))
 
     def token(self) -> str:
-        """See `SignIn`."""
         from azure.core.exceptions import AzureError  # noqa: PLC0415 - only where it is used
 
         try:
@@ -48,7 +47,6 @@ class AppOnly:
             raise sign_in_error(error) from error
 
     def renew(self) -> None:
-        """See `SignIn`."""
         with self._lock:
             if self._credential is not None and self._clock() - self._made_at >= RENEWAL_SECONDS:
                 self._credential = None

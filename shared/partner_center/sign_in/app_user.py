@@ -87,7 +87,6 @@ class AppUser:
         self._failure: _Failure | None = None
 
     def token(self) -> str:
-        """See `SignIn`."""
         held = self._held
         if held is not None and self._clock() < held.renew_at:
             return held.token
@@ -106,7 +105,6 @@ class AppUser:
             self._renewing.release()
 
     def renew(self) -> None:
-        """See `SignIn`."""
         with self._renewing:
             if self._held is not None and self._clock() - self._held.made_at >= RENEWAL_SECONDS:
                 self._held = None

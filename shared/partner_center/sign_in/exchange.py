@@ -59,7 +59,6 @@ class EntraExchange:
         self._client: ConfidentialClientApplication | None = None
 
     def __call__(self, refresh_token: str) -> Exchanged:
-        """See `Exchange`."""
         from azure.core.exceptions import AzureError  # noqa: PLC0415 - only where it is used
         from msal.exceptions import MsalError  # noqa: PLC0415
 

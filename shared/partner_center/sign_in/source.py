@@ -22,11 +22,9 @@ class SignIn(Protocol):
             Unauthorised: when no token is available until a person acts.
             NeverSent: when the sign-in service cannot be reached.
         """
-        ...
 
     def renew(self) -> None:
         """Discard the current token: the service rejected it."""
-        ...
 
 
 class StaticToken:
@@ -38,7 +36,6 @@ class StaticToken:
         self._token = token
 
     def token(self) -> str:
-        """See `SignIn`."""
         return self._token
 
     def renew(self) -> None:
@@ -53,7 +50,6 @@ class BoundedSignIn:
         self._seconds = seconds
 
     def token(self) -> str:
-        """See `SignIn`."""
         with bounded_exchange(self._seconds) as exchange:
             try:
                 return self._sign_in.token()
@@ -67,5 +63,4 @@ class BoundedSignIn:
                 raise
 
     def renew(self) -> None:
-        """See `SignIn`."""
         self._sign_in.renew()
