@@ -83,11 +83,13 @@ def _meanwhile(packages_and_node: tuple[NpmPackages, NodeJs] | None, tick: Tick)
 
 
 def _what(folder: Path, condition: Condition, *, with_azurite: bool) -> str:
+    """What is done, in a line that leaves room for size and time on a narrow terminal."""
+    beside = " and Azurite" if with_azurite else ""
     if condition is Condition.LACKS_PACKAGES:
-        verb = "Adding packages to"
-    else:
-        verb = "Making again, because it is incomplete or out of date:" if folder.exists() else "Setting up, once:"
-    return f"{verb} {folder.name} (Python {running_python()})" + (" and Azurite" if with_azurite else "")
+        return f"Adding packages to {folder.name}{beside}"
+    if folder.exists():
+        return f"Setting up {folder.name}{beside} again (damaged or out of date)"
+    return f"Setting up {folder.name} (Python {running_python()}){beside}, once"
 
 
 def _run_again(python: Path, arguments: Sequence[str]) -> NoReturn:

@@ -33,9 +33,10 @@ TESTED_PYTHONS = ("3.11", "3.12", "3.13")
 
 _WHEELS_WITH_HASHES = ("--require-hashes", "--no-deps", "--only-binary=:all:")
 """Exactly the packages of a lock: nothing is resolved, compiled or run."""
+_WHO_ARE_YOU = "import sys; print('%s.%s' % sys.version_info[:2], sys.prefix)"
 _OLDEST_PIP = (22, 3)
 """The first that installs into another environment."""
-_ELSEWHERE = (
+_NOT_OURS = (
     "PIP_TARGET",
     "PIP_PREFIX",
     "PIP_ROOT",
@@ -74,10 +75,16 @@ class PythonEnvironment:
         is_sound = (
             stamp.get("python") == version
             and stamp.get("folder") == str(self.folder.resolve())
-            and bool(answer_of([str(self.python), "-I", "-S", "-c", "print(1)"]))
+            and self._answers_as(version)
             and not missing_files(self.folder, _names(stamp.get("distributions")))
         )
         return condition_of(_digests(stamp.get("locks")), self._wanted(), is_sound=is_sound)
+
+    def _answers_as(self, version: str) -> bool:
+        """Whether its interpreter runs, is of that version and knows that it belongs to this environment."""
+        answer = answer_of([str(self.python), "-I", "-c", _WHO_ARE_YOU])
+        minor, _, prefix = answer.partition(" ")
+        return minor == version and Path(prefix).resolve() == self.folder.resolve()
 
     def make(self, version: str, tick: Tick) -> None:
         """Make it as needed, with the running Python of that version.
@@ -252,7 +259,7 @@ def _pip_version(python: str) -> tuple[int, ...]:
 
 
 def _run(command: Sequence[str], tick: Tick, *, cure: str | None = None) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE} | {"PIP_USER": "0"}
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_OURS} | {"PIP_USER": "0"}
     Installation.start("set-up-python", command, cure=cure or _cure(), environment=environment).finish(tick)
 
 

@@ -32,6 +32,7 @@ class Commands:
     def __init__(self) -> None:
         self.seen: list[list[str]] = []
         self.failing = ""
+        self.version = "3.11"
         self.environments: list[dict[str, str]] = []
 
     def start(
@@ -44,7 +45,7 @@ class Commands:
         if "venv" in command:
             python = PythonEnvironment(Path(command[-1]), ()).python
             python.parent.mkdir(parents=True)
-            python.write_text("#!/bin/sh\necho 1\n")
+            python.write_text(f'#!/bin/sh\necho "{self.version} {command[-1]}"\n')
             python.chmod(0o755)
         if "install" in command:
             root = Path(command[command.index("--python") + 1]).parent.parent / "lib" / "python3.11" / "site-packages"

@@ -114,6 +114,8 @@ DAMAGE: dict[str, Callable[[PythonEnvironment], object]] = {
     "no stamp": lambda given: _stamp(given).unlink(),
     "no interpreter": lambda given: given.python.unlink(),
     "an interpreter that fails": lambda given: given.python.write_text("#!/bin/sh\nexit 127\n"),
+    "an interpreter of another Python": lambda given: given.python.write_text(f"#!/bin/sh\necho 3.12 {given.folder}\n"),
+    "an interpreter without environment": lambda given: given.python.write_text("#!/bin/sh\necho 3.11 /usr\n"),
     "an interpreter of a removed Python": lambda given: _link_to_nowhere(given.python),
     "a module is missing": lambda given: (_packages(given) / "one.py").unlink(),
     "a module is cut": lambda given: (_packages(given) / "one.py").write_text(""),
@@ -138,8 +140,9 @@ def test_a_damaged_or_old_environment_is_made_again(
 
 
 @pytest.mark.usefixtures("commands")
-def test_an_environment_of_another_python_is_made_again(environment: PythonEnvironment) -> None:
+def test_an_environment_of_another_python_is_made_again(environment: PythonEnvironment, commands: Commands) -> None:
     environment.make(VERSION, tick)
+    commands.version = "3.13"
     _is_made_again(environment, "3.13")
 
 
@@ -245,11 +248,18 @@ def test_a_failed_installation_is_told_with_its_output_and_not_taken_for_complet
     assert environment.condition(VERSION) is Condition.UNUSABLE
 
 
+def _install_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, **_options: name)
+    answer_of = python_packages.answer_of
+    monkeypatch.setattr(
+        python_packages, "answer_of", lambda command: "uv 0.9.0" if command[0] == "uv" else answer_of(command)
+    )
+
+
 def test_uv_is_used_where_it_is(
     environment: PythonEnvironment, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shutil.which", lambda name, **_options: name)
-    monkeypatch.setattr(python_packages, "answer_of", lambda _command: "uv 0.9.0")
+    _install_uv(monkeypatch)
     environment.make(VERSION, tick)
     assert [command[0] for command in commands.seen] == ["uv", "uv"]
 
@@ -257,8 +267,7 @@ def test_uv_is_used_where_it_is(
 def test_where_uv_fails_pip_is_used(
     environment: PythonEnvironment, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shutil.which", lambda name, **_options: name)
-    monkeypatch.setattr(python_packages, "answer_of", lambda _command: "uv 0.9.0")
+    _install_uv(monkeypatch)
     commands.failing = "uv"
     environment.make(VERSION, tick)
     assert [command[0] == "uv" for command in commands.seen] == [True, False, False]
@@ -310,6 +319,11 @@ def test_a_real_environment_in_a_folder_with_a_blank_and_an_umlaut(
     assert environment.condition(running_python()) is Condition.READY
     [module] = environment.folder.rglob("one_of_ours.py")
     module.write_text("changed, and longer than it was\n")
+    assert environment.condition(running_python()) is Condition.UNUSABLE
+    module.write_text("one = 1\n")
+    assert environment.condition(running_python()) is Condition.READY
+    # Its interpreter still runs, as that of the machine.
+    (environment.folder / "pyvenv.cfg").unlink()
     assert environment.condition(running_python()) is Condition.UNUSABLE
     lock.write_text(f"one-of-ours==1 --hash=sha256:{'0' * 64}\n", encoding="utf-8")
     with pytest.raises(SetUpError, match="HASH"):

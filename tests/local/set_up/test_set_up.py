@@ -75,8 +75,8 @@ def test_the_line_of_set_up_says_why_an_environment_is_made_again(
             enter_environment(["check"])
         set_up.LOCK_OF_COMMANDS.write_text("one two\n")
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("Setting up, once: .venv (Python 3.11) ...")
-    assert "out of date: .venv" in second
+    assert first.startswith("Setting up .venv (Python 3.11), once ...")
+    assert second.startswith("Setting up .venv again (damaged or out of date) ...")
     assert commands.take() == "venv install venv install"
 
 
