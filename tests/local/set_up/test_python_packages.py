@@ -24,6 +24,7 @@ from local.set_up.python_packages import (
     is_link,
     running_python,
 )
+from local.toolchain import answer_of
 from tests.local.set_up.conftest import Commands
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell scripts")
@@ -250,7 +251,6 @@ def test_a_failed_installation_is_told_with_its_output_and_not_taken_for_complet
 
 def _install_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, **_options: name)
-    answer_of = python_packages.answer_of
     monkeypatch.setattr(
         python_packages, "answer_of", lambda command: "uv 0.9.0" if command[0] == "uv" else answer_of(command)
     )
