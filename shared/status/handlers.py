@@ -70,13 +70,10 @@ def list_outcomes(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
 
 
 def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
-    """GET devices/{customer_id}/{serial}, where the serial number is all that follows."""
+    """GET devices/{customer_id}."""
     query = query_of(request.params, DevicesQuery)
-    customer_id, serial = request.route_params["customer_id"], request.route_params.get("serial") or ""
-    # ASP.NET Core leaves an escaped slash as it is (Kestrel, "path decoding").
-    serial_number = serial.replace("%2F", "/").replace("%2f", "/")
-    opened = pipeline()
-    return _linked(opened, request, queries.devices(opened, customer_id, serial_number, query.cursor))
+    customer_id, opened = request.route_params["customer_id"], pipeline()
+    return _linked(opened, request, queries.devices(opened, customer_id, query.serial, query.cursor))
 
 
 def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

@@ -11,7 +11,7 @@ import msgspec
 from shared.status.downloads import CSV, HTML
 from shared.status.expectations import schemas_of
 from shared.status.http import JSON, KEY_HEADER
-from shared.status.parameters import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, Query
+from shared.status.parameters import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, Query, required
 from shared.status.routes import Route, route_named
 from shared.status.schemas import (
     DevicePage,
@@ -29,12 +29,10 @@ _KEY = "functionKey"
 
 CUSTOMER_ID: dict[str, object] = {"type": "string", "pattern": f"^(_|{GUID})$"}
 FILE_ID: dict[str, object] = {"type": "string", "pattern": f"^{GUID}$"}
-SERIAL: dict[str, object] = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": r"^[^\x00-\x1f\x7f]+$"}
 
 _PARAMETERS: Mapping[str, tuple[str, dict[str, object]]] = {
     "customer_id": ("The customer's tenant; `_` for a file whose path names none.", CUSTOMER_ID),
     "file_id": ("The file.", FILE_ID),
-    "serial": ("The serial number, escaped as one segment; capital and small letters are the same.", SERIAL),
 }
 
 _FAULTS: Mapping[HTTPStatus, str] = {
@@ -47,6 +45,9 @@ _FAULTS: Mapping[HTTPStatus, str] = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "The app failed; the logs say why, under the correlation id.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Storage does not answer; try again after the seconds in Retry-After.",
 }
+
+_EMPTY: dict[str, object] = {"type": "string", "maxLength": 0}
+"""An empty value of a parameter, which is as good as none."""
 
 _KNOWN_TAG: Mapping[str, object] = {
     "name": "If-None-Match",
@@ -164,7 +165,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _path(route: Route) -> str:
-    return "/" + route.template.replace("{*", "{")
+    return "/" + route.template
 
 
 def _described(route: Route, operation: Operation) -> dict[str, Any]:
@@ -193,13 +194,20 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
     """One parameter for each field of the query."""
-    return [_query_parameter(name, schema) for name, schema in schemas_of(operation.query).items()]
+    needed = required(operation.query)
+    return [
+        _query_parameter(name, schema, is_required=name in needed)
+        for name, schema in schemas_of(operation.query).items()
+    ]
 
 
-def _query_parameter(name: str, of_field: Mapping[str, Any]) -> dict[str, Any]:
+def _query_parameter(name: str, of_field: Mapping[str, Any], *, is_required: bool) -> dict[str, Any]:
     schema = dict(of_field)
     description = schema.pop("description", name.replace("_", " ").capitalize() + ".")
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+    parameter = {"name": name, "in": "query", "description": description}
+    if is_required:
+        return parameter | {"required": True, "schema": schema}
+    return parameter | {"allowEmptyValue": True, "schema": {"anyOf": [schema, _EMPTY]}}
 
 
 def _answers(operation: Operation) -> list[tuple[HTTPStatus, dict[str, Any]]]:

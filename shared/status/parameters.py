@@ -27,6 +27,7 @@ from shared.vocabulary import FileState, Outcome
 GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 LONGEST_CURSOR = 4_000
 LONGEST_REASON = 200
+LONGEST_SERIAL = 256
 
 FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
 LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
@@ -112,7 +113,7 @@ class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields
         Annotated[
             str,
             msgspec.Meta(
-                description="Rows with this `error_code`; empty for rows without one.",
+                description="Rows with this `error_code`.",
                 pattern=r"^[^\x00-\x1f\x7f]*$",
                 max_length=LONGEST_REASON,
             ),
@@ -129,21 +130,43 @@ class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields
 class DevicesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The parameters of the search for a serial number."""
 
+    serial: Annotated[
+        str,
+        msgspec.Meta(
+            description="The serial number; capital and small letters are the same.",
+            min_length=1,
+            max_length=LONGEST_SERIAL,
+            extra_json_schema={"pattern": r"^[^\x00-\x1f\x7f]+$"},
+        ),
+    ]
+
 
 AnyQuery = TypeVar("AnyQuery", bound=Query)
 Value = TypeVar("Value")
 
 
 def query_of(parameters: Mapping[str, str], kind: type[AnyQuery]) -> AnyQuery:
-    """The parameters of an address as `kind`. Raises Refusal, which names the first parameter at fault."""
-    for name, value in parameters.items():
+    """The parameters of an address as `kind`. Raises Refusal, which names the first parameter at fault.
+
+    An empty value is none: the Functions host does not pass it on.
+    """
+    given_values = {name: value for name, value in parameters.items() if value}
+    for name, value in given_values.items():
         if name not in kind.__struct_fields__:
             raise bad_parameter(name, f"There is no parameter {name[:_LONGEST_SHOWN]}, but {_known_names(kind)}")
         if _CONTROL.search(value):
             raise bad_parameter(name, f"{name} has no control characters")
         if not _fits(name, value, kind):
             raise bad_parameter(name, expectation(name, kind))
-    return msgspec.convert(dict(parameters), kind, strict=False)
+    for name in required(kind):
+        if name not in given_values:
+            raise bad_parameter(name, expectation(name, kind))
+    return msgspec.convert(given_values, kind, strict=False)
+
+
+def required(kind: type[Query]) -> list[str]:
+    """The parameters without which an address is not answered."""
+    return [field.name for field in msgspec.structs.fields(kind) if field.required]
 
 
 def bad_parameter(name: str, sentence: str) -> Refusal:
@@ -158,8 +181,9 @@ def given(value: Value | UnsetType) -> Value | None:
 
 
 def _fits(name: str, value: str, kind: type[Query]) -> bool:
+    others = dict.fromkeys(required(kind), "any")
     try:
-        msgspec.convert({name: value}, kind, strict=False)
+        msgspec.convert(others | {name: value}, kind, strict=False)
     except msgspec.ValidationError:
         return False
     return True

@@ -135,7 +135,7 @@ def test_the_order_number_of_a_row_is_shown(world: World, client: Client) -> Non
     (row,) = client.get(f"/api/files/{CUSTOMER}/{file}/outcomes").json["outcomes"]
     assert row["order_number"] == "PO-7"
     assert "Order <bdi>PO-7</bdi>" in page_of(client, file)
-    (device,) = client.get(f"/api/devices/{CUSTOMER}/FINE-1").json["devices"]
+    (device,) = client.get(f"/api/devices/{CUSTOMER}?serial=FINE-1").json["devices"]
     assert device["outcome"]["order_number"] == "PO-7"
 
 

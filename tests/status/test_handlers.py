@@ -116,7 +116,7 @@ def test_outcomes_are_paged_in_the_order_of_the_file(world: World, client: Clien
     reason = rejected[0]["error_code"]
     assert list(pages(client, f"{path}?reason={reason}", "outcomes")) == rejected
     assert list(pages(client, f"{path}?outcome=registered&reason={reason}", "outcomes")) == []
-    assert len(list(pages(client, f"{path}?reason=", "outcomes"))) == 2_501 - len(rejected)
+    assert len(list(pages(client, f"{path}?reason=", "outcomes"))) == 2_501
 
 
 def test_a_page_of_outcomes_ends_after_its_time_with_what_was_found(
@@ -140,7 +140,7 @@ def test_a_device_is_found_by_its_serial_number_whatever_its_case(world: World, 
     second = closed_file(world, tuples(["SN/Ä #1"]), f"{CUSTOMER}/Test/more.csv")
     closed_file(world, tuples(["SN/Ä #1"]), f"{UNKNOWN}/Test/devices.csv")
 
-    answer = client.get(f"/api/devices/{CUSTOMER}/SN%2F%C3%84%20%231").json
+    answer = client.get(f"/api/devices/{CUSTOMER}?serial=SN%2F%C3%84%20%231").json
 
     assert [device["file_id"] for device in answer["devices"]] == [second, first]
     assert [device["outcome"]["serial_number"] for device in answer["devices"]] == ["SN/Ä #1", "sn/ä #1"]
@@ -151,14 +151,14 @@ def test_a_device_is_found_by_its_serial_number_whatever_its_case(world: World, 
 def test_a_device_of_very_many_files_is_paged(world: World, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.status.queries.DEVICES_ON_A_PAGE", 2)
     ids = {closed_file(world, tuples(["SN-1"]), f"{CUSTOMER}/Test/{number}.csv") for number in range(5)}
-    found = [device["file_id"] for device in pages(client, f"/api/devices/{CUSTOMER}/sn-1", "devices")]
+    found = [device["file_id"] for device in pages(client, f"/api/devices/{CUSTOMER}?serial=sn-1", "devices")]
     assert len(found) == 5
     assert set(found) == ids
 
 
 def test_a_device_of_an_open_file_is_not_found_and_the_answer_says_so(world: World, client: Client) -> None:
     world.drop_file(tuples(["SN-1"]))
-    answer = client.get(f"/api/devices/{CUSTOMER}/SN-1")
+    answer = client.get(f"/api/devices/{CUSTOMER}?serial=SN-1")
     assert answer.status == 404
     assert "1 of its files" in answer.json["message"]
 
@@ -170,7 +170,7 @@ def test_a_device_of_an_open_file_is_not_found_and_the_answer_says_so(world: Wor
 
 
 def test_a_route_for_scripts_asks_for_the_key(client: Client) -> None:
-    for path in ("/api/files", f"/api/devices/{CUSTOMER}/x", "/api/openapi.json", FILE.format(UNKNOWN)):
+    for path in ("/api/files", f"/api/devices/{CUSTOMER}?serial=x", "/api/openapi.json", FILE.format(UNKNOWN)):
         assert client.get(path, {"x-functions-key": None}).status == 401
         assert client.get(path, {"x-functions-key": "wrong"}).status == 401
 
@@ -245,11 +245,11 @@ def test_a_body_may_begin_with_a_mark(world: World, client: Client) -> None:
         "/api/files/contoso/x",
         "/api/files/%00/%2F%23%3F",
         f"/api/files/{CUSTOMER}/%F0%9F%92%A9'%20or%20''eq'",
-        f"/api/devices/{CUSTOMER}/unknown",
-        f"/api/devices/{CUSTOMER}/%00%F0%9F%92%A9'%22",
-        f"/api/devices/{CUSTOMER}/" + "x" * 3_000,
-        f"/api/devices/{CUSTOMER}/",
-        "/api/devices/_/x",
+        f"/api/devices/{CUSTOMER}?serial=unknown",
+        f"/api/devices/{CUSTOMER}?serial=%F0%9F%92%A9'%22",
+        f"/api/devices/{CUSTOMER}/SN-1",
+        f"/api/devices/{CUSTOMER}/SN-1?serial=SN-1",
+        "/api/devices/_?serial=x",
         "/api/nothing",
         "/api/",
         "/api",
@@ -319,5 +319,5 @@ def test_hostile_names_and_cells_arrive_as_they_are_and_as_nothing_but_data(worl
     assert "\x1b" not in download.headers["content-disposition"]
     assert "<" not in download.headers["content-disposition"]
     serial = rows.json["outcomes"][0]["serial_number"]
-    found = client.get(f"/api/devices/{CUSTOMER}/{''.join(f'%{byte:02X}' for byte in serial.encode())}")
+    found = client.get(f"/api/devices/{CUSTOMER}?serial={''.join(f'%{byte:02X}' for byte in serial.encode())}")
     assert found.json["serial_number"] == serial == "SN<b>0"

@@ -100,7 +100,11 @@ def _check_what_people_see(journaled: Journaled, client: Client, owner: str | No
     if owner is not None:
         answers = [client.get(f"/api/{root}/{CUSTOMER}/{owner}").status for root in ("files", "status")]
         assert set(answers) <= {200, 503}
-    rows = {file for file, message in _all_pages(client, f"/api/devices/{CUSTOMER}/{SERIAL}", "devices") if not message}
+    rows = {
+        file
+        for file, message in _all_pages(client, f"/api/devices/{CUSTOMER}?serial={SERIAL}", "devices")
+        if not message
+    }
     assert others & set(journaled.closed) <= rows
     left_out: list[UnreadableRecord] = []
     monthly(journaled.world.pipeline, START.replace(day=1, hour=0), left_out.append)

@@ -39,7 +39,7 @@ def test_a_retry_without_a_file_has_no_link() -> None:
 def test_links_are_whole_addresses_that_can_be_followed_as_they_are(world: World, client: Client) -> None:
     parent = closed_file(world, tuples(["STANDIN-500-1"]))
     answers = [client.get("/api/files").json["files"][0], client.get(FILE.format(parent)).json["file"]]
-    answers += client.get(f"/api/devices/{CUSTOMER}/STANDIN-500-1").json["devices"]
+    answers += client.get(f"/api/devices/{CUSTOMER}?serial=STANDIN-500-1").json["devices"]
     for links in (answer["links"] for answer in answers):
         for name in ("file", "outcomes", "results_csv", "to_fix_csv", "report_html", "page"):
             origin, path = links[name][: len(f"http://{client.host}")], links[name][len(f"http://{client.host}") :]

@@ -42,7 +42,7 @@ def test_the_name_of_a_customer_is_shown_and_asked_for_whatever_its_case(world: 
     }
     assert [file["customer_name"] for file in files if not file["customer_id"]] == [None]
     assert client.get(FILE.format(closed)).json["file"]["customer_name"] == "Contoso"
-    (device,) = client.get(f"/api/devices/{CUSTOMER}/SN-00001").json["devices"]
+    (device,) = client.get(f"/api/devices/{CUSTOMER}?serial=SN-00001").json["devices"]
     assert device["customer_name"] == "Contoso"
     assert b"Contoso" in client.get(FILE.format(closed) + "/report.html").body
     for name, found in (("cONTOSO%20ltd", {closed, still_open}), ("Fabrikam", set())):

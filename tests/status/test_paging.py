@@ -73,8 +73,8 @@ def test_a_cursor_of_another_list_or_of_an_earlier_version_is_refused(world: Wor
         f"/api/files?next={sealed}",
         f"{FILE.format(first)}/outcomes?next={of_files}",
         f"{FILE.format(first)}/outcomes?next={sealed}",
-        f"/api/devices/{CUSTOMER}/SN-00001?next={of_files}",
-        f"/api/devices/{CUSTOMER}/SN-00001?next={sealed}",
+        f"/api/devices/{CUSTOMER}?serial=SN-00001&next={of_files}",
+        f"/api/devices/{CUSTOMER}?serial=SN-00001&next={sealed}",
     ):
         answer = client.get(path)
         assert (answer.status, answer.json["code"], answer.json["parameter"]) == (400, "bad_page", "next"), path
@@ -86,7 +86,7 @@ def test_a_cursor_reaches_no_file_of_another_customer(world: World, client: Clie
     for name in "abc":
         closed_file(world, tuples(["SN-1"]), f"{UNKNOWN}/Test/{name}.csv")
     for position in (DevicePosition("0" * 8 + mine[8:], 1), DevicePosition("f" * 8 + mine[8:], 1)):
-        found = client.get(f"/api/devices/{CUSTOMER}/SN-1?next={cursor(position)}").json["devices"]
+        found = client.get(f"/api/devices/{CUSTOMER}?serial=SN-1&next={cursor(position)}").json["devices"]
         assert {device["customer_id"] for device in found} <= {CUSTOMER}
 
 
