@@ -143,6 +143,9 @@ def _no_device_rows(unread: list[DeviceRow], account: FileAccount, name: str) ->
     held += [
         f"{PASSED_OVER[over.kind]} ({over.places[0]}: {over.excerpts[0]})" for over in account.passed_over[:_MOST_NAMED]
     ]
+    if (unreadable := next((text for text in held if "\ufffd" in text), None)) is not None:
+        detail = f"Letters of it cannot be read: {unreadable}."
+        return UnreadableDeviceFile(FileReason.ENCODING_UNKNOWN, detail, file=name)
     detail = f"It holds: {' / '.join(held)}." if held else ""
     return UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, detail, file=name)
 

@@ -270,8 +270,8 @@ def _is_sound(cells: Sequence[str], delimiter: str, quoting: Quoting) -> bool:
     """Whether the cells can be told apart again."""
     if quoting is Quoting.NEVER:
         return not any(mark in cell for cell in cells for mark in (delimiter, '"'))
-    is_plain = quoting not in (Quoting.TYPOGRAPHIC, Quoting.APOSTROPHES)
-    return is_plain or not any(mark in cell for cell in cells for mark in "'\"")
+    mark = {Quoting.TYPOGRAPHIC: '"', Quoting.APOSTROPHES: "'"}.get(quoting)
+    return mark is None or not any(mark in cell for cell in cells)
 
 
 @dataclass(frozen=True)

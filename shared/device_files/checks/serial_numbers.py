@@ -14,10 +14,12 @@ _WRAPPED = re.compile(
     r"|(?:S/?N|Serial(?:\s*(?:Number|No\.?|Nr\.?))?|SerialNumber|Seriennummer|Service\s*Tag)"
     r"(?:\s*[:=#]\s*(?P<labelled>\S.*)|\s+(?P<named>\S*[0-9]\S*))"
     r"|['\u2018\u2019`\u00b4]+\s*(?P<marked>\w.*)"
+    r"|(?:[-\u2013\u2022\u00b7*>]|\(?\d{1,4}[.)]|\[.?\])\s+(?P<listed>\w.*)"
     r"|(?P<remarked>.*\w)(?:\s*\*+|\s+\([^()0-9]+\)|\s+\[[^\[\]0-9]+\])",
     re.IGNORECASE,
 )
-"""An object that PowerShell wrote as text, a label or apostrophe before the serial number, a remark behind it."""
+"""An object that PowerShell wrote as text; before the serial number a label, an apostrophe or the mark of a list; a
+remark behind it."""
 _WIDE = re.compile("[\uff01-\uff5e]")
 """Letters and digits of an East Asian keyboard."""
 

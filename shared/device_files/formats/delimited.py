@@ -35,7 +35,7 @@ _TYPOGRAPHIC_CELL = re.compile(
     rf"((?:^|[,;\t|^])\s*){_TYPOGRAPHIC.pattern}((?:[^\s,;|^{_TYPOGRAPHIC.pattern[1:-1]}][^{_TYPOGRAPHIC.pattern[1:-1]}]*)?)"
     rf"{_TYPOGRAPHIC.pattern}(?=\s*(?:[,;\t|^]|$))"
 )
-_BETWEEN_APOSTROPHES = re.compile(r"'[^'\"]*'(?:([,;\t|^])'[^'\"]*')(?:\1(?:'[^'\"]*'|[^'\"]*))*")
+_BETWEEN_APOSTROPHES = re.compile(r"'[^']*'(?:([,;\t|^])'[^']*')(?:\1(?:'[^']*'|[^'\"]*))*")
 """A row whose cells stand between apostrophes, as those of SQL do."""
 _DOUBT = '"'
 """The last cell of a row whose quotes may be read in two ways."""
@@ -151,7 +151,7 @@ class Records:
         if not line.isascii() and _TYPOGRAPHIC.search(line):
             line = _with_plain_quotes(line)
         elif line[0] == "'" and _BETWEEN_APOSTROPHES.fullmatch(line):
-            line = line.replace("'", '"')
+            line = line.replace('"', '""').replace("'", '"')
         if line[0] == '"' and (whole := _QUOTED_WHOLE.fullmatch(line)):
             # The line is quoted as a whole, as when a spreadsheet took it for one cell.
             line = whole[1].replace('""', '"')

@@ -27,7 +27,7 @@ _LEGAL_FORM = re.compile(r"(?:Inc|Ltd|LTD|LLC|L\.L\.C|Corp|Co|GmbH|S\.A|AG|Limit
 _NO_LETTERS = re.compile(r"[\W_]+")
 _QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _QUOTED = re.compile(
-    f"[{_QUOTES}]+([^{_QUOTES}]+)[{_QUOTES}]+"
+    f"[{_QUOTES}]+([^{_QUOTES}]*)[{_QUOTES}]+"
     f"|[{_QUOTES[2:]}]([^{_QUOTES}]+)|([^{_QUOTES}]*[^0-9{_QUOTES}])[{_QUOTES[2:]}]"
 )
 """A text between quotes; of typographic ones one may be missing, unless it may be an inch mark."""
@@ -55,9 +55,13 @@ def cleaned(cell: str) -> str:
     """A cell cleaned of what nobody sees, of quotes around it and of HTML's escapes; one with a type has none of it."""
     if isinstance(cell, TypedCell):
         return cell
-    text = clean(cell)
+    text = cell.strip()
     while _ENTITY.search(text):
-        text = clean(unescape(text))
+        text = unescape(text).strip()
+    return _unquoted(clean(_unquoted(text)))
+
+
+def _unquoted(text: str) -> str:
     quoted = _QUOTED.fullmatch(text) if text and (text[0] in _QUOTES or text[-1] in _QUOTES) else None
     return text if quoted is None else quoted[quoted.lastindex or 0].strip()
 

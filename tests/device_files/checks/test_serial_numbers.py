@@ -69,6 +69,11 @@ def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: 
         ("5CG1 (HP)", "5CG1"),
         ("5CG1 [old]", "5CG1"),
         ("SC(07)A", "SC(07)A"),
+        ("- 5CG1", "5CG1"),
+        ("1. 5CG1", "5CG1"),
+        ("(2) 5CG1", "5CG1"),
+        ("[x] 5CG1", "5CG1"),
+        ("> 5CG1", "5CG1"),
     ],
 )
 def test_a_serial_number_is_taken_out_of_what_wraps_it(cell: str, serial_number: str) -> None:

@@ -27,6 +27,7 @@ def cells(*lines: str) -> list[list[str]]:
         ('"S1","HP","Pro \\"Book\\"",""', ["S1", "HP", 'Pro "Book"', ""]),
         ('"S1","HP","C:\\Temp\\","x"', ["S1", "HP", "C:\\Temp\\", "x"]),
         ("'S1','VMware, Inc.','V1',''", ["S1", "VMware, Inc.", "V1", ""]),
+        ("'S1','HP','13\" \"Pro\"',''", ["S1", "HP", '13" "Pro"', ""]),
         ("'S1','HP',NULL,4", ["S1", "HP", "NULL", "4"]),
         ("'0042,HP,M1,'", ["'0042", "HP", "M1", "'"]),
     ],

@@ -8,8 +8,8 @@ from shared.device_files.account import FileAccount
 from shared.device_files.formats.decoding import line_blocks
 from shared.device_files.formats.windows_1252 import decode_bytes
 from shared.device_files.rows import FileRemark
-from shared.reasons import FileNote
-from tests.device_files.given import sample
+from shared.reasons import FileNote, FileReason, UnreadableDeviceFile
+from tests.device_files.given import read, sample
 
 WESTERN = """
     Büro-Köln Niño Pääkonttori Ærø L'Été Müller & Söhne São Paulo Ação Ações Straße Größe STRAßE BÜRO ÄRZTE CAFÉ
@@ -81,6 +81,20 @@ def test_group_tags_in_shift_jis_are_unreadable_and_their_devices_are_not() -> N
     assert [row[:6] for row in rows] == ["JJJ001", "JJJ002"]
     assert all("\ufffd" in row.rpartition(",")[2] for row in rows)
     assert account.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding"),
+    [
+        ("シリアル番号,製造元名,モデル", "shift-jis"),
+        ("序列号,制造商,型号", "gbk"),
+        ("Серийный номер;Производитель;Модель", "cp1251"),
+    ],
+)
+def test_a_file_whose_headers_cannot_be_read_is_refused_for_its_encoding(header: str, encoding: str) -> None:
+    with pytest.raises(UnreadableDeviceFile, match="Letters of it cannot be read") as refused:
+        read(f"{header}\r\nS100001,HP,ProBook\r\n".encode(encoding))
+    assert refused.value.reason is FileReason.ENCODING_UNKNOWN
 
 
 def test_a_long_line_without_spaces_costs_no_more_than_its_length() -> None:

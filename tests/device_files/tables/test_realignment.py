@@ -64,6 +64,8 @@ def test_a_manufacturer_too_far_left_in_a_row_with_too_few_cells_looks_shifted()
 def test_quotes_around_a_cell_are_no_part_of_it(cell: str) -> None:
     assert cleaned("HP\u201d") == "HP"
     assert cleaned("13\u201d") == "13\u201d"
+    assert cleaned("'0042'") == "0042"
+    assert cleaned("''") == cleaned('""') == ""
     assert cleaned(cell) == "S1"
     assert cleaned(f"x{cell}") == f"x{cell}"
 
