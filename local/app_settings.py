@@ -17,6 +17,7 @@ def app_settings(environment: Mapping[str, str], *, storage: str, partner_center
     """
     settings = dict(environment) | {
         "AzureWebJobsStorage": storage,
+        "AzureWebJobsDisableHomepage": "true",
         STORAGE_CONNECTION: storage,
         "BLOB_TRIGGER_SOURCE": BlobTriggerSource.CONTAINER_SCAN,
         "FUNCTIONS_WORKER_RUNTIME": "python",

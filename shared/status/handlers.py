@@ -19,9 +19,9 @@ from shared.status.http import (
     JSON,
     OpenPipeline,
     Refusal,
+    body_of,
     file_named_in,
     json_answer,
-    refuse_large_body,
     tagged,
 )
 from shared.status.links import origins, with_origins
@@ -148,8 +148,7 @@ def _download(answer: Download, pipeline: OpenPipeline, request: func.HttpReques
 
 def _confirmed_name(request: func.HttpRequest) -> str:
     """The name of the file in the body of a request to withdraw it. Raises Refusal."""
-    refuse_large_body(request)
-    body = request.get_body()
+    body = body_of(request)
     try:
         # Windows PowerShell begins files with a byte order mark, which -InFile sends along.
         return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalRequest).name

@@ -41,6 +41,7 @@ _FAULTS: Mapping[HTTPStatus, str] = {
     HTTPStatus.NOT_FOUND: "There is no such file or row.",
     HTTPStatus.CONFLICT: "Not while the file is in its present state.",
     HTTPStatus.GONE: "It is past its retention.",
+    HTTPStatus.LENGTH_REQUIRED: "The body was sent in chunks; it needs a Content-Length.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large; the message says what to do.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "The app failed; the logs say why, under the correlation id.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Storage does not answer; try again after the seconds in Retry-After.",
@@ -126,7 +127,7 @@ OPERATIONS: Mapping[str, Operation] = {
         NoQuery,
         WithdrawalAnswer,
         statuses=_DONE,
-        faults=_NO_CHANGE,
+        faults=(*_NO_CHANGE, HTTPStatus.LENGTH_REQUIRED),
         body=WithdrawalRequest,
     ),
     "find_device": Operation(

@@ -142,6 +142,7 @@ def test_logs_are_taken_from_known_identities_alone() -> None:
 def test_what_is_exported_is_what_our_own_modules_log() -> None:
     settings = infra("app").variable("hostSettings")
     assert settings["PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"] == "true"
+    assert settings["AzureWebJobsDisableHomepage"] == "true"
     package = settings["PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME"]
     for file in (ROOT / package).rglob("*.py"):
         loggers = re.findall(r"getLogger\(([^)]*)\)", file.read_text())

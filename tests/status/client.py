@@ -64,7 +64,7 @@ class Client:
             for name, value in wanted.items():
                 if value is not None:
                     connection.putheader(name, value)
-            if body is not None or method == "POST":
+            if (body is not None or method == "POST") and "Transfer-Encoding" not in wanted:
                 connection.putheader("Content-Length", str(len(body or b"")))
             connection.endheaders(body)
             response = connection.getresponse()

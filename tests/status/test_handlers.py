@@ -321,3 +321,15 @@ def test_hostile_names_and_cells_arrive_as_they_are_and_as_nothing_but_data(worl
     serial = rows.json["outcomes"][0]["serial_number"]
     found = client.get(f"/api/devices/{CUSTOMER}?serial={''.join(f'%{byte:02X}' for byte in serial.encode())}")
     assert found.json["serial_number"] == serial == "SN<b>0"
+
+
+def test_a_body_in_chunks_is_refused_with_what_it_needs(world: World, client: Client) -> None:
+    path = f"{FILE.format(closed_file(world))}/withdraw"
+    answer = client.post(path, b"3\r\n{} \r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"})
+    assert (answer.status, answer.json["code"]) == (411, "length_required")
+    assert "Content-Length" in answer.json["message"]
+
+
+def test_a_body_that_is_too_large_is_refused(world: World, client: Client) -> None:
+    answer = client.post(f"{FILE.format(closed_file(world))}/withdraw", b" " * 16_385)
+    assert (answer.status, answer.json["code"]) == (413, "too_large")

@@ -12,7 +12,7 @@ from shared.status import queries
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
 from shared.status.commands import WRONG_NAME, send_again, withdraw
 from shared.status.downloads import accepts_gzip, report_answer, results_answer, to_fix_answer
-from shared.status.http import Fault, OpenPipeline, Refusal, file_named_in, is_known, refuse_large_body
+from shared.status.http import Fault, OpenPipeline, Refusal, body_of, file_named_in, is_known
 from shared.status.page import form_parameters, pages, summary
 from shared.status.page.pages import Done
 from shared.status.page.search import devices_of_any_customer
@@ -158,7 +158,7 @@ def withdraw_file(visit: Visit) -> func.HttpResponse:
 
 def _typed_name(request: func.HttpRequest) -> str:
     """The name in the form that `request` sends; empty when it sends none. Raises Refusal."""
-    refuse_large_body(request)
+    body_of(request)  # refuses a body that the form cannot be read from
     typed: str = request.form.get(NAME_FIELD, "")
     return typed.strip()
 

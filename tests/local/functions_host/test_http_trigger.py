@@ -91,9 +91,15 @@ def test_what_is_given_more_than_once_is_joined_by_commas_and_names_of_headers_h
     assert json.loads(body) == expected
 
 
-@pytest.mark.parametrize(
-    "line", ["Content-Length: x", "Content-Length: -1", "Content-Length: \xb2", "Transfer-Encoding: chunked"]
-)
+def test_a_body_in_chunks_arrives_empty_as_from_the_real_host() -> None:
+    lines = ("POST /api/echo/x HTTP/1.1", "Host: localhost", "Transfer-Encoding: chunked")
+    with listening(route("echo/{name}", call=echo)) as port:
+        status, body = raw(port, *lines, body=b"3;x=y\r\nabc\r\n0\r\n\r\n")
+        assert (status, json.loads(body)["body"]) == (200, "")
+        assert raw(port, *lines, body=b"no size\r\n")[0] == 400
+
+
+@pytest.mark.parametrize("line", ["Content-Length: x", "Content-Length: -1", "Content-Length: \xb2"])
 def test_a_body_whose_length_is_not_told_is_refused(line: str) -> None:
     with listening(route("echo/{name}", call=echo)) as port:
         assert raw(port, "POST /api/echo/x HTTP/1.1", "Host: localhost", line)[0] == 400
