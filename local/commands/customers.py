@@ -8,7 +8,7 @@ from local.commands import account
 from local.commands.ending import ExitCode, ended
 from local.commands.showing import console, print_json
 from local.following import harmless
-from shared.pipeline.composition import Pipeline, utc_now
+from shared.pipeline.composition import Pipeline
 from shared.storage.customers import Customer
 
 
@@ -41,9 +41,9 @@ def _act(arguments: argparse.Namespace) -> ExitCode:
 def _acted(arguments: argparse.Namespace, pipeline: Pipeline) -> list[Customer]:
     match arguments.action:
         case "add":
-            return [pipeline.customers.add(arguments.name, arguments.customer_id, arguments.notes, utc_now())]
+            return [pipeline.customers.add(arguments.name, arguments.customer_id, arguments.notes, pipeline.clock())]
         case "remove":
-            return [pipeline.customers.remove(arguments.name, utc_now())]
+            return [pipeline.customers.remove(arguments.name, pipeline.clock())]
         case _:
             return list(pipeline.customers.all())
 

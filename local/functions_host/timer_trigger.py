@@ -84,8 +84,16 @@ class TimerListener:
             return
         if self._times is None:
             self._take_over()
-        elif self._clock() >= self._times.due:
+        elif self._clock() >= self._due(self._times):
             self._fire(self._times, past_due=False)
+
+    def _due(self, times: Times) -> datetime:
+        """When the timer is due: no later than the schedule's next time, even if the clock was set back."""
+        upcoming = self._trigger.schedule.next_after(self._clock())
+        if upcoming < times.due:
+            self._times = Times(times.last, upcoming)
+            return upcoming
+        return times.due
 
     def _take_over(self) -> None:
         try:

@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from azure.core.credentials import TokenCredential
@@ -28,6 +28,7 @@ from shared.storage.customers import CUSTOMERS_TABLE, Customers
 from shared.storage.file_events import AzureFileEvents, FileEvents
 from shared.storage.journal import Journal
 from shared.storage.recreating import RecreatedTable
+from shared.storage.storage_clock import StorageClock
 from shared.storage.wakeups import AzureWakeups, Wakeups
 from shared.webhooks import HttpsWebhook, Webhook
 
@@ -77,7 +78,8 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
 
     `person` signs in to storage if the settings give no key; None uses the app's own identity.
     """
-    storage = open_storage(settings.storage, person)
+    clock = StorageClock()
+    storage = open_storage(settings.storage, person, clock)
     limits, webhook = call_limits(settings.advanced.claim), settings.webhook
     return Pipeline(
         settings=settings,
@@ -94,11 +96,11 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
         partner_center=PartnerCenterClient(
             base_url=settings.partner_center_url,
             sign_in=sign_in_from(settings.sign_in, limits.sign_in),
-            clock=utc_now,
+            clock=clock,
             connect_timeout=limits.connect,
             exchange_timeout=limits.exchange,
         ),
-        clock=utc_now,
+        clock=clock,
         new_id=lambda: str(uuid4()),
         jitter=random.random,
         webhook=None if webhook is None else HttpsWebhook(webhook.url, webhook.allows_private),
@@ -122,11 +124,6 @@ def call_limits(claim: timedelta) -> CallLimits:
     most = claim.total_seconds() * SHARE_OF_A_CLAIM
     sign_in, connect = min(LONGEST_SIGN_IN_SECONDS, most / 10), min(LONGEST_CONNECT_SECONDS, most / 10)
     return CallLimits(sign_in, connect, min(LONGEST_EXCHANGE_SECONDS, most - 2 * sign_in - connect))
-
-
-def utc_now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
 
 
 class PreparedPipeline:

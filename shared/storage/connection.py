@@ -11,6 +11,7 @@ from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64Encod
 
 from shared.plain_session import PlainSession
 from shared.settings import StorageConnection, StorageConnectionString
+from shared.storage.storage_clock import StorageClock
 from shared.storage.table_service import TableService
 from shared.storage.tables import AzureTable
 
@@ -59,15 +60,20 @@ class StorageClients:
         return self.queues.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
 
 
-def open_storage(connection: StorageConnection, person: TokenCredential | None = None) -> StorageClients:
-    """The clients of `connection`. If it has no key, `person` signs in, or the app itself."""
+def open_storage(
+    connection: StorageConnection, person: TokenCredential | None = None, clock: StorageClock | None = None
+) -> StorageClients:
+    """The clients of `connection`. If it has no key, `person` signs in, or the app itself.
+
+    `clock` learns the time from every answer.
+    """
     ranges: dict[str, Any] = {
         "max_single_get_size": BLOB_RANGE,
         "max_chunk_get_size": BLOB_RANGE,
         "max_block_size": BLOB_RANGE,
         **_RETRIES,
     }
-    transport = new_transport()
+    transport = new_transport(clock)
     ranges["transport"] = transport
     if isinstance(connection, StorageConnectionString):
         blobs = BlobServiceClient.from_connection_string(connection.value, **ranges)
@@ -81,15 +87,30 @@ def open_storage(connection: StorageConnection, person: TokenCredential | None =
     return StorageClients(blobs, queues, tables, TableService(tables.url, tables.credential, transport))
 
 
-def new_transport() -> RequestsTransport:
+def new_transport(clock: StorageClock | None = None) -> RequestsTransport:
     """A transport for all clients of an account: closing one client leaves it open for the others."""
-    return RequestsTransport(
+    return _DatedTransport(
+        clock or StorageClock(),
         session=PlainSession(MOST_CONNECTIONS),
         session_owner=False,
         connection_timeout=CONNECTION_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         connection_data_block_size=READ_AT_ONCE,
     )
+
+
+class _DatedTransport(RequestsTransport):  # type: ignore[misc]  # azure-core exports it without its type
+    """Tells a clock the date of every answer."""
+
+    def __init__(self, clock: StorageClock, **options: Any) -> None:  # noqa: ANN401 - as the base class has them
+        super().__init__(**options)
+        self._clock = clock
+
+    def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401 - two kinds of requests have two of answers
+        sent_at = self._clock.seconds()
+        response = super().send(request, **options)
+        self._clock.note(response.headers.get("Date"), sent_at)
+        return response
 
 
 def _managed_identity(client_id: str | None) -> TokenCredential:

@@ -101,6 +101,15 @@ class Spell:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ClockJump:
+    """A jump of the clock of one host."""
+
+    after: timedelta
+    host: int
+    by: timedelta
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that is decided before the first event; shares and rates are from 0 to 1."""
@@ -117,6 +126,7 @@ class Plan:
     sweep_period: timedelta = timedelta(minutes=5)
     clocks: tuple[float, ...] = (0.0, 0.0)
     """For each host, the seconds by which its clock is ahead."""
+    jumps: tuple[ClockJump, ...] = ()
     at_once: int = 4
     """Invocations that run at the same time."""
     turns: int = 300

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -31,6 +32,7 @@ from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEU
 from shared.storage.customers import Customers
 from shared.storage.journal import Journal, TableName
 from shared.storage.records import DeviceFile, Submission
+from shared.storage.storage_clock import StorageClock
 from shared.storage.wakeups import (
     POISON_HIDDEN_SECONDS,
     DueSubmission,
@@ -119,6 +121,7 @@ class SimulatedWorld:
         self.etags_given = 0
         self._memories = [ProcessCache() for _ in plan.clocks]
         """The cache of the process on each host."""
+        self._host_clocks = [self._new_clock(host) for host in range(len(plan.clocks))]
 
         def new_etag() -> str:
             self.etags_given += 1
@@ -211,8 +214,25 @@ class SimulatedWorld:
 
     def _clock_of_host(self) -> datetime:
         """The time by the clock of the calling host."""
-        ahead = 0.0 if self._running is None else self.plan.clocks[self._running.host]
-        return self.time + timedelta(seconds=ahead)
+        return self.time if self._running is None else self._host_clocks[self._running.host]()
+
+    def _new_clock(self, host: int) -> StorageClock:
+        """The clock of a process on this host, whose own clock is wrong and jumps."""
+
+        def wall() -> datetime:
+            jumps = [jump.by for jump in self.plan.jumps if jump.host == host and START + jump.after <= self.time]
+            return self.time + timedelta(seconds=self.plan.clocks[host]) + sum(jumps, timedelta())
+
+        return StorageClock(wall, self._monotonic)
+
+    def _monotonic(self) -> float:
+        return (self.time - START).total_seconds()
+
+    def _hear_the_time(self) -> None:
+        """Let the running process read the date of an answer of storage."""
+        if self._running is not None:
+            clock = self._host_clocks[self._running.host]
+            clock.note(format_datetime(self.time, usegmt=True), clock.seconds())
 
     def pass_time(self, delay: timedelta) -> None:
         """Let time pass, but no further than the first stalled invocation may stall."""
@@ -264,6 +284,7 @@ class SimulatedWorld:
     def before(self, what: str) -> None:
         """See `Steps`."""
         self._between_effects(what, SHORT_STALL)
+        self._hear_the_time()
         if self._running is not None and self.random.random() < self.storage_failures:
             self.disturbed.add(self._running)
             self.note(self._running.name, "storage does not answer, and nothing was done")
@@ -321,6 +342,7 @@ class SimulatedWorld:
         """Let a host die with its invocations; another takes its place."""
         self.note(f"host {host}", "dies")
         self._memories[host] = ProcessCache()
+        self._host_clocks[host] = self._new_clock(host)
         for invocation in [each for each in self.live if each.host == host]:
             self._running = invocation
             invocation.die()

@@ -1,6 +1,7 @@
 """NCRONTAB expressions, as the timer trigger's documentation describes them."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -96,3 +97,14 @@ def values(field: str, most: int) -> range:
         return range(0, most, int(field[2:] or 1))
     first, _, last = field.partition("-")
     return range(int(first), int(last or first) + 1)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("day", ["2026-10-25", "2026-11-01", "2027-03-28", "2027-03-14", "2027-04-04", "2026-10-04"])
+def test_daylight_saving_neither_skips_nor_repeats_a_time(day: str, zone: str) -> None:
+    schedule, end = Schedule.parse("0 */5 * * * *"), datetime.fromisoformat(f"{day}T23:59:59+00:00")
+    moment = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+    while moment < end:
+        following = schedule.next_after(moment.astimezone(ZoneInfo(zone)))
+        assert following - moment == timedelta(minutes=5)
+        moment = following
