@@ -1,11 +1,12 @@
 """Hosts killed every few seconds, a storage that restarts, and a service with every fault switched on.
 
-pytest tests/whole_way/test_killed.py --campaign      20 files of 1,000 rows
+pytest tests/whole_way/test_killed.py --campaign -s   20 files of 1,000 rows, twice; the second time under load
 """
 
 import random
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,16 @@ from typing import Self
 
 import pytest
 
+from local.dropping import Dropped
 from local.partner_center import Behaviour, Fault, PartnerCenterStandIn
-from tests.whole_way.stack import LONGEST_SECONDS, Stack, assert_every_row_has_one_outcome, running_stack, tuples
+from tests.whole_way.stack import (
+    LONGEST_SECONDS,
+    Stack,
+    assert_every_row_has_one_outcome,
+    is_final,
+    running_stack,
+    tuples,
+)
 
 pytestmark = pytest.mark.takes_long
 
@@ -117,3 +126,83 @@ def test_every_row_ends_once_whatever_is_killed(tmp_path: Path, campaign: bool) 
             assert set(outcomes) <= {"registered", "already_registered"}, outcomes
         assert len(service.report()["devices"]) == extent.files * extent.rows
         assert "The host gave up on a message" not in stack.logs, "something was poisoned"
+
+
+# --- load
+
+LOAD = {
+    Fault.THROTTLE: 0.1,
+    Fault.UNAVAILABLE: 0.1,
+    Fault.DROPPED_BEFORE: 0.05,
+    Fault.DROPPED_AFTER: 0.05,
+}
+FILES_OF_THE_LOAD, ROWS_OF_THE_LOAD = 20, 1_000
+SECONDS_BETWEEN_KILLS = 20
+SECONDS_FOR_THE_LOAD = 1_500
+
+
+@dataclass(slots=True)
+class Load:
+    """Files that a person drops, and drops again where storage lost them."""
+
+    stack: Stack
+    dropped: dict[int, Dropped]
+    host_kills: int = 0
+    storage_kills: int = 0
+    dropped_again: int = 0
+
+    def drop(self, number: int) -> None:
+        self.dropped[number] = self.stack.drop(f"load-{number}.csv", tuples(f"L{number}", ROWS_OF_THE_LOAD))
+
+    def kill(self, chance: random.Random) -> None:
+        """Kill a host and storage, and start them again."""
+        place = chance.randrange(HOSTS)
+        self.stack.kill_host(place)
+        self.stack.kill_azurite()
+        self.stack.start_azurite()
+        self.stack.start_host(place)
+        self.host_kills, self.storage_kills = self.host_kills + 1, self.storage_kills + 1
+        for number, dropped in self.dropped.items():
+            if self.stack.is_lost(dropped):
+                self.drop(number)
+                self.dropped_again += 1
+
+    def open_files(self) -> list[int]:
+        """The files that are not final."""
+        summaries = {number: self.stack.summary(dropped) for number, dropped in self.dropped.items()}
+        return [number for number, summary in summaries.items() if summary is None or not is_final(summary)]
+
+
+def test_twenty_thousand_rows_under_load_end_once_while_hosts_and_storage_are_killed(
+    tmp_path: Path, campaign: bool
+) -> None:
+    if not campaign:
+        pytest.skip("takes minutes: --campaign runs it")
+    behaviour, chance = Behaviour(delay=1, latency=0.05, retry_after=1, faults=LOAD, seed=11), random.Random(11)
+    with (
+        PartnerCenterStandIn(behaviour) as service,
+        running_stack(tmp_path, service, hosts=HOSTS, lease_seconds=5, settings=SETTINGS) as stack,
+    ):
+        load, begun = Load(stack, {}), time.monotonic()
+        for number in range(FILES_OF_THE_LOAD):
+            load.drop(number)
+        next_kill = begun + SECONDS_BETWEEN_KILLS
+        while (still_open := load.open_files()) and time.monotonic() - begun < SECONDS_FOR_THE_LOAD:
+            if time.monotonic() >= next_kill:
+                load.kill(chance)
+                next_kill = time.monotonic() + SECONDS_BETWEEN_KILLS
+            time.sleep(1)
+        seconds = time.monotonic() - begun
+        outcomes: Counter[str] = Counter()
+        for number, dropped in load.dropped.items():
+            if number not in still_open:
+                outcomes += assert_every_row_has_one_outcome(stack, dropped, ROWS_OF_THE_LOAD)
+        devices = service.report()["devices"]
+        print(  # noqa: T201 - the figures of the run
+            f"{FILES_OF_THE_LOAD * ROWS_OF_THE_LOAD} rows in {seconds:.0f} s; {load.host_kills} hosts and "
+            f"{load.storage_kills} times storage killed; {load.dropped_again} files dropped again; "
+            f"outcomes {dict(outcomes)}; {len(devices)} devices at the service; open files {still_open}"
+        )
+        assert still_open == []
+        assert set(outcomes) <= {"registered", "already_registered"}
+        assert len(devices) == FILES_OF_THE_LOAD * ROWS_OF_THE_LOAD
