@@ -1,4 +1,4 @@
-"""Measures set-up as a new user meets it: `python -m local.bench.first_run`, which downloads everything several times.
+"""Measures set-up as a new user meets it: `python -m local.bench.first_run [run] [test]`, which downloads much.
 
 Each measurement starts in a fresh copy of the project with empty caches. The goals: the first `run --once` takes at
 most 1.3 times as long as pip and npm alone for the same packages, everything it installs is below 150 MB, and the
@@ -8,7 +8,6 @@ second start drops its first file within 5 seconds. Standard library only, so th
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -29,12 +28,14 @@ _MEGABYTE = 1_000_000
 _WITH_HASHES = ("--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", "--requirement")
 
 
-def main() -> int:
-    """Measure, print the figures; returns 0 if the goals are met, else 1."""
+def main(arguments: Sequence[str]) -> int:
+    """Measure one or both commands, print the figures; returns 0 if the goals are met, else 1."""
+    wanted = arguments or ("run", "test")
     with tempfile.TemporaryDirectory(prefix="device-drop-first-run-", ignore_cleanup_errors=True) as scratch:
         folders = [_copy(Path(scratch, name)) for name in _FOLDERS]
-        met = [_measure(folder, Path(scratch)) for folder in folders]
-        print(f"test, set-up alone: {_set_up_of_tests(folders[0], Path(scratch))}")
+        met = [_measure(folder, Path(scratch)) for folder in folders if "run" in wanted]
+        if "test" in wanted:
+            _measure_tests(folders[0], Path(scratch))
     return 0 if all(met) else 1
 
 
@@ -50,7 +51,7 @@ def _copy(folder: Path) -> Path:
 
 def _measure(folder: Path, scratch: Path) -> bool:
     """Print the figures of one folder; returns whether they meet the goals."""
-    alone = _alone(folder, _environment(scratch / f"caches of {folder.name} alone"))
+    alone = _alone(folder, "local/requirements.lock", _environment(scratch / f"caches of {folder.name} alone"))
     _, cold = _seconds_of_run(folder, _environment(scratch / f"caches of {folder.name}"))
     size = size_of(folder / ".venv") + size_of(folder / ".local" / "npm")
     drop, warm = _seconds_of_run(folder, _environment(scratch / f"caches of {folder.name}"))
@@ -69,7 +70,7 @@ def _environment(caches: Path) -> Mapping[str, str]:
     return os.environ | {"PYTHONDONTWRITEBYTECODE": ""} | {name: str(caches / place) for name, place in places.items()}
 
 
-def _alone(folder: Path, environment: Mapping[str, str]) -> float:
+def _alone(folder: Path, lock: str, environment: Mapping[str, str]) -> float:
     """Seconds that venv, pip and npm take one after the other, as a person would type it."""
     node = machine_node()
     if node is None:
@@ -80,7 +81,7 @@ def _alone(folder: Path, environment: Mapping[str, str]) -> float:
         started = time.monotonic()
         for command in (
             [sys.executable, "-m", "venv", str(Path(scratch, "venv"))],
-            [str(python), "-m", "pip", "install", *_WITH_HASHES, str(folder / "local" / "requirements.lock")],
+            [str(python), "-m", "pip", "install", *_WITH_HASHES, str(folder / lock)],
             [*node.npm, "ci", "--silent", "--no-audit", "--no-fund"],
         ):
             _run(command, Path(scratch, "npm"), environment)
@@ -101,9 +102,11 @@ def _seconds_of_run(folder: Path, environment: Mapping[str, str]) -> tuple[float
     return first, time.monotonic() - started
 
 
-def _set_up_of_tests(folder: Path, scratch: Path) -> str:
-    """Size and time, as the line of set-up says; the checks that would follow are not run."""
-    shutil.rmtree(folder / ".venv")
+def _measure_tests(folder: Path, scratch: Path) -> None:
+    """Print size and time of the set-up of `test`, as its own line says; the checks that would follow are not run."""
+    alone = _alone(folder, "requirements-development.lock", _environment(scratch / "caches of tests alone"))
+    for made in (folder / ".venv", folder / ".local"):
+        shutil.rmtree(made, ignore_errors=True)
     command = [sys.executable, "-m", "local", "test"]
     environment = _environment(scratch / "caches of tests")
     with subprocess.Popen(
@@ -111,8 +114,7 @@ def _set_up_of_tests(folder: Path, scratch: Path) -> str:
     ) as process:
         line = process.stderr.readline() if process.stderr else ""
         process.terminate()
-    found = re.search(r"\d+ MB, \d+ s$", line.strip())
-    return found[0] if found else f"failed: {line}"
+    print(f"test: pip and npm alone {alone:.1f} s; {line.strip()}", flush=True)
 
 
 def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
@@ -122,4 +124,4 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
