@@ -24,7 +24,6 @@ from shared.device_files.hardware_hash.layout import (
     total_of,
 )
 from shared.device_files.hardware_hash.verification import HashProblem, verify
-from shared.device_files.placeholders import is_placeholder
 from shared.errors import DeviceDropError
 
 _OS_TYPES: Mapping[int, str] = {OsType.WINPE: "WinPE", OsType.FULL: "FullOS"}
@@ -245,36 +244,6 @@ class HashContents:
     product_key_id: str | None
     product_key_part: str | None
     locale: str | None
-
-    @property
-    def tpm_key_matches_offline_id(self) -> bool | None:
-        """A second check of integrity: the offline device id is the hash of the TPM key. `None` without either."""
-        if self.offline_device_id_source != "TPM_EK" or self.tpm_key_sha256 is None:
-            return None
-        return self.tpm_key_sha256 == self.offline_device_id
-
-    @property
-    def missing_critical(self) -> tuple[str, ...]:
-        """Which of the fields that oa3tool calls critical are absent."""
-        critical: Mapping[str, object] = {
-            "disk_serials": self.disk_serials,
-            "family": self.family,
-            "manufacturer": self.manufacturer,
-            "model": self.model,
-            "network_adapters": self.network_adapters,
-            "product_key_id": self.product_key_id,
-            "serial_number": self.serial_number,
-            "tpm_key_sha256": self.tpm_key_sha256,
-            "tpm_version": self.tpm_version,
-            "uuid": self.uuid,
-        }
-        return tuple(name for name, value in critical.items() if not value)
-
-    @property
-    def placeholder_fields(self) -> tuple[str, ...]:
-        """Which of serial number, manufacturer and model hold a text that makers leave in place of one."""
-        identity = {"serial_number": self.serial_number, "manufacturer": self.manufacturer, "model": self.model}
-        return tuple(name for name, value in identity.items() if value and is_placeholder(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from shared.device_files.hardware_hash.verification import (
     starts_as_hash,
     verify,
 )
+from shared.device_files.placeholders import is_placeholder
 from tests.device_files.given import HASHES, sample, sample_hashes
 from tests.device_files.hash_builder import (
     COLLECTED,
@@ -56,10 +57,32 @@ OTHER_NAMES = {
     "tpm_key_sha256": "ek_pub_sha256",
 }
 
+CRITICAL = (
+    "disk_serials",
+    "family",
+    "manufacturer",
+    "model",
+    "network_adapters",
+    "product_key_id",
+    "serial_number",
+    "tpm_key_sha256",
+    "tpm_version",
+    "uuid",
+)
+"""The fields that oa3tool calls critical."""
+
+
+def tpm_key_matches_offline_id(record: HashContents) -> bool | None:
+    """A second check of integrity: the offline device id is the hash of the TPM key. `None` without either."""
+    if record.offline_device_id_source != "TPM_EK" or record.tpm_key_sha256 is None:
+        return None
+    return record.tpm_key_sha256 == record.offline_device_id
+
 
 def as_sample_json(record: HashContents, text: str) -> dict[str, Any]:
     """A decoded hash in the names and forms of the sample's JSON."""
     assert record.processor is not None
+    identity = {"serial": record.serial_number, "manufacturer": record.manufacturer, "model": record.model}
     assert record.collected is not None
     assert record.utc_offset is not None
     maybe: Mapping[str, object] = {
@@ -86,7 +109,7 @@ def as_sample_json(record: HashContents, text: str) -> dict[str, Any]:
         "product_key_pkpn": record.product_key_part,
         "disk_ssn_kernel": record.disk_serial_of_kernel,
         "locale_info": record.locale,
-        "ek_matches_offline_id": record.tpm_key_matches_offline_id,
+        "ek_matches_offline_id": tpm_key_matches_offline_id(record),
     }
     return {
         "chars": len(text),
@@ -125,8 +148,8 @@ def as_sample_json(record: HashContents, text: str) -> dict[str, Any]:
         "family": record.family,
         "system_version": record.system_version,
         "gpu": list(record.graphics),
-        "missing_critical": sorted(OTHER_NAMES.get(name, name) for name in record.missing_critical),
-        "placeholder_fields": [OTHER_NAMES.get(name, name) for name in record.placeholder_fields],
+        "missing_critical": sorted(OTHER_NAMES.get(name, name) for name in CRITICAL if not getattr(record, name)),
+        "placeholder_fields": [name for name, text in identity.items() if text and is_placeholder(text)],
     } | {name: value for name, value in maybe.items() if value not in (None, [])}
 
 
@@ -272,7 +295,7 @@ def test_what_checking_needs_is_read_from_a_built_hash() -> None:
 
 def test_a_hash_without_optional_blocks_decodes_to_nothing_there() -> None:
     record = decode(build_hash(uuid=None, tpm_key=None))
-    assert (record.uuid, record.tpm_key_sha256, record.tpm_key_matches_offline_id, record.processor) == (None,) * 4
+    assert (record.uuid, record.tpm_key_sha256, tpm_key_matches_offline_id(record), record.processor) == (None,) * 4
 
 
 def test_an_utc_offset_that_no_place_has_is_unknown() -> None:
