@@ -96,7 +96,8 @@ def keep_pause(hook: Hook) -> None:
     tag = f"azd-env-name={hook.environment.get('AZURE_ENV_NAME', '')}"
     if not hook.environment.get("AZURE_SUBSCRIPTION_ID") or _stays_paused(hook.environment.get("APP_SETTINGS", "")):
         return
-    apps = hook.run(*("resource", "list", "--tag", tag, "--resource-type", "Microsoft.Web/sites", "--query", "[].id"))
+    # az refuses a tag together with a type.
+    apps = hook.run("resource", "list", "--tag", tag, "--query", "[?type=='Microsoft.Web/sites'].id")
     _require_az(apps)
     for identifier in json.loads(apps.output or "[]") if apps.succeeded else []:
         query = ("--query", "[?name=='PAUSED'].value", "--output", "tsv")
