@@ -131,6 +131,7 @@ _OF_VENV = {
     "customers": ("local.commands.customers", "Manage names for customers, which drop folders may use."),
     "bench": ("local.bench", "Measure speed, memory and cost against their goals, in about ten minutes."),
     "check": ("local.check", "Check device files without sending anything."),
+    "conformance": ("local.conformance", "Ask an integration sandbox what Microsoft's pages leave open."),
     "sign-in": ("local.sign_in", "Sign a user in to Partner Center for the app, which then acts in their name."),
 }
 """Commands that need packages of .venv to know their arguments: the module and the purpose of each."""

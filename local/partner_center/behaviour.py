@@ -26,7 +26,17 @@ class Behaviour:
     seed: int = 0
     unknown_customers: frozenset[str] = frozenset()
     existing_batch_status: HTTPStatus = HTTPStatus.CONFLICT
-    """What creating a batch that exists is answered with: not documented, 400 and 409 are likely."""
+    """What creating a batch that exists is answered with: not documented, 400 and 409 are likely. 202 appends to it."""
+    append_makes_batch: bool = False
+    """Whether devices appended to a batch that does not exist make it."""
+    known_device: str = "ZtdDeviceAlreadyAssigned"
+    """The error of a device that the customer has already; empty if it counts as registered."""
+    duplicate_device: str = "ZtdDeviceDuplicated"
+    """The error of a device that stands in its upload for the second time; empty if it counts as registered."""
+    statuses_as_sent: bool = True
+    """Whether the devices of a status stand in the order of the upload; otherwise in the opposite one."""
+    request_id_seconds: float | None = None
+    """For how long a request id is remembered; None is for ever."""
     token: str | None = None
     """The only bearer token that is accepted; None accepts any."""
     location: str = "/customers/{customer}/batchJobStatus/{tracking_id}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local.partner_center.behaviour import Behaviour
 from local.partner_center.faults import Fault
+from local.partner_center.profile import ProfileUnreadable, behaviour_of, read
 from local.partner_center.stand_in import PartnerCenterStandIn
 
 
@@ -46,6 +47,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="seed of the random faults")
     parser.add_argument("--unknown-customer", action="append", default=[], metavar="GUID")
     parser.add_argument("--existing-batch-status", type=int, choices=(400, 409), default=409)
+    parser.add_argument(
+        "--as", type=Path, dest="profile", metavar="FILE", help="do what `python -m local conformance` found out"
+    )
     parser.add_argument("--token", help="the only bearer token to accept (default: any)")
     return parser.parse_args(arguments)
 
@@ -63,6 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         existing_batch_status=HTTPStatus(options.existing_batch_status),
         token=options.token,
     )
+    if options.profile:
+        try:
+            behaviour = behaviour_of(read(options.profile), behaviour)
+        except ProfileUnreadable as error:
+            raise SystemExit(str(error)) from error
     stopped = threading.Event()
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, lambda *_: stopped.set())

@@ -84,7 +84,7 @@ def devices_in(content: Json, most: int = MOST_DEVICES) -> list[SentDevice]:
         raise invalid_input("The devices must be a JSON array")
     if not content:
         raise invalid_input("There are no devices in the request")
-    if len(content) > MOST_DEVICES:
+    if len(content) > max(most, MOST_DEVICES):
         raise invalid_input(f"A request takes at most {MOST_DEVICES} devices, this one has {len(content)}")
     if len(content) > most:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None, "Request Entity Too Large")

@@ -28,6 +28,7 @@ _SCHEMA = """
         id TEXT PRIMARY KEY, customer TEXT, batch TEXT, accepted REAL, finished REAL, devices TEXT);
     CREATE TABLE IF NOT EXISTS answered (
         request_id TEXT PRIMARY KEY, fingerprint TEXT, status INTEGER, headers TEXT, body BLOB);
+    CREATE TABLE IF NOT EXISTS answered_at (request_id TEXT PRIMARY KEY, seconds REAL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS posted (identity TEXT PRIMARY KEY, times INTEGER) WITHOUT ROWID;
 """
 
@@ -52,8 +53,7 @@ class Directory:
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _SCHEMA)
         self._clock = clock
         self._new_id = new_id
-        self._delay = behaviour.delay
-        self._page_size = behaviour.page_size
+        self._behaviour = behaviour
 
     def close(self) -> None:
         """Let go of the file."""
@@ -68,7 +68,10 @@ class Directory:
     # Requests that were answered
 
     def remembered(self, request_id: str) -> tuple[str, Answer] | None:
-        """Fingerprint and answer of the request of that id."""
+        """Fingerprint and answer of the request of that id, unless it is forgotten by now."""
+        since = self._database.execute("SELECT seconds FROM answered_at WHERE request_id = ?", (request_id.lower(),))
+        if (answered := since.fetchone()) and self._is_forgotten(answered[0]):
+            return None
         row = self._database.execute("SELECT * FROM answered WHERE request_id = ?", (request_id.lower(),)).fetchone()
         return (row[1], Answer(HTTPStatus(row[2]), json.loads(row[3]), row[4])) if row else None
 
@@ -76,6 +79,11 @@ class Directory:
         """Keep the answer for a repeat."""
         row = (request_id.lower(), fingerprint, int(answer.status), json.dumps(dict(answer.headers)), answer.body)
         self._database.execute("INSERT OR REPLACE INTO answered VALUES (?, ?, ?, ?, ?)", row)
+        self._database.execute("INSERT OR REPLACE INTO answered_at VALUES (?, ?)", (row[0], self._clock()))
+
+    def _is_forgotten(self, answered: float) -> bool:
+        seconds = self._behaviour.request_id_seconds
+        return seconds is not None and self._clock() - answered > seconds
 
     # Batches
 
@@ -125,9 +133,9 @@ class Directory:
         rows = self._database.execute(
             f"SELECT number, id, serial, product_key, manufacturer, model, visible_at {where} AND number > ?"
             " ORDER BY number LIMIT ?",
-            (customer, batch, now, after, self._page_size + 1),
+            (customer, batch, now, after, self._behaviour.page_size + 1),
         ).fetchall()
-        page = rows[: self._page_size]
+        page = rows[: self._behaviour.page_size]
         names = ("id", "serialNumber", "productKey", "oemManufacturerName", "modelName")
         items = [
             {name: value for name, value in zip(names, row[1:6], strict=True) if value}
@@ -138,7 +146,7 @@ class Directory:
             }
             for row in page
         ]
-        return items, page[-1][0] if len(rows) > self._page_size else None, total
+        return items, page[-1][0] if len(rows) > self._behaviour.page_size else None, total
 
     def delete_device(self, customer: str, batch: str, device_id: str) -> bool:
         """Whether there was such a device."""
@@ -160,11 +168,11 @@ class Directory:
             verdict = self._verdict(customer, device, ids, in_this_upload)
             in_this_upload.update(device.identities)
             late = seconds_late(device.serial)
-            due, device_id = now + self._delay + late, None
+            due, device_id = now + self._behaviour.delay + late, None
             if verdict.is_registered:
                 device_id = ids.get(customer) or self._register(customer, batch, device, due)
             statuses.append(_status_of(device, device_id, verdict) | ({_DUE: due} if late else {}))
-        job = (tracking_id, customer, batch, now, now + self._delay, json.dumps(statuses))
+        job = (tracking_id, customer, batch, now, now + self._behaviour.delay, json.dumps(statuses))
         self._database.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?)", job)
         self._database.executemany(
             "INSERT INTO posted VALUES (?, 1) ON CONFLICT (identity) DO UPDATE SET times = times + 1",
@@ -176,7 +184,7 @@ class Directory:
         self, customer: str, device: SentDevice, owners: Mapping[str, str], in_this_upload: set[str]
     ) -> Verdict:
         if not in_this_upload.isdisjoint(device.identities):
-            return failed("ZtdDeviceDuplicated")
+            return failed(self._behaviour.duplicate_device) if self._behaviour.duplicate_device else Verdict()
         asked_for = provoked(device.serial, sent_before=self._was_sent(device))
         if asked_for:
             return asked_for
@@ -184,7 +192,8 @@ class Directory:
             return failed("InvalidZtdHardwareHash")
         if owners.keys() - {customer}:
             return failed("ZtdDeviceAssignedToOtherTenant")
-        return failed("ZtdDeviceAlreadyAssigned") if owners else Verdict()
+        known = self._behaviour.known_device
+        return failed(known) if owners and known else Verdict()
 
     def _was_sent(self, device: SentDevice) -> bool:
         found = "SELECT 1 FROM posted WHERE identity = ?"
@@ -216,6 +225,8 @@ class Directory:
         if row is None:
             return None
         accepted, finished, devices = row[0], row[1], json.loads(row[2])
+        if not self._behaviour.statuses_as_sent:
+            devices.reverse()
         now = self._clock()
         details = {"batchTrackingId": tracking_id.lower(), "attributes": {"objectType": "BatchUploadDetails"}}
         if now < accepted + (finished - accepted) / 2:

@@ -110,9 +110,11 @@ class Service:
             raise invalid_input("The body isn&#39;t JSON") from error
         if request.operation is Operation.CREATE_BATCH:
             batch, devices = self._batch_to_create(request.customer, content)
-            self._directory.add_batch(request.customer, batch)
+            if not self._directory.batch_named(request.customer, batch):
+                self._directory.add_batch(request.customer, batch)
         else:
-            batch, devices = self._batch_of(request), devices_in(content, self._behaviour.most_devices)
+            devices = devices_in(content, self._behaviour.most_devices)
+            batch = self._batch_to_append_to(request)
         tracking_id = self._directory.accept(request.customer, batch, devices)
         location = self._behaviour.location.format(customer=request.customer, tracking_id=tracking_id)
         return Answer(HTTPStatus.ACCEPTED, {"Location": location})
@@ -123,10 +125,18 @@ class Service:
         if not isinstance(batch, str) or not batch.strip() or fields.keys() - {"batchid", "devices", "attributes"}:
             raise invalid_input("A batch is created by an object with batchId and devices")
         devices = devices_in(fields.get("devices"), self._behaviour.most_devices)
-        if self._directory.batch_named(customer, batch):
-            status = self._behaviour.existing_batch_status
+        existing, status = self._directory.batch_named(customer, batch), self._behaviour.existing_batch_status
+        if existing and status == HTTPStatus.ACCEPTED:
+            return existing, devices
+        if existing:
             raise Refusal(status, 3000, f"The device batch &quot;{batch}&quot; exists already")
         return batch, devices
+
+    def _batch_to_append_to(self, request: Request) -> str:
+        batch = request.batch or ""
+        if self._behaviour.append_makes_batch and not self._directory.batch_named(request.customer, batch):
+            self._directory.add_batch(request.customer, batch)
+        return self._batch_of(request)
 
     def _batch_of(self, request: Request) -> str:
         batch = request.batch or ""

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from local.partner_center.profile import Profile
 from tests.pipeline.world import START
 from tests.simulation.invariants import check, watched_logs
 from tests.simulation.plan import Arrival, Plan, plan_of
@@ -121,14 +122,14 @@ class Scheduler:
         return not self._arrivals and self._world.is_at_rest()
 
 
-def play(seed: int) -> SimulatedWorld:
+def play(seed: int, profile: Profile | None = None) -> SimulatedWorld:
     """The world of a seed, from its first event to the last check."""
-    return play_plan(plan_of(seed))
+    return play_plan(plan_of(seed), profile)
 
 
-def play_plan(plan: Plan) -> SimulatedWorld:
-    """The world of a plan, from its first event to the last check."""
-    world = SimulatedWorld(plan)
+def play_plan(plan: Plan, profile: Profile | None = None) -> SimulatedWorld:
+    """The world of a plan, from its first event to the last check; the service does what the profile says."""
+    world = SimulatedWorld(plan, profile)
     with watched_logs(world):
         Scheduler(world).run()
     check(world)

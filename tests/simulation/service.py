@@ -147,6 +147,7 @@ class SimulatedPartnerCenter:
         troubles: Troubles = lambda _operation, _customer: None,
         pause: Callable[[str], None] = lambda _what: None,
     ) -> None:
+        self._behaviour = behaviour
         ids = random.Random(behaviour.seed)
         self._directory = Directory(
             None,
@@ -211,6 +212,10 @@ class SimulatedPartnerCenter:
         batches = {(upload.attempt.customer_id, upload.attempt.batch_id) for upload in self.uploads}
         return any(device["id"] == device_id for batch in batches for device in self._devices(*batch))
 
+    def _as_sent(self, statuses: list[dict[str, str]]) -> list[dict[str, str]]:
+        """The devices of a status in the order of their upload."""
+        return statuses if self._behaviour.statuses_as_sent else statuses[::-1]
+
     def _job(self, attempt: Attempt, tracking_id: str) -> Job:
         details = self._directory.job(attempt.customer_id, tracking_id)
         assert details is not None
@@ -222,7 +227,7 @@ class SimulatedPartnerCenter:
                 device_id=status.get("deviceId"),
                 done_at=completed_at + timedelta(seconds=seconds_late(device.serial)),
             )
-            for device, status in zip(attempt.sent, details["devicesStatus"] or (), strict=False)
+            for device, status in zip(attempt.sent, self._as_sent(details["devicesStatus"] or []), strict=False)
         )
         return Job(tracking_id, attempt.customer_id, attempt.batch_id, judged, tracking_id in self._hidden)
 

@@ -18,6 +18,7 @@ from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
 from local.in_memory_storage import InMemoryContainer, InMemoryTable
 from local.partner_center import Behaviour, Operation
+from local.partner_center.profile import Profile, behaviour_of
 from shared.errors import DeviceDropError
 from shared.partner_center.sign_in import StaticToken
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
@@ -111,7 +112,7 @@ class Poll:
 class SimulatedWorld:
     """Everything but the order of events, which a scheduler or a state machine chooses."""
 
-    def __init__(self, plan: Plan) -> None:  # noqa: PLR0915 - a world has many parts
+    def __init__(self, plan: Plan, profile: Profile | None = None) -> None:  # noqa: PLR0915 - a world has many parts
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.time = START
@@ -137,14 +138,17 @@ class SimulatedWorld:
         self.poison: list[_Poisoned] = []
         self.service = SimulatedPartnerCenter(
             self.now,
-            Behaviour(
-                delay=plan.job_delay.total_seconds(),
-                seed=plan.seed,
-                unknown_customers=plan.unknown_customers,
-                most_devices=plan.most_devices,
-                existing_batch_status=plan.existing_batch_status,
-                retry_after=plan.retry_after,
-                page_size=3,
+            behaviour_of(
+                profile or Profile(),
+                Behaviour(
+                    delay=plan.job_delay.total_seconds(),
+                    seed=plan.seed,
+                    unknown_customers=plan.unknown_customers,
+                    most_devices=plan.most_devices,
+                    existing_batch_status=plan.existing_batch_status,
+                    retry_after=plan.retry_after,
+                    page_size=3,
+                ),
             ),
             troubles=self._trouble,
             pause=self._on_its_way,
