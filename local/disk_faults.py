@@ -4,8 +4,13 @@ Standard library only, like everything that runs before `.venv` exists.
 """
 
 import errno
+import shutil
+from pathlib import Path
 
 from local.escaping import escaped
+
+LEAST_FREE = 50 * 1024 * 1024
+"""Bytes that storage on this machine needs for a while."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -26,3 +31,12 @@ def disk_fault(error: OSError) -> str | None:
     if error.errno == errno.ENAMETOOLONG:
         return f"The name {name[:120]} is too long for this file system: use a shorter one."
     return None
+
+
+def low_space(folder: Path) -> str | None:
+    """The sentence for people if the disk of `folder` is nearly full, which storage on it does not report."""
+    free = shutil.disk_usage(folder).free
+    if free >= LEAST_FREE:
+        return None
+    name = escaped(str(folder))
+    return f"The disk of {name} has {free // 1024**2} MB left, and storage needs more: free some space."

@@ -16,7 +16,7 @@ from rich.live import Live
 
 from local.app_settings import app_settings
 from local.azurite import running_azurite
-from local.disk_faults import disk_fault
+from local.disk_faults import disk_fault, low_space
 from local.dropping import DROP_FOLDER, DropContainer, Dropped, WatchedFolder, refuse_names, samples
 from local.following import (
     MOST_ROWS_SHOWN,
@@ -134,6 +134,7 @@ class _Session:
         self._progress: dict[Dropped, Progress] = {}
         """Every file of this run whose result has not been shown."""
         self._is_record_fault_told = False
+        self._is_low_space_told = False
 
     def drop_given_files(self) -> None:
         self._container.prepare()
@@ -217,12 +218,20 @@ class _Session:
 
     def _poll(self) -> None:
         self._check()
+        self._warn_of_low_space()
         for dropped, before in self._progress.items():
             if before.is_final:
                 continue
             now = self._progress[dropped] = self._follower.poll(dropped)
             if now.sentence != before.sentence and not self._console.is_terminal:
                 say(self._console, f"{dropped.path}: {now.sentence}")
+
+    def _warn_of_low_space(self) -> None:
+        """Say once that the disk is nearly full; again after there was space."""
+        fault = low_space(self._options.data.root)
+        if fault is not None and not self._is_low_space_told:
+            say(self._console, fault, "red")
+        self._is_low_space_told = fault is not None
 
     def _live(self) -> Live:
         return Live(console=self._console, auto_refresh=False, transient=True)

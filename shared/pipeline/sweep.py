@@ -257,9 +257,15 @@ def _is_known(pipeline: Pipeline, version: BlobVersion) -> bool:
     """Whether the journal has a record of this version of a blob, even if only a later app can read the record."""
     place = resolve_drop_path(pipeline.customers, version.path)
     try:
-        return known_file(pipeline.journal, place, file_id(version.path, version.etag)) is not None
+        known = known_file(pipeline.journal, place, file_id(version.path, version.etag))
     except UnreadableRecord:
         return True
+    if known is None:
+        return False
+    if not known.record.state.is_final and not pipeline.journal.files.is_open(known.record.file_id):
+        # The index of open files was lost: without its entry no sweep would find the file.
+        pipeline.journal.files.enter_as_open(known.record)
+    return True
 
 
 def _is_being_withdrawn(file: DeviceFile) -> bool:

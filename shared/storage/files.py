@@ -91,6 +91,10 @@ class Files:
         """Whether the index of open files names this one."""
         return self._open.get(keys.open_file_key(file_id)) is not None
 
+    def enter_as_open(self, file: DeviceFile) -> None:
+        """Add a file that is not closed to the index of open files again, after the index was lost."""
+        self._open.upsert([_mention(file)])
+
     def no_longer_open(self, file_id: str) -> None:
         """Remove a closed file from the index of open files."""
         self._open.delete([keys.open_file_key(file_id)])

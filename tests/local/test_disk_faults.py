@@ -4,6 +4,7 @@ import argparse
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from local import __main__ as command_line
 from local import arguments, check, set_up
 from local.commands.ending import ExitCode, ended
-from local.disk_faults import disk_fault
+from local.disk_faults import LEAST_FREE, disk_fault, low_space
 
 FAULTS = [
     (errno.ENOSPC, "no space left"),
@@ -79,3 +80,13 @@ def test_a_name_in_the_line_is_escaped() -> None:
 def test_a_path_that_is_too_long_is_refused_as_an_argument(read: Callable[[str], Path]) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="cannot be used: File name too long"):
         read("x" * 5_000)
+
+
+def test_a_disk_that_is_nearly_full_is_told_of_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, is_low in ((LEAST_FREE, False), (LEAST_FREE - 1, True), (0, True)):
+        usage = shutil.disk_usage(tmp_path)._replace(free=free)
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+            told = low_space(tmp_path)
+        assert (told is not None) is is_low
+        assert told is None or "free some space" in told

@@ -197,6 +197,13 @@ def test_a_record_that_cannot_be_written_is_told_of_once_and_no_file_is_dropped_
     assert told.count("There is no space left to write dropped.new: free some space") == 1
 
 
+def test_a_disk_that_fills_up_during_a_run_is_told_of_once(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    for fault in (None, "There are 3 MB left.", "There are 2 MB left.", None, "There are 1 MB left."):
+        monkeypatch.setattr("local.run.low_space", lambda _, fault=fault: fault)
+        watching.session._poll()
+    assert watching.told.getvalue() == "There are 3 MB left.\nThere are 1 MB left.\n"
+
+
 def test_a_file_that_storage_does_not_take_waits_and_is_told_of_once(
     watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:

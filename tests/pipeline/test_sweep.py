@@ -56,3 +56,19 @@ def test_a_blob_that_was_lost_long_ago_is_found_by_the_first_round_of_a_day(make
 def _only_file(world: World) -> str:
     ((_, listing),) = world.journal.files.final()
     return listing.file_id
+
+
+def test_open_files_whose_index_was_lost_are_found_by_their_blobs(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0")
+    file = world.drop_file(numbered(3))
+    world.journal.files.no_longer_open(file)
+    world.wakeups.waiting.clear()
+    world.clock.now += timedelta(hours=1)
+    sweep(world.pipeline)
+    assert [mention.file_id for mention in world.journal.files.still_open()] == [file]
+    assert world.wakeups.waiting == []
+    sweep(world.pipeline)
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 3
+    sweep(world.pipeline)
+    assert list(world.journal.files.still_open()) == []
