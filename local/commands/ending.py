@@ -17,7 +17,7 @@ from shared.pipeline.corrections.closed_file import FileUnknown
 from shared.status.queries import NotFound
 from shared.storage.customers import CustomerNameUnknown
 
-_FORBIDDEN = 403
+_BAD_REQUEST, _FORBIDDEN = 400, 403
 
 _PIPE_CLOSED = (errno.EPIPE, errno.EINVAL)
 """The errors of a pipe whose reader has closed it; Windows has the second."""
@@ -107,6 +107,8 @@ def _of_storage(error: AzureError) -> str:
             "Storage denied access: this account lacks a role on it. docs/tenancy.md lists the roles; a new role takes "
             f"a few minutes to take effect. {_first_line(error)}"
         )
+    if isinstance(error, HttpResponseError) and error.status_code == _BAD_REQUEST:
+        return f"Storage refused the request: if it refuses the name of a file, rename the file. {_first_line(error)}"
     return (
         "Storage did not answer. Check its name, whether its firewall allows this machine, and, for storage on this "
         f"machine, whether 'python -m local run' is still running. {_first_line(error)}"

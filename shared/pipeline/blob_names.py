@@ -20,7 +20,7 @@ SHORT_ID = 8
 """Characters of a file id in the name of a retry."""
 
 LONGEST_PATH = 1_024
-"""Characters of a blob's path (Azure Storage, "Naming and referencing containers, blobs, and metadata")."""
+"""UTF-16 units of a blob's path (Azure Storage, "Naming and referencing containers, blobs, and metadata")."""
 
 _EARLIER_DIGEST = 32
 """Characters of an earlier version's digest (BLAKE2b, which takes twice the time)."""
@@ -46,8 +46,18 @@ def retry_path(path: str, file_id: str, *, whole_id: bool = False) -> str:
     folder, slash, name = path.rpartition("/")
     stem = _RETRY.sub("", name.rpartition(".")[0] or name)
     ending = f" (retry of {file_id if whole_id else file_id[:SHORT_ID]}).csv"
-    longest = max(1, LONGEST_PATH - len(folder) - len(slash) - len(ending))
-    return f"{folder}{slash}{stem[:longest]}{ending}"
+    longest = max(1, LONGEST_PATH - _units(folder) - len(slash) - len(ending))
+    return f"{folder}{slash}{_cut(stem, longest)}{ending}"
+
+
+def _units(text: str) -> int:
+    """The length of `text` as storage counts it, in UTF-16."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _cut(text: str, longest: int) -> str:
+    """The beginning of `text` that has at most so many units; a character is left out rather than halved."""
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * longest].decode("utf-16-le", "ignore")
 
 
 def retried_file(name: str) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ServiceRequestError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from local.commands.ending import ExitCode, ended
 from local.commands.withdraw import in_words
@@ -428,3 +428,15 @@ def test_storage_that_does_not_answer_says_so(typed: Typed, monkeypatch: pytest.
     endpoints = ";".join(f"{kind}Endpoint=http://127.0.0.1:9/a" for kind in ("Blob", "Queue", "Table"))
     monkeypatch.setenv(STORAGE_CONNECTION, f"AccountName=a;AccountKey=YQ==;{endpoints}")
     assert typed("status")[0] == ExitCode.NO_STORAGE
+
+
+def test_a_refused_request_says_that_a_name_may_be_the_cause(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> ExitCode:
+        refused = HttpResponseError("The request URI is invalid.\nErrorCode:InvalidUri")
+        refused.status_code = 400
+        raise refused
+
+    assert ended(argparse.Namespace(json=False), work) == ExitCode.NO_STORAGE
+    told = capsys.readouterr().err
+    assert "rename the file. The request URI is invalid." in told
+    assert told.count("\n") == 1

@@ -426,6 +426,13 @@ def test_a_retry_of_a_file_with_a_very_long_name_still_has_a_path_that_storage_t
     assert path.endswith("x (retry of 1a2b3c4d).csv")
 
 
+def test_the_path_of_a_retry_is_counted_as_storage_counts_it_and_halves_no_character() -> None:
+    for letters in range(4):
+        path = retry_path(f"c/b/{'x' * letters}{chr(0x1F600) * 505}.csv", "1a2b3c4d-0000-5000-8000-000000000000")
+        assert 1_022 <= len(path.encode("utf-16-le")) // 2 <= 1_024
+        assert path.endswith(chr(0x1F600) + " (retry of 1a2b3c4d).csv")
+
+
 class Discards(InMemoryContainer):
     """A container that keeps only the lengths of the pieces of new blobs."""
 
