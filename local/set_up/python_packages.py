@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from pathlib import Path
 
 from local.processes import IS_WINDOWS, PROJECT
@@ -253,6 +254,7 @@ def _is_compiled_by_installers() -> bool:
     return bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 
+@lru_cache
 def _pip_version(python: str) -> tuple[int, ...]:
     found = re.match(r"pip (\d+)\.(\d+)", answer_of([python, "-m", "pip", "--version"]))
     return (int(found[1]), int(found[2])) if found else (0, 0)
