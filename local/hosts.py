@@ -2,22 +2,29 @@
 
 import os
 import re
+import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from local.processes import ChildProcess
-from local.toolchain import Toolchain
+from local.toolchain import CoreToolsUnusable, Toolchain
 
 _START_SECONDS = 120
 _ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+/api\b")
 """As either host writes it into its log."""
-_READY = {"core-tools": "Host lock lease acquired", "local": "The functions host is ready"}
+_READY = "The functions host is ready"
+"""The local host's line. Core Tools are ready when they list their functions, with their addresses: one host alone of
+several takes the lock that they write of."""
+_QUESTION = re.compile(r"Select a (?:number|value)|\[y/n\]", re.IGNORECASE)
+"""Core Tools ask for something, and nobody is there to answer."""
+_FAULT = re.compile(r"error|exception|fail|unable|cannot|could not", re.IGNORECASE)
+_LONGEST_REASON = 200
 
 
 class HostKind(StrEnum):
@@ -39,11 +46,15 @@ class Hosts:
 
     kind: HostKind
     processes: tuple[ChildProcess, ...]
+    name: str = "the project's own"
+    """Which program they are, in words."""
+    why_no_core_tools: str = ""
+    """Why Core Tools, which would have been preferred, are not used."""
 
     @property
     def address(self) -> str | None:
         """The HTTP address of the first host, such as http://127.0.0.1:7071/api; None before it is ready."""
-        found = _ADDRESS.search(self.processes[0].log.read_text(encoding="utf-8", errors="replace"))
+        found = _ADDRESS.search(_output(self.processes[0]))
         return None if found is None else found[0]
 
     def check(self) -> None:
@@ -60,18 +71,23 @@ class Hosts:
                 )
 
     def wait_until_ready(self) -> None:
-        """Wait until the first host is ready; the others follow by themselves.
+        """Wait until all hosts are ready.
 
         Raises:
-            HostsError: one has ended.
+            HostsError: one has ended, asks a question, or is not ready in time.
         """
         deadline = time.monotonic() + _START_SECONDS
-        first = self.processes[0]
-        while _READY[self.kind] not in first.log.read_text(encoding="utf-8", errors="replace"):
-            self.check()
-            if time.monotonic() > deadline:
-                raise HostsError(f"{first.name} is not ready after {_START_SECONDS} seconds; see {first.log}.")
-            time.sleep(0.05)
+        for process in self.processes:
+            while not self._is_ready(output := _output(process)):
+                self.check()
+                if _QUESTION.search(output):
+                    raise HostsError(f"{process.name} asks a question and waits for an answer; see {process.log}.")
+                if time.monotonic() > deadline:
+                    raise HostsError(f"{process.name} is not ready after {_START_SECONDS} seconds; see {process.log}.")
+                time.sleep(0.05)
+
+    def _is_ready(self, output: str) -> bool:
+        return _READY in output if self.kind is HostKind.LOCAL else _ADDRESS.search(output) is not None
 
 
 @contextmanager
@@ -80,37 +96,85 @@ def running_hosts(
 ) -> Iterator[Hosts]:
     """`number` functions hosts of the app that share the work, for as long as the context lasts.
 
+    Core Tools are ready when the context begins.
+
     Raises:
         HostsError: Core Tools are requested and do not work here.
     """
-    core_tools = None if kind is HostKind.LOCAL else toolchain.core_tools()
-    if core_tools is None and kind is HostKind.CORE_TOOLS:
-        raise HostsError(
-            "Azure Functions Core Tools do not answer to 'func --version'. Install them, or use --host local."
-        )
+    environment = _with_tools_on_path(settings, toolchain)
+    with ExitStack() as running:
+        why = ""
+        if kind is not HostKind.LOCAL:
+            try:
+                hosts = running.enter_context(_core_tools(toolchain, environment, number, logs))
+            except (CoreToolsUnusable, HostsError) as error:
+                if kind is HostKind.CORE_TOOLS:
+                    raise HostsError(f"{error}, or use --host local.") from error
+                why = f"{error}."
+            else:
+                yield hosts
+                return
+        own = [
+            [sys.executable, "-m", "local.functions_host", "--id", f"host-{instance}", "--port", "0"]
+            for instance in range(1, number + 1)
+        ]
+        processes = running.enter_context(_running(own, "functions-host", environment, logs, signal.SIGTERM))
+        yield Hosts(HostKind.LOCAL, processes, why_no_core_tools=why)
+
+
+@contextmanager
+def _core_tools(toolchain: Toolchain, environment: Mapping[str, str], number: int, logs: Path) -> Iterator[Hosts]:
+    """`number` hosts of Core Tools, all of them ready. Raises CoreToolsUnusable."""
+    found = toolchain.core_tools()
+    commands = [[str(found.func), "start", "--port", str(_free_port())] for _ in range(number)]
+    # They ignore SIGTERM, and start their worker again when it ends: Ctrl-C for all of them is what ends them.
+    with _running(commands, "core-tools", environment, logs, signal.SIGINT) as processes:
+        hosts = Hosts(HostKind.CORE_TOOLS, processes, f"Azure Functions Core Tools {found.version}")
+        try:
+            hosts.wait_until_ready()
+        except HostsError as error:
+            raise CoreToolsUnusable(
+                f"{hosts.name} did not start ({_reason(processes)}; all of their output is in {processes[0].log}). "
+                "They get their extension bundle from https://cdn.functions.azure.com: give them a way there"
+            ) from error
+        yield hosts
+
+
+@contextmanager
+def _running(
+    commands: Sequence[Sequence[str]],
+    name: str,
+    environment: Mapping[str, str],
+    logs: Path,
+    stop_signal: signal.Signals,
+) -> Iterator[tuple[ChildProcess, ...]]:
     with ExitStack() as started:
         processes: list[ChildProcess] = []
-        for instance in range(1, number + 1):
+        for instance, command in enumerate(commands, 1):
             process = ChildProcess.start(
                 f"functions host {instance}",
-                _own_host(instance) if core_tools is None else _func(core_tools),
-                log=logs / f"functions-host-{instance}.log",
-                environment=_with_tools_on_path(settings, toolchain),
+                command,
+                log=logs / f"{name}-{instance}.log",
+                environment=environment,
+                stop_signal=stop_signal,
             )
             started.callback(process.stop)
             processes.append(process)
         # Called before any `stop`: all of them end at the same time.
         for process in processes:
             started.callback(process.ask_to_stop)
-        yield Hosts(HostKind.LOCAL if core_tools is None else HostKind.CORE_TOOLS, tuple(processes))
+        yield tuple(processes)
 
 
-def _own_host(instance: int) -> list[str]:
-    return [sys.executable, "-m", "local.functions_host", "--id", f"host-{instance}", "--port", "0"]
+def _output(process: ChildProcess) -> str:
+    return process.log.read_text(encoding="utf-8", errors="replace")
 
 
-def _func(core_tools: Path) -> list[str]:
-    return [str(core_tools), "start", "--port", str(_free_port())]
+def _reason(processes: Sequence[ChildProcess]) -> str:
+    """The last line that tells of a fault, or else the last line."""
+    output = "\n".join(map(_output, processes))
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["without a word"]
+    return next((line for line in reversed(lines) if _FAULT.search(line)), lines[-1])[:_LONGEST_REASON]
 
 
 def _with_tools_on_path(settings: Mapping[str, str], toolchain: Toolchain) -> dict[str, str]:
@@ -119,6 +183,8 @@ def _with_tools_on_path(settings: Mapping[str, str], toolchain: Toolchain) -> di
     return dict(settings) | {
         "PATH": os.pathsep.join(folders),
         "VIRTUAL_ENV": sys.prefix,
+        # Core Tools may otherwise take another Python than the one on PATH.
+        "languageWorkers__python__defaultExecutablePath": sys.executable,
         "FUNCTIONS_CORE_TOOLS_TELEMETRY_OPTOUT": "true",
         "PYTHONUNBUFFERED": "1",
     }

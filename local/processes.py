@@ -42,12 +42,16 @@ class ChildProcess:
         environment: Mapping[str, str] | None = None,
         folder: Path = PROJECT,
         grace_seconds: float = 10,
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> Self:
-        """Start `command` in `folder`, its output in the new file `log`. `environment` replaces this process's own."""
+        """Start `command` in `folder`, its output in the new file `log`. `environment` replaces this process's own.
+
+        `stop_signal` asks the command and its child processes to end; on Windows they get Ctrl-Break.
+        """
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_GUARD), str(grace_seconds), *command],
+                [sys.executable, "-I", "-S", str(_GUARD), str(grace_seconds), stop_signal.name, *command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -80,7 +84,7 @@ class ChildProcess:
             self._guard.stdin.close()
 
     def stop(self) -> None:
-        """End the process: terminate it, and kill it after the grace period. None of it is left when this returns."""
+        """End the process: ask it to end, and kill it after the grace period. None of it is left when this returns."""
         self.ask_to_stop()
         if self.wait(self.grace_seconds + 5) is None:
             self.kill()

@@ -97,6 +97,8 @@ def run(options: RunOptions) -> int:
         )
         say(console, f"Partner Center: {address}")
         say(console, f"Functions host: {_host_in_words(hosts)}; logs in {_short(data.logs)}")
+        if hosts.why_no_core_tools:
+            say(console, f"Core Tools are not used: {hosts.why_no_core_tools}")
         follower = Follower(compose(settings_from(settings)))
         session = _Session(console, options, azurite.connection_string, follower, lambda: _check(services, hosts))
         session.drop_given_files()
@@ -107,9 +109,8 @@ def run(options: RunOptions) -> int:
 
 
 def _host_in_words(hosts: Hosts) -> str:
-    own = "the project's own, because Azure Functions Core Tools are not used"
-    name = "Azure Functions Core Tools" if hosts.kind is HostKind.CORE_TOOLS else own
-    return name if len(hosts.processes) == 1 else f"{name}; {len(hosts.processes)} instances"
+    instances = "" if len(hosts.processes) == 1 else f"; {len(hosts.processes)} instances"
+    return f"{hosts.name}{instances}"
 
 
 def _check(services: Sequence[ChildProcess], hosts: Hosts) -> None:

@@ -12,6 +12,9 @@ from local.processes import IS_WINDOWS
 OLDEST_NODE = 18
 """The oldest Node.js major version used for Azurite."""
 
+OLDEST_CORE_TOOLS = (4, 0, 6821)
+"""Older ones ask for the worker's runtime where there is no local.settings.json, and wait for an answer."""
+
 _ANSWER_SECONDS = 60
 
 
@@ -23,6 +26,18 @@ class NodeJs:
     npm: tuple[str, ...]
     """The command that runs npm, without arguments."""
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class CoreTools:
+    """Azure Functions Core Tools that can run the app."""
+
+    func: Path
+    version: str
+
+
+class CoreToolsUnusable(Exception):
+    """Core Tools cannot run the app here; the message says what to do, without a full stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +53,28 @@ class Toolchain:
         """The script of Azurite's three services in one process."""
         return self.packages / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 
-    def core_tools(self) -> Path | None:
-        """Core Tools' `func`, None where it cannot be used.
+    def core_tools(self) -> CoreTools:
+        """The Core Tools of this machine.
 
         npm leaves a `func` behind that cannot run when its download was not possible, so the file alone proves nothing.
+
+        Raises:
+            CoreToolsUnusable: there are none, or only older ones.
         """
         installed = self.packages / "node_modules" / ".bin"
+        older = ""
         for found in (shutil.which("func"), shutil.which("func", path=str(installed))):
-            if found and re.match(r"4\.", answer_of([found, "--version"])):
-                return Path(found)
-        return None
+            version = re.match(r"(\d+)\.(\d+)\.(\d+)", answer_of([found, "--version"])) if found else None
+            if found and version and tuple(map(int, version.groups())) >= OLDEST_CORE_TOOLS:
+                return CoreTools(Path(found), version[0])
+            if version:
+                older = f"Azure Functions Core Tools {version[0]} ({found}) are older than "
+        needed = ".".join(map(str, OLDEST_CORE_TOOLS))
+        if older:
+            raise CoreToolsUnusable(f"{older}{needed}. Update them")
+        raise CoreToolsUnusable(
+            f"Azure Functions Core Tools do not answer to 'func --version'. Install {needed} or newer"
+        )
 
 
 def machine_node() -> NodeJs | None:

@@ -1,21 +1,61 @@
 """Which functions host a run uses, and what it says when one ends."""
 
 import os
+import re
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from local.hosts import HostKind, Hosts, HostsError, running_hosts
-from local.processes import ChildProcess
+from local.processes import PROJECT, ChildProcess
 from local.toolchain import Toolchain
+from tests.local.test_processes import eventually, is_running
 
-FUNC = """#!/bin/sh
-[ "$1" = --version ] && { echo 4.0.1; exit; }
-echo "func $1 with $(command -v python) and $DeviceStorage"
-echo 'Host lock lease acquired'
-exec sleep 60
-"""
+FUNC = r"""#!PYTHON
+# Does what Core Tools were seen to do: ignores SIGTERM, starts its worker again when that ends, lists its functions
+# late, and never holds the lock.
+import os, signal, subprocess, sys, time
+
+MODE = os.environ.get("FAKE_FUNC", "")
+if sys.argv[1:] == ["--version"]:
+    print(os.environ.get("FAKE_VERSION", "4.0.7030"))
+    sys.exit()
+if MODE == "without a bundle":
+    print("Loading the extension bundle")
+    print("Unable to reach the index of bundles")
+    print("Goodbye")
+    sys.exit(1)
+if MODE == "asks":
+    print("Select a number for worker runtime:", flush=True)
+    time.sleep(60)
+if MODE == "behind a wrapper" and "inner" not in sys.argv:
+    inner = subprocess.Popen([sys.executable, *sys.argv, "inner"])
+    sys.exit(inner.wait())  # as node does, it dies of the first signal
+stopped = []
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGINT, lambda *_: stopped.append(1))
+port = sys.argv[sys.argv.index("--port") + 1]
+print("python", os.environ["languageWorkers__python__defaultExecutablePath"], os.environ["DeviceStorage"], flush=True)
+worker, listed_at = None, time.monotonic() + 0.3
+while not stopped:
+    if worker is None or worker.poll() is not None:
+        worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        print("pids", os.getpid(), worker.pid, flush=True)
+    if listed_at and time.monotonic() > listed_at:
+        print(f"  list_files: [GET,HEAD] http://localhost:{port}/api/files", flush=True)
+        listed_at = 0
+    time.sleep(0.02)
+print("Stopping the host", flush=True)
+if MODE == "leaves its worker behind":
+    sys.exit()
+worker.wait()
+""".replace("PYTHON", sys.executable, 1)
+
+MODES = ["", "behind a wrapper", "leaves its worker behind"]
 
 
 @pytest.fixture
@@ -25,28 +65,111 @@ def toolchain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toolchain:
     return Toolchain(tmp_path / "node", tmp_path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
-def test_core_tools_that_answer_are_used_with_this_environments_python(toolchain: Toolchain, tmp_path: Path) -> None:
+@pytest.fixture
+def func(toolchain: Toolchain) -> Path:
+    """A stand-in for Core Tools."""
     func = toolchain.packages / "node_modules" / ".bin" / "func"
     func.parent.mkdir(parents=True)
     func.write_text(FUNC)
     func.chmod(0o755)
-    settings = {"DeviceStorage": "here", "PATH": "/usr/bin:/bin"}
-    with running_hosts(toolchain, HostKind.AUTO, settings, number=2, logs=tmp_path) as hosts:
-        assert hosts.kind is HostKind.CORE_TOOLS
-        hosts.wait_until_ready()
-        log = hosts.processes[0].log.read_text()
-    assert log.startswith(f"func start with {Path(sys.executable).parent}")
-    assert "and here" in log
-    assert all(process.exit_code is not None for process in hosts.processes)
+    return func
 
 
-def test_core_tools_asked_for_and_not_there_are_an_error(toolchain: Toolchain, tmp_path: Path) -> None:
+SETTINGS = {"DeviceStorage": "here", "PATH": "/usr/bin:/bin"}
+posix_only = pytest.mark.skipif(os.name == "nt", reason="the stand-in is a script with POSIX signals")
+
+
+def _pids(hosts: Hosts) -> set[int]:
+    logs = " ".join(process.log.read_text() for process in hosts.processes)
+    return {int(pid) for pair in re.findall(r"pids (\d+) (\d+)", logs) for pid in pair}
+
+
+@posix_only
+@pytest.mark.usefixtures("func")
+@pytest.mark.parametrize("kind", [HostKind.AUTO, HostKind.CORE_TOOLS])
+@pytest.mark.parametrize("mode", MODES)
+def test_core_tools_are_used_and_nothing_of_them_is_left_behind(
+    toolchain: Toolchain, tmp_path: Path, mode: str, kind: HostKind
+) -> None:
+    settings = SETTINGS | {"FAKE_FUNC": mode}
+    with running_hosts(toolchain, kind, settings, number=2, logs=tmp_path) as hosts:
+        assert (hosts.kind, hosts.name) == (HostKind.CORE_TOOLS, "Azure Functions Core Tools 4.0.7030")
+        assert hosts.address is not None
+        began = time.monotonic()
+    assert time.monotonic() - began < 5, "they end when they are asked to, not when they are killed"
+    assert f"python {sys.executable} here" in hosts.processes[1].log.read_text()
+    pids = _pids(hosts)
+    assert len(pids) >= 4
+    assert not any(map(is_running, pids))
+
+
+@posix_only
+@pytest.mark.usefixtures("func")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("after", [0.0, 0.15, 0.4])
+def test_a_run_that_is_interrupted_at_any_moment_leaves_nothing_behind(
+    toolchain: Toolchain, tmp_path: Path, mode: str, after: float
+) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from local.hosts import HostKind, running_hosts\n"
+        "from local.toolchain import Toolchain\n"
+        f"settings = {SETTINGS | {'FAKE_FUNC': mode}!r}\n"
+        f"tools, logs = Toolchain(Path({str(toolchain.node)!r}), Path({str(tmp_path)!r})), Path({str(tmp_path)!r})\n"
+        "print('begins', flush=True)\n"
+        "with running_hosts(tools, HostKind.AUTO, settings, number=2, logs=logs): time.sleep(60)"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert run.stdout is not None
+    run.stdout.readline()
+    eventually(lambda: any("pids" in log.read_text() for log in tmp_path.glob("core-tools-*.log")))
+    time.sleep(after)
+    run.send_signal(signal.SIGINT)
+    run.wait(30)
+    logs = " ".join(log.read_text() for log in tmp_path.glob("core-tools-*.log"))
+    pids = {int(pid) for pair in re.findall(r"pids (\d+) (\d+)", logs) for pid in pair}
+    eventually(lambda: not any(map(is_running, pids)))
+
+
+@posix_only
+@pytest.mark.usefixtures("func")
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"FAKE_FUNC": "without a bundle"}, "4.0.7030 did not start (Unable to reach the index of bundles;"),
+        ({"FAKE_FUNC": "asks"}, "4.0.7030 did not start (Select a number for worker runtime:;"),
+        ({"FAKE_VERSION": "4.0.6820"}, "4.0.6820"),
+        ({"FAKE_VERSION": "3.9.9999"}, "are older than 4.0.6821. Update them"),
+        ({"FAKE_VERSION": "nothing"}, "do not answer to 'func --version'. Install 4.0.6821 or newer"),
+    ],
+)
+def test_core_tools_that_cannot_be_used_are_named_with_the_reason_and_the_cure(
+    toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], reason: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = SETTINGS | environment
+    with running_hosts(toolchain, HostKind.AUTO, settings, number=1, logs=tmp_path) as hosts:
+        assert hosts.kind is HostKind.LOCAL
+        assert reason in hosts.why_no_core_tools
     with (
-        pytest.raises(HostsError, match="func --version"),
-        running_hosts(toolchain, HostKind.CORE_TOOLS, {}, number=1, logs=tmp_path),
+        pytest.raises(HostsError, match=re.escape(reason)) as told,
+        running_hosts(toolchain, HostKind.CORE_TOOLS, settings, number=1, logs=tmp_path),
     ):
         pass
+    assert str(told.value).endswith("or use --host local.")
+    assert len(str(told.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("version", "is_used"), [("4.0.6821", True), ("4.0.10000", True), ("4.10.1", True), ("5.0.0", True)]
+)
+@posix_only
+@pytest.mark.usefixtures("func")
+def test_core_tools_from_4_0_6821_on_are_used(
+    toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch, version: str, is_used: bool
+) -> None:
+    monkeypatch.setenv("FAKE_VERSION", version)
+    assert (toolchain.core_tools().version == version) is is_used
 
 
 def test_a_host_that_ends_is_told_with_its_last_words(toolchain: Toolchain, tmp_path: Path) -> None:

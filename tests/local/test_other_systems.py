@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,9 +71,7 @@ def test_a_family_on_windows_is_asked_first_and_then_ended_as_a_tree(
     monkeypatch.setattr(signal, "CTRL_BREAK_EVENT", "ctrl-break", raising=False)
     monkeypatch.setattr(subprocess, "run", lambda command, **_: told.append(list(command)))
     child: Any = SimpleNamespace(pid=77, send_signal=told.append, wait=wait)
-    ending = threading.Event()
-    ending.set()
-    guard._end_group(ending, child, 0.1)
+    guard._end_tree(child, 0.1)
     assert told == ["ctrl-break", ["taskkill", "/T", "/F", "/PID", "77"]]
 
 
@@ -162,11 +159,12 @@ def _no_such_file(*_: object, **__: object) -> str:
     raise FileNotFoundError
 
 
-def test_nothing_but_the_bench_reads_proc() -> None:
+def test_nothing_but_the_bench_and_the_guard_reads_proc() -> None:
     readers = {
         file.relative_to(processes.PROJECT).as_posix()
         for folder in ("local", "shared")
         for file in (processes.PROJECT / folder).rglob("*.py")
         if '"/proc' in file.read_text(encoding="utf-8")
     }
-    assert readers == {"local/bench/machine.py", "local/bench/process_use.py"}
+    # The guard asks `ps` where there is no /proc.
+    assert readers == {"local/bench/machine.py", "local/bench/process_use.py", "local/guard.py"}

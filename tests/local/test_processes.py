@@ -1,6 +1,7 @@
 """Child processes end with the process that started them, in whatever way that ends."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from local import guard
 from local.processes import PROJECT, ChildProcess
 
 FAMILY = """
@@ -81,3 +83,18 @@ def test_the_end_of_the_owner_ends_the_family(tmp_path: Path, how: signal.Signal
     owner.send_signal(how)
     owner.wait()
     eventually(lambda: not any(is_running(int(pid)) for pid in log.read_text().split()))
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="this machine has no ps")
+def test_a_machine_without_proc_lists_its_processes_by_ps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    me = (os.getpid(), os.getpgrp())
+    assert me in {(process, group) for process, group, _ in guard._processes()}
+    monkeypatch.setattr(guard, "_PROC", tmp_path)
+    assert me in {(process, group) for process, group, _ in guard._processes()}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX")
+def test_what_a_command_leaves_behind_when_it_ends_by_itself_is_ended_too(tmp_path: Path) -> None:
+    process, pids = family(tmp_path, "sys.exit(3)")
+    assert process.wait(30) == 3
+    assert not any(map(is_running, pids))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.toolchain import Toolchain, machine_node
+from local.toolchain import CoreTools, CoreToolsUnusable, Toolchain, machine_node
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell scripts")
 
@@ -43,10 +43,18 @@ def test_a_machine_without_npm_has_no_usable_node(tmp_path: Path, monkeypatch: p
     assert machine_node() is None
 
 
-@pytest.mark.parametrize(("func", "is_used"), [("echo 4.2.1", True), ("echo 2.7.0", False), ("exit 1", False)])
-def test_core_tools_are_used_when_they_answer_with_a_version_4(
-    func: str, is_used: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("func", "reason"),
+    [("echo 2.7.0", "2.7.0 .* are older"), ("echo 4.0.6820", "older than 4.0.6821"), ("exit 1", "Install")],
+)
+def test_core_tools_are_used_when_they_answer_with_a_version_that_is_new_enough(
+    func: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program(tmp_path / "node_modules" / ".bin", "func", func)
+    installed = tmp_path / "node_modules" / ".bin"
+    program(installed, "func", func)
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert (Toolchain(Path("node"), tmp_path).core_tools() is not None) == is_used
+    toolchain = Toolchain(Path("node"), tmp_path)
+    with pytest.raises(CoreToolsUnusable, match=reason):
+        toolchain.core_tools()
+    program(installed, "func", "echo 4.0.6821")
+    assert toolchain.core_tools() == CoreTools(installed / "func", "4.0.6821")
