@@ -27,7 +27,6 @@ from shared.storage.connection import (
 from shared.storage.customers import CUSTOMERS_TABLE, Customers
 from shared.storage.file_events import AzureFileEvents, FileEvents
 from shared.storage.journal import Journal
-from shared.storage.recreating import RecreatedTable
 from shared.storage.storage_clock import StorageClock
 from shared.storage.wakeups import AzureWakeups, Wakeups
 from shared.webhooks import HttpsWebhook, Webhook
@@ -83,8 +82,8 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
     limits, webhook = call_limits(settings.advanced.claim), settings.webhook
     return Pipeline(
         settings=settings,
-        journal=Journal(lambda name: RecreatedTable(name, storage.table(name))),
-        customers=Customers(RecreatedTable(CUSTOMERS_TABLE, storage.table(CUSTOMERS_TABLE))),
+        journal=Journal(storage.table),
+        customers=Customers(storage.table(CUSTOMERS_TABLE)),
         drop=AzureContainer(storage.blobs, DROP_CONTAINER),
         private=AzureContainer(storage.blobs, PRIVATE_CONTAINER),
         results=AzureContainer(storage.blobs, RESULTS_CONTAINER),

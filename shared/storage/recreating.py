@@ -5,12 +5,10 @@ that was deleted later would fail until every instance has restarted.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
-
-from shared.storage.tables import Change, Entity, Query, StoredEntity, Table
 
 logger = logging.getLogger(__name__)
 
@@ -71,43 +69,3 @@ class Resource:
         if not self.is_deleted(error):
             raise error
         self.recreate()
-
-
-class RecreatedTable:
-    """A table of the journal that is created again when it is found deleted; until then it reads as an empty one."""
-
-    def __init__(self, name: str, table: Table) -> None:
-        self._table = table
-        self._resource = Resource(name, table.prepare)
-
-    def prepare(self) -> None:
-        self._resource.prepare()
-
-    def insert(self, entity: Entity) -> str:
-        return self._resource.using(lambda: self._table.insert(entity))
-
-    def get(self, partition: str, row: str) -> StoredEntity | None:
-        return self._table.get(partition, row)
-
-    def replace(self, entity: Entity, etag: str) -> str:
-        return self._resource.using(lambda: self._table.replace(entity, etag))
-
-    def change_together(self, changes: Sequence[Change]) -> list[str]:
-        return self._resource.using(lambda: self._table.change_together(changes))
-
-    def upsert(self, entities: Iterable[Entity]) -> None:
-        every = list(entities)
-        self._resource.using(lambda: self._table.upsert(every))
-
-    def delete(self, keys: Iterable[tuple[str, str]]) -> None:
-        every = list(keys)
-        self._resource.using(lambda: self._table.delete(every))
-
-    def remove(self, partition: str, row: str, etag: str) -> None:
-        self._table.remove(partition, row, etag)
-
-    def query(self, query: Query) -> Iterator[StoredEntity]:
-        try:
-            yield from self._table.query(query)
-        except HttpResponseError as error:
-            self._resource.recreate_after(error)

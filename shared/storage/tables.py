@@ -21,7 +21,6 @@ from typing import Protocol
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     HttpResponseError,
-    ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
 )
@@ -29,6 +28,7 @@ from azure.data.tables import EntityProperty, TableClient, TableEntity, TableErr
 
 from shared.errors import DeviceDropError
 from shared.storage.pages import all_of, condition
+from shared.storage.recreating import Resource
 from shared.storage.table_service import TableService
 from shared.storage.transactions import (
     LARGEST_INT32,
@@ -148,17 +148,18 @@ class Table(Protocol):
 
 
 class AzureTable:
-    """A table of Table Storage. Without a `service` the storage client sends everything."""
+    """A table of Table Storage, which reads as an empty one after it was deleted, and is created again.
+
+    Without a `service` the storage client sends everything.
+    """
 
     def __init__(self, client: TableClient, service: TableService | None = None) -> None:
         self._client = client
         self._service = service
+        self._resource = Resource(client.table_name, client.create_table)
 
     def prepare(self) -> None:
-        try:
-            self._client.create_table()
-        except ResourceExistsError:
-            return
+        self._resource.prepare()
 
     def insert(self, entity: Entity) -> str:
         try:
@@ -230,6 +231,13 @@ class AzureTable:
         return islice(self._rows(all_of(_conditions(query)), at_once), query.limit)
 
     def _rows(self, filtered_by: str, at_once: int | None) -> Iterator[StoredEntity]:
+        """All rows that match a filter; none of a table that was deleted."""
+        try:
+            yield from self._found(filtered_by, at_once)
+        except HttpResponseError as error:
+            self._resource.recreate_after(error)
+
+    def _found(self, filtered_by: str, at_once: int | None) -> Iterator[StoredEntity]:
         """All rows that match a filter; read by the storage client if the first page is not understood."""
         if self._service is not None:
             is_begun = False
@@ -262,13 +270,15 @@ class AzureTable:
             etags = self._sent(self._service, operations, repeatable=repeatable)
             if etags is not None:
                 return etags
-        answers = self._client.submit_transaction(map(_for_client, operations))
+        answers = self._resource.using(lambda: self._client.submit_transaction(map(_for_client, operations)))
         return [str(answer.get("etag", "")) for answer in answers]
 
     def _sent(self, service: TableService, operations: Sequence[Operation], *, repeatable: bool) -> list[str] | None:
         """The new ETags; None if the storage client must do it."""
         try:
-            return service.submit(self._client.table_name, operations, repeatable=repeatable)
+            return self._resource.using(
+                lambda: service.submit(self._client.table_name, operations, repeatable=repeatable)
+            )
         except (NotEncodable, NotUnderstood) as error:
             self._warn(error)
             return None

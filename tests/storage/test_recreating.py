@@ -10,7 +10,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from shared.storage.blobs import AzureContainer, BlobPage, BlobVersion, VersionGone
 from shared.storage.connection import StorageClients
 from shared.storage.file_events import AzureFileEvents
-from shared.storage.recreating import RecreatedTable, Resource
+from shared.storage.recreating import Resource
 from shared.storage.tables import Entity, EntityChanged, Insertion, Query, Replacement, Table, Upsertion
 from shared.storage.wakeups import AzureWakeups, BlobWakeUp
 from tests.storage.conftest import WAYS, table_of
@@ -94,11 +94,9 @@ def test_a_deleted_container_is_read_as_an_empty_one(deleted: AzureContainer) ->
 @pytest.fixture(params=WAYS)
 def deleted_table(request: pytest.FixtureRequest, clients: StorageClients) -> Table:
     """A table that was used and then deleted."""
-    own = table_of(clients, request.param)
-    table = RecreatedTable("any", own)
-    table.prepare()
+    table = table_of(clients, request.param)
     table.insert(ENTITY)
-    clients.tables.delete_table(own._client.table_name)
+    clients.tables.delete_table(table._client.table_name)
     return table
 
 

@@ -146,6 +146,11 @@ def test_no_request_asks_for_more_rows_than_table_storage_gives_at_once() -> Non
     asked: list[int | None] = []
 
     class Client:
+        table_name = "any"
+
+        def create_table(self) -> None:
+            """Never called: the table exists."""
+
         def query_entities(self, *_: object, results_per_page: int | None, **__: object) -> Iterator[object]:
             asked.append(results_per_page)
             return iter(())
