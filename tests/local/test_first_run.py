@@ -20,6 +20,9 @@ pytestmark = pytest.mark.takes_long
 PICTURE = PROJECT / "docs" / "pictures" / "terminal.svg"
 COLUMNS = 132
 TITLE = "python -m local run --once"
+AGAIN = (
+    "The run shows something else by now: make the picture again with pytest tests/local/test_first_run.py --pictures"
+)
 SENTENCES = ("Dropped ", "Next: ", "docs/")
 
 
@@ -53,7 +56,7 @@ def test_the_picture_shows_the_first_run(
     )
     if request.config.getoption("--pictures"):
         PICTURE.write_text(drawn, encoding="utf-8")
-    assert _lasting(drawn) == _lasting(PICTURE.read_text(encoding="utf-8"))
+    assert _lasting(drawn) == _lasting(PICTURE.read_text(encoding="utf-8")), AGAIN
     assert {address for address in re.findall(r"https?://[^/\s\"<:]+", drawn) if "127.0.0.1" not in address} <= {
         "http://www.w3.org"
     }

@@ -55,9 +55,10 @@ def test_help_names_every_command() -> None:
 
 
 def _pythons() -> list[Path]:
-    """Other Pythons of this machine: of pyenv, and under their names on PATH."""
+    """Other Pythons of this machine: those of pyenv, or else those on PATH."""
+    of_pyenv = sorted((Path.home() / ".pyenv" / "versions").glob("*/bin/python"))
     named = filter(None, (shutil.which(f"python3.{minor}") for minor in range(6, 11)))
-    return [*sorted((Path.home() / ".pyenv" / "versions").glob("*/bin/python")), *map(Path, named)]
+    return of_pyenv or list(map(Path, named))
 
 
 @pytest.mark.parametrize("python", _pythons(), ids=str)
