@@ -13,6 +13,8 @@ module workspace 'br/public:avm/res/operational-insights/workspace:0.16.1' = {
     tags: tags
     skuName: 'PerGB2018'
     dataRetention: 30
+    // Queries are saved without a storage account of their own.
+    forceCmkForQuery: false
     dailyQuotaGb: string(dailyLogGigabytes)
     enableTelemetry: false
   }
@@ -30,6 +32,7 @@ module insights 'br/public:avm/res/insights/component:0.8.0' = {
     disableLocalAuth: true
     // The last part of people's addresses is not kept.
     disableIpMasking: false
+    retentionInDays: 30
     enableTelemetry: false
   }
 }

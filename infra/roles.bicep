@@ -190,7 +190,8 @@ resource topicDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
-// The operator who deploys tries, before the code is uploaded, whether roles on this account have taken effect (infra/hooks.py).
+// The operator who deploys, and so may replace the code, tries before the upload whether roles on this account have taken
+// effect (infra/hooks.py).
 resource operatorPackage 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
   name: guid(hostStorage::blobs::package.id, operatorId, roleIds.blobContributor)
   scope: hostStorage::blobs::package

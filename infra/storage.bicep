@@ -68,6 +68,8 @@ module host 'br/public:avm/res/storage/storage-account:0.33.0' = {
     tags: tags
     skuName: 'Standard_LRS'
     allowSharedKeyAccess: false
+    // The portal shows blobs with the rights of the person, since there is no key.
+    defaultToOAuthAuthentication: true
     allowBlobPublicAccess: false
     minimumTlsVersion: 'TLS1_2'
     publicNetworkAccess: 'Enabled'
@@ -86,6 +88,8 @@ module drop 'br/public:avm/res/storage/storage-account:0.33.0' = {
     tags: tags
     skuName: dropRedundancy
     allowSharedKeyAccess: false
+    // The portal shows blobs with the rights of the person, since there is no key.
+    defaultToOAuthAuthentication: true
     allowBlobPublicAccess: false
     minimumTlsVersion: 'TLS1_2'
     publicNetworkAccess: 'Enabled'

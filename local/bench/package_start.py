@@ -77,7 +77,8 @@ def _start(package: Path, python: str, folder: Path, *, keeps_bytecode: bool) ->
     }
     written = run_program(
         "a start of the package",
-        ["-c", _START],
+        # -P: not the files of the current folder, which is the checkout.
+        ["-P", "-c", _START],
         python=python,
         log=folder / "start.log",
         seconds=_SECONDS,

@@ -380,6 +380,34 @@ def test_addresses_of_people_are_masked_and_logs_are_limited() -> None:
     assert infra("main").parameters["dailyLogGigabytes"].default == 1
 
 
+CHOSEN: dict[tuple[str, str], dict[str, Any]] = {
+    ("monitoring", "workspace"): {"dataRetention": 30, "forceCmkForQuery": False, "skuName": "PerGB2018"},
+    ("monitoring", "insights"): {"retentionInDays": 30, "disableIpMasking": False, "disableLocalAuth": True},
+    ("storage", "host"): {"skuName": "Standard_LRS", "defaultToOAuthAuthentication": True},
+    ("storage", "drop"): {"defaultToOAuthAuthentication": True},
+    ("vault", "vault"): {
+        "sku": "standard",
+        "enableVaultForDeployment": False,
+        "enableVaultForDiskEncryption": False,
+        "enableVaultForTemplateDeployment": False,
+    },
+    ("app", "plan"): {"skuName": "FC1", "kind": "functionapp", "reserved": True},
+}
+"""Where a module's default would cost more, keep longer or open what is not needed."""
+
+
+@pytest.mark.parametrize(("file", "module"), CHOSEN, ids=" ".join)
+def test_what_costs_keeps_or_opens_is_chosen_and_no_modules_default(file: str, module: str) -> None:
+    given = infra(file).modules[module].parameters
+    assert {name: given.get(name) for name in CHOSEN[file, module]} == CHOSEN[file, module]
+
+
+def test_no_module_reports_its_use() -> None:
+    for file in bicep_files().values():
+        for name, module in file.modules.items():
+            assert module.is_local or module.parameters["enableTelemetry"] is False, f"{file.name}: {name}"
+
+
 def test_the_drop_account_is_as_redundant_as_its_region_allows() -> None:
     assert infra("storage").modules["drop"].parameters["skuName"] == Expression("dropRedundancy")
     redundancy = infra("main").parameters["storageRedundancy"]

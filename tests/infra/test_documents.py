@@ -68,6 +68,20 @@ def register_script() -> str:
     return (INFRA / "register.py").read_text()
 
 
+def test_every_script_that_a_document_runs_takes_what_it_is_given() -> None:
+    documents = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    command = re.compile(r"python3? (infra/\w+\.py)((?: --\w[\w-]*)*)")
+    named = {use for file in documents for use in command.findall(file.read_text())}
+    assert {path for path, _ in named} == {"infra/register.py", "infra/cost.py"}
+    section = DOCUMENTS["deploy"].partition("## 1. The applications")[2].partition("\n## ")[0]
+    options = set(re.findall(r"`(--[\w-]+)`", section)) | {word for _, words in named for word in words.split()}
+    assert options == {"--without-page"}
+    answer = subprocess.run(
+        [sys.executable, INFRA / "register.py", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert all(option in answer for option in options)
+
+
 def test_what_fails_at_first_says_what_to_do() -> None:
     section = DOCUMENTS["deploy"].partition("## When it fails at first\n")[2].partition("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]

@@ -68,22 +68,26 @@ def faults(queries: list[str]) -> list[list[str]]:
     return answer
 
 
-def test_every_query_of_alerts_workbook_and_documents_is_valid() -> None:
-    assert len(DEPLOYED) >= 19
-    assert len(QUERIES) > len(DEPLOYED)
-    assert dict(zip(QUERIES, faults(QUERIES), strict=True)) == {query: [] for query in QUERIES}
-
-
-def test_a_faulty_query_would_be_noticed() -> None:
-    wrong = [query.replace("where", "were", 1) for query in QUERIES if "where" in query]
-    wrong += [
+FAULTY = [
+    *[query.replace("where", "were", 1) for query in QUERIES if "where" in query],
+    *[
         query.replace(column, f"{column}X", 1)
         for query in QUERIES
         for column in ("message", "timestamp")
         if column in query
-    ]
-    wrong += ["traces | summarize count() by bin(timestamp 1h)", "requests"]
-    assert all(faults(wrong))
+    ],
+    "traces | summarize count() by bin(timestamp 1h)",
+    "requests",
+]
+
+
+def test_every_query_of_alerts_workbook_and_documents_is_valid_and_a_faulty_one_would_be_noticed() -> None:
+    assert len(DEPLOYED) >= 19
+    assert len(QUERIES) > len(DEPLOYED)
+    # At once: reading the language service takes longer than all queries.
+    found = faults([*QUERIES, *FAULTY])
+    assert dict(zip(QUERIES, found, strict=False)) == {query: [] for query in QUERIES}
+    assert all(found[len(QUERIES) :])
 
 
 @pytest.mark.parametrize("query", DEPLOYED, ids=lambda query: query.strip()[:60])
