@@ -12,6 +12,10 @@ from local.escaping import escaped
 LEAST_FREE = 50 * 1024 * 1024
 """Bytes that storage on this machine needs for a while."""
 
+_FREE_SPACE = "Free some space on the disk; then run this command again."
+_OWN_FOLDER = "Use a copy of the project in a folder that belongs to you; then run this command again."
+_SHORTER = "Use a copy of the project in a folder with a shorter path; then run this command again."
+
 _FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -40,3 +44,21 @@ def low_space(folder: Path) -> str | None:
         return None
     name = escaped(str(folder))
     return f"The disk of {name} has {free // 1024**2} MB left, and storage needs more: free some space."
+
+
+_CURES = {
+    "No space left on device": _FREE_SPACE,
+    "ENOSPC": _FREE_SPACE,
+    "Disk quota exceeded": _FREE_SPACE,
+    "Read-only file system": _OWN_FOLDER,
+    "EROFS": _OWN_FOLDER,
+    "EACCES": _OWN_FOLDER,
+    "File name too long": _SHORTER,
+    "ENAMETOOLONG": _SHORTER,
+}
+"""What to do, by the words with which Python and Node.js report a fault of the disk."""
+
+
+def cure_of_output(output: str) -> str | None:
+    """What to do about a fault of the disk that a program reported in its `output`; None if it reported none."""
+    return next((cure for words, cure in _CURES.items() if words in output), None)

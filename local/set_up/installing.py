@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.disk_faults import cure_of_output
 from local.processes import PROJECT, ChildProcess
 
 WORK = PROJECT / ".local"
@@ -78,7 +79,8 @@ class Installation:
             raise SetUpError(f"{line}\ndid not finish within {_LONGEST_SECONDS / 60:.0f} minutes.\n\n{self.cure}")
         if code != 0:
             output = self._process.last_output()
-            raise SetUpError(f"{line}\nfailed with exit code {code} and wrote:\n{output}\n\n{self.cure}")
+            cure = cure_of_output(output) or self.cure
+            raise SetUpError(f"{line}\nfailed with exit code {code} and wrote:\n{output}\n\n{cure}")
 
     def stop(self) -> None:
         """End it, if it still runs."""

@@ -55,6 +55,27 @@ def test_a_failed_program_is_told_with_its_output_and_its_cure(tmp_path: Path, m
         Installation.start("test", command, cure="Make room.").finish(lambda: ticks.append(1))
 
 
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        ("OSError: [Errno 28] No space left on device", "Free some space"),
+        ("npm ERR! code ENOSPC", "Free some space"),
+        ("OSError: [Errno 30] Read-only file system: '/srv'", "a folder that belongs to you"),
+        ("npm ERR! code EACCES", "a folder that belongs to you"),
+        ("[Errno 36] File name too long: 'x'", "a shorter path"),
+    ],
+)
+def test_a_program_that_failed_by_the_disk_is_told_with_the_cure_of_that(
+    words: str, cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installing, "WORK", tmp_path)
+    command = [sys.executable, "-c", f"import sys; print({words!r}); sys.exit(1)"]
+    with pytest.raises(SetUpError) as failed:
+        Installation.start("test", command, cure="Check the network.").finish(lambda: None)
+    assert cure in str(failed.value)
+    assert "Check the network." not in str(failed.value)
+
+
 def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "file").write_bytes(bytes(1_000_000))
