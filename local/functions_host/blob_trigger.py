@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -76,13 +76,16 @@ class BlobScanner:
         self._singleton.release()
 
     def _scan(self, stopping: threading.Event) -> None:
+        for blob in self._blobs():
+            if stopping.is_set() or not self._singleton.is_mine():
+                return
+            self._announce(blob)
+
+    def _blobs(self) -> Iterator[BlobProperties]:
         try:
-            for blob in self._container.list_blobs():
-                if stopping.is_set() or not self._singleton.is_mine():
-                    return
-                self._announce(blob)
+            yield from self._container.list_blobs()
         except ResourceNotFoundError:
-            logger.debug("The container %s does not exist yet", self._container.container_name)
+            logger.debug("The container %s does not exist", self._container.container_name)
 
     def _announce(self, blob: BlobProperties) -> None:
         etag, container = _bare(blob.etag), self._container.container_name
@@ -99,10 +102,20 @@ class BlobScanner:
                 "BlobName": blob.name,
                 "ETag": f'"{etag}"',
             }
-            self._queue.send_message(encoded(json.dumps(message)))
+            self._send(encoded(json.dumps(message)))
             record.upload_blob(b"", overwrite=True)
             logger.info("Found %s/%s, ETag %s", container, blob.name, etag)
         self._known.add(receipt)
+
+    def _send(self, message: str) -> None:
+        try:
+            self._queue.send_message(message)
+        except ResourceNotFoundError:
+            logger.warning(
+                "The queue %s was deleted while the host was running; it is made again", self._queue.queue_name
+            )
+            self._queue.create_queue()
+            self._queue.send_message(message)
 
 
 def blob_processor(watched: WatchedFunction, invoker: Invoker) -> Processor:

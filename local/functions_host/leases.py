@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import suppress
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient
@@ -19,6 +20,7 @@ class Singleton:
     """Work that at most one instance does at a time. Used by one thread."""
 
     def __init__(self, storage: BlobServiceClient, host_id: str, work: str) -> None:
+        self._storage = storage
         self._blob = storage.get_blob_client(HOST_CONTAINER, f"locks/{host_id}/{work}")
         self._lease: BlobLeaseClient | None = None
         self._renewed = 0.0
@@ -59,6 +61,10 @@ class Singleton:
             self._blob.upload_blob(b"", overwrite=False)
         except ResourceExistsError:
             logger.debug("Another instance made the lock first")
+        except ResourceNotFoundError:
+            logger.warning("The container %s was deleted while the host was running; it is made again", HOST_CONTAINER)
+            with suppress(ResourceExistsError):
+                self._storage.create_container(HOST_CONTAINER)
         except HttpResponseError as error:
             logger.debug("The lock could not be made yet: %s", error.reason)
 
