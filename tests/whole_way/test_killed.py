@@ -131,10 +131,10 @@ def test_every_row_ends_once_whatever_is_killed(tmp_path: Path, campaign: bool) 
 # --- load
 
 LOAD = {
-    Fault.THROTTLE: 0.1,
-    Fault.UNAVAILABLE: 0.1,
-    Fault.DROPPED_BEFORE: 0.05,
-    Fault.DROPPED_AFTER: 0.05,
+    Fault.THROTTLE: 0.05,
+    Fault.UNAVAILABLE: 0.05,
+    Fault.DROPPED_BEFORE: 0.03,
+    Fault.DROPPED_AFTER: 0.03,
 }
 FILES_OF_THE_LOAD, ROWS_OF_THE_LOAD = 20, 1_000
 SECONDS_BETWEEN_KILLS = 20
@@ -152,7 +152,8 @@ class Load:
     dropped_again: int = 0
 
     def drop(self, number: int) -> None:
-        self.dropped[number] = self.stack.drop(f"load-{number}.csv", tuples(f"L{number}", ROWS_OF_THE_LOAD))
+        name, content = f"load-{number}.csv", tuples(f"L{number}", ROWS_OF_THE_LOAD)
+        self.dropped[number] = self.stack.drop(name, content, batch=f"Load-{number}")
 
     def kill(self, chance: random.Random) -> None:
         """Kill a host and storage, and start them again."""
