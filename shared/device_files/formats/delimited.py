@@ -191,10 +191,12 @@ class Records:
         if '"' not in line:
             return line.split(delimiter)
         cells = _split(line, delimiter, lambda text: self._following(text, delimiter), self._widths)
-        if not self._widths or len(cells) in self._widths or self._sense(cells) >= SENSE_OF_HEADER:
-            return cells
         plain = line.split(delimiter)
-        if len(plain) in self._widths:
+        is_plain_fit = len(plain) in self._widths and len(plain) != len(cells)
+        is_fit = not self._widths or len(cells) in self._widths
+        if (is_fit and not is_plain_fit) or self._sense(cells) >= SENSE_OF_HEADER:
+            return cells
+        if is_plain_fit:
             return [*map(_without_quotes, plain), _DOUBT]
         if any(delimiter in cell for cell in cells):
             return [*cells, *[""] * (max(self._widths) - len(cells)), _DOUBT]

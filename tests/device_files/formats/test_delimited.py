@@ -41,6 +41,12 @@ def test_a_stray_quote_takes_no_other_row_with_it() -> None:
     assert [row[0] for row in rows[1:]] == ["S1", "S2", "S3"]
 
 
+def test_quotes_that_may_be_read_in_two_ways_leave_a_cell_too_many() -> None:
+    header, with_names, with_marks = cells("Serial,Remark,Tag,Order,,", 'S1,"a, b",x,y,,', 'S2,",,15",PO 1,')
+    assert (len(header), len(with_names), with_names[1]) == (6, 6, "a, b")
+    assert len(with_marks) == 7
+
+
 def test_a_quoted_cell_may_have_lines_that_are_no_rows() -> None:
     rows = cells(HEADER, 'S1,HP,ProBook,"first', 'second"', "S2,HP,ProBook,x")
     assert rows[1] == ["S1", "HP", "ProBook", "first\nsecond"]
