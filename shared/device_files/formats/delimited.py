@@ -192,11 +192,12 @@ class Records:
             return line.split(delimiter)
         cells = _split(line, delimiter, lambda text: self._following(text, delimiter), self._widths)
         plain = line.split(delimiter)
-        is_plain_fit = len(plain) in self._widths and len(plain) != len(cells)
-        is_fit = not self._widths or len(cells) in self._widths
-        if (is_fit and not is_plain_fit) or self._sense(cells) >= SENSE_OF_HEADER:
+        fits, fits_plain = not self._widths or len(cells) in self._widths, len(plain) in self._widths
+        # Of two readings that fit, quotes that begin or end with a delimiter are rather inch or ditto marks.
+        is_doubtful = fits_plain and any(delimiter in (cell[:1], cell[-1:]) for cell in cells)
+        if (fits and not is_doubtful) or self._sense(cells) >= SENSE_OF_HEADER:
             return cells
-        if is_plain_fit:
+        if fits_plain:
             return [*map(_without_quotes, plain), _DOUBT]
         if any(delimiter in cell for cell in cells):
             return [*cells, *[""] * (max(self._widths) - len(cells)), _DOUBT]

@@ -124,8 +124,7 @@ def sense_of(cells: Sequence[str]) -> int:
     names = tuple(map(clean, cells))
     claims = _claims_of(names)
     if _is_header(names, claims, len(cells), is_first=True):
-        # The hash alone makes a header wherever it stands.
-        return max(len(claims), FEWEST_NAMES if Column.HARDWARE_HASH in claims else 0)
+        return max(len(claims), FEWEST_NAMES if _identifies_alone(claims) else 0)
     if any(starts_as_hash(cell) and not _BETWEEN_CELLS.search(cell.strip()) for cell in cells):
         return 1
     if len(names) > 1 and any(map(is_product_key, names)):
@@ -160,8 +159,14 @@ def _is_header(names: tuple[str, ...], claims: _Claims, width: int, *, is_first:
     claimed = {place for claim in claims.values() for _, place in claim}
     others = [name for place, name in enumerate(names) if name and place not in claimed]
     if not others:
-        return is_first or width == 1 or Column.HARDWARE_HASH in known
-    return Column.HARDWARE_HASH in known and not any(map(_is_value, others))
+        return is_first or width == 1 or _identifies_alone(claims)
+    return _identifies_alone(claims) and not any(map(_is_value, others))
+
+
+def _identifies_alone(claims: _Claims) -> bool:
+    """Whether one name is enough for a header wherever it stands: that of the hash, or a clear one of the key."""
+    is_key = any(sureness > Sureness.PLAIN for sureness, _ in claims.get(Column.PRODUCT_KEY, ()))
+    return is_key or Column.HARDWARE_HASH in claims
 
 
 def _is_value(text: str) -> bool:

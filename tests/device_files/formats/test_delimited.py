@@ -45,6 +45,7 @@ def test_quotes_that_may_be_read_in_two_ways_leave_a_cell_too_many() -> None:
     header, with_names, with_marks = cells("Serial,Remark,Tag,Order,,", 'S1,"a, b",x,y,,', 'S2,",,15",PO 1,')
     assert (len(header), len(with_names), with_names[1]) == (6, 6, "a, b")
     assert len(with_marks) == 7
+    assert cells("Serial,Remark,Tag,Order,,", 'S1,"a,b","c,d",PO 1')[1] == ["S1", "a,b", "c,d", "PO 1"]
 
 
 def test_a_quoted_cell_may_have_lines_that_are_no_rows() -> None:

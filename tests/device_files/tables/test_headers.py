@@ -31,6 +31,11 @@ def test_the_hash_alone_is_a_header_beside_names_that_are_not_known() -> None:
     assert columns("Computer Name", "Hardware Hash", is_first=False) == [None, Column.HARDWARE_HASH]
 
 
+def test_a_clear_name_of_the_product_key_is_a_header_alone_too() -> None:
+    assert columns("Raum", "Windows Product ID", is_first=False) == [None, Column.PRODUCT_KEY]
+    assert columns("Raum", "Product ID", is_first=False) is None
+
+
 def test_a_serial_number_is_a_header_alone_or_beside_what_identifies_with_it() -> None:
     assert columns("Serial Number") == [Column.SERIAL_NUMBER]
     assert columns("Room", "Serial Number") is None
