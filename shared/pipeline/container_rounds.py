@@ -68,7 +68,7 @@ class ProgressBlob:
         content = self.container.read(self.path)
         try:
             return Progress() if content is None else msgspec.json.decode(content, type=Progress)
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Progress()
 
     def write(self, progress: Progress) -> None:

@@ -224,7 +224,7 @@ def _asked_by(body: str) -> WakeUp | None:
         pass
     try:
         event = msgspec.json.decode(body, type=_PoisonedBlobEvent)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, RecursionError):
         return None
     return BlobWakeUp(path=event.path) if event.container == DROP_CONTAINER else None
 

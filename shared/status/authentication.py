@@ -120,7 +120,7 @@ def _sign_in_and_return(request: func.HttpRequest) -> str:
 def _person_in(header: str) -> Person:
     try:
         principal = msgspec.json.decode(b64decode(header, validate=True), type=_Principal)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+    except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.NOT_SIGNED_IN, SIGNED_IN_WITHOUT_ID) from error
     claims: dict[str, str] = {claim.typ: claim.val for claim in principal.claims}
     person_id = next((claims[name] for name in _IDS if claims.get(name)), None)

@@ -54,7 +54,7 @@ def position_in(text: str, kind: type[Position]) -> Position:
     try:
         content = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         position = msgspec.json.decode(content, type=kind)
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise BadCursor(_BAD_CURSOR) from error
     if cursor(position) != text:
         raise BadCursor(_BAD_CURSOR)

@@ -145,7 +145,7 @@ def error_words(body: bytes) -> tuple[str | None, str | None]:
     """Code and message of an error in the service's JSON; None if the body is something else."""
     try:
         error = msgspec.json.decode(body, type=_ErrorDocument).error
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None, None
     return error.code, error.message.value
 

@@ -194,7 +194,7 @@ def decode(body: bytes) -> WakeUp:
     """
     try:
         sent: WakeUp | _QuotedBlobWakeUp = msgspec.json.decode(body, type=WakeUp | _QuotedBlobWakeUp)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableWakeUp(
             f"The message is not a wake-up ({error}); it is dropped, and the sweep finds its work."
         ) from error

@@ -1,5 +1,6 @@
 """Cursors: where the next page begins, and what no cursor may do."""
 
+from base64 import urlsafe_b64encode
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +44,12 @@ def test_no_other_text_is_a_cursor(text: str) -> None:
     for kind in KINDS:
         with suppress(BadCursor):
             assert cursor(position_in(text, kind)) == text
+
+
+def test_json_without_an_end_is_no_cursor() -> None:
+    for kind in KINDS:
+        with pytest.raises(BadCursor):
+            position_in(urlsafe_b64encode(b'{"a":' * 10_000).decode().rstrip("="), kind)
 
 
 def test_a_cursor_that_was_tampered_with_grants_nothing_and_is_no_fault(world: World, client: Client) -> None:

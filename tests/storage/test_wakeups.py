@@ -102,6 +102,8 @@ def test_any_other_message_is_unreadable_and_nothing_else(body: bytes) -> None:
     "body",
     [
         b"{}",
+        b'{"a":' * 10_000,
+        b'{"type":"submission","later":' + b"[" * 10_000,
         b'{"type":"submission"}',
         b'{"type":"submission","reading_id":"f","number":"1","sequence":"0"}',
         b'{"type":"submission","reading_id":"../../x","number":"1","sequence":0}',

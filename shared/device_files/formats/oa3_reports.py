@@ -32,7 +32,7 @@ _OF_THE_KEY = frozenset({"productkey", "productkeystate", "productkeypartnumber"
 _SECRET = re.compile(r"\b(?:[A-Z0-9]{5}-){4}[A-Z0-9]{5}\b", re.IGNORECASE)
 
 _DOCUMENT_TYPE = re.compile("<!doctype", re.IGNORECASE)
-_DECLARATION = re.compile(r"<\?xml\s[^>]*>")
+_DECLARATION = re.compile(r"<\?xml\s[^<>]*>")
 _PADDING = str.maketrans("", "", "\x00\x1a\ufeff")
 _EXPORT = "Write it with Export-Csv -NoTypeInformation -Encoding utf8 instead."
 _NO_REPORTS = {
@@ -69,10 +69,11 @@ def items(chunks: Iterable[bytes], account: FileAccount, prefix: str = "") -> It
 
 def _whole(texts: Iterable[str]) -> str:
     """The text without what is no part of a document. Line ends stay, so that lines have their numbers."""
-    whole = ""
+    whole, elements = "", 0
     for text in texts:
         whole += text.translate(_PADDING)
-        if getsizeof(whole) > MAXIMUM_DOCUMENT or sum(map(whole.count, "<=&\n")) > MAXIMUM_ELEMENTS:
+        elements += sum(map(text.count, "<=&\n"))
+        if getsizeof(whole) > MAXIMUM_DOCUMENT or elements > MAXIMUM_ELEMENTS:
             detail = f"It has more than {MAXIMUM_DOCUMENT >> 20} MB or {MAXIMUM_ELEMENTS:,} tags, attributes and lines."
             raise UnreadableDeviceFile(FileReason.XML_TOO_LARGE, detail)
     if _DOCUMENT_TYPE.search(whole):

@@ -6,8 +6,9 @@ from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.rows import Column
 from shared.device_files.tables.header_names import column_named, meaning
 
-_RULE = re.compile(r"[\s\-=+|*_.:;,~\u2500-\u257f]*[\-=+*_~\u2500-\u257f]{2,}[\s\-=+|*_.:;,~\u2500-\u257f]*")
-"""Dashes below names, and the frame of a table or transcript."""
+_DASH = r"[\-=+*_~\u2500-\u257f]"
+_RULE = re.compile(rf"(?:[\s|.:;,]|{_DASH}(?!{_DASH}))*{_DASH}{{2}}(?:[\s|.:;,]|{_DASH})*")
+"""Dashes below names, and the frame of a table or transcript: at least two dashes side by side."""
 _TOOL_LINE = re.compile(
     r"\(?\d+ (?:rows?|records?|zeilen?|lignes?|filas?|righe|rijen)\b[^0-9]{0,30}\)?"
     r"|(?:PS )?[A-Z]:\\[^>|]{0,200}>.*|PS>.*|>> .*|\$ .{0,80}"
@@ -22,7 +23,7 @@ _TOOL_LINE = re.compile(
     re.IGNORECASE,
 )
 """sqlcmd and SSMS, the prompts of PowerShell and cmd, Start-Transcript, Get-WindowsAutopilotInfo on the screen."""
-_LIST_LINE = re.compile(r"\s*([^:]{1,60}?)\s*:(?:\s|$)")
+_LIST_LINE = re.compile(r"([^:]{1,60}?)\s*:(?:\s|$)")
 _WIDE_GAP = re.compile(r"\s{2,}|\s*\|\s*")
 _CUT = ("\u2026", "...")
 
@@ -43,7 +44,7 @@ def is_rule(text: str) -> bool:
 
 def listed_name(line: str) -> Column | None:
     """The column whose name stands on a line before a colon, as in what Format-List shows."""
-    listed = _LIST_LINE.match(line)
+    listed = _LIST_LINE.match(line.lstrip())
     return column_named(listed[1]) if listed else None
 
 

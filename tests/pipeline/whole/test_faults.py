@@ -253,7 +253,9 @@ def test_a_poisoned_blob_event_is_received_after_all(world: World) -> None:
     assert world.outcomes(file) == ["registered"] * 3
 
 
-@pytest.mark.parametrize("body", ["", "not json", "[]", '{"ContainerName": "other", "BlobName": "x"}'])
+@pytest.mark.parametrize(
+    "body", ["", "not json", "[]", '{"a":' * 10_000, '{"ContainerName": "other", "BlobName": "x"}']
+)
 def test_a_poisoned_message_of_nobody_is_counted_and_deleted(world: World, body: str) -> None:
     world.wakeups.poison.append(PoisonedMessage("submissions-poison", "m", "r", body))
     assert sweep(world.pipeline).poisoned_messages == 1
