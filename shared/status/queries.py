@@ -160,7 +160,7 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
         what_happened=record.reason_text,
         time_line=time_line(record, shown),
         submissions=shown,
-        submissions_left_out=len(submissions) - len(shown),
+        submissions_left_out=_number_of(submissions, record) - len(shown),
         reasons=reason_counts(record.reasons, view.counts),
         notes=list(map(file_note_view, record.remarks)),
         passed_over=list(map(passed_over_view, record.passed_over)),
@@ -355,6 +355,11 @@ def _submissions(pipeline: Pipeline, file: DeviceFile, unreadable: OnUnreadable)
         return []
     stored = pipeline.journal.submissions.of_reading(file.reading_id, unreadable)
     return [submission.record for submission in islice(stored, MOST_SUBMISSIONS_COUNTED)]
+
+
+def _number_of(submissions: Sequence[Submission], file: DeviceFile) -> int:
+    """The number of submissions of a file, of which not all were read if there are very many."""
+    return len(submissions) if len(submissions) < MOST_SUBMISSIONS_COUNTED else max(len(submissions), file.submissions)
 
 
 def _most_interesting(submissions: Sequence[Submission]) -> list[Submission]:

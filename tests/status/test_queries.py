@@ -16,7 +16,8 @@ from shared.storage.connection import open_storage
 from shared.storage.journal import Journal, TableName
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome
 from shared.vocabulary import FileState, Outcome
-from tests.pipeline.world import CUSTOMER, START, World
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.world import CUSTOMER, START, World, numbered
 
 ROWS = 2_300
 STRANGE = 'O\'Brien & "Co" %41 ä💩 eq 1'
@@ -251,3 +252,15 @@ def test_final_files_fill_a_page_however_late_it_is(stored_world: World) -> None
     ticks = iter(range(1_000))
     found = queries.files(stored_world.pipeline, limit=4, monotonic=lambda: float(next(ticks)))
     assert len(found.files) == 4
+
+
+def test_submissions_that_are_not_even_counted_are_left_out_too(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    file = world.drop_file(numbered(12))
+    for most, shown in ((4_000, 200), (12, 3), (5, 3), (5, 200)):
+        monkeypatch.setattr(queries, "MOST_SUBMISSIONS_COUNTED", most)
+        monkeypatch.setattr(queries, "SUBMISSIONS_SHOWN", shown)
+        details = queries.file(world.pipeline, CUSTOMER, file)
+        assert len(details.submissions) + details.submissions_left_out == 12
