@@ -5,21 +5,31 @@ A listener that is given a function key asks for it, as Azure does; Core Tools n
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from azure.functions.meta import Datum
 
 from local.functions_host.app import HostedFunction, HttpTrigger
 from local.functions_host.converting import argument
 from local.functions_host.invoking import Answer, Invoker
+from local.functions_host.urls import decoded_path, encoded_path, joined, query_parameters
 
 logger = logging.getLogger(__name__)
 
+LONGEST_REQUEST_LINE = 8_192
+LARGEST_HEADERS = 32_768
+LARGEST_BODY = 100 * 1024 * 1024
+"""Bytes: more is answered with 414, 431 and 500, and reaches no function."""
+
+KEY = "x-functions-key"
+KEY_PARAMETER = "code"
+
 _LONGEST_LINE = 8_192
 _EMPTY = (("Content-Length", "0"),)
+_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_STATUSES = range(100, 1000)
 
 _SEGMENT = re.compile(r"\{(?P<rest>\*)?(?P<name>\w+)\}")
 
@@ -35,18 +45,18 @@ class Route:
         self._pattern = re.compile("".join(_pattern(segment) for segment in segments) + "/?", re.IGNORECASE)
 
     def parameters(self, method: str, path: str) -> dict[str, str] | None:
-        """The route's parameters in `path`, None when the request is not for this function."""
+        """The route's parameters in a decoded `path`, None when the request is not for this function."""
         match = self._pattern.fullmatch(path)
         if match is None or (self._methods and method not in self._methods):
             return None
-        return {name: unquote(value) for name, value in match.groupdict().items() if value is not None}
+        return {name: value for name, value in match.groupdict().items() if value}
 
 
 def _pattern(segment: str) -> str:
     placeholder = _SEGMENT.fullmatch(segment)
     if placeholder is None:
         return f"/{re.escape(segment)}"
-    part = f"/(?P<{placeholder['name']}>{'.*' if placeholder['rest'] else '[^/]+'})"
+    part = f"/(?P<{placeholder['name']}>{'(?s:.*)' if placeholder['rest'] else '[^/]+'})"
     return f"(?:{part})?" if placeholder["rest"] else part
 
 
@@ -73,24 +83,38 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _serve(self) -> None:
-        url = urlsplit(self.path)
+        self.command = self.command.upper()
         length = self._length_of_body()
-        if length is None:
+        refusal = HTTPStatus.BAD_REQUEST if length is None else self._refusal(length)
+        if length is None or refusal is not None:
             self.close_connection = True
-            self._send(HTTPStatus.BAD_REQUEST, _EMPTY, b"")
+            self._send(refusal or HTTPStatus.BAD_REQUEST, _EMPTY, b"")
             return
+        # `self.path` has one slash where the request has several.
+        target = self.requestline.split()[1]
+        raw_path, _, query = target.partition("?")
+        path, parameters = decoded_path(raw_path), query_parameters(query)
         body = self.rfile.read(length)
         for route in self.server.routes:
-            parameters = route.parameters(self.command, url.path)
-            if parameters is not None:
-                if route.needs_key and not self._has_key():
+            of_route = route.parameters(self.command, path)
+            if of_route is not None:
+                if route.needs_key and not self._has_key(parameters):
                     self._send(HTTPStatus.UNAUTHORIZED, _EMPTY, b"")
                     return
-                request = self._request(url.query, parameters, body)
-                detail = f"{self.command} {url.path}"
+                address = encoded_path(path) + (f"?{query}" if "?" in target else "")
+                request = self._request(address, parameters, of_route, body)
+                detail = f"{self.command} {raw_path}"
                 self._reply(self.server.invoker.start(route.function, request, detail).result())
                 return
         self._send(HTTPStatus.NOT_FOUND, _EMPTY, b"")
+
+    def _refusal(self, length: int) -> HTTPStatus | None:
+        """The status for a request that is larger than the real host takes."""
+        if len(self.requestline) > LONGEST_REQUEST_LINE:
+            return HTTPStatus.REQUEST_URI_TOO_LONG
+        if sum(len(name) + len(value) + 4 for name, value in self.headers.items()) > LARGEST_HEADERS:
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        return HTTPStatus.INTERNAL_SERVER_ERROR if length > LARGEST_BODY else None
 
     def _length_of_body(self) -> int | None:
         """Bytes of the body; None when the headers do not give them in a way that this host understands."""
@@ -110,18 +134,24 @@ class _Handler(BaseHTTPRequestHandler):
             pass
         return size == b"0"
 
-    def _has_key(self) -> bool:
-        key = self.server.function_key
-        in_address = dict(parse_qsl(urlsplit(self.path).query)).get("code")
-        return key is None or key in (self.headers.get("x-functions-key"), in_address)
+    def _has_key(self, parameters: Mapping[str, str]) -> bool:
+        """Whether the request has the key. A key in the header, even a wrong one, goes before one in the address."""
+        in_address = [value for name, value in parameters.items() if name.lower() == KEY_PARAMETER]
+        given = self.headers.get_all(KEY) or in_address
+        return self.server.function_key is None or given == [self.server.function_key]
 
-    def _request(self, query: str, parameters: dict[str, str], body: bytes) -> object:
+    def _request(self, address: str, parameters: Mapping[str, str], route: Mapping[str, str], body: bytes) -> object:
+        host = self.headers.get("Host") or "{}:{}".format(*self.server.server_address[:2])
+        headers = joined(
+            (name.lower(), value.strip().encode("latin-1").decode(errors="replace"))
+            for name, value in self.headers.items()
+        )
         data = {
             "method": Datum(self.command, "string"),
-            "url": Datum(f"{self.server.url}{self.path}", "string"),
-            "headers": _joined((name.lower(), value) for name, value in self.headers.items()),
-            "query": _joined(parse_qsl(query, keep_blank_values=True)),
-            "params": {name: Datum(value, "string") for name, value in parameters.items()},
+            "url": Datum(f"http://{host}{address}", "string"),
+            "headers": _data(headers),
+            "query": _data(parameters),
+            "params": _data(route),
             "body": Datum(body, "bytes"),
         }
         return argument("httpTrigger", Datum(data, "http"), {})
@@ -131,10 +161,19 @@ class _Handler(BaseHTTPRequestHandler):
         if response is None:
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, _EMPTY, b"")
             return
-        body = response.get_body()
+        if response.status_code not in _STATUSES:
+            # The real host closes the connection without an answer.
+            self.close_connection = True
+            return
+        body = b"" if response.status_code in _WITHOUT_BODY else response.get_body()
+        if response.headers.get("content-length", str(len(body))) != str(len(body)):
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, _EMPTY, b"")
+            return
         headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-length"]
         if "content-type" not in response.headers:
-            headers.append(("Content-Type", f"{response.mimetype}; charset={response.charset}"))
+            is_text = response.mimetype.startswith("text/")
+            charset = f"; charset={response.charset}" if is_text else ""
+            headers.append(("Content-Type", f"{response.mimetype}{charset}"))
         self._send(response.status_code, [*headers, ("Content-Length", str(len(body)))], body)
 
     def _send(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
@@ -155,9 +194,5 @@ class _Handler(BaseHTTPRequestHandler):
         """Leave the log to the invoker's line."""
 
 
-def _joined(fields: Iterable[tuple[str, str]]) -> dict[str, Datum]:
-    """Fields by name; the values of a repeated field are joined by commas, as by the real host."""
-    joined: dict[str, str] = {}
-    for name, value in fields:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return {name: Datum(value, "string") for name, value in joined.items()}
+def _data(fields: Mapping[str, str]) -> dict[str, Datum]:
+    return {name: Datum(value, "string") for name, value in fields.items()}

@@ -21,7 +21,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        assert self.headers["content-type"] == "application/json; charset=utf-8", self.body
+        assert self.headers["content-type"] == "application/json", self.body
         return json.loads(self.body)
 
 
