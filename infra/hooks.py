@@ -7,12 +7,14 @@ variables; `az` is told the subscription, because it has one of its own.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 TRIES = 40
 SECONDS_BETWEEN = 15.0
@@ -24,6 +26,10 @@ DEPLOYMENTS = 3
 ON = ("true", "1")
 """What shared/settings.py takes for yes."""
 
+FORMS = {"bool": r"true|false|True|False|TRUE|FALSE|[01tfTF]", "int": r"[+-]?\d{1,18}"}
+"""What azd can read as a value of these types."""
+
+INFRA = Path(__file__).parent
 FUNCTION = "receive_device_file"
 PROBE = "device-drop-probe"
 
@@ -118,8 +124,27 @@ def _stays_paused(app_settings: str) -> bool:
     return isinstance(settings, dict) and str(settings.get("PAUSED", "")).lower() in ON
 
 
+def check_values(hook: Hook) -> None:
+    """Before provisioning: refuse values that azd would silently replace by their defaults.
+
+    azd reads `PRIVATE_NETWORK=yes` or `RETENTION_DAYS=9O` as if they were not set: that would open the network, or
+    delete data that is to be kept.
+    """
+    kinds = dict(re.findall(r"^param (\w+) (\w+)", (INFRA / "main.bicep").read_text(encoding="utf-8"), re.MULTILINE))
+    given = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    for parameter, value in given.items():
+        [name] = re.findall(r"\$\{(\w+)", value["value"])
+        text = hook.environment.get(name, "")
+        if text and kinds[parameter] in FORMS and not re.fullmatch(FORMS[kinds[parameter]], text):
+            raise HookError(
+                f"{name} is {text!r}, which is no {kinds[parameter]}: azd would use the default in its place. Correct it "
+                f"with `azd env set {name} VALUE`, or in the variables of the workflow."
+            )
+
+
 def prepare(hook: Hook) -> None:
     """Everything before provisioning."""
+    check_values(hook)
     keep_pause(hook)
     register_providers(hook)
 

@@ -188,6 +188,44 @@ def test_without_a_subscription_nothing_is_asked_and_the_command_is_shown(hooks:
     assert "az provider register --namespace Microsoft.App" in azure.said[-1]
 
 
+# --- values
+
+NUMBERS = {"RETENTION_DAYS", "DAILY_LOG_GB", "MAXIMUM_INSTANCES", "INSTANCE_MEMORY_MB"}
+SWITCHES = {"PRIVATE_NETWORK", "SIGN_IN_WITH_USER"}
+
+
+def test_every_number_and_switch_of_a_deployment_is_checked() -> None:
+    declared = bicep_files()["main.bicep"].parameters
+    given = json.loads((ROOT / "infra" / "main.parameters.json").read_text())["parameters"]
+    kinds = {
+        re.findall(r"\$\{(\w+)", given[name]["value"])[0]: one.type for name, one in declared.items() if name in given
+    }
+    assert {name for name, kind in kinds.items() if kind == "int"} == NUMBERS
+    assert {name for name, kind in kinds.items() if kind == "bool"} == SWITCHES
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERS | SWITCHES))
+@pytest.mark.parametrize("value", ["yes", "9O", " 90", "90 days", "1.5", "on", "tRUE", "''", "null"])
+def test_a_value_that_azd_would_replace_by_its_default_is_refused(hooks: ModuleType, name: str, value: str) -> None:
+    azure = Azure({})
+    with pytest.raises(hooks.HookError, match=name):
+        hooks.prepare(azure.hook(hooks, ENVIRONMENT | {name: value}))
+    assert azure.commands == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, value) for name in sorted(NUMBERS) for value in ("90", "1", "")],
+        ("DAILY_LOG_GB", "-1"),
+        *[(name, value) for name in sorted(SWITCHES) for value in ("true", "false", "True", "FALSE", "1", "")],
+        ("ALERT_EMAIL", "anything@example.com"),
+    ],
+)
+def test_a_value_that_azd_can_read_is_taken(hooks: ModuleType, name: str, value: str) -> None:
+    hooks.check_values(Azure({}).hook(hooks, ENVIRONMENT | {name: value}))
+
+
 # --- a pause
 
 PAUSED_APP = {APPS: [(True, '["/subscriptions/1/sites/func-x"]')], SETTINGS: [(True, "true\n")]}
