@@ -137,8 +137,8 @@ def check_values(hook: Hook) -> None:
         text = hook.environment.get(name, "")
         if text and kinds[parameter] in FORMS and not re.fullmatch(FORMS[kinds[parameter]], text):
             raise HookError(
-                f"{name} is {text!r}, which is no {kinds[parameter]}: azd would use the default in its place. Correct it "
-                f"with `azd env set {name} VALUE`, or in the variables of the workflow."
+                f"{name} is {text!r}, which is no {kinds[parameter]}: azd would use the default in its place. "
+                f"Correct it with `azd env set {name} VALUE`, or in the variables of the workflow."
             )
 
 
