@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from azure.monitor.opentelemetry._utils.configurations import _get_configurations
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
 
 from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
 from shared.settings import (
@@ -292,9 +293,16 @@ def test_the_connections_of_the_host_name_every_service() -> None:
             assert f"{connection}__{what}" in settings
 
 
-def test_metrics_are_exported_as_often_as_the_costs_say() -> None:
-    interval = int(infra("app").variable("hostSettings")["OTEL_METRIC_EXPORT_INTERVAL"])
-    assert f"\nEXPORT_SECONDS = {interval // 1000}\n" in (INFRA / "cost.py").read_text()
+def test_metrics_are_exported_as_often_as_the_costs_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    interval = infra("app").variable("hostSettings")["OTEL_METRIC_EXPORT_INTERVAL"]
+    assert f"\nEXPORT_SECONDS = {int(interval) // 1000}\n" in (INFRA / "cost.py").read_text()
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", interval)
+    # As the distro makes it: with nothing but its exporter.
+    reader = PeriodicExportingMetricReader(ConsoleMetricExporter())
+    try:
+        assert reader._export_interval_millis == int(interval)
+    finally:
+        reader.shutdown()
 
 
 # --- the app
