@@ -168,6 +168,8 @@ class SentNote(StrEnum):
 
     FIRST_ANSWER_LOST = "first_answer_lost"
     READ_BACK = "read_back"
+    UNDER_ANOTHER_BATCH = "under_another_batch"
+    BATCH_NOT_KNOWN = "batch_not_known"
 
 
 class WithdrawalReason(StrEnum):
@@ -624,6 +626,17 @@ SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
         SentNote.READ_BACK: Explanation(
             "The service gave no verdict but the device was found in the batch.",
             "Nothing: the service gave no verdict but the device stands in the batch.",
+        ),
+        SentNote.UNDER_ANOTHER_BATCH: Explanation(
+            "The device is registered for this customer already but under another batch.",
+            "Nothing if that batch is the right one. Otherwise withdraw that file or delete the device there in "
+            "Partner Center. Then drop this row again.",
+        ),
+        SentNote.BATCH_NOT_KNOWN: Explanation(
+            "The device is registered for this customer already but was not found in this batch and no file of ours "
+            "registered it.",
+            "Nobody here can tell under which batch it stands: look it up in Partner Center. A device that was added "
+            "through Intune or the admin centre is not visible there: ask the customer to look it up and to delete it.",
         ),
     }
 )

@@ -68,6 +68,11 @@ class WithdrawalResult(StrEnum):
     REFUSED = "refused"
     """The service refused to delete it, or its device in the batch could not be identified."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the device is no longer registered."""
+        return self is not WithdrawalResult.REFUSED
+
 
 class SubmissionState(StrEnum):
     """The state of one POST of devices. The last three are final."""

@@ -26,8 +26,7 @@ class Explanation:
 _REGISTERED = Explanation(Outcome.REGISTERED, "Nothing.", Remedy.NOTHING)
 _ALREADY_REGISTERED = Explanation(
     Outcome.ALREADY_REGISTERED,
-    "Nothing: the device is registered for this customer already. Look for it in Microsoft Store for Business if the"
-    " customer does not see it there.",
+    "Nothing: the device is registered for this customer already.",
     Remedy.NOTHING,
 )
 
@@ -57,6 +56,13 @@ _WITHOUT_A_CODE = _failed(
 UNDOCUMENTED = _failed(
     Remedy.ASK, "This code is not documented: ask Microsoft support with the code and the tracking id."
 )
+
+OUR_OTHER_CUSTOMER = (
+    "The device is registered for the tenant of another customer of this partner. The status page names it and its"
+    " file: withdraw that file if it was dropped under the wrong customer or delete the device there in Partner"
+    " Center. Then drop this row again."
+)
+"""Said in place of the cure of another tenant where the app itself knows that the tenant is a customer's."""
 
 _TWICE_IN_ONE_UPLOAD = _failed(
     Remedy.NOTHING,
@@ -162,6 +168,11 @@ def explain(
     if not is_no_error or not _WORDS_OF_SUCCESS.fullmatch(text):
         return UNDOCUMENTED
     return _REGISTERED if state is JobState.FINISHED else _WITHOUT_A_CODE
+
+
+def is_other_tenant(code: str, name: str) -> bool:
+    """Whether code and name of a failed device mean that it is registered for another tenant."""
+    return explain(code, name, JobState.FINISHED_WITH_ERRORS) is _OTHER_TENANT
 
 
 def _named_in(text: str) -> Explanation | None:

@@ -16,7 +16,6 @@ from shared.reasons import (
     REQUEST_REFUSED,
     SENT_NOTES,
     UNKNOWN_REASONS,
-    RowReason,
     SentNote,
     UnknownReason,
 )
@@ -36,13 +35,16 @@ class RowWithoutReason(DeviceDropError):
 def outcome_from_verdict(submission: Submission, row: SentRow, verdict: DeviceUploadDetails) -> DeviceOutcome:
     """The outcome of a row by the service's own final verdict on its device."""
     lost = submission.answer_lost
-    explanation = _explained(verdict.error_code, verdict.error_description, verdict.status, answer_was_lost=lost)
+    explanation = _explained(
+        verdict.error_code, verdict.error_description, JobState.of(verdict.status), answer_was_lost=lost
+    )
     notes = [SentNote.FIRST_ANSWER_LOST] if lost and explanation.verdict is Outcome.ALREADY_REGISTERED else []
     return replace(
         _named(submission, row, explanation.verdict, notes),
         error_code="" if verdict.error_code is None else str(verdict.error_code),
         error_description=verdict.error_description or "",
         what_to_do=explanation.what_to_do,
+        remedy=explanation.remedy,
         device_id=verdict.device_id or "",
         device_status=verdict.status or "",
     )
@@ -106,16 +108,20 @@ def _unknown(outcome: DeviceOutcome, reason: UnknownReason) -> DeviceOutcome:
         error_code=reason,
         error_description=explanation.sentence,
         what_to_do=explanation.what_to_do,
+        remedy=Remedy.SEND_AGAIN,
     )
 
 
 def outcome_of_refusal(submission: Submission, row: SentRow, fault: ServiceFault) -> DeviceOutcome:
-    """The outcome of a row whose whole submission the service refused."""
+    """The outcome of a row whose whole submission the service refused: a code that is not a device's is fixed."""
+    explanation = _explained(fault.code, fault.description, JobState.FINISHED_WITH_ERRORS, answer_was_lost=False)
+    is_of_a_device = explanation.verdict is Outcome.FAILED and explanation is not UNDOCUMENTED
     return replace(
         _named(submission, row, Outcome.FAILED),
         error_code=fault.code,
         error_description=fault.description,
-        what_to_do=REQUEST_REFUSED.text,
+        what_to_do=explanation.what_to_do if is_of_a_device else REQUEST_REFUSED.text,
+        remedy=explanation.remedy if is_of_a_device else Remedy.FIX,
     )
 
 
@@ -137,28 +143,8 @@ def outcome_of_unsent_row(reading_id: str, row: CheckedRow) -> DeviceOutcome:
         error_code=row.reason,
         error_description=explanation.sentence + same_as,
         what_to_do=explanation.what_to_do,
+        remedy=explanation.remedy if row.duplicate_of is None else Remedy.NOTHING,
     )
-
-
-def remedy(outcome: DeviceOutcome) -> Remedy:
-    """The remedy for the row, by its stored outcome."""
-    match outcome.outcome:
-        case Outcome.UNKNOWN:
-            return Remedy.SEND_AGAIN
-        case Outcome.FAILED:
-            return _remedy_of_failure(outcome)
-        case Outcome.REJECTED:
-            known = outcome.error_code in REASONS
-            return REASONS[RowReason(outcome.error_code)].remedy if known else Remedy.FIX
-        case _:
-            return Remedy.NOTHING
-
-
-def _remedy_of_failure(outcome: DeviceOutcome) -> Remedy:
-    """The remedy by the code of the device or of the refused request; a refused request has no tracking id."""
-    explanation = explain(outcome.error_code, outcome.error_description, JobState.FINISHED_WITH_ERRORS)
-    was_refused_as_a_whole = explanation is UNDOCUMENTED and not outcome.tracking_id
-    return Remedy.FIX if was_refused_as_a_whole else explanation.remedy
 
 
 def sent_row(row: CheckedRow) -> SentRow:
@@ -176,9 +162,9 @@ def sent_row(row: CheckedRow) -> SentRow:
 
 
 @lru_cache(maxsize=256)
-def _explained(code: str | int | None, name: str | None, status: str | None, *, answer_was_lost: bool) -> Explanation:
+def _explained(code: str | int | None, name: str | None, state: JobState, *, answer_was_lost: bool) -> Explanation:
     """The meaning of a verdict. Cached, because many devices have the same one."""
-    return explain(code, name, JobState.of(status), answer_was_lost=answer_was_lost)
+    return explain(code, name, state, answer_was_lost=answer_was_lost)
 
 
 def _named(submission: Submission, row: SentRow, outcome: Outcome, notes: Sequence[str] = ()) -> DeviceOutcome:

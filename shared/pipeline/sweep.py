@@ -22,6 +22,7 @@ from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import known_file, resolve_drop_path
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
+from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
 from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.storage.blobs import BlobVersion
@@ -197,6 +198,15 @@ def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
     pipeline.wakeups.send(wake_up_of(woken))
 
 
+def _pause(pipeline: Pipeline, _report: SweepReport) -> None:
+    """Keep the notice that sending is paused as the setting says, even while nothing is to be sent."""
+    breaker = circuit_breaker_of(pipeline)
+    if pipeline.settings.paused:
+        breaker.note_pause()
+    else:
+        breaker.end_pause()
+
+
 def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
     def wake_again(mention: WithdrawalMention, _: OnUnreadable) -> None:
         report.overdue_withdrawals += woken_again(pipeline, mention)
@@ -305,4 +315,4 @@ def _forget_old_file(pipeline: Pipeline, report: SweepReport, mention: FileMenti
         report.forgotten_files += 1
 
 
-_DUTIES = (_open_files, _withdrawals, _poisoned_messages, _unknown_blobs, _leftover_blobs, _forget_old_files)
+_DUTIES = (_pause, _open_files, _withdrawals, _poisoned_messages, _unknown_blobs, _leftover_blobs, _forget_old_files)

@@ -14,17 +14,20 @@ import azure.functions as func
 from werkzeug.http import dump_options_header, parse_accept_header
 
 from shared.pipeline.blob_names import RESULTS_CONTAINER
+from shared.pipeline.closing.csv_output import results_csv
 from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import NAME as TO_FIX
 from shared.pipeline.corrections.to_fix import to_fix_csv
 from shared.status.http import Refusal, tagged
+from shared.status.presenters import links_of
 from shared.status.report import NAME as REPORT
 from shared.status.report import report_html
 from shared.status.schemas import ErrorCode
 from shared.storage.blobs import VersionGone
 from shared.storage.records import DeviceFile
+from shared.vocabulary import FileState
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of an answer."""
@@ -42,6 +45,15 @@ _TOO_MUCH_TO_FIX = (
     "fix the dropped file itself: results.csv names its rows and what to do."
 )
 
+_TOO_MUCH_SO_FAR = (
+    f"The results so far are more than {LARGEST_BODY // 2**20} MiB. Send `Accept-Encoding: gzip` (curl --compressed), "
+    "or wait until the file is closed."
+)
+_NOT_WITHDRAWN = (
+    "No device of this file was withdrawn, or its withdrawal is still in progress. withdrawals.csv is written at the "
+    "end of a withdrawal."
+)
+
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._ -]")
 
 
@@ -50,11 +62,29 @@ class TooLarge(Exception):
 
 
 def results_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:
-    """results.csv of a file that is final. Raises Refusal."""
-    _refuse_unless_final(file)
-    path = f"{folder_of(file)}/results.csv"
+    """results.csv of a file; while it is registering, the rows that have their outcome so far. Raises Refusal."""
+    _refuse_before_read(file)
+    if file.state.is_final:
+        return _stored_answer(pipeline, file, "results.csv", request)
+    rows = pipeline.journal.outcomes.of_rows(file.reading_id, 1, file.read_counts.total)
     try:
-        return tagged(request, attachment(pipeline.results.stream(path), f"{file.name}.results.csv", CSV, request))
+        return tagged(request, attachment(results_csv(rows), f"{file.name}.results so far.csv", CSV, request))
+    except TooLarge as error:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _TOO_MUCH_SO_FAR) from error
+
+
+def withdrawals_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:
+    """withdrawals.csv of a file whose devices were withdrawn. Raises Refusal."""
+    if links_of(file).withdrawals_csv is None:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, _NOT_WITHDRAWN)
+    return _stored_answer(pipeline, file, "withdrawals.csv", request)
+
+
+def _stored_answer(pipeline: Pipeline, file: DeviceFile, name: str, request: func.HttpRequest) -> func.HttpResponse:
+    """A blob in the folder of the file's results. Raises Refusal."""
+    path = f"{folder_of(file)}/{name}"
+    try:
+        return tagged(request, attachment(pipeline.results.stream(path), f"{file.name}.{name}", CSV, request))
     except VersionGone as error:
         raise Refusal(
             HTTPStatus.GONE,
@@ -67,8 +97,8 @@ def results_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReque
 
 
 def to_fix_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:
-    """to_fix.csv of a closed file. Raises Refusal."""
-    _refuse_unless_final(file)
+    """to_fix.csv of a file; while it is registering, of the rows that have their outcome so far. Raises Refusal."""
+    _refuse_before_read(file)
     try:
         return tagged(request, attachment(to_fix_csv(pipeline, file), f"{file.name}.{TO_FIX}", CSV, request))
     except CopyExpired as error:
@@ -82,6 +112,15 @@ def report_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReques
     _refuse_unless_final(file)
     page = report_html(pipeline, file).encode("utf-8", "replace")
     return attachment(iter([page]), f"{file.name}.{REPORT}", HTML, request)
+
+
+def _refuse_before_read(file: DeviceFile) -> None:
+    if file.state is FileState.RECEIVED:
+        raise Refusal(
+            HTTPStatus.CONFLICT,
+            ErrorCode.CONFLICT,
+            "The rows of the file are still being read, so none has its outcome yet: try again in a moment.",
+        )
 
 
 def _refuse_unless_final(file: DeviceFile) -> None:
@@ -134,5 +173,5 @@ def _too_large(path: str) -> str:
     return (
         f"The results are more than {LARGEST_BODY // 2**20} MiB. Send `Accept-Encoding: gzip` (curl --compressed), or "
         f"download the blob {path} from the container {RESULTS_CONTAINER}: az storage blob download --auth-mode login "
-        f" --container-name {RESULTS_CONTAINER} --name '{path}' --file results.csv"
+        f" --container-name {RESULTS_CONTAINER} --name '{path}' --file {path.rpartition('/')[2]}"
     )

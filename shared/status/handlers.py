@@ -13,7 +13,7 @@ from shared.pipeline.composition import Pipeline
 from shared.status import queries
 from shared.status.authentication import refuse_other_sites
 from shared.status.commands import send_again, withdraw
-from shared.status.downloads import report_answer, results_answer, to_fix_answer
+from shared.status.downloads import report_answer, results_answer, to_fix_answer, withdrawals_answer
 from shared.status.expectations import expectation
 from shared.status.http import (
     JSON,
@@ -84,6 +84,11 @@ def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.
 def download_to_fix(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/to_fix.csv."""
     return _download(to_fix_answer, pipeline, request)
+
+
+def download_withdrawals(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files/{customer_id}/{file_id}/withdrawals.csv."""
+    return _download(withdrawals_answer, pipeline, request)
 
 
 def download_report(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

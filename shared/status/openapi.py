@@ -114,6 +114,9 @@ OPERATIONS: Mapping[str, Operation] = {
         faults=_NO_CHANGE,
         is_tagged=True,
     ),
+    "download_withdrawals": Operation(
+        "The registered rows of a withdrawn file with what became of each.", NoQuery, CSV, faults=_NO_CHANGE
+    ),
     "download_report": Operation("A closed file as one page that can be mailed.", NoQuery, HTML, faults=_NO_CHANGE),
     "retry_file": Operation(
         "Send the rows that failed for a temporary reason again, as a new file. A second request makes no second file.",

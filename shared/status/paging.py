@@ -41,10 +41,18 @@ class DevicePosition(msgspec.Struct, frozen=True, array_like=True, tag="devices"
     row: Annotated[int, msgspec.Meta(ge=1)]
 
 
-Position = TypeVar("Position", FilePosition, RowPosition, DevicePosition)
+class AnyDevicePosition(msgspec.Struct, frozen=True, array_like=True, tag="any_devices"):
+    """After a row of a closed file, among the rows of all customers with one serial number."""
+
+    customer_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}\Z")]
+    file_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}\Z")]
+    row: Annotated[int, msgspec.Meta(ge=1)]
 
 
-def cursor(position: FilePosition | RowPosition | DevicePosition) -> str:
+Position = TypeVar("Position", FilePosition, RowPosition, DevicePosition, AnyDevicePosition)
+
+
+def cursor(position: FilePosition | RowPosition | DevicePosition | AnyDevicePosition) -> str:
     """`position` as text that is safe in an address."""
     return urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
@@ -51,6 +52,12 @@ Cursor = Annotated[
 ]
 
 
+class Yes(StrEnum):
+    """The value of a parameter that is given or left out."""
+
+    YES = "yes"
+
+
 def _time(description: str) -> msgspec.Meta:
     return msgspec.Meta(description=description, extra_json_schema={"format": "date-time"})
 
@@ -93,12 +100,26 @@ class FilesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     received_from: Annotated[str, _time("Received at this time or later.")] | UnsetType = UNSET
     received_before: Annotated[str, _time("Received before this time.")] | UnsetType = UNSET
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_FILES_ON_A_PAGE)] = FILES_ON_A_PAGE
+    name: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="Only files with this text in their name; capital and small letters are the same.",
+                pattern=r"^[^\x00-\x1f\x7f]*$",
+                max_length=LONGEST_NAME,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    attention: Annotated[Yes, msgspec.Meta(description="Only files that somebody must look at.")] | UnsetType = UNSET
 
     def filter(self, names: CustomerNames) -> FileFilter:
         """The filter that the parameters describe. Raises Refusal."""
         customer = given(self.customer)
         return FileFilter(
             customer_id=None if customer is None else _customer(customer, names),
+            name=given(self.name) or "",
+            attention=given(self.attention) is not None,
             state=given(self.state),
             received_from=_time_in("received_from", self.received_from),
             received_before=_time_in("received_before", self.received_before),

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from shared.pipeline.blob_names import NO_FOLDER
 from shared.pipeline.closing import accounting
-from shared.pipeline.outcome_rules import remedy
+from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.status.schemas import (
     DeviceView,
     FileLinks,
@@ -20,6 +22,7 @@ from shared.status.schemas import (
     SubmissionView,
     TimeLineEntry,
     UnreadableView,
+    Waiting,
     WithdrawalView,
 )
 from shared.storage.codec import UnreadableRecord
@@ -34,8 +37,9 @@ from shared.storage.records import (
     Remark,
     Submission,
     Withdrawal,
+    elsewhere_in,
 )
-from shared.vocabulary import FileState, Outcome, SubmissionState
+from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult
 
 NO_CUSTOMER_ID = NO_FOLDER
 """Stands in place of the customer id in the addresses of a file whose path names no customer."""
@@ -44,25 +48,73 @@ _TIME_OF_A_SENTENCE = "%Y-%m-%d %H:%M:%S"
 _LENGTH_OF_A_TIME = len("2026-11-20 12:00:00")
 
 
+_HAS_RESULTS = frozenset({FileState.READ, FileState.CLOSING, FileState.CLOSED})
+"""The states in which rows have outcomes that stay."""
+
+
+FAILING = 3
+"""Consecutive requests without a usable answer after which people are told of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many submissions of a file are final, and the outcomes of its rows so far."""
+    """How many submissions of a file are final, the outcomes of its rows so far, and the rows without one."""
 
     counts: Counts
     submissions: int
     final: int
+    elsewhere: int = 0
+    reasons: tuple[ReasonTally, ...] = ()
+    waiting: Waiting | None = None
 
     @classmethod
     def of(cls, file: DeviceFile, submissions: Iterable[Submission]) -> "Progress":
         """The progress of `file`; the halves of a split submission count in its place."""
         whole = [submission for submission in submissions if submission.state is not SubmissionState.SPLIT]
-        counts = file.closed_counts or sum((submission.counts for submission in whole), file.read_counts)
-        return cls(counts, len(whole), sum(submission.state.is_final for submission in whole))
+        final = sum(submission.state.is_final for submission in whole)
+        if file.closed_counts is not None:
+            return cls(file.closed_counts, len(whole), final, elsewhere_in(file.reasons), file.reasons)
+        counts = sum((submission.counts for submission in whole), file.read_counts)
+        reasons = ReasonCounter()
+        reasons.add_tallies(file.reasons)
+        for submission in whole:
+            reasons.add_tallies(submission.reasons)
+        waiting = _waiting(whole) if file.state is FileState.READ else None
+        tallies = reasons.tallies()
+        return cls(counts, len(whole), final, elsewhere_in(tallies), tallies, waiting)
 
 
-def file_view(file: DeviceFile | FileListing, progress: Progress, customer_name: str | None = None) -> FileView:
-    """A file and its progress."""
-    return FileView(
+def _waiting(submissions: Iterable[Submission]) -> Waiting:
+    to_be_sent = without_verdict = 0
+    until: datetime | None = None
+    failing: Submission | None = None
+    for submission in submissions:
+        if not submission.state.is_final and submission.attempts >= max(FAILING, failing.attempts if failing else 0):
+            failing = submission
+        rows = submission.devices - submission.counts.ended
+        if submission.state is SubmissionState.PENDING:
+            to_be_sent += rows
+        elif submission.state is SubmissionState.ACCEPTED:
+            without_verdict += rows
+            until = max(filter(None, (until, submission.deadline_at)), default=None)
+    return Waiting(
+        to_be_sent=to_be_sent,
+        without_verdict=without_verdict,
+        verdict_until=until,
+        failing=None if failing is None else failing.last_answer,
+    )
+
+
+def file_view(
+    file: DeviceFile | FileListing,
+    progress: Progress,
+    customer_name: str | None = None,
+    *,
+    registered_later: int = 0,
+    is_stopped: bool = False,
+) -> FileView:
+    """A file and its progress. `registered_later` rows were registered by its retry."""
+    view = FileView(
         file_id=file.file_id,
         customer_id=file.customer_id,
         customer_name=customer_name,
@@ -72,6 +124,7 @@ def file_view(file: DeviceFile | FileListing, progress: Progress, customer_name:
         state=file.state,
         is_final=file.state.is_final,
         reason=file.reason,
+        what_happened=file.reason_text,
         received_at=file.received_at,
         closed_at=file.closed_at,
         size=file.size,
@@ -80,26 +133,53 @@ def file_view(file: DeviceFile | FileListing, progress: Progress, customer_name:
         submissions=progress.submissions,
         submissions_final=progress.final,
         parent_file_id=file.parent,
-        links=file_links(file.customer_id, file.file_id, file.state, file.parent),
+        elsewhere=progress.elsewhere,
+        registered_later=registered_later,
+        withdrawal=None if file.withdrawal is None else withdrawal_view(file.withdrawal),
+        links=links_of(file),
+    )
+    return replace(view, needs_attention=_needs_attention(view, progress.waiting, is_stopped=is_stopped))
+
+
+def _needs_attention(file: FileView, waiting: Waiting | None, *, is_stopped: bool) -> bool:
+    """Whether somebody must look at the file."""
+    return (
+        file.state is FileState.REJECTED
+        or file.is_incomplete
+        or file.not_registered > 0
+        or (is_stopped and not file.is_final)
+        or (waiting is not None and waiting.failing is not None)
+        or (file.withdrawal is not None and file.withdrawal.refused > 0)
     )
 
 
-def listed_file_view(listing: FileListing, customer_name: str | None = None) -> FileView:
+def listed_file_view(listing: FileListing, customer_name: str | None = None, *, registered_later: int = 0) -> FileView:
     """A final file, from its entry in the index by time."""
-    return file_view(listing, Progress(listing.counts, listing.submissions, listing.submissions), customer_name)
+    progress = Progress(listing.counts, listing.submissions, listing.submissions, listing.elsewhere)
+    return file_view(listing, progress, customer_name, registered_later=registered_later)
 
 
-def file_links(customer_id: str | None, file_id: str, state: FileState, parent: str | None) -> FileLinks:
+def links_of(file: DeviceFile | FileListing) -> FileLinks:
+    """The addresses at which a file is shown."""
+    withdrawal = file.withdrawal
+    is_withdrawn = withdrawal is not None and (withdrawal.run > 1 or not withdrawal.is_under_way)
+    return file_links(file.customer_id, file.file_id, file.state, file.parent, is_withdrawn=is_withdrawn)
+
+
+def file_links(
+    customer_id: str | None, file_id: str, state: FileState, parent: str | None, *, is_withdrawn: bool = False
+) -> FileLinks:
     """The addresses at which a file is shown."""
     file = file_address(customer_id, file_id)
-    is_closed = state is FileState.CLOSED
+    has_results = state in _HAS_RESULTS
     return FileLinks(
         file=file,
         outcomes=f"{file}/outcomes",
         page=f"/api/status/{_place(customer_id, file_id)}",
-        results_csv=f"{file}/results.csv" if is_closed else None,
-        to_fix_csv=f"{file}/to_fix.csv" if is_closed else None,
-        report_html=f"{file}/report.html" if is_closed else None,
+        results_csv=f"{file}/results.csv" if has_results else None,
+        to_fix_csv=f"{file}/to_fix.csv" if has_results else None,
+        withdrawals_csv=f"{file}/withdrawals.csv" if is_withdrawn else None,
+        report_html=f"{file}/report.html" if state is FileState.CLOSED else None,
         parent=None if parent is None else file_address(customer_id, parent),
     )
 
@@ -154,8 +234,8 @@ def time_line(file: DeviceFile, submissions: Iterable[SubmissionView]) -> list[T
     return sorted(entries, key=lambda entry: _whole_second(entry.at))
 
 
-def outcome_view(outcome: DeviceOutcome) -> OutcomeView:
-    """The outcome of a row."""
+def outcome_view(outcome: DeviceOutcome, withdrawal: WithdrawalResult | None = None) -> OutcomeView:
+    """The outcome of a row, and what became of its withdrawal."""
     return OutcomeView(
         row=outcome.row,
         source=outcome.source,
@@ -168,12 +248,14 @@ def outcome_view(outcome: DeviceOutcome) -> OutcomeView:
         error_code=outcome.error_code,
         error_description=outcome.error_description,
         what_to_do=outcome.what_to_do,
-        remedy=remedy(outcome),
+        remedy=outcome.remedy,
+        registered_by=outcome.registered_by,
         notes=outcome.notes,
         batch_id=outcome.batch_id,
         submission=outcome.submission,
         tracking_id=outcome.tracking_id,
         device_id=outcome.device_id,
+        withdrawal=withdrawal,
     )
 
 
@@ -191,7 +273,11 @@ def _unreadable_view(record: UnreadableRecord) -> UnreadableView:
 
 
 def device_view(
-    file: DeviceFile, customer_id: str, outcome: DeviceOutcome, customer_name: str | None = None
+    file: DeviceFile,
+    customer_id: str,
+    outcome: DeviceOutcome,
+    customer_name: str | None = None,
+    withdrawal: WithdrawalResult | None = None,
 ) -> DeviceView:
     """A row of a file, as the search for a serial number finds it."""
     return DeviceView(
@@ -200,20 +286,30 @@ def device_view(
         file_id=file.file_id,
         file_name=file.name,
         received_at=file.received_at,
-        outcome=outcome_view(outcome),
-        links=file_links(file.customer_id, file.file_id, file.state, file.parent),
+        outcome=outcome_view(outcome, withdrawal),
+        links=links_of(file),
     )
 
 
 def reason_counts(tallies: Iterable[ReasonTally], ended: OutcomeCounts) -> list[ReasonCount]:
     """Rows by outcome and reason; rows whose reasons are not counted yet have an empty reason."""
-    reasons = [ReasonCount(outcome=tally.outcome, reason=tally.reason, rows=tally.rows) for tally in tallies]
+    reasons = [
+        ReasonCount(
+            outcome=tally.outcome,
+            reason=tally.reason,
+            name=tally.name,
+            remedy=tally.remedy,
+            sentence=tally.sentence,
+            rows=tally.rows,
+        )
+        for tally in tallies
+    ]
     for outcome in Outcome:
         counted = sum(reason.rows for reason in reasons if reason.outcome is outcome)
         rest = getattr(ended, outcome) - counted
         if rest > 0:
             reasons.append(ReasonCount(outcome=outcome, reason="", rows=rest))
-    return sorted(reasons, key=lambda reason: (-reason.rows, reason.outcome, reason.reason))
+    return sorted(reasons, key=lambda reason: (-reason.rows, reason.outcome, reason.reason, reason.name))
 
 
 def file_note_view(remark: Remark) -> FileNoteView:

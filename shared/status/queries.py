@@ -29,13 +29,31 @@ from shared.status.presenters import (
     unreadable_views,
     withdrawal_view,
 )
-from shared.status.schemas import DevicePage, DeviceView, FileDetails, FilePage, FileView, OutcomePage
+from shared.status.schemas import (
+    DevicePage,
+    DeviceView,
+    FileDetails,
+    FilePage,
+    FileView,
+    OutcomePage,
+    OutcomeView,
+    Standstill,
+)
+from shared.status.standstills import standstills
 from shared.storage.codec import UnreadableRecord
 from shared.storage.customers import is_guid
 from shared.storage.keys import ROWS_IN_A_BLOCK, TimeCursor, time_cursor
 from shared.storage.record_table import OnUnreadable, log_unreadable
-from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome, FileListing, FileMention, Submission
-from shared.vocabulary import FileState, Outcome
+from shared.storage.records import (
+    DeviceFile,
+    DeviceMention,
+    DeviceOutcome,
+    FileListing,
+    FileMention,
+    Submission,
+    elsewhere_in,
+)
+from shared.vocabulary import FileState, Outcome, WithdrawalResult
 
 FILES_ON_A_PAGE = 50
 MOST_FILES_ON_A_PAGE = 1_000
@@ -73,6 +91,15 @@ class FileFilter:
     state: FileState | None = None
     received_from: datetime | None = None
     received_before: datetime | None = None
+    name: str = ""
+    """Part of the file's name, in capital or small letters."""
+    attention: bool = False
+    """Only files that somebody must look at."""
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether it leaves out files of the index by time or by customer."""
+        return self.state is not None or bool(self.name) or self.attention
 
     def matches(self, file: FileListing | DeviceFile) -> bool:
         """Whether the filter matches a file."""
@@ -82,6 +109,7 @@ class FileFilter:
         """Whether the filter matches a file, as far as its mention tells."""
         return (
             self.customer_id in (None, file.customer_id or NO_CUSTOMER_ID)
+            and self.name.casefold() in file.name.casefold()
             and (self.received_from is None or file.received_at >= self.received_from)
             and (self.received_before is None or file.received_at < self.received_before)
         )
@@ -119,6 +147,7 @@ def files(
 ) -> FilePage:
     """Files, newest first; `names` are read when they are not given. Raises BadCursor."""
     names = names or customer_names(pipeline)
+    stopped = standstills(pipeline, names, _customer_in(wanted))
     end = monotonic() + SECONDS_FOR_FILES
     after = _first_position(wanted) if page is None else _time_cursor_in(page)
     found: list[FileView] = []
@@ -132,7 +161,7 @@ def files(
             following = cursor(FilePosition(last.day, last.row))
             break
         try:
-            view = _view_of(pipeline, wanted, entry, names, unreadable.append)
+            view = _view_of(pipeline, wanted, entry, names, stopped, unreadable.append)
         except UnreadableRecord as record:
             unreadable.append(record)
             taken += 1
@@ -140,7 +169,11 @@ def files(
             found += [] if view is None else [view]
             taken += view is not None
         last = position
-    return FilePage(files=found, unreadable=unreadable_views(unreadable), next=following)
+    return FilePage(stopped=stopped, files=found, unreadable=unreadable_views(unreadable), next=following)
+
+
+def _customer_in(wanted: FileFilter) -> str | None:
+    return None if wanted.customer_id == NO_CUSTOMER_ID else wanted.customer_id
 
 
 def file(pipeline: Pipeline, customer_id: str, file_id: str) -> FileDetails:
@@ -152,21 +185,27 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
     """The file of `record` in detail."""
     unreadable: list[UnreadableRecord] = []
     submissions = _submissions(pipeline, record, unreadable.append)
-    name = customer_names(pipeline).name_of(record.customer_id)
-    view = file_view(record, Progress.of(record, submissions), name)
+    names = customer_names(pipeline)
+    name = names.name_of(record.customer_id)
+    progress = Progress.of(record, submissions)
+    stopped = standstills(pipeline, names, record.customer_id)
+    later = _registered_later(pipeline, record)
+    view = file_view(record, progress, name, registered_later=later, is_stopped=bool(stopped))
     shown = [submission_view(submission) for submission in _most_interesting(submissions)]
     return FileDetails(
+        stopped=stopped,
         file=view,
         what_happened=record.reason_text,
         time_line=time_line(record, shown),
         submissions=shown,
         submissions_left_out=_number_of(submissions, record) - len(shown),
-        reasons=reason_counts(record.reasons, view.counts),
+        reasons=reason_counts(progress.reasons, view.counts),
         notes=list(map(file_note_view, record.remarks)),
         passed_over=list(map(passed_over_view, record.passed_over)),
         unreadable=unreadable_views(unreadable),
         retry_file_id=record.retry,
         withdrawal=None if record.withdrawal is None else withdrawal_view(record.withdrawal),
+        waiting=progress.waiting,
     )
 
 
@@ -190,11 +229,20 @@ def outcomes(
         found += scan.next_rows(limit + 1 - len(found))
         if monotonic() >= end:
             break
-    shown = [outcome_view(outcome) for outcome in found[:limit]]
+    shown = outcome_views(pipeline, record, found[:limit])
     if len(found) > limit:
         return OutcomePage(file_id=record.file_id, outcomes=shown, next=cursor(RowPosition(shown[-1].row)))
     following = None if scan.is_over else cursor(RowPosition(scan.first - 1))
     return OutcomePage(file_id=record.file_id, outcomes=shown, next=following)
+
+
+def outcome_views(pipeline: Pipeline, record: DeviceFile, rows: Sequence[DeviceOutcome]) -> list[OutcomeView]:
+    """Rows of a file, in its order, each with what became of its withdrawal."""
+    results: dict[int, WithdrawalResult | None] = {}
+    if record.withdrawal is not None and rows:
+        known = pipeline.journal.withdrawals.devices(record.reading_id, rows[0].row, rows[-1].row)
+        results = {stored.record.row: stored.record.result for stored in known}
+    return [outcome_view(row, results.get(row.row)) for row in rows]
 
 
 def devices(
@@ -221,11 +269,12 @@ def devices(
         mentions = list(islice(rows, DEVICES_ON_A_PAGE + 1))
     if not mentions and not unreadable and page is None:
         raise NotFound(_no_device(still_open))
-    name = (names or customer_names(pipeline)).name_of(customer)
+    names = names or customer_names(pipeline)
     shown = mentions[:DEVICES_ON_A_PAGE]
     is_last_page = len(mentions) <= DEVICES_ON_A_PAGE
-    views = _device_views(pipeline, shown, name, unreadable.append)
+    views = device_views(pipeline, shown, names, unreadable.append)
     return DevicePage(
+        stopped=standstills(pipeline, names, customer),
         serial_number=serial_number,
         devices=sorted(views, key=lambda view: view.received_at, reverse=True),
         files_not_searched=still_open,
@@ -313,27 +362,65 @@ def _final_candidates(
         return []
     # Enough to fill the page, and one more, even if the filter leaves some of them out.
     begins_exactly = wanted.received_before is None or after != _first_position(wanted)
-    most = limit + 1 if wanted.state is None and begins_exactly else MOST_FILES_EXAMINED + 1
+    most = limit + 1 if not wanted.is_selective and begins_exactly else MOST_FILES_EXAMINED + 1
     return pipeline.journal.files.final_entries(after, most, wanted.customer_id)
 
 
 def _view_of(
-    pipeline: Pipeline, wanted: FileFilter, entry: _Entry, names: CustomerNames, unreadable: OnUnreadable
+    pipeline: Pipeline,
+    wanted: FileFilter,
+    entry: _Entry,
+    names: CustomerNames,
+    stopped: Sequence[Standstill],
+    unreadable: OnUnreadable,
 ) -> FileView | None:
     """The file of `entry`; None when the filter leaves it out, or it was mentioned before it was entered.
 
     Raises:
         UnreadableRecord: the record of the file, or its entry; the file's submissions are given to `unreadable`.
     """
+    view = _view_of_any(pipeline, wanted, entry, names, stopped, unreadable)
+    return None if view is None or (wanted.attention and not view.needs_attention) else view
+
+
+def _view_of_any(
+    pipeline: Pipeline,
+    wanted: FileFilter,
+    entry: _Entry,
+    names: CustomerNames,
+    stopped: Sequence[Standstill],
+    unreadable: OnUnreadable,
+) -> FileView | None:
     if isinstance(entry, UnreadableRecord):
         raise entry
     if isinstance(entry, FileListing):
-        return listed_file_view(entry, names.name_of(entry.customer_id)) if wanted.matches(entry) else None
+        if not wanted.matches(entry):
+            return None
+        later = _registered_later(pipeline, entry)
+        return listed_file_view(entry, names.name_of(entry.customer_id), registered_later=later)
     stored = pipeline.journal.files.get(entry.customer_id, entry.file_id)
     if stored is None or not wanted.matches(stored.record):
         return None
     progress = Progress.of(stored.record, _submissions(pipeline, stored.record, unreadable))
-    return file_view(stored.record, progress, names.name_of(stored.record.customer_id))
+    customer_id = stored.record.customer_id
+    return file_view(
+        stored.record,
+        progress,
+        names.name_of(customer_id),
+        registered_later=_registered_later(pipeline, stored.record),
+        is_stopped=any(each.customer_id in (None, customer_id) for each in stopped),
+    )
+
+
+def _registered_later(pipeline: Pipeline, file: DeviceFile | FileListing) -> int:
+    """The rows of `file` that the file made of them registered."""
+    if file.retry is None:
+        return 0
+    stored = pipeline.journal.files.get(file.customer_id, file.retry)
+    counts = None if stored is None else stored.record.closed_counts
+    if stored is None or counts is None:
+        return 0
+    return counts.registered + counts.already_registered - elsewhere_in(stored.record.reasons)
 
 
 def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile:
@@ -405,8 +492,8 @@ class _RowScan:
 # --- devices
 
 
-def _device_views(
-    pipeline: Pipeline, mentions: Iterable[DeviceMention], name: str | None, unreadable: OnUnreadable
+def device_views(
+    pipeline: Pipeline, mentions: Iterable[DeviceMention], names: CustomerNames, unreadable: OnUnreadable
 ) -> Iterator[DeviceView]:
     """The outcomes of the rows that are mentioned; rows deleted meanwhile are left out."""
     known: dict[str, DeviceFile | None] = {}
@@ -416,7 +503,9 @@ def _device_views(
         record = known[mention.file_id]
         outcome = None if record is None else pipeline.journal.outcomes.get(record.reading_id, mention.row)
         if record is not None and outcome is not None:
-            yield device_view(record, mention.customer_id, outcome, name)
+            (row,) = outcome_views(pipeline, record, [outcome])
+            name = names.name_of(mention.customer_id)
+            yield device_view(record, mention.customer_id, outcome, name, row.withdrawal)
 
 
 def _file_or_none(pipeline: Pipeline, mention: DeviceMention, unreadable: OnUnreadable) -> DeviceFile | None:

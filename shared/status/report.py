@@ -1,35 +1,39 @@
 """report.html: one file as one page that loads nothing else, so that it can be mailed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 
+from msgspec.structs import replace
+
 from shared.pipeline.composition import Pipeline
 from shared.status import queries
-from shared.status.page.bars import not_registered
 from shared.status.page.pages import parts_of_file
 from shared.status.page.rendering import rendered
 from shared.status.page.static_files import STATIC
-from shared.status.presenters import outcome_view
 from shared.status.schemas import FileDetails, OutcomeView
-from shared.storage.records import DeviceFile, DeviceOutcome
-from shared.vocabulary import Outcome
+from shared.storage.records import DeviceFile
+from shared.vocabulary import Outcome, Remedy
 
 NAME = "report.html"
 
 MOST_ROWS = 1_000
 """Rows that are shown; a page of more is slow to open and to print. The rest stand in results.csv."""
 
-SHOWN = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
-"""The outcomes that need attention."""
+SHOWN: Sequence[Mapping[str, str]] = (
+    *({"outcome": outcome} for outcome in (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)),
+    {"outcome": Outcome.ALREADY_REGISTERED, "remedy": Remedy.ASK},
+)
+"""The rows that need attention, by the properties of their outcomes."""
 
 
 def report_html(pipeline: Pipeline, record: DeviceFile) -> str:
     """The report of a file as it is now."""
     details = queries.details(pipeline, record)
-    rows = _rows_that_need_attention(pipeline, record.reading_id, details.file.counts.total)
-    return report_page(details, [outcome_view(row) for row in rows], pipeline.clock())
+    shown = rows_that_need_attention(pipeline, record)
+    # The page may be mailed to the customer: it names no other one.
+    return report_page(details, [replace(row, registered_by="") for row in shown], pipeline.clock())
 
 
 def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: datetime) -> str:
@@ -40,17 +44,22 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
             "style": (STATIC / "status.css").read_text(encoding="utf-8"),
             **parts_of_file(details),
             "rows": rows,
-            "rows_left_out": max(0, not_registered(details.file.counts) - len(rows)),
+            "rows_left_out": max(0, _to_show(details) - len(rows)),
             "made_at": made_at,
         },
     )
 
 
-def _rows_that_need_attention(pipeline: Pipeline, reading_id: str, total: int) -> Iterator[DeviceOutcome]:
-    """The first rows that need attention, in the order of the file."""
+def _to_show(details: FileDetails) -> int:
+    return details.file.not_registered + details.file.registered_later
+
+
+def rows_that_need_attention(pipeline: Pipeline, record: DeviceFile, most: int = MOST_ROWS) -> list[OutcomeView]:
+    """The first rows of a file that need attention, in the order of the file."""
+    total = record.read_counts.total
     if not total:
-        return iter(())
-    found = (
-        pipeline.journal.outcomes.where(reading_id, {"outcome": outcome}, 1, total, MOST_ROWS) for outcome in SHOWN
-    )
-    return islice(merge(*found, key=lambda outcome: outcome.row), MOST_ROWS)
+        return []
+    outcomes = pipeline.journal.outcomes
+    found = (outcomes.where(record.reading_id, wanted, 1, total, most) for wanted in SHOWN)
+    first = islice(merge(*found, key=lambda outcome: outcome.row), most)
+    return queries.outcome_views(pipeline, record, list(first))

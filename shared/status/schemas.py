@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState, WithdrawalState
+from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
 
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Identifier = Annotated[str, msgspec.Meta(description="A GUID.", examples=["c7f3c849-129f-4b85-a96d-4f8e88b315a3"])]
@@ -45,16 +45,68 @@ class OutcomeCounts(View, frozen=True, kw_only=True):
     open: Annotated[int, msgspec.Meta(ge=0, description="Rows that have no outcome yet.")] = 0
 
 
+class WithdrawalView(View, frozen=True, kw_only=True):
+    """The withdrawal of a file: the devices that it newly registered are deleted again."""
+
+    state: WithdrawalState
+    asked_at: datetime
+    finished_at: datetime | None
+    total: Annotated[int, msgspec.Meta(ge=0, description="Devices to be withdrawn.")]
+    withdrawn: Whole
+    already_gone: Whole
+    refused: Whole
+    last_answer: Annotated[str | None, msgspec.Meta(description="What Partner Center answered last.")]
+
+
+class StandstillKind(StrEnum):
+    """Why something stands still."""
+
+    PAUSED = "paused"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    NOT_ALLOWED = "not_allowed"
+    THROTTLED = "throttled"
+    SERVICE_AWAY = "service_away"
+
+
+class Standstill(View, frozen=True, kw_only=True):
+    """Something that stands still now: since when, why, and who must do what."""
+
+    kind: StandstillKind
+    customer_id: Annotated[
+        str | None, msgspec.Meta(description="The customer concerned. Null: everything stands still.")
+    ]
+    customer_name: str | None
+    since: datetime | None
+    tried_again_at: Annotated[
+        datetime | None, msgspec.Meta(description="When the service is tried next, if all requests wait for that.")
+    ]
+    reason: Annotated[str, msgspec.Meta(description="The last answer, as a sentence.")]
+    what_to_do: Annotated[str, msgspec.Meta(description="Who must do what.")]
+
+
+Stopped = Annotated[
+    list[Standstill],
+    msgspec.Meta(description="What stands still now, the oldest first; empty in normal operation."),
+]
+
+
 class FileLinks(View, frozen=True, kw_only=True):
     """Links of a file: absolute over HTTP, paths in the output of commands. Null while there is nothing to fetch."""
 
     file: str
     outcomes: str
     page: Annotated[str, msgspec.Meta(description="The page for people, who sign in.")]
-    results_csv: Annotated[str | None, msgspec.Meta(description="Every row with its outcome, once the file is closed.")]
-    to_fix_csv: Annotated[
-        str | None, msgspec.Meta(description="The rows that a person can fix, once the file is closed.")
+    results_csv: Annotated[
+        str | None,
+        msgspec.Meta(description="Every row with its outcome; while the file is registering, the rows so far."),
     ]
+    to_fix_csv: Annotated[
+        str | None,
+        msgspec.Meta(description="The rows that a person can fix; while the file is registering, the rows so far."),
+    ]
+    withdrawals_csv: Annotated[
+        str | None, msgspec.Meta(description="Every registered row with the end of its withdrawal, once that is over.")
+    ] = None
     report_html: Annotated[
         str | None, msgspec.Meta(description="One page that can be mailed, once the file is closed.")
     ]
@@ -73,6 +125,9 @@ class FileView(View, frozen=True, kw_only=True):
     state: FileState
     is_final: Annotated[bool, msgspec.Meta(description="Whether the file has reached its last state.")]
     reason: Annotated[str | None, msgspec.Meta(description="Why it was rejected: one value of the public vocabulary.")]
+    what_happened: Annotated[
+        str | None, msgspec.Meta(description="Why it was rejected and what to do, as sentences.")
+    ] = None
     received_at: datetime
     closed_at: datetime | None
     size: Annotated[int, msgspec.Meta(ge=0, description="Bytes.")]
@@ -87,7 +142,40 @@ class FileView(View, frozen=True, kw_only=True):
     submissions: Annotated[int, msgspec.Meta(ge=0, description="Requests with devices of this file to Partner Center.")]
     submissions_final: Annotated[int, msgspec.Meta(ge=0, description="How many of them are final.")]
     parent_file_id: Annotated[str | None, msgspec.Meta(description="The file whose rows this file sends again.")]
+    elsewhere: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="Of the rows already registered, those whose device does not stand under the batch of the row, "
+            "or nobody can tell where.",
+        ),
+    ] = 0
+    registered_later: Annotated[
+        int, msgspec.Meta(ge=0, description="Rows that were not registered and that the file made of them registered.")
+    ] = 0
+    withdrawal: Annotated[
+        WithdrawalView | None, msgspec.Meta(description="The withdrawal of the devices that it newly registered.")
+    ] = None
+    needs_attention: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether somebody must look at it: a row is not registered or stands under another batch, the "
+            "file was rejected, may hold more devices, stands still, or was withdrawn in part."
+        ),
+    ] = False
     links: FileLinks
+
+    @property
+    def not_registered(self) -> int:
+        """The rows that are not registered under their batch, nor duplicates, nor registered by the retry."""
+        counts = self.counts
+        return counts.failed + counts.rejected + counts.unknown + self.elsewhere - self.registered_later
+
+    @property
+    def well_registered(self) -> int:
+        """The rows whose devices are registered under their batch: by this file, before it, or by its retry."""
+        counts = self.counts
+        return counts.registered + counts.already_registered - self.elsewhere + self.registered_later
 
 
 class UnreadableView(View, frozen=True, kw_only=True):
@@ -107,6 +195,7 @@ Unreadables = Annotated[
 class FilePage(View, frozen=True, kw_only=True):
     """Files, newest first by the time they were received."""
 
+    stopped: Stopped = []
     files: list[FileView]
     unreadable: Unreadables = []
     next: NextPage
@@ -133,6 +222,24 @@ class SubmissionView(View, frozen=True, kw_only=True):
     last_event: Annotated[str, msgspec.Meta(description="What happened to it last, as a sentence.")]
 
 
+class Waiting(View, frozen=True, kw_only=True):
+    """The rows of an open file that have no outcome yet."""
+
+    to_be_sent: Annotated[int, msgspec.Meta(ge=0, description="Rows that Partner Center has not accepted yet.")]
+    without_verdict: Annotated[int, msgspec.Meta(ge=0, description="Rows that Partner Center accepted.")]
+    verdict_until: Annotated[
+        datetime | None,
+        msgspec.Meta(
+            description="When the last accepted row without a verdict becomes `unknown`. It moves on while the service "
+            "gives no usable answer."
+        ),
+    ]
+    failing: Annotated[
+        str | None,
+        msgspec.Meta(description="The last answer of a submission whose requests have failed three times or more."),
+    ] = None
+
+
 class TimeLineEntry(View, frozen=True, kw_only=True):
     """One event in the life of a file."""
 
@@ -144,24 +251,16 @@ class TimeLineEntry(View, frozen=True, kw_only=True):
 
 
 class ReasonCount(View, frozen=True, kw_only=True):
-    """The number of rows with one outcome and reason."""
+    """The number of rows with one outcome, reason and remedy, as the rows themselves say it."""
 
     outcome: Outcome
     reason: Annotated[str, msgspec.Meta(description="The `error_code` of the rows; empty if they have none.")]
+    name: Annotated[str, msgspec.Meta(description="The service's name of the reason, if it gave one.")] = ""
+    remedy: Annotated[Remedy, msgspec.Meta(description="The kind of thing to do about these rows.")] = Remedy.NOTHING
+    sentence: Annotated[
+        str, msgspec.Meta(description="The reason and what to do; empty where the outcome alone says it.")
+    ] = ""
     rows: Whole
-
-
-class WithdrawalView(View, frozen=True, kw_only=True):
-    """The withdrawal of a file: the devices that it newly registered are deleted again."""
-
-    state: WithdrawalState
-    asked_at: datetime
-    finished_at: datetime | None
-    total: Annotated[int, msgspec.Meta(ge=0, description="Devices to be withdrawn.")]
-    withdrawn: Whole
-    already_gone: Whole
-    refused: Whole
-    last_answer: Annotated[str | None, msgspec.Meta(description="What Partner Center answered last.")]
 
 
 class FileNoteView(View, frozen=True, kw_only=True):
@@ -189,6 +288,7 @@ class PassedOverView(View, frozen=True, kw_only=True):
 class FileDetails(View, frozen=True, kw_only=True):
     """A device file in detail, without its rows."""
 
+    stopped: Stopped = []
     file: FileView
     what_happened: Annotated[str | None, msgspec.Meta(description="Why it was rejected and what to do, as sentences.")]
     time_line: Annotated[list[TimeLineEntry], msgspec.Meta(description="Oldest first.")]
@@ -198,7 +298,7 @@ class FileDetails(View, frozen=True, kw_only=True):
     ]
     reasons: Annotated[
         list[ReasonCount],
-        msgspec.Meta(description="Most rows first. While the file is open, only rows of final submissions count."),
+        msgspec.Meta(description="Most rows first. While the file is open, the rows that have their outcome so far."),
     ]
     notes: Annotated[list[FileNoteView], msgspec.Meta(description="Notes on the file as a whole.")] = []
     passed_over: Annotated[
@@ -208,6 +308,9 @@ class FileDetails(View, frozen=True, kw_only=True):
     unreadable: Unreadables = []
     retry_file_id: Annotated[str | None, msgspec.Meta(description="The file that sends rows of this file again.")]
     withdrawal: WithdrawalView | None
+    waiting: Annotated[
+        Waiting | None, msgspec.Meta(description="The rows that have no outcome yet, while the file is registering.")
+    ] = None
 
 
 class OutcomeView(View, frozen=True, kw_only=True):
@@ -229,11 +332,19 @@ class OutcomeView(View, frozen=True, kw_only=True):
     error_description: str
     what_to_do: str
     remedy: Annotated[Remedy, msgspec.Meta(description="The kind of thing to do.")]
+    registered_by: Annotated[
+        str,
+        msgspec.Meta(description="The customer and file of ours that registered the device, if it stands elsewhere."),
+    ] = ""
     notes: str
     batch_id: str
     submission: str
     tracking_id: str
     device_id: str
+    withdrawal: Annotated[
+        WithdrawalResult | None,
+        msgspec.Meta(description="What became of the device's withdrawal. The outcome of the row does not change."),
+    ] = None
 
 
 class OutcomePage(View, frozen=True, kw_only=True):
@@ -259,6 +370,7 @@ class DeviceView(View, frozen=True, kw_only=True):
 class DevicePage(View, frozen=True, kw_only=True):
     """The rows of closed files with one serial number, newest first."""
 
+    stopped: Stopped = []
     serial_number: Annotated[str, msgspec.Meta(description="As it was given; capital and small letters are the same.")]
     devices: list[DeviceView]
     files_not_searched: Annotated[

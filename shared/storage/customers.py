@@ -4,8 +4,9 @@ A name never changes its meaning: once assigned to a customer, it is never assig
 Otherwise a script that still drops under an old name would permanently register devices to the wrong tenant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from difflib import get_close_matches
 from unicodedata import normalize
 from uuid import UUID
 
@@ -111,6 +112,17 @@ class Customers:
                 f"The name {name!r} was changed by another command at the same moment; try again."
             ) from error
         return kept
+
+
+def similar_names(customers: Customers, name: str) -> list[str]:
+    """The names in use that a misspelt `name` may stand for, the likeliest first."""
+    return close_names([customer.name for customer in customers.all()], name)
+
+
+def close_names(names: Iterable[str], name: str) -> list[str]:
+    """Those of `names` that are spelt like `name`, the likeliest first; capital and small letters are the same."""
+    by_folded = {known.casefold(): known for known in names}
+    return [by_folded[close] for close in get_close_matches(name.strip().casefold(), by_folded)]
 
 
 def checked_name(name: str) -> str:

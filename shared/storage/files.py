@@ -8,7 +8,7 @@ from shared.storage import keys
 from shared.storage.codec import UnreadableRecord
 from shared.storage.keys import TimeCursor
 from shared.storage.record_table import Conflict, OnUnreadable, RecordTable, Stored, raise_unreadable
-from shared.storage.records import DeviceFile, FileListing, FileMention
+from shared.storage.records import DeviceFile, FileListing, FileMention, Withdrawal, elsewhere_in
 from shared.storage.tables import Query, Table, Upsertion
 
 
@@ -55,13 +55,16 @@ class Files:
     def change(self, stored: Stored[DeviceFile], changed: DeviceFile) -> Stored[DeviceFile]:
         """Replace the record that was read as `stored`. Raises Conflict.
 
-        A file that becomes final is added to its customer's listing in the same transaction.
+        A file that becomes final is added to its customer's listing in the same transaction; a later change that lists
+        show, such as a withdrawal, changes both listings.
         """
-        if stored.record.state.is_final or not changed.state.is_final:
+        was_final, listing = stored.record.state.is_final, listing_of(changed)
+        if not changed.state.is_final or (was_final and listing == listing_of(stored.record)):
             return self._files.change(stored, changed)
-        listing = Upsertion(self._by_customer.entity(_listing(changed)))
         change = self._files.change_of(stored, changed)
-        etag, _ = self._files.change_together([change, listing])
+        etag, _ = self._files.change_together([change, Upsertion(self._by_customer.entity(listing))])
+        if was_final and self.is_listed(changed):
+            self._by_time.upsert([listing])
         return Stored(changed, etag, change.entity)
 
     def with_id_prefix(
@@ -103,7 +106,7 @@ class Files:
 
     def enter_by_time(self, file: DeviceFile) -> None:
         """Add a final file to the index by time, before it leaves the index of open files: it is always in one."""
-        self._by_time.upsert([_listing(file)])
+        self._by_time.upsert([listing_of(file)])
 
     def is_listed(self, file: DeviceFile) -> bool:
         """Whether a final file is in the index by time."""
@@ -174,7 +177,8 @@ def _mention(file: DeviceFile) -> FileMention:
     )
 
 
-def _listing(file: DeviceFile) -> FileListing:
+def listing_of(file: DeviceFile) -> FileListing:
+    """The entry of a file in the indexes of final files."""
     return FileListing(
         customer_id=file.customer_id,
         file_id=file.file_id,
@@ -184,10 +188,30 @@ def _listing(file: DeviceFile) -> FileListing:
         size=file.size,
         state=file.state,
         reason=file.reason,
+        reason_text=file.reason_text,
         received_at=file.received_at,
         closed_at=file.closed_at,
         counts=file.closed_counts or file.read_counts,
+        elsewhere=elsewhere_in(file.reasons),
         is_incomplete=file.is_incomplete,
         submissions=file.submissions,
         parent=file.parent,
+        retry=file.retry,
+        withdrawal=None if file.withdrawal is None else _listed(file.withdrawal),
+    )
+
+
+def _listed(withdrawal: Withdrawal) -> Withdrawal:
+    """A withdrawal as lists show it: claiming it or waiting with it changes no listing."""
+    return Withdrawal(
+        state=withdrawal.state,
+        asked_at=withdrawal.asked_at,
+        asked_by=withdrawal.asked_by,
+        run=withdrawal.run,
+        due_at=withdrawal.asked_at,
+        total=withdrawal.total,
+        withdrawn=withdrawal.withdrawn,
+        already_gone=withdrawal.already_gone,
+        refused=withdrawal.refused,
+        finished_at=withdrawal.finished_at,
     )

@@ -17,6 +17,10 @@ class Gates:
 
         A gate that this version cannot read holds nothing back: the service throttles again where it must.
         """
+        return {scope: stored for scope, stored in self.all().items() if not stored.record.is_notice}
+
+    def all(self) -> dict[str, Stored[Gate]]:
+        """The closed gates and the notices by scope; empty in normal operation."""
         found = self._gates.query(Query(partition=keys.GATES), log_unreadable)
         return {stored.record.scope: stored for stored in found}
 

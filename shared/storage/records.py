@@ -1,12 +1,13 @@
 """The records of the journal. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 
-from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult, WithdrawalState
+from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
 
 LONGEST_HISTORY = 60
 """Most sentences kept of a history: the first and the latest."""
@@ -76,11 +77,27 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReasonTally(msgspec.Struct, frozen=True, kw_only=True):
-    """The number of rows of a file with one outcome for one reason, which is their `error_code`."""
+    """The number of rows of a file with one outcome for one reason, as each row's own outcome says it."""
 
     outcome: Outcome
     reason: str
+    """Their `error_code`."""
+    name: str = ""
+    """The service's name of the reason, where its description is one word."""
+    remedy: Remedy = Remedy.NOTHING
+    sentence: str = ""
+    """The reason and what to do, for people; empty where the outcome alone says it."""
     rows: int
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the devices are registered already but not under the batch of their rows."""
+        return self.outcome is Outcome.ALREADY_REGISTERED and self.remedy is not Remedy.NOTHING
+
+
+def elsewhere_in(tallies: Iterable[ReasonTally]) -> int:
+    """The rows whose devices are registered already but not under the batch of the row, or nobody can tell where."""
+    return sum(tally.rows for tally in tallies if tally.is_elsewhere)
 
 
 class PassedOverTally(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +146,8 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     refuse_device_identifiers: bool = False
     """With the fields before: the settings of its reading, so that a take-over reads the file the same way."""
     submissions: int = 0
-    """The number of its submissions, once it is `read`."""
+    """The number of its submissions, once it is `read`; once it is closed, the halves of a split one count in its
+    place."""
     read_counts: Counts = Counts()
     """Total, rejected and duplicate rows, once it is `read`."""
     passed_over: tuple[PassedOverTally, ...] = ()
@@ -245,6 +263,9 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     written: int = 0
     """Outcomes written so far."""
     counts: Counts = Counts()
+    """Its rows by outcome so far."""
+    reasons: tuple[ReasonTally, ...] = ()
+    """The same rows by outcome and reason."""
     last_answer: str | None = None
     last_status: int | None = None
     last_code: str | None = None
@@ -266,6 +287,10 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str = ""
     error_description: str = ""
     what_to_do: str = ""
+    remedy: Remedy = Remedy.NOTHING
+    """Decided once, together with `what_to_do`."""
+    registered_by: str = ""
+    """The customer and file of ours that registered the device elsewhere; never in a file that customers may read."""
     notes: str = ""
     order_number: str = ""
     batch_id: str = ""
@@ -319,10 +344,16 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """A closed gate, at which all submissions of `scope` wait. In normal operation there are none."""
+    """A closed gate, at which all submissions of `scope` wait. In normal operation there are none.
+
+    Or a notice of another standstill, for people to read: it holds nothing back.
+    """
 
     scope: str
     closed_until: Moment
+    """Of a notice: when it was seen last."""
+    since: Moment | None = None
+    """When it was closed first without having been opened since."""
     probing_until: Moment | None = None
     """The end of the time in which one submission probes the service while the others wait."""
     failures: int = 0
@@ -330,6 +361,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     is_throttled: bool = False
     """Whether throttling closed it, rather than a missing permission."""
+    is_notice: bool = False
 
 
 class FileMention(msgspec.Struct, frozen=True, kw_only=True):
@@ -354,13 +386,20 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     state: FileState
     reason: str | None = None
+    reason_text: str | None = None
     received_at: Moment
     closed_at: Moment | None = None
     counts: Counts = Counts()
+    elsewhere: int = 0
+    """Rows whose devices are registered already but not under the batch of the row."""
     is_incomplete: bool = False
     submissions: int = 0
     parent: str | None = None
     """The file whose rows this file sends again."""
+    retry: str | None = None
+    """The file made of its rows that could be sent again unchanged."""
+    withdrawal: Withdrawal | None = None
+    """Its withdrawal, without what only its steps need."""
 
 
 class WithdrawalMention(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,7 +99,7 @@ def test_a_file_is_withdrawn_when_its_name_is_typed(browser: Browser, own_site: 
         expect(page.get_by_role("link", name="Withdraw…")).to_have_count(0)
         site.world.run()
         page.reload()
-        expect(page.get_by_text("The file was withdrawn: 187 of 187 devices deregistered.").last).to_be_visible()
+        expect(page.get_by_text("Withdrawn: 187 of 187 devices were removed").last).to_be_visible()
         assert faults_for_assistive_technology(page) == []
 
 

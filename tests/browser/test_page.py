@@ -80,16 +80,16 @@ def test_no_page_is_wider_than_its_window(browser: Browser, site: Site, office: 
             assert overflow(page) <= 0, name
 
 
-def test_the_list_is_newest_first_and_shows_how_every_file_is(browser: Browser, site: Site, office: Office) -> None:
+def test_the_list_begins_with_what_needs_attention_and_shows_how_every_file_is(browser: Browser, site: Site, office: Office) -> None:
     with looking(browser, DESK) as (page, _):
         page.goto(address(site, office, ""))
         names = page.locator("tbody .title").all_inner_texts()
-        assert names[:3] == ["warehouse-4711.csv", "new-starters-november.csv", "AutopilotHWID.csv"]
+        assert names[:3] == ["new-starters-november.csv", "IMG_2041.csv", "warehouse-4711.csv"]
         row = page.get_by_role("row", name=re.compile("new-starters-november"))
         expect(row).to_contain_text("closed")
         expect(row).to_contain_text("4 failed")
         expect(row).to_contain_text("7 not registered")
-        expect(page.get_by_role("row", name=re.compile("IMG_2041"))).to_contain_text("unknown_format")
+        expect(page.get_by_role("row", name=re.compile("IMG_2041"))).to_contain_text("It is a picture")
 
 
 def test_the_list_is_filtered_by_customer_state_and_time(browser: Browser, site: Site, office: Office) -> None:

@@ -1,6 +1,7 @@
-"""The remedy for a row, by its stored outcome."""
+"""The outcome of a row, whose remedy is decided once."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,78 +9,112 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files.rows import CheckedRow
-from shared.pipeline.outcome_rules import RowWithoutReason, outcome_of_unsent_row, remedy
-from shared.reasons import REASONS, RowReason, UnknownReason
-from shared.storage.records import DeviceOutcome
-from shared.vocabulary import Outcome, Remedy
+from shared.partner_center.models import DeviceUploadDetails
+from shared.partner_center.outcome_codes import EXPLANATIONS
+from shared.pipeline.outcome_rules import (
+    RowWithoutReason,
+    outcome_from_verdict,
+    outcome_never_written,
+    outcome_of_lost_content,
+    outcome_of_refusal,
+    outcome_of_unsent_row,
+    outcome_without_verdict,
+)
+from shared.pipeline.submissions.matching import SentRow
+from shared.reasons import REASONS, REQUEST_REFUSED, RowReason
+from shared.storage.records import DeviceOutcome, ServiceFault, Submission
+from shared.vocabulary import Outcome, Remedy, SubmissionState
 
+NAMES = ["ZtdDeviceAlreadyAssigned", "ZtdDeviceAssignedToOtherTenant", "StorageError", "HashNot4k", "Success"]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "outcomes.md"
 
 
-def outcome(how: Outcome, code: str = "", description: str = "", tracking_id: str = "job") -> DeviceOutcome:
-    return DeviceOutcome(
-        reading_id="file.1",
-        row=1,
-        outcome=how,
-        error_code=code,
-        error_description=description,
-        tracking_id=tracking_id,
-    )
+SUBMISSION = Submission(
+    file_id="file",
+    reading_id="file.1",
+    number="1",
+    customer_id="customer",
+    batch_id="Sales",
+    devices=1,
+    payload="payload",
+    first_row=1,
+    last_row=1,
+    payload_digest="",
+    state=SubmissionState.ACCEPTED,
+    due_at=datetime(2026, 11, 20, tzinfo=UTC),
+    tracking_id="job",
+)
+ROW = SentRow(row=1, serial_number="SN-1")
+
+
+def verdict(code: str | None, description: str | None = None) -> DeviceOutcome:
+    status = DeviceUploadDetails(status="finished_with_errors", error_code=code, error_description=description)
+    return outcome_from_verdict(SUBMISSION, ROW, status)
+
+
+def refused(code: str, description: str) -> DeviceOutcome:
+    return outcome_of_refusal(SUBMISSION, ROW, ServiceFault(code=code, description=description))
+
+
+def unsent(reason: RowReason | None) -> CheckedRow:
+    return CheckedRow(7, "line 8", "SN-1", "", "", "", "", "", None, reason, None, ())
 
 
 def test_a_row_that_is_not_sent_and_bears_no_reason_is_a_defect_that_raises() -> None:
-    row = CheckedRow(7, "line 8", "SN-1", "", "", "", "", "", None, None, None, ())
     with pytest.raises(RowWithoutReason, match=r"Row 7 \(line 8\) of reading file\.1"):
-        outcome_of_unsent_row("file.1", row)
+        outcome_of_unsent_row("file.1", unsent(None))
 
 
-@pytest.mark.parametrize("how", [Outcome.REGISTERED, Outcome.ALREADY_REGISTERED, Outcome.DUPLICATE])
-def test_a_device_that_is_registered_or_sent_by_another_row_needs_nothing(how: Outcome) -> None:
-    assert remedy(outcome(how)) is Remedy.NOTHING
+def test_a_row_without_a_verdict_may_be_sent_again() -> None:
+    for outcome in (
+        outcome_without_verdict(SUBMISSION, ROW),
+        outcome_of_lost_content(SUBMISSION, ROW),
+        outcome_never_written("file.1", 1),
+    ):
+        assert (outcome.outcome, outcome.remedy) == (Outcome.UNKNOWN, Remedy.SEND_AGAIN)
 
 
-@pytest.mark.parametrize("code", UnknownReason)
-def test_a_row_without_a_verdict_may_be_sent_again(code: str) -> None:
-    assert remedy(outcome(Outcome.UNKNOWN, code)) is Remedy.SEND_AGAIN
-
-
-@pytest.mark.parametrize("reason", RowReason)
+@pytest.mark.parametrize("reason", [reason for reason in RowReason if reason is not RowReason.DUPLICATE])
 def test_a_rejected_row_has_the_remedy_of_its_reason(reason: RowReason) -> None:
-    assert remedy(outcome(Outcome.REJECTED, reason, tracking_id="")) is REASONS[reason].remedy
-
-
-def test_a_rejected_row_whose_reason_is_not_known_any_more_can_be_fixed() -> None:
-    assert remedy(outcome(Outcome.REJECTED, "word_of_another_version")) is Remedy.FIX
+    outcome = outcome_of_unsent_row("file.1", unsent(reason))
+    assert (outcome.remedy, outcome.what_to_do) == (REASONS[reason].remedy, REASONS[reason].what_to_do)
 
 
 @pytest.mark.parametrize(
-    ("code", "description", "expected"),
+    ("code", "description", "outcome", "remedy"),
     [
-        ("", "StorageError", Remedy.SEND_AGAIN),
-        ("", "", Remedy.SEND_AGAIN),
-        ("802", "", Remedy.FIX),
-        ("806", "ZtdDeviceAssignedToOtherTenant", Remedy.ASK),
-        ("31337", "", Remedy.ASK),
-        ("", "ZtdDeviceDuplicated", Remedy.NOTHING),
+        (None, "StorageError", Outcome.FAILED, Remedy.SEND_AGAIN),
+        (None, None, Outcome.FAILED, Remedy.SEND_AGAIN),
+        ("802", None, Outcome.FAILED, Remedy.FIX),
+        ("806", "ZtdDeviceAssignedToOtherTenant", Outcome.FAILED, Remedy.ASK),
+        ("806", "ZtdDeviceAlreadyAssigned", Outcome.ALREADY_REGISTERED, Remedy.NOTHING),
+        ("31337", None, Outcome.FAILED, Remedy.ASK),
+        (None, "ZtdDeviceDuplicated", Outcome.FAILED, Remedy.NOTHING),
     ],
 )
-def test_a_failed_row_has_the_remedy_of_its_code(code: str, description: str, expected: Remedy) -> None:
-    assert remedy(outcome(Outcome.FAILED, code, description)) is expected
+def test_a_row_has_the_remedy_of_its_code_and_name(
+    code: str | None, description: str | None, outcome: Outcome, remedy: Remedy
+) -> None:
+    found = verdict(code, description)
+    assert (found.outcome, found.remedy) == (outcome, remedy)
 
 
-@pytest.mark.parametrize("code", ["3000", "900118", "400", "413"])
+@pytest.mark.parametrize("code", ["3000", "800002", "900118", "400", "413"])
 def test_a_row_of_a_request_that_was_refused_as_a_whole_can_be_fixed(code: str) -> None:
-    assert remedy(outcome(Outcome.FAILED, code, "Invalid request input", tracking_id="")) is Remedy.FIX
+    found = refused(code, "Invalid request input")
+    assert (found.remedy, found.what_to_do) == (Remedy.FIX, REQUEST_REFUSED.text)
 
 
-@given(st.sampled_from(Outcome), st.text(), st.text(), st.sampled_from(["", "job"]))
-def test_every_outcome_has_a_remedy(how: Outcome, code: str, description: str, tracking_id: str) -> None:
-    assert remedy(outcome(how, code, description, tracking_id)) in Remedy
+@given(st.text() | st.sampled_from(["", *map(str, range(800, 816))]), st.text() | st.sampled_from(NAMES))
+def test_what_to_do_about_a_refused_request_is_the_cure_of_its_remedy(code: str, description: str) -> None:
+    found = refused(code, description)
+    cures = {(each.what_to_do, each.remedy) for each in EXPLANATIONS if each.verdict is Outcome.FAILED}
+    assert (found.what_to_do, found.remedy) in cures | {(REQUEST_REFUSED.text, Remedy.FIX)}
 
 
 def test_the_document_names_the_remedy_of_every_numbered_code() -> None:
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
     documented = {code: Remedy(name) for name, which in rows for code in re.findall(r"\b8\d\d\b", which)}
     assert documented == {
-        str(code): remedy(outcome(Outcome.FAILED, str(code))) for code in range(801, 815) if code not in (804, 805, 806)
+        str(code): verdict(str(code)).remedy for code in range(801, 815) if code not in (804, 805, 806)
     }

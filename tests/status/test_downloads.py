@@ -43,8 +43,10 @@ def test_results_that_are_too_large_are_refused_with_the_place_where_they_lie(
 def test_rows_to_fix_and_a_report_are_downloaded(world: World, client: Client) -> None:
     identifier = world.drop_file(tuples(["SN-1", ""]))
     paths = [f"{FILE.format(identifier)}/{name}" for name in ("to_fix.csv", "report.html")]
-    assert [client.get(path).status for path in paths] == [409, 409]
+    so_far, too_early = (client.get(path) for path in paths)
+    assert (so_far.status, too_early.status) == (200, 409)
     world.run()
+    assert client.get(paths[0]).body == so_far.body
 
     to_fix, report = (client.get(path) for path in paths)
     packed = client.get(paths[0], {"Accept-Encoding": "gzip"})
@@ -64,10 +66,14 @@ def test_rows_to_fix_are_gone_with_the_private_copy(world: World, client: Client
     assert (answer.status, answer.json["code"]) == (410, "gone")
 
 
-def test_results_of_an_open_file_are_not_there_yet_and_deleted_ones_not_any_more(world: World, client: Client) -> None:
-    identifier = world.drop_file(numbered(3))
+def test_results_of_an_open_file_are_those_so_far_and_deleted_ones_not_there_any_more(
+    world: World, client: Client
+) -> None:
+    identifier = world.drop_file(tuples(["SN-1", "", "SN-2"]))
     path = FILE.format(identifier) + "/results.csv"
-    assert client.get(path).status == 409
+    so_far = client.get(path)
+    assert [row["row"] for row in csv.DictReader(io.StringIO(so_far.body.decode()))] == ["2"]
+    assert "so%20far" in so_far.headers["content-disposition"]
     world.run()
     assert client.get(path).status == 200
     world.results.delete(f"{world.folder(identifier, f'{CUSTOMER}/Test/devices.csv')}/results.csv")

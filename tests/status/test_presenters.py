@@ -80,7 +80,9 @@ def test_links_hold_any_name_and_only_what_there_is() -> None:
     still_open = file_links(None, "a/b?c", FileState.READ, "x#y")
     assert still_open.file == "/api/files/_/a%2Fb%3Fc"
     assert still_open.parent == "/api/files/_/x%23y"
-    assert still_open.results_csv is None
+    assert still_open.results_csv == "/api/files/_/a%2Fb%3Fc/results.csv", "the rows so far"
+    assert still_open.report_html is None
+    assert file_links(CUSTOMER, "f", FileState.RECEIVED, None).results_csv is None
     assert file_links(CUSTOMER, "f", FileState.CLOSED, None).results_csv == f"/api/files/{CUSTOMER}/f/results.csv"
 
 

@@ -36,6 +36,7 @@ from shared.pipeline.submissions.matching import SentRow
 from shared.storage import keys
 from shared.storage.codec import packed, unpacked
 from shared.storage.customers import CUSTOMERS_TABLE, Customer, Customers
+from shared.storage.files import listing_of
 from shared.storage.journal import Journal, TableName
 from shared.storage.pages import rows_in
 from shared.storage.record_table import Stored
@@ -48,13 +49,14 @@ from shared.storage.records import (
     FileListing,
     FileMention,
     Gate,
+    ReasonTally,
     Submission,
     WithdrawalMention,
 )
 from shared.storage.submissions import SubmissionEntry
 from shared.storage.tables import Entity, Query
 from shared.storage.wakeups import WakeUp
-from shared.vocabulary import FileState, SubmissionState
+from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
 
 FOLDER = Path(__file__).parent / "golden"
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
@@ -141,7 +143,7 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     ),
     WithdrawalMention: lambda storage, _: next(storage.journal.withdrawals.in_progress()),
     Batch: lambda storage, batch: storage.journal.batches.get(batch.customer_id, batch.batch_id.upper()),
-    Gate: lambda storage, gate: storage.journal.gates.closed()[gate.scope],
+    Gate: lambda storage, gate: storage.journal.gates.all()[gate.scope],
     Customer: lambda storage, customer: storage.customers.named(customer.name),
 }
 
@@ -229,12 +231,13 @@ def _write_file(journal: Journal, file: DeviceFile) -> None:
 
 def _records() -> Iterator[msgspec.Struct]:
     """Each kind once with every field, and once without its optional fields."""
-    full = filled(DeviceFile, {"state": FileState.CLOSED, "reading": 1})
+    elsewhere = filled(ReasonTally, {"outcome": Outcome.ALREADY_REGISTERED, "remedy": Remedy.ASK})
+    full = filled(DeviceFile, {"state": FileState.CLOSED, "reading": 1, "reasons": (elsewhere,)})
     least = filled(DeviceFile, {"file_id": _LEAST, "state": FileState.RECEIVED}, least=True)
     rejected = filled(DeviceFile, {"file_id": _REJECTED, "state": FileState.REJECTED}, least=True)
     yield from (full, least, rejected)
     yield from (_of_file(FileMention, full), _of_file(FileMention, least))
-    yield from (_of_file(FileListing, full), _of_file(FileListing, rejected))
+    yield from (listing_of(full), listing_of(rejected))
     outcome = filled(DeviceOutcome, {"row": 1})
     yield DeviceMention(
         serial_number=outcome.serial_number, customer_id=_CUSTOMER, file_id=outcome.reading_id.split(".")[0], row=1
@@ -251,7 +254,6 @@ def _records() -> Iterator[msgspec.Struct]:
 def _of_file(kind: type[Record], file: DeviceFile) -> Record:
     """The entry of `file` in an index of files."""
     of_file: Document = msgspec.to_builtins(file)
-    of_file["counts"] = of_file["closed_counts"] or of_file["read_counts"]
     return msgspec.convert(of_file, kind)
 
 

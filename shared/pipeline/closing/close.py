@@ -164,10 +164,13 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
         path = f"{folder_of(file)}/{accounting.NAME}"
         pipeline.results.write(path, accounting.passed_over_csv(file.passed_over), CSV)
     counts = reasons.counts(file.read_counts.total)
+    if submissions is None:
+        submissions = [stored.record for stored in pipeline.journal.submissions.of_reading(file.reading_id)]
     now = pipeline.clock()
     closed = replace(
         with_claim(pipeline, file),
         state=FileState.CLOSED,
+        submissions=sum(submission.state is not SubmissionState.SPLIT for submission in submissions),
         closed_counts=counts,
         reasons=reasons.tallies(),
         history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),

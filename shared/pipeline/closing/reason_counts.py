@@ -1,34 +1,86 @@
-"""Counts rows by outcome and reason in bounded memory, for a file's totals and chart. Pure."""
+"""Counts rows by outcome, reason and remedy in bounded memory, for a file's totals, chart and to-do list. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.storage.records import Counts, DeviceOutcome, ReasonTally
-from shared.vocabulary import Outcome
+from shared.vocabulary import Outcome, Remedy
 
 MOST_REASONS = 40
 """Most reasons recorded for a file: all of them must fit into one property."""
 
 LONGEST_REASON = 100
 
+LONGEST_SENTENCE = 300
+"""Most characters kept of the reason and what to do."""
+
 OTHERS = "other_reasons"
-"""Groups the rarest reasons of an outcome when there are too many."""
+"""Groups the rarest reasons of an outcome and a remedy when there are too many."""
 
 _MOST_COUNTED = 1_000
+
+
+class Reason(NamedTuple):
+    """The parts of a row's outcome that rows counted together have in common."""
+
+    outcome: Outcome
+    code: str
+    remedy: Remedy
+    name: str = ""
+    sentence: str = ""
+
+    @classmethod
+    def of(cls, row: DeviceOutcome) -> "Reason":
+        """The reason of a row, in the words of the row itself."""
+        code = row.error_code[:LONGEST_REASON]
+        match row.outcome:
+            case Outcome.REGISTERED | Outcome.DUPLICATE:
+                return cls(row.outcome, code, row.remedy)
+            case Outcome.REJECTED | Outcome.UNKNOWN:
+                sentence = f"{row.error_description} {row.what_to_do}"
+                return cls(row.outcome, code, row.remedy, "", sentence.strip()[:LONGEST_SENTENCE])
+            case Outcome.ALREADY_REGISTERED | Outcome.FAILED:
+                is_name = row.error_description.isidentifier() and row.error_description != row.error_code
+                name = row.error_description[:LONGEST_REASON] if is_name else ""
+                return cls(row.outcome, code, row.remedy, name, row.what_to_do[:LONGEST_SENTENCE])
+
+    @property
+    def others(self) -> "Reason":
+        """The group of rare reasons to which it belongs: what a person has to do is kept."""
+        return Reason(self.outcome, OTHERS, self.remedy)
+
+    def tally(self, rows: int) -> ReasonTally:
+        """The number of rows with it."""
+        return ReasonTally(
+            outcome=self.outcome,
+            reason=self.code,
+            name=self.name,
+            remedy=self.remedy,
+            sentence=self.sentence,
+            rows=rows,
+        )
 
 
 @dataclass(slots=True)
 class ReasonCounter:
     """The rows counted so far."""
 
-    _rows: dict[tuple[Outcome, str], int] = field(default_factory=dict)
+    _rows: dict[Reason, int] = field(default_factory=dict)
 
     def add(self, outcome: DeviceOutcome) -> None:
         """Count one row."""
-        key = (outcome.outcome, outcome.error_code[:LONGEST_REASON])
-        if key not in self._rows and len(self._rows) >= _MOST_COUNTED:
-            key = (outcome.outcome, OTHERS)
-        self._rows[key] = self._rows.get(key, 0) + 1
+        self._add(Reason.of(outcome), 1)
+
+    def add_tallies(self, tallies: Iterable[ReasonTally]) -> None:
+        """Count the rows of tallies that were made before."""
+        for each in tallies:
+            self._add(Reason(each.outcome, each.reason, each.remedy, each.name, each.sentence), each.rows)
+
+    def _add(self, reason: Reason, rows: int) -> None:
+        if reason not in self._rows and len(self._rows) >= _MOST_COUNTED:
+            reason = reason.others
+        self._rows[reason] = self._rows.get(reason, 0) + rows
 
     def counting(self, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
         """Count `outcomes` while passing them on."""
@@ -39,15 +91,23 @@ class ReasonCounter:
     def counts(self, total: int) -> Counts:
         """The counts by outcome, with the file's `total` of rows."""
         ended = dict.fromkeys(map(str, Outcome), 0)
-        for (outcome, _), rows in self._rows.items():
-            ended[outcome] += rows
+        for reason, rows in self._rows.items():
+            ended[reason.outcome] += rows
         return Counts(total=total, **ended)
 
     def tallies(self) -> tuple[ReasonTally, ...]:
         """The counts by outcome and reason, largest first."""
         by_rows = sorted(self._rows.items(), key=lambda item: (-item[1], item[0]))
         kept = dict(by_rows[:MOST_REASONS])
-        for (outcome, _), rows in by_rows[MOST_REASONS:]:
-            kept[outcome, OTHERS] = kept.get((outcome, OTHERS), 0) + rows
-        tallies = [ReasonTally(outcome=outcome, reason=reason, rows=rows) for (outcome, reason), rows in kept.items()]
+        for reason, rows in by_rows[MOST_REASONS:]:
+            kept[reason.others] = kept.get(reason.others, 0) + rows
+        tallies = [reason.tally(rows) for reason, rows in kept.items()]
         return tuple(sorted(tallies, key=lambda tally: -tally.rows))
+
+
+def reasons_of(outcomes: Iterable[DeviceOutcome]) -> tuple[ReasonTally, ...]:
+    """`outcomes` by outcome and reason."""
+    counter = ReasonCounter()
+    for outcome in outcomes:
+        counter.add(outcome)
+    return counter.tallies()

@@ -22,12 +22,11 @@ from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import ended_file, rows_again
 from shared.pipeline.log_fields import of_file
-from shared.pipeline.outcome_rules import remedy
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, with_sentence
-from shared.vocabulary import FileState, Outcome, Remedy
+from shared.vocabulary import FileState, Remedy
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +179,7 @@ def _to_send_again(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutco
     if counts is None or counts.failed + counts.unknown == 0:
         return
     for outcome in pipeline.journal.outcomes.of_rows(file.reading_id, 1, counts.total):
-        if outcome.outcome in (Outcome.FAILED, Outcome.UNKNOWN) and remedy(outcome) is Remedy.SEND_AGAIN:
+        if outcome.remedy is Remedy.SEND_AGAIN:
             yield outcome
 
 

@@ -14,7 +14,7 @@ from shared.device_files.to_fix import lines_to_fix
 from shared.pipeline.closing.csv_output import in_one_cell
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import copied_bytes, expect_copy
-from shared.pipeline.outcome_rules import LONGEST_CELL, remedy
+from shared.pipeline.outcome_rules import LONGEST_CELL
 from shared.reasons import READ_ELSEWHERE
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Remedy
@@ -56,7 +56,7 @@ class _RowsToFix:
 
     def add(self, outcome: DeviceOutcome) -> None:
         """Add a row. Rows between it and the previous added row need no fixing, or have no outcome yet."""
-        if remedy(outcome) is not Remedy.FIX:
+        if outcome.remedy is not Remedy.FIX:
             return
         missing = outcome.row - 1 - len(self.which)
         self.which.extend([0] * missing)

@@ -27,7 +27,7 @@ from shared.pipeline.corrections.withdrawal_decisions import COLUMNS, begun, is_
 from shared.pipeline.corrections.withdrawal_request import leave_index, withdrawal_wake_up
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS
 from shared.pipeline.log_fields import of_file
-from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of
+from shared.pipeline.submissions.circuit_breaker import PAUSED, Admission, circuit_breaker_of
 from shared.pipeline.submissions.state_machine import WaitFor
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal, with_sentence
@@ -154,9 +154,11 @@ def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> Withdrawa
 
 
 def _step(held: WithdrawalLease) -> WithdrawalState:
+    breaker = circuit_breaker_of(held.pipeline)
     if held.pipeline.settings.paused:
-        return _wait(held, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED)."))
-    with circuit_breaker_of(held.pipeline).admission(held.customer_id) as admitted:
+        breaker.note_pause()
+        return _wait(held, WaitFor(PAUSED_DELAY, PAUSED))
+    with breaker.admission(held.customer_id) as admitted:
         if isinstance(admitted, WaitFor):
             return _wait(held, admitted)
         held.claim()
@@ -393,4 +395,6 @@ def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
 def _tidy_up(held: WithdrawalLease) -> None:
     """Do the remaining work for a finished withdrawal; safe to repeat if the owner that finished it died."""
     write_summary(held.pipeline.journal, held.pipeline.results, held.file)
+    if held.pipeline.journal.files.is_listed(held.file):
+        held.pipeline.journal.files.enter_by_time(held.file)
     leave_index(held.pipeline, held.customer_id, held.file.file_id)

@@ -30,6 +30,7 @@ from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
 from shared.reasons import IntakeReason, PathFault, UnreadableDeviceFile
 from shared.storage.blobs import BlobVersion, VersionGone
+from shared.storage.customers import LONGEST_NAME, similar_names
 from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.records import DeviceFile, Submission, with_sentence
 from shared.telemetry import StepName, annotate, span
@@ -180,12 +181,22 @@ def _journaled(pipeline: Pipeline, held: FileLease) -> ReadFile | None:
 
 
 def _refuse_path_without_place(pipeline: Pipeline, file: DeviceFile) -> None:
-    fault = resolve_drop_path(pipeline.customers, file.path).fault
+    place = resolve_drop_path(pipeline.customers, file.path)
+    fault = place.fault
     if fault is None and file.customer_id is None:
         # The folder name was assigned to a customer after the file was received without one.
         fault = PathFault.UNKNOWN_CUSTOMER
     if fault is not None:
-        raise FileRejected(fault)
+        raise FileRejected(fault, _meant(pipeline, place) if fault is PathFault.UNKNOWN_CUSTOMER else "")
+
+
+def _meant(pipeline: Pipeline, place: DropPath) -> str:
+    """The folder that names no customer, and the customer that was probably meant."""
+    if place.customer_name is None:
+        return ""
+    similar = similar_names(pipeline.customers, place.customer_name)
+    meant = f"; did you mean {similar[0]!r}?" if similar else "."
+    return f"{place.customer_name[:LONGEST_NAME]!r} is not a known customer{meant}"
 
 
 def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:

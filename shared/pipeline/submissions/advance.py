@@ -22,7 +22,7 @@ from shared.pipeline.backoff import PAUSED_DELAY
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
 from shared.pipeline.submissions.apply import SubmissionWriter
-from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of
+from shared.pipeline.submissions.circuit_breaker import PAUSED, Admission, circuit_breaker_of
 from shared.pipeline.submissions.contents import BlobMissing, Contents
 from shared.pipeline.submissions.device_batches import DeviceBatches
 from shared.pipeline.submissions.follow_ups import FollowUps, following_up
@@ -162,7 +162,8 @@ class _Turn:
         if not self._is_released(stored.record):
             self.states[stored.record.number] = stored.record.state
         elif self._pipeline.settings.paused:
-            self._write(Decided(stored, WaitFor(PAUSED_DELAY, "Sending is paused (setting PAUSED).")))
+            self._breaker.note_pause()
+            self._write(Decided(stored, WaitFor(PAUSED_DELAY, PAUSED)))
         else:
             with self._breaker.admission(stored.record.customer_id) as admitted:
                 if isinstance(admitted, WaitFor):

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
+from shared.pipeline.closing.reason_counts import reasons_of
 from shared.pipeline.log_fields import of_submission
 from shared.pipeline.outcome_rules import outcome_of_refusal
 from shared.pipeline.submissions.contents import Contents
@@ -55,9 +56,9 @@ class SubmissionWriter:
             return self._split(stored, next_record(stored.record, step, self.clock(), decided.answer))
         if isinstance(step, Refuse):
             rows = self.contents.rows(stored.record)
-            decided = dataclasses.replace(
-                decided, outcomes=[outcome_of_refusal(stored.record, row, step.fault) for row in rows]
-            )
+            outcomes = [outcome_of_refusal(stored.record, row, step.fault) for row in rows]
+            refuse = dataclasses.replace(step, reasons=reasons_of(outcomes))
+            decided = dataclasses.replace(decided, step=refuse, outcomes=outcomes)
         (changed,) = self.apply_all([decided])
         if changed is None:
             raise Conflict(f"Submission {stored.record.number} of {stored.record.file_id} was taken further.")

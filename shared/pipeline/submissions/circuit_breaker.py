@@ -9,7 +9,9 @@ Throttling opens the breaker of its customer. It opens the partner's only when a
 first one's wait is over, or when the answer names the partner. (Partner Center, "API throttling guidance": the limit
 applies to the partner, or to partner and customer, and then calls against other customers might succeed.)
 
-In storage a breaker is a row of the table `Gates`: a closed gate is an open breaker.
+In storage a breaker is a row of the table `Gates`: a closed gate is an open breaker. Two notices stand beside them, so
+that people see every standstill: that the service gives no usable answer, and that sending is paused. A notice holds
+nothing back: each submission waits by itself.
 """
 
 import logging
@@ -20,7 +22,14 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.partner_center.errors import AnswerLost, NeverSent, PartnerCenterError, Throttled, Unauthorised
+from shared.partner_center.errors import (
+    AnswerLost,
+    NeverSent,
+    PartnerCenterError,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
 from shared.pipeline.backoff import SHORTEST_PATIENCE, Pace, patience
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_error
@@ -36,6 +45,17 @@ logger = logging.getLogger(__name__)
 
 WHOLE_PARTNER = "partner"
 """The scope of failures that concern all customers: sign-in, and throttling of the whole partner."""
+
+OUTAGE = "outage"
+"""The scope of the notice that the service gives no usable answer."""
+
+PAUSE = "pause"
+"""The scope of the notice that sending is paused."""
+
+PAUSED = "Sending is paused (setting PAUSED)."
+
+NOTICED_AGAIN = timedelta(minutes=1)
+"""A lasting outage is written again after this time, however many requests fail."""
 
 FIRST_UNAUTHORISED_FAILURES = 4
 """A person must act, so the first wait is longer than after a transient fault."""
@@ -69,11 +89,13 @@ class CircuitBreaker:
         if self.remembered.are_known(now):
             return Admission(self, customer_id, now)
         gates = self._open_breakers(now)
+        if PAUSE in gates:
+            self._end_notice(gates[PAUSE])
         closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
         for stored in closed:
             if (delay := waiting_time(stored.record, now, self.claim)) is not None:
                 return WaitFor(self.service.pace.behind_an_open_breaker(delay), stored.record.reason)
-        admitted = Admission(self, customer_id, now)
+        admitted = Admission(self, customer_id, now, outage=gates.get(OUTAGE))
         for stored in closed:
             probing = replace(stored.record, probing_until=now + self.claim)
             try:
@@ -84,9 +106,9 @@ class CircuitBreaker:
         return admitted
 
     def _open_breakers(self, now: datetime) -> Mapping[str, Stored[Gate]]:
-        """The current gates; that there are none is remembered for a moment."""
+        """The current gates and notices; that there are none is remembered for a moment."""
         changes = self.remembered.changes
-        gates = self.gates.closed()
+        gates = self.gates.all()
         if not gates:
             self.remembered.keep(now, changes)
         return gates
@@ -108,6 +130,39 @@ class CircuitBreaker:
             if self.change(stored, gate):
                 return gate
         return None
+
+    def note_pause(self) -> None:
+        """Note for people that sending is paused. The first request after the pause, or the sweep, ends the notice."""
+        if PAUSE not in self.gates.all():
+            self.change(None, notice(PAUSE, PAUSED, self.service.clock()))
+
+    def end_pause(self) -> None:
+        """End the notice that sending is paused."""
+        stored = self.gates.all().get(PAUSE)
+        if stored is not None:
+            self._end_notice(stored)
+
+    def note_outage(self, error: PartnerCenterError) -> None:
+        """Note for people that the service gives no usable answer."""
+        now = self.service.clock()
+        stored = self.gates.all().get(OUTAGE)
+        if stored is None:
+            self.change(None, notice(OUTAGE, str(error), now))
+        elif now - stored.record.closed_until >= NOTICED_AGAIN:
+            failures = stored.record.failures + 1
+            self.change(stored, replace(stored.record, closed_until=now, reason=str(error), failures=failures))
+
+    def end_outage(self, stored: Stored[Gate]) -> None:
+        """Note that the service gave a usable answer. Where a failure came between, the next such answer ends it."""
+        self._end_notice(stored)
+
+    def _end_notice(self, stored: Stored[Gate]) -> None:
+        try:
+            self.gates.open(stored)
+        except Conflict:
+            logger.debug("Another worker changed the notice meanwhile", extra={"scope": stored.record.scope})
+        finally:
+            self.remembered.forget()
 
     def end_probe(self, stored: Stored[Gate], error: PartnerCenterError | None) -> None:
         """Close the breaker if the answer allows that; otherwise the next probe may follow after a while."""
@@ -151,6 +206,8 @@ class Admission:
     last_contact: datetime
     """When it was admitted, or the service last answered."""
     probed: list[Stored[Gate]] = field(default_factory=list)
+    outage: Stored[Gate] | None = None
+    """The notice of an outage when it was admitted."""
 
     @contextmanager
     def reporting(self, error: PartnerCenterError | None) -> Iterator[None]:
@@ -180,6 +237,7 @@ class Admission:
             logger.warning("A request to Partner Center failed", extra=present_step() | of_error(error))
             annotate(of_error(error))
         self.last_contact = self.breaker.service.clock()
+        self._note_outage(error)
         probed, self.probed = self.probed, []
         concerned = frozenset[str]() if error is None else scopes_concerned_by(error, self.customer_id)
         for stored in probed:
@@ -198,6 +256,13 @@ class Admission:
                 failed_probes = set() if self.breaker.token.rejected() else failed_probes
             self.breaker.open_after(error, self.customer_id, failed_probes)
 
+    def _note_outage(self, error: PartnerCenterError | None) -> None:
+        if isinstance(error, NeverSent | AnswerLost | Unavailable):
+            self.breaker.note_outage(error)
+        elif self.outage is not None:
+            self.breaker.end_outage(self.outage)
+            self.outage = None
+
     def leave(self) -> None:
         """Release the probes that ended without an answer."""
         for stored in self.probed:
@@ -212,6 +277,11 @@ def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | Non
     if gate.probing_until is not None and gate.probing_until > now:
         return patience(claim - (gate.probing_until - now))
     return None
+
+
+def notice(scope: str, reason: str, now: datetime) -> Gate:
+    """The first notice of a standstill. Pure."""
+    return Gate(scope=scope, closed_until=now, since=now, failures=1, reason=reason, is_notice=True)
 
 
 def customer_scope(customer_id: str) -> str:
@@ -276,6 +346,7 @@ def opened(
     return Gate(
         scope=scope,
         closed_until=until,
+        since=now if gate is None else gate.since,
         failures=failures,
         reason=str(error),
         is_throttled=isinstance(error, Throttled),

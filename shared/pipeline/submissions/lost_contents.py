@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from shared.pipeline.closing.reason_counts import reasons_of
 from shared.pipeline.outcome_rules import counted, outcome_of_lost_content
 from shared.pipeline.submissions.contents import BlobMissing, Contents
 from shared.pipeline.submissions.matching import SentRow
@@ -23,7 +24,8 @@ def ended_as_lost(contents: Contents, stored: Stored[Submission]) -> Decided:
     counts = counted([*known.values(), *lost])
     unlisted = Counts(unknown=submission.devices - counts.ended)
     reason = "Its request body is lost and cannot be rebuilt from the file's copy; its devices stay unknown."
-    return Decided(stored, Finish(counts + unlisted, reason), outcomes=lost)
+    finish = Finish(counts + unlisted, reason, reasons_of([*known.values(), *lost]))
+    return Decided(stored, finish, outcomes=lost)
 
 
 def _rows(contents: Contents, submission: Submission) -> list[SentRow]:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from shared.partner_center.client import JobAnswer
 from shared.partner_center.errors import PartnerCenterError, Refused
 from shared.partner_center.models import BatchUploadDetails, Device
+from shared.pipeline.closing.reason_counts import reasons_of
 from shared.pipeline.outcome_rules import (
     counted,
     lost_post_registered,
@@ -23,6 +24,7 @@ from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.matching import SentRow, match, match_by_name
 from shared.pipeline.submissions.other_senders import rows_sent_by_no_other
+from shared.pipeline.submissions.registered_elsewhere import told_where
 from shared.pipeline.submissions.state_machine import (
     Decided,
     Finish,
@@ -66,11 +68,14 @@ def _ask_for_status(
     details = answer.details
     annotate({"job_status": details.status, "correlation_id": answer.service_ids.correlation_id})
     submission = _with_job(stored.record, answer)
-    outcomes = _verdicts(service, contents, submission, details, pack)
-    counts = counted(outcomes)
+    rows, outcomes = _verdicts(service, contents, submission, details, pack)
     # While the job runs, its verdicts are written when their number has changed; when it ends, always.
-    is_news = details.is_final or counts.ended != submission.written
-    step = after_poll(submission, counts, details.status or "", service.clock(), service.pace)
+    is_news = details.is_final or len(outcomes) != submission.written
+    counts, reasons = submission.counts, submission.reasons
+    if is_news:
+        outcomes = told_where(service, contents, submission, rows, outcomes)
+        counts, reasons = counted(outcomes), reasons_of(outcomes)
+    step = after_poll(submission, counts, details.status or "", service.clock(), service.pace, reasons)
     return Decided(
         stored.holding(submission),
         step,
@@ -92,11 +97,11 @@ def _with_job(submission: Submission, answer: JobAnswer) -> Submission:
 
 def _verdicts(
     service: Service, contents: Contents, submission: Submission, details: BatchUploadDetails, pack: Entity | None
-) -> list[DeviceOutcome]:
-    """The outcomes of the devices that have their own final status."""
+) -> tuple[list[SentRow], list[DeviceOutcome]]:
+    """The submission's rows, and the outcomes of the devices that have their own final status."""
     statuses = details.devices_status or ()
     if not any(status.is_final for status in statuses):
-        return []
+        return [], []
     rows = contents.rows(submission, pack)
     outcomes = [
         outcome_from_verdict(submission, row, verdict)
@@ -104,7 +109,7 @@ def _verdicts(
         if verdict is not None and verdict.is_final
     ]
     lost = _registered_by_lost_posts(service, contents, submission, rows, outcomes)
-    return [lost.get(outcome.row, outcome) for outcome in outcomes]
+    return rows, [lost.get(outcome.row, outcome) for outcome in outcomes]
 
 
 def _registered_by_lost_posts(
@@ -133,7 +138,8 @@ def _read_batch(service: Service, contents: Contents, stored: Stored[Submission]
     """The service accepted the submission without naming a job: search for its devices in the batch itself."""
     submission, rows = stored.record, contents.rows(stored.record)
     outcomes = _read_back(service, contents, submission, rows)
-    step = after_poll(submission, counted(outcomes), "nothing of a job", service.clock(), service.pace)
+    now, reasons = service.clock(), reasons_of(outcomes)
+    step = after_poll(submission, counted(outcomes), "nothing of a job", now, service.pace, reasons)
     return Decided(stored, step, None, outcomes)
 
 
@@ -146,7 +152,7 @@ def _unless_given_up(service: Service, contents: Contents, decided: Decided) -> 
         return _give_up(service, contents, decided)
     except PartnerCenterError as error:
         delay = service.pace.after_failure(error, submission.attempts)
-        again = PollAgain(delay, str(error), usable=False, written=step.written)
+        again = replaced(step, delay=delay, reason=str(error), usable=False)
         return replaced(decided, step=again, answer=answer_of(error), error=error)
 
 
@@ -159,7 +165,8 @@ def _give_up(service: Service, contents: Contents, decided: Decided) -> Decided:
     rows_present = {outcome.row for outcome in present}
     absent = [outcome_without_verdict(submission, row) for row in missing if row.row not in rows_present]
     reason = f"No verdict on {len(missing)} devices before the deadline; {len(absent)} of them stay unknown."
-    finish = Finish(counted([*known.values(), *present, *absent]), reason)
+    every = [*known.values(), *present, *absent]
+    finish = Finish(counted(every), reason, reasons_of(every))
     outcomes = sorted([*decided.outcomes, *present, *absent], key=lambda outcome: outcome.row)
     return replaced(decided, step=finish, answer=None, outcomes=outcomes)
 

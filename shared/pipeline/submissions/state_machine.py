@@ -26,6 +26,7 @@ from shared.storage.records import (
     AnswerIds,
     Counts,
     DeviceOutcome,
+    ReasonTally,
     RequestKind,
     ServiceFault,
     Submission,
@@ -110,6 +111,7 @@ class Refuse:
     """The service will never accept it; each of its devices failed, with the service's own words."""
 
     fault: ServiceFault
+    reasons: tuple[ReasonTally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,9 @@ class PollAgain:
     usable: bool = True
     """Whether the answer was about the job: otherwise the time to the deadline stands still."""
     written: int = 0
+    counts: Counts | None = None
+    """The written outcomes; None when this answer gave no verdict."""
+    reasons: tuple[ReasonTally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,7 @@ class Finish:
 
     counts: Counts
     reason: str
+    reasons: tuple[ReasonTally, ...] = ()
 
 
 Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | PollAgain | Finish
@@ -237,12 +243,20 @@ def after_poll_failed(submission: Submission, error: PartnerCenterError, now: da
     return PollAgain(delay, str(error), usable=is_usable, written=submission.written)
 
 
-def after_poll(submission: Submission, counts: Counts, status: str, now: datetime, pace: Pace) -> Step:
-    """The step that follows a job's status with `counts` final verdicts, all of them written."""
+def after_poll(
+    submission: Submission,
+    counts: Counts,
+    status: str,
+    now: datetime,
+    pace: Pace,
+    reasons: tuple[ReasonTally, ...] = (),
+) -> Step:
+    """The step that follows a job's status with `counts` final verdicts for these `reasons`, all of them written."""
     reason = f"The service says {status or 'nothing'}: {counts.ended} of {submission.devices} devices have a verdict."
     if counts.ended == submission.devices:
-        return Finish(counts, reason)
-    return PollAgain(pace.poll(_since_acceptance(submission, now)), reason, written=counts.ended)
+        return Finish(counts, reason, reasons)
+    delay = pace.poll(_since_acceptance(submission, now))
+    return PollAgain(delay, reason, written=counts.ended, counts=counts, reasons=reasons)
 
 
 def answer_of(error: PartnerCenterError) -> LastAnswer:
@@ -308,7 +322,7 @@ def next_record(submission: Submission, step: Step, now: datetime, answer: LastA
                 create_refused=step.create_refused,
                 **_with_reason(submission, step.reason, now),
             )
-        case Refuse(fault):
+        case Refuse(fault, reasons):
             return replace(
                 common,
                 state=SubmissionState.REFUSED,
@@ -316,6 +330,7 @@ def next_record(submission: Submission, step: Step, now: datetime, answer: LastA
                 request=None,
                 written=submission.devices,
                 counts=Counts(failed=submission.devices),
+                reasons=reasons,
                 **_with_reason(submission, f"Refused by the service with code {fault.code}: {fault.description}", now),
             )
         case Split(fault):
@@ -332,13 +347,14 @@ def next_record(submission: Submission, step: Step, now: datetime, answer: LastA
             )
         case PollAgain():
             return replace(_polled(common, step, now), **_with_reason(submission, step.reason, now))
-        case Finish(counts, reason):
+        case Finish(counts, reason, reasons):
             return replace(
                 common,
                 state=SubmissionState.FINISHED,
                 due_at=now,
                 written=submission.devices,
                 counts=counts,
+                reasons=reasons,
                 **_with_reason(submission, reason, now),
             )
 
@@ -359,6 +375,8 @@ def with_cause(submission: Submission, cause: str, now: datetime) -> Submission:
 def _polled(submission: Submission, step: PollAgain, now: datetime) -> Submission:
     """After a usable answer the time since the last poll counts towards the deadline; after any other it does not."""
     polled = replace(submission, polled_at=now) if step.usable else _standing_still(submission, now)
+    if step.counts is not None and step.counts.ended >= submission.counts.ended:
+        polled = replace(polled, counts=step.counts, reasons=step.reasons)
     return replace(
         polled,
         due_at=now + step.delay,

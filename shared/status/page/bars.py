@@ -36,11 +36,6 @@ def by_outcome(counts: OutcomeCounts) -> list[tuple[str, int]]:
     return [(name, number) for name, number in numbers if number > 0]
 
 
-def not_registered(counts: OutcomeCounts) -> int:
-    """The number of rows that need attention."""
-    return counts.failed + counts.rejected + counts.unknown
-
-
 def segments(counts: OutcomeCounts) -> list[Segment]:
     """The bar of these counts, from left to right; empty while the number of rows is not known."""
     numbers = by_outcome(counts)

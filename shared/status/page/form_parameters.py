@@ -11,9 +11,12 @@ from shared.status.page.pages import LIMITS, FileListForm, RowsForm
 from shared.status.parameters import FIRST_TIME, LAST_TIME
 from shared.status.queries import FileFilter, OutcomeFilter
 from shared.status.schemas import ErrorCode
+from shared.storage.customers import close_names
 from shared.vocabulary import FileState, Outcome
 
-CUSTOMER, STATE, RECEIVED_FROM, RECEIVED_TO = "customer", "state", "from", "to"
+CUSTOMER, NAME, ATTENTION = "customer", "name", "attention"
+STATE, RECEIVED_FROM, RECEIVED_TO = "state", "from", "to"
+YES = "yes"
 LIMIT = "limit"
 OUTCOME, REASON = "outcome", "reason"
 SERIAL = "serial"
@@ -26,6 +29,8 @@ def file_list_form(fields: Mapping[str, str]) -> FileListForm:
     """The fields of the form above the list of files."""
     return FileListForm(
         customer=_field(fields, CUSTOMER),
+        name=_field(fields, NAME),
+        attention=_field(fields, ATTENTION),
         state=_field(fields, STATE),
         received_from=_field(fields, RECEIVED_FROM),
         received_to=_field(fields, RECEIVED_TO),
@@ -38,6 +43,8 @@ def file_filter(form: FileListForm, names: CustomerNames) -> FileFilter:
     """The filter that the form describes."""
     return FileFilter(
         customer_id=_customer(form.customer, names),
+        name=form.name,
+        attention=_attention(form.attention),
         state=_state(form.state),
         received_from=_midnight(RECEIVED_FROM, form.received_from, days=0),
         received_before=_midnight(RECEIVED_TO, form.received_to, days=1),
@@ -71,6 +78,11 @@ def serial_number(fields: Mapping[str, str]) -> str:
     return _field(fields, SERIAL)
 
 
+def cursor(fields: Mapping[str, str]) -> str:
+    """The position at which the page begins; empty for the first page."""
+    return _field(fields, CURSOR)
+
+
 def _field(fields: Mapping[str, str], name: str) -> str:
     # Half of a pair is no text, and no storage takes it.
     text = fields.get(name, "").encode(errors="replace").decode().strip()
@@ -84,8 +96,16 @@ def _customer(text: str, names: CustomerNames) -> str | None:
         return None
     found = names.customer_id_of(text)
     if found is None:
-        _refuse(CUSTOMER, f"{text!r} is no customer id (a GUID) and no name of a customer. Correct it.")
+        similar = close_names(names.shown, text)
+        meant = f"Did you mean {similar[0]!r}?" if similar else "Correct it."
+        _refuse(CUSTOMER, f"{text!r} is no customer id (a GUID) and no name of a customer. {meant}")
     return found
+
+
+def _attention(text: str) -> bool:
+    if text not in ("", YES):
+        _refuse(ATTENTION, f"{ATTENTION} is {YES!r} or is left out.")
+    return text == YES
 
 
 def _state(text: str) -> FileState | None:

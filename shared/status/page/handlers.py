@@ -11,14 +11,15 @@ from shared.pipeline.composition import Pipeline
 from shared.status import queries
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
 from shared.status.commands import WRONG_NAME, send_again, withdraw
-from shared.status.downloads import accepts_gzip, report_answer, results_answer, to_fix_answer
+from shared.status.downloads import accepts_gzip, report_answer, results_answer, to_fix_answer, withdrawals_answer
 from shared.status.http import Fault, OpenPipeline, Refusal, body_of, file_named_in, is_known
 from shared.status.page import form_parameters, pages, summary
 from shared.status.page.pages import Done
 from shared.status.page.search import devices_of_any_customer
 from shared.status.page.static_files import static_file
 from shared.status.page.text import visible
-from shared.status.schemas import ErrorCode
+from shared.status.schemas import ErrorCode, FilePage
+from shared.status.standstills import standstills
 from shared.storage.records import DeviceFile
 
 HTML = "text/html"
@@ -74,11 +75,17 @@ def show_files(visit: Visit) -> func.HttpResponse:
     """GET status: the list of files, or the rows with the serial number in the search field."""
     fields = visit.request.params
     if serial := form_parameters.serial_number(fields):
-        devices = devices_of_any_customer(visit.pipeline, serial)
-        return _page(pages.device_page(devices, visit.person), visit.request)
+        cursor = form_parameters.cursor(fields) or None
+        devices = devices_of_any_customer(visit.pipeline, serial, cursor)
+        return _page(pages.device_page(devices, visit.person, is_later_page=cursor is not None), visit.request)
     form = form_parameters.file_list_form(fields)
     names = queries.customer_names(visit.pipeline)
-    wanted, limit = form_parameters.file_filter(form, names), form_parameters.file_limit(form)
+    try:
+        wanted, limit = form_parameters.file_filter(form, names), form_parameters.file_limit(form)
+    except Refusal as refusal:
+        nothing = FilePage(stopped=standstills(visit.pipeline, names), files=[], next=None)
+        content = pages.files_page(nothing, form, visit.person, names.shown, refusal.message)
+        return _html(content, HTTPStatus.BAD_REQUEST)
     found = queries.files(visit.pipeline, wanted, form.cursor or None, limit, names=names)
     return _page(pages.files_page(found, form, visit.person, names.shown), visit.request)
 
@@ -114,6 +121,11 @@ def download_results(visit: Visit) -> func.HttpResponse:
 def download_to_fix(visit: Visit) -> func.HttpResponse:
     """GET status/{customer_id}/{file_id}/to_fix.csv."""
     return to_fix_answer(visit.pipeline, visit.file, visit.request)
+
+
+def download_withdrawals(visit: Visit) -> func.HttpResponse:
+    """GET status/{customer_id}/{file_id}/withdrawals.csv."""
+    return withdrawals_answer(visit.pipeline, visit.file, visit.request)
 
 
 def download_report(visit: Visit) -> func.HttpResponse:

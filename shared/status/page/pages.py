@@ -13,7 +13,7 @@ from shared.status.page.labels import OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
-from shared.status.schemas import DevicePage, FileDetails, FilePage, FileView, OutcomePage
+from shared.status.schemas import DevicePage, FileDetails, FilePage, FileView, OutcomePage, Standstill
 from shared.vocabulary import Outcome
 
 LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
@@ -27,6 +27,8 @@ class FileListForm:
     """The fields of the form above the list of files; an empty one does not filter."""
 
     customer: str = ""
+    name: str = ""
+    attention: str = ""
     state: str = ""
     received_from: str = ""
     received_to: str = ""
@@ -36,7 +38,7 @@ class FileListForm:
     @property
     def is_narrow(self) -> bool:
         """Whether a filter is set."""
-        return any((self.customer, self.state, self.received_from, self.received_to))
+        return any((self.customer, self.name, self.attention, self.state, self.received_from, self.received_to))
 
     @property
     def is_later_page(self) -> bool:
@@ -47,6 +49,8 @@ class FileListForm:
         """The address of the page with these filters that begins at `cursor`."""
         fields = {
             "customer": self.customer,
+            "name": self.name,
+            "attention": self.attention,
             "state": self.state,
             "from": self.received_from,
             "to": self.received_to,
@@ -120,16 +124,23 @@ def address(path: str, **parameters: str | None) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def files_page(found: FilePage, form: FileListForm, person: Person, customers: Sequence[str] = ()) -> str:
-    """The list of files. `customers` are the names that the filter suggests."""
+def files_page(
+    found: FilePage,
+    form: FileListForm,
+    person: Person,
+    customers: Sequence[str] = (),
+    fault: str | None = None,
+) -> str:
+    """The list of files. `customers` are the names that the filter suggests; `fault` is what was wrong with it."""
     return rendered(
         "files.html",
-        _of_every_page(person)
+        _of_every_page(person, found.stopped)
         | {
-            "files": found.files,
+            "sections": _sections(found, form),
             "unreadable": found.unreadable,
             "form": form,
             "customers": customers,
+            "fault": fault,
             "limits": LIMITS,
             "liveness": _liveness_of_list(found, form),
             "announcement": summary.announcement_of_list(found.files),
@@ -153,7 +164,7 @@ def file_page(
     here = file.links.page
     return rendered(
         "file.html",
-        _of_every_page(person)
+        _of_every_page(person, details.stopped)
         | parts_of_file(details)
         | {
             "announcement": summary.announcement(details),
@@ -173,6 +184,7 @@ def file_page(
                 "again": _sibling(file, details.retry_file_id) if again_is_known else None,
                 "results": f"{here}/results.csv" if file.links.results_csv else None,
                 "to_fix": f"{here}/to_fix.csv" if file.links.to_fix_csv else None,
+                "withdrawals": f"{here}/withdrawals.csv" if file.links.withdrawals_csv else None,
                 "report": f"{here}/report.html" if file.links.report_html else None,
                 "retry": f"{here}/retry",
                 "withdraw": f"{here}/withdraw",
@@ -184,18 +196,21 @@ def file_page(
     )
 
 
-def device_page(found: DevicePage, person: Person) -> str:
-    """The rows with one serial number."""
+def device_page(found: DevicePage, person: Person, *, is_later_page: bool = False) -> str:
+    """The rows with one serial number; newer ones may stand on an earlier page."""
     return rendered(
         "serial.html",
-        _of_every_page(person)
+        _of_every_page(person, found.stopped)
         | {
             "serial": found.serial_number,
             "devices": found.devices,
             "files_not_searched": found.files_not_searched,
-            "is_cut": found.next is not None,
             "unreadable": found.unreadable,
-            "links": {"files": PAGES},
+            "next": address(PAGES, **{"serial": found.serial_number, CURSOR: found.next}) if found.next else None,
+            "links": {
+                "files": PAGES,
+                "first": address(PAGES, serial=found.serial_number) if is_later_page else None,
+            },
         },
     )
 
@@ -205,7 +220,7 @@ def withdraw_page(details: FileDetails, person: Person, fault: str | None = None
     file = details.file
     return rendered(
         "withdraw.html",
-        _of_every_page(person)
+        _of_every_page(person, details.stopped)
         | {
             "file": file,
             "devices": summary.devices_to_withdraw(details),
@@ -237,8 +252,9 @@ def message_page(
     )
 
 
-def _of_every_page(person: Person) -> dict[str, Any]:
+def _of_every_page(person: Person, stopped: Sequence[Standstill] = ()) -> dict[str, Any]:
     return {
+        "stopped": stopped,
         "person": person.name,
         "liveness": Liveness.OVER,
         "serial": None,
@@ -253,6 +269,28 @@ def _liveness_of_list(found: FilePage, form: FileListForm) -> Liveness:
     if any(not file.is_final for file in found.files):
         return Liveness.WORK
     return Liveness.OVER if form.is_later_page else Liveness.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the list of files."""
+
+    title: str
+    files: Sequence[FileView]
+    is_urgent: bool
+
+
+def _sections(found: FilePage, form: FileListForm) -> list[Section]:
+    """The files that somebody must look at, then the others, each newest first; empty parts are left out."""
+    urgent = [file for file in found.files if file.needs_attention]
+    others = [file for file in found.files if not file.needs_attention]
+    sections = [
+        Section("Needs attention", urgent, is_urgent=True),
+        Section(
+            "In progress and done" if urgent or form.is_narrow else "Nothing needs attention", others, is_urgent=False
+        ),
+    ]
+    return [section for section in sections if section.files]
 
 
 def _notice(details: FileDetails, done: Done | None) -> str | None:
@@ -293,7 +331,6 @@ def parts_of_file(details: FileDetails) -> dict[str, Any]:
         "details": details,
         "file": details.file,
         "summary": summary.summarize(details),
-        "withdrawal": None if details.withdrawal is None else summary.withdrawn(details.withdrawal),
         "warnings": warnings,
         "notes": [note for note in details.notes if note not in warnings],
         "reasons": _reason_lines(details),
@@ -306,7 +343,7 @@ def _reason_lines(details: FileDetails) -> list[ReasonLine]:
     return [
         ReasonLine(
             outcome=reason.outcome,
-            code=reason.reason,
+            code=" ".join(filter(None, (reason.reason, reason.name))),
             meaning=summary.meaning(reason),
             rows=reason.rows,
             segments=[bars.Segment(reason.outcome, 0, bars.share(reason.rows, most))],

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.status.page import bars, labels, text
+from shared.status.page import bars, labels, summary, text
 from shared.status.page.static_files import static_address
 
 if TYPE_CHECKING:
@@ -33,18 +33,21 @@ def environment() -> "Environment":
         "file_label": labels.file_label,
         "grouped": text.grouped,
         "machine_time": text.machine_time,
-        "not_registered": bars.not_registered,
         "note_meaning": labels.note_meaning,
         "outcome_label": labels.outcome_label,
         "plain_time": text.plain_time,
         "segments": bars.segments,
         "size": text.size,
         "static": static_address,
+        "withdrawn": summary.withdrawn,
     }
     made.globals |= {
         "file_states": labels.FILE_STATES,
         "remedies": labels.REMEDIES,
         "submission_states": labels.SUBMISSION_STATES,
+        "standstill_titles": labels.STANDSTILLS,
+        "withdrawals": labels.WITHDRAWALS,
+        "withdrawing_does_not": summary.WITHDRAWING_DOES_NOT,
     }
     return made
 

@@ -3,46 +3,45 @@
 from itertools import islice
 
 from shared.pipeline.composition import Pipeline
-from shared.status.paging import DevicePosition, cursor
-from shared.status.queries import DEVICES_ON_A_PAGE, NotFound, customer_names, devices
-from shared.status.schemas import DevicePage, DeviceView, UnreadableView
+from shared.status.paging import AnyDevicePosition, cursor, position_in
+from shared.status.presenters import unreadable_views
+from shared.status.queries import DEVICES_ON_A_PAGE, customer_names, device_views
+from shared.status.schemas import DevicePage
+from shared.status.standstills import standstills
+from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import log_unreadable
-
-MOST_CUSTOMERS = 20
-"""Customers whose rows one search reads. A real serial number has one; a placeholder may have many."""
+from shared.storage.records import DeviceMention
 
 
-def devices_of_any_customer(pipeline: Pipeline, serial_number: str) -> DevicePage:
-    """The rows of closed files with this serial number, newest first. The page is empty when there are none.
+def devices_of_any_customer(pipeline: Pipeline, serial_number: str, page: str | None = None) -> DevicePage:
+    """A page of the rows of closed files with this serial number, newest first; empty when there are none.
 
-    `next` says that there are more rows than the page has.
+    Raises BadCursor.
     """
     names = customer_names(pipeline)
-    found: list[DeviceView] = []
-    unreadable: list[UnreadableView] = []
-    customers = _customers(pipeline, serial_number)
-    is_cut = len(customers) > MOST_CUSTOMERS
-    for customer_id in customers[:MOST_CUSTOMERS]:
-        try:
-            of_customer = devices(pipeline, customer_id, serial_number, names=names)
-        except NotFound:
-            continue  # deleted since the index was read
-        found += of_customer.devices
-        unreadable += of_customer.unreadable
-        is_cut = is_cut or of_customer.next is not None
-    shown = sorted(found, key=lambda device: device.received_at, reverse=True)[:DEVICES_ON_A_PAGE]
-    is_cut = bool(shown) and (is_cut or len(found) > len(shown))
+    after = None if page is None else _mention_in(page, serial_number)
+    unreadable: list[UnreadableRecord] = []
+    rows = pipeline.journal.outcomes.with_serial(serial_number, None, after, unreadable.append)
+    mentions = list(islice(rows, DEVICES_ON_A_PAGE + 1))
+    shown = mentions[:DEVICES_ON_A_PAGE]
+    is_last_page = len(mentions) <= DEVICES_ON_A_PAGE
+    views = device_views(pipeline, shown, names, unreadable.append)
     return DevicePage(
+        stopped=standstills(pipeline, names),
         serial_number=serial_number,
-        devices=shown,
+        devices=sorted(views, key=lambda device: device.received_at, reverse=True),
         files_not_searched=sum(1 for _ in pipeline.journal.files.still_open(log_unreadable)),
-        unreadable=unreadable,
-        next=cursor(DevicePosition(shown[-1].file_id, shown[-1].outcome.row)) if is_cut else None,
+        unreadable=unreadable_views(unreadable),
+        next=None if is_last_page else cursor(_position_of(shown[-1])),
     )
 
 
-def _customers(pipeline: Pipeline, serial_number: str) -> list[str]:
-    """The customers with such rows; one more than are read if there are more."""
-    mentions = pipeline.journal.outcomes.with_serial(serial_number, unreadable=log_unreadable)
-    first = list(islice(mentions, MOST_CUSTOMERS * DEVICES_ON_A_PAGE + 1))
-    return list(dict.fromkeys(mention.customer_id for mention in first))[: MOST_CUSTOMERS + 1]
+def _mention_in(page: str, serial_number: str) -> DeviceMention:
+    behind = position_in(page, AnyDevicePosition)
+    return DeviceMention(
+        serial_number=serial_number, customer_id=behind.customer_id, file_id=behind.file_id, row=behind.row
+    )
+
+
+def _position_of(mention: DeviceMention) -> AnyDevicePosition:
+    return AnyDevicePosition(mention.customer_id, mention.file_id, mention.row)

@@ -4,21 +4,32 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.partner_center.models import JobState
-from shared.partner_center.outcome_codes import explain
-from shared.pipeline.outcome_rules import remedy
-from shared.reasons import REASONS, UNKNOWN_REASONS, FileNote, RowReason, UnknownReason
-from shared.status.page.bars import not_registered
-from shared.status.page.labels import FILE_STATES, REMEDIES, Label
-from shared.status.page.text import counted, grouped
-from shared.status.schemas import FileDetails, FileNoteView, FileView, OutcomeCounts, ReasonCount, WithdrawalView
-from shared.storage.records import DeviceOutcome
+from shared.reasons import FileNote
+from shared.status.page.labels import FILE_STATES, REMEDIES, WITHDRAWN, Label
+from shared.status.page.text import counted, grouped, plain_time
+from shared.status.schemas import (
+    FileDetails,
+    FileNoteView,
+    FileView,
+    OutcomeCounts,
+    ReasonCount,
+    Waiting,
+    WithdrawalView,
+)
 from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 
 ATTENTION = Label("not registered", "attention", "rejected")
 WELL = Label("well", "registered", "registered")
 CHECK = Label("check", "attention", "rejected")
 IN_PROGRESS = FILE_STATES[FileState.READ]
+STOPPED = Label("stands still", "attention", "rejected")
+
+STANDS_STILL = "It stands still: the top of the page says why and who must do what."
+
+WITHDRAWING_DOES_NOT = (
+    "Withdrawing neither unenrols a device from Intune nor disjoins it from Microsoft Entra. A device that was added "
+    "through Intune or the admin centre is not visible to the partner and stays."
+)
 
 _TENTHS = 10
 
@@ -26,8 +37,8 @@ _MEANINGS: dict[Outcome, str] = {
     Outcome.REGISTERED: "The device is registered now.",
     Outcome.ALREADY_REGISTERED: "The device was registered before, for the same customer.",
     Outcome.DUPLICATE: "Another row of the same file is the same device; that one was sent.",
-    Outcome.UNKNOWN: UNKNOWN_REASONS[UnknownReason.NO_VERDICT].sentence,
 }
+"""Of outcomes whose rows need no sentence of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +67,9 @@ def summarize(details: FileDetails) -> FileSummary:
     file = details.file
     match file.state:
         case FileState.RECEIVED:
-            return FileSummary(
-                IN_PROGRESS, "Its rows are being read", ("Nothing has been sent yet. There is nothing to do.",)
-            )
+            return _reading(details)
         case FileState.READ:
-            return FileSummary(
-                IN_PROGRESS, _how_far(file), (_submissions(file), "There is nothing to do: it continues by itself.")
-            )
+            return _registering(details)
         case FileState.CLOSING:
             return FileSummary(IN_PROGRESS, "Every row has its outcome; the results are being written")
         case FileState.CLOSED:
@@ -77,8 +84,7 @@ def announcement(details: FileDetails) -> str:
     """The text that screen readers announce when it changes: at each tenth of the rows, and at the end."""
     counts = details.file.counts
     if details.file.state is not FileState.READ or not counts.total:
-        withdrawal = "" if details.withdrawal is None else f" {withdrawn(details.withdrawal)}"
-        return f"{summarize(details).headline}.{withdrawal}"
+        return f"{summarize(details).headline}."
     tenths = (counts.total - counts.open) * _TENTHS // counts.total
     return f"{tenths * _TENTHS} percent of the rows have their outcome."
 
@@ -90,12 +96,8 @@ def announcement_of_list(files: Sequence[FileView]) -> str:
 
 
 def meaning(reason: ReasonCount) -> str:
-    """What one outcome with one reason means, and what to do about it."""
-    if reason.outcome is Outcome.REJECTED and reason.reason in list(RowReason):
-        return REASONS[RowReason(reason.reason)].sentence
-    if reason.outcome is Outcome.FAILED:
-        return explain(reason.reason, None, JobState.FINISHED_WITH_ERRORS).what_to_do
-    return _MEANINGS.get(reason.outcome, "")
+    """What one outcome with one reason means, and what to do about it: the sentence of its rows."""
+    return reason.sentence or _MEANINGS.get(reason.outcome, "")
 
 
 def warnings(details: FileDetails) -> list[FileNoteView]:
@@ -124,13 +126,14 @@ def devices_to_withdraw(details: FileDetails) -> int:
 
 
 def withdrawn(withdrawal: WithdrawalView) -> str:
-    """How far a withdrawal has come, in a sentence."""
+    """How far a withdrawal has come, in a headline."""
     ended = withdrawal.withdrawn + withdrawal.already_gone
-    done = f"{grouped(ended)} of {counted(withdrawal.total, 'device')} deregistered"
-    refused = f", {grouped(withdrawal.refused)} refused by Partner Center" if withdrawal.refused else ""
+    refused = f"; {grouped(withdrawal.refused)} refused by Partner Center" if withdrawal.refused else ""
     if withdrawal.state is WithdrawalState.UNDER_WAY:
-        return f"The file is being withdrawn: {done}{refused}."
-    return f"The file was withdrawn: {done}{refused}."
+        of_all = f"{grouped(ended)} of {counted(withdrawal.total, 'device')}"
+        return f"The file is being withdrawn: {of_all} deregistered{refused}"
+    verb = "was" if withdrawal.total == 1 else "were"
+    return f"Withdrawn: {grouped(ended)} of {counted(withdrawal.total, 'device')} {verb} removed{refused}"
 
 
 def _closed(file: FileView, details: FileDetails) -> FileSummary:
@@ -138,25 +141,58 @@ def _closed(file: FileView, details: FileDetails) -> FileSummary:
     rows = _rows_by_remedy(details.reasons)
     if details.retry_file_id is not None:
         del rows[Remedy.SEND_AGAIN]
-    good = counts.registered + counts.already_registered
-    bad = not_registered(counts)
+    left = file.not_registered
     todos = (*_todos(rows), *_to_check(details))
-    if not bad and file.is_incomplete:
-        return FileSummary(ATTENTION, f"{_all_well(counts)}; the file may hold more", _duplicates(counts), todos)
-    if not bad:
-        return FileSummary(WELL, _all_well(counts), _duplicates(counts))
-    headline = (
-        f"{grouped(good)} of {counted(good + bad, 'device')} {'is' if good == 1 else 'are'} registered; "
-        f"{grouped(bad)} {'is' if bad == 1 else 'are'} not"
-    )
+    if file.withdrawal is not None and details.withdrawal is not None:
+        headline = withdrawn(details.withdrawal)
+        label = ATTENTION if file.needs_attention else WITHDRAWN
+        before = f"Before that {_how_it_had_ended(file)}."
+        sentences = (before, WITHDRAWING_DOES_NOT, *_duplicates(counts))
+        return _summary_with_rows(label, headline, sentences, todos, rows)
+    if not left and file.is_incomplete:
+        return FileSummary(ATTENTION, f"{_all_well(file)}; the file may hold more", _remarks(file), todos)
+    if not left:
+        return FileSummary(WELL, _all_well(file), _remarks(file), todos)
+    return _summary_with_rows(ATTENTION, _how_it_ended(file), _remarks(file), todos, rows)
+
+
+def _summary_with_rows(
+    label: Label, headline: str, sentences: tuple[str, ...], todos: tuple[Todo, ...], rows: Counter[Remedy]
+) -> FileSummary:
     return FileSummary(
-        ATTENTION,
+        label,
         headline,
-        _duplicates(counts),
+        sentences,
         todos,
         rows_to_fix=rows[Remedy.FIX],
         rows_to_send_again=rows[Remedy.SEND_AGAIN],
     )
+
+
+def _how_it_ended(file: FileView) -> str:
+    """How many devices are registered, and the others apart by what became of them."""
+    good, left = file.well_registered, file.not_registered
+    elsewhere = min(file.elsewhere, left)
+    parts = [f"{grouped(good)} of {counted(good + left, 'device')} {'is' if good == 1 else 'are'} registered"]
+    if left - elsewhere:
+        parts.append(f"{grouped(left - elsewhere)} {'is' if left - elsewhere == 1 else 'are'} not")
+    if elsewhere:
+        parts.append(f"{grouped(elsewhere)} {'stands' if elsewhere == 1 else 'stand'} elsewhere")
+    return "; ".join(parts)
+
+
+def _how_it_had_ended(file: FileView) -> str:
+    """How many devices were registered before a withdrawal."""
+    good, left = file.well_registered, file.not_registered
+    return f"{grouped(good)} of {counted(good + left, 'device')} {'was' if good == 1 else 'were'} registered"
+
+
+def _remarks(file: FileView) -> tuple[str, ...]:
+    later = file.registered_later
+    told = (
+        f"{counted(later, 'row')} of it {'was' if later == 1 else 'were'} registered by the file that sent them again."
+    )
+    return (*((told,) if later else ()), *_duplicates(file.counts))
 
 
 def _todos(rows: Counter[Remedy]) -> Iterator[Todo]:
@@ -182,26 +218,20 @@ def _to_check(details: FileDetails) -> Iterator[Todo]:
 def _rows_by_remedy(reasons: Sequence[ReasonCount]) -> Counter[Remedy]:
     rows: Counter[Remedy] = Counter()
     for reason in reasons:
-        rows[_remedy(reason)] += reason.rows
+        rows[reason.remedy] += reason.rows
     return rows
 
 
-def _remedy(reason: ReasonCount) -> Remedy:
-    """The remedy by outcome and code alone, for rows that were sent."""
-    return remedy(
-        DeviceOutcome(reading_id="", row=1, outcome=reason.outcome, error_code=reason.reason, tracking_id="any")
-    )
-
-
-def _all_well(counts: OutcomeCounts) -> str:
-    good = counts.registered + counts.already_registered
+def _all_well(file: FileView) -> str:
+    counts, good = file.counts, file.well_registered
     if not good:
         return "There was nothing to register"
     if good == 1:
         return "The device is registered"
     if counts.registered and counts.already_registered:
         return f"All {grouped(good)} devices are registered, {grouped(counts.already_registered)} of them from before"
-    return f"All {grouped(good)} devices {'are' if counts.registered else 'were already'} registered"
+    were_already = counts.already_registered == good
+    return f"All {grouped(good)} devices {'were already' if were_already else 'are'} registered"
 
 
 def _duplicates(counts: OutcomeCounts) -> tuple[str, ...]:
@@ -212,6 +242,44 @@ def _duplicates(counts: OutcomeCounts) -> tuple[str, ...]:
             return ("1 row is a duplicate of another.",)
         case number:
             return (f"{grouped(number)} rows are duplicates of others.",)
+
+
+def _reading(details: FileDetails) -> FileSummary:
+    sentence = STANDS_STILL if details.stopped else "Nothing has been sent yet. There is nothing to do."
+    return FileSummary(STOPPED if details.stopped else IN_PROGRESS, "Its rows are being read", (sentence,))
+
+
+def _registering(details: FileDetails) -> FileSummary:
+    """A file of which rows wait: for Partner Center, or for somebody."""
+    waiting = details.waiting
+    failing = None if waiting is None else waiting.failing
+    rows = _rows_by_remedy(details.reasons)
+    todos = (*_todos(rows), *_to_check(details))
+    sentences = [_submissions(details.file), *_waiting_in_words(waiting)]
+    if failing is not None:
+        sentences.append(f"Requests fail and are repeated by themselves. The last answer: {failing}")
+    if details.stopped:
+        sentences.append(STANDS_STILL)
+    elif failing is None and not todos:
+        sentences.append("There is nothing to do: it continues by itself.")
+    is_stopped = bool(details.stopped) or failing is not None
+    return _summary_with_rows(
+        STOPPED if is_stopped else IN_PROGRESS, _how_far(details.file), tuple(sentences), todos, rows
+    )
+
+
+def _waiting_in_words(waiting: Waiting | None) -> Iterator[str]:
+    if waiting is None:
+        return
+    if number := waiting.without_verdict:
+        until = f"{plain_time(waiting.verdict_until)} UTC" if waiting.verdict_until is not None else "the deadline"
+        verb, become = ("waits", "becomes") if number == 1 else ("wait", "become")
+        without = "it" if number == 1 else "they"
+        yield (
+            f"{counted(number, 'row')} {verb} for Microsoft; without an answer by {until} {without} {become} unknown."
+        )
+    if number := waiting.to_be_sent:
+        yield f"{counted(number, 'row')} {'is' if number == 1 else 'are'} still to be sent."
 
 
 def _how_far(file: FileView) -> str:

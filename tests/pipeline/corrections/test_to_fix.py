@@ -23,7 +23,7 @@ from shared.pipeline.closing.csv_output import results_csv
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import to_fix_csv
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileState, Outcome, Remedy
 from tests.device_files.cases import archive
 from tests.device_files.given import HASHES
 from tests.device_files.workbook_builder import Sheet, Workbook
@@ -298,6 +298,7 @@ def test_many_rows_with_hashes_are_sent_back_in_little_memory(world: World) -> N
             outcome=Outcome.REJECTED,
             error_code="hash_cut",
             what_to_do="Copy the whole hash.",
+            remedy=Remedy.FIX,
             source=f"line {number + 1}",
         )
         for number in range(1, count + 1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.status.page.bars import LEAST_SHARE, WHOLE, by_outcome, not_registered, segments, share
+from shared.status.page.bars import LEAST_SHARE, WHOLE, by_outcome, segments, share
 from shared.status.schemas import OutcomeCounts
 from shared.vocabulary import Outcome
 
@@ -33,11 +33,6 @@ def test_one_failure_in_a_hundred_thousand_rows_is_seen() -> None:
 def test_rows_without_an_outcome_come_last() -> None:
     counts = OutcomeCounts(total=10, duplicate=1, registered=2, failed=3, open=4)
     assert by_outcome(counts) == [("registered", 2), ("failed", 3), ("duplicate", 1), ("open", 4)]
-
-
-def test_who_should_be_looked_at_is_failed_rejected_or_unknown() -> None:
-    counts = OutcomeCounts(total=63, registered=1, already_registered=2, failed=4, rejected=8, unknown=16, duplicate=32)
-    assert not_registered(counts) == 28
 
 
 @pytest.mark.parametrize(("number", "most", "expected"), [(0, 0, 0), (0, 5, 0), (5, 5, 100), (1, 100_000, LEAST_SHARE)])

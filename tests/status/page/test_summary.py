@@ -8,7 +8,7 @@ from shared.status.schemas import (
     ReasonCount,
     WithdrawalView,
 )
-from shared.vocabulary import FileState, Outcome, WithdrawalState
+from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 from tests.status.page.file_details import FILE_ID, NOW, details
 
 WITHDRAWAL = WithdrawalView(
@@ -53,10 +53,10 @@ def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
     found = replace(
         details(registered=1, failed=6),
         reasons=[
-            ReasonCount(outcome=Outcome.REJECTED, reason="serial_alone", rows=2),
-            ReasonCount(outcome=Outcome.FAILED, reason="808", rows=3),
-            ReasonCount(outcome=Outcome.FAILED, reason="StorageError", rows=1),
-            ReasonCount(outcome=Outcome.UNKNOWN, reason="no_verdict", rows=4),
+            ReasonCount(outcome=Outcome.REJECTED, reason="serial_alone", remedy=Remedy.FIX, rows=2),
+            ReasonCount(outcome=Outcome.FAILED, reason="808", remedy=Remedy.ASK, rows=3),
+            ReasonCount(outcome=Outcome.FAILED, reason="", name="StorageError", remedy=Remedy.SEND_AGAIN, rows=1),
+            ReasonCount(outcome=Outcome.UNKNOWN, reason="no_verdict", remedy=Remedy.SEND_AGAIN, rows=4),
         ],
     )
     told = summary.summarize(found)
@@ -81,7 +81,7 @@ def test_what_is_said_aloud_changes_at_each_tenth_of_the_way() -> None:
 def test_a_withdrawal_says_how_far_it_is_and_what_was_refused_may_be_tried_again() -> None:
     found = replace(details(registered=3), withdrawal=WITHDRAWAL)
     said = summary.withdrawn(WITHDRAWAL)
-    assert said == "The file was withdrawn: 2 of 3 devices deregistered, 1 refused by Partner Center."
+    assert said == "Withdrawn: 2 of 3 devices were removed; 1 refused by Partner Center"
     assert summary.may_withdraw(found)
     assert summary.devices_to_withdraw(found) == 1
     assert not summary.is_in_progress(found)

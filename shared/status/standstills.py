@@ -1,0 +1,82 @@
+"""What stands still: open circuit breakers and notices of the journal, as people and scripts see them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.submissions.circuit_breaker import OUTAGE, PAUSE, PAUSED, WHOLE_PARTNER, customer_scope
+from shared.status.names import CustomerNames
+from shared.status.schemas import Standstill, StandstillKind
+from shared.storage.records import Gate
+
+_WHAT_TO_DO = {
+    StandstillKind.PAUSED: "The administrator of the app sets PAUSED to false; everything that waits is sent then.",
+    StandstillKind.SIGN_IN_REFUSED: (
+        "The administrator of the app corrects the sign-in to Partner Center as the answer says. Everything that waits "
+        "is sent by itself then."
+    ),
+    StandstillKind.NOT_ALLOWED: (
+        "An administrator of the partner gives the app access to this customer in Partner Center: the relationship "
+        "and the role that the answer names. Everything that waits is sent by itself then."
+    ),
+    StandstillKind.THROTTLED: "Nobody: Partner Center asked for fewer requests, and sending continues by itself.",
+    StandstillKind.SERVICE_AWAY: (
+        "Nobody at first: each request is repeated until it is answered, and nothing is lost. If it lasts for hours, "
+        "the administrator of the app checks the service health of Partner Center, the network and PARTNER_CENTER_URL."
+    ),
+}
+
+
+def standstills(pipeline: Pipeline, names: CustomerNames, customer_id: str | None = None) -> list[Standstill]:
+    """Everything that stands still now, or what concerns one customer; empty in normal operation."""
+    gates = [stored.record for stored in pipeline.journal.gates.all().values()]
+    if pipeline.settings.paused and all(gate.scope != PAUSE for gate in gates):
+        # Neither a wake-up nor the sweep has met the setting yet.
+        now = pipeline.clock()
+        gates.append(Gate(scope=PAUSE, closed_until=now, since=now, failures=1, reason=PAUSED, is_notice=True))
+    return standstills_of(gates, pipeline.clock(), names, customer_id)
+
+
+def standstills_of(
+    gates: Iterable[Gate], now: datetime, names: CustomerNames, customer_id: str | None = None
+) -> list[Standstill]:
+    """The standstills that `gates` mean, the oldest first. Pure."""
+    found = [_standstill(gate, names) for gate in gates if _holds(gate, now)]
+    concerned = [each for each in found if customer_id is None or each.customer_id in (None, customer_id)]
+    return sorted(concerned, key=lambda each: (each.since or now, each.kind, each.customer_id or ""))
+
+
+def _holds(gate: Gate, now: datetime) -> bool:
+    """Whether something stands still at this gate: it is neither a token being renewed nor a wait that is over."""
+    if gate.is_throttled:
+        return gate.closed_until > now or (gate.probing_until is not None and gate.probing_until > now)
+    return gate.failures > 0
+
+
+def _standstill(gate: Gate, names: CustomerNames) -> Standstill:
+    customer_id = _customer_of(gate.scope)
+    kind = _kind(gate)
+    return Standstill(
+        kind=kind,
+        customer_id=customer_id,
+        customer_name=names.name_of(customer_id),
+        since=gate.since,
+        tried_again_at=None if gate.is_notice else gate.closed_until,
+        reason=gate.reason,
+        what_to_do=_WHAT_TO_DO[kind],
+    )
+
+
+def _customer_of(scope: str) -> str | None:
+    prefix = customer_scope("")
+    return scope.removeprefix(prefix) if scope.startswith(prefix) else None
+
+
+def _kind(gate: Gate) -> StandstillKind:
+    if gate.scope == PAUSE:
+        return StandstillKind.PAUSED
+    if gate.scope == OUTAGE:
+        return StandstillKind.SERVICE_AWAY
+    if gate.is_throttled:
+        return StandstillKind.THROTTLED
+    return StandstillKind.SIGN_IN_REFUSED if gate.scope == WHOLE_PARTNER else StandstillKind.NOT_ALLOWED
