@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import signal
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
-from local.arguments import SAMPLE_CUSTOMER, batch, existing_file, folder, guid, instances, positive
+from local.arguments import SAMPLE_CUSTOMER, batch, existing_file, folder, guid, instances, port, positive
 
 SAMPLE_BATCH = "Sample"
 
@@ -90,6 +93,7 @@ def _command(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> in
                 timeout_seconds=options.timeout,
                 instances=options.instances,
                 host=HostKind(options.host),
+                port=options.port,
                 data=DataFolder(options.data.resolve()) if options.data else DataFolder(),
             )
         )
@@ -115,15 +119,23 @@ def _of_venv(command: str, *arguments: str) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports an error in one line."""
+    """Reports an error in one line, with what was probably meant by a misspelt word."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, f"{self.prog}: {message}{_meant(message)}\n")
+
+
+def _meant(message: str) -> str:
+    """The choice that a misspelt word in an error stands for."""
+    found = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+    close = get_close_matches(found[1], re.findall(r"[\w-]+", found[2]), n=1) if found else []
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 _OF_VENV = {
     "drop": ("local.commands.drop", "Drop device files into storage, and follow them until they are closed."),
     "status": ("local.commands.status", "Show the newest files and their progress, or one file and its history."),
+    "find": ("local.commands.find", "Find the rows with a serial number, and what became of the device."),
     "outcomes": ("local.commands.outcomes", "Show how every row of a file ended, and what to do."),
     "retry": ("local.commands.retry", "Resend the rows of a closed file that can be sent again unchanged."),
     "withdraw": ("local.commands.withdraw", "Delete the devices that a file newly registered."),
@@ -143,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Device Drop on this machine. The first command sets everything up and takes a minute or two.",
         epilog="'python -m local COMMAND --help' explains a command.",
     )
+    parser.add_argument("--version", action="version", version=f"Device Drop {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_run(commands)
     commands.add_parser(
@@ -159,6 +172,13 @@ def _parser() -> argparse.ArgumentParser:
     for command, (_, words) in _OF_VENV.items():
         commands.add_parser(command, help=words[0].lower() + words[1:-1], add_help=False)
     return parser
+
+
+def _version() -> str:
+    """The version in pyproject.toml."""
+    content = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^version = "(.*)"$', content, re.MULTILINE)
+    return found[1] if found else "of unknown version"
 
 
 def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -198,6 +218,12 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
         choices=("auto", "core-tools", "local"),
         default="auto",
         help="program that runs the app: Azure Functions Core Tools, the project's own host, or the first that works",
+    )
+    run.add_argument(
+        "--port",
+        type=port,
+        metavar="N",
+        help="port of the status page, so that it can be bookmarked (default: 7071, or the next one that is free)",
     )
     run.add_argument(
         "--data",

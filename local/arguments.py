@@ -16,6 +16,7 @@ SAMPLE_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
 MOST_INSTANCES = 16
 MOST_LISTED = 1_000
+LAST_PORT = 65_535
 
 
 def existing_file(text: str) -> Path:
@@ -76,6 +77,11 @@ def positive(text: str) -> float:
 def instances(text: str) -> int:
     """How many functions hosts."""
     return _from_one_to(MOST_INSTANCES, text)
+
+
+def port(text: str) -> int:
+    """A TCP port."""
+    return _from_one_to(LAST_PORT, text)
 
 
 def listed(text: str) -> int:

@@ -1,7 +1,8 @@
 """Follows dropped device files until they are closed, and shows how every row ended."""
 
 import errno
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,19 +16,28 @@ from rich.text import Text
 from local.dropping import Dropped
 from local.escaping import escaped
 from shared.pipeline.blob_names import RESULTS_CONTAINER
+from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.corrections.closed_file import CopyExpired
+from shared.pipeline.corrections.to_fix import NAME as TO_FIX
+from shared.pipeline.corrections.to_fix import to_fix_csv
 from shared.pipeline.drop_path import resolve_drop_path
 from shared.reasons import NOTES, Note
 from shared.status import queries
-from shared.status.page.labels import file_label
+from shared.status.page.labels import WITHDRAWALS, file_label
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import NotFound
+from shared.status.report import NAME as REPORT
+from shared.status.report import report_html, rows_that_need_attention
 from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
 from shared.storage.codec import UnreadableRecord
+from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState, Outcome
 
 MOST_ROWS_SHOWN = 30
-"""For files with more rows only the counts are shown."""
+"""Of files with more rows only those are shown that somebody must look at."""
+
+MOST_ROWS_TO_LOOK_AT = 200
 
 _OUTCOME_STYLES = {
     Outcome.REGISTERED: "green",
@@ -107,13 +117,10 @@ class Follower:
 
     def rows(self, progress: Progress, limit: int) -> list[OutcomeView]:
         """The first rows of it that have their outcome."""
-        if progress.view is None:
-            return []
-        customer_id = progress.view.customer_id or NO_CUSTOMER_ID
-        record = queries.known_file(self._pipeline, customer_id, progress.dropped.file_id)
+        record = self._record(progress)
         found: list[OutcomeView] = []
         following: str | None = None
-        while len(found) < limit:
+        while record is not None and len(found) < limit:
             # A page may end before: it is bounded in time.
             page = queries.outcomes(self._pipeline, record, page=following, limit=limit - len(found))
             found += page.outcomes
@@ -121,6 +128,27 @@ class Follower:
             if following is None:
                 break
         return found
+
+    def rows_to_look_at(self, progress: Progress, limit: int) -> list[OutcomeView]:
+        """The first rows of it that somebody must look at, wherever in the file they stand."""
+        record = self._record(progress)
+        return [] if record is None else rows_that_need_attention(self._pipeline, record, limit)
+
+    def corrections(self, progress: Progress) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """The files that are made on request for a closed file: each with its path among the results."""
+        record = self._record(progress)
+        if record is None or record.state is not FileState.CLOSED:
+            return
+        folder = folder_of(record)
+        with suppress(CopyExpired):
+            yield f"{folder}/{TO_FIX}", to_fix_csv(self._pipeline, record)
+        yield f"{folder}/{REPORT}", iter([report_html(self._pipeline, record).encode("utf-8", "replace")])
+
+    def _record(self, progress: Progress) -> DeviceFile | None:
+        if progress.view is None:
+            return None
+        customer_id = progress.view.customer_id or NO_CUSTOMER_ID
+        return queries.known_file(self._pipeline, customer_id, progress.dropped.file_id)
 
     def _customers_of(self, dropped: Dropped) -> list[str]:
         """The customers to search; a file whose path names no customer belongs to `NO_CUSTOMER_ID`."""
@@ -143,7 +171,7 @@ def progress_table(progresses: Iterable[Progress]) -> Table:
 
 def _style(progress: Progress) -> str:
     if progress.view is not None and progress.is_closed:
-        return "yellow" if progress.view.is_incomplete else "green"
+        return "yellow" if progress.view.needs_attention else "green"
     return "red" if progress.is_final else ""
 
 
@@ -169,17 +197,25 @@ def show_rows(console: Console, title: str, rows: Sequence[OutcomeView]) -> None
         table.add_row(
             str(row.row),
             harmless(row.serial_number or row.product_key),
-            Text(_words(row.outcome), _OUTCOME_STYLES[row.outcome]),
-            harmless(_why(row)),
+            outcome_in_words(row),
+            harmless(why(row)),
             harmless(row.what_to_do),
         )
     console.print(table)
 
 
-def _why(row: OutcomeView) -> str:
+def outcome_in_words(row: OutcomeView) -> Text:
+    """The outcome of a row, and what became of its withdrawal."""
+    withdrawal = "" if row.withdrawal is None else f", {WITHDRAWALS[row.withdrawal].text}"
+    return Text(_words(row.outcome) + withdrawal, _OUTCOME_STYLES[row.outcome])
+
+
+def why(row: OutcomeView) -> str:
     """The reason for the outcome, and the changes of the row before it was sent."""
     changed = [NOTES[Note(note)].sentence for note in row.notes.split() if note in list(Note)]
-    return " ".join(filter(None, [row.error_description, *changed]))
+    code = row.error_code if row.outcome is Outcome.FAILED else ""
+    by = f"Registered by {row.registered_by}." if row.registered_by and row.outcome is Outcome.FAILED else ""
+    return " ".join(filter(None, [code, row.error_description, by, *changed]))
 
 
 def say(console: Console, sentence: str, style: str = "") -> None:
@@ -194,6 +230,34 @@ def harmless(text: str, style: str = "") -> Text:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def next_steps(progresses: Iterable[Progress], page: str | None = None) -> Iterator[str]:
+    """The command for each file that somebody must look at, and the address of its page if that is known."""
+    for progress in progresses:
+        file = progress.view
+        if file is None or not file.is_final:
+            continue
+        if file.needs_attention and file.state is FileState.CLOSED:
+            short = file.file_id[:8]
+            yield (
+                f"Next for {file.name}: 'python -m local outcomes {short} --failed' shows every row to look at; "
+                f"'python -m local outcomes {short} --to-fix > to_fix.csv' writes those that can be fixed."
+            )
+        if page is not None:
+            yield f"Page of {file.name}: {page.removesuffix('/api/status')}{file.links.page}"
+
+
+def write_results(folder: Path, path: str, content: Iterable[bytes]) -> bool:
+    """Write a file among the copied results; False when its name leads out of the folder."""
+    target = place_below(folder, path)
+    if target is None:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as written:
+        for piece in content:
+            written.write(piece)
+    return True
 
 
 def copy_results(storage: str, folder: Path, is_too_long: Callable[[str], None] = lambda _: None) -> int:

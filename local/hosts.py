@@ -16,6 +16,11 @@ from local.processes import ChildProcess
 from local.toolchain import CoreToolsUnusable, Toolchain
 
 _START_SECONDS = 120
+
+FIRST_PORT = 7071
+"""The port of the status page, as Core Tools have it, so that it can be bookmarked."""
+
+_PORTS_TRIED = 20
 _ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+/api\b")
 """As either host writes it into its log."""
 _READY = "The functions host is ready"
@@ -92,21 +97,30 @@ class Hosts:
 
 @contextmanager
 def running_hosts(
-    toolchain: Toolchain, kind: HostKind, settings: Mapping[str, str], *, number: int, logs: Path
+    toolchain: Toolchain,
+    kind: HostKind,
+    settings: Mapping[str, str],
+    *,
+    number: int,
+    logs: Path,
+    port: int | None = None,
 ) -> Iterator[Hosts]:
     """`number` functions hosts of the app that share the work, for as long as the context lasts.
 
-    Core Tools are ready when the context begins.
+    The first one listens on `port`, or on the first free one from `FIRST_PORT` on. Core Tools are ready when the context
+    begins.
 
     Raises:
+        HostsError: the port is in use.
         HostsError: Core Tools are requested and do not work here.
     """
     environment = _with_tools_on_path(settings, toolchain)
+    ports = [_port(port), *(_free_port() for _ in range(1, number))]
     with ExitStack() as running:
         why = ""
         if kind is not HostKind.LOCAL:
             try:
-                hosts = running.enter_context(_core_tools(toolchain, environment, number, logs))
+                hosts = running.enter_context(_core_tools(toolchain, environment, ports, logs))
             except (CoreToolsUnusable, HostsError) as error:
                 if kind is HostKind.CORE_TOOLS:
                     raise HostsError(f"{error}, or use --host local.") from error
@@ -115,18 +129,20 @@ def running_hosts(
                 yield hosts
                 return
         own = [
-            [sys.executable, "-m", "local.functions_host", "--id", f"host-{instance}", "--port", "0"]
-            for instance in range(1, number + 1)
+            [sys.executable, "-m", "local.functions_host", "--id", f"host-{instance}", "--port", str(listens_on)]
+            for instance, listens_on in enumerate(ports, 1)
         ]
         processes = running.enter_context(_running(own, "functions-host", environment, logs, signal.SIGTERM))
         yield Hosts(HostKind.LOCAL, processes, why_no_core_tools=why)
 
 
 @contextmanager
-def _core_tools(toolchain: Toolchain, environment: Mapping[str, str], number: int, logs: Path) -> Iterator[Hosts]:
-    """`number` hosts of Core Tools, all of them ready. Raises CoreToolsUnusable."""
+def _core_tools(
+    toolchain: Toolchain, environment: Mapping[str, str], ports: Sequence[int], logs: Path
+) -> Iterator[Hosts]:
+    """Hosts of Core Tools on these ports, all of them ready. Raises CoreToolsUnusable."""
     found = toolchain.core_tools()
-    commands = [[str(found.func), "start", "--port", str(_free_port())] for _ in range(number)]
+    commands = [[str(found.func), "start", "--port", str(listens_on)] for listens_on in ports]
     # They ignore SIGTERM, and start their worker again when it ends: Ctrl-C for all of them is what ends them.
     with _running(commands, "core-tools", environment, logs, signal.SIGINT) as processes:
         hosts = Hosts(HostKind.CORE_TOOLS, processes, f"Azure Functions Core Tools {found.version}")
@@ -175,6 +191,31 @@ def _reason(processes: Sequence[ChildProcess]) -> str:
     output = "\n".join(map(_output, processes))
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["without a word"]
     return next((line for line in reversed(lines) if _FAULT.search(line)), lines[-1])[:_LONGEST_REASON]
+
+
+def _port(wanted: int | None) -> int:
+    """The port of the first host: the wanted one, or the first free one from `FIRST_PORT` on.
+
+    Raises:
+        HostsError: another program listens on the wanted port.
+    """
+    if wanted is not None:
+        if not _is_free(wanted):
+            raise HostsError(f"Port {wanted} is in use by another program: give another one with --port.")
+        return wanted
+    return next((port for port in range(FIRST_PORT, FIRST_PORT + _PORTS_TRIED) if _is_free(port)), 0) or _free_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        if os.name == "posix":
+            # As the hosts do, so that a port whose last connection is still winding down counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _with_tools_on_path(settings: Mapping[str, str], toolchain: Toolchain) -> dict[str, str]:

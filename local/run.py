@@ -16,17 +16,22 @@ from rich.live import Live
 
 from local.app_settings import app_settings
 from local.azurite import running_azurite
+from local.commands.ending import ExitCode
+from local.commands.showing import is_well
 from local.disk_faults import disk_fault, low_space
 from local.dropping import DROP_FOLDER, DropContainer, Dropped, WatchedFolder, refuse_names, samples
 from local.following import (
     MOST_ROWS_SHOWN,
+    MOST_ROWS_TO_LOOK_AT,
     Follower,
     Progress,
     copy_results,
     name_of,
+    next_steps,
     progress_table,
     say,
     show_rows,
+    write_results,
 )
 from local.hosts import HostKind, Hosts, running_hosts
 from local.processes import PROJECT, ChildProcess
@@ -63,10 +68,12 @@ class RunOptions:
     instances: int
     host: HostKind
     data: DataFolder
+    port: int | None = None
+    """Of the status page; None for the usual one."""
 
 
 def run(options: RunOptions) -> int:
-    """Run the product; returns the exit code: 0 if every file was closed (or Ctrl-C ended the watching), else 1.
+    """Run the product; returns the exit code, one of `ExitCode`.
 
     Raises:
         SettingsError: a setting in the environment is wrong; nothing was started.
@@ -93,7 +100,9 @@ def run(options: RunOptions) -> int:
         settings = app_settings(os.environ, storage=azurite.connection_string, partner_center_url=address)
         running.enter_context(data.announced(Running(azurite.connection_string)))
         hosts = running.enter_context(
-            running_hosts(toolchain, options.host, settings, number=options.instances, logs=data.logs)
+            running_hosts(
+                toolchain, options.host, settings, number=options.instances, logs=data.logs, port=options.port
+            )
         )
         say(console, f"Partner Center: {address}")
         say(console, f"Functions host: {_host_in_words(hosts)}; logs in {_short(data.logs)}")
@@ -104,6 +113,7 @@ def run(options: RunOptions) -> int:
         session.drop_given_files()
         hosts.wait_until_ready()
         page = f"{hosts.address}/status"
+        session.page = page
         say(console, f"Status page: {page}")
         return session.until_closed() if options.once else session.watch(page)
 
@@ -136,6 +146,8 @@ class _Session:
         """Every file of this run whose result has not been shown."""
         self._is_record_fault_told = False
         self._is_low_space_told = False
+        self.page: str | None = None
+        """Where the status page is, once it is there."""
 
     def drop_given_files(self) -> None:
         self._container.prepare()
@@ -157,7 +169,10 @@ class _Session:
             say(self._console, fault, "red")
         for sentence in _NEXT_AFTER_ONE_RUN:
             say(self._console, sentence)
-        return 1 if faults else 0
+        if not all(progress.is_final for progress in ended):
+            return ExitCode.TIMED_OUT
+        is_all_well = all(progress.view is not None and is_well(progress.view) for progress in ended)
+        return ExitCode.DONE if is_all_well else ExitCode.NOT_ALL_WELL
 
     def watch(self, page: str) -> NoReturn:
         """Follow the dropped files, and drop files that appear in the folder, until Ctrl-C."""
@@ -246,19 +261,31 @@ class _Session:
         if not ended:
             return
         for progress in ended:
-            if progress.counts.total <= MOST_ROWS_SHOWN:
-                show_rows(self._console, name_of(progress.dropped), self._follower.rows(progress, MOST_ROWS_SHOWN))
+            is_small = progress.counts.total <= MOST_ROWS_SHOWN
+            rows = (
+                self._follower.rows(progress, MOST_ROWS_SHOWN)
+                if is_small
+                else self._follower.rows_to_look_at(progress, MOST_ROWS_TO_LOOK_AT)
+            )
+            show_rows(self._console, name_of(progress.dropped), rows)
             del self._progress[progress.dropped]
         self._console.print(progress_table(ended))
+        for sentence in next_steps(ended, self.page):
+            say(self._console, sentence)
         if self._options.results:
-            self._copy_results(self._options.results)
+            self._copy_results(self._options.results, ended)
 
-    def _copy_results(self, folder: Path) -> None:
+    def _copy_results(self, folder: Path, ended: Sequence[Progress]) -> None:
         def is_too_long(name: str) -> None:
             say(self._console, f"{name} is not copied: its name is too long for this file system.", "yellow")
 
         try:
             copied = copy_results(self._storage, folder, is_too_long)
+            copied += sum(
+                write_results(folder, path, content)
+                for progress in ended
+                for path, content in self._follower.corrections(progress)
+            )
         except OSError as error:
             if (fault := disk_fault(error)) is None:
                 raise

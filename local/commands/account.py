@@ -1,6 +1,7 @@
 """The storage account that a command works on, opened with the product's own modules."""
 
 import argparse
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -105,4 +106,6 @@ def _addresses(account: str) -> dict[str, str]:
 def _person() -> TokenCredential:
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - half a second that this machine does not need
 
+    # It logs each way of signing in that does not work here, in fifteen lines; `ending` says what to do in one.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     return DefaultAzureCredential()

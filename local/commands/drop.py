@@ -12,9 +12,18 @@ from local.arguments import batch, existing_file, positive
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended, say_aside
 from local.commands.finding import customer_of
-from local.commands.showing import NOT_WELL, console, is_well, print_json
+from local.commands.showing import console, is_well, print_json
 from local.dropping import DropContainer, Dropped, NameRefused, refuse_names
-from local.following import MOST_ROWS_SHOWN, Follower, harmless, name_of, progress_table, say, show_rows
+from local.following import (
+    MOST_ROWS_TO_LOOK_AT,
+    Follower,
+    harmless,
+    name_of,
+    next_steps,
+    progress_table,
+    say,
+    show_rows,
+)
 from local.following import Progress as FileProgress
 
 _POLL_SECONDS = 1.0
@@ -114,6 +123,7 @@ def _followed(arguments: argparse.Namespace, follower: Follower, dropped: Sequen
 def _show(follower: Follower, progresses: Sequence[FileProgress]) -> None:
     output = console()
     for progress in progresses:
-        rows = [row for row in follower.rows(progress, MOST_ROWS_SHOWN) if row.outcome in NOT_WELL]
-        show_rows(output, name_of(progress.dropped), rows)
+        show_rows(output, name_of(progress.dropped), follower.rows_to_look_at(progress, MOST_ROWS_TO_LOOK_AT))
     output.print(progress_table(progresses))
+    for sentence in next_steps(progresses):
+        say(output, sentence)

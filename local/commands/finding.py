@@ -1,13 +1,15 @@
 """Finds a device file by its id, or by the beginning of the id as people copy it from a list."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
 
 from local.commands.ending import CommandEnded, ExitCode
 from shared.pipeline.composition import Pipeline
 from shared.status.queries import NotFound
-from shared.storage.customers import is_guid
+from shared.storage.customers import is_guid, similar_names
 from shared.storage.record_table import Stored, log_unreadable
-from shared.storage.records import DeviceFile
+from shared.storage.records import DeviceFile, FileListing, FileMention
 
 SHORTEST_BEGINNING = 4
 """The fewest characters of an id that a person may give."""
@@ -41,6 +43,25 @@ def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
     )
 
 
+def find_file_by_any_name(pipeline: Pipeline, text: str) -> DeviceFile | None:
+    """The file whose id starts with `text`, or else the newest file of that name; None when there is neither.
+
+    Raises:
+        CommandEnded: several ids start with it.
+    """
+    with suppress(NotFound):
+        if len(text.strip()) >= SHORTEST_BEGINNING:
+            return find_file(pipeline, text)
+    wanted = text.strip().casefold()
+    mentions: Iterator[FileMention | FileListing] = chain(
+        pipeline.journal.files.still_open(log_unreadable),
+        (listing for _, listing in pipeline.journal.files.final(unreadable=log_unreadable)),
+    )
+    named = next((each for each in mentions if each.name.casefold() == wanted), None)
+    stored = None if named is None else pipeline.journal.files.get(named.customer_id, named.file_id)
+    return None if stored is None else stored.record
+
+
 def _known(pipeline: Pipeline) -> Iterator[tuple[str | None, str]]:
     """Every known file, open ones first, then newest first."""
     for mention in pipeline.journal.files.still_open(log_unreadable):
@@ -59,9 +80,11 @@ def customer_of(pipeline: Pipeline, name: str) -> str:
         return name.lower()
     known = pipeline.customers.named(name)
     if known is None or known.removed_at is not None:
+        similar = similar_names(pipeline.customers, name)
+        meant = f" Did you mean {similar[0]!r}?" if similar else ""
         raise CommandEnded(
             ExitCode.NOT_FOUND,
-            f"There is no customer named {name!r}. 'python -m local customers list' lists the names; or give the GUID "
-            "of the customer's tenant.",
+            f"There is no customer named {name!r}.{meant} 'python -m local customers list' lists the names; or give "
+            "the GUID of the customer's tenant.",
         )
     return known.customer_id

@@ -1,17 +1,20 @@
 """`python -m local outcomes FILE_ID`: how every row of a file ended, and what to do."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import find_file
-from local.commands.showing import NOT_WELL, console, print_json_list, write_bytes
+from local.commands.showing import console, is_row_well, print_json_list, write_bytes
 from local.following import say, show_rows
 from shared.pipeline.closing.csv_output import results_csv
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.to_fix import to_fix_csv
-from shared.status.presenters import outcome_view
+from shared.status import queries
+from shared.status.page.summary import withdrawn
+from shared.status.presenters import withdrawal_view
 from shared.status.schemas import OutcomeView
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import FileState
@@ -50,9 +53,9 @@ def _outcomes(arguments: argparse.Namespace) -> ExitCode:
     if arguments.csv:
         write_bytes(results_csv(seen))
     elif arguments.json:
-        print_json_list(map(outcome_view, seen))
+        print_json_list(_views(pipeline, file, seen))
     else:
-        _show(file, seen)
+        _show(pipeline, file, seen)
     was_read = file.state not in (FileState.REJECTED, FileState.GONE) and not file.is_incomplete
     return ExitCode.DONE if was_read and not seen.not_well else ExitCode.NOT_ALL_WELL
 
@@ -68,20 +71,30 @@ class _Seen:
     def __iter__(self) -> Iterator[DeviceOutcome]:
         for row in self._rows:
             self.number += 1
-            self.not_well += row.outcome in NOT_WELL
+            self.not_well += not is_row_well(row)
             yield row
 
 
 def _rows(pipeline: Pipeline, file: DeviceFile, *, failed: bool) -> Iterator[DeviceOutcome]:
     rows = pipeline.journal.outcomes.of_rows(file.reading_id, 1, file.read_counts.total)
-    return (row for row in rows if not failed or row.outcome in NOT_WELL)
+    return (row for row in rows if not failed or not is_row_well(row))
 
 
-def _show(file: DeviceFile, seen: _Seen) -> None:
-    shown: list[OutcomeView] = []
+def _views(pipeline: Pipeline, file: DeviceFile, rows: Iterable[DeviceOutcome]) -> Iterator[OutcomeView]:
+    """Rows as the status page's JSON has them, some at a time."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, _ROWS_IN_A_TABLE)):
+        yield from queries.outcome_views(pipeline, file, some)
+
+
+def _show(pipeline: Pipeline, file: DeviceFile, seen: _Seen) -> None:
+    rows: list[DeviceOutcome] = []
     for row in seen:
-        if len(shown) < _ROWS_IN_A_TABLE:
-            shown.append(outcome_view(row))
+        if len(rows) < _ROWS_IN_A_TABLE:
+            rows.append(row)
+    shown = list(_views(pipeline, file, rows))
+    if file.withdrawal is not None:
+        say(console(), f"{withdrawn(withdrawal_view(file.withdrawal))}.", "yellow")
     show_rows(console(), file.name, shown)
     if not shown:
         say(console(), file.reason_text or "There are no such rows (yet).")

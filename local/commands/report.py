@@ -3,7 +3,9 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 import msgspec
 
@@ -16,7 +18,7 @@ from shared.status.queries import customer_names
 from shared.storage.codec import UnreadableRecord
 from shared.storage.keys import time_cursor
 from shared.storage.record_table import OnUnreadable, raise_unreadable
-from shared.storage.records import Counts, FileListing
+from shared.storage.records import Counts, DeviceFile
 from shared.vocabulary import FileState, Outcome
 
 _DECEMBER = 12
@@ -31,6 +33,8 @@ class Line(msgspec.Struct, kw_only=True):
     batch_id: str
     files: int = 0
     counts: Counts = Counts()
+    withdrawn: int = 0
+    """Devices that were registered and withdrawn since; they count in the total alone."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,66 +63,111 @@ def _report(arguments: argparse.Namespace) -> ExitCode:
     if arguments.json:
         print_json(lines)
     else:
-        columns = ("month", "customer_id", "customer", "batch_id", "files", *_COUNTS)
+        columns = ("month", "customer_id", "customer", "batch_id", "files", *_COUNTS, "withdrawn")
         write_bytes(csv_text(columns, (_cells(arguments.month, line) for line in lines)))
     return ExitCode.NOT_ALL_WELL if unreadable else ExitCode.DONE
 
 
 def _cells(month: datetime, line: Line) -> list[str]:
     counts = (str(getattr(line.counts, name)) for name in _COUNTS)
-    return [f"{month:%Y-%m}", line.customer_id, line.customer_name, line.batch_id, str(line.files), *counts]
+    return [
+        f"{month:%Y-%m}",
+        line.customer_id,
+        line.customer_name,
+        line.batch_id,
+        str(line.files),
+        *counts,
+        str(line.withdrawn),
+    ]
 
 
 def monthly(pipeline: Pipeline, month: datetime, unreadable: OnUnreadable = raise_unreadable) -> list[Line]:
     """A line for each customer and batch of the closed files received in `month`, by customer and batch.
 
-    Records that cannot be read are given to `unreadable`, and counted nowhere.
+    Each device counts once, as the best of its rows in the month: a row that was corrected or sent again is no second
+    device. A row that names no device counts as itself. Records that cannot be read are given to `unreadable`, and
+    counted nowhere.
     """
     names = customer_names(pipeline)
     lines: dict[tuple[str, str], Line] = {}
-    for listing in _closed_in(pipeline, month, unreadable):
-        for batch_id, counts in _by_batch(pipeline, listing, unreadable):
-            customer_id = listing.customer_id or ""
+    devices: dict[bytes, Device] = {}
+    for file in _closed_in(pipeline, month, unreadable):
+        customer_id = file.customer_id or ""
+        batches: set[str] = set()
+        for number, (device, name) in enumerate(_devices(pipeline, file)):
+            batches.add(device.batch_id)
+            key = _digest(customer_id, name) if name else _digest(file.file_id, str(number))
+            known = devices.get(key)
+            if known is None or device.rank > known.rank:
+                devices[key] = device
+        for batch_id in batches:
             line = lines.setdefault(
                 (customer_id, batch_id.casefold()),
                 Line(customer_id=customer_id, customer_name=names.name_of(customer_id) or "", batch_id=batch_id),
             )
             line.files += 1
-            line.counts += counts
+    for device in devices.values():
+        line = lines[device.customer_id, device.batch_id.casefold()]
+        line.withdrawn += device.is_withdrawn
+        line.counts += Counts(total=1) if device.is_withdrawn else Counts(total=1, **{str(device.outcome): 1})
     return [lines[key] for key in sorted(lines)]
 
 
-def _closed_in(pipeline: Pipeline, month: datetime, unreadable: OnUnreadable) -> Iterator[FileListing]:
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One row of a month's files, as far as the report needs it."""
+
+    customer_id: str
+    batch_id: str
+    outcome: Outcome
+    is_withdrawn: bool
+
+    @property
+    def rank(self) -> int:
+        """Greater for the row that says best how the device stands."""
+        return _RANKS.index(None if self.is_withdrawn else self.outcome)
+
+
+_RANKS = (
+    Outcome.DUPLICATE,
+    Outcome.REJECTED,
+    Outcome.FAILED,
+    Outcome.UNKNOWN,
+    None,
+    Outcome.ALREADY_REGISTERED,
+    Outcome.REGISTERED,
+)
+"""From the row that says least about a device to the one that says most; None is a withdrawn one."""
+
+
+def _devices(pipeline: Pipeline, file: DeviceFile) -> Iterator[tuple[Device, str]]:
+    """Each row of a file, with what identifies its device among those of the customer, if anything does."""
+    total = file.read_counts.total
+    known = pipeline.journal.withdrawals.devices(file.reading_id, 1, total) if file.withdrawal is not None else ()
+    gone = {device.record.row for device in known if device.record.result is not None and device.record.result.is_gone}
+    for row in pipeline.journal.outcomes.of_rows(file.reading_id, 1, total):
+        batch_id = file.batch_id or row.batch_id
+        device = Device(file.customer_id or "", batch_id, row.outcome, is_withdrawn=row.row in gone)
+        yield device, (row.serial_number or row.product_key).strip().casefold()
+
+
+def _digest(*parts: str) -> bytes:
+    """Identities are held as digests: a month may have very many devices."""
+    return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _closed_in(pipeline: Pipeline, month: datetime, unreadable: OnUnreadable) -> Iterator[DeviceFile]:
     for _, listing in pipeline.journal.files.final(time_cursor(_next(month)), unreadable=unreadable):
         if listing.received_at < month:
             return
         if listing.received_at < _next(month) and listing.state is FileState.CLOSED:
-            yield listing
-
-
-def _by_batch(pipeline: Pipeline, listing: FileListing, unreadable: OnUnreadable) -> Iterator[tuple[str, Counts]]:
-    """The counts of a file, split by the batches of its submissions if group tags decided the batch."""
-    if listing.batch_id is not None:
-        yield listing.batch_id, listing.counts
-        return
-    try:
-        stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
-    except UnreadableRecord as record:
-        unreadable(record)
-        return
-    found: dict[str, Counts] = {}
-    for submission in pipeline.journal.submissions.of_reading(stored.record.reading_id, unreadable) if stored else ():
-        counts = submission.record.counts
-        sent = msgspec.structs.replace(counts, total=counts.ended)
-        found[submission.record.batch_id] = found.get(submission.record.batch_id, Counts()) + sent
-    never_sent = Counts(
-        total=listing.counts.rejected + listing.counts.duplicate,
-        rejected=listing.counts.rejected,
-        duplicate=listing.counts.duplicate,
-    )
-    yield from found.items()
-    if never_sent.total:
-        yield "", never_sent
+            try:
+                stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
+            except UnreadableRecord as record:
+                unreadable(record)
+                continue
+            if stored is not None:
+                yield stored.record
 
 
 def _month(text: str) -> datetime:

@@ -13,9 +13,11 @@ from rich.text import Text
 
 from local.following import harmless, in_words, say
 from shared.reasons import FileNote
-from shared.status.page.labels import file_label
-from shared.status.schemas import FileDetails, FileView, UnreadableView
-from shared.vocabulary import FileState, Outcome
+from shared.status.page.labels import REMEDIES, STANDSTILLS, file_label
+from shared.status.page.summary import meaning, summarize
+from shared.status.schemas import FileDetails, FileView, OutcomeView, Standstill, UnreadableView
+from shared.storage.records import DeviceOutcome
+from shared.vocabulary import FileState, Outcome, Remedy
 
 WIDTH_OF_FILES = 160
 """Columns of output that does not go to a terminal."""
@@ -101,18 +103,41 @@ def customer_shown(file: FileView) -> str:
     return file.customer_name or file.customer_id or "nobody"
 
 
+def show_standstills(output: Console, stopped: Iterable[Standstill]) -> None:
+    """Show what stands still now: since when, why, and who must do what; nothing in normal operation."""
+    for each in stopped:
+        customer = f" for {each.customer_name or each.customer_id}" if each.customer_id else ""
+        since = f", since {each.since:%Y-%m-%d %H:%M} UTC" if each.since else ""
+        say(output, f"{STANDSTILLS[each.kind]}{customer}{since}. {each.reason}", "bold red")
+        say(output, f"Who must act: {each.what_to_do}", "red")
+
+
 def show_file(output: Console, details: FileDetails) -> None:
-    """Show one file: its state, the reason, and its history."""
+    """Show one file: what stands still, its state, what to do, the reasons, and its history."""
+    show_standstills(output, details.stopped)
     file = details.file
     say(output, f"{file.name} ({file.file_id})")
     say(output, f"customer {customer_shown(file)}, batch {file.batch_id or 'by group tag'}")
     output.print(Text.assemble(_state(file), "; ", in_words(file.counts) or "no outcomes yet"))
-    if details.what_happened:
+    told = summarize(details)
+    say(output, f"{told.headline}.")
+    for sentence in told.sentences:
+        say(output, sentence)
+    for todo in told.todos:
+        say(output, f"To do: {todo.title} {todo.text}", "yellow")
+    if details.what_happened and details.what_happened not in told.sentences:
         say(output, details.what_happened)
     show_unreadable(output, details.unreadable)
-    reasons = Table("outcome", "reason", "rows")
+    reasons = Table("outcome", "reason", "rows", "next", "what to do")
     for reason in details.reasons:
-        reasons.add_row(reason.outcome.replace("_", " "), harmless(reason.reason), str(reason.rows))
+        code = " ".join(filter(None, (reason.reason, reason.name)))
+        reasons.add_row(
+            reason.outcome.replace("_", " "),
+            harmless(code),
+            str(reason.rows),
+            "" if reason.remedy is Remedy.NOTHING else REMEDIES[reason.remedy].text,
+            harmless(meaning(reason)),
+        )
     if details.reasons:
         output.print(reasons)
     _show_beside_the_rows(output, details)
@@ -138,15 +163,21 @@ def _show_beside_the_rows(output: Console, details: FileDetails) -> None:
 
 
 def is_well(file: FileView) -> bool:
-    """Whether every row is registered or a duplicate, and no other part of the file may be a device."""
-    is_closed = file.state is FileState.CLOSED and not file.is_incomplete
-    return is_closed and not any(getattr(file.counts, outcome) for outcome in NOT_WELL)
+    """Whether every device is registered under its batch, and no other part of the file may be a device."""
+    return file.state is FileState.CLOSED and not file.needs_attention
+
+
+def is_row_well(row: OutcomeView | DeviceOutcome) -> bool:
+    """Whether the device of a row is registered under its batch, or the row is a duplicate of another."""
+    is_elsewhere = row.outcome is Outcome.ALREADY_REGISTERED and row.remedy is not Remedy.NOTHING
+    return row.outcome not in NOT_WELL and not is_elsewhere
 
 
 def _state(file: FileView) -> Text:
     if file.state is FileState.READ and file.submissions:
         return Text(f"{file.submissions_final} of {file.submissions} submissions done")
-    if file.state is FileState.CLOSED and file.is_incomplete:
-        return Text(file_label(file).text, "yellow")
-    style = "red" if file.state in (FileState.REJECTED, FileState.GONE) else "green" if file.is_final else ""
-    return Text(file.state, style)
+    text = file_label(file).text if file.state is FileState.CLOSED else str(file.state)
+    if file.needs_attention:
+        return Text(text, "red" if file.state.is_final and not file.well_registered else "yellow")
+    style = "red" if file.state is FileState.GONE else "green" if file.is_final else ""
+    return Text(text, style)

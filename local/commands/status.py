@@ -1,14 +1,23 @@
-"""`python -m local status [FILE_ID]`: the newest files and their progress, or one file and its history."""
+"""`python -m local status [FILE]`: the newest files and their progress, or one file and its history."""
 
 import argparse
 
 from local.arguments import MOST_LISTED, listed
 from local.commands import account
 from local.commands.ending import ExitCode, ended
-from local.commands.finding import customer_of, find_file
-from local.commands.showing import console, files_table, print_json, show_file, show_unreadable
+from local.commands.find import show_devices
+from local.commands.finding import customer_of, find_file, find_file_by_any_name
+from local.commands.showing import (
+    console,
+    files_table,
+    print_json,
+    show_file,
+    show_standstills,
+    show_unreadable,
+)
 from shared.pipeline.composition import Pipeline
 from shared.status import queries
+from shared.status.page.search import devices_of_any_customer
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FileFilter
 from shared.status.schemas import FilePage, FileView, UnreadableView
@@ -20,10 +29,16 @@ _FILES = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument(
-        "file_id", nargs="?", metavar="FILE_ID", help="the id of a file, or its first characters (default: list)"
+        "file_id",
+        nargs="?",
+        metavar="FILE",
+        help="the id of a file or its first characters, the file's name, or a serial number (default: list)",
     )
     parser.add_argument("--customer", metavar="NAME", help="only files of this customer, a name or a GUID")
-    parser.add_argument("--state", choices=list(FileState), help="only files in this state")
+    states = list(map(str, FileState))
+    parser.add_argument(
+        "--state", choices=states, metavar="STATE", help=f"only files in this state: {', '.join(states)}"
+    )
     parser.add_argument("--limit", type=listed, default=_FILES, help="how many files to list (default: %(default)s)")
     account.add_arguments(parser)
 
@@ -35,7 +50,12 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _one(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
-    file = find_file(pipeline, arguments.file_id)
+    file = find_file_by_any_name(pipeline, arguments.file_id)
+    if file is None:
+        found = devices_of_any_customer(pipeline, arguments.file_id.strip())
+        if found.devices:
+            return show_devices(found, as_json=arguments.json)
+        file = find_file(pipeline, arguments.file_id)
     details = queries.file(pipeline, file.customer_id or NO_CUSTOMER_ID, file.file_id)
     if arguments.json:
         print_json(details)
@@ -54,8 +74,10 @@ def _newest(arguments: argparse.Namespace) -> ExitCode:
     if arguments.json:
         print_json(page)
         return ExitCode.DONE
+    output = console()
+    show_standstills(output, page.stopped)
     if page.files:
-        console().print(files_table(page.files))
+        output.print(files_table(page.files))
     elif not page.unreadable:
         print("There are no such files.")
     show_unreadable(console(), page.unreadable)
@@ -75,4 +97,4 @@ def _files(pipeline: Pipeline, wanted: FileFilter, limit: int) -> FilePage:
         unreadable += page.unreadable
         following = page.next
         if following is None or len(files) >= limit:
-            return FilePage(files=files, unreadable=unreadable, next=following)
+            return FilePage(stopped=page.stopped, files=files, unreadable=unreadable, next=following)

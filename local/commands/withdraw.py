@@ -18,6 +18,7 @@ from local.commands.showing import console, print_json
 from local.following import harmless, say
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_request import withdraw
+from shared.status.page.summary import WITHDRAWING_DOES_NOT
 from shared.storage.records import DeviceFile, Withdrawal
 
 _POLL_SECONDS = 1.0
@@ -55,6 +56,8 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
         print_json(withdrawal)
     else:
         say(console(), in_words(withdrawal))
+        if withdrawal is not None:
+            say(console(), WITHDRAWING_DOES_NOT)
     return ExitCode.NOT_ALL_WELL if withdrawal is not None and withdrawal.refused else ExitCode.DONE
 
 
@@ -63,6 +66,7 @@ def _confirm(arguments: argparse.Namespace, file: DeviceFile) -> None:
     if name is None and sys.stdin.isatty() and not arguments.json:
         shown = harmless(file.name).plain
         with suppress(EOFError):
+            print(WITHDRAWING_DOES_NOT)
             name = input(f"This deletes the devices that {shown} newly registered. Type its name to continue: ")
     if name != file.name:
         raise CommandEnded(

@@ -416,7 +416,11 @@ def _registered_later(pipeline: Pipeline, file: DeviceFile | FileListing) -> int
     """The rows of `file` that the file made of them registered."""
     if file.retry is None:
         return 0
-    stored = pipeline.journal.files.get(file.customer_id, file.retry)
+    try:
+        stored = pipeline.journal.files.get(file.customer_id, file.retry)
+    except UnreadableRecord as unreadable:
+        log_unreadable(unreadable)
+        return 0
     counts = None if stored is None else stored.record.closed_counts
     if stored is None or counts is None:
         return 0

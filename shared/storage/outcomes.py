@@ -10,7 +10,7 @@ from shared.storage.codec import UnreadableRecord, from_entity, to_entity
 from shared.storage.record_table import OnUnreadable, RecordTable, key_of, raise_unreadable
 from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome
 from shared.storage.tables import ROW_KEY, TRANSACTION_ROWS, Entity, Query, StoredEntity, Table
-from shared.vocabulary import Outcome
+from shared.vocabulary import Outcome, Remedy
 
 
 class Outcomes:
@@ -136,7 +136,13 @@ def _standing_in(unreadable: UnreadableRecord, reading_id: str, row: int) -> Dev
         error_code=UnknownReason.OUTCOME_UNREADABLE,
         error_description=explanation.sentence,
         what_to_do=explanation.what_to_do,
-        **readable,
+        remedy=Remedy.SEND_AGAIN,
+        source=readable["source"],
+        serial_number=readable["serial_number"],
+        product_key=readable["product_key"],
+        batch_id=readable["batch_id"],
+        submission=readable["submission"],
+        tracking_id=readable["tracking_id"],
     )
 
 

@@ -80,7 +80,9 @@ def test_no_page_is_wider_than_its_window(browser: Browser, site: Site, office: 
             assert overflow(page) <= 0, name
 
 
-def test_the_list_begins_with_what_needs_attention_and_shows_how_every_file_is(browser: Browser, site: Site, office: Office) -> None:
+def test_the_list_begins_with_what_needs_attention_and_shows_how_every_file_is(
+    browser: Browser, site: Site, office: Office
+) -> None:
     with looking(browser, DESK) as (page, _):
         page.goto(address(site, office, ""))
         names = page.locator("tbody .title").all_inner_texts()

@@ -8,7 +8,7 @@ import pytest
 from werkzeug.http import parse_options_header
 
 from shared.status import downloads
-from tests.pipeline.world import CUSTOMER, World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, World, tuples
 from tests.status.client import FILE, Client, closed_file
 
 

@@ -16,7 +16,9 @@ from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.matching import SentRow, match_by_name
 from shared.reasons import SENT_NOTES, SentNote
+from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal
+from shared.storage.record_table import log_unreadable
 from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome, Submission
 from shared.vocabulary import Outcome, Remedy
 
@@ -56,7 +58,8 @@ class Registrations:
         if not row.serial_number:
             return None
         found: list[Registration] = []
-        for number, mention in enumerate(self.journal.outcomes.with_serial(row.serial_number, customer_id)):
+        mentions = self.journal.outcomes.with_serial(row.serial_number, customer_id, unreadable=log_unreadable)
+        for number, mention in enumerate(mentions):
             if number == MOST_MENTIONS:
                 break
             registration = self._of_mention(mention)
@@ -76,9 +79,16 @@ class Registrations:
 
     def _file(self, mention: DeviceMention) -> DeviceFile | None:
         if mention.file_id not in self._files:
-            stored = self.journal.files.get(mention.customer_id, mention.file_id)
-            self._files[mention.file_id] = None if stored is None else stored.record
+            self._files[mention.file_id] = self._read(mention)
         return self._files[mention.file_id]
+
+    def _read(self, mention: DeviceMention) -> DeviceFile | None:
+        try:
+            stored = self.journal.files.get(mention.customer_id, mention.file_id)
+        except UnreadableRecord as unreadable:
+            log_unreadable(unreadable)
+            return None
+        return None if stored is None else stored.record
 
     def _is_withdrawn(self, file: DeviceFile, outcome: DeviceOutcome) -> bool:
         if file.withdrawal is None:
