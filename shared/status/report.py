@@ -56,7 +56,7 @@ def _to_show(details: FileDetails) -> int:
 
 def rows_that_need_attention(pipeline: Pipeline, record: DeviceFile, most: int = MOST_ROWS) -> list[OutcomeView]:
     """The first rows of a file that need attention, in the order of the file."""
-    total = record.read_counts.total
+    total = (record.closed_counts or record.read_counts).total
     if not total:
         return []
     outcomes = pipeline.journal.outcomes

@@ -226,7 +226,7 @@ def test_a_withdrawn_file_is_withdrawn_wherever_one_looks(world: World, client: 
     assert "neither unenrols a device from Intune" in page_of(client, file)
     (line,) = monthly(world.pipeline, START.replace(day=1, hour=0))
     assert (line.withdrawn, line.counts.registered, line.counts.total) == (8, 0, 8)
-    (found,) = client.get(f"/api/devices/{CUSTOMER}/SN-00001").json["devices"]
+    (found,) = client.get(f"/api/devices/{CUSTOMER}?serial=SN-00001").json["devices"]
     assert found["outcome"]["withdrawal"] == "withdrawn"
     assert "withdrawn since" in list_of(client, "?serial=SN-00001")
     assert {row["withdrawal"] for row in csv_of(client, file, "withdrawals.csv")} == {"withdrawn"}

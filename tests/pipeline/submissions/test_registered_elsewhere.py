@@ -1,0 +1,59 @@
+"""Where a device stands that is registered already: its own batch, another one, another customer's, or nobody knows."""
+
+import pytest
+
+from shared.pipeline.corrections.withdrawal_request import withdraw
+from shared.pipeline.submissions.registered_elsewhere import FEW
+from shared.storage.records import DeviceOutcome
+from shared.vocabulary import Outcome, Remedy
+from tests.pipeline.world import CUSTOMER, World, numbered, tuples
+
+OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
+
+
+def outcomes(world: World, content: str, path: str) -> list[DeviceOutcome]:
+    """The outcomes of a file that is dropped now."""
+    file = world.drop_file(content, path)
+    world.run()
+    stored = world.journal.files.get(path.partition("/")[0], file)
+    assert stored is not None
+    return list(world.journal.outcomes.of_rows(stored.record.reading_id, 1, stored.record.read_counts.total))
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1])
+def test_a_device_under_another_batch_names_that_batch_and_file(world: World, count: int) -> None:
+    outcomes(world, numbered(count), f"{CUSTOMER}/Sales/first.csv")
+    for row in outcomes(world, numbered(count), f"{CUSTOMER}/Field/again.csv"):
+        assert (row.outcome, row.remedy) == (Outcome.ALREADY_REGISTERED, Remedy.ASK)
+        assert "under the batch Sales since file first.csv" in row.what_to_do
+        assert row.notes.split()[-1] == "under_another_batch"
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1])
+def test_a_device_under_its_own_batch_needs_nothing(world: World, count: int) -> None:
+    outcomes(world, numbered(count), f"{CUSTOMER}/Sales/first.csv")
+    for row in outcomes(world, numbered(count), f"{CUSTOMER}/SALES/again.csv"):
+        assert (row.outcome, row.remedy) == (Outcome.ALREADY_REGISTERED, Remedy.NOTHING)
+
+
+def test_a_device_that_neither_the_index_nor_the_batch_shows_may_be_anywhere(world: World) -> None:
+    (row,) = outcomes(world, tuples(["STANDIN-806-1"]), f"{CUSTOMER}/Sales/first.csv")
+    assert (row.remedy, row.notes) == (Remedy.ASK, "batch_not_known")
+
+
+def test_a_registration_that_was_withdrawn_since_says_nothing(world: World) -> None:
+    first = world.drop_file(numbered(1), f"{CUSTOMER}/Sales/first.csv")
+    world.run()
+    withdraw(world.pipeline, CUSTOMER, first)
+    world.run()
+    (row,) = outcomes(world, numbered(1), f"{CUSTOMER}/Field/again.csv")
+    assert (row.outcome, row.remedy) == (Outcome.REGISTERED, Remedy.NOTHING)
+
+
+def test_a_device_of_another_of_our_customers_is_named_in_a_field_of_its_own(world: World) -> None:
+    outcomes(world, numbered(1), f"{OTHER_CUSTOMER}/Sales/theirs.csv")
+    (row,) = outcomes(world, numbered(1), f"{CUSTOMER}/Sales/mine.csv")
+    assert (row.outcome, row.error_code, row.remedy) == (Outcome.FAILED, "808", Remedy.ASK)
+    assert "file theirs.csv" in row.registered_by
+    assert OTHER_CUSTOMER in row.registered_by
+    assert OTHER_CUSTOMER not in row.what_to_do
