@@ -107,20 +107,20 @@ def running_hosts(
 ) -> Iterator[Hosts]:
     """`number` functions hosts of the app that share the work, for as long as the context lasts.
 
-    The first one listens on `port`, or on the first free one from `FIRST_PORT` on. Core Tools are ready when the context
-    begins.
+    The first one listens on `port`, or on the first free one from `FIRST_PORT` on. Core Tools are ready when the
+    context begins.
 
     Raises:
-        HostsError: the port is in use.
-        HostsError: Core Tools are requested and do not work here.
+        HostsError: the port is in use, or Core Tools are requested and do not work here.
     """
     environment = _with_tools_on_path(settings, toolchain)
-    ports = [_port(port), *(_free_port() for _ in range(1, number))]
+    if port is not None and not _is_free(port):
+        raise HostsError(f"Port {port} is in use by another program: give another one with --port.")
     with ExitStack() as running:
         why = ""
         if kind is not HostKind.LOCAL:
             try:
-                hosts = running.enter_context(_core_tools(toolchain, environment, ports, logs))
+                hosts = running.enter_context(_core_tools(toolchain, environment, _free_ports(port, number), logs))
             except (CoreToolsUnusable, HostsError) as error:
                 if kind is HostKind.CORE_TOOLS:
                     raise HostsError(f"{error}, or use --host local.") from error
@@ -128,9 +128,11 @@ def running_hosts(
             else:
                 yield hosts
                 return
+        # It finds the first free port itself, so that two runs that start at once do not find the same one.
+        first = ["--port", str(FIRST_PORT), "--or-next", str(_PORTS_TRIED)] if port is None else ["--port", str(port)]
         own = [
-            [sys.executable, "-m", "local.functions_host", "--id", f"host-{instance}", "--port", str(listens_on)]
-            for instance, listens_on in enumerate(ports, 1)
+            [sys.executable, "-m", "local.functions_host", "--id", f"host-{instance}", *listens]
+            for instance, listens in enumerate([first, *[["--port", "0"]] * (number - 1)], 1)
         ]
         processes = running.enter_context(_running(own, "functions-host", environment, logs, signal.SIGTERM))
         yield Hosts(HostKind.LOCAL, processes, why_no_core_tools=why)
@@ -193,17 +195,10 @@ def _reason(processes: Sequence[ChildProcess]) -> str:
     return next((line for line in reversed(lines) if _FAULT.search(line)), lines[-1])[:_LONGEST_REASON]
 
 
-def _port(wanted: int | None) -> int:
-    """The port of the first host: the wanted one, or the first free one from `FIRST_PORT` on.
-
-    Raises:
-        HostsError: another program listens on the wanted port.
-    """
-    if wanted is not None:
-        if not _is_free(wanted):
-            raise HostsError(f"Port {wanted} is in use by another program: give another one with --port.")
-        return wanted
-    return next((port for port in range(FIRST_PORT, FIRST_PORT + _PORTS_TRIED) if _is_free(port)), 0) or _free_port()
+def _free_ports(wanted: int | None, number: int) -> list[int]:
+    """Ports for Core Tools: the wanted one first, or the first free one from `FIRST_PORT` on."""
+    usual = (port for port in range(FIRST_PORT, FIRST_PORT + _PORTS_TRIED) if _is_free(port))
+    return [wanted or next(usual, 0) or _free_port(), *(_free_port() for _ in range(1, number))]
 
 
 def _is_free(port: int) -> bool:

@@ -5,13 +5,14 @@ that do not are left to another instance (their messages reappear after their le
 """
 
 import argparse
+import errno
 import logging
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -50,11 +51,13 @@ Listen = Callable[[threading.Event], None]
 class Host:
     """One instance: starts the listeners, and stops them."""
 
-    def __init__(self, functions: list[HostedFunction], settings: HostSettings, lease: timedelta, port: int) -> None:
+    def __init__(
+        self, functions: list[HostedFunction], settings: HostSettings, lease: timedelta, ports: Sequence[int]
+    ) -> None:
         self._functions = functions
         self._settings = settings
         self._lease = lease
-        self._port = port
+        self._ports = ports
         self._storage = connection_string(HOST_STORAGE, os.environ)
         self._host_blobs = BlobServiceClient.from_connection_string(self._storage)
         self._invoker = Invoker(settings.threads)
@@ -166,9 +169,28 @@ class Host:
             if isinstance(trigger := function.trigger, HttpTrigger)
         ]
         if routes:
-            server = HttpListener(self._port, routes, self._invoker)
+            server = _listener(self._ports, routes, self._invoker)
             threading.Thread(target=server.serve_forever, daemon=True).start()
             logger.info("HTTP functions answer at %s/%s", server.url, self._settings.route_prefix)
+
+
+def _ports(options: argparse.Namespace) -> Sequence[int]:
+    """The ports to try, in order."""
+    if not options.or_next:
+        return [options.port]
+    return [*range(options.port, options.port + 1 + options.or_next), 0]
+
+
+def _listener(ports: Sequence[int], routes: Iterable[Route], invoker: Invoker) -> HttpListener:
+    """A listener on the first of `ports` that no other program uses. Raises OSError when there is none."""
+    every = list(routes)
+    for port in ports[:-1]:
+        try:
+            return HttpListener(port, every, invoker)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+    return HttpListener(ports[-1], every, invoker)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = host_settings(Path("host.json"), os.environ)
         functions = load_functions(options.app, os.environ)
-        host = Host(functions, settings, timedelta(seconds=options.queue_lease_seconds), options.port)
+        host = Host(functions, settings, timedelta(seconds=options.queue_lease_seconds), _ports(options))
         host.start()
     except HostError as error:
         logger.error("The app cannot be run: %s", error, exc_info=error.__cause__)  # noqa: TRY400 - its cause, if any
@@ -206,6 +228,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--app", default="function_app", help="module with the FunctionApp (default: function_app)")
     parser.add_argument("--id", default="host", help="name of this instance in the log")
     parser.add_argument("--port", type=int, default=7071, help="port for HTTP functions; 0 is any free one (7071)")
+    parser.add_argument(
+        "--or-next",
+        type=int,
+        default=0,
+        metavar="N",
+        help="if the port is in use, try the next N, then any free one (0)",
+    )
     parser.add_argument(
         "--queue-lease-seconds",
         type=int,
