@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +76,9 @@ class StorageClock:
         self._is_wrong = is_wrong
 
 
+@lru_cache(maxsize=8)
 def _time_in(date: str) -> datetime | None:
-    """The time in a Date header; None when it is none."""
+    """The time in a Date header; None when it is none. Cached, since all answers of a second have the same date."""
     try:
         found = parsedate_to_datetime(date)
     except (ValueError, OverflowError):
