@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import product
 
 import azure.functions as func
 
@@ -73,7 +74,26 @@ OF_SERVICES: Mapping[str, Callable[[str], object]] = {
 
 PARTS = (
     *("<", "<a", "<a ", "<!--", "<script", "<script>", "</script", "</script ", "<style", "<?xml "),
-    *("&", "&#", "&#x", "&amp", "&amp;", "a", "a ", "A", "9", "9,", "1.", " ", "\t", "\n", "\r\n", "\r\n--", "\xa0"),
+    *(
+        "&",
+        "&#",
+        "&#x",
+        "&amp",
+        "&amp;",
+        "amp;",
+        "a",
+        "a ",
+        "A",
+        "9",
+        "9,",
+        "1.",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        "\r\n--",
+        "\xa0",
+    ),
     *("/", "//", "batchjobstatus/", TRACKING, f"{TRACKING}?", f"{TRACKING}?\n", f"{TRACKING}/"),
     *(
         "not ",
@@ -125,6 +145,9 @@ PARTS = (
     ),
 )
 
+ENDS = ("!", "", "<", '"', ":")
+"""What follows the repeated part: an expression may be slow only where the text ends otherwise than it goes on."""
+
 
 def _read(content: bytes) -> None:
     pieces = [content[at : at + 65_536] for at in range(0, len(content), 65_536)]
@@ -146,11 +169,11 @@ def _seconds(act: Callable[[str], object], text: str) -> float:
     return time.process_time() - started
 
 
-def _check(acts: Mapping[str, Callable[[str], object]], parts: Iterable[str]) -> None:
+def _check(acts: Mapping[str, Callable[[str], object]], parts: Iterable[str], ends: Iterable[str]) -> None:
     slow = []
     for name, act in acts.items():
-        for part in parts:
-            short, long = part * (SHORT // len(part)), part * (LONG // len(part))
+        for part, end in product(parts, ends):
+            short, long = part * (SHORT // len(part)) + end, part * (LONG // len(part)) + end
             of_long = _seconds(act, long)
             if of_long <= NOTHING:
                 continue
@@ -161,13 +184,13 @@ def _check(acts: Mapping[str, Callable[[str], object]], parts: Iterable[str]) ->
                 # Only ever the machine's other work makes a measurement longer.
                 of_short, of_long = min(of_short, _seconds(act, short)), min(of_long, _seconds(act, long))
             else:
-                slow.append(f"{name} of {part!r}: {of_short:.4f} s, {of_long:.4f} s")
+                slow.append(f"{name} of {part!r} and {end!r}: {of_short:.4f} s, {of_long:.4f} s")
     assert not slow
 
 
-def test_texts_of_services_cost_time_in_proportion_to_their_length() -> None:
-    _check(OF_SERVICES, PARTS)
+def test_texts_of_services_cost_time_in_proportion_to_their_length(*, campaign: bool) -> None:
+    _check(OF_SERVICES, PARTS, ENDS if campaign else ENDS[:1])
 
 
 def test_texts_in_device_files_cost_time_in_proportion_to_their_length(*, campaign: bool) -> None:
-    _check(IN_FILES, PARTS if campaign else PARTS[::9])
+    _check(IN_FILES, PARTS if campaign else PARTS[::9], ENDS if campaign else ENDS[:1])

@@ -27,11 +27,13 @@ _LEGAL_FORM = re.compile(r"(?:Inc|Ltd|LTD|LLC|L\.L\.C|Corp|Co|GmbH|S\.A|AG|Limit
 _NO_LETTERS = re.compile(r"[\W_]+")
 _QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _QUOTED = re.compile(
-    f"[{_QUOTES}]+([^{_QUOTES}]*)[{_QUOTES}]+"
+    f"[{_QUOTES}]++([^{_QUOTES}]+)[{_QUOTES}]++|[{_QUOTES}]{{2,}}()"
     f"|[{_QUOTES[2:]}]([^{_QUOTES}]+)|([^{_QUOTES}]*[^0-9{_QUOTES}])[{_QUOTES[2:]}]"
 )
 """A text between quotes; of typographic ones one may be missing, unless it may be an inch mark."""
 _ENTITY = re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,5}|#x[0-9A-Fa-f]{1,4});")
+_MOST_ESCAPES = 4
+"""Times that a text was escaped, one tool after the other."""
 UNTOLD_NAME = "column {}"
 """Of a column of which nobody could tell what it is, where a row is sent back."""
 _UNTOLD_NAME = re.compile(UNTOLD_NAME.format(r"\d+"))
@@ -56,7 +58,9 @@ def cleaned(cell: str) -> str:
     if isinstance(cell, TypedCell):
         return cell
     text = cell.strip()
-    while _ENTITY.search(text):
+    for _ in range(_MOST_ESCAPES):
+        if not _ENTITY.search(text):
+            break
         text = unescape(text).strip()
     return _unquoted(clean(_unquoted(text)))
 
