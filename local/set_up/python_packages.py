@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
+import platform
 import re
 import shutil
 import stat
@@ -266,11 +267,15 @@ def _run(command: Sequence[str], tick: Tick, *, cure: str | None = None) -> None
 
 
 def _cure() -> str:
+    """What to do when packages cannot be installed, with what is known of this Python."""
     version = running_python()
-    other = (
-        "" if version in TESTED_PYTHONS else f"Not every package may be there for Python {version}: use 3.11 to 3.13. "
-    )
-    return f"{other}Check that this machine reaches a Python package index; then run this command again."
+    known = []
+    if version not in TESTED_PYTHONS:
+        known.append(f"Not every package may be there for Python {version}: use 3.11 to 3.13.")
+    if IS_WINDOWS and platform.machine() == "ARM64":
+        known.append("Not every package is there for Windows on ARM: use the Python for x64, which runs there too.")
+    known.append("Check that this machine reaches a Python package index; then run this command again.")
+    return " ".join(known)
 
 
 def _digests(found: object) -> dict[str, str]:

