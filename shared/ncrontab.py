@@ -61,7 +61,7 @@ _FIELDS = (
 
 def schedule_fault(expression: str) -> str | None:
     """What is wrong with a schedule; None if nothing is."""
-    texts = expression.split()
+    texts = _texts(expression)
     if len(texts) != len(_FIELDS):
         return f"it has {len(texts)} fields instead of {len(_FIELDS)}"
     for field, text in zip(_FIELDS, texts, strict=True):
@@ -71,3 +71,17 @@ def schedule_fault(expression: str) -> str | None:
     if days and months and min(days) > max(_LONGEST_MONTHS[month - 1] for month in months):
         return "it never comes: none of its months has such a day"
     return None
+
+
+def _texts(expression: str) -> list[str]:
+    """The fields. NCrontab takes no other blanks."""
+    return re.split(r"[ \t]+", expression.strip(" \t"))
+
+
+def written_out(expression: str) -> str:
+    """A schedule without fault with every value of each field, which every library reads alike.
+
+    croniter takes 3-3 for the whole range.
+    """
+    values = (field.values(text) for field, text in zip(_FIELDS, _texts(expression), strict=True))
+    return " ".join(",".join(map(str, sorted(found or ()))) for found in values)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from azure.core.exceptions import ResourceExistsError
@@ -45,6 +46,22 @@ READY = "The functions host is ready"
 STOPS = "The functions host stops"
 """The log line after which no more work is taken."""
 
+_QUICK_POLL = timedelta(seconds=1)
+"""Shorter than the real host's: a person waits for this machine, and polling its queue costs nothing."""
+_LONGEST_BLOB_POLL = timedelta(minutes=1)
+
+
+class Pace(StrEnum):
+    """How soon the host notices anything."""
+
+    QUICK = "quick"
+    """As soon as a person wants to see it."""
+    REAL = "real"
+    """As late as the real host, which also ends where it may not read a queue."""
+
+
+_SECONDS_BETWEEN_SCANS = {Pace.QUICK: 0.5, Pace.REAL: 10.0}
+
 Listen = Callable[[threading.Event], None]
 
 
@@ -52,12 +69,18 @@ class Host:
     """One instance: starts the listeners, and stops them."""
 
     def __init__(
-        self, functions: list[HostedFunction], settings: HostSettings, lease: timedelta, ports: Sequence[int]
+        self,
+        functions: list[HostedFunction],
+        settings: HostSettings,
+        lease: timedelta,
+        ports: Sequence[int],
+        pace: Pace,
     ) -> None:
         self._functions = functions
         self._settings = settings
         self._lease = lease
         self._ports = ports
+        self._pace = pace
         self._storage = connection_string(HOST_STORAGE, os.environ)
         self._host_blobs = BlobServiceClient.from_connection_string(self._storage)
         self._invoker = Invoker(settings.threads)
@@ -106,8 +129,9 @@ class Host:
             new_batch_threshold=queues.new_batch_threshold,
             max_dequeue_count=queues.max_dequeue_count,
             failure_delay=queues.visibility_timeout,
-            max_polling_interval=queues.max_polling_interval,
+            max_polling_interval=self._longest_poll(),
             lease=self._lease,
+            stops_where_not_allowed=self._pace is Pace.REAL,
         )
         listens: list[Listen] = []
         for function in self._functions:
@@ -139,11 +163,16 @@ class Host:
             new_batch_threshold=0,
             max_dequeue_count=self._settings.blobs.poison_blob_threshold,
             failure_delay=timedelta(0),
-            max_polling_interval=self._settings.queues.max_polling_interval,
+            max_polling_interval=self._longest_poll() if self._pace is Pace.QUICK else _LONGEST_BLOB_POLL,
             lease=self._lease,
         )
         listener = QueueListener(queue, poison, limits, blob_processor(watched, self._invoker))
-        return [self._listen(listener), BlobScanner(watched, self._host_blobs, queue, host_id).run]
+        seconds = _SECONDS_BETWEEN_SCANS[self._pace]
+        return [self._listen(listener), BlobScanner(watched, self._host_blobs, queue, host_id, seconds).run]
+
+    def _longest_poll(self) -> timedelta:
+        configured = self._settings.queues.max_polling_interval
+        return configured if self._pace is Pace.REAL else min(configured, _QUICK_POLL)
 
     def _timer_listeners(self) -> list[Listen]:
         return [
@@ -205,7 +234,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = host_settings(Path("host.json"), os.environ)
         functions = load_functions(options.app, os.environ)
-        host = Host(functions, settings, timedelta(seconds=options.queue_lease_seconds), _ports(options))
+        lease = timedelta(seconds=options.queue_lease_seconds)
+        host = Host(functions, settings, lease, _ports(options), options.pace)
         host.start()
     except HostError as error:
         logger.error("The app cannot be run: %s", error, exc_info=error.__cause__)  # noqa: TRY400 - its cause, if any
@@ -240,6 +270,14 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=int(LEASE.total_seconds()),
         help="how long a message taken is invisible to other instances; shorter only for tests of crashes (600)",
+    )
+    parser.add_argument(
+        "--pace",
+        type=Pace,
+        choices=list(Pace),
+        default=Pace.QUICK,
+        help="real: blobs are found and idle queues are read as late as by the real host, and a queue that may not be "
+        "read ends the host (quick)",
     )
     parser.add_argument(
         "--grace-seconds", type=float, default=8, help="how long functions in progress may finish after a stop (8)"

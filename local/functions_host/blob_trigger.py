@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 POISON_QUEUE = "webjobs-blobtrigger-poison"
 
-_SCAN_SECONDS = 0.5
 _RESTING = 2
 """A scan is followed by a pause of at least this many times its own length, so that large containers cost little."""
 
@@ -51,7 +50,12 @@ class BlobScanner:
     """Finds new versions of blobs while no other instance does; `run` is its thread."""
 
     def __init__(
-        self, watched: WatchedFunction, host_storage: BlobServiceClient, queue: QueueClient, host_id: str
+        self,
+        watched: WatchedFunction,
+        host_storage: BlobServiceClient,
+        queue: QueueClient,
+        host_id: str,
+        seconds_between_scans: float,
     ) -> None:
         self._container = watched.storage.get_container_client(watched.trigger.container)
         self._function_id = watched.function.function_id
@@ -59,6 +63,7 @@ class BlobScanner:
         self._queue = queue
         self._host_id = host_id
         self._singleton = Singleton(host_storage, host_id, "WebJobs.Internal.Blobs.Listener")
+        self._between_scans = seconds_between_scans
         self._known: set[str] = set()
         """Receipts known to exist."""
 
@@ -72,14 +77,15 @@ class BlobScanner:
                     self._scan(stopping)
             except AzureError as error:
                 logger.warning("The blobs cannot be scanned; trying again: %s", error)
-            pause = max(_SCAN_SECONDS, _RESTING * (time.monotonic() - began))
+            pause = max(self._between_scans, _RESTING * (time.monotonic() - began))
         self._singleton.release()
 
     def _scan(self, stopping: threading.Event) -> None:
         for blob in self._blobs():
             if stopping.is_set() or not self._singleton.is_mine():
                 return
-            self._announce(blob)
+            if is_called_for(blob.name):
+                self._announce(blob)
 
     def _blobs(self) -> Iterator[BlobProperties]:
         try:
@@ -89,7 +95,7 @@ class BlobScanner:
 
     def _announce(self, blob: BlobProperties) -> None:
         etag, container = _bare(blob.etag), self._container.container_name
-        receipt = f"blobreceipts/{self._host_id}/{self._function_id}/{etag}/{container}/{blob.name}"
+        receipt = f'blobreceipts/{self._host_id}/{self._function_id}/"{etag}"/{container}/{blob.name}'
         if receipt in self._known:
             return
         record = self._host_storage.get_blob_client(HOST_CONTAINER, receipt)
@@ -116,6 +122,11 @@ class BlobScanner:
             )
             self._queue.create_queue()
             self._queue.send_message(message)
+
+
+def is_called_for(name: str) -> bool:
+    """Whether the real host calls a function for a blob of this name."""
+    return not name.endswith("/") and "\n" not in name[:-1]
 
 
 def blob_processor(watched: WatchedFunction, invoker: Invoker) -> Processor:

@@ -6,7 +6,6 @@ taken more often than allowed, or failing at its last allowed attempt, is copied
 """
 
 import base64
-import binascii
 import logging
 import random
 import threading
@@ -30,8 +29,7 @@ LEASE = timedelta(minutes=10)
 """The storage extension's fixed lease on a message."""
 
 _FIRST_POLL_SECONDS = 0.1
-_MOST_POLL_SECONDS = 1.0
-"""Shorter than the real host's: a person waits for this machine, and polling its queue costs nothing."""
+_NOT_ALLOWED = (401, 403)
 _MESSAGE_GONE = (400, 404)
 """Statuses for a pop receipt that is no longer valid, and for a message that no longer exists."""
 
@@ -47,6 +45,12 @@ class Limits:
     failure_delay: timedelta
     max_polling_interval: timedelta
     lease: timedelta = LEASE
+    stops_where_not_allowed: bool = False
+    """Whether the listener fails where it may not read its queue, as in Azure, or tries again."""
+
+
+class NotTextError(Exception):
+    """A message is no UTF-8 text, as the function wants it: the function is not called, and every attempt fails."""
 
 
 class NotDecodableError(Exception):
@@ -72,7 +76,7 @@ class QueueListener:
 
     def run(self, stopping: threading.Event) -> None:
         """Take and process messages until `stopping` is set; messages in progress are then still finished."""
-        most = min(_MOST_POLL_SECONDS, self._limits.max_polling_interval.total_seconds())
+        most = self._limits.max_polling_interval.total_seconds()
         delay = _FIRST_POLL_SECONDS
         while not stopping.is_set():
             if not self._has_room():
@@ -96,17 +100,19 @@ class QueueListener:
     def _take(self) -> list[QueueMessage]:
         lease = int(self._limits.lease.total_seconds())
         try:
-            return list(
-                self._queue.receive_messages(
-                    max_messages=self._limits.batch_size,
-                    messages_per_page=self._limits.batch_size,
-                    visibility_timeout=lease,
-                )
-            )
+            # One request: an error of a second one would strand what the first has taken.
+            pages = self._queue.receive_messages(
+                messages_per_page=self._limits.batch_size, visibility_timeout=lease
+            ).by_page()
+            return list(next(pages, []))
         except ResourceNotFoundError:
             return []
         except AzureError as error:
             logger.warning("The queue %s cannot be read; trying again: %s", self.name, error)
+            if isinstance(error, HttpResponseError) and error.status_code in _NOT_ALLOWED:
+                logger.error("In Azure the host would stop here: it may not read the queue %s", self.name)  # noqa: TRY400
+                if self._limits.stops_where_not_allowed:
+                    raise
             return []
 
     def _begin(self, message: QueueMessage) -> None:
@@ -129,13 +135,17 @@ class QueueListener:
         if taken > self._limits.max_dequeue_count:
             self._poison(message)
             return
+        has_succeeded = False
         try:
             running = self._process(message)
+            has_succeeded = running is None or self._answer(running, message).succeeded
         except NotDecodableError as error:
             logger.warning("Message %s of %s: %s", message.id, self.name, error)
             self._poison(message)
             return
-        if running is None or self._answer(running, message).succeeded:
+        except NotTextError as error:
+            logger.warning("Message %s of %s: %s", message.id, self.name, error)
+        if has_succeeded:
             self._delete(message)
         elif taken >= self._limits.max_dequeue_count:
             self._poison(message)
@@ -193,10 +203,19 @@ def function_processor(function: HostedFunction, invoker: Invoker) -> Processor:
     def process(message: QueueMessage) -> Future[Answer]:
         taken = str(_times_taken(message))
         metadata = {"Id": Datum(message.id, "string"), "DequeueCount": Datum(taken, "string")}
-        queued = argument("queueTrigger", Datum(decoded(message.content), "bytes"), metadata)
+        body = decoded(message.content)
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            raise NotTextError("its content is no UTF-8") from error
+        queued = argument("queueTrigger", Datum(body, "bytes"), metadata)
         return invoker.start(function, queued, f"message {message.id}, taken {taken} times")
 
     return process
+
+
+_BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
+"""Blanks that .NET passes over in base64."""
 
 
 def decoded(content: str) -> bytes:
@@ -206,8 +225,8 @@ def decoded(content: str) -> bytes:
         NotDecodableError: host.json promises base64, and the content is not.
     """
     try:
-        return base64.b64decode(content, validate=True)
-    except binascii.Error as error:
+        return base64.b64decode(content.translate(_BLANKS), validate=True)
+    except ValueError as error:
         raise NotDecodableError("its content is not base64, which host.json's messageEncoding asks for") from error
 
 

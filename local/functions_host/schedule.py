@@ -11,7 +11,7 @@ from typing import Self
 from croniter import croniter
 from croniter.croniter import CroniterError
 
-from shared.ncrontab import schedule_fault
+from shared.ncrontab import schedule_fault, written_out
 
 
 class ScheduleError(Exception):
@@ -42,6 +42,6 @@ class Schedule:
 
     def next_after(self, moment: datetime) -> datetime:
         """The first time of the schedule later than `moment`, in UTC."""
-        times = croniter(self.expression, moment.astimezone(UTC), second_at_beginning=True, day_or=False)
+        times = croniter(written_out(self.expression), moment.astimezone(UTC), second_at_beginning=True, day_or=False)
         found: datetime = times.get_next(datetime)
         return found

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
@@ -21,30 +21,51 @@ from local.functions_host.app import HostedFunction, TimerTrigger
 from local.functions_host.converting import argument
 from local.functions_host.invoking import Invoker
 from local.functions_host.leases import HOST_CONTAINER, Singleton
+from local.functions_host.schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 
 
+_NEVER = "0001-01-01T00:00:00+00:00"
+"""The last time of a timer that has never run, as the timer extension keeps it."""
+_SHORTEST_KEPT = timedelta(minutes=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When a timer last ran (None: never) and is next due, in UTC."""
+    """When a timer last ran (None: never), is next due, and was last recorded, in UTC."""
 
     last: datetime | None
     due: datetime
+    updated: datetime
 
     def to_json(self) -> str:
         """As the timer extension keeps it."""
-        last = self.last.isoformat() if self.last else None
-        return json.dumps({"Last": last, "Next": self.due.isoformat(), "LastUpdated": last})
+        last = self.last.isoformat() if self.last else _NEVER
+        return json.dumps({"Last": last, "Next": self.due.isoformat(), "LastUpdated": self.updated.isoformat()})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """The reverse of `to_json`."""
         content = json.loads(text)
-        last = datetime.fromisoformat(content["Last"]) if content["Last"] else None
-        return cls(last, datetime.fromisoformat(content["Next"]))
+        last, due, updated = (datetime.fromisoformat(content[name]) for name in ("Last", "Next", "LastUpdated"))
+        return cls(None if last.year == 1 else last, due, updated)
+
+
+def reckoned(times: Times, schedule: Schedule, now: datetime) -> Times:
+    """The times of a record under `schedule`: if it was made under another one, the timer begins anew."""
+    expected = schedule.next_after(times.last or times.updated)
+    if expected == times.due:
+        return times
+    return Times(None, schedule.next_after(now) if expected < now else expected, now)
+
+
+def is_kept(schedule: Schedule, now: datetime) -> bool:
+    """Whether the times of a timer are recorded: not those of a schedule of less than a minute."""
+    first = schedule.next_after(now)
+    return schedule.next_after(first) - first >= _SHORTEST_KEPT
 
 
 class TimerListener:
@@ -91,18 +112,26 @@ class TimerListener:
         """When the timer is due: no later than the schedule's next time, even if the clock was set back."""
         upcoming = self._trigger.schedule.next_after(self._clock())
         if upcoming < times.due:
-            self._times = Times(times.last, upcoming)
+            self._times = Times(times.last, upcoming, times.updated)
             return upcoming
         return times.due
 
     def _take_over(self) -> None:
-        try:
-            times = Times.from_json(self._record.download_blob().readall())
-        except ResourceNotFoundError:
-            times = Times(None, self._trigger.schedule.next_after(self._clock()))
-            self._keep(times)
+        now, schedule = self._clock(), self._trigger.schedule
+        times = Times(None, schedule.next_after(now), now)
+        is_new = False
+        if is_kept(schedule, now):
+            try:
+                kept = Times.from_json(self._record.download_blob().readall())
+            except ResourceNotFoundError:
+                is_new = True
+            else:
+                times = reckoned(kept, schedule, now)
+                is_new = times is not kept
         self._times = times
-        if self._clock() >= times.due:
+        if is_new:
+            self._keep(times)
+        elif now >= times.due:
             self._fire(times, past_due=True)
 
     def _fire(self, times: Times, *, past_due: bool) -> None:
@@ -112,8 +141,9 @@ class TimerListener:
         running = self._invoker.start(self._function, timer, f"timer{', past due' if past_due else ''}")
         while not wait_for([running], timeout=_POLL_SECONDS).done:
             self._singleton.is_mine()
-        self._times = Times(began, self._trigger.schedule.next_after(began))
+        self._times = Times(began, self._trigger.schedule.next_after(began), began)
         self._keep(self._times)
 
     def _keep(self, times: Times) -> None:
-        self._record.upload_blob(times.to_json(), overwrite=True)
+        if is_kept(self._trigger.schedule, times.updated):
+            self._record.upload_blob(times.to_json(), overwrite=True)

@@ -10,7 +10,7 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient
 
 from local.functions_host.app import BlobTrigger, HostedFunction
-from local.functions_host.blob_trigger import BlobScanner, WatchedFunction, internal_queue
+from local.functions_host.blob_trigger import BlobScanner, WatchedFunction, internal_queue, is_called_for
 from local.functions_host.leases import HOST_CONTAINER, Singleton
 
 
@@ -47,7 +47,7 @@ def test_a_blob_is_found_although_the_queue_and_the_container_of_the_host_were_d
     function = cast("HostedFunction", type("Function", (), {"function_id": "receive"}))
     trigger = cast("BlobTrigger", type("Trigger", (), {"container": container}))
     queue = QueueClient.from_connection_string(azurite_connection, internal_queue(host_id))
-    scanner = BlobScanner(WatchedFunction(function, trigger, storage), storage, queue, host_id)
+    scanner = BlobScanner(WatchedFunction(function, trigger, storage), storage, queue, host_id, 0.1)
     assert _is_taken(scanner._singleton)
     scanner._scan(threading.Event())
     storage.create_container(container).upload_blob("a.csv", b"1")
@@ -62,3 +62,11 @@ def test_a_blob_is_found_although_the_queue_and_the_container_of_the_host_were_d
     assert len(list(queue.receive_messages())) >= 1
     assert storage.get_container_client(HOST_CONTAINER).exists()
     assert len(scanner._known) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "is_called"),
+    [("a.csv", True), ("a/b.csv", True), (".a", True), ("a\n", True), ("a/", False), ("/", False), ("a\nb", False)],
+)
+def test_a_function_is_called_for_the_names_that_the_real_host_calls_it_for(name: str, is_called: bool) -> None:
+    assert is_called_for(name) is is_called

@@ -1,5 +1,6 @@
 """A timer keeps its schedule although the clock of the machine is set forwards or back."""
 
+import json
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -12,7 +13,7 @@ from local.functions_host.app import HostedFunction, TimerTrigger
 from local.functions_host.invoking import Answer, Invoker
 from local.functions_host.leases import HOST_CONTAINER
 from local.functions_host.schedule import Schedule
-from local.functions_host.timer_trigger import TimerListener
+from local.functions_host.timer_trigger import TimerListener, Times, is_kept, reckoned
 
 START = datetime(2026, 11, 20, 12, 1, tzinfo=UTC)
 EVERY_FIVE_MINUTES = Schedule.parse("0 */5 * * * *")
@@ -69,3 +70,38 @@ def test_a_jump_of_the_clock_stops_no_timer(jump: timedelta, timer: Timer) -> No
     assert 4 <= timer.pass_minutes(20) <= 5
     timer.now -= jump
     assert 4 <= timer.pass_minutes(20) <= 5
+
+
+# --- the record, as README of the recorded exchanges tells of the timer extension
+
+
+def test_the_first_record_is_that_of_a_timer_that_never_ran() -> None:
+    record = json.loads(Times(None, START + timedelta(minutes=4), START).to_json())
+    assert record == {
+        "Last": "0001-01-01T00:00:00+00:00",
+        "Next": "2026-11-20T12:05:00+00:00",
+        "LastUpdated": "2026-11-20T12:01:00+00:00",
+    }
+    assert Times.from_json(json.dumps(record)) == Times(None, START + timedelta(minutes=4), START)
+
+
+def test_a_record_of_the_same_schedule_is_taken_over() -> None:
+    for last in (None, START - timedelta(minutes=1)):
+        times = Times(last, START + timedelta(minutes=4), START)
+        assert reckoned(times, EVERY_FIVE_MINUTES, START + timedelta(days=1)) is times
+
+
+@pytest.mark.parametrize(
+    ("after", "due"),
+    [(timedelta(minutes=1), timedelta(minutes=4)), (timedelta(minutes=10), timedelta(minutes=14))],
+)
+def test_a_changed_schedule_is_reckoned_anew_and_never_past_due(after: timedelta, due: timedelta) -> None:
+    hourly = Times(START - timedelta(minutes=1), START + timedelta(minutes=59), START - timedelta(minutes=1))
+    times = reckoned(hourly, EVERY_FIVE_MINUTES, START + after)
+    assert (times.last, times.due) == (None, START + due)
+    assert times.due > START + after
+
+
+@pytest.mark.parametrize(("expression", "kept"), [("*/30 * * * * *", False), ("0 * * * * *", True)])
+def test_a_schedule_of_less_than_a_minute_keeps_no_record(expression: str, kept: bool) -> None:
+    assert is_kept(Schedule.parse(expression), START) is kept
