@@ -668,6 +668,16 @@ CONTAINERS = [
         ],
     ),
     Case(
+        "a CSV whose lines stand in one column of a workbook",
+        Workbook(
+            [Sheet("Devices", [["Our devices"], ["Serial;Manufacturer;Model"], ["S1;HP;M"], ['S2;"VMware, Inc.";V']])]
+        ).data(),
+        [
+            Sent("S1", None, None, "HP", "M", source="devices.csv!Devices line 3"),
+            Sent("S2", None, None, "VMware, Inc.", "V"),
+        ],
+    ),
+    Case(
         "an old workbook",
         sample("workbook.xls"),
         [

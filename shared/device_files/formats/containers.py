@@ -71,12 +71,12 @@ class _Opener:
             case Kind.OLE:
                 with _spooled(chunks) as file:
                     file_types.check_old_workbook(file)
-                    yield from workbooks.parts(file, name, self.account, member)
+                    yield from workbooks.parts(file, name, self.account, self.sense, member)
 
     def _zip_parts(self, file: IO[bytes], name: str, member: str, *, is_unpacked: bool) -> Iterator[Part]:
         archive = archives.open_zip(file)
         if file_types.is_workbook(archive.namelist()):
-            yield from workbooks.parts(file, name, self.account, member)
+            yield from workbooks.parts(file, name, self.account, self.sense, member)
             return
         _refuse_nested(is_unpacked=is_unpacked)
         allowance = archives.Allowance(packed=file.seek(0, 2))

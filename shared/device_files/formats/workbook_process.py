@@ -68,6 +68,7 @@ class Sheet:
     rows: int = 0
     first_column: int = _COLUMNS
     """The first one that holds something, from 0."""
+    last_column: int = 0
     is_damaged: bool = False
     hidden_rows: list[str] = field(default_factory=list)
     hidden_columns: list[str] = field(default_factory=list)
@@ -106,6 +107,7 @@ def _write_rows(sheet: Sheet, rows: Iterable[Row], output: IO[bytes]) -> None:
             output.write(_line([number, list(cells), list(cells.values())]))
             sheet.rows += 1
             sheet.first_column = min(sheet.first_column, *cells)
+            sheet.last_column = max(sheet.last_column, *cells)
     except _DAMAGE as error:
         if _is_out_of_memory(error):
             raise

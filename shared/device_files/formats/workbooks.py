@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import IO
 
 import msgspec
@@ -14,6 +15,7 @@ from shared.device_files.account import FileAccount, could_hold_device
 from shared.device_files.cells import CellType, TypedCell, clean
 from shared.device_files.formats import number_formats, workbook_process
 from shared.device_files.formats.decoding import MAXIMUM_LINE
+from shared.device_files.formats.delimited import DELIMITERS, SENSE_OF_HEADER, Lines, Records, Sense
 from shared.device_files.formats.parts import Part, TablePart, UnreadPart
 from shared.device_files.formats.workbook_process import Sheet
 from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
@@ -45,10 +47,11 @@ class _Contents(msgspec.Struct):
     sheets: list[Sheet]
 
 
-def parts(workbook: IO[bytes], book: str, account: FileAccount, member: str = "") -> Iterator[Part]:
+def parts(workbook: IO[bytes], book: str, account: FileAccount, sense: Sense, member: str = "") -> Iterator[Part]:
     """The sheets of a workbook that hold something. `book` is its name; `member` too, if it lies in an archive.
 
-    Hidden sheets are passed over. Each part is read to its end, or given up, before the next is asked for.
+    Hidden sheets are passed over. The lines of a text that a spreadsheet did not split stand in one column; `sense`
+    tells how well a line was cut into cells. Each part is read to its end, or given up, before the next is asked for.
 
     Raises:
         UnreadableDeviceFile: it is damaged, locked, or needs more memory or time than a workbook may.
@@ -71,7 +74,18 @@ def parts(workbook: IO[bytes], book: str, account: FileAccount, member: str = ""
                 yield UnreadPart(label, FileReason.WORKBOOK_UNREADABLE)
             elif sheet.rows:
                 _note(sheet, label if member else name, account)
-                yield TablePart(rows, f"{label} ", member)
+                is_text = sheet.first_column == sheet.last_column
+                yield TablePart(_split(rows, sense) if is_text else rows, f"{label} ", member)
+
+
+def _split(rows: Iterator[_Row], sense: Sense) -> Iterator[_Row]:
+    """The rows of a single column; from one on that is the header line of a text, its lines are cut into cells."""
+    for number, (line,) in rows:
+        if any(mark in line and sense(line.split(mark)) >= SENSE_OF_HEADER for mark in DELIMITERS):
+            following = ((number, [cell]) for number, (cell,) in rows)
+            yield from Records(Lines(chain([(number, [line])], following)), sense)
+        else:
+            yield number, [line]
 
 
 def _name(sheet: Sheet) -> str:

@@ -155,12 +155,12 @@ def _is_header(names: tuple[str, ...], claims: _Claims, width: int, *, is_first:
         return False
     if len(known) >= FEWEST_NAMES:
         # The values of a row may be words that are names too.
-        return is_first or sum(map(_is_value, names)) < len(known)
+        return is_first or sum(map(is_value, names)) < len(known)
     claimed = {place for claim in claims.values() for _, place in claim}
     others = [name for place, name in enumerate(names) if name and place not in claimed]
     if not others:
         return is_first or width == 1 or _identifies_alone(claims)
-    return _identifies_alone(claims) and not any(map(_is_value, others))
+    return _identifies_alone(claims) and not any(map(is_value, others))
 
 
 def _identifies_alone(claims: _Claims) -> bool:
@@ -169,7 +169,7 @@ def _identifies_alone(claims: _Claims) -> bool:
     return is_key or Column.HARDWARE_HASH in claims
 
 
-def _is_value(text: str) -> bool:
+def is_value(text: str) -> bool:
     """Whether a cell beside the only known name is rather a value than a name."""
     return is_manufacturer(text) or sum(character.isdecimal() for character in folded(text)) > 1
 

@@ -178,6 +178,8 @@ class Table:
         self.is_under_unknown_names = False
         if found.ignored:
             self.account.note(FileNote.COLUMNS_IGNORED, *found.ignored)
+        if any(headers.is_value(name) and could_hold_device(name) for name in found.ignored):
+            self.account.note(FileNote.MAY_HOLD_DEVICES, self._place(number))
         for preferred in found.preferred:
             self.account.note(FileNote.COLUMN_PREFERRED, f"{self.prefix}line {number}: {preferred}")
         return self._settle_preamble()
@@ -300,14 +302,16 @@ class Table:
     def _report_row(self, number: int, cells: Sequence[str]) -> DeviceRow | None:
         """A row of Configuration Manager's report: it repeats the names of its columns before their values.
 
-        A row with a hash shows it beyond doubt; one without might as well be a header with further columns.
+        A hash or a known manufacturer in its place shows it; else it might as well be a header with further columns.
         """
         names, values = _names_and_values(cells)
         found = headers.find_header(names) if 0 < len(values) <= len(names) else None
-        if found is None or not (self.is_report or _has_hash_in_place(found.header, values)):
+        if found is None:
             return None
-        self.is_report = True
-        return self._row(number, found.header, values, fields_of(found.header, values))
+        fields = fields_of(found.header, values)
+        has_device = _has_hash_in_place(found.header, values) or is_manufacturer(fields.manufacturer)
+        self.is_report = self.is_report or has_device
+        return self._row(number, found.header, values, fields) if self.is_report else None
 
     def _row(
         self, number: int, header: Header, cells: Sequence[str], fields: Fields, problem: RowReason | None = None

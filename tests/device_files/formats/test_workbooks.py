@@ -14,6 +14,7 @@ from shared.device_files.account import FileAccount
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.formats import workbook_process, workbooks
 from shared.device_files.formats.parts import TablePart, UnreadPart
+from shared.device_files.tables.headers import sense_of
 from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 from tests.device_files.workbook_builder import Number, Sheet, Workbook
 from tests.examples import examples
@@ -25,7 +26,7 @@ Rows = list[tuple[int, list[str]]]
 def read(data: bytes, account: FileAccount | None = None, member: str = "") -> dict[str, Rows | FileReason]:
     """The rows of each sheet, by its label."""
     found: dict[str, Rows | FileReason] = {}
-    for part in workbooks.parts(io.BytesIO(data), member or "b.xlsx", account or FileAccount(), member):
+    for part in workbooks.parts(io.BytesIO(data), member or "b.xlsx", account or FileAccount(), sense_of, member):
         if isinstance(part, TablePart):
             assert part.member == member
             found[part.prefix] = [(number, list(cells)) for number, cells in part.records]
@@ -323,7 +324,7 @@ def test_an_old_workbook_is_read() -> None:
 
 def test_a_cell_longer_than_any_hash_is_refused_when_it_is_reached() -> None:
     data = Workbook([Sheet("S", [["S1"], ["x" * 70_000]])]).data()
-    parts = workbooks.parts(io.BytesIO(data), "b.xlsx", FileAccount())
+    parts = workbooks.parts(io.BytesIO(data), "b.xlsx", FileAccount(), sense_of)
     part = next(parts)
     assert isinstance(part, TablePart)
     with pytest.raises(UnreadableDeviceFile, match="line 2") as raised:

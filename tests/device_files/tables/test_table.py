@@ -121,6 +121,18 @@ def test_a_picture_of_a_table_is_refused_by_name(lines: list[list[str]]) -> None
     assert refused.value.reason is FileReason.NOT_DEVICES
 
 
+def test_a_row_that_repeats_its_headers_is_one_where_its_manufacturer_is_known() -> None:
+    names = ["Seriennummer", "Hersteller", "Modell"]
+    rows, account = read(HEADER, HP, [*names, "S2", "HP", "ProBook"], [*names, "S3", "Contoso", "X1"])
+    assert [(row.serial_number, row.manufacturer) for row in rows[1:]] == [("S2", "HP"), ("S3", "Contoso")]
+    assert not account.remarks
+
+
+def test_a_header_with_what_could_be_a_device_in_it_gives_a_warning() -> None:
+    _, account = read([*HEADER, "5CG1234567", "Contoso"], [*HP, "", ""])
+    assert FileNote.MAY_HOLD_DEVICES in {remark.note for remark in account.remarks}
+
+
 def test_a_group_tag_that_is_the_makers_name_is_no_maker() -> None:
     (row,), _ = read(["5ES8901IC4", "", HASHES["5ES8901IC4"], "HP", "ada@contoso.com"])
     assert (row.group_tag, row.manufacturer) == ("HP", "")
