@@ -86,6 +86,9 @@ def looks_shifted(header: Header, cells: Sequence[str]) -> bool:
         for column, whole in ((Column.MANUFACTURER, found.manufacturer), (Column.MODEL, found.model)):
             if _goes_on(cells, header.place(column), whole):
                 return True
+        model, tag = (_cell(cells, header.place(column)).casefold() for column in (Column.MODEL, Column.GROUP_TAG))
+        if model and tag == found.model.casefold() != model:
+            return True
     return _is_misplaced(header, cells) or _is_parted(header, cells, _places_of(header, list(Column)[:FIELDS]))
 
 

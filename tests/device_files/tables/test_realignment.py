@@ -80,6 +80,14 @@ def test_a_row_as_long_as_its_header_may_look_shifted(row: str) -> None:
     assert not looks_shifted(found.header, ["S1", "HP", "ProBook 15", "Sales"])
 
 
+def test_the_model_of_the_hash_under_the_group_tag_looks_shifted() -> None:
+    found = find_header(["Serial", "Hash", "Manufacturer", "Room", "Model", "Group Tag"])
+    assert found is not None
+    row = [VMWARE, HASHES[VMWARE], "VMware, Inc.", "a", "b", "VMware20,1"]
+    assert looks_shifted(found.header, row)
+    assert not looks_shifted(found.header, [*row[:4], "VMware20,1", "VMware20,1"])
+
+
 def test_escapes_of_html_are_undone() -> None:
     assert cleaned("M&#252;ller &amp; S&#xF6;hne&nbsp;") == "Müller & Söhne"
     assert cleaned("R&D;x") == "R&D;x"
