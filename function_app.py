@@ -14,6 +14,7 @@ import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob_binding
 
 from shared.failures import logged_failure
+from shared.log_lines import put_fields_in_lines
 from shared.pipeline.blob_names import DROP_CONTAINER
 from shared.pipeline.composition import PreparedPipeline, compose
 from shared.pipeline.dispatch import wake
@@ -26,6 +27,7 @@ from shared.telemetry import invocation
 gc.set_threshold(20_000, 20, 20)
 # The product's logs about its files reach Application Insights, whose exporter reads only this logger.
 logging.getLogger("shared").setLevel(logging.INFO)
+put_fields_in_lines(os.environ)
 # Otherwise each storage request would write a line.
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
