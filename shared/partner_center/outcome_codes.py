@@ -1,9 +1,8 @@
 """The outcome of a row for each error of a device in an upload, as one table.
 
 The codes are the Device Directory Service's, behind both Partner Center and Intune; Partner Center's own pages show
-only 808. Sources: "Windows Autopilot device errors 806 and 808", "Manually register devices", "Motherboard
-replacement" (Microsoft Learn), "Register devices in Microsoft Managed Desktop". Number and name do not always go
-together in practice, so the name decides first and the number second.
+only 808. Each explanation names its source. Number and name do not always go together in practice, so the name decides
+first and the number second.
 """
 
 import re
@@ -21,24 +20,35 @@ class Explanation:
     verdict: Outcome
     what_to_do: str
     remedy: Remedy
+    source: str
+    """The page that says so, and when it was read; or that it is a rule of this app."""
 
 
-_REGISTERED = Explanation(Outcome.REGISTERED, "Nothing.", Remedy.NOTHING)
+_READ = "read in November 2026"
+_CODE_TABLE = f'"Register devices in Microsoft Managed Desktop", table of errors (Microsoft Learn), {_READ}'
+_ERRORS_806_AND_808 = f'"Windows Autopilot device errors 806 and 808" (Microsoft Learn), {_READ}'
+_ADDING_DEVICES = f'"Manually register devices with Windows Autopilot" (Microsoft Learn), {_READ}'
+_MOTHERBOARDS = f'"Windows Autopilot motherboard replacement" (Microsoft Learn), {_READ}'
+_OUR_RULE = "A rule of this app, since November 2026: no page of Microsoft says what to do"
+
+_REGISTERED = Explanation(Outcome.REGISTERED, "Nothing.", Remedy.NOTHING, _OUR_RULE)
 _ALREADY_REGISTERED = Explanation(
     Outcome.ALREADY_REGISTERED,
     "Nothing: the device is registered for this customer already.",
     Remedy.NOTHING,
+    _ERRORS_806_AND_808,
 )
 
 
-def _failed(remedy: Remedy, what_to_do: str) -> Explanation:
-    return Explanation(Outcome.FAILED, what_to_do, remedy)
+def _failed(remedy: Remedy, what_to_do: str, source: str = _CODE_TABLE) -> Explanation:
+    return Explanation(Outcome.FAILED, what_to_do, remedy, source)
 
 
 _OTHER_TENANT = _failed(
     Remedy.ASK,
     "The device is registered for another tenant: have that tenant or its partner deregister it. Or ask Microsoft"
     " support with proof of ownership (the invoice with serial number and company name). The manufacturer cannot.",
+    _ERRORS_806_AND_808,
 )
 _BAD_HASH = _failed(
     Remedy.FIX,
@@ -52,9 +62,12 @@ _NOT_FOR_UPLOADS = _failed(
 _WITHOUT_A_CODE = _failed(
     Remedy.SEND_AGAIN,
     "The service gave no reason: send the device again. Ask Microsoft support with the tracking id if it fails again.",
+    _OUR_RULE,
 )
 UNDOCUMENTED = _failed(
-    Remedy.ASK, "This code is not documented: ask Microsoft support with the code and the tracking id."
+    Remedy.ASK,
+    "This code is not documented: ask Microsoft support with the code and the tracking id.",
+    _OUR_RULE,
 )
 
 OUR_OTHER_CUSTOMER = (
@@ -98,6 +111,7 @@ _BY_NAME: Mapping[str, Explanation] = {
             Remedy.FIX,
             "No known device has this manufacturer and model and serial number (or this product key): correct them to"
             " the exact spelling and case or send the 4K hash. After a motherboard replacement only the hash works.",
+            _MOTHERBOARDS,
         ),
         "ZtdDeviceIsNotUnique": _failed(
             Remedy.FIX,
@@ -109,7 +123,9 @@ _BY_NAME: Mapping[str, Explanation] = {
             " send it again.",
         ),
         "ZtdDeviceDuplicated": _TWICE_IN_ONE_UPLOAD,
-        "StorageError": _failed(Remedy.SEND_AGAIN, "The service had a passing storage error: send the device again."),
+        "StorageError": _failed(
+            Remedy.SEND_AGAIN, "The service had a passing storage error: send the device again.", _ADDING_DEVICES
+        ),
     }.items()
 }
 

@@ -1,11 +1,13 @@
 """The outcome of a row, by the error of its device."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.partner_center.models import JobState
-from shared.partner_center.outcome_codes import explain
+from shared.partner_center.outcome_codes import EXPLANATIONS, explain
 from shared.vocabulary import Outcome, Remedy
 
 
@@ -164,3 +166,9 @@ def test_a_text_that_is_no_success_is_a_failure_with_a_code_of_success_as_withou
 def test_a_text_means_the_same_beside_a_code_of_success_and_beside_none(text: str, state: JobState) -> None:
     meanings = [explain(code, text, state) for code in (None, "", " ", 0, "0", " 0 ", 200, "200", 202, "OK", "null")]
     assert meanings == meanings[:1] * len(meanings)
+
+
+def test_every_explanation_has_its_source_and_a_date_and_none_speaks_of_a_shop_that_is_closed() -> None:
+    for explanation in EXPLANATIONS:
+        assert re.search(r"(?:read in|since) \w+ 20\d\d", explanation.source), explanation
+        assert "Store for Business" not in explanation.what_to_do

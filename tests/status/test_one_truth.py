@@ -372,6 +372,8 @@ def test_a_device_under_another_batch_is_not_done(world: World, client: Client) 
     assert details["file"]["needs_attention"]
     assert not is_well(queries.file(world.pipeline, CUSTOMER, again).file)
     assert "3 not registered here" in list_of(client)
+    (event,) = world.events.of(again)
+    assert event["data"]["elsewhere"] == world.summary(again, f"{CUSTOMER}/Field/again.csv")["elsewhere"] == 3
 
 
 def test_a_device_under_its_own_batch_is_done_whoever_registered_it(world: World, client: Client) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER
 from shared.pipeline.closing.summary import folder_of
 from shared.settings import Settings, StorageIdentity, WebhookFormat
-from shared.storage.records import Counts, DeviceFile
+from shared.storage.records import Counts, DeviceFile, elsewhere_in
 from shared.vocabulary import FileState, Outcome
 
 EVENT_TYPE = "devicedrop.file.closed"
@@ -66,6 +66,8 @@ class FileClosed(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     closed_at: datetime | None
     counts: Counts
+    elsewhere: int
+    """Of the rows already registered, those whose device does not stand under the batch of the row."""
     is_incomplete: bool
     """Whether the file may hold devices that are in none of its rows."""
     parent_file_id: str | None
@@ -114,6 +116,7 @@ def file_closed_of(file: DeviceFile, settings: Settings) -> FileClosed:
         received_at=file.received_at,
         closed_at=file.closed_at,
         counts=file.closed_counts or file.read_counts,
+        elsewhere=elsewhere_in(file.reasons),
         is_incomplete=file.is_incomplete,
         parent_file_id=file.parent,
         results_folder=folder,
@@ -151,7 +154,8 @@ def body_in(event: Event, form: WebhookFormat) -> bytes:
 def headline(closed: FileClosed) -> str:
     """One line for the top of a card."""
     if closed.state is FileState.CLOSED:
-        return f"{closed.file}: {closed.counts.total} rows, {in_words(closed.counts)}"
+        elsewhere = f" ({closed.elsewhere} of them not under this batch)" if closed.elsewhere else ""
+        return f"{closed.file}: {closed.counts.total} rows, {in_words(closed.counts)}{elsewhere}"
     if closed.state is FileState.REJECTED:
         return f"{closed.file} was rejected"
     return f"{closed.file} was deleted before it was read"
@@ -212,7 +216,8 @@ def _run(text: str, **style: str) -> Card:
 
 
 def _needs_someone(closed: FileClosed) -> bool:
-    return closed.is_incomplete or bool(closed.counts.failed or closed.counts.rejected or closed.counts.unknown)
+    counts = closed.counts
+    return closed.is_incomplete or bool(counts.failed or counts.rejected or counts.unknown or closed.elsewhere)
 
 
 def slack_message(closed: FileClosed) -> Card:

@@ -10,7 +10,7 @@ from shared.pipeline.closing.accounting import explained
 from shared.storage.blobs import Container
 from shared.storage.journal import Journal
 from shared.storage.record_table import log_unreadable
-from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, Submission, Withdrawal
+from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, Submission, Withdrawal, elsewhere_in
 from shared.vocabulary import FileState, WithdrawalState
 
 _SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
@@ -64,6 +64,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     what_happened: str | None
     counts: Counts
+    elsewhere: int
+    """Of the rows already registered, those whose device does not stand under the batch of the row."""
     is_incomplete: bool
     """Whether the file may hold devices that are in none of its rows."""
     notes: list[FileNoteSummary]
@@ -113,6 +115,7 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
         reason=file.reason,
         what_happened=file.reason_text,
         counts=file.closed_counts or file.read_counts,
+        elsewhere=elsewhere_in(file.reasons),
         is_incomplete=file.is_incomplete,
         notes=[_note_summary(remark) for remark in file.remarks],
         passed_over=file.passed_over,
