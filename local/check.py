@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -174,8 +175,26 @@ def _check(file: Path, rules: Rules, report: _Report, *, only_row: int | None, w
     except UnreadableDeviceFile as error:
         report.end(file, counts, account, error)
         return False
+    except OSError as error:
+        print(f"{file} cannot be read: {error.strerror or error}", file=sys.stderr)
+        return False
     report.end(file, counts, account, None)
     return not counts["rejected"] and not _may_hold_more(account)
+
+
+def sends_nothing(file: Path, rules: Rules) -> bool:
+    """Whether not one row of the file would be sent."""
+    read = partial(read_device_file, partial(_chunks, file), name=file.name, rules=rules, now=datetime.now(UTC))
+    try:
+        findings = _findings(lambda known: read(findings=known))
+        return all(row.device is None for row in read(findings=findings))
+    except UnreadableDeviceFile:
+        return True
+
+
+def show(file: Path, rules: Rules) -> None:
+    """Show people what would happen to each row of the file."""
+    _check(file, rules, _TextReport(), only_row=None, with_hash=False)
 
 
 def _findings(read: Callable[[Findings | None], Iterator[CheckedRow]]) -> Findings | None:

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from local.arguments import batch, existing_file, positive
+from local.check import sends_nothing, show
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended, say_aside
 from local.commands.finding import customer_of
@@ -25,6 +26,7 @@ from local.following import (
     show_rows,
 )
 from local.following import Progress as FileProgress
+from shared.device_files.rows import Rules
 
 _POLL_SECONDS = 1.0
 
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=existing_file, metavar="FILE", help="device files")
     parser.add_argument("--customer", required=True, metavar="NAME", help="the customer's name, or its tenant's GUID")
     parser.add_argument("--batch", type=batch, metavar="NAME", help="device batch (default: each row's group tag)")
+    parser.add_argument("--anyway", action="store_true", help="drop files too of which no row can be sent")
     parser.add_argument(
         "--wait", action="store_true", help="follow the files until they are closed, and show what failed"
     )
@@ -85,6 +88,8 @@ def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str
         refuse_names(arguments.files, folder)
     except NameRefused as error:
         raise CommandEnded(ExitCode.WRONG_ARGUMENTS, str(error)) from error
+    if not arguments.anyway:
+        _refuse_what_sends_nothing(arguments)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     dropped: list[Dropped] = []
     output = console()
@@ -94,6 +99,23 @@ def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str
             if not arguments.json:
                 say(output, f"Dropped {dropped[-1].path} as file {dropped[-1].file_id}")
     return dropped
+
+
+def _refuse_what_sends_nothing(arguments: argparse.Namespace) -> None:
+    """Refuse files of which not one row can be sent, and show why. The app's own settings are not known here."""
+    rules = Rules(batch_by_group_tag=arguments.batch is None, has_default_batch=True)
+    hopeless = [file for file in arguments.files if sends_nothing(file, rules)]
+    if not hopeless:
+        return
+    if not arguments.json:
+        for file in hopeless:
+            show(file, rules)
+    names = ", ".join(repr(file.name) for file in hopeless)
+    raise CommandEnded(
+        ExitCode.NOT_ALL_WELL,
+        f"Nothing was dropped: no row of {names} can be sent ('python -m local check' shows why). Fix the rows, or "
+        "drop it all the same with --anyway.",
+    )
 
 
 def _upload_one(progress: Progress, container: DropContainer, file: Path, path: str) -> Dropped:

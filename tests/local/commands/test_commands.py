@@ -75,6 +75,20 @@ def test_a_file_that_is_none_says_why(typed: Typed, tmp_path: Path) -> None:
     assert "rejected" in out
 
 
+def test_a_file_of_which_no_row_can_be_sent_is_dropped_only_if_that_is_wanted(
+    typed: Typed, answered: Answered, app: App, tmp_path: Path
+) -> None:
+    (tmp_path / "hopeless.csv").write_text(f"{HEADER}\r\n{REJECTED_ROW}")
+    words = ("drop", tmp_path / "hopeless.csv", "--customer", CUSTOMER, "--batch", "Sales")
+    code, out = typed(*words)
+    assert code == ExitCode.NOT_ALL_WELL
+    assert "serial_alone" in out
+    assert "hopeless.csv" in answered(*words)["error"]["message"]
+    assert not [version for version in app.pipeline.drop.versions() if version.path.endswith("hopeless.csv")]
+    assert typed(*words, "--anyway")[0] == ExitCode.DONE
+    assert [version for version in app.pipeline.drop.versions() if version.path.endswith("hopeless.csv")]
+
+
 def test_without_waiting_the_id_of_the_file_is_told(answered: Answered, tmp_path: Path) -> None:
     (tmp_path / "quick.csv").write_text(tuples(["QUICK-1"]))
     (dropped,) = answered("drop", tmp_path / "quick.csv", "--customer", CUSTOMER, "--batch", "Sales")
@@ -193,7 +207,7 @@ def test_the_rows_of_a_rejected_file_are_none_and_the_reason_is_said(
     typed: Typed, answered: Answered, tmp_path: Path
 ) -> None:
     (tmp_path / "note.csv").write_text("Dear all,\r\n")
-    (view,) = answered("drop", tmp_path / "note.csv", "--customer", CUSTOMER, "--batch", "Sales", "--wait")
+    (view,) = answered("drop", tmp_path / "note.csv", "--customer", CUSTOMER, "--batch", "Sales", "--wait", "--anyway")
     code, out = typed("outcomes", view["file_id"])
     assert code == ExitCode.NOT_ALL_WELL
     assert "(yet)" not in out
