@@ -1,15 +1,11 @@
 """Rows that storage refuses as too large are written with their texts cut."""
 
-from collections.abc import Iterable, Sequence
-
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.data.tables import TableErrorCode
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from local.in_memory_storage import InMemoryTable
 from shared.storage.codec import SHORTENED, from_entity, shortened, to_entity
 from shared.storage.fitting_table import FittingTable
 from shared.storage.journal import Journal
@@ -17,16 +13,14 @@ from shared.storage.records import DeviceFile, PassedOverTally, Remark, Withdraw
 from shared.storage.submissions import SubmissionEntry
 from shared.storage.tables import (
     AzureTable,
-    Change,
     Entity,
     EntityChanged,
     EntityExists,
-    Insertion,
     Query,
     Replacement,
     Upsertion,
 )
-from shared.storage.transactions import encoded
+from tests.storage.measuring_table import MeasuringTable
 from tests.storage.records import NOW, device_file, outcome_of, submission_of
 
 TEXTS = st.text(max_size=40).map(lambda text: text * 400)
@@ -36,56 +30,8 @@ def _row(row: str, **values: object) -> Entity:
     return {"PartitionKey": "p", "RowKey": row, **values}  # type: ignore[dict-item]
 
 
-class Measuring(InMemoryTable):
-    """A table with the limits of Table Storage, or smaller ones."""
-
-    def __init__(self, text: int = 32_768, body: int = 4 * 1024 * 1024) -> None:
-        super().__init__()
-        self._text, self._body = text, body
-        self.refused = 0
-
-    def insert(self, entity: Entity) -> str:
-        self._measure([Insertion(entity)])
-        return super().insert(entity)
-
-    def replace(self, entity: Entity, etag: str) -> str:
-        self._measure([Replacement(entity, etag)])
-        return super().replace(entity, etag)
-
-    def change_together(self, changes: Sequence[Change]) -> list[str]:
-        self._measure(changes)
-        return super().change_together(changes)
-
-    def upsert(self, entities: Iterable[Entity]) -> None:
-        group: list[Entity] = []
-        for entity in entities:
-            group.append(entity)
-            if len(group) == 100:
-                self._upsert(group)
-                group = []
-        self._upsert(group)
-
-    def _upsert(self, group: list[Entity]) -> None:
-        if group:
-            self._measure([Upsertion(entity) for entity in group])
-        super().upsert(group)
-
-    def _measure(self, changes: Sequence[Change]) -> None:
-        texts = (value for change in changes for value in change.entity.values() if isinstance(value, str))
-        code = None
-        if any(len(text.encode("utf-16-le")) // 2 > self._text for text in texts):
-            code = TableErrorCode.PROPERTY_VALUE_TOO_LARGE
-        elif len(encoded(changes, "https://account.table.core.windows.net/Table")) > self._body:
-            code = TableErrorCode.REQUEST_BODY_TOO_LARGE
-        if code is not None:
-            self.refused += 1
-            error = HttpResponseError(code)
-            error.error_code = code  # type: ignore[attr-defined]
-            raise error
-
-
 def test_a_text_that_is_too_long_is_written_cut_with_a_mark_whatever_the_change() -> None:
-    inner = Measuring()
+    inner = MeasuringTable()
     table = FittingTable(inner)
     etag = table.insert(_row("1", text="x" * 40_000, beside="y"))
     etag = table.replace(_row("1", text="\U0001f600" * 40_000), etag)
@@ -99,7 +45,7 @@ def test_a_text_that_is_too_long_is_written_cut_with_a_mark_whatever_the_change(
 
 
 def test_rows_that_are_too_large_together_are_written_whole_in_smaller_groups() -> None:
-    inner = Measuring()
+    inner = MeasuringTable()
     FittingTable(inner).upsert(_row(f"{number:03}", text="x" * 30_000, other="y" * 30_000) for number in range(250))
     rows = [row.values for row in inner.query(Query())]
     assert len(rows) == 250
@@ -107,7 +53,7 @@ def test_rows_that_are_too_large_together_are_written_whole_in_smaller_groups() 
 
 
 def test_what_is_refused_for_another_reason_is_tried_once() -> None:
-    table = FittingTable(Measuring())
+    table = FittingTable(MeasuringTable())
     table.insert(_row("1"))
     with pytest.raises(EntityExists):
         table.insert(_row("1", text="x" * 40_000))
@@ -116,7 +62,7 @@ def test_what_is_refused_for_another_reason_is_tried_once() -> None:
 
 
 def test_content_that_cannot_be_cut_is_refused_in_the_end() -> None:
-    inner = Measuring(body=10_000)
+    inner = MeasuringTable(body=10_000)
     with pytest.raises(HttpResponseError):
         FittingTable(inner).insert(_row("1", packed_0="x" * 20_000))
     assert inner.refused == 5
@@ -168,11 +114,11 @@ def test_every_record_fits_a_transaction_of_a_hundred(text: str) -> None:
     outcome = outcome_of(file, 1, error_description=text[:1_024], source=text[:256], serial_number=text[:256])
     submission = submission_of(file, last_answer=text[:2_000])
     for entity in (to_entity(outcome, ("p", "r")), to_entity(submission, ("p", "r"))):
-        Measuring()._measure([Upsertion(entity)] * 100)
+        MeasuringTable()._measure([Upsertion(entity)] * 100)
 
 
 def test_submissions_with_large_lists_of_rows_are_written_in_several_transactions() -> None:
-    journal = Journal(lambda _: Measuring())
+    journal = Journal(lambda _: MeasuringTable())
     file, pack = device_file(), {f"packed_{number}": "x" * 32_000 for number in range(3)}
     entries = [SubmissionEntry(submission_of(file, str(number)), pack) for number in range(1, 121)]
     entered = journal.submissions.add(entries)
