@@ -22,8 +22,10 @@ from local.dropping import DropContainer, Dropped
 from local.services import DataFolder, Running
 from shared.pipeline.corrections.closed_file import FileStillOpen, FileUnknown
 from shared.settings import STORAGE_CONNECTION
+from shared.storage.journal import TableName
 from shared.storage.record_table import Conflict
 from shared.storage.records import Withdrawal
+from shared.storage.tables import Query
 from tests.local.commands.conftest import CUSTOMER, REJECTED_ROW, App, Typed
 from tests.pipeline.world import HEADER, tuples
 
@@ -184,6 +186,41 @@ def test_errors_are_json_where_json_was_asked_for(answered: Answered) -> None:
     error = answered("status", UNKNOWN_ID)["error"]
     assert error["code"] == "not_found"
     assert "retention" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("table", "damage"),
+    [
+        (TableName.FILES_BY_TIME, {"state": "of a later version"}),
+        (TableName.DEVICE_FILES, {"state": "of a later version"}),
+        (TableName.DEVICE_FILES, {"size": "five"}),
+        (TableName.SUBMISSIONS, {"history_json": "["}),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_named_and_everything_else_is_shown(
+    app: App, typed: Typed, answered: Answered, closed_file: str, table: TableName, damage: dict[str, str]
+) -> None:
+    rows = app.pipeline.journal._tables[table]
+    damaged = [row.values for row in rows.query(Query(equals={"file_id": closed_file}))]
+    rows.upsert([{**row, **damage} for row in damaged])
+    try:
+        code, out = typed("status", "--limit", "1000")
+        page = answered("status", "--limit", "1000")
+        one, told = typed("status", closed_file)
+        month = f"{datetime.now(UTC):%Y-%m}"
+        reported = typed("report", "--month", month)[0]
+    finally:
+        rows.upsert(damaged)
+    assert code == ExitCode.DONE
+    assert "Traceback" not in out + told
+    if table is TableName.FILES_BY_TIME:
+        assert closed_file in out
+        assert [record["file_id"] for record in page["unreadable"]] == [closed_file]
+        assert reported == ExitCode.NOT_ALL_WELL
+    else:
+        assert one == (ExitCode.DONE if table is TableName.SUBMISSIONS else ExitCode.NOT_ALL_WELL)
+        assert "cannot be read" in told or table is TableName.DEVICE_FILES
+    assert any(file["file_id"] != closed_file for file in page["files"])
 
 
 def test_too_short_a_beginning_is_refused(typed: Typed) -> None:
