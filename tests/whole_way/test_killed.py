@@ -138,6 +138,8 @@ LOAD = {
 }
 FILES_OF_THE_LOAD, ROWS_OF_THE_LOAD = 20, 1_000
 SECONDS_BETWEEN_KILLS = 20
+SECONDS_OF_FAULTS = 240
+"""After which the service recovers: the longest back-off grows with the faults, and the test would only wait for it."""
 SECONDS_FOR_THE_LOAD = 1_500
 
 
@@ -192,6 +194,8 @@ def test_twenty_thousand_rows_under_load_end_once_while_hosts_and_storage_are_ki
             if time.monotonic() >= next_kill:
                 load.kill(chance)
                 next_kill = time.monotonic() + SECONDS_BETWEEN_KILLS
+            if time.monotonic() - begun >= SECONDS_OF_FAULTS:
+                service.recover()
             time.sleep(1)
         seconds = time.monotonic() - begun
         outcomes: Counter[str] = Counter()
