@@ -129,19 +129,19 @@ class Stack:
             container.prepare()
         return container.drop(file, f"{CUSTOMER}/{batch}/{name}")
 
-    def is_lost(self, dropped: Dropped) -> bool:
-        """Whether storage has lost a dropped file before the app received it, as `run` asks at its start."""
-        return self.summary(dropped) is None and not DropContainer(self._blobs()).holds(dropped)
+    def holds(self, dropped: Dropped) -> bool:
+        """Whether storage has this version of a dropped file, as `run` asks at its start."""
+        return DropContainer(self._blobs()).holds(dropped)
 
     def wait_until_closed(self, dropped: list[Dropped], seconds: float = LONGEST_SECONDS) -> Summaries:
         """Wait until every file is final; the summaries by file id."""
         deadline, summaries = time.monotonic() + seconds, Summaries()
         while time.monotonic() < deadline:
             summaries = {file.file_id: summary for file in dropped if (summary := self.summary(file)) is not None}
-            if len(summaries) == len(dropped) and all(is_final(summary) for summary in summaries.values()):
+            if len(summaries) == len(dropped) and all(_is_final(summary) for summary in summaries.values()):
                 return summaries
             time.sleep(0.3)
-        open_files = [file.path for file in dropped if not is_final(summaries.get(file.file_id, {}))]
+        open_files = [file.path for file in dropped if not _is_final(summaries.get(file.file_id, {}))]
         raise AssertionError(f"not closed within {seconds} s: {open_files}; the hosts wrote:\n{self.logs[-6000:]}")
 
     def summary(self, dropped: Dropped) -> dict[str, Any] | None:
@@ -203,8 +203,7 @@ def assert_every_row_has_one_outcome(stack: Stack, file: Dropped, count: int) ->
     return outcomes
 
 
-def is_final(summary: Mapping[str, Any]) -> bool:
-    """Whether nothing more will happen to the file of a summary."""
+def _is_final(summary: Mapping[str, Any]) -> bool:
     return "state" in summary and FileState(summary["state"]).is_final
 
 
