@@ -309,7 +309,7 @@ def test_a_read_back_that_is_refused_is_asked_no_oftener_than_the_circuit_breake
     begins = timedelta(minutes=59)
     world = play_plan(
         Plan(
-            seed=1,
+            seed=4,
             settings={"DEVICES_PER_SUBMISSION": "1", "OUTCOME_DEADLINE_HOURS": "1"},
             arrivals=(Arrival(timedelta(), PATH, file),),
             weather=(Spell(fault, begins, begins + timedelta(hours=6), 1.0, operations=READ_BACK),),
