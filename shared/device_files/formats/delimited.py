@@ -222,6 +222,8 @@ class Records:
 
     def _is_row_by_itself(self, cells: Sequence[str], joined: str, delimiter: str) -> bool:
         """Whether a line of these cells is a row, rather than the end of one; `joined`: the row that it would close."""
+        if len(cells[0]) >= HASH_CHARACTERS // 2 and starts_as_hash(cells[0]):
+            return True
         sense = self._sense(cells) if len(cells) > 1 else 0
         is_wide = bool(self._widths) and 1 < min(self._widths) <= len(cells)
         closes = bool(joined) and len(_parsed(joined, delimiter)) in self._widths

@@ -154,6 +154,9 @@ def _verify_compact(compact: str, original: str) -> VerifiedHash | HashProblem:
     if not is_whole and not _BASE64.fullmatch(compact, extent.characters):
         return HashProblem.DAMAGED
     has_zero_tail = is_whole or not compact[extent.characters :].strip("A")
+    if len(compact) > HASH_CHARACTERS and not has_zero_tail:
+        # Another hash may follow.
+        return HashProblem.DAMAGED
     tail_is_zero = has_zero_tail and not any(head[total + CHECKSUM_BYTES :])
     checksum = _checksum(covered, trailer, tail_is_zero=tail_is_zero)
     canonical: str | None

@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key
-from shared.device_files.rows import ABSENT, FIELDS, Column, Header, header_of
+from shared.device_files.rows import ABSENT, Column, Header, header_of
 
 _MOST_EXTRA_CELLS = 8
 _TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
@@ -89,7 +89,8 @@ def looks_shifted(header: Header, cells: Sequence[str]) -> bool:
         model, tag = (_cell(cells, header.place(column)).casefold() for column in (Column.MODEL, Column.GROUP_TAG))
         if model and tag == found.model.casefold() != model:
             return True
-    return _is_misplaced(header, cells) or _is_parted(header, cells, _places_of(header, list(Column)[:FIELDS]))
+    known = [place for place, column in enumerate(header.columns) if column not in (None, Column.WHAT_TO_DO)]
+    return _is_misplaced(header, cells) or _is_parted(header, cells, known)
 
 
 def _goes_on(cells: Sequence[str], place: int, whole: str) -> bool:

@@ -48,6 +48,13 @@ def test_quotes_that_may_be_read_in_two_ways_leave_a_cell_too_many() -> None:
     assert cells("Serial,Remark,Tag,Order,,", 'S1,"a,b","c,d",PO 1')[1] == ["S1", "a,b", "c,d", "PO 1"]
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_hash_on_a_line_of_its_own_is_never_the_rest_of_a_quoted_cell(count: int) -> None:
+    hashes = list(HASHES.values())[:count]
+    rows = cells("Hardware Hash", *f'"{"|".join(hashes)}"'.split("|"))
+    assert [cell.strip('"') for (cell,) in rows[1:]] == hashes
+
+
 def test_a_quoted_cell_may_have_lines_that_are_no_rows() -> None:
     rows = cells(HEADER, 'S1,HP,ProBook,"first', 'second"', "S2,HP,ProBook,x")
     assert rows[1] == ["S1", "HP", "ProBook", "first\nsecond"]

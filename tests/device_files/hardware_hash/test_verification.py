@@ -337,3 +337,9 @@ def test_no_text_makes_verifying_or_decoding_fail_otherwise(text: str) -> None:
         decode(text)
     except DamagedHash:
         assert isinstance(found, HashProblem) or found.old_form
+
+
+def test_two_hashes_in_one_cell_are_none() -> None:
+    other = HASHES["90STDE5"]
+    for text in (HP + other, f"{HP}\n{other}", f"{HP};{other}"):
+        assert verify(text) is HashProblem.DAMAGED

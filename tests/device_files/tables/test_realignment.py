@@ -80,6 +80,12 @@ def test_a_row_as_long_as_its_header_may_look_shifted(row: str) -> None:
     assert not looks_shifted(found.header, ["S1", "HP", "ProBook 15", "Sales"])
 
 
+def test_what_follows_a_comma_below_the_user_looks_shifted() -> None:
+    found = find_header(["Model", "Serial", "Manufacturer", "UPN", "Windows Product ID"])
+    assert found is not None
+    assert looks_shifted(found.header, ["X1", "S1", "Müller & Söhne", " Köln", "ada@contoso.com"])
+
+
 def test_the_model_of_the_hash_under_the_group_tag_looks_shifted() -> None:
     found = find_header(["Serial", "Hash", "Manufacturer", "Room", "Model", "Group Tag"])
     assert found is not None
