@@ -260,13 +260,12 @@ class Table:
         return self._aligned(columns, number, cells)
 
     def _has_unknown_names_above(self, cells: Sequence[str]) -> bool:
-        """Whether a line of names that nobody knows heads this row: then its cells are not told by their places."""
-        if self.is_under_unknown_names or self.has_no_header or not self.preamble:
-            return self.is_under_unknown_names
-        above = self.preamble[-1][1]
-        above = list(map(clean, _OTHER_DELIMITER.split(above[0]) if len(above) == 1 else above))
-        is_as_wide = len(above) >= len(cells) > 1 and sum(map(bool, above)) > len(above) // 2
-        self.is_under_unknown_names = is_as_wide and _are_unknown_names(list(filter(None, above)))
+        """Whether a line of names that nobody knows heads this row: then its cells are not told by their places.
+
+        Lines of one cell may be rows between: their delimiter is known once one of them makes sense.
+        """
+        if not (self.is_under_unknown_names or self.has_no_header):
+            self.is_under_unknown_names = any(_are_names_of(above, len(cells)) for _, above in self.preamble)
         return self.is_under_unknown_names
 
     def _settle_preamble(self) -> Sequence[DeviceRow]:
@@ -358,6 +357,13 @@ def _are_unknown_names(filled: Sequence[str]) -> bool:
         return False
     has_digit = (cell for cell in filled if any(character.isdecimal() for character in cell))
     return all(_NAME_WITH_DIGIT.fullmatch(cell) for cell in has_digit)
+
+
+def _are_names_of(line: Sequence[str], width: int) -> bool:
+    """Whether a line above rows of so many cells is rather the names of their columns, none of which is known."""
+    names = list(map(clean, _OTHER_DELIMITER.split(line[0]) if len(line) == 1 else line))
+    filled = list(filter(None, names))
+    return len(names) >= width > 1 and len(filled) > len(names) // 2 and _are_unknown_names(filled)
 
 
 def _names_and_values(cells: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

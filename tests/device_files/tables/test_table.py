@@ -90,6 +90,12 @@ def test_a_table_that_nobody_understands_is_one_row() -> None:
     assert [(row.source, row.problem) for row in rows] == [("line 2 to 3", RowReason.PART_NOT_UNDERSTOOD)]
 
 
+def test_no_column_is_guessed_below_unknown_names_though_a_row_stands_between() -> None:
+    rows, _ = read(["Lieferant\tKennung\tBauart"], ["Nobody\tQ7\tX1"], ["HP", "S1000017", "VMware20,1"])
+    assert {row.problem for row in rows} <= {RowReason.PART_NOT_UNDERSTOOD, RowReason.UNCLEAR_COLUMNS}
+    assert rows
+
+
 def test_unknown_names_above_rows_that_read_well_are_told_and_are_no_row() -> None:
     rows, account = read(["Was", "Wie", "Wer"], ["5ES8901IC4", "", HASHES["5ES8901IC4"]])
     assert len(rows) == 1
