@@ -125,7 +125,7 @@ class Records:
         The name of a column may have it, with blanks on both sides.
         """
         is_quoted = line[0] == line.rstrip()[-1:] == '"'
-        behind = [cell[0] for cell in cells[1:] if cell.strip()]
+        behind = [cell[0] for cell in cells[1:] if cell]
         if is_quoted or (len(behind) > 1 and set(behind) == {" "}):
             return True
         is_in_name = f" {self._delimiter} " in line and self._sense(cells) >= SENSE_OF_HEADER

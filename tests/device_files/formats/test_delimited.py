@@ -18,6 +18,7 @@ def cells(*lines: str) -> list[list[str]]:
     ("line", "expected"),
     [
         ('"S1", "HP", "ProBook", ""', ["S1", "HP", "ProBook", ""]),
+        ("S1, D, , ", ["S1", "D", "", ""]),
         ('"S1" ,"HP" ,"Pro ""Book""","a,b"', ["S1", "HP", 'Pro "Book"', "a,b"]),
         ("“S1”,“VMware, Inc.”,“V1”,„x“", ["S1", "VMware, Inc.", "V1", "x"]),
         ('S1,HP,24" Monitor,27" x', ["S1", "HP", '24" Monitor', '27" x']),
