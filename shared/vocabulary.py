@@ -51,6 +51,24 @@ class FileState(StrEnum):
         return self in (FileState.CLOSED, FileState.REJECTED, FileState.GONE)
 
 
+class Standing(StrEnum):
+    """How a file stands, in the words of lists, commands, events and summaries: a closed file is not always done."""
+
+    READING = "reading"
+    REGISTERING = "registering"
+    WRITING_RESULTS = "writing results"
+    CLOSED = "closed"
+    PARTLY_REGISTERED = "closed, partly registered"
+    NONE_REGISTERED = "closed, nothing registered"
+    NOTHING_TO_REGISTER = "closed, nothing to register"
+    MAY_BE_INCOMPLETE = "closed, may be incomplete"
+    REJECTED = "rejected"
+    GONE = "deleted before it was read"
+    BEING_WITHDRAWN = "being withdrawn"
+    PARTLY_WITHDRAWN = "withdrawn in part"
+    WITHDRAWN = "withdrawn"
+
+
 class WithdrawalState(StrEnum):
     """The state of withdrawing a file's devices."""
 

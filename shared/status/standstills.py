@@ -1,13 +1,17 @@
 """What stands still: open circuit breakers and notices of the journal, as people and scripts see them."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.submissions.circuit_breaker import OUTAGE, PAUSE, PAUSED, WHOLE_PARTNER, customer_scope
 from shared.status.names import CustomerNames
 from shared.status.schemas import Standstill, StandstillKind
 from shared.storage.records import Gate
+
+LASTING_OUTAGE = timedelta(minutes=1)
+"""From this time without a usable answer on, the service counts as away. A shorter failure is repeated within it, and
+nearly always cured by that."""
 
 _WHAT_TO_DO = {
     StandstillKind.PAUSED: "The administrator of the app sets PAUSED to false; everything that waits is sent then.",
@@ -47,7 +51,13 @@ def standstills_of(
 
 
 def _holds(gate: Gate, now: datetime) -> bool:
-    """Whether something stands still at this gate: it is neither a token being renewed nor a wait that is over."""
+    """Whether something stands still at this gate.
+
+    An open breaker holds everything of its scope, so it counts from its first moment, unless a token is being renewed
+    or its wait is over. The notice of an outage holds nothing: it counts once the outage lasts.
+    """
+    if gate.scope == OUTAGE:
+        return gate.since is None or now - gate.since >= LASTING_OUTAGE
     if gate.is_throttled:
         return gate.closed_until > now or (gate.probing_until is not None and gate.probing_until > now)
     return gate.failures > 0

@@ -27,7 +27,7 @@ from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.sweep import sweep
 from shared.status import queries
 from shared.storage.records import DeviceFile
-from shared.vocabulary import Outcome, Remedy
+from shared.vocabulary import FileState, Outcome, Remedy
 from tests.examples import examples
 from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered, tuples
 from tests.status.client import Client
@@ -148,6 +148,17 @@ def assert_one_truth(world: World, client: Client, file_id: str) -> None:
         assert Outcome(row["outcome"]) is not Outcome.FAILED or row["what_to_do"] in page
     (listed,) = [file for file in client.get("/api/files").json["files"] if file["file_id"] == file_id]
     assert listed == details["file"]
+    assert_one_standing(world, client, record_of(world, file_id))
+
+
+def assert_one_standing(world: World, client: Client, record: DeviceFile) -> None:
+    """List, report, summary and event say in the same words how a closed file stands."""
+    if record.state is FileState.CLOSED:
+        stands = world.summary(record.file_id, record.path)["standing"]
+        assert [event["data"]["standing"] for event in world.events.of(record.file_id)] == [stands]
+        report = client.get(f"/api/files/{record.customer_id}/{record.file_id}/report.html").body.decode()
+        assert f"State {stands} " in text_of(report)
+        assert f" {stands} " in list_of(client)
 
 
 @pytest.fixture
@@ -303,6 +314,20 @@ def test_a_service_that_is_away_is_said_everywhere_until_it_answers(world: World
         assert "There is nothing to do" not in text
     (standstill,) = json_of(client, file)["stopped"]
     assert (standstill["kind"], standstill["since"]) == ("service_away", "2026-11-20T12:00:00Z")
+    world.run()
+    _assert_nothing_stands_still(world, client, file)
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.GATEWAY_TIMEOUT])
+def test_one_failed_request_that_the_next_one_cures_is_no_standstill(
+    world: World, client: Client, fault: Fault
+) -> None:
+    world.service.script(fault, 1, None)
+    file = world.drop_file(numbered(2))
+    assert world.journal.gates.all()
+    for text in _everything_read(world, client, file):
+        assert "gives no usable answer" not in text
+    assert json_of(client, file)["stopped"] == client.get("/api/files").json["stopped"] == []
     world.run()
     _assert_nothing_stands_still(world, client, file)
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from shared.pipeline.submissions.circuit_breaker import OUTAGE, PAUSE, WHOLE_PARTNER, customer_scope
 from shared.status.names import CustomerNames
@@ -53,6 +54,12 @@ def test_each_kind_says_since_when_why_and_who_must_do_what(
 def test_a_token_that_is_renewed_and_a_wait_that_is_over_are_no_standstill() -> None:
     assert standstills_of([gate(WHOLE_PARTNER, failures=0)], START, NAMES) == []
     assert standstills_of([gate(WHOLE_PARTNER, minutes=0, throttled=True)], START, NAMES) == []
+
+
+@pytest.mark.parametrize(("since", "is_said"), [(0, False), (0.9, False), (1, True), (600, True)])
+def test_an_outage_is_a_standstill_once_it_lasts(since: float, is_said: bool) -> None:
+    outage = replace(gate(OUTAGE, notice=True), since=START - since * MINUTE)
+    assert bool(standstills_of([outage], START, NAMES)) == is_said
 
 
 def test_a_customer_reads_of_its_own_standstills_and_those_of_all_the_oldest_first() -> None:

@@ -13,10 +13,10 @@ from uuid import UUID, uuid5
 import msgspec
 
 from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER
-from shared.pipeline.closing.summary import folder_of
+from shared.pipeline.closing.summary import folder_of, standing_of
 from shared.settings import Settings, StorageIdentity, WebhookFormat
 from shared.storage.records import Counts, DeviceFile, elsewhere_in
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileState, Outcome, Standing
 
 EVENT_TYPE = "devicedrop.file.closed"
 SOURCE = "/device-drop"
@@ -61,6 +61,8 @@ class FileClosed(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     path: str
     state: FileState
+    standing: Standing
+    """How the file stands, in the words of the status page's list."""
     reason: str | None
     what_happened: str | None
     received_at: datetime
@@ -111,6 +113,7 @@ def file_closed_of(file: DeviceFile, settings: Settings) -> FileClosed:
         file=file.name[:LONGEST_NAME],
         path=file.path,
         state=file.state,
+        standing=standing_of(file),
         reason=file.reason,
         what_happened=file.reason_text[:LONGEST_STORY] if file.reason_text else None,
         received_at=file.received_at,
@@ -174,7 +177,7 @@ def _facts(closed: FileClosed) -> list[tuple[str, str]]:
     facts = [
         ("Customer", f"{folder} ({closed.customer_id})" if is_named else closed.customer_id or "none"),
         ("Batch", closed.batch_id or "by group tag"),
-        ("State", str(closed.state)),
+        ("State", str(closed.standing)),
     ]
     if closed.state is FileState.CLOSED:
         facts.append(("Rows", f"{closed.counts.total}: {in_words(closed.counts)}"))

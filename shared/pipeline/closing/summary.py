@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
@@ -11,11 +12,19 @@ from shared.storage.blobs import Container
 from shared.storage.journal import Journal
 from shared.storage.record_table import log_unreadable
 from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, Submission, Withdrawal, elsewhere_in
-from shared.vocabulary import FileState, WithdrawalState
+from shared.vocabulary import FileState, Standing, WithdrawalState
 
 _SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
 """Only the summary of a later state overwrites a summary."""
 _FINAL_VERSION = 3
+
+_STANDINGS = {
+    FileState.RECEIVED: Standing.READING,
+    FileState.READ: Standing.REGISTERING,
+    FileState.CLOSING: Standing.WRITING_RESULTS,
+    FileState.REJECTED: Standing.REJECTED,
+    FileState.GONE: Standing.GONE,
+}
 
 
 class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +70,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     closed_at: datetime | None
     state: FileState
+    standing: Standing
     reason: str | None
     what_happened: str | None
     counts: Counts
@@ -76,6 +86,61 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The file that sends rows of this file again."""
     withdrawal: WithdrawalSummary | None = None
     submissions: list[SubmissionSummary]
+
+
+class WithdrawalProgress(Protocol):
+    """The part of a withdrawal on which the standing of its file depends."""
+
+    @property
+    def state(self) -> WithdrawalState:
+        """Whether it is under way."""
+
+    @property
+    def refused(self) -> int:
+        """Devices that the service refused to delete."""
+
+
+def standing(
+    state: FileState,
+    *,
+    registered: int,
+    missing: int,
+    total: int,
+    is_incomplete: bool,
+    withdrawal: WithdrawalProgress | None,
+) -> Standing:
+    """How a file stands: closed alone means that every device of it is registered under its batch.
+
+    `missing` rows have a device that is not registered under its batch, though it should be.
+    """
+    if state is not FileState.CLOSED:
+        return _STANDINGS[state]
+    if withdrawal is not None:
+        return _standing_of_withdrawal(withdrawal)
+    if missing:
+        return Standing.PARTLY_REGISTERED if registered else Standing.NONE_REGISTERED
+    if is_incomplete:
+        return Standing.MAY_BE_INCOMPLETE
+    return Standing.NOTHING_TO_REGISTER if total and not registered else Standing.CLOSED
+
+
+def _standing_of_withdrawal(withdrawal: WithdrawalProgress) -> Standing:
+    if withdrawal.state is WithdrawalState.UNDER_WAY:
+        return Standing.BEING_WITHDRAWN
+    return Standing.PARTLY_WITHDRAWN if withdrawal.refused else Standing.WITHDRAWN
+
+
+def standing_of(file: DeviceFile) -> Standing:
+    """How a file stands by its own rows; whether a later file registered some of them, the status page knows."""
+    counts, elsewhere = file.closed_counts or file.read_counts, elsewhere_in(file.reasons)
+    return standing(
+        file.state,
+        registered=counts.registered + counts.already_registered - elsewhere,
+        missing=counts.failed + counts.rejected + counts.unknown + elsewhere,
+        total=counts.total,
+        is_incomplete=file.is_incomplete,
+        withdrawal=file.withdrawal,
+    )
 
 
 def folder_of(file: DeviceFile) -> str:
@@ -112,6 +177,7 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
         received_at=file.received_at,
         closed_at=file.closed_at,
         state=file.state,
+        standing=standing_of(file),
         reason=file.reason,
         what_happened=file.reason_text,
         counts=file.closed_counts or file.read_counts,

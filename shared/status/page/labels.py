@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from shared.pipeline.closing.summary import standing
 from shared.reasons import explanation_of
-from shared.status.schemas import FileView, StandstillKind, WithdrawalView
-from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
+from shared.status.schemas import FileView, StandstillKind
+from shared.vocabulary import FileState, Outcome, Remedy, Standing, SubmissionState, WithdrawalResult
 
 OPEN = "open"
 """Stands in the place of an outcome for rows that have none yet."""
@@ -32,22 +33,27 @@ OUTCOMES: dict[Outcome, Label] = {
 OPEN_ROWS = Label("in progress", "open", "open")
 
 FILE_STATES: dict[FileState, Label] = {
-    FileState.RECEIVED: Label("reading", "work", "in-progress"),
-    FileState.READ: Label("registering", "work", "in-progress"),
-    FileState.CLOSING: Label("writing results", "work", "in-progress"),
-    FileState.CLOSED: Label("closed", "done", "registered"),
-    FileState.REJECTED: Label("rejected", "rejected", "rejected"),
-    FileState.GONE: Label("deleted before it was read", "unknown", "duplicate"),
+    FileState.RECEIVED: Label(Standing.READING, "work", "in-progress"),
+    FileState.READ: Label(Standing.REGISTERING, "work", "in-progress"),
+    FileState.CLOSING: Label(Standing.WRITING_RESULTS, "work", "in-progress"),
+    FileState.CLOSED: Label(Standing.CLOSED, "done", "registered"),
+    FileState.REJECTED: Label(Standing.REJECTED, "rejected", "rejected"),
+    FileState.GONE: Label(Standing.GONE, "unknown", "duplicate"),
 }
 
-WITHDRAWN = Label("withdrawn", "undo", "duplicate")
-BEING_WITHDRAWN = Label("being withdrawn", "undo", "in-progress")
-PARTLY_WITHDRAWN = Label("withdrawn in part", "attention", "rejected")
-PARTLY_REGISTERED = Label("closed, partly registered", "attention", "rejected")
-NONE_REGISTERED = Label("closed, nothing registered", "attention", "failed")
-NOTHING_TO_REGISTER = Label("closed, nothing to register", "done", "duplicate")
+WITHDRAWN = Label(Standing.WITHDRAWN, "undo", "duplicate")
+MAY_BE_INCOMPLETE = Label(Standing.MAY_BE_INCOMPLETE, "attention", "rejected")
 
-MAY_BE_INCOMPLETE = Label("closed, may be incomplete", "attention", "rejected")
+_STANDINGS: dict[Standing, Label] = {
+    Standing.BEING_WITHDRAWN: Label(Standing.BEING_WITHDRAWN, "undo", "in-progress"),
+    Standing.PARTLY_WITHDRAWN: Label(Standing.PARTLY_WITHDRAWN, "attention", "rejected"),
+    Standing.WITHDRAWN: WITHDRAWN,
+    Standing.PARTLY_REGISTERED: Label(Standing.PARTLY_REGISTERED, "attention", "rejected"),
+    Standing.NONE_REGISTERED: Label(Standing.NONE_REGISTERED, "attention", "failed"),
+    Standing.NOTHING_TO_REGISTER: Label(Standing.NOTHING_TO_REGISTER, "done", "duplicate"),
+    Standing.MAY_BE_INCOMPLETE: MAY_BE_INCOMPLETE,
+}
+"""The standings of closed files beside `closed` itself."""
 
 SUBMISSION_STATES: dict[SubmissionState, Label] = {
     SubmissionState.PENDING: Label("to be sent", "open", "open"),
@@ -67,21 +73,15 @@ REMEDIES: dict[Remedy, Label] = {
 
 def file_label(file: FileView) -> Label:
     """The state of a file for people; a closed file looks done only if every device of it is registered."""
-    if file.state is not FileState.CLOSED:
-        return FILE_STATES[file.state]
-    if file.withdrawal is not None:
-        return _withdrawal_label(file.withdrawal)
-    if file.not_registered > 0:
-        return PARTLY_REGISTERED if file.well_registered else NONE_REGISTERED
-    if file.is_incomplete:
-        return MAY_BE_INCOMPLETE
-    return NOTHING_TO_REGISTER if file.counts.total and not file.well_registered else FILE_STATES[FileState.CLOSED]
-
-
-def _withdrawal_label(withdrawal: WithdrawalView) -> Label:
-    if withdrawal.state is WithdrawalState.UNDER_WAY:
-        return BEING_WITHDRAWN
-    return PARTLY_WITHDRAWN if withdrawal.refused else WITHDRAWN
+    stands = standing(
+        file.state,
+        registered=file.well_registered,
+        missing=max(0, file.not_registered),
+        total=file.counts.total,
+        is_incomplete=file.is_incomplete,
+        withdrawal=file.withdrawal,
+    )
+    return _STANDINGS.get(stands, FILE_STATES[file.state])
 
 
 def outcome_label(name: str) -> str:
