@@ -145,7 +145,8 @@ def test_what_is_exported_is_what_our_own_modules_log() -> None:
     assert settings["PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"] == "true"
     assert settings["AzureWebJobsDisableHomepage"] == "true"
     package = settings["PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME"]
-    for file in (ROOT / package).rglob("*.py"):
+    # log_lines writes nothing itself: it passes on what others log.
+    for file in set((ROOT / package).rglob("*.py")) - {ROOT / package / "log_lines.py"}:
         loggers = re.findall(r"getLogger\(([^)]*)\)", file.read_text())
         assert set(loggers) <= {"__name__"}, file.name
 
