@@ -9,10 +9,10 @@ batch), "Uploaded Customer Devices" (which creates one), "Get BatchJobStatus", "
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol, TypeVar
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
@@ -22,6 +22,7 @@ import requests
 from shared.bounded_exchange import Exchange, bounded_exchange
 from shared.partner_center.errors import (
     AnswerLost,
+    NeverSent,
     Refused,
     ServiceIds,
     Unavailable,
@@ -78,6 +79,10 @@ BATCHES = Bounds(pages=1_000, content_bytes=MOST_ANSWER_BYTES, seconds=math.inf)
 """A customer's batches. In time they are one call, which ends within `exchange_timeout`: their reader holds a claim."""
 DEVICES = Bounds(pages=10_000, content_bytes=64 * MOST_ANSWER_BYTES, seconds=600)
 """The devices of a batch, at a hundred a page with their hashes. Their reader renews its claim, or holds none."""
+
+PAUSES_BEFORE_PAGES = (1.0, 2.0, 4.0)
+"""Seconds before each further try of a page. Without these a list of many pages would hardly ever be read to its end
+while the service answers one request of ten with an error: each reading would begin at the first page."""
 
 MOST_CONNECTIONS = 64
 """Idle connections kept for reuse; further threads open connections of their own."""
@@ -223,6 +228,7 @@ class PartnerCenterClient:
         connect_timeout: float,
         exchange_timeout: float,
         session: requests.Session | None = None,
+        sleep: Callable[[float], None] = sleep,
     ) -> None:
         """`base_url` is scheme and host; `session` sends the requests, None creates one shared by all threads.
 
@@ -236,6 +242,7 @@ class PartnerCenterClient:
         self._connect_timeout = connect_timeout
         self._exchange_timeout = exchange_timeout
         self._session = session or PlainSession(MOST_CONNECTIONS)
+        self._sleep = sleep
 
     def device_batches(self, customer_id: str, ids: CallIds) -> Iterator[DeviceBatch]:
         bounds = replace(BATCHES, seconds=self._exchange_timeout)
@@ -288,10 +295,9 @@ class PartnerCenterClient:
         end, bytes_left, seconds_left = monotonic() + bounds.seconds, bounds.content_bytes, bounds.seconds
         while (query, token) not in asked and len(asked) < bounds.pages and bytes_left > 0 and seconds_left > 0:
             asked.add((query, token))
-            ids_of_page = _ids_of_page(ids, len(asked))
-            answer = self._call("GET", path + query, ids_of_page, continuation=token, within=seconds_left)
-            bytes_left, seconds_left = bytes_left - len(answer.body), end - monotonic()
-            page = decode(answer.body)
+            pauses = PAUSES_BEFORE_PAGES if len(asked) > 1 else ()
+            page, length = self._page(path + query, decode, _ids_of_page(ids, len(asked)), token, seconds_left, pauses)
+            bytes_left, seconds_left = bytes_left - length, end - monotonic()
             yield page
             query, token = _query_of_next(page), _token_of_next(page)
             if not query and token is None:
@@ -300,6 +306,38 @@ class PartnerCenterClient:
             f"Partner Center's pages of {path} do not end; the request will be retried. If this continues, contact its"
             " support"
         )
+
+    def _page(
+        self,
+        path: str,
+        decode: Callable[[bytes], _Page],
+        ids: CallIds,
+        token: str | None,
+        within: float,
+        pauses: Sequence[float],
+    ) -> tuple[_Page, int]:
+        """One page, and its length in bytes. After each of `pauses` it is tried again under the same ids.
+
+        All tries together take no longer than one call. Throttling and refusals are raised at once.
+        """
+        left = min(within, self._exchange_timeout)
+        end = monotonic() + left
+
+        def asked() -> tuple[_Page, int]:
+            answer = self._call("GET", path, ids, continuation=token, within=left)
+            return decode(answer.body), len(answer.body)
+
+        for pause in pauses:
+            try:
+                return asked()
+            except (NeverSent, AnswerLost, Unavailable) as error:
+                wait = max(pause, error.retry_after.total_seconds() if error.retry_after else 0.0)
+                left = end - monotonic() - wait
+                if left <= 0:
+                    raise
+                logger.warning("A page is asked for again", extra=present_step() | {"path": path, "reason": str(error)})
+            self._sleep(wait)
+        return asked()
 
     def _call(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from time import sleep
 from uuid import uuid4
 
 import pytest
@@ -26,13 +27,16 @@ def client_of() -> Iterator[MakeClient]:
     """Makes clients of a base address."""
     clients: list[PartnerCenterClient] = []
 
-    def make(url: str, *, token: str = "a-token", exchange_timeout: float = 3.0) -> PartnerCenterClient:
+    def make(
+        url: str, *, token: str = "a-token", exchange_timeout: float = 3.0, sleep: Callable[[float], None] = sleep
+    ) -> PartnerCenterClient:
         client = PartnerCenterClient(
             base_url=url,
             sign_in=StaticToken(token),
             clock=lambda: NOW,
             connect_timeout=2.0,
             exchange_timeout=exchange_timeout,
+            sleep=sleep,
         )
         clients.append(client)
         return client

@@ -91,5 +91,6 @@ def client_in_process(reply: Replying, clock: Callable[[], datetime], sign_in: S
         clock=clock,
         connect_timeout=1,
         exchange_timeout=math.inf,  # a pause within an exchange takes simulated time alone
+        sleep=lambda _: None,
         session=session,
     )

@@ -515,6 +515,83 @@ def test_all_pages_of_a_customers_batches_together_take_no_longer_than_one_call(
     assert 1 < len(server.received) < 10
 
 
+UNAVAILABLE = accepted_with(status="503 Service Unavailable")
+LAST_PAGE = accepted_with(status="200 OK", body='{"items": [{"id": "B"}]}')
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        UNAVAILABLE,
+        accepted_with(status="408 Request Timeout"),
+        accepted_with(status="504 Gateway Timeout", body="<html>"),
+        b"",
+        LAST_PAGE[:-5],
+        accepted_with(status="200 OK", body="<html>"),
+    ],
+)
+def test_a_further_page_that_fails_is_asked_for_again_with_the_same_ids(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, failure: bytes
+) -> None:
+    waits: list[float] = []
+    server = raw_server(*_endless(1), failure, failure, LAST_PAGE)
+    devices = client_of(server.url, exchange_timeout=60.0, sleep=waits.append).batch_devices(
+        CUSTOMER, "Sales", new_ids()
+    )
+    assert [device.id for device in devices] == ["A", "B"]
+    _, *tries = server.received
+    assert len(set(tries)) == 1
+    assert waits == [1.0, 2.0]
+
+
+def test_a_page_is_asked_for_again_a_few_times_only(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    server = raw_server(*_endless(1), *[UNAVAILABLE] * 9)
+    client = client_of(server.url, exchange_timeout=60.0, sleep=lambda _: None)
+    with pytest.raises(Unavailable):
+        list(client.batch_devices(CUSTOMER, "Sales", new_ids()))
+    assert len(server.received) == 1 + 4
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("429 Too Many Requests", Throttled), ("401 Unauthorized", Unauthorised), ("404 Not Found", Refused)],
+)
+def test_throttling_and_refusals_of_a_page_are_not_repeated(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, status: str, error: type[PartnerCenterError]
+) -> None:
+    server = raw_server(*_endless(1), *[accepted_with(status=status)] * 2)
+    with pytest.raises(error):
+        list(client_of(server.url).batch_devices(CUSTOMER, "Sales", new_ids()))
+    assert len(server.received) == 2
+
+
+def test_the_first_page_is_not_asked_for_again(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    server = raw_server(UNAVAILABLE, LAST_PAGE)
+    with pytest.raises(Unavailable):
+        list(client_of(server.url).batch_devices(CUSTOMER, "Sales", new_ids()))
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(("retry_after", "tries"), [(2, 2), (60, 1)])
+def test_the_wait_that_the_service_asks_for_is_kept_if_it_fits_into_one_call(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, retry_after: int, tries: int
+) -> None:
+    waits: list[float] = []
+    busy = accepted_with(f"Retry-After: {retry_after}", status="503 Service Unavailable")
+    server = raw_server(*_endless(1), busy, LAST_PAGE)
+    devices = client_of(server.url, exchange_timeout=30.0, sleep=waits.append).batch_devices(
+        CUSTOMER, "Sales", new_ids()
+    )
+    with contextlib.suppress(Unavailable):
+        list(devices)
+    assert len(server.received) == 1 + tries
+    assert waits == [float(retry_after)] * (tries - 1)
+
+
 def test_no_page_is_asked_for_beyond_those_that_the_caller_reads(
     raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
 ) -> None:

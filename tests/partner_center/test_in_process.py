@@ -1,6 +1,6 @@
 """Without sockets the client behaves as over HTTP: answers, refusals, and every fault of the stand-in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from local.partner_center import Behaviour, Fault, PartnerCenterStandIn, StandIn
+from local.partner_center import Behaviour, Fault, PartnerCenterStandIn, Reply, StandIn
 from shared.partner_center.client import Accepted, CallIds, PartnerCenterClient
 from shared.partner_center.errors import AnswerLost, PartnerCenterError, Refused, Throttled, Unauthorised, Unavailable
 from shared.partner_center.models import BatchUploadDetails, Device, encode_devices
@@ -206,3 +206,19 @@ def test_a_status_may_be_denied_shortened_or_in_unknown_words(party: Party) -> N
         {"awaiting_review"},
     )
     assert len(party.verdicts(tracking_id)) == 2
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.DROPPED_AFTER, Fault.TRUNCATED, Fault.GATEWAY_TIMEOUT])
+def test_a_long_batch_is_read_to_its_end_while_one_request_of_three_fails(fault: Fault) -> None:
+    clock, requests = Clock(), count()
+    with StandIn(Behaviour(page_size=1), clock=clock.seconds) as service:
+
+        def reply(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+            if method == "GET" and next(requests) % 3 == 2:
+                service.script(fault)
+            return service.reply(method, path, headers, body)
+
+        party = Party(client_in_process(reply, clock), service, clock)
+        party.create(" ".join(f"SN-{number}" for number in range(100)))
+        assert len(party.names()) == 100
+    assert next(requests) > 140
