@@ -249,7 +249,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """The refusal to create the batch; the batches are listed once more before it counts."""
     answer_lost: bool = False
     """Whether the service may have accepted it at a POST whose answer was lost."""
-    first_lost_at: datetime | None = None
+    first_lost_at: Moment | None = None
     """When the first of these POSTs was sent; None in a record of an earlier version, which did not keep it."""
     without_link: int = 0
     """The number of times it was accepted without a link to its status."""

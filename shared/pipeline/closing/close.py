@@ -19,7 +19,7 @@ from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, is_claim
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_never_written
 from shared.storage.codec import UnreadableRecord
-from shared.storage.record_table import Conflict, Stored
+from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.telemetry import Metric, StepName, annotate, measure, span
 from shared.vocabulary import FileState, Outcome, SubmissionState
@@ -49,7 +49,7 @@ def close_if_complete(
         submissions = [stored.record for stored in found]
         is_complete = all(submission.state.is_final for submission in submissions)
         if unreadable and is_complete:
-            is_complete = not pipeline.journal.submissions.is_any_open(reading_id)
+            submissions, is_complete = None, not pipeline.journal.submissions.is_any_open(reading_id)
     else:
         is_complete = not pipeline.journal.submissions.is_any_open(reading_id)
     if not is_complete or (remembered is not None and _close_unless_changed(pipeline, remembered, submissions)):
@@ -164,13 +164,20 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
         path = f"{folder_of(file)}/{accounting.NAME}"
         pipeline.results.write(path, accounting.passed_over_csv(file.passed_over), CSV)
     counts = reasons.counts(file.read_counts.total)
+    unreadable: list[UnreadableRecord] = []
     if submissions is None:
-        submissions = [stored.record for stored in pipeline.journal.submissions.of_reading(file.reading_id)]
+        found = pipeline.journal.submissions.of_reading(file.reading_id, unreadable.append)
+        submissions = [stored.record for stored in found]
+    submission_count = sum(submission.state is not SubmissionState.SPLIT for submission in submissions) + len(
+        unreadable
+    )
+    for record in unreadable:
+        log_unreadable(record)
     now = pipeline.clock()
     closed = replace(
         with_claim(pipeline, file),
         state=FileState.CLOSED,
-        submissions=sum(submission.state is not SubmissionState.SPLIT for submission in submissions),
+        submissions=submission_count,
         closed_counts=counts,
         reasons=reasons.tallies(),
         history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),

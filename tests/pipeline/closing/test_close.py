@@ -5,12 +5,18 @@ from dataclasses import dataclass
 
 import pytest
 
+from local.in_memory_storage import InMemoryTable
+from local.partner_center import Fault, Operation
+from shared.pipeline.closing import close
 from shared.pipeline.closing.close import close_if_complete
 from shared.pipeline.intake.receive import take_up
 from shared.pipeline.sweep import sweep
+from shared.storage.journal import Journal, TableName
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
+from shared.storage.tables import Query
 from shared.vocabulary import FileState
+from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.failing import deliver_until_it_fails, fails
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 
@@ -79,3 +85,25 @@ def test_of_two_owners_that_close_a_file_at_the_same_time_one_tells(
     assert others.came == 1
     assert len(world.events.of(file)) == 1
     assert not world.journal.files.is_open(file)
+
+
+@pytest.mark.parametrize("listed_at_once", [0, 20])
+def test_a_file_closes_though_an_ended_submission_of_it_cannot_be_read(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, listed_at_once: int
+) -> None:
+    monkeypatch.setattr(close, "MOST_LISTED_AT_ONCE", listed_at_once)
+    world, tables = make_world(DEVICES_PER_SUBMISSION="1"), {name: InMemoryTable() for name in TableName}
+    world.journal = Journal(tables.__getitem__)
+    world.pipeline = world.pipeline_with()
+    world.service.script(Fault.UNAVAILABLE, operation=Operation.APPEND_DEVICES)
+    file = world.drop_file(numbered(3))
+    while not world.submission(file).record.state.is_final:
+        assert world.deliver_next()
+    assert _file(world, file).state is FileState.READ
+    (row,) = tables[TableName.SUBMISSIONS].query(Query(equals={"number": "1", "kind": "submission"}))
+    tables[TableName.SUBMISSIONS].upsert([{**row.values, "accepted_at": "some day"}])
+    world.run()
+    closed = _file(world, file)
+    assert (closed.state, closed.submissions) == (FileState.CLOSED, 3)
+    assert closed.closed_counts is not None
+    assert closed.closed_counts.registered == 3

@@ -2,10 +2,13 @@
 
 import pytest
 
+from local.in_memory_storage import InMemoryTable
 from local.partner_center import Behaviour, Fault, Operation
 from shared.pipeline.submissions import other_senders
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.other_senders import rows_sent_by_no_other
+from shared.storage.journal import Journal, TableName
+from shared.storage.tables import Query
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered, tuples
 
@@ -68,3 +71,61 @@ def test_another_customer_s_file_is_no_other_sender(world: World) -> None:
     world.drop_file(numbered(3), path)
     world.deliver_next()
     assert _certain(world, world.drop_file(numbered(3))) == {1, 2, 3}
+
+
+class _Damaged:
+    """A world whose rows can be made unreadable."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._tables = {name: InMemoryTable() for name in TableName}
+        world.journal = Journal(self._tables.__getitem__)
+        world.pipeline = world.pipeline_with()
+
+    def damage(self, name: TableName, file: str) -> None:
+        """Make every row of a file in one table unreadable, except for its customer."""
+        table = self._tables[name]
+        rows = [row.values for row in table.query(Query()) if file in row.values.values()]
+        assert rows
+        times = ("received_at", "state", "row")
+        table.upsert([{key: value for key, value in row.items() if key not in times} for row in rows])
+
+
+@pytest.fixture
+def damaged(world: World) -> _Damaged:
+    return _Damaged(world)
+
+
+@pytest.mark.parametrize("name", [TableName.OPEN_FILES, TableName.DEVICE_FILES, TableName.SUBMISSIONS])
+def test_nothing_is_certain_while_an_open_file_of_the_customer_cannot_be_read(
+    damaged: _Damaged, name: TableName
+) -> None:
+    other = damaged.world.drop_file(numbered(3, "OTHER-"), OTHER)
+    damaged.world.deliver_next()
+    file = damaged.world.drop_file(numbered(3))
+    damaged.damage(name, other)
+    assert _certain(damaged.world, file) == set()
+
+
+def test_an_open_file_of_another_customer_that_cannot_be_read_makes_nothing_uncertain(damaged: _Damaged) -> None:
+    other = damaged.world.drop_file(numbered(3, "OTHER-"), "11111111-2222-3333-4444-555555555555/Test/other.csv")
+    file = damaged.world.drop_file(numbered(3))
+    damaged.damage(TableName.OPEN_FILES, other)
+    assert _certain(damaged.world, file) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("name", [TableName.DEVICES_BY_SERIAL, TableName.DEVICE_FILES])
+def test_a_device_is_uncertain_while_a_closed_file_that_has_it_cannot_be_read(
+    damaged: _Damaged, name: TableName
+) -> None:
+    other = damaged.world.drop_file(tuples(["SN-00002"]), OTHER)
+    damaged.world.run()
+    file = damaged.world.drop_file(numbered(3))
+    damaged.damage(name, other)
+    assert _certain(damaged.world, file) == {1, 3}
+
+
+def test_no_table_is_read_for_no_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    submission = world.submission(world.drop_file(numbered(3))).record
+    monkeypatch.setattr(other_senders, "_sent_by_open_files", None)
+    assert rows_sent_by_no_other(Contents(world.journal, world.private), submission, []) == set()
