@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from local.processes import ChildProcess
-from local.toolchain import CoreToolsUnusable, Toolchain
+from local.toolchain import CoreToolsMissing, CoreToolsUnusable, Toolchain
 
 _START_SECONDS = 120
 
@@ -54,7 +54,7 @@ class Hosts:
     name: str = "the project's own"
     """Which program they are, in words."""
     why_no_core_tools: str = ""
-    """Why Core Tools, which would have been preferred, are not used."""
+    """Why the Core Tools of this machine, which would have been preferred, are not used."""
 
     @property
     def address(self) -> str | None:
@@ -124,7 +124,7 @@ def running_hosts(
             except (CoreToolsUnusable, HostsError) as error:
                 if kind is HostKind.CORE_TOOLS:
                     raise HostsError(f"{error}, or use --host local.") from error
-                why = f"{error}."
+                why = "" if isinstance(error, CoreToolsMissing) else f"{error}."
             else:
                 yield hosts
                 return

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -181,6 +181,7 @@ class _Session:
     def watch(self, page: str) -> NoReturn:
         """Follow the dropped files, and drop files that appear in the folder, until Ctrl-C."""
         folder = WatchedFolder(DROP_FOLDER, self._options.data.dropped, still_seconds=_STILL_SECONDS)
+        self._make_own_folder()
         is_next_told = False
         self._forget_lost_files(folder)
         next_scan = 0.0
@@ -198,9 +199,19 @@ class _Session:
                 time.sleep(_POLL_SECONDS)
 
     def _say_what_is_next(self, page: str) -> None:
-        folder = f"{_short(DROP_FOLDER)}/{self._options.customer_id}/{self._options.batch_id}/"
-        say(self._console, f"Next: open {page} in a browser, and put a device file of your own into {folder}")
+        folder = _short(self._own_folder)
+        say(self._console, f"Next: open {page} in a browser, and put a device file of your own into {folder}/")
         say(self._console, "(the first folder is the customer, the second the device batch). Press Ctrl-C to stop.")
+
+    @property
+    def _own_folder(self) -> Path:
+        """The folder for files of this customer and batch."""
+        return DROP_FOLDER / self._options.customer_id / self._options.batch_id
+
+    def _make_own_folder(self) -> None:
+        # A batch may have a name that this file system does not take; its files are then given to `run`.
+        with suppress(OSError):
+            self._own_folder.mkdir(parents=True, exist_ok=True)
 
     def _forget_lost_files(self, folder: WatchedFolder) -> None:
         """Let the folder drop files again that storage has lost, as when it was killed right after taking them."""

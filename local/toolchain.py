@@ -40,6 +40,10 @@ class CoreToolsUnusable(Exception):
     """Core Tools cannot run the app here; the message says what to do, without a full stop."""
 
 
+class CoreToolsMissing(CoreToolsUnusable):
+    """There are no Core Tools on this machine, as on most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """The programs beside Python that the local commands use."""
@@ -59,22 +63,25 @@ class Toolchain:
         npm leaves a `func` behind that cannot run when its download was not possible, so the file alone proves nothing.
 
         Raises:
-            CoreToolsUnusable: there are none, or only older ones.
+            CoreToolsMissing: there are none.
+            CoreToolsUnusable: they are too old, or do not run.
         """
         installed = self.packages / "node_modules" / ".bin"
-        older = ""
-        for found in (shutil.which("func"), shutil.which("func", path=str(installed))):
-            version = re.match(r"(\d+)\.(\d+)\.(\d+)", answer_of([found, "--version"])) if found else None
-            if found and version and tuple(map(int, version.groups())) >= OLDEST_CORE_TOOLS:
-                return CoreTools(Path(found), version[0])
-            if version:
-                older = f"Azure Functions Core Tools {version[0]} ({found}) are older than "
         needed = ".".join(map(str, OLDEST_CORE_TOOLS))
-        if older:
-            raise CoreToolsUnusable(f"{older}{needed}. Update them")
-        raise CoreToolsUnusable(
-            f"Azure Functions Core Tools do not answer to 'func --version'. Install {needed} or newer"
-        )
+        fault: CoreToolsUnusable | None = None
+        for func in filter(None, (shutil.which("func"), shutil.which("func", path=str(installed)))):
+            version = re.match(r"(\d+)\.(\d+)\.(\d+)", answer_of([func, "--version"]))
+            if version is None:
+                fault = fault or CoreToolsUnusable(
+                    f"Azure Functions Core Tools ({func}) do not answer to 'func --version'. Install {needed} or newer"
+                )
+            elif tuple(map(int, version.groups())) < OLDEST_CORE_TOOLS:
+                fault = CoreToolsUnusable(
+                    f"Azure Functions Core Tools {version[0]} ({func}) are older than {needed}. Update them"
+                )
+            else:
+                return CoreTools(Path(func), version[0])
+        raise fault or CoreToolsMissing(f"Azure Functions Core Tools are not installed. Install {needed} or newer")
 
 
 def machine_node() -> NodeJs | None:

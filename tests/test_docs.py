@@ -78,15 +78,25 @@ COMMANDS = {"run", "test", "services", *local_main._OF_VENV}
 @pytest.mark.parametrize("document", READ_BY_PEOPLE, ids=lambda path: path.name)
 def test_every_command_and_option_that_a_document_names_exists(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    wrong = [
-        f"{command} {option}"
-        for command, rest in COMMAND.findall(text)
-        for option in [None, *re.findall(r"--[a-z-]+", rest)]
-        if command not in COMMANDS or (option and option not in _options(command))
-    ]
-    assert wrong == []
+    assert _wrong_commands(text) == []
     for module in MODULE.findall(text):
         assert importlib.util.find_spec(module.rstrip(".")), module
+
+
+@pytest.mark.parametrize("folder", ["local", "shared", "infra"])
+def test_every_command_that_a_message_names_exists(folder: str) -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")}
+    assert {path: wrong for path, text in sources.items() if (wrong := _wrong_commands(text))} == {}
+
+
+def _wrong_commands(text: str) -> list[str]:
+    """The commands in a text that do not exist, take no such option, or lack one that they need."""
+    wrong = []
+    for command, rest in COMMAND.findall(text):
+        given = set(re.findall(r"--[a-z-]+", rest))
+        if command not in COMMANDS or given - _options(command) or (rest.strip() and _needed(command) - given):
+            wrong.append(f"{command}{rest}")
+    return wrong
 
 
 def _options(command: str) -> set[str]:
@@ -95,6 +105,17 @@ def _options(command: str) -> set[str]:
         return {"--campaign", "--pictures", "--collect-only"}
     if command == "services":
         return set()
+    return {option for action in _parser(command)._actions for option in action.option_strings}
+
+
+def _needed(command: str) -> set[str]:
+    """The options without which a command does nothing; `sign-in` may take its own from the environment."""
+    if command in ("test", "services", "sign-in"):
+        return set()
+    return {option for action in _parser(command)._actions if action.required for option in action.option_strings}
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
     if command == "run":
         local_main._add_run(parser.add_subparsers(parser_class=local_main._Parser))
@@ -102,7 +123,7 @@ def _options(command: str) -> set[str]:
         parser = commands.choices["run"]
     else:
         importlib.import_module(local_main._OF_VENV[command][0]).add_arguments(parser)
-    return {option for action in parser._actions for option in action.option_strings}
+    return parser
 
 
 def test_a_wrong_command_or_option_is_seen() -> None:
@@ -113,6 +134,17 @@ def test_a_wrong_command_or_option_is_seen() -> None:
     assert "--onec" not in _options("run")
     assert {"--once", "--data"} <= _options("run")
     assert "--to-fix" in _options("outcomes")
+    assert _wrong_commands(
+        "`python -m local drop devices.csv --wait`, `python -m local walk` and `python -m local drop`"
+    ) == [
+        "drop devices.csv --wait",
+        "walk",
+    ]
+
+
+def test_every_command_stands_in_the_table_of_commands() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert [command for command in COMMANDS if not re.search(rf"^\| `{command}[` ]", text, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -75,7 +75,7 @@ def _show(arguments: argparse.Namespace, customers: list[Customer]) -> None:
         print_json(customers)
         return
     if not customers:
-        print("No customer has a name yet: 'customers add NAME GUID' gives one.")
+        print("No customer has a name yet: 'python -m local customers add NAME GUID' gives one.")
         return
     table = Table("name", "customer id", "notes", "removed")
     for customer in customers:

@@ -1,4 +1,4 @@
-"""`python -m local drop FILE ...`: uploads device files, and follows them until they are closed."""
+"""`python -m local drop FILE ... --customer NAME`: uploads device files, and follows them until they are closed."""
 
 import argparse
 import time

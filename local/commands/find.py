@@ -9,6 +9,7 @@ from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.showing import SHORT_ID, console, is_row_well, print_json, show_standstills
 from local.following import harmless, outcome_in_words, why
 from shared.status.page.search import devices_of_any_customer
+from shared.status.page.text import counted
 from shared.status.schemas import DevicePage
 
 
@@ -35,7 +36,7 @@ def show_devices(found: DevicePage, *, as_json: bool) -> ExitCode:
         CommandEnded: there are none.
     """
     if not found.devices:
-        still_open = f" {found.files_not_searched} files are still open." if found.files_not_searched else ""
+        still_open = f" {counted(found.files_not_searched, 'file is', 'files are')} still open." if found.files_not_searched else ""
         raise CommandEnded(
             ExitCode.NOT_FOUND, f"No closed file has a row with the serial number {found.serial_number!r}.{still_open}"
         )

@@ -5,7 +5,7 @@ import argparse
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import find_file
-from local.commands.showing import console, print_json
+from local.commands.showing import SHORT_ID, console, print_json
 from local.following import say
 from shared.pipeline.corrections.retry import retry
 
@@ -35,7 +35,8 @@ def _retry(arguments: argparse.Namespace) -> ExitCode:
         print_json(made)
     elif made.file_id is None:
         print(
-            "No row of this file can be sent again unchanged: fix its rows (outcomes FILE_ID --to-fix) and drop them."
+            "No row of this file can be sent again unchanged. "
+            f"'python -m local outcomes {file.file_id[:SHORT_ID]} --to-fix' writes those that a person can fix."
         )
     else:
         already = "" if made.is_new else " (this file was already retried)"

@@ -160,6 +160,18 @@ def test_core_tools_that_cannot_be_used_are_named_with_the_reason_and_the_cure(
     assert len(str(told.value)) < 600
 
 
+def test_a_machine_without_core_tools_is_told_of_them_only_when_they_are_wanted(
+    toolchain: Toolchain, tmp_path: Path
+) -> None:
+    with running_hosts(toolchain, HostKind.AUTO, SETTINGS, number=1, logs=tmp_path) as hosts:
+        assert (hosts.kind, hosts.why_no_core_tools) == (HostKind.LOCAL, "")
+    with (
+        pytest.raises(HostsError, match=r"not installed\. Install 4\.0\.6821 or newer, or use --host local\.$"),
+        running_hosts(toolchain, HostKind.CORE_TOOLS, SETTINGS, number=1, logs=tmp_path),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("version", "is_used"), [("4.0.6821", True), ("4.0.10000", True), ("4.10.1", True), ("5.0.0", True)]
 )

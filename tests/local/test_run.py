@@ -2,6 +2,7 @@
 
 import errno
 import io
+import re
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -97,11 +98,12 @@ class Watching:
         self.told = io.StringIO()
         self.blobs = BlobServiceClient.from_connection_string(connection_string)
         self.pipeline = _pipeline(connection_string)
+        self.customer = str(uuid.uuid4())
+        options = replace(OPTIONS, customer_id=self.customer, batch_id="Batch")
         self.session = _Session(
-            Console(file=self.told, width=160), OPTIONS, connection_string, Follower(self.pipeline), lambda: None
+            Console(file=self.told, width=160), options, connection_string, Follower(self.pipeline), lambda: None
         )
         self._root = tmp_path
-        self.customer = str(uuid.uuid4())
 
     def folder(self) -> WatchedFolder:
         """The folder as the next start sees it."""
@@ -151,6 +153,26 @@ def test_a_start_drops_no_file_again_that_the_app_has_received(watching: Watchin
     watching.blobs.get_blob_client(DROP_CONTAINER, path).delete_blob()
     watching.start()
     assert "dropped again" not in watching.told.getvalue()
+
+
+def test_the_folder_into_which_a_person_is_told_to_put_files_is_there(
+    watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.run.DROP_FOLDER", tmp_path / "drop")
+    watching.session._make_own_folder()
+    watching.session._say_what_is_next("http://here")
+    [folder] = re.findall(r"into (\S+)/\n", watching.told.getvalue())
+    assert Path(folder) == tmp_path / "drop" / watching.customer / "Batch"
+    assert Path(folder).is_dir()
+
+
+def test_a_batch_that_is_no_name_of_a_folder_here_stops_no_run(
+    watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drop").write_text("a file where the folder would be")
+    monkeypatch.setattr("local.run.DROP_FOLDER", tmp_path / "drop")
+    watching.session._make_own_folder()
+    assert not (tmp_path / "drop").is_dir()
 
 
 def test_a_file_that_ended_as_deleted_before_it_was_read_is_not_known(watching: Watching) -> None:
