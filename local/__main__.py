@@ -152,7 +152,7 @@ _OF_VENV = {
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m local",
-        description="Device Drop on this machine. The first command sets everything up, which takes about half a minute.",
+        description="Device Drop on this machine. The first command sets everything up, in about half a minute.",
         epilog="'python -m local COMMAND --help' explains a command.",
     )
     parser.add_argument("--version", action="version", version=f"Device Drop {_version()}")

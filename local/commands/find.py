@@ -36,7 +36,11 @@ def show_devices(found: DevicePage, *, as_json: bool) -> ExitCode:
         CommandEnded: there are none.
     """
     if not found.devices:
-        still_open = f" {counted(found.files_not_searched, 'file is', 'files are')} still open." if found.files_not_searched else ""
+        still_open = (
+            f" {counted(found.files_not_searched, 'file is', 'files are')} still open."
+            if found.files_not_searched
+            else ""
+        )
         raise CommandEnded(
             ExitCode.NOT_FOUND, f"No closed file has a row with the serial number {found.serial_number!r}.{still_open}"
         )

@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", choices=states, metavar="STATE", help=f"only files in this state: {', '.join(states)}"
     )
-    parser.add_argument("--limit", type=listed, default=_FILES, metavar="N", help="how many files to list (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=listed, default=_FILES, metavar="N", help="how many files to list (default: %(default)s)"
+    )
     account.add_arguments(parser)
 
 

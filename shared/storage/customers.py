@@ -91,7 +91,9 @@ class Customers:
         """
         known = self.named(name)
         if known is None or known.removed_at is not None:
-            raise CustomerNameUnknown(f"There is no customer named {name!r}. 'python -m local customers list' lists the names.")
+            raise CustomerNameUnknown(
+                f"There is no customer named {name!r}. 'python -m local customers list' lists the names."
+            )
         return self._change(name, replace(known, removed_at=now))
 
     def _change(self, name: str, changed: Customer) -> Customer:
