@@ -100,10 +100,10 @@ def to_entity(record: msgspec.Struct, key: Key) -> Entity:
 
 
 def shortened(entity: Entity, most: int) -> Entity:
-    """The row with every text and every list cut to about `most` units; `SHORTENED` names them.
+    """The row with the texts and lists that people read cut to about `most` units; `SHORTENED` names them.
 
-    Keys and packed content stay as they are. For a row that storage refuses as too large: a change that cannot be
-    written would be tried for ever.
+    Keys, packed content, and what later steps go by stay as they are. For a row that storage refuses as too large: a
+    change that cannot be written would be tried for ever.
     """
     values = dict(entity)
     for name, value in entity.items():
@@ -119,7 +119,14 @@ def shortened(entity: Entity, most: int) -> Entity:
     return values
 
 
-_NEVER_CUT = frozenset({PARTITION_KEY, ROW_KEY, SHORTENED})
+_NEVER_CUT = frozenset(
+    {
+        *(PARTITION_KEY, ROW_KEY, SHORTENED),
+        *("path", "name", "batch_id", "default_batch", "payload", "rows", "request" + _JSON),
+        *("tracking_id", "serial_number", "product_key", "device_id"),
+    }
+)
+"""Part of a path or name is another's path or name. A request that is repeated keeps its id by its whole address."""
 
 
 def _cut(values: dict[str, Any], name: str, text: str) -> str:

@@ -1,15 +1,27 @@
 """Rows that storage refuses as too large are written with their texts cut."""
 
+from uuid import uuid4
+
 import pytest
 from azure.core.exceptions import HttpResponseError
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from shared.partner_center.client import append_path
 from shared.storage.codec import SHORTENED, from_entity, shortened, to_entity
 from shared.storage.fitting_table import FittingTable
 from shared.storage.journal import Journal
-from shared.storage.records import DeviceFile, PassedOverTally, Remark, Withdrawal
+from shared.storage.records import (
+    DeviceFile,
+    DeviceOutcome,
+    JournaledRequest,
+    PassedOverTally,
+    Remark,
+    RequestKind,
+    Submission,
+    Withdrawal,
+)
 from shared.storage.submissions import SubmissionEntry
 from shared.storage.tables import (
     AzureTable,
@@ -21,7 +33,7 @@ from shared.storage.tables import (
     Upsertion,
 )
 from tests.storage.measuring_table import MeasuringTable
-from tests.storage.records import NOW, device_file, outcome_of, submission_of
+from tests.storage.records import CUSTOMER, NOW, device_file, outcome_of, submission_of
 
 TEXTS = st.text(max_size=40).map(lambda text: text * 400)
 
@@ -124,3 +136,25 @@ def test_submissions_with_large_lists_of_rows_are_written_in_several_transaction
     entered = journal.submissions.add(entries)
     assert [stored.record.number for stored in entered] == [entry.submission.number for entry in entries]
     assert len(list(journal.submissions.of_reading(file.reading_id))) == 120
+
+
+@given(batch_id=st.text("ä日x ", min_size=120, max_size=256), most=st.sampled_from([8_000, 2_000, 500, 100]))
+def test_what_later_steps_go_by_is_never_cut(batch_id: str, most: int) -> None:
+    file = device_file(path=f"customer/{batch_id}/devices.csv", name="devices.csv", batch_id=batch_id)
+    request = JournaledRequest(
+        kind=RequestKind.APPEND,
+        method="POST",
+        url=f"https://api.partnercenter.microsoft.com{append_path(CUSTOMER, batch_id)}",
+        batch_id=batch_id,
+        request_id=str(uuid4()),
+        correlation_id=str(uuid4()),
+        sent_at=NOW,
+    )
+    submission = submission_of(file, batch_id=batch_id, request=request, last_answer=batch_id * 100)
+    outcome = outcome_of(file, 1, batch_id=batch_id, serial_number=batch_id, what_to_do=batch_id * 100)
+    read_file = from_entity(shortened(to_entity(file, ("p", "r")), most), DeviceFile)
+    read = from_entity(shortened(to_entity(submission, ("p", "r")), most), Submission)
+    read_outcome = from_entity(shortened(to_entity(outcome, ("p", "r")), most), DeviceOutcome)
+    assert (read_file.path, read_file.batch_id) == (file.path, batch_id)
+    assert (read.batch_id, read.request, read.payload) == (batch_id, request, submission.payload)
+    assert (read_outcome.batch_id, read_outcome.serial_number) == (batch_id, batch_id)
