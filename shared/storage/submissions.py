@@ -86,10 +86,6 @@ class Submissions:
         """Every submission of a reading, by number."""
         return self._submissions.query(Query(partition=reading_id, equals={KIND: SUBMISSION}), unreadable)
 
-    def still_open(self, reading_id: str, limit: int | None = None) -> Iterator[Stored[Submission]]:
-        """The submissions of a reading that are not final. Raises UnreadableRecord."""
-        return self._submissions.query(Query(partition=reading_id, equals={IS_OPEN: True}, limit=limit))
-
     def each_open(self, reading_id: str) -> Iterator[Stored[Submission] | UnreadableRecord]:
         """The submissions of a reading that are not final, each read alone."""
         return self._submissions.each(Query(partition=reading_id, equals={IS_OPEN: True}))

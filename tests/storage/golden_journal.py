@@ -130,8 +130,8 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     FileListing: _listing,
     Submission: lambda storage, submission: next(
         stored
-        for stored in storage.journal.submissions.still_open(submission.reading_id)
-        if stored.record.number == submission.number
+        for stored in storage.journal.submissions.each_open(submission.reading_id)
+        if isinstance(stored, Stored) and stored.record.number == submission.number
     ),
     SentRow: _sent_row,
     DeviceOutcome: lambda storage, outcome: storage.journal.outcomes.get(outcome.reading_id, outcome.row),

@@ -2,7 +2,8 @@
 
 One step: `circuit_breaker` admits it, `post` or `poll` calls the service and returns a decision, `apply` writes the
 decision, `follow_ups` collects the follow-ups. Only this module holds the admission and changes submissions, batches
-and circuit breakers; `post`, `poll` and the functions they call change nothing.
+and circuit breakers; `post`, `poll` and the functions they call change nothing. While a poll reads a batch, which may
+take minutes, it calls back to keep the submission claimed.
 
 A step starts from the row's state, whether the blob function (for the first POSTs) or the queue function calls it.
 Inside a step the order is: change the row (due time, sequence), send the wake-up, return. So a lost or repeated message
@@ -14,6 +15,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
@@ -21,7 +23,7 @@ from shared.failures import concerning
 from shared.pipeline.backoff import PAUSED_DELAY
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
-from shared.pipeline.submissions.apply import SubmissionWriter
+from shared.pipeline.submissions.apply import PollClaim, SubmissionWriter
 from shared.pipeline.submissions.circuit_breaker import PAUSED, Admission, circuit_breaker_of
 from shared.pipeline.submissions.contents import BlobMissing, Contents
 from shared.pipeline.submissions.device_batches import DeviceBatches
@@ -195,7 +197,9 @@ class _Turn:
             if isinstance(admitted, WaitFor):
                 self._answers.append(Decided(due.stored, admitted))
                 return
-            decided = poll(self._service, self._contents, due.stored, due.rows)
+            claim = PollClaim(self._writer, due.stored, self._pipeline.clock())
+            service = replaced(self._service, keep_claim=claim.keep)
+            decided = claim.holding(poll(service, self._contents, due.stored, due.rows))
             if decided.error is None:
                 admitted.note(None)
                 self._answers.append(decided)

@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 Change = tuple[Stored[Submission], Submission]
 
+CLAIMED_AFTER = timedelta(minutes=1)
+"""After this time a poll that still goes on is claimed, and the claim renewed each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubmissionWriter:
@@ -174,3 +177,28 @@ class SubmissionWriter:
             first_sent_at=split.first_sent_at,
         )
         return SubmissionEntry(submission, half.rows)
+
+
+@dataclass(slots=True)
+class PollClaim:
+    """The claim on a submission whose poll takes long because its batch is read. A short poll needs none.
+
+    Without it the sweep would take a poll of many minutes for lost each time, and no reading would ever count.
+    """
+
+    writer: SubmissionWriter
+    stored: Stored[Submission]
+    since: datetime
+    """When the poll began, or the claim was last written."""
+
+    def keep(self) -> None:
+        """Claim the submission if its poll has gone on for a while. Raises Conflict."""
+        now = self.writer.clock()
+        if now - self.since >= min(CLAIMED_AFTER, self.writer.claim / 3):
+            self.stored, self.since = self.writer.claimed(self.stored, self.stored.record), now
+
+    def holding(self, decided: Decided) -> Decided:
+        """`decided` for the submission as it was claimed."""
+        claimed = self.stored.record
+        record = replace(decided.stored.record, claimed_until=claimed.claimed_until, due_at=claimed.due_at)
+        return dataclasses.replace(decided, stored=self.stored.holding(record))

@@ -9,8 +9,8 @@ from dataclasses import replace as replaced
 from msgspec.structs import replace
 
 from shared.partner_center.client import JobAnswer
-from shared.partner_center.errors import PartnerCenterError, Refused
-from shared.partner_center.models import BatchUploadDetails, Device
+from shared.partner_center.errors import PartnerCenterError
+from shared.partner_center.models import BatchUploadDetails
 from shared.pipeline.closing.reason_counts import reasons_of
 from shared.pipeline.outcome_rules import (
     counted,
@@ -22,9 +22,9 @@ from shared.pipeline.outcome_rules import (
 )
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
-from shared.pipeline.submissions.matching import SentRow, match, match_by_name
+from shared.pipeline.submissions.matching import SentRow, match
 from shared.pipeline.submissions.other_senders import rows_sent_by_no_other
-from shared.pipeline.submissions.registered_elsewhere import told_where
+from shared.pipeline.submissions.registered_elsewhere import rows_in_batch, told_where
 from shared.pipeline.submissions.state_machine import (
     Decided,
     Finish,
@@ -126,7 +126,7 @@ def _registered_by_lost_posts(
     doubtful = {outcome.row: outcome for outcome in outcomes if outcome.outcome is Outcome.ALREADY_REGISTERED}
     if submission.first_lost_at is None or not doubtful:
         return {}
-    in_batch = _in_batch(service, contents, submission, [row for row in rows if row.row in doubtful])
+    in_batch = rows_in_batch(service, contents, submission, [row for row in rows if row.row in doubtful])
     explained = [
         (row, device) for row, device in in_batch if lost_post_registered(submission, doubtful[row.row], device)
     ]
@@ -175,22 +175,9 @@ def _read_back(
     service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow]
 ) -> list[DeviceOutcome]:
     """The outcomes of the rows whose devices are in the batch."""
-    in_batch = _in_batch(service, contents, submission, rows)
+    in_batch = rows_in_batch(service, contents, submission, rows)
     certain = rows_sent_by_no_other(contents, submission, [row for row, _ in in_batch])
     return [
         outcome_from_read_back(submission, row, device, is_sent_by_another=row.row not in certain)
         for row, device in in_batch
     ]
-
-
-def _in_batch(
-    service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow]
-) -> list[tuple[SentRow, Device]]:
-    """The rows whose devices are in the batch, with their devices. A batch that the service does not show has none."""
-    batch_id = contents.spelling_of_batch(submission)
-    try:
-        devices = service.partner_center.batch_devices(submission.customer_id, batch_id, service.call_ids())
-        found = match_by_name(rows, devices)
-    except Refused:
-        return []
-    return [(row, device) for row, device in zip(rows, found, strict=True) if device is not None]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from shared.partner_center.errors import Refused
+from shared.partner_center.models import Device
 from shared.partner_center.outcome_codes import OUR_OTHER_CUSTOMER, is_other_tenant
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
@@ -133,7 +134,9 @@ def _placed(
     if len(already) <= FEW:
         known = _looked_up(registrations, already, submission.customer_id)
     left = [outcome for outcome in already if outcome.row not in known]
-    in_batch = _rows_in_batch(service, contents, submission, rows, left) if left else set()
+    wanted = {outcome.row for outcome in left}
+    read_back = [row for row in rows if row.row in wanted]
+    in_batch = {row.row for row, _ in rows_in_batch(service, contents, submission, read_back)} if left else set[int]()
     if len(already) > FEW:
         missing = [outcome for outcome in left if outcome.row not in in_batch][:MOST_LOOKED_UP]
         known = _looked_up(registrations, missing, submission.customer_id)
@@ -152,23 +155,21 @@ def _looked_up(
     return {row: registration for row, registration in found if registration is not None}
 
 
-def _rows_in_batch(
-    service: Service,
-    contents: Contents,
-    submission: Submission,
-    rows: Sequence[SentRow],
-    outcomes: Sequence[DeviceOutcome],
-) -> set[int]:
-    """The numbers of the rows whose devices stand in the submission's own batch."""
-    wanted = {outcome.row for outcome in outcomes}
-    asked = [row for row in rows if row.row in wanted]
+def rows_in_batch(
+    service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow]
+) -> list[tuple[SentRow, Device]]:
+    """The rows whose devices are in the batch, with their devices. A batch that the service does not show has none.
+
+    Raises:
+        PartnerCenterError: the batch could not be read.
+        Conflict: another worker took the submission further meanwhile.
+    """
     batch_id = contents.spelling_of_batch(submission)
     try:
-        devices = service.partner_center.batch_devices(submission.customer_id, batch_id, service.call_ids())
-        found = match_by_name(asked, devices)
+        found = match_by_name(rows, service.batch_devices(submission.customer_id, batch_id))
     except Refused:
-        return set()
-    return {row.row for row, device in zip(asked, found, strict=True) if device is not None}
+        return []
+    return [(row, device) for row, device in zip(rows, found, strict=True) if device is not None]
 
 
 def _in_batch_of(known: Registration | None, outcome: DeviceOutcome, batch_id: str) -> DeviceOutcome:

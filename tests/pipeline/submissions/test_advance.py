@@ -1,7 +1,7 @@
 """One step of submissions: every request is admitted, and every failure reported by an owner that wrote its step."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -19,12 +19,14 @@ from shared.partner_center.errors import (
     Unauthorised,
     Unavailable,
 )
+from shared.partner_center.models import Device
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.process_cache import GATES_BELIEVED
 from shared.pipeline.submissions.advance import advance, advance_several
 from shared.pipeline.submissions.circuit_breaker import WHOLE_PARTNER, customer_scope
 from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.follow_ups import wake_up_of
+from shared.pipeline.sweep import sweep
 from shared.storage.records import Gate
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp
 from shared.vocabulary import SubmissionState
@@ -210,3 +212,30 @@ def test_a_failed_request_is_logged_once_with_its_submission(
         world.deliver_next()
     (record,) = [record for record in caplog.records if record.message == "A request to Partner Center failed"]
     assert (record.__dict__["submission"], record.__dict__["error"]) == ("1", "AnswerLost")
+
+
+class SlowPages(Changed):
+    """A service that takes a minute and a half for each device of a batch; the sweep runs meanwhile."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.partner_center)
+        self._world = world
+        self.readings = 0
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        self.readings += 1
+        for device in super().batch_devices(customer_id, batch_id, ids):
+            self._world.clock.now += timedelta(seconds=90)
+            sweep(self._world.pipeline)
+            yield device
+
+
+@pytest.mark.parametrize("claim", ["120", "300", "3600"])
+def test_the_sweep_leaves_a_poll_alone_that_reads_a_batch_for_many_minutes(make_world: MakeWorld, claim: str) -> None:
+    world = make_world(Behaviour(location="/nothing"), CLAIM_SECONDS=claim)
+    slow = SlowPages(world)
+    world.meet(slow)
+    file = world.drop_file(numbered(20))
+    world.run()
+    assert slow.readings == 1
+    assert world.outcomes(file) == ["registered"] * 20
