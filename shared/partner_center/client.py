@@ -22,6 +22,7 @@ import requests
 from shared.bounded_exchange import Exchange, bounded_exchange
 from shared.partner_center.errors import (
     AnswerLost,
+    ListTooLong,
     NeverSent,
     Refused,
     ServiceIds,
@@ -289,7 +290,7 @@ class PartnerCenterClient:
         """The pages from `path` on. Only query and token of a next-page link are used; each page has its own ids.
 
         Raises:
-            Unavailable: the pages repeat themselves, or exceed their `bounds`.
+            ListTooLong: the pages repeat themselves, or exceed their `bounds`.
         """
         query, token, asked = "", None, set[tuple[str, str | None]]()
         end, bytes_left, seconds_left = monotonic() + bounds.seconds, bounds.content_bytes, bounds.seconds
@@ -302,7 +303,7 @@ class PartnerCenterClient:
             query, token = _query_of_next(page), _token_of_next(page)
             if not query and token is None:
                 return
-        raise Unavailable(
+        raise ListTooLong(
             f"Partner Center's pages of {path} do not end; the request will be retried. If this continues, contact its"
             " support"
         )

@@ -5,6 +5,7 @@
         AnswerLost      the request may have been processed: repeat it with the same MS-RequestId
         Throttled       429
         Unavailable     5xx, 408, an unexpected redirect, an unreadable answer: repeat it as after a lost answer
+            ListTooLong     a list without an end within its bounds: another reading will hardly end either
         Refused         400, 404, 409, 413 and every other 4xx: the same request will be refused again
         Unauthorised    401, 403, or no token is available
 
@@ -111,6 +112,10 @@ class Unavailable(PartnerCenterError):
     This includes a gateway that gave up (408, 502, 503, 504): the request may have been processed all the same, so it
     is repeated as after a lost answer.
     """
+
+
+class ListTooLong(Unavailable):
+    """A list goes on beyond its bounds: the service repeats itself, or the batch is larger than is ever read."""
 
 
 class Refused(PartnerCenterError):

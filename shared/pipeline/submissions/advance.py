@@ -200,7 +200,7 @@ class _Turn:
             claim = PollClaim(self._writer, due.stored, self._pipeline.clock())
             service = replaced(self._service, keep_claim=claim.keep)
             decided = claim.holding(poll(service, self._contents, due.stored, due.rows))
-            if decided.error is None:
+            if decided.error is None and claim.stored is due.stored:
                 admitted.note(None)
                 self._answers.append(decided)
             else:

@@ -5,14 +5,16 @@ profiles follow it. The app's own index of serial numbers tells, else the batch 
 of a submission. Nothing is written here.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from shared.partner_center.errors import Refused
+from shared.partner_center.errors import ListTooLong, Refused
 from shared.partner_center.models import Device
 from shared.partner_center.outcome_codes import OUR_OTHER_CUSTOMER, is_other_tenant
+from shared.pipeline.log_fields import of_error, of_submission
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.matching import SentRow, match_by_name
@@ -22,6 +24,8 @@ from shared.storage.journal import Journal
 from shared.storage.record_table import log_unreadable
 from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome, Submission
 from shared.vocabulary import Outcome, Remedy
+
+logger = logging.getLogger(__name__)
 
 FEW = 20
 """Up to this number of rows are looked up in the index before the batch is read. A look-up takes some queries of
@@ -158,7 +162,10 @@ def _looked_up(
 def rows_in_batch(
     service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow]
 ) -> list[tuple[SentRow, Device]]:
-    """The rows whose devices are in the batch, with their devices. A batch that the service does not show has none.
+    """The rows whose devices are in the batch, with their devices.
+
+    A batch that the service does not show has none. One that is longer than is ever read tells nothing: its rows end
+    without it rather than never.
 
     Raises:
         PartnerCenterError: the batch could not be read.
@@ -168,6 +175,9 @@ def rows_in_batch(
     try:
         found = match_by_name(rows, service.batch_devices(submission.customer_id, batch_id))
     except Refused:
+        return []
+    except ListTooLong as error:
+        logger.warning("A batch is too long to be read back", extra=of_submission(submission) | of_error(error))
         return []
     return [(row, device) for row, device in zip(rows, found, strict=True) if device is not None]
 

@@ -8,7 +8,7 @@ import pytest
 
 from local.partner_center import Behaviour
 from shared.partner_center.client import CallIds, JobAnswer, PartnerCenter
-from shared.partner_center.errors import AnswerLost, PartnerCenterError, Refused, Throttled, Unauthorised
+from shared.partner_center.errors import AnswerLost, ListTooLong, PartnerCenterError, Refused, Throttled, Unauthorised
 from shared.partner_center.models import Device
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.poll import poll
@@ -118,6 +118,15 @@ def test_a_batch_that_cannot_be_read_back_leaves_the_end_open_and_keeps_what_was
     assert [outcome.outcome for outcome in decided.outcomes] == [Outcome.REGISTERED]
     if error.retry_after is not None:
         assert decided.step.delay > error.retry_after
+
+
+def test_a_batch_that_is_too_long_to_be_read_back_ends_in_unknown(make_world: MakeWorld) -> None:
+    world, file = _accepted(make_world, tuples(["FINE-1", "STANDIN-STUCK-1"]))
+    world.meet(Polled(world.partner_center, read_back=ListTooLong("The pages do not end.")))
+    world.clock.now += 2 * HOUR
+    decided = _poll(world, file)
+    assert isinstance(decided.step, Finish)
+    assert [outcome.outcome for outcome in decided.outcomes] == [Outcome.REGISTERED, Outcome.UNKNOWN]
 
 
 def test_a_batch_that_the_service_does_not_show_holds_none_of_its_devices(make_world: MakeWorld) -> None:

@@ -1,12 +1,17 @@
 """Where a device stands that is registered already: its own batch, another one, another customer's, or nobody knows."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from shared.partner_center.client import CallIds
+from shared.partner_center.errors import ListTooLong
+from shared.partner_center.models import Device
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.submissions.registered_elsewhere import FEW
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome, Remedy
-from tests.pipeline.world import CUSTOMER, World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
@@ -38,6 +43,23 @@ def test_a_device_under_its_own_batch_needs_nothing(world: World, count: int) ->
 
 def test_a_device_that_neither_the_index_nor_the_batch_shows_may_be_anywhere(world: World) -> None:
     (row,) = outcomes(world, tuples(["STANDIN-806-1"]), f"{CUSTOMER}/Sales/first.csv")
+    assert (row.remedy, row.notes) == (Remedy.ASK, "batch_not_known")
+
+
+class Endless(Changed):
+    """A service with a batch that is too long to be read."""
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:  # noqa: ARG002
+        raise ListTooLong("The pages do not end.")
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1])
+def test_where_the_batch_is_too_long_to_be_read_the_index_tells(world: World, count: int) -> None:
+    outcomes(world, numbered(count), f"{CUSTOMER}/Sales/first.csv")
+    world.meet(Endless(world.partner_center))
+    for row in outcomes(world, numbered(count), f"{CUSTOMER}/Sales/again.csv"):
+        assert (row.outcome, row.remedy) == (Outcome.ALREADY_REGISTERED, Remedy.NOTHING)
+    (row,) = outcomes(world, tuples(["STANDIN-806-1"]), f"{CUSTOMER}/Sales/unknown.csv")
     assert (row.remedy, row.notes) == (Remedy.ASK, "batch_not_known")
 
 
