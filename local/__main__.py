@@ -30,7 +30,9 @@ def main(arguments: Sequence[str]) -> int:
     # The module of the command may need packages of .venv, so its arguments are only known in there.
     options, rest = (None, []) if set(arguments[:1]) & _OF_VENV.keys() else _parser().parse_known_args(arguments)
     if rest and options is not None and options.command != "test":
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+        parser = _parser()
+        parser.given = arguments
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     for stream in (sys.stdout, sys.stderr):
         # A name in a file may have characters that the code page of the terminal lacks.
         if isinstance(stream, io.TextIOWrapper):
@@ -114,22 +116,46 @@ def _of_venv(command: str, *arguments: str) -> int:
     module = import_module(module_name)
     parser = _Parser(prog=f"python -m local {command}", description=words)
     module.add_arguments(parser)
+    parser.given = arguments
     code: int = module.main(parser.parse_args(arguments))
     return code
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports an error in one line, with what was probably meant by a misspelt word."""
+    """Reports an error in one line, with the word that a misspelt one probably stands for."""
+
+    given: Sequence[str] = ()
+    """The arguments that are parsed."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}{_meant(message)}\n")
+        self.exit(2, f"{self.prog}: {message}{_meant_choice(message) or _meant_option(self.given, _options(self))}\n")
 
 
-def _meant(message: str) -> str:
+def _meant_choice(message: str) -> str:
     """The choice that a misspelt word in an error stands for."""
     found = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
     close = get_close_matches(found[1], re.findall(r"[\w-]+", found[2]), n=1) if found else []
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _meant_option(given: Sequence[str], options: Sequence[str]) -> str:
+    """The option that the first misspelt one stands for: the error may be that this option is missing."""
+    for word in given:
+        name = word.partition("=")[0]
+        is_known = not name.startswith("--") or any(option.startswith(name) for option in options)
+        if not is_known and (close := get_close_matches(name, options, n=1)):
+            return f"; there is no option '{name}', did you mean '{close[0]}'?"
+    return ""
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """The options of a command and of what it divides into."""
+    options: list[str] = []
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other list of them
+        options += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+            options += [option for divided in action.choices.values() for option in _options(divided)]
+    return options
 
 
 _OF_VENV = {
@@ -149,7 +175,7 @@ _OF_VENV = {
 """Commands that need packages of .venv to know their arguments: the module and the purpose of each."""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m local",
         description="Device Drop on this machine. The first command sets everything up, in about half a minute.",

@@ -215,7 +215,10 @@ def why(row: OutcomeView) -> str:
     changed = [NOTES[Note(note)].sentence for note in row.notes.split() if note in list(Note)]
     code = row.error_code if row.outcome is Outcome.FAILED else ""
     by = f"Registered by {row.registered_by}." if row.registered_by and row.outcome is Outcome.FAILED else ""
-    return " ".join(filter(None, [code, row.error_description, by, *changed]))
+    reason = " ".join(filter(None, [code, row.error_description]))
+    if reason and (by or changed):
+        reason = f"{reason.rstrip('.')}."
+    return " ".join(filter(None, [reason, by, *changed]))
 
 
 def say(console: Console, sentence: str, style: str = "") -> None:
@@ -239,13 +242,19 @@ def next_steps(progresses: Iterable[Progress], page: str | None = None) -> Itera
         if file is None or not file.is_final:
             continue
         if file.needs_attention and file.state is FileState.CLOSED:
-            short = file.file_id[:8]
-            yield (
-                f"Next for {file.name}: 'python -m local outcomes {short} --failed' shows every row to look at; "
-                f"'python -m local outcomes {short} --to-fix > to_fix.csv' writes those that can be fixed."
-            )
+            yield f"Next for {file.name}: {'; '.join(_ways_on(file))}."
         if page is not None:
             yield f"Page of {file.name}: {page.removesuffix('/api/status')}{file.links.page}"
+
+
+def _ways_on(file: FileView) -> Iterator[str]:
+    """The commands that help with the rows of a closed file that need attention."""
+    short = file.file_id[:8]
+    yield f"'python -m local outcomes {short} --failed' shows the rows that need attention"
+    if file.counts.failed or file.counts.rejected:
+        yield f"'python -m local outcomes {short} --to-fix > to_fix.csv' writes those that can be fixed"
+    if file.counts.unknown:
+        yield f"'python -m local retry {short}' sends those again that have no verdict"
 
 
 def write_results(folder: Path, path: str, content: Iterable[bytes]) -> bool:

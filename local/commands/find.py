@@ -25,8 +25,11 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _find(arguments: argparse.Namespace) -> ExitCode:
+    serial_number = arguments.serial.strip()
+    if not serial_number:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, "Give a serial number.")
     pipeline = account.open_account(arguments).pipeline
-    return show_devices(devices_of_any_customer(pipeline, arguments.serial.strip()), as_json=arguments.json)
+    return show_devices(devices_of_any_customer(pipeline, serial_number), as_json=arguments.json)
 
 
 def show_devices(found: DevicePage, *, as_json: bool) -> ExitCode:

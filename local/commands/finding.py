@@ -23,8 +23,7 @@ def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
         CommandEnded: several files match, or the beginning is too short.
     """
     beginning = beginning.strip().lower()
-    if len(beginning) < SHORTEST_BEGINNING:
-        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Give at least {SHORTEST_BEGINNING} characters of the file's id.")
+    refuse_short(beginning)
     found: dict[str, str | None] = {}
     for customer_id, file_id in _known(pipeline):
         if file_id.startswith(beginning):
@@ -41,6 +40,16 @@ def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
         f"There is no file {beginning}: the id is mistyped, or the file is past its retention. "
         "'python -m local status' lists the existing files."
     )
+
+
+def refuse_short(beginning: str) -> None:
+    """Refuse a beginning that many ids have.
+
+    Raises:
+        CommandEnded: it is too short.
+    """
+    if len(beginning.strip()) < SHORTEST_BEGINNING:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Give at least {SHORTEST_BEGINNING} characters of the file's id.")
 
 
 def find_file_by_any_name(pipeline: Pipeline, text: str) -> DeviceFile | None:
@@ -79,7 +88,13 @@ def customer_of(pipeline: Pipeline, name: str) -> str:
     if is_guid(name):
         return name.lower()
     known = pipeline.customers.named(name)
-    if known is None or known.removed_at is not None:
+    if known is not None and known.removed_at is not None:
+        raise CommandEnded(
+            ExitCode.NOT_FOUND,
+            f"The name {known.name!r} was removed on {known.removed_at:%Y-%m-%d}. Give the GUID of the customer's "
+            "tenant; or bring the name back with 'python -m local customers add NAME GUID'.",
+        )
+    if known is None:
         similar = similar_names(pipeline.customers, name)
         meant = f" Did you mean {similar[0]!r}?" if similar else ""
         raise CommandEnded(

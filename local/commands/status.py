@@ -6,7 +6,7 @@ from local.arguments import MOST_LISTED, listed
 from local.commands import account
 from local.commands.ending import ExitCode, ended
 from local.commands.find import show_devices
-from local.commands.finding import customer_of, find_file, find_file_by_any_name
+from local.commands.finding import customer_of, find_file_by_any_name, refuse_short
 from local.commands.showing import (
     console,
     files_table,
@@ -19,7 +19,7 @@ from shared.pipeline.composition import Pipeline
 from shared.status import queries
 from shared.status.page.search import devices_of_any_customer
 from shared.status.presenters import NO_CUSTOMER_ID
-from shared.status.queries import FileFilter
+from shared.status.queries import FileFilter, NotFound
 from shared.status.schemas import FilePage, FileView, UnreadableView
 from shared.vocabulary import FileState
 
@@ -57,7 +57,11 @@ def _one(arguments: argparse.Namespace) -> ExitCode:
         found = devices_of_any_customer(pipeline, arguments.file_id.strip())
         if found.devices:
             return show_devices(found, as_json=arguments.json)
-        file = find_file(pipeline, arguments.file_id)
+        refuse_short(arguments.file_id)
+        raise NotFound(
+            f"No file has the id or the name {arguments.file_id!r}, and no closed file a row with that serial number: "
+            "it is mistyped, or the file is past its retention. 'python -m local status' lists the newest files."
+        )
     details = queries.file(pipeline, file.customer_id or NO_CUSTOMER_ID, file.file_id)
     if arguments.json:
         print_json(details)

@@ -7,13 +7,16 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from local.dropping import Dropped
-from local.following import Progress, harmless, progress_table, show_rows
+from local.following import Progress, harmless, next_steps, progress_table, show_rows, why
+from shared.reasons import NOTES, Note
 from shared.status.presenters import file_links, outcome_view
 from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import FileState, Outcome
 
 CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
+SERIAL_RESTORED = str(Note.SERIAL_RESTORED)
+RESTORED = NOTES[Note.SERIAL_RESTORED].sentence
 DROPPED = Dropped(f"{CUSTOMER}/Batch/[bold]a.csv", "0x1")
 
 
@@ -79,6 +82,46 @@ def test_the_table_shows_counts_and_takes_no_markup_from_names() -> None:
     text = shown(progress_table([progress(FileState.CLOSED, OutcomeCounts(total=3, registered=1, rejected=2))]))
     assert "[bold]a.csv" in text
     assert "closed" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "named"),
+    [
+        (OutcomeCounts(total=1, rejected=1), {"--failed", "--to-fix"}),
+        (OutcomeCounts(total=1, failed=1), {"--failed", "--to-fix"}),
+        (OutcomeCounts(total=1, unknown=1), {"--failed", "retry"}),
+        (OutcomeCounts(total=3, rejected=1, failed=1, unknown=1), {"--failed", "--to-fix", "retry"}),
+        (OutcomeCounts(total=1, already_registered=1), {"--failed"}),
+    ],
+)
+def test_only_commands_that_help_with_a_file_are_named(counts: OutcomeCounts, named: set[str]) -> None:
+    one = progress(FileState.CLOSED, counts)
+    assert one.view is not None
+    [sentence] = next_steps([Progress(DROPPED, replace(one.view, needs_attention=True))])
+    assert {word for word in ("--failed", "--to-fix", "retry") if word in sentence} == named
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "description", "notes", "shown_as"),
+    [
+        (Outcome.ALREADY_REGISTERED, "ZtdDeviceAlreadyAssigned", "", "ZtdDeviceAlreadyAssigned"),
+        (
+            Outcome.ALREADY_REGISTERED,
+            "ZtdDeviceAlreadyAssigned",
+            SERIAL_RESTORED,
+            f"ZtdDeviceAlreadyAssigned. {RESTORED}",
+        ),
+        (Outcome.ALREADY_REGISTERED, "It was there.", SERIAL_RESTORED, f"It was there. {RESTORED}"),
+        (Outcome.FAILED, "A reason", SERIAL_RESTORED, f"808 A reason. {RESTORED}"),
+        (Outcome.REGISTERED, "", SERIAL_RESTORED, RESTORED),
+    ],
+)
+def test_reason_and_notes_are_sentences_of_their_own(
+    outcome: Outcome, description: str, notes: str, shown_as: str
+) -> None:
+    one = replace(row(1, "PF"), outcome=outcome, error_code="808", error_description=description, notes=notes)
+    assert why(one) == shown_as
 
 
 def test_a_rejected_file_says_why() -> None:

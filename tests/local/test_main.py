@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.__main__ import _OF_VENV, _of_venv, main
 from local.processes import PROJECT
 
 
@@ -45,6 +46,40 @@ def test_a_wrong_argument_is_one_line_and_exit_code_2(arguments: list[str], name
     assert ended.stdout == ""
     [line] = ended.stderr.splitlines()
     assert named in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["run", "--onec"], "did you mean '--once'?"),
+        (["run", "--bacth=Lab", "--once"], "did you mean '--batch'?"),
+        (["stauts"], "did you mean 'status'?"),
+        (["drop", "pyproject.toml", "--custmer", "Contoso"], "no option '--custmer', did you mean '--customer'?"),
+        (["drop", "pyproject.toml", "--customer", "Contoso", "--wiat"], "did you mean '--wait'?"),
+        (["status", "--state", "clsoed"], "did you mean 'closed'?"),
+        (["customers", "ad"], "did you mean 'add'?"),
+        (["customers", "add", "Contoso", "1", "--notse", "x"], "did you mean '--notes'?"),
+        (["outcomes", "1a2b", "--to_fix"], "did you mean '--to-fix'?"),
+    ],
+)
+def test_a_misspelt_word_is_told_with_the_one_that_is_probably_meant(
+    arguments: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        _of_venv(*arguments) if arguments[0] in _OF_VENV else main(arguments)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith(meant)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["drop", "pyproject.toml"], ["drop", "pyproject.toml", "--cust"], ["status", "a", "b"]]
+)
+def test_nothing_is_suggested_where_nothing_is_misspelt(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        _of_venv(*arguments)
+    assert "did you mean" not in capsys.readouterr().err
 
 
 def test_help_names_every_command() -> None:

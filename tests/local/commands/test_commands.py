@@ -186,6 +186,11 @@ def test_errors_are_json_where_json_was_asked_for(answered: Answered) -> None:
     error = answered("status", UNKNOWN_ID)["error"]
     assert error["code"] == "not_found"
     assert "retention" in error["message"]
+    assert "serial number" in error["message"]
+
+
+def test_a_serial_number_of_blanks_is_a_wrong_argument(typed: Typed) -> None:
+    assert typed("find", " ")[0] == ExitCode.WRONG_ARGUMENTS
 
 
 @pytest.mark.parametrize(
@@ -382,6 +387,7 @@ def test_a_name_is_kept_shown_and_dropped_for(typed: Typed, answered: Answered, 
     assert answered("status")["files"][0]["customer_name"] == "Fabrikam"
     assert typed("customers", "remove", "Fabrikam")[0] == ExitCode.DONE
     assert typed("drop", tmp_path / "named.csv", "--customer", "fabrikam")[0] == ExitCode.NOT_FOUND
+    assert "was removed on" in answered("status", "--customer", "fabrikam")["error"]["message"]
 
 
 def test_a_name_that_cannot_be_is_refused(typed: Typed) -> None:
