@@ -19,6 +19,7 @@ from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import device_rows, read_device_file
 from shared.device_files.rows import CheckedRow, PassedOver, Rules
+from shared.device_files.system_files import is_system_file
 from shared.reasons import FILE_NOTES, NOTES, PASSED_OVER, REASONS, FileNote, UnreadableDeviceFile
 
 _CHUNK_BYTES = 1024 * 1024
@@ -266,10 +267,15 @@ def _existing(text: str) -> Path:
 
 
 def _files_of(path: Path) -> Sequence[Path]:
-    """The file itself, or every file of a folder that is not hidden."""
+    """The file itself, or every file of a folder that is neither hidden nor left there by a program or system."""
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    return sorted(file for file in path.rglob("*") if file.is_file() and not _is_passed_over(file, path))
+
+
+def _is_passed_over(file: Path, folder: Path) -> bool:
+    is_hidden = file.name.startswith(".")
+    return is_hidden or is_system_file(file.relative_to(folder).as_posix(), file.stat().st_size)
 
 
 def _chunks(file: Path) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
 from local.processes import PROJECT
+from shared.device_files.system_files import is_system_file
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import DROP_CONTAINER, LONGEST_PATH, file_id
 from shared.pipeline.drop_path import parse_drop_path
@@ -26,7 +27,7 @@ _FOLDER_OF_A_DOWNLOAD = ".download"
 """The folder in which Safari keeps a file until the download is complete."""
 _PASSED_OVER_ENDS = (
     *(".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".opdownload", _FOLDER_OF_A_DOWNLOAD),
-    *(".aria2", ".swp", "~", "thumbs.db", "desktop.ini"),
+    *(".aria2", ".swp", "~"),
 )
 
 
@@ -300,7 +301,8 @@ def _after_scan(before: _Waiting | None, state: _State, now: float) -> _Waiting:
 def _is_passed_over(path: Path) -> bool:
     name = path.name.lower()
     is_in_download = any(folder.lower().endswith(_FOLDER_OF_A_DOWNLOAD) for folder in path.parts[:-1])
-    return is_in_download or name.startswith(_PASSED_OVER_STARTS) or name.endswith(_PASSED_OVER_ENDS)
+    is_unfinished = is_in_download or name.startswith(_PASSED_OVER_STARTS) or name.endswith(_PASSED_OVER_ENDS)
+    return is_unfinished or is_system_file(path.as_posix(), size=0)
 
 
 def _state(file: Path) -> _State | None:

@@ -112,6 +112,7 @@ class _Blob:
     content: bytes
     version: BlobVersion
     number: int = -1
+    is_folder: bool = False
 
 
 class InMemoryContainer:
@@ -137,6 +138,9 @@ class InMemoryContainer:
     def version(self, path: str) -> BlobVersion | None:
         blob = self._blobs.get(path)
         return None if blob is None else blob.version
+
+    def is_folder(self, path: str) -> bool:
+        return path in self._blobs and self._blobs[path].is_folder
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         return iter([self._blobs[path].version for path in sorted(self._blobs) if path.startswith(folder)])
@@ -194,6 +198,10 @@ class InMemoryContainer:
         version = BlobVersion(path, etag, len(content), modified_at or self._clock())
         self._blobs[path] = _Blob(content, version)
         return etag
+
+    def mark_as_folder(self, path: str) -> None:
+        """Mark a blob as one that stands for a folder."""
+        self._blobs[path].is_folder = True
 
 
 class InMemoryWakeups:

@@ -1,10 +1,12 @@
-"""Reads the customer and the batch from the path of a dropped blob."""
+"""Reads the customer and the batch from the path of a dropped blob, and whether it is a device file at all."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from shared.device_files.rows import batch_name
+from shared.device_files.system_files import is_folder_marker, is_system_file
 from shared.reasons import PathFault
+from shared.storage.blobs import BlobVersion, Container
 from shared.storage.customers import Customers
 from shared.storage.journal import Journal
 from shared.storage.record_table import Stored
@@ -51,6 +53,13 @@ def resolve_drop_path(customers: Customers, path: str) -> DropPath:
         return place
     fault = None if known.removed_at is None else PathFault.REMOVED_CUSTOMER
     return replace(place, customer_id=known.customer_id, fault=fault)
+
+
+def is_no_device_file(drop: Container, version: BlobVersion) -> bool:
+    """Whether a dropped blob stands for a folder, or was left by a program or system: nothing is said of it."""
+    if is_system_file(version.path, version.size) or is_folder_marker(version.path, version.size):
+        return True
+    return not version.size and drop.is_folder(version.path)
 
 
 def known_file(journal: Journal, place: DropPath, file_id: str) -> Stored[DeviceFile] | None:

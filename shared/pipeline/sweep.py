@@ -19,7 +19,7 @@ from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
-from shared.pipeline.drop_path import known_file, resolve_drop_path
+from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_drop_path
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
@@ -256,11 +256,16 @@ def _unknown_blobs(pipeline: Pipeline, report: SweepReport) -> None:
     for page in pages_of_round(pipeline.drop, progress, now.toordinal()):
         window = retention if page.is_thorough else min(RECENT, retention)
         for version in page.versions:
-            if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT and not _is_known(pipeline, version):
+            if now - window < version.modified_at < now - TIME_FOR_ITS_EVENT and _is_missing(pipeline, version):
                 report.unknown_blobs += 1
                 pipeline.wakeups.send(BlobWakeUp(path=version.path))
         if report.unknown_blobs >= MOST_WAKE_UPS:
             return
+
+
+def _is_missing(pipeline: Pipeline, version: BlobVersion) -> bool:
+    """Whether a blob of a listing is a device file that was never received."""
+    return not _is_known(pipeline, version) and not is_no_device_file(pipeline.drop, version)
 
 
 def _is_known(pipeline: Pipeline, version: BlobVersion) -> bool:

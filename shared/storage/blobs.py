@@ -25,6 +25,8 @@ _COPY_POLLS = 60
 """How often a pending copy is polled before the reading is left to the sweep."""
 _COPY_PAUSE = 0.5
 _VERSION = "version"
+_FOLDER = "hdi_isfolder"
+"""The metadata by which Azure's tools mark the empty blob that stands for a folder."""
 _WRITE_TRIES = 8
 _SINGLE_WRITE = 4 * 1024 * 1024
 _MISSING_OR_CHANGED = (404, 409, 412)
@@ -78,6 +80,9 @@ class Container(Protocol):
     def version(self, path: str) -> BlobVersion | None:
         """The current version of the blob, or None."""
 
+    def is_folder(self, path: str) -> bool:
+        """Whether the metadata of the blob says that it stands for a folder (`hdi_isfolder`)."""
+
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         """Every blob whose path begins with `folder`, a page at a time."""
 
@@ -127,6 +132,11 @@ class AzureContainer:
             return None
         properties = _properties(self._client.get_blob_client(path))
         return None if properties is None else _version(properties)
+
+    def is_folder(self, path: str) -> bool:
+        properties = _properties(self._client.get_blob_client(path))
+        metadata = {} if properties is None else properties.metadata or {}
+        return any(name.lower() == _FOLDER and value.lower() == "true" for name, value in metadata.items())
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         try:

@@ -147,6 +147,10 @@ class SteppedContainer:
         _refuse_illegal_path(path)
         return self._inner.version(path)
 
+    def is_folder(self, path: str) -> bool:
+        self._steps.before(f"get metadata of {self._name}/{path}")
+        return self._inner.is_folder(path)
+
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         """The blobs page by page, each page as the container is when it is requested."""
         last = ""

@@ -103,6 +103,10 @@ class CountedContainer(InMemoryContainer):
         self._count("get properties")
         return super().version(path)
 
+    def is_folder(self, path: str) -> bool:
+        self._count("get properties")
+        return super().is_folder(path)
+
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         found = list(super().versions(folder))
         self._count("page", 1 + len(found) // BLOBS_ON_A_PAGE)

@@ -64,6 +64,19 @@ class Storage:
             return answers.popleft() if len(answers) > 1 else answers[0]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "is_folder"),
+    [("hdi_isfolder: true", True), ("Hdi_IsFolder: True", True), ("hdi_isfolder: false", False), ("x: true", False)],
+)
+def test_the_marker_of_a_folder_is_told_by_its_metadata(
+    container_of: "MakeContainer", metadata: str, *, is_folder: bool
+) -> None:
+    name, value = metadata.split(": ")
+    marker = _blob(0)
+    looks = [Answer(200, marker.headers | {f"x-ms-meta-{name}": value})]
+    assert container_of(Storage(looks, [])).is_folder("Sales") == is_folder
+
+
 MakeContainer = Callable[[Storage], AzureContainer]
 
 

@@ -1,6 +1,5 @@
 """Zip archives and gzip streams, unpacked piece by piece within bounds. Nothing is written under a name of theirs."""
 
-import re
 import struct
 import zipfile
 import zlib
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from shared.device_files.formats.decoding import PIECE
+from shared.device_files.system_files import is_system_file
 from shared.reasons import FileReason, UnreadableDeviceFile
 
 MAXIMUM_ARCHIVE = 512 * 1024 * 1024
@@ -25,12 +25,6 @@ _MAXIMUM_DIRECTORY = 1024 * 1024
 _READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _GZIP_BITS = 31
-_MARGINS = re.compile(
-    r"(?:.*/)?__macosx/.*|(?:.*/)?(?:\.ds_store|(?:eh)?thumbs\.db|desktop\.ini)", re.IGNORECASE | re.DOTALL
-)
-"""What operating systems add to a folder."""
-_OWNER_FILE_BYTES = 165
-"""Of the file `~$devices.xlsx` in which Excel keeps who has `devices.xlsx` open."""
 _IS_FOLDER = 0x10
 """The attribute that Windows sets."""
 
@@ -124,7 +118,7 @@ def _too_many_members() -> UnreadableDeviceFile:
 def members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     """The members that are files of somebody's: no folders, nor what programs and operating systems add."""
     for member in archive.infolist():
-        if not (_is_folder(member) or _is_added(member)):
+        if not (_is_folder(member) or is_system_file(member.filename, member.file_size)):
             yield member
 
 
@@ -137,12 +131,6 @@ def _is_folder(member: zipfile.ZipInfo) -> bool:
     """Whether a member is an empty folder: Windows PowerShell 5.1 ends the name of one with a backslash."""
     is_named_so = member.filename.endswith(("/", "\\")) or bool(member.external_attr & _IS_FOLDER)
     return is_named_so and not member.file_size
-
-
-def _is_added(member: zipfile.ZipInfo) -> bool:
-    name = member.filename.replace("\\", "/")
-    is_owner_file = name.rpartition("/")[2].startswith("~$") and member.file_size <= _OWNER_FILE_BYTES
-    return is_owner_file or _MARGINS.fullmatch(name) is not None
 
 
 def contents(archive: zipfile.ZipFile, member: zipfile.ZipInfo, allowance: Allowance) -> Iterator[bytes]:

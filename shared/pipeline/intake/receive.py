@@ -21,7 +21,7 @@ from shared.pipeline.blob_names import (
 from shared.pipeline.closing.close import close_if_complete, end_without_sending, take_up_ended
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.drop_path import DropPath, known_file, resolve_drop_path
+from shared.pipeline.drop_path import DropPath, is_no_device_file, known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import FileRejected, Intake, ReadFile
 from shared.pipeline.lease import FileLease, is_claimed, with_claim_for_reading
 from shared.pipeline.log_fields import of_file
@@ -33,6 +33,7 @@ from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.customers import LONGEST_NAME, similar_names
 from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.records import DeviceFile, Submission, with_sentence
+from shared.storage.wakeups import BlobWakeUp
 from shared.telemetry import StepName, annotate, span
 from shared.vocabulary import FileState, SubmissionState
 
@@ -47,6 +48,11 @@ LONG_TO_READ = 16 * 1024 * 1024
 gets its summary afterwards."""
 
 
+TIME_TO_FILL = timedelta(minutes=2)
+"""A blob that is empty for so long is a file without contents. Some tools create a blob first and fill it then: its
+empty version would be told as a rejected file, and its contents as another one."""
+
+
 def receive(pipeline: Pipeline, path: str) -> None:
     """Register the devices in the current version of the blob at `path` (below the drop container)."""
     with concerning({"blob": path}):
@@ -58,8 +64,15 @@ def _receive(pipeline: Pipeline, path: str) -> None:
     if version is None:
         logger.warning("A dropped blob was deleted before it was received", extra={"blob": path})
         return
+    if is_no_device_file(pipeline.drop, version):
+        logger.info("A dropped blob is no device file of a person and is passed over", extra={"blob": path})
+        return
     place = resolve_drop_path(pipeline.customers, path)
     new = _new_file(pipeline, version, place)
+    if (time_left := _time_left_to_fill(version, pipeline.clock())) > timedelta(0):
+        logger.info("A dropped blob is empty so far and is received a little later", extra={"blob": path})
+        pipeline.wakeups.send(BlobWakeUp(path=path), time_left)
+        return
     known = None if place.customer_name is None else known_file(pipeline.journal, place, new.file_id)
     stored, is_new = pipeline.journal.files.enter(new) if known is None else (known, False)
     if is_new:
@@ -67,6 +80,11 @@ def _receive(pipeline: Pipeline, path: str) -> None:
         _read(pipeline, FileLease(pipeline, stored))
     elif stored.record.due_at <= pipeline.clock():
         take_up(pipeline, stored)
+
+
+def _time_left_to_fill(version: BlobVersion, now: datetime) -> timedelta:
+    """How long an empty blob may still be filled before it counts as a file."""
+    return timedelta(0) if version.size else version.modified_at + TIME_TO_FILL - now
 
 
 def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:

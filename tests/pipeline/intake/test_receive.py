@@ -3,7 +3,8 @@
 import pytest
 
 from shared.pipeline.blob_names import private_copy
-from shared.pipeline.intake.receive import MOST_READINGS, receive, take_up
+from shared.pipeline.intake.receive import MOST_READINGS, TIME_TO_FILL, receive, take_up
+from shared.pipeline.sweep import TIME_FOR_ITS_EVENT, sweep
 from shared.reasons import IntakeReason
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
@@ -108,3 +109,73 @@ def test_a_file_whose_every_reader_dies_is_rejected_in_the_end(world: World, mon
     record = stored_of(world, file).record
     assert (record.state, record.reading) == (FileState.REJECTED, MOST_READINGS)
     assert world.summary(file)["reason"] == IntakeReason.READING_FAILED
+
+
+# --- what is no device file
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(".DS_Store", f"{CUSTOMER}/.DS_Store", f"{CUSTOMER}/Test/Thumbs.db", "Kontoso/Test/desktop.ini"),
+        *(
+            f"{CUSTOMER}/Test/~$devices.xlsx",
+            f"{CUSTOMER}/__MACOSX/a.csv",
+            f"{CUSTOMER}/Test/",
+            f"{CUSTOMER}/a_$folder$",
+        ),
+    ],
+)
+def test_what_is_no_device_file_is_passed_over_by_event_and_sweep(world: World, path: str) -> None:
+    world.drop.put(path, b"", world.clock())
+    _assert_nothing_comes_of_it(world, path)
+
+
+@pytest.mark.parametrize("path", [CUSTOMER, f"{CUSTOMER}/Test", f"{CUSTOMER}/Test/deeper/still"])
+def test_the_marker_of_a_folder_is_passed_over_by_event_and_sweep(world: World, path: str) -> None:
+    world.drop.put(path, b"", world.clock())
+    world.drop.mark_as_folder(path)
+    _assert_nothing_comes_of_it(world, path)
+
+
+def test_the_mark_of_a_folder_hides_no_contents(world: World) -> None:
+    path = f"{CUSTOMER}/Test/devices.csv"
+    world.put(numbered(2), path)
+    world.drop.mark_as_folder(path)
+    world.receive(path)
+    assert len(list(world.journal.files.still_open())) == 1
+
+
+def _assert_nothing_comes_of_it(world: World, path: str) -> None:
+    world.receive(path)
+    world.clock.now += 2 * TIME_FOR_ITS_EVENT
+    assert sweep(world.pipeline).unknown_blobs == 0
+    assert not world.wakeups.waiting
+    assert not world.events.sent
+    assert list(world.results.versions()) == []
+    assert list(world.journal.files.still_open()) == []
+
+
+def test_an_empty_blob_that_is_filled_a_moment_later_is_told_once(world: World) -> None:
+    empty = world.drop_file(b"")
+    world.clock.now += TIME_TO_FILL / 2
+    filled = world.drop_file(numbered(2))
+    world.run()
+    assert world.journal.files.get(CUSTOMER, empty) is None
+    assert stored_of(world, filled).record.state is FileState.CLOSED
+    assert len(world.events.sent) == 1
+
+
+@pytest.mark.parametrize("event_is_lost", [False, True])
+def test_a_blob_that_stays_empty_is_a_rejected_file(world: World, *, event_is_lost: bool) -> None:
+    empty = world.put(b"")
+    if event_is_lost:
+        world.clock.now += TIME_TO_FILL + TIME_FOR_ITS_EVENT
+        sweep(world.pipeline)
+    else:
+        world.receive()
+        world.receive()
+    world.run()
+    record = stored_of(world, empty).record
+    assert (record.state, record.reason) == (FileState.REJECTED, "empty_file")
+    assert len(world.events.of(empty)) == 1

@@ -263,6 +263,7 @@ def test_a_path_that_names_no_place_is_a_rejected_file_with_its_reason(world: Wo
 @pytest.mark.parametrize("content", [b"", b"\r\n\r\n", b"hello", HEADER.encode(), bytes(range(256)) * 40])
 def test_a_file_without_a_readable_device_row_is_rejected(world: World, content: bytes) -> None:
     file = world.drop_file(content)
+    world.run()
     summary = world.summary(file)
     assert summary["state"] == "rejected"
     assert summary["reason"]
