@@ -240,7 +240,8 @@ def outcome_views(pipeline: Pipeline, record: DeviceFile, rows: Sequence[DeviceO
     """Rows of a file, in its order, each with what became of its withdrawal."""
     results: dict[int, WithdrawalResult | None] = {}
     if record.withdrawal is not None and rows:
-        known = pipeline.journal.withdrawals.devices(record.reading_id, rows[0].row, rows[-1].row)
+        first, last = rows[0].row, rows[-1].row
+        known = pipeline.journal.withdrawals.devices(record.reading_id, first, last, log_unreadable)
         results = {stored.record.row: stored.record.result for stored in known}
     return [outcome_view(row, results.get(row.row)) for row in rows]
 

@@ -49,10 +49,12 @@ class Withdrawals:
                 written += self._devices.change_all([(device, device.record) for device in group])
         return written
 
-    def devices(self, reading_id: str, first: int, last: int) -> Iterator[Stored[DeviceWithdrawal]]:
+    def devices(
+        self, reading_id: str, first: int, last: int, unreadable: OnUnreadable = raise_unreadable
+    ) -> Iterator[Stored[DeviceWithdrawal]]:
         """The records of the devices of the rows `first` to `last`, in their order."""
         for query in rows_query(reading_id, first, last):
-            yield from self._devices.query(query)
+            yield from self._devices.query(query, unreadable)
 
     def delete_reading(self, reading_id: str) -> None:
         """Delete the records of the devices of a reading."""

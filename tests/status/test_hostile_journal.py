@@ -11,6 +11,7 @@ import pytest
 from local.commands.finding import find_file
 from local.commands.report import monthly
 from local.in_memory_storage import InMemoryTable
+from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.sweep import sweep
 from shared.status.queries import canonical
 from shared.storage.codec import UnreadableRecord
@@ -155,3 +156,16 @@ def test_an_unreadable_row_is_named_and_costs_no_other_file_anything(
             failure.add_note(f"{name} {key} {what}")
             raise
         journaled.restore()
+
+
+def test_rows_are_shown_though_the_record_of_their_withdrawal_cannot_be_read(
+    journaled: Journaled, client: Client
+) -> None:
+    file = journaled.closed[0]
+    withdraw(journaled.world.pipeline, CUSTOMER, file)
+    journaled.world.run()
+    table = journaled.tables[TableName.DEVICE_WITHDRAWALS]
+    (damage, *_) = [row.values for row in table.query(Query()) if "run" in row.values]
+    table.upsert([{**damage, "run": "one"}])
+    for address in (f"/api/files/{CUSTOMER}/{file}/outcomes", f"/api/devices/{CUSTOMER}?serial={SERIAL}"):
+        assert client.get(address).status == 200

@@ -96,10 +96,15 @@ class Registrations:
         return None if stored is None else stored.record
 
     def _is_withdrawn(self, file: DeviceFile, outcome: DeviceOutcome) -> bool:
+        """Whether the device was withdrawn, or may have been: the record of that cannot be read."""
         if file.withdrawal is None:
             return False
-        known = self.journal.withdrawals.devices(file.reading_id, outcome.row, outcome.row)
-        return any(device.record.result is not None and device.record.result.is_gone for device in known)
+        unreadable: list[UnreadableRecord] = []
+        known = self.journal.withdrawals.devices(file.reading_id, outcome.row, outcome.row, unreadable.append)
+        is_gone = any(device.record.result is not None and device.record.result.is_gone for device in known)
+        for record in unreadable:
+            log_unreadable(record)
+        return is_gone or bool(unreadable)
 
 
 def told_where(

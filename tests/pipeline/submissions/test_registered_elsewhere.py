@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.in_memory_storage import InMemoryTable
 from shared.partner_center.client import CallIds
 from shared.partner_center.errors import ListTooLong
 from shared.partner_center.models import Device
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.submissions.registered_elsewhere import FEW
+from shared.storage.journal import Journal, TableName
 from shared.storage.records import DeviceOutcome
+from shared.storage.tables import Query
 from shared.vocabulary import Outcome, Remedy
 from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
 
@@ -70,6 +73,21 @@ def test_a_registration_that_was_withdrawn_since_says_nothing(world: World) -> N
     world.run()
     (row,) = outcomes(world, numbered(1), f"{CUSTOMER}/Field/again.csv")
     assert (row.outcome, row.remedy) == (Outcome.REGISTERED, Remedy.NOTHING)
+
+
+def test_a_registration_whose_withdrawal_cannot_be_read_says_nothing(world: World) -> None:
+    tables = {name: InMemoryTable() for name in TableName}
+    world.journal = Journal(tables.__getitem__)
+    world.pipeline = world.pipeline_with()
+    first = world.drop_file(numbered(1), f"{CUSTOMER}/Sales/first.csv")
+    world.run()
+    withdraw(world.pipeline, CUSTOMER, first)
+    world.run()
+    outcomes(world, numbered(1), f"{CUSTOMER}/Field/second.csv")
+    withdrawals = tables[TableName.DEVICE_WITHDRAWALS]
+    withdrawals.upsert([{**row.values, "run": "one"} for row in withdrawals.query(Query()) if "run" in row.values])
+    (row,) = outcomes(world, numbered(1), f"{CUSTOMER}/Home/third.csv")
+    assert "under the batch Field since file second.csv" in row.what_to_do
 
 
 def test_a_device_of_another_of_our_customers_is_named_in_a_field_of_its_own(world: World) -> None:
