@@ -4,6 +4,8 @@ import hashlib
 import re
 from uuid import UUID, uuid5
 
+from shared.storage.keys import beginning_of, units_in
+
 DROP_CONTAINER = "device-files"
 PRIVATE_CONTAINER = "submissions"
 RESULTS_CONTAINER = "results"
@@ -46,18 +48,8 @@ def retry_path(path: str, file_id: str, *, whole_id: bool = False) -> str:
     folder, slash, name = path.rpartition("/")
     stem = _RETRY.sub("", name.rpartition(".")[0] or name)
     ending = f" (retry of {file_id if whole_id else file_id[:SHORT_ID]}).csv"
-    longest = max(1, LONGEST_PATH - _units(folder) - len(slash) - len(ending))
-    return f"{folder}{slash}{_cut(stem, longest)}{ending}"
-
-
-def _units(text: str) -> int:
-    """The length of `text` as storage counts it, in UTF-16."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _cut(text: str, longest: int) -> str:
-    """The beginning of `text` that has at most so many units; a character is left out rather than halved."""
-    return text.encode("utf-16-le", "surrogatepass")[: 2 * longest].decode("utf-16-le", "ignore")
+    longest = max(1, LONGEST_PATH - units_in(folder) - len(slash) - len(ending))
+    return f"{folder}{slash}{beginning_of(stem, longest)}{ending}"
 
 
 def retried_file(name: str) -> str | None:

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.errors import DeviceDropError
-from shared.storage.keys import Key
+from shared.storage.keys import Key, beginning_of, units_in
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Entity, Value
 
 LONGEST_TEXT = 8_000
@@ -90,7 +90,7 @@ def to_entity(record: msgspec.Struct, key: Key) -> Entity:
                 values[name] = value if len(value) <= LONGEST_TEXT else _cut(values, name, value)
         elif isinstance(value, list | tuple | dict):
             text = msgspec.json.encode(value).decode()
-            if len(text) > _LONGEST_PROPERTY // 2 and _units(text) > _LONGEST_PROPERTY:
+            if len(text) > _LONGEST_PROPERTY // 2 and units_in(text) > _LONGEST_PROPERTY:
                 text = _shorter_json(value, _LONGEST_PROPERTY)
                 _mark_shortened(values, name)
             values[name + _JSON] = text
@@ -108,14 +108,14 @@ def shortened(entity: Entity, most: int) -> Entity:
     values = dict(entity)
     for name, value in entity.items():
         is_text = isinstance(value, str) and name not in _NEVER_CUT and not name.startswith(_PACKED)
-        if not (is_text and _units(str(value)) > most):
+        if not (is_text and units_in(str(value)) > most):
             continue
         if name.endswith(_JSON):
             values[name] = _shorter_json(msgspec.json.decode(str(value)), most)
             _mark_shortened(values, name.removesuffix(_JSON))
         else:
             _mark_shortened(values, name)
-            values[name] = _beginning(str(value), most)
+            values[name] = beginning_of(str(value), most)
     return values
 
 
@@ -145,7 +145,7 @@ def _shorter_json(value: object, most: int) -> str:
     items, characters = _MOST_ITEMS, _MOST_CHARACTERS
     while True:
         text = msgspec.json.encode(_shorter(value, items, characters)).decode()
-        if _units(text) <= most or (items, characters) == (_FEWEST_ITEMS, _FEWEST_CHARACTERS):
+        if units_in(text) <= most or (items, characters) == (_FEWEST_ITEMS, _FEWEST_CHARACTERS):
             return text
         if items > _FEWEST_ITEMS:
             items = max(_FEWEST_ITEMS, items * 2 // 3)
@@ -161,7 +161,7 @@ _MOST_CHARACTERS, _FEWEST_CHARACTERS = 32_768, 64
 def _shorter(value: object, items: int, characters: int) -> object:
     match value:
         case str():
-            return _beginning(value, characters)
+            return beginning_of(value, characters)
         case dict():
             return {name: _shorter(member, items, characters) for name, member in value.items()}
         case list() | tuple():
@@ -170,16 +170,6 @@ def _shorter(value: object, items: int, characters: int) -> object:
             return [_shorter(item, items, characters) for item in kept]
         case _:
             return value
-
-
-def _beginning(text: str, most: int) -> str:
-    """The beginning of `text`, of at most `most` units."""
-    return text.encode("utf-16-le", "surrogatepass")[: 2 * most].decode("utf-16-le", "ignore")
-
-
-def _units(text: str) -> int:
-    """The length of `text` as table storage counts it: in units of UTF-16."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def from_entity(values: Mapping[str, Value], kind: type[Record]) -> Record:

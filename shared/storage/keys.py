@@ -73,16 +73,21 @@ def safe_key(text: str, longest: int = LONGEST_KEY) -> str:
     beginning and ends in `!!` and a digest; `!!` occurs in no other key, so the two kinds never meet.
     """
     escaped = _UNSAFE.sub(lambda match: f"{_ESCAPE}{ord(match[0]):x}.", text)
-    if _units(escaped) <= longest:
+    if units_in(escaped) <= longest:
         return escaped
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     ending = _ESCAPE * 2 + digest
-    beginning = escaped.encode("utf-16-le")[: 2 * (longest - len(ending))].decode("utf-16-le", "ignore")
-    return beginning.rstrip(_ESCAPE) + ending
+    return beginning_of(escaped, longest - len(ending)).rstrip(_ESCAPE) + ending
 
 
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+def units_in(text: str) -> int:
+    """The length of `text` as storage counts it: in units of UTF-16."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def beginning_of(text: str, most: int) -> str:
+    """The beginning of `text`, of at most `most` units; a character is left out rather than halved."""
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * most].decode("utf-16-le", "ignore")
 
 
 # --- files
