@@ -18,7 +18,7 @@ class Service:
     new_id: Callable[[], str]
     pace: Pace
     keep_claim: Callable[[], None] = lambda: None
-    """Called again and again while a batch is read, which may take minutes."""
+    """Called again and again by work that may take minutes, such as reading a batch."""
 
     def call_ids(self, request_id: str | None = None) -> CallIds:
         """The ids of one call; `request_id` is the id of an earlier call that it repeats."""

@@ -1,6 +1,6 @@
 """Finds the devices that another device file of the same customer sent. Reads the journal only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from shared.pipeline.submissions.contents import BlobMissing, Contents
 from shared.pipeline.submissions.matching import SentRow
@@ -13,11 +13,14 @@ MOST_ROWS_READ = 20_000
 """Rows of other open files that are read for one submission; with more, every device counts as sent by another file."""
 
 
-def rows_sent_by_no_other(contents: Contents, submission: Submission, rows: Sequence[SentRow]) -> set[int]:
+def rows_sent_by_no_other(
+    contents: Contents, submission: Submission, rows: Sequence[SentRow], keep_claim: Callable[[], None]
+) -> set[int]:
     """The numbers of those rows whose device certainly no other device file of the customer sent.
 
     A closed file is found by serial number, so a row without one is never certain. Nor is a row while a record that may
     name its device cannot be read: the submission goes on all the same.
+    `keep_claim` is called before each search in the index, which takes some queries.
     """
     if not rows:
         return set()
@@ -25,13 +28,13 @@ def rows_sent_by_no_other(contents: Contents, submission: Submission, rows: Sequ
     elsewhere = _sent_by_open_files(contents, submission)
     if elsewhere is None:
         return set()
-    return {
-        row.row
-        for row in rows
-        if row.serial_number
-        and _folded(row.serial_number) not in elsewhere
-        and not _is_sent_by_closed_file(contents, submission, row)
-    }
+    certain: set[int] = set()
+    for row in rows:
+        if row.serial_number and _folded(row.serial_number) not in elsewhere:
+            keep_claim()
+            if not _is_sent_by_closed_file(contents, submission, row):
+                certain.add(row.row)
+    return certain
 
 
 def _sent_by_open_files(contents: Contents, submission: Submission) -> set[str] | None:

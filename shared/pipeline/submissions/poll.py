@@ -130,7 +130,7 @@ def _registered_by_lost_posts(
     explained = [
         (row, device) for row, device in in_batch if lost_post_registered(submission, doubtful[row.row], device)
     ]
-    certain = rows_sent_by_no_other(contents, submission, [row for row, _ in explained])
+    certain = rows_sent_by_no_other(contents, submission, [row for row, _ in explained], service.keep_claim)
     return {row.row: outcome_of_lost_post(doubtful[row.row], device) for row, device in explained if row.row in certain}
 
 
@@ -176,7 +176,7 @@ def _read_back(
 ) -> list[DeviceOutcome]:
     """The outcomes of the rows whose devices are in the batch."""
     in_batch = rows_in_batch(service, contents, submission, rows)
-    certain = rows_sent_by_no_other(contents, submission, [row for row, _ in in_batch])
+    certain = rows_sent_by_no_other(contents, submission, [row for row, _ in in_batch], service.keep_claim)
     return [
         outcome_from_read_back(submission, row, device, is_sent_by_another=row.row not in certain)
         for row, device in in_batch

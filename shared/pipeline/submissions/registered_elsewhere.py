@@ -6,7 +6,7 @@ of a submission. Nothing is written here.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -56,12 +56,15 @@ class Registrations:
     """Looks up devices in the index of serial numbers; each file is read once."""
 
     journal: Journal
+    keep_claim: Callable[[], None]
+    """Called before each look-up, which takes some queries."""
     _files: dict[str, DeviceFile | None] = field(default_factory=dict)
 
     def of(self, row: DeviceOutcome, customer_id: str | None = None) -> Registration | None:
         """The latest registration of the device of `row`, for one customer or for any; None when none is known."""
         if not row.serial_number:
             return None
+        self.keep_claim()
         found: list[Registration] = []
         mentions = self.journal.outcomes.with_serial(row.serial_number, customer_id, unreadable=log_unreadable)
         for number, mention in enumerate(mentions):
@@ -119,7 +122,7 @@ def told_where(
     Raises:
         PartnerCenterError: the batch could not be read; Refused is no error but leaves the rows untold.
     """
-    registrations = Registrations(contents.journal)
+    registrations = Registrations(contents.journal, service.keep_claim)
     told = {outcome.row: outcome for outcome in outcomes}
     already = [outcome for outcome in outcomes if _is_to_be_placed(outcome)]
     told |= _placed(service, contents, submission, rows, already, registrations)

@@ -22,7 +22,7 @@ def world(make_world: MakeWorld) -> World:
 
 def _certain(world: World, file: str) -> set[int]:
     submission, contents = world.submission(file).record, Contents(world.journal, world.private)
-    return rows_sent_by_no_other(contents, submission, contents.rows(submission))
+    return rows_sent_by_no_other(contents, submission, contents.rows(submission), lambda: None)
 
 
 def test_a_file_alone_sent_all_its_devices(world: World) -> None:
@@ -128,4 +128,11 @@ def test_a_device_is_uncertain_while_a_closed_file_that_has_it_cannot_be_read(
 def test_no_table_is_read_for_no_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     submission = world.submission(world.drop_file(numbered(3))).record
     monkeypatch.setattr(other_senders, "_sent_by_open_files", None)
-    assert rows_sent_by_no_other(Contents(world.journal, world.private), submission, []) == set()
+    assert rows_sent_by_no_other(Contents(world.journal, world.private), submission, [], lambda: None) == set()
+
+
+def test_the_claim_is_kept_through_the_searches(world: World) -> None:
+    submission, contents = world.submission(world.drop_file(numbered(3))).record, Contents(world.journal, world.private)
+    kept: list[int] = []
+    rows_sent_by_no_other(contents, submission, contents.rows(submission), lambda: kept.append(1))
+    assert len(kept) == 3
