@@ -5,7 +5,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -13,16 +13,22 @@ from typing import Protocol
 
 from msgspec import structs
 
+from local.arguments import batch
+from local.commands import account
+from local.commands.ending import CommandEnded, ExitCode, ended
+from local.commands.finding import customer_of
 from local.escaping import escaped
 from local.hash_contents import DamagedHash, HashContents, decode
 from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import device_rows, read_device_file
-from shared.device_files.rows import CheckedRow, PassedOver, Rules
+from shared.device_files.rows import CheckedRow, PassedOver, Rules, batch_of_tag
 from shared.device_files.system_files import is_system_file
-from shared.reasons import FILE_NOTES, NOTES, PASSED_OVER, REASONS, FileNote, UnreadableDeviceFile
+from shared.reasons import FILE_NOTES, NOTES, PASSED_OVER, REASONS, FileNote, RowReason, UnreadableDeviceFile
+from shared.storage.customers import is_guid
 
 _CHUNK_BYTES = 1024 * 1024
+_MOST_BATCHES = 20
 _OUTCOMES = ("send", "rejected", "duplicate")
 
 
@@ -47,18 +53,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="check files as if directly under a customer, where group tags name the batches and no default is set",
     )
     parser.add_argument(
+        "--customer",
+        metavar="NAME",
+        help="check as if dropped for this customer, by name or GUID; without --batch, group tags name the batches",
+    )
+    parser.add_argument("--batch", type=batch, metavar="NAME", help="with --customer: the device batch")
+    account.add_place_arguments(parser)
+    parser.add_argument(
         "--refuse-device-identifiers", action="store_true", help="refuse files of corporate device identifiers"
     )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Check the files: 0 when every row would be sent or is another's duplicate, and nothing else may be a device."""
+    return ended(arguments, lambda: _checked(arguments))
+
+
+def _checked(arguments: argparse.Namespace) -> ExitCode:
+    by_group_tag = arguments.no_batch_folder or _is_by_group_tag(arguments)
     rules = Rules(
         trust_hash_serial=arguments.trust_hash_serial,
         reject_bad_checksum_of_unknown_tools=arguments.reject_bad_checksums,
         oldest_hash_days=arguments.oldest_hash_days,
-        batch_by_group_tag=arguments.no_batch_folder,
-        has_default_batch=not arguments.no_batch_folder,
+        batch_by_group_tag=by_group_tag,
+        has_default_batch=not by_group_tag,
         refuse_device_identifiers=arguments.refuse_device_identifiers,
     )
     report: _Report = _JsonReport() if arguments.json else _TextReport()
@@ -66,11 +84,28 @@ def main(arguments: argparse.Namespace) -> int:
     if not files:
         print("There are no files to check in these folders.")
     results = [_check(file, rules, report, only_row=arguments.row, with_hash=arguments.decode) for file in files]
-    return 0 if results and all(results) else 1
+    return ExitCode.DONE if results and all(results) else ExitCode.NOT_ALL_WELL
+
+
+def _is_by_group_tag(arguments: argparse.Namespace) -> bool:
+    """Whether the place named by the arguments has no batch folder.
+
+    Raises:
+        CommandEnded: there is no such customer, or a batch without a customer was given.
+    """
+    if arguments.customer is None:
+        if arguments.batch is not None:
+            raise CommandEnded(ExitCode.WRONG_ARGUMENTS, "--batch needs --customer: a batch belongs to a customer.")
+        return False
+    if not is_guid(arguments.customer):
+        customer_of(account.open_account(arguments).pipeline, arguments.customer)
+    return arguments.batch is None
 
 
 class _Report(Protocol):
     """How rows and totals are shown."""
+
+    def begin(self, file: Path, found: "_Found") -> None: ...
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None: ...
 
@@ -90,6 +125,18 @@ class _TextReport:
     def __init__(self) -> None:
         self._file: Path | None = None
 
+    def begin(self, file: Path, found: "_Found") -> None:
+        """Show each reason once, with the number of its rows and what to do, and the batches; the rows follow below."""
+        self._head(file)
+        for reason, number in found.reasons.most_common():
+            explanation = REASONS[reason]
+            rows = "row" if number == 1 else "rows"
+            _print(f"  {number} {rows} rejected, {reason}: {explanation.sentence} {explanation.what_to_do}")
+        if found.batches:
+            shown = ", ".join(f"{name!r} ({number})" for name, number in found.batches.most_common(_MOST_BATCHES))
+            more = ", ..." if len(found.batches) > _MOST_BATCHES else ""
+            _print(f"  batches by group tag: {shown}{more}")
+
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
         """Show one line for the row, one for its reason, one for each note, and the hash."""
         self._head(file)
@@ -99,8 +146,7 @@ class _TextReport:
         of = f" of row {row.duplicate_of}" if row.duplicate_of else ""
         _print(f"  row {row.row:<6} {outcome + of:<10}  {shown}{tag}  ({row.source})")
         if row.reason is not None and outcome == "rejected":
-            explanation = REASONS[row.reason]
-            _print(f"      {row.reason}: {explanation.sentence} {explanation.what_to_do}")
+            _print(f"      {row.reason}")
         for note in row.notes:
             _print(f"      note {note}: {NOTES[note].sentence}")
         for name, value in _fields(contents).items():
@@ -134,6 +180,14 @@ class _TextReport:
 class _JsonReport:
     """For scripts: one object a line."""
 
+    def __init__(self) -> None:
+        self._found = _Found()
+
+    def begin(self, file: Path, found: "_Found") -> None:
+        """Keep what was found for the object of the file."""
+        del file
+        self._found = found
+
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
         """Write the row, without its hash unless --decode is given."""
         told = structs.asdict(row)
@@ -151,7 +205,10 @@ class _JsonReport:
         """Write the counts, the parts in no row, and the reason if the file cannot be read."""
         total = {"file": str(file), "total": counts.total(), **{outcome: counts[outcome] for outcome in _OUTCOMES}}
         why = {"error": error.reason if error else None, "message": str(error) if error else None}
+        found, self._found = self._found, _Found()
         beside: dict[str, object] = {
+            "reasons": found.reasons,
+            "batches": found.batches,
             "is_incomplete": _may_hold_more(account),
             "passed_over": [structs.asdict(kept) for kept in account.passed_over],
             "notes": [structs.asdict(remark) | asdict(FILE_NOTES[remark.note]) for remark in account.remarks],
@@ -166,7 +223,8 @@ def _check(file: Path, rules: Rules, report: _Report, *, only_row: int | None, w
     account = FileAccount()
     read = partial(read_device_file, partial(_chunks, file), name=file.name, rules=rules, now=now)
     try:
-        findings = _findings(lambda known: read(findings=known))
+        findings, found = _findings(lambda known: read(findings=known), rules)
+        report.begin(file, found)
         hashes = _hashes(file) if with_hash else None
         for row in read(findings=findings, account=account):
             counts[_outcome(row)] += 1
@@ -187,7 +245,7 @@ def sends_nothing(file: Path, rules: Rules) -> bool:
     """Whether not one row of the file would be sent."""
     read = partial(read_device_file, partial(_chunks, file), name=file.name, rules=rules, now=datetime.now(UTC))
     try:
-        findings = _findings(lambda known: read(findings=known))
+        findings, _ = _findings(lambda known: read(findings=known), rules)
         return all(row.device is None for row in read(findings=findings))
     except UnreadableDeviceFile:
         return True
@@ -198,17 +256,35 @@ def show(file: Path, rules: Rules) -> None:
     _check(file, rules, _TextReport(), only_row=None, with_hash=False)
 
 
-def _findings(read: Callable[[Findings | None], Iterator[CheckedRow]]) -> Findings | None:
-    """Read to the end without showing anything: a row is shown once, when its outcome is certain."""
+@dataclass(slots=True)
+class _Found:
+    """The rows of a file, counted."""
+
+    reasons: Counter[RowReason] = field(default_factory=Counter)
+    """The rejected rows."""
+    batches: Counter[str] = field(default_factory=Counter)
+    """The rows that would be sent, by their batch, where group tags name the batches."""
+
+    def add(self, row: CheckedRow, rules: Rules) -> None:
+        """Count one row."""
+        if _outcome(row) == "rejected" and row.reason is not None:
+            self.reasons[row.reason] += 1
+        if row.device is not None and rules.batch_by_group_tag and (name := batch_of_tag(row.group_tag)):
+            self.batches[name] += 1
+
+
+def _findings(read: Callable[[Findings | None], Iterator[CheckedRow]], rules: Rules) -> tuple[Findings | None, _Found]:
+    """Read to the end without showing anything: a row is shown and counted once its outcome is certain."""
     findings: Findings | None = None
     while True:
+        found = _Found()
         try:
-            for _ in read(findings):
-                pass
+            for row in read(findings):
+                found.add(row, rules)
         except ReadAgain as again:
             findings = again.findings
         else:
-            return findings
+            return findings, found
 
 
 def _may_hold_more(account: FileAccount) -> bool:

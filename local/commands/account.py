@@ -29,6 +29,12 @@ _NEVER_CALLED = {"PARTNER_CENTER_URL": "http://127.0.0.1:9", "PARTNER_CENTER_TOK
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that every such command has."""
+    add_place_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="write one JSON document")
+
+
+def add_place_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name the account."""
     parser.add_argument(
         "--storage",
         default=os.environ.get(STORAGE_SETTING),
@@ -39,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="the --data folder that 'python -m local run' uses (default: .local)"
     )
-    parser.add_argument("--json", action="store_true", help="write one JSON document")
 
 
 @dataclass(frozen=True, slots=True)

@@ -414,7 +414,7 @@ def _view_of_any(
 
 
 def _registered_later(pipeline: Pipeline, file: DeviceFile | FileListing) -> int:
-    """The rows of `file` that the file made of them registered."""
+    """The rows of `file` that the file made of them registered, and whose devices were not withdrawn since."""
     if file.retry is None:
         return 0
     try:
@@ -425,7 +425,9 @@ def _registered_later(pipeline: Pipeline, file: DeviceFile | FileListing) -> int
     counts = None if stored is None else stored.record.closed_counts
     if stored is None or counts is None:
         return 0
-    return counts.registered + counts.already_registered - elsewhere_in(stored.record.reasons)
+    withdrawal = stored.record.withdrawal
+    removed = 0 if withdrawal is None else withdrawal.withdrawn + withdrawal.already_gone
+    return counts.registered + counts.already_registered - elsewhere_in(stored.record.reasons) - removed
 
 
 def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile:

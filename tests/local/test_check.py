@@ -10,6 +10,7 @@ import pytest
 from local import check
 from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW
 from tests.device_files.given import HASHES, SAMPLES
+from tests.pipeline.world import CUSTOMER
 
 HASH_BEGIN = HASHES["5ES8901IC4"][:30]
 
@@ -194,3 +195,44 @@ def test_names_and_cells_are_shown_with_escapes_in_place_of_what_a_terminal_woul
     shown = capsys.readouterr().out
     assert "a\\x1b[2J\\nb\\x9b\\u202e\\udcff.csv" in shown
     assert all(line.isprintable() for line in shown.splitlines())
+
+
+# --- for a customer
+
+
+def tagged(tmp_path: Path, tags: list[str]) -> Path:
+    file = tmp_path / "tagged.csv"
+    rows = [f"LENOVO,21R3001BUK,PF3AB{number:03},{tag}" for number, tag in enumerate(tags)]
+    file.write_text("\r\n".join(["Manufacturer,Model,Serial number,Group Tag", *rows, ""]), newline="")
+    return file
+
+
+def test_for_a_customer_each_row_is_judged_by_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tagged(tmp_path, ["Kiosk", "", "Kiosk", "", "Sales"])
+    assert run(file) == 0
+    assert run("--customer", CUSTOMER, "--batch", "Sales", file) == 0
+    assert "by group tag" not in capsys.readouterr().out
+    assert run("--customer", CUSTOMER, file) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("no_batch: The file lies in no batch folder.") == 1
+    assert "2 rows rejected, no_batch" in shown
+    assert "batches by group tag: 'Kiosk' (2), 'Sales' (1)" in shown
+    assert shown.index("2 rows rejected") < shown.index("row 1 ")
+    assert run("--customer", CUSTOMER, "--json", file) == 1
+    total = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (total["reasons"], total["batches"]) == ({"no_batch": 2}, {"Kiosk": 2, "Sales": 1})
+
+
+def test_a_batch_without_a_customer_is_a_wrong_argument(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--batch", "Sales", tagged(tmp_path, ["Kiosk"])) == 2
+    assert "--batch needs --customer" in capsys.readouterr().err
+
+
+def test_each_reason_is_said_once_however_many_rows_have_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "alone.csv"
+    file.write_text(f"{HEADER}\r\n" + "".join(f"ALONE-{number},,\r\n" for number in range(30)) + f"{HP_ROW}\r\n")
+    assert run(file) == 1
+    shown = capsys.readouterr().out
+    assert "30 rows rejected, serial_alone" in shown
+    assert shown.count("serial_alone: ") == 1
+    assert shown.count("serial_alone") == 31

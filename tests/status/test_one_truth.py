@@ -26,8 +26,8 @@ from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.sweep import sweep
 from shared.status import queries
-from shared.storage.records import DeviceFile
-from shared.vocabulary import FileState, Outcome, Remedy
+from shared.storage.records import DeviceFile, Withdrawal
+from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 from tests.examples import examples
 from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered, tuples
 from tests.status.client import Client
@@ -463,3 +463,19 @@ def test_rows_that_a_later_file_registered_count_once_and_the_parent_says_so(ver
     assert not json_of(client, parent)["file"]["needs_attention"]
     assert child["registered"] + child["already_registered"] == 2
     assert sum(line.counts.total for line in monthly(verdicts.pipeline, START.replace(day=1, hour=0))) == 40
+    _withdraw_in_journal(verdicts, made.file_id or "", devices=2)
+    for text in (page_of(client, parent), told(verdicts, parent)):
+        assert "38 of 40 devices are registered; 2 are not" in text
+    assert json_of(client, parent)["file"]["needs_attention"]
+    assert "closed, partly registered" in list_of(client)
+
+
+def _withdraw_in_journal(world: World, file_id: str, *, devices: int) -> None:
+    """Journal the end of a withdrawal of some devices of a file."""
+    stored = world.journal.files.get(CUSTOMER, file_id)
+    assert stored is not None
+    now = world.clock()
+    withdrawal = Withdrawal(
+        state=WithdrawalState.FINISHED, asked_at=now, asked_by="a", due_at=now, total=devices, withdrawn=devices
+    )
+    world.journal.files.change(stored, replace(stored.record, withdrawal=withdrawal))

@@ -497,3 +497,12 @@ def test_a_refused_request_says_that_a_name_may_be_the_cause(capsys: pytest.Capt
     told = capsys.readouterr().err
     assert "rename the file. The request URI is invalid." in told
     assert told.count("\n") == 1
+
+
+def test_check_for_a_customer_that_is_not_known_says_which_was_meant(typed: Typed, tmp_path: Path) -> None:
+    typed("customers", "add", "Checkoso", CUSTOMER)
+    (tmp_path / "a.csv").write_text(tuples(["CHECK-1"]))
+    assert typed("check", tmp_path / "a.csv", "--customer", "checkoso", "--batch", "Sales")[0] == 0
+    code, told = typed("check", tmp_path / "a.csv", "--customer", "Chekoso", "--batch", "Sales", "--json")
+    assert code == 3
+    assert "There is no customer named 'Chekoso'. Did you mean 'Checkoso'?" in json.loads(told)["error"]["message"]
