@@ -182,6 +182,16 @@ def test_every_setting_that_a_document_names_is_read(document: Path) -> None:
     assert set(VARIABLE.findall(document.read_text(encoding="utf-8"))) - known - OF_OTHERS == set()
 
 
+NAMED_FIELD = re.compile(r" \(\"(\w+)\"\)")
+
+
+def test_every_field_of_the_json_that_a_document_names_exists() -> None:
+    schemas = (ROOT / "shared" / "status" / "schemas.py").read_text(encoding="utf-8")
+    named = {field for page in DOCUMENTS for field in NAMED_FIELD.findall(page.read_text(encoding="utf-8"))}
+    assert {"last_event", "next_poll_at"} <= named
+    assert [field for field in named if not re.search(rf"^    {field}: ", schemas, re.MULTILINE)] == []
+
+
 ADDRESS = re.compile(r"(GET|POST) (?:\{\{base\}\}/|/api/)?([\w{}./-]+)")
 
 
