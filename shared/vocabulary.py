@@ -110,3 +110,13 @@ class SubmissionState(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing more will happen to the submission itself."""
         return self not in (SubmissionState.PENDING, SubmissionState.ACCEPTED)
+
+
+def grouped(number: int) -> str:
+    """12,345."""
+    return f"{number:,}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 row`, `12,345 rows`."""
+    return f"{grouped(number)} {one if number == 1 else many or one + 's'}"

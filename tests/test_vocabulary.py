@@ -12,8 +12,9 @@ from shared.vocabulary import FileState, Outcome, SubmissionState
 KINDS = [
     kind
     for kind in vars(vocabulary).values()
-    if isinstance(kind, type) and issubclass(kind, StrEnum) and kind is not StrEnum
+    if isinstance(kind, type) and issubclass(kind, StrEnum) and kind not in (StrEnum, vocabulary.Standing)
 ]
+"""`Standing` has words for people, with blanks and commas."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -37,3 +38,10 @@ def test_a_submission_is_final_once_the_service_has_nothing_more_to_say_on_it() 
         SubmissionState.PENDING,
         SubmissionState.ACCEPTED,
     ]
+
+
+def test_numbers_have_their_noun() -> None:
+    assert vocabulary.counted(1, "row") == "1 row"
+    assert vocabulary.counted(12_345, "row") == "12,345 rows"
+    assert vocabulary.counted(1, "row is", "rows are") == "1 row is"
+    assert vocabulary.counted(0, "row is", "rows are") == "0 rows are"

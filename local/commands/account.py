@@ -63,6 +63,9 @@ def open_account(arguments: argparse.Namespace, environment: Mapping[str, str] =
     Raises:
         CommandEnded: no account was named and none runs here, or the name is not that of an account.
     """
+    if logging.lastResort is not None:
+        # The app's warnings are for its log: a command itself says what it did.
+        logging.lastResort.setLevel(logging.ERROR)
     connection, person = _connection(arguments, environment)
     try:
         settings = settings_from({**connection, **_NEVER_CALLED})

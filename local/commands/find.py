@@ -9,8 +9,8 @@ from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.showing import SHORT_ID, console, is_row_well, print_json, show_standstills
 from local.following import harmless, outcome_in_words, why
 from shared.status.page.search import devices_of_any_customer
-from shared.status.page.text import counted
 from shared.status.schemas import DevicePage
+from shared.vocabulary import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

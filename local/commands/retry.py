@@ -8,6 +8,7 @@ from local.commands.finding import find_file
 from local.commands.showing import SHORT_ID, console, print_json
 from local.following import say
 from shared.pipeline.corrections.retry import retry
+from shared.vocabulary import counted
 
 NO_CUSTOMER_ID = (
     "The path of this file names no customer, so none of it was sent: drop it again in its customer's folder."
@@ -40,5 +41,6 @@ def _retry(arguments: argparse.Namespace) -> ExitCode:
         )
     else:
         already = "" if made.is_new else " (this file was already retried)"
-        say(console(), f"{made.rows} rows are being sent again as file {made.file_id}, {made.path}{already}.")
+        rows = counted(made.rows, "row is", "rows are")
+        say(console(), f"{rows} being sent again as file {made.file_id}, {made.path}{already}.")
     return ExitCode.DONE

@@ -39,7 +39,7 @@ from shared.storage.records import (
     Withdrawal,
     elsewhere_in,
 )
-from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult
+from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult, counted
 
 NO_CUSTOMER_ID = NO_FOLDER
 """Stands in place of the customer id in the addresses of a file whose path names no customer."""
@@ -353,7 +353,8 @@ def _whole_second(time: datetime) -> datetime:
 def _milestones(submission: SubmissionView) -> Iterable[TimeLineEntry]:
     number = submission.number
     if submission.sent_at is not None:
-        sentence = f"Submission {number} was sent: {submission.devices} devices for batch {submission.batch_id}."
+        devices = counted(submission.devices, "device")
+        sentence = f"Submission {number} was sent: {devices} for batch {submission.batch_id}."
         yield TimeLineEntry(at=submission.sent_at, what=sentence, submission=number)
     if submission.accepted_at is not None:
         yield TimeLineEntry(at=submission.accepted_at, what=f"Submission {number} was accepted.", submission=number)

@@ -26,7 +26,7 @@ from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, with_sentence
-from shared.vocabulary import FileState, Remedy
+from shared.vocabulary import FileState, Remedy, counted
 
 logger = logging.getLogger(__name__)
 
@@ -264,7 +264,7 @@ def _note(pipeline: Pipeline, customer_id: str, child: Retry) -> Retry:
 
 def _noted(pipeline: Pipeline, stored: Stored[DeviceFile], child: Retry) -> DeviceFile:
     file = stored.record
-    sentence = f"{child.rows} rows are sent again as file {child.file_id}."
+    sentence = f"{counted(child.rows, 'row is', 'rows are')} sent again as file {child.file_id}."
     return replace(
         file,
         retry=child.file_id,

@@ -18,6 +18,7 @@ from shared.pipeline.log_fields import of_file
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Withdrawal, WithdrawalMention, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
+from shared.vocabulary import counted
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def _asked(pipeline: Pipeline, stored: Stored[DeviceFile], customer_id: str, wit
     file, now = stored.record, pipeline.clock()
     _enter(pipeline, customer_id, file.file_id)
     by = f" by {withdrawal.asked_by}" if withdrawal.asked_by else ""
-    sentence = f"Withdrawal of {withdrawal.total} devices asked for{by}."
+    sentence = f"Withdrawal of {counted(withdrawal.total, 'device')} asked for{by}."
     asked = replace(
         file,
         withdrawal=withdrawal,

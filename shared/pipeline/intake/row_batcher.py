@@ -31,7 +31,7 @@ from shared.reasons import INTAKE_REASONS, PATH_FAULTS, IntakeReason, PathFault
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.storage.submissions import SubmissionEntry
-from shared.vocabulary import FileState
+from shared.vocabulary import FileState, counted
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class Intake:
         self._enter_submissions()
         self._write_outcomes()
         now, file = self.pipeline.clock(), self.held.record
-        sentence = f"Read: {self.total} rows, {self.submissions} submissions."
+        sentence = f"Read: {counted(self.total, 'row')}, {counted(self.submissions, 'submission')}."
         read = replace(
             file,
             state=FileState.READ,
@@ -186,7 +186,7 @@ class Intake:
             folder=reading_folder(file.file_id, file.reading),
             number=str(self.submissions),
         )
-        sentence = f"Waits with {len(load.rows)} devices for batch {load.batch_id}."
+        sentence = f"Waits with {counted(len(load.rows), 'device')} for batch {load.batch_id}."
         body, now = load.body(), self.pipeline.clock()
         # Its wake-up is sent when the whole file is read. After a crash the sweep finds it no later than claimed work.
         due_at = now + max(self.pipeline.settings.advanced.claim - TIME_FOR_ITS_WAKE_UP, timedelta())

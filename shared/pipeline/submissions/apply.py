@@ -27,7 +27,7 @@ from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Submission
 from shared.storage.submissions import SubmissionEntry, Submissions
 from shared.telemetry import StepName, span
-from shared.vocabulary import SubmissionState
+from shared.vocabulary import SubmissionState, counted
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ class SubmissionWriter:
     def _half(self, split: Submission, number: str, devices: list[msgspec.Raw], rows: list[SentRow]) -> SubmissionEntry:
         folder, _, _ = split.payload.rpartition("/")
         key = SubmissionKey(split.file_id, split.reading_id, split.customer_id, split.batch_id, folder, number)
-        sentence = f"Waits with {len(rows)} devices, a half of submission {split.number}."
+        sentence = f"Waits with {counted(len(rows), 'device')}, a half of submission {split.number}."
         body, now = msgspec.json.encode(devices), self.clock()
         half = kept_submission(self.contents.private, key, body, rows, sentence, now, now)
         submission = replace(

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared import vocabulary
 from shared.status.page import bars, labels, summary, text
 from shared.status.page.static_files import static_address
 
@@ -29,9 +30,9 @@ def environment() -> "Environment":
     )
     made.filters |= {
         "by_outcome": bars.by_outcome,
-        "counted": text.counted,
+        "counted": vocabulary.counted,
         "file_label": labels.file_label,
-        "grouped": text.grouped,
+        "grouped": vocabulary.grouped,
         "machine_time": text.machine_time,
         "note_meaning": labels.note_meaning,
         "outcome_label": labels.outcome_label,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.reasons import FileNote
 from shared.status.page.labels import FILE_STATES, REMEDIES, WITHDRAWN, Label
-from shared.status.page.text import counted, grouped, plain_time
+from shared.status.page.text import plain_time
 from shared.status.schemas import (
     FileDetails,
     FileNoteView,
@@ -16,7 +16,7 @@ from shared.status.schemas import (
     Waiting,
     WithdrawalView,
 )
-from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
+from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState, counted, grouped
 
 ATTENTION = Label("not registered", "attention", "rejected")
 WELL = Label("well", "registered", "registered")

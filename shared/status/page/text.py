@@ -7,6 +7,8 @@ replaced by visible symbols. Templates escape HTML.
 from datetime import UTC, datetime
 from unicodedata import category
 
+from shared.vocabulary import counted
+
 CONTROL_PICTURES = 0x2400
 """Unicode's pictures of the control characters 0 to 31 begin here."""
 DELETE, PICTURE_OF_DELETE = 0x7F, "\u2421"
@@ -30,16 +32,6 @@ def _symbol(character: str) -> str:
     if code <= LAST_CONTROL:
         return chr(CONTROL_PICTURES + code)
     return PICTURE_OF_DELETE if code == DELETE else f"[U+{code:04X}]"
-
-
-def grouped(number: int) -> str:
-    """12,345."""
-    return f"{number:,}"
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 row`, `12,345 rows`."""
-    return f"{grouped(number)} {one if number == 1 else many or one + 's'}"
 
 
 def plain_time(moment: datetime) -> str:

@@ -437,6 +437,13 @@ def _process(*words: str, **environment: str) -> "subprocess.Popen[bytes]":
     )
 
 
+def test_a_command_says_nothing_beside_its_answer(closed_file: str, tmp_path: Path) -> None:
+    with _process("withdraw", closed_file, "--name", f"{tmp_path.name}.csv") as process:
+        out, told = process.communicate()
+    assert b"withdrawn" in out
+    assert told == b""
+
+
 @pytest.mark.parametrize("form", ["--csv", "--json", "--failed"])
 def test_whoever_stops_reading_gets_no_complaint(closed_file: str, form: str) -> None:
     with _process("outcomes", closed_file, form) as process:

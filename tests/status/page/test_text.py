@@ -53,8 +53,3 @@ def test_times_are_utc_for_people_and_machines() -> None:
     assert text.plain_time(moment) == "4 Nov 2026, 01:30"
     assert text.machine_time(moment) == "2026-11-04T01:30:00Z"
     assert text.plain_time(datetime(2026, 11, 20, 5, 0, tzinfo=UTC)) == "20 Nov 2026, 05:00"
-
-
-def test_numbers_have_their_noun() -> None:
-    assert text.counted(1, "row") == "1 row"
-    assert text.counted(12_345, "row") == "12,345 rows"
