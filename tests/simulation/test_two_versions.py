@@ -21,8 +21,8 @@ from tests.simulation.plan import Plan, plan_of
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.world import SimulatedWorld
 
-SCHEDULES = 60
-SCHEDULES_IN_A_TEST = 20
+SCHEDULES = 36
+SCHEDULES_IN_A_TEST = 12
 
 LATER_HOST = 1
 LATER = "added_by_a_later_version"

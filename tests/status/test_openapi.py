@@ -11,7 +11,7 @@ from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 from tests.status.client import KEY, Client
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES, EXAMPLES_OF_A_CAMPAIGN = 8, 1_000
+EXAMPLES, EXAMPLES_OF_A_CAMPAIGN = 4, 1_000
 
 
 def test_the_document_is_served_as_it_is_made(client: Client) -> None:

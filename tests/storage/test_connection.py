@@ -61,6 +61,7 @@ def test_a_person_signs_in_with_their_own_identity_and_the_app_with_its_own(
     use: Callable[[StorageClients], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("azure.identity.ManagedIdentityCredential", Identity)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     with pytest.raises(ClientAuthenticationError, match="asked: the person"):
         use(open_storage(WITHOUT_KEY, Identity("the person")))
     with pytest.raises(ClientAuthenticationError, match="asked: the app"):
