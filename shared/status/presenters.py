@@ -147,7 +147,7 @@ def _needs_attention(file: FileView, waiting: Waiting | None, *, is_stopped: boo
         file.state is FileState.REJECTED
         or file.is_incomplete
         or file.not_registered > 0
-        or (is_stopped and not file.is_final)
+        or (is_stopped and file.state is FileState.READ)
         or (waiting is not None and waiting.failing is not None)
         or (file.withdrawal is not None and file.withdrawal.refused > 0)
     )

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,14 @@ def submission(state: SubmissionState, devices: int = 500, **fields: object) -> 
         "due_at": START,
     }
     return Submission(**(required | {"state": state, "devices": devices} | fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", FileState)
+def test_while_sending_stands_still_somebody_must_look_at_the_files_that_are_being_sent(state: FileState) -> None:
+    file = device_file(state)
+    views = [file_view(file, Progress.of(file, []), is_stopped=is_stopped) for is_stopped in (False, True)]
+    needs = [view.needs_attention for view in views]
+    assert needs == [state is FileState.REJECTED, state in (FileState.REJECTED, FileState.READ)]
 
 
 def test_an_open_file_counts_what_ended_when_it_was_read_and_what_ended_since() -> None:

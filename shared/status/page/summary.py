@@ -67,7 +67,9 @@ def summarize(details: FileDetails) -> FileSummary:
     file = details.file
     match file.state:
         case FileState.RECEIVED:
-            return _reading(details)
+            # It is read on whether or not sending stands still.
+            sentence = "Nothing has been sent yet." + ("" if details.stopped else " There is nothing to do.")
+            return FileSummary(IN_PROGRESS, "Its rows are being read", (sentence,))
         case FileState.READ:
             return _registering(details)
         case FileState.CLOSING:
@@ -242,11 +244,6 @@ def _duplicates(counts: OutcomeCounts) -> tuple[str, ...]:
             return ("1 row is a duplicate of another.",)
         case number:
             return (f"{grouped(number)} rows are duplicates of others.",)
-
-
-def _reading(details: FileDetails) -> FileSummary:
-    sentence = STANDS_STILL if details.stopped else "Nothing has been sent yet. There is nothing to do."
-    return FileSummary(STOPPED if details.stopped else IN_PROGRESS, "Its rows are being read", (sentence,))
 
 
 def _registering(details: FileDetails) -> FileSummary:

@@ -6,6 +6,8 @@ from msgspec.structs import replace
 from shared.status.page import summary
 from shared.status.schemas import (
     ReasonCount,
+    Standstill,
+    StandstillKind,
     WithdrawalView,
 )
 from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
@@ -47,6 +49,22 @@ def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything(
         "There is nothing to do: it continues by itself.",
     )
     assert summary.summarize(details(FileState.RECEIVED)).headline == "Its rows are being read"
+
+
+@pytest.mark.parametrize("state", [FileState.RECEIVED, FileState.CLOSING])
+def test_a_file_of_which_nothing_waits_for_the_service_goes_on_while_sending_stands_still(state: FileState) -> None:
+    pause = Standstill(
+        kind=StandstillKind.PAUSED,
+        customer_id=None,
+        customer_name=None,
+        since=NOW,
+        tried_again_at=None,
+        reason="Sending is paused.",
+        what_to_do="Resume.",
+    )
+    told = summary.summarize(replace(details(state), stopped=[pause]))
+    assert told.label == summary.IN_PROGRESS
+    assert "stands still" not in " ".join(told.sentences)
 
 
 def test_what_can_be_done_is_said_by_kind_of_remedy() -> None:
