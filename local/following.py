@@ -15,7 +15,7 @@ from rich.text import Text
 
 from local.dropping import Dropped
 from local.escaping import escaped
-from shared.pipeline.blob_names import RESULTS_CONTAINER
+from shared.pipeline.blob_names import RESULTS_CONTAINER, SHORT_ID
 from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired
@@ -86,7 +86,7 @@ class Progress:
             case FileState.CLOSING:
                 return "its results are being written"
             case FileState.CLOSED:
-                where = f" ('python -m local status {self.view.file_id[:8]}' says where)"
+                where = f" ('python -m local status {self.view.file_id[:SHORT_ID]}' says where)"
                 return file_label(self.view).text + (where if self.view.is_incomplete else "")
             case FileState.REJECTED | FileState.GONE:
                 return f"{self.view.state}: {self.what_happened or self.view.reason or ''}"
@@ -249,7 +249,7 @@ def next_steps(progresses: Iterable[Progress], page: str | None = None) -> Itera
 
 def _ways_on(file: FileView) -> Iterator[str]:
     """The commands that help with the rows of a closed file that need attention."""
-    short = file.file_id[:8]
+    short = file.file_id[:SHORT_ID]
     yield f"'python -m local outcomes {short} --failed' shows the rows that need attention"
     if file.counts.failed or file.counts.rejected:
         yield f"'python -m local outcomes {short} --to-fix > to_fix.csv' writes those that can be fixed"

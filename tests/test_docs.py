@@ -13,8 +13,10 @@ import pytest
 import yaml
 
 from local import __main__ as local_main
+from local.bench.goals import GOALS
+from local.commands.ending import ExitCode
 from shared.status.routes import allowed_methods
-from shared.vocabulary import Remedy
+from shared.vocabulary import Outcome, Remedy
 
 ROOT = Path(__file__).parent.parent
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
@@ -214,6 +216,38 @@ def test_every_example_is_of_its_language(document: Path) -> None:
                 shlex.split(block["fenced"], comments=True)
             case _:
                 pass
+
+
+def _table(document: str, heading: str) -> dict[str, list[str]]:
+    """The rows of the first table whose first column has that heading: the other cells, by the first."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    found = re.search(rf"^\| {heading} \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert found is not None
+    rows = ([cell.strip() for cell in line.strip("|").split(" | ")] for line in found[1].splitlines())
+    return {first: others for first, *others in rows}
+
+
+def test_the_table_of_exit_codes_is_that_of_the_commands() -> None:
+    assert set(map(int, _table("docs/commands.md", "code"))) == {*ExitCode, local_main.STOPPED}
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/first-file.md"])
+def test_the_tables_of_outcomes_are_complete(document: str) -> None:
+    named = re.findall(r"[a-z_]+(?: [a-z]+)?", ", ".join(_table(document, "outcome")))
+    assert {name.replace(" ", "_") for name in named} == set(Outcome)
+
+
+def test_the_table_of_goals_is_that_of_the_bench() -> None:
+    told: dict[str, str] = {}
+    for keys, (limits, *_) in _table("docs/performance.md", "figure").items():
+        told |= dict(zip(re.findall(r"\w+", keys), limits.split(", "), strict=True))
+    assert told == {goal.key: goal.in_words for goal in GOALS}
+
+
+def test_the_table_of_locks_is_complete() -> None:
+    packages = [path for folder in (".", "local", "local/node") for path in (ROOT / folder).glob("*.lock")]
+    named = {name.strip("`") for name in _table("docs/upgrade.md", "lock")}
+    assert named == {path.relative_to(ROOT).as_posix() for path in packages} | {"local/node/package-lock.json"}
 
 
 def test_the_files_of_tools_are_read_by_them() -> None:

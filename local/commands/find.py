@@ -6,8 +6,9 @@ from rich.table import Table
 
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended
-from local.commands.showing import SHORT_ID, console, is_row_well, print_json, show_standstills
+from local.commands.showing import console, is_row_well, print_json, show_standstills
 from local.following import harmless, outcome_in_words, why
+from shared.pipeline.blob_names import SHORT_ID
 from shared.status.page.search import devices_of_any_customer
 from shared.status.schemas import DevicePage
 from shared.vocabulary import counted

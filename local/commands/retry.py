@@ -5,8 +5,9 @@ import argparse
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import find_file
-from local.commands.showing import SHORT_ID, console, print_json
+from local.commands.showing import console, print_json
 from local.following import say
+from shared.pipeline.blob_names import SHORT_ID
 from shared.pipeline.corrections.retry import retry
 from shared.vocabulary import counted
 

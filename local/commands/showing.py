@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.following import harmless, in_words, say
+from shared.pipeline.blob_names import SHORT_ID
 from shared.reasons import FileNote
 from shared.status.page.labels import REMEDIES, STANDSTILLS, file_label
 from shared.status.page.summary import meaning, summarize
@@ -21,9 +22,6 @@ from shared.vocabulary import FileState, Outcome, Remedy
 
 WIDTH_OF_FILES = 160
 """Columns of output that does not go to a terminal."""
-
-SHORT_ID = 8
-"""Characters of an id that lists show; every command accepts them."""
 
 NOT_WELL = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
 """Outcomes that need attention."""

@@ -51,7 +51,6 @@ class Run:
     """Begins the name of every batch that the run makes."""
     found: Profile = field(default_factory=Profile)
     batches: list[str] = field(default_factory=list)
-    last_poll: str = ""
 
     def learn(self, **values: Any) -> None:  # noqa: ANN401 - the fields of a profile
         """Add to what is known."""
