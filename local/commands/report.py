@@ -19,7 +19,7 @@ from shared.storage.codec import UnreadableRecord
 from shared.storage.keys import time_cursor
 from shared.storage.record_table import OnUnreadable, raise_unreadable
 from shared.storage.records import Counts, DeviceFile
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileState, Outcome, Remedy
 
 _DECEMBER = 12
 _COUNTS = ("total", *Outcome)
@@ -145,10 +145,26 @@ def _devices(pipeline: Pipeline, file: DeviceFile) -> Iterator[tuple[Device, str
     total = file.read_counts.total
     known = pipeline.journal.withdrawals.devices(file.reading_id, 1, total) if file.withdrawal is not None else ()
     gone = {device.record.row for device in known if device.record.result is not None and device.record.result.is_gone}
+    replaced = _rows_fixed_in_its_month(pipeline, file)
     for row in pipeline.journal.outcomes.of_rows(file.reading_id, 1, total):
+        if replaced and row.remedy is Remedy.FIX:
+            replaced -= 1
+            continue
         batch_id = file.batch_id or row.batch_id
         device = Device(file.customer_id or "", batch_id, row.outcome, is_withdrawn=row.row in gone)
         yield device, (row.serial_number or row.product_key).strip().casefold()
+
+
+def _rows_fixed_in_its_month(pipeline: Pipeline, file: DeviceFile) -> int:
+    """The rows of a file that stand fixed in another file of the month: that one counts their devices."""
+    found = (pipeline.journal.files.get(file.customer_id, fix) for fix in file.fixes)
+    fixes = [stored.record for stored in found if stored is not None and stored.record.closed_counts is not None]
+    in_month = [fix for fix in fixes if (fix.received_at.year, fix.received_at.month) == _year_and_month(file)]
+    return max((fix.read_counts.total for fix in in_month), default=0)
+
+
+def _year_and_month(file: DeviceFile) -> tuple[int, int]:
+    return file.received_at.year, file.received_at.month
 
 
 def _digest(*parts: str) -> bytes:

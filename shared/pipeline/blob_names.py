@@ -29,6 +29,9 @@ _EARLIER_DIGEST = 32
 _RETRY = re.compile(r" \(retry of ([0-9a-f]{8}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
 """The parent's id in the name of a retry."""
 
+_FIX = re.compile(r" - fix of ([0-9a-f]{8})(?![0-9a-f-])")
+"""The id of the file whose rows are fixed, in the name of a to_fix.csv. Browsers add to such a name, as ` (1)`."""
+
 _FILE_IDS = UUID("5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51")
 """The namespace of file ids. Changing it would turn every known file into a new one."""
 
@@ -46,7 +49,7 @@ def results_folder(customer_id: str | None, batch_id: str | None, name: str, fil
 def retry_path(path: str, file_id: str, *, whole_id: bool = False) -> str:
     """The path of the retry of the file at `path`: `devices (retry of 1a2b3c4d).csv` beside it."""
     folder, slash, name = path.rpartition("/")
-    stem = _RETRY.sub("", name.rpartition(".")[0] or name)
+    stem = _own_name(name)
     ending = f" (retry of {file_id if whole_id else file_id[:SHORT_ID]}).csv"
     longest = max(1, LONGEST_PATH - units_in(folder) - len(slash) - len(ending))
     return f"{folder}{slash}{beginning_of(stem, longest)}{ending}"
@@ -56,6 +59,22 @@ def retried_file(name: str) -> str | None:
     """The id, or its beginning, of the file that a retry of this name sends again; None for any other name."""
     found = _RETRY.search(name)
     return found[1] if found and name.endswith(f"{found[0]}.csv") else None
+
+
+def _own_name(name: str) -> str:
+    """A file's name without its ending, and without what names the file it was made of."""
+    return _RETRY.sub("", _FIX.sub("", name.rpartition(".")[0] or name))
+
+
+def fix_name(name: str, file_id: str) -> str:
+    """The name under which the rows to fix of a file are downloaded: `devices - fix of 1a2b3c4d.csv`."""
+    return f"{_own_name(name)} - fix of {file_id[:SHORT_ID]}.csv"
+
+
+def fixed_file(name: str) -> str | None:
+    """The beginning of the id of the file whose rows a file of this name fixes; None for any other name."""
+    found = _FIX.findall(name)
+    return found[-1] if found else None
 
 
 def private_copy(file_id: str) -> str:

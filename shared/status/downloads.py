@@ -13,12 +13,11 @@ from urllib.parse import quote
 import azure.functions as func
 from werkzeug.http import dump_options_header, parse_accept_header
 
-from shared.pipeline.blob_names import RESULTS_CONTAINER
+from shared.pipeline.blob_names import RESULTS_CONTAINER, fix_name
 from shared.pipeline.closing.csv_output import results_csv
 from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired
-from shared.pipeline.corrections.to_fix import NAME as TO_FIX
 from shared.pipeline.corrections.to_fix import to_fix_csv
 from shared.status.http import Refusal, tagged
 from shared.status.presenters import links_of
@@ -100,7 +99,7 @@ def to_fix_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReques
     """to_fix.csv of a file; while it is registering, of the rows that have their outcome so far. Raises Refusal."""
     _refuse_before_read(file)
     try:
-        return tagged(request, attachment(to_fix_csv(pipeline, file), f"{file.name}.{TO_FIX}", CSV, request))
+        return tagged(request, attachment(to_fix_csv(pipeline, file), fix_name(file.name, file.file_id), CSV, request))
     except CopyExpired as error:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
     except TooLarge as error:

@@ -111,9 +111,10 @@ def file_view(
     customer_name: str | None = None,
     *,
     registered_later: int = 0,
+    fixed_later: int = 0,
     is_stopped: bool = False,
 ) -> FileView:
-    """A file and its progress. `registered_later` rows were registered by its retry."""
+    """A file and its progress. `registered_later` rows were registered by later files, `fixed_later` of them fixed."""
     view = FileView(
         file_id=file.file_id,
         customer_id=file.customer_id,
@@ -135,6 +136,7 @@ def file_view(
         parent_file_id=file.parent,
         elsewhere=progress.elsewhere,
         registered_later=registered_later,
+        fixed_later=fixed_later,
         withdrawal=None if file.withdrawal is None else withdrawal_view(file.withdrawal),
         links=links_of(file),
     )
@@ -153,10 +155,12 @@ def _needs_attention(file: FileView, waiting: Waiting | None, *, is_stopped: boo
     )
 
 
-def listed_file_view(listing: FileListing, customer_name: str | None = None, *, registered_later: int = 0) -> FileView:
+def listed_file_view(
+    listing: FileListing, customer_name: str | None = None, *, registered_later: int = 0, fixed_later: int = 0
+) -> FileView:
     """A final file, from its entry in the index by time."""
     progress = Progress(listing.counts, listing.submissions, listing.submissions, listing.elsewhere)
-    return file_view(listing, progress, customer_name, registered_later=registered_later)
+    return file_view(listing, progress, customer_name, registered_later=registered_later, fixed_later=fixed_later)
 
 
 def links_of(file: DeviceFile | FileListing) -> FileLinks:

@@ -64,6 +64,10 @@ DEVICES_ON_A_PAGE = 50
 MOST_FILES_EXAMINED = 2_000
 """Files that are examined for one page, however few of them match the filter."""
 
+GENERATIONS = 2
+"""How far files that were made of rows of others are followed: fixed rows may have to be fixed once more. Each further
+generation may take ten times as many reads."""
+
 SECONDS_FOR_FILES = 0.8
 """After this time a page ends before the next file that is still open: each is read with its submissions."""
 
@@ -190,7 +194,9 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
     progress = Progress.of(record, submissions)
     stopped = standstills(pipeline, names, record.customer_id)
     later = _registered_later(pipeline, record)
-    view = file_view(record, progress, name, registered_later=later, is_stopped=bool(stopped))
+    view = file_view(
+        record, progress, name, registered_later=later.all, fixed_later=later.fixed, is_stopped=bool(stopped)
+    )
     shown = [submission_view(submission) for submission in _most_interesting(submissions)]
     return FileDetails(
         stopped=stopped,
@@ -204,6 +210,7 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
         passed_over=list(map(passed_over_view, record.passed_over)),
         unreadable=unreadable_views(unreadable),
         retry_file_id=record.retry,
+        fix_file_ids=list(record.fixes),
         withdrawal=None if record.withdrawal is None else withdrawal_view(record.withdrawal),
         waiting=progress.waiting,
     )
@@ -398,36 +405,73 @@ def _view_of_any(
         if not wanted.matches(entry):
             return None
         later = _registered_later(pipeline, entry)
-        return listed_file_view(entry, names.name_of(entry.customer_id), registered_later=later)
+        name = names.name_of(entry.customer_id)
+        return listed_file_view(entry, name, registered_later=later.all, fixed_later=later.fixed)
     stored = pipeline.journal.files.get(entry.customer_id, entry.file_id)
     if stored is None or not wanted.matches(stored.record):
         return None
     progress = Progress.of(stored.record, _submissions(pipeline, stored.record, unreadable))
+    later = _registered_later(pipeline, stored.record)
     customer_id = stored.record.customer_id
     return file_view(
         stored.record,
         progress,
         names.name_of(customer_id),
-        registered_later=_registered_later(pipeline, stored.record),
+        registered_later=later.all,
+        fixed_later=later.fixed,
         is_stopped=any(each.customer_id in (None, customer_id) for each in stopped),
     )
 
 
-def _registered_later(pipeline: Pipeline, file: DeviceFile | FileListing) -> int:
-    """The rows of `file` that the file made of them registered, and whose devices were not withdrawn since."""
-    if file.retry is None:
-        return 0
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """The rows of a file whose devices later files registered, and were not withdrawn since."""
+
+    sent_again: int = 0
+    fixed: int = 0
+    newly: int = 0
+    """Of both, the devices that the service took from us for the first time: nowhere else they count so."""
+
+    @property
+    def all(self) -> int:
+        """Rows that were sent again, or fixed."""
+        return self.sent_again + self.fixed
+
+
+def _registered_later(pipeline: Pipeline, file: DeviceFile | FileListing, generations: int = GENERATIONS) -> _Later:
+    """The rows of `file` that the files made of them registered.
+
+    The same rows may have been fixed in several files: each device counts in the one that newly registered it, and
+    what was registered before counts as in the file that has most.
+    """
+    if not generations:
+        return _Later()
+    again, again_newly = _registered_by(pipeline, file.customer_id, file.retry, generations)
+    fixes = [_registered_by(pipeline, file.customer_id, child, generations) for child in file.fixes]
+    newly = min(sum(newly for _, newly in fixes), file.rows_to_fix)
+    fixed = min(max((newly, *(well for well, _ in fixes))), file.rows_to_fix)
+    return _Later(again, fixed, again_newly + newly)
+
+
+def _registered_by(
+    pipeline: Pipeline, customer_id: str | None, file_id: str | None, generations: int
+) -> tuple[int, int]:
+    """The devices that a file, or those made of its rows, have registered: all, and those newly."""
+    if file_id is None:
+        return 0, 0
     try:
-        stored = pipeline.journal.files.get(file.customer_id, file.retry)
+        stored = pipeline.journal.files.get(customer_id, file_id)
     except UnreadableRecord as unreadable:
         log_unreadable(unreadable)
-        return 0
+        return 0, 0
     counts = None if stored is None else stored.record.closed_counts
     if stored is None or counts is None:
-        return 0
+        return 0, 0
     withdrawal = stored.record.withdrawal
-    removed = 0 if withdrawal is None else withdrawal.withdrawn + withdrawal.already_gone
-    return counts.registered + counts.already_registered - elsewhere_in(stored.record.reasons) - removed
+    newly = counts.registered - (0 if withdrawal is None else withdrawal.withdrawn + withdrawal.already_gone)
+    later = _registered_later(pipeline, stored.record, generations - 1)
+    well = newly + counts.already_registered - elsewhere_in(stored.record.reasons)
+    return well + later.all, newly + later.newly
 
 
 def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile:

@@ -110,7 +110,9 @@ class FileLinks(View, frozen=True, kw_only=True):
     report_html: Annotated[
         str | None, msgspec.Meta(description="One page that can be mailed, once the file is closed.")
     ]
-    parent: Annotated[str | None, msgspec.Meta(description="The file whose rows this file sends again.")]
+    parent: Annotated[
+        str | None, msgspec.Meta(description="The file whose rows this file sends again, as they were or fixed.")
+    ]
 
 
 class FileView(View, frozen=True, kw_only=True):
@@ -141,7 +143,9 @@ class FileView(View, frozen=True, kw_only=True):
     ] = False
     submissions: Annotated[int, msgspec.Meta(ge=0, description="Requests with devices of this file to Partner Center.")]
     submissions_final: Annotated[int, msgspec.Meta(ge=0, description="How many of them are final.")]
-    parent_file_id: Annotated[str | None, msgspec.Meta(description="The file whose rows this file sends again.")]
+    parent_file_id: Annotated[
+        str | None, msgspec.Meta(description="The file whose rows this file sends again, as they were or fixed.")
+    ]
     elsewhere: Annotated[
         int,
         msgspec.Meta(
@@ -151,7 +155,10 @@ class FileView(View, frozen=True, kw_only=True):
         ),
     ] = 0
     registered_later: Annotated[
-        int, msgspec.Meta(ge=0, description="Rows that were not registered and that the file made of them registered.")
+        int, msgspec.Meta(ge=0, description="Rows that were not registered and that files made of them registered.")
+    ] = 0
+    fixed_later: Annotated[
+        int, msgspec.Meta(ge=0, description="Of these, the rows that a person fixed and dropped again.")
     ] = 0
     withdrawal: Annotated[
         WithdrawalView | None, msgspec.Meta(description="The withdrawal of the devices that it newly registered.")
@@ -167,13 +174,13 @@ class FileView(View, frozen=True, kw_only=True):
 
     @property
     def not_registered(self) -> int:
-        """The rows that are not registered under their batch, nor duplicates, nor registered by the retry."""
+        """The rows that are not registered under their batch, nor duplicates, nor registered by a later file."""
         counts = self.counts
         return counts.failed + counts.rejected + counts.unknown + self.elsewhere - self.registered_later
 
     @property
     def well_registered(self) -> int:
-        """The rows whose devices are registered under their batch: by this file, before it, or by its retry."""
+        """The rows whose devices are registered under their batch: by this file, before it, or by a later file."""
         counts = self.counts
         return counts.registered + counts.already_registered - self.elsewhere + self.registered_later
 
@@ -307,6 +314,9 @@ class FileDetails(View, frozen=True, kw_only=True):
     ] = []
     unreadable: Unreadables = []
     retry_file_id: Annotated[str | None, msgspec.Meta(description="The file that sends rows of this file again.")]
+    fix_file_ids: Annotated[
+        list[str], msgspec.Meta(description="The files in which fixed rows of this file were dropped again.")
+    ] = []
     withdrawal: WithdrawalView | None
     waiting: Annotated[
         Waiting | None, msgspec.Meta(description="The rows that have no outcome yet, while the file is registering.")

@@ -197,6 +197,8 @@ def listing_of(file: DeviceFile) -> FileListing:
         submissions=file.submissions,
         parent=file.parent,
         retry=file.retry,
+        fixes=file.fixes,
+        rows_to_fix=file.rows_to_fix,
         withdrawal=None if file.withdrawal is None else _listed(file.withdrawal),
     )
 

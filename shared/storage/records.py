@@ -166,6 +166,8 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     retry: str | None = None
     """The file made of its rows that could be sent again unchanged."""
     retried_rows: int = 0
+    fixes: tuple[str, ...] = ()
+    """The files in which rows of it that a person fixed were dropped again, the first few."""
     webhook_told_at: Moment | None = None
     withdrawal: Withdrawal | None = None
     changes_since_closed: int = 0
@@ -176,6 +178,11 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     def reading_id(self) -> str:
         """Identifies the keys and blobs of the current reading."""
         return f"{self.file_id}.{self.reading}"
+
+    @property
+    def rows_to_fix(self) -> int:
+        """The rows that a person can fix."""
+        return sum(tally.rows for tally in self.reasons if tally.remedy is Remedy.FIX)
 
 
 class RequestKind(StrEnum):
@@ -398,6 +405,9 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     """The file whose rows this file sends again."""
     retry: str | None = None
     """The file made of its rows that could be sent again unchanged."""
+    fixes: tuple[str, ...] = ()
+    """The files in which rows of it that a person fixed were dropped again."""
+    rows_to_fix: int = 0
     withdrawal: Withdrawal | None = None
     """Its withdrawal, without what only its steps need."""
 

@@ -55,8 +55,8 @@ def test_rows_to_fix_and_a_report_are_downloaded(world: World, client: Client) -
     assert len(list(csv.reader(io.StringIO(to_fix.body.decode("utf-8-sig"))))) == 2
     assert gzip.decompress(packed.body) == to_fix.body
     assert report.headers["content-type"] == "text/html; charset=utf-8"
-    for answer, name in ((to_fix, "to_fix.csv"), (report, "report.html")):
-        assert parse_options_header(answer.headers["content-disposition"])[1] == {"filename": f"devices.csv.{name}"}
+    for answer, name in ((to_fix, f"devices - fix of {identifier[:8]}.csv"), (report, "devices.csv.report.html")):
+        assert parse_options_header(answer.headers["content-disposition"])[1] == {"filename": name}
 
 
 def test_rows_to_fix_are_gone_with_the_private_copy(world: World, client: Client) -> None:

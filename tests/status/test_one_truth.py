@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.console import Console
+from werkzeug.http import parse_options_header
 
 from local.commands.report import monthly
 from local.commands.showing import is_row_well, is_well, show_file
@@ -479,3 +480,95 @@ def _withdraw_in_journal(world: World, file_id: str, *, devices: int) -> None:
         state=WithdrawalState.FINISHED, asked_at=now, asked_by="a", due_at=now, total=devices, withdrawn=devices
     )
     world.journal.files.change(stored, replace(stored.record, withdrawal=withdrawal))
+
+
+# --- fixed and dropped again
+
+
+def _drop_fixed(world: World, client: Client, parent: str, *serials: str, again: str = "") -> str:
+    """Download to_fix.csv of a file and drop some of its rows again under the name it has; the id of the new file."""
+    answer = client.get(f"/api/files/{CUSTOMER}/{parent}/to_fix.csv")
+    name = parse_options_header(answer.headers["content-disposition"])[1]["filename"]
+    path = f"{CUSTOMER}/Test/{name.removesuffix('.csv')}{again}.csv"
+    child = world.drop_file(tuples(list(serials)), path)
+    world.run()
+    return child
+
+
+def _broken(*serials: str) -> str:
+    return tuples(["SN-1", "SN-2"]) + "".join(f"{serial},,,,\r\n" for serial in serials)
+
+
+def test_fixed_rows_name_their_parent_which_counts_their_devices(world: World, client: Client) -> None:
+    parent = world.drop_file(_broken("1.23E+11", "B-2", "B-3"))
+    world.run()
+    child = _drop_fixed(world, client, parent, "A-1", "B-2")
+    assert json_of(client, child)["file"]["parent_file_id"] == parent
+    details = json_of(client, parent)
+    assert details["fix_file_ids"] == [child]
+    assert (details["file"]["registered_later"], details["file"]["fixed_later"]) == (2, 2)
+    for text in (page_of(client, parent), told(world, parent)):
+        assert "4 of 5 devices are registered; 1 is not" in text
+        assert "2 rows of it were registered by the file that fixed them" in text
+        assert todo_numbers(text) == {Remedy.FIX: 1}
+    (listed,) = [file for file in client.get("/api/files").json["files"] if file["file_id"] == parent]
+    assert listed == details["file"]
+
+
+def test_rows_that_are_fixed_in_several_files_count_once(world: World, client: Client) -> None:
+    parent = world.drop_file(_broken("B-1", "B-2"))
+    world.run()
+    for number, serials in enumerate([("B-1",), ("B-1",), ("B-1", "B-2"), ("B-1", "B-2", "ANOTHER")]):
+        _drop_fixed(world, client, parent, *serials, again=f" ({number})")
+        wanted = min(len(serials), 2)
+        assert json_of(client, parent)["file"]["fixed_later"] == wanted
+    assert "All 4 devices are registered" in page_of(client, parent)
+    assert not json_of(client, parent)["file"]["needs_attention"]
+    assert "to_fix.csv" not in page_of(client, parent).split("Outcomes by reason")[0]
+
+
+def test_rows_that_are_fixed_once_more_count_for_the_first_file(world: World, client: Client) -> None:
+    parent = world.drop_file(_broken("B-1", "B-2"))
+    world.run()
+    child = world.drop_file(_broken("B-2"), f"{CUSTOMER}/Test/devices - fix of {parent[:8]}.csv")
+    world.run()
+    grandchild = _drop_fixed(world, client, child, "B-2")
+    assert json_of(client, grandchild)["file"]["parent_file_id"] == child
+    assert json_of(client, child)["file"]["fixed_later"] == 1
+    assert json_of(client, parent)["file"]["fixed_later"] == 2
+    withdraw(world.pipeline, CUSTOMER, grandchild)
+    world.run()
+    assert json_of(client, child)["file"]["fixed_later"] == 0
+
+
+def test_a_device_whose_serial_number_was_fixed_is_one_device_of_the_month(world: World, client: Client) -> None:
+    parent = world.drop_file(_broken("1.23E+11"))
+    world.run()
+    _drop_fixed(world, client, parent, "A-1")
+    assert sum(line.counts.total for line in monthly(world.pipeline, START.replace(day=1, hour=0))) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["devices - fix of 00000000.csv", "devices - fix of {0}0.csv", "devices fix {0}.csv", "{0}.csv"]
+)
+def test_a_name_that_names_no_known_file_has_no_parent(world: World, client: Client, name: str) -> None:
+    parent = world.drop_file(_broken("B-1"))
+    world.run()
+    child = world.drop_file(numbered(1), f"{CUSTOMER}/Test/{name.format(parent[:8])}")
+    other = world.drop_file(numbered(1), f"{OTHER_CUSTOMER}/Test/devices - fix of {parent[:8]}.csv")
+    world.run()
+    assert json_of(client, child)["file"]["parent_file_id"] is None
+    found = world.journal.files.get(OTHER_CUSTOMER, other)
+    assert found is not None
+    assert found.record.parent is None
+    assert json_of(client, parent)["fix_file_ids"] == []
+
+
+def test_a_fix_is_noted_once_however_often_its_file_is_read(world: World, client: Client) -> None:
+    parent = world.drop_file(_broken("B-1"))
+    world.run()
+    path = f"{CUSTOMER}/Test/devices - fix of {parent[:8]}.csv"
+    child = world.drop_file(tuples(["B-1"]), path)
+    world.receive(path)
+    world.run()
+    assert json_of(client, parent)["fix_file_ids"] == [child]

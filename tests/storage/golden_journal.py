@@ -232,7 +232,8 @@ def _write_file(journal: Journal, file: DeviceFile) -> None:
 def _records() -> Iterator[msgspec.Struct]:
     """Each kind once with every field, and once without its optional fields."""
     elsewhere = filled(ReasonTally, {"outcome": Outcome.ALREADY_REGISTERED, "remedy": Remedy.ASK})
-    full = filled(DeviceFile, {"state": FileState.CLOSED, "reading": 1, "reasons": (elsewhere,)})
+    to_fix = filled(ReasonTally, {"outcome": Outcome.REJECTED, "remedy": Remedy.FIX})
+    full = filled(DeviceFile, {"state": FileState.CLOSED, "reading": 1, "reasons": (elsewhere, to_fix)})
     least = filled(DeviceFile, {"file_id": _LEAST, "state": FileState.RECEIVED}, least=True)
     rejected = filled(DeviceFile, {"file_id": _REJECTED, "state": FileState.REJECTED}, least=True)
     yield from (full, least, rejected)

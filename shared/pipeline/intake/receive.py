@@ -14,6 +14,7 @@ from shared.failures import concerning
 from shared.pipeline.blob_names import (
     DROP_CONTAINER,
     file_id,
+    fixed_file,
     private_copy,
     retried_file,
     retry_path,
@@ -42,6 +43,11 @@ logger = logging.getLogger(__name__)
 MOST_READINGS = 50
 """Readings that may crash or fail before the file itself counts as the cause; the first few follow at once, later
 readings half an hour apart."""
+
+MOST_FIXES = 10
+"""Files with fixed rows that their parent knows of."""
+
+_TRIES_TO_NOTE = 5
 
 LONG_TO_READ = 16 * 1024 * 1024
 """From this size in bytes, a file gets a summary while it is being read. A smaller file is read in a second or two and
@@ -123,8 +129,12 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         refuse_device_identifiers=pipeline.settings.refuses_device_identifiers_of(place.customer_id),
         history=with_sentence((), "Received.", now),
     )
-    parent = _parent(pipeline, file)
-    return file if parent is None else _retry_of(parent, file, now)
+    if (parent := _parent(pipeline, file)) is not None:
+        return _retry_of(parent, file, now)
+    if (fixed := _fixed(pipeline, file)) is not None:
+        sentence = f"Received, with fixed rows of file {fixed.file_id}."
+        return replace(file, parent=fixed.file_id, history=with_sentence((), sentence, now))
+    return file
 
 
 def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
@@ -137,6 +147,35 @@ def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
         if file.path in paths and known.state is FileState.CLOSED:
             return known
     return None
+
+
+def _fixed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
+    """The closed file of this customer whose rows to fix were downloaded under the name of `file`."""
+    beginning = fixed_file(file.name)
+    if beginning is None or file.customer_id is None:
+        return None
+    known = list(pipeline.journal.files.with_id_prefix(file.customer_id, beginning, log_unreadable))
+    return known[0] if len(known) == 1 and known[0].state is FileState.CLOSED else None
+
+
+def _note_fix(pipeline: Pipeline, file: DeviceFile) -> None:
+    """Note in the file whose rows `file` fixes that it does. A file that is read again has done so already."""
+    if file.parent is None or fixed_file(file.name) is None:
+        return
+    for _ in range(_TRIES_TO_NOTE):
+        stored = pipeline.journal.files.get(file.customer_id, file.parent)
+        if stored is None or file.file_id in (stored.record.retry, *stored.record.fixes):
+            return
+        if len(stored.record.fixes) >= MOST_FIXES:
+            return
+        sentence = f"Rows of it were fixed and dropped again as file {file.file_id}."
+        history = with_sentence(stored.record.history, sentence, pipeline.clock())
+        try:
+            fixes = (*stored.record.fixes, file.file_id)
+            pipeline.journal.files.change(stored, replace(stored.record, fixes=fixes, history=history))
+        except Conflict:
+            continue
+        return
 
 
 def _retry_of(parent: DeviceFile, file: DeviceFile, now: datetime) -> DeviceFile:
@@ -170,6 +209,7 @@ def _read_again(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 def _read(pipeline: Pipeline, held: FileLease) -> None:
     """Copy, read, journal and release a file claimed by this owner."""
     try:
+        _note_fix(pipeline, held.record)
         with span(StepName.READ, held.record.file_id, of_file(held.record) | {"bytes": held.record.size}):
             read = _journaled(pipeline, held)
             annotate(of_file(held.record))

@@ -182,6 +182,7 @@ def file_page(
                 "customer": address(PAGES, customer=file.customer_id),
                 "parent": _sibling(file, file.parent_file_id),
                 "again": _sibling(file, details.retry_file_id) if again_is_known else None,
+                "fixes": [_sibling(file, fix) for fix in details.fix_file_ids],
                 "results": f"{here}/results.csv" if file.links.results_csv else None,
                 "to_fix": f"{here}/to_fix.csv" if file.links.to_fix_csv else None,
                 "withdrawals": f"{here}/withdrawals.csv" if file.links.withdrawals_csv else None,

@@ -143,6 +143,7 @@ def _closed(file: FileView, details: FileDetails) -> FileSummary:
     rows = _rows_by_remedy(details.reasons)
     if details.retry_file_id is not None:
         del rows[Remedy.SEND_AGAIN]
+    rows[Remedy.FIX] -= file.fixed_later
     left = file.not_registered
     todos = (*_todos(rows), *_to_check(details))
     if file.withdrawal is not None and details.withdrawal is not None:
@@ -190,11 +191,16 @@ def _how_it_had_ended(file: FileView) -> str:
 
 
 def _remarks(file: FileView) -> tuple[str, ...]:
-    later = file.registered_later
-    told = (
-        f"{counted(later, 'row')} of it {'was' if later == 1 else 'were'} registered by the file that sent them again."
+    later = (
+        (file.registered_later - file.fixed_later, "sent them again"),
+        (file.fixed_later, "fixed them"),
     )
-    return (*((told,) if later else ()), *_duplicates(file.counts))
+    told = [
+        f"{counted(rows, 'row')} of it {'was' if rows == 1 else 'were'} registered by the file that {what}."
+        for rows, what in later
+        if rows
+    ]
+    return (*told, *_duplicates(file.counts))
 
 
 def _todos(rows: Counter[Remedy]) -> Iterator[Todo]:

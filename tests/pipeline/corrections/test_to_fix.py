@@ -276,7 +276,7 @@ def test_whatever_a_cell_of_the_results_holds_is_marked_once(cell: str) -> None:
 
 def test_many_rows_with_hashes_are_sent_back_in_little_memory(world: World) -> None:
     good = HASHES[HASHED[0]]
-    file = world.put(b"")
+    file = world.put(b"replaced below")
     row = f",,{good[:3990]},,\r\n"
     count = 3_000
 
