@@ -1,13 +1,17 @@
 """Finds where a device stands that the service calls registered already: under this batch, another one, or elsewhere.
 
 Registered already is done only under the batch that the row names: Autopilot shows the batch as the group tag, and
-profiles follow it. The app's own index of serial numbers tells, else the batch itself, read back once for all such rows
-of a submission. Nothing is written here.
+profiles follow it. The app's own index of serial numbers tells, else the beginning of the batch itself, read back once
+for all such rows of a submission. Nothing is written here.
+
+However large the batch, a submission costs no more than a bounded number of queries and requests. So that a file which
+is dropped again costs next to nothing, one search brings the rows that follow the found one in its file.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -28,11 +32,16 @@ from shared.vocabulary import Outcome, Remedy
 logger = logging.getLogger(__name__)
 
 FEW = 20
-"""Up to this number of rows are looked up in the index before the batch is read. A look-up takes some queries of
-storage, and the batch of a customer may take hundreds of requests to the service."""
+"""After so many rows that the index does not know, the batch is read before the index is searched for more."""
 
-MOST_LOOKED_UP = 100
-"""The most rows of a submission that are looked up in the index."""
+MOST_SEARCHES = 100
+"""The most searches of the index for a submission; each takes some queries of storage."""
+
+ROWS_OF_ONE_SEARCH = 1_000
+"""The rows behind a found one that come with it: two files of the same delivery name its devices in the same order."""
+
+MOST_DEVICES_READ = 5_000
+"""The most devices of a batch that are read back for the rows of a submission: some fifty requests."""
 
 MOST_MENTIONS = 50
 """The most rows with one serial number that are compared."""
@@ -57,13 +66,28 @@ class Registrations:
 
     journal: Journal
     keep_claim: Callable[[], None]
-    """Called before each look-up, which takes some queries."""
+    """Called before each search, which takes some queries."""
     _files: dict[str, DeviceFile | None] = field(default_factory=dict)
+    _near: dict[str, Registration] = field(default_factory=dict)
+    """By serial number, the registrations in rows that follow a found one."""
+    _searched: set[tuple[str, str | None]] = field(default_factory=set)
 
     def of(self, row: DeviceOutcome, customer_id: str | None = None) -> Registration | None:
         """The latest registration of the device of `row`, for one customer or for any; None when none is known."""
-        if not row.serial_number:
+        serial_number = row.serial_number.casefold()
+        near = self._near.get(serial_number)
+        if near is not None and customer_id == near.file.customer_id and not _is_another_model(row, near.outcome):
+            return near
+        question = serial_number, customer_id
+        if not serial_number or question in self._searched or len(self._searched) >= MOST_SEARCHES:
             return None
+        self._searched.add(question)
+        found = self._search(row, customer_id)
+        if found is not None:
+            self._near |= self._behind(found)
+        return found
+
+    def _search(self, row: DeviceOutcome, customer_id: str | None) -> Registration | None:
         self.keep_claim()
         found: list[Registration] = []
         mentions = self.journal.outcomes.with_serial(row.serial_number, customer_id, unreadable=log_unreadable)
@@ -75,13 +99,22 @@ class Registrations:
                 found.append(registration)
         return max(found, key=lambda one: one.file.received_at, default=None)
 
+    def _behind(self, found: Registration) -> dict[str, Registration]:
+        """The registrations in the rows that follow a found one; none in a file that was withdrawn."""
+        if found.file.withdrawal is not None:
+            return {}
+        first = found.outcome.row + 1
+        rows = self.journal.outcomes.of_rows(found.file.reading_id, first, first + ROWS_OF_ONE_SEARCH - 1)
+        return {
+            outcome.serial_number.casefold(): Registration(found.file, outcome)
+            for outcome in rows
+            if outcome.serial_number and _was_in_its_batch(outcome)
+        }
+
     def _of_mention(self, mention: DeviceMention) -> Registration | None:
         file = self._file(mention)
         outcome = None if file is None else self.journal.outcomes.get(file.reading_id, mention.row)
-        if file is None or outcome is None:
-            return None
-        found_here = outcome.outcome is Outcome.ALREADY_REGISTERED and outcome.remedy is Remedy.NOTHING
-        if outcome.outcome is not Outcome.REGISTERED and not found_here:
+        if file is None or outcome is None or not _was_in_its_batch(outcome):
             return None
         return None if self._is_withdrawn(file, outcome) else Registration(file, outcome)
 
@@ -126,7 +159,7 @@ def told_where(
     told = {outcome.row: outcome for outcome in outcomes}
     already = [outcome for outcome in outcomes if _is_to_be_placed(outcome)]
     told |= _placed(service, contents, submission, rows, already, registrations)
-    for outcome in [one for one in outcomes if _is_of_another_tenant(one)][:MOST_LOOKED_UP]:
+    for outcome in filter(_is_of_another_tenant, outcomes):
         found = registrations.of(outcome)
         if found is not None and found.file.customer_id != submission.customer_id:
             told[outcome.row] = _of_another_customer(outcome, found)
@@ -142,16 +175,16 @@ def _placed(
     registrations: Registrations,
 ) -> dict[int, DeviceOutcome]:
     """Each row of `already` with the place of its device, by its number."""
-    known: dict[int, Registration] = {}
-    if len(already) <= FEW:
-        known = _looked_up(registrations, already, submission.customer_id)
+    customer_id = submission.customer_id
+    known = _looked_up(registrations, already, customer_id, FEW)
     left = [outcome for outcome in already if outcome.row not in known]
     wanted = {outcome.row for outcome in left}
     read_back = [row for row in rows if row.row in wanted]
-    in_batch = {row.row for row, _ in rows_in_batch(service, contents, submission, read_back)} if left else set[int]()
-    if len(already) > FEW:
-        missing = [outcome for outcome in left if outcome.row not in in_batch][:MOST_LOOKED_UP]
-        known = _looked_up(registrations, missing, submission.customer_id)
+    in_batch: set[int] = set()
+    if left:
+        in_batch = {row.row for row, _ in rows_in_batch(service, contents, submission, read_back, MOST_DEVICES_READ)}
+        missing = [outcome for outcome in left if outcome.row not in in_batch]
+        known |= _looked_up(registrations, missing, customer_id, MOST_SEARCHES)
     return {
         outcome.row: outcome
         if outcome.row in in_batch
@@ -161,16 +194,26 @@ def _placed(
 
 
 def _looked_up(
-    registrations: Registrations, outcomes: Sequence[DeviceOutcome], customer_id: str
+    registrations: Registrations, outcomes: Sequence[DeviceOutcome], customer_id: str, most_unknown: int
 ) -> dict[int, Registration]:
-    found = ((outcome.row, registrations.of(outcome, customer_id)) for outcome in outcomes)
-    return {row: registration for row, registration in found if registration is not None}
+    """The registrations of `outcomes` by row; the search ends after `most_unknown` devices that no file registered."""
+    known: dict[int, Registration] = {}
+    unknown = 0
+    for outcome in outcomes:
+        registration = registrations.of(outcome, customer_id)
+        if registration is not None:
+            known[outcome.row] = registration
+        else:
+            unknown += 1
+        if unknown >= most_unknown:
+            break
+    return known
 
 
 def rows_in_batch(
-    service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow]
+    service: Service, contents: Contents, submission: Submission, rows: Sequence[SentRow], most: int | None = None
 ) -> list[tuple[SentRow, Device]]:
-    """The rows whose devices are in the batch, with their devices.
+    """The rows whose devices are in the batch, with their devices; with `most`, among so many of the batch's devices.
 
     A batch that the service does not show has none. One that is longer than is ever read tells nothing: its rows end
     without it rather than never.
@@ -181,7 +224,7 @@ def rows_in_batch(
     """
     batch_id = contents.spelling_of_batch(submission)
     try:
-        found = match_by_name(rows, service.batch_devices(submission.customer_id, batch_id))
+        found = match_by_name(rows, islice(service.batch_devices(submission.customer_id, batch_id), most))
     except Refused:
         return []
     except ListTooLong as error:
@@ -214,6 +257,12 @@ def _of_another_customer(outcome: DeviceOutcome, found: Registration) -> DeviceO
     folder, customer_id = found.file.path.partition("/")[0], found.file.customer_id
     name = customer_id if folder.lower() == customer_id else f"{folder} ({customer_id})"
     return replace(outcome, what_to_do=OUR_OTHER_CUSTOMER, registered_by=f"customer {name}, {found.words}")
+
+
+def _was_in_its_batch(outcome: DeviceOutcome) -> bool:
+    """Whether the row registered its device, or found it registered under the batch of the row."""
+    was_found_there = outcome.outcome is Outcome.ALREADY_REGISTERED and outcome.remedy is Remedy.NOTHING
+    return outcome.outcome is Outcome.REGISTERED or was_found_there
 
 
 def _is_to_be_placed(outcome: DeviceOutcome) -> bool:

@@ -49,6 +49,40 @@ def test_a_device_that_neither_the_index_nor_the_batch_shows_may_be_anywhere(wor
     assert (row.remedy, row.notes) == (Remedy.ASK, "batch_not_known")
 
 
+class Counting(Changed):
+    """Counts the devices that are read back."""
+
+    read = 0
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        for device in super().batch_devices(customer_id, batch_id, ids):
+            self.read += 1
+            yield device
+
+
+@pytest.mark.parametrize("batch", ["Sales", "Field"])
+def test_a_file_that_is_dropped_again_reads_no_batch_back(world: World, batch: str) -> None:
+    outcomes(world, numbered(1_200), f"{CUSTOMER}/Sales/first.csv")
+    counting = Counting(world.partner_center)
+    world.meet(counting)
+    rows = outcomes(world, numbered(1_200), f"{CUSTOMER}/{batch}/again.csv")
+    remedy = Remedy.NOTHING if batch == "Sales" else Remedy.ASK
+    assert {(row.outcome, row.remedy) for row in rows} == {(Outcome.ALREADY_REGISTERED, remedy)}
+    assert all(("since file first.csv" in row.what_to_do) == (batch == "Field") for row in rows)
+    assert counting.read == 0
+
+
+def test_however_large_its_batch_a_submission_reads_a_part_of_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.pipeline.submissions.registered_elsewhere.MOST_DEVICES_READ", 30)
+    outcomes(world, numbered(100), f"{CUSTOMER}/Sales/first.csv")
+    counting = Counting(world.partner_center)
+    world.meet(counting)
+    unknown = tuples([f"STANDIN-806-{number}" for number in range(40)])
+    rows = outcomes(world, unknown, f"{CUSTOMER}/Sales/unknown.csv")
+    assert {(row.remedy, row.notes) for row in rows} == {(Remedy.ASK, "batch_not_known")}
+    assert counting.read == 30
+
+
 class Endless(Changed):
     """A service with a batch that is too long to be read."""
 
