@@ -138,7 +138,11 @@ def test_there_is_a_table_for_everything_that_was_measured() -> None:
 
 
 @pytest.mark.parametrize("name", ["intake", "cold_start", "status_page"])
-def test_what_needs_no_service_can_be_measured(name: str, tmp_path: Path, ready_bench: Callable[[Path], Any]) -> None:
+def test_what_needs_no_service_can_be_measured(
+    name: str, tmp_path: Path, ready_bench: Callable[[Path], Any], campaign: bool
+) -> None:
+    if name != "intake" and not campaign:
+        pytest.skip("takes a dozen seconds: --campaign runs it")
     # In a thread of its own: the tests of the page may have left a running Playwright in this one.
     with ThreadPoolExecutor(1) as thread:
         measured = thread.submit(_MEASURES[name], ready_bench(tmp_path)).result()
