@@ -633,8 +633,8 @@ SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
             "Partner Center. Then drop this row again.",
         ),
         SentNote.BATCH_NOT_KNOWN: Explanation(
-            "The device is registered for this customer already but was not found in this batch and no file of ours "
-            "registered it.",
+            "The device is registered for this customer already but was found neither in a file of ours nor among the "
+            "first thousands of devices of this batch.",
             "Nobody here can tell under which batch it stands: look it up in Partner Center. A device that was added "
             "through Intune or the admin centre is not visible there: ask the customer to look it up and to delete it.",
         ),
