@@ -15,8 +15,13 @@ ROWS_BETWEEN_CLOCK_CHECKS = 500
 """Rows after which an owner checks whether to renew its claim."""
 
 
-TIME_FOR_ITS_WAKE_UP = timedelta(minutes=2)
+LATEST_WAKE_UP = timedelta(minutes=2)
 """How long a wake-up may be late before it counts as lost. Claimed work has none: it is due when its claim expires."""
+
+
+def time_for_its_wake_up(claim: timedelta) -> timedelta:
+    """`LATEST_WAKE_UP`, but no longer than a `claim`."""
+    return min(LATEST_WAKE_UP, claim)
 
 
 def with_claim(pipeline: Pipeline, file: DeviceFile) -> DeviceFile:
@@ -39,10 +44,10 @@ def is_claimed(file: DeviceFile, now: datetime) -> bool:
     return file.claimed_until is not None and file.claimed_until > now
 
 
-def is_overdue(due_at: datetime, claimed_until: datetime | None, now: datetime) -> bool:
+def is_overdue(due_at: datetime, claimed_until: datetime | None, now: datetime, claim: timedelta) -> bool:
     """Whether the sweep is to wake work up: its wake-up is lost, or its owner died and the claim has expired."""
     is_abandoned = claimed_until is not None and claimed_until >= due_at
-    return now - due_at >= (timedelta() if is_abandoned else TIME_FOR_ITS_WAKE_UP)
+    return now - due_at >= (timedelta() if is_abandoned else time_for_its_wake_up(claim))
 
 
 @dataclass(slots=True)

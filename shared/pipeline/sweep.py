@@ -159,6 +159,7 @@ def _wake_file(pipeline: Pipeline, file: DeviceFile) -> None:
 
 def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport, unreadable: OnUnreadable) -> None:
     now = pipeline.clock()
+    claim = pipeline.settings.advanced.claim
     is_open, never_accepted = False, 0
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         is_open = True
@@ -169,7 +170,7 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
         late = round((now - stored.record.due_at).total_seconds())
         report.oldest_wake_up_seconds = max(report.oldest_wake_up_seconds, late)
         never_accepted += _is_alarming(file, stored.record, now)
-        is_late = is_overdue(stored.record.due_at, stored.record.claimed_until, now)
+        is_late = is_overdue(stored.record.due_at, stored.record.claimed_until, now, claim)
         if is_late and report.overdue_submissions < MOST_WAKE_UPS:
             report.overdue_submissions += 1
             _wake_again(pipeline, stored)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.pipeline.lease import (
-    TIME_FOR_ITS_WAKE_UP,
+    LATEST_WAKE_UP,
     FileLease,
     is_claimed,
     is_overdue,
@@ -15,6 +15,8 @@ from shared.pipeline.lease import (
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile
 from tests.pipeline.world import CUSTOMER, START, World, numbered
+
+CLAIM = timedelta(minutes=5)
 
 
 @pytest.fixture
@@ -89,13 +91,16 @@ def test_after_a_failure_the_file_may_rest(world: World, stored: Stored[DeviceFi
 
 
 def test_abandoned_work_is_overdue_when_its_claim_expires_and_no_later() -> None:
-    claim, second = timedelta(minutes=5), timedelta(seconds=1)
-    assert not is_overdue(START + claim, START + claim, START + claim - second)
-    assert is_overdue(START + claim, START + claim, START + claim)
+    claim, second = CLAIM, timedelta(seconds=1)
+    assert not is_overdue(START + claim, START + claim, START + claim - second, claim)
+    assert is_overdue(START + claim, START + claim, START + claim, claim)
 
 
-@pytest.mark.parametrize("claimed_until", [None, START - timedelta(minutes=5)])
-def test_work_with_a_wake_up_is_overdue_when_the_wake_up_must_have_been_lost(claimed_until: datetime | None) -> None:
+@pytest.mark.parametrize("claimed_until", [None, START - CLAIM])
+@pytest.mark.parametrize(("claim", "latest"), [(CLAIM, LATEST_WAKE_UP), (timedelta(seconds=8), timedelta(seconds=8))])
+def test_work_with_a_wake_up_is_overdue_when_the_wake_up_must_have_been_lost(
+    claimed_until: datetime | None, claim: timedelta, latest: timedelta
+) -> None:
     second = timedelta(seconds=1)
-    assert not is_overdue(START, claimed_until, START + TIME_FOR_ITS_WAKE_UP - second)
-    assert is_overdue(START, claimed_until, START + TIME_FOR_ITS_WAKE_UP)
+    assert not is_overdue(START, claimed_until, START + latest - second, claim)
+    assert is_overdue(START, claimed_until, START + latest, claim)

@@ -7,9 +7,13 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
@@ -128,11 +132,33 @@ def test_every_row_ends_once_whatever_is_killed(tmp_path: Path, campaign: bool) 
             # The longest back-off grows with the faults, and the test would only wait for it.
             service.recover()
             stack.wait_until_closed(dropped, extent.seconds_to_close)
+        known_before = 0
         for file in dropped:
             outcomes = assert_every_row_has_one_outcome(stack, file, extent.rows)
             assert set(outcomes) <= {"registered", "already_registered"}, outcomes
+            known_before += outcomes.get("already_registered", 0)
+        journal = Journal(open_storage(StorageConnectionString(stack.storage)).table)
+        print(  # noqa: T201 - the figures of the run
+            f"{extent.files * extent.rows} rows; {killer.kills} kills; {known_before} devices were known when "
+            f"they were sent again; {_longest_way(journal, dropped)}"
+        )
         assert len(service.report()["devices"]) == extent.files * extent.rows
         assert "The host gave up on a message" not in stack.logs, "something was poisoned"
+
+
+def _longest_way(journal: Journal, dropped: Sequence[Dropped]) -> str:
+    """The file that took longest, and what came before the longest standstill of one of its submissions."""
+    files = [stored.record for one in dropped if (stored := journal.files.get(CUSTOMER, one.file_id)) is not None]
+    seconds, file = max(
+        ((((file.closed_at or file.received_at) - file.received_at).seconds, file) for file in files), key=itemgetter(0)
+    )
+    pauses = [
+        (datetime.fromisoformat(later[:19]) - datetime.fromisoformat(earlier[:19]), earlier[20:])
+        for stored in journal.submissions.of_reading(file.reading_id)
+        for earlier, later in pairwise(stored.record.history)
+    ]
+    longest, sentence = max(pauses)
+    return f"the last file closed after {seconds} s, of which it stood still for {longest.seconds} s after: {sentence}"
 
 
 # --- load

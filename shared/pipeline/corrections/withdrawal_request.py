@@ -134,7 +134,7 @@ def woken_again(pipeline: Pipeline, mention: WithdrawalMention) -> bool:
         if mention.asked_at + LONGEST_ASKING <= now:
             leave_index(pipeline, mention.customer_id, mention.file_id)
         return False
-    if not is_overdue(withdrawal.due_at, withdrawal.claimed_until, now):
+    if not is_overdue(withdrawal.due_at, withdrawal.claimed_until, now, pipeline.settings.advanced.claim):
         return False
     # Raise the sequence, so that a wake-up still in the queue is out of date.
     woken = replace(withdrawal, sequence=withdrawal.sequence + 1, due_at=now)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from msgspec.structs import replace
 
@@ -18,8 +17,8 @@ from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.lease import (
     ROWS_BETWEEN_CLOCK_CHECKS,
-    TIME_FOR_ITS_WAKE_UP,
     FileLease,
+    time_for_its_wake_up,
     with_claim_for_reading,
 )
 from shared.pipeline.log_fields import of_file
@@ -189,7 +188,8 @@ class Intake:
         sentence = f"Waits with {counted(len(load.rows), 'device')} for batch {load.batch_id}."
         body, now = load.body(), self.pipeline.clock()
         # Its wake-up is sent when the whole file is read. After a crash the sweep finds it no later than claimed work.
-        due_at = now + max(self.pipeline.settings.advanced.claim - TIME_FOR_ITS_WAKE_UP, timedelta())
+        claim = self.pipeline.settings.advanced.claim
+        due_at = now + claim - time_for_its_wake_up(claim)
         self.entries.append(kept_submission(self.pipeline.private, key, body, load.rows, sentence, now, due_at))
         self._keep_body(key.number, body)
         if len(self.entries) == SUBMISSIONS_ENTERED_AT_ONCE:
