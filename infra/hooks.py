@@ -29,6 +29,9 @@ ON = ("true", "1")
 FORMS = {"bool": r"true|false|True|False|TRUE|FALSE|[01tfTF]", "int": r"[+-]?\d{1,18}"}
 """What azd can read as a value of these types."""
 
+JSON_KINDS = {"object": dict, "array": list}
+"""The types that azd reads as JSON. Windows PowerShell takes the quotation marks out of `{"PAUSED": "true"}`."""
+
 INFRA = Path(__file__).parent
 FUNCTION = "receive_device_file"
 PROBE = "device-drop-probe"
@@ -127,19 +130,29 @@ def _stays_paused(app_settings: str) -> bool:
 def check_values(hook: Hook) -> None:
     """Before provisioning: refuse values that azd would silently replace by their defaults.
 
-    azd reads `PRIVATE_NETWORK=yes` or `RETENTION_DAYS=9O` as if they were not set: that would open the network, or
-    delete data that is to be kept.
+    azd reads `PRIVATE_NETWORK=yes`, `RETENTION_DAYS=9O` or `APP_SETTINGS={PAUSED: true}` as if they were not set: that
+    would open the network, delete data that is to be kept, or end a pause.
     """
     kinds = dict(re.findall(r"^param (\w+) (\w+)", (INFRA / "main.bicep").read_text(encoding="utf-8"), re.MULTILINE))
     given = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
     for parameter, value in given.items():
         [name] = re.findall(r"\$\{(\w+)", value["value"])
         text = hook.environment.get(name, "")
-        if text and kinds[parameter] in FORMS and not re.fullmatch(FORMS[kinds[parameter]], text):
+        if text and not _is_readable(text, kinds[parameter]):
+            kind = f"{'JSON ' if kinds[parameter] in JSON_KINDS else ''}{kinds[parameter]}"
             raise HookError(
-                f"{name} is {text!r}, which is no {kinds[parameter]}: azd would use the default in its place. "
+                f"{name} is {text!r}, which is no {kind}: azd would use the default in its place. "
                 f"Correct it with `azd env set {name} VALUE`, or in the variables of the workflow."
             )
+
+
+def _is_readable(text: str, kind: str) -> bool:
+    if kind not in JSON_KINDS:
+        return kind not in FORMS or re.fullmatch(FORMS[kind], text) is not None
+    try:
+        return isinstance(json.loads(text), JSON_KINDS[kind])
+    except ValueError:
+        return False
 
 
 def prepare(hook: Hook) -> None:

@@ -98,6 +98,35 @@ def test_what_is_not_tried_in_azure_names_the_command_that_would_show_it() -> No
     assert all(len(row) == 2 for row in rows)
 
 
+def test_a_value_of_azd_is_used_behind_the_block_that_reads_it() -> None:
+    before, block, after = DOCUMENTS["deploy"].partition('eval "$(azd env get-values)"')
+    assert block
+    value = re.compile(r'"[^"\n]*\$[A-Z][A-Z_]+')
+    assert value.findall(before) == []
+    assert len(value.findall(after)) > 10
+
+
+def test_a_command_of_the_azure_cli_names_what_it_works_on() -> None:
+    commands = re.findall(r"^(?:    )?(az .+)$", DOCUMENTS["deploy"], re.MULTILINE)
+    needed = {
+        "az functionapp keys": {"--resource-group", "--name"},
+        "az eventgrid system-topic": {"--resource-group", "--system-topic-name"},
+        "az storage blob": {"--auth-mode", "--account-name"},
+        "az keyvault secret": {"--vault-name", "--name"},
+        "az role assignment": {"--assignee", "--role", "--scope"},
+    }
+    for beginning, options in needed.items():
+        found = [command for command in commands if command.startswith(beginning)]
+        assert found, beginning
+        assert [command for command in found if not options <= set(re.findall(r"--[\w-]+", command))] == []
+
+
+def test_every_variable_that_the_workflow_needs_is_named() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
+    named = {*re.findall(r"`(\w+)`", DOCUMENTS["deploy"])}
+    assert set(re.findall(r"vars\.(\w+)", workflow)) - named == set()
+
+
 def test_every_output_that_is_used_exists() -> None:
     outputs = {*bicep_files()["main.bicep"].outputs, "AZURE_SUBSCRIPTION_ID"}
     used = set(re.findall(r"\$(DEVICE_DROP_\w+|AZURE_\w+|PARTNER_CENTER_\w+)", "".join(DOCUMENTS.values())))

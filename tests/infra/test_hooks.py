@@ -191,6 +191,7 @@ def test_without_a_subscription_nothing_is_asked_and_the_command_is_shown(hooks:
 # --- values
 
 NUMBERS = {"RETENTION_DAYS", "DAILY_LOG_GB", "MAXIMUM_INSTANCES", "INSTANCE_MEMORY_MB"}
+JSON_VALUES = {"APP_SETTINGS": "object", "ALLOWED_ADDRESSES": "array"}
 SWITCHES = {"PRIVATE_NETWORK", "SIGN_IN_WITH_USER"}
 
 
@@ -202,6 +203,7 @@ def test_every_number_and_switch_of_a_deployment_is_checked() -> None:
     }
     assert {name for name, kind in kinds.items() if kind == "int"} == NUMBERS
     assert {name for name, kind in kinds.items() if kind == "bool"} == SWITCHES
+    assert {name: kind for name, kind in kinds.items() if kind in ("object", "array")} == JSON_VALUES
 
 
 @pytest.mark.parametrize("name", sorted(NUMBERS | SWITCHES))
@@ -216,6 +218,22 @@ def test_a_value_that_azd_would_replace_by_its_default_is_refused(hooks: ModuleT
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        *[("APP_SETTINGS", value) for value in ("{PAUSED: true}", "{PAUSED", "PAUSED=true", "[]", '"text"', "1")],
+        *[("ALLOWED_ADDRESSES", value) for value in ("198.51.100.7", "[198.51.100.7]", "{}", "null")],
+    ],
+)
+def test_a_value_that_is_not_the_json_that_azd_expects_is_refused(hooks: ModuleType, name: str, value: str) -> None:
+    azure = Azure({})
+    with pytest.raises(hooks.HookError, match=name):
+        hooks.prepare(azure.hook(hooks, ENVIRONMENT | {name: value}))
+    assert azure.commands == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("APP_SETTINGS", value) for value in ("", "{}", '{"PAUSED": "true"}')],
+        *[("ALLOWED_ADDRESSES", value) for value in ("", "[]", '["198.51.100.7","203.0.113.0/24"]')],
         *[(name, value) for name in sorted(NUMBERS) for value in ("90", "1", "")],
         ("DAILY_LOG_GB", "-1"),
         *[(name, value) for name in sorted(SWITCHES) for value in ("true", "false", "True", "FALSE", "1", "")],
