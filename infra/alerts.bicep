@@ -38,7 +38,7 @@ var rules = [
     name: 'file-not-closed'
     severity: 2
     title: 'A device file was not closed within a day'
-    advice: 'Check the file\'s summary.json, and the circuit breakers and submissions of its customer. A file that waits for Partner Center has no fault itself.'
+    advice: 'Check the file\'s summary.json, and the circuit breakers and submissions of its customer. A file that waits for Partner Center has no fault itself. Runbook, section 6.'
     every: 'PT1H'
     over: 'P2D' // the longest window that a rule allows
     sense: 'GreaterThan'
@@ -58,7 +58,7 @@ var rules = [
     name: 'submission-not-accepted'
     severity: 1
     title: 'Submissions have waited two days to be accepted'
-    advice: 'Check the circuit breakers in the workbook for the answer of Partner Center. The submissions are still being sent; nothing is lost.'
+    advice: 'The workbook lists what Partner Center answered under Why submissions wait. The submissions are still being sent; nothing is lost. Runbook, section 5.'
     every: 'PT1H'
     over: 'PT1H'
     sense: 'GreaterThan'
@@ -72,7 +72,7 @@ var rules = [
     name: 'sign-in-failing'
     severity: 1
     title: 'Signing in to Partner Center fails'
-    advice: 'The message names the code and the fix. All submissions wait until the sign-in works again; nothing is lost.'
+    advice: 'The message names the code and the fix. All submissions wait until the sign-in works again; nothing is lost. Runbook, section 2.'
     every: 'PT5M'
     over: 'PT1H' // the app tries at least every half hour, so the alert lasts while signing in fails
     sense: 'GreaterThan'
@@ -91,7 +91,7 @@ var rules = [
     name: 'customer-refused'
     severity: 2
     title: 'Partner Center refuses the requests for a customer'
-    advice: 'The message says what is missing: the reseller relationship, GDAP or a role.'
+    advice: 'The message says what is missing: the reseller relationship, GDAP or a role. Runbook, section 3.'
     every: 'PT15M'
     over: 'PT1H'
     sense: 'GreaterThan'
@@ -106,7 +106,7 @@ var rules = [
     name: 'poison'
     severity: 1
     title: 'The host gave up on a message'
-    advice: 'The sweep has sent the message again. If the alert returns, check the exceptions of the function at that time.'
+    advice: 'The sweep has sent the message again. If the alert returns, check the exceptions of the function at that time. Runbook, section 7.'
     every: 'PT5M'
     over: 'PT15M'
     sense: 'GreaterThan'
@@ -120,7 +120,7 @@ var rules = [
     name: 'function-failing'
     severity: 2
     title: 'A function failed'
-    advice: 'List the exceptions: their customDimensions name the function, the file and the submission. The host and the sweep try again; nothing is lost.'
+    advice: 'List the exceptions: their customDimensions name the function, the file and the submission, or the method and path of a request. The host and the sweep try again; nothing is lost. Runbook, section 7.'
     every: 'PT15M'
     over: 'PT1H'
     sense: 'GreaterThan'
@@ -134,7 +134,7 @@ var rules = [
     name: 'throttled-for-long'
     severity: 2
     title: 'Partner Center throttled the app for more than half of the last hour'
-    advice: 'Lower maximumInstances or DEVICES_PER_SUBMISSION if this happens every day; otherwise wait.'
+    advice: 'Lower MAXIMUM_INSTANCES or DEVICES_PER_SUBMISSION if this happens every day; otherwise wait. Runbook, section 4.'
     every: 'PT15M'
     over: 'PT1H'
     sense: 'GreaterThan'
@@ -150,7 +150,7 @@ var rules = [
     name: 'row-without-outcome'
     severity: 0
     title: 'A row of a finished file had no outcome'
-    advice: 'The row was recorded as unknown. This breaks a promise of the product: keep the logs and report it.'
+    advice: 'The row was recorded as unknown. This breaks a promise of the product: keep the logs and report it. Runbook, section 14.'
     every: 'PT15M'
     over: 'PT1H'
     sense: 'GreaterThan'
@@ -164,7 +164,7 @@ var rules = [
     name: 'sweep-not-running'
     severity: 1
     title: 'The sweep has not run for half an hour'
-    advice: 'Lost events and messages are not found until the sweep runs. Check the exceptions of the function sweep, and whether the app starts.'
+    advice: 'Lost events and messages are not found until the sweep runs. Check the exceptions of the function sweep, and whether the app starts. Runbook, section 11.'
     every: 'PT15M'
     over: 'P2D'
     // Only a sweep that has run can stop: a first deployment has no code for some minutes.
@@ -184,7 +184,7 @@ var fullLog = {
   name: 'daily-log-full'
   severity: 2
   title: 'Log Analytics takes no more logs today'
-  advice: 'The daily limit of logs (DAILY_LOG_GB) is reached: other alerts are blind until tomorrow. Devices are still registered. Find out what logs so much, or raise the limit.'
+  advice: 'The daily limit of logs (DAILY_LOG_GB) is reached: other alerts are blind until tomorrow. Devices are still registered. Find out what logs so much, or raise the limit. Runbook, section 12.'
   every: 'PT15M'
   over: 'PT1H'
   sense: 'GreaterThan'
@@ -238,7 +238,7 @@ resource eventAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
     location: 'global'
     tags: tags
     properties: {
-      description: 'Event Grid could not deliver an event. Deploy infra/events.bicep again: the webhook\'s key may have changed.'
+      description: 'Event Grid could not deliver an event. Deploy infra/events.bicep again: the webhook\'s key may have changed. Runbook, section 8.'
       severity: 1
       enabled: true
       scopes: [topic.id]

@@ -159,12 +159,13 @@ def test_every_way_in_which_a_function_fails_reaches_application_insights_once(
         ("A function failed", "ExceptionGroup", "sweep"),
         ("A request failed", "OSError", None),
     ], printed
-    received, one, both, swept, _ = (data["properties"] for data in _exceptions(items))
+    received, one, both, swept, answered = (data["properties"] for data in _exceptions(items))
     assert received["blob"].endswith("/devices.csv")
     assert (one["file_id"], one["submission"]) == (file[1], "1")
     assert (both["file_id"], both["submission"]) == (file[1], "1, 2")
     assert both["invocation_id"] == "invocation-of-advance_submission"
     assert "open_files" in swept["duty"]
+    assert (answered["method"], answered["path"]) == ("GET", "/api/files")
 
 
 def test_no_row_and_no_hash_reaches_application_insights(collected: tuple[list[dict[str, Any]], str]) -> None:

@@ -25,6 +25,9 @@ PROSE = re.sub(r"^ *```.*?^ *```", "", RUNBOOK, flags=re.DOTALL | re.MULTILINE)
 SPANS = sorted({re.sub(r"\s+", " ", span) for span in re.findall(r"`([^`]+)`", PROSE)})
 SECTIONS = re.findall(r"^#{2,3} (\d+)\. (.+?)\n(.*?)(?=^#{2,3} |\Z)", RUNBOOK, re.DOTALL | re.MULTILINE)
 
+SECTIONS_TEXT = re.sub(r"\*\*.*?\*\*", "", "".join(text for _, _, text in SECTIONS))
+WORKBOOK = json.loads((ROOT / "infra" / "workbook.json").read_text(encoding="utf-8"))["items"]
+
 SOURCE = re.sub(
     # Sentences that are written over several lines of code.
     r'"\s*\n\s*f?"',
@@ -113,6 +116,45 @@ def test_every_alert_has_its_call() -> None:
     rules = [*alerts.variable("rules"), alerts.variable("fullLog")]
     for name in [rule["name"] for rule in rules] + alerts.variable("lostEvents"):
         assert any(f"`{name}`" in text for _, _, text in SECTIONS), name
+
+
+def _instructions() -> dict[str, str]:
+    """What each alert tells a person to do, by its name."""
+    alerts = bicep_files()["alerts.bicep"]
+    told = {rule["name"]: rule["advice"] for rule in [*alerts.variable("rules"), alerts.variable("fullLog")]}
+    [of_events] = [each for each in re.findall(r"description: '(.*)'$", alerts.text, re.MULTILINE) if "events" in each]
+    return told | dict.fromkeys(alerts.variable("lostEvents"), of_events)
+
+
+@pytest.mark.parametrize("name", _instructions())
+def test_the_instruction_of_an_alert_names_its_section_and_what_exists(name: str) -> None:
+    advice = _instructions()[name]
+    section = re.search(r"Runbook, section (\d+)\.$", advice)
+    assert section is not None
+    [text] = [text for number, _, text in SECTIONS if number == section[1]]
+    assert f"`{name}`" in text.partition("* **Meaning**")[0]
+    documented = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for setting in re.findall(r"\b[A-Z]+_[A-Z_]+\b", advice):
+        assert setting in PROVISIONED or f"| `{setting}` |" in documented
+        assert f"`{setting}`" in text or f" {setting} " in text
+    for file in re.findall(r"\binfra/\S+\.\w+", advice):
+        assert (ROOT / file).exists()
+        assert file in text
+    for function in re.findall(r"the function (\w+),", advice):
+        assert f"def {function}(" in (ROOT / "function_app.py").read_text(encoding="utf-8")
+    for field in {"function", "submission", "method", "path"} if "customDimensions" in advice else ():
+        assert f'"{field}"' in SOURCE
+
+
+def test_what_alert_and_runbook_look_for_in_the_workbook_is_there() -> None:
+    items = {item["content"].get("title"): item["content"].get("query") for item in WORKBOOK if item.get("name")}
+    [query] = [query for title, query in items.items() if title and title.startswith("Why submissions wait")]
+    # A service that is down opens no circuit breaker.
+    assert '"A request to Partner Center failed"' in query
+    assert "customDimensions.error" in query
+    assert any("under Why submissions wait." in advice for advice in _instructions().values())
+    for title in re.findall(r"\*([A-Z][^*]{18,})\*", SECTIONS_TEXT):
+        assert any(known and known.startswith(re.sub(r"\s+", " ", title)) for known in items), title
 
 
 def test_how_often_the_host_tries_is_what_host_json_says() -> None:

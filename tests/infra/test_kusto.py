@@ -28,6 +28,7 @@ TABLES = {
     "resultCode:string, duration:real",
     "exceptions": f"{_COMMON}, problemId:string, type:string, message:string, outerType:string, outerMessage:string, "
     "innermostMessage:string, severityLevel:int, details:dynamic",
+    "Usage": "TimeGenerated:datetime, DataType:string, IsBillable:bool, Quantity:real, QuantityUnit:string",
     "_LogOperation": "TimeGenerated:datetime, Category:string, Operation:string, Level:string, Detail:string",
 }
 """The tables and columns of Application Insights and Log Analytics that queries may use."""
