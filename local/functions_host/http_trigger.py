@@ -184,6 +184,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Refuse what the base class cannot read as the real host does: without a page."""
+        self.close_connection = True
+        self._send(code, _EMPTY, b"")
+
     def __getattr__(self, name: str) -> Callable[[], None]:
         """The base class calls `do_PURGE` for PURGE; the app answers every method, whether it takes it or not."""
         if name.startswith("do_"):

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from local.functions_host.__main__ import _SECONDS_BETWEEN_SCANS, Host, _parser
+from local.functions_host.app import HostedFunction, QueueTrigger
 from local.functions_host.host_settings import HostError, connection_string, host_settings
+from local.functions_host.queue_trigger import LEASE
+
+STORAGE = "DefaultEndpointsProtocol=https;AccountName=account;AccountKey=a2V5;EndpointSuffix=core.windows.net"
 
 
 def test_a_missing_host_file_gives_the_documented_defaults(tmp_path: Path) -> None:
@@ -50,3 +55,22 @@ def test_a_connection_is_found_by_its_name() -> None:
     assert connection_string("Drop", {"Drop": "x"}) == "x"
     with pytest.raises(HostError, match="Drop"):
         connection_string("Drop", {})
+
+
+@pytest.mark.parametrize(
+    ("pace", "between_scans", "longest_poll", "stops"),
+    [("real", 10.0, timedelta(seconds=10), True), ("quick", 0.5, timedelta(seconds=1), False)],
+)
+def test_the_real_pace_has_the_times_of_the_real_host(
+    pace: str, between_scans: float, longest_poll: timedelta, stops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AzureWebJobsStorage", STORAGE)
+    chosen = _parser().parse_args(["--pace", pace]).pace
+    trigger = QueueTrigger("work", STORAGE)
+    function = HostedFunction("work", trigger, "msg", print)
+    settings = host_settings(Path(__file__).parents[3] / "host.json", {})
+    host = Host([function], settings, LEASE, [0], chosen)
+    host._queue_listeners()
+    [listener] = host._queues
+    assert (listener._limits.max_polling_interval, listener._limits.stops_where_not_allowed) == (longest_poll, stops)
+    assert _SECONDS_BETWEEN_SCANS[chosen] == between_scans
