@@ -106,6 +106,12 @@ def test_a_value_of_azd_is_used_behind_the_block_that_reads_it() -> None:
     assert len(value.findall(after)) > 10
 
 
+def test_a_block_that_is_pasted_as_a_whole_turns_nothing_off() -> None:
+    blocks = "".join(re.findall(r"^```(?:sh|powershell)\n(.*?)^```", DOCUMENTS["deploy"], re.DOTALL | re.MULTILINE))
+    assert "azd env set" in blocks
+    assert not re.search(r"azd env set .*\b(true|false)\b", blocks)
+
+
 def test_a_command_of_the_azure_cli_names_what_it_works_on() -> None:
     commands = re.findall(r"^(?:    )?(az .+)$", DOCUMENTS["deploy"], re.MULTILINE)
     needed = {
