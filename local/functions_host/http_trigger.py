@@ -106,7 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
                 detail = f"{self.command} {raw_path}"
                 self._reply(self.server.invoker.start(route.function, request, detail).result())
                 return
-        self._send(HTTPStatus.NOT_FOUND, _EMPTY, b"")
+        # So the real host answers where its landing page would be, since the app switches that off.
+        self._send(HTTPStatus.NO_CONTENT if path == "/" else HTTPStatus.NOT_FOUND, _EMPTY, b"")
 
     def _refusal(self, length: int) -> HTTPStatus | None:
         """The status for a request that is larger than the real host takes."""

@@ -23,9 +23,8 @@ RECORDED: list[dict[str, Any]] = json.loads((Path(__file__).parent / "recorded" 
 HOST = "localhost:7071"
 ROOT = Path(__file__).parents[3]
 
-_PAGE = "the app switches the platform's landing page off (AzureWebJobsDisableHomepage)"
 NOT_FOLLOWED: Mapping[str, str] = {
-    "path /": _PAGE,
+    "path /": "recorded with the platform's landing page, which the app switches off (AzureWebJobsDisableHomepage)",
 }
 NOT_RECORDED: Mapping[str, str] = {
     "Set-Cookie": "no response of the app sets a cookie; the form in which the real host writes one was not recorded",
@@ -179,6 +178,12 @@ def test_no_response_of_the_app_sets_a_cookie() -> None:
     assert len(sources) > 100
     naming = re.compile(r"set-?cookie|document\.cookie|SimpleCookie", re.IGNORECASE)
     assert [source for source in sources if naming.search(source.read_text(encoding="utf-8"))] == []
+
+
+def test_there_is_nothing_in_place_of_the_landing_page(port: int) -> None:
+    for path, status in (("/", 204), ("/robots.txt", 404), ("/api", 404)):
+        answer = _exchange(port, f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n")
+        assert _parsed(answer)[::2] == (status, b"")
 
 
 def test_a_body_over_100_mib_reaches_no_function(port: int) -> None:
