@@ -72,6 +72,7 @@ def _command(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> in
 
     from local.azurite import AzuriteError  # noqa: PLC0415
     from local.dropping import NameRefused, RecordUnreadable  # noqa: PLC0415
+    from local.functions_host.pace import Pace  # noqa: PLC0415
     from local.hosts import HostKind, HostsError  # noqa: PLC0415
     from local.services import DataFolder, ServiceError, serve  # noqa: PLC0415
     from shared.settings import SettingsError  # noqa: PLC0415
@@ -96,6 +97,7 @@ def _command(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> in
                 instances=options.instances,
                 host=HostKind(options.host),
                 port=options.port,
+                pace=Pace(options.pace),
                 data=DataFolder(options.data.resolve()) if options.data else DataFolder(),
             )
         )
@@ -244,6 +246,12 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
         choices=("auto", "core-tools", "local"),
         default="auto",
         help="program that runs the app: Azure Functions Core Tools, the project's own host, or the first that works",
+    )
+    run.add_argument(
+        "--pace",
+        choices=("quick", "real"),
+        default="quick",
+        help="of the project's own host: real notices files and messages as late as the host in Azure (default: quick)",
     )
     run.add_argument(
         "--port",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from local.functions_host.pace import Pace
 from local.processes import ChildProcess
 from local.toolchain import CoreToolsMissing, CoreToolsUnusable, Toolchain
 
@@ -104,11 +105,12 @@ def running_hosts(
     number: int,
     logs: Path,
     port: int | None = None,
+    pace: Pace = Pace.QUICK,
 ) -> Iterator[Hosts]:
     """`number` functions hosts of the app that share the work, for as long as the context lasts.
 
-    The first one listens on `port`, or on the first free one from `FIRST_PORT` on. Core Tools are ready when the
-    context begins.
+    The first one listens on `port`, or on the first free one from `FIRST_PORT` on. `pace` is that of the project's own
+    host. Core Tools are ready when the context begins.
 
     Raises:
         HostsError: the port is in use, or Core Tools are requested and do not work here.
@@ -131,7 +133,7 @@ def running_hosts(
         # It finds the first free port itself, so that two runs that start at once do not find the same one.
         first = ["--port", str(FIRST_PORT), "--or-next", str(_PORTS_TRIED)] if port is None else ["--port", str(port)]
         own = [
-            [sys.executable, "-m", "local.functions_host", "--id", f"host-{instance}", *listens]
+            [sys.executable, "-m", "local.functions_host", "--id", f"host-{instance}", "--pace", pace, *listens]
             for instance, listens in enumerate([first, *[["--port", "0"]] * (number - 1)], 1)
         ]
         processes = running.enter_context(_running(own, "functions-host", environment, logs, signal.SIGTERM))

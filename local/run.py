@@ -33,6 +33,7 @@ from local.following import (
     show_rows,
     write_results,
 )
+from local.functions_host.pace import Pace
 from local.hosts import HostKind, Hosts, running_hosts
 from local.processes import PROJECT, ChildProcess
 from local.services import DataFolder, Running, ServiceError, running_partner_center
@@ -70,6 +71,8 @@ class RunOptions:
     data: DataFolder
     port: int | None = None
     """Of the status page; None for the usual one."""
+    pace: Pace = Pace.QUICK
+    """Of the project's own host."""
 
 
 def run(options: RunOptions) -> int:
@@ -101,7 +104,13 @@ def run(options: RunOptions) -> int:
         running.enter_context(data.announced(Running(azurite.connection_string)))
         hosts = running.enter_context(
             running_hosts(
-                toolchain, options.host, settings, number=options.instances, logs=data.logs, port=options.port
+                toolchain,
+                options.host,
+                settings,
+                number=options.instances,
+                logs=data.logs,
+                port=options.port,
+                pace=options.pace,
             )
         )
         say(console, f"Partner Center: {address}")

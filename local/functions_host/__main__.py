@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 
 from azure.core.exceptions import ResourceExistsError
@@ -36,6 +35,7 @@ from local.functions_host.http_trigger import HttpListener, Route
 from local.functions_host.invoking import Invoker
 from local.functions_host.leases import HOST_CONTAINER
 from local.functions_host.logs import set_up_logging
+from local.functions_host.pace import Pace
 from local.functions_host.queue_trigger import LEASE, Limits, QueueListener, function_processor
 from local.functions_host.timer_trigger import TimerListener
 
@@ -49,15 +49,6 @@ STOPS = "The functions host stops"
 _QUICK_POLL = timedelta(seconds=1)
 """Shorter than the real host's: a person waits for this machine, and polling its queue costs nothing."""
 _LONGEST_BLOB_POLL = timedelta(minutes=1)
-
-
-class Pace(StrEnum):
-    """How soon the host notices anything."""
-
-    QUICK = "quick"
-    """As soon as a person wants to see it."""
-    REAL = "real"
-    """As late as the real host, which also ends where it may not read a queue."""
 
 
 _SECONDS_BETWEEN_SCANS = {Pace.QUICK: 0.5, Pace.REAL: 10.0}

@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from local.functions_host.pace import Pace
 from local.hosts import HostKind, Hosts, HostsError, running_hosts
 from local.processes import PROJECT, ChildProcess
 from local.toolchain import Toolchain
@@ -182,6 +185,22 @@ def test_core_tools_from_4_0_6821_on_are_used(
 ) -> None:
     monkeypatch.setenv("FAKE_VERSION", version)
     assert (toolchain.core_tools().version == version) is is_used
+
+
+def test_every_host_of_our_own_has_the_pace_that_is_wanted(
+    toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[Sequence[str]] = []
+    started = ChildProcess.start
+
+    def start(name: str, command: Sequence[str], **options: Any) -> ChildProcess:
+        commands.append(command)
+        return started(name, command, **options)
+
+    monkeypatch.setattr(ChildProcess, "start", start)
+    with running_hosts(toolchain, HostKind.LOCAL, SETTINGS, number=2, logs=tmp_path, pace=Pace.REAL):
+        pass
+    assert [command[command.index("--pace") + 1] for command in commands] == ["real", "real"]
 
 
 def test_a_host_that_ends_is_told_with_its_last_words(toolchain: Toolchain, tmp_path: Path) -> None:
