@@ -49,9 +49,11 @@ class ChildProcess:
         `stop_signal` asks the command and its child processes to end; on Windows they get Ctrl-Break.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
+        # Set-up may have removed the environment that this process runs in; the guard needs the standard library alone.
+        python = getattr(sys, "_base_executable", sys.executable)
         with log.open("wb") as output:
             guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_GUARD), str(grace_seconds), stop_signal.name, *command],
+                [python, "-I", "-S", str(_GUARD), str(grace_seconds), stop_signal.name, *command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

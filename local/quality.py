@@ -15,8 +15,8 @@ _CHECKS = (
     ("mypy", "--strict"),
 )
 
-_WORKERS = min(4, (os.cpu_count() or 1) + 2)
-"""Two more than processors, since tests of whole hosts mostly wait; beyond four, all wait for the longest file."""
+_WORKERS = min(4, (os.cpu_count() or 1) + 1)
+"""One more than processors, since tests of whole hosts mostly wait; beyond four, all wait for the longest file."""
 _SIDE_BY_SIDE = ("-n", str(_WORKERS), "--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "0")
 
 _KEEP_COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}

@@ -53,6 +53,16 @@ def test_the_exit_code_and_the_output_are_the_commands(tmp_path: Path) -> None:
     process.stop()
 
 
+def test_a_command_starts_though_the_environment_of_this_process_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-c", "exit(7)"]
+    monkeypatch.setattr("sys.executable", str(tmp_path / "removed"))
+    process = ChildProcess.start("one", command, log=tmp_path / "log")
+    assert process.wait(60) == 7
+    process.stop()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX")
 @pytest.mark.parametrize("then", ["time.sleep(60)", STUBBORN])
 def test_stopping_ends_the_whole_family_even_a_stubborn_one(tmp_path: Path, then: str) -> None:

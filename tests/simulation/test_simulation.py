@@ -43,7 +43,7 @@ from tests.simulation.world import SimulatedWorld
 pytestmark = pytest.mark.takes_long
 
 SCHEDULES = 500
-SCHEDULES_IN_A_TEST, SCHEDULES_OF_A_CAMPAIGN = 10, 200
+SCHEDULES_IN_A_TEST, SCHEDULES_OF_A_CAMPAIGN = 6, 200
 PATH = f"{CUSTOMERS[0]}/Test/a.csv"
 
 OUTAGE = timedelta(hours=72)
