@@ -18,19 +18,27 @@ _SHORTER = "Use a copy of the project in a folder with a shorter path; then run 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_IN_THE_WAY = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
+"""A file where a folder belongs, a folder where a file does, or a link that leads nowhere."""
 
 
 def disk_fault(error: OSError) -> str | None:
     """The sentence for people; None when `error` is not about the disk or a name on it."""
     if error.errno is None or (error.filename is None and error.errno not in _FULL):
         return None
-    name = "the disk" if error.filename is None else escaped(str(error.filename))
+    # A file that is renamed meets the fault at its new name.
+    name = "the disk" if error.filename is None else escaped(str(error.filename2 or error.filename))
     if error.errno in _FULL:
         return f"There is no space left to write {name}: free some space, then run this command again."
     if error.errno in _READ_ONLY:
         return (
             f"{name} cannot be written or read ({error.strerror}): use a copy of the project in a folder that belongs "
             "to you, or change the permissions, then run this command again."
+        )
+    if error.errno in _IN_THE_WAY:
+        return (
+            f"Something else is where {name}, or a folder of it, belongs ({error.strerror}): rename or remove it, "
+            "then run this command again."
         )
     if error.errno == errno.ENAMETOOLONG:
         return f"The name {name[:120]} is too long for this file system: use a shorter one."

@@ -97,11 +97,16 @@ class DataFolder:
 
 
 def running_here(data: DataFolder) -> Running | None:
-    """The storage that runs with this folder, or None. After a run was killed, it may no longer run."""
+    """The storage that runs with this folder, or None. After a run was killed, it may no longer run.
+
+    A file that is damaged was left behind by a power failure: a run replaces it as a whole.
+    """
     try:
-        return Running(**json.loads(data.running.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        published = json.loads(data.running.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
+    storage = published.get("storage") if isinstance(published, dict) else None
+    return Running(storage) if isinstance(storage, str) else None
 
 
 @contextmanager

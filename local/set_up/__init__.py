@@ -24,6 +24,7 @@ from local.set_up.python_packages import (
     Condition,
     PythonEnvironment,
     running_python,
+    variables_inside,
 )
 from local.toolchain import NodeJs, Toolchain, machine_node, packaged_node
 
@@ -94,10 +95,11 @@ def _what(folder: Path, condition: Condition, *, with_azurite: bool) -> str:
 
 def _run_again(python: Path, arguments: Sequence[str]) -> NoReturn:
     command = [str(python), "-m", "local", *arguments]
+    variables = variables_inside(os.environ)
     if not IS_WINDOWS:
-        os.execv(command[0], command)  # noqa: S606 - the same command, in the environment made for it
+        os.execve(command[0], command, variables)  # noqa: S606 - the same command, in the environment made for it
     # Windows has no exec: this process waits, and leaves Ctrl-C, which reaches both, to the other.
-    child = subprocess.Popen(command)
+    child = subprocess.Popen(command, env=variables)
     while True:
         with contextlib.suppress(KeyboardInterrupt):
             sys.exit(child.wait())

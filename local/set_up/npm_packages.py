@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.set_up.installing import Installation
+from local.set_up.installing import Installation, SetUpError
 from local.set_up.stamp import digest, read_stamp, remove_stamp, write_stamp
 from local.toolchain import NodeJs
 
@@ -46,7 +46,17 @@ class NpmPackages:
         )
 
     def complete(self, node: NodeJs) -> None:
-        """Note that they are installed."""
+        """Note that they are installed.
+
+        Raises:
+            SetUpError: they are not, although npm succeeded.
+        """
+        if not self._are_all_there():
+            raise SetUpError(
+                f"npm's packages are not in {self.folder} although their installation did not fail. A setting of npm "
+                "may be the reason, such as a dry run: check 'npm config list' and the environment variables that "
+                "begin with npm_config_; then run this command again."
+            )
         write_stamp(self.folder, {"packages": self._wanted(), "node": str(node.node)})
 
     def _wanted(self) -> str:
@@ -56,6 +66,10 @@ class NpmPackages:
         """Whether every package that npm installed is still in its folder."""
         try:
             lock = json.loads((self.folder / "node_modules" / ".package-lock.json").read_text(encoding="utf-8"))
-            return all((self.folder / name / "package.json").is_file() for name in lock["packages"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, RecursionError):
             return False
+        names = lock.get("packages") if isinstance(lock, dict) else None
+        return bool(names) and isinstance(names, dict) and all(map(self._is_there, names))
+
+    def _is_there(self, name: str) -> bool:
+        return (self.folder / name / "package.json").is_file()

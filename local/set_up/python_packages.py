@@ -20,6 +20,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
 
+from local.escaping import escaped
 from local.processes import IS_WINDOWS, PROJECT
 from local.set_up.installing import Installation, SetUpError, Tick
 from local.set_up.stamp import digest, read_stamp, write_stamp
@@ -38,15 +39,9 @@ _WHEELS_WITH_HASHES = ("--require-hashes", "--no-deps", "--only-binary=:all:")
 _WHO_ARE_YOU = "import sys; print('%s.%s' % sys.version_info[:2], sys.prefix)"
 _OLDEST_PIP = (22, 3)
 """The first that installs into another environment."""
-_NOT_OURS = (
-    "PIP_TARGET",
-    "PIP_PREFIX",
-    "PIP_ROOT",
-    "PIP_REQUIRE_VIRTUALENV",
-    "PIP_PYTHON",
-    "PYTHONHOME",
-    "PYTHONPATH",
-)
+_OF_ANOTHER_PYTHON = ("PYTHONHOME", "PYTHONPATH")
+"""Variables with which the environment would take modules from another place, before its own."""
+_NOT_OURS = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_PYTHON", *_OF_ANOTHER_PYTHON)
 """Variables with which pip would install to, or count packages of, another place."""
 
 
@@ -102,6 +97,8 @@ class PythonEnvironment:
         condition = self.condition(version)
         if condition is Condition.READY:
             return
+        if (fault := fault_of_name(str(self.folder.parent))) is not None:
+            raise SetUpError(fault)
         is_new = condition is Condition.UNUSABLE
         if is_new:
             _remove(self.folder)
@@ -137,6 +134,7 @@ class PythonEnvironment:
             if is_new:
                 _run([uv, "venv", "--quiet", "--python", base, str(self.folder)], tick)
             _run(_uv_install(uv, self.python, *arguments), tick)
+            self._check_installed(lock)
 
         def with_pip() -> None:
             if is_new:
@@ -148,8 +146,20 @@ class PythonEnvironment:
                     cure="On Debian and Ubuntu, install the package python3-venv; then run this command again.",
                 )
             _run(_pip_install(base, self.python, *arguments), tick)
+            self._check_installed(lock)
 
         _first_that_works(with_uv, with_pip)
+
+    def _check_installed(self, lock: Path) -> None:
+        """Installers succeed too when a setting of theirs keeps them from installing, or sends packages elsewhere."""
+        installed = {found.name.partition("-")[0] for found in _distributions(self.folder)}
+        if lacking := packages_everywhere(lock.read_text(encoding="utf-8")) - installed:
+            raise SetUpError(
+                f"The packages of {lock.name} are not in {self.folder} although their installation did not fail; the "
+                f"first that is missing is {min(lacking)}. A setting of pip may be the reason, such as a dry run or "
+                "another target: check 'pip config list' and the environment variables that begin with PIP_; then run "
+                "this command again."
+            )
 
     def _wanted(self) -> dict[str, str]:
         return {lock.name: digest([lock]) for lock in self.locks}
@@ -161,6 +171,22 @@ def condition_of(installed: Mapping[str, str], wanted: Mapping[str, str], *, is_
     if not is_sound or is_old or not installed:
         return Condition.UNUSABLE
     return Condition.READY if wanted.keys() <= installed.keys() else Condition.LACKS_PACKAGES
+
+
+def packages_everywhere(lock: str) -> set[str]:
+    """The packages of a lock that every system needs, named as their `dist-info` folders are. Pure."""
+    lines = re.findall(r"^([\w.-]+)==([^;\n]*)$", lock, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "_", name).lower() for name, _ in lines}
+
+
+def fault_of_name(folder: str) -> str | None:
+    """Why no environment can be made in the folder with this name, and what to do; None if one can. Pure."""
+    move = "Move the project to a folder without it; then run this command again."
+    if os.pathsep in folder:
+        return f"The name of the folder {escaped(folder)} has a '{os.pathsep}', which separates folders in PATH. {move}"
+    if re.search(r"[\ud800-\udfff\r\n]", folder):
+        return f"The name of the folder {escaped(folder)} has a line end, or a character that is not UTF-8. {move}"
+    return None
 
 
 def missing_files(folder: Path, distributions: Sequence[str]) -> list[str]:
@@ -194,6 +220,15 @@ def is_link(path: Path) -> bool:
         return False
     junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
     return stat.S_ISLNK(status.st_mode) or (junction is not None and getattr(status, "st_reparse_tag", 0) == junction)
+
+
+def variables_inside(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables of a command that is run again inside the environment. Pure.
+
+    Of PYTHONPATH only this project is left: the command may have been started in another folder, and found by it.
+    """
+    kept = {name: value for name, value in variables.items() if name not in _OF_ANOTHER_PYTHON}
+    return kept | ({"PYTHONPATH": str(PROJECT)} if variables.get("PYTHONPATH") else {})
 
 
 def running_python() -> str:

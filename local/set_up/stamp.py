@@ -14,7 +14,7 @@ def read_stamp(folder: Path) -> dict[str, object]:
     """The contents of the stamp in `folder`; empty if there is none or it is damaged."""
     try:
         content = json.loads((folder / _NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

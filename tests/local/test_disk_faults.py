@@ -4,6 +4,7 @@ import argparse
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,10 @@ FAULTS = [
     (errno.EACCES, "cannot be written"),
     (errno.EPERM, "cannot be written"),
     (errno.ENAMETOOLONG, "too long"),
+    (errno.EEXIST, "something else is where"),
+    (errno.EISDIR, "something else is where"),
+    (errno.ENOTDIR, "something else is where"),
+    (errno.ELOOP, "something else is where"),
 ]
 
 
@@ -42,9 +47,12 @@ def test_a_fault_of_the_disk_is_one_line_with_the_cure(
     assert command_line.main(["services"]) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert words in told
+    assert words in told.lower()
     assert "/work/.local/set-up.lock" in told
-    assert any(cure in told for cure in ("free some space", "use a copy of the project", "use a shorter one"))
+    assert any(
+        cure in told
+        for cure in ("free some space", "use a copy of the project", "use a shorter one", "rename or remove it")
+    )
 
 
 @pytest.mark.parametrize(("number", "words"), FAULTS)
@@ -56,11 +64,19 @@ def test_a_command_that_meets_a_fault_of_the_disk_ends_with_one_json_object(
         return ExitCode.DONE
 
     assert ended(argparse.Namespace(json=True), work) == ExitCode.NOT_ALL_WELL
-    assert words in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert words in json.loads(capsys.readouterr().out)["error"]["message"].lower()
 
 
 def test_a_full_disk_is_told_of_without_a_name_too() -> None:
     assert "no space left" in (disk_fault(OSError(errno.ENOSPC, "No space left on device")) or "")
+
+
+def test_a_rename_that_meets_a_fault_names_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "running.json").mkdir()
+    (tmp_path / "running.new").touch()
+    with pytest.raises(OSError, match=re.escape("running.new")) as raised:
+        (tmp_path / "running.new").replace(tmp_path / "running.json")
+    assert str(tmp_path / "running.json") in (disk_fault(raised.value) or "")
 
 
 @pytest.mark.parametrize(

@@ -151,8 +151,9 @@ def test_windows_runs_the_command_again_as_a_child_and_ends_with_its_code(monkey
 
     started: list[list[str]] = []
 
-    def start(command: list[str]) -> SimpleNamespace:
+    def start(command: list[str], *, env: dict[str, str]) -> SimpleNamespace:
         started.append(command)
+        assert "PATH" in env
         return SimpleNamespace(wait=wait)
 
     monkeypatch.setattr(subprocess, "Popen", start)

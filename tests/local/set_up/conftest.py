@@ -32,6 +32,8 @@ class Commands:
     def __init__(self) -> None:
         self.seen: list[list[str]] = []
         self.failing = ""
+        self.idle = ""
+        """The word of a command that succeeds and does nothing."""
         self.version = "3.11"
         self.environments: list[dict[str, str]] = []
 
@@ -42,6 +44,8 @@ class Commands:
         self.environments.append(dict(environment))
         if self.failing and self.failing in command:
             return EndedCommand(3)
+        if self.idle and self.idle in command:
+            return EndedCommand(0)
         if "venv" in command:
             python = PythonEnvironment(Path(command[-1]), ()).python
             python.parent.mkdir(parents=True)

@@ -72,6 +72,27 @@ def test_an_interrupted_installation_is_not_complete(packages: NpmPackages, node
     assert packages.ready() is None
 
 
+@pytest.mark.parametrize(
+    "content", ["[]", "null", "5", "{}", '{"packages": null}', '{"packages": 5}', '{"packages": []}', "[" * 100_000]
+)
+@pytest.mark.usefixtures("commands")
+def test_a_list_of_packages_of_any_other_form_is_not_complete(
+    content: str, packages: NpmPackages, node: NodeJs
+) -> None:
+    install(packages, node)
+    (packages.folder / "node_modules" / ".package-lock.json").write_text(content)
+    assert packages.ready() is None
+
+
+def test_npm_that_succeeds_and_installs_nothing_is_told_of(
+    packages: NpmPackages, node: NodeJs, commands: Commands
+) -> None:
+    commands.idle = "ci"
+    with pytest.raises(SetUpError, match="npm config list"):
+        install(packages, node)
+    assert packages.ready() is None
+
+
 def test_every_package_of_the_lock_has_a_hash_and_none_a_place_to_fetch_it_from() -> None:
     lock = json.loads((PROJECT / "local" / "node" / "package-lock.json").read_text(encoding="utf-8"))
     fetched = {name: entry for name, entry in lock["packages"].items() if name.startswith("node_modules/")}

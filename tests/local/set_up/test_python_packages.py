@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.processes import PROJECT
 from local.set_up import python_packages
 from local.set_up.installing import SetUpError
 from local.set_up.python_packages import (
     LOCK_OF_COMMANDS,
+    LOCK_OF_TESTS,
     Condition,
     PythonEnvironment,
     condition_of,
@@ -247,6 +249,49 @@ def test_a_failed_installation_is_told_with_its_output_and_not_taken_for_complet
     with pytest.raises(SetUpError, match="the reason"):
         environment.make(VERSION, tick)
     assert environment.condition(VERSION) is Condition.UNUSABLE
+
+
+def test_an_installer_that_succeeds_and_installs_nothing_is_told_of(
+    environment: PythonEnvironment, commands: Commands
+) -> None:
+    environment.locks[0].write_text("One.two==1 \\\n    --hash=sha256:0\nthree==1 ; sys_platform == 'win32' \\\n")
+    commands.idle = "install"
+    with pytest.raises(SetUpError, match=r"the first that is missing is one_two\. .*pip config list"):
+        environment.make(VERSION, tick)
+    assert environment.condition(VERSION) is Condition.UNUSABLE
+
+
+def test_every_lock_names_what_every_system_needs() -> None:
+    for lock in (LOCK_OF_COMMANDS, LOCK_OF_TESTS):
+        found = python_packages.packages_everywhere(lock.read_text(encoding="utf-8"))
+        assert {"azure_core", "msgspec", "typing_extensions"} <= found
+        assert "colorama" not in found
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [("/home/a:b/drop", "separates folders"), ("/home/caf\udce9", "not UTF-8"), ("/home/a\nb", "line end")],
+)
+def test_a_folder_whose_name_rules_an_environment_out_is_told_of_before_anything_is_made(
+    folder: str, words: str, environment: PythonEnvironment, commands: Commands
+) -> None:
+    with pytest.raises(SetUpError, match=words) as raised:
+        PythonEnvironment(Path(folder) / ".venv", environment.locks).make(VERSION, tick)
+    assert "Move the project" in str(raised.value)
+    assert str(raised.value).isprintable()
+    assert commands.take() == ""
+
+
+@pytest.mark.parametrize("folder", ["/home/ünd da/日本", "C\u00a0D/100% 'a' \"b\" $x (1)\t;"])
+def test_any_other_name_of_a_folder_is_taken(folder: str) -> None:
+    assert python_packages.fault_of_name(folder) is None
+
+
+def test_a_command_inside_the_environment_takes_modules_from_there_and_this_project_alone() -> None:
+    given = {"PYTHONHOME": "/usr", "PYTHONPATH": "/opt/ros/site-packages", "PATH": "/bin", "PYTHONUTF8": "1"}
+    kept = {"PATH": "/bin", "PYTHONUTF8": "1"}
+    assert python_packages.variables_inside(given) == {**kept, "PYTHONPATH": str(PROJECT)}
+    assert python_packages.variables_inside(kept) == kept
 
 
 def _install_uv(monkeypatch: pytest.MonkeyPatch) -> None:
