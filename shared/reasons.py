@@ -674,6 +674,12 @@ REQUEST_REFUSED = Explanation(
 )
 """For a row whose whole submission was refused: code and description are the service's own."""
 
+NOT_REGISTERED_BY_THAT_FILE = (
+    "Nothing if that batch is the right one. Otherwise delete the device there in Partner Center. Then drop this row "
+    "again."
+)
+"""For `under_another_batch` where the file that is named found the device registered: its withdrawal would leave it."""
+
 READ_ELSEWHERE = Explanation(
     "The file is now read differently than on the day it was dropped.",
     "Fix the row in the file itself and drop that.",

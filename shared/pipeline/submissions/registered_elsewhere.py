@@ -22,7 +22,7 @@ from shared.pipeline.log_fields import of_error, of_submission
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.matching import SentRow, match_by_name
-from shared.reasons import SENT_NOTES, SentNote
+from shared.reasons import NOT_REGISTERED_BY_THAT_FILE, SENT_NOTES, SentNote
 from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal
 from shared.storage.record_table import log_unreadable
@@ -53,6 +53,11 @@ class Registration:
 
     file: DeviceFile
     outcome: DeviceOutcome
+
+    @property
+    def registered_it(self) -> bool:
+        """Whether withdrawing the file would free the device."""
+        return self.outcome.outcome is Outcome.REGISTERED
 
     @property
     def words(self) -> str:
@@ -97,10 +102,13 @@ class Registrations:
             registration = self._of_mention(mention)
             if registration is not None and not _is_another_model(row, registration.outcome):
                 found.append(registration)
-        return max(found, key=lambda one: one.file.received_at, default=None)
+        return _latest(found)
 
     def _behind(self, found: Registration) -> dict[str, Registration]:
-        """The registrations in the rows that follow a found one; none in a file that was withdrawn."""
+        """The registrations in the rows that follow a found one; none in a file that was withdrawn.
+
+        Where the file registered the found one, the rows that it found registered are another file's.
+        """
         if found.file.withdrawal is not None:
             return {}
         first = found.outcome.row + 1
@@ -108,7 +116,9 @@ class Registrations:
         return {
             outcome.serial_number.casefold(): Registration(found.file, outcome)
             for outcome in rows
-            if outcome.serial_number and _was_in_its_batch(outcome)
+            if outcome.serial_number
+            and _was_in_its_batch(outcome)
+            and (outcome.outcome is Outcome.REGISTERED or not found.registered_it)
         }
 
     def _of_mention(self, mention: DeviceMention) -> Registration | None:
@@ -235,6 +245,7 @@ def rows_in_batch(
 
 def _in_batch_of(known: Registration | None, outcome: DeviceOutcome, batch_id: str) -> DeviceOutcome:
     """`outcome` with the batch of its device, as far as it is known."""
+    what_to_do = ""
     if known is None:
         note, place, registered_by = SentNote.BATCH_NOT_KNOWN, "", ""
     elif known.outcome.batch_id.casefold() == batch_id.casefold():
@@ -242,14 +253,28 @@ def _in_batch_of(known: Registration | None, outcome: DeviceOutcome, batch_id: s
     else:
         note, registered_by = SentNote.UNDER_ANOTHER_BATCH, known.words
         place = f"It stands under the batch {known.outcome.batch_id} since {known.words}. "
-    explanation = SENT_NOTES[note]
+        if not known.registered_it:
+            place = f"It stands under the batch {known.outcome.batch_id}: {known.words} found it there. "
+            what_to_do = NOT_REGISTERED_BY_THAT_FILE
     return replace(
         outcome,
         notes=" ".join(filter(None, (outcome.notes, note))),
-        what_to_do=f"{place}{explanation.what_to_do}",
+        what_to_do=f"{place}{what_to_do or SENT_NOTES[note].what_to_do}",
         remedy=Remedy.ASK,
         registered_by=registered_by,
     )
+
+
+def _latest(found: Sequence[Registration]) -> Registration | None:
+    """The latest of the registrations; of the files that found the device there, the one that had registered it."""
+    latest = max(found, key=lambda one: one.file.received_at, default=None)
+    if latest is None:
+        return None
+    place = latest.file.customer_id, latest.outcome.batch_id.casefold()
+    theirs = [
+        one for one in found if one.registered_it and (one.file.customer_id, one.outcome.batch_id.casefold()) == place
+    ]
+    return max(theirs, key=lambda one: one.file.received_at, default=latest)
 
 
 def _of_another_customer(outcome: DeviceOutcome, found: Registration) -> DeviceOutcome:

@@ -100,6 +100,29 @@ def test_where_the_batch_is_too_long_to_be_read_the_index_tells(world: World, co
     assert (row.remedy, row.notes) == (Remedy.ASK, "batch_not_known")
 
 
+@pytest.mark.parametrize("count", [1, 3, FEW + 1])
+def test_the_file_that_is_to_be_withdrawn_is_the_one_that_registered_the_device(world: World, count: int) -> None:
+    outcomes(world, numbered(count), f"{CUSTOMER}/Sales/first.csv")
+    outcomes(world, numbered(count), f"{CUSTOMER}/Sales/again.csv")
+    outcomes(world, numbered(count + 1), f"{CUSTOMER}/SALES/more.csv")
+    *rows, last = outcomes(world, numbered(count + 1), f"{CUSTOMER}/Field/elsewhere.csv")
+    assert all("since file first.csv" in row.what_to_do for row in rows)
+    assert "since file more.csv" in last.what_to_do
+    for row in outcomes(world, numbered(count), f"{OTHER_CUSTOMER}/Sales/theirs.csv"):
+        assert "file first.csv" in row.registered_by
+
+
+def test_a_file_that_found_a_device_there_is_not_to_be_withdrawn(world: World) -> None:
+    outcomes(world, numbered(2), f"{CUSTOMER}/Sales/first.csv")
+    world.journal = Journal({name: InMemoryTable() for name in TableName}.__getitem__)
+    world.pipeline = world.pipeline_with()
+    outcomes(world, numbered(2), f"{CUSTOMER}/Sales/found.csv")
+    for row in outcomes(world, numbered(2), f"{CUSTOMER}/Field/again.csv"):
+        assert "under the batch Sales: file found.csv" in row.what_to_do
+        assert "found it there" in row.what_to_do
+        assert "withdraw" not in row.what_to_do
+
+
 def test_a_registration_that_was_withdrawn_since_says_nothing(world: World) -> None:
     first = world.drop_file(numbered(1), f"{CUSTOMER}/Sales/first.csv")
     world.run()
