@@ -123,10 +123,10 @@ class Device(LenientModel, frozen=True):
         """`uploadedDate` in UTC; None when absent, unreadable, or in the year 1, which means no date."""
         try:
             when = datetime.fromisoformat(self.uploaded_date or "")
-        except ValueError:
+            when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # OverflowError: in UTC it is in the year 0 or 10000
             return None
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        return when.astimezone(UTC) if when.year > 1 else None
+        return when if when.year > 1 else None
 
     def __repr__(self) -> str:
         return f"Device({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

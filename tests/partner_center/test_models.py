@@ -1,6 +1,7 @@
 """The models match the service's documents, to the byte where it matters."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -265,3 +266,18 @@ def test_an_odd_value_of_one_device_costs_no_other_its_verdict(odd: str) -> None
     first, second = decode_upload_details(body.encode()).devices_status or ()
     assert (first.status, second.error_code) == ("finished", 806)
     assert "\ud800" not in (first.error_description or "")
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "read"),
+    [
+        ("9999-12-31T23:59:59-12:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("0001-01-01T00:00:00", None),
+        ("9999-12-31T23:59:59", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("2026-11-20T10:00:00+02:00", datetime(2026, 11, 20, 8, tzinfo=UTC)),
+        ("2026-02-30", None),
+    ],
+)
+def test_every_date_of_an_upload_is_read_in_utc_or_is_none(uploaded: str, read: datetime | None) -> None:
+    assert Device(uploaded_date=uploaded).uploaded_at == read
