@@ -128,13 +128,14 @@ def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[De
 def _few_of_each_name(wanted: Collection[str], devices: Iterable[Device]) -> list[Device]:
     """The devices with a wanted name; of one name no more than show that it identifies none.
 
-    A device whose id was listed before is left out: a batch that changes between two pages repeats it.
+    A device that was listed before, by id and names, is left out: a batch that changes between two pages repeats it.
+    The id alone would be too little: one id on many devices, such as that of zeros, would leave all but one out.
     """
     kept: dict[object, Device] = {}
     counts = Counter[str]()
     for device in devices:
-        names = {name for _, device_name in _NAMES if (name := device_name(device)) in wanted}
-        identity = device.id or id(device)
+        names = frozenset(name for _, device_name in _NAMES if (name := device_name(device)) in wanted)
+        identity = (device.id, names) if device.id else id(device)
         if identity not in kept and any(counts[name] < _ENOUGH for name in names):
             kept[identity] = device
             counts.update(names)

@@ -148,6 +148,12 @@ def test_a_device_that_two_pages_list_is_one_device() -> None:
     assert match_by_name([_row(1, "A")], [Device(serial_number="A"), Device(serial_number="A")]) == [None]
 
 
+@pytest.mark.parametrize("shared_id", ["00000000-0000-0000-0000-000000000000", "d", "", None])
+def test_devices_of_different_names_are_found_although_they_have_one_id(shared_id: str | None) -> None:
+    devices = [Device(id=shared_id, serial_number=name) for name in "ABC"]
+    assert match_by_name([_row(1, "A"), _row(2, "C")], devices) == [devices[0], devices[2]]
+
+
 def test_of_a_batch_without_an_end_a_few_devices_are_kept() -> None:
     devices = (
         Device(id=str(number), serial_number="AB"[number % 2], model_name=f"{number}" * 10_000)
