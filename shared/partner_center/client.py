@@ -65,6 +65,9 @@ APPLICATION = "Device Drop"
 """The value of MS-PartnerCenter-Application, under which the service's logs list our requests."""
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
+MOST_ANSWER_VALUES = 1_000_000
+"""Counted by their commas. A page of a hundred devices has 2,000; the bytes above hold enough empty devices to take
+gigabytes of memory, and minutes of a processor that all workers of an instance share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,11 +411,17 @@ class PartnerCenterClient:
 
 
 def _read(response: requests.Response, exchange: Exchange, name: str) -> bytes:
-    """The complete body, limited in size; the exchange limits its time."""
-    content = bytearray()
+    """The complete body, limited in size and in values; the exchange limits its time."""
+    content, values = bytearray(), 0
     with transport_errors(name, exchange):
         while chunk := response.raw.read1(65536, decode_content=True):
             content += chunk
+            values += chunk.count(b",")
+            if values > MOST_ANSWER_VALUES:
+                raise Unavailable(
+                    f"Partner Center's answer to {name} has more than {MOST_ANSWER_VALUES} values; the request will be"
+                    " retried"
+                )
             if len(content) > MOST_ANSWER_BYTES:
                 raise Unavailable(
                     f"Partner Center's answer to {name} is longer than {MOST_ANSWER_BYTES} bytes; the request will be"

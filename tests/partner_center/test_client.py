@@ -465,6 +465,16 @@ def test_an_answer_without_end_is_given_up(
         list(client_of(server.url).device_batches(CUSTOMER, new_ids()))
 
 
+@pytest.mark.parametrize("body", ["[" + "{}," * 70 + "{}]", "[" + "1,[]," * 35 + "0]"])
+def test_an_answer_of_too_many_values_is_given_up_before_it_is_decoded(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr("shared.partner_center.client.MOST_ANSWER_VALUES", 60)
+    server = raw_server(accepted_with(status="200 OK", body=body))
+    with pytest.raises(Unavailable, match="more than 60 values"):
+        list(client_of(server.url).device_batches(CUSTOMER, new_ids()))
+
+
 def test_a_failure_whose_words_were_cut_off_keeps_its_status(
     raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,3 +157,11 @@ def test_a_number_that_is_none_is_no_success_and_costs_its_own_device_alone(numb
 def test_a_count_that_is_no_number_costs_no_batch(number: str) -> None:
     page = decode_batch_page(f'{{"totalCount": {number}, "items": [{{"id": "A", "deviceCount": {number}}}]}}'.encode())
     assert [(batch.id, batch.count) for batch in page.items or ()] == [("A", None)]
+
+
+def test_the_fields_of_a_model_are_found_once_for_all_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[object] = []
+    fields = msgspec.structs.fields
+    monkeypatch.setattr("msgspec.structs.fields", lambda model: found.append(model) or fields(model))
+    decode_device_page(json.dumps([1, *({} for _ in range(1_000))]).encode())
+    assert len(found) == len(set(found))
