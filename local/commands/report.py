@@ -121,11 +121,13 @@ class Device:
     batch_id: str
     outcome: Outcome
     is_withdrawn: bool
+    at: datetime
+    """When the file of the row was received, or the device withdrawn."""
 
     @property
-    def rank(self) -> int:
+    def rank(self) -> tuple[int, datetime]:
         """Greater for the row that says best how the device stands."""
-        return _RANKS.index(None if self.is_withdrawn else self.outcome)
+        return _RANKS.index(Outcome.ALREADY_REGISTERED if self.is_withdrawn else self.outcome), self.at
 
 
 _RANKS = (
@@ -133,25 +135,39 @@ _RANKS = (
     Outcome.REJECTED,
     Outcome.FAILED,
     Outcome.UNKNOWN,
-    None,
     Outcome.ALREADY_REGISTERED,
     Outcome.REGISTERED,
 )
-"""From the row that says least about a device to the one that says most; None is a withdrawn one."""
+"""From the row that says least about a device to the one that says most.
+
+A device that one file registered and others found registered is gone once it is withdrawn: of a withdrawal and a row
+that found the device registered, the later one tells.
+"""
 
 
 def _devices(pipeline: Pipeline, file: DeviceFile) -> Iterator[tuple[Device, str]]:
     """Each row of a file, with what identifies its device among those of the customer, if anything does."""
     total = file.read_counts.total
     known = pipeline.journal.withdrawals.devices(file.reading_id, 1, total) if file.withdrawal is not None else ()
-    gone = {device.record.row for device in known if device.record.result is not None and device.record.result.is_gone}
+    gone = {
+        device.record.row: device.record.at or file.received_at
+        for device in known
+        if device.record.result is not None and device.record.result.is_gone
+    }
     replaced = _rows_fixed_in_its_month(pipeline, file)
     for row in pipeline.journal.outcomes.of_rows(file.reading_id, 1, total):
         if replaced and row.remedy is Remedy.FIX:
             replaced -= 1
             continue
         batch_id = file.batch_id or row.batch_id
-        device = Device(file.customer_id or "", batch_id, row.outcome, is_withdrawn=row.row in gone)
+        withdrawn_at = gone.get(row.row)
+        device = Device(
+            file.customer_id or "",
+            batch_id,
+            row.outcome,
+            is_withdrawn=withdrawn_at is not None,
+            at=withdrawn_at or file.received_at,
+        )
         yield device, (row.serial_number or row.product_key).strip().casefold()
 
 

@@ -27,7 +27,7 @@ from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.sweep import sweep
 from shared.status import queries
-from shared.storage.records import DeviceFile, Withdrawal
+from shared.storage.records import Counts, DeviceFile, Withdrawal
 from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 from tests.examples import examples
 from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered, tuples
@@ -246,6 +246,24 @@ def test_a_withdrawn_file_is_withdrawn_wherever_one_looks(world: World, client: 
     (listed,) = client.get("/api/files").json["files"]
     assert listed == json_of(client, file)["file"]
     assert listed["withdrawal"]["withdrawn"] == 8
+
+
+def test_a_device_that_a_later_file_found_registered_is_withdrawn_all_the_same(world: World) -> None:
+    first = world.drop_file(numbered(3))
+    world.run()
+    world.drop_file(numbered(2), f"{CUSTOMER}/Test/again.csv")
+    world.run()
+    world.clock.now += timedelta(hours=1)
+    withdraw(world.pipeline, CUSTOMER, first)
+    world.run()
+    month = START.replace(day=1, hour=0)
+    (line,) = monthly(world.pipeline, month)
+    assert (line.withdrawn, line.counts) == (3, Counts(total=3))
+    world.clock.now += timedelta(hours=1)
+    world.drop_file(numbered(1), f"{CUSTOMER}/Test/anew.csv")
+    world.run()
+    (line,) = monthly(world.pipeline, month)
+    assert (line.withdrawn, line.counts) == (2, Counts(total=3, registered=1))
 
 
 # --- stopped
