@@ -6,6 +6,7 @@ A listener that is given a function key asks for it, as Azure does; Core Tools n
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from email.errors import MissingHeaderBodySeparatorDefect
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -30,6 +31,7 @@ _LONGEST_LINE = 8_192
 _EMPTY = (("Content-Length", "0"),)
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _STATUSES = range(100, 1000)
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 _SEGMENT = re.compile(r"\{(?P<rest>\*)?(?P<name>\w+)\}")
 
@@ -95,6 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
         raw_path, _, query = target.partition("?")
         path, parameters = decoded_path(raw_path), query_parameters(query)
         body = self.rfile.read(length)
+        if len(body) < length:
+            # The client has gone, or will not send the rest.
+            self.close_connection = True
+            self._send(HTTPStatus.BAD_REQUEST, _EMPTY, b"")
+            return
         for route in self.server.routes:
             of_route = route.parameters(self.command, path)
             if of_route is not None:
@@ -119,11 +126,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _length_of_body(self) -> int | None:
         """Bytes of the body; None when the headers do not give them in a way that this host understands."""
-        length = self.headers.get("Content-Length", "0")
+        if any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in self.headers.defects):
+            # One line is no header, and what follows it is not read as headers.
+            return None
         if "Transfer-Encoding" in self.headers:
             # The real host passes an empty body on.
             return 0 if self._skip_chunks() else None
-        return int(length) if length.isascii() and length.isdigit() else None
+        [length, *others] = self.headers.get_all("Content-Length", ["0"])
+        return int(length) if _LENGTH.fullmatch(length) and not others else None
 
     def _skip_chunks(self) -> bool:
         """Read a body that was sent in chunks; whether it was sent as RFC 9112, 7.1, says."""

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,10 +100,39 @@ def test_a_body_in_chunks_arrives_empty_as_from_the_real_host() -> None:
         assert raw(port, *lines, body=b"no size\r\n")[0] == 400
 
 
-@pytest.mark.parametrize("line", ["Content-Length: x", "Content-Length: -1", "Content-Length: \xb2"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Content-Length: x",
+        "Content-Length: -1",
+        "Content-Length: \xb2",
+        f"Content-Length: {'9' * 5_000}",
+        "Content-Length: 2\r\nContent-Length: 3",
+        "Content-Length: 2, 2",
+        "no header\r\nContent-Length: 0",
+    ],
+)
 def test_a_body_whose_length_is_not_told_is_refused(line: str) -> None:
     with listening(route("echo/{name}", call=echo)) as port:
         assert raw(port, "POST /api/echo/x HTTP/1.1", "Host: localhost", line)[0] == 400
+
+
+def test_a_body_that_ends_before_its_length_reaches_no_function() -> None:
+    seen: list[bytes] = []
+
+    def note(req: func.HttpRequest) -> func.HttpResponse:
+        seen.append(req.get_body())
+        return func.HttpResponse("taken")
+
+    request = b"POST /api/echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"
+    with (
+        listening(route("echo/{name}", call=note)) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+    ):
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 400 ")
+    assert seen == []
 
 
 def test_a_line_that_is_too_long_is_refused() -> None:
