@@ -32,17 +32,20 @@ def concerning(fields: Mapping[str, object]) -> Iterator[None]:
     """Note the subject of an exception raised within. Fields known from closer to the failure stay."""
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
         setattr(error, _ABOUT, {**fields, **_about(error)})
         raise
 
 
 @contextmanager
 def logged_failure(invocation: Invocation) -> Iterator[None]:
-    """Log the exception that leaves the function, then let the host have it."""
+    """Log the exception that leaves the function, then let the host have it.
+
+    A panic in a library written in Rust, and the end of the interpreter that a library asks for, are no `Exception`.
+    """
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
         fields = {"function": invocation.function_name, "invocation_id": invocation.invocation_id}
         logger.exception("A function failed", extra=subject_of(error) | fields)
         raise

@@ -43,6 +43,21 @@ def test_a_failure_is_logged_once_with_its_exception_and_goes_on_to_the_host(cap
     assert fields == {"function": "sweep", "invocation_id": "invocation-1", "file_id": "f"}
 
 
+class PanicException(BaseException):
+    """As `pyo3_runtime` has it, which cannot be imported."""
+
+
+@pytest.mark.parametrize("error", [PanicException("out of range"), SystemExit(3), MemoryError(), RecursionError()])
+def test_a_failure_that_is_no_exception_of_the_usual_kind_is_logged_too(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(type(error)), logged_failure(INVOCATION), concerning({"file_id": "f"}):
+        raise error
+    [record] = caplog.records
+    assert record.getMessage() == "A function failed"
+    assert vars(record)["file_id"] == "f"
+
+
 def test_a_function_that_succeeds_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with logged_failure(INVOCATION), concerning({"file_id": "f"}):
         pass
