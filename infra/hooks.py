@@ -108,7 +108,7 @@ def keep_pause(hook: Hook) -> None:
     # az refuses a tag together with a type.
     apps = hook.run("resource", "list", "--tag", tag, "--query", "[?type=='Microsoft.Web/sites'].id")
     _require_az(apps)
-    for identifier in json.loads(apps.output or "[]") if apps.succeeded else []:
+    for identifier in _identifiers(apps.output) if apps.succeeded else []:
         query = ("--query", "[?name=='PAUSED'].value", "--output", "tsv")
         setting = hook.run("functionapp", "config", "appsettings", "list", "--ids", identifier, *query)
         if setting.output.strip().lower() in ON:
@@ -117,6 +117,24 @@ def keep_pause(hook: Hook) -> None:
                 "azd's environment, with the settings that are there already: azd env set APP_SETTINGS "
                 '\'{"PAUSED": "true"}\'. To end it, remove the setting from the app first.'
             )
+
+
+def _identifiers(output: str) -> list[str]:
+    """The ids in a JSON answer of `az`.
+
+    Raises:
+        HookError: it is something else, from which nobody can tell whether the app is paused.
+    """
+    try:
+        found = json.loads(output or "[]")
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(identifier, str) for identifier in found):
+        raise HookError(
+            f"`az resource list` did not answer with a list of ids, but with {output[:200]!r}. Check what `az` on this "
+            "machine writes, and update it with `az upgrade`; then run azd again."
+        )
+    return found
 
 
 def _stays_paused(app_settings: str) -> bool:
@@ -272,7 +290,14 @@ def az(arguments: Sequence[str]) -> Answer:
     program = shutil.which("az")
     if program is None:
         raise HookError("The Azure CLI (az) is not on the path. Install it, run `az login`, then run azd again.")
-    run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - az itself
+    run = subprocess.run(  # noqa: S603 - az itself
+        [program, *arguments],
+        stdin=subprocess.DEVNULL,  # It asks before it installs an extension, and nobody would see the question.
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     return Answer(run.returncode == 0, run.stdout, run.stderr)
 
 

@@ -311,12 +311,32 @@ def graph_by_az(method: str, path: str, body: Json | None) -> Json:
             with open(name, "w", encoding="utf-8") as file:  # noqa: PTH123 - likewise
                 json.dump(body, file)
             output = _run("az", [*arguments, "--headers", "Content-Type=application/json", "--body", f"@{name}"])
-    return json.loads(output) if output.strip() else {}
+    return _object(output) if output.strip() else {}
+
+
+def _object(output: str) -> Json:
+    """The JSON object that `az rest` wrote, as Graph answers."""
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise RegistrationError(
+            f"az did not write the JSON of Microsoft Graph, but {output[:200]!r}. Check what `az rest` on this machine "
+            "writes, and update it with `az upgrade`; then run this script again."
+        )
+    return answer
 
 
 def tenant_of_az() -> str:
     """The tenant that `az` is signed in to."""
-    return _run("az", ["account", "show", "--query", "tenantId", "--output", "tsv"]).strip()
+    tenant = _run("az", ["account", "show", "--query", "tenantId", "--output", "tsv"]).strip()
+    if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", tenant):
+        raise RegistrationError(
+            f"az names no tenant, but {tenant[:200]!r}. Run `az login --tenant PARTNER_TENANT_ID`, then this script "
+            "again."
+        )
+    return tenant
 
 
 def values_of_azd() -> dict[str, str]:
@@ -342,7 +362,14 @@ def _run(program: str, arguments: Sequence[str]) -> str:
     path = shutil.which(program)
     if path is None:
         raise RegistrationError(f"{program} is not on the path. Install it, sign in, and run this script again.")
-    run = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - az or azd
+    run = subprocess.run(  # noqa: S603 - az or azd
+        [path, *arguments],
+        stdin=subprocess.DEVNULL,  # Nobody would see a question.
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if run.returncode == 0:
         return run.stdout
     errors = (run.stderr or run.stdout).strip()

@@ -113,7 +113,15 @@ def _if_usable(node: Path, npm: tuple[str, ...]) -> NodeJs | None:
 def answer_of(command: list[str]) -> str:
     """The output of `command`; empty if it cannot be run or fails."""
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
+        run = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,  # A question has nobody to answer it.
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ANSWER_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return run.stdout.strip() if run.returncode == 0 else ""

@@ -283,6 +283,12 @@ def test_what_is_not_paused_or_not_there_yet_is_provisioned(
     hooks.keep_pause(Azure(answers).hook(hooks))
 
 
+@pytest.mark.parametrize("output", ["Update available.\n[]", "{}", "null", "[1]", '"id"', "\ufffd"])
+def test_an_answer_that_tells_nothing_of_the_pause_ends_the_provisioning(hooks: ModuleType, output: str) -> None:
+    with pytest.raises(hooks.HookError, match="az upgrade"):
+        hooks.keep_pause(Azure({APPS: [(True, output)]}).hook(hooks))
+
+
 @pytest.mark.parametrize("settings", ["", "{}", "nonsense", '["PAUSED"]', '{"PAUSED": "false"}'])
 def test_settings_without_a_pause_do_not_keep_one(hooks: ModuleType, settings: str) -> None:
     with pytest.raises(hooks.HookError):
@@ -330,6 +336,9 @@ def test_azure_yaml_runs_every_hook_in_both_shells(hooks: ModuleType) -> None:
     [
         ("case $1 in resource) echo '[]';; *) echo Registered;; esac", 0, ""),
         ("echo \"Please run 'az login'\" >&2; exit 1", 1, "not signed in"),
+        ("printf '\\377' >&2; echo \"Please run 'az login'\" >&2; exit 1", 1, "not signed in"),
+        ("printf '\\377\\376'", 1, "az upgrade"),
+        ("read answer && echo '[]' || { echo \"No tty: Please run 'az login'\" >&2; exit 1; }", 1, "not signed in"),
         (None, 1, "not on the path"),
     ],
 )

@@ -281,6 +281,35 @@ def test_the_command_line_registers_both_and_says_what_is_left(tmp_path: Path) -
     assert json.loads(values.read_text())["STATUS_PAGE_CLIENT_ID"] == by_name(tenant, register.PAGE_NAME)["appId"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the stand-ins are shell scripts")
+@pytest.mark.parametrize(
+    ("az", "said"),
+    [
+        ("echo", "az names no tenant"),
+        ("echo None", "az names no tenant"),
+        ("printf '\\377\\376'", "az names no tenant"),
+        (f'[ "$1" = account ] && echo {TENANT} || echo "<html>"', "did not write the JSON"),
+        (f'[ "$1" = account ] && echo {TENANT} || echo "[]"', "did not write the JSON"),
+        (f'[ "$1" = account ] && echo {TENANT} || {{ printf "\\377" >&2; exit 1; }}', "az rest"),
+        (f'[ "$1" = account ] && echo {TENANT} || {{ read answer || exit 1; }}', "az rest"),
+    ],
+)
+def test_an_az_that_answers_nonsense_ends_the_run_with_what_to_do(az: str, said: str, tmp_path: Path) -> None:
+    for name, body in (("az", az), ("azd", "exit 0")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "infra" / "register.py")],
+        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("PATH", "")
     assert register.main([]) == 1

@@ -26,6 +26,8 @@ def program(folder: Path, name: str, script: str) -> None:
         ("exit 1", "echo 10.0.0", False),
         ("echo v20.1.0", "exit 1", False),
         ("echo something", "echo 10.0.0", False),
+        ("printf '\\377\\376'", "echo 10.0.0", False),
+        ("echo v20.1.0", "read answer && echo 10.0.0", False),
     ],
 )
 def test_the_machines_node_is_used_when_it_is_new_enough_and_npm_answers(
@@ -45,7 +47,13 @@ def test_a_machine_without_npm_has_no_usable_node(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     ("func", "reason"),
-    [("echo 2.7.0", "2.7.0 .* are older"), ("echo 4.0.6820", "older than 4.0.6821"), ("exit 1", "Install")],
+    [
+        ("echo 2.7.0", "2.7.0 .* are older"),
+        ("echo 4.0.6820", "older than 4.0.6821"),
+        ("exit 1", "Install"),
+        ("printf '\\377\\376'", "do not answer"),
+        ("read answer && echo 4.0.9999", "do not answer"),
+    ],
 )
 def test_core_tools_are_used_when_they_answer_with_a_version_that_is_new_enough(
     func: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
