@@ -63,6 +63,7 @@ _BEFORE = {"\n": Before.LINE_FEED, "\r": Before.RETURN}
 _CONTINUES = range(0x80, 0xC0)
 """Bytes that go on with a character of UTF-8."""
 _BESIDE_A_CELL = ("", " ", "\t", ",", ";", "|")
+_DELIMITER = re.compile(r"[,;\t|^]")
 
 
 def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple[int, list[str]]]:
@@ -75,18 +76,19 @@ def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple
             more than `MAXIMUM_LINES`; or the encoding cannot be told. The lines before it were given out.
     """
     first = 1
-    rest = ""
+    rest = above = ""
     for piece in _pieces(chunks, account):
         block = piece
         block[0] = rest + block[0]
         rest = block.pop()
         if any(map(contains, block, repeat(_MARK))):
-            block = [line for glued in block for line in _unglued(glued)]
+            block = _unglued_lines(block, above)
         sound = len(block)
         if max(map(len, block), default=0) > MAXIMUM_LINE:
             sound = next(place for place, line in enumerate(block) if len(line) > MAXIMUM_LINE)
         if sound:
             yield first, block[:sound]
+        above = next(filter(None, reversed(block)), above)
         first += sound
         if sound < len(block) or len(rest) > MAXIMUM_LINE:
             detail = f"Line {first} has more than {MAXIMUM_LINE:,} characters."
@@ -94,7 +96,7 @@ def line_blocks(chunks: Iterable[bytes], account: FileAccount) -> Iterator[tuple
         if first - 1 > MAXIMUM_LINES:
             raise UnreadableDeviceFile(FileReason.TOO_MANY_ROWS, f"It has more than {MAXIMUM_LINES:,} lines.")
     if rest:
-        yield first, _unglued(rest)
+        yield first, _unglued_lines([rest], above)
 
 
 def decoded(chunks: Iterable[bytes], account: FileAccount) -> Iterator[str]:
@@ -156,11 +158,25 @@ def detected_encoding(start: bytes) -> str:
     return change.encoding if isinstance(change, Change) and change.at == 0 else Encoding.UTF_8
 
 
-def _unglued(line: str) -> list[str]:
+def _unglued_lines(lines: Iterable[str], above: str) -> list[str]:
+    """Lines of which some may be the last of one file and the first of another; `above` stands before them."""
+    found: list[str] = []
+    for line in lines:
+        parts = _unglued(line, above) if _MARK in line else [line]
+        above = next(filter(None, reversed(parts)), above)
+        found += parts
+    return found
+
+
+def _unglued(line: str, above: str) -> list[str]:
     """A line that may be the last of one file and the first of another, with the mark of the second between them.
 
-    In a cell, the same character is a blank that nobody sees: pasted from a web page, it begins or ends the cell.
+    In a cell, the same character is a blank that nobody sees: pasted from a web page, it begins or ends the cell. Where
+    it stands inside of one, the line has as many cells as the one above; two lines have more.
     """
+    cells = len(_DELIMITER.findall(line))
+    if cells and cells == len(_DELIMITER.findall(above)):
+        return [line.replace(_MARK, "")]
     lines = [""]
     for following in line.split(_MARK):
         before = lines[-1]

@@ -259,6 +259,17 @@ def test_a_mark_between_two_files_begins_a_line_and_one_in_a_cell_does_not(encod
     assert read(files.encode(encoding))[0] == [HEADER, ROWS[0], HEADER, ROWS[0], "S1,HP", '"S2","HP"']
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-be"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("marked", ["SN-12\ufeff345,HP,M1", "SN-12345,H\ufeffP,M1", "SN-12345,HP,M\ufeff\ufeff1"])
+def test_a_mark_inside_of_a_cell_begins_no_line(encoding: str, delimiter: str, marked: str) -> None:
+    lines = ["Serial Number,Manufacturer,Model", marked, marked]
+    text = "\ufeff" + "\r\n".join(lines).replace(",", delimiter)
+    assert read(text.encode(encoding))[0] == [
+        line.replace("\ufeff", "").replace(",", delimiter) for line in lines if line
+    ]
+
+
 @pytest.mark.parametrize("chunk", CHUNKS)
 def test_lines_keep_their_numbers_beside_empty_ones_and_nothing_but_cr_and_lf_ends_one(chunk: int) -> None:
     data = "a\r\n\r\n\nb\rc\x0bd\x0ce\x1cf\x85g\u2028h".encode()
