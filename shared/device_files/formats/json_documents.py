@@ -184,6 +184,9 @@ class _Finder:
         known = map(self._known, peers.values())
         identities = {(column, one[column][1]) for one in known for column in _IDENTIFYING & one.keys()}
         is_one = len(identities) == len({column for column, _ in identities})
+        if not identities and len(peers) > 1:
+            # None of them can be sent: each is told of.
+            return True
         return not is_one or sum(map(self._is_sufficient, peers.values())) > 1 or any(map(could_hold_device, peers))
 
     def _with_nested(self, cells: Cells, nested: dict[str, Cells]) -> Cells:

@@ -92,6 +92,9 @@ def test_objects_that_are_told_apart_by_their_names_are_devices_each() -> None:
     assert values({"5CG0000001": {"manufacturer": "HP", "model": "840"}}) == [
         {"manufacturer": "HP", "model": "840", "key": "5CG0000001"}
     ]
+    made = {"manufacturer": "HP", "model": "840"}
+    for names in (("PC-1", "PC-2"), ("KY-10001", "KY-10002", "KY-10003"), ("Ulm", "Bern")):
+        assert values(dict.fromkeys(names, made)) == [{**made, "key": name} for name in names]
     assert values({"Ulm": {"a": ONE}, "Bern": {"a": TWO, "b": HASH}}) == [
         {**ONE, "key": "Ulm"},
         {**TWO, "key": "a"},
