@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shared.partner_center.client import JobAnswer
 from shared.partner_center.errors import PartnerCenterError
-from shared.partner_center.models import BatchUploadDetails
+from shared.partner_center.models import BatchUploadDetails, JobState
 from shared.pipeline.closing.reason_counts import reasons_of
 from shared.pipeline.outcome_rules import (
     counted,
@@ -68,11 +68,15 @@ def _ask_for_status(
     details = answer.details
     annotate({"job_status": details.status, "correlation_id": answer.service_ids.correlation_id})
     submission = _with_job(stored.record, answer)
-    rows, outcomes = _verdicts(service, contents, submission, details, pack)
-    # While the job runs, its verdicts are written when their number has changed; when it ends, always.
-    is_news = details.is_final or len(outcomes) != submission.written
+    rows, outcomes = _verdicts(contents, submission, details, pack)
+    # Verdicts are written when their number has changed, and once when the job ends; some may come later still.
+    has_ended = details.is_final and not JobState.of(stored.record.job_status).is_final
+    is_news = has_ended or len(outcomes) != submission.written
     counts, reasons = submission.counts, submission.reasons
     if is_news:
+        # Each may read the batch back, so neither is done for verdicts that are written already.
+        lost = _registered_by_lost_posts(service, contents, submission, rows, outcomes)
+        outcomes = [lost.get(outcome.row, outcome) for outcome in outcomes]
         outcomes = told_where(service, contents, submission, rows, outcomes)
         counts, reasons = counted(outcomes), reasons_of(outcomes)
     step = after_poll(submission, counts, details.status or "", service.clock(), service.pace, reasons)
@@ -96,7 +100,7 @@ def _with_job(submission: Submission, answer: JobAnswer) -> Submission:
 
 
 def _verdicts(
-    service: Service, contents: Contents, submission: Submission, details: BatchUploadDetails, pack: Entity | None
+    contents: Contents, submission: Submission, details: BatchUploadDetails, pack: Entity | None
 ) -> tuple[list[SentRow], list[DeviceOutcome]]:
     """The submission's rows, and the outcomes of the devices that have their own final status."""
     statuses = details.devices_status or ()
@@ -108,8 +112,7 @@ def _verdicts(
         for row, verdict in zip(rows, match(rows, statuses), strict=True)
         if verdict is not None and verdict.is_final
     ]
-    lost = _registered_by_lost_posts(service, contents, submission, rows, outcomes)
-    return rows, [lost.get(outcome.row, outcome) for outcome in outcomes]
+    return rows, outcomes
 
 
 def _registered_by_lost_posts(

@@ -178,6 +178,18 @@ def test_a_submission_without_a_job_is_searched_for_in_its_batch(make_world: Mak
     assert (service.statuses, service.readings) == (0, 1)
 
 
+def test_the_batch_is_read_for_a_lost_request_only_when_there_are_new_verdicts(make_world: MakeWorld) -> None:
+    world, file = _accepted(make_world, tuples(["STANDIN-806-1", "STANDIN-STUCK-1"]))
+    stored = world.submission(file)
+    lost = msgspec.structs.replace(stored.record, answer_lost=True, first_lost_at=stored.record.first_sent_at)
+    world.journal.submissions.change(stored, lost)
+    service = Polled(world.partner_center)
+    world.meet(service)
+    while service.statuses < 5:
+        world.deliver_next()
+    assert (world.submission(file).record.written, service.readings) == (1, 1)
+
+
 # --- the whole way
 
 
