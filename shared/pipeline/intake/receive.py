@@ -73,12 +73,12 @@ def _receive(pipeline: Pipeline, path: str) -> None:
     if is_no_device_file(pipeline.drop, version):
         logger.info("A dropped blob is no device file of a person and is passed over", extra={"blob": path})
         return
-    place = resolve_drop_path(pipeline.customers, path)
-    new = _new_file(pipeline, version, place)
     if (time_left := _time_left_to_fill(version, pipeline.clock())) > timedelta(0):
         logger.info("A dropped blob is empty so far and is received a little later", extra={"blob": path})
         pipeline.wakeups.send(BlobWakeUp(path=path), time_left)
         return
+    place = resolve_drop_path(pipeline.customers, path)
+    new = _new_file(pipeline, version, place)
     known = None if place.customer_name is None else known_file(pipeline.journal, place, new.file_id)
     stored, is_new = pipeline.journal.files.enter(new) if known is None else (known, False)
     if is_new:
@@ -166,12 +166,12 @@ def _note_fix(pipeline: Pipeline, file: DeviceFile) -> None:
         stored = pipeline.journal.files.get(file.customer_id, file.parent)
         if stored is None or file.file_id in (stored.record.retry, *stored.record.fixes):
             return
-        if len(stored.record.fixes) >= MOST_FIXES:
+        fixes = (*stored.record.fixes, file.file_id)
+        if len(fixes) > MOST_FIXES:
             return
         sentence = f"Rows of it were fixed and dropped again as file {file.file_id}."
         history = with_sentence(stored.record.history, sentence, pipeline.clock())
         try:
-            fixes = (*stored.record.fixes, file.file_id)
             pipeline.journal.files.change(stored, replace(stored.record, fixes=fixes, history=history))
         except Conflict:
             continue
