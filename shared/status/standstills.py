@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.submissions.circuit_breaker import OUTAGE, PAUSE, PAUSED, WHOLE_PARTNER, customer_scope
+from shared.pipeline.submissions.circuit_breaker import OUTAGE, PAUSE, PAUSED, WHOLE_PARTNER, customer_scope, notice
 from shared.status.names import CustomerNames
 from shared.status.schemas import Standstill, StandstillKind
 from shared.storage.records import Gate
@@ -36,8 +36,7 @@ def standstills(pipeline: Pipeline, names: CustomerNames, customer_id: str | Non
     gates = [stored.record for stored in pipeline.journal.gates.all().values()]
     if pipeline.settings.paused and all(gate.scope != PAUSE for gate in gates):
         # Neither a wake-up nor the sweep has met the setting yet.
-        now = pipeline.clock()
-        gates.append(Gate(scope=PAUSE, closed_until=now, since=now, failures=1, reason=PAUSED, is_notice=True))
+        gates.append(notice(PAUSE, PAUSED, pipeline.clock()))
     return standstills_of(gates, pipeline.clock(), names, customer_id)
 
 
