@@ -14,8 +14,6 @@ from azure.core.exceptions import HttpResponseError
 
 from shared.storage.codec import shortened
 from shared.storage.tables import (
-    PARTITION_KEY,
-    ROW_KEY,
     TRANSACTION_ROWS,
     Change,
     Entity,
@@ -24,6 +22,7 @@ from shared.storage.tables import (
     Table,
     grouped,
     is_too_large,
+    name_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ class FittingTable:
                 most = next(lengths, None) if is_too_large(error) else None
                 if most is None:
                     raise
-            fields = {"row": _name(entities[0]), "rows": len(entities), "units": most}
+            fields = {"row": name_of(entities[0]), "rows": len(entities), "units": most}
             logger.error("A row is too large for storage and is written with its texts cut", extra=fields)
             rows = [shortened(entity, most) for entity in entities]
 
@@ -115,7 +114,3 @@ def _remembering(entities: Iterator[Entity], last: deque[Entity]) -> Iterator[En
     for entity in entities:
         last.append(entity)
         yield entity
-
-
-def _name(entity: Entity) -> str:
-    return f"{entity[PARTITION_KEY]}/{entity[ROW_KEY]}"

@@ -65,6 +65,7 @@ __all__ = [
     "check_transaction",
     "grouped",
     "is_too_large",
+    "name_of",
 ]
 
 logger = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ class AzureTable:
         except HttpResponseError as error:
             if not _is_there(error):
                 raise
-            raise EntityExists(f"Row {_name(entity)} was inserted by another worker; read it again.") from error
+            raise EntityExists(f"Row {name_of(entity)} was inserted by another worker; read it again.") from error
 
     def get(self, partition: str, row: str) -> StoredEntity | None:
         try:
@@ -182,7 +183,7 @@ class AzureTable:
         except HttpResponseError as error:
             if not _is_changed(error):
                 raise
-            raise EntityChanged(f"Row {_name(entity)} was changed by another worker; read it again.") from error
+            raise EntityChanged(f"Row {name_of(entity)} was changed by another worker; read it again.") from error
 
     def change_together(self, changes: Sequence[Change]) -> list[str]:
         check_transaction(changes)
@@ -387,5 +388,6 @@ def _code(error: HttpResponseError) -> str | None:
     return getattr(error, "error_code", None)
 
 
-def _name(entity: Entity) -> str:
+def name_of(entity: Entity) -> str:
+    """The keys of a row, for messages."""
     return f"{entity[PARTITION_KEY]}/{entity[ROW_KEY]}"
