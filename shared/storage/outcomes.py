@@ -127,7 +127,7 @@ def _outcome(entity: StoredEntity) -> DeviceOutcome | None:
 
 
 def _standing_in(unreadable: UnreadableRecord, reading_id: str, row: int) -> DeviceOutcome:
-    readable = {name: unreadable.text(name) for name in _NAMES_OF_A_ROW}
+    """The outcome shown in place of an unreadable one, with those of its names that are text."""
     explanation = UNKNOWN_REASONS[UnknownReason.OUTCOME_UNREADABLE]
     return DeviceOutcome(
         reading_id=reading_id,
@@ -137,17 +137,13 @@ def _standing_in(unreadable: UnreadableRecord, reading_id: str, row: int) -> Dev
         error_description=explanation.sentence,
         what_to_do=explanation.what_to_do,
         remedy=Remedy.SEND_AGAIN,
-        source=readable["source"],
-        serial_number=readable["serial_number"],
-        product_key=readable["product_key"],
-        batch_id=readable["batch_id"],
-        submission=readable["submission"],
-        tracking_id=readable["tracking_id"],
+        source=unreadable.text("source"),
+        serial_number=unreadable.text("serial_number"),
+        product_key=unreadable.text("product_key"),
+        batch_id=unreadable.text("batch_id"),
+        submission=unreadable.text("submission"),
+        tracking_id=unreadable.text("tracking_id"),
     )
-
-
-_NAMES_OF_A_ROW = ("source", "serial_number", "product_key", "batch_id", "submission", "tracking_id")
-"""Fields of an unreadable outcome that are shown as far as they are text."""
 
 
 def rows_query(reading_id: str, first: int, last: int) -> Iterator[Query]:
