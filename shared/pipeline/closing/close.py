@@ -168,16 +168,14 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
     if submissions is None:
         found = pipeline.journal.submissions.of_reading(file.reading_id, unreadable.append)
         submissions = [stored.record for stored in found]
-    submission_count = sum(submission.state is not SubmissionState.SPLIT for submission in submissions) + len(
-        unreadable
-    )
+    readable = sum(submission.state is not SubmissionState.SPLIT for submission in submissions)
     for record in unreadable:
         log_unreadable(record)
     now = pipeline.clock()
     closed = replace(
         with_claim(pipeline, file),
         state=FileState.CLOSED,
-        submissions=submission_count,
+        submissions=readable + len(unreadable),
         closed_counts=counts,
         reasons=reasons.tallies(),
         history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
