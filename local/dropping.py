@@ -18,6 +18,7 @@ from shared.device_files.system_files import is_system_file
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import DROP_CONTAINER, LONGEST_PATH, file_id
 from shared.pipeline.drop_path import parse_drop_path
+from shared.storage.keys import units_in
 
 SAMPLES = PROJECT / "local" / "samples"
 DROP_FOLDER = PROJECT / "drop"
@@ -265,7 +266,7 @@ def name_fault(path: str) -> WaitReason | None:
         return WaitReason.NAME_HAS_CONTROL
     if "\\" in path:
         return WaitReason.NAME_HAS_BACKSLASH
-    if len(path.encode("utf-16-le")) > 2 * LONGEST_PATH:
+    if units_in(path) > LONGEST_PATH:
         return WaitReason.NAME_IS_TOO_LONG
     return None
 
