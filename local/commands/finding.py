@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import chain
 
 from local.commands.ending import CommandEnded, ExitCode
 from shared.pipeline.composition import Pipeline
@@ -25,7 +24,8 @@ def find_file(pipeline: Pipeline, beginning: str) -> DeviceFile:
     beginning = beginning.strip().lower()
     refuse_short(beginning)
     found: dict[str, str | None] = {}
-    for customer_id, file_id in _known(pipeline):
+    for each in _known(pipeline):
+        customer_id, file_id = each.customer_id, each.file_id
         if file_id.startswith(beginning):
             found[file_id] = customer_id
             if is_guid(beginning):
@@ -62,21 +62,16 @@ def find_file_by_any_name(pipeline: Pipeline, text: str) -> DeviceFile | None:
         if len(text.strip()) >= SHORTEST_BEGINNING:
             return find_file(pipeline, text)
     wanted = text.strip().casefold()
-    mentions: Iterator[FileMention | FileListing] = chain(
-        pipeline.journal.files.still_open(log_unreadable),
-        (listing for _, listing in pipeline.journal.files.final(unreadable=log_unreadable)),
-    )
-    named = next((each for each in mentions if each.name.casefold() == wanted), None)
+    named = next((each for each in _known(pipeline) if each.name.casefold() == wanted), None)
     stored = None if named is None else pipeline.journal.files.get(named.customer_id, named.file_id)
     return None if stored is None else stored.record
 
 
-def _known(pipeline: Pipeline) -> Iterator[tuple[str | None, str]]:
+def _known(pipeline: Pipeline) -> Iterator[FileMention | FileListing]:
     """Every known file, open ones first, then newest first."""
-    for mention in pipeline.journal.files.still_open(log_unreadable):
-        yield mention.customer_id, mention.file_id
+    yield from pipeline.journal.files.still_open(log_unreadable)
     for _, listing in pipeline.journal.files.final(unreadable=log_unreadable):
-        yield listing.customer_id, listing.file_id
+        yield listing
 
 
 def customer_of(pipeline: Pipeline, name: str) -> str:
