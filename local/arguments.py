@@ -31,6 +31,14 @@ def existing_file(text: str) -> Path:
     return path
 
 
+def existing_path(text: str) -> Path:
+    """A file or folder."""
+    path = Path(text)
+    if not _is(path.exists):
+        raise argparse.ArgumentTypeError(f"there is no file or folder {text!r}")
+    return path
+
+
 def folder(text: str) -> Path:
     """A folder, or where one can be made."""
     path = Path(text)

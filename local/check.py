@@ -13,7 +13,7 @@ from typing import Protocol
 
 from msgspec import structs
 
-from local.arguments import batch
+from local.arguments import batch, existing_path
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import customer_of
@@ -34,7 +34,7 @@ _OUTCOMES = ("send", "rejected", "duplicate")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("files", nargs="+", type=_existing, metavar="FILE", help="device files, or folders of them")
+    parser.add_argument("files", nargs="+", type=existing_path, metavar="FILE", help="device files, or folders of them")
     parser.add_argument(
         "--json", action="store_true", help="write JSON: one object for each row, then one for each file"
     )
@@ -329,17 +329,6 @@ def _outcome(row: CheckedRow) -> str:
     if row.device is not None:
         return "send"
     return "duplicate" if row.duplicate_of is not None else "rejected"
-
-
-def _existing(text: str) -> Path:
-    path = Path(text)
-    try:
-        is_there = path.exists()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"the path cannot be used: {error.strerror}") from None
-    if not is_there:
-        raise argparse.ArgumentTypeError(f"there is no file or folder {text!r}")
-    return path
 
 
 def _files_of(path: Path) -> Sequence[Path]:

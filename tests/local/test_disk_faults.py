@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local import __main__ as command_line
-from local import arguments, check, set_up
+from local import arguments, set_up
 from local.commands.ending import ExitCode, ended
 from local.disk_faults import LEAST_FREE, disk_fault, low_space
 
@@ -92,7 +92,7 @@ def test_a_name_in_the_line_is_escaped() -> None:
     assert "a\\x1b[2Jb\\udcff" in told
 
 
-@pytest.mark.parametrize("read", [arguments.existing_file, arguments.folder, check._existing])
+@pytest.mark.parametrize("read", [arguments.existing_file, arguments.folder, arguments.existing_path])
 def test_a_path_that_is_too_long_is_refused_as_an_argument(read: Callable[[str], Path]) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="cannot be used: File name too long"):
         read("x" * 5_000)
