@@ -17,7 +17,7 @@ from rich.live import Live
 from local.app_settings import app_settings
 from local.azurite import running_azurite
 from local.commands.ending import ExitCode
-from local.commands.showing import is_well
+from local.commands.showing import WIDTH_OF_FILES, is_well
 from local.disk_faults import disk_fault, low_space
 from local.dropping import DROP_FOLDER, DropContainer, Dropped, WatchedFolder, refuse_names, samples
 from local.following import (
@@ -50,8 +50,6 @@ _NEXT_AFTER_ONE_RUN = (
     "Next: 'python -m local run' (without --once) keeps the page open, with these files, and takes yours from drop/.",
     "docs/first-file.md shows how to get a device file; docs/deploy.md how to send it to Partner Center.",
 )
-_WIDTH_OF_FILES = 160
-"""Columns of output that is not a terminal's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def run(options: RunOptions) -> int:
         app_settings(os.environ, storage="UseDevelopmentStorage=true", partner_center_url=address or _THIS_MACHINE)
     )
     refuse_names(options.files, f"{options.customer_id}/{options.batch_id}")
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
     toolchain = ready_toolchain()
     data = options.data
     with ExitStack() as running:
