@@ -16,9 +16,6 @@ from local.partner_center.devices import MOST_DEVICES
 
 FILE = Path("conformance.json")
 
-REGISTERED = ""
-"""The error of a device that has none."""
-
 _SECRET = re.compile(
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|T0[A-Za-z0-9+/]{60,}=*|eyJ[\w-]{20,}[\w.-]*", re.IGNORECASE
 )
