@@ -210,31 +210,10 @@ def wait_for_roles(hook: Hook) -> None:
 def subscribe(hook: Hook) -> None:
     """After the code is deployed: wait until the app has read its functions and made its key; then subscribe it."""
     app = ("--resource-group", hook.value("AZURE_RESOURCE_GROUP"), "--name", hook.value("DEVICE_DROP_APP"))
-    _wait_for(
-        hook,
-        f"the app to start and list its function {FUNCTION}",
-        lambda: hook.run(
-            *(
-                "functionapp",
-                "function",
-                "show",
-                *app,
-                "--function-name",
-                FUNCTION,
-                "--query",
-                "name",
-                "--output",
-                "tsv",
-            )
-        ),
-    )
-    _wait_for(
-        hook,
-        "the app to make the key with which events are sent",
-        lambda: hook.run(
-            *("functionapp", "keys", "list", *app, "--query", "systemKeys.blobs_extension", "--output", "tsv")
-        ),
-    )
+    function = ("functionapp", "function", "show", *app, "--function-name", FUNCTION, "--query", "name")
+    _wait_for(hook, f"the app to start and list its function {FUNCTION}", function)
+    key = ("functionapp", "keys", "list", *app, "--query", "systemKeys.blobs_extension")
+    _wait_for(hook, "the app to make the key with which events are sent", key)
     for number in range(1, DEPLOYMENTS + 1):
         answer = hook.run(
             *("deployment", "group", "create", "--output", "none", "--name", "device-drop-events"),
@@ -255,9 +234,14 @@ def subscribe(hook: Hook) -> None:
     )
 
 
-def _wait_for(hook: Hook, what: str, look: Callable[[], Answer]) -> None:
+def _wait_for(hook: Hook, what: str, query: Sequence[str]) -> None:
+    """Repeat a query until it finds something.
+
+    Raises:
+        HookError: it finds nothing for too long.
+    """
     for number in range(1, TRIES + 1):
-        answer = look()
+        answer = hook.run(*query, "--output", "tsv")
         if answer.succeeded and answer.output.strip():
             return
         _require_az(answer)

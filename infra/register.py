@@ -260,7 +260,7 @@ def _consent(run: Registration, principal: Json, permission: Permission, name: s
 
 
 def _assign_me(run: Registration, principal: Json) -> None:
-    """Whoever runs this sees the page, as long as it is a person."""
+    """Assign the person who runs this to the page; a workload identity is no person and needs no page."""
     me = run.graph.found("/me")
     if me is None:
         return
