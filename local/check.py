@@ -184,7 +184,7 @@ class _JsonReport:
         self._found = _Found()
 
     def begin(self, file: Path, found: "_Found") -> None:
-        """Keep what was found for the object of the file."""
+        """Keep the counts for the object of the file."""
         del file
         self._found = found
 

@@ -200,7 +200,7 @@ class InMemoryContainer:
         return etag
 
     def mark_as_folder(self, path: str) -> None:
-        """Mark a blob as one that stands for a folder."""
+        """Mark a blob as the marker of a folder."""
         self._blobs[path].is_folder = True
 
 

@@ -88,7 +88,7 @@ class _Watchdog:
         self._thread: threading.Thread | None = None
 
     def watch(self, exchange: Exchange) -> None:
-        """End `exchange` when its seconds have passed; one that is done by then is left alone."""
+        """End `exchange` when its seconds have passed, unless it is done by then."""
         entry = (monotonic() + exchange.seconds, next(self._numbers), exchange)
         with self._earliest_changed:
             heappush(self._waiting, entry)

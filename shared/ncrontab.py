@@ -60,7 +60,7 @@ _FIELDS = (
 
 
 def schedule_fault(expression: str) -> str | None:
-    """What is wrong with a schedule; None if nothing is."""
+    """The fault of a schedule, in words; None if it has none."""
     texts = _texts(expression)
     if len(texts) != len(_FIELDS):
         return f"it has {len(texts)} fields instead of {len(_FIELDS)}"

@@ -441,8 +441,8 @@ class _Later:
 def _registered_later(pipeline: Pipeline, file: DeviceFile | FileListing, generations: int = GENERATIONS) -> _Later:
     """The rows of `file` that the files made of them registered.
 
-    The same rows may have been fixed in several files: each device counts in the one that newly registered it, and
-    what was registered before counts as in the file that has most.
+    The same rows may have been fixed in several files: each device counts in the file that newly registered it;
+    devices that were registered before count once, as in the file that has most of them.
     """
     if not generations:
         return _Later()

@@ -38,7 +38,7 @@ MOST_SEARCHES = 100
 """The most searches of the index for a submission; each takes some queries of storage."""
 
 ROWS_OF_ONE_SEARCH = 1_000
-"""The rows behind a found one that come with it: two files of the same delivery name its devices in the same order."""
+"""The rows that are read with a found row, behind it: two files of one delivery name its devices in the same order."""
 
 MOST_DEVICES_READ = 5_000
 """The most devices of a batch that are read back for the rows of a submission: some fifty requests."""

@@ -131,7 +131,7 @@ def files_page(
     customers: Sequence[str] = (),
     fault: str | None = None,
 ) -> str:
-    """The list of files. `customers` are the names that the filter suggests; `fault` is what was wrong with it."""
+    """The list of files. `customers` are the names that the filter suggests; `fault` says why it was refused."""
     return rendered(
         "files.html",
         _of_every_page(person, found.stopped)
