@@ -170,8 +170,9 @@ def files(
             unreadable.append(record)
             taken += 1
         else:
-            found += [] if view is None else [view]
-            taken += view is not None
+            if view is not None and (view.needs_attention or not wanted.attention):
+                found.append(view)
+                taken += 1
         last = position
     return FilePage(stopped=stopped, files=found, unreadable=unreadable_views(unreadable), next=following)
 
@@ -382,23 +383,11 @@ def _view_of(
     stopped: Sequence[Standstill],
     unreadable: OnUnreadable,
 ) -> FileView | None:
-    """The file of `entry`; None when the filter leaves it out, or it was mentioned before it was entered.
+    """The file of `entry`; None when its record does not match the filter, or it was mentioned before it was entered.
 
     Raises:
         UnreadableRecord: the record of the file, or its entry; the file's submissions are given to `unreadable`.
     """
-    view = _view_of_any(pipeline, wanted, entry, names, stopped, unreadable)
-    return None if view is None or (wanted.attention and not view.needs_attention) else view
-
-
-def _view_of_any(
-    pipeline: Pipeline,
-    wanted: FileFilter,
-    entry: _Entry,
-    names: CustomerNames,
-    stopped: Sequence[Standstill],
-    unreadable: OnUnreadable,
-) -> FileView | None:
     if isinstance(entry, UnreadableRecord):
         raise entry
     if isinstance(entry, FileListing):
