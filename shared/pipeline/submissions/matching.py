@@ -44,7 +44,7 @@ def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> l
         _match_by_name(places, row_names, verdict_names)
     if len(rows) == len(verdicts) and all(place in (None, index) for index, place in enumerate(places)):
         for index, place in enumerate(places):
-            if place is None and not any(_differ(ours[index], theirs[index]) for ours, theirs in names):
+            if place is None and not any(differ(ours[index], theirs[index]) for ours, theirs in names):
                 places[index] = index
     found = [None if place is None else verdicts[place] for place in places]
     return [None if verdict is _NO_VERDICT else verdict for verdict in found]
@@ -104,7 +104,7 @@ def _meaning(verdict: DeviceUploadDetails) -> tuple[object, ...]:
     if not verdict.is_final:
         return (False,)
     explanation = explain(verdict.error_code, verdict.error_description, verdict.state)
-    code = _folded(str(verdict.error_code)) if explanation.verdict is Outcome.FAILED else ""
+    code = folded(str(verdict.error_code)) if explanation.verdict is Outcome.FAILED else ""
     return True, explanation, code
 
 
@@ -148,7 +148,7 @@ _ENOUGH = 2
 
 def _is_another(row: SentRow, device: Device) -> bool:
     known = ((row.manufacturer, device.oem_manufacturer_name), (row.model, device.model_name))
-    return _contradict(row, device) or any(_differ(_folded(ours), _folded(theirs)) for ours, theirs in known)
+    return _contradict(row, device) or any(differ(folded(ours), folded(theirs)) for ours, theirs in known)
 
 
 def _match_by_name(places: list[int | None], row_names: list[str], verdict_names: list[str]) -> None:
@@ -168,20 +168,21 @@ def _unique(names: Iterable[str]) -> set[str]:
 
 
 def _contradict(row: SentRow, device: Device | DeviceUploadDetails) -> bool:
-    return any(_differ(row_name(row), device_name(device)) for row_name, device_name in _NAMES)
+    return any(differ(row_name(row), device_name(device)) for row_name, device_name in _NAMES)
 
 
-def _differ(ours: str, theirs: str) -> bool:
+def differ(ours: str, theirs: str) -> bool:
     """Whether both are known and different."""
     return bool(ours and theirs and ours != theirs)
 
 
-def _folded(text: str | None) -> str:
+def folded(text: str | None) -> str:
+    """A name as names are compared: without regard to case, and to blanks around it."""
     return (text or "").strip().casefold()
 
 
 _NAMES: tuple[tuple[Callable[[SentRow], str], Callable[[DeviceUploadDetails | Device], str]], ...] = (
-    (lambda row: _folded(row.serial_number), lambda verdict: _folded(verdict.serial_number)),
-    (lambda row: _folded(row.product_key), lambda verdict: _folded(verdict.product_key)),
+    (lambda row: folded(row.serial_number), lambda verdict: folded(verdict.serial_number)),
+    (lambda row: folded(row.product_key), lambda verdict: folded(verdict.product_key)),
 )
 """The names of a device on both sides, strongest first."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from shared.pipeline.submissions.contents import BlobMissing, Contents
-from shared.pipeline.submissions.matching import SentRow
+from shared.pipeline.submissions.matching import SentRow, folded
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, log_unreadable
 from shared.storage.records import DeviceFile, DeviceOutcome, Submission
@@ -30,7 +30,7 @@ def rows_sent_by_no_other(
         return set()
     certain: set[int] = set()
     for row in rows:
-        if row.serial_number and _folded(row.serial_number) not in elsewhere:
+        if row.serial_number and folded(row.serial_number) not in elsewhere:
             keep_claim()
             if not _is_sent_by_closed_file(contents, submission, row):
                 certain.add(row.row)
@@ -46,7 +46,7 @@ def _sent_by_open_files(contents: Contents, submission: Submission) -> set[str] 
             read += file.read_counts.total
             if read > MOST_ROWS_READ:
                 return None
-            serials.update(_folded(row.serial_number) for row in _sent_rows(contents, file))
+            serials.update(folded(row.serial_number) for row in _sent_rows(contents, file))
     except (Conflict, BlobMissing):
         return None
     except UnreadableRecord as unreadable:
@@ -90,7 +90,3 @@ def _is_sent_by_closed_file(contents: Contents, submission: Submission, row: Sen
         log_unreadable(unreadable)
         return True
     return False
-
-
-def _folded(text: str) -> str:
-    return text.strip().casefold()

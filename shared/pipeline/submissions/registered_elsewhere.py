@@ -21,7 +21,7 @@ from shared.partner_center.outcome_codes import OUR_OTHER_CUSTOMER, is_other_ten
 from shared.pipeline.log_fields import of_error, of_submission
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
-from shared.pipeline.submissions.matching import SentRow, match_by_name
+from shared.pipeline.submissions.matching import SentRow, differ, folded, match_by_name
 from shared.reasons import NOT_REGISTERED_BY_THAT_FILE, SENT_NOTES, SentNote
 from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal
@@ -303,4 +303,4 @@ def _is_of_another_tenant(outcome: DeviceOutcome) -> bool:
 def _is_another_model(row: DeviceOutcome, other: DeviceOutcome) -> bool:
     """Whether maker or model of both rows are known and differ: two makers may use one serial number."""
     pairs = ((row.manufacturer, other.manufacturer), (row.model, other.model))
-    return any(ours and theirs and ours.strip().casefold() != theirs.strip().casefold() for ours, theirs in pairs)
+    return any(differ(folded(ours), folded(theirs)) for ours, theirs in pairs)
