@@ -3,9 +3,8 @@
 import argparse
 import json
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -19,17 +18,18 @@ from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import customer_of
 from local.escaping import escaped
 from local.hash_contents import DamagedHash, HashContents, decode
-from shared.device_files.account import FileAccount
-from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import device_rows, read_device_file
-from shared.device_files.rows import CheckedRow, PassedOver, Rules, batch_of_tag
+from shared.device_files.rows import CheckedRow, PassedOver, Rules
 from shared.device_files.system_files import is_system_file
-from shared.reasons import FILE_NOTES, NOTES, PASSED_OVER, REASONS, FileNote, RowReason, UnreadableDeviceFile
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.intake.preview import Destination, Fate, Preview, fate_of, preview
+from shared.pipeline.private_copy import rules_of
+from shared.reasons import FILE_NOTES, NOTES, PASSED_OVER, REASONS, FileNote
 from shared.storage.customers import is_guid
+from shared.storage.record_table import log_unreadable
+from shared.storage.records import DeviceFile
 
 _CHUNK_BYTES = 1024 * 1024
-_MOST_BATCHES = 20
-_OUTCOMES = ("send", "rejected", "duplicate")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,48 +70,84 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _checked(arguments: argparse.Namespace) -> ExitCode:
-    by_group_tag = arguments.no_batch_folder or _is_by_group_tag(arguments)
-    rules = Rules(
-        trust_hash_serial=arguments.trust_hash_serial,
-        reject_bad_checksum_of_unknown_tools=arguments.reject_bad_checksums,
-        oldest_hash_days=arguments.oldest_hash_days,
-        batch_by_group_tag=by_group_tag,
-        has_default_batch=not by_group_tag,
-        refuse_device_identifiers=arguments.refuse_device_identifiers,
-    )
+    destination = _destination(arguments)
     report: _Report = _JsonReport() if arguments.json else _TextReport()
     files = [file for path in arguments.files for file in _files_of(path)]
     if not files:
         print("There are no files to check in these folders.")
-    results = [_check(file, rules, report, only_row=arguments.row, with_hash=arguments.decode) for file in files]
+    results = [_check(file, destination, report, only_row=arguments.row, with_hash=arguments.decode) for file in files]
     return ExitCode.DONE if results and all(results) else ExitCode.NOT_ALL_WELL
 
 
-def _is_by_group_tag(arguments: argparse.Namespace) -> bool:
-    """Whether the place named by the arguments has no batch folder.
+def _destination(arguments: argparse.Namespace) -> Destination:
+    """Where the arguments say that the files would be dropped, with what is known of the app's own settings.
 
     Raises:
         CommandEnded: there is no such customer, or a batch without a customer was given.
     """
-    if arguments.customer is None:
-        if arguments.batch is not None:
-            raise CommandEnded(ExitCode.WRONG_ARGUMENTS, "--batch needs --customer: a batch belongs to a customer.")
-        return False
-    if not is_guid(arguments.customer):
-        customer_of(account.open_account(arguments).pipeline, arguments.customer)
-    return arguments.batch is None
+    if arguments.customer is None and arguments.batch is not None:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, "--batch needs --customer: a batch belongs to a customer.")
+    known = Destination(Rules(batch_by_group_tag=arguments.no_batch_folder, has_default_batch=False))
+    if arguments.customer is not None:
+        known = _of_customer(arguments)
+    rules = replace(
+        known.rules,
+        trust_hash_serial=known.rules.trust_hash_serial or arguments.trust_hash_serial,
+        reject_bad_checksum_of_unknown_tools=(
+            known.rules.reject_bad_checksum_of_unknown_tools or arguments.reject_bad_checksums
+        ),
+        oldest_hash_days=arguments.oldest_hash_days or known.rules.oldest_hash_days,
+        refuse_device_identifiers=known.rules.refuse_device_identifiers or arguments.refuse_device_identifiers,
+    )
+    return replace(known, rules=rules)
+
+
+def _of_customer(arguments: argparse.Namespace) -> Destination:
+    """The place of a customer. A GUID needs no storage; where there is some, it tells of the app's settings."""
+    try:
+        pipeline = account.open_account(arguments).pipeline
+    except CommandEnded as ended_early:
+        if not is_guid(arguments.customer) or ended_early.code is not ExitCode.NO_STORAGE:
+            raise
+        rules = Rules(batch_by_group_tag=arguments.batch is None, has_default_batch=False)
+        return Destination(rules, arguments.batch)
+    return destination_of(pipeline, customer_of(pipeline, arguments.customer), arguments.batch)
+
+
+def destination_of(
+    pipeline: Pipeline, customer_id: str, batch_id: str | None, *, may_have_default_batch: bool = False
+) -> Destination:
+    """A customer's drop folder, with the app's settings as far as the journal shows them.
+
+    The app keeps with each file the settings that it was read by: those of the newest file are the app's own, but for
+    what is set for single customers, which the newest file of this customer tells. Before the first file,
+    `may_have_default_batch` says whether a default batch is assumed.
+    """
+    newest, of_customer = _newest_file(pipeline), _newest_file(pipeline, customer_id)
+    rules = Rules(batch_by_group_tag=batch_id is None, has_default_batch=may_have_default_batch)
+    if newest is not None:
+        rules = replace(rules_of(newest), batch_by_group_tag=batch_id is None)
+    refuses = of_customer is not None and of_customer.refuse_device_identifiers
+    return Destination(
+        replace(rules, refuse_device_identifiers=refuses), batch_id, None if newest is None else newest.default_batch
+    )
+
+
+def _newest_file(pipeline: Pipeline, customer_id: str | None = None) -> DeviceFile | None:
+    for _, listing in pipeline.journal.files.final(limit=1, customer_id=customer_id, unreadable=log_unreadable):
+        stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
+        return None if stored is None else stored.record
+    return None
 
 
 class _Report(Protocol):
     """How rows and totals are shown."""
 
-    def begin(self, file: Path, found: "_Found") -> None: ...
+    def begin(self, file: Path, found: Preview) -> None: ...
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None: ...
 
-    def end(
-        self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None
-    ) -> None: ...
+    def end(self, file: Path, found: Preview) -> None: ...
 
 
 def _print(line: str) -> None:
@@ -125,46 +161,45 @@ class _TextReport:
     def __init__(self) -> None:
         self._file: Path | None = None
 
-    def begin(self, file: Path, found: "_Found") -> None:
+    def begin(self, file: Path, found: Preview) -> None:
         """Show each reason once, with the number of its rows and what to do, and the batches; the rows follow below."""
         self._head(file)
-        for reason, number in found.reasons.most_common():
+        for reason, number in found.reasons.items():
             explanation = REASONS[reason]
             rows = "row" if number == 1 else "rows"
             _print(f"  {number} {rows} rejected, {reason}: {explanation.sentence} {explanation.what_to_do}")
         if found.batches:
-            shown = ", ".join(f"{name!r} ({number})" for name, number in found.batches.most_common(_MOST_BATCHES))
-            more = ", ..." if len(found.batches) > _MOST_BATCHES else ""
-            _print(f"  batches by group tag: {shown}{more}")
+            shown = ", ".join(f"{name!r} ({number})" for name, number in found.batches.items())
+            _print(f"  batches: {shown}")
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
         """Show one line for the row, one for its reason, one for each note, and the hash."""
         self._head(file)
-        outcome = _outcome(row)
+        outcome = fate_of(row)
         shown = " | ".join(filter(None, (row.serial_number, row.product_key, row.manufacturer, row.model)))
         tag = f"  [{row.group_tag}]" if row.group_tag else ""
         of = f" of row {row.duplicate_of}" if row.duplicate_of else ""
         _print(f"  row {row.row:<6} {outcome + of:<10}  {shown}{tag}  ({row.source})")
-        if row.reason is not None and outcome == "rejected":
+        if row.reason is not None and outcome is Fate.REJECTED:
             _print(f"      {row.reason}")
         for note in row.notes:
             _print(f"      note {note}: {NOTES[note].sentence}")
         for name, value in _fields(contents).items():
             _print(f"      {name:<26} {_as_text(value)}")
 
-    def end(self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None) -> None:
+    def end(self, file: Path, found: Preview) -> None:
         """Show the total, the notes on the file and the parts in no row; or why the file cannot be read."""
         self._head(file)
-        if error is not None:
-            _print(f"  rejected as a whole ({error.reason}): {error}")
+        if found.fault is not None:
+            _print(f"  rejected as a whole ({found.fault.reason}): {found.fault.sentence}")
             return
-        rows = "row" if counts.total() == 1 else "rows"
-        _print(f"  {counts.total()} {rows}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES))
-        for kept in account.passed_over:
+        rows = "row" if found.rows == 1 else "rows"
+        _print(f"  {found.rows} {rows}: " + ", ".join(f"{found.fates.get(fate, 0)} {fate}" for fate in Fate))
+        for kept in found.passed_over:
             _print(f"  not a row: {PASSED_OVER[kept.kind]} ({kept.count})")
             for place in _places(kept):
                 _print(f"      {place}")
-        for remark in account.remarks:
+        for remark in found.remarks:
             word = "WARNING" if remark.note is FileNote.MAY_HOLD_DEVICES else "note"
             explanation = FILE_NOTES[remark.note]
             detail = f" [{remark.detail}]" if remark.detail else ""
@@ -180,13 +215,8 @@ class _TextReport:
 class _JsonReport:
     """For scripts: one object a line."""
 
-    def __init__(self) -> None:
-        self._found = _Found()
-
-    def begin(self, file: Path, found: "_Found") -> None:
-        """Keep the counts for the object of the file."""
-        del file
-        self._found = found
+    def begin(self, file: Path, found: Preview) -> None:
+        """Rows come first, then the object of the file."""
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
         """Write the row, without its hash unless --decode is given."""
@@ -195,100 +225,61 @@ class _JsonReport:
         explanation = REASONS[row.reason] if row.reason is not None else None
         told |= {
             "file": str(file),
-            "outcome": _outcome(row),
+            "outcome": fate_of(row),
             "what_to_do": explanation.what_to_do if explanation else None,
             "hash": _fields(contents) or None,
         }
         print(json.dumps(told, default=_as_text))
 
-    def end(self, file: Path, counts: Counter[str], account: FileAccount, error: UnreadableDeviceFile | None) -> None:
+    def end(self, file: Path, found: Preview) -> None:
         """Write the counts, the parts in no row, and the reason if the file cannot be read."""
-        total = {"file": str(file), "total": counts.total(), **{outcome: counts[outcome] for outcome in _OUTCOMES}}
-        why = {"error": error.reason if error else None, "message": str(error) if error else None}
-        found, self._found = self._found, _Found()
+        total = {"file": str(file), "total": found.rows, **{fate: found.fates.get(fate, 0) for fate in Fate}}
+        fault = found.fault
+        why = {"error": fault.reason if fault else None, "message": fault.sentence if fault else None}
         beside: dict[str, object] = {
             "reasons": found.reasons,
             "batches": found.batches,
-            "is_incomplete": _may_hold_more(account),
-            "passed_over": [structs.asdict(kept) for kept in account.passed_over],
-            "notes": [structs.asdict(remark) | asdict(FILE_NOTES[remark.note]) for remark in account.remarks],
+            "is_incomplete": found.is_incomplete,
+            "passed_over": [structs.asdict(kept) for kept in found.passed_over],
+            "notes": [structs.asdict(remark) | asdict(FILE_NOTES[remark.note]) for remark in found.remarks],
         }
         print(json.dumps(total | beside | why))
 
 
-def _check(file: Path, rules: Rules, report: _Report, *, only_row: int | None, with_hash: bool) -> bool:
+def _check(file: Path, destination: Destination, report: _Report, *, only_row: int | None, with_hash: bool) -> bool:
     """Show the outcome of the rows of a file; returns whether nothing would be rejected or may have been missed."""
     now = datetime.now(UTC)
-    counts: Counter[str] = Counter()
-    account = FileAccount()
-    read = partial(read_device_file, partial(_chunks, file), name=file.name, rules=rules, now=now)
     try:
-        findings, found = _findings(lambda known: read(findings=known), rules)
+        found = preview_of(file, destination, now)
         report.begin(file, found)
-        hashes = _hashes(file) if with_hash else None
-        for row in read(findings=findings, account=account):
-            counts[_outcome(row)] += 1
+        hashes = _hashes(file) if with_hash and found.fault is None else None
+        for row in _rows(file, destination, now, found):
             contents = next(hashes) if hashes is not None else None
             if only_row in (None, row.row):
                 report.row(file, row, contents)
-    except UnreadableDeviceFile as error:
-        report.end(file, counts, account, error)
-        return False
     except OSError as error:
         print(f"{file} cannot be read: {error.strerror or error}", file=sys.stderr)
         return False
-    report.end(file, counts, account, None)
-    return not counts["rejected"] and not _may_hold_more(account)
+    report.end(file, found)
+    return found.fault is None and not found.fates.get(Fate.REJECTED) and not found.is_incomplete
 
 
-def sends_nothing(file: Path, rules: Rules) -> bool:
-    """Whether not one row of the file would be sent."""
-    read = partial(read_device_file, partial(_chunks, file), name=file.name, rules=rules, now=datetime.now(UTC))
-    try:
-        findings, _ = _findings(lambda known: read(findings=known), rules)
-        return all(row.device is None for row in read(findings=findings))
-    except UnreadableDeviceFile:
-        return True
+def preview_of(file: Path, destination: Destination, now: datetime) -> Preview:
+    """What would happen to the rows of a file on this machine."""
+    return preview(partial(_chunks, file), name=file.name, destination=destination, now=now)
 
 
-def show(file: Path, rules: Rules) -> None:
+def show(file: Path, destination: Destination) -> None:
     """Show people what would happen to each row of the file."""
-    _check(file, rules, _TextReport(), only_row=None, with_hash=False)
+    _check(file, destination, _TextReport(), only_row=None, with_hash=False)
 
 
-@dataclass(slots=True)
-class _Found:
-    """The rows of a file, counted."""
-
-    reasons: Counter[RowReason] = field(default_factory=Counter)
-    """The rejected rows."""
-    batches: Counter[str] = field(default_factory=Counter)
-    """The rows that would be sent, by their batch, where group tags name the batches."""
-
-    def add(self, row: CheckedRow, rules: Rules) -> None:
-        """Count one row."""
-        if _outcome(row) == "rejected" and row.reason is not None:
-            self.reasons[row.reason] += 1
-        if row.device is not None and rules.batch_by_group_tag and (name := batch_of_tag(row.group_tag)):
-            self.batches[name] += 1
-
-
-def _findings(read: Callable[[Findings | None], Iterator[CheckedRow]], rules: Rules) -> tuple[Findings | None, _Found]:
-    """Read to the end without showing anything: a row is shown and counted once its outcome is certain."""
-    findings: Findings | None = None
-    while True:
-        found = _Found()
-        try:
-            for row in read(findings):
-                found.add(row, rules)
-        except ReadAgain as again:
-            findings = again.findings
-        else:
-            return findings, found
-
-
-def _may_hold_more(account: FileAccount) -> bool:
-    return any(remark.note is FileNote.MAY_HOLD_DEVICES for remark in account.remarks)
+def _rows(file: Path, destination: Destination, now: datetime, found: Preview) -> Iterator[CheckedRow]:
+    """Each row of a file with its final outcome; none where the file is rejected as a whole."""
+    if found.fault is not None:
+        return iter(())
+    open_file, rules = partial(_chunks, file), destination.rules
+    return read_device_file(open_file, name=file.name, rules=rules, now=now, findings=found.findings)
 
 
 def _places(kept: PassedOver) -> Iterator[str]:
@@ -323,12 +314,6 @@ def _as_text(value: object) -> str:
     if isinstance(value, timedelta):
         return str(timezone(value)).removeprefix("UTC") or "+00:00"
     return str(value)
-
-
-def _outcome(row: CheckedRow) -> str:
-    if row.device is not None:
-        return "send"
-    return "duplicate" if row.duplicate_of is not None else "rejected"
 
 
 def _files_of(path: Path) -> Sequence[Path]:

@@ -3,13 +3,14 @@
 import argparse
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from local.arguments import batch, existing_file, positive
-from local.check import sends_nothing, show
+from local.check import destination_of, preview_of, show
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended, say_aside
 from local.commands.finding import customer_of
@@ -26,7 +27,7 @@ from local.following import (
     show_rows,
 )
 from local.following import Progress as FileProgress
-from shared.device_files.rows import Rules
+from shared.pipeline.intake.preview import Destination
 
 _POLL_SECONDS = 1.0
 
@@ -55,6 +56,10 @@ def _drop(arguments: argparse.Namespace) -> ExitCode:
     opened = account.open_account(arguments)
     customer_id = customer_of(opened.pipeline, arguments.customer)
     folder = "/".join(filter(None, (customer_id, arguments.batch)))
+    _refuse_names(arguments, folder)
+    if not arguments.anyway:
+        destination = destination_of(opened.pipeline, customer_id, arguments.batch, may_have_default_batch=True)
+        _refuse_what_sends_nothing(arguments, destination)
     dropped = _upload(arguments, DropContainer(opened.blobs), folder)
     if not arguments.wait:
         if arguments.json:
@@ -77,7 +82,7 @@ def _drop(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE if all_well else ExitCode.NOT_ALL_WELL
 
 
-def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str) -> list[Dropped]:
+def _refuse_names(arguments: argparse.Namespace, folder: str) -> None:
     names = [file.name for file in arguments.files]
     if len(set(names)) < len(names):
         raise CommandEnded(
@@ -88,8 +93,9 @@ def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str
         refuse_names(arguments.files, folder)
     except NameRefused as error:
         raise CommandEnded(ExitCode.WRONG_ARGUMENTS, str(error)) from error
-    if not arguments.anyway:
-        _refuse_what_sends_nothing(arguments)
+
+
+def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str) -> list[Dropped]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     dropped: list[Dropped] = []
     output = console()
@@ -101,15 +107,15 @@ def _upload(arguments: argparse.Namespace, container: DropContainer, folder: str
     return dropped
 
 
-def _refuse_what_sends_nothing(arguments: argparse.Namespace) -> None:
-    """Refuse files of which not one row can be sent, and show why. The app's own settings are not known here."""
-    rules = Rules(batch_by_group_tag=arguments.batch is None, has_default_batch=True)
-    hopeless = [file for file in arguments.files if sends_nothing(file, rules)]
+def _refuse_what_sends_nothing(arguments: argparse.Namespace, destination: Destination) -> None:
+    """Refuse files of which not one row can be sent, and show why."""
+    now = datetime.now(UTC)
+    hopeless = [file for file in arguments.files if not preview_of(file, destination, now).sends]
     if not hopeless:
         return
     if not arguments.json:
         for file in hopeless:
-            show(file, rules)
+            show(file, destination)
     names = ", ".join(repr(file.name) for file in hopeless)
     raise CommandEnded(
         ExitCode.NOT_ALL_WELL,

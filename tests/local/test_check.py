@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from local import check
+from shared.pipeline.intake.rules import rules_for
 from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW
 from tests.device_files.given import HASHES, SAMPLES
-from tests.pipeline.world import CUSTOMER
+from tests.pipeline.conftest import MakeWorld, make_world
+from tests.pipeline.world import CUSTOMER, numbered
+
+__all__ = ["make_world"]
+
+OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
 HASH_BEGIN = HASHES["5ES8901IC4"][:30]
 
@@ -211,12 +217,12 @@ def test_for_a_customer_each_row_is_judged_by_its_place(tmp_path: Path, capsys: 
     file = tagged(tmp_path, ["Kiosk", "", "Kiosk", "", "Sales"])
     assert run(file) == 0
     assert run("--customer", CUSTOMER, "--batch", "Sales", file) == 0
-    assert "by group tag" not in capsys.readouterr().out
+    assert "batches: 'Sales' (5)" in capsys.readouterr().out
     assert run("--customer", CUSTOMER, file) == 1
     shown = capsys.readouterr().out
     assert shown.count("no_batch: The file lies in no batch folder.") == 1
     assert "2 rows rejected, no_batch" in shown
-    assert "batches by group tag: 'Kiosk' (2), 'Sales' (1)" in shown
+    assert "batches: 'Kiosk' (2), 'Sales' (1)" in shown
     assert shown.index("2 rows rejected") < shown.index("row 1 ")
     assert run("--customer", CUSTOMER, "--json", file) == 1
     total = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -236,3 +242,18 @@ def test_each_reason_is_said_once_however_many_rows_have_it(tmp_path: Path, caps
     assert "30 rows rejected, serial_alone" in shown
     assert shown.count("serial_alone: ") == 1
     assert shown.count("serial_alone") == 31
+
+
+def test_the_settings_of_the_app_are_those_of_its_newest_file(make_world: MakeWorld) -> None:
+    world = make_world(DEFAULT_BATCH="Spare", TRUST_HASH_SERIAL="true", REFUSE_DEVICE_IDENTIFIERS=CUSTOMER)
+    before = check.destination_of(world.pipeline, CUSTOMER, None)
+    assert (before.default_batch, before.rules.has_default_batch) == (None, False)
+    assert check.destination_of(world.pipeline, CUSTOMER, None, may_have_default_batch=True).rules.has_default_batch
+    world.drop_file(numbered(2))
+    world.run()
+    known = check.destination_of(world.pipeline, CUSTOMER, None)
+    assert known.default_batch == "Spare"
+    assert known.rules == rules_for(world.settings, CUSTOMER, None)
+    other = check.destination_of(world.pipeline, OTHER_CUSTOMER, "Sales")
+    assert not other.rules.refuse_device_identifiers
+    assert not other.rules.batch_by_group_tag

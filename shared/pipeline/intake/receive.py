@@ -23,7 +23,8 @@ from shared.pipeline.closing.close import close_if_complete, end_without_sending
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.drop_path import DropPath, is_no_device_file, known_file, resolve_drop_path
-from shared.pipeline.intake.row_batcher import FileRejected, Intake, ReadFile
+from shared.pipeline.intake.row_batcher import Intake, ReadFile
+from shared.pipeline.intake.rules import FileRejected, rules_for
 from shared.pipeline.lease import FileLease, is_claimed, with_claim_for_reading
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.private_copy import read_copy
@@ -109,6 +110,7 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 
 def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> DeviceFile:
     now = pipeline.clock()
+    rules = rules_for(pipeline.settings, place.customer_id, place.batch_id)
     file = DeviceFile(
         customer_id=place.customer_id,
         file_id=file_id(version.path, version.etag),
@@ -123,10 +125,10 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         claimed_until=now + pipeline.settings.advanced.claim,
         devices_per_submission=pipeline.settings.devices_per_submission,
         default_batch=pipeline.settings.default_batch,
-        trust_hash_serial=pipeline.settings.trust_hash_serial,
-        reject_unknown_checksums=pipeline.settings.advanced.reject_unknown_checksums,
-        oldest_hash_days=pipeline.settings.advanced.oldest_hash_days,
-        refuse_device_identifiers=pipeline.settings.refuses_device_identifiers_of(place.customer_id),
+        trust_hash_serial=rules.trust_hash_serial,
+        reject_unknown_checksums=rules.reject_bad_checksum_of_unknown_tools,
+        oldest_hash_days=rules.oldest_hash_days,
+        refuse_device_identifiers=rules.refuse_device_identifiers,
         history=with_sentence((), "Received.", now),
     )
     if (parent := _parent(pipeline, file)) is not None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from shared.device_files.account import FileAccount
-from shared.device_files.rows import CheckedRow, SendableDevice, batch_of_tag
-from shared.errors import DeviceDropError
+from shared.device_files.rows import CheckedRow, SendableDevice
 from shared.partner_center.models import NewDevice, encode_devices
 from shared.pipeline.blob_names import reading_folder
 from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.intake.rules import MOST_BATCHES, batch_of_row, too_many_batches
 from shared.pipeline.lease import (
     ROWS_BETWEEN_CLOCK_CHECKS,
     FileLease,
@@ -26,16 +26,12 @@ from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
 from shared.pipeline.submissions.request_body import new_device
-from shared.reasons import INTAKE_REASONS, PATH_FAULTS, IntakeReason, PathFault
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.storage.submissions import SubmissionEntry
 from shared.vocabulary import FileState, counted
 
 logger = logging.getLogger(__name__)
-
-MOST_BATCHES = 20
-"""Most group tags in a file without a batch folder. A larger number suggests a wrong column."""
 
 MOST_DEVICES_HELD = 4_000
 """Most devices held in memory, over all batches whose submissions are not full yet."""
@@ -47,19 +43,6 @@ SUBMISSIONS_ENTERED_AT_ONCE = 16
 
 MOST_BYTES_HELD = 16 * 1024 * 1024
 """Most bytes of request bodies that stay in memory for the first POSTs."""
-
-
-class FileRejected(DeviceDropError):
-    """The file ends without anything being sent. `detail` is a sentence about this file."""
-
-    def __init__(self, reason: PathFault | IntakeReason, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        explanation = PATH_FAULTS[self.reason] if isinstance(self.reason, PathFault) else INTAKE_REASONS[self.reason]
-        return " ".join(filter(None, (explanation.sentence, self.detail, explanation.what_to_do)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +122,7 @@ class Intake:
 
     def _add(self, row: CheckedRow) -> None:
         file = self.held.record
-        batch_id = file.batch_id or batch_of_tag(row.group_tag) or file.default_batch
+        batch_id = batch_of_row(row.group_tag, file.batch_id, file.default_batch)
         if row.device is None or batch_id is None:
             self._keep(outcome_of_unsent_row(file.reading_id, row))
             return
@@ -157,7 +140,7 @@ class Intake:
         if (known := self.waiting.get(key)) is not None:
             return known
         if len(self.waiting) == MOST_BATCHES:
-            raise FileRejected(IntakeReason.TOO_MANY_BATCHES, f"It names more than {MOST_BATCHES}.")
+            raise too_many_batches()
         load = self.waiting[key] = Batchload(batch_id)
         return load
 

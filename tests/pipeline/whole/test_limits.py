@@ -19,7 +19,7 @@ from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import AnswerLost, error_from_response
 from shared.pipeline.closing.csv_output import COLUMNS
 from shared.pipeline.intake.receive import MOST_READINGS
-from shared.pipeline.intake.row_batcher import MOST_BATCHES
+from shared.pipeline.intake.rules import MOST_BATCHES
 from shared.pipeline.sweep import MOST_WAKE_UPS, SweepReport, sweep
 from shared.reasons import IntakeReason
 from shared.settings import StorageConnectionString
