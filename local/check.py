@@ -233,7 +233,8 @@ class _JsonReport:
 
     def end(self, file: Path, found: Preview) -> None:
         """Write the counts, the parts in no row, and the reason if the file cannot be read."""
-        total = {"file": str(file), "total": found.rows, **{fate: found.fates.get(fate, 0) for fate in Fate}}
+        counts: dict[str, int] = {str(fate): found.fates.get(fate, 0) for fate in Fate}
+        total: dict[str, object] = {"file": str(file), "total": found.rows, **counts}
         fault = found.fault
         why = {"error": fault.reason if fault else None, "message": fault.sentence if fault else None}
         beside: dict[str, object] = {
