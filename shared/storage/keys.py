@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 Key = tuple[str, str]
 """Partition and row key."""
@@ -61,6 +61,12 @@ _ROWS = f"{BEHIND}rows"
 
 _LAST_TICK = 10**14
 """Seconds since 1970 in tenths of a millisecond are subtracted from this, so that newer sorts first."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=100)
+_FIRST_TIME = _EPOCH + _TICK
+_LAST_TIME = _EPOCH + _LAST_TICK * _TICK
+"""Keys express these times and those between, to the year 2286: of more or fewer digits, they would not sort."""
 
 _ESCAPE = "!"
 _UNSAFE = re.compile(r"[/\\#?%'~!\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -122,9 +128,13 @@ def withdrawal_key(file_id: str) -> Key:
 
 
 def time_cursor(received_at: datetime, file_id: str = "") -> TimeCursor:
-    """The position of a file among all, newest first; without an id, behind every file received at this exact time."""
-    ticks = _LAST_TICK - int(received_at.timestamp() * 10_000)
-    return TimeCursor(day_key(received_at.astimezone(UTC).date()), f"{ticks:014d}~{file_id}")
+    """The position of a file among all, newest first; without an id, before every file received at this exact time.
+
+    A time that keys cannot express, which only a damaged row has, counts as the nearest one that they can.
+    """
+    within = min(max(received_at, _FIRST_TIME), _LAST_TIME)
+    ticks = _LAST_TICK - int(within.timestamp() * 10_000)
+    return TimeCursor(day_key(_day_of(ticks)), f"{ticks:014d}~{file_id}")
 
 
 def time_key(received_at: datetime, file_id: str) -> Key:
@@ -143,10 +153,15 @@ def cursor_of_key(key: Key) -> TimeCursor:
     row = key[1].removeprefix(LISTED)
     ticks = row.partition("~")[0]
     try:
-        received_on = datetime.fromtimestamp((_LAST_TICK - int(ticks)) / 10_000, UTC).date()
-    except (ValueError, OverflowError, OSError):
+        received_on = _day_of(int(ticks))
+    except (ValueError, OverflowError):
         received_on = date.min  # no file's key: behind all of them
     return TimeCursor(day_key(received_on), row)
+
+
+def _day_of(ticks: int) -> date:
+    """The day (UTC) that a key's ticks lie in. Raises OverflowError beyond the years 1 to 9999."""
+    return (_EPOCH + (_LAST_TICK - ticks) * _TICK).date()
 
 
 def day_key(day: date) -> str:
