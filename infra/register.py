@@ -24,8 +24,41 @@ GRAPH = "https://graph.microsoft.com/v1.0"
 NAME, PAGE_NAME = "Device Drop", "Device Drop status page"
 CREDENTIAL = "device-drop"
 EVERYBODY = "AllPrincipals"
-DEFAULT_ROLE = "00000000-0000-0000-0000-000000000000"
-"""Assigned to people of an application that defines no roles."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRole:
+    """A role of the status page, which people are given in Entra."""
+
+    identifier: str
+    value: str
+    """Stands in the token; shared/status/roles.py reads it."""
+    name: str
+    description: str
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """The role as Microsoft Graph describes one (appRole resource type)."""
+        return {
+            "id": self.identifier,
+            "value": self.value,
+            "displayName": self.name,
+            "description": self.description,
+            "allowedMemberTypes": ["User"],
+            "isEnabled": True,
+        }
+
+
+PAGE_ROLES = (
+    PageRole("6c1d1d8e-3a1e-4b0e-9f0a-5d2b6f3c8a01", "DeviceDrop.See", "See", "See files, outcomes and activity."),
+    PageRole(
+        "6c1d1d8e-3a1e-4b0e-9f0a-5d2b6f3c8a02", "DeviceDrop.Send", "Send", "Also drop, fix and send device files."
+    ),
+    PageRole(
+        "6c1d1d8e-3a1e-4b0e-9f0a-5d2b6f3c8a03", "DeviceDrop.Manage", "Manage", "Also withdraw devices, name customers."
+    ),
+)
+"""From the least to the greatest."""
 
 TRIES, SECONDS_BETWEEN = 12, 5.0
 """Entra knows a new application everywhere after some seconds."""
@@ -126,7 +159,8 @@ def register(run: Registration, tenant: str, *, with_page: bool = True) -> None:
         run.left.append("Run `azd up`, and then this script again: it lets both applications trust the app's identity.")
     elif with_page:
         run.left.append(
-            "Run `azd provision` if STATUS_PAGE_CLIENT_ID is new, and assign the people who may see the page:"
+            "Run `azd provision` if STATUS_PAGE_CLIENT_ID is new, and assign the people who may see the page, each "
+            f"with a role ({', '.join(role.name for role in PAGE_ROLES)}):"
         )
         run.left.append(f"Entra > Enterprise applications > {PAGE_NAME} > Users and groups.")
 
@@ -146,15 +180,24 @@ def _page_application(run: Registration) -> Json:
     url = run.environment.get("DEVICE_DROP_URL")
     if url:
         web["redirectUris"] = [f"{url}/.auth/login/aad/callback"]
-    wanted = {"web": web, "requiredResourceAccess": [_access(PROFILE)]}
+    wanted = {
+        "web": web,
+        "requiredResourceAccess": [_access(PROFILE)],
+        "appRoles": [role.as_json for role in PAGE_ROLES],
+    }
     application = _application(run, PAGE_NAME, run.environment.get("STATUS_PAGE_CLIENT_ID"), wanted)
     principal = _principal(run, application["appId"], PAGE_NAME)
     _consent(run, principal, PROFILE, PAGE_NAME)
     if not principal.get("appRoleAssignmentRequired"):
         run.graph.patiently("patch", f"/servicePrincipals/{principal['id']}", {"appRoleAssignmentRequired": True})
         run.say(f"{PAGE_NAME}: only people who are assigned to it can sign in")
-    _assign_me(run, principal)
+    _assign_me(run, principal, _identifier_of(application, PAGE_ROLES[-1]))
     return application
+
+
+def _identifier_of(application: Json, role: PageRole) -> str:
+    """The id of a role, which an application may have under another id than ours."""
+    return next((str(each["id"]) for each in application["appRoles"] if each["value"] == role.value), role.identifier)
 
 
 def _access(permission: Permission) -> Json:
@@ -218,18 +261,20 @@ def with_(present: object, wanted: object) -> object:
 
 
 def _add(items: list[object], item: object) -> None:
-    """Add an item to a list; the permissions on one application stand in one item."""
+    """Add an item to a list; the permissions on one application stand in one item, and an app role keeps its id."""
     for index, other in enumerate(items):
-        if isinstance(item, dict) and isinstance(other, dict) and _resource(item) == _resource(other) is not None:
-            items[index] = with_(other, item) or other
+        if isinstance(item, dict) and isinstance(other, dict) and _name(item) == _name(other) is not None:
+            kept = {"id": other["id"]} if "id" in other else {}
+            items[index] = with_(other, item | kept) or other
             return
     if item not in items:
         items.append(item)
 
 
-def _resource(item: Json) -> str | None:
-    identifier = item.get("resourceAppId")
-    return identifier.lower() if isinstance(identifier, str) else None
+def _name(item: Json) -> str | None:
+    """The name of an item that a list has once: the application of permissions, or the value of an app role."""
+    name = item.get("resourceAppId") or item.get("value")
+    return name.lower() if isinstance(name, str) else None
 
 
 def _principal(run: Registration, client_id: str, name: str) -> Json:
@@ -259,7 +304,7 @@ def _consent(run: Registration, principal: Json, permission: Permission, name: s
     run.say(f"{name}: consent to {permission.scope}")
 
 
-def _assign_me(run: Registration, principal: Json) -> None:
+def _assign_me(run: Registration, principal: Json, role: str) -> None:
     """Assign the person who runs this to the page; a workload identity is no person and needs no page."""
     me = run.graph.found("/me")
     if me is None:
@@ -267,10 +312,10 @@ def _assign_me(run: Registration, principal: Json) -> None:
     assigned: list[Json] = run.graph.send("get", f"/servicePrincipals/{principal['id']}/appRoleAssignedTo", None)[
         "value"
     ]
-    if all(assignment["principalId"] != me["id"] for assignment in assigned):
-        body = {"principalId": me["id"], "resourceId": principal["id"], "appRoleId": DEFAULT_ROLE}
+    if all((each["principalId"], each["appRoleId"]) != (me["id"], role) for each in assigned):
+        body = {"principalId": me["id"], "resourceId": principal["id"], "appRoleId": role}
         run.graph.patiently("post", f"/servicePrincipals/{principal['id']}/appRoleAssignedTo", body)
-        run.say(f"{PAGE_NAME}: you are assigned to it")
+        run.say(f"{PAGE_NAME}: you are assigned to it as {PAGE_ROLES[-1].value}")
 
 
 def _trust(run: Registration, application: Json, tenant: str) -> None:
@@ -297,6 +342,9 @@ def _trust(run: Registration, application: Json, tenant: str) -> None:
 
 
 # --- az and azd
+
+_ROLE_UNKNOWN = "Permission being assigned was not found on application"
+"""Graph's words while a new app role is not known everywhere yet."""
 
 
 def graph_by_az(method: str, path: str, body: Json | None) -> Json:
@@ -373,7 +421,12 @@ def _run(program: str, arguments: Sequence[str]) -> str:
     if run.returncode == 0:
         return run.stdout
     errors = (run.stderr or run.stdout).strip()
-    if "Request_ResourceNotFound" in errors or re.search(r"\bNot Found\(", errors) or "NoBackingApplication" in errors:
+    if (
+        "Request_ResourceNotFound" in errors
+        or re.search(r"\bNot Found\(", errors)
+        or "NoBackingApplication" in errors
+        or _ROLE_UNKNOWN in errors
+    ):
         raise NotFoundError(errors)
     advice = next((words for sign, words in _WHAT_TO_DO.items() if sign in errors), "")
     raise RegistrationError(f"{program} {' '.join(arguments[:2])} failed: {errors}\n{advice}".rstrip())

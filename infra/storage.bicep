@@ -23,6 +23,7 @@ var tables = [
   'FilesByTime'
   'DevicesBySerial'
   'Gates'
+  'Acts'
   'Customers'
 ]
 

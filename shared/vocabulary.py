@@ -112,6 +112,20 @@ class SubmissionState(StrEnum):
         return self not in (SubmissionState.PENDING, SubmissionState.ACCEPTED)
 
 
+class ActKind(StrEnum):
+    """What a person or script asked the app to do."""
+
+    SEND = "send"
+    """Send a file that was dropped on the page."""
+    FIX = "fix"
+    """Send rows of a file again that were fixed on the page."""
+    SEND_AGAIN = "send_again"
+    WITHDRAW = "withdraw"
+    NAME_CUSTOMER = "name_customer"
+    RENAME_CUSTOMER = "rename_customer"
+    REMOVE_CUSTOMER = "remove_customer"
+
+
 def grouped(number: int) -> str:
     """12,345."""
     return f"{number:,}"

@@ -61,7 +61,7 @@ def test_three_functions_do_the_work_and_the_others_answer_http(triggers: dict[s
     assert len(triggers) > len(WORKERS)
 
 
-def test_an_instance_that_answers_no_http_imports_the_table_of_routes_and_nothing_else_of_http() -> None:
+def test_an_instance_that_answers_no_http_imports_the_tables_of_routes_and_roles_and_nothing_else_of_http() -> None:
     command = (
         "import sys, function_app; "
         "print([name for name in sys.modules if name.startswith(('shared.status', 'jinja2'))])"
@@ -74,7 +74,7 @@ def test_an_instance_that_answers_no_http_imports_the_table_of_routes_and_nothin
         text=True,
         check=False,
     )
-    assert answer.stdout.strip() == "['shared.status', 'shared.status.routes']", answer.stderr
+    assert answer.stdout.strip() == "['shared.status', 'shared.status.roles', 'shared.status.routes']", answer.stderr
 
 
 def test_the_blob_trigger_watches_the_drop_container(triggers: dict[str, dict[str, Any]]) -> None:

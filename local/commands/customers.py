@@ -9,7 +9,9 @@ from local.commands.ending import ExitCode, ended, say_aside
 from local.commands.showing import console, print_json
 from local.following import harmless
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.human_acts import COMMAND, Subject, note_act
 from shared.storage.customers import Customer
+from shared.vocabulary import ActKind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,9 +64,12 @@ def _notes(arguments: argparse.Namespace, known: Customer | None) -> str:
 def _acted(arguments: argparse.Namespace, pipeline: Pipeline) -> list[Customer]:
     match arguments.action:
         case "add":
+            subject = Subject(arguments.name, arguments.customer_id.lower())
+            note_act(pipeline, COMMAND, ActKind.NAME_CUSTOMER, subject)
             notes = _notes(arguments, pipeline.customers.named(arguments.name))
             return [pipeline.customers.add(arguments.name, arguments.customer_id, notes, pipeline.clock())]
         case "remove":
+            note_act(pipeline, COMMAND, ActKind.REMOVE_CUSTOMER, Subject(arguments.name))
             return [pipeline.customers.remove(arguments.name, pipeline.clock())]
         case _:
             return list(pipeline.customers.all())

@@ -9,7 +9,8 @@ from local.commands.showing import console, print_json
 from local.following import say
 from shared.pipeline.blob_names import SHORT_ID
 from shared.pipeline.corrections.retry import retry
-from shared.vocabulary import counted
+from shared.pipeline.human_acts import COMMAND, note_act, subject_of
+from shared.vocabulary import ActKind, counted
 
 NO_CUSTOMER_ID = (
     "The path of this file names no customer, so none of it was sent: drop it again in its customer's folder."
@@ -32,6 +33,7 @@ def _retry(arguments: argparse.Namespace) -> ExitCode:
     file = find_file(pipeline, arguments.file_id)
     if file.customer_id is None:
         raise CommandEnded(ExitCode.NOT_ALL_WELL, NO_CUSTOMER_ID)
+    note_act(pipeline, COMMAND, ActKind.SEND_AGAIN, subject_of(file))
     made = retry(pipeline, file.customer_id, file.file_id)
     if arguments.json:
         print_json(made)

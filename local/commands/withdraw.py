@@ -18,8 +18,10 @@ from local.commands.showing import console, print_json
 from local.following import harmless, say
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_request import withdraw
+from shared.pipeline.human_acts import COMMAND, note_act, subject_of
 from shared.status.page.summary import WITHDRAWING_DOES_NOT
 from shared.storage.records import DeviceFile, Withdrawal
+from shared.vocabulary import ActKind
 
 _POLL_SECONDS = 1.0
 
@@ -48,6 +50,7 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     if file.customer_id is None:
         raise CommandEnded(ExitCode.NOT_ALL_WELL, NO_CUSTOMER_ID)
     _confirm(arguments, file)
+    note_act(pipeline, COMMAND, ActKind.WITHDRAW, subject_of(file))
     asked = withdraw(pipeline, file.customer_id, file.file_id)
     withdrawal = asked.withdrawal
     if withdrawal is not None and arguments.wait:

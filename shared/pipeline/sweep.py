@@ -56,6 +56,9 @@ DROP_PROGRESS, PRIVATE_PROGRESS = "sweep/drop-progress", "sweep/private-progress
 FORGOTTEN_AT_ONCE = 50
 """Files past their retention that one sweep deletes."""
 
+ACTS_FORGOTTEN_AT_ONCE = 500
+"""Human acts past the retention that one sweep deletes."""
+
 MOST_WAKE_UPS = 5_000
 """The most wake-ups of a kind that one sweep sends; the next sweep continues."""
 
@@ -76,6 +79,7 @@ class SweepReport:
     poisoned_messages: int = 0
     leftover_blobs: int = 0
     forgotten_files: int = 0
+    forgotten_acts: int = 0
     unreadable_records: int = 0
     """Records that this version cannot read; their files wait."""
 
@@ -321,4 +325,18 @@ def _forget_old_file(pipeline: Pipeline, report: SweepReport, mention: FileMenti
         report.forgotten_files += 1
 
 
-_DUTIES = (_pause, _open_files, _withdrawals, _poisoned_messages, _unknown_blobs, _leftover_blobs, _forget_old_files)
+def _forget_old_acts(pipeline: Pipeline, report: SweepReport) -> None:
+    before = pipeline.clock() - pipeline.settings.retention
+    report.forgotten_acts = pipeline.journal.acts.forget_before(before, ACTS_FORGOTTEN_AT_ONCE)
+
+
+_DUTIES = (
+    _pause,
+    _open_files,
+    _withdrawals,
+    _poisoned_messages,
+    _unknown_blobs,
+    _leftover_blobs,
+    _forget_old_files,
+    _forget_old_acts,
+)

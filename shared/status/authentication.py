@@ -1,4 +1,4 @@
-"""The person who opens a page, and whether our own page, a script or another site sends a change.
+"""The person who opens a page, with a role, and whether our own page, a script or another site sends a change.
 
 App Service authentication signs people in and adds them to each request as `X-MS-CLIENT-PRINCIPAL`; requests from
 outside cannot set that header while it is on (App Service, "Access user claims in app code"). It lets every request
@@ -17,6 +17,7 @@ import azure.functions as func
 import msgspec
 
 from shared.status.http import Refusal, Surroundings, path_of
+from shared.status.roles import Role
 from shared.status.schemas import ErrorCode
 
 PRINCIPAL_HEADER = "x-ms-client-principal"
@@ -34,6 +35,9 @@ NO_SIGN_IN = (
 SIGNED_IN_WITHOUT_ID = (
     "The sign-in does not say who you are. Sign out at /.auth/logout and in again with an account of the organisation."
 )
+_ROLES = ("roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role")
+"""The claims of app roles, by the name in the token and by the name that .NET gives it."""
+
 FORGED = "This change was not requested by the status page itself. Open the page and make the change there."
 
 
@@ -43,6 +47,7 @@ class Person:
 
     person_id: str = ""
     name: str = ""
+    role: Role = Role.SEE
 
 
 class _Claim(msgspec.Struct):
@@ -57,7 +62,7 @@ class _Principal(msgspec.Struct):
 def person_of(request: func.HttpRequest, place: Surroundings) -> Person:
     """The person who sent `request`. Raises Refusal, which leads to the sign-in or says why nobody can sign in."""
     if not place.is_azure:
-        return Person()
+        return Person(role=Role.MANAGE)
     if not place.signs_in:
         raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.FORBIDDEN, NO_SIGN_IN)
     header = request.headers.get(PRINCIPAL_HEADER)
@@ -69,6 +74,18 @@ def person_of(request: func.HttpRequest, place: Surroundings) -> Person:
             headers={"Location": _sign_in_and_return(request)},
         )
     return _person_in(header)
+
+
+def refuse_without(role: Role, person: Person) -> None:
+    """Raises Refusal when `person` may do less than `role`."""
+    if person.role < role:
+        raise Refusal(
+            HTTPStatus.FORBIDDEN,
+            ErrorCode.FORBIDDEN,
+            f"This takes the role {role.app_role}, and your sign-in has {person.role.app_role}. Ask an administrator "
+            "to assign it to you (Entra, Enterprise applications, the status page's application, Users and groups); "
+            "then sign out at /.auth/logout and in again.",
+        )
 
 
 class Sender(Enum):
@@ -123,10 +140,12 @@ def _person_in(header: str) -> Person:
     except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.NOT_SIGNED_IN, SIGNED_IN_WITHOUT_ID) from error
     claims: dict[str, str] = {claim.typ: claim.val for claim in principal.claims}
+    held = {claim.val for claim in principal.claims if claim.typ in _ROLES}
+    role = max((role for role in Role if role.app_role in held), default=Role.SEE)
     person_id = next((claims[name] for name in _IDS if claims.get(name)), None)
     if person_id is None:
         raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.NOT_SIGNED_IN, SIGNED_IN_WITHOUT_ID)
-    return Person(person_id, next((claims[name] for name in _NAMES if claims.get(name)), person_id))
+    return Person(person_id, next((claims[name] for name in _NAMES if claims.get(name)), person_id), role)
 
 
 def _host_of(address: str) -> str:

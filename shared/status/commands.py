@@ -7,10 +7,12 @@ from shared.pipeline.corrections import withdrawal_request
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown
 from shared.pipeline.corrections.retry import Retry, RetryBlocked, RetryLost, retry
 from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked
+from shared.pipeline.human_acts import Asker, note_act, subject_of
 from shared.status.http import Refusal
 from shared.status.schemas import ErrorCode
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile
+from shared.vocabulary import ActKind
 
 NO_CUSTOMER = (
     "The path of this file names no customer, so nothing was sent: there is nothing to send again or withdraw."
@@ -21,22 +23,26 @@ CHANGED = (
 )
 
 
-def send_again(pipeline: Pipeline, file: DeviceFile) -> Retry:
+def send_again(pipeline: Pipeline, file: DeviceFile, asker: Asker) -> Retry:
     """Send the rows of `file` that failed for a temporary reason again. Raises Refusal."""
+    customer_id = _customer_of(file)
+    note_act(pipeline, asker, ActKind.SEND_AGAIN, subject_of(file))
     try:
-        return retry(pipeline, _customer_of(file), file.file_id)
+        return retry(pipeline, customer_id, file.file_id)
     except (FileUnknown, FileStillOpen, RetryBlocked, RetryLost) as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     except CopyExpired as error:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
 
 
-def withdraw(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asked_by: str = "") -> WithdrawalAsked:
+def withdraw(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asker: Asker) -> WithdrawalAsked:
     """Withdraw the devices that `file` newly registered, if its name confirms it. Raises Refusal."""
     if confirmed_name != file.name:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, WRONG_NAME, "name")
+    customer_id = _customer_of(file)
+    note_act(pipeline, asker, ActKind.WITHDRAW, subject_of(file))
     try:
-        return withdrawal_request.withdraw(pipeline, _customer_of(file), file.file_id, asked_by)
+        return withdrawal_request.withdraw(pipeline, customer_id, file.file_id, asker.name)
     except (FileUnknown, FileStillOpen) as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     except Conflict as error:

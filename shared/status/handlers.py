@@ -10,7 +10,9 @@ import azure.functions as func
 import msgspec
 
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.human_acts import SCRIPT
 from shared.status import queries
+from shared.status.acts import acts
 from shared.status.authentication import refuse_other_sites
 from shared.status.commands import send_again, withdraw
 from shared.status.downloads import report_answer, results_answer, to_fix_answer, withdrawals_answer
@@ -26,7 +28,7 @@ from shared.status.http import (
 )
 from shared.status.links import origins, with_origins
 from shared.status.openapi import openapi_document
-from shared.status.parameters import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, query_of
+from shared.status.parameters import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, PagedQuery, query_of
 from shared.status.presenters import file_address, withdrawal_view
 from shared.status.routes import allowed_methods
 from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalRequest
@@ -76,6 +78,13 @@ def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpR
     return _linked(opened, request, queries.devices(opened, customer_id, query.serial, query.cursor))
 
 
+def list_acts(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET acts."""
+    query = query_of(request.params, PagedQuery)
+    opened = pipeline()
+    return _linked(opened, request, acts(opened, query.cursor))
+
+
 def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/results.csv."""
     return _download(results_answer, pipeline, request)
@@ -102,7 +111,7 @@ def retry_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRe
     opened = pipeline()
     refuse_other_sites(request, opened.settings.page_url)
     file = queries.known_file(opened, *file_named_in(request))
-    made = send_again(opened, file)
+    made = send_again(opened, file, SCRIPT)
     view = RetryView(
         parent_file_id=file.file_id,
         file_id=made.file_id,
@@ -121,7 +130,7 @@ def withdraw_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
     refuse_other_sites(request, opened.settings.page_url)
     confirmed_name = _confirmed_name(request)
     file = queries.known_file(opened, *file_named_in(request))
-    asked = withdraw(opened, file, confirmed_name)
+    asked = withdraw(opened, file, confirmed_name, SCRIPT)
     withdrawal = None if asked.withdrawal is None else withdrawal_view(asked.withdrawal)
     view = WithdrawalAnswer(file_id=file.file_id, is_new=asked.is_new, withdrawal=withdrawal)
     return json_answer(view, HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import azure.functions as func
 from msgspec.structs import asdict, replace
 
-from shared.status.schemas import DevicePage, FileDetails, FileLinks, FilePage, RetryView, View
+from shared.status.schemas import ActPage, DevicePage, FileDetails, FileLinks, FilePage, RetryView, View
 
 AnyView = TypeVar("AnyView", bound=View)
 
@@ -43,6 +43,8 @@ def with_origins(view: AnyView, to: Origins) -> AnyView:
             return replace(
                 view, devices=[replace(device, links=_absolute(device.links, to)) for device in view.devices]
             )
+        case ActPage():
+            return replace(view, acts=[replace(act, link=to.page + act.link) if act.link else act for act in view.acts])
         case RetryView(link=str(path)):
             return replace(view, link=to.scripts + path)
         case _:

@@ -11,9 +11,10 @@ import msgspec
 from shared.status.downloads import CSV, HTML
 from shared.status.expectations import schemas_of
 from shared.status.http import JSON, KEY_HEADER
-from shared.status.parameters import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, Query, required
+from shared.status.parameters import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, PagedQuery, Query, required
 from shared.status.routes import Route, route_named
 from shared.status.schemas import (
+    ActPage,
     DevicePage,
     ErrorView,
     FileDetails,
@@ -136,6 +137,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "find_device": Operation(
         "The rows of closed files with this serial number, newest first.", DevicesQuery, DevicePage, faults=_NO_FILE
     ),
+    "list_acts": Operation("What people and scripts asked the app to do, newest first.", PagedQuery, ActPage),
 }
 """By the name of the route."""
 

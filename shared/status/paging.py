@@ -49,10 +49,17 @@ class AnyDevicePosition(msgspec.Struct, frozen=True, array_like=True, tag="any_d
     row: Annotated[int, msgspec.Meta(ge=1)]
 
 
-Position = TypeVar("Position", FilePosition, RowPosition, DevicePosition, AnyDevicePosition)
+class ActPosition(msgspec.Struct, frozen=True, array_like=True, tag="acts"):
+    """After an act: its key among all."""
+
+    row: Annotated[str, msgspec.Meta(pattern=r"^\d{14}~[0-9a-f-]{0,36}\Z")]
 
 
-def cursor(position: FilePosition | RowPosition | DevicePosition | AnyDevicePosition) -> str:
+AnyPosition = FilePosition | RowPosition | DevicePosition | AnyDevicePosition | ActPosition
+Position = TypeVar("Position", FilePosition, RowPosition, DevicePosition, AnyDevicePosition, ActPosition)
+
+
+def cursor(position: AnyPosition) -> str:
     """`position` as text that is safe in an address."""
     return urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 

@@ -179,13 +179,18 @@ def file_links(
     return FileLinks(
         file=file,
         outcomes=f"{file}/outcomes",
-        page=f"/api/status/{_place(customer_id, file_id)}",
+        page=page_address(customer_id, file_id),
         results_csv=f"{file}/results.csv" if has_results else None,
         to_fix_csv=f"{file}/to_fix.csv" if has_results else None,
         withdrawals_csv=f"{file}/withdrawals.csv" if is_withdrawn else None,
         report_html=f"{file}/report.html" if state is FileState.CLOSED else None,
         parent=None if parent is None else file_address(customer_id, parent),
     )
+
+
+def page_address(customer_id: str | None, file_id: str) -> str:
+    """The address of the page of a file."""
+    return f"/api/status/{_place(customer_id, file_id)}"
 
 
 def file_address(customer_id: str | None, file_id: str) -> str:

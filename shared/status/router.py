@@ -9,10 +9,11 @@ from functools import partial
 import azure.functions as func
 
 from shared.status import handlers
-from shared.status.authentication import person_of
+from shared.status.authentication import person_of, refuse_without
 from shared.status.http import OpenPipeline, answered, surroundings
 from shared.status.page import handlers as page_handlers
 from shared.status.page.handlers import Visit, fault_page
+from shared.status.roles import Role
 from shared.status.routes import CATCH_ALL, Access, Route
 
 Handler = Callable[[OpenPipeline, func.HttpRequest], func.HttpResponse]
@@ -29,6 +30,7 @@ HANDLERS: Mapping[str, Handler] = {
     "retry_file": handlers.retry_file,
     "withdraw_file": handlers.withdraw_file,
     "find_device": handlers.find_device,
+    "list_acts": handlers.list_acts,
     "show_openapi": handlers.show_openapi,
     "page_static_file": page_handlers.serve_static,
     CATCH_ALL.name: handlers.refuse_address,
@@ -36,6 +38,7 @@ HANDLERS: Mapping[str, Handler] = {
 
 PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_of_all_files": page_handlers.show_files,
+    "page_of_acts": page_handlers.show_acts,
     "page_of_file": page_handlers.show_file,
     "page_results": page_handlers.download_results,
     "page_to_fix": page_handlers.download_to_fix,
@@ -51,11 +54,12 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
 def answer(route: Route, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """The answer to `request` by the handler of `route`."""
     if route.access is Access.SIGN_IN:
-        visit = partial(_visit, PAGE_HANDLERS[route.name], pipeline, request)
+        visit = partial(_visit, PAGE_HANDLERS[route.name], route.role, pipeline, request)
         return answered(request, visit, partial(fault_page, request))
     return answered(request, partial(HANDLERS[route.name], pipeline, request))
 
 
-def _visit(handler: PageHandler, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+def _visit(handler: PageHandler, role: Role, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     person = person_of(request, surroundings())
+    refuse_without(role, person)
     return handler(Visit(pipeline(), request, person))

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from shared.status.roles import Role
+
 READ = ("GET", "HEAD")
 PAGE = ("GET",)
 CHANGE = ("POST",)
@@ -34,6 +36,8 @@ class Route:
     template: str
     methods: Sequence[str]
     access: Access
+    role: Role = Role.SEE
+    """The role that a person needs, where the access is a person's."""
 
 
 _FILE = "files/{customer_id}/{file_id}"
@@ -54,16 +58,18 @@ ROUTES = (
     # The serial number is in the query: the host exports paths whole to Application Insights, but queries redacted.
     # And an escaped slash in a path does not arrive as what it stands for.
     Route("find_device", "devices/{customer_id}", READ, Access.KEY),
+    Route("list_acts", "acts", READ, Access.KEY),
     Route("show_openapi", "openapi.json", READ, Access.KEY),
     Route("page_of_all_files", "status", PAGE, Access.SIGN_IN),
+    Route("page_of_acts", "status/acts", PAGE, Access.SIGN_IN),
     Route("page_of_file", _PAGE_OF_FILE, PAGE, Access.SIGN_IN),
     Route("page_results", f"{_PAGE_OF_FILE}/results.csv", PAGE, Access.SIGN_IN),
     Route("page_to_fix", f"{_PAGE_OF_FILE}/to_fix.csv", PAGE, Access.SIGN_IN),
     Route("page_withdrawals", f"{_PAGE_OF_FILE}/withdrawals.csv", PAGE, Access.SIGN_IN),
     Route("page_report", f"{_PAGE_OF_FILE}/report.html", PAGE, Access.SIGN_IN),
-    Route("page_retry", f"{_PAGE_OF_FILE}/retry", CHANGE, Access.SIGN_IN),
-    Route("page_withdraw_confirmation", f"{_PAGE_OF_FILE}/withdraw", PAGE, Access.SIGN_IN),
-    Route("page_withdraw", f"{_PAGE_OF_FILE}/withdraw", CHANGE, Access.SIGN_IN),
+    Route("page_retry", f"{_PAGE_OF_FILE}/retry", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_withdraw_confirmation", f"{_PAGE_OF_FILE}/withdraw", PAGE, Access.SIGN_IN, Role.MANAGE),
+    Route("page_withdraw", f"{_PAGE_OF_FILE}/withdraw", CHANGE, Access.SIGN_IN, Role.MANAGE),
     Route("page_static_file", "static/{name}", PAGE, Access.OPEN),
     CATCH_ALL,
 )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
+from shared.vocabulary import ActKind, FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
 
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Identifier = Annotated[str, msgspec.Meta(description="A GUID.", examples=["c7f3c849-129f-4b85-a96d-4f8e88b315a3"])]
@@ -386,6 +386,31 @@ class DevicePage(View, frozen=True, kw_only=True):
     files_not_searched: Annotated[
         int, msgspec.Meta(ge=0, description="Files of the customer that are still open; their rows are not found yet.")
     ]
+    unreadable: Unreadables = []
+    next: NextPage
+
+
+class ActView(View, frozen=True, kw_only=True):
+    """What somebody asked the app to do."""
+
+    asked_at: datetime
+    kind: ActKind
+    who: Annotated[
+        str, msgspec.Meta(description="The name of the person who signed in, or the way in where nobody signs in.")
+    ]
+    person_id: Annotated[str, msgspec.Meta(description="The person's object id in Entra; empty where nobody signs in.")]
+    subject: Annotated[str, msgspec.Meta(description="The name of the file or customer.")]
+    customer_id: CustomerId
+    customer_name: str | None
+    file_id: str | None
+    detail: str
+    link: Annotated[str | None, msgspec.Meta(description="The page of the file; null when the act is about no file.")]
+
+
+class ActPage(View, frozen=True, kw_only=True):
+    """What people and scripts asked the app to do, newest first."""
+
+    acts: list[ActView]
     unreadable: Unreadables = []
     next: NextPage
 

@@ -1,10 +1,11 @@
-"""The journal: the only record of files, submissions, outcomes, withdrawals, batches and gates."""
+"""The journal: the only record of files, submissions, outcomes, withdrawals, batches, gates and acts."""
 
 from collections.abc import Callable
 from enum import StrEnum
 
 from msgspec.structs import replace
 
+from shared.storage.acts import Acts
 from shared.storage.batches import Batches
 from shared.storage.files import Files
 from shared.storage.fitting_table import FittingTable
@@ -28,6 +29,7 @@ class TableName(StrEnum):
     FILES_BY_TIME = "FilesByTime"
     DEVICES_BY_SERIAL = "DevicesBySerial"
     GATES = "Gates"
+    ACTS = "Acts"
 
 
 class Journal:
@@ -42,6 +44,7 @@ class Journal:
         self.withdrawals = Withdrawals(self._tables[TableName.DEVICE_WITHDRAWALS], open_files)
         self.batches = Batches(self._tables[TableName.BATCHES])
         self.gates = Gates(self._tables[TableName.GATES])
+        self.acts = Acts(self._tables[TableName.ACTS])
 
     def prepare(self) -> None:
         """Create the tables that do not exist."""

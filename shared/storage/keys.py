@@ -56,6 +56,9 @@ LONGEST_SERIAL_KEY = 300
 
 GATES = "gates"
 
+ACTS = "acts"
+"""The partition of human acts: there are few."""
+
 _ROWS = f"{BEHIND}rows"
 """The suffix of the key of a submission's packed rows."""
 
@@ -167,6 +170,14 @@ def _day_of(ticks: int) -> date:
 def day_key(day: date) -> str:
     """The key of a day, newest first and readable: `2912219~2026-11-20`."""
     return f"{date.max.toordinal() - day.toordinal():07d}~{day.isoformat()}"
+
+
+# --- acts
+
+
+def act_key(asked_at: datetime, act_id: str) -> Key:
+    """The key of an act: newest first."""
+    return ACTS, time_cursor(asked_at, act_id).row
 
 
 # --- submissions

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
+from shared.vocabulary import ActKind, FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
 
 LONGEST_HISTORY = 60
 """Most sentences kept of a history: the first and the latest."""
@@ -436,3 +436,20 @@ def with_sentence(history: tuple[str, ...], sentence: str, now: datetime) -> tup
         return longer
     half = LONGEST_HISTORY // 2
     return longer[:half] + longer[-half:]
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asked the app to do, written before it is done: no change stands without its act."""
+
+    act_id: str
+    asked_at: Moment
+    kind: ActKind
+    who: str
+    """The name of the person who signed in, or the way in where nobody signs in."""
+    person_id: str = ""
+    """The object id of the person in Entra; empty where nobody signs in."""
+    subject: str
+    """The name of the file or customer."""
+    customer_id: str | None = None
+    file_id: str | None = None
+    detail: str = ""

@@ -15,6 +15,7 @@ _OF_APPLICATION = {
     "isFallbackPublicClient": bool,
     "requiredResourceAccess": list,
     "web": dict,
+    "appRoles": list,
 }
 ME = "aaaaaaaa-0000-0000-0000-000000000001"
 
@@ -79,7 +80,9 @@ class Directory:
     def _post(self, route: str, body: Json) -> Json:
         if route == "/applications":
             self._check(body)
-            application = self._new({"isFallbackPublicClient": None, "requiredResourceAccess": [], **body})
+            application = self._new(
+                {"isFallbackPublicClient": None, "requiredResourceAccess": [], "appRoles": [], **body}
+            )
             application["appId"] = str(uuid5(NAMESPACE_URL, f"client {application['id']}"))
             self._unknown[application["appId"]] = self.delay
             self.applications.append(application)
@@ -105,7 +108,12 @@ class Directory:
         if found := re.fullmatch(r"/servicePrincipals/(.*)/appRoleAssignedTo", route):
             assigned = self.assignments.setdefault(found[1], [])
             assert body["resourceId"] == found[1]
-            assert all(one["principalId"] != body["principalId"] for one in assigned), "conflict"
+            wanted = (body["principalId"], body["appRoleId"])
+            assert wanted not in {(one["principalId"], one["appRoleId"]) for one in assigned}, "conflict"
+            [principal] = [one for one in self.principals if one["id"] == found[1]]
+            [application] = [one for one in self.applications if one["appId"] == principal["appId"]]
+            if body["appRoleId"] not in {role["id"] for role in application["appRoles"]}:
+                self._missing(route)
             assigned.append(self._new(body))
             return dict(assigned[-1])
         raise AssertionError(route)
@@ -125,6 +133,9 @@ class Directory:
             assert isinstance(value, _OF_APPLICATION[name]), name
         resources = [access["resourceAppId"] for access in body.get("requiredResourceAccess", [])]
         assert len(resources) == len(set(resources)), "Graph refuses one resource twice"
+        for name in ("id", "value"):
+            values = [role[name] for role in body.get("appRoles", [])]
+            assert len(values) == len(set(values)), "Graph refuses a role twice"
 
     def _wait_for(self, client_id: str) -> None:
         if self._unknown.get(client_id, 0) > 0:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.status.roles import Role
 from tests.examples import examples
 from tests.infra.bicep import ROOT, bicep_files
 from tests.infra.graph import ME, Directory, Json
@@ -65,7 +66,10 @@ def check(tenant: Directory, *, after_up: bool) -> None:
         assert permission.scope in scopes(tenant, application)[permission.application].split()
     [principal] = [one for one in tenant.principals if one["appId"] == page["appId"]]
     assert principal["appRoleAssignmentRequired"] is True
-    assert [one["principalId"] for one in tenant.assignments[principal["id"]]].count(ME) == 1
+    [manage] = [role["id"] for role in page["appRoles"] if role["value"] == "DeviceDrop.Manage"]
+    assert [one["appRoleId"] for one in tenant.assignments[principal["id"]] if one["principalId"] == ME].count(
+        manage
+    ) == 1
     for application in (calling, page):
         credentials = tenant.credentials.get(application["id"], [])
         assert [one["subject"] for one in credentials if one["name"] == "device-drop"] == [IDENTITY] * after_up
@@ -121,6 +125,31 @@ def test_an_identity_that_was_made_anew_is_trusted_in_place_of_the_old_one() -> 
     run(tenant, AFTER_UP | {"DEVICE_DROP_IDENTITY_PRINCIPAL_ID": "77777777-0000-0000-0000-000000000001"})
     run(tenant, dict(AFTER_UP))
     check(tenant, after_up=True)
+
+
+def test_the_roles_are_those_that_the_page_reads() -> None:
+    assert [role.value for role in register.PAGE_ROLES] == [role.app_role for role in Role]
+    tenant = directory()
+    run(tenant, dict(AFTER_UP))
+    roles = by_name(tenant, register.PAGE_NAME)["appRoles"]
+    assert {role["value"] for role in roles} == {role.app_role for role in Role}
+    assert all(role["isEnabled"] and role["allowedMemberTypes"] == ["User"] for role in roles)
+
+
+def test_a_role_that_a_person_made_keeps_its_id_and_is_the_one_that_is_assigned() -> None:
+    tenant = directory()
+    run(tenant, dict(AFTER_UP))
+    page = by_name(tenant, register.PAGE_NAME)
+    page["appRoles"] = [
+        {"id": "own", "value": "DeviceDrop.Manage", "origin": "Application"},
+        {"id": "o", "value": "Other"},
+    ]
+    run(tenant, dict(AFTER_UP))
+    page = by_name(tenant, register.PAGE_NAME)
+    assert [role["id"] for role in page["appRoles"]][:2] == ["own", "o"]
+    assert len(page["appRoles"]) == 4
+    [principal] = [one for one in tenant.principals if one["appId"] == page["appId"]]
+    assert "own" in {one["appRoleId"] for one in tenant.assignments[principal["id"]]}
 
 
 def test_who_is_no_person_is_assigned_to_no_page() -> None:

@@ -18,6 +18,7 @@ from shared.status.authentication import (
     sender_of,
 )
 from shared.status.http import Refusal, Surroundings
+from shared.status.roles import Role
 
 AT_HOME = Surroundings(is_azure=False, signs_in=False)
 IN_AZURE = Surroundings(is_azure=True, signs_in=True)
@@ -44,12 +45,37 @@ def principal(*claims: tuple[str, str]) -> str:
 
 
 def test_on_a_machine_of_ones_own_nobody_signs_in_and_no_header_makes_a_person() -> None:
-    assert person_of(request(headers={"X-MS-CLIENT-PRINCIPAL": principal((OBJECT_ID, "x"))}), AT_HOME) == Person()
+    assert person_of(request(headers={"X-MS-CLIENT-PRINCIPAL": principal((OBJECT_ID, "x"))}), AT_HOME) == Person(
+        role=Role.MANAGE
+    )
 
 
 def test_who_signed_in_is_who_app_service_says() -> None:
     header = principal((OBJECT_ID, ANNA.person_id), ("preferred_username", ANNA.name), ("name", "Anna"))
     assert person_of(request(headers={"X-MS-CLIENT-PRINCIPAL": header}), IN_AZURE) == ANNA
+
+
+@pytest.mark.parametrize("claim", ["roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"])
+@pytest.mark.parametrize(
+    ("app_roles", "role"),
+    [
+        ([], Role.SEE),
+        (["Administrator", "devicedrop.manage", ""], Role.SEE),
+        (["DeviceDrop.See"], Role.SEE),
+        (["DeviceDrop.Send", "DeviceDrop.See"], Role.SEND),
+        (["DeviceDrop.See", "DeviceDrop.Manage"], Role.MANAGE),
+    ],
+)
+def test_the_greatest_app_role_counts_and_without_one_a_person_may_see(
+    claim: str, app_roles: list[str], role: Role
+) -> None:
+    header = principal((OBJECT_ID, "x"), *((claim, app_role) for app_role in app_roles))
+    assert person_of(request(headers={"X-MS-CLIENT-PRINCIPAL": header}), IN_AZURE).role is role
+
+
+def test_a_claim_with_the_name_of_a_role_that_is_no_role_gives_none() -> None:
+    header = principal((OBJECT_ID, "x"), ("name", "DeviceDrop.Manage"), ("groups", "DeviceDrop.Manage"))
+    assert person_of(request(headers={"X-MS-CLIENT-PRINCIPAL": header}), IN_AZURE).role is Role.SEE
 
 
 def test_who_has_not_signed_in_is_sent_to_the_sign_in_and_back() -> None:

@@ -41,6 +41,7 @@ from shared.storage.journal import Journal, TableName
 from shared.storage.pages import rows_in
 from shared.storage.record_table import Stored
 from shared.storage.records import (
+    Act,
     Batch,
     DeviceFile,
     DeviceMention,
@@ -144,6 +145,7 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     WithdrawalMention: lambda storage, _: next(storage.journal.withdrawals.in_progress()),
     Batch: lambda storage, batch: storage.journal.batches.get(batch.customer_id, batch.batch_id.upper()),
     Gate: lambda storage, gate: storage.journal.gates.all()[gate.scope],
+    Act: lambda storage, act: next(each for each in storage.journal.acts.latest() if each.act_id == act.act_id),
     Customer: lambda storage, customer: storage.customers.named(customer.name),
 }
 
@@ -209,6 +211,8 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:
                 journal.batches.change(None, record)
             case Gate():
                 journal.gates.change(None, record)
+            case Act():
+                journal.acts.note(record)
             case WithdrawalMention():
                 journal.withdrawals.enter(record)
             case Customer():
@@ -246,7 +250,13 @@ def _records() -> Iterator[msgspec.Struct]:
     yield from (outcome, filled(DeviceOutcome, {"row": 2}, least=True))
     for number, is_least in (("1", False), ("2", True)):
         yield filled(Submission, {"number": number, "state": SubmissionState.PENDING}, least=is_least)
-    for kind, name in ((SentRow, "row"), (DeviceWithdrawal, "row"), (Gate, "scope"), (Customer, "name")):
+    for kind, name in (
+        (SentRow, "row"),
+        (DeviceWithdrawal, "row"),
+        (Gate, "scope"),
+        (Customer, "name"),
+        (Act, "act_id"),
+    ):
         first, second = (1, 2) if name == "row" else ("first", "second")
         yield from (filled(kind, {name: first}), filled(kind, {name: second}, least=True))
     yield from (filled(Batch), filled(WithdrawalMention))

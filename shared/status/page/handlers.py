@@ -8,7 +8,9 @@ from http import HTTPStatus
 import azure.functions as func
 
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.human_acts import UNSIGNED, Asker
 from shared.status import queries
+from shared.status.acts import acts
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
 from shared.status.commands import WRONG_NAME, send_again, withdraw
 from shared.status.downloads import accepts_gzip, report_answer, results_answer, to_fix_answer, withdrawals_answer
@@ -63,6 +65,11 @@ class Visit:
     person: Person
 
     @property
+    def asker(self) -> Asker:
+        """The person, for the acts that are kept."""
+        return Asker(self.person.name, self.person.person_id) if self.person.person_id else UNSIGNED
+
+    @property
     def file(self) -> DeviceFile:
         """The file of the address. Raises NotFound."""
         return queries.known_file(self.pipeline, *file_named_in(self.request))
@@ -108,6 +115,13 @@ def show_file(visit: Visit) -> func.HttpResponse:
     return _page(content, visit.request)
 
 
+def show_acts(visit: Visit) -> func.HttpResponse:
+    """GET status/acts: what people and scripts asked the app to do."""
+    cursor = form_parameters.cursor(visit.request.params) or None
+    found = acts(visit.pipeline, cursor)
+    return _page(pages.acts_page(found, visit.person, is_later_page=cursor is not None), visit.request)
+
+
 def confirm_withdrawal(visit: Visit) -> func.HttpResponse:
     """GET status/{customer_id}/{file_id}/withdraw: the form that confirms a withdrawal."""
     return _withdraw_page(visit)
@@ -151,7 +165,7 @@ def retry_file(visit: Visit) -> func.HttpResponse:
     """POST status/{customer_id}/{file_id}/retry."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     file = visit.file
-    if send_again(visit.pipeline, file).file_id is None:
+    if send_again(visit.pipeline, file, visit.asker).file_id is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_SEND_AGAIN)
     return _redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.SENT_AGAIN))
 
@@ -163,7 +177,7 @@ def withdraw_file(visit: Visit) -> func.HttpResponse:
     typed = _typed_name(visit.request)
     if typed not in (file.name.strip(), visible(file.name).strip()):
         return _withdraw_page(visit, WRONG_NAME)
-    if withdraw(visit.pipeline, file, file.name, visit.person.name).withdrawal is None:
+    if withdraw(visit.pipeline, file, file.name, visit.asker).withdrawal is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
     return _redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.WITHDRAWING))
 

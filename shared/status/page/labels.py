@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shared.pipeline.closing.summary import standing
 from shared.reasons import explanation_of
 from shared.status.schemas import FileView, StandstillKind
-from shared.vocabulary import FileState, Outcome, Remedy, Standing, SubmissionState, WithdrawalResult
+from shared.vocabulary import ActKind, FileState, Outcome, Remedy, Standing, SubmissionState, WithdrawalResult
 
 OPEN = "open"
 """Stands in the place of an outcome for rows that have none yet."""
@@ -97,6 +97,16 @@ STANDSTILLS: dict[StandstillKind, str] = {
     StandstillKind.SERVICE_AWAY: "Partner Center gives no usable answer",
 }
 """The titles of what stands still."""
+
+ACTS: dict[ActKind, str] = {
+    ActKind.SEND: "Send a file",
+    ActKind.FIX: "Send fixed rows",
+    ActKind.SEND_AGAIN: "Send rows again",
+    ActKind.WITHDRAW: "Withdraw devices",
+    ActKind.NAME_CUSTOMER: "Name a customer",
+    ActKind.RENAME_CUSTOMER: "Rename a customer",
+    ActKind.REMOVE_CUSTOMER: "Remove a customer's name",
+}
 
 WITHDRAWALS: dict[WithdrawalResult, Label] = {
     WithdrawalResult.WITHDRAWN: Label("withdrawn since", "undo", "duplicate"),

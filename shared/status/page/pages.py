@@ -13,13 +13,16 @@ from shared.status.page.labels import OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
-from shared.status.schemas import DevicePage, FileDetails, FilePage, FileView, OutcomePage, Standstill
+from shared.status.roles import Role
+from shared.status.schemas import ActPage, DevicePage, FileDetails, FilePage, FileView, OutcomePage, Standstill
 from shared.vocabulary import Outcome
 
 LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
 """The numbers of files that a page of the list can show."""
 
 ROWS = "#rows"
+
+ACTS = f"{PAGES}/acts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def files_page(
     """The list of files. `customers` are the names that the filter suggests; `fault` says why it was refused."""
     return rendered(
         "files.html",
-        _of_every_page(person, found.stopped)
+        _of_every_page(person, found.stopped, PAGES)
         | {
             "sections": _sections(found, form),
             "unreadable": found.unreadable,
@@ -216,6 +219,20 @@ def device_page(found: DevicePage, person: Person, *, is_later_page: bool = Fals
     )
 
 
+def acts_page(found: ActPage, person: Person, *, is_later_page: bool = False) -> str:
+    """What people and scripts asked the app to do."""
+    return rendered(
+        "acts.html",
+        _of_every_page(person, place=ACTS)
+        | {
+            "acts": found.acts,
+            "unreadable": found.unreadable,
+            "next": address(ACTS, **{CURSOR: found.next}) if found.next else None,
+            "links": {"files": PAGES, "first": ACTS if is_later_page else None},
+        },
+    )
+
+
 def withdraw_page(details: FileDetails, person: Person, fault: str | None = None) -> str:
     """The form that confirms a withdrawal; `fault` says what was wrong with the last try."""
     file = details.file
@@ -253,13 +270,22 @@ def message_page(
     )
 
 
-def _of_every_page(person: Person, stopped: Sequence[Standstill] = ()) -> dict[str, Any]:
+def _of_every_page(person: Person, stopped: Sequence[Standstill] = (), place: str | None = None) -> dict[str, Any]:
+    """`place` is the address in the navigation under which the page stands; None for a page below one of these."""
     return {
+        "place": place,
         "stopped": stopped,
         "person": person.name,
+        "may_send": person.role >= Role.SEND,
+        "may_manage": person.role >= Role.MANAGE,
+        "navigation": _NAVIGATION,
         "liveness": Liveness.OVER,
         "serial": None,
     }
+
+
+_NAVIGATION = (("Files", PAGES), ("Activity", ACTS))
+"""The words and addresses of the links at the top of every page."""
 
 
 def _rows_address(page: str, outcome: str | None, reason: str | None, cursor: str | None) -> str:

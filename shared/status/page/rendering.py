@@ -29,6 +29,7 @@ def environment() -> "Environment":
         auto_reload=False,
     )
     made.filters |= {
+        "act_label": labels.ACTS.__getitem__,
         "by_outcome": bars.by_outcome,
         "counted": vocabulary.counted,
         "file_label": labels.file_label,

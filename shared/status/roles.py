@@ -1,0 +1,18 @@
+"""What people may do on the page, as the app roles of their sign-in say. Pure."""
+
+from enum import IntEnum, auto
+
+
+class Role(IntEnum):
+    """How much a person may do on the page: each role may do all that those before it may."""
+
+    SEE = auto()
+    SEND = auto()
+    """Drop files, fix rows, send rows again."""
+    MANAGE = auto()
+    """Withdraw devices, and name customers."""
+
+    @property
+    def app_role(self) -> str:
+        """The value of the app role, by which a token says that the person has it (infra/register.py makes them)."""
+        return f"DeviceDrop.{self.name.capitalize()}"
