@@ -12,7 +12,8 @@ from shared.status import handlers
 from shared.status.authentication import person_of, refuse_without
 from shared.status.http import OpenPipeline, answered, surroundings
 from shared.status.page import handlers as page_handlers
-from shared.status.page.handlers import Visit, fault_page
+from shared.status.page.answers import Visit
+from shared.status.page.handlers import fault_page
 from shared.status.roles import Role
 from shared.status.routes import CATCH_ALL, Access, Route
 

@@ -1,36 +1,24 @@
 """The handlers of requests from people: each answers with HTML, for a person who may see the page."""
 
-import gzip
-from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import azure.functions as func
 
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.human_acts import UNSIGNED, Asker
 from shared.status import queries
 from shared.status.acts import acts
-from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
+from shared.status.authentication import PAGES, refuse_all_but_own_page
 from shared.status.commands import WRONG_NAME, send_again, withdraw
-from shared.status.downloads import accepts_gzip, report_answer, results_answer, to_fix_answer, withdrawals_answer
+from shared.status.downloads import report_answer, results_answer, to_fix_answer, withdrawals_answer
 from shared.status.http import Fault, OpenPipeline, Refusal, body_of, file_named_in, is_known
 from shared.status.page import form_parameters, pages, summary
+from shared.status.page.answers import Visit, html_answer, page_answer, redirect
 from shared.status.page.pages import Done
 from shared.status.page.search import devices_of_any_customer
 from shared.status.page.static_files import static_file
 from shared.status.page.text import visible
 from shared.status.schemas import ErrorCode, FilePage
 from shared.status.standstills import standstills
-from shared.storage.records import DeviceFile
-
-HTML = "text/html"
-
-OWN_PARTS_ALONE = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
-"""The content security policy of a page: nothing from another host, nothing inline."""
 
 NOTHING_TO_SEND_AGAIN = (
     "No row of this file can be sent again as it is: none failed for a temporary reason. Fix the rows in to_fix.csv "
@@ -39,9 +27,6 @@ NOTHING_TO_SEND_AGAIN = (
 NOTHING_TO_WITHDRAW = (
     "There is nothing to withdraw: the file is not closed, registered no device, or is withdrawn already."
 )
-
-COMPRESSION = 3
-"""Level of gzip: a page of 1,000 files takes 6 ms, and a thirtieth of its size."""
 
 NAME_FIELD = "name"
 DONE = "done"
@@ -56,25 +41,6 @@ _HEADLINES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One request of a person who may see the page."""
-
-    pipeline: Pipeline
-    request: func.HttpRequest
-    person: Person
-
-    @property
-    def asker(self) -> Asker:
-        """The person, for the acts that are kept."""
-        return Asker(self.person.name, self.person.person_id) if self.person.person_id else UNSIGNED
-
-    @property
-    def file(self) -> DeviceFile:
-        """The file of the address. Raises NotFound."""
-        return queries.known_file(self.pipeline, *file_named_in(self.request))
-
-
 # --- pages and downloads
 
 
@@ -84,7 +50,7 @@ def show_files(visit: Visit) -> func.HttpResponse:
     if serial := form_parameters.serial_number(fields):
         cursor = form_parameters.cursor(fields) or None
         devices = devices_of_any_customer(visit.pipeline, serial, cursor)
-        return _page(pages.device_page(devices, visit.person, is_later_page=cursor is not None), visit.request)
+        return page_answer(pages.device_page(devices, visit.person, is_later_page=cursor is not None), visit.request)
     form = form_parameters.file_list_form(fields)
     names = queries.customer_names(visit.pipeline)
     try:
@@ -92,9 +58,9 @@ def show_files(visit: Visit) -> func.HttpResponse:
     except Refusal as refusal:
         nothing = FilePage(stopped=standstills(visit.pipeline, names), files=[], next=None)
         content = pages.files_page(nothing, form, visit.person, names.shown, refusal.message)
-        return _html(content, HTTPStatus.BAD_REQUEST)
+        return html_answer(content, HTTPStatus.BAD_REQUEST)
     found = queries.files(visit.pipeline, wanted, form.cursor or None, limit, names=names)
-    return _page(pages.files_page(found, form, visit.person, names.shown), visit.request)
+    return page_answer(pages.files_page(found, form, visit.person, names.shown), visit.request)
 
 
 def show_file(visit: Visit) -> func.HttpResponse:
@@ -112,14 +78,14 @@ def show_file(visit: Visit) -> func.HttpResponse:
         done=Done(done) if done in list(Done) else None,
         again_is_known=_is_received(visit.pipeline, file.customer_id, file.retry),
     )
-    return _page(content, visit.request)
+    return page_answer(content, visit.request)
 
 
 def show_acts(visit: Visit) -> func.HttpResponse:
     """GET status/acts: what people and scripts asked the app to do."""
     cursor = form_parameters.cursor(visit.request.params) or None
     found = acts(visit.pipeline, cursor)
-    return _page(pages.acts_page(found, visit.person, is_later_page=cursor is not None), visit.request)
+    return page_answer(pages.acts_page(found, visit.person, is_later_page=cursor is not None), visit.request)
 
 
 def confirm_withdrawal(visit: Visit) -> func.HttpResponse:
@@ -167,7 +133,7 @@ def retry_file(visit: Visit) -> func.HttpResponse:
     file = visit.file
     if send_again(visit.pipeline, file, visit.asker).file_id is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_SEND_AGAIN)
-    return _redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.SENT_AGAIN))
+    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.SENT_AGAIN))
 
 
 def withdraw_file(visit: Visit) -> func.HttpResponse:
@@ -179,7 +145,7 @@ def withdraw_file(visit: Visit) -> func.HttpResponse:
         return _withdraw_page(visit, WRONG_NAME)
     if withdraw(visit.pipeline, file, file.name, visit.asker).withdrawal is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
-    return _redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.WITHDRAWING))
+    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.WITHDRAWING))
 
 
 def _typed_name(request: func.HttpRequest) -> str:
@@ -194,7 +160,7 @@ def _withdraw_page(visit: Visit, fault: str | None = None) -> func.HttpResponse:
     if not summary.may_withdraw(details):
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
     content = pages.withdraw_page(details, visit.person, fault)
-    return _html(content, HTTPStatus.BAD_REQUEST if fault else HTTPStatus.OK)
+    return html_answer(content, HTTPStatus.BAD_REQUEST if fault else HTTPStatus.OK)
 
 
 # --- answers
@@ -202,28 +168,6 @@ def _withdraw_page(visit: Visit, fault: str | None = None) -> func.HttpResponse:
 
 def _is_received(pipeline: Pipeline, customer_id: str | None, file_id: str | None) -> bool:
     return file_id is None or pipeline.journal.files.get(customer_id, file_id) is not None
-
-
-def _html(
-    content: str | bytes, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
-) -> func.HttpResponse:
-    policies = {"Content-Security-Policy": OWN_PARTS_ALONE, "Referrer-Policy": "same-origin"}
-    return func.HttpResponse(
-        content, status_code=status, headers=policies | dict(headers or {}), mimetype=HTML, charset="utf-8"
-    )
-
-
-def _page(content: str, request: func.HttpRequest) -> func.HttpResponse:
-    """A page, compressed if the client accepts it. Compression reveals nothing: a page holds no secret (BREACH)."""
-    if not accepts_gzip(request):
-        return _html(content)
-    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return _html(gzip.compress(content.encode(), COMPRESSION), headers=headers)
-
-
-def _redirect(address: str) -> func.HttpResponse:
-    """The answer to a form: a page that shows the change, so that loading it again repeats nothing."""
-    return func.HttpResponse(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": address})
 
 
 def fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:
@@ -238,4 +182,4 @@ def fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:
         back,
         back_text,
     )
-    return _html(content, fault.status, fault.headers)
+    return html_answer(content, fault.status, fault.headers)
