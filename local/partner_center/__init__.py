@@ -5,14 +5,16 @@ It is written from the service's pages alone and shares no code with the client,
     python -m local.partner_center --port 7077 --data .local/partner_center --delay 5 --fault throttle=0.1
 
 What it holds
-    Any GUID is a customer, unless named by --unknown-customer. Batch ids are exact strings: a batch that differs in
-    case only is neither found by an append nor created beside the other. Paths are matched without case. A device is
-    the same as another when hash, or product key, or serial number + manufacturer + model are equal; registered for the
-    same customer it ends as 806, for another as 808, twice in one upload as ZtdDeviceDuplicated (without a number). A
-    device that was deleted may be registered anew, under another id; deleting it twice is answered with 404. A
-    hash that is not base64 ends as 802. A POST with a known MS-RequestId gets the answer of the first, also a refusal,
-    and is not processed again; with another body it is refused. Property names outside the schema and MS-RequestIds
-    that are no GUID are refused, which is stricter than the service is known to be.
+    Any GUID is a customer, unless named by --unknown-customer; the list of customers names a few of them (`CUSTOMERS`),
+    of which Tailspin Toys has no relationship with the partner: calls about its devices are refused. Batch ids are
+    exact strings: a batch that differs in case only is neither found by an append nor created beside the other. Paths
+    are matched without case. A device is the same as another when hash, or product key, or serial number + manufacturer
+    + model are equal; registered for the same customer it ends as 806, for another as 808, twice in one upload as
+    ZtdDeviceDuplicated (without a number). A device that was deleted may be registered anew, under another id; deleting
+    it twice is answered with 404. A hash that is not base64 ends as 802. A POST with a known MS-RequestId gets the
+    answer of the first, also a refusal, and is not processed again; with another body it is refused. Property names
+    outside the schema and MS-RequestIds that are no GUID are refused, which is stricter than the service is known to
+    be.
 
 Serial numbers that provoke an outcome
     STANDIN-808-...            the code, with its name; a number without a documented name comes with ZtdUndocumented
@@ -30,9 +32,9 @@ the next requests (`script`, or POST /stand-in/faults). GET /stand-in/requests t
 operation, and how often each device was in a POST that was processed.
 """
 
-from local.partner_center.behaviour import Behaviour
+from local.partner_center.behaviour import CUSTOMERS, Behaviour, NamedCustomer
 from local.partner_center.command_line import main
-from local.partner_center.contract import UPLOADS, Answer, Operation, Reply, Replying, Request, route
+from local.partner_center.contract import ABOUT_CUSTOMERS, UPLOADS, Answer, Operation, Reply, Replying, Request, route
 from local.partner_center.devices import SentDevice
 from local.partner_center.directory import Directory
 from local.partner_center.faults import Fault
@@ -41,6 +43,8 @@ from local.partner_center.stand_in import PartnerCenterStandIn, StandIn
 from local.partner_center.verdicts import LATE, MALFORMED, Verdict, provoked, seconds_late
 
 __all__ = [
+    "ABOUT_CUSTOMERS",
+    "CUSTOMERS",
     "LATE",
     "MALFORMED",
     "UPLOADS",
@@ -48,6 +52,7 @@ __all__ = [
     "Behaviour",
     "Directory",
     "Fault",
+    "NamedCustomer",
     "Operation",
     "PartnerCenterStandIn",
     "Reply",

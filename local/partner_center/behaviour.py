@@ -1,14 +1,35 @@
 """The settings of a stand-in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from local.arguments import SAMPLE_CUSTOMER
 from local.partner_center.devices import MOST_DEVICES
 from local.partner_center.faults import Fault
 
 PAGE_SIZE = 100
 """Devices on a page of Get Devices ("Get a list of devices for the specified batch")."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCustomer:
+    """A customer on the partner's list."""
+
+    id: str
+    name: str
+    domain: str
+    relationship: str = "reseller"
+    """With `none`, every call about the customer's devices is refused."""
+
+
+CUSTOMERS = (
+    NamedCustomer(SAMPLE_CUSTOMER, "Contoso", "contoso.onmicrosoft.com"),
+    NamedCustomer("1d4ae7e6-d81e-4d66-8d13-073195504ae2", "Fabrikam, Inc.", "fabrikam.onmicrosoft.com"),
+    NamedCustomer("5e0e5a2d-6f8c-4f0c-9a0e-2f4f4a8f9d11", "Wingtip Toys", "wingtiptoys.onmicrosoft.com"),
+    NamedCustomer("9b1f2f5e-3c57-4d3e-8a44-6f0a1f8a7c22", "Tailspin Toys", "tailspintoys.onmicrosoft.com", "none"),
+)
+"""The customers that a stand-in lists. Every other GUID is a customer too, but stands on no list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +46,10 @@ class Behaviour:
     """Probability of each fault, 0 to 1."""
     seed: int = 0
     unknown_customers: frozenset[str] = frozenset()
+    customers: Sequence[NamedCustomer] = CUSTOMERS
+    """The list of the partner's customers, without the unknown ones."""
+    may_read_customers: bool = True
+    """Whether the sign-in may read the list of customers, and one of them; otherwise both are answered with 403."""
     existing_batch_status: HTTPStatus = HTTPStatus.CONFLICT
     """What creating a batch that exists is answered with: not documented, 400 and 409 are likely. 202 appends to it."""
     append_makes_batch: bool = False

@@ -11,7 +11,7 @@ from email.utils import formatdate
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 SOURCE = "PartnerFD"
@@ -30,10 +30,15 @@ class Operation(StrEnum):
     DEVICE_BATCHES = "device_batches"
     BATCH_DEVICES = "batch_devices"
     DELETE_DEVICE = "delete_device"
+    CUSTOMERS = "customers"
+    CUSTOMER = "customer"
 
 
 UPLOADS = frozenset({Operation.CREATE_BATCH, Operation.APPEND_DEVICES})
 """The operations that send devices."""
+
+ABOUT_CUSTOMERS = frozenset({Operation.CUSTOMERS, Operation.CUSTOMER})
+"""The operations that tell of the partner's customers."""
 
 GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
@@ -115,9 +120,12 @@ class Request:
     method: str
     path: str
     customer: str
+    """Empty for the list of customers."""
     batch: str | None
     subject: str | None
     """The tracking id or device id."""
+    query: Mapping[str, str]
+    """By lower-case name; a parameter that is repeated has its last value."""
     headers: Mapping[str, str]
     """By lower-case name."""
     body: bytes
@@ -133,22 +141,26 @@ class Request:
         return hashlib.blake2b(f"{self.method} {self.path}\n".encode() + self.body, digest_size=16).hexdigest()
 
 
+_CUSTOMER = "/(?P<customer>[^/]+)"
 _ROUTES: Sequence[tuple[str, re.Pattern[str], Operation]] = [
-    (method, re.compile(rf"/v1(?:\.0)?/+customers/(?P<customer>[^/]+)/{pattern}/?", re.IGNORECASE), operation)
+    (method, re.compile(rf"/v1(?:\.0)?/+customers{pattern}/?", re.IGNORECASE), operation)
     for method, pattern, operation in [
-        ("POST", r"deviceBatches", Operation.CREATE_BATCH),
-        ("GET", r"deviceBatches", Operation.DEVICE_BATCHES),
-        ("POST", r"deviceBatches/(?P<batch>[^/]+)/devices", Operation.APPEND_DEVICES),
-        ("GET", r"deviceBatches/(?P<batch>[^/]+)/devices", Operation.BATCH_DEVICES),
-        ("DELETE", r"deviceBatches/(?P<batch>[^/]+)/devices/(?P<subject>[^/]+)", Operation.DELETE_DEVICE),
-        ("GET", r"batchJobStatus/(?P<subject>[^/]+)", Operation.BATCH_JOB_STATUS),
+        ("GET", r"", Operation.CUSTOMERS),
+        ("GET", rf"{_CUSTOMER}", Operation.CUSTOMER),
+        ("POST", rf"{_CUSTOMER}/deviceBatches", Operation.CREATE_BATCH),
+        ("GET", rf"{_CUSTOMER}/deviceBatches", Operation.DEVICE_BATCHES),
+        ("POST", rf"{_CUSTOMER}/deviceBatches/(?P<batch>[^/]+)/devices", Operation.APPEND_DEVICES),
+        ("GET", rf"{_CUSTOMER}/deviceBatches/(?P<batch>[^/]+)/devices", Operation.BATCH_DEVICES),
+        ("DELETE", rf"{_CUSTOMER}/deviceBatches/(?P<batch>[^/]+)/devices/(?P<subject>[^/]+)", Operation.DELETE_DEVICE),
+        ("GET", rf"{_CUSTOMER}/batchJobStatus/(?P<subject>[^/]+)", Operation.BATCH_JOB_STATUS),
     ]
 ]
 
 
 def route(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request | None:
     """The request to `method` and `target`; None when the service has no such address."""
-    path = urlsplit(target).path
+    address = urlsplit(target)
+    path = address.path
     for expected, pattern, operation in _ROUTES:
         if expected == method and (found := pattern.fullmatch(path)):
             parts = {name: unquote(part) for name, part in found.groupdict().items() if part is not None}
@@ -156,9 +168,10 @@ def route(method: str, target: str, headers: Mapping[str, str], body: bytes) -> 
                 operation=operation,
                 method=method,
                 path=path,
-                customer=parts["customer"].lower(),
+                customer=parts.get("customer", "").lower(),
                 batch=parts.get("batch"),
                 subject=parts.get("subject"),
+                query={name.lower(): value for name, value in parse_qsl(address.query)},
                 headers=headers,
                 body=body,
             )

@@ -46,6 +46,10 @@ class Fault(StrEnum):
     """devicesStatus lacks its last device."""
     UNKNOWN_STATUS = "unknown_status"
     """Statuses that no page has."""
+    CUSTOMER_WITHOUT_ID = "customer_without_id"
+    """The last customer of a page has no id."""
+    ENDLESS_CUSTOMERS = "endless_customers"
+    """The page of customers names itself as the next one."""
 
     def makes_sense_for(self, operation: Operation) -> bool:
         """Whether a request of this kind can meet the fault."""
@@ -53,6 +57,7 @@ class Fault(StrEnum):
 
 
 _STATUS = frozenset({Operation.BATCH_JOB_STATUS})
+_LIST = frozenset({Operation.CUSTOMERS})
 _ONLY_FOR: Mapping[Fault, frozenset[Operation]] = {
     Fault.WITHOUT_LOCATION: UPLOADS,
     Fault.LINK_IN_BODY: UPLOADS,
@@ -60,6 +65,8 @@ _ONLY_FOR: Mapping[Fault, frozenset[Operation]] = {
     Fault.UNKNOWN_TRACKING_ID: _STATUS,
     Fault.SHORTER_STATUS: _STATUS,
     Fault.UNKNOWN_STATUS: _STATUS,
+    Fault.CUSTOMER_WITHOUT_ID: _LIST,
+    Fault.ENDLESS_CUSTOMERS: _LIST,
 }
 """The operations a fault makes sense for; all others are for every one."""
 

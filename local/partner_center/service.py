@@ -12,12 +12,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
-from local.partner_center.behaviour import Behaviour
-from local.partner_center.contract import GUID, UPLOADS, Answer, Json, Operation, Refusal, Reply, Request, invalid_input
+from local.partner_center.behaviour import Behaviour, NamedCustomer
+from local.partner_center.contract import (
+    ABOUT_CUSTOMERS,
+    GUID,
+    UPLOADS,
+    Answer,
+    Json,
+    Operation,
+    Refusal,
+    Reply,
+    Request,
+    invalid_input,
+)
 from local.partner_center.devices import SentDevice, devices_in
 from local.partner_center.directory import Directory
 from local.partner_center.faults import Fault
 from local.partner_center.gateway import damaged, gateway_answer
+
+MOST_CUSTOMERS_ON_A_PAGE = 500
+"""The largest `size` that is taken; Microsoft's page names none."""
 
 
 class Service:
@@ -76,12 +90,27 @@ class Service:
             raise Refusal(HTTPStatus.UNAUTHORIZED, "800001", "Partner token missing")
         if self._behaviour.token not in (None, token):
             raise Refusal(HTTPStatus.UNAUTHORIZED, "400", "Access denied")
+        if request.operation in ABOUT_CUSTOMERS and not self._behaviour.may_read_customers:
+            raise Refusal(HTTPStatus.FORBIDDEN, 1002, "The caller isn&#39;t allowed to read customers")
+        if request.operation is not Operation.CUSTOMERS:
+            self._check_customer(request)
+        if request.request_id is not None and not GUID.fullmatch(request.request_id):
+            raise invalid_input("MS-RequestId isn&#39;t a GUID")
+
+    def _check_customer(self, request: Request) -> None:
         if not GUID.fullmatch(request.customer):
             raise Refusal(HTTPStatus.BAD_REQUEST, 900118, "Invalid Customer ID")
         if request.customer in self._unknown_customers:
             raise Refusal(HTTPStatus.NOT_FOUND, 60003, "Tenant not found")
-        if request.request_id is not None and not GUID.fullmatch(request.request_id):
-            raise invalid_input("MS-RequestId isn&#39;t a GUID")
+        if request.operation is not Operation.CUSTOMER and self._customer(request.customer).relationship == "none":
+            said = f"The partner has no commerce relationship with customer {request.customer}"
+            raise Refusal(HTTPStatus.FORBIDDEN, 20002, said)
+
+    def _customer(self, customer_id: str) -> NamedCustomer:
+        """The customer with this id; one that stands on no list has no name of its own."""
+        name = f"customer-{customer_id[:8]}"
+        unlisted = NamedCustomer(customer_id, name, f"{name}.onmicrosoft.com")
+        return next((each for each in self._behaviour.customers if each.id == customer_id), unlisted)
 
     def _upload_once(self, request: Request, fault: Fault | None) -> Answer:
         """An upload, or the answer to its first try."""
@@ -154,6 +183,10 @@ class Service:
                 return Answer.of_json(HTTPStatus.OK, page)
             case Operation.BATCH_DEVICES:
                 return self._page_of_devices(request)
+            case Operation.CUSTOMERS:
+                return self._page_of_customers(request, fault)
+            case Operation.CUSTOMER:
+                return Answer.of_json(HTTPStatus.OK, _resource(self._customer(request.customer)))
             case _:
                 with self._directory.whole():
                     if not self._directory.delete_device(
@@ -179,13 +212,58 @@ class Service:
         batch = self._batch_of(request)
         items, after, total = self._directory.devices(request.customer, batch, _after(request))
         page = {"totalCount": total, "items": items, "attributes": {"objectType": "Collection"}}
-        if after is not None:
-            token = base64.b64encode(f"after {after}".encode()).decode()
-            headers = [{"key": "MS-ContinuationToken", "value": token}]
-            link = {"uri": f"/customers/{request.customer}/deviceBatches/{batch}/devices", "method": "GET"}
-            in_links = {"links": {"next": link | {"headers": headers}}}
-            page |= in_links if self._behaviour.token_in_links else {"continuationToken": token}
-        return Answer.of_json(HTTPStatus.OK, page)
+        uri = f"/customers/{request.customer}/deviceBatches/{batch}/devices"
+        return Answer.of_json(HTTPStatus.OK, page | self._next_page(uri, after))
+
+    def _page_of_customers(self, request: Request, fault: Fault | None) -> Answer:
+        """A page of the partner's customers; a further one is asked for by seeking ("Get a list of customers")."""
+        size, after = _size(request), _after(request)
+        if (after > 0) is not (request.query.get("seekoperation", "").lower() == "next"):
+            raise invalid_input("A continuation token and seekOperation=Next belong together")
+        listed = [each for each in self._behaviour.customers if each.id not in self._unknown_customers]
+        shown = listed[after : after + size]
+        items = [_resource(customer) for customer in shown]
+        following = after + size if after + size < len(listed) else None
+        if fault is Fault.CUSTOMER_WITHOUT_ID and items:
+            items[-1] = {"companyProfile": items[-1]["companyProfile"]}
+        if fault is Fault.ENDLESS_CUSTOMERS:
+            following = after or size
+        page = {"totalCount": len(items), "items": items, "attributes": {"objectType": "Collection"}}
+        uri = f"/customers?size={size}&seekOperation=Next"
+        return Answer.of_json(HTTPStatus.OK, page | self._next_page(uri, following))
+
+    def _next_page(self, uri: str, after: int | None) -> Json:
+        """What a page says of the next one."""
+        if after is None:
+            return {}
+        token = base64.b64encode(f"after {after}".encode()).decode()
+        if not self._behaviour.token_in_links:
+            return {"continuationToken": token}
+        link = {"uri": uri, "method": "GET", "headers": [{"key": "MS-ContinuationToken", "value": token}]}
+        return {"links": {"next": link}}
+
+
+def _resource(customer: NamedCustomer) -> Json:
+    """The customer as "Customer resources" has it."""
+    return {
+        "id": customer.id,
+        "companyProfile": {
+            "tenantId": customer.id,
+            "domain": customer.domain,
+            "companyName": customer.name,
+            "attributes": {"objectType": "CustomerCompanyProfile"},
+        },
+        "relationshipToPartner": customer.relationship,
+        "allowDelegatedAccess": customer.relationship != "none",
+        "attributes": {"objectType": "Customer"},
+    }
+
+
+def _size(request: Request) -> int:
+    text = request.query.get("size", "")
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_CUSTOMERS_ON_A_PAGE):
+        raise invalid_input(f"size is a number from 1 to {MOST_CUSTOMERS_ON_A_PAGE}")
+    return int(text)
 
 
 def _after(request: Request) -> int:

@@ -3,7 +3,8 @@
 JSON is sent and asked for. The pages also list text/json, application/xml, text/xml and form encoding; none is used, as
 no client of the service is known to. Sources: Partner Center REST reference, "Create DeviceBatches" (which appends to a
 batch), "Uploaded Customer Devices" (which creates one), "Get BatchJobStatus", "Get DeviceBatches", "Get Devices",
-"Partner Center REST headers"; developer guide, "Delete a device for the specified customer".
+"Partner Center REST headers"; developer guide, "Delete a device for the specified customer", "Get a list of customers",
+"Get a customer by ID".
 """
 
 import logging
@@ -32,12 +33,16 @@ from shared.partner_center.errors import (
 )
 from shared.partner_center.models import (
     BatchUploadDetails,
+    Customer,
+    CustomerPage,
     Device,
     DeviceBatch,
     DeviceBatchPage,
     DevicePage,
     creation_body,
     decode_batch_page,
+    decode_customer,
+    decode_customer_page,
     decode_device_page,
     decode_upload_details,
     link_in_body,
@@ -56,6 +61,8 @@ __all__ = [
     "append_path",
     "batches_path",
     "create_path",
+    "customer_path",
+    "customers_path",
     "device_path",
     "status_path",
     "tracking_id_in",
@@ -83,6 +90,12 @@ BATCHES = Bounds(pages=1_000, content_bytes=MOST_ANSWER_BYTES, seconds=math.inf)
 """A customer's batches. In time they are one call, which ends within `exchange_timeout`: their reader holds a claim."""
 DEVICES = Bounds(pages=10_000, content_bytes=64 * MOST_ANSWER_BYTES, seconds=600)
 """The devices of a batch, at a hundred a page with their hashes. Their reader renews its claim, or holds none."""
+
+CUSTOMERS = Bounds(pages=1_000, content_bytes=4 * MOST_ANSWER_BYTES, seconds=300)
+"""The partner's customers. Their reader holds a claim for an hour."""
+
+CUSTOMERS_ON_A_PAGE = 500
+"""The customers that are asked for at a time: `size`, which the page calls required."""
 
 PAUSES_BEFORE_PAGES = (1.0, 2.0, 4.0)
 """Seconds before each further try of a page. Without these a list of many pages would hardly ever be read to its end
@@ -142,6 +155,12 @@ class PartnerCenter(Protocol):
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
         """Delete a device of the batch. The service refuses a device that is not there with 404."""
 
+    def customers(self, ids: CallIds) -> Iterator[Customer]:
+        """The partner's customers, fetched page by page as the caller iterates."""
+
+    def customer(self, customer_id: str, ids: CallIds) -> Customer:
+        """One customer. The service refuses a customer that is not the partner's, with 404 or 403."""
+
     def sign_in_anew(self) -> None:
         """Discard the current token, after a 401."""
 
@@ -149,9 +168,19 @@ class PartnerCenter(Protocol):
 API_VERSION = "v1"
 
 
+def customers_path() -> str:
+    """The path of the partner's customers."""
+    return f"/{API_VERSION}/customers"
+
+
+def customer_path(customer_id: str) -> str:
+    """The path of one customer."""
+    return f"{customers_path()}/{_segment(customer_id)}"
+
+
 def batches_path(customer_id: str) -> str:
     """The path of a customer's batches: GET lists them, POST creates one."""
-    return f"/{API_VERSION}/customers/{_segment(customer_id)}/deviceBatches"
+    return f"{customer_path(customer_id)}/deviceBatches"
 
 
 def create_path(customer_id: str) -> str:
@@ -179,7 +208,7 @@ def device_path(customer_id: str, batch_id: str, device_id: str) -> str:
 
 def status_path(customer_id: str, tracking_id: str) -> str:
     """The path of the status of an upload."""
-    return f"/{API_VERSION}/customers/{_segment(customer_id)}/batchJobStatus/{_segment(tracking_id)}"
+    return f"{customer_path(customer_id)}/batchJobStatus/{_segment(tracking_id)}"
 
 
 def tracking_id_in(link: str | None) -> str | None:
@@ -203,7 +232,7 @@ def _segment(value: str) -> str:
     return quote(value, safe="")
 
 
-_Page = TypeVar("_Page", DeviceBatchPage, DevicePage)
+_Page = TypeVar("_Page", DeviceBatchPage, DevicePage, CustomerPage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +299,15 @@ class PartnerCenterClient:
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
         return self._call("DELETE", device_path(customer_id, batch_id, device_id), ids).service_ids
 
+    def customers(self, ids: CallIds) -> Iterator[Customer]:
+        first = f"?size={CUSTOMERS_ON_A_PAGE}"
+        further = f"{first}&seekOperation=Next"
+        for page in self._pages(customers_path(), decode_customer_page, ids, CUSTOMERS, first=first, further=further):
+            yield from page.items or ()
+
+    def customer(self, customer_id: str, ids: CallIds) -> Customer:
+        return decode_customer(self._call("GET", customer_path(customer_id), ids).body)
+
     def sign_in_anew(self) -> None:
         self._sign_in.renew()
 
@@ -289,13 +327,24 @@ class PartnerCenterClient:
             )
         return Accepted(tracking_id, answer.status, answer.service_ids)
 
-    def _pages(self, path: str, decode: Callable[[bytes], _Page], ids: CallIds, bounds: Bounds) -> Iterator[_Page]:
+    def _pages(
+        self,
+        path: str,
+        decode: Callable[[bytes], _Page],
+        ids: CallIds,
+        bounds: Bounds,
+        *,
+        first: str = "",
+        further: str = "",
+    ) -> Iterator[_Page]:
         """The pages from `path` on. Only query and token of a next-page link are used; each page has its own ids.
+
+        `first` is the query of the first page, and `further` of each page that the service names by a token alone.
 
         Raises:
             ListTooLong: the pages repeat themselves, or exceed their `bounds`.
         """
-        query, token, asked = "", None, set[tuple[str, str | None]]()
+        query, token, asked = first, None, set[tuple[str, str | None]]()
         end, bytes_left, seconds_left = monotonic() + bounds.seconds, bounds.content_bytes, bounds.seconds
         while (query, token) not in asked and len(asked) < bounds.pages and bytes_left > 0 and seconds_left > 0:
             asked.add((query, token))
@@ -306,6 +355,7 @@ class PartnerCenterClient:
             query, token = _query_of_next(page), _token_of_next(page)
             if not query and token is None:
                 return
+            query = query or further
         raise ListTooLong(
             f"Partner Center's pages of {path} do not end; the request will be retried. If this continues, contact its"
             " support"
@@ -449,13 +499,13 @@ def _ids_of_page(ids: CallIds, page: int) -> CallIds:
     return replace(ids, request_id=str(uuid5(NAMESPACE_URL, f"{ids.request_id}/{page}")))
 
 
-def _query_of_next(page: DeviceBatchPage | DevicePage) -> str:
+def _query_of_next(page: DeviceBatchPage | DevicePage | CustomerPage) -> str:
     following = page.links.next if page.links else None
     _, question_mark, query = ((following.uri if following else None) or "").partition("?")
     return question_mark + quote(query.partition("#")[0], safe="=&%+") if query else ""
 
 
-def _token_of_next(page: DeviceBatchPage | DevicePage) -> str | None:
+def _token_of_next(page: DeviceBatchPage | DevicePage | CustomerPage) -> str | None:
     token = page.next_token
     if token is not None and not (token.isascii() and token.isprintable()):
         raise Unavailable(

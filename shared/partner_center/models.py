@@ -3,7 +3,7 @@
 Values of enumerations are kept as received, beside a property with our reading of them: pages and service disagree on
 some ("in-progress" against "processing"), and a new value must neither be lost nor stop the work. Times are
 text as sent; those without an offset are UTC. Sources: Partner Center REST reference, "Create DeviceBatches", "Get
-BatchJobStatus", "Get DeviceBatches", "Get Devices".
+BatchJobStatus", "Get DeviceBatches", "Get Devices"; developer guide, "Customer resources", "Get a list of customers".
 """
 
 import codecs
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -263,6 +264,82 @@ class DeviceBatchPage(_Page, frozen=True):
     items: tuple[DeviceBatch, ...] | None = None
 
 
+class CustomerRelationship(StrEnum):
+    """The relationship of a customer to the partner."""
+
+    UNKNOWN = "unknown"
+    """Also our reading of a value that the pages do not list, and of none."""
+    RESELLER = "reseller"
+    ADVISOR = "advisor"
+    SYNDICATION = "syndication"
+    MICROSOFT_SUPPORT = "microsoft_support"
+    NONE = "none"
+
+    @classmethod
+    def of(cls, text: str | None) -> "CustomerRelationship":
+        """Our reading of `text`, ignoring its case and separators."""
+        return _RELATIONSHIPS.get("".join(filter(str.isalpha, text or "")).lower(), cls.UNKNOWN)
+
+
+_RELATIONSHIPS = {relationship.replace("_", ""): relationship for relationship in CustomerRelationship}
+
+
+class CompanyProfile(LenientModel, frozen=True):
+    """The company of a customer."""
+
+    tenant_id: str | None = None
+    domain: str | None = None
+    company_name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Cut texts that are longer than any known text of the service: they are kept."""
+        _bound(self, _KEPT_OF_A_COMPANY)
+
+
+class Customer(LenientModel, frozen=True):
+    """A customer of the partner."""
+
+    deciding: ClassVar[frozenset[str]] = frozenset({"id", "relationship_to_partner"})
+
+    id: str | None = None
+    company_profile: CompanyProfile | None = None
+    relationship_to_partner: str | None = None
+    allow_delegated_access: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Cut texts that are longer than any known text of the service: they are kept."""
+        _bound(self, _KEPT_OF_A_CUSTOMER)
+
+    @property
+    def customer_id(self) -> str | None:
+        """The GUID of the customer's tenant, in small letters; None when the customer has none."""
+        profile = self.company_profile
+        return _guid(self.id) or _guid(profile.tenant_id if profile else None)
+
+    @property
+    def relationship(self) -> CustomerRelationship:
+        """Our reading of `relationship_to_partner`."""
+        return CustomerRelationship.of(self.relationship_to_partner)
+
+
+_KEPT_OF_A_CUSTOMER = {"relationship_to_partner": LONGEST_CODE}
+_KEPT_OF_A_COMPANY = {"domain": LONGEST_ID, "company_name": LONGEST_ID}
+
+
+def _guid(text: str | None) -> str | None:
+    try:
+        canonical = str(UUID(text or ""))
+    except ValueError:
+        return None
+    return canonical if canonical == (text or "").lower() else None
+
+
+class CustomerPage(_Page, frozen=True):
+    """Customers of the partner."""
+
+    items: tuple[Customer, ...] | None = None
+
+
 class NewDevice(LenientModel, frozen=True, gc=False):
     """A device to be registered: the fields of `Device` that are sent, with the hash already encoded."""
 
@@ -326,6 +403,29 @@ def decode_batch_page(body: bytes) -> DeviceBatchPage:
     return _decode(body, _BATCH_PAGE, DeviceBatchPage, "the batches of a customer")
 
 
+def decode_customer_page(body: bytes) -> CustomerPage:
+    """One page of the partner's customers: a collection or a bare array.
+
+    Raises:
+        Unavailable: when `body` is not such JSON, or has no customers in it, not even an empty list of them.
+    """
+    page = _decode(body, _CUSTOMER_PAGE, CustomerPage, "the customers of the partner")
+    if page.items is None:
+        raise Unavailable(
+            "Partner Center's answer is not the customers of the partner (it has no items); the request will be retried"
+        )
+    return page
+
+
+def decode_customer(body: bytes) -> Customer:
+    """One customer of the partner.
+
+    Raises:
+        Unavailable: when `body` is not such JSON.
+    """
+    return _decode(body, _CUSTOMER, Customer, "a customer of the partner")
+
+
 class _AcceptedBody(LenientModel, frozen=True):
     uri: str | None = None
     links: ResourceLinks | None = None
@@ -344,6 +444,8 @@ def link_in_body(body: bytes) -> str | None:
 _UPLOAD_DETAILS = msgspec.json.Decoder(BatchUploadDetails)
 _DEVICE_PAGE = msgspec.json.Decoder(DevicePage | tuple[Device, ...])
 _BATCH_PAGE = msgspec.json.Decoder(DeviceBatchPage | tuple[DeviceBatch, ...])
+_CUSTOMER_PAGE = msgspec.json.Decoder(CustomerPage | tuple[Customer, ...])
+_CUSTOMER = msgspec.json.Decoder(Customer)
 _NOT_SUCH_JSON = (msgspec.DecodeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 
 _Model = TypeVar("_Model", bound=LenientModel)

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.partner_center import Behaviour, Fault, Operation, PartnerCenterStandIn
+from local.partner_center import CUSTOMERS, Behaviour, Fault, NamedCustomer, Operation, PartnerCenterStandIn
 from shared.bounded_exchange import Exchange, bounded_exchange
 from shared.partner_center import client as client_module
 from shared.partner_center.client import (
@@ -39,6 +39,8 @@ from shared.partner_center.client import (
     append_path,
     batches_path,
     create_path,
+    customer_path,
+    customers_path,
     device_path,
     status_path,
     tracking_id_in,
@@ -53,7 +55,7 @@ from shared.partner_center.errors import (
     Unauthorised,
     Unavailable,
 )
-from shared.partner_center.models import Device, JobState, encode_devices
+from shared.partner_center.models import CustomerRelationship, Device, JobState, encode_devices
 from tests.dribbling_server import DribblingAnswer, DribblingServer
 from tests.partner_center.conftest import MakeClient
 from tests.raw_server import StartRawServer
@@ -78,6 +80,7 @@ def some_devices(count: int = 1, prefix: str = "SERIAL") -> bytes:
 def test_the_paths_are_those_of_the_reference_pages() -> None:
     assert create_path(CUSTOMER) == f"/v1/customers/{CUSTOMER}/deviceBatches"
     assert batches_path(CUSTOMER) == create_path(CUSTOMER)
+    assert (customers_path(), customer_path(CUSTOMER)) == ("/v1/customers", f"/v1/customers/{CUSTOMER}")
     assert append_path(CUSTOMER, "Test") == f"/v1/customers/{CUSTOMER}/deviceBatches/Test/devices"
     assert status_path(CUSTOMER, TRACKING_ID) == f"/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}"
 
@@ -180,6 +183,59 @@ def test_the_devices_of_a_batch_are_read_over_all_pages(
         serials = [device.serial_number for device in client.batch_devices(CUSTOMER, "Big one", new_ids())]
         assert serials == [f"SERIAL-{number}" for number in range(250)]
         assert service.report()["received"]["batch_devices"] == 3
+
+
+@pytest.mark.parametrize("token_in_links", [False, True])
+def test_the_partners_customers_are_read_over_all_pages(
+    client_of: MakeClient, new_ids: NewIds, token_in_links: bool
+) -> None:
+    listed = [NamedCustomer(str(UUID(int=number)), f"Customer {number}", f"c{number}.test") for number in range(501)]
+    with PartnerCenterStandIn(Behaviour(customers=listed, token_in_links=token_in_links)) as service:
+        read = list(client_of(service.url).customers(new_ids()))
+        assert service.report()["received"]["customers"] == 2
+    assert [customer.customer_id for customer in read] == [customer.id for customer in listed]
+    profile = read[-1].company_profile
+    assert profile is not None
+    assert (profile.company_name, profile.domain) == ("Customer 500", "c500.test")
+    assert read[-1].relationship is CustomerRelationship.RESELLER
+
+
+def test_one_customer_is_read_with_its_relationship(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    former = next(each for each in CUSTOMERS if each.relationship == "none")
+    assert client.customer(former.id, new_ids()).relationship is CustomerRelationship.NONE
+    assert stand_in.report()["received"]["customer"] == 1
+
+
+def test_a_customer_that_is_not_the_partners_is_refused_with_404(client_of: MakeClient, new_ids: NewIds) -> None:
+    with PartnerCenterStandIn(Behaviour(unknown_customers=frozenset({CUSTOMER}))) as service:
+        with pytest.raises(Refused) as refused:
+            client_of(service.url).customer(CUSTOMER, new_ids())
+    assert (refused.value.status, refused.value.code) == (404, "60003")
+
+
+def test_a_sign_in_that_may_not_read_customers_is_told_so(client_of: MakeClient, new_ids: NewIds) -> None:
+    with PartnerCenterStandIn(Behaviour(may_read_customers=False)) as service:
+        with pytest.raises(Unauthorised) as refused:
+            list(client_of(service.url).customers(new_ids()))
+    assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("body", ["{}", '{"totalCount": 3}', '{"items": null}', '{"message": "hello"}', "[", '"none"'])
+def test_an_answer_without_customers_is_no_empty_list(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, body: str
+) -> None:
+    with pytest.raises(Unavailable):
+        list(client_of(raw_server(accepted_with(status="200 OK", body=body)).url).customers(new_ids()))
+
+
+def test_a_list_of_customers_that_leads_to_itself_comes_to_an_end(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    stand_in.script(Fault.ENDLESS_CUSTOMERS, times=2)
+    with pytest.raises(ListTooLong, match="do not end"):
+        list(client.customers(new_ids()))
 
 
 @pytest.mark.parametrize("batch", ["Test batch/ä#?", "a%2Fb", "100 %", "+&=", "...", "日本", "x" * 200])
@@ -291,7 +347,7 @@ def test_an_upload_without_any_link_is_accepted_without_a_tracking_id(
         (Fault.TRUNCATED, AnswerLost, None),
     ],
 )
-@pytest.mark.parametrize("operation", list(Operation)[:5])
+@pytest.mark.parametrize("operation", [each for each in Operation if each is not Operation.DELETE_DEVICE])
 def test_every_fault_has_its_class_in_every_call(
     stand_in: PartnerCenterStandIn,
     client: PartnerCenterClient,
@@ -308,6 +364,8 @@ def test_every_fault_has_its_class_in_every_call(
         Operation.BATCH_JOB_STATUS: lambda: client.batch_job_status(CUSTOMER, tracking_id, new_ids()),
         Operation.DEVICE_BATCHES: lambda: list(client.device_batches(CUSTOMER, new_ids())),
         Operation.BATCH_DEVICES: lambda: list(client.batch_devices(CUSTOMER, "Sales", new_ids())),
+        Operation.CUSTOMERS: lambda: list(client.customers(new_ids())),
+        Operation.CUSTOMER: lambda: client.customer(CUSTOMER, new_ids()),
     }
     stand_in.script(fault, operation=operation)
     with pytest.raises(PartnerCenterError) as caught:

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from shared.partner_center.errors import Unavailable
 from shared.partner_center.models import (
     BatchUploadDetails,
+    CompanyProfile,
+    Customer,
+    CustomerRelationship,
     Device,
     DeviceBatch,
     DevicePage,
@@ -26,6 +29,8 @@ from shared.partner_center.models import (
     ResourceLinks,
     creation_body,
     decode_batch_page,
+    decode_customer,
+    decode_customer_page,
     decode_device_page,
     decode_upload_details,
     encode_devices,
@@ -281,3 +286,53 @@ def test_an_odd_value_of_one_device_costs_no_other_its_verdict(odd: str) -> None
 )
 def test_every_date_of_an_upload_is_read_in_utc_or_is_none(uploaded: str, read: datetime | None) -> None:
     assert Device(uploaded_date=uploaded).uploaded_at == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("reseller", CustomerRelationship.RESELLER),
+        ("microsoft_support", CustomerRelationship.MICROSOFT_SUPPORT),
+        ("MicrosoftSupport", CustomerRelationship.MICROSOFT_SUPPORT),
+        ("None", CustomerRelationship.NONE),
+        ("", CustomerRelationship.UNKNOWN),
+        ("friend", CustomerRelationship.UNKNOWN),
+    ],
+)
+def test_a_relationship_is_read_in_any_case_and_a_missing_one_is_not_none(
+    text: str, read: CustomerRelationship
+) -> None:
+    assert decode_customer(json.dumps({"relationshipToPartner": text}).encode()).relationship is read
+    assert decode_customer(b"{}").relationship is CustomerRelationship.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("id_", "tenant", "read"),
+    [
+        ("0C39D6D5-C70D-4C55-BC02-F620844F3FD1", None, "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"),
+        (None, "0c39d6d5-c70d-4c55-bc02-f620844f3fd1", "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"),
+        ("{0c39d6d5-c70d-4c55-bc02-f620844f3fd1}", None, None),
+        ("../x", "", None),
+    ],
+)
+def test_a_customers_id_is_a_guid_or_none(id_: str | None, tenant: str | None, read: str | None) -> None:
+    assert Customer(id=id_, company_profile=CompanyProfile(tenant_id=tenant)).customer_id == read
+
+
+def test_texts_of_a_customer_are_cut_where_they_are_read() -> None:
+    profile = {"companyName": "n\n" * 9000, "domain": "d" * 9000}
+    customer = decode_customer(json.dumps({"companyProfile": profile, "relationshipToPartner": "r" * 9000}).encode())
+    assert customer.company_profile is not None
+    texts = (customer.company_profile.company_name, customer.company_profile.domain, customer.relationship_to_partner)
+    assert [len(text or "") for text in texts] == [256, 256, 256]
+
+
+def test_an_odd_value_of_one_customer_costs_no_other_its_name() -> None:
+    odd, even = (
+        decode_customer_page(
+            b'{"items": [{"id": {}, "companyProfile": 5}, {"id": "x", "companyProfile": {"companyName": "Contoso"}}]}'
+        ).items
+        or ()
+    )
+    assert odd == Customer()
+    assert even.company_profile == CompanyProfile(company_name="Contoso")

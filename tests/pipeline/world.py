@@ -11,7 +11,7 @@ from uuid import uuid4
 from local.in_memory_storage import InMemoryContainer, InMemoryFileEvents, InMemoryTable, InMemoryWakeups
 from local.partner_center import StandIn
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, ServiceIds
-from shared.partner_center.models import Device, DeviceBatch
+from shared.partner_center.models import Customer, Device, DeviceBatch
 from shared.pipeline.blob_names import file_id, private_copy, results_folder
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
@@ -193,6 +193,12 @@ class Changed:
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
         return self.real.delete_device(customer_id, batch_id, device_id, ids)
+
+    def customers(self, ids: CallIds) -> Iterator[Customer]:
+        return self.real.customers(ids)
+
+    def customer(self, customer_id: str, ids: CallIds) -> Customer:
+        return self.real.customer(customer_id, ids)
 
     def sign_in_anew(self) -> None:
         self.real.sign_in_anew()

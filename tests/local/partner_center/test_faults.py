@@ -45,3 +45,14 @@ def test_a_fault_of_one_customer_spares_the_others(service: PartnerCenterStandIn
 def test_a_gateway_that_times_out_has_passed_the_request_on(service: PartnerCenterStandIn, caller: Caller) -> None:
     service.script(Fault.GATEWAY_TIMEOUT)
     assert [caller.create([pc("S")]).status for _ in range(2)] == [504, 409]
+
+
+def test_a_page_of_customers_may_lack_an_id_or_lead_to_itself(service: PartnerCenterStandIn, caller: Caller) -> None:
+    service.script(Fault.CUSTOMER_WITHOUT_ID)
+    assert ["id" in each for each in caller.ask("GET", "/v1/customers?size=2").json["items"]] == [True, False]
+    tokens = list[str | None]([None])
+    for query in ("", "&seekOperation=Next", "&seekOperation=Next"):
+        service.script(Fault.ENDLESS_CUSTOMERS)
+        page = caller.ask("GET", f"/v1/customers?size=2{query}", **{"MS-ContinuationToken": tokens[-1] or ""}).json
+        tokens.append(page["continuationToken"])
+    assert tokens[2] == tokens[3]

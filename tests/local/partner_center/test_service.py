@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from local.partner_center import Behaviour, Directory, Fault, PartnerCenterStandIn, Reply, Service, route
+from local.partner_center import Behaviour, Directory, Fault, NamedCustomer, PartnerCenterStandIn, Reply, Service, route
 from tests.local.partner_center.calling import ALREADY_ASSIGNED, CUSTOMER, OTHER_CUSTOMER, REGISTERED, Caller, pc
 
 
@@ -27,6 +27,51 @@ def test_an_unknown_customer_and_a_wrong_token_are_refused() -> None:
         caller = Caller(service.url)
         assert caller.create([pc("S")], Authorization="Bearer right").fault == (404, "60003")
         assert caller.create([pc("S")], Authorization="Bearer wrong").fault == (401, "400")
+
+
+def test_the_list_of_customers_is_read_by_seeking_and_names_no_unknown_customer() -> None:
+    listed = [NamedCustomer(str(UUID(int=number)), f"Customer {number}", f"c{number}.test") for number in range(5)]
+    behaviour = Behaviour(customers=listed, unknown_customers=frozenset({listed[1].id}))
+    with PartnerCenterStandIn(behaviour) as service:
+        caller = Caller(service.url)
+        first = caller.ask("GET", "/v1/customers?size=3").json
+        token = first["continuationToken"]
+        second = caller.ask("GET", "/v1/customers?size=3&seekOperation=Next", MS_ContinuationToken=token).json
+        one = caller.ask("GET", f"/v1/customers/{listed[4].id}").json
+        assert caller.ask("GET", f"/v1/customers/{listed[1].id}").fault == (404, "60003")
+    assert [each["companyProfile"]["companyName"] for each in first["items"]] == [
+        "Customer 0",
+        "Customer 2",
+        "Customer 3",
+    ]
+    assert second["items"] == [one]
+    assert "continuationToken" not in second
+    assert (one["relationshipToPartner"], one["companyProfile"]["domain"]) == ("reseller", "c4.test")
+
+
+@pytest.mark.parametrize("query", ["", "?size=0", "?size=501", "?size=x", "?size=5&seekOperation=Next"])
+def test_a_list_of_customers_that_is_not_asked_for_as_documented_is_refused(caller: Caller, query: str) -> None:
+    assert caller.ask("GET", f"/v1/customers{query}").fault == (400, "800002")
+
+
+def test_a_continuation_token_without_seeking_is_refused(caller: Caller) -> None:
+    assert caller.ask("GET", "/v1/customers?size=5", MS_ContinuationToken="YWZ0ZXIgMw==").fault == (400, "800002")
+
+
+def test_a_sign_in_may_be_kept_from_reading_customers() -> None:
+    with PartnerCenterStandIn(Behaviour(may_read_customers=False)) as service:
+        caller = Caller(service.url)
+        assert caller.ask("GET", "/v1/customers?size=5").fault == (403, "1002")
+        assert caller.ask("GET", f"/v1/customers/{CUSTOMER}").fault == (403, "1002")
+        assert caller.create([pc("S")]).status == 202
+
+
+def test_devices_of_a_customer_without_a_relationship_are_refused() -> None:
+    former = NamedCustomer(CUSTOMER, "Former", "former.test", "none")
+    with PartnerCenterStandIn(Behaviour(customers=[former])) as service:
+        caller = Caller(service.url)
+        assert caller.create([pc("S")]).fault == (403, "20002")
+        assert caller.ask("GET", f"/v1/customers/{CUSTOMER}").json["relationshipToPartner"] == "none"
 
 
 @pytest.mark.parametrize(
