@@ -209,16 +209,17 @@ def test_one_customer_is_read_with_its_relationship(
 
 
 def test_a_customer_that_is_not_the_partners_is_refused_with_404(client_of: MakeClient, new_ids: NewIds) -> None:
-    with PartnerCenterStandIn(Behaviour(unknown_customers=frozenset({CUSTOMER}))) as service:
-        with pytest.raises(Refused) as refused:
-            client_of(service.url).customer(CUSTOMER, new_ids())
+    with (
+        PartnerCenterStandIn(Behaviour(unknown_customers=frozenset({CUSTOMER}))) as service,
+        pytest.raises(Refused) as refused,
+    ):
+        client_of(service.url).customer(CUSTOMER, new_ids())
     assert (refused.value.status, refused.value.code) == (404, "60003")
 
 
 def test_a_sign_in_that_may_not_read_customers_is_told_so(client_of: MakeClient, new_ids: NewIds) -> None:
-    with PartnerCenterStandIn(Behaviour(may_read_customers=False)) as service:
-        with pytest.raises(Unauthorised) as refused:
-            list(client_of(service.url).customers(new_ids()))
+    with PartnerCenterStandIn(Behaviour(may_read_customers=False)) as service, pytest.raises(Unauthorised) as refused:
+        list(client_of(service.url).customers(new_ids()))
     assert refused.value.status == 403
 
 
