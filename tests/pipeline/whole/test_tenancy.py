@@ -19,7 +19,7 @@ from shared.partner_center.client import (
     append_path,
     create_path,
 )
-from shared.partner_center.models import Device, DeviceBatch
+from shared.partner_center.models import Customer, Device, DeviceBatch
 from shared.pipeline.blob_names import results_folder
 from shared.pipeline.drop_path import parse_drop_path
 from shared.pipeline.sweep import sweep
@@ -68,31 +68,38 @@ class Watched:
 
     def __init__(self, real: PartnerCenter) -> None:
         self.real = real
-        self.customers: set[str] = set()
+        self.seen: set[str] = set()
 
     def device_batches(self, customer_id: str, ids: CallIds) -> Iterable[DeviceBatch]:
-        self.customers.add(customer_id)
+        self.seen.add(customer_id)
         return self.real.device_batches(customer_id, ids)
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        self.customers.add(customer_id)
+        self.seen.add(customer_id)
         return self.real.create_batch(customer_id, batch_id, devices, ids)
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        self.customers.add(customer_id)
+        self.seen.add(customer_id)
         return self.real.append_devices(customer_id, batch_id, devices, ids)
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
-        self.customers.add(customer_id)
+        self.seen.add(customer_id)
         return self.real.batch_job_status(customer_id, tracking_id, ids)
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
-        self.customers.add(customer_id)
+        self.seen.add(customer_id)
         return self.real.batch_devices(customer_id, batch_id, ids)
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
-        self.customers.add(customer_id)
+        self.seen.add(customer_id)
         return self.real.delete_device(customer_id, batch_id, device_id, ids)
+
+    def customers(self, ids: CallIds) -> Iterator[Customer]:
+        return self.real.customers(ids)
+
+    def customer(self, customer_id: str, ids: CallIds) -> Customer:
+        self.seen.add(customer_id)
+        return self.real.customer(customer_id, ids)
 
     def sign_in_anew(self) -> None:
         self.real.sign_in_anew()
@@ -153,7 +160,7 @@ def attack(path: str, content: str) -> None:
         sweep(world.pipeline)
         world.run()
         assert (rows_of(world, THEIRS), results_of(world, THEIRS), devices_of(world, THEIRS)) == before
-        assert watched.customers <= {MINE}
+        assert watched.seen <= {MINE}
         assert all(version.path.startswith((f"{MINE}/", f"{THEIRS}/", "_/")) for version in world.results.versions())
 
 
