@@ -24,6 +24,7 @@ var tables = [
   'DevicesBySerial'
   'Gates'
   'Acts'
+  'PartnerCustomers'
   'Customers'
 ]
 

@@ -149,6 +149,7 @@ class PathFault(StrEnum):
 class IntakeReason(StrEnum):
     """Why no row of a file was sent although it is in a customer's folder and its contents may be valid."""
 
+    NO_RELATIONSHIP = "no_relationship"
     TOO_MANY_BATCHES = "too_many_batches"
     GONE = "gone"
     READING_FAILED = "reading_failed"
@@ -578,6 +579,11 @@ PATH_FAULTS: Mapping[PathFault, Explanation] = MappingProxyType(
 
 INTAKE_REASONS: Mapping[IntakeReason, Explanation] = MappingProxyType(
     {
+        IntakeReason.NO_RELATIONSHIP: Explanation(
+            "Partner Center says that this customer has no relationship with the partner. The file was not read.",
+            "Correct the customer id in the folder's name or have the customer accept the partner's relationship "
+            "request in Partner Center. Then drop the file again.",
+        ),
         IntakeReason.TOO_MANY_BATCHES: Explanation(
             "The file names more group tags than one file may.",
             "Check the Group Tag column or split the file by group tag.",

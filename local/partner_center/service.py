@@ -225,7 +225,7 @@ class Service:
         items = [_resource(customer) for customer in shown]
         following = after + size if after + size < len(listed) else None
         if fault is Fault.CUSTOMER_WITHOUT_ID and items:
-            items[-1] = {"companyProfile": items[-1]["companyProfile"]}
+            items[-1] = {"relationshipToPartner": items[-1]["relationshipToPartner"]}
         if fault is Fault.ENDLESS_CUSTOMERS:
             following = after or size
         page = {"totalCount": len(items), "items": items, "attributes": {"objectType": "Collection"}}

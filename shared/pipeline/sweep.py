@@ -1,5 +1,7 @@
 """The safety net: finds files, submissions and blobs whose event, wake-up or owner was lost, and deletes old files.
 
+Once a day it has the list of the partner's customers read again.
+
 For lost work it only sends wake-ups, so that one sweep takes bounded time and all instances share the work.
 """
 
@@ -22,6 +24,7 @@ from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_drop_path
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
+from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
 from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
@@ -330,6 +333,10 @@ def _forget_old_acts(pipeline: Pipeline, report: SweepReport) -> None:
     report.forgotten_acts = pipeline.journal.acts.forget_before(before, ACTS_FORGOTTEN_AT_ONCE)
 
 
+def _partner_customers(pipeline: Pipeline, _report: SweepReport) -> None:
+    refresh_partner_customers(pipeline)
+
+
 _DUTIES = (
     _pause,
     _open_files,
@@ -339,4 +346,6 @@ _DUTIES = (
     _leftover_blobs,
     _forget_old_files,
     _forget_old_acts,
+    _partner_customers,
 )
+"""The list of customers comes last: it alone may take minutes, and nothing waits for it."""

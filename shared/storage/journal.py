@@ -1,4 +1,7 @@
-"""The journal: the only record of files, submissions, outcomes, withdrawals, batches, gates and acts."""
+"""The journal: the only record of files, submissions, outcomes, withdrawals, batches, gates and acts.
+
+Beside them stands a copy of Partner Center's list of the partner's customers.
+"""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -11,6 +14,7 @@ from shared.storage.files import Files
 from shared.storage.fitting_table import FittingTable
 from shared.storage.gates import Gates
 from shared.storage.outcomes import Outcomes
+from shared.storage.partner_customers import PartnerCustomers
 from shared.storage.records import DeviceFile
 from shared.storage.submissions import Submissions
 from shared.storage.tables import Table
@@ -30,6 +34,7 @@ class TableName(StrEnum):
     DEVICES_BY_SERIAL = "DevicesBySerial"
     GATES = "Gates"
     ACTS = "Acts"
+    PARTNER_CUSTOMERS = "PartnerCustomers"
 
 
 class Journal:
@@ -45,6 +50,7 @@ class Journal:
         self.batches = Batches(self._tables[TableName.BATCHES])
         self.gates = Gates(self._tables[TableName.GATES])
         self.acts = Acts(self._tables[TableName.ACTS])
+        self.partner_customers = PartnerCustomers(self._tables[TableName.PARTNER_CUSTOMERS])
 
     def prepare(self) -> None:
         """Create the tables that do not exist."""

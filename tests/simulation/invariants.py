@@ -19,7 +19,7 @@ from shared.partner_center.errors import LONGEST_RETRY_AFTER
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
 from shared.pipeline.private_copy import rules_of
-from shared.reasons import SentNote, UnknownReason
+from shared.reasons import IntakeReason, SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileState, Outcome, SubmissionState
 from tests.pipeline.world import START
@@ -178,6 +178,9 @@ class FileCheck:
     def _check_nothing_sent(self) -> None:
         if any(sender[0] == self._file.file_id for sender in self._world.sender_of_request.values()):
             self._violate(f"was sent although it is {self._file.state}")
+        is_stranger = self._file.customer_id in self._world.plan.unknown_customers
+        if self._file.reason == IntakeReason.NO_RELATIONSHIP and not is_stranger:
+            self._violate("was refused although its customer is the partner's")
         if self._world.results.read(f"{self._folder()}/summary.json") is None:
             self._violate("has no summary")
 

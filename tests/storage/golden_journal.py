@@ -39,6 +39,7 @@ from shared.storage.customers import CUSTOMERS_TABLE, Customer, Customers
 from shared.storage.files import listing_of
 from shared.storage.journal import Journal, TableName
 from shared.storage.pages import rows_in
+from shared.storage.partner_customers import ListReading, PartnerCustomer
 from shared.storage.record_table import Stored
 from shared.storage.records import (
     Act,
@@ -147,6 +148,8 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     Gate: lambda storage, gate: storage.journal.gates.all()[gate.scope],
     Act: lambda storage, act: next(each for each in storage.journal.acts.latest() if each.act_id == act.act_id),
     Customer: lambda storage, customer: storage.customers.named(customer.name),
+    PartnerCustomer: lambda storage, customer: storage.journal.partner_customers.get(customer.customer_id),
+    ListReading: lambda storage, _: storage.journal.partner_customers.reading(),
 }
 
 
@@ -215,12 +218,15 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:
                 journal.acts.note(record)
             case WithdrawalMention():
                 journal.withdrawals.enter(record)
+            case ListReading():
+                journal.partner_customers.change_reading(None, record)
             case Customer():
                 storage.customers.add(record.name, record.customer_id, record.notes, record.added_at)
                 if record.removed_at is not None:
                     storage.customers.remove(record.name, record.removed_at)
     for submission, pack in zip(submissions, (packed(msgspec.json.encode(rows)), None), strict=True):
         journal.submissions.add([SubmissionEntry(submission, pack)])
+    journal.partner_customers.replace_all(record for record in records if isinstance(record, PartnerCustomer))
     journal.outcomes.write(outcomes)
     list(journal.outcomes.indexed(next(record for record in records if isinstance(record, DeviceFile)), outcomes))
     journal.withdrawals.change_devices(map(Stored.absent, devices))
@@ -256,10 +262,11 @@ def _records() -> Iterator[msgspec.Struct]:
         (Gate, "scope"),
         (Customer, "name"),
         (Act, "act_id"),
+        (PartnerCustomer, "customer_id"),
     ):
         first, second = (1, 2) if name == "row" else ("first", "second")
         yield from (filled(kind, {name: first}), filled(kind, {name: second}, least=True))
-    yield from (filled(Batch), filled(WithdrawalMention))
+    yield from (filled(Batch), filled(WithdrawalMention), filled(ListReading))
 
 
 def _of_file(kind: type[Record], file: DeviceFile) -> Record:

@@ -27,6 +27,7 @@ from shared.pipeline.intake.row_batcher import Intake, ReadFile
 from shared.pipeline.intake.rules import FileRejected, rules_for
 from shared.pipeline.lease import FileLease, is_claimed, with_claim_for_reading
 from shared.pipeline.log_fields import of_file
+from shared.pipeline.partner_customers import why_not_ours
 from shared.pipeline.private_copy import read_copy
 from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
@@ -230,6 +231,7 @@ def _journaled(pipeline: Pipeline, held: FileLease) -> ReadFile | None:
     """The file with all its rows in the journal; None when it was ended without sending."""
     try:
         _refuse_path_without_place(pipeline, held.record)
+        _refuse_customer_without_relationship(pipeline, held)
         if held.record.size >= LONG_TO_READ:
             write_summary(pipeline.journal, pipeline.results, held.record)
         _keep_private_copy(pipeline, held.record)
@@ -248,6 +250,13 @@ def _refuse_path_without_place(pipeline: Pipeline, file: DeviceFile) -> None:
         fault = PathFault.UNKNOWN_CUSTOMER
     if fault is not None:
         raise FileRejected(fault, _meant(pipeline, place) if fault is PathFault.UNKNOWN_CUSTOMER else "")
+
+
+def _refuse_customer_without_relationship(pipeline: Pipeline, held: FileLease) -> None:
+    why = why_not_ours(pipeline, held.record.customer_id or "")
+    if why is not None:
+        raise FileRejected(IntakeReason.NO_RELATIONSHIP, why)
+    held.keep()
 
 
 def _meant(pipeline: Pipeline, place: DropPath) -> str:

@@ -84,6 +84,14 @@ class CircuitBreaker:
             if isinstance(admitted, Admission):
                 admitted.leave()
 
+    def lets_pass(self, customer_id: str | None = None) -> bool:
+        """Whether no breaker of the partner, or of this customer, is open: for questions that are not worth a probe."""
+        now = self.service.clock()
+        if self.remembered.are_known(now):
+            return True
+        scopes = {WHOLE_PARTNER} if customer_id is None else {WHOLE_PARTNER, customer_scope(customer_id)}
+        return scopes.isdisjoint(self._open_breakers(now))
+
     def _admit(self, customer_id: str) -> "Admission | WaitFor":
         now = self.service.clock()
         if self.remembered.are_known(now):

@@ -33,8 +33,11 @@ from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
 
-REQUESTS = [name for name in vars(PartnerCenter) if not name.startswith("_") and name != "sign_in_anew"]
-"""The methods of the client that call the service."""
+_NOT_OF_DEVICES = ("sign_in_anew", "customers", "customer")
+"""Questions about customers open no breaker: tests/pipeline/test_partner_customers.py."""
+
+REQUESTS = [name for name in vars(PartnerCenter) if not name.startswith("_") and name not in _NOT_OF_DEVICES]
+"""The methods of the client that call the service for devices."""
 
 
 class Fails:

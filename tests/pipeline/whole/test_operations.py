@@ -23,7 +23,7 @@ OF_A_FILE_EVENT = 1
 """One message that announces the end of the file."""
 
 
-@pytest.mark.parametrize(("rows", "most"), [(1, 35), (500, 46), (1_000, 58), (10_000, 500)])
+@pytest.mark.parametrize(("rows", "most"), [(1, 36), (500, 47), (1_000, 59), (10_000, 500)])
 def test_a_file_takes_no_more_operations_than_it_is_said_to(make_world: MakeWorld, rows: int, most: int) -> None:
     counts = _operations(make_world(Behaviour(delay=1)), rows)
     assert counts.total() + OF_THE_BLOB_TRIGGER + OF_A_FILE_EVENT <= most, counts
