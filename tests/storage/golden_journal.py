@@ -221,15 +221,19 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:
             case ListReading():
                 journal.partner_customers.change_reading(None, record)
             case Customer():
-                storage.customers.add(record.name, record.customer_id, record.notes, record.added_at)
-                if record.removed_at is not None:
-                    storage.customers.remove(record.name, record.removed_at)
+                _write_customer(storage.customers, record)
     for submission, pack in zip(submissions, (packed(msgspec.json.encode(rows)), None), strict=True):
         journal.submissions.add([SubmissionEntry(submission, pack)])
     journal.partner_customers.replace_all(record for record in records if isinstance(record, PartnerCustomer))
     journal.outcomes.write(outcomes)
     list(journal.outcomes.indexed(next(record for record in records if isinstance(record, DeviceFile)), outcomes))
     journal.withdrawals.change_devices(map(Stored.absent, devices))
+
+
+def _write_customer(customers: Customers, customer: Customer) -> None:
+    customers.add(customer.name, customer.customer_id, customer.notes, customer.added_at)
+    if customer.removed_at is not None:
+        customers.remove(customer.name, customer.removed_at)
 
 
 def _write_file(journal: Journal, file: DeviceFile) -> None:
