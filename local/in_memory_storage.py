@@ -4,13 +4,14 @@ The one set of stand-ins for storage, for tests and the bench. It passes the con
 (`tests/storage`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import IO
 
+from shared.device_files.system_files import FOLDER_MARK
 from shared.storage.blobs import BLOBS_ON_A_PAGE, BlobPage, BlobVersion, VersionGone
 from shared.storage.tables import (
     PARTITION_KEY,
@@ -112,7 +113,7 @@ class _Blob:
     content: bytes
     version: BlobVersion
     number: int = -1
-    is_folder: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class InMemoryContainer:
@@ -139,8 +140,8 @@ class InMemoryContainer:
         blob = self._blobs.get(path)
         return None if blob is None else blob.version
 
-    def is_folder(self, path: str) -> bool:
-        return path in self._blobs and self._blobs[path].is_folder
+    def metadata(self, path: str) -> Mapping[str, str]:
+        return self._blobs[path].metadata if path in self._blobs else {}
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         return iter([self._blobs[path].version for path in sorted(self._blobs) if path.startswith(folder)])
@@ -189,6 +190,13 @@ class InMemoryContainer:
         if path not in self._blobs:
             self.put(path, blob.content)
 
+    def copy_new(self, source: str, version: BlobVersion, path: str, metadata: Mapping[str, str]) -> BlobVersion | None:
+        if path in self._blobs:
+            return None
+        self.copy_from(source, version, path)
+        self._blobs[path].metadata = dict(metadata)
+        return self._blobs[path].version
+
     def delete(self, path: str) -> None:
         self._blobs.pop(path, None)
 
@@ -201,7 +209,7 @@ class InMemoryContainer:
 
     def mark_as_folder(self, path: str) -> None:
         """Mark a blob as the marker of a folder."""
-        self._blobs[path].is_folder = True
+        self._blobs[path].metadata = {FOLDER_MARK: "true"}
 
 
 class InMemoryWakeups:

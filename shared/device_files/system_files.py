@@ -6,6 +6,7 @@ writes under it.
 """
 
 import re
+from collections.abc import Mapping
 
 OWNER_FILE_BYTES = 165
 """Of the file `~$devices.xlsx` in which Office keeps who has `devices.xlsx` open."""
@@ -29,6 +30,8 @@ _NAMES = frozenset(
 )
 """Files that systems write, in lower case."""
 _LOCK_FILE = re.compile(r"\.~lock\..+#", re.DOTALL)
+FOLDER_MARK = "hdi_isfolder"
+"""The metadata by which Azure's tools mark the empty blob that stands for a folder."""
 _MARKER_ENDS = ("/", "_$folder$")
 """Names of the empty blobs by which tools show folders where storage has none (S3 tools, Hadoop)."""
 
@@ -45,3 +48,8 @@ def is_system_file(path: str, size: int) -> bool:
 def is_folder_marker(path: str, size: int) -> bool:
     """Whether an empty blob stands for a folder by its name."""
     return not size and path.endswith(_MARKER_ENDS)
+
+
+def is_marked_as_folder(metadata: Mapping[str, str]) -> bool:
+    """Whether an empty blob stands for a folder by its metadata, whose names are in lower case."""
+    return metadata.get(FOLDER_MARK, "").lower() == "true"

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from unicodedata import category
 from uuid import UUID, uuid5
 
 from shared.storage.keys import beginning_of, units_in
@@ -9,6 +10,8 @@ from shared.storage.keys import beginning_of, units_in
 DROP_CONTAINER = "device-files"
 PRIVATE_CONTAINER = "submissions"
 RESULTS_CONTAINER = "results"
+STAGING_CONTAINER = "staging"
+"""Files that a person chose on the page and has not sent yet."""
 
 JSON = "application/json"
 
@@ -21,8 +24,14 @@ LONGEST_FOLDER = 200
 SHORT_ID = 8
 """Characters of a file id in the name of a retry."""
 
+LONGEST_ENDING = 16
+"""UTF-16 units behind the last dot of a name that count as its ending."""
+
 LONGEST_PATH = 1_024
 """UTF-16 units of a blob's path (Azure Storage, "Naming and referencing containers, blobs, and metadata")."""
+
+LONGEST_NAME = 255
+"""UTF-16 units of the name of a file that is chosen on the page: no file system takes a longer one."""
 
 _EARLIER_DIGEST = 32
 """Characters of an earlier version's digest (BLAKE2b, which takes twice the time)."""
@@ -39,6 +48,46 @@ _FILE_IDS = UUID("5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51")
 def file_id(path: str, etag: str) -> str:
     """The id of a device file: the same version of the same blob always has the same id (UUIDv5)."""
     return str(uuid5(_FILE_IDS, "\n".join((DROP_CONTAINER, path, etag.strip('"')))))
+
+
+def staged_path(upload_id: str, name: str) -> str:
+    """The path of a chosen file in the staging container."""
+    return f"{upload_id}/{name}"
+
+
+def drop_path(customer_id: str, batch_id: str | None, name: str) -> str:
+    """The path of a device file in the drop container."""
+    return "/".join(filter(None, (customer_id, batch_id, name)))
+
+
+def plain_name(name: str) -> str:
+    """`name` as storage takes it for a file: without folders, with `_` for what no blob's name may hold, not too long.
+
+    Empty when nothing of it is left.
+    """
+    own = re.split(r"[/\\]", name)[-1]
+    safe = "".join("_" if _is_refused(character) else character for character in own).strip().rstrip(". ")
+    if units_in(safe) <= LONGEST_NAME:
+        return safe
+    stem, dot, ending = safe.rpartition(".")
+    if not stem or units_in(ending) > LONGEST_ENDING:
+        return beginning_of(safe, LONGEST_NAME).rstrip(". ")
+    return beginning_of(stem, LONGEST_NAME - units_in(ending) - 1) + dot + ending
+
+
+def numbered_name(name: str, number: int) -> str:
+    """The name for the `number`-th file of one name: `devices (2).csv`; the first keeps its own."""
+    if number == 1:
+        return name
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem} ({number}){dot}{ending}" if stem else f"{name} ({number})"
+
+
+def _is_refused(character: str) -> bool:
+    """Whether storage refuses the character, changes it, or fails to list it: control characters, and no characters."""
+    code = ord(character)
+    is_none = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004 - Unicode, 23.7, noncharacters
+    return is_none or category(character) in ("Cc", "Cs")
 
 
 def results_folder(customer_id: str | None, batch_id: str | None, name: str, file_id: str) -> str:

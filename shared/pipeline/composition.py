@@ -12,7 +12,7 @@ from azure.core.credentials import TokenCredential
 from shared.partner_center.client import PartnerCenter, PartnerCenterClient
 from shared.partner_center.sign_in import sign_in_from
 from shared.pipeline.backoff import Pace, pace_of
-from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
+from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, STAGING_CONTAINER
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.service import Service
 from shared.settings import Settings
@@ -28,6 +28,7 @@ from shared.storage.customers import CUSTOMERS_TABLE, Customers
 from shared.storage.file_events import AzureFileEvents, FileEvents
 from shared.storage.journal import Journal
 from shared.storage.storage_clock import StorageClock
+from shared.storage.upload_addresses import AzureUploadAddresses, UploadAddresses
 from shared.storage.wakeups import AzureWakeups, Wakeups
 from shared.webhooks import HttpsWebhook, Webhook
 
@@ -50,6 +51,8 @@ class Pipeline:
     drop: Container
     private: Container
     results: Container
+    staging: Container
+    upload_addresses: UploadAddresses
     wakeups: Wakeups
     events: FileEvents
     partner_center: PartnerCenter
@@ -87,6 +90,8 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
         drop=AzureContainer(storage.blobs, DROP_CONTAINER),
         private=AzureContainer(storage.blobs, PRIVATE_CONTAINER),
         results=AzureContainer(storage.blobs, RESULTS_CONTAINER),
+        staging=AzureContainer(storage.blobs, STAGING_CONTAINER),
+        upload_addresses=AzureUploadAddresses(storage.blobs, STAGING_CONTAINER),
         wakeups=AzureWakeups(
             storage.queue(SUBMISSIONS_QUEUE),
             {name: storage.queue(name) for name in (SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE)},
@@ -148,5 +153,5 @@ def prepare(pipeline: Pipeline) -> None:
     pipeline.customers.prepare()
     pipeline.wakeups.prepare()
     pipeline.events.prepare()
-    for container in (pipeline.drop, pipeline.private, pipeline.results):
+    for container in (pipeline.drop, pipeline.private, pipeline.results, pipeline.staging):
         container.prepare()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from shared.device_files.rows import batch_name
-from shared.device_files.system_files import is_folder_marker, is_system_file
+from shared.device_files.system_files import is_folder_marker, is_marked_as_folder, is_system_file
 from shared.reasons import PathFault
 from shared.storage.blobs import BlobVersion, Container
 from shared.storage.customers import Customers
@@ -59,7 +59,7 @@ def is_no_device_file(drop: Container, version: BlobVersion) -> bool:
     """Whether a dropped blob stands for a folder, or was left by a program or system: nothing is said of it."""
     if is_system_file(version.path, version.size) or is_folder_marker(version.path, version.size):
         return True
-    return not version.size and drop.is_folder(version.path)
+    return not version.size and is_marked_as_folder(drop.metadata(version.path))
 
 
 def known_file(journal: Journal, place: DropPath, file_id: str) -> Stored[DeviceFile] | None:

@@ -1,7 +1,7 @@
 """Blobs: dropped files, private copies, request bodies and results."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -25,8 +25,6 @@ _COPY_POLLS = 60
 """How often a pending copy is polled before the reading is left to the sweep."""
 _COPY_PAUSE = 0.5
 _VERSION = "version"
-_FOLDER = "hdi_isfolder"
-"""The metadata by which Azure's tools mark the empty blob that stands for a folder."""
 _WRITE_TRIES = 8
 _SINGLE_WRITE = 4 * 1024 * 1024
 _MISSING_OR_CHANGED = (404, 409, 412)
@@ -80,8 +78,8 @@ class Container(Protocol):
     def version(self, path: str) -> BlobVersion | None:
         """The current version of the blob, or None."""
 
-    def is_folder(self, path: str) -> bool:
-        """Whether the metadata of the blob says that it stands for a folder (`hdi_isfolder`)."""
+    def metadata(self, path: str) -> Mapping[str, str]:
+        """The metadata of a blob, with names in lower case; none if there is no such blob."""
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         """Every blob whose path begins with `folder`, a page at a time."""
@@ -106,6 +104,12 @@ class Container(Protocol):
 
     def copy_from(self, source: str, version: BlobVersion, path: str) -> None:
         """Copy exactly this `version` of a blob of container `source`, server-side. Raises VersionGone."""
+
+    def copy_new(self, source: str, version: BlobVersion, path: str, metadata: Mapping[str, str]) -> BlobVersion | None:
+        """Copy exactly this `version` of a blob of container `source`, with `metadata` (ASCII), unless `path` is taken.
+
+        Returns the copy, or None if it was not made. Raises VersionGone.
+        """
 
     def delete(self, path: str) -> None:
         """Delete a blob, if it exists."""
@@ -133,10 +137,10 @@ class AzureContainer:
         properties = _properties(self._client.get_blob_client(path))
         return None if properties is None else _version(properties)
 
-    def is_folder(self, path: str) -> bool:
+    def metadata(self, path: str) -> Mapping[str, str]:
         properties = _properties(self._client.get_blob_client(path))
         metadata = {} if properties is None else properties.metadata or {}
-        return any(name.lower() == _FOLDER and value.lower() == "true" for name, value in metadata.items())
+        return {name.lower(): value for name, value in metadata.items()}
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         try:
@@ -271,6 +275,27 @@ class AzureContainer:
                 return
             self._sleep(_COPY_PAUSE)
 
+    def copy_new(self, source: str, version: BlobVersion, path: str, metadata: Mapping[str, str]) -> BlobVersion | None:
+        """Returns when the copy is complete."""
+        origin = self._service.get_blob_client(source, version.path)
+        copy = self._client.get_blob_client(path)
+        try:
+            self._resource.using(partial(_is_copied, origin, version, copy, None, metadata))
+        except HttpResponseError as error:
+            if error.status_code not in _MISSING_OR_CHANGED:
+                raise
+            if _properties(copy) is not None:
+                return None
+            raise VersionGone(f"Blob {version.path} was deleted or overwritten before it was copied.") from error
+        for _ in range(_COPY_POLLS):
+            present = _properties(copy)
+            if present is None or present.copy.status not in (None, "success", "pending"):
+                break
+            if present.copy.status != "pending":
+                return _version(present)
+            self._sleep(_COPY_PAUSE)
+        raise CopyUnfinished(f"The copy of blob {version.path} did not end.")
+
     def delete(self, path: str) -> None:
         try:
             self._client.delete_blob(path)
@@ -286,10 +311,17 @@ class _Written:
     version: int
 
 
-def _is_copied(origin: BlobClient, version: BlobVersion, copy: BlobClient, present: BlobProperties | None) -> bool:
+def _is_copied(
+    origin: BlobClient,
+    version: BlobVersion,
+    copy: BlobClient,
+    present: BlobProperties | None,
+    metadata: Mapping[str, str] | None = None,
+) -> bool:
     """Start the copy in place of the blob that is `present`; whether it was done at once."""
     answer = copy.start_copy_from_url(
         origin.url,
+        metadata=None if metadata is None else dict(metadata),
         source_etag=version.etag,
         source_match_condition=MatchConditions.IfNotModified,
         **_unless_changed(present),

@@ -1,4 +1,4 @@
-"""The journal: the only record of files, submissions, outcomes, withdrawals, batches, gates and acts.
+"""The journal: the only record of files, submissions, outcomes, withdrawals, batches, gates, acts and uploads.
 
 Beside them stands a copy of Partner Center's list of the partner's customers.
 """
@@ -18,6 +18,7 @@ from shared.storage.partner_customers import PartnerCustomers
 from shared.storage.records import DeviceFile
 from shared.storage.submissions import Submissions
 from shared.storage.tables import Table
+from shared.storage.uploads import Uploads
 from shared.storage.withdrawals import Withdrawals
 
 
@@ -35,6 +36,7 @@ class TableName(StrEnum):
     GATES = "Gates"
     ACTS = "Acts"
     PARTNER_CUSTOMERS = "PartnerCustomers"
+    UPLOADS = "Uploads"
 
 
 class Journal:
@@ -51,6 +53,7 @@ class Journal:
         self.gates = Gates(self._tables[TableName.GATES])
         self.acts = Acts(self._tables[TableName.ACTS])
         self.partner_customers = PartnerCustomers(self._tables[TableName.PARTNER_CUSTOMERS])
+        self.uploads = Uploads(self._tables[TableName.UPLOADS])
 
     def prepare(self) -> None:
         """Create the tables that do not exist."""
@@ -66,4 +69,5 @@ class Journal:
         if file.withdrawal is not None:
             self.withdrawals.delete_reading(file.reading_id)
             self.withdrawals.end(file.file_id)
+        self.uploads.forget_file(file.customer_id, file.file_id, file.content_digest)
         self.files.delete(file)

@@ -59,6 +59,9 @@ GATES = "gates"
 ACTS = "acts"
 """The partition of human acts: there are few."""
 
+UPLOADS = "uploads"
+"""The partition of uploads; the contents sent to a customer are in the customer's partition of the same table."""
+
 _ROWS = f"{BEHIND}rows"
 """The suffix of the key of a submission's packed rows."""
 
@@ -277,3 +280,16 @@ def batch_key(customer_id: str, batch_id: str) -> Key:
 def gate_key(scope: str) -> Key:
     """The key of a scope's gate."""
     return GATES, safe_key(scope)
+
+
+# --- uploads
+
+
+def upload_key(upload_id: str) -> Key:
+    """The key of an upload."""
+    return UPLOADS, safe_key(upload_id)
+
+
+def content_key(customer_id: str, digest: str) -> Key:
+    """The key of a content that was sent to a customer."""
+    return customer_id, digest

@@ -128,6 +128,10 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
     name: str
     batch_id: str | None = None
+    sent_by: str = ""
+    """The person who sent it on the page."""
+    content_digest: str = ""
+    """Of a file that was sent on the page (SHA-256)."""
     size: int
     state: FileState
     received_at: Moment
@@ -369,6 +373,45 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     is_throttled: bool = False
     """Whether throttling closed it, rather than a missing permission."""
     is_notice: bool = False
+
+
+class StagedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a person chose on the page, and what became of it."""
+
+    name: str
+    size: int
+    """As the browser declared it before the upload."""
+    path: str = ""
+    """Where it was dropped; empty while it is not sent."""
+    file_id: str = ""
+    sent_at: Moment | None = None
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that a person chose together, for one customer and batch. Goes after a day."""
+
+    upload_id: str
+    customer_id: str
+    batch_id: str | None = None
+    staged_by: str = ""
+    staged_at: Moment
+    files: tuple[StagedFile, ...]
+
+
+class SentContent(msgspec.Struct, frozen=True, kw_only=True):
+    """A content that was sent to a customer on the page, or is being sent: it is sent once."""
+
+    customer_id: str
+    digest: str
+    upload_id: str
+    name: str
+    """Of the file in its upload."""
+    path: str
+    """Where it is dropped."""
+    file_id: str = ""
+    """Empty until it is dropped."""
+    sent_by: str = ""
+    sent_at: Moment
 
 
 class FileMention(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ it takes for another worker's.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import IO, Protocol
 
@@ -147,9 +147,9 @@ class SteppedContainer:
         _refuse_illegal_path(path)
         return self._inner.version(path)
 
-    def is_folder(self, path: str) -> bool:
+    def metadata(self, path: str) -> Mapping[str, str]:
         self._steps.before(f"get metadata of {self._name}/{path}")
-        return self._inner.is_folder(path)
+        return self._inner.metadata(path)
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         """The blobs page by page, each page as the container is when it is requested."""
@@ -197,6 +197,12 @@ class SteppedContainer:
         self._steps.before(f"copy {source}/{version.path} to {self._name}/{path}")
         self._inner.copy_from(source, version, path)
         self._steps.after(f"copy to {self._name}/{path}")
+
+    def copy_new(self, source: str, version: BlobVersion, path: str, metadata: Mapping[str, str]) -> BlobVersion | None:
+        self._steps.before(f"copy {source}/{version.path} to new {self._name}/{path}")
+        copied = self._inner.copy_new(source, version, path, metadata)
+        # The client's repeat finds its own copy.
+        return None if self._steps.after(f"copy to new {self._name}/{path}") else copied
 
     def delete(self, path: str) -> None:
         self._steps.before(f"delete {self._name}/{path}")

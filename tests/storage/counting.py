@@ -4,7 +4,7 @@ An entity group transaction, a page of a query or listing, a range of a blob and
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO
@@ -103,9 +103,9 @@ class CountedContainer(InMemoryContainer):
         self._count("get properties")
         return super().version(path)
 
-    def is_folder(self, path: str) -> bool:
+    def metadata(self, path: str) -> Mapping[str, str]:
         self._count("get properties")
-        return super().is_folder(path)
+        return super().metadata(path)
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         found = list(super().versions(folder))

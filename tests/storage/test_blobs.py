@@ -128,6 +128,34 @@ def test_a_deleted_version_is_not_copied(containers: Containers) -> None:
         private.copy_from(name, version, "copy")
 
 
+def test_a_new_copy_bears_its_metadata_and_never_overwrites(containers: Containers) -> None:
+    name, staging, drop = containers
+    staging.write("id/file ä.csv", b"rows", "text/csv")
+    version = staging.version("id/file ä.csv")
+    assert version is not None
+    made = drop.copy_new(name, version, "customer/file.csv", {"sent_by": "J%C3%B6rg"})
+    assert made == drop.version("customer/file.csv")
+    assert drop.read("customer/file.csv") == b"rows"
+    assert drop.metadata("customer/file.csv") == {"sent_by": "J%C3%B6rg"}
+    assert drop.metadata("absent") == {}
+    assert drop.copy_new(name, version, "customer/file.csv", {"sent_by": "another"}) is None
+    assert drop.metadata("customer/file.csv") == {"sent_by": "J%C3%B6rg"}
+
+
+def test_a_new_copy_is_of_exactly_the_named_version(containers: Containers) -> None:
+    name, staging, drop = containers
+    staging.write("file", b"old", "text/csv")
+    version = staging.version("file")
+    assert version is not None
+    staging.write("file", b"new", "text/csv")
+    with pytest.raises(VersionGone):
+        drop.copy_new(name, version, "copy", {})
+    staging.delete("file")
+    with pytest.raises(VersionGone):
+        drop.copy_new(name, version, "copy", {})
+    assert drop.version("copy") is None
+
+
 def test_a_copy_that_stands_is_not_overwritten_by_a_late_one(containers: Containers) -> None:
     name, drop, private = containers
     drop.write("file", b"rows", "text/csv")

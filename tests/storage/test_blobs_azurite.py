@@ -13,6 +13,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobProperties, BlobServiceClient, LinearRetry
 
+from shared.device_files.system_files import is_marked_as_folder
 from shared.storage.blobs import AzureContainer, BlobBusy, BlobPage, BlobVersion, CopyUnfinished, VersionGone
 from shared.storage.connection import StorageClients
 
@@ -68,13 +69,13 @@ class Storage:
     ("metadata", "is_folder"),
     [("hdi_isfolder: true", True), ("Hdi_IsFolder: True", True), ("hdi_isfolder: false", False), ("x: true", False)],
 )
-def test_the_marker_of_a_folder_is_told_by_its_metadata(
+def test_the_marker_of_a_folder_is_told_by_its_metadata_in_any_case(
     container_of: "MakeContainer", metadata: str, *, is_folder: bool
 ) -> None:
     name, value = metadata.split(": ")
     marker = _blob(0)
     looks = [Answer(200, marker.headers | {f"x-ms-meta-{name}": value})]
-    assert container_of(Storage(looks, [])).is_folder("Sales") == is_folder
+    assert is_marked_as_folder(container_of(Storage(looks, [])).metadata("Sales")) == is_folder
 
 
 MakeContainer = Callable[[Storage], AzureContainer]
