@@ -89,6 +89,12 @@ var names = {
   topic: 'evgt-${token}'
   network: 'vnet-${token}'
 }
+// The address that people open: the app's own, and that of a proxy before it (PAGE_URL), without its path.
+var proxyParts = split(appSettings.?PAGE_URL ?? '', '/')
+var pageOrigins = union(
+  ['https://${names.app}.azurewebsites.net'],
+  length(proxyParts) < 3 ? [] : ['${proxyParts[0]}//${proxyParts[2]}']
+)
 var refreshTokenSecretName = 'partner-center-refresh-token'
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -133,6 +139,7 @@ module storage 'storage.bicep' = {
     retentionDays: retentionDays
     privateNetwork: privateNetwork
     allowedAddresses: allowedAddresses
+    pageOrigins: pageOrigins
   }
 }
 

@@ -8,10 +8,12 @@ param tags object
 param retentionDays int
 param privateNetwork bool
 param allowedAddresses array
+@description('Scheme and host of the status page, which alone may upload from a browser.')
+param pageOrigins array
 
 // The names are the code's own (shared/pipeline/blob_names.py, shared/storage/connection.py, shared/storage/journal.py,
 // shared/storage/customers.py).
-var containers = ['device-files', 'submissions', 'results', 'dead-letters']
+var containers = ['device-files', 'submissions', 'results', 'dead-letters', 'staging']
 var queues = ['submissions', 'submissions-poison', 'webjobs-blobtrigger-poison', 'file-events']
 var tables = [
   'DeviceFiles'
@@ -25,11 +27,14 @@ var tables = [
   'Gates'
   'Acts'
   'PartnerCustomers'
+  'Uploads'
   'Customers'
 ]
 
-// The app deletes blobs older than RETENTION_DAYS; this rule covers any that it misses.
+// The app deletes blobs older than RETENTION_DAYS, and files that were chosen on the page and not sent for a day; these rules
+// cover any that it misses.
 var lifecycleDays = retentionDays + 7
+var stagingDays = 1
 
 var softDelete = {
   deleteRetentionPolicyEnabled: true
@@ -42,6 +47,15 @@ var containerObjects = [for name in containers: { name: name, publicAccess: 'Non
 var queueObjects = [for name in queues: { name: name }]
 var tableObjects = [for name in tables: { name: name }]
 var addressRules = [for address in allowedAddresses: { value: address, action: 'Allow' }]
+
+// A browser uploads large files by an address that the app signs for one blob (shared/storage/upload_addresses.py).
+var uploadsOfThePage = {
+  allowedOrigins: pageOrigins
+  allowedMethods: ['PUT']
+  allowedHeaders: ['content-type', 'x-ms-*']
+  exposedHeaders: ['x-ms-error-code']
+  maxAgeInSeconds: 3600
+}
 
 // Event Grid writes dead letters as a trusted service, which a default of deny still allows.
 var networkAcls = {
@@ -57,7 +71,9 @@ var lifecycleRules = [
     type: 'Lifecycle'
     definition: {
       filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['${name}/'] }
-      actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: lifecycleDays } } }
+      actions: {
+        baseBlob: { delete: { daysAfterModificationGreaterThan: name == 'staging' ? stagingDays : lifecycleDays } }
+      }
     }
   }
 ]
@@ -96,7 +112,7 @@ module drop 'br/public:avm/res/storage/storage-account:0.33.0' = {
     minimumTlsVersion: 'TLS1_2'
     publicNetworkAccess: 'Enabled'
     networkAcls: networkAcls
-    blobServices: union(softDelete, { containers: containerObjects })
+    blobServices: union(softDelete, { containers: containerObjects, corsRules: [uploadsOfThePage] })
     queueServices: { queues: queueObjects }
     tableServices: { tables: tableObjects }
     managementPolicyRules: lifecycleRules

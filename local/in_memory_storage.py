@@ -26,6 +26,7 @@ from shared.storage.tables import (
     Upsertion,
     check_transaction,
 )
+from shared.storage.upload_addresses import TIME_FOR_AN_UPLOAD
 from shared.storage.wakeups import LONGEST_DELAY, POISON_HIDDEN_SECONDS, PoisonedMessage, WakeUp
 
 _etags = count(1)
@@ -257,3 +258,15 @@ class InMemoryFileEvents:
 
     def send(self, event: str) -> None:
         self.sent.append(event)
+
+
+class InMemoryUploadAddresses:
+    """Addresses that lead nowhere; `gives` is False for storage that signs none."""
+
+    origin = "http://storage.invalid"
+
+    def __init__(self) -> None:
+        self.gives = True
+
+    def address(self, path: str, now: datetime) -> str | None:
+        return f"{self.origin}/staging/{path}?until={now + TIME_FOR_AN_UPLOAD:%H:%M}" if self.gives else None

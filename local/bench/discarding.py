@@ -59,5 +59,6 @@ def pipeline_without_storage() -> Pipeline:
         drop=container,
         private=container,
         results=container,
+        staging=container,
         wakeups=DiscardingWakeups(lambda: datetime.now(UTC)),
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby, takewhile
+from itertools import groupby, islice, takewhile
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_drop_path
+from shared.pipeline.intake.uploads import KEPT_FOR, discard
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
@@ -83,6 +84,7 @@ class SweepReport:
     leftover_blobs: int = 0
     forgotten_files: int = 0
     forgotten_acts: int = 0
+    discarded_uploads: int = 0
     unreadable_records: int = 0
     """Records that this version cannot read; their files wait."""
 
@@ -337,6 +339,14 @@ def _partner_customers(pipeline: Pipeline, _report: SweepReport) -> None:
     refresh_partner_customers(pipeline)
 
 
+def _discard_old_uploads(pipeline: Pipeline, report: SweepReport) -> None:
+    """Files that people chose on the page and did not send for a day."""
+    before = pipeline.clock() - KEPT_FOR
+    for upload in islice(pipeline.journal.uploads.staged_before(before), FORGOTTEN_AT_ONCE):
+        discard(pipeline, upload.upload_id)
+        report.discarded_uploads += 1
+
+
 _DUTIES = (
     _pause,
     _open_files,
@@ -346,6 +356,7 @@ _DUTIES = (
     _leftover_blobs,
     _forget_old_files,
     _forget_old_acts,
+    _discard_old_uploads,
     _partner_customers,
 )
 """The list of customers comes last: it alone may take minutes, and nothing waits for it."""

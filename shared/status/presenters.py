@@ -120,6 +120,7 @@ def file_view(
         customer_id=file.customer_id,
         customer_name=customer_name,
         batch_id=file.batch_id,
+        sent_by=file.sent_by or None,
         name=file.name,
         path=file.path,
         state=file.state,

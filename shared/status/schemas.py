@@ -122,6 +122,12 @@ class FileView(View, frozen=True, kw_only=True):
     customer_id: CustomerId
     customer_name: Annotated[str | None, msgspec.Meta(description="The name of the customer, if it was given one.")]
     batch_id: Annotated[str | None, msgspec.Meta(description="Null when the group tag of each row is its batch.")]
+    sent_by: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="The person who sent it on the page; null for a file that was dropped in another way."
+        ),
+    ] = None
     name: str
     path: Annotated[str, msgspec.Meta(description="Below the container device-files.")]
     state: FileState

@@ -185,6 +185,7 @@ def listing_of(file: DeviceFile) -> FileListing:
         path=file.path,
         name=file.name,
         batch_id=file.batch_id,
+        sent_by=file.sent_by,
         size=file.size,
         state=file.state,
         reason=file.reason,

@@ -433,6 +433,7 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     name: str
     batch_id: str | None = None
+    sent_by: str = ""
     size: int
     state: FileState
     reason: str | None = None

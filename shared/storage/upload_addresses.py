@@ -1,4 +1,4 @@
-"""Addresses to which a browser uploads one blob by itself (the valet key pattern): create and write only, for an hour."""
+"""Addresses to which a browser uploads one blob by itself (valet key pattern): create and write only, for an hour."""
 
 from datetime import datetime, timedelta
 from typing import Protocol

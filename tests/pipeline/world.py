@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from local.in_memory_storage import InMemoryContainer, InMemoryFileEvents, InMemoryTable, InMemoryWakeups
+from local.in_memory_storage import (
+    InMemoryContainer,
+    InMemoryFileEvents,
+    InMemoryTable,
+    InMemoryUploadAddresses,
+    InMemoryWakeups,
+)
 from local.partner_center import StandIn
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, ServiceIds
 from shared.partner_center.models import Customer, Device, DeviceBatch
@@ -71,7 +77,9 @@ class World:
         self.service = service
         self.clock = clock
         self.settings = settings_with(settings)
-        self.drop, self.results = InMemoryContainer(clock=clock), InMemoryContainer(clock=clock)
+        self.staging, self.results = InMemoryContainer(clock=clock), InMemoryContainer(clock=clock)
+        self.drop = InMemoryContainer({"staging": self.staging}, clock=clock)
+        self.upload_addresses = InMemoryUploadAddresses()
         self.private = InMemoryContainer({"device-files": self.drop})
         self.wakeups = InMemoryWakeups(clock)
         self.events = KeptEvents()
@@ -90,6 +98,8 @@ class World:
             drop=self.drop,
             private=private or self.private,
             results=self.results,
+            staging=self.staging,
+            upload_addresses=self.upload_addresses,
             wakeups=self.wakeups,
             events=self.events,
             partner_center=self.partner_center,

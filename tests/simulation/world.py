@@ -16,7 +16,7 @@ from uuid import UUID
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
-from local.in_memory_storage import InMemoryContainer, InMemoryTable
+from local.in_memory_storage import InMemoryContainer, InMemoryTable, InMemoryUploadAddresses
 from local.partner_center import Behaviour, Operation
 from local.partner_center.profile import Profile, behaviour_of
 from shared.errors import DeviceDropError
@@ -163,6 +163,8 @@ class SimulatedWorld:
             drop=SteppedContainer("drop", self.drop, self),
             private=SteppedContainer("private", self.private, self),
             results=SteppedContainer("results", self.results, self),
+            staging=InMemoryContainer(None, new_etag, self.now),
+            upload_addresses=InMemoryUploadAddresses(),
             wakeups=SteppedWakeups(self, self),
             events=SteppedEvents(self.events, self),
             partner_center=client_in_process(self.service.reply, self._clock_of_host, StaticToken(TOKEN)),

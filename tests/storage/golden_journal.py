@@ -52,7 +52,9 @@ from shared.storage.records import (
     FileMention,
     Gate,
     ReasonTally,
+    SentContent,
     Submission,
+    Upload,
     WithdrawalMention,
 )
 from shared.storage.submissions import SubmissionEntry
@@ -147,6 +149,8 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     Batch: lambda storage, batch: storage.journal.batches.get(batch.customer_id, batch.batch_id.upper()),
     Gate: lambda storage, gate: storage.journal.gates.all()[gate.scope],
     Act: lambda storage, act: next(each for each in storage.journal.acts.latest() if each.act_id == act.act_id),
+    Upload: lambda storage, upload: storage.journal.uploads.get(upload.upload_id),
+    SentContent: lambda storage, sent: storage.journal.uploads.content(sent.customer_id, sent.digest),
     Customer: lambda storage, customer: storage.customers.named(customer.name),
     PartnerCustomer: lambda storage, customer: storage.journal.partner_customers.get(customer.customer_id),
     ListReading: lambda storage, _: storage.journal.partner_customers.reading(),
@@ -199,7 +203,7 @@ def parts_of(kinds: set[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
     return reached
 
 
-def _write(storage: Storage, records: list[msgspec.Struct]) -> None:
+def _write(storage: Storage, records: list[msgspec.Struct]) -> None:  # noqa: C901 - a case for each kind of record
     """Write `records` as the app does."""
     journal = storage.journal
     outcomes = [record for record in records if isinstance(record, DeviceOutcome)]
@@ -216,6 +220,10 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:
                 journal.gates.change(None, record)
             case Act():
                 journal.acts.note(record)
+            case Upload():
+                journal.uploads.change(None, record)
+            case SentContent():
+                journal.uploads.change_content(None, record)
             case WithdrawalMention():
                 journal.withdrawals.enter(record)
             case ListReading():
@@ -267,6 +275,8 @@ def _records() -> Iterator[msgspec.Struct]:
         (Customer, "name"),
         (Act, "act_id"),
         (PartnerCustomer, "customer_id"),
+        (Upload, "upload_id"),
+        (SentContent, "digest"),
     ):
         first, second = (1, 2) if name == "row" else ("first", "second")
         yield from (filled(kind, {name: first}), filled(kind, {name: second}, least=True))

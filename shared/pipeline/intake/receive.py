@@ -25,6 +25,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.drop_path import DropPath, is_no_device_file, known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import Intake, ReadFile
 from shared.pipeline.intake.rules import FileRejected, rules_for
+from shared.pipeline.intake.uploads import DIGEST, sender_in
 from shared.pipeline.lease import FileLease, is_claimed, with_claim_for_reading
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.partner_customers import why_not_ours
@@ -112,6 +113,7 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> DeviceFile:
     now = pipeline.clock()
     rules = rules_for(pipeline.settings, place.customer_id, place.batch_id)
+    metadata = pipeline.drop.metadata(version.path)
     file = DeviceFile(
         customer_id=place.customer_id,
         file_id=file_id(version.path, version.etag),
@@ -119,6 +121,8 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         etag=version.etag,
         name=place.name,
         batch_id=place.batch_id,
+        sent_by=sender_in(metadata),
+        content_digest=metadata.get(DIGEST, ""),
         size=version.size,
         state=FileState.RECEIVED,
         received_at=now,

@@ -143,8 +143,8 @@ def _refuse(file: ChosenFile) -> None:
         raise FileRefused(f"{file.name!r} is empty. Choose the file that holds the devices.")
     if file.size > LARGEST_FILE:
         raise FileRefused(
-            f"{file.name!r} is larger than {LARGEST_FILE // 2**30} GiB, the most that the page takes. Split it, or drop "
-            "it with 'python -m local drop'."
+            f"{file.name!r} is larger than {LARGEST_FILE // 2**30} GiB, the most that the page takes. Split it, or "
+            "drop it with 'python -m local drop'."
         )
 
 
