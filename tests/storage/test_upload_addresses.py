@@ -79,7 +79,7 @@ class _Identity:
 
     def get_user_delegation_key(self, start: datetime, end: datetime) -> UserDelegationKey:
         self.asked.append((start, end))
-        key = UserDelegationKey()
+        key = UserDelegationKey()  # type: ignore[no-untyped-call]
         key.signed_oid, key.signed_tid, key.value = "oid", "tid", "a2V5"
         key.signed_start, key.signed_expiry = "2026-11-20T11:59:00Z", "2026-11-20T13:00:00Z"
         key.signed_service, key.signed_version = "b", "2026-02-06"
