@@ -91,10 +91,8 @@ var names = {
 }
 // The address that people open: the app's own, and that of a proxy before it (PAGE_URL), without its path.
 var proxyParts = split(appSettings.?PAGE_URL ?? '', '/')
-var pageOrigins = union(
-  ['https://${names.app}.azurewebsites.net'],
-  length(proxyParts) < 3 ? [] : ['${proxyParts[0]}//${proxyParts[2]}']
-)
+var proxyOrigins = length(proxyParts) > 2 ? [join(take(proxyParts, 3), '/')] : []
+var pageOrigins = union(['https://${names.app}.azurewebsites.net'], proxyOrigins)
 var refreshTokenSecretName = 'partner-center-refresh-token'
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {

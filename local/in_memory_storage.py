@@ -6,7 +6,7 @@ The one set of stand-ins for storage, for tests and the bench. It passes the con
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import IO
@@ -114,7 +114,6 @@ class _Blob:
     content: bytes
     version: BlobVersion
     number: int = -1
-    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class InMemoryContainer:
@@ -142,15 +141,19 @@ class InMemoryContainer:
         return None if blob is None else blob.version
 
     def metadata(self, path: str) -> Mapping[str, str]:
-        return self._blobs[path].metadata if path in self._blobs else {}
+        return self._blobs[path].version.metadata if path in self._blobs else {}
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
-        return iter([self._blobs[path].version for path in sorted(self._blobs) if path.startswith(folder)])
+        return iter([self._listed(path) for path in sorted(self._blobs) if path.startswith(folder)])
 
     def page(self, marker: str | None = None, most: int = BLOBS_ON_A_PAGE) -> BlobPage:
         paths = sorted(path for path in self._blobs if path >= (marker or ""))
-        versions = [self._blobs[path].version for path in paths[:most]]
+        versions = [self._listed(path) for path in paths[:most]]
         return BlobPage(versions, next(iter(paths[most:]), None))
+
+    def _listed(self, path: str) -> BlobVersion:
+        """A blob as a listing tells it."""
+        return replace(self._blobs[path].version, metadata={})
 
     def read(self, path: str) -> bytes | None:
         blob = self._blobs.get(path)
@@ -195,7 +198,7 @@ class InMemoryContainer:
         if path in self._blobs:
             return None
         self.copy_from(source, version, path)
-        self._blobs[path].metadata = dict(metadata)
+        self._mark(path, metadata)
         return self._blobs[path].version
 
     def delete(self, path: str) -> None:
@@ -210,7 +213,10 @@ class InMemoryContainer:
 
     def mark_as_folder(self, path: str) -> None:
         """Mark a blob as the marker of a folder."""
-        self._blobs[path].metadata = {FOLDER_MARK: "true"}
+        self._mark(path, {FOLDER_MARK: "true"})
+
+    def _mark(self, path: str, metadata: Mapping[str, str]) -> None:
+        self._blobs[path].version = replace(self._blobs[path].version, metadata=dict(metadata))
 
 
 class InMemoryWakeups:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -58,6 +58,8 @@ class BlobVersion:
     etag: str
     size: int
     modified_at: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """With names in lower case. A listing does not tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,8 @@ class AzureContainer:
         return None if properties is None else _version(properties)
 
     def metadata(self, path: str) -> Mapping[str, str]:
-        properties = _properties(self._client.get_blob_client(path))
-        metadata = {} if properties is None else properties.metadata or {}
-        return {name.lower(): value for name, value in metadata.items()}
+        version = self.version(path)
+        return {} if version is None else version.metadata
 
     def versions(self, folder: str = "") -> Iterator[BlobVersion]:
         try:
@@ -353,7 +354,8 @@ def _properties(blob: BlobClient) -> BlobProperties | None:
 
 
 def _version(properties: BlobProperties) -> BlobVersion:
-    return BlobVersion(properties.name, properties.etag.strip('"'), properties.size, properties.last_modified)
+    metadata = {name.lower(): value for name, value in (properties.metadata or {}).items()}
+    return BlobVersion(properties.name, properties.etag.strip('"'), properties.size, properties.last_modified, metadata)
 
 
 def _older_than(blob: BlobClient, version: int) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import pytest
 from azure.monitor.opentelemetry._utils.configurations import _get_configurations
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
 
-from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER
+from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, STAGING_CONTAINER
 from shared.settings import (
     AppUserSettings,
     BlobTriggerSource,
@@ -180,7 +180,13 @@ def test_the_vault_knows_roles_alone_and_keeps_what_is_deleted() -> None:
 
 def test_containers_queues_and_tables_are_those_of_the_code() -> None:
     storage = infra("storage")
-    assert set(storage.variable("containers")) == {DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, DEAD_LETTERS}
+    assert set(storage.variable("containers")) == {
+        DROP_CONTAINER,
+        PRIVATE_CONTAINER,
+        RESULTS_CONTAINER,
+        STAGING_CONTAINER,
+        DEAD_LETTERS,
+    }
     queues = {SUBMISSIONS_QUEUE, SUBMISSIONS_POISON_QUEUE, BLOB_POISON_QUEUE, FILE_EVENTS_QUEUE}
     assert set(storage.variable("queues")) == queues
     assert set(storage.variable("tables")) == {*TableName, CUSTOMERS_TABLE}
@@ -202,7 +208,7 @@ def test_every_container_with_device_data_is_emptied_after_the_retention_at_last
     storage = infra("storage")
     assert "[\n  for name in containers: {\n    name: 'retention-${name}'" in storage.text
     assert "prefixMatch: ['${name}/']" in storage.text
-    assert "daysAfterModificationGreaterThan: lifecycleDays" in storage.text
+    assert "daysAfterModificationGreaterThan: name == 'staging' ? stagingDays : lifecycleDays" in storage.text
     days = re.search(r"var lifecycleDays = retentionDays \+ (\d+)", storage.text)
     assert days is not None
     assert int(days[1]) > 0

@@ -113,7 +113,6 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> DeviceFile:
     now = pipeline.clock()
     rules = rules_for(pipeline.settings, place.customer_id, place.batch_id)
-    metadata = pipeline.drop.metadata(version.path)
     file = DeviceFile(
         customer_id=place.customer_id,
         file_id=file_id(version.path, version.etag),
@@ -121,8 +120,8 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         etag=version.etag,
         name=place.name,
         batch_id=place.batch_id,
-        sent_by=sender_in(metadata),
-        content_digest=metadata.get(DIGEST, ""),
+        sent_by=sender_in(version.metadata),
+        content_digest=version.metadata.get(DIGEST, ""),
         size=version.size,
         state=FileState.RECEIVED,
         received_at=now,

@@ -330,7 +330,7 @@ def _dropped(
             taken = pipeline.drop.version(path)
             if taken is None:
                 raise Conflict(f"The blob {path} was deleted at the same moment.")
-            if pipeline.drop.metadata(path).get(UPLOAD) == of_upload:
+            if taken.metadata.get(UPLOAD) == of_upload:
                 copied = taken  # by another request for the same file, or by this one before it died
             elif not again and taken.size == version.size and _digest(pipeline.drop, path) == sent.digest:
                 raise SentBefore(_noted_as_dropped(pipeline, stored, taken))
