@@ -120,6 +120,14 @@ def fix_name(name: str, file_id: str) -> str:
     return f"{_own_name(name)} - fix of {file_id[:SHORT_ID]}.csv"
 
 
+def fix_path(path: str, file_id: str, number: int) -> str:
+    """The path of the file whose rows were fixed on the page, beside the file at `path`: a to_fix.csv by its name."""
+    folder, slash, name = path.rpartition("/")
+    ending = f" - fix of {file_id[:SHORT_ID]}{f' ({number})' if number > 1 else ''}.csv"
+    longest = max(1, LONGEST_PATH - units_in(folder) - len(slash) - len(ending))
+    return f"{folder}{slash}{beginning_of(_own_name(name), longest)}{ending}"
+
+
 def fixed_file(name: str) -> str | None:
     """The beginning of the id of the file whose rows a file of this name fixes; None for any other name."""
     found = _FIX.findall(name)

@@ -206,8 +206,8 @@ def path_of(request: func.HttpRequest) -> str:
         return ""
 
 
-def body_of(request: func.HttpRequest) -> bytes:
-    """The body. Raises Refusal when it did not arrive, or is larger than any that the app takes."""
+def body_of(request: func.HttpRequest, largest: int = LARGEST_REQUEST) -> bytes:
+    """The body. Raises Refusal when it did not arrive, or has more bytes than `largest`."""
     if "transfer-encoding" in request.headers:
         # The Functions host passes an empty body on.
         raise Refusal(
@@ -216,7 +216,7 @@ def body_of(request: func.HttpRequest) -> bytes:
             "The body did not arrive, because it was sent in chunks. Send it with a Content-Length.",
         )
     body: bytes = request.get_body()
-    if len(body) > LARGEST_REQUEST:
+    if len(body) > largest:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, "The body is too large.")
     return body
 

@@ -67,6 +67,8 @@ ROUTES = (
     Route("page_to_fix", f"{_PAGE_OF_FILE}/to_fix.csv", PAGE, Access.SIGN_IN),
     Route("page_withdrawals", f"{_PAGE_OF_FILE}/withdrawals.csv", PAGE, Access.SIGN_IN),
     Route("page_report", f"{_PAGE_OF_FILE}/report.html", PAGE, Access.SIGN_IN),
+    Route("page_fix", f"{_PAGE_OF_FILE}/fix", PAGE, Access.SIGN_IN, Role.SEND),
+    Route("page_send_fixed", f"{_PAGE_OF_FILE}/fix", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_retry", f"{_PAGE_OF_FILE}/retry", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_withdraw_confirmation", f"{_PAGE_OF_FILE}/withdraw", PAGE, Access.SIGN_IN, Role.MANAGE),
     Route("page_withdraw", f"{_PAGE_OF_FILE}/withdraw", CHANGE, Access.SIGN_IN, Role.MANAGE),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from shared.device_files.rows import Column
 from shared.pipeline.closing.summary import standing
 from shared.reasons import explanation_of
 from shared.status.schemas import FileView, StandstillKind
@@ -97,6 +98,14 @@ STANDSTILLS: dict[StandstillKind, str] = {
     StandstillKind.SERVICE_AWAY: "Partner Center gives no usable answer",
 }
 """The titles of what stands still."""
+
+FIX_COLUMNS: dict[Column, str] = {
+    Column.SERIAL_NUMBER: "Serial number",
+    Column.PRODUCT_KEY: "Product key",
+    Column.MANUFACTURER: "Manufacturer",
+    Column.MODEL: "Model",
+    Column.GROUP_TAG: "Group tag (batch)",
+}
 
 ACTS: dict[ActKind, str] = {
     ActKind.SEND: "Send a file",

@@ -1,15 +1,16 @@
 """The pages that people see, as HTML. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from shared.device_files.rows import Column
 from shared.status.authentication import PAGES, Person
 from shared.status.http import CURSOR
 from shared.status.page import bars, summary
-from shared.status.page.labels import OPEN, OUTCOMES, outcome_label
+from shared.status.page.labels import FIX_COLUMNS, OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
@@ -90,7 +91,38 @@ class Done(StrEnum):
     """The change that led to this page. It stands in the address, so the page believes it only if the record agrees."""
 
     SENT_AGAIN = "sent-again"
+    FIXED = "fixed"
     WITHDRAWING = "withdrawing"
+
+
+@dataclass(frozen=True, slots=True)
+class FixLine:
+    """A row to fix: its cells as a person last left them, and why it was not registered."""
+
+    number: int
+    source: str
+    cells: Mapping[Column, str]
+    at_fault: Sequence[Column]
+    can_be_edited: bool
+    has_hash: bool
+    without_hash: bool
+    left_out: bool
+    reason: str
+    fault: str | None
+    """Why it would be rejected again as it was edited."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixForm:
+    """The grid of rows to fix."""
+
+    columns: Sequence[Column]
+    for_all: Mapping[Column, str]
+    lines: Sequence[FixLine]
+    rows: int
+    """The rows to fix of the file; a page shows some of them."""
+    fault: str | None
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +222,7 @@ def file_page(
                 "to_fix": f"{here}/to_fix.csv" if file.links.to_fix_csv else None,
                 "withdrawals": f"{here}/withdrawals.csv" if file.links.withdrawals_csv else None,
                 "report": f"{here}/report.html" if file.links.report_html else None,
+                "fix": f"{here}/fix",
                 "retry": f"{here}/retry",
                 "withdraw": f"{here}/withdraw",
                 "all_rows": here + ROWS,
@@ -229,6 +262,23 @@ def acts_page(found: ActPage, person: Person, *, is_later_page: bool = False) ->
             "unreadable": found.unreadable,
             "next": address(ACTS, **{CURSOR: found.next}) if found.next else None,
             "links": {"files": PAGES, "first": ACTS if is_later_page else None},
+        },
+    )
+
+
+def fix_page(details: FileDetails, form: FixForm, person: Person) -> str:
+    """The grid in which a person fixes rows."""
+    here = f"{details.file.links.page}/fix"
+    return rendered(
+        "fix.html",
+        _of_every_page(person, details.stopped)
+        | {
+            "file": details.file,
+            "form": form,
+            "columns": [(column, column.name.lower(), FIX_COLUMNS[column]) for column in form.columns],
+            "fixes": len(details.fix_file_ids),
+            "next": address(here, **{CURSOR: form.next}) if form.next else None,
+            "links": {"files": PAGES, "fix": here, "to_fix": f"{details.file.links.page}/to_fix.csv"},
         },
     )
 
@@ -323,6 +373,8 @@ def _sections(found: FilePage, form: FileListForm) -> list[Section]:
 def _notice(details: FileDetails, done: Done | None) -> str | None:
     if done is Done.SENT_AGAIN and details.retry_file_id is not None:
         return "The rows are being sent again as a new file, which is received within a minute."
+    if done is Done.FIXED:
+        return "The fixed rows are being sent as a new file, which is received within a minute."
     if done is Done.WITHDRAWING and details.withdrawal is not None:
         return "The devices are being deregistered, one after another."
     return None

@@ -1,0 +1,224 @@
+"""Rows of a file that a person fixes on the page: the changed rows become a new device file, which names its parent.
+
+The new file lies beside its parent, under the name of a to_fix.csv; the blob's event, or the sweep, does the rest. A
+hardware hash is never shown or edited: it is kept with its row, or left out of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from shared.device_files.reading import device_rows
+from shared.device_files.rows import UNKNOWN_COLUMNS, Column, DeviceRow
+from shared.errors import DeviceDropError
+from shared.pipeline.blob_names import fix_path
+from shared.pipeline.closing.csv_output import CSV, csv_text
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.corrections.closed_file import copied_bytes
+from shared.pipeline.corrections.retry import COLUMNS
+from shared.pipeline.intake.preview import Destination, Preview, preview
+from shared.pipeline.intake.rules import rules_for
+from shared.reasons import RowReason
+from shared.storage.records import DeviceFile, DeviceOutcome
+from shared.vocabulary import Remedy, grouped
+
+MOST_ROWS = 5_000
+"""Rows to fix of a file that is fixed on the page: with their hashes about 20 MB."""
+
+EDITABLE = (Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
+
+FOR_ALL = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
+"""Cells that may be the same in all rows."""
+
+_MOST_NAMES = 50
+
+
+class NotFixableHere(DeviceDropError):
+    """The rows of the file cannot be fixed on the page; the message says what to do."""
+
+
+class NothingChanged(DeviceDropError):
+    """No row was changed, so there is nothing to send."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowToFix:
+    """A row of a file that a person can fix."""
+
+    outcome: DeviceOutcome
+    row: DeviceRow
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether it is known which cell is what; where it is not, the row can only be fixed in its file."""
+        return self.row.cells is not None and self.row.header != UNKNOWN_COLUMNS
+
+    @property
+    def cells(self) -> Mapping[Column, str]:
+        """The cells that can be edited, as they stand in the file."""
+        row = self.row
+        values = (row.serial_number, row.product_key, row.manufacturer, row.model, row.group_tag)
+        return dict(zip(EDITABLE, map(str, values), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A person's version of a row."""
+
+    cells: Mapping[Column, str] = field(default_factory=dict)
+    """The cells that were edited or confirmed; others stay."""
+    without_hash: bool = False
+    left_out: bool = False
+    """Whether the row is not to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """A person's versions of the rows of a file, by the number of the row."""
+
+    by_row: Mapping[int, Edit] = field(default_factory=dict)
+    for_all: Mapping[Column, str] = field(default_factory=dict)
+    """Cells for every row to fix. A cell of a row that was edited by itself goes before."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedRow:
+    """A changed row, as it is to be sent."""
+
+    original: RowToFix
+    cells: Mapping[Column, str]
+    without_hash: bool
+
+    def line(self) -> list[str]:
+        """The row in the columns of the new file."""
+        row = self.original.row
+        return [
+            str(self.original.outcome.row),
+            self.cells[Column.SERIAL_NUMBER],
+            self.cells[Column.PRODUCT_KEY],
+            "" if self.without_hash else row.hardware_hash,
+            self.cells[Column.MANUFACTURER],
+            self.cells[Column.MODEL],
+            row.order_number,
+            self.cells[Column.GROUP_TAG],
+        ]
+
+
+def rows_to_fix(pipeline: Pipeline, file: DeviceFile) -> list[RowToFix]:
+    """The rows of a file that a person can fix, in the order of the file.
+
+    Raises:
+        NotFixableHere: there are too many of them.
+        CopyExpired: the rows are no longer available.
+    """
+    outcomes = {outcome.row: outcome for outcome in _outcomes_to_fix(pipeline, file)}
+    return [] if not outcomes else list(_with_rows(pipeline, file, outcomes))
+
+
+def _outcomes_to_fix(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
+    counts = file.closed_counts or file.read_counts
+    found = 0
+    for outcome in pipeline.journal.outcomes.of_rows(file.reading_id, 1, counts.total):
+        if outcome.remedy is not Remedy.FIX:
+            continue
+        found += 1
+        if found > MOST_ROWS:
+            raise NotFixableHere(
+                f"More than {grouped(MOST_ROWS)} rows of this file are to be fixed, which is too many for a page. "
+                "Download to_fix.csv, fix the rows there and drop that file."
+            )
+        yield outcome
+
+
+def _with_rows(pipeline: Pipeline, file: DeviceFile, outcomes: dict[int, DeviceOutcome]) -> Iterator[RowToFix]:
+    left = len(outcomes)
+    for number, row in device_rows(lambda: copied_bytes(pipeline, file), name=file.name):
+        outcome = outcomes.get(number)
+        if outcome is None:
+            continue
+        # A row that this version of the app finds elsewhere is not the row that ended so.
+        is_the_same = row.source[: len(outcome.source)] == outcome.source
+        yield RowToFix(outcome, row if is_the_same else DeviceRow(source=outcome.source))
+        left -= 1
+        if not left:
+            return
+
+
+def changed_rows(rows: Sequence[RowToFix], edits: Edits) -> list[FixedRow]:
+    """The rows that the edits change; the others are not sent. Pure."""
+    fixed = (_fixed(row, edits) for row in rows)
+    return [row for row in fixed if row is not None]
+
+
+def _fixed(row: RowToFix, edits: Edits) -> FixedRow | None:
+    edit = edits.by_row.get(row.outcome.row, Edit())
+    if edit.left_out or not row.has_fields:
+        return None
+    own = {column: cell for column, cell in edit.cells.items() if cell != row.cells[column]}
+    cells = {**row.cells, **edits.for_all, **own}
+    without_hash = edit.without_hash and bool(row.row.hardware_hash)
+    return FixedRow(row, cells, without_hash) if without_hash or cells != row.cells else None
+
+
+def what_would_happen(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], now: datetime) -> Preview:
+    """What would happen to the fixed rows, numbered from 1, if they were sent now."""
+    destination = Destination(
+        rules_for(pipeline.settings, file.customer_id, file.batch_id), file.batch_id, pipeline.settings.default_batch
+    )
+    content = _content(file, rows)
+    return preview(lambda: iter([content]), name="fixed.csv", destination=destination, now=now)
+
+
+def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow]) -> str:
+    """Drop the fixed rows as a new file beside their parent; its path. Sending the same rows twice drops one file.
+
+    Raises:
+        NothingChanged: there is no row.
+        NotFixableHere: other files lie at every name that the new file may have.
+    """
+    if not rows:
+        raise NothingChanged("No cell was changed, so nothing was sent. Change the cells of the rows that you fix.")
+    content = _content(file, rows)
+    for number in range(1, _MOST_NAMES + 1):
+        path = fix_path(file.path, file.file_id, number)
+        if pipeline.drop.write_new(path, content, CSV) or pipeline.drop.read(path) == content:
+            return path
+    raise NotFixableHere(
+        "Rows of this file were fixed too many times on the page. Download to_fix.csv, fix the rows there and drop "
+        "that file."
+    )
+
+
+def _content(file: DeviceFile, rows: Sequence[FixedRow]) -> bytes:
+    """The new file. In a batch folder the group tag would only be noted, so the column is left out."""
+    width = len(COLUMNS) if file.batch_id is None else len(COLUMNS) - 1
+    return b"".join(csv_text(COLUMNS[:width], (row.line()[:width] for row in rows)))
+
+
+_SERIAL, _KEY = (Column.SERIAL_NUMBER,), (Column.PRODUCT_KEY,)
+_MAKE, _TAG = (Column.MANUFACTURER, Column.MODEL), (Column.GROUP_TAG,)
+
+_CELLS_AT_FAULT: Mapping[str, Sequence[Column]] = MappingProxyType(
+    {
+        RowReason.NO_IDENTITY: (*_SERIAL, *_KEY, *_MAKE),
+        RowReason.SERIAL_ALONE: _MAKE,
+        RowReason.SERIAL_PLACEHOLDER: _SERIAL,
+        RowReason.SERIAL_DAMAGED: _SERIAL,
+        RowReason.SERIAL_MISMATCH: _SERIAL,
+        RowReason.SERIAL_NOT_A_SERIAL: _SERIAL,
+        RowReason.FORMULA_WITHOUT_VALUE: _SERIAL,
+        RowReason.PRODUCT_KEY_DAMAGED: _KEY,
+        RowReason.PRODUCT_KEY_NOT_A_KEY: (*_KEY, *_MAKE),
+        RowReason.PRODUCT_KEY_MISMATCH: _KEY,
+        RowReason.PRODUCT_KEY_COPIED: (*_KEY, *_MAKE),
+        RowReason.NO_BATCH: _TAG,
+        RowReason.GROUP_TAG_UNREADABLE: _TAG,
+    }
+)
+"""The cells that a reason is about; in rows that ended for another reason, none can be told."""
+
+
+def cells_at_fault(row: RowToFix) -> Sequence[Column]:
+    """The cells that the reason of a row is about."""
+    return _CELLS_AT_FAULT.get(row.outcome.error_code, ())

@@ -1,0 +1,173 @@
+"""The page on which a person fixes rows of a file: a grid of cells, each row with its reason, without scripts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import azure.functions as func
+
+from shared.device_files.rows import Column
+from shared.pipeline.corrections import fix_rows
+from shared.pipeline.corrections.closed_file import CopyExpired
+from shared.pipeline.corrections.fix_rows import Edit, Edits, FixedRow, NotFixableHere, NothingChanged, RowToFix
+from shared.pipeline.human_acts import note_act, subject_of
+from shared.pipeline.intake.preview import Preview
+from shared.reasons import REASONS
+from shared.status import queries
+from shared.status.authentication import refuse_all_but_own_page
+from shared.status.http import Refusal, body_of
+from shared.status.page import form_parameters, pages
+from shared.status.page.answers import Visit, html_answer, redirect
+from shared.status.page.pages import Done, FixForm, FixLine
+from shared.status.paging import RowPosition, cursor, position_in
+from shared.status.schemas import ErrorCode
+from shared.storage.records import DeviceFile
+from shared.vocabulary import ActKind, FileState, counted
+
+ROWS_ON_A_PAGE = 50
+
+LARGEST_FORM = 256 * 1024
+"""Bytes: fifty rows of five cells, each as long as a cell may be and half of it escaped."""
+
+_LEFT_OUT, _WITHOUT_HASH, _FOR_ALL = "left_out", "without_hash", "all"
+
+_NOTHING_TO_FIX = "No row of this file is to be fixed."
+_STILL_READ = "The rows of this file are still being read. Try again in a moment."
+
+
+def show_rows(visit: Visit) -> func.HttpResponse:
+    """GET status/{customer_id}/{file_id}/fix."""
+    file, rows = _rows_of(visit)
+    return html_answer(_page(visit, file, rows, Edits()))
+
+
+def send_rows(visit: Visit) -> func.HttpResponse:
+    """POST status/{customer_id}/{file_id}/fix: send the changed rows, or show why one of them would be rejected."""
+    refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
+    body_of(visit.request, LARGEST_FORM)
+    file, rows = _rows_of(visit)
+    edits = edits_in(visit.request.form, rows)
+    changed = fix_rows.changed_rows(rows, edits)
+    try:
+        faults = _faults(changed, fix_rows.what_would_happen(visit.pipeline, file, changed, visit.pipeline.clock()))
+        if faults:
+            return html_answer(_page(visit, file, rows, edits, faults), HTTPStatus.BAD_REQUEST)
+        if changed:
+            note_act(visit.pipeline, visit.asker, ActKind.FIX, subject_of(file), counted(len(changed), "row"))
+        fix_rows.send_fixed(visit.pipeline, file, changed)
+    except NothingChanged as error:
+        return html_answer(_page(visit, file, rows, edits, fault=str(error)), HTTPStatus.BAD_REQUEST)
+    except NotFixableHere as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
+    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.FIXED))
+
+
+def edits_in(form: Mapping[str, str], rows: Sequence[RowToFix]) -> Edits:
+    """The edits in a form; a row of which the form has no cell stays as it is. Pure."""
+    for_all = {column: value for column in fix_rows.FOR_ALL if (value := _cell(form, _FOR_ALL, column))}
+    return Edits({row.outcome.row: _edit(form, row.outcome.row) for row in rows}, for_all)
+
+
+def _edit(form: Mapping[str, str], number: int) -> Edit:
+    cells = {column: _cell(form, number, column) for column in fix_rows.EDITABLE}
+    return Edit(
+        cells={column: cell for column, cell in cells.items() if cell is not None},
+        without_hash=field_name(number, _WITHOUT_HASH) in form,
+        left_out=field_name(number, _LEFT_OUT) in form,
+    )
+
+
+def _cell(form: Mapping[str, str], row: int | str, column: Column) -> str | None:
+    value = form.get(field_name(row, column.name.lower()))
+    return None if value is None else " ".join(value.split())
+
+
+def field_name(row: int | str, name: str) -> str:
+    """The name of a field of the form: of one row, or of all rows."""
+    return f"{row}.{name}"
+
+
+def _rows_of(visit: Visit) -> tuple[DeviceFile, list[RowToFix]]:
+    """The file of the address and its rows to fix. Raises Refusal."""
+    file = visit.file
+    if file.state is FileState.RECEIVED:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, _STILL_READ)
+    try:
+        rows = fix_rows.rows_to_fix(visit.pipeline, file)
+    except NotFixableHere as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
+    except CopyExpired as error:
+        raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
+    if not rows:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, _NOTHING_TO_FIX)
+    return file, rows
+
+
+def _faults(changed: Sequence[FixedRow], found: Preview) -> dict[int, str]:
+    """Why changed rows would be rejected, by the number of the row in its file."""
+    numbers = [row.original.outcome.row for row in changed]
+    if found.fault is not None:
+        return dict.fromkeys(numbers, found.fault.sentence)
+    return {numbers[row.row - 1]: REASONS[row.reason].text for row in found.rejected if row.reason is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The rows that one page shows."""
+
+    rows: Sequence[RowToFix]
+    next: str | None
+
+
+def _part(visit: Visit, rows: Sequence[RowToFix], faults: Mapping[int, str]) -> _Part:
+    """The rows of the page that the address names; after a refusal, the rows at fault with it."""
+    if faults:
+        return _Part([row for row in rows if row.outcome.row in faults][:ROWS_ON_A_PAGE], None)
+    page = form_parameters.cursor(visit.request.params)
+    after = position_in(page, RowPosition).row if page else 0
+    behind = [row for row in rows if row.outcome.row > after]
+    shown = behind[:ROWS_ON_A_PAGE]
+    return _Part(shown, cursor(RowPosition(shown[-1].outcome.row)) if len(behind) > len(shown) else None)
+
+
+def _page(
+    visit: Visit,
+    file: DeviceFile,
+    rows: Sequence[RowToFix],
+    edits: Edits,
+    faults: Mapping[int, str] | None = None,
+    fault: str | None = None,
+) -> str:
+    faults = faults or {}
+    part = _part(visit, rows, faults)
+    columns = fix_rows.EDITABLE if file.batch_id is None else fix_rows.EDITABLE[:-1]
+    form = FixForm(
+        columns=columns,
+        for_all={column: edits.for_all.get(column, "") for column in fix_rows.FOR_ALL if column in columns},
+        lines=[_line(row, edits.by_row.get(row.outcome.row, Edit()), faults) for row in part.rows],
+        rows=len(rows),
+        fault=fault or (_refused(faults) if faults else None),
+        next=part.next,
+    )
+    return pages.fix_page(queries.details(visit.pipeline, file), form, visit.person)
+
+
+def _refused(faults: Mapping[int, str]) -> str:
+    rows = counted(len(faults), "row")
+    return f"Nothing was sent: {rows} would be rejected again. Correct them below, or leave them out."
+
+
+def _line(row: RowToFix, edit: Edit, faults: Mapping[int, str]) -> FixLine:
+    number = row.outcome.row
+    return FixLine(
+        number=number,
+        source=row.outcome.source,
+        cells={**row.cells, **edit.cells},
+        at_fault=tuple(fix_rows.cells_at_fault(row)),
+        can_be_edited=row.has_fields,
+        has_hash=bool(row.row.hardware_hash),
+        without_hash=edit.without_hash,
+        left_out=edit.left_out,
+        reason=" ".join(filter(None, (row.outcome.error_description, row.outcome.what_to_do))),
+        fault=faults.get(number),
+    )

@@ -1,0 +1,119 @@
+"""The page on which rows are fixed, over HTTP as a browser without scripts uses it."""
+
+import re
+from html import unescape
+from urllib.parse import urlencode
+
+import pytest
+
+from shared.status.page import fixing
+from tests.pipeline.corrections.test_fix_rows import BROKEN, HASH
+from tests.pipeline.world import CUSTOMER, HEADER, World
+from tests.status.client import Answer, Client, closed_file, pages
+
+
+def own_form(client: Client, fields: dict[str, str], path: str, **headers: str) -> Answer:
+    given = {"Origin": f"http://{client.host}", "Content-Type": "application/x-www-form-urlencoded"}
+    return client.post(path, urlencode(fields).encode(), given | headers)
+
+
+def grid(client: Client, path: str) -> dict[str, str]:
+    """The fields of the form as a browser would send them unchanged."""
+    answer = client.get(path)
+    assert answer.status == 200, answer.body
+    inputs = re.findall(r"<input ([^>]*)>", answer.body.decode())
+    found = (dict(re.findall(r'([\w-]+)="([^"]*)"', one)) for one in inputs)
+    return {one["name"]: unescape(one["value"]) for one in found if "type" not in one}
+
+
+@pytest.fixture
+def fix(world: World) -> str:
+    return f"/api/status/{CUSTOMER}/{closed_file(world, BROKEN)}/fix"
+
+
+def test_the_grid_has_the_cells_of_each_row_with_its_reason_and_no_hash(client: Client, fix: str) -> None:
+    shown = client.get(fix).body.decode()
+    assert HASH[:40] not in shown
+    assert "neither a hash nor a product key" in shown
+    fields = grid(client, fix)
+    assert (fields["1.serial_number"], fields["1.manufacturer"], fields["1.model"]) == ("SN-1", "LENOVO", "")
+    assert {name.partition(".")[0] for name in fields} == {"all", "1", "3", "4"}
+
+
+def test_changed_rows_are_sent_and_the_page_of_the_file_says_so(client: Client, fix: str, world: World) -> None:
+    answer = own_form(client, grid(client, fix) | {"1.model": " T14 ", "3.manufacturer": "", "4.left_out": "yes"}, fix)
+    assert (answer.status, answer.headers["location"]) == (303, fix.removesuffix("/fix") + "?done=fixed")
+    assert "The fixed rows are being sent" in client.get(answer.headers["location"]).body.decode()
+    (path,) = [version.path for version in world.drop.versions() if "fix of" in version.path]
+    assert b"1,SN-1,,,LENOVO,T14," in (world.drop.read(path) or b"")
+    (act,) = pages(client, "/api/acts", "acts")
+    assert (act["kind"], act["subject"], act["detail"]) == ("fix", "devices.csv", "1 row")
+
+
+def test_a_row_that_would_be_rejected_again_is_shown_with_why_and_as_it_was_typed(
+    client: Client, fix: str, world: World
+) -> None:
+    answer = own_form(client, grid(client, fix) | {"1.model": "T14", "3.model": '"><b>'}, fix)
+    shown = answer.body.decode()
+    assert answer.status == 400
+    assert "1 row would be rejected again" in shown
+    assert 'name="3.model" value="&#34;&gt;&lt;b&gt;"' in shown
+    assert not [version for version in world.drop.versions() if "fix of" in version.path]
+    assert list(pages(client, "/api/acts", "acts")) == []
+
+
+def test_a_form_without_a_change_sends_nothing_and_says_so(client: Client, fix: str) -> None:
+    answer = own_form(client, grid(client, fix), fix)
+    assert answer.status == 400
+    assert "No cell was changed" in answer.body.decode()
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_form_of_another_site_sends_nothing(client: Client, fix: str, headers: dict[str, str], world: World) -> None:
+    assert own_form(client, grid(client, fix) | {"1.model": "T14"}, fix, **headers).status == 403
+    assert not [version for version in world.drop.versions() if "fix of" in version.path]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"9.model": "T14", "x.y": "z", "1.hardware_hash": "T0A"}, 400),
+        ({"1.model": "T14\0\u202e", "1.serial_number": "SN-1"}, 303),
+        ({"1.model": "m" * 5_000}, 400),
+        ({"1.model": "m" * fixing.LARGEST_FORM}, 413),
+    ],
+    ids=["unknown fields", "control characters", "a long cell", "a form too large"],
+)
+def test_a_form_that_our_page_does_not_make_is_read_as_far_as_it_goes(
+    client: Client, fix: str, fields: dict[str, str], status: int
+) -> None:
+    assert own_form(client, fields, fix).status == status
+
+
+def test_a_long_list_has_pages_and_one_value_reaches_all_of_them(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fixing, "ROWS_ON_A_PAGE", 2)
+    content = "\r\n".join([HEADER, *(f"SN-{number},,,LENOVO," for number in range(5)), ""])
+    path = f"/api/status/{CUSTOMER}/{closed_file(world, content)}/fix"
+    seen, address = list[str](), path
+    while address:
+        seen += [name for name in grid(client, address) if name.endswith(".serial_number")]
+        following = re.search(r'href="([^"]*)">Next page', client.get(address).body.decode())
+        address = unescape(following[1]) if following else ""
+    assert len(seen) == len(set(seen)) == 5
+    assert own_form(client, grid(client, path) | {"all.model": "T14"}, path).status == 303
+    (made,) = [version.path for version in world.drop.versions() if "fix of" in version.path]
+    assert (world.drop.read(made) or b"").count(b"T14") == 5
+
+
+def test_a_file_without_rows_to_fix_says_so(client: Client, world: World) -> None:
+    answer = client.get(f"/api/status/{CUSTOMER}/{closed_file(world)}/fix")
+    assert answer.status == 409
+    assert "No row of this file is to be fixed" in answer.body.decode()
+
+
+def test_after_the_retention_the_rows_are_no_longer_there(client: Client, fix: str, world: World) -> None:
+    for version in list(world.private.versions()):
+        world.private.delete(version.path)
+    assert client.get(fix).status == 410
