@@ -168,7 +168,10 @@ _OF_VENV = {
     "retry": ("local.commands.retry", "Resend the rows of a closed file that can be sent again unchanged."),
     "withdraw": ("local.commands.withdraw", "Delete the devices that a file newly registered."),
     "report": ("local.commands.report", "Write the outcomes of a month's devices, by customer and batch."),
-    "customers": ("local.commands.customers", "Manage names for customers, which drop folders may use."),
+    "customers": (
+        "local.commands.customers",
+        "Manage names for customers, and list those of Partner Center.",
+    ),
     "bench": ("local.bench", "Measure speed, memory and cost against their goals, in about ten minutes."),
     "check": ("local.check", "Check device files without sending anything."),
     "conformance": ("local.conformance", "Ask an integration sandbox what Microsoft's pages leave open."),

@@ -563,13 +563,13 @@ PATH_FAULTS: Mapping[PathFault, Explanation] = MappingProxyType(
         ),
         PathFault.UNKNOWN_CUSTOMER: Explanation(
             "The first folder of its path is neither a customer id nor a name given to a customer.",
-            "Name the folder after the GUID of the customer's tenant or give the customer that name (python -m local "
-            "customers add). Then drop the file again.",
+            "Name the folder after the GUID of the customer's tenant or give the customer that name (on the page "
+            "Customers or with python -m local customers add). Then drop the file again.",
         ),
         PathFault.REMOVED_CUSTOMER: Explanation(
             "The first folder of its path is a customer's name that was removed.",
-            "Drop the file under the GUID of the customer's tenant or bring the name back (python -m local customers "
-            "add).",
+            "Drop the file under the GUID of the customer's tenant or bring the name back (on the page Customers or "
+            "with python -m local customers add).",
         ),
         PathFault.PATH_TOO_DEEP: Explanation(
             "Its path has more folders than customer and batch or an empty one.", f"{_RIGHT_FOLDER} and nothing below."

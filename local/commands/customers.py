@@ -1,4 +1,4 @@
-"""`python -m local customers add | list | remove`: names for customers, which drop folders may use."""
+"""`python -m local customers add | list | rename | remove`: names for customers, which drop folders may use."""
 
 import argparse
 
@@ -9,22 +9,33 @@ from local.commands.ending import ExitCode, ended, say_aside
 from local.commands.showing import console, print_json
 from local.following import harmless
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.human_acts import COMMAND, Subject, note_act
+from shared.pipeline.customer_names import listed_as, name_customer, remove_name, rename_customer, shown_customer
+from shared.pipeline.human_acts import COMMAND
+from shared.status.customers import customers
+from shared.status.schemas import CustomerPage
 from shared.storage.customers import Customer
-from shared.vocabulary import ActKind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="add | list | remove")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="add | list | rename | remove")
     adding = actions.add_parser("add", help="give a customer a name")
     adding.add_argument("name", metavar="NAME", help="the name of the customer's drop folder")
-    adding.add_argument("customer_id", metavar="GUID", help="the id of the customer's tenant")
+    adding.add_argument(
+        "customer_id",
+        metavar="GUID",
+        nargs="?",
+        help="the id of the customer's tenant (default: that of the only customer on Partner Center's list with this "
+        "name or domain)",
+    )
     adding.add_argument("--notes", metavar="TEXT", help="notes about the customer (default: those there are)")
-    listing = actions.add_parser("list", help="list the names")
+    listing = actions.add_parser("list", help="list the names, and Partner Center's own list of customers")
+    renaming = actions.add_parser("rename", help="give a customer another name in place of one")
+    renaming.add_argument("name", metavar="OLD", help="the name, under which files are rejected from now on")
+    renaming.add_argument("new_name", metavar="NEW", help="the name that stands for the same customer from now on")
     removing = actions.add_parser("remove", help="remove a name: files dropped under it are rejected from now on")
     removing.add_argument("name", metavar="NAME")
-    for action in (adding, listing, removing):
+    for action in (adding, listing, renaming, removing):
         account.add_arguments(action)
 
 
@@ -36,11 +47,35 @@ def main(arguments: argparse.Namespace) -> int:
 def _act(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
     pipeline.customers.prepare()
-    known = pipeline.customers.named(arguments.name) if arguments.action == "add" else None
-    if known is not None and known.customer_id == arguments.customer_id.lower():
-        _say_what_changes(arguments, known)
-    _show(arguments, _acted(arguments, pipeline))
+    match arguments.action:
+        case "add":
+            _show(arguments, _added(arguments, pipeline))
+        case "rename":
+            _show(arguments, rename_customer(pipeline, COMMAND, arguments.name, arguments.new_name))
+        case "remove":
+            _show(arguments, remove_name(pipeline, COMMAND, arguments.name))
+        case _:
+            _list(arguments, customers(pipeline, limit=None))
     return ExitCode.DONE
+
+
+def _added(arguments: argparse.Namespace, pipeline: Pipeline) -> Customer:
+    known = pipeline.customers.named(arguments.name)
+    customer_id = _customer_id(arguments, pipeline, known)
+    if known is not None and known.customer_id == customer_id.lower():
+        _say_what_changes(arguments, known)
+    return name_customer(pipeline, COMMAND, arguments.name, customer_id, _notes(arguments, known))
+
+
+def _customer_id(arguments: argparse.Namespace, pipeline: Pipeline, known: Customer | None) -> str:
+    """The id that is given, else that for which the name stands or stood, else that of the listed customer."""
+    if arguments.customer_id is not None:
+        return str(arguments.customer_id)
+    if known is not None:
+        return known.customer_id
+    listed = listed_as(pipeline, arguments.name)
+    say_aside(f"{arguments.name!r} is {shown_customer(listed)} on Partner Center's list.")
+    return listed.customer_id
 
 
 def _say_what_changes(arguments: argparse.Namespace, known: Customer) -> None:
@@ -61,29 +96,32 @@ def _notes(arguments: argparse.Namespace, known: Customer | None) -> str:
     return "" if known is None else known.notes
 
 
-def _acted(arguments: argparse.Namespace, pipeline: Pipeline) -> list[Customer]:
-    match arguments.action:
-        case "add":
-            subject = Subject(arguments.name, arguments.customer_id.lower())
-            note_act(pipeline, COMMAND, ActKind.NAME_CUSTOMER, subject)
-            notes = _notes(arguments, pipeline.customers.named(arguments.name))
-            return [pipeline.customers.add(arguments.name, arguments.customer_id, notes, pipeline.clock())]
-        case "remove":
-            note_act(pipeline, COMMAND, ActKind.REMOVE_CUSTOMER, Subject(arguments.name))
-            return [pipeline.customers.remove(arguments.name, pipeline.clock())]
-        case _:
-            return list(pipeline.customers.all())
-
-
-def _show(arguments: argparse.Namespace, customers: list[Customer]) -> None:
+def _show(arguments: argparse.Namespace, customer: Customer) -> None:
+    """Show the name that was added, renamed or removed."""
     if arguments.json:
-        print_json(customers)
-        return
-    if not customers:
-        print("No customer has a name yet: 'python -m local customers add NAME GUID' gives one.")
+        print_json([customer])
         return
     table = Table("name", "customer id", "notes", "removed")
-    for customer in customers:
-        removed = f"{customer.removed_at:%Y-%m-%d %H:%M}" if customer.removed_at else ""
-        table.add_row(harmless(customer.name), customer.customer_id, harmless(customer.notes), removed)
+    removed = f"{customer.removed_at:%Y-%m-%d %H:%M}" if customer.removed_at else ""
+    table.add_row(harmless(customer.name), customer.customer_id, harmless(customer.notes), removed)
     console().print(table)
+
+
+def _list(arguments: argparse.Namespace, found: CustomerPage) -> None:
+    if arguments.json:
+        print_json(found)
+        return
+    if found.customers:
+        table = Table("names", "customer id", "at Partner Center", "domain", "relationship", "notes")
+        for customer in found.customers:
+            texts = (customer.name, customer.domain, customer.relationship)
+            table.add_row(
+                harmless(", ".join(name.name for name in customer.names)),
+                customer.customer_id,
+                *(harmless(text or "") for text in texts),
+                harmless("; ".join(name.notes for name in customer.names if name.notes)),
+            )
+        console().print(table)
+    else:
+        print("No customer has a name yet: 'python -m local customers add NAME GUID' gives one.")
+    print(found.reading.sentence)

@@ -5,8 +5,9 @@ from contextlib import suppress
 
 from local.commands.ending import CommandEnded, ExitCode
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.customer_names import similar_customers
 from shared.status.queries import NotFound
-from shared.storage.customers import is_guid, similar_names
+from shared.storage.customers import is_guid
 from shared.storage.record_table import Stored, log_unreadable
 from shared.storage.records import DeviceFile, FileListing, FileMention
 
@@ -90,11 +91,11 @@ def customer_of(pipeline: Pipeline, name: str) -> str:
             "tenant; or bring the name back with 'python -m local customers add NAME GUID'.",
         )
     if known is None:
-        similar = similar_names(pipeline.customers, name)
-        meant = f" Did you mean {similar[0]!r}?" if similar else ""
+        meant = " ".join(
+            filter(None, (f"There is no customer named {name!r}.", similar_customers(pipeline, name).sentence))
+        )
         raise CommandEnded(
             ExitCode.NOT_FOUND,
-            f"There is no customer named {name!r}.{meant} 'python -m local customers list' lists the names; or give "
-            "the GUID of the customer's tenant.",
+            f"{meant} 'python -m local customers list' lists the names; or give the GUID of the customer's tenant.",
         )
     return known.customer_id

@@ -15,6 +15,7 @@ from shared.status import queries
 from shared.status.acts import acts
 from shared.status.authentication import refuse_other_sites
 from shared.status.commands import send_again, withdraw
+from shared.status.customers import customers
 from shared.status.downloads import report_answer, results_answer, to_fix_answer, withdrawals_answer
 from shared.status.expectations import expectation
 from shared.status.http import (
@@ -28,7 +29,16 @@ from shared.status.http import (
 )
 from shared.status.links import origins, with_origins
 from shared.status.openapi import openapi_document
-from shared.status.parameters import DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, PagedQuery, query_of
+from shared.status.parameters import (
+    CustomersQuery,
+    DevicesQuery,
+    FilesQuery,
+    NoQuery,
+    OutcomesQuery,
+    PagedQuery,
+    given,
+    query_of,
+)
 from shared.status.presenters import file_address, withdrawal_view
 from shared.status.routes import allowed_methods
 from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalRequest
@@ -83,6 +93,12 @@ def list_acts(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRes
     query = query_of(request.params, PagedQuery)
     opened = pipeline()
     return _linked(opened, request, acts(opened, query.cursor))
+
+
+def list_customers(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET customers."""
+    query = query_of(request.params, CustomersQuery)
+    return json_answer(customers(pipeline(), given(query.search) or "", query.cursor, query.limit))
 
 
 def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

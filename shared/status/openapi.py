@@ -11,10 +11,21 @@ import msgspec
 from shared.status.downloads import CSV, HTML
 from shared.status.expectations import schemas_of
 from shared.status.http import JSON, KEY_HEADER
-from shared.status.parameters import GUID, DevicesQuery, FilesQuery, NoQuery, OutcomesQuery, PagedQuery, Query, required
+from shared.status.parameters import (
+    GUID,
+    CustomersQuery,
+    DevicesQuery,
+    FilesQuery,
+    NoQuery,
+    OutcomesQuery,
+    PagedQuery,
+    Query,
+    required,
+)
 from shared.status.routes import Route, route_named
 from shared.status.schemas import (
     ActPage,
+    CustomerPage,
     DevicePage,
     ErrorView,
     FileDetails,
@@ -138,6 +149,11 @@ OPERATIONS: Mapping[str, Operation] = {
         "The rows of closed files with this serial number, newest first.", DevicesQuery, DevicePage, faults=_NO_FILE
     ),
     "list_acts": Operation("What people and scripts asked the app to do, newest first.", PagedQuery, ActPage),
+    "list_customers": Operation(
+        "Customers: those with a name, then the others on Partner Center's list of the partner's customers.",
+        CustomersQuery,
+        CustomerPage,
+    ),
 }
 """By the name of the route."""
 

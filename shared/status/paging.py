@@ -55,8 +55,18 @@ class ActPosition(msgspec.Struct, frozen=True, array_like=True, tag="acts"):
     row: Annotated[str, msgspec.Meta(pattern=r"^\d{14}~[0-9a-f-]{0,36}\Z")]
 
 
-AnyPosition = FilePosition | RowPosition | DevicePosition | AnyDevicePosition | ActPosition
-Position = TypeVar("Position", FilePosition, RowPosition, DevicePosition, AnyDevicePosition, ActPosition)
+class CustomerPosition(msgspec.Struct, frozen=True, array_like=True, tag="customers"):
+    """After a customer: what customers are ordered by."""
+
+    is_unnamed: bool
+    name: Annotated[str, msgspec.Meta(max_length=1_000)]
+    customer_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}\Z")]
+
+
+AnyPosition = FilePosition | RowPosition | DevicePosition | AnyDevicePosition | ActPosition | CustomerPosition
+Position = TypeVar(
+    "Position", FilePosition, RowPosition, DevicePosition, AnyDevicePosition, ActPosition, CustomerPosition
+)
 
 
 def cursor(position: AnyPosition) -> str:

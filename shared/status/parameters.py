@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from shared.status.customers import CUSTOMERS_ON_A_PAGE, MOST_CUSTOMERS_ON_A_PAGE
 from shared.status.expectations import expectation
 from shared.status.http import Refusal
 from shared.status.names import CustomerNames
@@ -28,6 +29,7 @@ from shared.vocabulary import FileState, Outcome
 GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 LONGEST_CURSOR = 4_000
 LONGEST_REASON = 200
+LONGEST_SEARCH = 200
 LONGEST_SERIAL = 256
 
 FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)
@@ -146,6 +148,24 @@ class OutcomesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields
     def filter(self) -> OutcomeFilter:
         """The filter that the parameters describe."""
         return OutcomeFilter(outcome=given(self.outcome), reason=given(self.reason))
+
+
+class CustomersQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The parameters of the list of customers."""
+
+    search: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="Only customers with this text in their id, domain or a name; capital and small letters "
+                "are the same.",
+                pattern=r"^[^\x00-\x1f\x7f]*$",
+                max_length=LONGEST_SEARCH,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CUSTOMERS_ON_A_PAGE)] = CUSTOMERS_ON_A_PAGE
 
 
 class DevicesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):

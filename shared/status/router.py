@@ -11,6 +11,7 @@ import azure.functions as func
 from shared.status import handlers
 from shared.status.authentication import person_of, refuse_without
 from shared.status.http import OpenPipeline, answered, surroundings
+from shared.status.page import customers as customers_page
 from shared.status.page import fixing
 from shared.status.page import handlers as page_handlers
 from shared.status.page.answers import Visit
@@ -33,6 +34,7 @@ HANDLERS: Mapping[str, Handler] = {
     "withdraw_file": handlers.withdraw_file,
     "find_device": handlers.find_device,
     "list_acts": handlers.list_acts,
+    "list_customers": handlers.list_customers,
     "show_openapi": handlers.show_openapi,
     "page_static_file": page_handlers.serve_static,
     CATCH_ALL.name: handlers.refuse_address,
@@ -41,6 +43,8 @@ HANDLERS: Mapping[str, Handler] = {
 PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_of_all_files": page_handlers.show_files,
     "page_of_acts": page_handlers.show_acts,
+    "page_of_customers": customers_page.show_customers,
+    "page_change_customer": customers_page.change_customer,
     "page_of_file": page_handlers.show_file,
     "page_results": page_handlers.download_results,
     "page_to_fix": page_handlers.download_to_fix,

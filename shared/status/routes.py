@@ -59,9 +59,12 @@ ROUTES = (
     # And an escaped slash in a path does not arrive as what it stands for.
     Route("find_device", "devices/{customer_id}", READ, Access.KEY),
     Route("list_acts", "acts", READ, Access.KEY),
+    Route("list_customers", "customers", READ, Access.KEY),
     Route("show_openapi", "openapi.json", READ, Access.KEY),
     Route("page_of_all_files", "status", PAGE, Access.SIGN_IN),
     Route("page_of_acts", "status/acts", PAGE, Access.SIGN_IN),
+    Route("page_of_customers", "status/customers", PAGE, Access.SIGN_IN),
+    Route("page_change_customer", "status/customers", CHANGE, Access.SIGN_IN, Role.MANAGE),
     Route("page_of_file", _PAGE_OF_FILE, PAGE, Access.SIGN_IN),
     Route("page_results", f"{_PAGE_OF_FILE}/results.csv", PAGE, Access.SIGN_IN),
     Route("page_to_fix", f"{_PAGE_OF_FILE}/to_fix.csv", PAGE, Access.SIGN_IN),

@@ -421,6 +421,58 @@ class ActPage(View, frozen=True, kw_only=True):
     next: NextPage
 
 
+class CustomerNameView(View, frozen=True, kw_only=True):
+    """A name of a customer, under which files may be dropped."""
+
+    name: str
+    notes: str
+    added_at: datetime
+
+
+class CustomerView(View, frozen=True, kw_only=True):
+    """A customer with a name, or on Partner Center's list of the partner's customers."""
+
+    customer_id: Identifier
+    name: Annotated[
+        str | None, msgspec.Meta(description="At Partner Center; null where its list has no such customer.")
+    ]
+    domain: str | None
+    relationship: Annotated[
+        str | None,
+        msgspec.Meta(description="Partner Center's word for it, such as reseller; with `none`, files are refused."),
+    ]
+    names: list[CustomerNameView]
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether Partner Center's list has the customer."""
+        return self.relationship is not None
+
+    @property
+    def shown_name(self) -> str:
+        """What people call the customer."""
+        return self.name or (self.names[0].name if self.names else self.customer_id)
+
+
+class CustomerListView(View, frozen=True, kw_only=True):
+    """The last reading of Partner Center's list of the partner's customers."""
+
+    read_at: Annotated[datetime | None, msgspec.Meta(description="When it was last read to its end.")]
+    customers: Annotated[int, msgspec.Meta(ge=0, description="The customers on it then.")]
+    failed_at: Annotated[datetime | None, msgspec.Meta(description="When it could not be read; null once it is read.")]
+    failure: str
+    sentence: Annotated[str, msgspec.Meta(description="All of this for people.")]
+
+
+class CustomerPage(View, frozen=True, kw_only=True):
+    """Customers: first those with a name, then the others of Partner Center's list, each by name."""
+
+    reading: CustomerListView
+    customers: list[CustomerView]
+    total: Annotated[int, msgspec.Meta(ge=0, description="Customers that match the search, on all pages.")]
+    next: NextPage
+
+
 class RetryView(View, frozen=True, kw_only=True):
     """A file that sends rows of another file again."""
 

@@ -69,6 +69,17 @@ class Customers:
         found = (stored.record for stored in self._customers.query(Query(partition=_PARTITION), log_unreadable))
         return (customer for customer in found if customer.removed_at is None)
 
+    def refuse(self, name: str, customer_id: str) -> None:
+        """Refuse what `add` would refuse, and change nothing.
+
+        Raises:
+            CustomerNameRefused: see `add`.
+        """
+        known = self.named(checked_name(name))
+        if known is not None:
+            _refuse_other_meaning(known, checked_id(customer_id))
+        checked_id(customer_id)
+
     def add(self, name: str, customer_id: str, notes: str, now: datetime) -> Customer:
         """Assign `name` to a customer. Repeat it for the same customer to change the notes or to undo a removal.
 
@@ -76,7 +87,7 @@ class Customers:
             CustomerNameRefused: it cannot name a folder, or is or was the name of another customer.
         """
         customer = Customer(
-            name=checked_name(name), customer_id=_checked_id(customer_id), notes=notes.strip(), added_at=now
+            name=checked_name(name), customer_id=checked_id(customer_id), notes=notes.strip(), added_at=now
         )
         if self._customers.insert(customer) is None:
             return self._change(name, customer)
@@ -89,23 +100,41 @@ class Customers:
             CustomerNameUnknown: the name does not exist.
             CustomerNameRefused: another command changed it at the same moment.
         """
+        return self._change(name, replace(self.in_use(name), removed_at=now))
+
+    def rename(self, name: str, new_name: str, now: datetime) -> Customer:
+        """Let `new_name` stand for the customer of `name`, which is removed.
+
+        After a crash in between both names stand for the customer; asking for it again ends it.
+
+        Raises:
+            CustomerNameUnknown: `name` does not exist.
+            CustomerNameRefused: `new_name` cannot name a folder, or is or was the name of another customer; or another
+                command changed a name at the same moment.
+        """
+        known = self.in_use(name)
+        if _key(name) == _key(new_name):
+            return self._change(name, replace(known, name=checked_name(new_name)))
+        there = self.named(new_name)
+        renamed = self.add(new_name, known.customer_id, known.notes if there is None else there.notes, now)
+        self.remove(name, now)
+        return renamed
+
+    def in_use(self, name: str) -> Customer:
+        """The customer of a name that is in use. Raises CustomerNameUnknown."""
         known = self.named(name)
         if known is None or known.removed_at is not None:
             raise CustomerNameUnknown(
                 f"There is no customer named {name!r}. 'python -m local customers list' lists the names."
             )
-        return self._change(name, replace(known, removed_at=now))
+        return known
 
     def _change(self, name: str, changed: Customer) -> Customer:
         stored = self._customers.get(_key(name))
         if stored is None:
             raise CustomerNameRefused(f"The name {name!r} was deleted from the table meanwhile; try again.")
         known = stored.record
-        if known.customer_id != changed.customer_id:
-            raise CustomerNameRefused(
-                f"{known.name!r} stands or stood for the customer {known.customer_id}, and a name never changes its "
-                "meaning: devices could be registered to the wrong tenant. Take another name."
-            )
+        _refuse_other_meaning(known, changed.customer_id)
         kept = replace(changed, added_at=known.added_at)
         try:
             self._customers.change(stored, kept)
@@ -116,15 +145,18 @@ class Customers:
         return kept
 
 
-def similar_names(customers: Customers, name: str) -> list[str]:
-    """The names in use that a misspelt `name` may stand for, the likeliest first."""
-    return close_names([customer.name for customer in customers.all()], name)
+def _refuse_other_meaning(known: Customer, customer_id: str) -> None:
+    if known.customer_id != customer_id:
+        raise CustomerNameRefused(
+            f"{known.name!r} stands or stood for the customer {known.customer_id}, and a name never changes its "
+            "meaning: devices could be registered to the wrong tenant. Take another name."
+        )
 
 
 def close_names(names: Iterable[str], name: str) -> list[str]:
     """Those of `names` that are spelt like `name`, the likeliest first; capital and small letters are the same."""
-    by_folded = {known.casefold(): known for known in names}
-    return [by_folded[close] for close in get_close_matches(name.strip().casefold(), by_folded)]
+    by_folded = {folded(known): known for known in names}
+    return [by_folded[close] for close in get_close_matches(folded(name), by_folded)]
 
 
 def checked_name(name: str) -> str:
@@ -153,12 +185,21 @@ def is_guid(text: str) -> bool:
         return False
 
 
-def _checked_id(customer_id: str) -> str:
+def checked_id(customer_id: str) -> str:
+    """`customer_id` in its stored form.
+
+    Raises:
+        CustomerNameRefused: it is no GUID.
+    """
     if not is_guid(customer_id):
         raise CustomerNameRefused(f"{customer_id!r} is no customer id: it is the GUID of the customer's tenant.")
     return customer_id.lower()
 
 
+def folded(name: str) -> str:
+    """The same text for names that look the same: without case and with normalized accents (macOS decomposes them)."""
+    return normalize("NFC", name.strip().casefold())
+
+
 def _key(name: str) -> Key:
-    """The same key for names that look the same: without case and with normalized accents (macOS decomposes them)."""
-    return _PARTITION, safe_key(normalize("NFC", name.strip().casefold()))
+    return _PARTITION, safe_key(folded(name))

@@ -35,6 +35,8 @@ PAGES = {
     "withdrawing": "/{closed}/withdraw",
     "unknown file": "/{unknown}",
     "wrong filter": "?state=lost",
+    "customers": "/customers",
+    "names of a customer": f"/customers?search=o&customer={FABRIKAM}",
 }
 
 

@@ -101,3 +101,57 @@ def test_what_no_folder_can_bear_or_means_itself_is_refused(customers: Customers
 def test_what_is_no_tenant_id_is_refused(customers: Customers, customer_id: str) -> None:
     with pytest.raises(CustomerNameRefused, match="GUID"):
         customers.add("Contoso", customer_id, "", NOW)
+
+
+def test_a_new_name_stands_for_the_same_customer_and_the_old_one_is_retired(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "since 2019", NOW)
+    later = NOW + timedelta(days=1)
+    renamed = customers.rename("contoso", "Contoso Ltd", later)
+    assert (renamed.name, renamed.customer_id, renamed.notes) == ("Contoso Ltd", CONTOSO, "since 2019")
+    old = customers.named("Contoso")
+    assert old is not None
+    assert (old.customer_id, old.removed_at) == (CONTOSO, later)
+    assert [customer.name for customer in customers.all()] == ["Contoso Ltd"]
+
+
+def test_a_name_may_be_spelt_otherwise(customers: Customers) -> None:
+    customers.add("contoso", CONTOSO, "", NOW)
+    assert customers.rename("contoso", "Contoso", NOW).name == "Contoso"
+    assert [customer.name for customer in customers.all()] == ["Contoso"]
+
+
+def test_a_name_is_not_given_to_the_customer_of_another(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "", NOW)
+    customers.add("Fabrikam", FABRIKAM, "", NOW)
+    with pytest.raises(CustomerNameRefused, match=FABRIKAM):
+        customers.rename("Contoso", "FABRIKAM", NOW)
+    with pytest.raises(CustomerNameRefused, match="slashes"):
+        customers.rename("Contoso", "a/b", NOW)
+    with pytest.raises(CustomerNameUnknown):
+        customers.rename("Nobody", "Anybody", NOW)
+    assert [customer.name for customer in customers.all()] == ["Contoso", "Fabrikam"]
+
+
+def test_a_renaming_that_died_half_way_leaves_both_names_and_is_ended_by_the_next(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "", NOW)
+    customers.add("Contoso Ltd", CONTOSO, "", NOW)  # what the first half of the renaming did
+    customers.rename("Contoso", "Contoso Ltd", NOW)
+    assert [customer.name for customer in customers.all()] == ["Contoso Ltd"]
+    with pytest.raises(CustomerNameUnknown):
+        customers.rename("Contoso", "Contoso Ltd", NOW)
+
+
+def test_a_removed_name_of_the_same_customer_may_come_back(customers: Customers) -> None:
+    customers.add("Contoso", CONTOSO, "old notes", NOW)
+    customers.remove("Contoso", NOW)
+    customers.add("Contoso Ltd", CONTOSO, "", NOW)
+    assert customers.rename("Contoso Ltd", "Contoso", NOW).notes == "old notes"
+    assert [customer.name for customer in customers.all()] == ["Contoso"]
+
+
+@pytest.mark.parametrize(("name", "customer_id"), [("a/b", CONTOSO), ("Contoso", "1"), ("Taken", FABRIKAM)])
+def test_a_refusal_is_known_before_anything_is_changed(customers: Customers, name: str, customer_id: str) -> None:
+    customers.add("Taken", CONTOSO, "", NOW)
+    with pytest.raises(CustomerNameRefused):
+        customers.refuse(name, customer_id)
+    customers.refuse("Taken", CONTOSO.upper())

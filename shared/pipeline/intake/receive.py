@@ -22,6 +22,7 @@ from shared.pipeline.blob_names import (
 from shared.pipeline.closing.close import close_if_complete, end_without_sending, take_up_ended
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.customer_names import similar_customers
 from shared.pipeline.drop_path import DropPath, is_no_device_file, known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import Intake, ReadFile
 from shared.pipeline.intake.rules import FileRejected, rules_for
@@ -34,7 +35,7 @@ from shared.pipeline.submissions.advance import Due, advance_all
 from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
 from shared.reasons import IntakeReason, PathFault, UnreadableDeviceFile
 from shared.storage.blobs import BlobVersion, VersionGone
-from shared.storage.customers import LONGEST_NAME, similar_names
+from shared.storage.customers import LONGEST_NAME
 from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.records import DeviceFile, Submission, with_sentence
 from shared.storage.wakeups import BlobWakeUp
@@ -266,9 +267,8 @@ def _meant(pipeline: Pipeline, place: DropPath) -> str:
     """The folder that names no customer, and the customer that was probably meant."""
     if place.customer_name is None:
         return ""
-    similar = similar_names(pipeline.customers, place.customer_name)
-    meant = f"; did you mean {similar[0]!r}?" if similar else "."
-    return f"{place.customer_name[:LONGEST_NAME]!r} is not a known customer{meant}"
+    meant = similar_customers(pipeline, place.customer_name[:LONGEST_NAME]).sentence
+    return f"{place.customer_name[:LONGEST_NAME]!r} is not a known customer. {meant}".strip()
 
 
 def _keep_private_copy(pipeline: Pipeline, file: DeviceFile) -> None:

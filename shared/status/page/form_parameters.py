@@ -20,6 +20,7 @@ YES = "yes"
 LIMIT = "limit"
 OUTCOME, REASON = "outcome", "reason"
 SERIAL = "serial"
+SEARCH = "search"
 
 LONGEST_FIELD = 512
 """Characters: no serial number, name or reason is longer."""
@@ -28,14 +29,14 @@ LONGEST_FIELD = 512
 def file_list_form(fields: Mapping[str, str]) -> FileListForm:
     """The fields of the form above the list of files."""
     return FileListForm(
-        customer=_field(fields, CUSTOMER),
-        name=_field(fields, NAME),
-        attention=_field(fields, ATTENTION),
-        state=_field(fields, STATE),
-        received_from=_field(fields, RECEIVED_FROM),
-        received_to=_field(fields, RECEIVED_TO),
-        limit=_field(fields, LIMIT),
-        cursor=_field(fields, CURSOR),
+        customer=field(fields, CUSTOMER),
+        name=field(fields, NAME),
+        attention=field(fields, ATTENTION),
+        state=field(fields, STATE),
+        received_from=field(fields, RECEIVED_FROM),
+        received_to=field(fields, RECEIVED_TO),
+        limit=field(fields, LIMIT),
+        cursor=field(fields, CURSOR),
     )
 
 
@@ -60,7 +61,7 @@ def file_limit(form: FileListForm) -> int:
 
 def rows_form(fields: Mapping[str, str]) -> RowsForm:
     """The filters of the rows of a file."""
-    return RowsForm(outcome=_field(fields, OUTCOME), reason=_field(fields, REASON), cursor=_field(fields, CURSOR))
+    return RowsForm(outcome=field(fields, OUTCOME), reason=field(fields, REASON), cursor=field(fields, CURSOR))
 
 
 def outcome_filter(form: RowsForm) -> OutcomeFilter:
@@ -75,15 +76,26 @@ def outcome_filter(form: RowsForm) -> OutcomeFilter:
 
 def serial_number(fields: Mapping[str, str]) -> str:
     """The serial number in the search field; empty when there is none."""
-    return _field(fields, SERIAL)
+    return field(fields, SERIAL)
 
 
 def cursor(fields: Mapping[str, str]) -> str:
     """The position at which the page begins; empty for the first page."""
-    return _field(fields, CURSOR)
+    return field(fields, CURSOR)
 
 
-def _field(fields: Mapping[str, str], name: str) -> str:
+def search(fields: Mapping[str, str]) -> str:
+    """The text that customers are searched for; empty when there is none."""
+    return field(fields, SEARCH)
+
+
+def customer_id(fields: Mapping[str, str]) -> str:
+    """The customer whose names are shown; empty when there is none."""
+    return field(fields, CUSTOMER)
+
+
+def field(fields: Mapping[str, str], name: str) -> str:
+    """The text of a field, without space around it. Raises Refusal when it is too long."""
     # Half of a pair is no text, and no storage takes it.
     text = fields.get(name, "").encode(errors="replace").decode().strip()
     if len(text) > LONGEST_FIELD:

@@ -173,7 +173,8 @@ def _is_received(pipeline: Pipeline, customer_id: str | None, file_id: str | Non
 def fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:
     """`fault` for people."""
     back, back_text = PAGES, "Device files"
-    if fault.status in (HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
+    is_of_a_file = "file_id" in request.route_params
+    if is_of_a_file and fault.status in (HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
         back, back_text = pages.address_of_file(*file_named_in(request)), "The file"
     content = pages.message_page(
         _HEADLINES.get(fault.status, "Something went wrong"),

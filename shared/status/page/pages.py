@@ -24,6 +24,7 @@ LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
 ROWS = "#rows"
 
 ACTS = f"{PAGES}/acts"
+CUSTOMERS = f"{PAGES}/customers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def files_page(
     """The list of files. `customers` are the names that the filter suggests; `fault` says why it was refused."""
     return rendered(
         "files.html",
-        _of_every_page(person, found.stopped, PAGES)
+        of_every_page(person, found.stopped, PAGES)
         | {
             "sections": _sections(found, form),
             "unreadable": found.unreadable,
@@ -199,7 +200,7 @@ def file_page(
     here = file.links.page
     return rendered(
         "file.html",
-        _of_every_page(person, details.stopped)
+        of_every_page(person, details.stopped)
         | parts_of_file(details)
         | {
             "announcement": summary.announcement(details),
@@ -237,7 +238,7 @@ def device_page(found: DevicePage, person: Person, *, is_later_page: bool = Fals
     """The rows with one serial number; newer ones may stand on an earlier page."""
     return rendered(
         "serial.html",
-        _of_every_page(person, found.stopped)
+        of_every_page(person, found.stopped)
         | {
             "serial": found.serial_number,
             "devices": found.devices,
@@ -256,7 +257,7 @@ def acts_page(found: ActPage, person: Person, *, is_later_page: bool = False) ->
     """What people and scripts asked the app to do."""
     return rendered(
         "acts.html",
-        _of_every_page(person, place=ACTS)
+        of_every_page(person, place=ACTS)
         | {
             "acts": found.acts,
             "unreadable": found.unreadable,
@@ -271,7 +272,7 @@ def fix_page(details: FileDetails, form: FixForm, person: Person) -> str:
     here = f"{details.file.links.page}/fix"
     return rendered(
         "fix.html",
-        _of_every_page(person, details.stopped)
+        of_every_page(person, details.stopped)
         | {
             "file": details.file,
             "form": form,
@@ -288,7 +289,7 @@ def withdraw_page(details: FileDetails, person: Person, fault: str | None = None
     file = details.file
     return rendered(
         "withdraw.html",
-        _of_every_page(person, details.stopped)
+        of_every_page(person, details.stopped)
         | {
             "file": file,
             "devices": summary.devices_to_withdraw(details),
@@ -308,7 +309,7 @@ def message_page(
     """A page with one message: what happened and what to do."""
     return rendered(
         "message.html",
-        _of_every_page(Person())
+        of_every_page(Person())
         | {
             "headline": headline,
             "text": text,
@@ -320,8 +321,11 @@ def message_page(
     )
 
 
-def _of_every_page(person: Person, stopped: Sequence[Standstill] = (), place: str | None = None) -> dict[str, Any]:
-    """`place` is the address in the navigation under which the page stands; None for a page below one of these."""
+def of_every_page(person: Person, stopped: Sequence[Standstill] = (), place: str | None = None) -> dict[str, Any]:
+    """The values of every page.
+
+    `place` is the address in the navigation under which the page stands; None for a page below one of these.
+    """
     return {
         "place": place,
         "stopped": stopped,
@@ -334,7 +338,7 @@ def _of_every_page(person: Person, stopped: Sequence[Standstill] = (), place: st
     }
 
 
-_NAVIGATION = (("Files", PAGES), ("Activity", ACTS))
+_NAVIGATION = (("Files", PAGES), ("Customers", CUSTOMERS), ("Activity", ACTS))
 """The words and addresses of the links at the top of every page."""
 
 

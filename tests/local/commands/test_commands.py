@@ -16,11 +16,14 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
+from local.__main__ import _of_venv
 from local.commands.ending import ExitCode, ended
 from local.commands.withdraw import in_words
 from local.dropping import DropContainer, Dropped
+from local.partner_center import CUSTOMERS
 from local.services import DataFolder, Running
 from shared.pipeline.corrections.closed_file import FileStillOpen, FileUnknown
+from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.settings import STORAGE_CONNECTION
 from shared.storage.journal import TableName
 from shared.storage.record_table import Conflict
@@ -380,7 +383,8 @@ def test_what_is_no_month_is_a_wrong_argument(typed: Typed, month: str) -> None:
 
 def test_a_name_is_kept_shown_and_dropped_for(typed: Typed, answered: Answered, tmp_path: Path) -> None:
     assert typed("customers", "add", "Fabrikam", CUSTOMER, "--notes", "the pilot")[0] == ExitCode.DONE
-    assert [one["name"] for one in answered("customers", "list")] == ["Fabrikam"]
+    listed = answered("customers", "list")["customers"]
+    assert [name["name"] for one in listed for name in one["names"]] == ["Fabrikam"]
     (tmp_path / "named.csv").write_text(tuples(["NAMED-1"]))
     assert typed("drop", tmp_path / "named.csv", "--customer", "fabrikam", "--batch", "Sales", "--wait")[0] == 0
     assert "Fabrikam" in typed("status")[1]
@@ -388,6 +392,36 @@ def test_a_name_is_kept_shown_and_dropped_for(typed: Typed, answered: Answered, 
     assert typed("customers", "remove", "Fabrikam")[0] == ExitCode.DONE
     assert typed("drop", tmp_path / "named.csv", "--customer", "fabrikam")[0] == ExitCode.NOT_FOUND
     assert "was removed on" in answered("status", "--customer", "fabrikam")["error"]["message"]
+
+
+def test_a_customer_of_partner_centers_list_needs_no_id(
+    app: App, typed: Typed, answered: Answered, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert "not read yet" in answered("customers", "add", "Wingtip Toys")["error"]["message"]
+    refresh_partner_customers(app.pipeline)
+    wingtip = next(each for each in CUSTOMERS if each.name == "Wingtip Toys")
+    assert _of_venv("customers", "add", "wingtip toys") == ExitCode.DONE
+    told = capfdbinary.readouterr()
+    assert f"'wingtip toys' is Wingtip Toys ({wingtip.domain}, {wingtip.id}) on Partner Center's list." in (
+        told.err.decode()
+    )
+    assert wingtip.id in told.out.decode()
+    shown = typed("customers", "list")[1]
+    for word in ("wingtip toys", "Contoso", "fabrikam.onmicrosoft.com", "reseller", "has 4 customers"):
+        assert word in shown
+    assert answered("customers", "add", "Tailspin Toys")["error"]["message"].endswith("would refuse its devices.")
+    assert answered("customers", "remove", "wingtip toys")[0]["customer_id"] == wingtip.id
+    assert answered("customers", "add", "wingtip toys")[0]["customer_id"] == wingtip.id, "the name is known"
+    typed("customers", "remove", "wingtip toys")
+
+
+def test_a_name_is_replaced_by_another(typed: Typed, answered: Answered) -> None:
+    typed("customers", "add", "Litware", CUSTOMER, "--notes", "the pilot")
+    (renamed,) = answered("customers", "rename", "litware", "Litware Ltd")
+    assert (renamed["name"], renamed["customer_id"], renamed["notes"]) == ("Litware Ltd", CUSTOMER, "the pilot")
+    assert typed("customers", "rename", "Litware", "Litware Inc")[0] == ExitCode.NOT_FOUND
+    assert typed("customers", "rename", "Litware Ltd", "a/b")[0] == ExitCode.NOT_ALL_WELL
+    assert typed("customers", "remove", "Litware Ltd")[0] == ExitCode.DONE
 
 
 def test_a_name_that_cannot_be_is_refused(typed: Typed) -> None:
