@@ -139,6 +139,8 @@ def file_view(
         registered_later=registered_later,
         fixed_later=fixed_later,
         withdrawal=None if file.withdrawal is None else withdrawal_view(file.withdrawal),
+        assigned_customer_id=None if file.assigned is None else file.assigned.customer_id,
+        assigned_file_id=None if file.assigned is None else file.assigned.file_id or None,
         links=links_of(file),
     )
     return replace(view, needs_attention=_needs_attention(view, progress.waiting, is_stopped=is_stopped))
@@ -147,7 +149,7 @@ def file_view(
 def _needs_attention(file: FileView, waiting: Waiting | None, *, is_stopped: bool) -> bool:
     """Whether somebody must look at the file."""
     return (
-        file.state is FileState.REJECTED
+        (file.state is FileState.REJECTED and file.assigned_file_id is None)
         or file.is_incomplete
         or file.not_registered > 0
         or (is_stopped and file.state is FileState.READ)

@@ -11,8 +11,8 @@ import azure.functions as func
 from shared.status import handlers
 from shared.status.authentication import person_of, refuse_without
 from shared.status.http import OpenPipeline, answered, surroundings
+from shared.status.page import assigning, fixing
 from shared.status.page import customers as customers_page
-from shared.status.page import fixing
 from shared.status.page import handlers as page_handlers
 from shared.status.page.answers import Visit
 from shared.status.page.handlers import fault_page
@@ -50,6 +50,7 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_to_fix": page_handlers.download_to_fix,
     "page_withdrawals": page_handlers.download_withdrawals,
     "page_report": page_handlers.download_report,
+    "page_assign": assigning.assign_file,
     "page_fix": fixing.show_rows,
     "page_send_fixed": fixing.send_rows,
     "page_retry": page_handlers.retry_file,

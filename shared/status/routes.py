@@ -70,6 +70,7 @@ ROUTES = (
     Route("page_to_fix", f"{_PAGE_OF_FILE}/to_fix.csv", PAGE, Access.SIGN_IN),
     Route("page_withdrawals", f"{_PAGE_OF_FILE}/withdrawals.csv", PAGE, Access.SIGN_IN),
     Route("page_report", f"{_PAGE_OF_FILE}/report.html", PAGE, Access.SIGN_IN),
+    Route("page_assign", f"{_PAGE_OF_FILE}/assign", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_fix", f"{_PAGE_OF_FILE}/fix", PAGE, Access.SIGN_IN, Role.SEND),
     Route("page_send_fixed", f"{_PAGE_OF_FILE}/fix", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_retry", f"{_PAGE_OF_FILE}/retry", CHANGE, Access.SIGN_IN, Role.SEND),

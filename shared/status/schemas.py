@@ -169,6 +169,11 @@ class FileView(View, frozen=True, kw_only=True):
     withdrawal: Annotated[
         WithdrawalView | None, msgspec.Meta(description="The withdrawal of the devices that it newly registered.")
     ] = None
+    assigned_customer_id: Annotated[
+        str | None,
+        msgspec.Meta(description="The customer to whom a person sent it, after its path had named no known customer."),
+    ] = None
+    assigned_file_id: Annotated[str | None, msgspec.Meta(description="The file as which it was sent there.")] = None
     needs_attention: Annotated[
         bool,
         msgspec.Meta(

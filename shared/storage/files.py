@@ -200,6 +200,7 @@ def listing_of(file: DeviceFile) -> FileListing:
         retry=file.retry,
         fixes=file.fixes,
         rows_to_fix=file.rows_to_fix,
+        assigned=file.assigned,
         withdrawal=None if file.withdrawal is None else _listed(file.withdrawal),
     )
 

@@ -119,6 +119,15 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """The file as which a file without a customer was dropped again for the customer that a person chose."""
+
+    customer_id: str
+    file_id: str = ""
+    """Empty, as the path, until it is dropped: the choice stands before."""
+    path: str = ""
+
+
 class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one dropped blob."""
 
@@ -172,6 +181,7 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     retried_rows: int = 0
     fixes: tuple[str, ...] = ()
     """The files in which rows of it that a person fixed were dropped again, the first few."""
+    assigned: Assignment | None = None
     webhook_told_at: Moment | None = None
     withdrawal: Withdrawal | None = None
     changes_since_closed: int = 0
@@ -452,6 +462,7 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     fixes: tuple[str, ...] = ()
     """The files in which rows of it that a person fixed were dropped again."""
     rows_to_fix: int = 0
+    assigned: Assignment | None = None
     withdrawal: Withdrawal | None = None
     """Its withdrawal, without what only its steps need."""
 

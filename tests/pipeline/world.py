@@ -78,7 +78,8 @@ class World:
         self.clock = clock
         self.settings = settings_with(settings)
         self.staging, self.results = InMemoryContainer(clock=clock), InMemoryContainer(clock=clock)
-        self.drop = InMemoryContainer({"staging": self.staging}, clock=clock)
+        sources = {"staging": self.staging}
+        self.drop = sources["device-files"] = InMemoryContainer(sources, clock=clock)
         self.upload_addresses = InMemoryUploadAddresses()
         self.private = InMemoryContainer({"device-files": self.drop})
         self.wakeups = InMemoryWakeups(clock)

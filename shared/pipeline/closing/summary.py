@@ -84,6 +84,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The file whose rows this file sends again."""
     retry_file_id: str | None = None
     """The file that sends rows of this file again."""
+    assigned_file_id: str | None = None
+    """The file as which it was sent to the customer that a person chose."""
     withdrawal: WithdrawalSummary | None = None
     submissions: list[SubmissionSummary]
 
@@ -187,6 +189,7 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
         passed_over=file.passed_over,
         parent_file_id=file.parent,
         retry_file_id=file.retry,
+        assigned_file_id=None if file.assigned is None else file.assigned.file_id or None,
         withdrawal=_withdrawal_summary(file.withdrawal),
         submissions=[
             SubmissionSummary(

@@ -13,6 +13,7 @@ from shared.status.downloads import report_answer, results_answer, to_fix_answer
 from shared.status.http import Fault, OpenPipeline, Refusal, body_of, file_named_in, is_known
 from shared.status.page import form_parameters, pages, summary
 from shared.status.page.answers import Visit, html_answer, page_answer, redirect
+from shared.status.page.assigning import assign_form
 from shared.status.page.pages import Done
 from shared.status.page.search import devices_of_any_customer
 from shared.status.page.static_files import static_file
@@ -77,6 +78,7 @@ def show_file(visit: Visit) -> func.HttpResponse:
         visit.person,
         done=Done(done) if done in list(Done) else None,
         again_is_known=_is_received(visit.pipeline, file.customer_id, file.retry),
+        assign=assign_form(file, queries.customer_names(visit.pipeline)),
     )
     return page_answer(content, visit.request)
 

@@ -93,7 +93,19 @@ class Done(StrEnum):
 
     SENT_AGAIN = "sent-again"
     FIXED = "fixed"
+    ASSIGNED = "assigned"
     WITHDRAWING = "withdrawing"
+
+
+@dataclass(frozen=True, slots=True)
+class AssignForm:
+    """The form that sends a file without a customer to one."""
+
+    folder: str | None
+    """The folder that names no customer."""
+    meant: str
+    """The name that was probably meant; empty when none is like it."""
+    customers: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +206,7 @@ def file_page(
     *,
     done: Done | None = None,
     again_is_known: bool = True,
+    assign: AssignForm | None = None,
 ) -> str:
     """The page of one file, with some of its rows. `again_is_known`: whether its retry has been received."""
     file = details.file
@@ -207,6 +220,7 @@ def file_page(
             "notice": _notice(details, done),
             "liveness": Liveness.WORK if summary.is_in_progress(details) or not again_is_known else Liveness.OVER,
             "may_withdraw": summary.may_withdraw(details),
+            "assign": assign,
             "has_rows": bool(file.counts.total) or not file.is_final,
             "tabs": _tabs(file, form),
             "form": form,
@@ -223,6 +237,8 @@ def file_page(
                 "to_fix": f"{here}/to_fix.csv" if file.links.to_fix_csv else None,
                 "withdrawals": f"{here}/withdrawals.csv" if file.links.withdrawals_csv else None,
                 "report": f"{here}/report.html" if file.links.report_html else None,
+                "assign": f"{here}/assign",
+                "assigned": _assigned(file),
                 "fix": f"{here}/fix",
                 "retry": f"{here}/retry",
                 "withdraw": f"{here}/withdraw",
@@ -377,6 +393,8 @@ def _sections(found: FilePage, form: FileListForm) -> list[Section]:
 def _notice(details: FileDetails, done: Done | None) -> str | None:
     if done is Done.SENT_AGAIN and details.retry_file_id is not None:
         return "The rows are being sent again as a new file, which is received within a minute."
+    if done is Done.ASSIGNED and details.file.assigned_file_id is not None:
+        return "The file is being sent to the customer, as a new file that is received within a minute."
     if done is Done.FIXED:
         return "The fixed rows are being sent as a new file, which is received within a minute."
     if done is Done.WITHDRAWING and details.withdrawal is not None:
@@ -387,6 +405,11 @@ def _notice(details: FileDetails, done: Done | None) -> str | None:
 def _sibling(file: FileView, file_id: str | None) -> str | None:
     """The page of another file of the same customer."""
     return None if file_id is None else f"{file.links.page.rpartition('/')[0]}/{quote(file_id, safe='')}"
+
+
+def _assigned(file: FileView) -> str | None:
+    """The page of the file as which it was sent to a customer."""
+    return None if file.assigned_file_id is None else address_of_file(file.assigned_customer_id, file.assigned_file_id)
 
 
 def _tabs(file: FileView, form: RowsForm) -> list[Tab]:

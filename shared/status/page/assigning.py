@@ -1,0 +1,68 @@
+"""The form that sends a file, whose folder named no customer, to the customer that a person chooses."""
+
+from http import HTTPStatus
+
+import azure.functions as func
+
+from shared.pipeline.corrections.assign import NotAssignable, assign, folder_of_customer, is_assignable
+from shared.pipeline.human_acts import Subject, note_act, subject_of
+from shared.status.authentication import refuse_all_but_own_page
+from shared.status.commands import CHANGED
+from shared.status.http import Refusal, body_of
+from shared.status.names import CustomerNames
+from shared.status.page import pages
+from shared.status.page.answers import Visit, redirect
+from shared.status.page.pages import AssignForm, Done
+from shared.status.presenters import NO_CUSTOMER_ID
+from shared.status.queries import customer_names
+from shared.status.roles import Role
+from shared.status.schemas import ErrorCode
+from shared.storage.customers import CustomerNameRefused, close_names
+from shared.storage.record_table import Conflict
+from shared.storage.records import DeviceFile
+from shared.vocabulary import ActKind
+
+CUSTOMER, NAME_IT = "customer", "name_it"
+
+_WHO = "Choose a customer out of the list, or give the GUID of the customer's tenant: {!r} is neither."
+
+
+def assign_form(file: DeviceFile, names: CustomerNames) -> AssignForm | None:
+    """The form for a file; None for a file that has its customer."""
+    if not is_assignable(file):
+        return None
+    folder = folder_of_customer(file)
+    close = close_names(names.shown, folder or "")
+    return AssignForm(folder, close[0] if close else "", names.shown)
+
+
+def assign_file(visit: Visit) -> func.HttpResponse:
+    """POST status/{customer_id}/{file_id}/assign."""
+    refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
+    body_of(visit.request)
+    file, text = visit.file, visit.request.form.get(CUSTOMER, "").strip()
+    customer_id = customer_names(visit.pipeline).customer_id_of(text)
+    if customer_id in (None, NO_CUSTOMER_ID):
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, _WHO.format(text[:100]), CUSTOMER)
+    if NAME_IT in visit.request.form and visit.person.role >= Role.MANAGE:
+        _name_folder(visit, file, customer_id)
+    note_act(visit.pipeline, visit.asker, ActKind.SEND, subject_of(file), f"to customer {customer_id}")
+    try:
+        assign(visit.pipeline, file, customer_id, visit.asker.name)
+    except NotAssignable as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
+    except Conflict as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
+    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.ASSIGNED))
+
+
+def _name_folder(visit: Visit, file: DeviceFile, customer_id: str) -> None:
+    """Let the folder of the file name the customer from now on. Raises Refusal."""
+    folder = folder_of_customer(file)
+    if folder is None:
+        return
+    note_act(visit.pipeline, visit.asker, ActKind.NAME_CUSTOMER, Subject(folder, customer_id))
+    try:
+        visit.pipeline.customers.add(folder, customer_id, "", visit.pipeline.clock())
+    except CustomerNameRefused as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error), NAME_IT) from error

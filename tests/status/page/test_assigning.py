@@ -1,0 +1,43 @@
+"""The form that sends a file without a customer to one."""
+
+from tests.pipeline.world import CUSTOMER, World, numbered
+from tests.status.client import Client
+from tests.status.page.test_fixing import own_form
+
+
+def test_the_page_offers_the_customer_that_was_meant_and_sends_the_file_there(client: Client, world: World) -> None:
+    world.customers.add("Contoso", CUSTOMER, "", world.clock())
+    path = f"/api/status/_/{world.drop_file(numbered(2), 'Kontoso/Sales/devices.csv')}"
+    shown = client.get(path).body.decode()
+    assert 'value="Contoso"' in shown
+    answer = own_form(client, {"customer": "contoso", "name_it": "yes"}, f"{path}/assign")
+    assert (answer.status, answer.headers["location"]) == (303, f"{path}?done=assigned")
+    shown = client.get(answer.headers["location"]).body.decode()
+    assert "The file is being sent to the customer" in shown
+    assert "Send to this customer" not in shown
+    known = world.customers.named("Kontoso")
+    assert known is not None
+    assert known.customer_id == CUSTOMER
+    world.receive(f"{CUSTOMER}/Sales/devices.csv")
+    world.run()
+    files = {file["name"]: file for file in client.get("/api/files?customer=_").json["files"]}
+    assert files["devices.csv"]["assigned_customer_id"] == CUSTOMER
+    assert not files["devices.csv"]["needs_attention"]
+    acts = [(act["kind"], act["subject"]) for act in client.get("/api/acts").json["acts"]]
+    assert sorted(acts) == [("name_customer", "Kontoso"), ("send", "devices.csv")]
+
+
+def test_a_customer_that_nobody_knows_is_refused_and_nothing_is_sent(client: Client, world: World) -> None:
+    path = f"/api/status/_/{world.drop_file(numbered(2), 'Kontoso/devices.csv')}"
+    for text in ("", "Fabrikam", "_", "<b>"):
+        answer = own_form(client, {"customer": text}, f"{path}/assign")
+        assert answer.status == 409
+        assert "Choose a customer out of the list" in answer.body.decode()
+    assert own_form(client, {"customer": CUSTOMER}, f"{path}/assign", Origin="https://elsewhere.example").status == 403
+    assert [version.path for version in world.drop.versions()] == ["Kontoso/devices.csv"]
+
+
+def test_a_file_of_a_customer_is_not_offered_to_another(client: Client, world: World) -> None:
+    file = world.drop_file(numbered(2))
+    assert "Send to this customer" not in client.get(f"/api/status/{CUSTOMER}/{file}").body.decode()
+    assert own_form(client, {"customer": CUSTOMER}, f"/api/status/{CUSTOMER}/{file}/assign").status == 409
