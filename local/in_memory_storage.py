@@ -12,7 +12,7 @@ from itertools import count, islice
 from typing import IO
 
 from shared.device_files.system_files import FOLDER_MARK
-from shared.storage.blobs import BLOBS_ON_A_PAGE, BlobPage, BlobVersion, VersionGone
+from shared.storage.blobs import BLOBS_ON_A_PAGE, NO_METADATA, BlobPage, BlobVersion, VersionGone
 from shared.storage.tables import (
     PARTITION_KEY,
     ROW_KEY,
@@ -172,11 +172,18 @@ class InMemoryContainer:
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:  # noqa: ARG002
         self.put(path, content if isinstance(content, bytes) else b"".join(content))
 
-    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:  # noqa: ARG002
+    def write_new(
+        self,
+        path: str,
+        content: bytes | Iterable[bytes],
+        content_type: str,  # noqa: ARG002
+        metadata: Mapping[str, str] = NO_METADATA,
+    ) -> bool:
         whole = content if isinstance(content, bytes) else b"".join(content)
         if path in self._blobs:
             return False
         self.put(path, whole)
+        self._mark(path, metadata)
         return True
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:  # noqa: ARG002

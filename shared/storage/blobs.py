@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 from typing import IO, Any, Protocol
 
 from azure.core import MatchConditions
@@ -33,6 +34,8 @@ _STEPS = frozenset((".", ".."))
 """The folders that a client resolves before it sends a request: no blob can be reached by a path with one."""
 _NO_NAMES = frozenset({"InvalidUri", "InvalidResourceName", "OutOfRangeInput", "InvalidInput"})
 """The codes of Blob Storage for a name that no blob can have, such as one with a control character."""
+
+NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 BLOBS_ON_A_PAGE = 5_000
 """Most blobs on a page of a listing (Blob Storage, List Blobs, `maxresults`)."""
@@ -98,7 +101,9 @@ class Container(Protocol):
     def write(self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str) -> None:
         """Write or replace a blob, whole or not at all."""
 
-    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
+    def write_new(
+        self, path: str, content: bytes | Iterable[bytes], content_type: str, metadata: Mapping[str, str] = NO_METADATA
+    ) -> bool:
         """Write a blob, whole or not at all, unless it exists; whether it was written."""
 
     def write_newer(self, path: str, content: bytes, content_type: str, version: int) -> bool:
@@ -180,22 +185,32 @@ class AzureContainer:
         """A large blob is staged in blocks that only the last request makes visible."""
         self._upload(path, _whole_if_small(content), content_type, overwrite=True)
 
-    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
+    def write_new(
+        self, path: str, content: bytes | Iterable[bytes], content_type: str, metadata: Mapping[str, str] = NO_METADATA
+    ) -> bool:
         """Two workers that write the same content at once stage the same blocks."""
         try:
-            self._upload(path, _whole_if_small(content), content_type, overwrite=False)
+            self._upload(path, _whole_if_small(content), content_type, metadata, overwrite=False)
         except (ResourceExistsError, ResourceModifiedError):
             return False
         return True
 
     def _upload(
-        self, path: str, content: bytes | Iterable[bytes] | IO[bytes], content_type: str, *, overwrite: bool
+        self,
+        path: str,
+        content: bytes | Iterable[bytes] | IO[bytes],
+        content_type: str,
+        metadata: Mapping[str, str] = NO_METADATA,
+        *,
+        overwrite: bool,
     ) -> None:
         """Upload a blob; if the container is missing, create it and upload again, unless the pieces are used up."""
         settings = ContentSettings(content_type=content_type)
 
         def upload() -> None:
-            self._client.upload_blob(path, content, overwrite=overwrite, content_settings=settings)
+            self._client.upload_blob(
+                path, content, overwrite=overwrite, content_settings=settings, metadata=dict(metadata)
+            )
 
         if isinstance(content, bytes):
             self._resource.using(upload)

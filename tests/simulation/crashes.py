@@ -11,7 +11,7 @@ from typing import IO, Protocol
 
 from azure.core.exceptions import HttpResponseError
 
-from shared.storage.blobs import BlobPage, BlobVersion, Container
+from shared.storage.blobs import NO_METADATA, BlobPage, BlobVersion, Container
 from shared.storage.keys import LONGEST_KEY
 from shared.storage.tables import (
     PARTITION_KEY,
@@ -180,10 +180,12 @@ class SteppedContainer:
         self._inner.write(path, whole, content_type)
         self._steps.after(f"write {self._name}/{path}")
 
-    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
+    def write_new(
+        self, path: str, content: bytes | Iterable[bytes], content_type: str, metadata: Mapping[str, str] = NO_METADATA
+    ) -> bool:
         whole = content if isinstance(content, bytes) else b"".join(content)
         self._steps.before(f"write new {self._name}/{path}")
-        was_written = self._inner.write_new(path, whole, content_type)
+        was_written = self._inner.write_new(path, whole, content_type, metadata)
         # The client's repeat finds its own blob.
         return was_written and not self._steps.after(f"write new {self._name}/{path}")
 

@@ -188,7 +188,8 @@ def test_an_older_version_never_replaces_a_newer_one(containers: Containers) -> 
 
 def test_what_is_written_as_new_replaces_nothing(containers: Containers) -> None:
     _, container, _ = containers
-    assert container.write_new("retry.csv", (piece for piece in (b"one", b" blob")), "text/csv")
+    assert container.write_new("retry.csv", (piece for piece in (b"one", b" blob")), "text/csv", {"sent_by": "%C3%81"})
+    assert container.metadata("retry.csv") == {"sent_by": "%C3%81"}
     assert not container.write_new("retry.csv", b"another", "text/csv")
     assert container.read("retry.csv") == b"one blob"
 

@@ -19,6 +19,7 @@ from shared.pipeline.corrections.closed_file import copied_bytes
 from shared.pipeline.corrections.retry import COLUMNS
 from shared.pipeline.intake.preview import Destination, Preview, preview
 from shared.pipeline.intake.rules import rules_for
+from shared.pipeline.intake.uploads import sender
 from shared.reasons import RowReason
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Remedy, grouped
@@ -170,8 +171,10 @@ def what_would_happen(pipeline: Pipeline, file: DeviceFile, rows: Sequence[Fixed
     return preview(lambda: iter([content]), name="fixed.csv", destination=destination, now=now)
 
 
-def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow]) -> str:
-    """Drop the fixed rows as a new file beside their parent; its path. Sending the same rows twice drops one file.
+def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], sent_by: str = "") -> str:
+    """Drop the fixed rows as a new file beside their parent; its path. The same rows sent twice make one file.
+
+    `sent_by` names the person, if one signed in.
 
     Raises:
         NothingChanged: there is no row.
@@ -182,7 +185,7 @@ def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow]) -
     content = _content(file, rows)
     for number in range(1, _MOST_NAMES + 1):
         path = fix_path(file.path, file.file_id, number)
-        if pipeline.drop.write_new(path, content, CSV) or pipeline.drop.read(path) == content:
+        if pipeline.drop.write_new(path, content, CSV, sender(sent_by)) or pipeline.drop.read(path) == content:
             return path
     raise NotFixableHere(
         "Rows of this file were fixed too many times on the page. Download to_fix.csv, fix the rows there and drop "

@@ -322,7 +322,7 @@ def _dropped(
     """Copy the content to the drop path, under a name that no other content has; its entry with what was dropped."""
     sent = stored.record
     of_upload = f"{sent.upload_id}/{quote(sent.name)}"
-    metadata = {SENT_BY: quote(sent.sent_by), UPLOAD: of_upload, DIGEST: sent.digest}
+    metadata = {**sender(sent.sent_by), UPLOAD: of_upload, DIGEST: sent.digest}
     for name in (numbered_name(sent.name, number) for number in range(1, _MOST_NAMES)):
         path = drop_path(upload.customer_id, upload.batch_id, name)
         copied = pipeline.drop.copy_new(STAGING_CONTAINER, version, path, metadata)
@@ -368,6 +368,11 @@ def _noted(pipeline: Pipeline, upload_id: str, number: int, sent: SentContent) -
         break
     pipeline.staging.delete(staged_path(upload_id, files[number].name))
     return files[number]
+
+
+def sender(sent_by: str) -> dict[str, str]:
+    """The metadata that names the person who sends a blob on the page; none for nobody."""
+    return {SENT_BY: quote(sent_by)} if sent_by else {}
 
 
 def sender_in(metadata: Mapping[str, str]) -> str:

@@ -48,7 +48,7 @@ def assign_file(visit: Visit) -> func.HttpResponse:
         _name_folder(visit, file, customer_id)
     note_act(visit.pipeline, visit.asker, ActKind.SEND, subject_of(file), f"to customer {customer_id}")
     try:
-        assign(visit.pipeline, file, customer_id, visit.asker.name)
+        assign(visit.pipeline, file, customer_id, visit.person.name)
     except NotAssignable as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     except Conflict as error:

@@ -54,7 +54,7 @@ def send_rows(visit: Visit) -> func.HttpResponse:
             return html_answer(_page(visit, file, rows, edits, faults), HTTPStatus.BAD_REQUEST)
         if changed:
             note_act(visit.pipeline, visit.asker, ActKind.FIX, subject_of(file), counted(len(changed), "row"))
-        fix_rows.send_fixed(visit.pipeline, file, changed)
+        fix_rows.send_fixed(visit.pipeline, file, changed, visit.person.name)
     except NothingChanged as error:
         return html_answer(_page(visit, file, rows, edits, fault=str(error)), HTTPStatus.BAD_REQUEST)
     except NotFixableHere as error:

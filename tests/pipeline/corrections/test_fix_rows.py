@@ -67,13 +67,13 @@ def test_the_changed_rows_are_registered_and_their_file_names_its_parent(world: 
             4: Edit({Column.SERIAL_NUMBER: GOOD_SERIAL}),
         }
     )
-    path = fixed(world, file, edits)
+    path = send_fixed(world.pipeline, file, changed_rows(rows_to_fix(world.pipeline, file), edits), "Ánna")
     assert path == f"{CUSTOMER}/Test/devices - fix of {file.file_id[:8]}.csv"
     world.receive(path)
     world.run()
     (child_id,) = record(world, file.file_id).fixes
     child = record(world, child_id)
-    assert child.parent == file.file_id
+    assert (child.parent, child.sent_by) == (file.file_id, "Ánna")
     outcomes = list(world.journal.outcomes.of_rows(child.reading_id, 1, 10))
     assert [(one.serial_number, one.outcome) for one in outcomes] == [
         ("SN-1", Outcome.REGISTERED),

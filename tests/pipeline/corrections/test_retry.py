@@ -3,7 +3,7 @@
 import csv
 import io
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, 
 from shared.pipeline.corrections.retry import COLUMNS, Retry, RetryBlocked, RetryLost, retry
 from shared.pipeline.intake.receive import receive
 from shared.pipeline.sweep import sweep
-from shared.storage.blobs import BlobVersion, VersionGone
+from shared.storage.blobs import NO_METADATA, BlobVersion, VersionGone
 from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState
 from tests.device_files.hash_builder import build_hash
@@ -116,11 +116,13 @@ class AsksInBetween(InMemoryContainer):
 
     others: Callable[[], None] | None = None
 
-    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
+    def write_new(
+        self, path: str, content: bytes | Iterable[bytes], content_type: str, metadata: Mapping[str, str] = NO_METADATA
+    ) -> bool:
         others, self.others = self.others, None
         if others is not None:
             others()
-        return super().write_new(path, content, content_type)
+        return super().write_new(path, content, content_type, metadata)
 
 
 def test_two_who_ask_at_once_get_the_same_file(make_world: MakeWorld) -> None:
@@ -326,8 +328,10 @@ def test_a_file_at_the_path_that_is_deleted_while_it_is_compared_is_not_taken_fo
 class DeletesAtOnce(InMemoryContainer):
     """A container in which a person deletes each blob right after it is written."""
 
-    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
-        written = super().write_new(path, content, content_type)
+    def write_new(
+        self, path: str, content: bytes | Iterable[bytes], content_type: str, metadata: Mapping[str, str] = NO_METADATA
+    ) -> bool:
+        written = super().write_new(path, content, content_type, metadata)
         self.delete(path)
         return written
 
@@ -436,9 +440,11 @@ def test_the_path_of_a_retry_is_counted_as_storage_counts_it_and_halves_no_chara
 class Discards(InMemoryContainer):
     """A container that keeps only the lengths of the pieces of new blobs."""
 
-    def write_new(self, path: str, content: bytes | Iterable[bytes], content_type: str) -> bool:
+    def write_new(
+        self, path: str, content: bytes | Iterable[bytes], content_type: str, metadata: Mapping[str, str] = NO_METADATA
+    ) -> bool:
         self.pieces = [len(piece) for piece in content] if not isinstance(content, bytes) else [len(content)]
-        return super().write_new(path, b"", content_type)
+        return super().write_new(path, b"", content_type, metadata)
 
 
 def test_a_large_file_is_sent_again_in_bounded_memory(world: World) -> None:
