@@ -123,5 +123,5 @@ def _list(arguments: argparse.Namespace, found: CustomerPage) -> None:
             )
         console().print(table)
     else:
-        print("No customer has a name yet: 'python -m local customers add NAME GUID' gives one.")
+        print("No customer has a name yet: 'python -m local customers add NAME [GUID]' gives one.")
     print(found.reading.sentence)

@@ -15,6 +15,7 @@ from shared.partner_center.models import (
     BatchUploadDetails,
     CompanyProfile,
     Customer,
+    CustomerPage,
     CustomerRelationship,
     Device,
     DeviceBatch,
@@ -336,3 +337,32 @@ def test_an_odd_value_of_one_customer_costs_no_other_its_name() -> None:
     )
     assert odd == Customer()
     assert even.company_profile == CompanyProfile(company_name="Contoso")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ("items", "id", "companyProfile", "tenantId", "companyName", "relationshipToPartner", "links")
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(answer=_JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
+def test_any_answer_is_a_page_of_customers_or_none(answer: bytes) -> None:
+    for decode in (decode_customer_page, decode_customer):
+        try:
+            read = decode(answer)
+        except Unavailable:
+            continue
+        customers = read.items if isinstance(read, CustomerPage) else (read,)
+        for customer in customers or ():
+            assert len(customer.customer_id or "") in (0, 36)
+            assert customer.relationship in CustomerRelationship

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from local.partner_center import Fault, Operation
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.dispatch import wake
-from shared.reasons import WithdrawalReason
+from shared.reasons import IntakeReason, WithdrawalReason
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
 from shared.vocabulary import Outcome, WithdrawalResult
@@ -28,6 +28,7 @@ from tests.simulation.plan import (
     CUSTOMERS,
     HARDWARE_HASH,
     READ_BACK,
+    UNKNOWN_CUSTOMER,
     Arrival,
     DroppedFile,
     Plan,
@@ -325,6 +326,26 @@ def test_a_read_back_that_is_refused_is_asked_no_oftener_than_the_circuit_breake
     refused = [asked for asked, _ in world.asked if asked.trouble is fault]
     assert 0 < len(refused) <= most
     assert all(submission.state.is_final for submission in world.submissions(next(iter(world.dropped))))
+
+
+# --- a customer that Partner Center denies
+
+
+def test_files_for_strangers_and_customers_are_refused_and_read_whatever_hosts_storage_and_service_do() -> None:
+    """The invariants see that no customer of the partner is refused, and that nothing of a refused file is sent."""
+    reasons = Counter[str | None]()
+    for seed in range(12):
+        plan = plan_of(seed)
+        after = plan.sweep_period * 2  # the first sweep has read the list, where the service let it
+        file = plan.arrivals[0].file or file_of(PATH, ("D1,,,LENOVO,21R3001BUK,",))
+        paths = (f"{UNKNOWN_CUSTOMER}/Test/a.csv", f"{UNKNOWN_CUSTOMER}/Test/b.csv", PATH)
+        late = tuple(Arrival(after, path, replace(file, path=path)) for path in paths)
+        world = play_plan(replace(plan, arrivals=late, crashes=0.02, storage_failures=0.02, repeats=0.2, losses=0.1))
+        assert not world.violations, f"Seed {seed}: {world.violations[:3]}"
+        files = [world.file(identifier) for identifier in world.dropped]
+        reasons.update(file.reason for file in files if file is not None and file.customer_id == UNKNOWN_CUSTOMER)
+    assert reasons[IntakeReason.NO_RELATIONSHIP] > 0
+    assert reasons[None] > 0, "with a doubt, the file is read"
 
 
 # --- withdrawals
