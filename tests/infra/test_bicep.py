@@ -191,7 +191,15 @@ def test_containers_queues_and_tables_are_those_of_the_code() -> None:
     assert set(storage.variable("queues")) == queues
     assert set(storage.variable("tables")) == {*TableName, CUSTOMERS_TABLE}
     for kind in ("containers", "queues", "tables"):
-        assert f"{{ {kind}: {kind.removesuffix('s')}Objects }}" in storage.text
+        assert f"{{ {kind}: {kind.removesuffix('s')}Objects" in storage.text
+
+
+def test_a_browser_may_upload_from_the_page_alone() -> None:
+    cors = infra("storage").variable("uploadsOfThePage")
+    assert (cors["allowedOrigins"], cors["allowedMethods"]) == (Expression("pageOrigins"), ["PUT"])
+    assert "*" not in cors["allowedHeaders"]
+    assert "corsRules: [uploadsOfThePage]" in infra("storage").text
+    assert "azurewebsites.net'], proxyOrigins)" in infra("main").text
 
 
 def test_the_roles_name_containers_that_exist() -> None:
