@@ -123,6 +123,11 @@ def as_json(fault: Fault) -> func.HttpResponse:
     return json_answer(fault.view, fault.status, fault.headers)
 
 
+def accepts_json_alone(request: func.HttpRequest) -> bool:
+    """Whether the request comes from a script of the page: a browser that opens a page asks for HTML."""
+    return str(request.headers.get("accept", "")).strip().lower() == JSON
+
+
 def json_answer(
     view: msgspec.Struct, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> func.HttpResponse:

@@ -11,7 +11,7 @@ import azure.functions as func
 from shared.status import handlers
 from shared.status.authentication import person_of, refuse_without
 from shared.status.http import OpenPipeline, answered, surroundings
-from shared.status.page import assigning, fixing
+from shared.status.page import assigning, dropping, fixing
 from shared.status.page import customers as customers_page
 from shared.status.page import handlers as page_handlers
 from shared.status.page.answers import Visit
@@ -36,6 +36,7 @@ HANDLERS: Mapping[str, Handler] = {
     "list_acts": handlers.list_acts,
     "list_customers": handlers.list_customers,
     "show_openapi": handlers.show_openapi,
+    "page_template": dropping.download_template,
     "page_static_file": page_handlers.serve_static,
     CATCH_ALL.name: handlers.refuse_address,
 }
@@ -45,6 +46,11 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_of_acts": page_handlers.show_acts,
     "page_of_customers": customers_page.show_customers,
     "page_change_customer": customers_page.change_customer,
+    "page_drop": dropping.show_drop,
+    "page_choose_files": dropping.choose_files,
+    "page_begin_upload": dropping.begin_upload,
+    "page_send_files": dropping.send_files,
+    "page_discard_files": dropping.discard_files,
     "page_of_file": page_handlers.show_file,
     "page_results": page_handlers.download_results,
     "page_to_fix": page_handlers.download_to_fix,

@@ -65,6 +65,12 @@ ROUTES = (
     Route("page_of_acts", "status/acts", PAGE, Access.SIGN_IN),
     Route("page_of_customers", "status/customers", PAGE, Access.SIGN_IN),
     Route("page_change_customer", "status/customers", CHANGE, Access.SIGN_IN, Role.MANAGE),
+    # The check of chosen files is at status/drop?upload=ID: an address with three parts is the page of a file.
+    Route("page_drop", "status/drop", PAGE, Access.SIGN_IN, Role.SEND),
+    Route("page_choose_files", "status/drop", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_begin_upload", "status/drop/uploads", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_send_files", "status/drop/send", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_discard_files", "status/drop/discard", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_of_file", _PAGE_OF_FILE, PAGE, Access.SIGN_IN),
     Route("page_results", f"{_PAGE_OF_FILE}/results.csv", PAGE, Access.SIGN_IN),
     Route("page_to_fix", f"{_PAGE_OF_FILE}/to_fix.csv", PAGE, Access.SIGN_IN),
@@ -76,6 +82,7 @@ ROUTES = (
     Route("page_retry", f"{_PAGE_OF_FILE}/retry", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_withdraw_confirmation", f"{_PAGE_OF_FILE}/withdraw", PAGE, Access.SIGN_IN, Role.MANAGE),
     Route("page_withdraw", f"{_PAGE_OF_FILE}/withdraw", CHANGE, Access.SIGN_IN, Role.MANAGE),
+    Route("page_template", "templates/{name}", PAGE, Access.OPEN),
     Route("page_static_file", "static/{name}", PAGE, Access.OPEN),
     CATCH_ALL,
 )

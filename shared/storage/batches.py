@@ -1,12 +1,13 @@
 """Device batches: those known to exist at the service, and those that a submission is finding or creating."""
 
 from datetime import UTC, datetime
+from itertools import islice
 
 from shared.storage import keys
 from shared.storage.codec import UnreadableRecord
-from shared.storage.record_table import RecordTable, Stored, log_unreadable
+from shared.storage.record_table import OnUnreadable, RecordTable, Stored, log_unreadable
 from shared.storage.records import Batch, BatchState
-from shared.storage.tables import Table
+from shared.storage.tables import Query, Table
 
 
 class Batches:
@@ -36,6 +37,11 @@ class Batches:
                 claimed_until=datetime.min.replace(tzinfo=UTC),
             )
             return Stored(search, entity.etag, entity.values)
+
+    def known(self, most: int, unreadable: OnUnreadable) -> list[Batch]:
+        """The batches that exist at the service, of all customers, at most `most` of them, by customer."""
+        found = (stored.record for stored in self._batches.query(Query(), unreadable))
+        return list(islice((batch for batch in found if batch.state is BatchState.KNOWN), most))
 
     def change(self, stored: Stored[Batch] | None, changed: Batch) -> Stored[Batch]:
         """Enter a batch, or replace the record read as `stored`. Raises Conflict."""

@@ -40,7 +40,7 @@ def test_the_host_asks_for_a_key_where_the_table_says_so_and_nowhere_else(served
 
 
 def test_what_asks_for_no_key_is_the_page_and_the_answer_to_wrong_addresses() -> None:
-    assert _names(Access.OPEN) == {"page_static_file", CATCH_ALL.name}
+    assert _names(Access.OPEN) == {"page_static_file", "page_template", CATCH_ALL.name}
     assert {route.template.partition("/")[0] for route in ROUTES if route.access is Access.SIGN_IN} == {"status"}
 
 

@@ -56,12 +56,18 @@ def html_answer(
     )
 
 
-def page_answer(content: str, request: func.HttpRequest) -> func.HttpResponse:
+def page_answer(content: str, request: func.HttpRequest, policy: str = OWN_PARTS_ALONE) -> func.HttpResponse:
     """A page, compressed if the client accepts it. Compression reveals nothing: a page holds no secret (BREACH)."""
+    headers = {"Content-Security-Policy": policy}
     if not accepts_gzip(request):
-        return html_answer(content)
-    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return html_answer(content, headers=headers)
+    headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return html_answer(gzip.compress(content.encode(), COMPRESSION), headers=headers)
+
+
+def policy_with_uploads_to(origin: str) -> str:
+    """The policy of the page from which a browser uploads to storage."""
+    return OWN_PARTS_ALONE.replace("connect-src 'self'", f"connect-src 'self' {origin}")
 
 
 def redirect(address: str) -> func.HttpResponse:

@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import NoReturn
 
+from shared.device_files.rows import batch_name
 from shared.status.http import CURSOR, Refusal
 from shared.status.names import CustomerNames
 from shared.status.page.pages import LIMITS, FileListForm, RowsForm
 from shared.status.parameters import FIRST_TIME, LAST_TIME
+from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FileFilter, OutcomeFilter
 from shared.status.schemas import ErrorCode
 from shared.storage.customers import close_names
@@ -21,6 +23,11 @@ LIMIT = "limit"
 OUTCOME, REASON = "outcome", "reason"
 SERIAL = "serial"
 SEARCH = "search"
+
+BATCH = "batch"
+
+LONGEST_BATCH = 256
+_SEPARATORS = frozenset("/\\")
 
 LONGEST_FIELD = 512
 """Characters: no serial number, name or reason is longer."""
@@ -101,6 +108,22 @@ def field(fields: Mapping[str, str], name: str) -> str:
     if len(text) > LONGEST_FIELD:
         _refuse(name, f"The field {name!r} is longer than {LONGEST_FIELD} characters. Shorten it.")
     return text
+
+
+def customer_and_batch(fields: Mapping[str, str], names: CustomerNames) -> tuple[str, str | None]:
+    """The customer and the batch to which chosen files go; without a batch, group tags decide."""
+    customer_id, batch = _customer(_field(fields, CUSTOMER), names), _field(fields, BATCH)
+    if customer_id is None:
+        _refuse(CUSTOMER, "Say to which customer the files go.")
+    if customer_id == NO_CUSTOMER_ID:
+        _refuse(CUSTOMER, f"{NO_CUSTOMER_ID!r} is no customer. Give the name or the GUID of one.")
+    if not batch:
+        return customer_id, None
+    if batch_name(batch) is None or not batch.isprintable() or _SEPARATORS & set(batch):
+        _refuse(BATCH, f"{batch!r} is no name of a batch: it is text without slashes, and not dots alone.")
+    if len(batch) > LONGEST_BATCH:
+        _refuse(BATCH, f"The name of a batch has at most {LONGEST_BATCH} characters.")
+    return customer_id, batch
 
 
 def _customer(text: str, names: CustomerNames) -> str | None:

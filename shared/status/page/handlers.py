@@ -10,7 +10,17 @@ from shared.status.acts import acts
 from shared.status.authentication import PAGES, refuse_all_but_own_page
 from shared.status.commands import WRONG_NAME, send_again, withdraw
 from shared.status.downloads import report_answer, results_answer, to_fix_answer, withdrawals_answer
-from shared.status.http import Fault, OpenPipeline, Refusal, body_of, file_named_in, is_known
+from shared.status.http import (
+    Fault,
+    OpenPipeline,
+    Refusal,
+    accepts_json_alone,
+    as_json,
+    body_of,
+    file_named_in,
+    is_known,
+    path_of,
+)
 from shared.status.page import form_parameters, pages, summary
 from shared.status.page.answers import Visit, html_answer, page_answer, redirect
 from shared.status.page.assigning import assign_form
@@ -38,6 +48,7 @@ _HEADLINES = {
     HTTPStatus.FORBIDDEN: "Not allowed",
     HTTPStatus.CONFLICT: "This cannot be done now",
     HTTPStatus.GONE: "No longer available",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large",
     HTTPStatus.SERVICE_UNAVAILABLE: "Temporarily unavailable",
 }
 
@@ -174,9 +185,13 @@ def _is_received(pipeline: Pipeline, customer_id: str | None, file_id: str | Non
 
 def fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:
     """`fault` for people."""
+    if accepts_json_alone(request):
+        return as_json(fault)
     back, back_text = PAGES, "Device files"
     is_of_a_file = "file_id" in request.route_params
-    if is_of_a_file and fault.status in (HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
+    if path_of(request).startswith(pages.DROP):
+        back, back_text = pages.DROP, "Drop files"
+    elif is_of_a_file and fault.status in (HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
         back, back_text = pages.address_of_file(*file_named_in(request)), "The file"
     content = pages.message_page(
         _HEADLINES.get(fault.status, "Something went wrong"),

@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from shared.device_files.rows import Column
+from shared.device_files.templates import TEMPLATE_WORDS
+from shared.pipeline.intake.uploads import CheckedFile
 from shared.status.authentication import PAGES, Person
 from shared.status.http import CURSOR
 from shared.status.page import bars, summary
@@ -15,7 +17,18 @@ from shared.status.page.rendering import rendered
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
 from shared.status.roles import Role
-from shared.status.schemas import ActPage, DevicePage, FileDetails, FilePage, FileView, OutcomePage, Standstill
+from shared.status.schemas import (
+    ActPage,
+    DevicePage,
+    FileDetails,
+    FileNoteView,
+    FilePage,
+    FileView,
+    OutcomePage,
+    PassedOverView,
+    Standstill,
+)
+from shared.storage.records import Upload
 from shared.vocabulary import Outcome
 
 LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
@@ -25,6 +38,8 @@ ROWS = "#rows"
 
 ACTS = f"{PAGES}/acts"
 CUSTOMERS = f"{PAGES}/customers"
+DROP = f"{PAGES}/drop"
+TEMPLATES = "/api/templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +208,7 @@ def files_page(
             "liveness": _liveness_of_list(found, form),
             "announcement": summary.announcement_of_list(found.files),
             "next": form.address(found.next) if found.next else None,
-            "links": {"files": PAGES, "here": form.address(form.cursor), "first": form.address(None)},
+            "links": {"files": PAGES, "drop": DROP, "here": form.address(form.cursor), "first": form.address(None)},
         },
     )
 
@@ -300,6 +315,77 @@ def fix_page(details: FileDetails, form: FixForm, person: Person) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DropForm:
+    """The form in which a person chooses files."""
+
+    customer: str
+    batch: str
+    customers: Sequence[str]
+    batches: Sequence[tuple[str, str]]
+    """Known batches, each with its customer as people know it."""
+    largest_form: int
+    """Bytes that the form takes."""
+    largest_file: int
+    """Bytes of a file that a browser uploads to storage."""
+    most_files: int
+    fault: str | None = None
+    at_fault: str | None = None
+    """The field that is at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPart:
+    """One chosen file on the page of its check."""
+
+    file: CheckedFile
+    notes: Sequence[FileNoteView]
+    passed_over: Sequence[PassedOverView]
+    link: str | None
+    """Its page, once it was sent and received."""
+    earlier_link: str | None
+    fault: str | None
+    """Why it was not sent just now."""
+
+
+def drop_page(form: DropForm, person: Person) -> str:
+    """The form in which a person chooses files, a customer and a batch."""
+    templates = [(f"{TEMPLATES}/{name}", text) for name, text in TEMPLATE_WORDS.items()]
+    links = {"files": PAGES, "drop": DROP, "uploads": f"{DROP}/uploads"}
+    return rendered(
+        "drop.html", of_every_page(person, place=DROP) | {"form": form, "templates": templates, "links": links}
+    )
+
+
+def check_page(upload: Upload, parts: Sequence[CheckedPart], customer_name: str | None, person: Person) -> str:
+    """What would happen to chosen files, and what became of those that were sent."""
+    is_awaited = any(part.file.file.sent_at is not None and part.link is None for part in parts)
+    return rendered(
+        "check.html",
+        of_every_page(person, place=DROP)
+        | {
+            "upload": upload,
+            "parts": parts,
+            "customer_name": customer_name,
+            "can_send": any(part.file.can_be_sent for part in parts),
+            "are_left": any(part.file.file.sent_at is None for part in parts),
+            "liveness": Liveness.WORK if is_awaited else Liveness.OVER,
+            "links": {
+                "files": PAGES,
+                "here": address_of_upload(upload.upload_id),
+                "drop": address(DROP, customer=customer_name or upload.customer_id, batch=upload.batch_id),
+                "send": f"{DROP}/send",
+                "discard": f"{DROP}/discard",
+            },
+        },
+    )
+
+
+def address_of_upload(upload_id: str) -> str:
+    """The address of the check of chosen files."""
+    return address(DROP, upload=upload_id)
+
+
 def withdraw_page(details: FileDetails, person: Person, fault: str | None = None) -> str:
     """The form that confirms a withdrawal; `fault` says what was wrong with the last try."""
     file = details.file
@@ -348,14 +434,19 @@ def of_every_page(person: Person, stopped: Sequence[Standstill] = (), place: str
         "person": person.name,
         "may_send": person.role >= Role.SEND,
         "may_manage": person.role >= Role.MANAGE,
-        "navigation": _NAVIGATION,
+        "navigation": [(word, place) for word, place, role in _NAVIGATION if person.role >= role],
         "liveness": Liveness.OVER,
         "serial": None,
     }
 
 
-_NAVIGATION = (("Files", PAGES), ("Customers", CUSTOMERS), ("Activity", ACTS))
-"""The words and addresses of the links at the top of every page."""
+_NAVIGATION = (
+    ("Files", PAGES, Role.SEE),
+    ("Drop files", DROP, Role.SEND),
+    ("Customers", CUSTOMERS, Role.SEE),
+    ("Activity", ACTS, Role.SEE),
+)
+"""The words and addresses of the links at the top of every page, and the role that each takes."""
 
 
 def _rows_address(page: str, outcome: str | None, reason: str | None, cursor: str | None) -> str:

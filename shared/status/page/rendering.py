@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared import vocabulary
+from shared.reasons import REASONS
 from shared.status.page import bars, labels, summary, text
 from shared.status.page.static_files import static_address
 
@@ -45,6 +46,7 @@ def environment() -> "Environment":
     }
     made.globals |= {
         "file_states": labels.FILE_STATES,
+        "reasons_of_rows": REASONS,
         "remedies": labels.REMEDIES,
         "submission_states": labels.SUBMISSION_STATES,
         "standstill_titles": labels.STANDSTILLS,
