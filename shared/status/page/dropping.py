@@ -25,7 +25,8 @@ from shared.pipeline.intake.uploads import (
     SentBefore,
     UploadGone,
 )
-from shared.reasons import FILE_NOTES, PASSED_OVER
+from shared.pipeline.partner_customers import why_not_ours
+from shared.reasons import FILE_NOTES, INTAKE_REASONS, PASSED_OVER, IntakeReason
 from shared.status import queries
 from shared.status.authentication import refuse_all_but_own_page
 from shared.status.http import OpenPipeline, Refusal, body_of, json_answer
@@ -140,6 +141,9 @@ def _entered(visit: Visit, fields: Mapping[str, str], chosen: Sequence[ChosenFil
     """The upload for the chosen files. Raises Refusal."""
     names = queries.customer_names(visit.pipeline)
     customer_id, batch = form_parameters.customer_and_batch(fields, names)
+    if (why := why_not_ours(visit.pipeline, customer_id)) is not None:
+        message = f"{INTAKE_REASONS[IntakeReason.NO_RELATIONSHIP].sentence} {why}"
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, form_parameters.CUSTOMER)
     try:
         return uploads.new_upload(visit.pipeline, customer_id, batch, chosen, visit.asker.name)
     except FileRefused as error:

@@ -112,18 +112,18 @@ def field(fields: Mapping[str, str], name: str) -> str:
 
 def customer_and_batch(fields: Mapping[str, str], names: CustomerNames) -> tuple[str, str | None]:
     """The customer and the batch to which chosen files go; without a batch, group tags decide."""
-    customer_id, batch = _customer(_field(fields, CUSTOMER), names), _field(fields, BATCH)
-    if customer_id is None:
+    customer, batch = _customer(field(fields, CUSTOMER), names), field(fields, BATCH)
+    if customer is None:
         _refuse(CUSTOMER, "Say to which customer the files go.")
-    if customer_id == NO_CUSTOMER_ID:
+    if customer == NO_CUSTOMER_ID:
         _refuse(CUSTOMER, f"{NO_CUSTOMER_ID!r} is no customer. Give the name or the GUID of one.")
     if not batch:
-        return customer_id, None
+        return customer, None
     if batch_name(batch) is None or not batch.isprintable() or _SEPARATORS & set(batch):
         _refuse(BATCH, f"{batch!r} is no name of a batch: it is text without slashes, and not dots alone.")
     if len(batch) > LONGEST_BATCH:
         _refuse(BATCH, f"The name of a batch has at most {LONGEST_BATCH} characters.")
-    return customer_id, batch
+    return customer, batch
 
 
 def _customer(text: str, names: CustomerNames) -> str | None:

@@ -39,12 +39,11 @@ def choose(
     *files: tuple[str, str | bytes],
     customer: str = CUSTOMER,
     batch: str = "Sales",
-    headers: Mapping[str, str | None] | None = None,
 ) -> Answer:
     content = [(name, text.encode() if isinstance(text, str) else text) for name, text in files]
     body = multipart({"customer": customer, "batch": batch}, content)
     kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    return client.post("/api/status/drop", body, OWN_PAGE | kind | (headers or {}))
+    return client.post("/api/status/drop", body, OWN_PAGE | kind)
 
 
 def chosen(client: Client, *files: tuple[str, str | bytes], batch: str = "Sales") -> str:
