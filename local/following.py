@@ -16,11 +16,13 @@ from rich.text import Text
 from local.dropping import Dropped
 from local.escaping import escaped
 from shared.pipeline.blob_names import RESULTS_CONTAINER, SHORT_ID
+from shared.pipeline.closing.csv_output import results_table
 from shared.pipeline.closing.summary import folder_of
+from shared.pipeline.closing.workbook_output import MOST_ROWS, workbook
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import NAME as TO_FIX
-from shared.pipeline.corrections.to_fix import to_fix_csv
+from shared.pipeline.corrections.to_fix import WORKBOOK_NAME, to_fix_csv, to_fix_workbook
 from shared.pipeline.drop_path import resolve_drop_path
 from shared.reasons import NOTES, Note
 from shared.status import queries
@@ -142,6 +144,11 @@ class Follower:
         folder = folder_of(record)
         with suppress(CopyExpired):
             yield f"{folder}/{TO_FIX}", to_fix_csv(self._pipeline, record)
+            if record.read_counts.total <= MOST_ROWS:
+                yield f"{folder}/{WORKBOOK_NAME}", to_fix_workbook(self._pipeline, record)
+        if record.read_counts.total <= MOST_ROWS:
+            rows = self._pipeline.journal.outcomes.of_rows(record.reading_id, 1, record.read_counts.total)
+            yield f"{folder}/results.xlsx", workbook(results_table(rows), record.received_at)
         yield f"{folder}/{REPORT}", iter([report_html(self._pipeline, record).encode("utf-8", "replace")])
 
     def _record(self, progress: Progress) -> DeviceFile | None:

@@ -51,7 +51,7 @@ def _outcomes(arguments: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     seen = _Seen(_rows(pipeline, file, failed=arguments.failed))
     if arguments.csv:
-        write_bytes(results_csv(seen))
+        write_bytes(results_csv(seen, file.delimiter))
     elif arguments.json:
         print_json_list(_views(pipeline, file, seen))
     else:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
+from itertools import chain
 
 import msgspec
 
@@ -64,7 +65,7 @@ def _report(arguments: argparse.Namespace) -> ExitCode:
         print_json(lines)
     else:
         columns = ("month", "customer_id", "customer", "batch_id", "files", *_COUNTS, "withdrawn")
-        write_bytes(csv_text(columns, (_cells(arguments.month, line) for line in lines)))
+        write_bytes(csv_text(chain([columns], (_cells(arguments.month, line) for line in lines))))
     return ExitCode.NOT_ALL_WELL if unreadable else ExitCode.DONE
 
 

@@ -37,6 +37,8 @@ class FileAccount:
     def __init__(self) -> None:
         self._tallies: dict[PassedOverKind, _Tally] = {}
         self._details: dict[FileNote, list[str]] = {}
+        self.delimiter: str | None = None
+        """Of the first table of text in it; None where it has none, or a single column."""
 
     def pass_over(
         self, kind: PassedOverKind, place: str, text: str = "", *, may_hold_device: bool | None = None

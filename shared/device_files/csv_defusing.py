@@ -24,10 +24,10 @@ def safe_original(cell: str) -> str:
     """A cell of a device file as it may stand in a CSV: `clean` gives of it what it gives of the original.
 
     What begins with a digit and would be changed by a spreadsheet that opens and saves it is marked as text too: zeros
-    at its beginning, a product key, a date.
+    at its beginning, a product key; and all that may be a date, a time, an amount or a fraction in some country.
     """
-    if "0" <= cell[:1] <= "9" and excel_damage.would_change(cell):
-        return f"'{cell}"
+    if "0" <= cell[:1] <= "9" and (not cell.isalnum() or excel_damage.would_change(cell)):
+        return f"'{_CONTROL.sub('', cell)}"
     is_harmless = _is_plain(cell) or not (_CONTROL.search(cell) or RUNS.match(without_invisible(cell)))
     return cell if is_harmless else marked_as_text(clean(cell))
 

@@ -27,7 +27,13 @@ class Column(IntEnum):
     """Known so that it is recognised as a header; Partner Center takes no user."""
     WHAT_TO_DO = 8
     """Stands behind rows that were sent back to be fixed; known so that it can be left out."""
+    FIX_REASON = 9
+    """Stands in front of these rows; known so that it can be left out, as is the next."""
+    FIX_SOURCE = 10
 
+
+ADDED_TO_FIX = frozenset({Column.WHAT_TO_DO, Column.FIX_REASON, Column.FIX_SOURCE})
+"""The columns that only rows sent back to be fixed have. Their cells hold nothing that could fall apart."""
 
 FIELDS = 7
 """Columns that are fields of a row: those before the assigned user."""

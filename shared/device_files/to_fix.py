@@ -3,33 +3,40 @@
 Rows of one table keep their columns and their order. Where a file holds several tables, or objects, their columns are
 merged: those of one meaning into one, others of one name into one, each in the order in which it first appears. The
 cells of a row that nobody could tell apart stand in columns without a meaning (`column 1`, ...), out of which they are
-to be moved: so a row that is dropped again unchanged is never read as something else. What to do is the last column: a
-tool that loses a sentence's quotes moves no cell of a device.
+to be moved: so a row that is dropped again unchanged is never read as something else. Why the row is sent back and
+where it stood are the first columns, short and without delimiters. What to do, a sentence, is the last: a tool that
+loses its quotes moves no cell of a device.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.device_files.cells import clean
-from shared.device_files.csv_defusing import marked_as_text, safe_original
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.hardware_hash.verification import starts_as_hash
-from shared.device_files.rows import Column, DeviceRow, Header
+from shared.device_files.rows import ADDED_TO_FIX, Column, DeviceRow, Header
 from shared.device_files.tables.header_names import folded, meaning
 from shared.device_files.tables.headerless import FOR_PARTNERS
 from shared.device_files.tables.headers import IDENTIFYING, STANDARD_NAMES, find_header
 from shared.device_files.tables.realignment import UNTOLD_NAME
 from shared.reasons import UnreadableDeviceFile
 
+IN_FRONT = ("fix_reason", "fix_source")
+"""The first columns. Reading leaves them out, as it does the last."""
 WHAT_TO_DO = "what_to_do"
-"""The last column. Reading leaves it out."""
+"""The last column."""
 
 LONGEST_HEADER = MAXIMUM_LINE // 2
 """Characters of all names together; columns without a meaning beyond them are left out."""
+
+LONGEST_CELL = 32_767
+"""Characters; a spreadsheet cuts longer cells (Excel specifications and limits)."""
+
+_AROUND_A_CELL = len('\'"",')
+"""Characters that a CSV may add to a cell, beside the second one of each quote."""
 
 _TOO_LONG = "The row is too long to be sent back. Fix it in the file itself and drop that."
 _LINE_BREAKS = re.compile(r"[\r\n]+")
@@ -39,24 +46,34 @@ _Key = Column | tuple[str, int]
 """What makes two columns one: their meaning; else their name as it is compared, and how often it came before."""
 
 
-def lines_to_fix(rows: Callable[[], Iterator[tuple[DeviceRow, str]]]) -> Iterator[str]:
-    """The lines of a CSV of `rows`, each with what to do about it; they are gone through twice, the header first.
+class Fix(NamedTuple):
+    """Why a row is sent back, in one word or a code, and what to do about it."""
 
-    What cannot stand as a row stands as a comment, which reading passes over: a member or sheet that could not be read,
-    and a row that is longer than is read. No cell is run by a spreadsheet, and none is cut.
+    reason: str
+    what_to_do: str
+
+
+def table_to_fix(rows: Callable[[], Iterator[tuple[DeviceRow, Fix]]]) -> Iterator[Sequence[str]]:
+    """The cells of a table of `rows`, each with what to do about it; they are gone through twice, the header first.
+
+    What cannot stand as a row stands as a comment, a single cell that reading passes over: a member or sheet that could
+    not be read, and a row that is longer than is read, or has a cell that a spreadsheet would cut.
     """
     columns = MergedColumns()
     for row, _ in rows():
         columns.add(row)
-    yield _line(columns.header())
-    for row, what_to_do in rows():
+    yield columns.header()
+    for row, fix in rows():
         if row.cells is None:
-            yield _comment(row, what_to_do)
+            yield _comment(row, fix.what_to_do)
             continue
-        cells = columns.cells(row, row.cells, what_to_do)
-        line = _line(cells)
-        is_readable = len(line) <= MAXIMUM_LINE and len(cells) <= MAXIMUM_CELLS
-        yield line if is_readable else _comment(row, _TOO_LONG)
+        cells = columns.cells(row, row.cells, fix)
+        yield cells if _can_be_read(cells) else _comment(row, _TOO_LONG)
+
+
+def _can_be_read(cells: Sequence[str]) -> bool:
+    length = sum(len(cell) + cell.count('"') + _AROUND_A_CELL for cell in cells)
+    return length <= MAXIMUM_LINE and len(cells) <= MAXIMUM_CELLS and max(map(len, cells)) <= LONGEST_CELL
 
 
 @dataclass(slots=True)
@@ -70,14 +87,14 @@ class MergedColumns:
     _latest: tuple[object, Sequence[int | None]] = ((), ())
     """The latest header and where its columns are: nearly every row has the header of the one before."""
     _width: int = 0
-    """Columns of the header but for what to do."""
+    """Columns of the header but for ours."""
 
     def add(self, row: DeviceRow) -> None:
         """Make room for the cells of a row."""
         if self._latest[0] == _heading(row):
             return
         places = [
-            None if column is Column.WHAT_TO_DO else self._place(key, name, column)
+            None if column in ADDED_TO_FIX else self._place(key, name, column)
             for key, name, column in _columns_of(row.header, len(row.cells or ()))
         ]
         self._latest = (_heading(row), places)
@@ -92,7 +109,7 @@ class MergedColumns:
         return self._places.get(key)
 
     def header(self) -> list[str]:
-        """The names, `what_to_do` behind. Where none identifies a device, the standard ones follow, to be filled.
+        """The names, between those of ours. Where none identifies a device, the standard ones follow, to be filled.
 
         Each means what it meant: one that would come to mean something else beside its new neighbours is changed.
         """
@@ -103,16 +120,16 @@ class MergedColumns:
             names += [STANDARD_NAMES[column] for column in missing]
             meanings += missing
         self._width = len(names)
-        return [*map(marked_as_text, _kept_meanings(names, meanings)), WHAT_TO_DO]
+        return [*IN_FRONT, *_kept_meanings(names, meanings), WHAT_TO_DO]
 
-    def cells(self, row: DeviceRow, given: Sequence[str], what_to_do: str) -> list[str]:
+    def cells(self, row: DeviceRow, given: Sequence[str], fix: Fix) -> list[str]:
         """A row below the header."""
         self.add(row)
         places = self._latest[1]
         laid_out = {place: cell for place, cell in zip(places, given, strict=False) if place is not None}
         # A line break in a cell means a blank; the lines of a row could be taken for rows by themselves.
         cells = [_LINE_BREAKS.sub(" ", laid_out.get(place, "")) for place in range(self._width)]
-        return [*map(safe_original, cells), marked_as_text(what_to_do)]
+        return [_in_one_cell(fix.reason), _in_one_cell(row.source), *cells, fix.what_to_do]
 
 
 def _kept_meanings(names: Sequence[str], meanings: Sequence[Column | None]) -> Sequence[str]:
@@ -129,10 +146,10 @@ def _kept_meanings(names: Sequence[str], meanings: Sequence[Column | None]) -> S
 
 def _meanings_of(names: Sequence[str]) -> list[Column | None]:
     try:
-        found = find_header([*names, WHAT_TO_DO])
+        found = find_header([*IN_FRONT, *names, WHAT_TO_DO])
     except UnreadableDeviceFile:
         found = None
-    return [None] * len(names) if found is None else list(found.header.columns[:-1])
+    return [None] * len(names) if found is None else list(found.header.columns[len(IN_FRONT) : -1])
 
 
 def _renamed(name: str, column: Column | None) -> str:
@@ -166,12 +183,11 @@ def _columns_of(header: Header, count: int) -> Iterator[tuple[_Key, str, Column 
         yield (compared, seen[compared]) if column is None else column, shown, column
 
 
-def _comment(row: DeviceRow, text: str) -> str:
+def _comment(row: DeviceRow, text: str) -> list[str]:
     """A line that begins with # and holds no delimiter that could make several cells of it."""
-    return _line(["# " + _DELIMITERS.sub(" ", marked_as_text(clean(f"{row.source}: {text}")))])
+    return [f"# {_in_one_cell(f'{row.source}: {text}')}"]
 
 
-def _line(cells: Sequence[str]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
+def _in_one_cell(text: str) -> str:
+    """A text without what a tool that removes quotes would split it at."""
+    return _DELIMITERS.sub(" ", clean(text))

@@ -39,7 +39,7 @@ _RETRY = re.compile(r" \(retry of ([0-9a-f]{8}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0
 """The parent's id in the name of a retry."""
 
 _FIX = re.compile(r" - fix of ([0-9a-f]{8})(?![0-9a-f-])")
-"""The id of the file whose rows are fixed, in the name of a to_fix.csv. Browsers add to such a name, as ` (1)`."""
+"""The id of the file whose rows are fixed, in the name of its to_fix.csv or .xlsx. Browsers add to it, as ` (1)`."""
 
 _FILE_IDS = UUID("5a0e2f6c-7d0b-5c2e-9d2b-0f4c1f1f6a51")
 """The namespace of file ids. Changing it would turn every known file into a new one."""
@@ -115,9 +115,9 @@ def _own_name(name: str) -> str:
     return _RETRY.sub("", _FIX.sub("", name.rpartition(".")[0] or name))
 
 
-def fix_name(name: str, file_id: str) -> str:
+def fix_name(name: str, file_id: str, ending: str = ".csv") -> str:
     """The name under which the rows to fix of a file are downloaded: `devices - fix of 1a2b3c4d.csv`."""
-    return f"{_own_name(name)} - fix of {file_id[:SHORT_ID]}.csv"
+    return f"{_own_name(name)} - fix of {file_id[:SHORT_ID]}{ending}"
 
 
 def fix_path(path: str, file_id: str, number: int) -> str:

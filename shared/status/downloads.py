@@ -1,4 +1,4 @@
-"""Downloads: results.csv from the results container; to_fix.csv and report.html, which are made for each request.
+"""Downloads: results.csv from the results container; workbooks, to_fix.csv and report.html, made for each request.
 
 The worker holds an answer in memory and copies it to the host. So a large file is compressed piece by piece as it is
 read, and refused when it is too large even then: the answer says where its blob is.
@@ -14,18 +14,19 @@ import azure.functions as func
 from werkzeug.http import dump_options_header, parse_accept_header
 
 from shared.pipeline.blob_names import RESULTS_CONTAINER, fix_name
-from shared.pipeline.closing.csv_output import results_csv
+from shared.pipeline.closing.csv_output import results_csv, results_table
 from shared.pipeline.closing.summary import folder_of
+from shared.pipeline.closing.workbook_output import MOST_ROWS, XLSX, workbook
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired
-from shared.pipeline.corrections.to_fix import to_fix_csv
+from shared.pipeline.corrections.to_fix import to_fix_csv, to_fix_workbook
 from shared.status.http import Refusal, tagged
 from shared.status.presenters import links_of
 from shared.status.report import NAME as REPORT
 from shared.status.report import report_html
 from shared.status.schemas import ErrorCode
 from shared.storage.blobs import VersionGone
-from shared.storage.records import DeviceFile
+from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import FileState
 
 LARGEST_BODY = 32 * 1024 * 1024
@@ -48,6 +49,10 @@ _TOO_MUCH_SO_FAR = (
     f"The results so far are more than {LARGEST_BODY // 2**20} MiB. Send `Accept-Encoding: gzip` (curl --compressed), "
     "or wait until the file is closed."
 )
+_TOO_MUCH_FOR_A_WORKBOOK = (
+    f"The file has more than {MOST_ROWS:,} rows, which are not written as a workbook. Take the CSV, and import it into "
+    "the spreadsheet with every column as text."
+)
 _NOT_WITHDRAWN = (
     "No device of this file was withdrawn, or its withdrawal is still in progress. withdrawals.csv is written at the "
     "end of a withdrawal."
@@ -65,11 +70,26 @@ def results_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReque
     _refuse_before_read(file)
     if file.state.is_final:
         return _stored_answer(pipeline, file, "results.csv", request)
-    rows = pipeline.journal.outcomes.of_rows(file.reading_id, 1, file.read_counts.total)
+    rows = _outcomes_of(pipeline, file)
     try:
-        return tagged(request, attachment(results_csv(rows), f"{file.name}.results so far.csv", CSV, request))
+        return tagged(
+            request, attachment(results_csv(rows, file.delimiter), f"{file.name}.results so far.csv", CSV, request)
+        )
     except TooLarge as error:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _TOO_MUCH_SO_FAR) from error
+
+
+def results_workbook_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:
+    """results.xlsx: the cells of results.csv as text. Raises Refusal."""
+    _refuse_before_read(file)
+    _refuse_unless_small(file)
+    name = f"{file.name}.results{'' if file.state.is_final else ' so far'}.xlsx"
+    pieces = workbook(results_table(_outcomes_of(pipeline, file)), file.received_at)
+    return _workbook_answer(pieces, name, request)
+
+
+def _outcomes_of(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
+    return pipeline.journal.outcomes.of_rows(file.reading_id, 1, file.read_counts.total)
 
 
 def withdrawals_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:
@@ -104,6 +124,29 @@ def to_fix_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReques
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
     except TooLarge as error:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _TOO_MUCH_TO_FIX) from error
+
+
+def to_fix_workbook_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:
+    """to_fix.xlsx: the cells of to_fix.csv as text. Raises Refusal."""
+    _refuse_before_read(file)
+    _refuse_unless_small(file)
+    try:
+        pieces = to_fix_workbook(pipeline, file)
+        return _workbook_answer(pieces, fix_name(file.name, file.file_id, ".xlsx"), request)
+    except CopyExpired as error:
+        raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
+
+
+def _workbook_answer(pieces: Iterator[bytes], name: str, request: func.HttpRequest) -> func.HttpResponse:
+    try:
+        return tagged(request, attachment(pieces, name, XLSX, request))
+    except TooLarge as error:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _TOO_MUCH_FOR_A_WORKBOOK) from error
+
+
+def _refuse_unless_small(file: DeviceFile) -> None:
+    if file.read_counts.total > MOST_ROWS:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _TOO_MUCH_FOR_A_WORKBOOK)
 
 
 def report_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:

@@ -16,7 +16,14 @@ from shared.status.acts import acts
 from shared.status.authentication import refuse_other_sites
 from shared.status.commands import send_again, withdraw
 from shared.status.customers import customers
-from shared.status.downloads import report_answer, results_answer, to_fix_answer, withdrawals_answer
+from shared.status.downloads import (
+    report_answer,
+    results_answer,
+    results_workbook_answer,
+    to_fix_answer,
+    to_fix_workbook_answer,
+    withdrawals_answer,
+)
 from shared.status.expectations import expectation
 from shared.status.http import (
     JSON,
@@ -106,9 +113,19 @@ def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.
     return _download(results_answer, pipeline, request)
 
 
+def download_results_workbook(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files/{customer_id}/{file_id}/results.xlsx."""
+    return _download(results_workbook_answer, pipeline, request)
+
+
 def download_to_fix(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET files/{customer_id}/{file_id}/to_fix.csv."""
     return _download(to_fix_answer, pipeline, request)
+
+
+def download_to_fix_workbook(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET files/{customer_id}/{file_id}/to_fix.xlsx."""
+    return _download(to_fix_workbook_answer, pipeline, request)
 
 
 def download_withdrawals(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

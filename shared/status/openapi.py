@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from shared.pipeline.closing.workbook_output import XLSX
 from shared.status.downloads import CSV, HTML
 from shared.status.expectations import schemas_of
 from shared.status.http import JSON, KEY_HEADER
@@ -119,10 +120,20 @@ OPERATIONS: Mapping[str, Operation] = {
     "download_results": Operation(
         "Every row of a closed file with its outcome, as CSV.", NoQuery, CSV, faults=_NO_CHANGE, is_tagged=True
     ),
+    "download_results_workbook": Operation(
+        "The same as a workbook, in which every cell is text.", NoQuery, XLSX, faults=_NO_CHANGE, is_tagged=True
+    ),
     "download_to_fix": Operation(
         "The rows that a person can fix, in their original columns and with what to do. Fix them and drop the file.",
         NoQuery,
         CSV,
+        faults=_NO_CHANGE,
+        is_tagged=True,
+    ),
+    "download_to_fix_workbook": Operation(
+        "The same as a workbook, in which every cell is text: for spreadsheets, which change cells of a CSV.",
+        NoQuery,
+        XLSX,
         faults=_NO_CHANGE,
         is_tagged=True,
     ),

@@ -100,10 +100,16 @@ class FileLinks(View, frozen=True, kw_only=True):
         str | None,
         msgspec.Meta(description="Every row with its outcome; while the file is registering, the rows so far."),
     ]
+    results_xlsx: Annotated[
+        str | None, msgspec.Meta(description="The same for spreadsheets: every cell is text, and none is changed.")
+    ] = None
     to_fix_csv: Annotated[
         str | None,
         msgspec.Meta(description="The rows that a person can fix; while the file is registering, the rows so far."),
     ]
+    to_fix_xlsx: Annotated[
+        str | None, msgspec.Meta(description="The same for spreadsheets: every cell is text, and none is changed.")
+    ] = None
     withdrawals_csv: Annotated[
         str | None, msgspec.Meta(description="Every registered row with the end of its withdrawal, once that is over.")
     ] = None

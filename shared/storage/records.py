@@ -167,6 +167,8 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     remarks: tuple[Remark, ...] = ()
     is_incomplete: bool = False
     """Whether it may hold devices that are in none of its rows. Like the two fields before, known once it is `read`."""
+    delimiter: Annotated[str, msgspec.Meta(pattern=r"^[,;\t|^]\Z")] = ","
+    """Of its table, and so of every CSV that answers it; known once it is `read`."""
     reason: str | None = None
     """The reason why it was rejected: one word of the public vocabulary."""
     reason_text: str | None = None

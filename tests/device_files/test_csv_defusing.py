@@ -44,7 +44,10 @@ def test_a_serial_number_that_begins_like_a_formula_or_a_mark_survives(serial: s
     assert clean(marked_as_text(serial)) == serial
 
 
-@pytest.mark.parametrize("cell", ["0042", "3305250000019", "1-2", "5E10", "12MAR", "00000000000000000042"])
+@pytest.mark.parametrize(
+    "cell",
+    ["0042", "3305250000019", "1-2", "5E10", "12MAR", "00000000000000000042", "1,5", "12:30", "20.11.2026", "50%"],
+)
 def test_an_original_that_a_spreadsheet_would_change_is_marked_as_text(cell: str) -> None:
     assert safe_original(cell) == f"'{cell}"
     assert clean(safe_original(cell)) == cell

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from shared.device_files.cells import clean
+from shared.device_files.csv_defusing import safe_original
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.reading import device_rows
 from shared.device_files.rows import CheckedRow, Column, DeviceRow, Rules
 from shared.device_files.tables.header_names import all_names, column_named
-from shared.device_files.to_fix import LONGEST_HEADER, lines_to_fix
+from shared.device_files.to_fix import LONGEST_CELL, LONGEST_HEADER, Fix, table_to_fix
+from shared.pipeline.closing.csv_output import csv_text
 from shared.reasons import REASONS, RowReason, UnreadableDeviceFile
 from tests.device_files.cases import CASES, HEADER, HP, LENOVO, Case, archive, text
 from tests.device_files.given import HASHES, SAMPLES, read
@@ -37,30 +38,37 @@ def of(data: bytes, name: str = "devices.csv") -> list[DeviceRow]:
     return [row for _, row in device_rows(lambda: [data], name=name)]
 
 
-def sent_back(rows: Sequence[DeviceRow], what_to_do: str = "Fix it.") -> str:
-    return "".join(lines_to_fix(lambda: iter([(row, what_to_do) for row in rows])))
+def sent_back(rows: Sequence[DeviceRow], what_to_do: str = "Fix it.", delimiter: str = ",") -> str:
+    cells = table_to_fix(lambda: iter([(row, Fix("a_reason", what_to_do)) for row in rows]))
+    return b"".join(csv_text(cells, delimiter, safe_original)).decode("utf-8-sig")
 
 
 def table(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
+def own(text: str) -> list[list[str]]:
+    """The cells of the device file itself; of a comment all."""
+    return [line[2:-1] or line for line in table(text)]
+
+
 def dropped_again(text: str, rules: Rules | None = None) -> list[CheckedRow]:
     return read(("\ufeff" + text).encode(), rules=rules)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
 @pytest.mark.parametrize("case", READABLE, ids=lambda case: case.name)
-def test_rows_that_are_sent_back_unchanged_are_read_as_they_were(case: Case) -> None:
+def test_rows_that_are_sent_back_unchanged_are_read_as_they_were(case: Case, delimiter: str) -> None:
     try:
         rows = read(case.data, name=case.file, rules=case.rules)
     except UnreadableDeviceFile:
         return
     back = of(case.data, case.file)
-    text = sent_back(back, REASONS[RowReason.UNCLEAR_COLUMNS].what_to_do)
+    text = sent_back(back, REASONS[RowReason.UNCLEAR_COLUMNS].what_to_do, delimiter)
     if all(row.cells is None for row in back):
         return
     again = dropped_again(text, case.rules)
-    before = [row for row, read_row in zip(rows, back, strict=True) if any(map(clean, read_row.cells or ()))]
+    before = [row for row, read_row in zip(rows, back, strict=True) if read_row.cells is not None]
     assert len(again) == len(before)
     for old, new in zip(before, again, strict=True):
         if case.name == REALIGNED_IN_A_MERGED_TABLE and new.reason is RowReason.SHIFTED_CELLS:
@@ -70,51 +78,59 @@ def test_rows_that_are_sent_back_unchanged_are_read_as_they_were(case: Case) -> 
         assert new.reason == old.reason or old.reason in (RowReason.UNCLEAR_COLUMNS, RowReason.SHIFTED_CELLS)
 
 
-def test_what_to_do_stands_behind_the_columns_of_the_file_in_their_order() -> None:
+def test_why_and_where_stand_in_front_of_the_columns_of_the_file_and_what_to_do_behind() -> None:
     lines = table(sent_back(of(text("Room,Model,Hardware Hash,Serial", "12,M,,A"))))
-    assert lines == [["Room", "Model", "Hardware Hash", "Serial", "what_to_do"], ["12", "M", "", "A", "Fix it."]]
+    assert lines == [
+        ["fix_reason", "fix_source", "Room", "Model", "Hardware Hash", "Serial", "what_to_do"],
+        ["a_reason", "line 2", "12", "M", "", "A", "Fix it."],
+    ]
+
+
+def test_where_a_row_stood_holds_no_delimiter_though_the_name_of_a_member_does() -> None:
+    data = archive(**{"=Halle 3, Regal; links.csv": text(HEADER, "A,,")})
+    assert table(sent_back(of(data)))[1][1] == "'=Halle 3 Regal links.csv line 2"
 
 
 def test_a_file_that_was_sent_back_before_has_what_to_do_once() -> None:
     once = sent_back(of(text(HEADER, "A,,")), "First.")
     assert table(sent_back(of(once.encode()), "Second.")) == [
-        [*HEADER.split(","), "what_to_do"],
-        ["A", "", "", "Second."],
+        ["fix_reason", "fix_source", *HEADER.split(","), "what_to_do"],
+        ["a_reason", "line 2", "A", "", "", "Second."],
     ]
 
 
 def test_a_hash_alone_has_a_header_that_is_recognised_again() -> None:
     text_of_it = sent_back(of(text("Hardware Hash", HASHES[HP])))
-    assert table(text_of_it)[0] == ["Hardware Hash", "what_to_do"]
+    assert own(text_of_it)[0] == ["Hardware Hash"]
     assert [row.device is not None for row in dropped_again(text_of_it)] == [True]
 
 
 def test_columns_of_one_meaning_are_merged_and_others_follow_in_order_of_appearance() -> None:
     data = text(f"{HEADER},Room", "A,1,,12", "Serial,Building,room,Make,Model", "B,X,13,HP,M")
-    assert table(sent_back(of(data))) == [
-        [*HEADER.split(","), "Room", "Building", "Make", "Model", "what_to_do"],
-        ["A", "1", "", "12", "", "", "", "Fix it."],
-        ["B", "", "", "13", "X", "HP", "M", "Fix it."],
+    assert own(sent_back(of(data))) == [
+        [*HEADER.split(","), "Room", "Building", "Make", "Model"],
+        ["A", "1", "", "12", "", "", ""],
+        ["B", "", "", "13", "X", "HP", "M"],
     ]
 
 
 def test_a_name_that_would_mean_something_else_beside_new_neighbours_is_changed() -> None:
     items = [{"serialNumber": "A", "manufacturer": "HP"}, {"serialNumber": "B", "Device Name": "PC-7"}]
-    (header, *_) = table(sent_back(of(json.dumps(items).encode())))
-    assert header == ["serialNumber", "manufacturer", "Device Name column", "what_to_do"]
+    (header, *_) = own(sent_back(of(json.dumps(items).encode())))
+    assert header == ["serialNumber", "manufacturer", "Device Name column"]
 
 
 def test_a_model_that_was_named_beside_its_manufacturer_keeps_its_meaning() -> None:
     data = text("Serial,Manufacturer,Room", "A,HP,1", "Manufacturer,Device Name,Serial", "LENOVO,21R3001BUK,B")
     back = sent_back(of(data))
-    assert table(back)[0] == ["Serial", "Manufacturer", "Room", "Device model", "what_to_do"]
+    assert own(back)[0] == ["Serial", "Manufacturer", "Room", "Device model"]
     assert [row.model for row in dropped_again(back)] == ["", "21R3001BUK"]
 
 
 def test_cells_that_nobody_could_tell_apart_have_columns_without_a_meaning() -> None:
     data = text("No Such Maker,X1,123456A", "LENOVO,21R3001BUK,TE2TD5VI")
     back = of(data)[:1]
-    lines = table(sent_back(back))
+    lines = own(sent_back(back))
     assert lines[0][:4] == ["column 1", "column 2", "column 3", "Device Serial Number"]
     assert lines[1][:3] == ["No Such Maker", "X1", "123456A"]
     assert [row.reason for row in dropped_again(sent_back(back))] == [RowReason.NO_IDENTITY]
@@ -130,8 +146,14 @@ def test_what_is_no_row_stands_as_a_comment() -> None:
 def test_a_row_that_is_too_long_to_be_read_again_stands_as_a_comment() -> None:
     items = [{"serialNumber": "A", "x": "x" * (MAXIMUM_LINE - 60)}, {"serialNumber": "B", "x": "a\n" * 200}]
     back = sent_back(of("\n".join(map(json.dumps, items)).encode()), "Fix it. " * 20)
-    assert [line[0][:9] for line in table(back)[1:]] == ["# line 1:", "B"]
+    assert [line[0][:9] for line in own(back)[1:]] == ["# line 1:", "B"]
     assert all(len(line) < MAXIMUM_LINE for line in back.splitlines())
+
+
+def test_a_row_with_a_cell_that_a_spreadsheet_would_cut_stands_as_a_comment() -> None:
+    items = [{"serialNumber": name, "x": "x" * (LONGEST_CELL + more)} for name, more in (("A", 1), ("B", 0))]
+    back = sent_back(of("\n".join(map(json.dumps, items)).encode()))
+    assert [line[0][:9] for line in own(back)[1:]] == ["# line 1:", "B"]
 
 
 def test_a_header_of_any_width_is_bounded_and_loses_no_column_that_means_something() -> None:
@@ -149,7 +171,7 @@ def test_no_cell_is_run_and_none_is_changed_for_the_reader() -> None:
     )
     back = sent_back(of(data.encode()))
     assert [row.device for row in dropped_again(back)] == [row.device for row in read(data.encode())]
-    for line in table(back)[1:]:
+    for line in own(back)[1:]:
         assert not line[0].lstrip().startswith(("=", "+", "-", "@")), line
         assert "\x1b" not in line[0]
 
@@ -157,7 +179,7 @@ def test_no_cell_is_run_and_none_is_changed_for_the_reader() -> None:
 def test_a_hash_is_never_changed() -> None:
     damaged = ["+" + HASHES[HP][1:], HASHES[LENOVO][:-9], HASHES[HP].replace("A", " A", 3), "T0" + "x" * 5000]
     data = text(HEADER, *(f"S{number},,{cell}" for number, cell in enumerate(damaged)))
-    lines = table(sent_back(of(data)))
+    lines = own(sent_back(of(data)))
     assert [line[2].removeprefix("'") for line in lines[1:]] == damaged
 
 

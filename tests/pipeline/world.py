@@ -162,7 +162,8 @@ class World:
         """The lines of results.csv."""
         content = self.results.read(f"{self.folder(identifier, path)}/results.csv")
         assert content is not None, "there is no results.csv"
-        return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+        text = content.decode("utf-8-sig")
+        return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=text[len("row")]))
 
     def summary(self, identifier: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> dict[str, Any]:
         """summary.json."""

@@ -325,7 +325,7 @@ class FileCheck:
 
     def _results(self) -> list[Row]:
         content = self._world.results.read(f"{self._folder()}/results.csv") or b""
-        return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+        return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
     def _expected_rows(self) -> list[CheckedRow]:
         """The rows as a person reads them: once, and again while a later row changes the outcome of an earlier row."""

@@ -7,6 +7,8 @@ import io
 import pytest
 from werkzeug.http import parse_options_header
 
+from shared.device_files.reading import device_rows
+from shared.pipeline.closing.workbook_output import XLSX
 from shared.status import downloads
 from tests.pipeline.world import CUSTOMER, World, tuples
 from tests.status.client import FILE, Client, closed_file
@@ -24,7 +26,7 @@ def test_results_are_downloaded_plain_or_compressed(world: World, client: Client
         "attachment; filename=\"_ _x_.csv.results.csv\"; filename*=UTF-8''%C3%9C%20%22x%22.csv.results.csv"
     )
     assert parse_options_header(plain.headers["content-disposition"])[1] == {"filename": 'Ü "x".csv.results.csv'}
-    assert len(list(csv.DictReader(io.StringIO(plain.body.decode())))) == 3
+    assert len(list(csv.DictReader(io.StringIO(plain.body.decode("utf-8-sig"))))) == 3
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed.body) == plain.body
     assert "content-encoding" not in client.get(path, {"Accept-Encoding": "gzip;q=0"}).headers
@@ -59,11 +61,29 @@ def test_rows_to_fix_and_a_report_are_downloaded(world: World, client: Client) -
         assert parse_options_header(answer.headers["content-disposition"])[1] == {"filename": name}
 
 
+def test_results_and_rows_to_fix_are_downloaded_as_workbooks(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identifier = closed_file(world, tuples(["0042", ""]))
+    paths = [f"{FILE.format(identifier)}/{name}" for name in ("results.xlsx", "to_fix.xlsx")]
+    results, to_fix = (client.get(path) for path in paths)
+    assert results.headers["content-type"].startswith(XLSX)
+    assert to_fix.headers["etag"] == client.get(paths[1]).headers["etag"]
+    names = ("devices.csv.results.xlsx", f"devices - fix of {identifier[:8]}.xlsx")
+    for answer, name in zip((results, to_fix), names, strict=True):
+        assert parse_options_header(answer.headers["content-disposition"])[1] == {"filename": name}
+    found = [row.serial_number for _, row in device_rows(lambda: [results.body], name="results.xlsx")]
+    assert found == ["0042", ""]
+    monkeypatch.setattr(downloads, "MOST_ROWS", 1)
+    assert [client.get(path).status for path in paths] == [413, 413]
+
+
 def test_rows_to_fix_are_gone_with_the_private_copy(world: World, client: Client) -> None:
     identifier = closed_file(world, tuples(["SN-1", ""]))
     world.private.delete(f"{identifier}/device-file")
-    answer = client.get(f"{FILE.format(identifier)}/to_fix.csv")
-    assert (answer.status, answer.json["code"]) == (410, "gone")
+    for name in ("to_fix.csv", "to_fix.xlsx"):
+        answer = client.get(f"{FILE.format(identifier)}/{name}")
+        assert (answer.status, answer.json["code"]) == (410, "gone")
 
 
 def test_results_of_an_open_file_are_those_so_far_and_deleted_ones_not_there_any_more(
@@ -72,7 +92,7 @@ def test_results_of_an_open_file_are_those_so_far_and_deleted_ones_not_there_any
     identifier = world.drop_file(tuples(["SN-1", "", "SN-2"]))
     path = FILE.format(identifier) + "/results.csv"
     so_far = client.get(path)
-    assert [row["row"] for row in csv.DictReader(io.StringIO(so_far.body.decode()))] == ["2"]
+    assert [row["row"] for row in csv.DictReader(io.StringIO(so_far.body.decode("utf-8-sig")))] == ["2"]
     assert "so%20far" in so_far.headers["content-disposition"]
     world.run()
     assert client.get(path).status == 200

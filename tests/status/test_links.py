@@ -41,7 +41,16 @@ def test_links_are_whole_addresses_that_can_be_followed_as_they_are(world: World
     answers = [client.get("/api/files").json["files"][0], client.get(FILE.format(parent)).json["file"]]
     answers += client.get(f"/api/devices/{CUSTOMER}?serial=STANDIN-500-1").json["devices"]
     for links in (answer["links"] for answer in answers):
-        for name in ("file", "outcomes", "results_csv", "to_fix_csv", "report_html", "page"):
+        for name in (
+            "file",
+            "outcomes",
+            "results_csv",
+            "results_xlsx",
+            "to_fix_csv",
+            "to_fix_xlsx",
+            "report_html",
+            "page",
+        ):
             origin, path = links[name][: len(f"http://{client.host}")], links[name][len(f"http://{client.host}") :]
             assert origin == f"http://{client.host}"
             assert client.get(path).status == 200

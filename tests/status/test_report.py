@@ -47,7 +47,7 @@ def test_it_says_what_happened_to_the_file_and_what_to_do(world: World) -> None:
     _, page = report(world, file)
     assert "devices.csv" in page.text
     assert "1 of 4 devices is registered; 3 are not" in page.text
-    assert "download to_fix.csv" in page.text
+    assert "download to_fix.xlsx" in page.text
     for row in world.rows(file)[1:]:
         assert row["serial_number"] in page.text
         assert row["what_to_do"] in page.text

@@ -305,7 +305,7 @@ def filled(kind: type[Record], given: Mapping[str, object] = MappingProxyType({}
     return kind(**values)
 
 
-_TEXTS = {"customer_id": _CUSTOMER, "file_id": _FULL, "reading_id": f"{_FULL}.1", "number": "1-0"}
+_TEXTS = {"customer_id": _CUSTOMER, "file_id": _FULL, "reading_id": f"{_FULL}.1", "number": "1-0", "delimiter": ";"}
 """Values of fields whose text must have a certain form."""
 
 

@@ -155,7 +155,7 @@ class Stack:
 
     def rows(self, dropped: Dropped) -> list[dict[str, str]]:
         """The lines of results.csv."""
-        text = self._read(f"{_results(dropped)}/results.csv").decode()
+        text = self._read(f"{_results(dropped)}/results.csv").decode("utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def _read(self, path: str) -> bytes:

@@ -57,7 +57,9 @@ class _Opener:
         prefix = f"{member} " if member else ""
         match file_types.kind_of(start):
             case Kind.TABLE:
-                yield TablePart(Records(Lines(line_blocks(chunks, self.account)), self.sense), prefix, member)
+                records = Records(Lines(line_blocks(chunks, self.account)), self.sense)
+                yield TablePart(records, prefix, member)
+                self.account.delimiter = self.account.delimiter or records.delimiter
             case Kind.JSON:
                 yield ItemsPart(json_documents.items(chunks, self.account, self.meaning, prefix=prefix), prefix, member)
             case Kind.XML:

@@ -93,6 +93,11 @@ class Records:
         self._latest = 0
         self._use(",")
 
+    @property
+    def delimiter(self) -> str | None:
+        """The delimiter that held last; None while there is none, or for one that only a `sep=` line made one."""
+        return self._delimiter if self._is_settled and self._delimiter in DELIMITERS else None
+
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         return self
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from shared.device_files.cells import clean
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_product_key
-from shared.device_files.rows import Column, Header, header_of
+from shared.device_files.rows import ADDED_TO_FIX, Column, Header, header_of
 from shared.device_files.tables.header_names import Sureness, folded, meaning
 from shared.reasons import FileReason, UnreadableDeviceFile
 
@@ -17,7 +17,7 @@ IDENTIFYING = frozenset({Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWA
 FEWEST_NAMES = 2
 """So many known names make a line a header wherever it stands."""
 _NAMES_OF_A_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL})
-_HARMLESS_TWICE = frozenset({Column.ORDER_NUMBER, Column.ASSIGNED_USER, Column.WHAT_TO_DO})
+_HARMLESS_TWICE = frozenset({Column.ORDER_NUMBER, Column.ASSIGNED_USER}) | ADDED_TO_FIX
 """Nothing that is sent depends on which column is meant."""
 _BETWEEN_CELLS = re.compile(r"[\s,;|^]")
 _DEVICE_NAME = folded("device name")

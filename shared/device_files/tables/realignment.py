@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key
-from shared.device_files.rows import ABSENT, Column, Header, header_of
+from shared.device_files.rows import ABSENT, ADDED_TO_FIX, Column, Header, header_of
 
 _MOST_EXTRA_CELLS = 8
 _TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
@@ -89,7 +89,7 @@ def looks_shifted(header: Header, cells: Sequence[str]) -> bool:
         model, tag = (_cell(cells, header.place(column)).casefold() for column in (Column.MODEL, Column.GROUP_TAG))
         if model and tag == found.model.casefold() != model:
             return True
-    known = [place for place, column in enumerate(header.columns) if column not in (None, Column.WHAT_TO_DO)]
+    known = [place for place, column in enumerate(header.columns) if column is not None and column not in ADDED_TO_FIX]
     return _is_misplaced(header, cells) or _is_parted(header, cells, known)
 
 
@@ -305,8 +305,8 @@ def _gathered(header: Header, cells: Sequence[str], hash_at: int, record: Verifi
 
     A cell that stays unexplained could be a group tag; where the file has tags, the row is not guessed at.
     """
-    remark = header.columns.index(Column.WHAT_TO_DO) if Column.WHAT_TO_DO in header.columns else ABSENT
-    texts = {place: clean(cell) for place, cell in enumerate(cells) if place not in (hash_at, remark)}
+    left_out = {place for place, column in enumerate(header.columns) if column in ADDED_TO_FIX}
+    texts = {place: clean(cell) for place, cell in enumerate(cells) if place not in (hash_at, *left_out)}
     serials = [place for place, text in texts.items() if text.casefold() == record.serial_number.casefold() != ""]
     keys = [place for place, text in texts.items() if is_product_key(text) and place not in serials]
     known = {"", record.manufacturer.casefold(), record.model.casefold()}

@@ -1,6 +1,7 @@
 """Records the parts of a file that are not rows, and whether they may hold more devices. Pure."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -22,7 +23,7 @@ COLUMNS = ("kind", "count", "place", "excerpt", "may_hold_device")
 
 
 def accounted(read: DeviceFile, account: "FileAccount") -> DeviceFile:
-    """`read`, whose reasons are already counted, with its notes and the parts passed over in reading it."""
+    """`read`, whose reasons are already counted, with its notes, delimiter and the parts passed over in reading."""
     passed_over = tuple(
         PassedOverTally(
             kind=kept.kind,
@@ -39,7 +40,13 @@ def accounted(read: DeviceFile, account: "FileAccount") -> DeviceFile:
         or any(remark.note == FileNote.MAY_HOLD_DEVICES for remark in remarks)
         or any(tally.reason in UNREAD_PARTS for tally in read.reasons)
     )
-    return replace(read, passed_over=passed_over, remarks=remarks, is_incomplete=is_incomplete)
+    return replace(
+        read,
+        passed_over=passed_over,
+        remarks=remarks,
+        is_incomplete=is_incomplete,
+        delimiter=account.delimiter or read.delimiter,
+    )
 
 
 def explained(note: str) -> Explanation:
@@ -52,16 +59,14 @@ def kind_in_words(kind: str) -> str:
     return PASSED_OVER[PassedOverKind(kind)] if kind in list(PassedOverKind) else kind
 
 
-def passed_over_csv(passed_over: Sequence[PassedOverTally]) -> Iterator[bytes]:
+def passed_over_csv(passed_over: Sequence[PassedOverTally], delimiter: str) -> Iterator[bytes]:
     """passed_over.csv in pieces."""
-    return csv_text(
-        COLUMNS,
-        (
-            (kept.kind, str(kept.count), place, excerpt, "true" if kept.may_hold_device else "false")
-            for kept in passed_over
-            for place, excerpt in zip(kept.places, kept.excerpts, strict=True)
-        ),
+    rows = (
+        (kept.kind, str(kept.count), place, excerpt, "true" if kept.may_hold_device else "false")
+        for kept in passed_over
+        for place, excerpt in zip(kept.places, kept.excerpts, strict=True)
     )
+    return csv_text(chain([COLUMNS], rows), delimiter)
 
 
 def _storable(text: str) -> str:

@@ -162,7 +162,7 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
     _write_csv(pipeline, file, reasons.counting(outcomes))
     if file.passed_over:
         path = f"{folder_of(file)}/{accounting.NAME}"
-        pipeline.results.write(path, accounting.passed_over_csv(file.passed_over), CSV)
+        pipeline.results.write(path, accounting.passed_over_csv(file.passed_over, file.delimiter), CSV)
     counts = reasons.counts(file.read_counts.total)
     unreadable: list[UnreadableRecord] = []
     if submissions is None:
@@ -219,7 +219,7 @@ def _held(held: FileLease, outcomes: Iterable[DeviceOutcome]) -> Iterator[Device
 
 
 def _write_csv(pipeline: Pipeline, file: DeviceFile, outcomes: Iterable[DeviceOutcome]) -> None:
-    pipeline.results.write(f"{folder_of(file)}/results.csv", results_csv(outcomes), CSV)
+    pipeline.results.write(f"{folder_of(file)}/results.csv", results_csv(outcomes, file.delimiter), CSV)
 
 
 def _in_words(counts: Counts) -> str:

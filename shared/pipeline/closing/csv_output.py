@@ -1,9 +1,9 @@
-"""Writes CSV for spreadsheets: UTF-8, CRLF, and no cell that a spreadsheet would run as a formula. Pure."""
+"""Writes CSV for spreadsheets: UTF-8 with a byte order mark, CRLF, and no cell that a spreadsheet would run. Pure."""
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 
@@ -37,27 +37,36 @@ COLUMNS = (
 _cells = attrgetter(*COLUMNS[:-2])
 _sentences = attrgetter(*COLUMNS[-2:])
 
+_MARK = "\ufeff"
+"""The byte order mark, without which Excel reads UTF-8 in the machine's code page."""
+
 _SPLITS = re.compile(r"[,;|^\s]+")
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[bytes]:
-    """A header and rows in pieces of bounded size."""
+def csv_text(
+    table: Iterable[Iterable[str]], delimiter: str = ",", safe_cell: Callable[[str], str] = marked_as_text
+) -> Iterator[bytes]:
+    """A table, its header first, in pieces of bounded size; each cell as `safe_cell` makes it."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(map(marked_as_text, row))
+    text.write(_MARK)
+    writer = csv.writer(text, delimiter=delimiter)
+    for row in table:
+        writer.writerow(map(safe_cell, row))
         if text.tell() > CSV_PIECE:
             yield _emptied(text)
     yield _emptied(text)
 
 
-def results_csv(outcomes: Iterable[DeviceOutcome]) -> Iterator[bytes]:
+def results_csv(outcomes: Iterable[DeviceOutcome], delimiter: str) -> Iterator[bytes]:
     """results.csv in pieces, one line for each row."""
-    return csv_text(
-        COLUMNS,
-        ((*map(str, _cells(outcome)), *map(in_one_cell, _sentences(outcome))) for outcome in outcomes),
-    )
+    return csv_text(results_table(outcomes), delimiter)
+
+
+def results_table(outcomes: Iterable[DeviceOutcome]) -> Iterator[Sequence[str]]:
+    """The cells of results.csv and results.xlsx: the header, and a row for each outcome."""
+    yield COLUMNS
+    for outcome in outcomes:
+        yield *map(str, _cells(outcome)), *map(in_one_cell, _sentences(outcome))
 
 
 @lru_cache(maxsize=1_024)

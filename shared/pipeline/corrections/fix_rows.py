@@ -196,7 +196,7 @@ def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], s
 def _content(file: DeviceFile, rows: Sequence[FixedRow]) -> bytes:
     """The new file. In a batch folder the group tag would only be noted, so the column is left out."""
     width = len(COLUMNS) if file.batch_id is None else len(COLUMNS) - 1
-    return b"".join(csv_text(COLUMNS[:width], (row.line()[:width] for row in rows)))
+    return b"".join(csv_text([COLUMNS[:width], *(row.line()[:width] for row in rows)]))
 
 
 _SERIAL, _KEY = (Column.SERIAL_NUMBER,), (Column.PRODUCT_KEY,)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -198,7 +199,7 @@ class _RowsAgain:
 
     def content(self) -> Iterator[bytes]:
         """The bytes of the new file: the same at every request."""
-        return csv_text(self.columns, self.lines())
+        return csv_text(chain([self.columns], self.lines()))
 
     def lines(self) -> Iterator[list[str]]:
         """One line for each row: the private copy is read beside the outcomes, both in the order of the file."""

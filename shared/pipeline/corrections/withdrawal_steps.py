@@ -12,7 +12,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 
 from msgspec.structs import replace
 
@@ -370,7 +370,8 @@ def _go_on(held: WithdrawalLease, withdrawal: Withdrawal, delay: timedelta) -> W
 def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
     """Write withdrawals.csv, which comes out the same from any owner, and journal the end."""
     lines = (line(outcome, known.record) for outcome, known in _devices(held, 1))
-    held.pipeline.results.write(f"{folder_of(held.file)}/withdrawals.csv", csv_text(COLUMNS, lines), CSV)
+    content = csv_text(chain([COLUMNS], lines), held.file.delimiter)
+    held.pipeline.results.write(f"{folder_of(held.file)}/withdrawals.csv", content, CSV)
     now = held.pipeline.clock()
     finished = replace(
         withdrawal,

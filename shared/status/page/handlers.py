@@ -9,7 +9,14 @@ from shared.status import queries
 from shared.status.acts import acts
 from shared.status.authentication import PAGES, refuse_all_but_own_page
 from shared.status.commands import WRONG_NAME, send_again, withdraw
-from shared.status.downloads import report_answer, results_answer, to_fix_answer, withdrawals_answer
+from shared.status.downloads import (
+    report_answer,
+    results_answer,
+    results_workbook_answer,
+    to_fix_answer,
+    to_fix_workbook_answer,
+    withdrawals_answer,
+)
 from shared.status.http import (
     Fault,
     OpenPipeline,
@@ -32,7 +39,7 @@ from shared.status.schemas import ErrorCode, FilePage
 from shared.status.standstills import standstills
 
 NOTHING_TO_SEND_AGAIN = (
-    "No row of this file can be sent again as it is: none failed for a temporary reason. Fix the rows in to_fix.csv "
+    "No row of this file can be sent again as it is: none failed for a temporary reason. Fix the rows in to_fix.xlsx "
     "and drop that file."
 )
 NOTHING_TO_WITHDRAW = (
@@ -111,9 +118,19 @@ def download_results(visit: Visit) -> func.HttpResponse:
     return results_answer(visit.pipeline, visit.file, visit.request)
 
 
+def download_results_workbook(visit: Visit) -> func.HttpResponse:
+    """GET status/{customer_id}/{file_id}/results.xlsx."""
+    return results_workbook_answer(visit.pipeline, visit.file, visit.request)
+
+
 def download_to_fix(visit: Visit) -> func.HttpResponse:
     """GET status/{customer_id}/{file_id}/to_fix.csv."""
     return to_fix_answer(visit.pipeline, visit.file, visit.request)
+
+
+def download_to_fix_workbook(visit: Visit) -> func.HttpResponse:
+    """GET status/{customer_id}/{file_id}/to_fix.xlsx."""
+    return to_fix_workbook_answer(visit.pipeline, visit.file, visit.request)
 
 
 def download_withdrawals(visit: Visit) -> func.HttpResponse:

@@ -205,7 +205,7 @@ def _remarks(file: FileView) -> tuple[str, ...]:
 
 def _todos(rows: Counter[Remedy]) -> Iterator[Todo]:
     if number := rows[Remedy.FIX]:
-        text = "Fix them on the page. Or download to_fix.csv, correct what each row says, and drop that file as it is."
+        text = "Fix them on the page. Or download to_fix.xlsx, correct what each row says, save it, and drop that file."
         yield Todo(REMEDIES[Remedy.FIX], f"Fix {counted(number, 'row')}.", text)
     if number := rows[Remedy.SEND_AGAIN]:
         text = "Nothing is wrong with these rows. Partner Center may accept them now."

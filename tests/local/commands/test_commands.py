@@ -37,7 +37,7 @@ UNKNOWN_ID = "00000000-0000-5000-8000-000000000000"
 
 
 def _table(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
 # --- drop
@@ -282,7 +282,7 @@ def test_rows_to_fix_are_a_file_to_be_dropped_again(typed: Typed, closed_file: s
     code, out = typed("outcomes", closed_file, "--to-fix")
     (row,) = _table(out.removeprefix("\ufeff"))
     assert code == ExitCode.DONE
-    assert list(row) == [*HEADER.split(","), "what_to_do"]
+    assert list(row) == ["fix_reason", "fix_source", *HEADER.split(","), "what_to_do"]
     assert row["Device Serial Number"] == "SERIAL-ALONE"
 
 

@@ -70,7 +70,7 @@ def test_whatever_is_passed_over_and_noted_fits_the_table_and_comes_back_as_it_w
     assert from_entity(entity, DeviceFile) == file
     assert sum(kept.count for kept in file.passed_over) == len(parts)
     assert {remark.note for remark in file.remarks} >= {str(note) for note, _ in notes}
-    b"".join(passed_over_csv(file.passed_over)).decode()
+    b"".join(passed_over_csv(file.passed_over, ",")).decode()
 
 
 def test_the_longest_account_fits_the_table() -> None:
@@ -111,7 +111,7 @@ def test_the_csv_has_a_line_for_each_place_and_nothing_in_it_is_run() -> None:
     kept = PassedOverTally(
         kind="prose", count=9, places=("line 1", "=a.csv line 2"), excerpts=('=cmd|"/c calc"!A1', "a, b")
     )
-    text = b"".join(passed_over_csv([kept])).decode()
+    text = b"".join(passed_over_csv([kept], ",")).decode("utf-8-sig")
     assert list(csv.reader(io.StringIO(text, newline=""))) == [
         ["kind", "count", "place", "excerpt", "may_hold_device"],
         ["prose", "9", "line 1", '\'=cmd|"/c calc"!A1', "false"],
@@ -130,7 +130,7 @@ def record(world: World, identifier: str) -> DeviceFile:
 
 def passed_over(world: World, identifier: str) -> list[dict[str, str]] | None:
     content = world.results.read(f"{world.folder(identifier, f'{CUSTOMER}/Test/devices.csv')}/passed_over.csv")
-    return None if content is None else list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    return None if content is None else list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
 def test_a_device_in_a_comment_is_told_of_in_the_summary_and_beside_the_results(world: World) -> None:

@@ -47,7 +47,7 @@ def test_whatever_the_service_says_a_csv_without_its_quotes_has_as_many_cells(sa
     outcome = DeviceOutcome(
         reading_id="f.1", row=1, outcome=Outcome.FAILED, error_code="400", error_description=said, what_to_do=cure
     )
-    text = b"".join(results_csv([outcome])).decode()
+    text = b"".join(results_csv([outcome], ",")).decode("utf-8-sig")
     line = text.split("\r\n", 1)[1].removesuffix("\r\n").replace('"', "")
     assert len(re.split(r"[,;|^\t\r\n]", line)) == len(csv_output.COLUMNS)
 
@@ -55,7 +55,7 @@ def test_whatever_the_service_says_a_csv_without_its_quotes_has_as_many_cells(sa
 def test_the_words_of_the_service_stand_in_the_csv_without_what_splits_it() -> None:
     said = "Invalid input, see\r\nhttps://example.com; row 3"
     outcome = DeviceOutcome(reading_id="f.1", row=1, outcome=Outcome.FAILED, error_description=said)
-    text = b"".join(results_csv([outcome])).decode()
+    text = b"".join(results_csv([outcome], ",")).decode("utf-8-sig")
     (line,) = csv.DictReader(io.StringIO(text, newline=""))
     assert line["error_description"] == "Invalid input see https://example.com row 3"
     device = DeviceWithdrawal(

@@ -66,7 +66,7 @@ def _file(world: World, identifier: str) -> DeviceFile:
 def _lines(world: World, again: Retry) -> list[dict[str, str]]:
     content = world.drop.read(_path(again))
     assert content is not None
-    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
 def test_rows_that_failed_for_a_passing_reason_are_sent_again_as_a_file_of_their_own(world: World) -> None:
@@ -499,7 +499,7 @@ def test_what_is_written_to_be_sent_again_is_read_as_the_very_same_devices(
         assume(sum(column_named(clean(cell)) is not None for cell in (serial, key, maker, model, tag)) < FEWEST_NAMES)
         writer.writerow([serial, key, "", maker, model, tag, f"PO-1 {tag}"])
     first = [row for row in _read_to_the_end(text.getvalue().encode()) if row.device is not None]
-    written = b"".join(csv_text(COLUMNS, (_line(row, row.device) for row in first if row.device)))
+    written = b"".join(csv_text([COLUMNS, *(_line(row, row.device) for row in first if row.device)]))
     second = _read_to_the_end(written)
     assert list(map(_kept, second)) == list(map(_kept, first))
 

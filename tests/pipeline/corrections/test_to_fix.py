@@ -20,8 +20,9 @@ from shared.device_files.csv_defusing import marked_as_text
 from shared.partner_center.client import CallIds
 from shared.pipeline.blob_names import private_copy
 from shared.pipeline.closing.csv_output import results_csv
+from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.corrections.closed_file import CopyExpired
-from shared.pipeline.corrections.to_fix import to_fix_csv
+from shared.pipeline.corrections.to_fix import to_fix_csv, to_fix_workbook
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome
 from shared.vocabulary import FileState, Outcome, Remedy
 from tests.device_files.cases import archive
@@ -46,8 +47,8 @@ def to_fix(world: World, file_id: str) -> str:
     return b"".join(to_fix_csv(world.pipeline, record(world, file_id))).decode()
 
 
-def lines(text: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text.removeprefix(MARK), newline="")))
+def lines(text: str, delimiter: str = ",") -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text.removeprefix(MARK), newline=""), delimiter=delimiter))
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ FORMS = {
 
 def fixed(text: str, broken: list[Row], delimiter: str) -> str:
     """to_fix.csv after a person has fixed it in a spreadsheet."""
-    header, *given_lines = lines(text)
+    own = ";" if ";" in text.partition("\n")[0] else ","
+    header, *given_lines = lines(text, own)
     assert len(given_lines) == len(broken)
     missing = [name for name in NAMES if name not in header]
     header += missing
@@ -178,23 +180,32 @@ def test_it_is_a_csv_that_excel_opens_with_what_to_do_in_the_last_column(world: 
     file = world.drop_file("Room,Serial Number,Make,Model\r\n12,A,HP,M\r\n13,B,,\r\n")
     world.run()
     text = to_fix(world, file)
-    assert text.startswith(MARK + "Room,Serial Number,Make,Model,what_to_do\r\n")
+    assert text.startswith(MARK + "fix_reason,fix_source,Room,Serial Number,Make,Model,what_to_do\r\n")
     (row,) = lines(text)[1:]
-    assert row == ["13", "B", "", "", world.rows(file)[1]["what_to_do"]]
+    assert row == ["serial_alone", "line 3", "13", "B", "", "", world.rows(file)[1]["what_to_do"]]
+
+
+def test_its_delimiter_is_that_of_the_file_as_is_that_of_the_results(world: World) -> None:
+    file = world.drop_file("Room;Serial Number;Make;Model\r\n12;A;HP;M\r\n13;B;;\r\n")
+    world.run()
+    assert record(world, file).delimiter == ";"
+    assert lines(to_fix(world, file), ";")[1][2:6] == ["13", "B", "", ""]
+    results = b"".join(world.results.stream(f"{folder_of(record(world, file))}/results.csv")).decode()
+    assert results.startswith(MARK + "row;serial_number;")
 
 
 def test_only_rows_that_a_person_can_fix_stand_in_it(world: World) -> None:
     serials = ["STANDIN-812-1", "STANDIN-808-1", "STANDIN-NOREASON-1", "STANDIN-806-1", "FINE", "FINE", "STANDIN-802-1"]
     file = world.drop_file("\r\n".join([HEADER, *(f"{serial},,,LENOVO,M" for serial in serials), "ALONE,,,,", ""]))
     world.run()
-    assert [line[0] for line in lines(to_fix(world, file))[1:]] == ["STANDIN-812-1", "STANDIN-802-1", "ALONE"]
+    assert [line[2] for line in lines(to_fix(world, file))[1:]] == ["STANDIN-812-1", "STANDIN-802-1", "ALONE"]
 
 
 def test_without_a_row_to_fix_it_is_a_header(world: World) -> None:
     file = world.drop_file(f"{HEADER}\r\nA,,,LENOVO,M\r\n")
     world.run()
     world.private.delete(private_copy(file))
-    assert lines(to_fix(world, file)) == [[*HEADER.split(","), "what_to_do"]]
+    assert lines(to_fix(world, file)) == [["fix_reason", "fix_source", *HEADER.split(","), "what_to_do"]]
 
 
 def test_of_a_file_that_was_rejected_it_is_a_header(world: World) -> None:
@@ -206,7 +217,19 @@ def test_of_a_file_that_was_rejected_it_is_a_header(world: World) -> None:
 def test_rows_can_be_fixed_before_the_file_is_closed(world: World) -> None:
     file = world.drop_file(f"{HEADER}\r\nA,,,LENOVO,M\r\nALONE,,,,\r\n")
     assert record(world, file).state is FileState.READ
-    assert [line[0] for line in lines(to_fix(world, file))[1:]] == ["ALONE"]
+    assert [line[2] for line in lines(to_fix(world, file))[1:]] == ["ALONE"]
+
+
+def test_dropped_again_as_a_workbook_it_is_read_as_it_was(world: World) -> None:
+    file = world.drop_file("Room;Serial Number;Make;Model\r\n0042;00123;;\r\n=1+1;1E5;HP;\r\n")
+    world.run()
+    data = b"".join(to_fix_workbook(world.pipeline, record(world, file)))
+    again = world.drop_file(data, f"{CUSTOMER}/Test/devices - fix of {file[:8]}.xlsx")
+    world.run()
+    assert record(world, again).parent == file
+    assert [(row.serial_number, row.error_code) for row in _outcomes(world, again)] == [
+        (row.serial_number, row.error_code) for row in _outcomes(world, file)
+    ]
 
 
 def test_a_copy_past_its_retention_is_said_at_once_with_what_to_do(world: World) -> None:
@@ -240,7 +263,7 @@ def test_a_member_that_could_not_be_read_is_named_in_a_comment(world: World) -> 
     data = archive(**{"good.csv": f"{HEADER}\r\nALONE,,,,\r\n".encode(), "bad.pdf": b"%PDF-1.7"})
     file = world.drop_file(data)
     _, row, comment = lines(to_fix(world, file))
-    assert row[0] == "ALONE"
+    assert row[2] == "ALONE"
     assert comment == [
         "# bad.pdf (The file is of a kind that is not read.): Repair this one and drop it again by itself."
     ]
@@ -251,7 +274,7 @@ def test_no_cell_of_it_or_of_the_results_is_run_by_a_spreadsheet_or_a_terminal(w
     quoted = ['"' + cell.replace('"', '""') + '"' for cell in hostile]
     file = world.drop_file("\r\n".join([f"{HEADER},=Note", *(f"{cell},,,,,{cell}" for cell in quoted), ""]))
     world.run()
-    for text in (to_fix(world, file), b"".join(results_csv(_outcomes(world, file))).decode()):
+    for text in (to_fix(world, file), b"".join(results_csv(_outcomes(world, file), ",")).decode()):
         cells = [cell for line in lines(text) for cell in line]
         assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@"))]
         assert "\x1b" not in text
@@ -270,7 +293,7 @@ def _outcomes(world: World, file: str) -> Iterator[DeviceOutcome]:
 @given(st.text())
 def test_whatever_a_cell_of_the_results_holds_is_marked_once(cell: str) -> None:
     outcome = DeviceOutcome(reading_id="f.1", row=1, outcome=Outcome.FAILED, serial_number=cell)
-    (_, line) = lines(b"".join(results_csv([outcome])).decode())
+    (_, line) = lines(b"".join(results_csv([outcome], ",")).decode())
     assert line[1] == marked_as_text(cell).encode("utf-8", "replace").decode()
 
 

@@ -71,7 +71,7 @@ def _withdrawn(world: World, identifier: str) -> Withdrawal:
 def _lines(world: World, identifier: str, path: str = PATH) -> list[dict[str, str]]:
     content = world.results.read(f"{world.folder(identifier, path)}/withdrawals.csv")
     assert content is not None
-    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
 def _results(world: World, identifier: str, path: str = PATH) -> list[tuple[str, str]]:

@@ -19,10 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files.checks.duplicates import Findings, ReadAgain
+from shared.device_files.csv_defusing import safe_original
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import CheckedRow, Column, DeviceRow, Rules, SendableDevice, header_of
-from shared.device_files.to_fix import lines_to_fix
-from shared.pipeline.closing.csv_output import results_csv
+from shared.device_files.to_fix import Fix, table_to_fix
+from shared.pipeline.closing.csv_output import csv_text, results_csv
 from shared.reasons import REASONS, RowReason
 from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome
@@ -76,18 +77,18 @@ NASTY = [
 # --- our files
 
 
-def to_fix(devices: Sequence[Given], *unread: DeviceRow) -> bytes:
+def to_fix(devices: Sequence[Given], *unread: DeviceRow, delimiter: str = ",") -> bytes:
     """to_fix.csv: each row with the sentence of another reason; `unread` are parts that could not be read."""
-    sentences = [explanation.what_to_do for explanation in REASONS.values()]
+    fixes = [Fix(reason, explanation.what_to_do) for reason, explanation in REASONS.items()]
     rows = [
-        (DeviceRow(f"line {number + 2}", header=HEADER, cells=device.cells), sentences[number % len(sentences)])
+        (DeviceRow(f"line {number + 2}", header=HEADER, cells=device.cells), fixes[number % len(fixes)])
         for number, device in enumerate(devices)
     ]
-    rows += [(row, REASONS[RowReason.UNREADABLE_MEMBER].what_to_do) for row in unread]
-    return codecs.BOM_UTF8 + "".join(lines_to_fix(lambda: iter(rows))).encode()
+    rows += [(row, Fix("", REASONS[RowReason.UNREADABLE_MEMBER].what_to_do)) for row in unread]
+    return b"".join(csv_text(table_to_fix(lambda: iter(rows)), delimiter, safe_original))
 
 
-def results(devices: Sequence[Given]) -> bytes:
+def results(devices: Sequence[Given], delimiter: str = ",") -> bytes:
     """results.csv: broken rows were rejected, all others failed in the words of the service."""
     outcomes = [
         DeviceOutcome(
@@ -106,7 +107,7 @@ def results(devices: Sequence[Given]) -> bytes:
         )
         for number, device in enumerate(devices, 1)
     ]
-    return b"".join(results_csv(outcomes))
+    return b"".join(results_csv(outcomes, delimiter))
 
 
 # --- PowerShell's version of them
@@ -162,7 +163,9 @@ Record = dict[str, str]
 
 
 def import_csv(data: bytes) -> list[Record]:
-    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), restval=""))
+    text = data.decode("utf-8-sig")
+    delimiter = ";" if ";" in text.partition("\n")[0] else ","
+    return list(csv.DictReader(io.StringIO(text, newline=""), restval="", delimiter=delimiter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +297,11 @@ def round_trip(
     return found
 
 
+def own_delimiter(extent: Extent) -> str:
+    """The delimiter that our file has, as the file that it answers: now one, now the other."""
+    return ",;"[FORMS.index(extent.form) % 2]
+
+
 def _named(form: Form) -> str:
     delimiter = {",": "comma", ";": "semicolon", "\t": "tab"}[form.delimiter]
     return f"{form.quotes} {delimiter} {form.encoding}{' #TYPE' if form.has_type_line else ''}"
@@ -302,18 +310,19 @@ def _named(form: Form) -> str:
 @pytest.mark.parametrize("form", FORMS, ids=_named)
 def test_rows_to_fix_come_back_from_powershell(extent: Extent) -> None:
     devices = [*PLAIN, sample_device()]
-    assert round_trip(devices, to_fix(devices), NAMES[0], extent) == set()
+    assert round_trip(devices, to_fix(devices, delimiter=own_delimiter(extent)), NAMES[0], extent) == set()
 
 
 @pytest.mark.parametrize("form", FORMS, ids=_named)
 def test_rows_to_fix_with_delimiters_and_quotes_in_their_cells_come_back_from_powershell(extent: Extent) -> None:
     devices = [*PLAIN[:2], *NASTY, *PLAIN[4:]]
-    assert round_trip(devices, to_fix(devices), NAMES[0], extent) == set()
+    assert round_trip(devices, to_fix(devices, delimiter=own_delimiter(extent)), NAMES[0], extent) == set()
 
 
 @pytest.mark.parametrize("form", FORMS, ids=_named)
 def test_results_come_back_from_powershell(extent: Extent) -> None:
-    assert round_trip(PLAIN, results(PLAIN), "serial_number", extent, ["", BATCH.replace(",", "")]) == set()
+    written = results(PLAIN, own_delimiter(extent))
+    assert round_trip(PLAIN, written, "serial_number", extent, ["", BATCH.replace(",", "")]) == set()
 
 
 @pytest.mark.parametrize("form", FORMS, ids=_named)

@@ -71,7 +71,7 @@ def test_in_azure_nobody_sees_a_page_without_having_signed_in(served: Served, mo
         assert status == 302
         assert headers["location"].startswith("/.auth/login/aad?post_login_redirect_uri=")
         assert "devices.csv" not in body
-    for name in ("results.csv", "to_fix.csv", "report.html"):
+    for name in ("results.csv", "results.xlsx", "to_fix.csv", "to_fix.xlsx", "report.html"):
         assert get(served, f"/{CUSTOMER}/{served.file_id}/{name}")[0] == 302
     assert served.client.post(f"/api/status/{CUSTOMER}/{served.file_id}/retry", b"").status == 302
 
