@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from shared.errors import DeviceDropError
+from shared.pipeline.closing.registered_later import registered_later
 from shared.pipeline.composition import Pipeline
 from shared.status.names import CustomerNames
 from shared.status.paging import DevicePosition, FilePosition, RowPosition, cursor, position_in
@@ -51,7 +52,6 @@ from shared.storage.records import (
     FileListing,
     FileMention,
     Submission,
-    elsewhere_in,
 )
 from shared.vocabulary import FileState, Outcome, WithdrawalResult
 
@@ -63,10 +63,6 @@ DEVICES_ON_A_PAGE = 50
 
 MOST_FILES_EXAMINED = 2_000
 """Files that are examined for one page, however few of them match the filter."""
-
-GENERATIONS = 2
-"""How far files that were made of rows of others are followed: fixed rows may have to be fixed once more. Each further
-generation may take ten times as many reads."""
 
 SECONDS_FOR_FILES = 0.8
 """After this time a page ends before the next file that is still open: each is read with its submissions."""
@@ -194,7 +190,7 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
     name = names.name_of(record.customer_id)
     progress = Progress.of(record, submissions)
     stopped = standstills(pipeline, names, record.customer_id)
-    later = _registered_later(pipeline, record)
+    later = registered_later(pipeline.journal.files, record)
     view = file_view(
         record, progress, name, registered_later=later.all, fixed_later=later.fixed, is_stopped=bool(stopped)
     )
@@ -393,14 +389,14 @@ def _view_of(
     if isinstance(entry, FileListing):
         if not wanted.matches(entry):
             return None
-        later = _registered_later(pipeline, entry)
+        later = registered_later(pipeline.journal.files, entry)
         name = names.name_of(entry.customer_id)
         return listed_file_view(entry, name, registered_later=later.all, fixed_later=later.fixed)
     stored = pipeline.journal.files.get(entry.customer_id, entry.file_id)
     if stored is None or not wanted.matches(stored.record):
         return None
     progress = Progress.of(stored.record, _submissions(pipeline, stored.record, unreadable))
-    later = _registered_later(pipeline, stored.record)
+    later = registered_later(pipeline.journal.files, stored.record)
     customer_id = stored.record.customer_id
     return file_view(
         stored.record,
@@ -410,57 +406,6 @@ def _view_of(
         fixed_later=later.fixed,
         is_stopped=any(each.customer_id in (None, customer_id) for each in stopped),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Later:
-    """The rows of a file whose devices later files registered, and were not withdrawn since."""
-
-    sent_again: int = 0
-    fixed: int = 0
-    newly: int = 0
-    """Of both, the devices that the service took from us for the first time: nowhere else they count so."""
-
-    @property
-    def all(self) -> int:
-        """Rows that were sent again, or fixed."""
-        return self.sent_again + self.fixed
-
-
-def _registered_later(pipeline: Pipeline, file: DeviceFile | FileListing, generations: int = GENERATIONS) -> _Later:
-    """The rows of `file` that the files made of them registered.
-
-    The same rows may have been fixed in several files: each device counts in the file that newly registered it;
-    devices that were registered before count once, as in the file that has most of them.
-    """
-    if not generations:
-        return _Later()
-    again, again_newly = _registered_by(pipeline, file.customer_id, file.retry, generations)
-    fixes = [_registered_by(pipeline, file.customer_id, child, generations) for child in file.fixes]
-    newly = min(sum(newly for _, newly in fixes), file.rows_to_fix)
-    fixed = min(max((newly, *(well for well, _ in fixes))), file.rows_to_fix)
-    return _Later(again, fixed, again_newly + newly)
-
-
-def _registered_by(
-    pipeline: Pipeline, customer_id: str | None, file_id: str | None, generations: int
-) -> tuple[int, int]:
-    """The devices that a file, or those made of its rows, have registered: all, and those newly."""
-    if file_id is None:
-        return 0, 0
-    try:
-        stored = pipeline.journal.files.get(customer_id, file_id)
-    except UnreadableRecord as unreadable:
-        log_unreadable(unreadable)
-        return 0, 0
-    counts = None if stored is None else stored.record.closed_counts
-    if stored is None or counts is None:
-        return 0, 0
-    withdrawal = stored.record.withdrawal
-    newly = counts.registered - (0 if withdrawal is None else withdrawal.withdrawn + withdrawal.already_gone)
-    later = _registered_later(pipeline, stored.record, generations - 1)
-    well = newly + counts.already_registered - elsewhere_in(stored.record.reasons)
-    return well + later.all, newly + later.newly
 
 
 def known_file(pipeline: Pipeline, customer_id: str, file_id: str) -> DeviceFile:

@@ -513,6 +513,12 @@ def _drop_fixed(world: World, client: Client, parent: str, *serials: str, again:
     return child
 
 
+def later_of_summary(world: World, file_id: str) -> tuple[int, int]:
+    """The rows that later files registered, and fixed, as summary.json has them."""
+    summary = world.summary(file_id, record_of(world, file_id).path)
+    return summary["registered_later"], summary["fixed_later"]
+
+
 def _broken(*serials: str) -> str:
     return tuples(["SN-1", "SN-2"]) + "".join(f"{serial},,,,\r\n" for serial in serials)
 
@@ -531,6 +537,7 @@ def test_fixed_rows_name_their_parent_which_counts_their_devices(world: World, c
         assert todo_numbers(text) == {Remedy.FIX: 1}
     (listed,) = [file for file in client.get("/api/files").json["files"] if file["file_id"] == parent]
     assert listed == details["file"]
+    assert later_of_summary(world, parent) == (2, 2)
 
 
 def test_rows_that_are_fixed_in_several_files_count_once(world: World, client: Client) -> None:
@@ -540,6 +547,7 @@ def test_rows_that_are_fixed_in_several_files_count_once(world: World, client: C
         _drop_fixed(world, client, parent, *serials, again=f" ({number})")
         wanted = min(len(serials), 2)
         assert json_of(client, parent)["file"]["fixed_later"] == wanted
+        assert later_of_summary(world, parent) == (wanted, wanted)
     assert "All 4 devices are registered" in page_of(client, parent)
     assert not json_of(client, parent)["file"]["needs_attention"]
     assert "to_fix.csv" not in page_of(client, parent).split("Outcomes by reason")[0]
@@ -554,9 +562,12 @@ def test_rows_that_are_fixed_once_more_count_for_the_first_file(world: World, cl
     assert json_of(client, grandchild)["file"]["parent_file_id"] == child
     assert json_of(client, child)["file"]["fixed_later"] == 1
     assert json_of(client, parent)["file"]["fixed_later"] == 2
+    assert [later_of_summary(world, file) for file in (parent, child)] == [(2, 2), (1, 1)]
     withdraw(world.pipeline, CUSTOMER, grandchild)
     world.run()
     assert json_of(client, child)["file"]["fixed_later"] == 0
+    assert later_of_summary(world, child) == (0, 0)
+    assert later_of_summary(world, parent)[1] == json_of(client, parent)["file"]["fixed_later"]
 
 
 def test_a_device_whose_serial_number_was_fixed_is_one_device_of_the_month(world: World, client: Client) -> None:

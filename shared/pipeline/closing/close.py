@@ -13,7 +13,7 @@ from shared.pipeline.closing import accounting
 from shared.pipeline.closing.csv_output import CSV, results_csv
 from shared.pipeline.closing.notify import announce
 from shared.pipeline.closing.reason_counts import ReasonCounter
-from shared.pipeline.closing.summary import folder_of, write_summary
+from shared.pipeline.closing.summary import folder_of, rewrite_parents_summaries, write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, is_claimed, with_claim
 from shared.pipeline.log_fields import of_file
@@ -149,6 +149,7 @@ def _tidy_up(held: FileLease) -> None:
             # The bodies of a file rejected half-way are never sent, and so deleted nowhere else.
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
+    rewrite_parents_summaries(pipeline.journal, pipeline.results, file)
     held.keep()
     announce(pipeline, file)
     pipeline.journal.files.enter_by_time(file)

@@ -5,18 +5,28 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.pipeline.blob_names import JSON, results_folder
 from shared.pipeline.closing.accounting import explained
+from shared.pipeline.closing.registered_later import (
+    GENERATIONS,
+    NOTHING_LATER,
+    RegisteredLater,
+    registered_later,
+)
 from shared.storage.blobs import Container
+from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal
-from shared.storage.record_table import log_unreadable
+from shared.storage.record_table import Conflict, log_unreadable
 from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, Submission, Withdrawal, elsewhere_in
 from shared.vocabulary import FileState, Standing, WithdrawalState
 
 _SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
 """Only the summary of a later state overwrites a summary."""
 _FINAL_VERSION = 3
+
+_TRIES = 5
 
 _STANDINGS = {
     FileState.RECEIVED: Standing.READING,
@@ -86,6 +96,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The file that sends rows of this file again."""
     assigned_file_id: str | None = None
     """The file as which it was sent to the customer that a person chose."""
+    fix_file_ids: tuple[str, ...] = ()
+    """The files in which rows of this file that a person fixed were dropped again."""
+    registered_later: int = 0
+    """Rows whose devices these files registered; `counts` are the rows as this file ended."""
+    fixed_later: int = 0
+    """Of these, the rows that were fixed."""
     withdrawal: WithdrawalSummary | None = None
     submissions: list[SubmissionSummary]
 
@@ -132,13 +148,13 @@ def _standing_of_withdrawal(withdrawal: WithdrawalProgress) -> Standing:
     return Standing.PARTLY_WITHDRAWN if withdrawal.refused else Standing.WITHDRAWN
 
 
-def standing_of(file: DeviceFile) -> Standing:
-    """How a file stands by its own rows; whether a later file registered some of them, the status page knows."""
+def standing_of(file: DeviceFile, later: RegisteredLater = NOTHING_LATER) -> Standing:
+    """How a file stands by its own rows and those that `later` files registered."""
     counts, elsewhere = file.closed_counts or file.read_counts, elsewhere_in(file.reasons)
     return standing(
         file.state,
-        registered=counts.registered + counts.already_registered - elsewhere,
-        missing=counts.failed + counts.rejected + counts.unknown + elsewhere,
+        registered=counts.registered + counts.already_registered - elsewhere + later.all,
+        missing=counts.failed + counts.rejected + counts.unknown + elsewhere - later.all,
         total=counts.total,
         is_incomplete=file.is_incomplete,
         withdrawal=file.withdrawal,
@@ -162,14 +178,49 @@ def write_summary(
         submissions = [stored.record for stored in found]
     results.write_newer(
         f"{folder_of(file)}/summary.json",
-        msgspec.json.format(msgspec.json.encode(summary(file, submissions or ())), indent=2),
+        msgspec.json.format(
+            msgspec.json.encode(summary(file, submissions or (), registered_later(journal.files, file))), indent=2
+        ),
         JSON,
         _SUMMARY_VERSIONS.get(file.state, _FINAL_VERSION + file.changes_since_closed),
     )
 
 
-def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
-    """The summary of `file` and its `submissions`."""
+def rewrite_parents_summaries(journal: Journal, results: Container, file: DeviceFile) -> None:
+    """Write the summaries of the files whose rows `file` sends again, since its end changed how they stand.
+
+    Each is first journaled as changed: of several files that end at once the last to do so has seen all of them, and
+    its summary stays. Safe to repeat. Raises Conflict.
+    """
+    for _ in range(GENERATIONS):
+        parent = _journaled_as_changed(journal, file.customer_id, file.parent)
+        if parent is None:
+            return
+        write_summary(journal, results, parent)
+        file = parent
+
+
+def _journaled_as_changed(journal: Journal, customer_id: str | None, file_id: str | None) -> DeviceFile | None:
+    """The closed file of that id; None when there is none, or only another version of the app can read it."""
+    for left in reversed(range(_TRIES)):
+        try:
+            stored = None if file_id is None else journal.files.get(customer_id, file_id)
+        except UnreadableRecord as unreadable:
+            log_unreadable(unreadable)
+            return None
+        if stored is None or stored.record.state is not FileState.CLOSED:
+            return None
+        changed = replace(stored.record, changes_since_closed=stored.record.changes_since_closed + 1)
+        try:
+            return journal.files.change(stored, changed).record
+        except Conflict:
+            if not left:
+                raise
+    return None
+
+
+def summary(file: DeviceFile, submissions: Iterable[Submission], later: RegisteredLater = NOTHING_LATER) -> Summary:
+    """The summary of `file`, its `submissions`, and what `later` files registered of it."""
     return Summary(
         file_id=file.file_id,
         customer_id=file.customer_id,
@@ -179,7 +230,7 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
         received_at=file.received_at,
         closed_at=file.closed_at,
         state=file.state,
-        standing=standing_of(file),
+        standing=standing_of(file, later),
         reason=file.reason,
         what_happened=file.reason_text,
         counts=file.closed_counts or file.read_counts,
@@ -190,6 +241,9 @@ def summary(file: DeviceFile, submissions: Iterable[Submission]) -> Summary:
         parent_file_id=file.parent,
         retry_file_id=file.retry,
         assigned_file_id=None if file.assigned is None else file.assigned.file_id or None,
+        fix_file_ids=file.fixes,
+        registered_later=later.all,
+        fixed_later=later.fixed,
         withdrawal=_withdrawal_summary(file.withdrawal),
         submissions=[
             SubmissionSummary(

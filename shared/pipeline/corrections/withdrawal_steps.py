@@ -20,7 +20,7 @@ from shared.partner_center.errors import PartnerCenterError
 from shared.partner_center.models import Device
 from shared.pipeline.backoff import PAUSED_DELAY, SHORTEST_PATIENCE
 from shared.pipeline.closing.csv_output import CSV, csv_text
-from shared.pipeline.closing.summary import folder_of, write_summary
+from shared.pipeline.closing.summary import folder_of, rewrite_parents_summaries, write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_calls import DeviceDecided, delete, find_ids
 from shared.pipeline.corrections.withdrawal_decisions import COLUMNS, begun, is_done, line, may_be_ours, to_withdraw
@@ -396,6 +396,7 @@ def _finish(held: WithdrawalLease, withdrawal: Withdrawal) -> WithdrawalState:
 def _tidy_up(held: WithdrawalLease) -> None:
     """Do the remaining work for a finished withdrawal; safe to repeat if the owner that finished it died."""
     write_summary(held.pipeline.journal, held.pipeline.results, held.file)
+    rewrite_parents_summaries(held.pipeline.journal, held.pipeline.results, held.file)
     if held.pipeline.journal.files.is_listed(held.file):
         held.pipeline.journal.files.enter_by_time(held.file)
     leave_index(held.pipeline, held.customer_id, held.file.file_id)

@@ -178,10 +178,13 @@ def _note_fix(pipeline: Pipeline, file: DeviceFile) -> None:
             return
         sentence = f"Rows of it were fixed and dropped again as file {file.file_id}."
         history = with_sentence(stored.record.history, sentence, pipeline.clock())
+        changes = stored.record.changes_since_closed + 1
+        changed = replace(stored.record, fixes=fixes, changes_since_closed=changes, history=history)
         try:
-            pipeline.journal.files.change(stored, replace(stored.record, fixes=fixes, history=history))
+            noted = pipeline.journal.files.change(stored, changed)
         except Conflict:
             continue
+        write_summary(pipeline.journal, pipeline.results, noted.record)
         return
 
 

@@ -3,8 +3,9 @@
 from msgspec.structs import replace
 
 from shared.pipeline.closing.summary import folder_of, summary, write_summary
+from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.storage.records import DeviceFile, Remark
-from shared.vocabulary import FileState
+from shared.vocabulary import FileState, Standing
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 
 
@@ -42,6 +43,28 @@ def test_a_later_change_of_a_closed_file_replaces_its_summary_and_an_earlier_one
     for file in (retried, first):
         write_summary(world.journal, world.results, file)
         assert world.summary(identifier)["retry_file_id"] == "another-file"
+
+
+def test_the_summary_says_which_rows_were_fixed_since_and_what_became_of_them(world: World) -> None:
+    parent = world.drop_file(tuples(["SN-1", ""]))
+    world.run()
+    assert (world.summary(parent)["standing"], world.summary(parent)["registered_later"]) == (
+        Standing.PARTLY_REGISTERED,
+        0,
+    )
+    name = f"{CUSTOMER}/Test/devices - fix of {parent[:8]}.csv"
+    child = world.drop_file(tuples(["SN-2"]), name)
+    assert world.summary(parent)["fix_file_ids"] == [child]
+    world.run()
+    later = world.summary(parent)
+    assert (later["standing"], later["registered_later"], later["fixed_later"]) == (Standing.CLOSED, 1, 1)
+    assert later["counts"]["rejected"] == 1
+    withdraw(world.pipeline, CUSTOMER, child)
+    world.run()
+    assert (world.summary(parent)["standing"], world.summary(parent)["registered_later"]) == (
+        Standing.PARTLY_REGISTERED,
+        0,
+    )
 
 
 def test_a_note_of_another_version_is_summarized_by_its_word(world: World) -> None:
