@@ -127,7 +127,7 @@ def _outcomes_to_fix(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOut
         if found > MOST_ROWS:
             raise NotFixableHere(
                 f"More than {grouped(MOST_ROWS)} rows of this file are to be fixed, which is too many for a page. "
-                "Download to_fix.csv, fix the rows there and drop that file."
+                "Download to_fix.xlsx, fix the rows there and drop that file."
             )
         yield outcome
 
@@ -188,7 +188,7 @@ def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], s
         if pipeline.drop.write_new(path, content, CSV, sender(sent_by)) or pipeline.drop.read(path) == content:
             return path
     raise NotFixableHere(
-        "Rows of this file were fixed too many times on the page. Download to_fix.csv, fix the rows there and drop "
+        "Rows of this file were fixed too many times on the page. Download to_fix.xlsx, fix the rows there and drop "
         "that file."
     )
 

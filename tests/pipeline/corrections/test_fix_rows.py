@@ -137,7 +137,7 @@ def test_without_a_change_nothing_is_sent(world: World) -> None:
 
 def test_too_many_rows_are_fixed_in_a_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fix_rows, "MOST_ROWS", 2)
-    with pytest.raises(NotFixableHere, match=r"to_fix\.csv"):
+    with pytest.raises(NotFixableHere, match=r"to_fix\.xlsx"):
         rows_to_fix(world.pipeline, dropped(world, BROKEN))
 
 
