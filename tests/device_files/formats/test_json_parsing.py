@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.device_files.cells import CellType, type_of
+from shared.device_files.formats import json_parsing
 from shared.device_files.formats.json_parsing import DEEPEST, MAXIMUM_DOCUMENT, Json, documents
 from shared.reasons import FileReason, UnreadableDeviceFile
 
@@ -139,11 +140,16 @@ def _refused(texts: Iterable[str]) -> tuple[FileReason, int]:
     ["[],", "{},", '{"a":1},', '"ab",', '"😀é",', "1,", "null,", '["A"],', " ", "\0", '["' + "A" * 4_000 + '"],'],
 )
 @pytest.mark.parametrize("start", ['{"value":[', '["'])
-def test_a_document_that_is_too_large_is_refused_in_bounded_memory(start: str, piece: str) -> None:
-    piece *= 65_536 // len(piece)
+def test_a_document_that_is_too_large_is_refused_in_bounded_memory(
+    start: str, piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Tracing memory takes long: a tenth of each limit is held to a tenth of the bound.
+    for limit in ("MAXIMUM_DOCUMENT", "MAXIMUM_VALUES", "PIECE"):
+        monkeypatch.setattr(json_parsing, limit, getattr(json_parsing, limit) // 10)
+    piece *= max(1, 6_553 // len(piece))
     reason, memory = _refused(chain([start], repeat(piece, 1_000)))
     assert reason in (FileReason.JSON_TOO_LARGE, FileReason.JSON_UNREADABLE)
-    assert memory < 64 * MEGABYTE
+    assert memory < 6.4 * MEGABYTE
 
 
 def test_what_was_sound_before_a_document_that_is_too_large_was_given() -> None:
