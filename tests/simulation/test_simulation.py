@@ -221,9 +221,10 @@ def test_every_promise_is_kept_whatever_hypothesis_thinks_of() -> None:
 )
 @pytest.mark.parametrize("begins", [timedelta(), timedelta(seconds=30)], ids=["before", "after acceptance"])
 def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_ups_and_no_device(
-    trouble: Trouble, begins: timedelta
+    trouble: Trouble, begins: timedelta, campaign: bool
 ) -> None:
-    file = file_of(PATH, tuple(row(f"D{number}") for number in range(24)))
+    rows, minutes_between_sweeps = (24, 5) if campaign else (12, 30)
+    file = file_of(PATH, tuple(row(f"D{number}") for number in range(rows)))
     world = SimulatedWorld(
         Plan(
             seed=1,
@@ -233,6 +234,7 @@ def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_up
             job_delay=timedelta(minutes=1),
             retry_after=1,
             turns=0,
+            sweep_period=timedelta(minutes=minutes_between_sweeps),
         )
     )
     Scheduler(world).run()
@@ -242,7 +244,7 @@ def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_up
         str(outcome.outcome)
         for identifier in world.dropped
         if (stored := world.file(identifier)) is not None
-        for outcome in world.journal.outcomes.of_rows(stored.reading_id, 1, 24)
+        for outcome in world.journal.outcomes.of_rows(stored.reading_id, 1, rows)
     }
     assert outcomes <= {"registered", "already_registered"}
     assert max(world.wake_ups_sent.values()) <= MOST_WAKE_UPS
@@ -356,12 +358,12 @@ def test_in_every_schedule_a_withdrawal_deletes_what_its_file_registered_and_say
     first: int, campaign: bool
 ) -> None:
     withdrawn = 0
-    for seed in range(first, first + (20 if campaign else 12)):
+    for seed in range(first, first + (20 if campaign else 8)):
         plan = replace(plan_of(seed), crashes=0.01, storage_failures=0.01, stay=0.8, losses=0.1, repeats=0.2)
         world = play_plan(plan)
         withdrawn += _withdraw_all(world, plan)
         assert not world.violations, f"Seed {seed}: {world.violations[:3]}"
-    assert withdrawn > 12
+    assert withdrawn > 8
 
 
 def _withdraw_all(world: SimulatedWorld, plan: Plan) -> int:
