@@ -1,22 +1,26 @@
 """A storage with the app at work on it, and commands that are typed into it."""
 
 import json
-import threading
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from local.__main__ import _of_venv
 from local.app_settings import app_settings
 from local.partner_center import Behaviour, PartnerCenterStandIn
+from shared.pipeline.blob_names import file_id
 from shared.pipeline.composition import Pipeline, compose, prepare
 from shared.pipeline.dispatch import wake
 from shared.pipeline.intake.receive import receive
 from shared.settings import STORAGE_CONNECTION, StorageConnectionString, settings_from
 from shared.storage.connection import SUBMISSIONS_QUEUE, open_storage
+from shared.storage.wakeups import WakeUp, Wakeups
 from tests.pipeline.world import tuples
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
@@ -24,47 +28,64 @@ REJECTED_ROW = "SERIAL-ALONE,,,,\r\n"
 
 
 class App:
-    """The app's two triggers, on a thread: every blob is received, every wake-up obeyed when it is due."""
+    """The app's two triggers: every blob is received, every wake-up obeyed. It works while a command waits for it."""
+
+    monotonic = staticmethod(time.monotonic)
 
     def __init__(self, connection_string: str, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
+        # A wake-up is delivered at once: storage delays one by whole seconds, for which every test would wait.
+        self.pipeline = replace(pipeline, wakeups=PromptWakeups(pipeline.wakeups))
         self._queue = open_storage(StorageConnectionString(connection_string)).queue(SUBMISSIONS_QUEUE)
         self._received: set[tuple[str, str]] = set()
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._work)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def sleep(self, _seconds: float) -> None:
+        """The app's turn, in which a command sleeps."""
+        for version in self.pipeline.drop.versions():
+            if (version.path, version.etag) not in self._received:
+                self._received.add((version.path, version.etag))
+                receive(self.pipeline, version.path)
+        for message in self._queue.receive_messages():
+            wake(self.pipeline, b64decode(message.content), message.id)
+            self._queue.delete_message(message)
 
-    def __exit__(self, *_: object) -> None:
-        self._ends.set()
-        self._thread.join()
+    def closed(self, name: str) -> str:
+        """The id of a new file of two registered devices and a rejected row, which is closed."""
+        path = f"{CUSTOMER}/Sales/{name}.csv"
+        self.pipeline.drop.write(path, (tuples([f"{name}-1", f"{name}-2"]) + REJECTED_ROW).encode(), "text/csv")
+        (dropped,) = self.pipeline.drop.versions(path)
+        identifier = file_id(path, dropped.etag)
+        while (
+            stored := self.pipeline.journal.files.get(CUSTOMER, identifier)
+        ) is None or not stored.record.state.is_final:
+            self.sleep(0)
+        return identifier
 
-    def _work(self) -> None:
-        while not self._ends.wait(0.05):
-            for version in self.pipeline.drop.versions():
-                if (version.path, version.etag) not in self._received:
-                    self._received.add((version.path, version.etag))
-                    receive(self.pipeline, version.path)
-            for message in self._queue.receive_messages():
-                wake(self.pipeline, b64decode(message.content), message.id)
-                self._queue.delete_message(message)
+
+@dataclass(frozen=True)
+class PromptWakeups:
+    """A queue whose messages are not delayed."""
+
+    queue: Wakeups
+
+    def send(self, wake_up: WakeUp, _delay: timedelta = timedelta(0)) -> None:
+        self.queue.send(wake_up)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.queue, name)
 
 
 @pytest.fixture(scope="module")
 def app(app_account: str) -> Iterator[App]:
     """The app on a storage that only these tests use."""
-    with PartnerCenterStandIn(Behaviour()) as service:
-        environment = {"POLL_FIRST_DELAY_SECONDS": "0.05", "POLL_MAX_DELAY_SECONDS": "0.05"}
-        settings = app_settings(environment, storage=app_account, partner_center_url=service.url)
-        pipeline = compose(settings_from(settings))
-        prepare(pipeline)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(STORAGE_CONNECTION, app_account)
-            patch.setattr("local.commands.drop._POLL_SECONDS", 0.05)
-            with App(app_account, pipeline) as app:
-                yield app
+    with PartnerCenterStandIn(Behaviour()) as service, pytest.MonkeyPatch.context() as patch:
+        app = App(
+            app_account, compose(settings_from(app_settings({}, storage=app_account, partner_center_url=service.url)))
+        )
+        prepare(app.pipeline)
+        patch.setenv(STORAGE_CONNECTION, app_account)
+        for command in ("drop", "withdraw"):
+            patch.setattr(f"local.commands.{command}.time", app)
+        yield app
 
 
 Typed = Callable[..., tuple[int, str]]
@@ -88,11 +109,13 @@ def answered(typed: Typed) -> Callable[..., Any]:
     return lambda *words: json.loads(typed(*words, "--json")[1])
 
 
+@pytest.fixture(scope="module")
+def closed_file(app: App) -> str:
+    """The id of a file of two registered devices and a rejected row, for all tests that leave it as it is."""
+    return app.closed("closed")
+
+
 @pytest.fixture
-def closed_file(answered: Callable[..., Any], tmp_path: Path) -> str:
-    """The id of a file of two registered devices and a rejected row, just closed."""
-    name = f"{tmp_path.name}.csv"
-    (tmp_path / name).write_text(tuples([f"{tmp_path.name}-1", f"{tmp_path.name}-2"]) + REJECTED_ROW)
-    (view,) = answered("drop", tmp_path / name, "--customer", CUSTOMER, "--batch", "Sales", "--wait")
-    file_id: str = view["file_id"]
-    return file_id
+def new_file(app: App, tmp_path: Path) -> str:
+    """The id of such a file, just closed, of the name of the test's folder."""
+    return app.closed(tmp_path.name)
