@@ -304,7 +304,10 @@ class Table:
         A hash or a known manufacturer in its place shows it; else it might as well be a header with further columns.
         """
         names, values = _names_and_values(cells)
-        found = headers.find_header(names) if 0 < len(values) <= len(names) else None
+        try:
+            found = headers.find_header(names) if 0 < len(values) <= len(names) else None
+        except UnreadableDeviceFile:
+            return None  # Not a report's names: a header may have two names of one meaning, and a better one behind.
         if found is None:
             return None
         fields = fields_of(found.header, values)

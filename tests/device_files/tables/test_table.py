@@ -134,6 +134,12 @@ def test_a_row_that_repeats_its_headers_is_one_where_its_manufacturer_is_known()
     assert not account.remarks
 
 
+def test_names_of_one_meaning_before_a_surer_one_are_a_header_and_no_report() -> None:
+    names = ["serialNumber", "serial no", "serial nr", "x", "Device Serial Number", "Hardware Hash"]
+    rows, _ = read(names, ["", "", "", "", "A1", next(iter(HASHES.values()))])
+    assert [row.serial_number for row in rows] == ["A1"]
+
+
 def test_a_header_with_what_could_be_a_device_in_it_gives_a_warning() -> None:
     _, account = read([*HEADER, "5CG1234567", "Contoso"], [*HP, "", ""])
     assert FileNote.MAY_HOLD_DEVICES in {remark.note for remark in account.remarks}
