@@ -31,9 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Examples are the same in every ordinary run, so that a change is judged by itself; a campaign draws new ones."""
     # No deadline: how long an example takes is the machine's doing as well.
-    settings.register_profile("same examples", derandomize=not config.getoption("--campaign"), deadline=None)
+    is_campaign = bool(config.getoption("--campaign"))
+    examples.decide(is_campaign=is_campaign)
+    settings.register_profile(
+        "same examples", derandomize=not is_campaign, deadline=None, max_examples=examples.examples(examples.USUAL)
+    )
     settings.load_profile("same examples")
-    examples.decide(is_campaign=bool(config.getoption("--campaign")))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,8 +1,10 @@
 """How many examples the properties are tried with: all of them in a campaign, a part in every ordinary run."""
 
 _is_campaign = False
-_PART = 6
+_PART = 10
 """An ordinary run tries one in so many."""
+USUAL = 300
+"""The examples of a property that names no number."""
 
 
 def decide(*, is_campaign: bool) -> None:
@@ -13,4 +15,4 @@ def decide(*, is_campaign: bool) -> None:
 
 def examples(number: int) -> int:
     """Of the `number` of examples in a campaign, those of this run."""
-    return number if _is_campaign else number // _PART
+    return number if _is_campaign else -(-number // _PART)

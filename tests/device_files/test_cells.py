@@ -1,7 +1,7 @@
 """Cells without what nobody sees."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files.cells import CellType, TypedCell, clean, type_of
@@ -37,7 +37,6 @@ def test_a_cell_is_freed_from_what_nobody_sees(cell: str, cleaned: str) -> None:
     assert clean(clean(cell)) == cleaned or cell.startswith(("'=", "''"))
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_nothing_that_is_seen_is_taken_from_a_cell_but_its_mark(cell: str) -> None:
     seen = "".join(character for character in cell if character.isalnum())

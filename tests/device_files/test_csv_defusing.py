@@ -18,19 +18,19 @@ def _seen(cell: str) -> str:
     return clean("." + cell)[1:].strip()
 
 
-@settings(deadline=None, max_examples=examples(2_000))
+@settings(max_examples=examples(2_000))
 @given(_CELLS)
 def test_a_cell_that_is_marked_as_text_is_read_as_it_was_seen(cell: str) -> None:
     assert clean(marked_as_text(cell)) == _seen(cell)
 
 
-@settings(deadline=None, max_examples=examples(2_000))
+@settings(max_examples=examples(2_000))
 @given(_CELLS)
 def test_an_original_that_is_made_safe_is_read_as_the_original(cell: str) -> None:
     assert clean(safe_original(cell)) == clean(cell)
 
 
-@settings(deadline=None, max_examples=examples(2_000))
+@settings(max_examples=examples(2_000))
 @given(_CELLS)
 def test_no_spreadsheet_runs_a_cell_that_we_write(cell: str) -> None:
     for written in (marked_as_text(cell), safe_original(cell)):

@@ -8,25 +8,25 @@ from tests.device_files.damage import VALID_FILES, WORKBOOKS, damaged, read_what
 from tests.examples import examples
 
 
-@settings(max_examples=examples(1_500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(1_500), suppress_health_check=[HealthCheck.too_slow])
 @given(damaged())
 def test_a_damaged_file_is_read_or_refused(data: bytes) -> None:
     read_whatever_it_is(data)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(100))
 @given(damaged(WORKBOOKS))
 def test_a_damaged_workbook_is_read_or_refused(data: bytes) -> None:
     read_whatever_it_is(data)
 
 
-@settings(max_examples=examples(500), deadline=None)
+@settings(max_examples=examples(500))
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     read_whatever_it_is(data)
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(damaged())
 def test_a_file_read_again_gives_the_same_rows(data: bytes) -> None:
     first, second = read_whatever_it_is(data), read_whatever_it_is(data)

@@ -105,7 +105,7 @@ def tables(draw: st.DrawFn, given_rows: Sequence[Row]) -> bytes:
     return text.encode(encoding, "ignore")
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 @given(st.data())
 def test_the_form_of_a_table_changes_nothing_about_what_is_sent(data: st.DataObject) -> None:
     wanted = data.draw(rows())

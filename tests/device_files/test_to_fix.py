@@ -183,7 +183,7 @@ def test_a_hash_is_never_changed() -> None:
     assert [line[2].removeprefix("'") for line in lines[1:]] == damaged
 
 
-@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_table_that_is_sent_back_unchanged_is_read_as_it_was(data: st.DataObject) -> None:
     given_table = data.draw(any_tables(data.draw(any_rows())))
@@ -202,7 +202,7 @@ _VALUES: st.SearchStrategy[Any] = st.one_of(
 )
 
 
-@settings(max_examples=examples(500), deadline=None)
+@settings(max_examples=examples(500))
 @given(st.lists(st.dictionaries(_NAMES, _VALUES, min_size=1, max_size=7), min_size=1, max_size=5))
 def test_any_objects_that_are_sent_back_unchanged_are_read_as_they_were(items: list[dict[str, Any]]) -> None:
     for item in items:

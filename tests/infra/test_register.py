@@ -197,7 +197,7 @@ def includes(large: Any, small: Any) -> bool:
     return large == small or small in (None, False)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(access=accesses, web=webs, public=st.sampled_from([None, False, True]), delay=st.integers(0, 4))
 def test_what_a_person_registered_before_is_completed_and_nothing_of_it_is_lost(
     access: list[Json], web: Json | None, public: bool | None, delay: int

@@ -65,7 +65,7 @@ answers = st.builds(
 
 @given(answer=answers | st.binary(max_size=200))
 @example(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\n{}")
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_answer_of_any_bytes_is_an_acceptance_or_an_error_that_may_be_repeated(
     client_of: MakeClient, answer: bytes
 ) -> None:

@@ -21,6 +21,7 @@ from shared.reasons import IntakeReason, WithdrawalReason
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
 from shared.vocabulary import Outcome, WithdrawalResult
+from tests.examples import examples
 from tests.pipeline.world import START
 from tests.simulation.__main__ import how_to_replay, told
 from tests.simulation.invariants import check, watched_logs
@@ -190,14 +191,7 @@ class Days(RuleBasedStateMachine):
 
 
 def test_every_promise_is_kept_whatever_hypothesis_thinks_of() -> None:
-    moderate = settings(
-        max_examples=40,
-        stateful_step_count=60,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    moderate = settings(max_examples=examples(300), stateful_step_count=60, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Days, settings=moderate)
 
 

@@ -181,7 +181,7 @@ def test_every_remedy_is_decided_once_and_counted_as_such(verdicts: World, clien
     assert "806 ZtdDeviceAssignedToOtherTenant The device is registered for another tenant" in page
 
 
-@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(st.sampled_from([*VERDICTS, "SN", "1.23457E+1", ""]), min_size=1, max_size=25))
 def test_whatever_the_verdicts_are_everybody_reads_the_same(verdicts: World, client: Client, names: list[str]) -> None:
     serials = [f"{name}~{number}" if name else "" for number, name in enumerate(names)]

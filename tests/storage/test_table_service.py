@@ -45,6 +45,7 @@ from shared.storage.connection import StorageClients, new_transport, open_storag
 from shared.storage.table_service import TableService
 from shared.storage.tables import AzureTable, Entity, EntityChanged, Insertion, Query, Replacement, Upsertion, Value
 from shared.storage.transactions import TRANSACTION_ROWS, encoded
+from tests.examples import examples
 from tests.storage.conftest import WAYS, table_of
 from tests.storage.table_front import Act, Answer, Cut, Done, Front
 from tests.storage.test_transactions import entities
@@ -243,7 +244,7 @@ def test_a_key_with_odd_characters_is_found_again_alike(clients: StorageClients,
     assert _both(clients, written) == [[True] * 6] * 2
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entity=entities)
 def test_any_entity_is_read_back_as_the_storage_client_would_have_written_it(
     clients: StorageClients, entity: Entity

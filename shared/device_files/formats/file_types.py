@@ -70,7 +70,7 @@ _KEEPS_DEVICES = re.compile(
 _XML = re.compile(r"<(?:\?xml|!--|[A-Za-z_][\w:.-]*(?:\s+[\w:.-]+\s*=|\s*/?>(?! *[,;\t|])))")
 """Unlike a line of a template, such as `<serial number>,<product key>`."""
 _JSON = re.compile(r'\{\s*(?:"|\}|$)|\[\s*(?:[\[{\]]|$|(?:null|true|false|-?\d[-+.\deE]*|"(?:[^"\\]|\\.)*")\s*,)')
-_HARMLESS = re.compile(r"[\x00\t-\r\x1a\x1b]")
+_HARMLESS = re.compile(r"[\x00\t-\r\x1a\x1b -~]+")
 _NO_TEXT = ("Cc", "Cn", "Co", "Cs")
 """Control characters, and what no letter has been given to."""
 _MOST_STRANGE = 0.05

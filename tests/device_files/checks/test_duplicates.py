@@ -107,7 +107,7 @@ def sent(checked: Sequence[CheckedRow]) -> set[str]:
     return {row.device.hardware_hash or "" for row in checked if row.device is not None} - {""}
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(tables())
 def test_rows_with_hashes_are_one_device_if_and_only_if_two_parts_agree(rows: list[Row]) -> None:
     checked = read(file_of(rows))
@@ -119,14 +119,14 @@ def test_rows_with_hashes_are_one_device_if_and_only_if_two_parts_agree(rows: li
     assert found - {frozenset()} == devices_with_hashes(rows)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(tables(), st.integers(0, 2**32))
 def test_in_whatever_order_rows_come_the_same_devices_with_hashes_are_sent(rows: list[Row], seed: int) -> None:
     shuffled = Random(seed).sample(rows, len(rows))
     assert sent(read(file_of(rows))) == sent(read(file_of(shuffled)))
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(tables())
 def test_a_row_without_hash_is_a_duplicate_only_of_a_device_that_has_its_names_or_its_key(rows: list[Row]) -> None:
     checked = read(file_of(rows))
@@ -138,7 +138,7 @@ def test_a_row_without_hash_is_a_duplicate_only_of_a_device_that_has_its_names_o
     assert not any(one.has_names and one.shares_name(other) for one, other in combinations(alone, 2))
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(tables())
 def test_the_winner_is_the_best_record_of_its_device(rows: list[Row]) -> None:
     for winner, group in groups_of(read(file_of(rows))).items():
@@ -146,7 +146,7 @@ def test_the_winner_is_the_best_record_of_its_device(rows: list[Row]) -> None:
         assert winner == best
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(tables(["", "...", "Kiosk"]))
 def test_a_row_with_a_tag_wins_where_batches_are_told_by_tags(rows: list[Row]) -> None:
     checked = read(file_of(rows), rules=Rules(batch_by_group_tag=True))
@@ -154,7 +154,7 @@ def test_a_row_with_a_tag_wins_where_batches_are_told_by_tags(rows: list[Row]) -
         assert (rows[winner - 1].tag == "Kiosk") == any(rows[number - 1].tag == "Kiosk" for number in group)
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(tables(["", "...", "Kiosk"]))
 def test_a_row_that_has_no_batch_is_never_the_one_that_is_sent_for_another(rows: list[Row]) -> None:
     checked = read(file_of(rows), rules=Rules(batch_by_group_tag=True, has_default_batch=False))
@@ -164,7 +164,7 @@ def test_a_row_that_has_no_batch_is_never_the_one_that_is_sent_for_another(rows:
     assert sent(checked) == sent(read(file_of(tagged)) if tagged else [])
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(tables(), st.data())
 def test_a_key_beside_two_serial_numbers_is_no_identity_and_neither_is_any_other_of_its_file(
     rows: list[Row], data: st.DataObject

@@ -1,7 +1,7 @@
 """What a spreadsheet makes of serial numbers."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files.checks.excel_damage import could_show, is_damaged, is_error
@@ -86,7 +86,6 @@ def test_errors_are_told_from_numbers_after_a_hash_sign() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.integers(10**11, 10**15 - 1))
 def test_long_numbers_are_shown_with_six_digits(number: int) -> None:
     mantissa, exponent = f"{number:.5E}".split("E")
@@ -95,7 +94,6 @@ def test_long_numbers_are_shown_with_six_digits(number: int) -> None:
     assert is_tie or could_show(f"{digits}E{exponent}", str(number))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_no_text_is_too_odd_to_be_compared(cell: str, serial_number: str) -> None:
     could_show(cell, serial_number)

@@ -155,7 +155,7 @@ def _in_pieces(data: bytes, size: int) -> Iterator[bytes]:
         yield data[at : at + size]
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(st.binary(max_size=2_000), min_size=1, max_size=4), st.integers(1, 900), st.integers(0, 5))
 def test_gzip_streams_one_after_the_other_are_one_text(texts: list[bytes], size: int, padding: int) -> None:
     data = b"".join(map(gzip.compress, texts)) + bytes(padding)

@@ -232,7 +232,7 @@ _CONTENTS = st.one_of(
 )
 
 
-@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.tuples(_NAMES, _SUFFIXES).map("".join), _CONTENTS, max_size=8))
 def test_no_member_goes_without_a_word(members: dict[str, bytes]) -> None:
     account = FileAccount()

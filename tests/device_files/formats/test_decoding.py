@@ -54,7 +54,7 @@ _RUNS = st.lists(
 )
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 @given(_RUNS, st.sampled_from(["\n", "\r\n"]), st.integers(1, 9))
 def test_every_line_comes_back_in_whatever_encoding_its_part_was_written(
     runs: list[tuple[str, bool, list[str]]], end: str, size: int
@@ -118,7 +118,7 @@ def test_a_line_too_long_is_refused_after_the_lines_before_it() -> None:
     assert refused.value.reason is FileReason.LINE_TOO_LONG
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=300) | _RUNS.map(lambda runs: encoded(runs, "\n")[3:]), st.integers(1, 50))
 def test_any_bytes_are_read_or_refused_alike_in_any_pieces(data: bytes, size: int) -> None:
     assert lines_or_reason(*(data[at : at + size] for at in range(0, len(data), size))) == lines_or_reason(data)

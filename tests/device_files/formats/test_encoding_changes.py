@@ -113,7 +113,7 @@ def check(parts: Sequence[Part], chunk: int) -> bool:
     return True
 
 
-@settings(deadline=None, max_examples=examples(400))
+@settings(max_examples=examples(400))
 @given(_parts(), st.sampled_from(CHUNKS))
 def test_every_line_of_a_file_in_several_encodings_comes_back_or_the_file_is_refused(
     parts: list[Part], chunk: int
@@ -238,7 +238,7 @@ def test_two_lone_surrogates_are_unreadable() -> None:
     assert read(data)[0] == ["S1,\ufffd,x", "S2,a\ufffdb"]
 
 
-@settings(deadline=None, max_examples=examples(300))
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=300), st.integers(1, 50))
 @example(b"\xff\xfe\x00\x00", 1)
 @example(b"\x00\x00\xfe\xff\x00\x11\x00\x00", 3)

@@ -206,7 +206,7 @@ def test_names_say_where_lists_are_kept() -> None:
     assert [*map(may_hold_devices, others)] == [False] * len(others)
 
 
-@settings(max_examples=examples(1_000), deadline=None)
+@settings(max_examples=examples(1_000))
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
 def test_any_bytes_are_of_a_kind_or_refused(start: bytes) -> None:
     with contextlib.suppress(UnreadableDeviceFile):

@@ -6,7 +6,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files.account import FileAccount
@@ -398,7 +398,6 @@ def _are_the_devices(found: list[tuple[str, Mapping[str, str]]], devices: list[M
     )
 
 
-@settings(deadline=None)
 @given(_files(), st.sampled_from(["", "\n", "\r\n", ",\n", "\0", "\n\n\x1a"]), st.integers(1, 400))
 def test_each_device_of_any_file_is_one_item_with_its_values(
     file: tuple[list[str], list[list[Mapping[str, str]]]], between: str, size: int
@@ -408,7 +407,6 @@ def test_each_device_of_any_file_is_one_item_with_its_values(
     assert _are_the_devices(found, [cells for within in devices for cells in within])
 
 
-@settings(deadline=None)
 @given(_files(), st.sampled_from(["", "\n", ","]), st.data())
 def test_a_file_that_is_cut_is_refused_unless_it_is_cut_between_documents(
     file: tuple[list[str], list[list[Mapping[str, str]]]], between: str, data: st.DataObject

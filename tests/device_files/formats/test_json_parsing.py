@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import chain, repeat
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files.cells import CellType, type_of
@@ -45,7 +45,6 @@ def as_read(value: object) -> object:
     return value if value is None or isinstance(value, str | bool) else json.dumps(value)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(_DOCUMENTS, st.sampled_from([None, 0, 2]), st.booleans(), _BETWEEN), max_size=4),
     st.integers(1, 9),
@@ -58,7 +57,6 @@ def test_documents_come_back_whatever_stands_between_them(
     assert parsed(text, size) == [*(as_read(value) for value, *_ in given_documents), []]
 
 
-@settings(deadline=None)
 @given(_DOCUMENTS, st.sampled_from([None, 1]), st.booleans(), st.data())
 def test_a_document_that_is_cut_anywhere_is_refused(
     value: object,

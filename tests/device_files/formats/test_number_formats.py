@@ -95,7 +95,6 @@ def test_what_is_no_number_stays_as_it_is(text: str) -> None:
     assert (cell, type_of(cell)) == (text, None)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**15 - 1), st.integers(2, 20), st.sampled_from(["", '"SN"', r"\P\F", "[Red]", "[$PC-409]"]))
 def test_digits_are_never_lost_to_zeros_and_texts(number: int, zeros: int, before: str) -> None:
     cell = shown(str(number), before + "0" * zeros)
@@ -104,7 +103,7 @@ def test_digits_are_never_lost_to_zeros_and_texts(number: int, zeros: int, befor
     assert (type_of(cell) is None) == (bool(prefix) or len(str(number)) <= zeros)
 
 
-@settings(max_examples=examples(1_000), deadline=None)
+@settings(max_examples=examples(1_000))
 @given(
     st.integers(-(10**16), 10**16),
     st.one_of(st.text(max_size=40), st.text('0#?;,.@"\\[]<>=$-ymdhsE+_*%/ 19', max_size=30)),

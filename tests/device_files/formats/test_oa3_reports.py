@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.device_files.account import FileAccount
@@ -304,7 +304,6 @@ def _keys(found: list[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[str, ...
         yield tuple(sorted(cells.values()))
 
 
-@settings(deadline=None)
 @given(_reports(), st.sampled_from(["", "\n", "\0\r\n", "\x1a"]), st.integers(1, 300))
 def test_each_key_of_any_file_is_one_device_with_its_values(
     file: tuple[list[str], list[list[tuple[str, ...]]]], between: str, size: int
@@ -314,7 +313,6 @@ def test_each_key_of_any_file_is_one_device_with_its_values(
     assert list(_keys(found)) == list(chain.from_iterable(keys))
 
 
-@settings(deadline=None)
 @given(_reports(), st.data())
 def test_a_report_that_is_cut_is_refused_unless_all_its_keys_are_there(
     file: tuple[list[str], list[list[tuple[str, ...]]]], data: st.DataObject

@@ -459,7 +459,7 @@ def _read_here(workbook: io.BytesIO, output: io.BytesIO) -> None:
     workbook_process.write_workbook(workbook, output)
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(sheets())
 def test_every_cell_of_a_sheet_comes_out_where_it_stands(given_: tuple[bytes, dict[Place, tuple[str, str]]]) -> None:
     data, wanted = given_
@@ -475,7 +475,7 @@ def test_every_cell_of_a_sheet_comes_out_where_it_stands(given_: tuple[bytes, di
             assert found[place] == text
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(sheets(), st.data())
 def test_a_damaged_workbook_loses_no_cell_in_silence(
     given_: tuple[bytes, dict[Place, tuple[str, str]]], data: st.DataObject

@@ -319,7 +319,6 @@ def test_only_what_begins_with_the_mark_starts_as_a_hash() -> None:
 _BLOCKS = st.lists(st.tuples(st.integers(0, 40), st.binary(max_size=60)), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
 @given(_BLOCKS)
 def test_any_sound_blocks_are_verified_and_decoded(blocks: list[tuple[int, bytes]]) -> None:
     body = b"".join(block(kind, content) for kind, content in blocks)
@@ -329,7 +328,7 @@ def test_any_sound_blocks_are_verified_and_decoded(blocks: list[tuple[int, bytes
     assert list(decode(text).block_types) == [kind for kind, _ in blocks]
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.one_of(st.text(), st.binary(max_size=400).map(lambda tail: base64.b64encode(b"OA" + tail).decode())))
 def test_no_text_makes_verifying_or_decoding_fail_otherwise(text: str) -> None:
     found = verify(text)

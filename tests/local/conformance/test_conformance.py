@@ -87,7 +87,7 @@ behaviours = st.builds(
 )
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(behaviour=behaviours)
 def test_a_stand_in_that_does_what_was_found_is_found_to_do_the_same(behaviour: Behaviour) -> None:
     found, _ = asked(behaviour)
@@ -104,7 +104,7 @@ def test_a_stand_in_that_does_what_was_found_is_found_to_do_the_same(behaviour: 
     assert set(found.batch_names) == set(NAMES)
 
 
-@settings(max_examples=examples(15), deadline=None)
+@settings(max_examples=examples(15))
 @given(behaviour=behaviours)
 def test_a_run_leaves_no_device_behind_and_its_file_names_nobody(behaviour: Behaviour) -> None:
     found, service = asked(behaviour)

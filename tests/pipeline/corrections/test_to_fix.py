@@ -151,7 +151,7 @@ def fixed(text: str, broken: list[Row], delimiter: str) -> str:
 Encoding = Literal["utf-8-sig", "utf-16", "cp1252"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows(),
     st.sampled_from(list(FORMS)),
