@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain, count
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -22,6 +23,8 @@ from shared.storage.keys import units_in
 
 SAMPLES = PROJECT / "local" / "samples"
 DROP_FOLDER = PROJECT / "drop"
+DONE_FOLDER = ".done"
+"""The folder in the watched one for files that have ended, in the folders that they lay in."""
 
 _PASSED_OVER_STARTS = (".", "~$")
 _FOLDER_OF_A_DOWNLOAD = ".download"
@@ -153,7 +156,8 @@ class WatchedFolder:
     """The folder `drop/{customer_id}/{batch_id}/`: reports files that are new or changed, once they are complete.
 
     A file counts as complete when two scans, the second at least `still_seconds` after the first, find it unchanged and
-    not empty, and it can be read. `record` lists the dropped files, so that the next run does not drop them again.
+    not empty, and it can be read. `record` lists the dropped files that still lie in it, so that the next run does not
+    drop them again.
     """
 
     def __init__(
@@ -202,6 +206,30 @@ class WatchedFolder:
         """The files that were dropped, by an earlier run too."""
         return [Dropped(path, state.etag) for path, state in self._dropped.items()]
 
+    def still_there(self) -> list[Dropped]:
+        """The files that were dropped and lie in the folder as they were then."""
+        return [dropped for dropped in self.remembered() if self._is_as_dropped(dropped.path)]
+
+    def _is_as_dropped(self, path: str) -> bool:
+        state = _state(self._folder / path)
+        return state is not None and state.is_as(self._dropped[path])
+
+    def place_when_done(self, path: str) -> Path:
+        """The place for the file once it has ended: `.done/…/devices.csv`, or `devices (2).csv` if that is taken."""
+        wanted = self._folder / DONE_FOLDER / path
+        names = chain([wanted.name], (f"{wanted.stem} ({number}){wanted.suffix}" for number in count(2)))
+        return next(place for name in names if not (place := wanted.with_name(name)).exists())
+
+    def put_away(self, path: str, place: Path) -> bool:
+        """Move the file to its place, so that no later run drops it; False if it was changed meanwhile, and stays."""
+        if not self._is_as_dropped(path):
+            return False
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (self._folder / path).rename(place)
+        del self._dropped[path]
+        self._save()
+        return True
+
     def forget(self, path: str) -> None:
         """Drop the file again, since storage has lost it."""
         self._dropped.pop(path, None)
@@ -209,6 +237,9 @@ class WatchedFolder:
     def remember(self, path: str, etag: str = "") -> None:
         """Note that the file, as it was seen last, has been dropped as this version of its blob."""
         self._dropped[path] = replace(self._waiting.pop(path).state, etag=etag)
+        self._save()
+
+    def _save(self) -> None:
         content = {path: [state.size, state.modified_ns, state.etag] for path, state in self._dropped.items()}
         self._record.parent.mkdir(parents=True, exist_ok=True)
         # Written to another file and then renamed: a truncated record would drop everything again.
@@ -217,8 +248,10 @@ class WatchedFolder:
         beside.replace(self._record)
 
     def _paths(self) -> list[str]:
-        """Every path below the folder, except temporary files of programs that are writing."""
-        below = (file.relative_to(self._folder) for file in sorted(self._folder.rglob("*")))
+        """Every path below the folder, except files that have ended and those of programs that are writing."""
+        tops = (top for top in self._folder.iterdir() if top.name != DONE_FOLDER)
+        files = sorted(file for top in tops for file in (top, *top.rglob("*")))
+        below = (file.relative_to(self._folder) for file in files)
         return [path.as_posix() for path in below if not _is_passed_over(path)]
 
     def _is_dropped(self, path: str, state: _State) -> bool:

@@ -151,6 +151,17 @@ class Follower:
             yield f"{folder}/results.xlsx", workbook(results_table(rows), record.received_at)
         yield f"{folder}/{REPORT}", iter([report_html(self._pipeline, record).encode("utf-8", "replace")])
 
+    def results(self, progress: Progress) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """The results of a file that has ended, with those made on request: each with its name."""
+        record = self._record(progress)
+        if record is None:
+            return
+        folder = folder_of(record)
+        for version in list(self._pipeline.results.versions(f"{folder}/")):
+            yield version.path.removeprefix(f"{folder}/"), self._pipeline.results.stream(version.path)
+        for path, content in self.corrections(progress):
+            yield path.removeprefix(f"{folder}/"), content
+
     def _record(self, progress: Progress) -> DeviceFile | None:
         if progress.view is None:
             return None

@@ -151,6 +151,8 @@ class _Session:
         self._follower = follower
         self._progress: dict[Dropped, Progress] = {}
         """Every file of this run whose result has not been shown."""
+        self._stays: set[str] = set()
+        """Files of the watched folder that could not be moved in this run."""
         self._is_record_fault_told = False
         self._is_low_space_told = False
         self.page: str | None = None
@@ -199,6 +201,7 @@ class _Session:
                     next_scan = time.monotonic() + _WATCH_SECONDS
                 self._poll()
                 self._show_end([progress for progress in self._progress.values() if progress.is_final])
+                self._put_away_ended(folder)
                 if not self._progress and not is_next_told:
                     is_next_told = True
                     self._say_what_is_next(page)
@@ -247,6 +250,29 @@ class _Session:
                 again = "After the next start, the files in the folder are dropped again."
                 say(self._console, f"{disk_fault(error) or error} {again}", "yellow")
             self._is_record_fault_told = True
+
+    def _put_away_ended(self, folder: WatchedFolder) -> None:
+        """Move files that have ended out of the watched folder, their results beside them: those of earlier runs too.
+
+        The results are written first and the record is changed last, so that after a crash it is done once more.
+        """
+        for dropped in folder.still_there():
+            if dropped in self._progress or dropped.path in self._stays:
+                continue
+            progress = self._follower.poll(dropped)
+            if not progress.is_final or not self._follower.knows(dropped):
+                continue
+            place = folder.place_when_done(dropped.path)
+            try:
+                for name, content in self._follower.results(progress):
+                    write_results(place.with_name(f"{place.name}.results"), name, content)
+                is_away = folder.put_away(dropped.path, place)
+            except OSError as error:
+                self._stays.add(dropped.path)
+                say(self._console, f"{dropped.path} stays where it is: {disk_fault(error) or error}", "yellow")
+            else:
+                if is_away:
+                    say(self._console, f"Moved {dropped.path} to {_short(place)}; its results are beside it.")
 
     def _drop(self, file: Path, path: str) -> Dropped:
         dropped = self._container.drop(file, path)

@@ -68,6 +68,48 @@ def test_what_was_dropped_is_remembered_by_the_next_run(watched: WatchedFolder, 
     assert again.whole_files() == {}
 
 
+def _dropped(watched: WatchedFolder, path: str) -> None:
+    for _ in range(2):
+        watched.whole_files()
+    watched.remember(path)
+
+
+def test_a_file_that_has_ended_is_moved_and_not_dropped_again_by_a_new_storage(
+    watched: WatchedFolder, tmp_path: Path
+) -> None:
+    path = f"{PLACE}/a.csv"
+    places = []
+    for content in ("1", "2", "3"):
+        write(tmp_path, "a.csv", content)
+        _dropped(watched, path)
+        places.append(watched.place_when_done(path))
+        assert watched.put_away(path, places[-1])
+    assert [place.relative_to(tmp_path / "drop" / ".done" / PLACE).name for place in places] == [
+        "a.csv",
+        "a (2).csv",
+        "a (3).csv",
+    ]
+    assert [place.read_text() for place in places] == ["1", "2", "3"]
+    assert watched.still_there() == watched.remembered() == []
+    (tmp_path / "dropped.json").unlink()
+    again = WatchedFolder(tmp_path / "drop", tmp_path / "dropped.json")
+    assert [again.whole_files() for _ in range(3)] == [{}, {}, {}]
+
+
+def test_a_file_that_was_changed_since_it_was_dropped_stays_and_is_dropped_again(
+    watched: WatchedFolder, tmp_path: Path
+) -> None:
+    path = f"{PLACE}/a.csv"
+    write(tmp_path, "a.csv", "1")
+    _dropped(watched, path)
+    assert [dropped.path for dropped in watched.still_there()] == [path]
+    write(tmp_path, "a.csv", "12")
+    assert watched.still_there() == []
+    assert not watched.put_away(path, watched.place_when_done(path))
+    watched.whole_files()
+    assert list(watched.whole_files()) == [path]
+
+
 @dataclass(slots=True)
 class Clock:
     now: float = 1_000.0

@@ -103,15 +103,15 @@ class Watching:
         self.session = _Session(
             Console(file=self.told, width=160), options, connection_string, Follower(self.pipeline), lambda: None
         )
-        self._root = tmp_path
+        self.root = tmp_path
 
     def folder(self) -> WatchedFolder:
         """The folder as the next start sees it."""
-        return WatchedFolder(self._root / "drop", self._root / "dropped.json")
+        return WatchedFolder(self.root / "drop", self.root / "dropped.json")
 
     def write(self, name: str, content: str) -> str:
         """Put a file into the folder; its path in storage."""
-        file = self._root / "drop" / self.customer / "Batch" / name
+        file = self.root / "drop" / self.customer / "Batch" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
         return f"{self.customer}/Batch/{name}"
@@ -153,6 +153,32 @@ def test_a_start_drops_no_file_again_that_the_app_has_received(watching: Watchin
     watching.blobs.get_blob_client(DROP_CONTAINER, path).delete_blob()
     watching.start()
     assert "dropped again" not in watching.told.getvalue()
+
+
+def test_a_file_that_has_ended_is_moved_with_its_results_and_one_that_has_not_stays(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, open_ = (watching.write(f"{name}.csv", "no device file") for name in ("ended", "open"))
+    watching.start()
+    receive(watching.pipeline, ended)
+    watching.session._progress.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr("local.run.write_results", _fails)
+        watching.session._put_away_ended(watching.folder())
+    assert "ended.csv stays where it is" in watching.told.getvalue()
+    watching.session._stays.clear()
+    for _ in range(2):
+        watching.session._put_away_ended(watching.folder())
+    done = watching.root / "drop" / ".done" / ended
+    assert done.read_text() == "no device file"
+    assert {"summary.json", "results.csv"} <= {file.name for file in Path(f"{done}.results").iterdir()}
+    assert not (watching.root / "drop" / ended).exists()
+    assert [dropped.path for dropped in watching.folder().remembered()] == [open_]
+    assert watching.told.getvalue().count("Moved ") == 1
+
+
+def _fails(*_: object) -> NoReturn:
+    raise OSError(errno.EIO, "the disk is broken")
 
 
 def test_the_folder_into_which_a_person_is_told_to_put_files_is_there(
