@@ -14,7 +14,7 @@ from msgspec import structs
 
 from local.arguments import batch, existing_path
 from local.commands import account
-from local.commands.ending import CommandEnded, ExitCode, ended
+from local.commands.ending import CommandEnded, ExitCode, ended, say_aside
 from local.commands.finding import customer_of
 from local.escaping import escaped
 from local.hash_contents import DamagedHash, HashContents, decode
@@ -23,6 +23,7 @@ from shared.device_files.rows import CheckedRow, PassedOver, Rules
 from shared.device_files.system_files import is_system_file
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.intake.preview import Destination, Fate, Preview, fate_of, preview
+from shared.pipeline.partner_customers import doubt_of
 from shared.pipeline.private_copy import rules_of
 from shared.reasons import FILE_NOTES, NOTES, PASSED_OVER, REASONS, FileNote
 from shared.storage.customers import is_guid
@@ -111,7 +112,15 @@ def _of_customer(arguments: argparse.Namespace) -> Destination:
             raise
         rules = Rules(batch_by_group_tag=arguments.batch is None, has_default_batch=False)
         return Destination(rules, arguments.batch)
-    return destination_of(pipeline, customer_of(pipeline, arguments.customer), arguments.batch)
+    customer_id = customer_of(pipeline, arguments.customer)
+    warn_of_stranger(pipeline, customer_id)
+    return destination_of(pipeline, customer_id, arguments.batch)
+
+
+def warn_of_stranger(pipeline: Pipeline, customer_id: str) -> None:
+    """Say beside the answer that Partner Center's list speaks against the customer."""
+    if (doubt := doubt_of(pipeline, customer_id)) is not None:
+        say_aside(f"{doubt} A file for this customer is refused if Partner Center says so when the file arrives.")
 
 
 def destination_of(

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from local.arguments import batch, existing_file, positive
-from local.check import destination_of, preview_of, show
+from local.check import destination_of, preview_of, show, warn_of_stranger
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended, say_aside
 from local.commands.finding import customer_of
@@ -55,6 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _drop(arguments: argparse.Namespace) -> ExitCode:
     opened = account.open_account(arguments)
     customer_id = customer_of(opened.pipeline, arguments.customer)
+    warn_of_stranger(opened.pipeline, customer_id)
     folder = "/".join(filter(None, (customer_id, arguments.batch)))
     _refuse_names(arguments, folder)
     if not arguments.anyway:

@@ -91,40 +91,8 @@ def failed(reading: ListReading, error: PartnerCenterError, now: datetime) -> Li
     return replace(reading, due_at=now + delay, failed_at=now, failure=service_text(said, LONGEST_FAILURE))
 
 
-def why_not_ours(pipeline: Pipeline, customer_id: str) -> str | None:
-    """How Partner Center says that the customer has no relationship with the partner; None on any doubt.
-
-    It says so twice: the list was read whole and lately and does not have the customer, and asked about this one
-    customer now, the service does not have it either.
-    """
-    read_at = _unlisted_since(pipeline, customer_id)
-    if read_at is None or pipeline.settings.paused or not circuit_breaker_of(pipeline).lets_pass(customer_id):
-        return None
-    try:
-        customer = pipeline.partner_center.customer(customer_id, pipeline.service.call_ids())
-    except PartnerCenterError as error:
-        _note_failure(pipeline, error)
-        answer = f"{error.status} ({error.code})" if denies_customer(error) else None
-    else:
-        is_former = customer.customer_id == customer_id and customer.relationship is CustomerRelationship.NONE
-        answer = "that there is no relationship" if is_former else None
-    if answer is None:
-        return None
-    return f"Partner Center's list of {read_at:%Y-%m-%d} has no such customer. Asked again, it answered {answer}."
-
-
-def denies_customer(error: PartnerCenterError) -> bool:
-    """Whether the answer to a question about one customer says that it is not the partner's. Pure.
-
-    A 404 without a code is not the service's own word: a gateway or a proxy may have sent it.
-    """
-    if isinstance(error, Refused) and error.status == HTTPStatus.NOT_FOUND:
-        return error.code not in (None, PARTNER_NOT_FOUND)
-    return isinstance(error, Unauthorised) and (error.status, error.code) == (HTTPStatus.FORBIDDEN, NO_RELATIONSHIP)
-
-
-def _unlisted_since(pipeline: Pipeline, customer_id: str) -> datetime | None:
-    """When the list was read on which the customer has no relationship; None when it has one, or nobody can tell."""
+def doubt_of(pipeline: Pipeline, customer_id: str) -> str | None:
+    """What the list, read whole and lately, says against the customer; None when it has the customer, or is no use."""
     table = pipeline.journal.partner_customers
     try:
         reading = table.reading()
@@ -135,8 +103,41 @@ def _unlisted_since(pipeline: Pipeline, customer_id: str) -> datetime | None:
     except UnreadableRecord as unreadable:
         logger.warning("The list of customers cannot be used: %s", unreadable, extra=present_step())
         return None
-    has_none = listed is None or CustomerRelationship.of(listed.relationship) is CustomerRelationship.NONE
-    return read_at if has_none else None
+    its_list = f"Partner Center's list of {read_at:%Y-%m-%d}"
+    if listed is None:
+        return f"{its_list} has no customer with this id."
+    if CustomerRelationship.of(listed.relationship) is CustomerRelationship.NONE:
+        return f"{its_list} says that this customer has no relationship with the partner."
+    return None
+
+
+def why_not_ours(pipeline: Pipeline, customer_id: str) -> str | None:
+    """How Partner Center says that the customer has no relationship with the partner; None on any doubt.
+
+    It says so twice: by its list, and when it is asked about this one customer now.
+    """
+    doubt = doubt_of(pipeline, customer_id)
+    if doubt is None or pipeline.settings.paused or not circuit_breaker_of(pipeline).lets_pass(customer_id):
+        return None
+    try:
+        customer = pipeline.partner_center.customer(customer_id, pipeline.service.call_ids())
+    except PartnerCenterError as error:
+        _note_failure(pipeline, error)
+        answer = f"{error.status} ({error.code})" if denies_customer(error) else None
+    else:
+        is_former = customer.customer_id == customer_id and customer.relationship is CustomerRelationship.NONE
+        answer = "that there is no relationship" if is_former else None
+    return None if answer is None else f"{doubt} Asked about it now, Partner Center answered {answer}."
+
+
+def denies_customer(error: PartnerCenterError) -> bool:
+    """Whether the answer to a question about one customer says that it is not the partner's. Pure.
+
+    A 404 without a code is not the service's own word: a gateway or a proxy may have sent it.
+    """
+    if isinstance(error, Refused) and error.status == HTTPStatus.NOT_FOUND:
+        return error.code not in (None, PARTNER_NOT_FOUND)
+    return isinstance(error, Unauthorised) and (error.status, error.code) == (HTTPStatus.FORBIDDEN, NO_RELATIONSHIP)
 
 
 def _note_failure(pipeline: Pipeline, error: PartnerCenterError) -> None:

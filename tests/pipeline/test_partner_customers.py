@@ -189,7 +189,10 @@ def test_a_file_for_a_customer_without_a_relationship_is_rejected_before_it_is_r
     stranger.run()
     summary = stranger.summary(file)
     assert (summary["state"], summary["reason"]) == ("rejected", IntakeReason.NO_RELATIONSHIP)
-    assert "404 (60003)" in str(summary)
+    assert (
+        "has no customer with this id. Asked about it now, Partner Center answered 404 (60003)."
+        in (summary["what_happened"])
+    )
     assert stranger.private.read(private_copy(file)) is None
     received = stranger.service.report()["received"]
     assert (received["customer"], sum(received.values())) == (1, 2)
@@ -198,8 +201,12 @@ def test_a_file_for_a_customer_without_a_relationship_is_rejected_before_it_is_r
 def test_a_customer_whose_relationship_ended_is_refused_too(world: World) -> None:
     refresh_partner_customers(world.pipeline)
     path = f"{FORMER.id}/Test/devices.csv"
-    file = world.drop_file(numbered(1), path)
-    assert world.summary(file, path)["reason"] == IntakeReason.NO_RELATIONSHIP
+    summary = world.summary(world.drop_file(numbered(1), path), path)
+    assert summary["reason"] == IntakeReason.NO_RELATIONSHIP
+    assert (
+        "has no relationship with the partner. Asked about it now, Partner Center answered that there is no"
+        in (summary["what_happened"])
+    )
 
 
 def test_a_reading_that_is_taken_over_asks_again(stranger: World, monkeypatch: pytest.MonkeyPatch) -> None:

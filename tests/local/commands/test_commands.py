@@ -415,6 +415,18 @@ def test_a_customer_of_partner_centers_list_needs_no_id(
     typed("customers", "remove", "wingtip toys")
 
 
+def test_check_and_drop_warn_of_a_customer_that_the_list_does_not_have(
+    app: App, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (tmp_path / "stranger.csv").write_text(tuples(["STRANGER-1"]))
+    place = ("--customer", CUSTOMER, "--batch", "Sales")
+    refresh_partner_customers(app.pipeline)
+    for command in ("check", "drop"):
+        assert _of_venv(command, str(tmp_path / "stranger.csv"), *place) == ExitCode.DONE
+        told = capfdbinary.readouterr()
+        assert "has no customer with this id. A file for this customer is refused if" in told.err.decode()
+
+
 def test_a_name_is_replaced_by_another(typed: Typed, answered: Answered) -> None:
     typed("customers", "add", "Litware", CUSTOMER, "--notes", "the pilot")
     (renamed,) = answered("customers", "rename", "litware", "Litware Ltd")
