@@ -5,7 +5,8 @@ from http import HTTPStatus
 import azure.functions as func
 
 from shared.pipeline.corrections.assign import NotAssignable, assign, folder_of_customer, is_assignable
-from shared.pipeline.human_acts import Subject, note_act, subject_of
+from shared.pipeline.customer_names import name_customer
+from shared.pipeline.human_acts import note_act, subject_of
 from shared.status.authentication import refuse_all_but_own_page
 from shared.status.commands import CHANGED
 from shared.status.http import Refusal, body_of
@@ -61,8 +62,7 @@ def _name_folder(visit: Visit, file: DeviceFile, customer_id: str) -> None:
     folder = folder_of_customer(file)
     if folder is None:
         return
-    note_act(visit.pipeline, visit.asker, ActKind.NAME_CUSTOMER, Subject(folder, customer_id))
     try:
-        visit.pipeline.customers.add(folder, customer_id, "", visit.pipeline.clock())
+        name_customer(visit.pipeline, visit.asker, folder, customer_id)
     except CustomerNameRefused as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error), NAME_IT) from error
