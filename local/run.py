@@ -16,6 +16,7 @@ from rich.live import Live
 
 from local.app_settings import app_settings
 from local.azurite import running_azurite
+from local.browser_uploads import allow_uploads_from
 from local.commands.ending import ExitCode
 from local.commands.showing import WIDTH_OF_FILES, is_well
 from local.disk_faults import disk_fault, low_space
@@ -120,6 +121,7 @@ def run(options: RunOptions) -> int:
         session.drop_given_files()
         hosts.wait_until_ready()
         page = f"{hosts.address}/status"
+        allow_uploads_from(page, BlobServiceClient.from_connection_string(azurite.connection_string))
         session.page = page
         say(console, f"Status page: {page}")
         return session.until_closed() if options.once else session.watch(page)
