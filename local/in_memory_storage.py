@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import IO
+from urllib.parse import quote
 
 from shared.device_files.system_files import FOLDER_MARK
 from shared.storage.blobs import BLOBS_ON_A_PAGE, NO_METADATA, BlobPage, BlobVersion, VersionGone
@@ -282,4 +283,4 @@ class InMemoryUploadAddresses:
         self.gives = True
 
     def address(self, path: str, now: datetime) -> str | None:
-        return f"{self.origin}/staging/{path}?until={now + TIME_FOR_AN_UPLOAD:%H:%M}" if self.gives else None
+        return f"{self.origin}/staging/{quote(path)}?until={now + TIME_FOR_AN_UPLOAD:%H:%M}" if self.gives else None

@@ -145,7 +145,7 @@ def _entered(visit: Visit, fields: Mapping[str, str], chosen: Sequence[ChosenFil
         message = f"{INTAKE_REASONS[IntakeReason.NO_RELATIONSHIP].sentence} {why}"
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, form_parameters.CUSTOMER)
     try:
-        return uploads.new_upload(visit.pipeline, customer_id, batch, chosen, visit.asker.name)
+        return uploads.new_upload(visit.pipeline, customer_id, batch, chosen, visit.person.name)
     except FileRefused as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, str(error), FILES) from error
 

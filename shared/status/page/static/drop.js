@@ -117,8 +117,9 @@ function enhance(form) {
 
   for (const hint of form.querySelectorAll(".on-drop")) hint.hidden = false;
 
-  const say = (words) => {
+  const say = (words, isFault = false) => {
     progress.hidden = false;
+    for (const name of ["notice", "failed"]) progress.classList.toggle(name, isFault);
     text.textContent = words;
   };
 
@@ -131,7 +132,7 @@ function enhance(form) {
   const stop = (words) => {
     button.disabled = false;
     bar.hidden = true;
-    say(words);
+    say(words, true);
   };
 
   const byForm = (files) => {
