@@ -7,6 +7,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from shared.device_files.rows import Column
+from shared.pipeline.blob_names import file_id
 from shared.pipeline.corrections import fix_rows
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.fix_rows import Edit, Edits, FixedRow, NotFixableHere, NothingChanged, RowToFix
@@ -54,12 +55,14 @@ def send_rows(visit: Visit) -> func.HttpResponse:
             return html_answer(_page(visit, file, rows, edits, faults), HTTPStatus.BAD_REQUEST)
         if changed:
             note_act(visit.pipeline, visit.asker, ActKind.FIX, subject_of(file), counted(len(changed), "row"))
-        fix_rows.send_fixed(visit.pipeline, file, changed, visit.person.name)
+        path = fix_rows.send_fixed(visit.pipeline, file, changed, visit.person.name)
     except NothingChanged as error:
         return html_answer(_page(visit, file, rows, edits, fault=str(error)), HTTPStatus.BAD_REQUEST)
     except NotFixableHere as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
-    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.FIXED))
+    made = visit.pipeline.drop.version(path)
+    here = pages.address_of_file(file.customer_id, file.file_id)
+    return redirect(pages.address(here, done=Done.FIXED, **{pages.MADE: file_id(path, made.etag) if made else None}))
 
 
 def edits_in(form: Mapping[str, str], rows: Sequence[RowToFix]) -> Edits:

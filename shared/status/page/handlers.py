@@ -4,7 +4,6 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from shared.pipeline.composition import Pipeline
 from shared.status import queries
 from shared.status.acts import acts
 from shared.status.authentication import PAGES, refuse_all_but_own_page
@@ -37,6 +36,7 @@ from shared.status.page.static_files import static_file
 from shared.status.page.text import visible
 from shared.status.schemas import ErrorCode, FilePage
 from shared.status.standstills import standstills
+from shared.storage.records import DeviceFile
 
 NOTHING_TO_SEND_AGAIN = (
     "No row of this file can be sent again as it is: none failed for a temporary reason. Fix the rows in to_fix.xlsx "
@@ -95,7 +95,7 @@ def show_file(visit: Visit) -> func.HttpResponse:
         form,
         visit.person,
         done=Done(done) if done in list(Done) else None,
-        again_is_known=_is_received(visit.pipeline, file.customer_id, file.retry),
+        unreceived=_unreceived(visit, file),
         assign=assign_form(file, queries.customer_names(visit.pipeline)),
     )
     return page_answer(content, visit.request)
@@ -196,8 +196,19 @@ def _withdraw_page(visit: Visit, fault: str | None = None) -> func.HttpResponse:
 # --- answers
 
 
-def _is_received(pipeline: Pipeline, customer_id: str | None, file_id: str | None) -> bool:
-    return file_id is None or pipeline.journal.files.get(customer_id, file_id) is not None
+def _unreceived(visit: Visit, file: DeviceFile) -> list[str]:
+    """The files made of this one, by what is known and by the address, that have not been received yet."""
+    assigned = file.assigned
+    made = [
+        (file.customer_id, file.retry),
+        (file.customer_id, queries.canonical(visit.request.params.get(pages.MADE, ""))),
+        (None, None) if assigned is None else (assigned.customer_id, assigned.file_id or None),
+    ]
+    return [
+        identifier
+        for customer_id, identifier in made
+        if identifier is not None and visit.pipeline.journal.files.get(customer_id, identifier) is None
+    ]
 
 
 def fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:

@@ -1,6 +1,6 @@
 """The pages that people see, as HTML. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -35,6 +35,9 @@ LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
 """The numbers of files that a page of the list can show."""
 
 ROWS = "#rows"
+
+MADE = "made"
+"""The parameter that names a file made of the file of the page, which the page waits for."""
 
 ACTS = f"{PAGES}/acts"
 CUSTOMERS = f"{PAGES}/customers"
@@ -220,10 +223,13 @@ def file_page(
     person: Person,
     *,
     done: Done | None = None,
-    again_is_known: bool = True,
+    unreceived: Collection[str] = (),
     assign: AssignForm | None = None,
 ) -> str:
-    """The page of one file, with some of its rows. `again_is_known`: whether its retry has been received."""
+    """The page of one file, with some of its rows.
+
+    `unreceived` are the files made of it that have not been received yet: the page waits for them.
+    """
     file = details.file
     here = file.links.page
     return rendered(
@@ -233,7 +239,7 @@ def file_page(
         | {
             "announcement": summary.announcement(details),
             "notice": _notice(details, done),
-            "liveness": Liveness.WORK if summary.is_in_progress(details) or not again_is_known else Liveness.OVER,
+            "liveness": Liveness.WORK if summary.is_in_progress(details) or unreceived else Liveness.OVER,
             "may_withdraw": summary.may_withdraw(details),
             "assign": assign,
             "has_rows": bool(file.counts.total) or not file.is_final,
@@ -246,7 +252,7 @@ def file_page(
                 "here": _rows_address(here, form.outcome, form.reason, form.cursor).removesuffix(ROWS),
                 "customer": address(PAGES, customer=file.customer_id),
                 "parent": _sibling(file, file.parent_file_id),
-                "again": _sibling(file, details.retry_file_id) if again_is_known else None,
+                "again": _sibling(file, details.retry_file_id) if details.retry_file_id not in unreceived else None,
                 "fixes": [_sibling(file, fix) for fix in details.fix_file_ids],
                 "results": f"{here}/results.csv" if file.links.results_csv else None,
                 "results_workbook": f"{here}/results.xlsx" if file.links.results_xlsx else None,
@@ -255,7 +261,7 @@ def file_page(
                 "withdrawals": f"{here}/withdrawals.csv" if file.links.withdrawals_csv else None,
                 "report": f"{here}/report.html" if file.links.report_html else None,
                 "assign": f"{here}/assign",
-                "assigned": _assigned(file),
+                "assigned": _assigned(file) if file.assigned_file_id not in unreceived else None,
                 "fix": f"{here}/fix",
                 "retry": f"{here}/retry",
                 "withdraw": f"{here}/withdraw",

@@ -15,11 +15,13 @@ def test_the_page_offers_the_customer_that_was_meant_and_sends_the_file_there(cl
     shown = client.get(answer.headers["location"]).body.decode()
     assert "The file is being sent to the customer" in shown
     assert "Send to this customer" not in shown
+    assert "a new file</a>" not in shown
     known = world.customers.named("Kontoso")
     assert known is not None
     assert known.customer_id == CUSTOMER
     world.receive(f"{CUSTOMER}/Sales/devices.csv")
     world.run()
+    assert "a new file</a>" in client.get(path).body.decode()
     files = {file["name"]: file for file in client.get("/api/files?customer=_").json["files"]}
     assert files["devices.csv"]["assigned_customer_id"] == CUSTOMER
     assert not files["devices.csv"]["needs_attention"]

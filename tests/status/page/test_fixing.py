@@ -42,10 +42,16 @@ def test_the_grid_has_the_cells_of_each_row_with_its_reason_and_no_hash(client: 
 
 def test_changed_rows_are_sent_and_the_page_of_the_file_says_so(client: Client, fix: str, world: World) -> None:
     answer = own_form(client, grid(client, fix) | {"1.model": " T14 ", "3.manufacturer": "", "4.left_out": "yes"}, fix)
-    assert (answer.status, answer.headers["location"]) == (303, fix.removesuffix("/fix") + "?done=fixed")
-    assert "The fixed rows are being sent" in client.get(answer.headers["location"]).body.decode()
+    assert answer.status == 303
+    assert answer.headers["location"].startswith(fix.removesuffix("/fix") + "?done=fixed&made=")
+    shown = client.get(answer.headers["location"]).body.decode()
+    assert "The fixed rows are being sent" in shown
+    assert 'data-live="work"' in shown
     (path,) = [version.path for version in world.drop.versions() if "fix of" in version.path]
     assert b"1,SN-1,,,LENOVO,T14," in (world.drop.read(path) or b"")
+    world.receive(path)
+    world.run()
+    assert 'data-live="work"' not in client.get(answer.headers["location"]).body.decode()
     (act,) = pages(client, "/api/acts", "acts")
     assert (act["kind"], act["subject"], act["detail"]) == ("fix", "devices.csv", "1 row")
 
