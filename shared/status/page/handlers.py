@@ -1,5 +1,6 @@
 """The handlers of requests from people: each answers with HTML, for a person who may see the page."""
 
+from dataclasses import replace
 from http import HTTPStatus
 
 import azure.functions as func
@@ -79,7 +80,10 @@ def show_files(visit: Visit) -> func.HttpResponse:
         content = pages.files_page(nothing, form, visit.person, names.shown, refusal.message)
         return html_answer(content, HTTPStatus.BAD_REQUEST)
     found = queries.files(visit.pipeline, wanted, form.cursor or None, limit, names=names)
-    return page_answer(pages.files_page(found, form, visit.person, names.shown), visit.request)
+    urgent = None
+    if found.next and not (form.cursor or wanted.attention):
+        urgent = queries.files(visit.pipeline, replace(wanted, attention=True), None, limit, names=names)
+    return page_answer(pages.files_page(found, form, visit.person, names.shown, urgent=urgent), visit.request)
 
 
 def show_file(visit: Visit) -> func.HttpResponse:

@@ -1,7 +1,7 @@
 """The pages that people see, as HTML. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,6 +14,7 @@ from shared.status.http import CURSOR
 from shared.status.page import bars, summary
 from shared.status.page.labels import FIX_COLUMNS, OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
+from shared.status.parameters import Yes
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
 from shared.status.roles import Role
@@ -27,6 +28,7 @@ from shared.status.schemas import (
     OutcomePage,
     PassedOverView,
     Standstill,
+    UnreadableView,
 )
 from shared.storage.records import Upload
 from shared.vocabulary import Outcome
@@ -196,14 +198,18 @@ def files_page(
     person: Person,
     customers: Sequence[str] = (),
     fault: str | None = None,
+    urgent: FilePage | None = None,
 ) -> str:
-    """The list of files. `customers` are the names that the filter suggests; `fault` says why it was refused."""
+    """The list of files. `customers` are the names that the filter suggests; `fault` says why it was refused.
+
+    `urgent`, on the first page, are the newest of all files that somebody must look at.
+    """
     return rendered(
         "files.html",
         of_every_page(person, found.stopped, PAGES)
         | {
-            "sections": _sections(found, form),
-            "unreadable": found.unreadable,
+            "sections": _sections(found, form, urgent),
+            "unreadable": _unreadable(found, urgent),
             "form": form,
             "customers": customers,
             "fault": fault,
@@ -471,22 +477,36 @@ def _liveness_of_list(found: FilePage, form: FileListForm) -> Liveness:
 class Section:
     """A part of the list of files."""
 
+    anchor: str
     title: str
     files: Sequence[FileView]
-    is_urgent: bool
+    more: str | None = None
+    """The address of the files that somebody must look at and that are not shown."""
 
 
-def _sections(found: FilePage, form: FileListForm) -> list[Section]:
-    """The files that somebody must look at, then the others, each newest first; empty parts are left out."""
-    urgent = [file for file in found.files if file.needs_attention]
-    others = [file for file in found.files if not file.needs_attention]
+def _sections(found: FilePage, form: FileListForm, urgent: FilePage | None) -> list[Section]:
+    """The files that somebody must look at, of the whole list, then the others; each newest first, none of them empty.
+
+    A later page has no part of its own for them: they stand on the first page.
+    """
+    if form.is_later_page and not form.attention:
+        return [Section("others", "Older files", found.files)] if found.files else []
+    first = found if urgent is None else urgent
+    to_look_at = [file for file in first.files if file.needs_attention]
+    more = None if urgent is None or urgent.next is None else replace(form, attention=Yes.YES).address(urgent.next)
+    title = "Needs attention" if to_look_at else "Of the newest files none needs attention"
+    others = "In progress and done" if to_look_at or form.is_narrow or more else "Nothing needs attention"
     sections = [
-        Section("Needs attention", urgent, is_urgent=True),
-        Section(
-            "In progress and done" if urgent or form.is_narrow else "Nothing needs attention", others, is_urgent=False
-        ),
+        Section("urgent", title, to_look_at, more),
+        Section("others", others, [file for file in found.files if not file.needs_attention]),
     ]
-    return [section for section in sections if section.files]
+    return [section for section in sections if section.files or section.more]
+
+
+def _unreadable(found: FilePage, urgent: FilePage | None) -> list[UnreadableView]:
+    """The records that cannot be read, each once."""
+    further = () if urgent is None else urgent.unreadable
+    return [*found.unreadable, *(record for record in further if record not in found.unreadable)]
 
 
 def _notice(details: FileDetails, done: Done | None) -> str | None:

@@ -1,11 +1,13 @@
 """How the pages are served, and which forms are taken."""
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from shared.status.page import static_files
-from tests.pipeline.world import CUSTOMER, World, numbered
+from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 from tests.status.client import Answer, Client
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -61,6 +63,64 @@ def test_a_file_that_is_not_there_is_answered_with_a_page(served: Served) -> Non
     assert status == 404
     assert headers["content-type"].startswith("text/html")
     assert "Not found" in body
+
+
+def _dropped(world: World, *contents: str) -> list[str]:
+    """Files that ended an hour after each other; the names on the list, oldest first."""
+    names = [f"{number}.csv" for number in range(len(contents))]
+    for name, content in zip(names, contents, strict=True):
+        world.clock.now += timedelta(hours=1)
+        world.drop_file(content, f"{CUSTOMER}/Test/{name}")
+        world.run()
+    return names
+
+
+def _parts(page: str) -> list[list[str]]:
+    """The titles and file names of each part of the list."""
+    return [
+        re.findall(r"<h2[^>]*>([^<]*?) <|<bdi>([^<]*[.]csv)</bdi></a>", part) for part in page.split("<section")[1:]
+    ]
+
+
+def test_files_that_need_attention_stand_first_of_the_whole_list(
+    served: Served, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.status.page.form_parameters.file_limit", lambda _: 3)
+    good, bad = numbered(1), tuples([""])
+    _dropped(world, bad, good, bad, good, good)
+    page = get(served)[2]
+    first, second = ([name or title for title, name in part] for part in _parts(page))
+    assert first == ["Needs attention", "2.csv", "0.csv"]
+    assert second == ["In progress and done", "4.csv", "3.csv"]
+    assert "Look for older files" not in page
+    of_scripts = served.client.get("/api/files?attention=yes&limit=3").json["files"]
+    assert [file["name"] for file in of_scripts] == first[1:]
+    (later,) = _parts(get(served, re.findall(r'href="/api/status([?][^"]*next=[^"]*)"', page)[0])[2])
+    assert [name or title for title, name in later] == ["Older files", "1.csv", "0.csv", "devices.csv"]
+
+
+def test_more_files_that_need_attention_are_linked(
+    served: Served, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.status.page.form_parameters.file_limit", lambda _: 2)
+    bad = tuples([""])
+    _dropped(world, bad, bad, bad)
+    page = get(served)[2]
+    (address,) = re.findall(r'href="/api/status([^"]*)">Look for older files', page)
+    (older,) = _parts(get(served, address.replace("&amp;", "&"))[2])
+    assert [name or title for title, name in older] == ["Needs attention", "0.csv"]
+
+
+def test_a_list_of_which_only_the_newest_files_were_looked_through_says_so(
+    served: Served, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.status.page.form_parameters.file_limit", lambda _: 2)
+    monkeypatch.setattr("shared.status.queries.MOST_FILES_EXAMINED", 3)
+    _dropped(world, tuples([""]), *[numbered(1)] * 4)
+    page = get(served)[2]
+    assert "Of the newest files none needs attention" in page
+    assert "Nothing needs attention" not in page
+    assert "Look for older files that need attention" in page
 
 
 def test_in_azure_nobody_sees_a_page_without_having_signed_in(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
