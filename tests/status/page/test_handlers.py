@@ -75,7 +75,7 @@ def _dropped(world: World, *contents: str) -> list[str]:
     return names
 
 
-def _parts(page: str) -> list[list[str]]:
+def _parts(page: str) -> list[list[tuple[str, str]]]:
     """The titles and file names of each part of the list."""
     return [
         re.findall(r"<h2[^>]*>([^<]*?) <|<bdi>([^<]*[.]csv)</bdi></a>", part) for part in page.split("<section")[1:]
