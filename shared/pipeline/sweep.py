@@ -340,11 +340,12 @@ def _partner_customers(pipeline: Pipeline, _report: SweepReport) -> None:
 
 
 def _discard_old_uploads(pipeline: Pipeline, report: SweepReport) -> None:
-    """Files that people chose on the page and did not send for a day."""
+    """Files that people chose on the page and did not send for a day, and who sent what before the retention."""
     before = pipeline.clock() - KEPT_FOR
     for upload in islice(pipeline.journal.uploads.staged_before(before), FORGOTTEN_AT_ONCE):
         discard(pipeline, upload.upload_id)
         report.discarded_uploads += 1
+    pipeline.journal.uploads.forget_sendings_before(pipeline.clock() - pipeline.settings.retention, FORGOTTEN_AT_ONCE)
 
 
 _DUTIES = (

@@ -62,6 +62,9 @@ ACTS = "acts"
 UPLOADS = "uploads"
 """The partition of uploads; the contents sent to a customer are in the customer's partition of the same table."""
 
+SENDINGS = "sendings"
+"""The partition of drops by people, in the table of uploads."""
+
 _ROWS = f"{BEHIND}rows"
 """The suffix of the key of a submission's packed rows."""
 
@@ -288,6 +291,11 @@ def gate_key(scope: str) -> Key:
 def upload_key(upload_id: str) -> Key:
     """The key of an upload."""
     return UPLOADS, safe_key(upload_id)
+
+
+def sending_key(sent_at: datetime, sending_id: str) -> Key:
+    """The key of a drop on the page: newest first."""
+    return SENDINGS, time_cursor(sent_at, sending_id).row
 
 
 def content_key(customer_id: str, digest: str) -> Key:

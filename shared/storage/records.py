@@ -410,6 +410,18 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[StagedFile, ...]
 
 
+class Sending(msgspec.Struct, frozen=True, kw_only=True):
+    """A drop on the page by a person, entered before it is made."""
+
+    sending_id: str
+    sent_at: Moment
+    sent_by: str
+    content_digest: str = ""
+    """Of a file that was chosen on the page (SHA-256)."""
+    file_id: str = ""
+    """The file that its blob became; empty until it is received."""
+
+
 class SentContent(msgspec.Struct, frozen=True, kw_only=True):
     """A content that was sent to a customer on the page, or is being sent: it is sent once."""
 

@@ -52,6 +52,7 @@ from shared.storage.records import (
     FileMention,
     Gate,
     ReasonTally,
+    Sending,
     SentContent,
     Submission,
     Upload,
@@ -150,6 +151,7 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     Gate: lambda storage, gate: storage.journal.gates.all()[gate.scope],
     Act: lambda storage, act: next(each for each in storage.journal.acts.latest() if each.act_id == act.act_id),
     Upload: lambda storage, upload: storage.journal.uploads.get(upload.upload_id),
+    Sending: lambda storage, sent: storage.journal.uploads.sending(keys.sending_key(sent.sent_at, sent.sending_id)[1]),
     SentContent: lambda storage, sent: storage.journal.uploads.content(sent.customer_id, sent.digest),
     Customer: lambda storage, customer: storage.customers.named(customer.name),
     PartnerCustomer: lambda storage, customer: storage.journal.partner_customers.get(customer.customer_id),
@@ -222,6 +224,8 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:  # noqa: C9
                 journal.acts.note(record)
             case Upload():
                 journal.uploads.change(None, record)
+            case Sending():
+                journal.uploads.enter_sending(record)
             case SentContent():
                 journal.uploads.change_content(None, record)
             case WithdrawalMention():
@@ -276,6 +280,7 @@ def _records() -> Iterator[msgspec.Struct]:
         (Act, "act_id"),
         (PartnerCustomer, "customer_id"),
         (Upload, "upload_id"),
+        (Sending, "sending_id"),
         (SentContent, "digest"),
     ):
         first, second = (1, 2) if name == "row" else ("first", "second")

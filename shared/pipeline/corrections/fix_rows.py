@@ -19,7 +19,7 @@ from shared.pipeline.corrections.closed_file import copied_bytes
 from shared.pipeline.corrections.retry import COLUMNS
 from shared.pipeline.intake.preview import Destination, Preview, preview
 from shared.pipeline.intake.rules import rules_for
-from shared.pipeline.intake.uploads import sender
+from shared.pipeline.intake.senders import sender
 from shared.reasons import RowReason
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Remedy, grouped
@@ -183,9 +183,10 @@ def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], s
     if not rows:
         raise NothingChanged("No cell was changed, so nothing was sent. Change the cells of the rows that you fix.")
     content = _content(file, rows)
+    metadata = sender(pipeline, sent_by)
     for number in range(1, _MOST_NAMES + 1):
         path = fix_path(file.path, file.file_id, number)
-        if pipeline.drop.write_new(path, content, CSV, sender(sent_by)) or pipeline.drop.read(path) == content:
+        if pipeline.drop.write_new(path, content, CSV, metadata) or pipeline.drop.read(path) == content:
             return path
     raise NotFixableHere(
         "Rows of this file were fixed too many times on the page. Download to_fix.xlsx, fix the rows there and drop "

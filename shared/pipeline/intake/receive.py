@@ -26,7 +26,7 @@ from shared.pipeline.customer_names import similar_customers
 from shared.pipeline.drop_path import DropPath, is_no_device_file, known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import Intake, ReadFile
 from shared.pipeline.intake.rules import FileRejected, rules_for
-from shared.pipeline.intake.uploads import DIGEST, sender_in
+from shared.pipeline.intake.senders import sending_of
 from shared.pipeline.lease import FileLease, is_claimed, with_claim_for_reading
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.partner_customers import why_not_ours
@@ -114,15 +114,17 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> DeviceFile:
     now = pipeline.clock()
     rules = rules_for(pipeline.settings, place.customer_id, place.batch_id)
+    identifier = file_id(version.path, version.etag)
+    sending = sending_of(pipeline, version, identifier)
     file = DeviceFile(
         customer_id=place.customer_id,
-        file_id=file_id(version.path, version.etag),
+        file_id=identifier,
         path=version.path,
         etag=version.etag,
         name=place.name,
         batch_id=place.batch_id,
-        sent_by=sender_in(version.metadata),
-        content_digest=version.metadata.get(DIGEST, ""),
+        sent_by="" if sending is None else sending.sent_by,
+        content_digest="" if sending is None else sending.content_digest,
         size=version.size,
         state=FileState.RECEIVED,
         received_at=now,

@@ -6,11 +6,11 @@ twice: a content is entered in the journal before it is dropped, and whoever fin
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from shared.pipeline.blob_names import STAGING_CONTAINER, drop_path, file_id, nu
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.intake.preview import Destination, Preview, preview
 from shared.pipeline.intake.rules import rules_for
+from shared.pipeline.intake.senders import sender
 from shared.storage.blobs import BlobVersion, Container, VersionGone
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import SentContent, StagedFile, Upload
@@ -39,8 +40,8 @@ KEPT_FOR = timedelta(days=1)
 DIGESTED_AT_THE_CHECK = 64 * 1024 * 1024
 """Bytes up to which the check of a file also tells whether its content was sent before; sending tells it of any."""
 
-SENT_BY, UPLOAD, DIGEST = "sent_by", "upload", "content_digest"
-"""The metadata of a dropped blob that was sent on the page."""
+_UPLOAD = "upload"
+"""The metadata of a dropped blob by which a request that is repeated knows its own copy."""
 
 _TIME_TO_DROP = timedelta(minutes=5)
 """After this time, a sending that did not end counts as dead."""
@@ -322,7 +323,7 @@ def _dropped(
     """Copy the content to the drop path, under a name that no other content has; its entry with what was dropped."""
     sent = stored.record
     of_upload = f"{sent.upload_id}/{quote(sent.name)}"
-    metadata = {**sender(sent.sent_by), UPLOAD: of_upload, DIGEST: sent.digest}
+    metadata = {**sender(pipeline, sent.sent_by, sent.digest), _UPLOAD: of_upload}
     for name in (numbered_name(sent.name, number) for number in range(1, _MOST_NAMES)):
         path = drop_path(upload.customer_id, upload.batch_id, name)
         copied = pipeline.drop.copy_new(STAGING_CONTAINER, version, path, metadata)
@@ -330,7 +331,7 @@ def _dropped(
             taken = pipeline.drop.version(path)
             if taken is None:
                 raise Conflict(f"The blob {path} was deleted at the same moment.")
-            if taken.metadata.get(UPLOAD) == of_upload:
+            if taken.metadata.get(_UPLOAD) == of_upload:
                 copied = taken  # by another request for the same file, or by this one before it died
             elif not again and taken.size == version.size and _digest(pipeline.drop, path) == sent.digest:
                 raise SentBefore(_noted_as_dropped(pipeline, stored, taken))
@@ -368,16 +369,6 @@ def _noted(pipeline: Pipeline, upload_id: str, number: int, sent: SentContent) -
         break
     pipeline.staging.delete(staged_path(upload_id, files[number].name))
     return files[number]
-
-
-def sender(sent_by: str) -> dict[str, str]:
-    """The metadata that names the person who sends a blob on the page; none for nobody."""
-    return {SENT_BY: quote(sent_by)} if sent_by else {}
-
-
-def sender_in(metadata: Mapping[str, str]) -> str:
-    """The person in the metadata of a dropped blob who sent it on the page; empty for any other blob."""
-    return unquote(metadata.get(SENT_BY, ""))
 
 
 # --- discarding

@@ -288,7 +288,7 @@ def _sent(visit: Visit, upload: Upload, number: int, etag: str, *, again: bool) 
         detail = f"Batch {upload.batch_id}" if upload.batch_id else "Batches by group tag"
         note_act(visit.pipeline, visit.asker, ActKind.SEND, Subject(file.name, upload.customer_id), detail)
     try:
-        uploads.send(visit.pipeline, upload.upload_id, number, etag, visit.asker.name, again=again)
+        uploads.send(visit.pipeline, upload.upload_id, number, etag, visit.person.name, again=again)
     except SentBefore:
         return "The same content was sent to this customer before, so nothing was sent. Tick the box to send it again."
     except (NotAsChecked, BeingSent, FileRefused) as error:

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.corrections.assign import NotAssignable, assign, is_assignable
-from shared.pipeline.intake.uploads import SENT_BY
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState
@@ -103,7 +102,7 @@ def test_another_file_of_the_name_is_not_overwritten(world: World) -> None:
     made = assign(world.pipeline, rejected(world), CUSTOMER)
     assert made.path == f"{CUSTOMER}/Sales/devices (2).csv"
     assert world.drop.read(f"{CUSTOMER}/Sales/devices.csv") == b"other"
-    assert SENT_BY not in world.drop.metadata(made.path)
+    assert "sending" not in world.drop.metadata(made.path)
 
 
 def test_a_file_that_changed_or_was_not_rejected_for_its_customer_is_not_sent(world: World) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from functools import partial
 from urllib.parse import unquote
 
 import pytest
@@ -20,10 +20,12 @@ from shared.partner_center.client import (
     create_path,
 )
 from shared.partner_center.models import Customer, Device, DeviceBatch
-from shared.pipeline.blob_names import results_folder
+from shared.pipeline.blob_names import file_id, results_folder
 from shared.pipeline.drop_path import parse_drop_path
+from shared.pipeline.intake.senders import sender, sending_of
 from shared.pipeline.sweep import sweep
-from shared.storage.blobs import BlobVersion
+from shared.storage.record_table import Stored
+from shared.storage.records import DeviceFile
 from shared.storage.tables import Query, StoredEntity
 from tests.examples import examples
 from tests.pipeline.world import HEADER, Clock, World, numbered
@@ -210,8 +212,28 @@ def test_the_same_serial_numbers_are_the_business_of_each_customer_alone() -> No
         assert theirs not in json.dumps(world.rows(mine, f"{MINE}/Sales/devices.csv"))
 
 
-def test_metadata_of_a_blob_is_not_read_at_all() -> None:
-    assert {field.name for field in fields(BlobVersion)} == {"path", "etag", "size", "modified_at"}
+def test_metadata_of_a_blob_says_nothing_but_where_the_journal_says_who_sent_it(world: World) -> None:
+    paths = [f"{MINE}/Test/{name}.csv" for name in ("sent", "forged", "named")]
+    mine = sender(world.pipeline, "Ada")
+    for path, metadata in zip(paths, (mine, mine, {"sent_by": "Ada", "sending": "Ada"}), strict=True):
+        world.drop.write_new(path, numbered(1, path[-9:-4]).encode(), "text/csv", metadata)
+        world.receive(path)
+    files = [stored.record for stored in map(partial(_received, world), paths)]
+    assert [file.sent_by for file in files] == ["Ada", "", ""]
+    # Received again, as after a lost answer, the first still is the one that was sent.
+    version = world.drop.version(paths[0])
+    assert version is not None
+    again = sending_of(world.pipeline, version, files[0].file_id)
+    assert again is not None
+    assert again.sent_by == "Ada"
+
+
+def _received(world: World, path: str) -> Stored[DeviceFile]:
+    version = world.drop.version(path)
+    assert version is not None
+    stored = world.journal.files.get(MINE, file_id(path, version.etag))
+    assert stored is not None
+    return stored
 
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60) | st.sampled_from(HOSTILE_NAMES)

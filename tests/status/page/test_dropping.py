@@ -39,11 +39,12 @@ def choose(
     *files: tuple[str, str | bytes],
     customer: str = CUSTOMER,
     batch: str = "Sales",
+    person: Mapping[str, str | None] | None = None,
 ) -> Answer:
     content = [(name, text.encode() if isinstance(text, str) else text) for name, text in files]
     body = multipart({"customer": customer, "batch": batch}, content)
     kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    return client.post("/api/status/drop", body, OWN_PAGE | kind)
+    return client.post("/api/status/drop", body, OWN_PAGE | kind | dict(person or {}))
 
 
 def chosen(client: Client, *files: tuple[str, str | bytes], batch: str = "Sales") -> str:
@@ -121,20 +122,27 @@ def test_chosen_files_are_checked_and_sent_and_the_page_leads_to_them(client: Cl
     assert client.get(link[1], {"x-functions-key": None}).status == 200
 
 
-def test_who_sent_a_file_stands_on_its_page_in_json_and_among_the_acts(client: Client, world: World) -> None:
-    upload = chosen(client, ("good.csv", GOOD))
-    assert send(client, upload, *ticked(client, upload)).status == 303
+def test_who_sent_a_file_stands_on_its_page_in_json_and_among_the_acts(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("WEBSITE_SITE_NAME", "app")
+        patch.setenv("WEBSITE_AUTH_ENABLED", "True")
+        ada = principal("DeviceDrop.Send")
+        answer = choose(client, ("good.csv", GOOD), person=ada)
+        upload = parse_qs(urlsplit(answer.headers["location"]).query)["upload"][0]
+        (version,) = world.staging.versions()
+        body = urlencode({"upload": upload, "send": f"0.{version.etag}"}).encode()
+        assert client.post("/api/status/drop/send", body, OWN_PAGE | FORM | ada).status == 303
     world.receive(f"{CUSTOMER}/Sales/good.csv")
     world.run()
     (file,) = client.get("/api/files").json["files"]
-    assert file["sent_by"] == "the page, without sign-in"
-    assert "Sent by the page, without sign-in" in text_of(
-        client.get(urlsplit(file["links"]["page"]).path, {"x-functions-key": None})
-    )
+    assert file["sent_by"] == "Ada"
+    assert "Sent by Ada" in text_of(client.get(urlsplit(file["links"]["page"]).path, {"x-functions-key": None}))
     report = client.get(f"/api/files/{CUSTOMER}/{file['file_id']}/report.html")
-    assert "Sent by the page, without sign-in" in text_of(report)
+    assert "Sent by Ada" in text_of(report)
     (act,) = client.get("/api/acts").json["acts"]
-    assert (act["kind"], act["subject"], act["detail"]) == ("send", "good.csv", "Batch Sales")
+    assert (act["kind"], act["who"], act["subject"], act["detail"]) == ("send", "Ada", "good.csv", "Batch Sales")
 
 
 def test_a_file_of_which_no_row_can_be_sent_cannot_be_sent(client: Client) -> None:
