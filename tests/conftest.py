@@ -3,9 +3,11 @@
 import gc
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from tests import examples
 from tests.raw_server import RawServer, StartRawServer
@@ -43,6 +45,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Where files run side by side, those that take longest begin, so that none of them is left over at the end."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("takes_long") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Files run side by side; those with a browser in one process, so that one browser serves them all."""
+    return OneBrowser(config, log)
+
+
+class OneBrowser(LoadFileScheduling):  # type: ignore[misc]  # published without types
+    """Hands out the tests of a file together, and those with a browser as if of one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "tests/browser" if file.startswith("tests/browser/") else file
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The status page as people meet it, in a real browser, over storage in memory."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,6 +39,13 @@ PAGES = {
     "customers": "/customers",
     "names of a customer": f"/customers?search=o&customer={FABRIKAM}",
 }
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser) -> Iterator[Page]:
+    """A page on a desk, for all tests that leave nothing behind in its browser."""
+    with looking(browser, DESK) as (page, _):
+        yield page
 
 
 def address(site: Site, office: Office, path: str) -> str:
@@ -83,122 +91,112 @@ def test_no_page_is_wider_than_its_window(browser: Browser, site: Site, office: 
 
 
 def test_the_list_begins_with_what_needs_attention_and_shows_how_every_file_is(
-    browser: Browser, site: Site, office: Office
+    desk: Page, site: Site, office: Office
 ) -> None:
-    with looking(browser, DESK) as (page, _):
-        page.goto(address(site, office, ""))
-        names = page.locator("tbody .title").all_inner_texts()
-        assert names[:3] == ["new-starters-november.csv", "IMG_2041.csv", "warehouse-4711.csv"]
-        row = page.get_by_role("row", name=re.compile("new-starters-november"))
-        expect(row).to_contain_text("closed")
-        expect(row).to_contain_text("4 failed")
-        expect(row).to_contain_text("7 not registered")
-        expect(page.get_by_role("row", name=re.compile("IMG_2041"))).to_contain_text("It is a picture")
+    desk.goto(address(site, office, ""))
+    names = desk.locator("tbody .title").all_inner_texts()
+    assert names[:3] == ["new-starters-november.csv", "IMG_2041.csv", "warehouse-4711.csv"]
+    row = desk.get_by_role("row", name=re.compile("new-starters-november"))
+    expect(row).to_contain_text("closed")
+    expect(row).to_contain_text("4 failed")
+    expect(row).to_contain_text("7 not registered")
+    expect(desk.get_by_role("row", name=re.compile("IMG_2041"))).to_contain_text("It is a picture")
 
 
-def test_the_list_is_filtered_by_customer_state_and_time(browser: Browser, site: Site, office: Office) -> None:
-    with looking(browser, DESK) as (page, _):
-        page.goto(address(site, office, ""))
-        page.get_by_label("Customer").fill("fabrikam gmbh")
-        page.get_by_label("State").select_option("rejected")
-        page.get_by_role("button", name="Show").click()
-        expect(page.locator("tbody .title")).to_have_text(["IMG_2041.csv"])
-        page.get_by_role("link", name="Show all").click()
-        page.get_by_label("Received from").fill("2026-11-21")
-        page.get_by_role("button", name="Show").click()
-        expect(page.get_by_text("retired-leases.csv")).to_have_count(0)
-        expect(page.get_by_text("meeting-rooms.csv")).to_have_count(1)
+def test_the_list_is_filtered_by_customer_state_and_time(desk: Page, site: Site, office: Office) -> None:
+    desk.goto(address(site, office, ""))
+    desk.get_by_label("Customer").fill("fabrikam gmbh")
+    desk.get_by_label("State").select_option("rejected")
+    desk.get_by_role("button", name="Show").click()
+    expect(desk.locator("tbody .title")).to_have_text(["IMG_2041.csv"])
+    desk.get_by_role("link", name="Show all").click()
+    desk.get_by_label("Received from").fill("2026-11-21")
+    desk.get_by_role("button", name="Show").click()
+    expect(desk.get_by_text("retired-leases.csv")).to_have_count(0)
+    expect(desk.get_by_text("meeting-rooms.csv")).to_have_count(1)
 
 
-def test_a_wrong_filter_is_refused_in_words(browser: Browser, site: Site, office: Office) -> None:
-    with looking(browser, DESK) as (page, _):
-        for path, words in (
-            ("?state=lost", "There is no state 'lost'"),
-            ("?customer=Nobody", "no customer id (a GUID) and no name of a customer"),
-            ("?from=yesterday", "is no date such as 2026-11-20"),
-            ("?next=tampered", "This is no cursor of this list."),
-            ("/{closed}?outcome=fine", "There is no outcome 'fine'"),
-        ):
-            answer = page.goto(address(site, office, path))
-            assert answer is not None
-            assert answer.status == 400
-            expect(page.get_by_role("main")).to_contain_text(words)
+def test_a_wrong_filter_is_refused_in_words(desk: Page, site: Site, office: Office) -> None:
+    for path, words in (
+        ("?state=lost", "There is no state 'lost'"),
+        ("?customer=Nobody", "no customer id (a GUID) and no name of a customer"),
+        ("?from=yesterday", "is no date such as 2026-11-20"),
+        ("?next=tampered", "This is no cursor of this list."),
+        ("/{closed}?outcome=fine", "There is no outcome 'fine'"),
+    ):
+        answer = desk.goto(address(site, office, path))
+        assert answer is not None
+        assert answer.status == 400
+        expect(desk.get_by_role("main")).to_contain_text(words)
 
 
-def test_a_file_says_what_happened_and_what_to_do(browser: Browser, site: Site, office: Office) -> None:
-    with looking(browser, DESK) as (page, _):
-        page.goto(address(site, office, "/{closed}"))
-        story = page.get_by_role("region", name="187 of 194 devices are registered; 7 are not")
-        for words in (
-            "Fix 3 rows.",
-            "Send 2 rows again.",
-            "2 rows need someone else.",
-            "1 row is a duplicate of another.",
-        ):
-            expect(story).to_contain_text(words)
-        reasons = page.get_by_role("region", name="Outcomes by reason")
-        expect(reasons.get_by_role("row", name=re.compile("rejected: serial_damaged"))).to_contain_text("1")
-        page.goto(address(site, office, "/{rejected}"))
-        expect(page.get_by_role("region", name="Nothing was sent")).to_contain_text("Drop the devices as CSV")
+def test_a_file_says_what_happened_and_what_to_do(desk: Page, site: Site, office: Office) -> None:
+    desk.goto(address(site, office, "/{closed}"))
+    story = desk.get_by_role("region", name="187 of 194 devices are registered; 7 are not")
+    for words in (
+        "Fix 3 rows.",
+        "Send 2 rows again.",
+        "2 rows need someone else.",
+        "1 row is a duplicate of another.",
+    ):
+        expect(story).to_contain_text(words)
+    reasons = desk.get_by_role("region", name="Outcomes by reason")
+    expect(reasons.get_by_role("row", name=re.compile("rejected: serial_damaged"))).to_contain_text("1")
+    desk.goto(address(site, office, "/{rejected}"))
+    expect(desk.get_by_role("region", name="Nothing was sent")).to_contain_text("Drop the devices as CSV")
 
 
-def test_rows_are_filtered_by_outcome_and_by_reason(browser: Browser, site: Site, office: Office) -> None:
-    with looking(browser, DESK) as (page, _):
-        page.goto(address(site, office, "/{closed}"))
-        page.get_by_role("navigation", name="Rows by outcome").get_by_role("link", name="failed").click()
-        rows = page.locator(".rows tbody tr")
-        expect(rows).to_have_count(4)
-        expect(rows.first).to_contain_text("ZtdDeviceAssignedToOtherTenant")
-        page.get_by_role("link", name="rejected: serial_alone").click()
-        expect(rows).to_have_count(1)
-        expect(rows).to_contain_text("Add manufacturer and model exactly as the firmware spells them")
-        page.get_by_role("link", name="Show all rows").click()
-        expect(rows).to_have_count(100)
+def test_rows_are_filtered_by_outcome_and_by_reason(desk: Page, site: Site, office: Office) -> None:
+    desk.goto(address(site, office, "/{closed}"))
+    desk.get_by_role("navigation", name="Rows by outcome").get_by_role("link", name="failed").click()
+    rows = desk.locator(".rows tbody tr")
+    expect(rows).to_have_count(4)
+    expect(rows.first).to_contain_text("ZtdDeviceAssignedToOtherTenant")
+    desk.get_by_role("link", name="rejected: serial_alone").click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Add manufacturer and model exactly as the firmware spells them")
+    desk.get_by_role("link", name="Show all rows").click()
+    expect(rows).to_have_count(100)
 
 
-def test_rows_are_paged(browser: Browser, site: Site, office: Office) -> None:
-    with looking(browser, DESK) as (page, _):
-        page.goto(address(site, office, "/{closed}"))
-        page.get_by_role("link", name="Next page").click()
-        expect(page.locator(".rows tbody tr")).to_have_count(95)
-        expect(page.locator(".rows tbody tr").first).to_contain_text("101")
-        page.get_by_role("link", name="First page").click()
-        expect(page.locator(".rows tbody tr")).to_have_count(100)
+def test_rows_are_paged(desk: Page, site: Site, office: Office) -> None:
+    desk.goto(address(site, office, "/{closed}"))
+    desk.get_by_role("link", name="Next page").click()
+    expect(desk.locator(".rows tbody tr")).to_have_count(95)
+    expect(desk.locator(".rows tbody tr").first).to_contain_text("101")
+    desk.get_by_role("link", name="First page").click()
+    expect(desk.locator(".rows tbody tr")).to_have_count(100)
 
 
-def test_a_serial_number_is_found_in_every_file_of_every_customer(browser: Browser, site: Site, office: Office) -> None:
-    with looking(browser, DESK) as (page, _):
-        page.goto(address(site, office, ""))
-        page.get_by_role("search").get_by_label("Serial number").fill(office.lost_serial.lower())
-        page.get_by_role("button", name="Find").click()
-        rows = page.locator("tbody tr")
-        expect(rows).to_have_count(2)
-        expect(rows.first).to_contain_text("new-starters-november.csv")
-        expect(rows.first).to_contain_text("failed")
-        expect(rows.last).to_contain_text("registered")
-        rows.first.get_by_role("link").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("new-starters-november.csv")
-        page.goto(address(site, office, "?serial=nowhere"))
-        expect(page.get_by_text("No closed file has a row with this serial number")).to_be_visible()
+def test_a_serial_number_is_found_in_every_file_of_every_customer(desk: Page, site: Site, office: Office) -> None:
+    desk.goto(address(site, office, ""))
+    desk.get_by_role("search").get_by_label("Serial number").fill(office.lost_serial.lower())
+    desk.get_by_role("button", name="Find").click()
+    rows = desk.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("new-starters-november.csv")
+    expect(rows.first).to_contain_text("failed")
+    expect(rows.last).to_contain_text("registered")
+    rows.first.get_by_role("link").click()
+    expect(desk.get_by_role("heading", level=1)).to_have_text("new-starters-november.csv")
+    desk.goto(address(site, office, "?serial=nowhere"))
+    expect(desk.get_by_text("No closed file has a row with this serial number")).to_be_visible()
 
 
-def test_everything_can_be_reached_with_the_keyboard_and_is_seen_to_be(
-    browser: Browser, site: Site, office: Office
-) -> None:
-    with looking(browser, DESK) as (page, _):
-        page.goto(address(site, office, ""))
-        page.keyboard.press("Tab")
-        expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-        expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
-        page.keyboard.press("Enter")
-        walked = _walk(page, "new-starters-november.csv")
-        assert {"Customer", "State", "Received from", "Received until", "Show"} <= set(walked)
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", level=1)).to_have_text("new-starters-november.csv")
-        walked = _walk(page, "Next page")
-        assert {"results.csv", "Withdraw…"} <= set(walked)
-        assert any(text.startswith("Send again") for text in walked)
-        assert "Table of submissions" in walked, "a box that scrolls can be scrolled with the keyboard"
+def test_everything_can_be_reached_with_the_keyboard_and_is_seen_to_be(desk: Page, site: Site, office: Office) -> None:
+    desk.goto(address(site, office, ""))
+    desk.keyboard.press("Tab")
+    expect(desk.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(desk.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    desk.keyboard.press("Enter")
+    walked = _walk(desk, "new-starters-november.csv")
+    assert {"Customer", "State", "Received from", "Received until", "Show"} <= set(walked)
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("heading", level=1)).to_have_text("new-starters-november.csv")
+    walked = _walk(desk, "Next page")
+    assert {"results.csv", "Withdraw…"} <= set(walked)
+    assert any(text.startswith("Send again") for text in walked)
+    assert "Table of submissions" in walked, "a box that scrolls can be scrolled with the keyboard"
 
 
 def _walk(page: Page, last: str) -> list[str]:
@@ -273,10 +271,9 @@ def test_what_is_printed_is_the_file_and_not_the_controls(browser: Browser, site
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
-def test_results_are_downloaded_under_the_name_of_their_file(browser: Browser, site: Site, office: Office) -> None:
-    with looking(browser, DESK) as (page, _):
-        page.goto(address(site, office, "/{closed}"))
-        with page.expect_download() as download:
-            page.get_by_role("link", name="results.csv").click()
-        assert download.value.suggested_filename == "new-starters-november.csv.results.csv"
-        assert "PF5T0QA1" in download.value.path().read_text(encoding="utf-8")
+def test_results_are_downloaded_under_the_name_of_their_file(desk: Page, site: Site, office: Office) -> None:
+    desk.goto(address(site, office, "/{closed}"))
+    with desk.expect_download() as download:
+        desk.get_by_role("link", name="results.csv").click()
+    assert download.value.suggested_filename == "new-starters-november.csv.results.csv"
+    assert "PF5T0QA1" in download.value.path().read_text(encoding="utf-8")
