@@ -49,6 +49,7 @@ from shared.status.parameters import (
 from shared.status.presenters import file_address, withdrawal_view
 from shared.status.routes import allowed_methods
 from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalRequest
+from shared.status.today import with_today
 from shared.storage.records import DeviceFile
 
 Download = Callable[[Pipeline, DeviceFile, func.HttpRequest], func.HttpResponse]
@@ -66,8 +67,9 @@ def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpRe
     query = query_of(request.params, FilesQuery)
     opened = pipeline()
     names = queries.customer_names(opened)
-    found = queries.files(opened, query.filter(names), query.cursor, query.limit, names=names)
-    return _linked(opened, request, found)
+    wanted = query.filter(names)
+    found = queries.files(opened, wanted, query.cursor, query.limit, names=names)
+    return _linked(opened, request, with_today(opened, found, wanted, query.cursor))
 
 
 def read_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

@@ -216,11 +216,27 @@ Unreadables = Annotated[
 ]
 
 
+class DayTotals(View, frozen=True, kw_only=True):
+    """The files that were received today (UTC) so far."""
+
+    files: Whole
+    in_progress: Whole
+    need_attention: Annotated[int, msgspec.Meta(ge=0, description="Files that have ended and somebody must look at.")]
+    newly_registered: Annotated[int, msgspec.Meta(ge=0, description="Devices that their files newly registered.")]
+    not_registered: Annotated[
+        int, msgspec.Meta(ge=0, description="Rows of files that have ended whose devices no file registered.")
+    ]
+    is_cut_short: Annotated[bool, msgspec.Meta(description="Whether the day has more files than were added up.")]
+
+
 class FilePage(View, frozen=True, kw_only=True):
     """Files, newest first by the time they were received."""
 
     stopped: Stopped = []
     files: list[FileView]
+    today: Annotated[
+        DayTotals | None, msgspec.Meta(description="Totals of the day; null on later pages and where a filter is set.")
+    ] = None
     unreadable: Unreadables = []
     next: NextPage
 

@@ -129,6 +129,10 @@ class Files:
             else:
                 yield position, listing
 
+    def final_of_day(self, day: date, unreadable: OnUnreadable = raise_unreadable) -> Iterator[FileListing]:
+        """Final files that were received on `day` (UTC), newest first."""
+        return (stored.record for stored in self._by_time.query(Query(partition=keys.day_key(day)), unreadable))
+
     def final_entries(
         self, after: TimeCursor | None = None, limit: int | None = None, customer_id: str | None = None
     ) -> Iterator[tuple[TimeCursor, FileListing | UnreadableRecord]]:

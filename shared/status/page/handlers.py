@@ -37,6 +37,7 @@ from shared.status.page.static_files import static_file
 from shared.status.page.text import visible
 from shared.status.schemas import ErrorCode, FilePage
 from shared.status.standstills import standstills
+from shared.status.today import with_today
 from shared.storage.records import DeviceFile
 
 NOTHING_TO_SEND_AGAIN = (
@@ -80,6 +81,7 @@ def show_files(visit: Visit) -> func.HttpResponse:
         content = pages.files_page(nothing, form, visit.person, names.shown, refusal.message)
         return html_answer(content, HTTPStatus.BAD_REQUEST)
     found = queries.files(visit.pipeline, wanted, form.cursor or None, limit, names=names)
+    found = with_today(visit.pipeline, found, wanted, form.cursor or None)
     urgent = None
     if found.next and not (form.cursor or wanted.attention):
         urgent = queries.files(visit.pipeline, replace(wanted, attention=True), None, limit, names=names)

@@ -209,6 +209,7 @@ def files_page(
         of_every_page(person, found.stopped, PAGES)
         | {
             "sections": _sections(found, form, urgent),
+            "today": found.today,
             "unreadable": _unreadable(found, urgent),
             "form": form,
             "customers": customers,
