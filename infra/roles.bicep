@@ -101,7 +101,8 @@ resource appHostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 // The app reads and copies device files, writes bodies and results, and deletes old ones. The blob trigger's documentation
-// asks for Owner; without a hierarchical namespace Owner allows no more than Contributor.
+// asks for Owner; without a hierarchical namespace Owner allows no more than Contributor. Both may ask for user delegation keys, with
+// which the app signs the address of a browser's upload.
 resource appDropBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(dropStorage.id, identity.id, roleIds.blobOwner)
   scope: dropStorage

@@ -266,7 +266,7 @@ def send(
     if version is None or version.etag != etag or _size_fault(file, version) is not None:
         raise NotAsChecked(f"{file.name} changed after it was checked, so it was not sent. Look at its check again.")
     sent = _sent_once(pipeline, upload, number, version, sent_by, again=again)
-    return _noted(pipeline, upload_id, number, sent)
+    return _noted(pipeline, upload, number, sent)
 
 
 def _sent_once(
@@ -356,19 +356,21 @@ def _noted_as_dropped(pipeline: Pipeline, stored: Stored[SentContent], dropped: 
     return pipeline.journal.uploads.change_content(stored, earlier).record
 
 
-def _noted(pipeline: Pipeline, upload_id: str, number: int, sent: SentContent) -> StagedFile:
-    """Note in the upload that a file was sent, and delete what is staged of it."""
+def _noted(pipeline: Pipeline, upload: Upload, number: int, sent: SentContent) -> StagedFile:
+    """Note in the upload that a file was sent, and delete what is staged of it. Somebody may discard it meanwhile."""
+    done = replace(upload.files[number], path=sent.path, file_id=sent.file_id, sent_at=sent.sent_at)
     for _ in range(_TRIES):
-        stored = opened(pipeline, upload_id)
-        files = list(stored.record.files)
-        files[number] = replace(files[number], path=sent.path, file_id=sent.file_id, sent_at=sent.sent_at)
+        stored = pipeline.journal.uploads.get(upload.upload_id)
+        if stored is None:
+            break
+        files = (*stored.record.files[:number], done, *stored.record.files[number + 1 :])
         try:
-            pipeline.journal.uploads.change(stored, replace(stored.record, files=tuple(files)))
+            pipeline.journal.uploads.change(stored, replace(stored.record, files=files))
         except Conflict:
             continue
         break
-    pipeline.staging.delete(staged_path(upload_id, files[number].name))
-    return files[number]
+    pipeline.staging.delete(staged_path(upload.upload_id, done.name))
+    return done
 
 
 # --- discarding
