@@ -22,7 +22,7 @@ from shared.pipeline.closing.workbook_output import MOST_ROWS, workbook
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import NAME as TO_FIX
-from shared.pipeline.corrections.to_fix import WORKBOOK_NAME, to_fix_csv, to_fix_workbook
+from shared.pipeline.corrections.to_fix import WORKBOOK_NAME, to_fix_csv, to_fix_rows
 from shared.pipeline.drop_path import resolve_drop_path
 from shared.reasons import NOTES, Note
 from shared.status import queries
@@ -145,7 +145,7 @@ class Follower:
         with suppress(CopyExpired):
             yield f"{folder}/{TO_FIX}", to_fix_csv(self._pipeline, record)
             if record.read_counts.total <= MOST_ROWS:
-                yield f"{folder}/{WORKBOOK_NAME}", to_fix_workbook(self._pipeline, record)
+                yield f"{folder}/{WORKBOOK_NAME}", workbook(to_fix_rows(self._pipeline, record), record.received_at)
         if record.read_counts.total <= MOST_ROWS:
             rows = self._pipeline.journal.outcomes.of_rows(record.reading_id, 1, record.read_counts.total)
             yield f"{folder}/results.xlsx", workbook(results_table(rows), record.received_at)

@@ -6,7 +6,7 @@ read, and refused when it is too large even then: the answer says where its blob
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.closing.workbook_output import MOST_ROWS, XLSX, workbook
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import CopyExpired
-from shared.pipeline.corrections.to_fix import to_fix_csv, to_fix_workbook
+from shared.pipeline.corrections.to_fix import to_fix_csv, to_fix_rows
 from shared.status.http import Refusal, tagged
 from shared.status.presenters import links_of
 from shared.status.report import NAME as REPORT
@@ -31,6 +31,9 @@ from shared.vocabulary import FileState
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of an answer."""
+
+MOST_CHARACTERS = 40 * 1024 * 1024
+"""Of all cells of a workbook: so many of hashes, which hardly shrink, fill an answer."""
 
 CSV = "text/csv"
 HTML = "text/html"
@@ -50,8 +53,8 @@ _TOO_MUCH_SO_FAR = (
     "or wait until the file is closed."
 )
 _TOO_MUCH_FOR_A_WORKBOOK = (
-    f"The file has more than {MOST_ROWS:,} rows, which are not written as a workbook. Take the CSV, and import it into "
-    "the spreadsheet with every column as text."
+    f"This is too much for a workbook, which is written for files of up to {MOST_ROWS:,} rows, or some 10,000 with "
+    "hashes. Take the CSV, and import it into the spreadsheet with every column as text."
 )
 _NOT_WITHDRAWN = (
     "No device of this file was withdrawn, or its withdrawal is still in progress. withdrawals.csv is written at the "
@@ -84,8 +87,7 @@ def results_workbook_answer(pipeline: Pipeline, file: DeviceFile, request: func.
     _refuse_before_read(file)
     _refuse_unless_small(file)
     name = f"{file.name}.results{'' if file.state.is_final else ' so far'}.xlsx"
-    pieces = workbook(results_table(_outcomes_of(pipeline, file)), file.received_at)
-    return _workbook_answer(pieces, name, request)
+    return _workbook_answer(file, results_table(_outcomes_of(pipeline, file)), name, request)
 
 
 def _outcomes_of(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
@@ -131,17 +133,33 @@ def to_fix_workbook_answer(pipeline: Pipeline, file: DeviceFile, request: func.H
     _refuse_before_read(file)
     _refuse_unless_small(file)
     try:
-        pieces = to_fix_workbook(pipeline, file)
-        return _workbook_answer(pieces, fix_name(file.name, file.file_id, ".xlsx"), request)
+        table = to_fix_rows(pipeline, file)
+        return _workbook_answer(file, table, fix_name(file.name, file.file_id, ".xlsx"), request)
     except CopyExpired as error:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
 
 
-def _workbook_answer(pieces: Iterator[bytes], name: str, request: func.HttpRequest) -> func.HttpResponse:
+def _workbook_answer(
+    file: DeviceFile, table: Iterator[Sequence[str]], name: str, request: func.HttpRequest
+) -> func.HttpResponse:
     try:
-        return tagged(request, attachment(pieces, name, XLSX, request))
+        return tagged(request, attachment(workbook(_bounded(table), file.received_at), name, XLSX, request))
     except TooLarge as error:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _TOO_MUCH_FOR_A_WORKBOOK) from error
+
+
+def _bounded(table: Iterator[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """The rows of a table, until they are too many for a workbook, which is written whole before it is sent.
+
+    Raises:
+        TooLarge: they are.
+    """
+    characters = 0
+    for cells in table:
+        characters += sum(map(len, cells))
+        if characters > MOST_CHARACTERS:
+            raise TooLarge
+        yield cells
 
 
 def _refuse_unless_small(file: DeviceFile) -> None:

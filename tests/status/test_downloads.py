@@ -74,8 +74,10 @@ def test_results_and_rows_to_fix_are_downloaded_as_workbooks(
         assert parse_options_header(answer.headers["content-disposition"])[1] == {"filename": name}
     found = [row.serial_number for _, row in device_rows(lambda: [results.body], name="results.xlsx")]
     assert found == ["0042", ""]
-    monkeypatch.setattr(downloads, "MOST_ROWS", 1)
-    assert [client.get(path).status for path in paths] == [413, 413]
+    for bound, least in (("MOST_ROWS", 1), ("MOST_CHARACTERS", 100)):
+        with monkeypatch.context() as patch:
+            patch.setattr(downloads, bound, least)
+            assert [client.get(path).status for path in paths] == [413, 413]
 
 
 def test_rows_to_fix_are_gone_with_the_private_copy(world: World, client: Client) -> None:

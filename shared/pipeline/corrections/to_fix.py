@@ -13,7 +13,6 @@ from shared.device_files.reading import device_rows
 from shared.device_files.rows import DeviceRow
 from shared.device_files.to_fix import Fix, table_to_fix
 from shared.pipeline.closing.csv_output import csv_text, in_one_cell
-from shared.pipeline.closing.workbook_output import workbook
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import copied_bytes, expect_copy
 from shared.pipeline.outcome_rules import LONGEST_CELL
@@ -35,15 +34,11 @@ def to_fix_csv(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
     Raises:
         CopyExpired: the rows are no longer available; at once, or half-way if the copy is deleted meanwhile.
     """
-    return csv_text(_table(pipeline, file), file.delimiter, safe_original)
+    return csv_text(to_fix_rows(pipeline, file), file.delimiter, safe_original)
 
 
-def to_fix_workbook(pipeline: Pipeline, file: DeviceFile) -> Iterator[bytes]:
-    """The same table as a workbook in pieces. Raises CopyExpired."""
-    return workbook(_table(pipeline, file), file.received_at)
-
-
-def _table(pipeline: Pipeline, file: DeviceFile) -> Iterator[Sequence[str]]:
+def to_fix_rows(pipeline: Pipeline, file: DeviceFile) -> Iterator[Sequence[str]]:
+    """The cells of the CSV and of the workbook, the header first. Raises CopyExpired, as `to_fix_csv` does."""
     rows = _rows_to_fix(pipeline, file)
     if rows.fixes:
         expect_copy(pipeline, file)

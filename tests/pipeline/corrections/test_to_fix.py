@@ -21,8 +21,9 @@ from shared.partner_center.client import CallIds
 from shared.pipeline.blob_names import private_copy
 from shared.pipeline.closing.csv_output import results_csv
 from shared.pipeline.closing.summary import folder_of
+from shared.pipeline.closing.workbook_output import workbook
 from shared.pipeline.corrections.closed_file import CopyExpired
-from shared.pipeline.corrections.to_fix import to_fix_csv, to_fix_workbook
+from shared.pipeline.corrections.to_fix import to_fix_csv, to_fix_rows
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome
 from shared.vocabulary import FileState, Outcome, Remedy
 from tests.device_files.cases import archive
@@ -223,7 +224,7 @@ def test_rows_can_be_fixed_before_the_file_is_closed(world: World) -> None:
 def test_dropped_again_as_a_workbook_it_is_read_as_it_was(world: World) -> None:
     file = world.drop_file("Room;Serial Number;Make;Model\r\n0042;00123;;\r\n=1+1;1E5;HP;\r\n")
     world.run()
-    data = b"".join(to_fix_workbook(world.pipeline, record(world, file)))
+    data = b"".join(workbook(to_fix_rows(world.pipeline, record(world, file)), record(world, file).received_at))
     again = world.drop_file(data, f"{CUSTOMER}/Test/devices - fix of {file[:8]}.xlsx")
     world.run()
     assert record(world, again).parent == file
