@@ -5,12 +5,12 @@ The names in use decide; Partner Center's list of customers helps to find the cu
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import islice
+from itertools import chain, islice
 
 from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.human_acts import Asker, Subject, note_act
-from shared.storage.customers import Customer, CustomerNameRefused, CustomerNameUnknown, close_names, folded
+from shared.storage.customers import Customer, CustomerNameRefused, CustomerNameUnknown, close_names, folded, is_guid
 from shared.storage.partner_customers import PartnerCustomer
 from shared.vocabulary import ActKind
 
@@ -42,6 +42,44 @@ def shown_customer(customer: PartnerCustomer) -> str:
     """A listed customer for people."""
     details = ", ".join(filter(None, (customer.domain, customer.customer_id)))
     return f"{customer.name} ({details})" if customer.name else details
+
+
+def customer_meant(pipeline: Pipeline, text: str) -> str:
+    """The id of the customer whom a person means: by its id, a name in use, or its name or domain on the list.
+
+    Raises:
+        CustomerNameRefused: nobody, or nobody in particular, is called so; the message says who may be meant.
+    """
+    if is_guid(text):
+        return text.lower()
+    known = pipeline.customers.named(text)
+    if known is not None and known.removed_at is None:
+        return known.customer_id
+    similar = similar_customers(pipeline, text)
+    if similar.names and not any(folded(text) == folded(each.name) for each in similar.listed):
+        raise CustomerNameUnknown(f"{text!r} is no customer id (a GUID) and no name of a customer. {similar.sentence}")
+    try:
+        return listed_as(pipeline, text).customer_id
+    except CustomerNameUnknown as unknown:
+        raise CustomerNameUnknown(f"{text!r} is no name in use and no customer id (a GUID). {unknown}") from unknown
+
+
+def customers_to_choose(pipeline: Pipeline) -> list[str]:
+    """The names by which a person may choose a customer: those in use, then those of customers that have none here."""
+    named = list(pipeline.customers.all())
+    ids = {customer.customer_id for customer in named}
+    others = (
+        customer.name
+        for customer in pipeline.journal.partner_customers.all()
+        if customer.name
+        and customer.customer_id not in ids
+        and CustomerRelationship.of(customer.relationship) is not CustomerRelationship.NONE
+    )
+    return list(dict.fromkeys(chain((customer.name for customer in named), islice(others, MOST_TO_CHOOSE))))
+
+
+MOST_TO_CHOOSE = 1_000
+"""Customers without a name here that a page offers."""
 
 
 def listed_as(pipeline: Pipeline, text: str) -> PartnerCustomer:

@@ -6,6 +6,8 @@ import pytest
 
 from local.partner_center import CUSTOMERS, Behaviour, NamedCustomer
 from shared.pipeline.customer_names import (
+    customer_meant,
+    customers_to_choose,
     listed_as,
     name_customer,
     remove_name,
@@ -125,3 +127,48 @@ def test_a_file_in_a_misspelt_folder_is_told_which_customer_may_be_meant(listed:
 
 def test_a_customer_without_a_name_or_a_domain_is_shown_by_its_id() -> None:
     assert shown_customer(PartnerCustomer(customer_id=CUSTOMER)) == CUSTOMER
+
+
+def test_a_customer_is_meant_by_id_name_in_use_or_name_and_domain_on_the_list(listed: World) -> None:
+    name_customer(listed.pipeline, COMMAND, "The pilot", CUSTOMER)
+    for text, customer_id in (
+        (CUSTOMER.upper(), CUSTOMER),
+        (" the PILOT", CUSTOMER),
+        (CONTOSO.name.lower(), CONTOSO.id),
+        (CONTOSO.domain, CONTOSO.id),
+    ):
+        assert customer_meant(listed.pipeline, text) == customer_id
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Twin", "Several customers"),
+        (FORMER.name, "no relationship"),
+        ("Nobody", "is no name in use and no customer id"),
+        ("The pilo", "Did you mean 'The pilot'"),
+        ("", "is no name in use"),
+        ("_", "is no name in use"),
+    ],
+)
+def test_a_text_that_means_nobody_in_particular_is_refused(listed: World, text: str, said: str) -> None:
+    name_customer(listed.pipeline, COMMAND, "The pilot", CUSTOMER)
+    with pytest.raises(CustomerNameRefused, match=said):
+        customer_meant(listed.pipeline, text)
+
+
+def test_a_name_that_was_removed_means_nobody_even_where_the_list_has_it(listed: World) -> None:
+    name_customer(listed.pipeline, COMMAND, "Former", CUSTOMER)
+    listed.clock.now += listed.settings.advanced.claim
+    remove_name(listed.pipeline, COMMAND, "Former")
+    with pytest.raises(CustomerNameUnknown):
+        customer_meant(listed.pipeline, "Former")
+
+
+def test_names_in_use_are_offered_first_then_those_on_the_list_with_a_relationship(listed: World) -> None:
+    name_customer(listed.pipeline, COMMAND, "The pilot", CONTOSO.id)
+    offered = customers_to_choose(listed.pipeline)
+    assert offered[0] == "The pilot"
+    assert "Twin" in offered
+    assert len(offered) == len(set(offered))
+    assert not {CONTOSO.name, FORMER.name} & set(offered)

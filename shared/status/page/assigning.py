@@ -1,50 +1,46 @@
 """The form that sends a file, whose folder named no customer, to the customer that a person chooses."""
 
+from functools import partial
 from http import HTTPStatus
 
 import azure.functions as func
 
+from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.assign import NotAssignable, assign, folder_of_customer, is_assignable
-from shared.pipeline.customer_names import name_customer
+from shared.pipeline.customer_names import customer_meant, customers_to_choose, name_customer, similar_customers
 from shared.pipeline.human_acts import note_act, subject_of
 from shared.status.authentication import refuse_all_but_own_page
 from shared.status.commands import CHANGED
 from shared.status.http import Refusal, body_of
-from shared.status.names import CustomerNames
-from shared.status.page import pages
+from shared.status.page import form_parameters, pages
 from shared.status.page.answers import Visit, redirect
 from shared.status.page.pages import AssignForm, Done
-from shared.status.presenters import NO_CUSTOMER_ID
-from shared.status.queries import customer_names
 from shared.status.roles import Role
 from shared.status.schemas import ErrorCode
-from shared.storage.customers import CustomerNameRefused, close_names
+from shared.storage.customers import CustomerNameRefused
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile
 from shared.vocabulary import ActKind
 
-CUSTOMER, NAME_IT = "customer", "name_it"
-
-_WHO = "Choose a customer out of the list, or give the GUID of the customer's tenant: {!r} is neither."
+NAME_IT = "name_it"
 
 
-def assign_form(file: DeviceFile, names: CustomerNames) -> AssignForm | None:
+def assign_form(pipeline: Pipeline, file: DeviceFile) -> AssignForm | None:
     """The form for a file; None for a file that has its customer."""
     if not is_assignable(file):
         return None
     folder = folder_of_customer(file)
-    close = close_names(names.shown, folder or "")
-    return AssignForm(folder, close[0] if close else "", names.shown)
+    similar = similar_customers(pipeline, folder or "")
+    close = (*similar.names, *(listed.name for listed in similar.listed))
+    return AssignForm(folder, close[0] if close else "", customers_to_choose(pipeline))
 
 
 def assign_file(visit: Visit) -> func.HttpResponse:
     """POST status/{customer_id}/{file_id}/assign."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     body_of(visit.request)
-    file, text = visit.file, visit.request.form.get(CUSTOMER, "").strip()
-    customer_id = customer_names(visit.pipeline).customer_id_of(text)
-    if customer_id in (None, NO_CUSTOMER_ID):
-        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, _WHO.format(text[:100]), CUSTOMER)
+    file = visit.file
+    customer_id = form_parameters.chosen_customer(visit.request.form, partial(customer_meant, visit.pipeline))
     if NAME_IT in visit.request.form and visit.person.role >= Role.MANAGE:
         _name_folder(visit, file, customer_id)
     note_act(visit.pipeline, visit.asker, ActKind.SEND, subject_of(file), f"to customer {customer_id}")

@@ -6,6 +6,7 @@ one of over 100 MiB with an empty 500 and passes one in chunks as empty: so the 
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,6 +15,7 @@ import msgspec
 
 from shared.device_files.templates import template
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.customer_names import customer_meant, customers_to_choose
 from shared.pipeline.human_acts import Subject, note_act
 from shared.pipeline.intake import uploads
 from shared.pipeline.intake.uploads import (
@@ -139,8 +141,7 @@ def begin_upload(visit: Visit) -> func.HttpResponse:
 
 def _entered(visit: Visit, fields: Mapping[str, str], chosen: Sequence[ChosenFile]) -> Upload:
     """The upload for the chosen files. Raises Refusal."""
-    names = queries.customer_names(visit.pipeline)
-    customer_id, batch = form_parameters.customer_and_batch(fields, names)
+    customer_id, batch = form_parameters.customer_and_batch(fields, partial(customer_meant, visit.pipeline))
     if (why := why_not_ours(visit.pipeline, customer_id)) is not None:
         message = f"{INTAKE_REASONS[IntakeReason.NO_RELATIONSHIP].sentence} {why}"
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, form_parameters.CUSTOMER)
@@ -171,7 +172,7 @@ def _drop_page(visit: Visit, fields: Mapping[str, str], refusal: Refusal | None 
     form = DropForm(
         customer=fields.get(form_parameters.CUSTOMER, "")[: form_parameters.LONGEST_FIELD],
         batch=fields.get(form_parameters.BATCH, "")[: form_parameters.LONGEST_FIELD],
-        customers=names.shown,
+        customers=customers_to_choose(visit.pipeline),
         batches=_known_batches(visit.pipeline, names),
         largest_form=LARGEST_FORM,
         largest_file=uploads.LARGEST_FILE,

@@ -1,6 +1,6 @@
 """The fields of the page's forms, checked; a wrong one is a Refusal that names it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import NoReturn
@@ -10,10 +10,9 @@ from shared.status.http import CURSOR, Refusal
 from shared.status.names import CustomerNames
 from shared.status.page.pages import LIMITS, FileListForm, RowsForm
 from shared.status.parameters import FIRST_TIME, LAST_TIME
-from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import FileFilter, OutcomeFilter
 from shared.status.schemas import ErrorCode
-from shared.storage.customers import close_names
+from shared.storage.customers import CustomerNameRefused, close_names
 from shared.vocabulary import FileState, Outcome
 
 CUSTOMER, NAME, ATTENTION = "customer", "name", "attention"
@@ -110,13 +109,20 @@ def field(fields: Mapping[str, str], name: str) -> str:
     return text
 
 
-def customer_and_batch(fields: Mapping[str, str], names: CustomerNames) -> tuple[str, str | None]:
-    """The customer and the batch to which chosen files go; without a batch, group tags decide."""
-    customer, batch = _customer(field(fields, CUSTOMER), names), field(fields, BATCH)
-    if customer is None:
+def chosen_customer(fields: Mapping[str, str], find: Callable[[str], str]) -> str:
+    """The customer to whom files go; `find` returns the id for a name, or raises CustomerNameRefused."""
+    text = field(fields, CUSTOMER)
+    if not text:
         _refuse(CUSTOMER, "Say to which customer the files go.")
-    if customer == NO_CUSTOMER_ID:
-        _refuse(CUSTOMER, f"{NO_CUSTOMER_ID!r} is no customer. Give the name or the GUID of one.")
+    try:
+        return find(text)
+    except CustomerNameRefused as error:
+        _refuse(CUSTOMER, str(error))
+
+
+def customer_and_batch(fields: Mapping[str, str], find: Callable[[str], str]) -> tuple[str, str | None]:
+    """The customer and the batch to which chosen files go; without a batch, group tags decide."""
+    customer, batch = chosen_customer(fields, find), field(fields, BATCH)
     if not batch:
         return customer, None
     if batch_name(batch) is None or not batch.isprintable() or _SEPARATORS & set(batch):

@@ -102,7 +102,7 @@ def show_file(visit: Visit) -> func.HttpResponse:
         visit.person,
         done=Done(done) if done in list(Done) else None,
         unreceived=_unreceived(visit, file),
-        assign=assign_form(file, queries.customer_names(visit.pipeline)),
+        assign=assign_form(visit.pipeline, file),
     )
     return page_answer(content, visit.request)
 

@@ -252,7 +252,7 @@ def test_no_box_ticked_says_so(client: Client) -> None:
     [
         ("", "", "Say to which customer"),
         ("Kontoso", "", "Did you mean &#39;Contoso&#39;?"),
-        ("_", "", "no customer"),
+        ("_", "", "is no name in use and no customer id"),
         (CUSTOMER, "a/b", "no name of a batch"),
         (CUSTOMER, "..", "no name of a batch"),
         (CUSTOMER, "a\x07b", "no name of a batch"),
