@@ -7,6 +7,7 @@ read, and refused when it is too large even then: the answer says where its blob
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -87,7 +88,7 @@ def results_workbook_answer(pipeline: Pipeline, file: DeviceFile, request: func.
     _refuse_before_read(file)
     _refuse_unless_small(file)
     name = f"{file.name}.results{'' if file.state.is_final else ' so far'}.xlsx"
-    return _workbook_answer(file, results_table(_outcomes_of(pipeline, file)), name, request)
+    return workbook_answer(file.received_at, results_table(_outcomes_of(pipeline, file)), name, request)
 
 
 def _outcomes_of(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
@@ -134,16 +135,17 @@ def to_fix_workbook_answer(pipeline: Pipeline, file: DeviceFile, request: func.H
     _refuse_unless_small(file)
     try:
         table = to_fix_rows(pipeline, file)
-        return _workbook_answer(file, table, fix_name(file.name, file.file_id, ".xlsx"), request)
+        return workbook_answer(file.received_at, table, fix_name(file.name, file.file_id, ".xlsx"), request)
     except CopyExpired as error:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(error)) from error
 
 
-def _workbook_answer(
-    file: DeviceFile, table: Iterator[Sequence[str]], name: str, request: func.HttpRequest
+def workbook_answer(
+    made_at: datetime, table: Iterator[Sequence[str]], name: str, request: func.HttpRequest
 ) -> func.HttpResponse:
+    """`table` as a workbook to be saved as `name`. Raises Refusal."""
     try:
-        return tagged(request, attachment(workbook(_bounded(table), file.received_at), name, XLSX, request))
+        return tagged(request, attachment(workbook(_bounded(table), made_at), name, XLSX, request))
     except TooLarge as error:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, _TOO_MUCH_FOR_A_WORKBOOK) from error
 

@@ -6,25 +6,32 @@ twice: a content is entered in the journal before it is dropped, and whoever fin
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from shared.device_files.reading import device_rows, read_device_file
+from shared.device_files.rows import DeviceRow
 from shared.device_files.system_files import is_system_file
+from shared.device_files.to_fix import Fix, table_to_fix
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import STAGING_CONTAINER, drop_path, file_id, numbered_name, plain_name, staged_path
+from shared.pipeline.closing.csv_output import in_one_cell
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.intake.preview import Destination, Preview, preview
+from shared.pipeline.intake.preview import Destination, Fate, Preview, fate_of, preview
 from shared.pipeline.intake.rules import rules_for
 from shared.pipeline.intake.senders import sender
+from shared.reasons import REASONS
 from shared.storage.blobs import BlobVersion, Container, VersionGone
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import SentContent, StagedFile, Upload
 from shared.storage.upload_addresses import TIME_FOR_AN_UPLOAD
+from shared.vocabulary import Remedy
 
 logger = logging.getLogger(__name__)
 
@@ -381,3 +388,34 @@ def discard(pipeline: Pipeline, upload_id: str) -> None:
     for version in pipeline.staging.versions(f"{upload_id}/"):
         pipeline.staging.delete(version.path)
     pipeline.journal.uploads.delete(upload_id)
+
+
+# --- rejected rows
+
+
+def rejected_rows(pipeline: Pipeline, upload: Upload, number: int) -> Iterator[Sequence[str]]:
+    """The rejected rows of a chosen file that a person can fix, as a table to be fixed and chosen again.
+
+    Raises:
+        NotAsChecked: the file is not there, or is too large for it; at once.
+        VersionGone: the file was changed meanwhile; also half-way.
+    """
+    file = upload.files[number]
+    version = pipeline.staging.version(staged_path(upload.upload_id, file.name))
+    if version is None or version.size > DIGESTED_AT_THE_CHECK:
+        raise NotAsChecked(f"The rows of {file.name} cannot be downloaded: it was sent or discarded, or is too large.")
+    place, now = destination(pipeline, upload), pipeline.clock()
+    open_file = partial(pipeline.staging.stream, version.path)
+    found = preview(open_file, name=file.name, destination=place, now=now)
+    if found.fault is not None:
+        raise NotAsChecked(found.fault.sentence)
+
+    def rows() -> Iterator[tuple[DeviceRow, Fix]]:
+        checked = read_device_file(open_file, name=file.name, rules=place.rules, now=now, findings=found.findings)
+        for (_, row), judged in zip(device_rows(open_file, name=file.name), checked, strict=True):
+            if fate_of(judged) is Fate.REJECTED and judged.reason is not None:
+                explanation = REASONS[judged.reason]
+                if explanation.remedy is Remedy.FIX:
+                    yield row, Fix(judged.reason, in_one_cell(explanation.what_to_do))
+
+    return table_to_fix(rows)

@@ -31,6 +31,7 @@ from shared.pipeline.partner_customers import why_not_ours
 from shared.reasons import FILE_NOTES, INTAKE_REASONS, PASSED_OVER, IntakeReason
 from shared.status import queries
 from shared.status.authentication import refuse_all_but_own_page
+from shared.status.downloads import workbook_answer
 from shared.status.http import OpenPipeline, Refusal, body_of, json_answer
 from shared.status.names import CustomerNames
 from shared.status.page import form_parameters, pages
@@ -38,6 +39,7 @@ from shared.status.page.answers import Visit, html_answer, page_answer, policy_w
 from shared.status.page.pages import CheckedPart, DropForm
 from shared.status.presenters import page_address
 from shared.status.schemas import ErrorCode, FileNoteView, PassedOverView
+from shared.storage.blobs import VersionGone
 from shared.storage.record_table import log_unreadable
 from shared.storage.records import Upload
 from shared.storage.upload_addresses import BYTES_OF_A_BLOCK
@@ -57,7 +59,7 @@ SECONDS_FOR_A_CHECK = 20.0
 
 MOST_BATCHES_OFFERED = 500
 
-FILES, UPLOAD, SEND, AGAIN = "files", "upload", "send", "again"
+FILES, UPLOAD, SEND, AGAIN, REJECTED = "files", "upload", "send", "again", "rejected"
 """The fields of the forms."""
 
 CSV = "text/csv"
@@ -96,6 +98,8 @@ def show_drop(visit: Visit) -> func.HttpResponse:
     fields = visit.request.params
     if upload_id := fields.get(UPLOAD, ""):
         upload = _opened(visit.pipeline, upload_id)
+        if number := fields.get(REJECTED, ""):
+            return _rejected_rows(visit, upload, number)
         return page_answer(_check_page(visit, upload), visit.request)
     return page_answer(_drop_page(visit, fields), visit.request, _policy(visit))
 
@@ -249,6 +253,18 @@ def _part(pipeline: Pipeline, upload: Upload, checked: CheckedFile, fault: str |
         earlier_link=None if checked.earlier is None else _link(pipeline, upload.customer_id, checked.earlier.file_id),
         fault=fault,
     )
+
+
+def _rejected_rows(visit: Visit, upload: Upload, number: str) -> func.HttpResponse:
+    """The rejected rows of one file, as a workbook to be fixed and chosen again."""
+    if number not in map(str, range(len(upload.files))):
+        raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "There is no such file. Open the check again.")
+    try:
+        table = uploads.rejected_rows(visit.pipeline, upload, int(number))
+        stem = upload.files[int(number)].name.rpartition(".")[0] or upload.files[int(number)].name
+        return workbook_answer(upload.staged_at, table, f"{stem} - to fix.xlsx", visit.request)
+    except (NotAsChecked, VersionGone) as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
 
 
 def _link(pipeline: Pipeline, customer_id: str, file_id: str) -> str | None:

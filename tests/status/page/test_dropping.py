@@ -12,7 +12,7 @@ import pytest
 from shared.device_files.templates import TEMPLATE_WORDS
 from shared.pipeline.intake.uploads import MOST_FILES
 from shared.status.page import dropping
-from tests.device_files.cases import HEADER
+from tests.device_files.cases import HEADER, HP_ROW
 from tests.pipeline.world import CUSTOMER, World, numbered
 from tests.status.client import Answer, Client
 
@@ -117,7 +117,7 @@ def test_chosen_files_are_checked_and_sent_and_the_page_leads_to_them(client: Cl
     assert dropped(world) == ["Sales/good.csv"]
     assert "it is received within a minute" in text_of(page(client, upload))
     world.receive(f"{CUSTOMER}/Sales/good.csv")
-    link = re.search(r'href="(/api/status/[^"]+)">its page', page(client, upload).body.decode())
+    link = re.search(r'href="(/api/status/[^"]+)">page of', page(client, upload).body.decode())
     assert link is not None
     assert client.get(link[1], {"x-functions-key": None}).status == 200
 
@@ -151,6 +151,21 @@ def test_a_file_of_which_no_row_can_be_sent_cannot_be_sent(client: Client) -> No
     assert '<button class="primary" type="submit">' not in answer.body.decode().split('id="send"')[1]
     assert "No row of it can be sent." in text_of(answer)
     assert "unknown_format" in text_of(answer)
+
+
+def test_the_rejected_rows_are_downloaded_fixed_and_chosen_again(client: Client) -> None:
+    rejected = f"{HEADER}\r\n" + "".join(f"ALONE-{number},,\r\n" for number in range(150))
+    upload = chosen(client, ("a.csv", rejected + f"{HP_ROW}\r\n"), ("b.pdf", b"%PDF-1.7"))
+    body = page(client, upload)
+    assert "and 50 more" in text_of(body)
+    assert f'href="/api/status/drop?upload={upload}&amp;rejected=0"' in body.body.decode()
+    answer = client.get(f"/api/status/drop?upload={upload}&rejected=0", {"x-functions-key": None})
+    assert "a%20-%20to%20fix.xlsx" in answer.headers["content-disposition"]
+    again = chosen(client, ("a - to fix.xlsx", answer.body))
+    assert "0 rows would be sent, 150 rejected" in text_of(page(client, again))
+    for number, status in (("1", 409), ("2", 404), ("x", 404)):
+        refused = client.get(f"/api/status/drop?upload={upload}&rejected={number}", {"x-functions-key": None})
+        assert refused.status == status
 
 
 def test_without_a_batch_the_group_tags_decide(client: Client) -> None:
