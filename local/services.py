@@ -11,13 +11,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from azure.storage.blob import BlobServiceClient
+
 from local.azurite import WELL_KNOWN_PORTS, running_azurite
+from local.browser_uploads import allow_uploads_from
 from local.file_lock import LockedError, file_lock
 from local.processes import PROJECT, ChildProcess
 from local.set_up import WORK, ready_toolchain
 
 PARTNER_CENTER_PORT = 7077
 """The port of the stand-in of `python -m local services`, which local.settings.sample.json expects."""
+
+_PAGE_OF_CORE_TOOLS = "http://localhost:7071/api/status"
+"""Where `func start` serves the page unless told otherwise."""
 
 _PARTNER_CENTER_LISTENING = re.compile(r"Partner Center stand-in: (http://\S+)")
 _START_SECONDS = 30
@@ -155,6 +161,7 @@ def serve() -> int:
         )
         stand_in, url = services.enter_context(running_partner_center(data, port=PARTNER_CENTER_PORT))
         services.enter_context(data.announced(Running(azurite.connection_string)))
+        allow_uploads_from(_PAGE_OF_CORE_TOOLS, BlobServiceClient.from_connection_string(azurite.connection_string))
         print("Azurite answers on ports 10000 to 10002 (connection string: UseDevelopmentStorage=true).")
         print(f"The Partner Center stand-in answers at {url}.")
         print(_local_settings())
