@@ -168,11 +168,11 @@ def test_a_sample_hash_is_verified_and_stays_as_it_is(place: int) -> None:
     assert (found.checksum, found.repaired, found.canonical, found.serial_number) == (Checksum.OK, False, text, serial)
 
 
-def test_every_single_character_change_in_the_covered_part_is_detected() -> None:
-    end = covered_characters(HP)
+def test_every_single_character_change_in_the_covered_part_is_detected(campaign: bool) -> None:
+    end, step = covered_characters(HP), 1 if campaign else 7
     undetected = []
     for place in range(end):
-        for character in BASE64_CHARACTERS.replace(HP[place], ""):
+        for character in BASE64_CHARACTERS.replace(HP[place], "")[place % step :: step]:
             changed = HP[:place] + character + HP[place + 1 :]
             found = verify(changed)
             # The last character also carries bits of the tail; the hash comes back whole where only these changed.

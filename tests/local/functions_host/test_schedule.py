@@ -102,9 +102,9 @@ def values(field: str, most: int) -> range:
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("day", ["2026-10-25", "2026-11-01", "2027-03-28", "2027-03-14", "2027-04-04", "2026-10-04"])
 def test_daylight_saving_neither_skips_nor_repeats_a_time(day: str, zone: str) -> None:
-    schedule, end = Schedule.parse("0 */5 * * * *"), datetime.fromisoformat(f"{day}T23:59:59+00:00")
+    schedule, end = Schedule.parse("0 */10 * * * *"), datetime.fromisoformat(f"{day}T23:59:59+00:00")
     moment = datetime.fromisoformat(f"{day}T00:00:00+00:00")
     while moment < end:
         following = schedule.next_after(moment.astimezone(ZoneInfo(zone)))
-        assert following - moment == timedelta(minutes=5)
+        assert following - moment == timedelta(minutes=10)
         moment = following

@@ -245,7 +245,7 @@ def test_a_copy_past_its_retention_is_said_at_once_with_what_to_do(world: World)
 
 
 def test_a_copy_that_goes_half_way_is_said(world: World) -> None:
-    file = world.drop_file("\r\n".join([HEADER, *(f"ALONE-{number:0100},,,," for number in range(8_000)), ""]))
+    file = world.drop_file("\r\n".join([HEADER, *(f"ALONE-{number:0100},,,," for number in range(5_000)), ""]))
     pieces = to_fix_csv(world.pipeline, record(world, file))
     next(pieces)
     world.private.delete(private_copy(file))

@@ -229,6 +229,12 @@ MISHAPS: dict[str, Callable[[House, int], Moments]] = {
 """The events that befall an owner at one of its effects."""
 
 
+def _effects(mishap: str, *, campaign: bool) -> Iterator[int]:
+    """The effects at which it happens: every third, for each mishap from another one; in a campaign all."""
+    step = 1 if campaign else 3
+    return count(1 + list(MISHAPS).index(mishap) % step, step)
+
+
 def _file_of_every_kind(number: int) -> str:
     """Read twice, since its last row is the better record of its first; then two submissions, one of them halved."""
     rows = [
@@ -252,7 +258,7 @@ def test_whatever_happens_to_an_owner_at_any_of_its_effects_every_row_ends_once(
     told_twice: list[str] = []
     house = House(make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="2"))
     world = house.world
-    for at in count(1, 1 if campaign else 2):
+    for at in _effects(mishap, campaign=campaign):
         path = f"{CUSTOMER}/Batch {at}/devices.csv"
         file = world.put(_file_of_every_kind(at), path)
         moments = MISHAPS[mishap](house, at)
@@ -278,11 +284,11 @@ def test_whatever_happens_to_an_owner_at_any_of_its_effects_every_row_ends_once(
 
 @pytest.mark.parametrize("mishap", MISHAPS)
 def test_whatever_happens_to_who_withdraws_a_file_every_device_of_it_is_deleted_and_said_to_be(
-    make_world: MakeWorld, mishap: str
+    make_world: MakeWorld, mishap: str, campaign: bool
 ) -> None:
     house = House(make_world(Behaviour(delay=60)))
     world = house.world
-    for at in count(1):
+    for at in _effects(mishap, campaign=campaign):
         path = f"{CUSTOMER}/Batch {at}/devices.csv"
         file = world.drop_file(tuples([f"A{at}", f"STANDIN-808-{at}", f"B{at}", f"C{at}"]), path)
         world.run()
@@ -313,10 +319,12 @@ def test_whatever_happens_to_who_withdraws_a_file_every_device_of_it_is_deleted_
 
 
 @pytest.mark.parametrize("mishap", MISHAPS)
-def test_whatever_happens_to_who_sends_rows_again_they_are_sent_again_once(make_world: MakeWorld, mishap: str) -> None:
+def test_whatever_happens_to_who_sends_rows_again_they_are_sent_again_once(
+    make_world: MakeWorld, mishap: str, campaign: bool
+) -> None:
     house = House(make_world(Behaviour(delay=60)))
     world = house.world
-    for at in count(1):
+    for at in _effects(mishap, campaign=campaign):
         path = f"{CUSTOMER}/Batch {at}/devices.csv"
         file = world.drop_file(tuples([f"A{at}", f"STANDIN-StorageError-{at}"]), path)
         world.run()
@@ -340,12 +348,12 @@ def test_whatever_happens_to_who_sends_rows_again_they_are_sent_again_once(make_
 
 @pytest.mark.parametrize("mishap", MISHAPS)
 def test_whatever_happens_to_an_owner_of_submissions_that_share_messages_every_row_ends_once(
-    make_world: MakeWorld, mishap: str, monkeypatch: pytest.MonkeyPatch
+    make_world: MakeWorld, mishap: str, campaign: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receiving, "LAST_ALONE", 0)
     house = House(make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="2", INLINE_SUBMISSIONS="0"))
     world, rows = house.world, 4
-    for at in count(1):
+    for at in _effects(mishap, campaign=campaign):
         path = f"{CUSTOMER}/Batch {at}/devices.csv"
         file = world.put(tuples([f"S{at}-{row}" for row in range(rows)]), path)
         moments = MISHAPS[mishap](house, at)
@@ -363,11 +371,11 @@ def test_whatever_happens_to_an_owner_of_submissions_that_share_messages_every_r
 
 @pytest.mark.parametrize("mishap", MISHAPS)
 def test_whatever_happens_to_the_owner_of_a_file_that_cannot_be_read_it_is_rejected_with_its_results(
-    make_world: MakeWorld, mishap: str
+    make_world: MakeWorld, mishap: str, campaign: bool
 ) -> None:
     house = House(make_world())
     world = house.world
-    for at in count(1):
+    for at in _effects(mishap, campaign=campaign):
         path = f"{CUSTOMER}/Batch {at}/devices.csv"
         file = world.put("no device in here", path)
         moments = MISHAPS[mishap](house, at)
@@ -483,9 +491,9 @@ def wait_after_kill(house: House, at: int, first_sweep: timedelta) -> timedelta 
 @pytest.mark.parametrize("first_sweep", [1, 299])
 @pytest.mark.parametrize("inline", ["0", "1"])
 def test_a_kill_at_any_moment_delays_the_work_by_a_claim_and_a_sweep(
-    make_world: MakeWorld, first_sweep: int, inline: str
+    make_world: MakeWorld, first_sweep: int, inline: str, campaign: bool
 ) -> None:
-    for at in count(1):
+    for at in count(1) if campaign else count(1 + first_sweep // 299, 2):
         house = House(make_world(Behaviour(delay=60), INLINE_SUBMISSIONS=inline))
         waited = wait_after_kill(house, at, timedelta(seconds=first_sweep))
         if waited is None:
