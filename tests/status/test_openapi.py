@@ -37,6 +37,7 @@ def test_the_handlers_keep_what_the_document_says(world: World, client: Client, 
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"http://{client.host}/api/openapi.json"),
         *("--header", f"x-functions-key: {KEY}", "--max-examples", str(examples), "--mode", "all"),
         *("--exclude-checks", "positive_data_acceptance", "--no-color"),
+        *(() if campaign else ("--generation-deterministic",)),
     ]
     done = subprocess.run(
         command,
