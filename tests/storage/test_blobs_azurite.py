@@ -102,6 +102,7 @@ def container_of() -> Iterator[MakeContainer]:
 def _handler(storage: Storage) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_HEAD(self) -> None:
             self._answer(storage.answer("HEAD"))
