@@ -168,6 +168,7 @@ _OF_VENV = {
     "retry": ("local.commands.retry", "Resend the rows of a closed file that can be sent again unchanged."),
     "withdraw": ("local.commands.withdraw", "Delete the devices that a file newly registered."),
     "report": ("local.commands.report", "Write the outcomes of a month's devices, by customer and batch."),
+    "doctor": ("local.commands.doctor", "Check the app: settings, storage, sign-in, Partner Center and its own work."),
     "customers": (
         "local.commands.customers",
         "Manage names for customers, and list those of Partner Center.",

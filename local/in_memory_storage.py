@@ -284,3 +284,43 @@ class InMemoryUploadAddresses:
 
     def address(self, path: str, now: datetime) -> str | None:
         return f"{self.origin}/staging/{quote(path)}?until={now + TIME_FOR_AN_UPLOAD:%H:%M}" if self.gives else None
+
+
+class InMemoryStorageProbes:
+    """Probes of a storage that lets everybody do everything, but for its `faults`: errors by the name they meet."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, Exception] = {}
+        self.waiting: dict[str, int] = {}
+        """Messages by queue."""
+        self.newest: dict[str, datetime] = {}
+        """The time of the newest blob by container."""
+        self.ahead = timedelta(0)
+
+    def try_container(self, name: str) -> None:
+        self._try(name)
+
+    def try_queue(self, name: str) -> None:
+        self._try(name)
+
+    def read_table(self, name: str) -> None:
+        self._try(name)
+
+    def try_table(self, name: str) -> None:
+        self._try(name)
+
+    def messages(self, name: str) -> int:
+        self._try(name)
+        return self.waiting.get(name, 0)
+
+    def newest_blob(self, name: str) -> datetime | None:
+        self._try(name)
+        return self.newest.get(name)
+
+    def clock_ahead(self, container: str) -> timedelta:
+        self._try(container)
+        return self.ahead
+
+    def _try(self, name: str) -> None:
+        if name in self.faults:
+            raise self.faults[name]

@@ -100,7 +100,7 @@ def run(options: RunOptions) -> int:
             stand_in, address = running.enter_context(running_partner_center(data))
             services.append(stand_in)
         settings = app_settings(os.environ, storage=azurite.connection_string, partner_center_url=address)
-        running.enter_context(data.announced(Running(azurite.connection_string)))
+        running.enter_context(data.announced(Running(azurite.connection_string, address)))
         hosts = running.enter_context(
             running_hosts(
                 toolchain,

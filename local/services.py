@@ -39,6 +39,8 @@ class Running:
 
     storage: str
     """Its connection string. The key in it is Azurite's own, which is published and opens nothing else."""
+    partner_center: str = ""
+    """The address of the service that the app calls; empty in the record of an earlier version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,10 @@ def running_here(data: DataFolder) -> Running | None:
     except (FileNotFoundError, ValueError, RecursionError):
         return None
     storage = published.get("storage") if isinstance(published, dict) else None
-    return Running(storage) if isinstance(storage, str) else None
+    if not isinstance(storage, str):
+        return None
+    address = published.get("partner_center")
+    return Running(storage, address if isinstance(address, str) else "")
 
 
 @contextmanager
@@ -160,7 +165,7 @@ def serve() -> int:
             running_azurite(toolchain, data=data.azurite, ports=WELL_KNOWN_PORTS, log=data.logs / "azurite.log")
         )
         stand_in, url = services.enter_context(running_partner_center(data, port=PARTNER_CENTER_PORT))
-        services.enter_context(data.announced(Running(azurite.connection_string)))
+        services.enter_context(data.announced(Running(azurite.connection_string, url)))
         allow_uploads_from(_PAGE_OF_CORE_TOOLS, BlobServiceClient.from_connection_string(azurite.connection_string))
         print("Azurite answers on ports 10000 to 10002 (connection string: UseDevelopmentStorage=true).")
         print(f"The Partner Center stand-in answers at {url}.")

@@ -6,6 +6,7 @@ take differently, is refused: 7 for Sunday, ranges that end before they begin, `
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -71,6 +72,24 @@ def schedule_fault(expression: str) -> str | None:
     if days and months and min(days) > max(_LONGEST_MONTHS[month - 1] for month in months):
         return "it never comes: none of its months has such a day"
     return None
+
+
+def longest_pause(expression: str) -> timedelta | None:
+    """The longest time between two runs of a schedule without fault, by the minute; None unless it runs every day."""
+    _, minutes, hours, *days = (field.values(text) for field, text in zip(_FIELDS, _texts(expression), strict=True))
+    if (
+        not minutes
+        or not hours
+        or any(values != _every(field) for field, values in zip(_FIELDS[3:], days, strict=True))
+    ):
+        return None
+    runs = sorted(60 * hour + minute for hour in hours for minute in minutes)
+    following = [*runs[1:], runs[0] + 24 * 60]
+    return timedelta(minutes=max(later - run for run, later in zip(runs, following, strict=True)))
+
+
+def _every(field: _Field) -> frozenset[int]:
+    return frozenset(range(field.least, field.most + 1))
 
 
 def _texts(expression: str) -> list[str]:

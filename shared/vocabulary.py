@@ -126,6 +126,17 @@ class ActKind(StrEnum):
     REMOVE_CUSTOMER = "remove_customer"
 
 
+class CheckState(StrEnum):
+    """What a check of the app's health found."""
+
+    WELL = "well"
+    WARNING = "warning"
+    """It works, and somebody should look at it."""
+    BROKEN = "broken"
+    CANNOT_BE_TOLD = "cannot_be_told"
+    """It gave no answer in time, or cannot be seen from here."""
+
+
 def grouped(number: int) -> str:
     """12,345."""
     return f"{number:,}"

@@ -11,11 +11,12 @@ from pathlib import Path
 from azure.core.credentials import TokenCredential
 from azure.storage.blob import BlobServiceClient
 
-from local.app_settings import LOCAL_TOKEN
+from local.app_settings import LOCAL_TOKEN, app_settings
 from local.commands.ending import CommandEnded, ExitCode
 from local.services import DataFolder, running_here
 from shared.pipeline.composition import Pipeline, compose, prepare
-from shared.settings import STORAGE_CONNECTION, SettingsError, settings_from
+from shared.pipeline.health.finding import CheckedApp
+from shared.settings import SIGN_IN_CHOICES, STORAGE_CONNECTION, Settings, SettingsError, settings_from
 from shared.storage.connection import open_storage
 
 STORAGE_SETTING = "DEVICE_DROP_STORAGE"
@@ -66,26 +67,64 @@ def open_account(arguments: argparse.Namespace, environment: Mapping[str, str] =
     if logging.lastResort is not None:
         # The app's warnings are for its log: a command itself says what it did.
         logging.lastResort.setLevel(logging.ERROR)
-    connection, person = _connection(arguments, environment)
-    try:
-        settings = settings_from({**connection, **_NEVER_CALLED})
-    except SettingsError as error:
-        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, str(error)) from error
-    pipeline = compose(settings, person)
-    if person is None:
+    place = _place(arguments, environment)
+    settings = _settings_of_storage(place)
+    pipeline = compose(settings, place.person)
+    if place.person is None:
         # In Azure the app has created its tables; on this machine it may not have done so yet.
         prepare(pipeline)
-    return Account(pipeline, open_storage(settings.storage, person).blobs)
+    return Account(pipeline, open_storage(settings.storage, place.person).blobs)
 
 
-def _connection(
-    arguments: argparse.Namespace, environment: Mapping[str, str]
-) -> tuple[dict[str, str], TokenCredential | None]:
-    """The connection settings, and the credential to use if they contain no key."""
+def app_to_check(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> CheckedApp:
+    """The app on the account, as far as it can be checked from this machine. Nothing is created.
+
+    The app of a `python -m local run` has the settings of this environment. Those of an app in Azure are known to it
+    alone, unless the environment has a way to sign in.
+
+    Raises:
+        CommandEnded: as for `open_account`.
+    """
+    logging.getLogger("azure").setLevel(logging.CRITICAL)
+    place = _place(arguments, environment)
+    of_storage = compose(_settings_of_storage(place), place.person)
+    if not place.partner_center and not any(environment.get(name) for name in SIGN_IN_CHOICES):
+        return CheckedApp(of_storage, knows_settings=False)
+    settings = {**environment, **place.connection}
+    if place.partner_center:
+        storage = place.connection[STORAGE_CONNECTION]
+        settings = app_settings(environment, storage=storage, partner_center_url=place.partner_center)
+    try:
+        return CheckedApp(compose(settings_from(settings), place.person))
+    except SettingsError as error:
+        return CheckedApp(of_storage, settings_fault=str(error), knows_settings=False)
+
+
+def _settings_of_storage(place: "_Place") -> Settings:
+    """Settings that open the account and nothing else."""
+    try:
+        return settings_from({**place.connection, **_NEVER_CALLED})
+    except SettingsError as error:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How an account is reached."""
+
+    connection: dict[str, str]
+    """The connection settings."""
+    person: TokenCredential | None = None
+    """Signs in where the settings contain no key."""
+    partner_center: str = ""
+    """The service of a run on this machine."""
+
+
+def _place(arguments: argparse.Namespace, environment: Mapping[str, str]) -> _Place:
     if arguments.storage:
-        return _addresses(arguments.storage), _person()
+        return _Place(_addresses(arguments.storage), _person())
     if connection_string := environment.get(STORAGE_CONNECTION):
-        return {STORAGE_CONNECTION: connection_string}, None
+        return _Place({STORAGE_CONNECTION: connection_string})
     here = running_here(DataFolder(arguments.data.resolve()) if arguments.data else DataFolder())
     if here is None:
         raise CommandEnded(
@@ -93,7 +132,7 @@ def _connection(
             "There is no storage account to use: start 'python -m local run' in another terminal, or name the storage "
             f"account in Azure with --storage or {STORAGE_SETTING}.",
         )
-    return {STORAGE_CONNECTION: here.storage}, None
+    return _Place({STORAGE_CONNECTION: here.storage}, partner_center=here.partner_center)
 
 
 def _addresses(account: str) -> dict[str, str]:

@@ -230,7 +230,9 @@ class Service:
             following = after or size
         page = {"totalCount": len(items), "items": items, "attributes": {"objectType": "Collection"}}
         uri = f"/customers?size={size}&seekOperation=Next"
-        return Answer.of_json(HTTPStatus.OK, page | self._next_page(uri, following))
+        asks = request.headers.get("validatemfa", "").lower() == "true"
+        headers = {"isMfaCompliant": "true"} if asks else None
+        return Answer.of_json(HTTPStatus.OK, page | self._next_page(uri, following), headers)
 
     def _next_page(self, uri: str, after: int | None) -> Json:
         """What a page says of the next one."""

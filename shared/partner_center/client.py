@@ -10,10 +10,11 @@ batch), "Uploaded Customer Devices" (which creates one), "Get BatchJobStatus", "
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic, sleep
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
@@ -101,6 +102,11 @@ PAUSES_BEFORE_PAGES = (1.0, 2.0, 4.0)
 """Seconds before each further try of a page. Without these a list of many pages would hardly ever be read to its end
 while the service answers one request of ten with an error: each reading would begin at the first page."""
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_VALIDATE_MFA: Mapping[str, str] = MappingProxyType({"ValidateMfa": "true"})
+"""Asks the service to say in the header isMfaCompliant of its answer whether the token has a second factor. It is on no
+page of the reference; partners have used it since the second factor is required (2026)."""
+
 MOST_CONNECTIONS = 64
 """Idle connections kept for reuse; further threads open connections of their own."""
 
@@ -160,6 +166,12 @@ class PartnerCenter(Protocol):
 
     def customer(self, customer_id: str, ids: CallIds) -> Customer:
         """One customer. The service refuses a customer that is not the partner's, with 404 or 403."""
+
+    def has_second_factor(self, ids: CallIds) -> bool | None:
+        """Whether the service says that the sign-in has the second factor that it requires; None when it does not say.
+
+        It refuses a sign-in without one with 401 and code 900421.
+        """
 
     def sign_in_anew(self) -> None:
         """Discard the current token, after a 401."""
@@ -308,6 +320,11 @@ class PartnerCenterClient:
     def customer(self, customer_id: str, ids: CallIds) -> Customer:
         return decode_customer(self._call("GET", customer_path(customer_id), ids).body)
 
+    def has_second_factor(self, ids: CallIds) -> bool | None:
+        answer = self._call("GET", f"{customers_path()}?size=1", ids, more_headers=_VALIDATE_MFA)
+        said = answer.headers.get("isMfaCompliant", "").strip().lower()
+        return {"true": True, "false": False}.get(said)
+
     def sign_in_anew(self) -> None:
         self._sign_in.renew()
 
@@ -402,12 +419,13 @@ class PartnerCenterClient:
         body: bytes | None = None,
         continuation: str | None = None,
         within: float = math.inf,
+        more_headers: Mapping[str, str] = _NO_HEADERS,
     ) -> _Answer:
         """One exchange of at most `within` seconds. Raises a `PartnerCenterError` for all but a complete 2xx."""
         seconds = min(within, self._exchange_timeout)
         name = f"{method} {path.partition('?')[0]}"
         started = monotonic()
-        headers_sent = self._headers(ids, has_body=body is not None, page=continuation)
+        headers_sent = self._headers(ids, has_body=body is not None, page=continuation) | dict(more_headers)
         with bounded_exchange(seconds) as exchange:
             try:
                 status, headers, content = self._exchanged(method, path, headers_sent, body, exchange, name)

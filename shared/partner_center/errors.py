@@ -128,11 +128,11 @@ class Unauthorised(PartnerCenterError):
     @property
     def may_be_cured_by_a_new_token(self) -> bool:
         """Whether a new token can help: after a 401 it can, unless the service requires a person's second factor."""
-        return self.status == requests.codes.unauthorized and self.code not in _CODES_THAT_WANT_A_PERSON
+        return self.status == requests.codes.unauthorized and self.code not in CODES_THAT_WANT_A_PERSON
 
 
 _PARTNER = re.compile(r"\bpartner\b(?!\s+center)")
-_CODES_THAT_WANT_A_PERSON = frozenset({"900421", "10001"})
+CODES_THAT_WANT_A_PERSON = frozenset({"900421", "10001"})
 
 _CHECK_CUSTOMER = "check the customer id in the folder name: it must be the tenant id of a customer of this partner"
 _CHECK_ROLE = (

@@ -10,7 +10,7 @@ from uuid import uuid4
 from azure.core.credentials import TokenCredential
 
 from shared.partner_center.client import PartnerCenter, PartnerCenterClient
-from shared.partner_center.sign_in import sign_in_from
+from shared.partner_center.sign_in import SignIn, sign_in_from
 from shared.pipeline.backoff import Pace, pace_of
 from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, STAGING_CONTAINER
 from shared.pipeline.process_cache import ProcessCache
@@ -27,6 +27,7 @@ from shared.storage.connection import (
 from shared.storage.customers import CUSTOMERS_TABLE, Customers
 from shared.storage.file_events import AzureFileEvents, FileEvents
 from shared.storage.journal import Journal
+from shared.storage.probes import AzureStorageProbes, StorageProbes
 from shared.storage.storage_clock import StorageClock
 from shared.storage.upload_addresses import AzureUploadAddresses, UploadAddresses
 from shared.storage.wakeups import AzureWakeups, Wakeups
@@ -56,6 +57,9 @@ class Pipeline:
     wakeups: Wakeups
     events: FileEvents
     partner_center: PartnerCenter
+    sign_in: SignIn
+    """The sign-in of `partner_center`."""
+    probes: StorageProbes
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     jitter: Callable[[], float]
@@ -83,6 +87,7 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
     clock = StorageClock()
     storage = open_storage(settings.storage, person, clock)
     limits, webhook = call_limits(settings.advanced.claim), settings.webhook
+    sign_in = sign_in_from(settings.sign_in, limits.sign_in)
     return Pipeline(
         settings=settings,
         journal=Journal(storage.table),
@@ -99,11 +104,13 @@ def compose(settings: Settings, person: TokenCredential | None = None) -> Pipeli
         events=AzureFileEvents(storage.queue(FILE_EVENTS_QUEUE), settings.retention),
         partner_center=PartnerCenterClient(
             base_url=settings.partner_center_url,
-            sign_in=sign_in_from(settings.sign_in, limits.sign_in),
+            sign_in=sign_in,
             clock=clock,
             connect_timeout=limits.connect,
             exchange_timeout=limits.exchange,
         ),
+        sign_in=sign_in,
+        probes=AzureStorageProbes(storage),
         clock=clock,
         new_id=lambda: str(uuid4()),
         jitter=random.random,

@@ -6,7 +6,7 @@ For lost work it only sends wake-ups, so that one sweep takes bounded time and a
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,9 +26,11 @@ from shared.pipeline.intake.uploads import KEPT_FOR, discard
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
+from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
 from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
+from shared.pipeline.sweep_record import SweepRecord, keep_sweep_record
 from shared.storage.blobs import BlobVersion
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, OnUnreadable, Stored
@@ -41,6 +43,7 @@ from shared.storage.wakeups import (
     decode,
 )
 from shared.telemetry import Metric, measure
+from shared.version import VERSION
 from shared.vocabulary import FileState
 
 logger = logging.getLogger(__name__)
@@ -96,24 +99,40 @@ def sweep(pipeline: Pipeline) -> SweepReport:
         ExceptionGroup: some duties failed; the others were done all the same.
     """
     report = SweepReport()
-    failures = [failure for duty in _DUTIES if (failure := _tried(duty, pipeline, report)) is not None]
+    failures: dict[str, Exception] = {}
+    for duty in _DUTIES:
+        _try(duty.__name__.strip("_"), partial(duty, pipeline, report), failures)
     counts = {field.name: getattr(report, field.name) for field in fields(report)}
     logger.info("The sweep is done", extra=counts)
     measure(Metric.SUBMISSIONS_OPEN, report.open_submissions)
     measure(Metric.OLDEST_WAKE_UP, report.oldest_wake_up_seconds)
+    _try("keep_record", partial(_keep_record, pipeline, counts, tuple(failures)), failures)
     if failures:
-        raise ExceptionGroup("Some duties of the sweep could not be done; the next sweep tries again.", failures)
+        raise ExceptionGroup(
+            "Some duties of the sweep could not be done; the next sweep tries again.", list(failures.values())
+        )
     return report
 
 
-def _tried(duty: Callable[[Pipeline, SweepReport], None], pipeline: Pipeline, report: SweepReport) -> Exception | None:
-    """Do one duty. A failure is returned, so that the other duties are still done."""
+def _keep_record(pipeline: Pipeline, counts: Mapping[str, int], failed: tuple[str, ...]) -> None:
+    """Keep when this sweep ended and what it found, for people who look after the app."""
+    record = SweepRecord(
+        ended_at=pipeline.clock(),
+        version=VERSION,
+        counts=counts,
+        failed_duties=failed,
+        settings=settings_summary(pipeline.settings),
+    )
+    keep_sweep_record(pipeline.private, record)
+
+
+def _try(name: str, duty: Callable[[], None], failures: dict[str, Exception]) -> None:
+    """Do one duty. A failure is added to `failures`, so that the other duties are still done."""
     try:
-        with concerning({"duty": duty.__name__.strip("_")}):
-            duty(pipeline, report)
+        with concerning({"duty": name}):
+            duty()
     except Exception as failure:  # noqa: BLE001 - raised by `sweep` when the other duties are done
-        return failure
-    return None
+        failures[name] = failure
 
 
 def _for_each(

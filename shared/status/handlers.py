@@ -25,6 +25,7 @@ from shared.status.downloads import (
     withdrawals_answer,
 )
 from shared.status.expectations import expectation
+from shared.status.health import app_to_check, health
 from shared.status.http import (
     JSON,
     OpenPipeline,
@@ -108,6 +109,12 @@ def list_customers(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Ht
     """GET customers."""
     query = query_of(request.params, CustomersQuery)
     return json_answer(customers(pipeline(), given(query.search) or "", query.cursor, query.limit))
+
+
+def check_health(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET health."""
+    query_of(request.params, NoQuery)
+    return json_answer(health(app_to_check(pipeline)))
 
 
 def download_results(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

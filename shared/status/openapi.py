@@ -31,6 +31,7 @@ from shared.status.schemas import (
     ErrorView,
     FileDetails,
     FilePage,
+    HealthView,
     OutcomePage,
     RetryView,
     WithdrawalAnswer,
@@ -160,6 +161,11 @@ OPERATIONS: Mapping[str, Operation] = {
         "The rows of closed files with this serial number, newest first.", DevicesQuery, DevicePage, faults=_NO_FILE
     ),
     "list_acts": Operation("What people and scripts asked the app to do, newest first.", PagedQuery, ActPage),
+    "check_health": Operation(
+        "The health of the app: settings, storage, sign-in, Partner Center and its own work, checked now.",
+        NoQuery,
+        HealthView,
+    ),
     "list_customers": Operation(
         "Customers: those with a name, then the others on Partner Center's list of the partner's customers.",
         CustomersQuery,

@@ -10,14 +10,14 @@ import azure.functions as func
 
 from shared.status import handlers
 from shared.status.authentication import person_of, refuse_without
+from shared.status.health import app_to_check
 from shared.status.http import OpenPipeline, answered, surroundings
-from shared.status.page import assigning, dropping, fixing
+from shared.status.page import assigning, dropping, fixing, health
 from shared.status.page import customers as customers_page
 from shared.status.page import handlers as page_handlers
 from shared.status.page.answers import Visit
 from shared.status.page.handlers import fault_page
-from shared.status.roles import Role
-from shared.status.routes import CATCH_ALL, Access, Route
+from shared.status.routes import CATCH_ALL, HEALTH_PAGE, Access, Route
 
 Handler = Callable[[OpenPipeline, func.HttpRequest], func.HttpResponse]
 PageHandler = Callable[[Visit], func.HttpResponse]
@@ -37,6 +37,7 @@ HANDLERS: Mapping[str, Handler] = {
     "find_device": handlers.find_device,
     "list_acts": handlers.list_acts,
     "list_customers": handlers.list_customers,
+    "check_health": handlers.check_health,
     "show_openapi": handlers.show_openapi,
     "page_template": dropping.download_template,
     "page_static_file": page_handlers.serve_static,
@@ -48,6 +49,7 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_of_acts": page_handlers.show_acts,
     "page_of_customers": customers_page.show_customers,
     "page_change_customer": customers_page.change_customer,
+    "page_of_health": health.show_health,
     "page_drop": dropping.show_drop,
     "page_choose_files": dropping.choose_files,
     "page_begin_upload": dropping.begin_upload,
@@ -73,12 +75,14 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
 def answer(route: Route, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """The answer to `request` by the handler of `route`."""
     if route.access is Access.SIGN_IN:
-        visit = partial(_visit, PAGE_HANDLERS[route.name], route.role, pipeline, request)
+        visit = partial(_visit, route, pipeline, request)
         return answered(request, visit, partial(fault_page, request))
     return answered(request, partial(HANDLERS[route.name], pipeline, request))
 
 
-def _visit(handler: PageHandler, role: Role, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+def _visit(route: Route, pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     person = person_of(request, surroundings())
-    refuse_without(role, person)
-    return handler(Visit(pipeline(), request, person))
+    refuse_without(route.role, person)
+    # The health of an app that cannot use its storage is what its page is for.
+    opened = app_to_check(pipeline).pipeline if route is HEALTH_PAGE else pipeline()
+    return PAGE_HANDLERS[route.name](Visit(opened, request, person))

@@ -43,6 +43,8 @@ class Route:
 _FILE = "files/{customer_id}/{file_id}"
 _PAGE_OF_FILE = "status/{customer_id}/{file_id}"
 
+HEALTH_PAGE = Route("page_of_health", "status/health", PAGE, Access.SIGN_IN, Role.MANAGE)
+
 CATCH_ALL = Route("zz_unknown_address", "{*path}", ANY_METHOD, Access.OPEN)
 
 ROUTES = (
@@ -62,11 +64,13 @@ ROUTES = (
     Route("find_device", "devices/{customer_id}", READ, Access.KEY),
     Route("list_acts", "acts", READ, Access.KEY),
     Route("list_customers", "customers", READ, Access.KEY),
+    Route("check_health", "health", READ, Access.KEY),
     Route("show_openapi", "openapi.json", READ, Access.KEY),
     Route("page_of_all_files", "status", PAGE, Access.SIGN_IN),
     Route("page_of_acts", "status/acts", PAGE, Access.SIGN_IN),
     Route("page_of_customers", "status/customers", PAGE, Access.SIGN_IN),
     Route("page_change_customer", "status/customers", CHANGE, Access.SIGN_IN, Role.MANAGE),
+    HEALTH_PAGE,
     # The check of chosen files is at status/drop?upload=ID: an address with three parts is the page of a file.
     Route("page_drop", "status/drop", PAGE, Access.SIGN_IN, Role.SEND),
     Route("page_choose_files", "status/drop", CHANGE, Access.SIGN_IN, Role.SEND),

@@ -9,7 +9,16 @@ from typing import Annotated
 
 import msgspec
 
-from shared.vocabulary import ActKind, FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
+from shared.vocabulary import (
+    ActKind,
+    CheckState,
+    FileState,
+    Outcome,
+    Remedy,
+    SubmissionState,
+    WithdrawalResult,
+    WithdrawalState,
+)
 
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Identifier = Annotated[str, msgspec.Meta(description="A GUID.", examples=["c7f3c849-129f-4b85-a96d-4f8e88b315a3"])]
@@ -446,6 +455,26 @@ class ActPage(View, frozen=True, kw_only=True):
     acts: list[ActView]
     unreadable: Unreadables = []
     next: NextPage
+
+
+class CheckView(View, frozen=True, kw_only=True):
+    """One check of the app's health."""
+
+    name: str
+    title: Annotated[str, msgspec.Meta(description="The subject of the check, for people.")]
+    state: CheckState
+    found: Annotated[str, msgspec.Meta(description="What the check found, as sentences.")]
+    cure: Annotated[str, msgspec.Meta(description="What to do; empty where all is well.")]
+    seconds: Annotated[float, msgspec.Meta(ge=0, description="How long it took.")]
+
+
+class HealthView(View, frozen=True, kw_only=True):
+    """The health of the app: the checks that were done for this answer, side by side."""
+
+    state: Annotated[CheckState, msgspec.Meta(description="The worst state of the checks.")]
+    checked_at: datetime
+    seconds: Annotated[float, msgspec.Meta(ge=0, description="How long all checks took together.")]
+    checks: list[CheckView]
 
 
 class CustomerNameView(View, frozen=True, kw_only=True):

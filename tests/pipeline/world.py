@@ -11,6 +11,7 @@ from uuid import uuid4
 from local.in_memory_storage import (
     InMemoryContainer,
     InMemoryFileEvents,
+    InMemoryStorageProbes,
     InMemoryTable,
     InMemoryUploadAddresses,
     InMemoryWakeups,
@@ -31,7 +32,7 @@ from shared.storage.record_table import Stored
 from shared.storage.records import Submission
 from shared.storage.wakeups import encode
 from shared.webhooks import Webhook
-from tests.partner_center.in_process import URL, client_in_process
+from tests.partner_center.in_process import TOKEN, URL, client_in_process
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -85,6 +86,7 @@ class World:
         self.wakeups = InMemoryWakeups(clock)
         self.events = KeptEvents()
         self.webhook: Webhook | None = None
+        self.probes = InMemoryStorageProbes()
         self.journal = Journal(lambda _: InMemoryTable())
         self.customers = Customers(InMemoryTable())
         self.partner_center: PartnerCenter = client_in_process(service.reply, clock)
@@ -104,6 +106,8 @@ class World:
             wakeups=self.wakeups,
             events=self.events,
             partner_center=self.partner_center,
+            sign_in=TOKEN,
+            probes=self.probes,
             clock=self.clock,
             new_id=lambda: str(uuid4()),
             jitter=lambda: 0.5,
@@ -211,6 +215,9 @@ class Changed:
 
     def customer(self, customer_id: str, ids: CallIds) -> Customer:
         return self.real.customer(customer_id, ids)
+
+    def has_second_factor(self, ids: CallIds) -> bool | None:
+        return self.real.has_second_factor(ids)
 
     def sign_in_anew(self) -> None:
         self.real.sign_in_anew()

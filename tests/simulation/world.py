@@ -16,7 +16,12 @@ from uuid import UUID
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
-from local.in_memory_storage import InMemoryContainer, InMemoryTable, InMemoryUploadAddresses
+from local.in_memory_storage import (
+    InMemoryContainer,
+    InMemoryStorageProbes,
+    InMemoryTable,
+    InMemoryUploadAddresses,
+)
 from local.partner_center import Behaviour, Operation
 from local.partner_center.profile import Profile, behaviour_of
 from shared.errors import DeviceDropError
@@ -168,6 +173,8 @@ class SimulatedWorld:
             wakeups=SteppedWakeups(self, self),
             events=SteppedEvents(self.events, self),
             partner_center=client_in_process(self.service.reply, self._clock_of_host, StaticToken(TOKEN)),
+            sign_in=StaticToken(TOKEN),
+            probes=InMemoryStorageProbes(),
             clock=self._clock_of_host,
             new_id=lambda: str(UUID(int=self.random.getrandbits(128), version=4)),
             jitter=self.random.random,

@@ -1,6 +1,5 @@
 """The exchange of a refresh token at Microsoft Entra, through MSAL."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import requests
 from shared.bounded_exchange import BoundedAdapter
 from shared.partner_center.sign_in.app_user import Exchanged
 from shared.partner_center.sign_in.azure_clients import assertion_of
+from shared.partner_center.sign_in.claims import SECOND_FACTOR, claims_of
 from shared.partner_center.sign_in.entra_errors import refusal, sign_in_error
 from shared.settings import (
     AppSettings,
@@ -109,11 +109,5 @@ def _certificate(path: Path, password: str | None) -> dict[str, Any]:
 
 def second_factor_missing(access_token: str) -> bool:
     """Whether the claim `amr` of `access_token` shows that its user signed in without a second factor."""
-    from msal.oauth2cli.oidc import decode_part  # noqa: PLC0415 - only where it is used
-
-    try:
-        claims = json.loads(decode_part(access_token.split(".")[1]))
-    except (IndexError, ValueError, RecursionError):
-        return False
-    methods = claims.get("amr") if isinstance(claims, dict) else None
-    return isinstance(methods, list) and "mfa" not in methods
+    claims = claims_of(access_token)
+    return claims is not None and claims.methods is not None and SECOND_FACTOR not in claims.methods

@@ -6,7 +6,16 @@ from shared.device_files.rows import Column
 from shared.pipeline.closing.summary import standing
 from shared.reasons import explanation_of
 from shared.status.schemas import FileView, StandstillKind
-from shared.vocabulary import ActKind, FileState, Outcome, Remedy, Standing, SubmissionState, WithdrawalResult
+from shared.vocabulary import (
+    ActKind,
+    CheckState,
+    FileState,
+    Outcome,
+    Remedy,
+    Standing,
+    SubmissionState,
+    WithdrawalResult,
+)
 
 OPEN = "open"
 """Stands in the place of an outcome for rows that have none yet."""
@@ -106,6 +115,14 @@ FIX_COLUMNS: dict[Column, str] = {
     Column.MODEL: "Model",
     Column.GROUP_TAG: "Group tag (batch)",
 }
+
+CHECK_STATES: dict[CheckState, Label] = {
+    CheckState.WELL: Label("well", "done", "registered"),
+    CheckState.WARNING: Label("needs a look", "attention", "rejected"),
+    CheckState.BROKEN: Label("broken", "failed", "failed"),
+    CheckState.CANNOT_BE_TOLD: Label("cannot be told", "unknown", "unknown"),
+}
+"""What a check of the app's health found."""
 
 ACTS: dict[ActKind, str] = {
     ActKind.SEND: "Send a file",

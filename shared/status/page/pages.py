@@ -43,6 +43,7 @@ MADE = "made"
 
 ACTS = f"{PAGES}/acts"
 CUSTOMERS = f"{PAGES}/customers"
+HEALTH = f"{PAGES}/health"
 DROP = f"{PAGES}/drop"
 TEMPLATES = "/api/templates"
 
@@ -460,6 +461,7 @@ _NAVIGATION = (
     ("Drop files", DROP, Role.SEND),
     ("Customers", CUSTOMERS, Role.SEE),
     ("Activity", ACTS, Role.SEE),
+    ("Health", HEALTH, Role.MANAGE),
 )
 """The words and addresses of the links at the top of every page, and the role that each takes."""
 

@@ -32,6 +32,7 @@ def environment() -> "Environment":
     made.filters |= {
         "act_label": labels.ACTS.__getitem__,
         "by_outcome": bars.by_outcome,
+        "check_label": labels.CHECK_STATES.__getitem__,
         "counted": vocabulary.counted,
         "file_label": labels.file_label,
         "grouped": vocabulary.grouped,

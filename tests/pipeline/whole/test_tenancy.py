@@ -103,6 +103,9 @@ class Watched:
         self.seen.add(customer_id)
         return self.real.customer(customer_id, ids)
 
+    def has_second_factor(self, ids: CallIds) -> bool | None:
+        return self.real.has_second_factor(ids)
+
     def sign_in_anew(self) -> None:
         self.real.sign_in_anew()
 

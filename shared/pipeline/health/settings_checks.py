@@ -1,0 +1,80 @@
+"""Checks of the app's settings, and of the versions that run."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from shared.pipeline.health.finding import CheckedApp, Finding, broken, not_seen_from_here, warning, well
+from shared.pipeline.settings_summary import settings_summary
+from shared.pipeline.sweep_record import last_sweep
+from shared.version import VERSION
+
+PACKAGES = (
+    "azure-functions",
+    "azure-identity",
+    "azure-storage-blob",
+    "azure-storage-queue",
+    "azure-data-tables",
+    "msal",
+)
+"""The packages whose versions are shown; requirements.lock has all."""
+
+
+def settings(app: CheckedApp) -> Finding:
+    """Whether the app starts with its settings, and what they keep it from doing."""
+    if app.settings_fault is not None:
+        return broken(app.settings_fault, "Correct them as they say: docs/settings.md. The app does not start before.")
+    if app.knows_settings:
+        return settings_finding(settings_summary(app.pipeline.settings), "")
+    record = last_sweep(app.pipeline.private)
+    if record is None or not record.settings:
+        return not_seen_from_here("The app's settings")
+    return settings_finding(record.settings, f"At the last sweep, {record.ended_at:%Y-%m-%d %H:%M} UTC: ")
+
+
+def settings_finding(summary: Mapping[str, str], when: str) -> Finding:
+    """The finding for settings that the app starts with. Pure."""
+    if summary.get("PAUSED") == "true":
+        return warning(
+            f"{when}Sending is paused (PAUSED).", "Set PAUSED to false when sending is to go on: docs/runbook.md."
+        )
+    place = summary.get("PARTNER_CENTER_URL", "")
+    if place == "another address":
+        return warning(
+            f"{when}PARTNER_CENTER_URL is neither Partner Center nor this machine.",
+            "Remove PARTNER_CENTER_URL unless devices are to go to a sandbox or through a gateway of your own.",
+        )
+    shown = ", ".join(
+        (
+            f"devices go to {place}",
+            f"sign-in: {summary.get('sign-in', '')}",
+            f"{summary.get('DEVICES_PER_SUBMISSION', '')} devices a submission",
+            f"{summary.get('RETENTION_DAYS', '')} days of retention",
+        )
+    )
+    return well(f"{when}All settings can be read: {shown}.")
+
+
+def versions(app: CheckedApp) -> Finding:
+    """The versions that run, and whether another version swept last."""
+    record = last_sweep(app.pipeline.private)
+    return versions_finding("" if record is None else record.version)
+
+
+def versions_finding(swept_by: str) -> Finding:
+    """The finding where the version `swept_by` swept last; empty where that is unknown."""
+    packages = ", ".join(filter(None, map(_package, PACKAGES)))
+    found = f"Device Drop {VERSION} on Python {platform.python_version()}; {packages}."
+    if swept_by not in ("", VERSION):
+        return warning(
+            f"{found} Version {swept_by} swept last.",
+            "During a deployment this lasts some minutes. Else deploy this version, or use the commands of the other.",
+        )
+    return well(found)
+
+
+def _package(name: str) -> str:
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return ""
