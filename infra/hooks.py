@@ -5,6 +5,7 @@ Each waits for something that Azure does some time after it has said "done". azd
 variables; `az` is told the subscription, because it has one of its own.
 """
 
+import http.client
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,14 @@ FORMS = {"bool": r"true|false|True|False|TRUE|FALSE|[01tfTF]", "int": r"[+-]?\d{
 
 JSON_KINDS = {"object": dict, "array": list}
 """The types that azd reads as JSON. Windows PowerShell takes the quotation marks out of `{"PAUSED": "true"}`."""
+
+SET_UP_BY_PEOPLE = ("sign_in", "second_factor", "customers")
+"""The checks that are broken after a first deployment, until a person has signed in (docs/deploy.md, steps 2 and 3)."""
+
+HEALTH_SECONDS = 60.0
+"""The app's checks take fifteen, and an instance that has to start first some more."""
+
+HEALTH_TRIES = 8
 
 INFRA = Path(__file__).parent
 FUNCTION = "receive_device_file"
@@ -56,6 +66,8 @@ class Hook:
 
     environment: Mapping[str, str]
     az: Callable[[Sequence[str]], Answer]
+    get: Callable[[str, str], Answer]
+    """Gets an address with a function key."""
     wait: Callable[[float], None] = time.sleep
     say: Callable[[str], None] = print
 
@@ -234,6 +246,63 @@ def subscribe(hook: Hook) -> None:
     )
 
 
+def check_health(hook: Hook) -> None:
+    """After all else: have the app check itself, and say what is not well and what to do.
+
+    Raises:
+        HookError: something is broken that the deployment should have made, or the app does not answer.
+    """
+    app = ("--resource-group", hook.value("AZURE_RESOURCE_GROUP"), "--name", hook.value("DEVICE_DROP_APP"))
+    key = ("functionapp", "keys", "list", *app, "--query", "functionKeys.default")
+    answer = hook.run(*key, "--output", "tsv")
+    if not answer.output.strip():
+        hook.say("The app has no function key named default, so it is not asked how it is: its page Health says that.")
+        return
+    checks = _health(hook, f"{hook.value('DEVICE_DROP_URL')}/api/health", answer.output.strip())
+    for check in checks:
+        if check["state"] != "well":
+            hook.say(f"{check['title']}: {check['state'].replace('_', ' ')}. {check['found']} {check['cure']}")
+    broken = [check for check in checks if check["state"] == "broken"]
+    if all(check["name"] in SET_UP_BY_PEOPLE for check in broken):
+        number = sum(check["state"] == "well" for check in checks)
+        hook.say(f"The app checked itself: {number} of {len(checks)} checks are well.")
+        return
+    names = ", ".join(check["title"] for check in broken)
+    raise HookError(
+        f"The code is deployed, and the app found something broken: {names}. Do what it says above; then check again "
+        "on the page Health or with `python -m local doctor --app URL`."
+    )
+
+
+def _health(hook: Hook, address: str, key: str) -> list[dict[str, str]]:
+    """The checks in the app's answer.
+
+    Raises:
+        HookError: it does not answer with them, for too long.
+    """
+    for number in range(1, HEALTH_TRIES + 1):
+        answer = hook.get(address, key)
+        if answer.succeeded:
+            try:
+                return list(json.loads(answer.output)["checks"])
+            except (ValueError, KeyError, TypeError):
+                answer = Answer(succeeded=False, errors=f"It answered with {answer.output[:200]!r}.")
+        if number == 1:
+            hook.say("Waiting for the app to check itself.")
+        if number < HEALTH_TRIES:
+            hook.wait(SECONDS_BETWEEN)
+    raise HookError(
+        f"The code is deployed, but the app does not say how it is: {answer.errors.strip()}\nCheck the log stream of "
+        "the app for an error at its start; later `python -m local doctor --app URL` says how it is."
+    )
+
+
+def finish(hook: Hook) -> None:
+    """Everything after the code is deployed."""
+    subscribe(hook)
+    check_health(hook)
+
+
 def _wait_for(hook: Hook, what: str, query: Sequence[str]) -> None:
     """Repeat a query until it finds something.
 
@@ -285,13 +354,23 @@ def az(arguments: Sequence[str]) -> Answer:
     return Answer(run.returncode == 0, run.stdout, run.stderr)
 
 
-HOOKS = {"preprovision": prepare, "predeploy": wait_for_roles, "postdeploy": subscribe}
+def get(address: str, key: str) -> Answer:
+    """Ask the app; it is told the key in a header, since addresses end up in logs."""
+    request = urllib.request.Request(address, headers={"x-functions-key": key})  # noqa: S310 - the app's own https address
+    try:
+        with urllib.request.urlopen(request, timeout=HEALTH_SECONDS) as response:  # noqa: S310
+            return Answer(succeeded=True, output=response.read().decode(errors="replace"))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return Answer(succeeded=False, errors=str(error))
+
+
+HOOKS = {"preprovision": prepare, "predeploy": wait_for_roles, "postdeploy": finish}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the hook that is named; returns the exit code."""
     try:
-        HOOKS[arguments[0]](Hook(os.environ, az))
+        HOOKS[arguments[0]](Hook(os.environ, az, get))
     except HookError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -16,6 +16,7 @@ from local import __main__ as local_main
 from local.bench.goals import GOALS
 from local.commands.ending import ExitCode
 from shared.status.routes import allowed_methods
+from shared.version import VERSION
 from shared.vocabulary import Outcome, Remedy
 
 ROOT = Path(__file__).parent.parent
@@ -269,6 +270,7 @@ def test_the_version_is_the_newest_of_the_changelog() -> None:
     assert newest is not None
     assert f'version = "{newest[1]}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f"template: device-drop@{newest[1]}\n" in (ROOT / "azure.yaml").read_text(encoding="utf-8")
+    assert newest[1] == VERSION
 
 
 def test_every_page_is_found_from_the_readme() -> None:

@@ -1,13 +1,13 @@
 """NCRONTAB expressions: what is taken is taken by croniter too, with the same times."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.functions_host.schedule import Schedule
-from shared.ncrontab import _FIELDS, schedule_fault
+from shared.ncrontab import _FIELDS, longest_pause, schedule_fault
 from tests.examples import examples
 
 START = datetime(2026, 11, 20, 23, 58, 59, tzinfo=UTC)
@@ -69,3 +69,20 @@ def test_what_is_taken_is_run_by_croniter_too_at_the_times_that_are_meant(expres
     given = (moment.second, moment.minute, moment.hour, moment.day, moment.month, moment.isoweekday() % 7)
     assert all(part in values for part, values in zip(given, wanted, strict=True))
     assert moment > START
+
+
+@pytest.mark.parametrize(
+    ("expression", "minutes"),
+    [
+        ("0 */5 * * * *", 5),
+        ("30 0,50 * * * *", 50),
+        ("0 0 * * * *", 60),
+        ("0 0 8-18 * * *", 14 * 60),
+        ("0 15 3 * * *", 24 * 60),
+        ("0 15 3 * * 1", None),
+        ("0 15 3 1 * *", None),
+        ("0 15 3 * jan *", None),
+    ],
+)
+def test_the_longest_pause_of_a_schedule_is_known_where_it_runs_every_day(expression: str, minutes: int | None) -> None:
+    assert longest_pause(expression) == (None if minutes is None else timedelta(minutes=minutes))

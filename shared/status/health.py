@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from azure.core.exceptions import AzureError
 
-from shared.pipeline.composition import compose
+from shared.pipeline.composition import Pipeline, compose
 from shared.pipeline.health.checks import CheckResult, check_health, worst_of
 from shared.pipeline.health.finding import CheckedApp
 from shared.settings import settings_from
@@ -18,7 +18,11 @@ def app_to_check(pipeline: OpenPipeline) -> CheckedApp:
     try:
         return CheckedApp(pipeline())
     except AzureError:
-        return CheckedApp(compose(settings_from(os.environ)))
+        return CheckedApp(_unprepared())
+
+
+def _unprepared() -> Pipeline:
+    return compose(settings_from(os.environ))
 
 
 def health(app: CheckedApp) -> HealthView:

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+from shared.pipeline.health.checks import CHECKS
 from shared.settings import settings_from
 from tests.infra.bicep import ROOT, bicep_files
 from tests.infra.scripts import script
@@ -21,10 +22,23 @@ ENVIRONMENT = {
     "AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555",
     "AZURE_RESOURCE_GROUP": "rg-device-drop",
     "DEVICE_DROP_APP": "func-x",
+    "DEVICE_DROP_URL": "https://func-x.azurewebsites.net",
     "DEVICE_DROP_TOPIC": "evgt-x",
     "DEVICE_DROP_STORAGE": "stdropx",
     "DEVICE_DROP_HOST_STORAGE": "sthostx",
 }
+
+
+def health(**states: str) -> str:
+    """The app's answer: its checks by name, with their states."""
+    checks = [
+        {"name": name, "title": name.title(), "state": state, "found": "Found.", "cure": "Cure."}
+        for name, state in states.items()
+    ]
+    return json.dumps({"state": "well", "checks": checks})
+
+
+WELL = health(settings="well", sweep="well")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +54,9 @@ class Azure:
     commands: list[list[str]] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    health: list[tuple[bool, str]] = field(default_factory=lambda: [(True, WELL)])
+    """What the app answers when it is asked how it is, in turn; the last answer is repeated."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
 
     def hook(self, hooks: ModuleType, environment: dict[str, str] | None = None) -> object:
         def az(arguments: Sequence[str]) -> object:
@@ -49,7 +66,13 @@ class Azure:
             succeeded, text = queue.pop(0) if len(queue) > 1 else queue[0]
             return hooks.Answer(succeeded, text if succeeded else "", "" if succeeded else text)
 
-        return hooks.Hook(ENVIRONMENT if environment is None else environment, az, self.waited.append, self.said.append)
+        def get(address: str, key: str) -> object:
+            self.asked.append((address, key))
+            succeeded, text = self.health.pop(0) if len(self.health) > 1 else self.health[0]
+            return hooks.Answer(succeeded, text if succeeded else "", "" if succeeded else text)
+
+        given = ENVIRONMENT if environment is None else environment
+        return hooks.Hook(given, az, get, self.waited.append, self.said.append)
 
     def count(self, name: str) -> int:
         return sum(" ".join(command).startswith(name) for command in self.commands)
@@ -70,7 +93,7 @@ def test_every_command_names_the_subscription_that_azd_deploys_to(hooks: ModuleT
     )
     for run in hooks.HOOKS.values():
         run(azure.hook(hooks))
-    assert len(azure.commands) == 8
+    assert len(azure.commands) == 9
     for command in azure.commands:
         assert command[command.index("--subscription") + 1] == ENVIRONMENT["AZURE_SUBSCRIPTION_ID"]
 
@@ -161,6 +184,61 @@ def test_the_event_subscription_is_given_the_parameters_it_has(hooks: ModuleType
     assert set(given) == set(bicep_files()["events.bicep"].parameters)
     assert (ROOT / command[command.index("--template-file") + 1]).exists()
     assert set(ENVIRONMENT) - {"AZURE_SUBSCRIPTION_ID"} <= set(bicep_files()["main.bicep"].outputs)
+
+
+# --- health
+
+
+KEY_OF_APP: dict[str, list[tuple[bool, str]]] = {KEYS: [(True, "the-key\n")]}
+
+
+def test_the_app_is_asked_how_it_is_with_its_own_key_in_the_end(hooks: ModuleType) -> None:
+    azure = Azure(KEY_OF_APP)
+    hooks.check_health(azure.hook(hooks))
+    assert azure.asked == [("https://func-x.azurewebsites.net/api/health", "the-key")]
+    assert azure.said == ["The app checked itself: 2 of 2 checks are well."]
+
+
+def test_what_is_broken_ends_the_deployment_and_is_said_with_its_cure(hooks: ModuleType) -> None:
+    azure = Azure(KEY_OF_APP, health=[(True, health(tables="broken", sweep="warning", clock="cannot_be_told"))])
+    with pytest.raises(hooks.HookError, match=r"something broken: Tables\. "):
+        hooks.check_health(azure.hook(hooks))
+    assert azure.said == [
+        "Tables: broken. Found. Cure.",
+        "Sweep: warning. Found. Cure.",
+        "Clock: cannot be told. Found. Cure.",
+    ]
+
+
+def test_a_sign_in_that_people_have_yet_to_set_up_is_said_and_ends_nothing(hooks: ModuleType) -> None:
+    azure = Azure(KEY_OF_APP, health=[(True, health(**dict.fromkeys(hooks.SET_UP_BY_PEOPLE, "broken")))])
+    hooks.check_health(azure.hook(hooks))
+    assert len(azure.said) == 4
+    assert set(hooks.SET_UP_BY_PEOPLE) <= {check.name for check in CHECKS}
+
+
+def test_an_app_whose_key_was_deleted_is_not_asked(hooks: ModuleType) -> None:
+    azure = Azure({KEYS: [(True, "\n")]})
+    hooks.check_health(azure.hook(hooks))
+    assert azure.asked == []
+    assert "page Health" in azure.said[0]
+
+
+@pytest.mark.parametrize("answer", [(False, "HTTP Error 503"), (True, "<html>"), (True, "[]"), (True, "{}")])
+def test_an_app_that_is_still_starting_is_asked_again(hooks: ModuleType, answer: tuple[bool, str]) -> None:
+    azure = Azure(KEY_OF_APP, health=[answer, answer, (True, WELL)])
+    hooks.check_health(azure.hook(hooks))
+    assert azure.waited == [hooks.SECONDS_BETWEEN] * 2
+    azure = Azure(KEY_OF_APP, health=[answer])
+    with pytest.raises(hooks.HookError, match=r"does not say how it is(.|\n)*doctor --app"):
+        hooks.check_health(azure.hook(hooks))
+    assert len(azure.asked) == hooks.HEALTH_TRIES
+
+
+def test_an_address_that_does_not_answer_is_no_failure_of_the_hook_itself(hooks: ModuleType) -> None:
+    answer = hooks.get("http://127.0.0.1:9/api/health", "key")
+    assert not answer.succeeded
+    assert answer.errors
 
 
 # --- providers
@@ -314,7 +392,7 @@ def test_a_value_that_azd_did_not_give_is_named(hooks: ModuleType, missing: str)
 
     def run_both() -> None:
         hooks.wait_for_roles(azure.hook(hooks, environment))
-        hooks.subscribe(azure.hook(hooks, environment))
+        hooks.finish(azure.hook(hooks, environment))
 
     with pytest.raises(hooks.HookError, match=missing):
         run_both()

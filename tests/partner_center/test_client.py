@@ -217,6 +217,23 @@ def test_a_customer_that_is_not_the_partners_is_refused_with_404(client_of: Make
     assert (refused.value.status, refused.value.code) == (404, "60003")
 
 
+@pytest.mark.parametrize(
+    ("header", "said"), [("isMfaCompliant: true", True), ("ismfacompliant: False", False), ("X: y", None)]
+)
+def test_the_service_is_asked_whether_the_sign_in_has_a_second_factor(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, header: str, said: bool | None
+) -> None:
+    server = raw_server(accepted_with(header, status="200 OK"))
+    assert client_of(server.url).has_second_factor(new_ids()) is said
+    assert b"\r\nvalidatemfa: true\r\n" in server.received[0].lower()
+
+
+def test_the_stand_in_says_that_there_is_a_second_factor_when_it_is_asked(
+    client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    assert client.has_second_factor(new_ids()) is True
+
+
 def test_a_sign_in_that_may_not_read_customers_is_told_so(client_of: MakeClient, new_ids: NewIds) -> None:
     with PartnerCenterStandIn(Behaviour(may_read_customers=False)) as service, pytest.raises(Unauthorised) as refused:
         list(client_of(service.url).customers(new_ids()))

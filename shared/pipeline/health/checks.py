@@ -10,7 +10,7 @@ from azure.core.exceptions import AzureError
 
 from shared.pipeline.health import settings_checks, sign_in_checks, storage_checks, work_checks
 from shared.pipeline.health.finding import CheckedApp, Finding, cannot_be_told
-from shared.pipeline.health.storage_checks import storage_fault
+from shared.pipeline.health.storage_checks import storage_unread
 from shared.vocabulary import CheckState
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def _found(check: Check, app: CheckedApp) -> Finding:
     try:
         return check.ask(app)
     except AzureError as error:
-        return storage_fault("What this check reads", error, "Storage Blob Data Owner")
+        return storage_unread(error)
     except Exception as error:
         # A check that fails by itself must not hide what the others found.
         logger.exception("A check of the app's health failed", extra={"check": check.name})

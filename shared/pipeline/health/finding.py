@@ -53,4 +53,4 @@ ASK_THE_APP = (
 
 def not_seen_from_here(what: str) -> Finding:
     """The finding where only storage was opened."""
-    return cannot_be_told(f"{what} cannot be seen from storage.", ASK_THE_APP)
+    return cannot_be_told(f"{what} cannot be seen from here.", ASK_THE_APP)

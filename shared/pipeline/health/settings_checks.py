@@ -4,6 +4,8 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from azure.core.exceptions import AzureError
+
 from shared.pipeline.health.finding import CheckedApp, Finding, broken, not_seen_from_here, warning, well
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.sweep_record import last_sweep
@@ -57,7 +59,10 @@ def settings_finding(summary: Mapping[str, str], when: str) -> Finding:
 
 def versions(app: CheckedApp) -> Finding:
     """The versions that run, and whether another version swept last."""
-    record = last_sweep(app.pipeline.private)
+    try:
+        record = last_sweep(app.pipeline.private)
+    except AzureError:
+        record = None  # the checks of storage say why
     return versions_finding("" if record is None else record.version)
 
 

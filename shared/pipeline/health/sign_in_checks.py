@@ -1,6 +1,7 @@
 """Checks of the sign-in to Partner Center: its token, its second factor, and whether the service answers."""
 
 from datetime import datetime
+from http import HTTPStatus
 
 from shared.partner_center.errors import CODES_THAT_WANT_A_PERSON, PartnerCenterError, Throttled, Unauthorised
 from shared.partner_center.sign_in.claims import SECOND_FACTOR, TokenClaims, claims_of
@@ -23,7 +24,6 @@ AUDIENCES = frozenset({"https://api.partnercenter.microsoft.com", "fa3d9a0c-3fb0
 USER_SCOPE = "user_impersonation"
 
 SIGN_IN_AGAIN = "Have the app's user sign in again with a second factor: python -m local sign-in (docs/runbook.md, 2)."
-FORBIDDEN = 403
 
 
 def sign_in(app: CheckedApp) -> Finding:
@@ -99,7 +99,7 @@ def second_factor_finding(
     """The finding where Partner Center `said` so, or did not answer. Pure."""
     methods = None if claims is None else claims.methods
     if isinstance(said, PartnerCenterError) and said.code not in CODES_THAT_WANT_A_PERSON:
-        return cannot_be_told(f"Partner Center did not say it: {_what(said)}", _cure(said))
+        return cannot_be_told(f"Partner Center did not say whether the sign-in has one. {_what(said)}", _cure(said))
     if isinstance(said, PartnerCenterError):
         return broken(_what(said), _cure(said))
     if said is False:
@@ -146,14 +146,15 @@ def service_fault(error: PartnerCenterError) -> Finding:
     what, cure = _what(error), _cure(error)
     if isinstance(error, Throttled):
         return warning(what, cure)
-    if isinstance(error, Unauthorised) and error.status == FORBIDDEN:
+    if isinstance(error, Unauthorised) and error.status == HTTPStatus.FORBIDDEN:
         return warning(f"The sign-in may not list customers; devices may be registered all the same. {what}", cure)
     return broken(what, cure)
 
 
 def _what(error: PartnerCenterError) -> str:
     """What happened; the messages of answers end with the cure."""
-    return str(error).rpartition(" - ")[0] or str(error)
+    what = str(error).rpartition(" - ")[0] or str(error)
+    return what if what.endswith(".") else f"{what}."
 
 
 def _cure(error: PartnerCenterError) -> str:

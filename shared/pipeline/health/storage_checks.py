@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from enum import StrEnum
 from http import HTTPStatus
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
 from shared.pipeline.blob_names import DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, STAGING_CONTAINER
 from shared.pipeline.health.finding import CheckedApp, Finding, broken, cannot_be_told, warning, well
+from shared.settings import StorageConnectionString
 from shared.storage.connection import FILE_EVENTS_QUEUE, SUBMISSIONS_QUEUE
 from shared.storage.customers import CUSTOMERS_TABLE
 from shared.storage.journal import TableName
@@ -18,11 +20,29 @@ CONTAINERS = (DROP_CONTAINER, PRIVATE_CONTAINER, RESULTS_CONTAINER, STAGING_CONT
 QUEUES = (SUBMISSIONS_QUEUE, FILE_EVENTS_QUEUE)
 TABLES = (*TableName, CUSTOMERS_TABLE)
 
+
+class Kind(StrEnum):
+    """The kinds of storage."""
+
+    CONTAINER = "container"
+    QUEUE = "queue"
+    TABLE = "table"
+
+
+ROLES = {
+    Kind.CONTAINER: "Storage Blob Data Owner",
+    Kind.QUEUE: "Storage Queue Data Contributor",
+    Kind.TABLE: "Storage Table Data Contributor",
+}
+"""The roles that the app has on its storage account (infra/roles.bicep)."""
+
 TRIED_TABLE = TableName.GATES
 """The one table into which a row is written: a role is for a whole account. In normal operation it is empty."""
 
 MOST_CLOCK_ERROR = timedelta(minutes=5)
 """Beyond this Entra refuses what a machine with a wrong clock signs (AADSTS700024)."""
+
+STORAGE_FIRST = "Do first what the checks of storage say."
 
 _NETWORK_RULES = "AuthorizationFailure"
 """The code of storage for a caller outside its firewall."""
@@ -30,16 +50,15 @@ _NETWORK_RULES = "AuthorizationFailure"
 
 def containers(app: CheckedApp) -> Finding:
     """Whether the app may list, write and delete in every container."""
-    probes = app.pipeline.probes
     done = f"Listing, writing and deleting is allowed in {counted(len(CONTAINERS), 'container')}; no blob was made."
-    return _tried("Container", CONTAINERS, probes.try_container, "Storage Blob Data Owner") or well(done)
+    return _tried(app, Kind.CONTAINER, CONTAINERS, app.pipeline.probes.try_container) or well(done)
 
 
 def queues(app: CheckedApp) -> Finding:
     """Whether the app may add and delete messages."""
-    probes, role = app.pipeline.probes, "Storage Queue Data Contributor"
-    fault = _tried("Queue", [SUBMISSIONS_QUEUE], probes.try_queue, role) or _tried(
-        "Queue", [FILE_EVENTS_QUEUE], probes.messages, role
+    probes = app.pipeline.probes
+    fault = _tried(app, Kind.QUEUE, [SUBMISSIONS_QUEUE], probes.try_queue) or _tried(
+        app, Kind.QUEUE, [FILE_EVENTS_QUEUE], probes.messages
     )
     if fault is not None:
         return fault
@@ -49,8 +68,10 @@ def queues(app: CheckedApp) -> Finding:
 
 def tables(app: CheckedApp) -> Finding:
     """Whether the app may read every table, and write and delete a row."""
-    probes, role = app.pipeline.probes, "Storage Table Data Contributor"
-    fault = _tried("Table", TABLES, probes.read_table, role) or _tried("Table", [TRIED_TABLE], probes.try_table, role)
+    probes = app.pipeline.probes
+    fault = _tried(app, Kind.TABLE, TABLES, probes.read_table) or _tried(
+        app, Kind.TABLE, [TRIED_TABLE], probes.try_table
+    )
     return fault or well(f"{counted(len(TABLES), 'table')} can be read; a row was written and deleted.")
 
 
@@ -59,8 +80,7 @@ def clock(app: CheckedApp) -> Finding:
     try:
         return clock_finding(app.pipeline.probes.clock_ahead(DROP_CONTAINER))
     except AzureError as error:
-        fault = storage_fault("Storage's clock", error, "Storage Blob Data Owner")
-        return cannot_be_told(fault.found, fault.cure)
+        return storage_unread(error)
 
 
 def clock_finding(ahead: timedelta) -> Finding:
@@ -75,40 +95,57 @@ def clock_finding(ahead: timedelta) -> Finding:
     return warning(found, f"{cure}. The app uses storage's clock until then.")
 
 
-def _tried(kind: str, names: Iterable[str], attempt: Callable[[str], object], role: str) -> Finding | None:
+def storage_unread(error: AzureError) -> Finding:
+    """The finding of a check that could not read what it decides by. Pure."""
+    return cannot_be_told(f"Storage did not give what this check reads ({_answer(error)}).", STORAGE_FIRST)
+
+
+def _tried(app: CheckedApp, kind: Kind, names: Iterable[str], attempt: Callable[[str], object]) -> Finding | None:
     """The first fault that `attempt` meets; None when it meets none."""
     for name in names:
         try:
             attempt(name)
         except AzureError as error:
-            return storage_fault(f"{kind} {name}", error, role)
+            has_key = isinstance(app.pipeline.settings.storage, StorageConnectionString)
+            return storage_fault(kind, name, error, has_key=has_key)
     return None
 
 
-def storage_fault(what: str, error: AzureError, role: str) -> Finding:
-    """The finding for an error of storage; `role` is the role in Azure that allows what was tried. Pure."""
-    code = getattr(error, "error_code", None)
+def storage_fault(kind: Kind, name: str, error: AzureError, *, has_key: bool) -> Finding:
+    """The finding for an error of storage, which is opened with a key or by an identity. Pure."""
+    what, answer = f"{kind.title()} {name}", _answer(error)
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    answer = " ".join(str(each) for each in (status, code and getattr(code, "value", code)) if each)
+    if has_key and (isinstance(error, ClientAuthenticationError) or status == HTTPStatus.FORBIDDEN):
+        cure = "Copy the connection string of the storage account into DeviceStorage again."
+        return broken(f"{what}: storage does not accept the key ({answer}).", cure)
     if isinstance(error, ClientAuthenticationError):
-        return broken(
-            f"{what}: storage does not accept the key or the sign-in ({answer or type(error).__name__}).",
-            "Correct the key in DeviceStorage, or the identity in DeviceStorage__clientId; on your own machine run "
-            "'az login'.",
-        )
-    if status == HTTPStatus.FORBIDDEN and _NETWORK_RULES in str(code):
-        return broken(
-            f"{what}: the firewall of storage refuses this machine ({answer}).", "Allow it in ALLOWED_ADDRESSES."
-        )
+        cure = "Correct the identity in DeviceStorage__clientId; on your own machine run 'az login'."
+        return broken(f"{what}: the sign-in to storage failed ({answer}).", cure)
+    if status == HTTPStatus.FORBIDDEN and _code(error) == _NETWORK_RULES:
+        cure = "Let storage's firewall admit this machine (ALLOWED_ADDRESSES, docs/deploy.md)."
+        return broken(f"{what}: the firewall of storage refuses this machine ({answer}).", cure)
     if status == HTTPStatus.FORBIDDEN:
-        cure = f"Give the identity the role {role} on the storage account; a new role takes up to ten minutes."
+        cure = f"Give the identity the role {ROLES[kind]} on the storage account; it takes up to ten minutes."
         return broken(f"{what}: a right is missing ({answer}).", cure)
     if status == HTTPStatus.NOT_FOUND:
         cure = "The app makes it at its first work after a start; in Azure run 'azd provision'."
         return broken(f"{what} does not exist ({answer}).", cure)
     if status is not None:
-        return broken(f"{what}: storage answered {answer}.", "Try again in a minute; look at Azure's service health.")
+        cure = "Check again in a minute; if it stays, look at Azure's service health."
+        return broken(f"{what}: storage refuses the request ({answer}).", cure)
     return broken(
-        f"{what}: storage does not answer ({type(error).__name__}).",
+        f"{what}: storage does not answer ({answer}).",
         "Check the account's name, its firewall and DNS; on this machine, whether 'python -m local run' still runs.",
     )
+
+
+def _answer(error: AzureError) -> str:
+    """What storage answered, in few words; the kind of the error where it answered nothing."""
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    return " ".join(str(each) for each in (status, _code(error)) if each) or type(error).__name__
+
+
+def _code(error: AzureError) -> str:
+    """Storage's code of the error, which its clients keep as text or as an enumeration."""
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or "")
