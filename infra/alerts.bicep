@@ -195,6 +195,9 @@ var fullLog = {
   '''
 }
 
+// What every alert tells people to do first.
+var doctorFirst = 'Begin with the page Health, or with python -m local doctor.'
+
 resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   for rule in concat(rules, [fullLog]): {
     name: 'device-drop-${rule.name}'
@@ -203,7 +206,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
     kind: 'LogAlert'
     properties: {
       displayName: rule.title
-      description: rule.advice
+      description: '${doctorFirst} ${rule.advice}'
       severity: rule.severity
       enabled: true
       scopes: [rule.name == fullLog.name ? workspace.id : insights.id]
@@ -238,7 +241,7 @@ resource eventAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
     location: 'global'
     tags: tags
     properties: {
-      description: 'Event Grid could not deliver an event. Deploy infra/events.bicep again: the webhook\'s key may have changed. Runbook, section 8.'
+      description: '${doctorFirst} Event Grid could not deliver an event. Deploy infra/events.bicep again: the webhook\'s key may have changed. Runbook, section 8.'
       severity: 1
       enabled: true
       scopes: [topic.id]

@@ -169,6 +169,7 @@ _OF_VENV = {
     "withdraw": ("local.commands.withdraw", "Delete the devices that a file newly registered."),
     "report": ("local.commands.report", "Write the outcomes of a month's devices, by customer and batch."),
     "doctor": ("local.commands.doctor", "Check the app: settings, storage, sign-in, Partner Center and its own work."),
+    "support": ("local.commands.support", "Write what is known about a file for people who help, without secrets."),
     "customers": (
         "local.commands.customers",
         "Manage names for customers, and list those of Partner Center.",
