@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import chain
@@ -19,7 +19,7 @@ from shared.status.queries import customer_names
 from shared.storage.codec import UnreadableRecord
 from shared.storage.keys import time_cursor
 from shared.storage.record_table import OnUnreadable, raise_unreadable
-from shared.storage.records import Counts, DeviceFile
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome
 from shared.vocabulary import FileState, Outcome, Remedy
 
 _DECEMBER = 12
@@ -155,10 +155,9 @@ def _devices(pipeline: Pipeline, file: DeviceFile) -> Iterator[tuple[Device, str
         for device in known
         if device.record.result is not None and device.record.result.is_gone
     }
-    replaced = _rows_fixed_in_its_month(pipeline, file)
-    for row in pipeline.journal.outcomes.of_rows(file.reading_id, 1, total):
-        if replaced and row.remedy is Remedy.FIX:
-            replaced -= 1
+    fixed = _fixed_in_its_month(pipeline, file)
+    for row in _outcomes(pipeline, file):
+        if row.remedy is Remedy.FIX and fixed.replaces(_name(row)):
             continue
         batch_id = file.batch_id or row.batch_id
         withdrawn_at = gone.get(row.row)
@@ -169,15 +168,44 @@ def _devices(pipeline: Pipeline, file: DeviceFile) -> Iterator[tuple[Device, str
             is_withdrawn=withdrawn_at is not None,
             at=withdrawn_at or file.received_at,
         )
-        yield device, (row.serial_number or row.product_key).strip().casefold()
+        yield device, _name(row)
 
 
-def _rows_fixed_in_its_month(pipeline: Pipeline, file: DeviceFile) -> int:
-    """The rows of a file that stand fixed in another file of the month: that one counts their devices."""
+def _name(row: DeviceOutcome) -> str:
+    """What identifies the device of a row among those of its customer; empty when nothing does."""
+    return (row.serial_number or row.product_key).strip().casefold()
+
+
+@dataclass(slots=True)
+class _Fixed:
+    """The devices of the files in which rows of one file were fixed."""
+
+    names: set[str] = field(default_factory=set)
+    renamed: int = 0
+    """Devices that had another name, or none, before their rows were fixed."""
+
+    def replaces(self, name: str) -> bool:
+        """Whether a row to fix stands for a device that another file counts under its new name."""
+        if name in self.names or not self.renamed:
+            return False
+        self.renamed -= 1
+        return True
+
+
+def _fixed_in_its_month(pipeline: Pipeline, file: DeviceFile) -> _Fixed:
+    """The devices of the files of the month in which rows of a file stand fixed: those count them."""
     found = (pipeline.journal.files.get(file.customer_id, fix) for fix in file.fixes)
     fixes = [stored.record for stored in found if stored is not None and stored.record.closed_counts is not None]
     in_month = [fix for fix in fixes if (fix.received_at.year, fix.received_at.month) == _year_and_month(file)]
-    return max((fix.read_counts.total for fix in in_month), default=0)
+    if not in_month:
+        return _Fixed()
+    names = {_name(row) for fix in in_month for row in _outcomes(pipeline, fix)} - {""}
+    before = {_name(row) for row in _outcomes(pipeline, file) if row.remedy is Remedy.FIX}
+    return _Fixed(names, len(names - before))
+
+
+def _outcomes(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
+    return pipeline.journal.outcomes.of_rows(file.reading_id, 1, file.read_counts.total)
 
 
 def _year_and_month(file: DeviceFile) -> tuple[int, int]:

@@ -65,6 +65,14 @@ def clean(cell: str) -> str:
     return _LINE_BREAKS.sub(" ", text.replace("\u00a0", " ")).strip()
 
 
+def in_one_line(text: str) -> str:
+    """A text that a person typed, without what nobody sees: `clean`, but for the marks, which people see.
+
+    What `clean` gives of a cell stays as it is.
+    """
+    return _LINE_BREAKS.sub(" ", without_invisible(text).replace("\u00a0", " ")).strip()
+
+
 def without_invisible(cell: str) -> str:
     """A cell without the characters that nobody sees and that are no white space."""
     return _INVISIBLE.sub("", cell)

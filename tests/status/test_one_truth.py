@@ -570,11 +570,23 @@ def test_rows_that_are_fixed_once_more_count_for_the_first_file(world: World, cl
     assert later_of_summary(world, parent)[1] == json_of(client, parent)["file"]["fixed_later"]
 
 
-def test_a_device_whose_serial_number_was_fixed_is_one_device_of_the_month(world: World, client: Client) -> None:
-    parent = world.drop_file(_broken("1.23E+11"))
+@pytest.mark.parametrize(
+    ("broken", "fixes"),
+    [
+        (["1.23E+11"], [["A-1"]]),
+        (["B-1", "B-2"], [["B-2"]]),
+        (["1.23E+11", "1.24E+11", "B-1"], [["A-1"], ["A-2", "A-1"], ["B-1"]]),
+    ],
+    ids=["another serial number", "the last row alone", "page by page"],
+)
+def test_a_device_whose_row_was_fixed_is_one_device_of_the_month(
+    world: World, client: Client, broken: list[str], fixes: list[list[str]]
+) -> None:
+    parent = world.drop_file(_broken(*broken))
     world.run()
-    _drop_fixed(world, client, parent, "A-1")
-    assert sum(line.counts.total for line in monthly(world.pipeline, START.replace(day=1, hour=0))) == 3
+    for number, serials in enumerate(fixes):
+        _drop_fixed(world, client, parent, *serials, again=f" ({number})")
+    assert sum(line.counts.total for line in monthly(world.pipeline, START.replace(day=1, hour=0))) == 2 + len(broken)
 
 
 @pytest.mark.parametrize(
@@ -601,3 +613,26 @@ def test_a_fix_is_noted_once_however_often_its_file_is_read(world: World, client
     world.receive(path)
     world.run()
     assert json_of(client, parent)["fix_file_ids"] == [child]
+
+
+def test_rows_that_are_fixed_while_their_file_is_open_count_once_it_is_closed(verdicts: World, client: Client) -> None:
+    parent = verdicts.drop_file(tuples(["SN-1", "WAITS-1"]) + "B-1,,,,\r\nB-2,,,,\r\n")
+    for _ in range(10):
+        if not record_of(verdicts, parent).state.is_final:
+            verdicts.deliver_next()
+    assert record_of(verdicts, parent).state is FileState.READ
+    child = verdicts.drop_file(tuples(["B-1"]), f"{CUSTOMER}/Test/devices - fix of {parent[:8]}.csv")
+    assert json_of(client, child)["file"]["parent_file_id"] == parent
+    assert json_of(client, parent)["fix_file_ids"] == [child]
+    for _ in range(50):
+        if not record_of(verdicts, child).state.is_final:
+            verdicts.deliver_next()
+    assert_one_truth(verdicts, client, parent)
+    assert json_of(client, parent)["file"]["fixed_later"] == 1
+    assert isinstance(verdicts.partner_center, Verdicts)
+    verdicts.meet(verdicts.partner_center.real)
+    verdicts.run()
+    assert record_of(verdicts, parent).state is FileState.CLOSED
+    assert later_of_summary(verdicts, parent) == (1, 1)
+    assert "3 of 4 devices are registered; 1 is not" in page_of(client, parent)
+    assert sum(line.counts.total for line in monthly(verdicts.pipeline, START.replace(day=1, hour=0))) == 4

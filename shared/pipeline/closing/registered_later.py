@@ -9,7 +9,7 @@ from shared.storage.records import DeviceFile, FileListing, elsewhere_in
 
 GENERATIONS = 2
 """How far files that were made of rows of others are followed: fixed rows may have to be fixed once more. Each further
-generation may take ten times as many reads."""
+generation may take as many reads as the page makes files of the rows of one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,11 @@ MOST_READINGS = 50
 """Readings that may crash or fail before the file itself counts as the cause; the first few follow at once, later
 readings half an hour apart."""
 
-MOST_FIXES = 10
-"""Files with fixed rows that their parent knows of."""
+MOST_FIXES = 50
+"""Files with fixed rows that their parent knows of: as many as the page makes of it."""
+
+_HAS_ROWS = (FileState.READ, FileState.CLOSING, FileState.CLOSED)
+"""The states of a file whose rows are known: those that were rejected at reading can be fixed at once."""
 
 _TRIES_TO_NOTE = 5
 
@@ -159,12 +162,15 @@ def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
 
 
 def _fixed(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
-    """The closed file of this customer whose rows to fix were downloaded under the name of `file`."""
+    """The file of this customer whose rows to fix were downloaded under the name of `file`, or fixed on its page.
+
+    Rows can be fixed before their file is closed.
+    """
     beginning = fixed_file(file.name)
     if beginning is None or file.customer_id is None:
         return None
     known = list(pipeline.journal.files.with_id_prefix(file.customer_id, beginning, log_unreadable))
-    return known[0] if len(known) == 1 and known[0].state is FileState.CLOSED else None
+    return known[0] if len(known) == 1 and known[0].state in _HAS_ROWS else None
 
 
 def _note_fix(pipeline: Pipeline, file: DeviceFile) -> None:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import azure.functions as func
 
+from shared.device_files.cells import in_one_line
 from shared.device_files.rows import Column
 from shared.pipeline.blob_names import file_id
 from shared.pipeline.corrections import fix_rows
@@ -82,7 +83,7 @@ def _edit(form: Mapping[str, str], number: int) -> Edit:
 
 def _cell(form: Mapping[str, str], row: int | str, column: Column) -> str | None:
     value = form.get(field_name(row, column.name.lower()))
-    return None if value is None else " ".join(value.split())
+    return None if value is None else in_one_line(value)
 
 
 def field_name(row: int | str, name: str) -> str:

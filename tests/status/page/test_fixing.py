@@ -74,6 +74,20 @@ def test_a_form_without_a_change_sends_nothing_and_says_so(client: Client, fix: 
     assert "No cell was changed" in answer.body.decode()
 
 
+UNSEEN_OR_ODD = ["T  14", "T\u300014", "T\u00a014", " T14 ", '"T\n14"', "T\u202814", "'014", "='T", "\u202eT14", "T\x1f14", "é" * 300]
+"""Models: each a cell that a reader, a browser or the form might change on its way."""
+
+
+def test_what_a_browser_sends_back_unchanged_is_no_change(client: Client, world: World) -> None:
+    lines = [f"SN-{number},,,,{model}" for number, model in enumerate(UNSEEN_OR_ODD)]
+    path = f"/api/status/{CUSTOMER}/{closed_file(world, chr(10).join([HEADER, *lines, '']))}/fix"
+    fields = grid(client, path)
+    assert len([name for name in fields if name.endswith(".model")]) == 1 + len(lines)
+    without_line_breaks = {name: re.sub(r"[\r\n]", "", value) for name, value in fields.items()}
+    answer = own_form(client, without_line_breaks, path)
+    assert "No cell was changed" in answer.body.decode()
+
+
 @pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}])
 def test_a_form_of_another_site_sends_nothing(client: Client, fix: str, headers: dict[str, str], world: World) -> None:
     assert own_form(client, grid(client, fix) | {"1.model": "T14"}, fix, **headers).status == 403
