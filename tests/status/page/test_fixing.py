@@ -74,7 +74,19 @@ def test_a_form_without_a_change_sends_nothing_and_says_so(client: Client, fix: 
     assert "No cell was changed" in answer.body.decode()
 
 
-UNSEEN_OR_ODD = ["T  14", "T\u300014", "T\u00a014", " T14 ", '"T\n14"', "T\u202814", "'014", "='T", "\u202eT14", "T\x1f14", "é" * 300]
+UNSEEN_OR_ODD = [
+    "T  14",
+    "T\u300014",
+    "T\u00a014",
+    " T14 ",
+    '"T\n14"',
+    "T\u202814",
+    "'014",
+    "='T",
+    "\u202eT14",
+    "T\x1f14",
+    "é" * 300,
+]
 """Models: each a cell that a reader, a browser or the form might change on its way."""
 
 
