@@ -22,7 +22,7 @@ from tests.status.client import Client
 from tests.storage.hostile_rows import damaged
 
 SERIAL = "SN-00001"
-DAMAGES = 8
+DAMAGES = 5
 """Damages of the rows of one table in an ordinary run; a campaign has all of them."""
 
 

@@ -39,7 +39,7 @@ def listening(*routes: Route, key: str | None = None) -> Iterator[int]:
 
 def raw(port: int, *lines: str, body: bytes = b"") -> tuple[int, bytes]:
     """The answer to a request of exactly these lines."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.connect()
     connection.sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
     response = http.client.HTTPResponse(connection.sock)
@@ -127,7 +127,7 @@ def test_a_body_that_ends_before_its_length_reaches_no_function() -> None:
     request = b"POST /api/echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"
     with (
         listening(route("echo/{name}", call=note)) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
     ):
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)

@@ -34,7 +34,7 @@ class Caller:
     """Asks the stand-in on one connection."""
 
     def __init__(self, url: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Told:
         sent = {"Authorization": "Bearer any", "Content-Type": "application/json", "MS-RequestId": str(uuid4())}
