@@ -50,14 +50,18 @@ def _is_known(word: str) -> bool:
 
 @cache
 def known_words() -> frozenset[str]:
-    """The words of all texts in the product's code, as they are written there."""
+    """The words of all texts in the product's code, as they are written there, and the names of fields and duties."""
     files = sorted(SOURCES.rglob("*.py"))
     return frozenset(word for file in files for word in _words_in(ast.parse(file.read_text(encoding="utf-8"))))
 
 
 def _words_in(module: ast.Module) -> Iterator[str]:
-    """The words of the texts of a module, without its docstrings, which have examples."""
+    """The words of the texts of a module, without its docstrings, which have examples; and its fields and functions."""
     described = {id(node.value) for node in ast.walk(module) if isinstance(node, ast.Expr)}
     for node in ast.walk(module):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
             yield from _WORD.findall(node.value)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, ast.FunctionDef):
+            yield node.name.strip("_")

@@ -1,10 +1,13 @@
 """Texts keep the product's own words, and nothing that a file, a person or a service brought."""
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.known_words import LEFT_OUT, in_known_words, known_words
+from shared.pipeline.sweep import SweepReport
 from tests.examples import examples
 
 NAMES = [
@@ -47,6 +50,8 @@ NAMES = [
         "12-0-1-0-1-0-1",
         "Partner Center answered with 401, code 900421",
         "ZtdDeviceAlreadyAssigned",
+        *(field.name for field in fields(SweepReport)),
+        "discard_old_uploads",
         "c7f3c849-129f-4b85-a96d-4f8e88b315a3.12",
         "",
     ],

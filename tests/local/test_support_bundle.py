@@ -39,7 +39,7 @@ RECORDS = (DeviceFile, Submission, DeviceOutcome, Act, Gate, SweepRecord, CheckV
 
 def filled(record: type[Any], text: str) -> Any:
     """A record with `text` in every text, however deep, and something in every other field."""
-    return msgspec.convert(_value(inspect.type_info(record), text), record)
+    return _value(inspect.type_info(record), text)
 
 
 def _value(kind: inspect.Type, text: str) -> Any:
@@ -48,14 +48,14 @@ def _value(kind: inspect.Type, text: str) -> Any:
             return _value(inner, text)
         case inspect.UnionType(types=types):
             return _value(next(each for each in types if not isinstance(each, inspect.NoneType)), text)
-        case inspect.StructType(fields=fields):
-            return {each.encode_name: _value(each.type, text) for each in fields}
+        case inspect.StructType(cls=cls, fields=fields):
+            return cls(**{each.name: _value(each.type, text) for each in fields})
         case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
-            return [_value(item, text)]
+            return (_value(item, text),)
         case inspect.DictType(value_type=value):
             return {text: _value(value, text)}
         case inspect.EnumType(cls=cls):
-            return next(iter(cls)).value
+            return next(iter(cls))
         case _:
             return _PLAIN.get(type(kind), text)
 

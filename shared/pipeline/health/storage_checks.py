@@ -30,11 +30,11 @@ class Kind(StrEnum):
 
 
 ROLES = {
-    Kind.CONTAINER: "Storage Blob Data Owner",
+    Kind.CONTAINER: "Storage Blob Data Contributor",
     Kind.QUEUE: "Storage Queue Data Contributor",
     Kind.TABLE: "Storage Table Data Contributor",
 }
-"""The roles that the app has on its storage account (infra/roles.bicep)."""
+"""The least roles with which all that is tried is allowed; the app has these or more (infra/roles.bicep)."""
 
 TRIED_TABLE = TableName.GATES
 """The one table into which a row is written: a role is for a whole account. In normal operation it is empty."""

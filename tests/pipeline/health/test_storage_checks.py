@@ -41,7 +41,7 @@ NO_ANSWER = ServiceRequestError("no route")
 @pytest.mark.parametrize(
     ("error", "has_key", "found", "cure"),
     [
-        (MISMATCH, False, "a right is missing (403 AuthorizationPermissionMismatch)", "Storage Blob Data Owner"),
+        (MISMATCH, False, "a right is missing (403 AuthorizationPermissionMismatch)", "Storage Blob Data Contributor"),
         (MISMATCH, True, "does not accept the key", "connection string"),
         (FIREWALL, False, "firewall of storage refuses", "ALLOWED_ADDRESSES"),
         (FIREWALL, True, "does not accept the key", "connection string"),
