@@ -184,6 +184,8 @@ class Settings:
     retention: timedelta
     paused: bool
     """Whether POSTs wait; reading and polling go on."""
+    closed_within: timedelta
+    """The service level: a file that is open for longer is late."""
     advanced: AdvancedSettings
     webhook: WebhookSettings | None = None
     page_url: str | None = None
@@ -213,6 +215,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         refuse_device_identifiers=reader.customers("REFUSE_DEVICE_IDENTIFIERS"),
         retention=timedelta(days=reader.whole_number("RETENTION_DAYS", default=90, least=1, most=3650)),
         paused=reader.yes_or_no("PAUSED", default=False),
+        # A day at most: the alerts on late files see two days of logs.
+        closed_within=timedelta(minutes=reader.number("CLOSED_WITHIN_MINUTES", default=60, least=1, most=1440)),
         advanced=_advanced(reader),
         webhook=_webhook(reader),
         page_url=_page_url(reader),

@@ -94,6 +94,11 @@ class ReasonTally(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the devices are registered already but not under the batch of their rows."""
         return self.outcome is Outcome.ALREADY_REGISTERED and self.remedy is not Remedy.NOTHING
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether something kept the devices from being registered under the batch of their rows."""
+        return self.is_elsewhere or self.outcome in (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
+
 
 def elsewhere_in(tallies: Iterable[ReasonTally]) -> int:
     """The rows whose devices are registered already but not under the batch of the row, or nobody can tell where."""
@@ -172,6 +177,8 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """The reason why it was rejected: one word of the public vocabulary."""
     reason_text: str | None = None
+    first_accepted_at: Moment | None = None
+    """When the service accepted the first of its submissions, known once it is closed; None where it accepted none."""
     closed_at: Moment | None = None
     closed_counts: Counts | None = None
     reasons: tuple[ReasonTally, ...] = ()

@@ -26,6 +26,7 @@ from shared.storage.connection import (
 )
 from shared.storage.customers import CUSTOMERS_TABLE
 from shared.storage.journal import TableName
+from shared.vocabulary import Outcome
 from tests.infra.bicep import INFRA, ROOT, BicepFile, Expression, bicep_files
 
 DEAD_LETTERS = "dead-letters"
@@ -526,8 +527,36 @@ def test_no_alert_fires_because_nothing_was_logged_yet() -> None:
     """A first deployment has no logs: every rule counts rows that say something, and none counts their absence."""
     for rule in alert_rules().values():
         assert (rule["sense"], rule["limit"]) == ("GreaterThan", 0), rule["name"]
-        summaries = re.findall(r"summarize (.*)", rule["query"])
+        # A summary by something has no row where nothing was logged.
+        summaries = [each for each in re.findall(r"summarize (.*)", rule["query"]) if " by " not in each]
         assert all(f"where {summary.split(' = ')[0]} " in rule["query"] for summary in summaries), rule["name"]
+
+
+def test_the_alert_on_failing_files_names_the_customer() -> None:
+    [alert] = infra("alerts").resources("Microsoft.Insights/scheduledQueryRules").values()
+    [criterion] = alert.body["properties"]["criteria"]["allOf"]
+    dimension = "{ name: column, operator: 'Include', values: ['*'] }"
+    assert criterion["dimensions"] == Expression(f"map(rule.?by ?? [], column => {dimension})")
+    rule = alert_rules()["customer-files-failing"]
+    assert rule["by"] == ["customer"]
+    assert re.search(r"by customer\n\s*\| where .*\n\s*$", rule["query"]), "no later step removes the column"
+
+
+def test_late_files_are_told_of_by_a_fast_and_a_slow_burn_rate_each_over_two_windows() -> None:
+    """A burn rate of 14.4 over an hour and five minutes, and of 6 over six hours and half an hour, for 95 % in time."""
+    fast, slow = (alert_rules()[f"closed-late-{speed}"]["query"] for speed in ("fast", "slow"))
+    numbers = re.compile(r"settled - (\w+)|> ([\d.]+) \* files")
+    assert ["".join(found) for found in numbers.findall(fast)] == ["1h", "5m", "5m", "0.72", "0.72"]
+    assert ["".join(found) for found in numbers.findall(slow)] == ["6h", "30m", "30m", "0.30", "0.30"]
+    assert numbers.sub("", fast) == numbers.sub("", slow)
+    assert [(1 - 0.95) * rate for rate in (14.4, 6)] == pytest.approx([0.72, 0.30])
+
+
+def test_the_longest_service_level_fits_into_the_logs_that_the_alerts_see() -> None:
+    with pytest.raises(SettingsError, match="from 1 to 1440"):
+        settings_from({**app_settings(), "CLOSED_WITHIN_MINUTES": "1441"})
+    for speed in ("fast", "slow"):
+        assert alert_rules()[f"closed-late-{speed}"]["over"] == "P2D"
 
 
 def test_the_workbook_is_what_a_workbook_looks_like() -> None:
@@ -535,7 +564,12 @@ def test_the_workbook_is_what_a_workbook_looks_like() -> None:
     assert workbook["version"] == "Notebook/1.0"
     names = [item["name"] for item in workbook["items"]]
     assert len(names) == len(set(names))
-    assert {"devices-by-outcome", "open-submissions"} <= set(names)
+    assert {"devices-by-outcome", "open-submissions", "service-level", "durations", "failures-by-customer"} <= set(
+        names
+    )
+    [by_customer] = [item["content"]["query"] for item in workbook["items"] if item["name"] == "devices-by-customer"]
+    for outcome in Outcome:
+        assert f" {outcome} = sum(toint(customDimensions.{outcome}))" in by_customer
     assert "loadTextContent('workbook.json')" in infra("workbook").text
 
 

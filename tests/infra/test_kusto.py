@@ -11,6 +11,7 @@ import pytest
 from local.set_up import WORK, ready_npm_packages
 from shared.pipeline.sweep import SweepReport
 from shared.telemetry import Metric
+from shared.vocabulary import Outcome
 from tests.infra.bicep import INFRA, ROOT, bicep_files
 
 SOURCE = Path(__file__).parent / "kusto"
@@ -105,4 +106,4 @@ def test_a_query_looks_for_sentences_and_fields_that_the_code_logs(query: str) -
     for sentence in sentences:
         assert sentence in searched, sentence
     for name in re.findall(r"customDimensions\.(\w+)", query):
-        assert f'"{name}"' in source or name in SweepReport.__dataclass_fields__, name
+        assert f'"{name}"' in source or name in {*SweepReport.__dataclass_fields__, *Outcome}, name

@@ -18,6 +18,7 @@ from shared.device_files.rows import CheckedRow, batch_name
 from shared.partner_center.errors import LONGEST_RETRY_AFTER
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
+from shared.pipeline.closing.service_level import fields_of_ended
 from shared.pipeline.private_copy import rules_of
 from shared.reasons import IntakeReason, SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
@@ -174,6 +175,17 @@ class FileCheck:
             self._violate(f"was told of {len(events)} times although nobody died and storage never failed")
         if len(told) != 1 or {state for _, state in told} != {str(self._file.state)}:
             self._violate(f"is {self._file.state} and was told of as {told}")
+        self._check_logged(may_repeat=bool(self._world.disturbed) or stalls)
+
+    def _check_logged(self, *, may_repeat: bool) -> None:
+        """Its end was logged, with what its record says; a repeat says the same."""
+        expected = fields_of_ended(self._file, self._world.settings)
+        ends = [end for end in self._world.ends if end["file_id"] == self._file.file_id]
+        if not ends or (len(ends) > 1 and not may_repeat):
+            self._violate(f"was logged {len(ends)} times as ended")
+        for end in ends:
+            if (logged := {name: end[name] for name in expected}) != expected:
+                self._violate(f"was logged as {logged} and is {expected}")
 
     def _check_nothing_sent(self) -> None:
         if any(sender[0] == self._file.file_id for sender in self._world.sender_of_request.values()):
@@ -438,6 +450,8 @@ class SecretsInLogs(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.records += 1
+        if "seconds_to_closed" in vars(record):
+            self._world.ends.append(vars(record))
         text = f"{record.getMessage()} {record.__dict__}"
         if TOKEN in text or _LONG.search(text):
             self._world.violate(f"A log record shows a secret: {record.msg}")

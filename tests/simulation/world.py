@@ -6,7 +6,7 @@ Everything that happens stands in plain words in `trace`, and follows from the p
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -139,6 +139,8 @@ class SimulatedWorld:
         self.tables = {name: self.new_table(new_etag) for name in TableName}
         self.customers = Customers(InMemoryTable(new_etag))
         self.events: list[str] = []
+        self.ends: list[Mapping[str, object]] = []
+        """The log lines that a file has ended, each with its fields."""
         self.queue: list[Message] = []
         self.poison: list[_Poisoned] = []
         self.service = SimulatedPartnerCenter(

@@ -13,6 +13,7 @@ from shared.pipeline.closing import accounting
 from shared.pipeline.closing.csv_output import CSV, results_csv
 from shared.pipeline.closing.notify import announce
 from shared.pipeline.closing.reason_counts import ReasonCounter
+from shared.pipeline.closing.service_level import fields_of_ended
 from shared.pipeline.closing.summary import folder_of, rewrite_parents_summaries, write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, is_claimed, with_claim
@@ -113,7 +114,6 @@ def end_without_sending(
     )
     held = FileLease(pipeline, stored)
     held.change(ended)
-    logger.warning("A device file was ended without sending", extra=of_file(ended) | {"reason": reason})
     annotate({"reason": reason})
     with held.freed_on_failure():
         _tidy_up(held)
@@ -137,9 +137,9 @@ def take_up_ended(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 def _tidy_up(held: FileLease) -> None:
     """Do the remaining work for a final file, claimed by this owner.
 
-    The file's entry in the index by time records that it was announced. If the owner dies between announcing it and
-    entering it, the next owner announces it again: an event is sent at least once, and a second time, with the same id,
-    only then.
+    The file's entry in the index by time records that it was announced and logged. If the owner dies between announcing
+    it and entering it, the next owner does both again: an event is sent and a line logged at least once, and a second
+    time, with the same id and the same fields, only then.
     """
     pipeline, file = held.pipeline, held.record
     if file.state is not FileState.CLOSED:
@@ -152,8 +152,17 @@ def _tidy_up(held: FileLease) -> None:
     rewrite_parents_summaries(pipeline.journal, pipeline.results, file)
     held.keep()
     announce(pipeline, file)
+    _log_end(pipeline, file)
     pipeline.journal.files.enter_by_time(file)
     pipeline.journal.files.no_longer_open(file.file_id)
+
+
+def _log_end(pipeline: Pipeline, file: DeviceFile) -> None:
+    fields = fields_of_ended(file, pipeline.settings)
+    if file.state is FileState.CLOSED:
+        logger.info("A device file was closed", extra=fields)
+    else:
+        logger.warning("A device file was ended without sending", extra=fields)
 
 
 def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
@@ -177,6 +186,7 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
         with_claim(pipeline, file),
         state=FileState.CLOSED,
         submissions=readable + len(unreadable),
+        first_accepted_at=min((each.accepted_at for each in submissions if each.accepted_at is not None), default=None),
         closed_counts=counts,
         reasons=reasons.tallies(),
         history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
@@ -188,7 +198,6 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
             measure(Metric.DEVICES, number, {"outcome": str(outcome)})
     annotate(of_file(closed))
     _tidy_up(held)
-    logger.info("A device file was closed", extra=of_file(closed) | {"counts": _in_words(counts)})
 
 
 def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:

@@ -20,6 +20,7 @@ from shared.pipeline.blob_names import (
     retry_path,
 )
 from shared.pipeline.closing.close import close_if_complete, end_without_sending, take_up_ended
+from shared.pipeline.closing.service_level import fields_of_received
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.customer_names import similar_customers
@@ -89,7 +90,8 @@ def _receive(pipeline: Pipeline, path: str) -> None:
     known = None if place.customer_name is None else known_file(pipeline.journal, place, new.file_id)
     stored, is_new = pipeline.journal.files.enter(new) if known is None else (known, False)
     if is_new:
-        logger.info("A device file was received", extra=of_file(stored.record) | {"bytes": version.size})
+        fields = fields_of_received(stored.record, pipeline.settings)
+        logger.info("A device file was received", extra=fields | {"bytes": version.size})
         _read(pipeline, FileLease(pipeline, stored))
     elif stored.record.due_at <= pipeline.clock():
         take_up(pipeline, stored)
