@@ -44,10 +44,10 @@ app = func.FunctionApp()
 )
 def receive_device_file(blob: blob_binding.BlobClient, context: func.Context) -> None:
     """A device file was dropped. The bound client only gives its name: our own client reads it, in small ranges."""
-    from shared.pipeline.intake.receive import receive  # noqa: PLC0415
+    from shared.pipeline.intake.receive import receive_dropped  # noqa: PLC0415
 
     with invocation(context.trace_context), logged_failure(context):
-        receive(pipeline(), blob.blob_name)
+        receive_dropped(pipeline(), blob.blob_name)
 
 
 @app.queue_trigger(arg_name="message", queue_name=SUBMISSIONS_QUEUE, connection=STORAGE_CONNECTION)

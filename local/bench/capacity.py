@@ -54,7 +54,7 @@ class Surroundings:
     reads_at_once: int = 2
     """Files an instance reads at a time (host.json, maxDegreeOfParallelism)."""
     wake_ups_at_once: int = 8
-    """Wake-ups an instance takes at a time (host.json, batchSize)."""
+    """Wake-ups an instance takes at a time (host.json, batchSize and newBatchThreshold)."""
     storage_seconds: float = 0.010
     """Assumed: one storage request within a region."""
     requests_a_submission: int = 12

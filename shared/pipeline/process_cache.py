@@ -15,6 +15,9 @@ from shared.storage.records import DeviceFile
 GATES_BELIEVED = timedelta(seconds=1)
 """How long a process relies on having seen that no gate is closed."""
 
+MOST_LARGE_FILES = 2
+"""Large files that a process reads at the same time, for the sake of its memory and of the submissions beside them."""
+
 
 class OpenGates:
     """When the journal was last seen without a closed gate. Safe to share between threads."""
@@ -75,3 +78,5 @@ class ProcessCache:
     """The service's spelling of existing batches, by customer and case-folded batch."""
     gates: OpenGates = field(default_factory=OpenGates)
     token: TokenInUse = field(default_factory=TokenInUse)
+    readers_of_large_files: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_LARGE_FILES))
+    """Free places for large files, which this process reads at the same time."""

@@ -28,7 +28,7 @@ from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
-from shared.pipeline.submissions.follow_ups import wake_up_of
+from shared.pipeline.submissions.follow_ups import Line, wake_up_of
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.pipeline.sweep_record import SweepRecord, keep_sweep_record
 from shared.storage.blobs import BlobVersion
@@ -188,16 +188,18 @@ def _wake_file(pipeline: Pipeline, file: DeviceFile) -> None:
 def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport, unreadable: OnUnreadable) -> None:
     now = pipeline.clock()
     claim = pipeline.settings.advanced.claim
-    is_open, never_accepted = False, 0
+    is_open, never_accepted, line = False, 0, Line()
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         is_open = True
         if isinstance(stored, UnreadableRecord):
             unreadable(stored)
             continue
         report.open_submissions += 1
+        never_accepted += _is_alarming(file, stored.record, now)
+        if line.holds(stored.record):
+            continue
         late = round((now - stored.record.due_at).total_seconds())
         report.oldest_wake_up_seconds = max(report.oldest_wake_up_seconds, late)
-        never_accepted += _is_alarming(file, stored.record, now)
         is_late = is_overdue(stored.record.due_at, stored.record.claimed_until, now, claim)
         if is_late and report.overdue_submissions < MOST_WAKE_UPS:
             report.overdue_submissions += 1

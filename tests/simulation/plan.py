@@ -10,6 +10,8 @@ from pathlib import Path
 import local
 from local.partner_center import LATE, MALFORMED, UPLOADS, Fault, Operation
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
+from shared.pipeline.intake.receive import LARGE
+from shared.pipeline.submissions.follow_ups import MOST_IN_LINE
 from tests.simulation.service import Mishap, Trouble, makes_sense
 
 CUSTOMERS = ("c7f3c849-129f-4b85-a96d-4f8e88b315a3", "11111111-2222-3333-4444-555555555555")
@@ -142,6 +144,10 @@ class Plan:
     """The probability that a message is delivered twice, or never."""
     longest_stall_of_readers: float = 0.01
     """The longest pause between two effects of a reading, as a share of a claim; above 1, a reader is taken over."""
+    in_line: int = MOST_IN_LINE
+    """Submissions of a file that are woken before others have been accepted."""
+    large: int = LARGE
+    """The size in bytes from which the queue's function reads a file."""
     forgeries: float = 0.0
     """The probability of a forged wake-up of a submission, which the app never sent."""
 
@@ -183,7 +189,14 @@ def plan_of(seed: int) -> Plan:
         losses=chance.choice((0.0, 0.0, 0.1, 0.3)),
         longest_stall_of_readers=chance.choice((0.01, 0.01, 3.0)),
         forgeries=chance.choice((0.0, 0.0, 0.3, 1.0)),
+        **_shares(seed),
     )
+
+
+def _shares(seed: int) -> dict[str, int]:
+    """When a file is large. It draws by itself, so that the rest of each plan stays as it was."""
+    chance = random.Random(f"the shares of {seed}")
+    return {"in_line": chance.choice((1, 2, 3, MOST_IN_LINE)), "large": chance.choice((LARGE, 1, 200))}
 
 
 def row(

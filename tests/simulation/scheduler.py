@@ -2,7 +2,11 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from local.partner_center.profile import Profile
+from shared.pipeline.intake import receive
+from shared.pipeline.submissions import follow_ups
 from tests.pipeline.world import START
 from tests.simulation.invariants import check, watched_logs
 from tests.simulation.plan import Arrival, Plan, plan_of
@@ -130,7 +134,9 @@ def play(seed: int, profile: Profile | None = None) -> SimulatedWorld:
 def play_plan(plan: Plan, profile: Profile | None = None) -> SimulatedWorld:
     """The world of a plan, from its first event to the last check; the service does what the profile says."""
     world = SimulatedWorld(plan, profile)
-    with watched_logs(world):
+    with watched_logs(world), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(follow_ups, "MOST_IN_LINE", plan.in_line)
+        patched.setattr(receive, "LARGE", plan.large)
         Scheduler(world).run()
     check(world)
     return world

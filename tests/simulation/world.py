@@ -30,7 +30,7 @@ from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
 from shared.pipeline.drop_path import parse_drop_path
-from shared.pipeline.intake.receive import receive
+from shared.pipeline.intake.receive import receive_dropped
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.sweep import sweep
 from shared.storage.blobs import BlobVersion
@@ -438,7 +438,9 @@ class SimulatedWorld:
                 f"wake {message.number}", lambda: wake(self._pipeline_of_host(), body, str(message.number)), ended
             )
         else:
-            self.invoke(f"receive {message.body}", lambda: receive(self._pipeline_of_host(), message.body), ended)
+            self.invoke(
+                f"receive {message.body}", lambda: receive_dropped(self._pipeline_of_host(), message.body), ended
+            )
 
     def duplicate(self, message: Message) -> None:
         """Deliver a message a second time, whatever happens to the first delivery."""

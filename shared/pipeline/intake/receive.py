@@ -33,7 +33,13 @@ from shared.pipeline.log_fields import of_file
 from shared.pipeline.partner_customers import why_not_ours
 from shared.pipeline.private_copy import read_copy
 from shared.pipeline.submissions.advance import Due, advance_all
-from shared.pipeline.submissions.follow_ups import LAST_ALONE, MOST_TOGETHER, FollowUps, first_wake_up, following_up
+from shared.pipeline.submissions.follow_ups import (
+    MOST_TOGETHER,
+    FollowUps,
+    first_in_line,
+    first_wake_up,
+    following_up,
+)
 from shared.reasons import IntakeReason, PathFault, UnreadableDeviceFile
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.customers import LONGEST_NAME
@@ -61,19 +67,32 @@ LONG_TO_READ = 16 * 1024 * 1024
 """From this size in bytes, a file gets a summary while it is being read. A smaller file is read in a second or two and
 gets its summary afterwards."""
 
+LARGE = 2 * 1024 * 1024
+"""From this size in bytes, the queue's function reads a file: 500 rows with hashes, or 65,000 without, which take two
+seconds. The host takes the next blobs only when it has finished all that it took (storage extension, `BlobsOptions`:
+up to 32 at a time it waits for all), so a file of minutes would keep small files of other customers waiting."""
+
+WAIT_FOR_READERS = timedelta(seconds=10)
+"""The delay of a large file while this instance reads as many as it may."""
 
 TIME_TO_FILL = timedelta(minutes=2)
 """A blob that is empty for so long is a file without contents. Some tools create a blob first and fill it then: its
 empty version would be told as a rejected file, and its contents as another one."""
 
 
+def receive_dropped(pipeline: Pipeline, path: str) -> None:
+    """Act on a dropped blob: receive it, or leave it to the queue's function if it takes long to read."""
+    with concerning({"blob": path}):
+        _receive(pipeline, path, takes_large=False)
+
+
 def receive(pipeline: Pipeline, path: str) -> None:
     """Register the devices in the current version of the blob at `path` (below the drop container)."""
     with concerning({"blob": path}):
-        _receive(pipeline, path)
+        _receive(pipeline, path, takes_large=True)
 
 
-def _receive(pipeline: Pipeline, path: str) -> None:
+def _receive(pipeline: Pipeline, path: str, *, takes_large: bool) -> None:
     version = pipeline.drop.version(path)
     if version is None:
         logger.warning("A dropped blob was deleted before it was received", extra={"blob": path})
@@ -84,8 +103,21 @@ def _receive(pipeline: Pipeline, path: str) -> None:
     if (time_left := _time_left_to_fill(version, pipeline.clock())) > timedelta(0):
         logger.info("A dropped blob is empty so far and is received a little later", extra={"blob": path})
         pipeline.wakeups.send(BlobWakeUp(path=path), time_left)
-        return
-    place = resolve_drop_path(pipeline.customers, path)
+    elif version.size < LARGE:
+        _receive_version(pipeline, version)
+    elif not takes_large:
+        pipeline.wakeups.send(BlobWakeUp(path=path))
+    elif not pipeline.cache.readers_of_large_files.acquire(blocking=False):
+        pipeline.wakeups.send(BlobWakeUp(path=path), WAIT_FOR_READERS)
+    else:
+        try:
+            _receive_version(pipeline, version)
+        finally:
+            pipeline.cache.readers_of_large_files.release()
+
+
+def _receive_version(pipeline: Pipeline, version: BlobVersion) -> None:
+    place = resolve_drop_path(pipeline.customers, version.path)
     new = _new_file(pipeline, version, place)
     known = None if place.customer_name is None else known_file(pipeline.journal, place, new.file_id)
     stored, is_new = pipeline.journal.files.enter(new) if known is None else (known, False)
@@ -315,7 +347,7 @@ def _free(pipeline: Pipeline, held: FileLease) -> None:
 
 
 def release(pipeline: Pipeline, read: ReadFile) -> None:
-    """POST the first few submissions at once; the rest get wake-ups, so that all instances share them.
+    """POST the first few submissions at once; the rest follow by wake-ups, so that all instances share them.
 
     The first submission goes alone, because it creates the batch if the batch is missing. After the service has not
     accepted a submission, no more are sent here: other files are waiting to be read.
@@ -342,9 +374,6 @@ def _is_taken(pipeline: Pipeline, read: ReadFile, stored: Stored[Submission], fo
 
 
 def _wake_rest(pipeline: Pipeline, read: ReadFile) -> None:
-    """Send wake-ups for the submissions that are not sent at once."""
-    numbers = list(range(len(read.first) + 1, read.file.submissions + 1))
-    while numbers:
-        together = MOST_TOGETHER if len(numbers) >= LAST_ALONE + MOST_TOGETHER else 1
-        pipeline.wakeups.send(first_wake_up(read.file.reading_id, map(str, numbers[:together])))
-        del numbers[:together]
+    """Wake the next submissions behind those that are sent at once; they wake the rest."""
+    for numbers in first_in_line(read.file.submissions, sent=len(read.first)):
+        pipeline.wakeups.send(first_wake_up(read.file.reading_id, numbers))

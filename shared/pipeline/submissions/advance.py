@@ -214,7 +214,16 @@ class _Turn:
             self._write(decided)
 
     def _write(self, decided: Decided) -> None:
-        self.states[decided.stored.record.number] = self._writer.apply(decided)
+        submission = decided.stored.record
+        self.states[submission.number] = state = self._writer.apply(decided)
+        if submission.state is SubmissionState.PENDING and state is not SubmissionState.PENDING:
+            self._wake_next(submission)
+
+    def _wake_next(self, left: Submission) -> None:
+        """Wake the submission that stands in line behind `left`, which has been accepted or has ended."""
+        released = self._pipeline.cache.released.get(left.reading_id)
+        if released is not None:
+            self._follow_ups.wake_next(left, released.record.submissions, self._pipeline.clock())
 
     def write_answers(self) -> None:
         """Write the decisions for all polled submissions together."""

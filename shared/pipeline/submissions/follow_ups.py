@@ -4,6 +4,7 @@ They run after all submissions of a step have been changed, so that submissions 
 their file is checked once. If the worker dies in between, the sweep does the rest.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,12 @@ at the end of a file."""
 LAST_ALONE = 8
 """The last submissions of a file get a message each: as many as a host processes at a time, so that all its workers
 finish at about the same time."""
+
+MOST_IN_LINE = 32
+"""Submissions of one file that wait for their first POST in the queue or at work; each that leaves wakes the next one.
+
+So the queue holds few messages of a large file, and a small file of another customer waits behind these alone. Four
+hosts, each of which processes eight, are kept busy by one file."""
 
 DUE_TOGETHER = timedelta(seconds=5)
 """The longest time between the due times of submissions in one message, and so the longest delay of any of them."""
@@ -63,6 +70,12 @@ class FollowUps:
         number = submission.sequence if sequence is None else sequence
         self.waiting.append(Waiting(at, submission.reading_id, submission.number, number))
 
+    def wake_next(self, left: Submission, of_file: int, now: datetime) -> None:
+        """Wake the submission behind `left`, which is no longer pending; its file has `of_file` of them."""
+        number = next_in_line(left.number)
+        if number is not None and number <= of_file:
+            self.waiting.append(Waiting(now, left.reading_id, str(number), 0))
+
     def run(self, pipeline: Pipeline) -> None:
         """Do all the follow-ups."""
         waiting, self.waiting = self.waiting, []
@@ -90,6 +103,45 @@ def following_up(pipeline: Pipeline) -> Iterator[FollowUps]:
         collected.run(pipeline)
         raise
     collected.run(pipeline)
+
+
+@dataclass(slots=True)
+class Line:
+    """Tells which submissions of a file stand in line behind another one, given all open ones in their order."""
+
+    _expected: deque[int] = field(default_factory=deque)
+    """The submissions behind the pending ones seen so far, in order."""
+
+    def holds(self, submission: Submission) -> bool:
+        """Whether the submission was never woken, because the one that will wake it is still pending."""
+        behind = next_in_line(submission.number)
+        if behind is None:
+            return False
+        number = int(submission.number)
+        while self._expected and self._expected[0] < number:
+            self._expected.popleft()
+        is_behind = bool(self._expected) and self._expected[0] == number
+        if submission.state is SubmissionState.PENDING:
+            self._expected.append(behind)
+        return is_behind and submission.state is SubmissionState.PENDING and submission.sequence == 0
+
+
+def next_in_line(number: str) -> int | None:
+    """The submission that is woken when this one is no longer pending; None for a half. Pure."""
+    return int(number) + MOST_IN_LINE if number.isdecimal() else None
+
+
+def first_in_line(submissions: int, *, sent: int) -> Iterator[list[str]]:
+    """The submissions of a file to wake when it is read, in groups that share a message. Pure.
+
+    The first `sent` are sent at once, and each wakes the submission behind it.
+    """
+    numbers = list(range(sent + 1, min(submissions, max(sent, MOST_IN_LINE)) + 1))
+    while numbers:
+        is_end = submissions - numbers[0] + 1 < LAST_ALONE + MOST_TOGETHER
+        together = 1 if is_end else MOST_TOGETHER
+        yield [str(number) for number in numbers[:together]]
+        del numbers[:together]
 
 
 def wake_up_of(submission: Submission) -> SubmissionWakeUp:

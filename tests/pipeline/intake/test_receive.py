@@ -3,7 +3,8 @@
 import pytest
 
 from shared.pipeline.blob_names import private_copy
-from shared.pipeline.intake.receive import MOST_READINGS, TIME_TO_FILL, receive, take_up
+from shared.pipeline.intake.receive import LARGE, MOST_READINGS, TIME_TO_FILL, receive, receive_dropped, take_up
+from shared.pipeline.process_cache import MOST_LARGE_FILES
 from shared.pipeline.sweep import TIME_FOR_ITS_EVENT, sweep
 from shared.reasons import IntakeReason
 from shared.storage.record_table import Stored
@@ -71,6 +72,25 @@ def test_a_file_that_is_gone_before_it_is_copied_sends_nothing(world: World, mon
     world.clock.now += world.settings.advanced.claim
     take_up(world.pipeline, stored_of(world, file))
     assert stored_of(world, file).record.state is FileState.GONE
+
+
+def test_a_large_file_is_left_to_the_queue_so_that_the_next_blob_need_not_wait(world: World) -> None:
+    file = world.put(numbered(1) + "," * LARGE)
+    receive_dropped(world.pipeline, PATH)
+    assert world.journal.files.get(CUSTOMER, file) is None
+    assert world.deliver_next()
+    assert stored_of(world, file).record.size > LARGE
+
+
+def test_an_instance_that_reads_as_many_large_files_as_it_may_takes_another_one_later(world: World) -> None:
+    file = world.put(numbered(1) + "," * LARGE)
+    for _ in range(MOST_LARGE_FILES):
+        assert world.pipeline.cache.readers_of_large_files.acquire(blocking=False)
+    receive(world.pipeline, PATH)
+    assert world.journal.files.get(CUSTOMER, file) is None
+    world.pipeline.cache.readers_of_large_files.release()
+    assert world.deliver_next()
+    assert stored_of(world, file).record.size > LARGE
 
 
 def test_a_claimed_file_is_left_to_its_owner(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ from shared.partner_center.models import Device, DeviceBatch
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_request import withdraw
-from shared.pipeline.intake import receive as receiving
 from shared.pipeline.process_cache import ProcessCache
+from shared.pipeline.submissions import follow_ups
 from shared.pipeline.submissions.advance import advance
 from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.follow_ups import wake_up_of
@@ -350,7 +350,7 @@ def test_whatever_happens_to_who_sends_rows_again_they_are_sent_again_once(
 def test_whatever_happens_to_an_owner_of_submissions_that_share_messages_every_row_ends_once(
     make_world: MakeWorld, mishap: str, campaign: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "LAST_ALONE", 0)
+    monkeypatch.setattr(follow_ups, "LAST_ALONE", 0)
     house = House(make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="2", INLINE_SUBMISSIONS="0"))
     world, rows = house.world, 4
     for at in _effects(mishap, campaign=campaign):

@@ -238,7 +238,8 @@ def test_tens_of_thousands_of_open_submissions_are_swept_in_bounded_time_and_mem
     pattern, known = world.submission(file).record, world.journal.files.get(CUSTOMER, file)
     assert known is not None
     for number in range(2, count + 1):
-        world.journal.submissions.add([SubmissionEntry(replace(pattern, number=str(number)), None)])
+        woken = replace(pattern, number=str(number), sequence=1)
+        world.journal.submissions.add([SubmissionEntry(woken, None)])
     world.journal.files.change(known, replace(known.record, submissions=count))
     world.wakeups.waiting.clear()
     world.clock.now += timedelta(hours=1)
