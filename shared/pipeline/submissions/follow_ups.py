@@ -24,11 +24,11 @@ LAST_ALONE = 8
 """The last submissions of a file get a message each: as many as a host processes at a time, so that all its workers
 finish at about the same time."""
 
-MOST_IN_LINE = 32
-"""Submissions of one file that wait for their first POST in the queue or at work; each that leaves wakes the next one.
+MOST_IN_LINE = 16
+"""Submissions of one file that are under way to their first POST at a time: each that leaves wakes the next one.
 
-So the queue holds few messages of a large file, and a small file of another customer waits behind these alone. Four
-hosts, each of which processes eight, are kept busy by one file."""
+So the queue holds few messages of a large file, and others wait behind these alone. One file keeps two hosts busy, each
+of which processes eight messages, and sends ten requests a second to a service that takes 1.5 s to answer."""
 
 DUE_TOGETHER = timedelta(seconds=5)
 """The longest time between the due times of submissions in one message, and so the longest delay of any of them."""

@@ -67,9 +67,9 @@ def test_those_due_at_one_time_share_messages() -> None:
 
 def test_a_large_file_wakes_its_submissions_two_by_two_and_the_last_ones_alone(make_world: MakeWorld) -> None:
     world = make_world(DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
-    world.drop_file(numbered(31))
+    world.drop_file(numbered(15))
     sizes = [len(submissions_in(wake_up)) for _, wake_up in world.wakeups.waiting]
-    assert sizes == [2] * 11 + [1] * 9
+    assert sizes == [2] * 3 + [1] * 9
     assert 9 - LAST_ALONE < MOST_TOGETHER
 
 
