@@ -189,14 +189,15 @@ def plan_of(seed: int) -> Plan:
         losses=chance.choice((0.0, 0.0, 0.1, 0.3)),
         longest_stall_of_readers=chance.choice((0.01, 0.01, 3.0)),
         forgeries=chance.choice((0.0, 0.0, 0.3, 1.0)),
-        **_shares(seed),
+        in_line=_shares(seed)[0],
+        large=_shares(seed)[1],
     )
 
 
-def _shares(seed: int) -> dict[str, int]:
-    """When a file is large. It draws by itself, so that the rest of each plan stays as it was."""
+def _shares(seed: int) -> tuple[int, int]:
+    """How many submissions are in line, and when a file is large. It draws by itself: the rest stays as it was."""
     chance = random.Random(f"the shares of {seed}")
-    return {"in_line": chance.choice((1, 2, 3, MOST_IN_LINE)), "large": chance.choice((LARGE, 1, 200))}
+    return chance.choice((1, 2, 3, MOST_IN_LINE)), chance.choice((LARGE, 1, 200))
 
 
 def row(
