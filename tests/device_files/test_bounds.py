@@ -10,6 +10,7 @@ import pytest
 
 from shared.device_files.account import FileAccount
 from shared.device_files.formats.archives import Allowance
+from shared.device_files.formats import decoding
 from shared.device_files.formats.decoding import MAXIMUM_LINE, line_blocks
 from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.reading import read_device_file
@@ -262,7 +263,8 @@ def test_what_cannot_be_read_is_refused_by_name(data: bytes, reason: FileReason,
     assert str(raised.value).endswith(raised.value.what_to_do)
 
 
-def test_a_text_of_nothing_but_line_ends_has_a_bound_too() -> None:
+def test_a_text_of_nothing_but_line_ends_has_a_bound_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MAXIMUM_LINES", 100_000)
     with pytest.raises(UnreadableDeviceFile) as raised:
         for _ in line_blocks(endless(b"", b"\n" * 65_536, 10)(), FileAccount()):
             pass
