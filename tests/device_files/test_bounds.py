@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from shared.device_files.account import FileAccount
-from shared.device_files.formats.archives import Allowance
 from shared.device_files.formats import decoding
+from shared.device_files.formats.archives import Allowance
 from shared.device_files.formats.decoding import MAXIMUM_LINE, line_blocks
 from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.reading import read_device_file
