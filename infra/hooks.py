@@ -38,7 +38,7 @@ SET_UP_BY_PEOPLE = ("sign_in", "second_factor", "customers")
 """The checks that are broken after a first deployment, until a person has signed in (docs/deploy.md, steps 2 and 3)."""
 
 HEALTH_SECONDS = 60.0
-"""The app's checks take fifteen, and an instance that has to start first some more."""
+"""The app's checks take twelve, and an instance that has to start first some more."""
 
 HEALTH_TRIES = 8
 

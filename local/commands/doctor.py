@@ -25,7 +25,7 @@ from shared.vocabulary import CheckState, counted
 KEY_SETTING = "DEVICE_DROP_KEY"
 
 ANSWER_SECONDS = 60
-"""The checks take fifteen, and an instance that has to start first some more."""
+"""The checks take twelve, and an instance that has to start first some more."""
 
 _STYLES = {
     CheckState.WELL: "green",

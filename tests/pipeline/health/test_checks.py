@@ -2,9 +2,11 @@
 
 import threading
 
+import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from local.partner_center import Fault
+from shared.pipeline.health import checks
 from shared.pipeline.health.checks import CHECKS, Check, CheckResult, check_health, worst_of
 from shared.pipeline.health.finding import CheckedApp, Finding, broken, cannot_be_told, warning, well
 from shared.pipeline.sweep import sweep
@@ -68,6 +70,22 @@ def test_a_check_that_hangs_or_fails_hides_no_other(world: World) -> None:
     assert list(found(results).values()) == [CheckState.CANNOT_BE_TOLD, CheckState.CANNOT_BE_TOLD, CheckState.WELL]
     assert "no answer within 0.2 seconds" in results[0].finding.found
     assert "KeyError" in results[1].finding.found
+
+
+def test_checks_that_hang_are_not_asked_again_and_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_places", threading.BoundedSemaphore(1))
+    ends, asked = threading.Event(), []
+
+    def hangs(_: CheckedApp) -> Finding:
+        asked.append(1)
+        ends.wait()
+        return well("late")
+
+    for _ in range(3):
+        (result,) = check_health(CheckedApp(world.pipeline), [Check("hangs", "Hangs", hangs)], seconds=0.1)
+        assert result.finding.state is CheckState.CANNOT_BE_TOLD
+    ends.set()
+    assert len(asked) == 1
 
 
 def test_the_worst_check_is_the_state_of_the_app() -> None:
