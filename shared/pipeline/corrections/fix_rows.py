@@ -4,8 +4,11 @@ The new file lies beside its parent, under the name of a to_fix.csv; the blob's 
 hardware hash is never shown or edited: it is kept with its row, or left out of it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -21,6 +24,7 @@ from shared.pipeline.intake.preview import Destination, Preview, preview
 from shared.pipeline.intake.rules import rules_for
 from shared.pipeline.intake.senders import sender
 from shared.reasons import RowReason
+from shared.storage.blobs import BlobVersion
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Remedy, grouped
 
@@ -33,6 +37,8 @@ FOR_ALL = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
 """Cells that may be the same in all rows."""
 
 _MOST_NAMES = 50
+_LARGEST_FIX = 64 * 1024 * 1024
+"""Bytes: more than all rows that are fixed on the page have."""
 
 
 class NotFixableHere(DeviceDropError):
@@ -49,6 +55,8 @@ class RowToFix:
 
     outcome: DeviceOutcome
     row: DeviceRow
+    was_sent: bool = False
+    """Whether it was changed and sent on the page before."""
 
     @property
     def has_fields(self) -> bool:
@@ -80,7 +88,7 @@ class Edits:
 
     by_row: Mapping[int, Edit] = field(default_factory=dict)
     for_all: Mapping[Column, str] = field(default_factory=dict)
-    """Cells for every row to fix. A cell of a row that was edited by itself goes before."""
+    """Cells for every row that was not sent before. A cell of a row that was edited by itself goes before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,22 @@ def rows_to_fix(pipeline: Pipeline, file: DeviceFile) -> list[RowToFix]:
     return [] if not outcomes else list(_with_rows(pipeline, file, outcomes))
 
 
+def fixes_of(pipeline: Pipeline, file: DeviceFile) -> list[BlobVersion]:
+    """The files that were made here of rows of a file and lie where they were dropped, the first one first."""
+    beginning = fix_path(file.path, file.file_id, 1).removesuffix(".csv")
+    found = (version for version in pipeline.drop.versions(beginning) if version.size <= _LARGEST_FIX)
+    return sorted(found, key=lambda version: (version.modified_at, len(version.path), version.path))
+
+
+def with_rows_sent(pipeline: Pipeline, rows: Sequence[RowToFix], fixes: Iterable[BlobVersion]) -> list[RowToFix]:
+    """The rows to fix of a file, with those marked that these files have.
+
+    Their first cells stand in the parent for good: one value for all rows must not send them once more.
+    """
+    sent = {number for fix in fixes for number in _rows_of_the_parent(pipeline.drop.read(fix.path) or b"")}
+    return [replace(row, was_sent=row.outcome.row in sent) for row in rows]
+
+
 def _outcomes_to_fix(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
     counts = file.closed_counts or file.read_counts
     found = 0
@@ -146,6 +170,14 @@ def _with_rows(pipeline: Pipeline, file: DeviceFile, outcomes: dict[int, DeviceO
             return
 
 
+def _rows_of_the_parent(content: bytes) -> Iterator[int]:
+    """The numbers that the rows of a fix have in its parent; none of a file that was not made here. Pure."""
+    lines = csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"), newline=""))
+    with suppress(csv.Error):
+        if next(lines, [])[:1] == [COLUMNS[0]]:
+            yield from (int(line[0]) for line in lines if line and line[0].isascii() and line[0].isdigit())
+
+
 def changed_rows(rows: Sequence[RowToFix], edits: Edits) -> list[FixedRow]:
     """The rows that the edits change; the others are not sent. Pure."""
     fixed = (_fixed(row, edits) for row in rows)
@@ -157,8 +189,9 @@ def _fixed(row: RowToFix, edits: Edits) -> FixedRow | None:
     if edit.left_out or not row.has_fields:
         return None
     own = {column: cell for column, cell in edit.cells.items() if cell != row.cells[column]}
-    cells = {**row.cells, **edits.for_all, **own}
     without_hash = edit.without_hash and bool(row.row.hardware_hash)
+    for_all = {} if row.was_sent and not (own or without_hash) else edits.for_all
+    cells = {**row.cells, **for_all, **own}
     return FixedRow(row, cells, without_hash) if without_hash or cells != row.cells else None
 
 
@@ -169,6 +202,12 @@ def what_would_happen(pipeline: Pipeline, file: DeviceFile, rows: Sequence[Fixed
     )
     content = _content(file, rows)
     return preview(lambda: iter([content]), name="fixed.csv", destination=destination, now=now)
+
+
+def is_sent(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], fixes: Iterable[BlobVersion]) -> bool:
+    """Whether one of these files has exactly these rows."""
+    content = _content(file, rows)
+    return any(fix.size == len(content) and pipeline.drop.read(fix.path) == content for fix in fixes)
 
 
 def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], sent_by: str = "") -> str:

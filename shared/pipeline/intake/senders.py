@@ -14,6 +14,8 @@ from shared.storage.record_table import Conflict
 from shared.storage.records import Sending
 
 _SENDING = "sending"
+_LONGEST_POSITION = 100
+"""Characters; a key that storage refuses would stop the file."""
 
 
 def sender(pipeline: Pipeline, sent_by: str, content_digest: str = "") -> dict[str, str]:
@@ -44,4 +46,6 @@ def sending_of(pipeline: Pipeline, version: BlobVersion, file_id: str) -> Sendin
 
 def _position(metadata: Mapping[str, str]) -> str | None:
     position = metadata.get(_SENDING, "")
-    return position if position.isascii() and position.replace("~", "").replace("-", "").isalnum() else None
+    if len(position) > _LONGEST_POSITION or not position.isascii():
+        return None
+    return position if position.replace("~", "").replace("-", "").isalnum() else None

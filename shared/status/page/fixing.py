@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 
 import azure.functions as func
 
@@ -28,19 +29,30 @@ from shared.vocabulary import ActKind, FileState, counted
 
 ROWS_ON_A_PAGE = 50
 
-LARGEST_FORM = 256 * 1024
-"""Bytes: fifty rows of five cells, each as long as a cell may be and half of it escaped."""
+LARGEST_FORM = 512 * 1024
+"""Bytes: a hundred rows of five cells, each as long as a cell may be and half of it escaped."""
 
 _LEFT_OUT, _WITHOUT_HASH, _FOR_ALL = "left_out", "without_hash", "all"
 
+FIXES = "fixes"
+"""The field with the number of files with fixed rows that there were when the form was shown."""
+
 _NOTHING_TO_FIX = "No row of this file is to be fixed."
+_ALL_SENT = (
+    "All rows to fix of this file were changed here and sent before. Its page names the files that have them: rows of "
+    "those that are still wrong are fixed on their pages."
+)
 _STILL_READ = "The rows of this file are still being read. Try again in a moment."
 
 
 def show_rows(visit: Visit) -> func.HttpResponse:
     """GET status/{customer_id}/{file_id}/fix."""
     file, rows = _rows_of(visit)
-    return html_answer(_page(visit, file, rows, Edits()))
+    fixes = fix_rows.fixes_of(visit.pipeline, file)
+    rows = fix_rows.with_rows_sent(visit.pipeline, rows, fixes)
+    if all(row.was_sent for row in rows):
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, _ALL_SENT)
+    return html_answer(_page(visit, file, _Grid(rows, len(fixes)), Edits()))
 
 
 def send_rows(visit: Visit) -> func.HttpResponse:
@@ -48,17 +60,17 @@ def send_rows(visit: Visit) -> func.HttpResponse:
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     body_of(visit.request, LARGEST_FORM)
     file, rows = _rows_of(visit)
-    edits = edits_in(visit.request.form, rows)
-    changed = fix_rows.changed_rows(rows, edits)
+    edits = edits_in(visit.request.form, rows, _columns(file))
+    grid, changed = _changed(visit, file, rows, edits)
     try:
         faults = _faults(changed, fix_rows.what_would_happen(visit.pipeline, file, changed, visit.pipeline.clock()))
         if faults:
-            return html_answer(_page(visit, file, rows, edits, faults), HTTPStatus.BAD_REQUEST)
+            return html_answer(_page(visit, file, grid, edits, faults), HTTPStatus.BAD_REQUEST)
         if changed:
             note_act(visit.pipeline, visit.asker, ActKind.FIX, subject_of(file), counted(len(changed), "row"))
         path = fix_rows.send_fixed(visit.pipeline, file, changed, visit.person.name)
     except NothingChanged as error:
-        return html_answer(_page(visit, file, rows, edits, fault=str(error)), HTTPStatus.BAD_REQUEST)
+        return html_answer(_page(visit, file, grid, edits, fault=str(error)), HTTPStatus.BAD_REQUEST)
     except NotFixableHere as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     made = visit.pipeline.drop.version(path)
@@ -66,14 +78,47 @@ def send_rows(visit: Visit) -> func.HttpResponse:
     return redirect(pages.address(here, done=Done.FIXED, **{pages.MADE: file_id(path, made.etag) if made else None}))
 
 
-def edits_in(form: Mapping[str, str], rows: Sequence[RowToFix]) -> Edits:
-    """The edits in a form; a row of which the form has no cell stays as it is. Pure."""
-    for_all = {column: value for column in fix_rows.FOR_ALL if (value := _cell(form, _FOR_ALL, column))}
-    return Edits({row.outcome.row: _edit(form, row.outcome.row) for row in rows}, for_all)
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The rows to fix, and how many files had fixed rows when they were found."""
+
+    rows: Sequence[RowToFix]
+    fixes: int
 
 
-def _edit(form: Mapping[str, str], number: int) -> Edit:
-    cells = {column: _cell(form, number, column) for column in fix_rows.EDITABLE}
+def _changed(
+    visit: Visit, file: DeviceFile, rows: Sequence[RowToFix], edits: Edits
+) -> tuple[_Grid, Sequence[FixedRow]]:
+    """The rows that a form changes.
+
+    They are read first as they were when the form was shown, so that the same form once more is the same file.
+    """
+    pipeline, fixes = visit.pipeline, fix_rows.fixes_of(visit.pipeline, file)
+    text = visit.request.form.get(FIXES, "")
+    then = fixes[: int(text)] if text in map(str, range(len(fixes))) else fixes
+    marked = fix_rows.with_rows_sent(pipeline, rows, then)
+    changed = fix_rows.changed_rows(marked, edits)
+    if len(then) < len(fixes) and not fix_rows.is_sent(pipeline, file, changed, fixes):
+        marked = fix_rows.with_rows_sent(pipeline, rows, fixes)
+        changed = fix_rows.changed_rows(marked, edits)
+    return _Grid(marked, len(fixes)), changed
+
+
+def _columns(file: DeviceFile) -> Sequence[Column]:
+    """The columns of the grid. In a batch folder the group tag changes nothing."""
+    return fix_rows.EDITABLE if file.batch_id is None else fix_rows.EDITABLE[:-1]
+
+
+def edits_in(form: Mapping[str, str], rows: Sequence[RowToFix], columns: Sequence[Column]) -> Edits:
+    """The edits in a form of these columns; a row of which the form has no cell stays as it is. Pure."""
+    for_all = {
+        column: value for column in fix_rows.FOR_ALL if column in columns and (value := _cell(form, _FOR_ALL, column))
+    }
+    return Edits({row.outcome.row: _edit(form, row.outcome.row, columns) for row in rows}, for_all)
+
+
+def _edit(form: Mapping[str, str], number: int, columns: Sequence[Column]) -> Edit:
+    cells = {column: _cell(form, number, column) for column in columns}
     return Edit(
         cells={column: cell for column, cell in cells.items() if cell is not None},
         without_hash=field_name(number, _WITHOUT_HASH) in form,
@@ -123,33 +168,36 @@ class _Part:
     next: str | None
 
 
-def _part(visit: Visit, rows: Sequence[RowToFix], faults: Mapping[int, str]) -> _Part:
-    """The rows of the page that the address names; after a refusal, the rows at fault with it."""
-    if faults:
-        return _Part([row for row in rows if row.outcome.row in faults][:ROWS_ON_A_PAGE], None)
+def _part(visit: Visit, rows: Sequence[RowToFix], edits: Edits, faults: Mapping[int, str]) -> _Part:
+    """The rows of the page that the address names; after a refusal, those of the form, and others that are at fault."""
+    typed = {number for number, edit in edits.by_row.items() if edit != Edit()}
+    if again := typed.union(islice(faults, ROWS_ON_A_PAGE)):
+        return _Part([row for row in rows if row.outcome.row in again], None)
     page = form_parameters.cursor(visit.request.params)
     after = position_in(page, RowPosition).row if page else 0
-    behind = [row for row in rows if row.outcome.row > after]
+    behind = [row for row in rows if row.outcome.row > after and not row.was_sent]
     shown = behind[:ROWS_ON_A_PAGE]
-    return _Part(shown, cursor(RowPosition(shown[-1].outcome.row)) if len(behind) > len(shown) else None)
+    return _Part(shown, cursor(RowPosition(shown[-1].outcome.row)) if len(behind) > len(shown) > 0 else None)
 
 
 def _page(
     visit: Visit,
     file: DeviceFile,
-    rows: Sequence[RowToFix],
+    grid: _Grid,
     edits: Edits,
     faults: Mapping[int, str] | None = None,
     fault: str | None = None,
 ) -> str:
     faults = faults or {}
-    part = _part(visit, rows, faults)
-    columns = fix_rows.EDITABLE if file.batch_id is None else fix_rows.EDITABLE[:-1]
+    part = _part(visit, grid.rows, edits, faults)
+    columns = _columns(file)
     form = FixForm(
         columns=columns,
         for_all={column: edits.for_all.get(column, "") for column in fix_rows.FOR_ALL if column in columns},
         lines=[_line(row, edits.by_row.get(row.outcome.row, Edit()), faults) for row in part.rows],
-        rows=len(rows),
+        rows=sum(not row.was_sent for row in grid.rows),
+        sent=sum(row.was_sent for row in grid.rows),
+        fixes=grid.fixes,
         fault=fault or (_refused(faults) if faults else None),
         next=part.next,
     )
@@ -158,7 +206,8 @@ def _page(
 
 def _refused(faults: Mapping[int, str]) -> str:
     rows = counted(len(faults), "row")
-    return f"Nothing was sent: {rows} would be rejected again. Correct them below, or leave them out."
+    them = "it" if len(faults) == 1 else "them"
+    return f"Nothing was sent: {rows} would be rejected again. Correct {them} below, or leave {them} out."
 
 
 def _line(row: RowToFix, edit: Edit, faults: Mapping[int, str]) -> FixLine:

@@ -62,6 +62,12 @@ _HEADLINES = {
 }
 
 
+_THE_FILE_STANDS = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+)
+"""Faults of a request about a file, whose page can be shown all the same."""
+
+
 # --- pages and downloads
 
 
@@ -225,7 +231,9 @@ def fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:
     is_of_a_file = "file_id" in request.route_params
     if path_of(request).startswith(pages.DROP):
         back, back_text = pages.DROP, "Drop files"
-    elif is_of_a_file and fault.status in (HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
+    elif path_of(request) == pages.CUSTOMERS:
+        back, back_text = pages.CUSTOMERS, "Customers"
+    elif is_of_a_file and fault.status in _THE_FILE_STANDS:
         back, back_text = pages.address_of_file(*file_named_in(request)), "The file"
     content = pages.message_page(
         _HEADLINES.get(fault.status, "Something went wrong"),

@@ -154,7 +154,11 @@ class FixForm:
     for_all: Mapping[Column, str]
     lines: Sequence[FixLine]
     rows: int
-    """The rows to fix of the file; a page shows some of them."""
+    """The rows to fix of the file that were not sent before; a page shows some of them."""
+    sent: int
+    """The rows that were changed here and sent before."""
+    fixes: int
+    """The files that have them."""
     fault: str | None
     next: str | None
 

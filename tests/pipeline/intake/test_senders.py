@@ -25,7 +25,15 @@ def test_the_first_version_that_names_an_entry_is_the_one_that_was_sent(world: W
 
 
 @pytest.mark.parametrize(
-    "metadata", [{}, {"sending": ""}, {"sending": "x/y"}, {"sending": "00000000000001~a"}, {"sent_by": "Ada"}]
+    "metadata",
+    [
+        {},
+        {"sending": ""},
+        {"sending": "x/y"},
+        {"sending": "00000000000001~a"},
+        {"sending": "a" * 8_000},
+        {"sent_by": "Ada"},
+    ],
 )
 def test_any_other_metadata_names_nobody(world: World, metadata: dict[str, str]) -> None:
     assert sending_of(world.pipeline, blob(metadata), "f-1") is None

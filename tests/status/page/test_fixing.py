@@ -23,7 +23,7 @@ def grid(client: Client, path: str) -> dict[str, str]:
     assert answer.status == 200, answer.body
     inputs = re.findall(r"<input ([^>]*)>", answer.body.decode())
     found = (dict(re.findall(r'([\w-]+)="([^"]*)"', one)) for one in inputs)
-    return {one["name"]: unescape(one["value"]) for one in found if "type" not in one}
+    return {one["name"]: unescape(one["value"]) for one in found if one.get("type", "hidden") == "hidden"}
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_grid_has_the_cells_of_each_row_with_its_reason_and_no_hash(client: 
     assert "neither a hash nor a product key" in shown
     fields = grid(client, fix)
     assert (fields["1.serial_number"], fields["1.manufacturer"], fields["1.model"]) == ("SN-1", "LENOVO", "")
-    assert {name.partition(".")[0] for name in fields} == {"all", "1", "3", "4"}
+    assert {name.partition(".")[0] for name in fields} == {"all", "1", "3", "4", "fixes"}
 
 
 def test_changed_rows_are_sent_and_the_page_of_the_file_says_so(client: Client, fix: str, world: World) -> None:
@@ -64,6 +64,7 @@ def test_a_row_that_would_be_rejected_again_is_shown_with_why_and_as_it_was_type
     assert answer.status == 400
     assert "1 row would be rejected again" in shown
     assert 'name="3.model" value="&#34;&gt;&lt;b&gt;"' in shown
+    assert 'name="1.model" value="T14"' in shown, "what was typed in other rows is not lost"
     assert not [version for version in world.drop.versions() if "fix of" in version.path]
     assert list(pages(client, "/api/acts", "acts")) == []
 
@@ -137,6 +138,40 @@ def test_a_long_list_has_pages_and_one_value_reaches_all_of_them(
     assert own_form(client, grid(client, path) | {"all.model": "T14"}, path).status == 303
     (made,) = [version.path for version in world.drop.versions() if "fix of" in version.path]
     assert (world.drop.read(made) or b"").count(b"T14") == 5
+
+
+def test_rows_that_were_sent_are_shown_no_more_and_one_value_for_all_does_not_reach_them(
+    client: Client, fix: str, world: World
+) -> None:
+    first = grid(client, fix) | {"1.serial_number": "SN-100", "1.model": "T14"}
+    assert own_form(client, first, fix).status == 303
+    assert own_form(client, first, fix).status == 303, "the same form once more is the same file"
+    shown = client.get(fix).body.decode()
+    assert "2 rows of this file can be fixed" in shown
+    assert "1 more row was changed here and sent before" in shown
+    fields = grid(client, fix)
+    assert {name.partition(".")[0] for name in fields} == {"all", "3", "4", "fixes"}
+    rest = {name: value for name, value in fields.items() if not name.startswith("4.")}
+    rest |= {"all.manufacturer": "LENOVO", "all.model": "T15", "4.left_out": "yes"}
+    assert own_form(client, rest, fix).status == 303
+    assert own_form(client, rest, fix).status == 303
+    second, first_made = [version.path for version in world.drop.versions() if "fix of" in version.path]
+    assert b"SN-100" in (world.drop.read(first_made) or b"")
+    assert (world.drop.read(second) or b"").decode("utf-8-sig").splitlines()[1:] == ["3,SN-3,,,LENOVO,T15,"]
+
+
+def test_when_all_rows_were_sent_the_page_says_where_they_are(client: Client, fix: str) -> None:
+    fields = grid(client, fix) | {f"{row}.without_hash": "yes" for row in (4,)}
+    fields |= {"all.manufacturer": "LENOVO", "all.model": "T15"}
+    assert own_form(client, fields, fix).status == 303
+    answer = client.get(fix)
+    assert answer.status == 409
+    assert "Its page names the files that have them" in answer.body.decode()
+
+
+def test_a_column_that_the_grid_does_not_have_changes_nothing(client: Client, fix: str) -> None:
+    answer = own_form(client, grid(client, fix) | {"all.group_tag": "Sales", "1.group_tag": "X"}, fix)
+    assert "No cell was changed" in answer.body.decode()
 
 
 def test_a_file_without_rows_to_fix_says_so(client: Client, world: World) -> None:
