@@ -42,8 +42,15 @@ MOST_ROWS = 1_000
 
 ALLOWED: Mapping[type[msgspec.Struct], tuple[str, ...]] = {
     DeviceFile: (
-        *("file_id", "customer_id", "state", "size", "received_at", "due_at", "claimed_until", "closed_at", "reading"),
-        *("devices_per_submission", "trust_hash_serial", "reject_unknown_checksums", "oldest_hash_days"),
+        *("file_id", "customer_id", "state", "size", "received_at", "due_at", "claimed_until", "reading"),
+        *(
+            "first_accepted_at",
+            "closed_at",
+            "devices_per_submission",
+            "trust_hash_serial",
+            "reject_unknown_checksums",
+            "oldest_hash_days",
+        ),
         *("refuse_device_identifiers", "submissions", "read_counts", "closed_counts", "reasons", "passed_over"),
         *("remarks", "is_incomplete", "reason", "reason_text", "parent", "retry", "retried_rows", "fixes", "assigned"),
         *("webhook_told_at", "withdrawal", "changes_since_closed", "history"),

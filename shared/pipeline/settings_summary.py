@@ -32,6 +32,7 @@ def settings_summary(settings: Settings) -> dict[str, str]:
         "REFUSE_DEVICE_IDENTIFIERS": _customers(settings.refuse_device_identifiers),
         "RETENTION_DAYS": f"{settings.retention / timedelta(days=1):g}",
         "PAUSED": _yes_or_no(is_true=settings.paused),
+        "CLOSED_WITHIN_MINUTES": f"{settings.closed_within / timedelta(minutes=1):g}",
         "NOTIFY_WEBHOOK_FORMAT": "not set" if settings.webhook is None else str(settings.webhook.format),
         "PAGE_URL": _whether(is_set=settings.page_url is not None),
         "INLINE_SUBMISSIONS": str(advanced.inline_submissions),
