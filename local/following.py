@@ -46,6 +46,7 @@ _OUTCOME_STYLES = {
     Outcome.ALREADY_REGISTERED: "green",
     Outcome.DUPLICATE: "yellow",
     Outcome.UNKNOWN: "yellow",
+    Outcome.CANCELLED: "yellow",
     Outcome.REJECTED: "red",
     Outcome.FAILED: "red",
 }

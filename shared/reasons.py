@@ -164,6 +164,12 @@ class UnknownReason(StrEnum):
     OUTCOME_UNREADABLE = "outcome_unreadable"
 
 
+class CancelledReason(StrEnum):
+    """Why a row was cancelled. Serves as its error code."""
+
+    STOPPED = "stopped"
+
+
 class SentNote(StrEnum):
     """A remark on a row that was sent."""
 
@@ -622,6 +628,17 @@ UNKNOWN_REASONS: Mapping[UnknownReason, RowExplanation] = MappingProxyType(
     }
 )
 
+CANCELLED_REASONS: Mapping[CancelledReason, RowExplanation] = MappingProxyType(
+    {
+        CancelledReason.STOPPED: RowExplanation(
+            "Somebody stopped the file before this row was sent. Nothing of the row was registered.",
+            "Nothing if that was meant. Drop the file again to send the row after all: devices that are there already"
+            " come back as already_registered.",
+            Remedy.NOTHING,
+        ),
+    }
+)
+
 SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
     {
         SentNote.FIRST_ANSWER_LOST: Explanation(
@@ -700,6 +717,7 @@ TABLES: tuple[Mapping[Any, Explanation], ...] = (
     PATH_FAULTS,
     INTAKE_REASONS,
     UNKNOWN_REASONS,
+    CANCELLED_REASONS,
     SENT_NOTES,
     WITHDRAWAL_RESULTS,
     WITHDRAWAL_REASONS,

@@ -16,6 +16,8 @@ class Outcome(StrEnum):
     """Another row of the same file, which the outcome names, is the same device."""
     UNKNOWN = "unknown"
     """The service gave no verdict before the deadline."""
+    CANCELLED = "cancelled"
+    """Somebody stopped the file before the row was sent."""
 
 
 class Remedy(StrEnum):
@@ -112,6 +114,15 @@ class SubmissionState(StrEnum):
         return self not in (SubmissionState.PENDING, SubmissionState.ACCEPTED)
 
 
+class HoldState(StrEnum):
+    """What a hold says of the sending that it concerns."""
+
+    HELD = "held"
+    """Nothing is sent until somebody lets it go on."""
+    STOPPED = "stopped"
+    """Nothing more is sent, for good. Of files only."""
+
+
 class ActKind(StrEnum):
     """What a person or script asked the app to do."""
 
@@ -121,6 +132,12 @@ class ActKind(StrEnum):
     """Send rows of a file again that were fixed on the page."""
     SEND_AGAIN = "send_again"
     WITHDRAW = "withdraw"
+    HOLD = "hold"
+    """Send nothing of a file, a customer, or at all."""
+    GO_ON = "go_on"
+    """End a hold."""
+    STOP = "stop"
+    """Send nothing more of a file, for good."""
     NAME_CUSTOMER = "name_customer"
     RENAME_CUSTOMER = "rename_customer"
     REMOVE_CUSTOMER = "remove_customer"

@@ -134,6 +134,7 @@ class Device:
 _RANKS = (
     Outcome.DUPLICATE,
     Outcome.REJECTED,
+    Outcome.CANCELLED,
     Outcome.FAILED,
     Outcome.UNKNOWN,
     Outcome.ALREADY_REGISTERED,

@@ -23,8 +23,8 @@ from shared.vocabulary import FileState, Outcome, Remedy
 WIDTH_OF_FILES = 160
 """Columns of output that does not go to a terminal."""
 
-NOT_WELL = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)
-"""Outcomes that need attention."""
+NOT_WELL = (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN, Outcome.CANCELLED)
+"""Outcomes of devices that are not registered."""
 
 WAITING_SHOWN = 5
 """Submissions of a file that are shown with their due time and last event."""
@@ -162,7 +162,7 @@ def _show_beside_the_rows(output: Console, details: FileDetails) -> None:
 
 def is_well(file: FileView) -> bool:
     """Whether every device is registered under its batch, and no other part of the file may be a device."""
-    return file.state is FileState.CLOSED and not file.needs_attention
+    return file.state is FileState.CLOSED and not file.needs_attention and not file.counts.cancelled
 
 
 def is_row_well(row: OutcomeView | DeviceOutcome) -> bool:

@@ -22,6 +22,7 @@ from shared.storage.wakeups import (
     WithdrawalWakeUp,
     decode,
 )
+from shared.vocabulary import FileState
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +45,13 @@ def _act(pipeline: Pipeline, wake_up: WakeUp) -> None:
         case SubmissionsWakeUp():
             advance_several(pipeline, wake_up)
         case FileWakeUp(customer_id=customer_id, file_id=file_id):
+            from shared.pipeline.holding import wake_waiting  # noqa: PLC0415
             from shared.pipeline.intake.receive import take_up  # noqa: PLC0415
 
             stored = pipeline.journal.files.get(customer_id, file_id)
             if stored is not None:
+                if stored.record.state is FileState.READ:
+                    wake_waiting(pipeline, stored.record)
                 take_up(pipeline, stored)
         case BlobWakeUp(path=path):
             from shared.pipeline.intake.receive import receive  # noqa: PLC0415

@@ -12,10 +12,12 @@ from shared.partner_center.models import Device, DeviceUploadDetails, JobState
 from shared.partner_center.outcome_codes import UNDOCUMENTED, Explanation, explain
 from shared.pipeline.submissions.matching import SentRow
 from shared.reasons import (
+    CANCELLED_REASONS,
     REASONS,
     REQUEST_REFUSED,
     SENT_NOTES,
     UNKNOWN_REASONS,
+    CancelledReason,
     SentNote,
     UnknownReason,
 )
@@ -93,6 +95,18 @@ def outcome_without_verdict(submission: Submission, row: SentRow) -> DeviceOutco
 def outcome_of_lost_content(submission: Submission, row: SentRow) -> DeviceOutcome:
     """The outcome of a row whose request was lost in storage before the service accepted it."""
     return _unknown(_named(submission, row, Outcome.UNKNOWN), UnknownReason.CONTENT_LOST)
+
+
+def outcome_of_cancelled_row(submission: Submission, row: SentRow) -> DeviceOutcome:
+    """The outcome of a row whose file somebody stopped before it was sent."""
+    explanation = CANCELLED_REASONS[CancelledReason.STOPPED]
+    return replace(
+        _named(submission, row, Outcome.CANCELLED),
+        error_code=CancelledReason.STOPPED,
+        error_description=explanation.sentence,
+        what_to_do=explanation.what_to_do,
+        remedy=explanation.remedy,
+    )
 
 
 def outcome_never_written(reading_id: str, row: int) -> DeviceOutcome:

@@ -17,7 +17,7 @@ from shared.partner_center.models import Customer, CustomerRelationship
 from shared.partner_center.service_text import service_text
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_error
-from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
+from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of, why_held
 from shared.storage.codec import UnreadableRecord
 from shared.storage.partner_customers import ListReading, PartnerCustomer
 from shared.storage.record_table import Conflict
@@ -50,7 +50,7 @@ def refresh_partner_customers(pipeline: Pipeline) -> None:
     stored = table.reading()
     if stored is not None and stored.record.due_at > now:
         return
-    if pipeline.settings.paused or not circuit_breaker_of(pipeline).lets_pass():
+    if why_held(pipeline) is not None or not circuit_breaker_of(pipeline).lets_pass():
         return
     reading = ListReading(due_at=now) if stored is None else stored.record
     with suppress(Conflict):
@@ -117,7 +117,9 @@ def why_not_ours(pipeline: Pipeline, customer_id: str) -> str | None:
     It says so twice: by its list, and when it is asked about this one customer now.
     """
     doubt = doubt_of(pipeline, customer_id)
-    if doubt is None or pipeline.settings.paused or not circuit_breaker_of(pipeline).lets_pass(customer_id):
+    if doubt is None or why_held(pipeline, customer_id) is not None:
+        return None
+    if not circuit_breaker_of(pipeline).lets_pass(customer_id):
         return None
     try:
         customer = pipeline.partner_center.customer(customer_id, pipeline.service.call_ids())

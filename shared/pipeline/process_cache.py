@@ -1,29 +1,31 @@
 """A process's cache of the journal. Losing the cache costs only queries.
 
 An outdated entry does no harm: a change names the ETag of the record that it was made from, the service refuses a batch
-that no longer exists, and that no gate is closed is believed for a second only.
+that no longer exists, and that no gate is closed but these holds is believed for a second only.
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.storage.lru_cache import LruCache
 from shared.storage.record_table import Stored
-from shared.storage.records import DeviceFile
+from shared.storage.records import DeviceFile, Gate
 
 GATES_BELIEVED = timedelta(seconds=1)
-"""How long a process relies on having seen that no gate is closed."""
+"""How long a process relies on having seen that no gate is closed but holds."""
 
 MOST_LARGE_FILES = 2
 """Large files that a process reads at the same time, for the sake of its memory and of the submissions beside them."""
 
 
 class OpenGates:
-    """When the journal was last seen without a closed gate. Safe to share between threads."""
+    """When the journal was last seen without a closed gate but holds. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._seen_at: datetime | None = None
+        self._holds: Mapping[str, Gate] = {}
         self._changes = 0
         self._lock = threading.Lock()
 
@@ -34,15 +36,20 @@ class OpenGates:
             return self._changes
 
     def are_known(self, now: datetime) -> bool:
-        """Whether all gates were open a moment ago."""
-        with self._lock:
-            return self._seen_at is not None and timedelta(0) <= now - self._seen_at < GATES_BELIEVED
+        """Whether all gates but holds were open a moment ago."""
+        return self.holds(now) is not None
 
-    def keep(self, now: datetime, changes: int) -> None:
-        """A query that began at `now`, after so many `changes`, has found no closed gate."""
+    def holds(self, now: datetime) -> Mapping[str, Gate] | None:
+        """The holds by scope if a moment ago no other gate was closed, else None."""
+        with self._lock:
+            is_fresh = self._seen_at is not None and timedelta(0) <= now - self._seen_at < GATES_BELIEVED
+            return self._holds if is_fresh else None
+
+    def keep(self, now: datetime, changes: int, holds: Mapping[str, Gate]) -> None:
+        """A query that began at `now`, after so many `changes`, has found no closed gate but these `holds`."""
         with self._lock:
             if changes == self._changes:
-                self._seen_at = now
+                self._seen_at, self._holds = now, holds
 
     def forget(self) -> None:
         """Note that this process changed a gate, or may have."""

@@ -7,6 +7,7 @@ For lost work it only sends wake-ups, so that one sweep takes bounded time and a
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +15,6 @@ from itertools import groupby, islice, takewhile
 from typing import TypeVar
 
 import msgspec
-from msgspec.structs import replace
 
 from shared.failures import concerning
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
@@ -22,18 +22,19 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_drop_path
+from shared.pipeline.holding import wake_again
 from shared.pipeline.intake.uploads import KEPT_FOR, discard
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
-from shared.pipeline.submissions.follow_ups import Line, wake_up_of
+from shared.pipeline.submissions.follow_ups import Line
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.pipeline.sweep_record import SweepRecord, keep_sweep_record
 from shared.storage.blobs import BlobVersion
 from shared.storage.codec import UnreadableRecord
-from shared.storage.record_table import Conflict, OnUnreadable, Stored
+from shared.storage.record_table import Conflict, OnUnreadable
 from shared.storage.records import DeviceFile, FileMention, Submission, WithdrawalMention
 from shared.storage.wakeups import (
     BlobWakeUp,
@@ -203,7 +204,7 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
         is_late = is_overdue(stored.record.due_at, stored.record.claimed_until, now, claim)
         if is_late and report.overdue_submissions < MOST_WAKE_UPS:
             report.overdue_submissions += 1
-            _wake_again(pipeline, stored)
+            wake_again(pipeline, stored)
     if never_accepted:
         report.never_accepted += never_accepted
         logger.error(
@@ -218,17 +219,6 @@ def _is_alarming(file: DeviceFile, submission: Submission, now: datetime) -> boo
     return submission.accepted_at is None and now - file.received_at > NEVER_ACCEPTED_ALARM
 
 
-def _wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
-    """Change the submission, so that a wake-up still in the queue is out of date, and send another."""
-    submission = stored.record
-    woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
-    try:
-        pipeline.journal.submissions.change(stored, woken)
-    except Conflict:
-        return
-    pipeline.wakeups.send(wake_up_of(woken))
-
-
 def _pause(pipeline: Pipeline, _report: SweepReport) -> None:
     """Keep the notice that sending is paused as the setting says, even while nothing is to be sent."""
     breaker = circuit_breaker_of(pipeline)
@@ -236,6 +226,16 @@ def _pause(pipeline: Pipeline, _report: SweepReport) -> None:
         breaker.note_pause()
     else:
         breaker.end_pause()
+
+
+def _holds_left_over(pipeline: Pipeline, _report: SweepReport) -> None:
+    """Remove the holds of files that have ended: one may be put just before its file closes."""
+    for stored in pipeline.journal.gates.all().values():
+        file_id, since = stored.record.file_id, stored.record.since
+        is_old = since is not None and pipeline.clock() - since >= pipeline.settings.advanced.claim
+        if file_id is not None and is_old and not pipeline.journal.files.is_open(file_id):
+            with suppress(Conflict):
+                pipeline.journal.gates.open(stored)
 
 
 def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
@@ -371,6 +371,7 @@ def _discard_old_uploads(pipeline: Pipeline, report: SweepReport) -> None:
 
 _DUTIES = (
     _pause,
+    _holds_left_over,
     _open_files,
     _withdrawals,
     _poisoned_messages,

@@ -1,18 +1,22 @@
-"""The two changes that people and scripts can request: send rows of a file again, and withdraw a file."""
+"""The changes that people and scripts can request: send rows of a file again, withdraw a file; hold, go on, stop."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
+from shared.pipeline import holding
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections import withdrawal_request
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown
 from shared.pipeline.corrections.retry import Retry, RetryBlocked, RetryLost, retry
 from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked
-from shared.pipeline.human_acts import Asker, note_act, subject_of
+from shared.pipeline.holding import HoldRefused, NothingToHold
+from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of
 from shared.status.http import Refusal
-from shared.status.schemas import ErrorCode
+from shared.status.schemas import ErrorCode, HoldView
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile
-from shared.vocabulary import ActKind
+from shared.vocabulary import ActKind, HoldState
 
 NO_CUSTOMER = (
     "The path of this file names no customer, so nothing was sent: there is nothing to send again or withdraw."
@@ -47,6 +51,41 @@ def withdraw(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asker: A
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     except Conflict as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
+
+
+def stop(pipeline: Pipeline, file: DeviceFile, asker: Asker) -> HoldView:
+    """Send nothing more of `file`, for good. Raises Refusal."""
+    with _refusals():
+        is_new = holding.stop(pipeline, asker, file)
+    return _hold_view(subject_of(file), HoldState.STOPPED, is_new=is_new)
+
+
+def hold(pipeline: Pipeline, subject: Subject, asker: Asker) -> HoldView:
+    """Send nothing of a file, of a customer, or nothing at all, until somebody lets it go on. Raises Refusal."""
+    with _refusals():
+        is_new = holding.hold(pipeline, asker, subject)
+    return _hold_view(subject, HoldState.HELD, is_new=is_new)
+
+
+def go_on(pipeline: Pipeline, subject: Subject, asker: Asker) -> HoldView:
+    """End the hold of a file, a customer, or everything. Raises Refusal."""
+    with _refusals():
+        is_new = holding.go_on(pipeline, asker, subject)
+    return _hold_view(subject, None, is_new=is_new)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (NothingToHold, HoldRefused) as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
+    except Conflict as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
+
+
+def _hold_view(subject: Subject, state: HoldState | None, *, is_new: bool) -> HoldView:
+    return HoldView(customer_id=subject.customer_id, file_id=subject.file_id, hold=state, is_new=is_new)
 
 
 def _customer_of(file: DeviceFile) -> str:

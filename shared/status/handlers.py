@@ -10,11 +10,12 @@ import azure.functions as func
 import msgspec
 
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.human_acts import SCRIPT
+from shared.pipeline.holding import EVERYTHING
+from shared.pipeline.human_acts import SCRIPT, Subject, subject_of
 from shared.status import queries
 from shared.status.acts import acts
 from shared.status.authentication import refuse_other_sites
-from shared.status.commands import send_again, withdraw
+from shared.status.commands import go_on, hold, send_again, stop, withdraw
 from shared.status.customers import customers
 from shared.status.downloads import (
     report_answer,
@@ -49,7 +50,7 @@ from shared.status.parameters import (
 )
 from shared.status.presenters import file_address, withdrawal_view
 from shared.status.routes import allowed_methods
-from shared.status.schemas import ErrorCode, RetryView, View, WithdrawalAnswer, WithdrawalRequest
+from shared.status.schemas import ErrorCode, HoldView, RetryView, View, WithdrawalAnswer, WithdrawalRequest
 from shared.status.today import with_today
 from shared.storage.records import DeviceFile
 
@@ -61,6 +62,8 @@ NOT_UTF_8 = (
 )
 NOT_JSON = 'The body is not JSON. Send the name of the file, for example {"name": "devices.csv"}.'
 OTHER_FIELDS = f"The body is a JSON object with the name of the file alone: {expectation('name', WithdrawalRequest)}."
+
+NO_GUID = "This is no customer id: give the GUID of the customer's tenant. GET /api/customers lists them."
 
 
 def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
@@ -178,6 +181,41 @@ def withdraw_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
     return json_answer(view, HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK)
 
 
+def hold_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST files/{customer_id}/{file_id}/hold."""
+    return _held(pipeline, request, lambda opened: hold(opened, subject_of(_file_named(opened, request)), SCRIPT))
+
+
+def go_on_with_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST files/{customer_id}/{file_id}/go_on."""
+    return _held(pipeline, request, lambda opened: go_on(opened, subject_of(_file_named(opened, request)), SCRIPT))
+
+
+def stop_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST files/{customer_id}/{file_id}/stop."""
+    return _held(pipeline, request, lambda opened: stop(opened, _file_named(opened, request), SCRIPT))
+
+
+def hold_customer(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST customers/{customer_id}/hold."""
+    return _held(pipeline, request, lambda opened: hold(opened, _customer_named(opened, request), SCRIPT))
+
+
+def go_on_with_customer(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST customers/{customer_id}/go_on."""
+    return _held(pipeline, request, lambda opened: go_on(opened, _customer_named(opened, request), SCRIPT))
+
+
+def hold_everything(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST hold."""
+    return _held(pipeline, request, lambda opened: hold(opened, EVERYTHING, SCRIPT))
+
+
+def go_on_with_everything(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST go_on."""
+    return _held(pipeline, request, lambda opened: go_on(opened, EVERYTHING, SCRIPT))
+
+
 def show_openapi(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """GET openapi.json."""
     query_of(request.params, NoQuery)
@@ -200,6 +238,25 @@ def _download(answer: Download, pipeline: OpenPipeline, request: func.HttpReques
     query_of(request.params, NoQuery)
     opened = pipeline()
     return answer(opened, queries.known_file(opened, *file_named_in(request)), request)
+
+
+def _held(pipeline: OpenPipeline, request: func.HttpRequest, act: Callable[[Pipeline], HoldView]) -> func.HttpResponse:
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    refuse_other_sites(request, opened.settings.page_url)
+    return json_answer(act(opened))
+
+
+def _file_named(opened: Pipeline, request: func.HttpRequest) -> DeviceFile:
+    return queries.known_file(opened, *file_named_in(request))
+
+
+def _customer_named(opened: Pipeline, request: func.HttpRequest) -> Subject:
+    """The customer of the address. Raises NotFound."""
+    customer_id = queries.canonical(request.route_params["customer_id"])
+    if customer_id is None:
+        raise queries.NotFound(NO_GUID)
+    return Subject(queries.customer_names(opened).name_of(customer_id) or customer_id, customer_id)
 
 
 def _confirmed_name(request: func.HttpRequest) -> str:

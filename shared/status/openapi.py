@@ -32,6 +32,7 @@ from shared.status.schemas import (
     FileDetails,
     FilePage,
     HealthView,
+    HoldView,
     OutcomePage,
     RetryView,
     WithdrawalAnswer,
@@ -105,6 +106,7 @@ class Operation:
 _DONE = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
 _NO_FILE = (HTTPStatus.NOT_FOUND,)
 _NO_CHANGE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+_NO_HOLD = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 OPERATIONS: Mapping[str, Operation] = {
     "list_files": Operation("Files, newest first.", FilesQuery, FilePage),
@@ -156,6 +158,32 @@ OPERATIONS: Mapping[str, Operation] = {
         statuses=_DONE,
         faults=(*_NO_CHANGE, HTTPStatus.LENGTH_REQUIRED),
         body=WithdrawalRequest,
+    ),
+    "hold_file": Operation(
+        "Send nothing of this file until it goes on. What was accepted still gets its verdict.",
+        NoQuery,
+        HoldView,
+        faults=_NO_HOLD,
+    ),
+    "go_on_with_file": Operation("End the hold of this file.", NoQuery, HoldView, faults=_NO_HOLD),
+    "stop_file": Operation(
+        "Send nothing more of this file, for good: its rows not yet sent end as cancelled.",
+        NoQuery,
+        HoldView,
+        faults=_NO_HOLD,
+    ),
+    "hold_customer": Operation(
+        "Send nothing of this customer's files until they go on.", NoQuery, HoldView, faults=_NO_HOLD
+    ),
+    "go_on_with_customer": Operation("End the hold of this customer.", NoQuery, HoldView, faults=_NO_HOLD),
+    "hold_everything": Operation(
+        "Send nothing at all until it goes on.", NoQuery, HoldView, faults=(HTTPStatus.CONFLICT,)
+    ),
+    "go_on_with_everything": Operation(
+        "End the hold of everything. Files and customers that are held by themselves stay so.",
+        NoQuery,
+        HoldView,
+        faults=(HTTPStatus.CONFLICT,),
     ),
     "find_device": Operation(
         "The rows of closed files with this serial number, newest first.", DevicesQuery, DevicePage, faults=_NO_FILE

@@ -151,7 +151,7 @@ def _needs_attention(file: FileView, waiting: Waiting | None, *, is_stopped: boo
     return (
         (file.state is FileState.REJECTED and file.assigned_file_id is None)
         or file.is_incomplete
-        or file.not_registered > 0
+        or file.not_registered > file.counts.cancelled
         or (is_stopped and file.state is FileState.READ)
         or (waiting is not None and waiting.failing is not None)
         or (file.withdrawal is not None and file.withdrawal.refused > 0)
@@ -213,6 +213,7 @@ def outcome_counts(counts: Counts) -> OutcomeCounts:
         rejected=counts.rejected,
         duplicate=counts.duplicate,
         unknown=counts.unknown,
+        cancelled=counts.cancelled,
         open=max(counts.total - counts.ended, 0),
     )
 

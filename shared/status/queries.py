@@ -40,7 +40,7 @@ from shared.status.schemas import (
     OutcomeView,
     Standstill,
 )
-from shared.status.standstills import standstills
+from shared.status.standstills import concerns, standstills
 from shared.storage.codec import UnreadableRecord
 from shared.storage.customers import is_guid
 from shared.storage.keys import ROWS_IN_A_BLOCK, TimeCursor, time_cursor
@@ -189,7 +189,7 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
     names = customer_names(pipeline)
     name = names.name_of(record.customer_id)
     progress = Progress.of(record, submissions)
-    stopped = standstills(pipeline, names, record.customer_id)
+    stopped = standstills(pipeline, names, record.customer_id, record.file_id)
     later = registered_later(pipeline.journal.files, record)
     view = file_view(
         record, progress, name, registered_later=later.all, fixed_later=later.fixed, is_stopped=bool(stopped)
@@ -404,7 +404,7 @@ def _view_of(
         names.name_of(customer_id),
         registered_later=later.all,
         fixed_later=later.fixed,
-        is_stopped=any(each.customer_id in (None, customer_id) for each in stopped),
+        is_stopped=any(concerns(each, customer_id, entry.file_id) for each in stopped),
     )
 
 

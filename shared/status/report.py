@@ -22,7 +22,7 @@ MOST_ROWS = 1_000
 """Rows that are shown; a page of more is slow to open and to print. The rest stand in results.csv."""
 
 SHOWN: Sequence[Mapping[str, str]] = (
-    *({"outcome": outcome} for outcome in (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN)),
+    *({"outcome": outcome} for outcome in (Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN, Outcome.CANCELLED)),
     {"outcome": Outcome.ALREADY_REGISTERED, "remedy": Remedy.ASK},
 )
 """The rows that need attention, by the properties of their outcomes."""

@@ -8,9 +8,9 @@ class Role(IntEnum):
 
     SEE = auto()
     SEND = auto()
-    """Drop files, fix rows, send rows again."""
+    """Drop files, fix rows, send rows again; hold and stop a file."""
     MANAGE = auto()
-    """Withdraw devices, and name customers."""
+    """Withdraw devices, name customers; hold a customer or everything."""
 
     @property
     def app_role(self) -> str:

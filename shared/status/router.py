@@ -12,7 +12,7 @@ from shared.status import handlers
 from shared.status.authentication import person_of, refuse_without
 from shared.status.health import app_to_check
 from shared.status.http import OpenPipeline, answered, surroundings
-from shared.status.page import assigning, dropping, fixing, health
+from shared.status.page import assigning, dropping, fixing, health, holding
 from shared.status.page import customers as customers_page
 from shared.status.page import handlers as page_handlers
 from shared.status.page.answers import Visit
@@ -34,6 +34,13 @@ HANDLERS: Mapping[str, Handler] = {
     "download_report": handlers.download_report,
     "retry_file": handlers.retry_file,
     "withdraw_file": handlers.withdraw_file,
+    "hold_file": handlers.hold_file,
+    "go_on_with_file": handlers.go_on_with_file,
+    "stop_file": handlers.stop_file,
+    "hold_customer": handlers.hold_customer,
+    "go_on_with_customer": handlers.go_on_with_customer,
+    "hold_everything": handlers.hold_everything,
+    "go_on_with_everything": handlers.go_on_with_everything,
     "find_device": handlers.find_device,
     "list_acts": handlers.list_acts,
     "list_customers": handlers.list_customers,
@@ -65,6 +72,9 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_assign": assigning.assign_file,
     "page_fix": fixing.show_rows,
     "page_send_fixed": fixing.send_rows,
+    "page_hold": holding.hold_file,
+    "page_go_on": holding.go_on_with_file,
+    "page_stop": holding.stop_file,
     "page_retry": page_handlers.retry_file,
     "page_withdraw_confirmation": page_handlers.confirm_withdrawal,
     "page_withdraw": page_handlers.withdraw_file,

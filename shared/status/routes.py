@@ -59,6 +59,13 @@ ROUTES = (
     Route("download_report", f"{_FILE}/report.html", READ, Access.KEY),
     Route("retry_file", f"{_FILE}/retry", CHANGE, Access.KEY),
     Route("withdraw_file", f"{_FILE}/withdraw", CHANGE, Access.KEY),
+    Route("hold_file", f"{_FILE}/hold", CHANGE, Access.KEY),
+    Route("go_on_with_file", f"{_FILE}/go_on", CHANGE, Access.KEY),
+    Route("stop_file", f"{_FILE}/stop", CHANGE, Access.KEY),
+    Route("hold_customer", "customers/{customer_id}/hold", CHANGE, Access.KEY),
+    Route("go_on_with_customer", "customers/{customer_id}/go_on", CHANGE, Access.KEY),
+    Route("hold_everything", "hold", CHANGE, Access.KEY),
+    Route("go_on_with_everything", "go_on", CHANGE, Access.KEY),
     # The serial number is in the query: the host exports paths whole to Application Insights, but queries redacted.
     # And an escaped slash in a path does not arrive as what it stands for.
     Route("find_device", "devices/{customer_id}", READ, Access.KEY),
@@ -87,6 +94,9 @@ ROUTES = (
     Route("page_assign", f"{_PAGE_OF_FILE}/assign", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_fix", f"{_PAGE_OF_FILE}/fix", PAGE, Access.SIGN_IN, Role.SEND),
     Route("page_send_fixed", f"{_PAGE_OF_FILE}/fix", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_hold", f"{_PAGE_OF_FILE}/hold", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_go_on", f"{_PAGE_OF_FILE}/go_on", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_stop", f"{_PAGE_OF_FILE}/stop", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_retry", f"{_PAGE_OF_FILE}/retry", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_withdraw_confirmation", f"{_PAGE_OF_FILE}/withdraw", PAGE, Access.SIGN_IN, Role.MANAGE),
     Route("page_withdraw", f"{_PAGE_OF_FILE}/withdraw", CHANGE, Access.SIGN_IN, Role.MANAGE),

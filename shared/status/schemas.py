@@ -13,6 +13,7 @@ from shared.vocabulary import (
     ActKind,
     CheckState,
     FileState,
+    HoldState,
     Outcome,
     Remedy,
     SubmissionState,
@@ -51,6 +52,7 @@ class OutcomeCounts(View, frozen=True, kw_only=True):
     rejected: Whole = 0
     duplicate: Whole = 0
     unknown: Whole = 0
+    cancelled: Whole = 0
     open: Annotated[int, msgspec.Meta(ge=0, description="Rows that have no outcome yet.")] = 0
 
 
@@ -70,6 +72,8 @@ class WithdrawalView(View, frozen=True, kw_only=True):
 class StandstillKind(StrEnum):
     """Why something stands still."""
 
+    HELD = "held"
+    STOPPED = "stopped"
     PAUSED = "paused"
     SIGN_IN_REFUSED = "sign_in_refused"
     NOT_ALLOWED = "not_allowed"
@@ -85,6 +89,9 @@ class Standstill(View, frozen=True, kw_only=True):
         str | None, msgspec.Meta(description="The customer concerned. Null: everything stands still.")
     ]
     customer_name: str | None
+    file_id: Annotated[
+        str | None, msgspec.Meta(description="The file concerned. Null: all files of the customer, or everything.")
+    ] = None
     since: datetime | None
     tried_again_at: Annotated[
         datetime | None, msgspec.Meta(description="When the service is tried next, if all requests wait for that.")
@@ -193,7 +200,8 @@ class FileView(View, frozen=True, kw_only=True):
         bool,
         msgspec.Meta(
             description="Whether somebody must look at it: a row is not registered or stands under another batch, the "
-            "file was rejected, may hold more devices, stands still, or was withdrawn in part."
+            "file was rejected, may hold more devices, stands still, or was withdrawn in part. Rows that are cancelled "
+            "are no reason."
         ),
     ] = False
     links: FileLinks
@@ -202,7 +210,8 @@ class FileView(View, frozen=True, kw_only=True):
     def not_registered(self) -> int:
         """The rows that are not registered under their batch, nor duplicates, nor registered by a later file."""
         counts = self.counts
-        return counts.failed + counts.rejected + counts.unknown + self.elsewhere - self.registered_later
+        ended_badly = counts.failed + counts.rejected + counts.unknown + counts.cancelled
+        return ended_badly + self.elsewhere - self.registered_later
 
     @property
     def well_registered(self) -> int:
@@ -556,6 +565,15 @@ class WithdrawalAnswer(View, frozen=True, kw_only=True):
     file_id: Identifier
     is_new: Annotated[bool, msgspec.Meta(description="Whether this request started the withdrawal.")]
     withdrawal: Annotated[WithdrawalView | None, msgspec.Meta(description="Null when the file registered no device.")]
+
+
+class HoldView(View, frozen=True, kw_only=True):
+    """What is held, or goes on: a file, a customer, or everything."""
+
+    customer_id: Annotated[str | None, msgspec.Meta(description="Null: everything.")]
+    file_id: Annotated[str | None, msgspec.Meta(description="Null: all files of the customer, or everything.")]
+    hold: Annotated[HoldState | None, msgspec.Meta(description="Null: it is not held. Something else may hold it.")]
+    is_new: Annotated[bool, msgspec.Meta(description="Whether this request changed it.")]
 
 
 class ErrorCode(StrEnum):

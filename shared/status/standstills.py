@@ -8,12 +8,20 @@ from shared.pipeline.submissions.circuit_breaker import OUTAGE, PAUSE, PAUSED, W
 from shared.status.names import CustomerNames
 from shared.status.schemas import Standstill, StandstillKind
 from shared.storage.records import Gate
+from shared.vocabulary import HoldState
 
 LASTING_OUTAGE = timedelta(minutes=1)
 """From this time without a usable answer on, the service counts as away. A shorter failure is repeated within it, and
 nearly always cured by that."""
 
 _WHAT_TO_DO = {
+    StandstillKind.HELD: (
+        "A person with the right to it lets it go on: a file on its page, a customer or everything on the page "
+        "Customers, each also with 'python -m local go-on'. What Partner Center accepted gets its verdict meanwhile."
+    ),
+    StandstillKind.STOPPED: (
+        "Nobody: its rows that were not sent end as cancelled. Those that Partner Center accepted get their verdict."
+    ),
     StandstillKind.PAUSED: "The administrator of the app sets PAUSED to false; everything that waits is sent then.",
     StandstillKind.SIGN_IN_REFUSED: (
         "The administrator of the app corrects the sign-in to Partner Center as the answer says. Everything that waits "
@@ -31,22 +39,39 @@ _WHAT_TO_DO = {
 }
 
 
-def standstills(pipeline: Pipeline, names: CustomerNames, customer_id: str | None = None) -> list[Standstill]:
-    """Everything that stands still now, or what concerns one customer; empty in normal operation."""
+def standstills(
+    pipeline: Pipeline, names: CustomerNames, customer_id: str | None = None, file_id: str | None = None
+) -> list[Standstill]:
+    """Everything that stands still now, or what concerns one customer or file; empty in normal operation."""
     gates = [stored.record for stored in pipeline.journal.gates.all().values()]
     if pipeline.settings.paused and all(gate.scope != PAUSE for gate in gates):
         # Neither a wake-up nor the sweep has met the setting yet.
         gates.append(notice(PAUSE, PAUSED, pipeline.clock()))
-    return standstills_of(gates, pipeline.clock(), names, customer_id)
+    return standstills_of(gates, pipeline.clock(), names, customer_id, file_id)
 
 
 def standstills_of(
-    gates: Iterable[Gate], now: datetime, names: CustomerNames, customer_id: str | None = None
+    gates: Iterable[Gate],
+    now: datetime,
+    names: CustomerNames,
+    customer_id: str | None = None,
+    file_id: str | None = None,
 ) -> list[Standstill]:
-    """The standstills that `gates` mean, the oldest first. Pure."""
+    """The standstills that `gates` mean, the oldest first. A file that is stopped is one for itself alone. Pure."""
     found = [_standstill(gate, names) for gate in gates if _holds(gate, now)]
-    concerned = [each for each in found if customer_id is None or each.customer_id in (None, customer_id)]
+    concerned = [
+        each
+        for each in found
+        if (each.file_id is None or file_id in (None, each.file_id))
+        and (customer_id is None or each.customer_id in (None, customer_id))
+        and (each.kind is not StandstillKind.STOPPED or each.file_id == file_id)
+    ]
     return sorted(concerned, key=lambda each: (each.since or now, each.kind, each.customer_id or ""))
+
+
+def concerns(standstill: Standstill, customer_id: str | None, file_id: str) -> bool:
+    """Whether a file of the customer stands still by it. Pure."""
+    return standstill.customer_id in (None, customer_id) and standstill.file_id in (None, file_id)
 
 
 def _holds(gate: Gate, now: datetime) -> bool:
@@ -55,6 +80,8 @@ def _holds(gate: Gate, now: datetime) -> bool:
     An open breaker holds everything of its scope, so it counts from its first moment, unless a token is being renewed
     or its wait is over. The notice of an outage holds nothing: it counts once the outage lasts.
     """
+    if gate.hold is not None:
+        return True
     if gate.scope == OUTAGE:
         return gate.since is None or now - gate.since >= LASTING_OUTAGE
     if gate.is_throttled:
@@ -63,14 +90,15 @@ def _holds(gate: Gate, now: datetime) -> bool:
 
 
 def _standstill(gate: Gate, names: CustomerNames) -> Standstill:
-    customer_id = _customer_of(gate.scope)
+    customer_id = gate.customer_id if gate.hold is not None else _customer_of(gate.scope)
     kind = _kind(gate)
     return Standstill(
         kind=kind,
         customer_id=customer_id,
         customer_name=names.name_of(customer_id),
+        file_id=gate.file_id,
         since=gate.since,
-        tried_again_at=None if gate.is_notice else gate.closed_until,
+        tried_again_at=None if gate.is_notice or gate.hold is not None else gate.closed_until,
         reason=gate.reason,
         what_to_do=_WHAT_TO_DO[kind],
     )
@@ -82,6 +110,8 @@ def _customer_of(scope: str) -> str | None:
 
 
 def _kind(gate: Gate) -> StandstillKind:
+    if gate.hold is not None:
+        return StandstillKind.HELD if gate.hold is HoldState.HELD else StandstillKind.STOPPED
     if gate.scope == PAUSE:
         return StandstillKind.PAUSED
     if gate.scope == OUTAGE:

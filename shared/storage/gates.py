@@ -1,4 +1,4 @@
-"""Closed gates, at which all submissions of a scope wait. All instances share them."""
+"""Closed gates, at which all submissions of a scope wait, and holds among them. All instances share them."""
 
 from shared.storage import keys
 from shared.storage.record_table import RecordTable, Stored, log_unreadable
@@ -13,14 +13,15 @@ class Gates:
         self._gates = RecordTable(table, Gate, lambda gate: keys.gate_key(gate.scope))
 
     def closed(self) -> dict[str, Stored[Gate]]:
-        """The closed gates by scope; empty in normal operation.
+        """The gates that answers of the service closed, by scope; empty in normal operation.
 
         A gate that this version cannot read holds nothing back: the service throttles again where it must.
         """
-        return {scope: stored for scope, stored in self.all().items() if not stored.record.is_notice}
+        found = self.all().items()
+        return {scope: stored for scope, stored in found if not stored.record.is_notice and stored.record.hold is None}
 
     def all(self) -> dict[str, Stored[Gate]]:
-        """The closed gates and the notices by scope; empty in normal operation."""
+        """The closed gates, holds and notices by scope; empty in normal operation."""
         found = self._gates.query(Query(partition=keys.GATES), log_unreadable)
         return {stored.record.scope: stored for stored in found}
 

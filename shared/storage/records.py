@@ -7,7 +7,16 @@ from typing import Annotated
 
 import msgspec
 
-from shared.vocabulary import ActKind, FileState, Outcome, Remedy, SubmissionState, WithdrawalResult, WithdrawalState
+from shared.vocabulary import (
+    ActKind,
+    FileState,
+    HoldState,
+    Outcome,
+    Remedy,
+    SubmissionState,
+    WithdrawalResult,
+    WithdrawalState,
+)
 
 LONGEST_HISTORY = 60
 """Most sentences kept of a history: the first and the latest."""
@@ -30,6 +39,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     duplicate: int = 0
     unknown: int = 0
+    cancelled: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
@@ -376,6 +386,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """A closed gate, at which all submissions of `scope` wait. In normal operation there are none.
 
+    The service's answers close a gate, or people do (`hold`).
     Or a notice of another standstill, for people to read: it holds nothing back.
     """
 
@@ -392,6 +403,13 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     is_throttled: bool = False
     """Whether throttling closed it, rather than a missing permission."""
     is_notice: bool = False
+    hold: HoldState | None = None
+    """Of a hold: a gate that a person closes, and opens. The fields below are those of a hold."""
+    customer_id: str | None = None
+    """None in the hold of everything."""
+    file_id: str | None = None
+    """Only in the hold of a file."""
+    held_by: str = ""
 
 
 class StagedFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,6 +96,9 @@ def _check_places(world: SimulatedWorld) -> None:
     for version in world.private.versions():
         if version.path.endswith(".json"):
             world.violate(f"{version.path} outlived its submission.")
+    for gate in world.journal.gates.all().values():
+        if gate.record.hold is not None:
+            world.violate(f"The hold {gate.record.scope} is still there.")
     if world.queue or world.poison:
         world.violate(f"{len(world.queue)} messages wait and {len(world.poison)} are poisoned.")
 
@@ -237,7 +240,17 @@ class FileCheck:
                     model_name=device.model,
                 )
             )
-            self._check_sent_row(row, outcome, sent.identities)
+            if outcome is Outcome.CANCELLED:
+                self._check_cancelled(row, sent.identities)
+            else:
+                self._check_sent_row(row, outcome, sent.identities)
+
+    def _check_cancelled(self, row: Row, identities: tuple[str, ...]) -> None:
+        """Somebody stopped the file, and the service never took the device from it."""
+        if self._file.file_id not in self._world.stopped:
+            self._violate(f"row {row['row']} is cancelled and nobody stopped its file")
+        if any(device.sent.identities == identities for job in self._jobs() for device in job.devices):
+            self._violate(f"row {row['row']} is cancelled and the service has taken it")
 
     def _check_sent_row(self, row: Row, outcome: Outcome, identities: tuple[str, ...]) -> None:
         """Compare our outcome of a device with the service's record of it."""

@@ -4,6 +4,7 @@ import random
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum, auto
 from http import HTTPStatus
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from local.partner_center import LATE, MALFORMED, UPLOADS, Fault, Operation
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
 from shared.pipeline.intake.receive import LARGE
 from shared.pipeline.submissions.follow_ups import MOST_IN_LINE
+from shared.vocabulary import ActKind
 from tests.simulation.service import Mishap, Trouble, makes_sense
 
 CUSTOMERS = ("c7f3c849-129f-4b85-a96d-4f8e88b315a3", "11111111-2222-3333-4444-555555555555")
@@ -81,6 +83,24 @@ class Arrival:
     file: DroppedFile | None
 
 
+class Reach(Enum):
+    """What a person holds."""
+
+    FILE = auto()
+    CUSTOMER = auto()
+    EVERYTHING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Rein:
+    """A person holds, stops or lets go on what is sent of the file that is known at that time by this number."""
+
+    after: timedelta
+    act: ActKind
+    reach: Reach
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class Spell:
     """A period in which requests run into a trouble."""
@@ -119,6 +139,7 @@ class Plan:
     seed: int
     settings: dict[str, str] = field(default_factory=dict)
     arrivals: tuple[Arrival, ...] = ()
+    reins: tuple[Rein, ...] = ()
     weather: tuple[Spell, ...] = ()
     job_delay: timedelta = timedelta(minutes=1)
     unknown_customers: frozenset[str] = frozenset()
@@ -172,6 +193,7 @@ def plan_of(seed: int) -> Plan:
             **({"DEFAULT_BATCH": "Everyone"} if chance.random() < 0.3 else {}),
         },
         arrivals=_arrivals(chance, devices),
+        reins=_reins(seed),
         weather=weather,
         job_delay=timedelta(seconds=chance.choice((0, 20, 60, 60, 600, 2400))),
         unknown_customers=frozenset({UNKNOWN_CUSTOMER}),
@@ -285,6 +307,24 @@ def _spells_between_repeats(seed: int) -> Iterator[Spell]:
         forgets = [Fault.FORGET_REQUEST_IDS] if chance.random() < 0.5 else []
         for trouble in (Fault.DROPPED_AFTER, *chance.sample(BETWEEN_REPEATS, 2), *forgets):
             yield Spell(trouble, timedelta(), ends, chance.choice((0.3, 0.5)), operations=UPLOADS)
+
+
+def _reins(seed: int) -> tuple[Rein, ...]:
+    """Holds and stops at any moment. It draws by itself, so that the rest of each plan stays as it was."""
+    chance = random.Random(f"reins of {seed}")
+    if chance.random() < 0.5:
+        return ()
+    acts = (ActKind.HOLD, ActKind.HOLD, ActKind.STOP, ActKind.STOP, ActKind.GO_ON, ActKind.GO_ON)
+    reins = [
+        Rein(
+            timedelta(seconds=chance.choice((0, 1, 5, 20, 60, 100, 300, 1000, 2000))),
+            act := chance.choice(acts),
+            Reach.FILE if act is ActKind.STOP else chance.choice((Reach.FILE, Reach.FILE, *Reach)),
+            chance.randint(0, 3),
+        )
+        for _ in range(chance.randint(1, 4))
+    ]
+    return tuple(sorted(reins, key=lambda rein: rein.after))
 
 
 def _spell(chance: random.Random) -> Spell:

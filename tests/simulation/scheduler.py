@@ -28,11 +28,13 @@ class Scheduler:
         self._world = world
         self._random = world.random
         self._arrivals = list(world.plan.arrivals)
+        self._reins = list(world.plan.reins)
 
     def run(self) -> None:
         """Chaos, calm, and some days of quiet."""
         self.begin()
         self._world.note("scheduler", "calm comes")
+        self._reins.clear()
         self._world.be_calm()
         self.rest()
 
@@ -50,7 +52,10 @@ class Scheduler:
             self.settle()
 
     def settle(self) -> None:
-        """Run everything undisturbed until there is nothing left to do."""
+        """Run everything undisturbed until there is nothing left to do; nothing stays on hold."""
+        while self._world.live:
+            self._world.step(self._world.live[0])
+        self._world.let_everything_go_on()
         latest = self._world.time + LONGEST_CALM
         for _ in range(MOST_TURNS):
             if self._world.live:
@@ -98,6 +103,8 @@ class Scheduler:
         world = self._world
         while self._arrivals and START + self._arrivals[0].after <= world.time:
             self._act(self._arrivals.pop(0))
+        while self._reins and START + self._reins[0].after <= world.time:
+            world.rein(self._reins.pop(0))
         if world.next_sweep <= world.time:
             world.sweep()
             if self._random.random() < world.plan.repeats:
@@ -115,6 +122,7 @@ class Scheduler:
             [
                 world.next_sweep,
                 *(START + arrival.after for arrival in self._arrivals[:1]),
+                *(START + rein.after for rein in self._reins[:1]),
                 *(message.visible_at for message in world.queue if not message.is_leased),
             ]
         )

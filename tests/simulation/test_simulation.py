@@ -20,7 +20,7 @@ from shared.pipeline.dispatch import wake
 from shared.reasons import IntakeReason, WithdrawalReason
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
-from shared.vocabulary import Outcome, WithdrawalResult
+from shared.vocabulary import ActKind, Outcome, WithdrawalResult
 from tests.examples import examples
 from tests.pipeline.world import START
 from tests.simulation.__main__ import how_to_replay, told
@@ -33,6 +33,8 @@ from tests.simulation.plan import (
     Arrival,
     DroppedFile,
     Plan,
+    Reach,
+    Rein,
     Spell,
     file_of,
     plan_of,
@@ -156,6 +158,14 @@ class Days(RuleBasedStateMachine):
     @rule()
     def forge(self) -> None:
         self.world.forge()
+
+    @rule(
+        act=st.sampled_from([ActKind.HOLD, ActKind.GO_ON, ActKind.STOP]),
+        reach=st.sampled_from(Reach),
+        number=st.integers(0, 3),
+    )
+    def rein(self, act: ActKind, reach: Reach, number: int) -> None:
+        self.world.rein(Rein(timedelta(), act, reach, number))
 
     @rule(host=st.integers(0, 1))
     def kill(self, host: int) -> None:

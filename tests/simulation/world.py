@@ -7,6 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -30,6 +31,9 @@ from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
 from shared.pipeline.drop_path import parse_drop_path
+from shared.pipeline.holding import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, stop
+from shared.pipeline.holds import hold_on, is_stopped
+from shared.pipeline.human_acts import COMMAND, Subject, subject_of
 from shared.pipeline.intake.receive import receive_dropped
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.sweep import sweep
@@ -49,12 +53,12 @@ from shared.storage.wakeups import (
     decode,
     encode,
 )
-from shared.vocabulary import FileState
+from shared.vocabulary import ActKind, FileState, HoldState
 from tests.partner_center.in_process import client_in_process
 from tests.pipeline.world import START, settings_with
 from tests.simulation.baton import Invocation, ProcessDied
 from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
-from tests.simulation.plan import DroppedFile, Plan
+from tests.simulation.plan import DroppedFile, Plan, Reach, Rein
 from tests.simulation.service import Asked, Attempt, SimulatedPartnerCenter, Trouble
 
 TOKEN = "simulated-token-that-no-log-may-show"
@@ -194,6 +198,8 @@ class SimulatedWorld:
         self.crashes = plan.crashes
         self.storage_failures = plan.storage_failures
         self.stay = plan.stay
+        self.stopped = set[str]()
+        """The files that somebody stopped, or tried to."""
         self.dropped: dict[str, DroppedFile] = {}
         """Every version of every dropped blob, by file id."""
         self.next_sweep = START + plan.sweep_period
@@ -497,6 +503,39 @@ class SimulatedWorld:
         self.note("person", f"deletes {path}")
         self.drop.delete(path)
 
+    def rein(self, rein: Rein) -> None:
+        """Let a person hold, stop or let go on what is sent of a file, its customer, or everything."""
+        files = [file for identifier in self.dropped if (file := self.file(identifier)) is not None]
+        if not files:
+            return
+        file = files[rein.number % len(files)]
+        subjects = {
+            Reach.FILE: subject_of(file),
+            Reach.CUSTOMER: Subject("a customer", file.customer_id),
+            Reach.EVERYTHING: EVERYTHING,
+        }
+
+        def act() -> None:
+            pipeline, subject = self._pipeline_of_host(), subjects[rein.reach]
+            with suppress(NothingToHold, HoldRefused):
+                match rein.act:
+                    case ActKind.HOLD:
+                        hold(pipeline, COMMAND, subject)
+                    case ActKind.STOP:
+                        self.stopped.add(file.file_id)
+                        stop(pipeline, COMMAND, file)
+                    case _:
+                        go_on(pipeline, COMMAND, subject)
+
+        self.invoke(f"{rein.act} {rein.reach.name.lower()} {file.file_id}", act, lambda _: None)
+
+    def let_everything_go_on(self) -> None:
+        """End every hold that somebody put and nobody ended."""
+        for stored in self.journal.gates.all().values():
+            gate = stored.record
+            if gate.hold is HoldState.HELD:
+                go_on(self.pipeline, COMMAND, Subject(gate.scope, gate.customer_id, gate.file_id))
+
     def sweep(self) -> None:
         """Let the timer fire."""
         self.next_sweep = self.time + self.plan.sweep_period
@@ -545,11 +584,27 @@ class SimulatedWorld:
         journaled = submission.customer_id, submission.request and submission.request.batch_id
         if journaled != (attempt.customer_id, attempt.batch_id):
             self.violate(f"{name} is sent to another batch than is journaled.")
+        self._check_holds(submission, name)
         if self.private.read(submission.payload) != attempt.devices:
             self.violate(f"{name} is sent with another body than is kept.")
         sender = (submission.file_id, submission.number)
         self.sender_of_request[attempt.request_id] = sender
         self.attempts.setdefault(sender, []).append((attempt, self._running))
+
+    def _check_holds(self, submission: Submission, name: str) -> None:
+        """Nothing is sent that is held or stopped for the time of a claim, but what the service may have already."""
+        if self.plan.longest_stall_of_readers > 1:
+            return
+        holds = {
+            scope: stored.record
+            for scope, stored in self.journal.gates.all().items()
+            if stored.record.hold is not None
+            and self.time - (stored.record.since or self.time) > self.settings.advanced.claim
+        }
+        if hold_on(holds, submission.customer_id, submission.file_id) is not None:
+            self.violate(f"{name} is sent although it is on hold.")
+        if is_stopped(holds, submission.file_id) and not submission.answer_lost:
+            self.violate(f"{name} is sent although its file is stopped.")
 
 
 def submissions_in(wake_up: WakeUp) -> list[tuple[str, str]]:

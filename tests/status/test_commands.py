@@ -1,4 +1,4 @@
-"""The two changes that people and scripts can request, and why they are refused."""
+"""The changes that people and scripts can request, and why they are refused."""
 
 from typing import NoReturn
 
@@ -7,7 +7,7 @@ import pytest
 from shared.status.commands import CHANGED, NO_CUSTOMER
 from shared.storage.files import Files
 from shared.storage.record_table import Conflict
-from tests.pipeline.world import World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 from tests.status.client import FILE, Client, closed_file
 
 
@@ -71,3 +71,47 @@ def test_a_file_that_others_keep_changing_is_to_be_opened_again(
     monkeypatch.setattr(Files, "change", changed)
     answer = client.post(FILE.format(identifier) + "/withdraw", b'{"name": "devices.csv"}')
     assert (answer.status, answer.json["message"]) == (409, CHANGED)
+
+
+def held(customer_id: str | None, file_id: str | None, hold: str | None, *, is_new: bool = True) -> dict[str, object]:
+    return {"customer_id": customer_id, "file_id": file_id, "hold": hold, "is_new": is_new}
+
+
+def test_scripts_hold_let_go_on_and_stop_a_file(world: World, client: Client) -> None:
+    identifier = world.put(numbered(3))
+    assert client.post("/api/hold").json == held(None, None, "held")
+    world.receive()
+    path = FILE.format(identifier)
+    assert client.post(f"{path}/hold").json == held(CUSTOMER, identifier, "held")
+    assert client.post(f"{path}/hold").json == held(CUSTOMER, identifier, "held", is_new=False)
+    kinds = [(each["kind"], each["file_id"]) for each in client.get(path).json["stopped"]]
+    assert sorted(kinds, key=str) == sorted([("held", None), ("held", identifier)], key=str)
+    assert client.get(path).json["file"]["needs_attention"]
+    assert client.post(f"{path}/go_on").json == held(CUSTOMER, identifier, None)
+    assert client.post("/api/go_on").json == held(None, None, None)
+    assert client.post(f"{path}/stop").json == held(CUSTOMER, identifier, "stopped")
+    assert [each["kind"] for each in client.get(path).json["stopped"]] == ["stopped"]
+    assert client.get("/api/files").json["stopped"] == [], "a stop concerns its file alone"
+    assert client.post(f"{path}/go_on").status == 409
+    world.run()
+    file = client.get(path).json["file"]
+    assert file["counts"] == {
+        **dict.fromkeys(("registered", "already_registered", "failed", "rejected", "duplicate", "unknown", "open"), 0),
+        "total": 3,
+        "cancelled": 3,
+    }
+    assert not file["needs_attention"], "somebody wanted it so"
+    assert client.post(f"{path}/hold").json["code"] == "conflict"
+
+
+def test_scripts_hold_a_customer_and_let_it_go_on(world: World, client: Client) -> None:
+    path = f"/api/customers/{CUSTOMER.upper()}"
+    assert client.post(f"{path}/hold").json == held(CUSTOMER, None, "held")
+    identifier = world.drop_file(numbered(1))
+    (stopped,) = client.get(f"/api/files?customer={CUSTOMER}").json["stopped"]
+    assert (stopped["kind"], stopped["customer_id"], stopped["file_id"]) == ("held", CUSTOMER, None)
+    assert client.post(f"{path}/go_on").json == held(CUSTOMER, None, None)
+    assert client.post(f"{path}/go_on").json == held(CUSTOMER, None, None, is_new=False)
+    assert client.post("/api/customers/_/hold").status == 404
+    world.run()
+    assert world.outcomes(identifier) == ["registered"]

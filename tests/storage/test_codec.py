@@ -108,6 +108,7 @@ def test_an_object_that_an_earlier_version_wrote_with_fewer_members_is_written_w
         "rejected": 1,
         "duplicate": 0,
         "unknown": 0,
+        "cancelled": 0,
     }
 
 

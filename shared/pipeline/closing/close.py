@@ -16,6 +16,7 @@ from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.closing.service_level import fields_of_ended
 from shared.pipeline.closing.summary import folder_of, rewrite_parents_summaries, write_summary
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.holds import forget_hold, holds_now, scope_of_hold
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS, FileLease, is_claimed, with_claim
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_never_written
@@ -150,6 +151,7 @@ def _tidy_up(held: FileLease) -> None:
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
     rewrite_parents_summaries(pipeline.journal, pipeline.results, file)
+    forget_hold(pipeline, file.file_id)
     held.keep()
     announce(pipeline, file)
     _log_end(pipeline, file)
@@ -182,6 +184,7 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
     for record in unreadable:
         log_unreadable(record)
     now = pipeline.clock()
+    history = _with_stop(pipeline, file) if counts.cancelled else file.history
     closed = replace(
         with_claim(pipeline, file),
         state=FileState.CLOSED,
@@ -189,7 +192,7 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
         first_accepted_at=min((each.accepted_at for each in submissions if each.accepted_at is not None), default=None),
         closed_counts=counts,
         reasons=reasons.tallies(),
-        history=with_sentence(file.history, f"Closed: {_in_words(counts)}.", now),
+        history=with_sentence(history, f"Closed: {_in_words(counts)}.", now),
     )
     write_summary(pipeline.journal, pipeline.results, closed, submissions)
     held.change(closed)
@@ -198,6 +201,12 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
             measure(Metric.DEVICES, number, {"outcome": str(outcome)})
     annotate(of_file(closed))
     _tidy_up(held)
+
+
+def _with_stop(pipeline: Pipeline, file: DeviceFile) -> tuple[str, ...]:
+    """The history of a file with who stopped it, and when."""
+    gate = holds_now(pipeline).get(scope_of_hold(file_id=file.file_id))
+    return file.history if gate is None or gate.since is None else with_sentence(file.history, gate.reason, gate.since)
 
 
 def _every_outcome(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:

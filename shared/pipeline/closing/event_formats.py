@@ -220,7 +220,8 @@ def _run(text: str, **style: str) -> Card:
 
 def _needs_someone(closed: FileClosed) -> bool:
     counts = closed.counts
-    return closed.is_incomplete or bool(counts.failed or counts.rejected or counts.unknown or closed.elsewhere)
+    not_registered = counts.failed + counts.rejected + counts.unknown + counts.cancelled + closed.elsewhere
+    return closed.is_incomplete or bool(not_registered)
 
 
 def slack_message(closed: FileClosed) -> Card:

@@ -37,7 +37,7 @@ class Reason(NamedTuple):
         match row.outcome:
             case Outcome.REGISTERED | Outcome.DUPLICATE:
                 return cls(row.outcome, code, row.remedy)
-            case Outcome.REJECTED | Outcome.UNKNOWN:
+            case Outcome.REJECTED | Outcome.UNKNOWN | Outcome.CANCELLED:
                 sentence = f"{row.error_description} {row.what_to_do}"
                 return cls(row.outcome, code, row.remedy, "", sentence.strip()[:LONGEST_SENTENCE])
             case Outcome.ALREADY_REGISTERED | Outcome.FAILED:

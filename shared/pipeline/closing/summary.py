@@ -154,7 +154,7 @@ def standing_of(file: DeviceFile, later: RegisteredLater = NOTHING_LATER) -> Sta
     return standing(
         file.state,
         registered=counts.registered + counts.already_registered - elsewhere + later.all,
-        missing=counts.failed + counts.rejected + counts.unknown + elsewhere - later.all,
+        missing=counts.failed + counts.rejected + counts.unknown + counts.cancelled + elsewhere - later.all,
         total=counts.total,
         is_incomplete=file.is_incomplete,
         withdrawal=file.withdrawal,

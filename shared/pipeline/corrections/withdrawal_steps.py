@@ -27,7 +27,7 @@ from shared.pipeline.corrections.withdrawal_decisions import COLUMNS, begun, is_
 from shared.pipeline.corrections.withdrawal_request import leave_index, withdrawal_wake_up
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS
 from shared.pipeline.log_fields import of_file
-from shared.pipeline.submissions.circuit_breaker import PAUSED, Admission, circuit_breaker_of
+from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of, why_held
 from shared.pipeline.submissions.state_machine import WaitFor
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal, with_sentence
@@ -155,9 +155,8 @@ def withdraw_further(pipeline: Pipeline, wake_up: WithdrawalWakeUp) -> Withdrawa
 
 def _step(held: WithdrawalLease) -> WithdrawalState:
     breaker = circuit_breaker_of(held.pipeline)
-    if held.pipeline.settings.paused:
-        breaker.note_pause()
-        return _wait(held, WaitFor(PAUSED_DELAY, PAUSED))
+    if (why := why_held(held.pipeline, held.customer_id)) is not None:
+        return _wait(held, WaitFor(PAUSED_DELAY, why))
     with breaker.admission(held.customer_id) as admitted:
         if isinstance(admitted, WaitFor):
             return _wait(held, admitted)

@@ -22,9 +22,11 @@ from msgspec.structs import replace
 from shared.failures import concerning
 from shared.pipeline.backoff import PAUSED_DELAY
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.holds import holds_now, is_stopped
 from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
 from shared.pipeline.submissions.apply import PollClaim, SubmissionWriter
-from shared.pipeline.submissions.circuit_breaker import PAUSED, Admission, circuit_breaker_of
+from shared.pipeline.submissions.cancellation import cancelled
+from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of, why_held
 from shared.pipeline.submissions.contents import BlobMissing, Contents
 from shared.pipeline.submissions.device_batches import DeviceBatches
 from shared.pipeline.submissions.follow_ups import FollowUps, following_up
@@ -161,13 +163,16 @@ class _Turn:
 
     def _post(self, due: Due) -> None:
         stored = _remembering_an_abandoned_post(due.stored)
-        if not self._is_released(stored.record):
-            self.states[stored.record.number] = stored.record.state
-        elif self._pipeline.settings.paused:
-            self._breaker.note_pause()
-            self._write(Decided(stored, WaitFor(PAUSED_DELAY, PAUSED)))
+        submission = stored.record
+        if not self._is_released(submission):
+            self.states[submission.number] = submission.state
+        elif is_stopped(holds_now(self._pipeline), submission.file_id) and not submission.answer_lost:
+            # After a lost answer the service may have its devices: it is sent until the service has said its word.
+            self._write(cancelled(self._contents, stored))
+        elif (why := why_held(self._pipeline, submission.customer_id, submission.file_id)) is not None:
+            self._write(Decided(stored, WaitFor(PAUSED_DELAY, why)))
         else:
-            with self._breaker.admission(stored.record.customer_id) as admitted:
+            with self._breaker.admission(submission.customer_id) as admitted:
                 if isinstance(admitted, WaitFor):
                     self._write(Decided(stored, admitted))
                 else:
@@ -268,7 +273,10 @@ class _Turn:
 
 
 def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submission]:
-    """A worker that died holding the claim may have sent the request: treat its answer as lost."""
-    if stored.record.claimed_until is None:
+    """A worker that died holding the claim may have sent the request: treat its answer as lost.
+
+    Without a request, it held the claim to write outcomes.
+    """
+    if stored.record.claimed_until is None or stored.record.request is None:
         return stored
     return stored.holding(replace(stored.record, **with_lost_answer(stored.record)))

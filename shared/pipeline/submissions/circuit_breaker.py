@@ -10,8 +10,8 @@ first one's wait is over, or when the answer names the partner. (Partner Center,
 applies to the partner, or to partner and customer, and then calls against other customers might succeed.)
 
 In storage a breaker is a row of the table `Gates`: a closed gate is an open breaker. Two notices stand beside them, so
-that people see every standstill: that the service gives no usable answer, and that sending is paused. A notice holds
-nothing back: each submission waits by itself.
+that people see every standstill: that the service gives no usable answer, and that the setting pauses sending. A notice
+holds nothing back: each submission waits by itself. The holds of people stand there too (`holds`).
 """
 
 import logging
@@ -32,6 +32,7 @@ from shared.partner_center.errors import (
 )
 from shared.pipeline.backoff import SHORTEST_PATIENCE, Pace, patience
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.holds import gates_now, hold_on, holds_now
 from shared.pipeline.log_fields import of_error
 from shared.pipeline.process_cache import OpenGates, TokenInUse
 from shared.pipeline.service import Service
@@ -90,13 +91,13 @@ class CircuitBreaker:
         if self.remembered.are_known(now):
             return True
         scopes = {WHOLE_PARTNER} if customer_id is None else {WHOLE_PARTNER, customer_scope(customer_id)}
-        return scopes.isdisjoint(self._open_breakers(now))
+        return scopes.isdisjoint(self._gates(now))
 
     def _admit(self, customer_id: str) -> "Admission | WaitFor":
         now = self.service.clock()
         if self.remembered.are_known(now):
             return Admission(self, customer_id, now)
-        gates = self._open_breakers(now)
+        gates = self._gates(now)
         if PAUSE in gates:
             self._end_notice(gates[PAUSE])
         closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
@@ -113,13 +114,8 @@ class CircuitBreaker:
                 return WaitFor(SHORTEST_PATIENCE, stored.record.reason)
         return admitted
 
-    def _open_breakers(self, now: datetime) -> Mapping[str, Stored[Gate]]:
-        """The current gates and notices; that there are none is remembered for a moment."""
-        changes = self.remembered.changes
-        gates = self.gates.all()
-        if not gates:
-            self.remembered.keep(now, changes)
-        return gates
+    def _gates(self, now: datetime) -> Mapping[str, Stored[Gate]]:
+        return gates_now(self.gates, self.remembered, now)
 
     def open_after(self, error: PartnerCenterError, customer_id: str, failed_probes: Collection[str]) -> None:
         """Open every breaker that `error` concerns; it counts as one more failure of those whose probe failed."""
@@ -203,6 +199,18 @@ def circuit_breaker_of(pipeline: Pipeline) -> CircuitBreaker:
     return CircuitBreaker(
         pipeline.journal.gates, cache.gates, cache.token, pipeline.service, pipeline.settings.advanced.claim
     )
+
+
+def why_held(pipeline: Pipeline, customer_id: str | None = None, file_id: str | None = None) -> str | None:
+    """Why nothing is sent of the file, of the customer, or at all: the setting, or a hold; None when nothing is held.
+
+    Submissions that the service accepted are polled all the same.
+    """
+    if pipeline.settings.paused:
+        circuit_breaker_of(pipeline).note_pause()
+        return PAUSED
+    hold = hold_on(holds_now(pipeline), customer_id, file_id)
+    return None if hold is None else hold.reason
 
 
 @dataclass(slots=True)

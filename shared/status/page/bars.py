@@ -12,7 +12,7 @@ WHOLE = 100.0
 LEAST_SHARE = 1.5
 """Percent of the bar that any outcome gets: one failure in 100,000 rows must be visible."""
 
-TEXTURED = frozenset({Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN, Outcome.DUPLICATE})
+TEXTURED = frozenset({Outcome.FAILED, Outcome.REJECTED, Outcome.UNKNOWN, Outcome.CANCELLED, Outcome.DUPLICATE})
 """Outcomes with a texture in bars, so that they differ in more than colour."""
 
 

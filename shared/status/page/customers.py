@@ -1,5 +1,6 @@
 """The page of customers: the names in use, Partner Center's own list, and the forms that change names."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -8,6 +9,9 @@ import azure.functions as func
 
 from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.customer_names import name_customer, remove_name, rename_customer
+from shared.pipeline.holding import EVERYTHING
+from shared.pipeline.human_acts import Subject
+from shared.status import commands, queries
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
 from shared.status.customers import customer, customers
 from shared.status.http import CURSOR, Refusal, body_of
@@ -16,13 +20,16 @@ from shared.status.page.answers import Visit, html_answer, page_answer, redirect
 from shared.status.page.pages import CUSTOMERS, address, of_every_page
 from shared.status.page.rendering import rendered
 from shared.status.roles import Role
-from shared.status.schemas import CustomerPage, CustomerView, ErrorCode
+from shared.status.schemas import CustomerPage, CustomerView, ErrorCode, Standstill, StandstillKind
+from shared.status.standstills import standstills
 from shared.storage.customers import LONGEST_NAME, CustomerNameRefused, checked_id, is_guid
 
 CHOSEN = "#chosen"
 """The part of the page with the names of one customer."""
 
 LONGEST_NOTES = 500
+
+NO_CUSTOMER_ID = "{!r} is no customer id: it is the GUID of the customer's tenant."
 
 
 class Action(StrEnum):
@@ -31,6 +38,8 @@ class Action(StrEnum):
     ADD = "add"
     RENAME = "rename"
     REMOVE = "remove"
+    HOLD = "hold"
+    GO_ON = "go_on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +69,39 @@ def show_customers(visit: Visit) -> func.HttpResponse:
     """GET status/customers: the list, and the names of the customer that was chosen in it."""
     chosen = form_parameters.customer_id(visit.request.params)
     if chosen and not is_guid(chosen):
-        fault = Fault(f"{chosen!r} is no customer id: it is the GUID of the customer's tenant.")
+        fault = Fault(NO_CUSTOMER_ID.format(chosen))
         return html_answer(_page(visit, "", fault), HTTPStatus.BAD_REQUEST)
     return page_answer(_page(visit, chosen.lower()), visit.request)
 
 
 def change_customer(visit: Visit) -> func.HttpResponse:
-    """POST status/customers: add, rename or remove a name."""
+    """POST status/customers: add, rename or remove a name; hold a customer or everything, or let it go on."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     form = _change_form(visit.request)
+    if form.action in (Action.HOLD, Action.GO_ON):
+        return _hold(visit, form)
     try:
         changed = _changed(visit, form)
     except CustomerNameRefused as refused:
         chosen = form.customer_id if is_guid(form.customer_id) else ""
         return html_answer(_page(visit, chosen.lower(), Fault(str(refused), form)), HTTPStatus.BAD_REQUEST)
     return redirect(address(CUSTOMERS, customer=changed) + CHOSEN)
+
+
+def _hold(visit: Visit, form: ChangeForm) -> func.HttpResponse:
+    """Hold the customer of the form, or everything if it names none, or let it go on. Raises Refusal."""
+    subject = EVERYTHING
+    if form.customer_id:
+        customer_id = form.customer_id.lower()
+        if not is_guid(customer_id):
+            raise Refusal(
+                HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NO_CUSTOMER_ID.format(customer_id), "customer_id"
+            )
+        subject = Subject(customer(visit.pipeline, customer_id).shown_name, customer_id)
+    act = commands.hold if form.action == Action.HOLD else commands.go_on
+    act(visit.pipeline, subject, visit.asker)
+    where = address(CUSTOMERS, customer=subject.customer_id) + CHOSEN if subject.customer_id else CUSTOMERS
+    return redirect(where)
 
 
 def _changed(visit: Visit, form: ChangeForm) -> str:
@@ -106,7 +133,15 @@ def _page(visit: Visit, chosen: str, fault: Fault | None = None) -> str:
     search, cursor = form_parameters.search(fields), form_parameters.cursor(fields)
     found = customers(visit.pipeline, search, cursor or None)
     one = customer(visit.pipeline, chosen) if chosen else None
-    return customers_page(found, visit.person, search=search, chosen=one, fault=fault, is_later_page=bool(cursor))
+    held = held_subjects(standstills(visit.pipeline, queries.customer_names(visit.pipeline)))
+    later = bool(cursor)
+    return customers_page(found, visit.person, search=search, chosen=one, fault=fault, held=held, is_later_page=later)
+
+
+def held_subjects(stopped: Iterable[Standstill]) -> frozenset[str | None]:
+    """The customers that are on hold; None stands for everything. Pure."""
+    held = (each for each in stopped if each.kind is StandstillKind.HELD and each.file_id is None)
+    return frozenset(each.customer_id for each in held)
 
 
 def _is_beside_its_form(fault: Fault, person: Person, chosen: CustomerView | None) -> bool:
@@ -127,6 +162,7 @@ def customers_page(
     search: str = "",
     chosen: CustomerView | None = None,
     fault: Fault | None = None,
+    held: Collection[str | None] = (),
     is_later_page: bool = False,
 ) -> str:
     """The page of customers. Pure."""
@@ -138,6 +174,7 @@ def customers_page(
             "search": search,
             "chosen": chosen,
             "fault": fault,
+            "held": held,
             "is_fault_above": fault is not None and not _is_beside_its_form(fault, person, chosen),
             "no_relationship": CustomerRelationship.NONE,
             "longest_name": LONGEST_NAME,

@@ -36,6 +36,7 @@ OUTCOMES: dict[Outcome, Label] = {
     Outcome.FAILED: Label("failed", "failed", "failed"),
     Outcome.REJECTED: Label("rejected", "rejected", "rejected"),
     Outcome.UNKNOWN: Label("unknown", "unknown", "unknown"),
+    Outcome.CANCELLED: Label("cancelled", "cancelled", "cancelled"),
     Outcome.DUPLICATE: Label("duplicate", "duplicate", "duplicate"),
 }
 """In the order in which they are shown: registered, then those that need attention, then duplicates."""
@@ -100,6 +101,8 @@ def outcome_label(name: str) -> str:
 
 
 STANDSTILLS: dict[StandstillKind, str] = {
+    StandstillKind.HELD: "Sending is on hold",
+    StandstillKind.STOPPED: "The file is being stopped",
     StandstillKind.PAUSED: "Sending is paused",
     StandstillKind.SIGN_IN_REFUSED: "Everything stands still: the sign-in to Partner Center is refused",
     StandstillKind.NOT_ALLOWED: "Sending stands still: Partner Center does not allow it",
@@ -129,6 +132,9 @@ ACTS: dict[ActKind, str] = {
     ActKind.FIX: "Send fixed rows",
     ActKind.SEND_AGAIN: "Send rows again",
     ActKind.WITHDRAW: "Withdraw devices",
+    ActKind.HOLD: "Hold what is sent",
+    ActKind.GO_ON: "Let it go on",
+    ActKind.STOP: "Stop a file",
     ActKind.NAME_CUSTOMER: "Name a customer",
     ActKind.RENAME_CUSTOMER: "Rename a customer",
     ActKind.REMOVE_CUSTOMER: "Remove a customer's name",

@@ -28,6 +28,7 @@ from shared.status.schemas import (
     OutcomePage,
     PassedOverView,
     Standstill,
+    StandstillKind,
     UnreadableView,
 )
 from shared.storage.records import Upload
@@ -116,6 +117,9 @@ class Done(StrEnum):
     FIXED = "fixed"
     ASSIGNED = "assigned"
     WITHDRAWING = "withdrawing"
+    HELD = "held"
+    GOES_ON = "goes-on"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,8 @@ def file_page(
             "notice": _notice(details, done),
             "liveness": Liveness.WORK if summary.is_in_progress(details) or unreceived else Liveness.OVER,
             "may_withdraw": summary.may_withdraw(details),
+            "hold": summary.hold_of(details),
+            "can_be_held": summary.can_be_held(details),
             "assign": assign,
             "has_rows": bool(file.counts.total) or not file.is_final,
             "tabs": _tabs(file, form),
@@ -276,6 +282,9 @@ def file_page(
                 "assigned": _assigned(file) if file.assigned_file_id not in unreceived else None,
                 "fix": f"{here}/fix",
                 "retry": f"{here}/retry",
+                "hold": f"{here}/hold",
+                "go_on": f"{here}/go_on",
+                "stop": f"{here}/stop",
                 "withdraw": f"{here}/withdraw",
                 "all_rows": here + ROWS,
                 "first_rows": _rows_address(here, form.outcome, form.reason, None),
@@ -523,6 +532,12 @@ def _notice(details: FileDetails, done: Done | None) -> str | None:
         return "The file is being sent to the customer, as a new file that is received within a minute."
     if done is Done.FIXED:
         return "The fixed rows are being sent as a new file, which is received within a minute."
+    if done is Done.HELD and summary.hold_of(details) is StandstillKind.HELD:
+        return "Nothing more of the file is sent until somebody lets it go on."
+    if done is Done.GOES_ON and summary.hold_of(details) is None:
+        return "The file goes on."
+    if done is Done.STOPPED and summary.hold_of(details) is StandstillKind.STOPPED:
+        return "The file is stopped: nothing more of it is sent."
     if done is Done.WITHDRAWING and details.withdrawal is not None:
         return "The devices are being deregistered, one after another."
     return None

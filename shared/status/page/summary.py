@@ -13,6 +13,7 @@ from shared.status.schemas import (
     FileView,
     OutcomeCounts,
     ReasonCount,
+    StandstillKind,
     Waiting,
     WithdrawalView,
 )
@@ -25,6 +26,11 @@ IN_PROGRESS = FILE_STATES[FileState.READ]
 STOPPED = Label("stands still", "attention", "rejected")
 
 STANDS_STILL = "It stands still: the top of the page says why and who must do what."
+
+BEING_STOPPED = (
+    "It was stopped: its rows that were not sent end as cancelled, and those that Partner Center accepted get their "
+    "verdict."
+)
 
 WITHDRAWING_DOES_NOT = (
     "Withdrawing neither unenrols a device from Intune nor disjoins it from Microsoft Entra. A device that was added "
@@ -119,6 +125,17 @@ def may_withdraw(details: FileDetails) -> bool:
         return False
     withdrawal = details.withdrawal
     return withdrawal is None or (withdrawal.state is WithdrawalState.FINISHED and withdrawal.refused > 0)
+
+
+def hold_of(details: FileDetails) -> StandstillKind | None:
+    """Whether somebody holds this very file, or stopped it."""
+    return next((each.kind for each in details.stopped if each.file_id == details.file.file_id), None)
+
+
+def can_be_held(details: FileDetails) -> bool:
+    """Whether the file may have rows left to send, and nobody stopped it."""
+    is_open = details.file.state in (FileState.RECEIVED, FileState.READ)
+    return is_open and hold_of(details) is not StandstillKind.STOPPED
 
 
 def devices_to_withdraw(details: FileDetails) -> int:
@@ -261,7 +278,9 @@ def _registering(details: FileDetails) -> FileSummary:
     sentences = [_submissions(details.file), *_waiting_in_words(waiting)]
     if failing is not None:
         sentences.append(f"Requests fail and are repeated by themselves. The last answer: {failing}")
-    if details.stopped:
+    if hold_of(details) is StandstillKind.STOPPED:
+        sentences.append(BEING_STOPPED)
+    elif details.stopped:
         sentences.append(STANDS_STILL)
     elif failing is None and not todos:
         sentences.append("There is nothing to do: it continues by itself.")

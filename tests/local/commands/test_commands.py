@@ -180,7 +180,7 @@ def test_one_file_is_found_by_the_beginning_of_its_id(typed: Typed, answered: An
     assert "Closed" in out
 
 
-@pytest.mark.parametrize("command", ["status", "outcomes", "retry", "withdraw"])
+@pytest.mark.parametrize("command", ["status", "outcomes", "retry", "withdraw", "hold", "go-on", "stop"])
 def test_a_file_that_is_not_there_has_an_exit_code_of_its_own(typed: Typed, command: str) -> None:
     assert typed(command, UNKNOWN_ID)[0] == ExitCode.NOT_FOUND
 
@@ -305,6 +305,42 @@ def test_withdrawn_devices_are_counted(typed: Typed, answered: Answered, new_fil
     code, out = typed("withdraw", new_file, "--name", name, "--wait", "--timeout", "60")
     assert code == ExitCode.DONE
     assert "2 withdrawn" in out
+
+
+# --- hold, go-on and stop
+
+
+def test_a_customer_is_held_until_it_goes_on_and_a_file_is_stopped(
+    app: App, typed: Typed, answered: Answered, tmp_path: Path
+) -> None:
+    held = answered("hold", "--customer", CUSTOMER)
+    assert (held["customer_id"], held["hold"], held["is_new"]) == (CUSTOMER, "held", True)
+    app.pipeline.cache.gates.forget()  # another process hears of it a second later
+    (tmp_path / "held.csv").write_text(tuples(["HELD-1", "HELD-2"]))
+    answered("drop", tmp_path / "held.csv", "--customer", CUSTOMER, "--batch", "Held")
+    app.sleep(0)
+    assert "Sending is on hold" in typed("status", "held.csv")[1]
+    file = answered("status", "held.csv")["file"]["file_id"]
+    assert answered("hold", file)["file_id"] == file
+    assert "goes on" in typed("go-on", "--customer", CUSTOMER)[1]
+    assert "not on hold" in typed("go-on", "--all")[1]
+    code, out = typed("stop", file)
+    assert code == ExitCode.DONE
+    assert "held.csv is stopped" in out
+    assert typed("go-on", file)[0] == ExitCode.NOT_ALL_WELL
+    while answered("status", file)["file"]["state"] != "closed":
+        app.pipeline.cache.gates.forget()
+        app.sleep(0)
+    code, out = typed("outcomes", file, "--failed", "--json")
+    assert code == ExitCode.NOT_ALL_WELL
+    assert [row["outcome"] for row in json.loads(out)] == ["cancelled"] * 2
+
+
+def test_what_is_held_is_named_once(typed: Typed) -> None:
+    for words in ([], ["1a2b3c4d", "--all"]):
+        with pytest.raises(SystemExit) as refused:
+            typed("hold", *words)
+        assert refused.value.code == ExitCode.WRONG_ARGUMENTS
 
 
 class Terminal:

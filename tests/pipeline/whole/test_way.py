@@ -33,7 +33,7 @@ OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
 
 def _counts(**named: int) -> dict[str, int]:
     empty = dict.fromkeys(
-        ("total", "registered", "already_registered", "failed", "rejected", "duplicate", "unknown"), 0
+        ("total", "registered", "already_registered", "failed", "rejected", "duplicate", "unknown", "cancelled"), 0
     )
     return empty | named
 

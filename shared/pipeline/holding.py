@@ -1,0 +1,180 @@
+"""Hold, go on, stop: what people and scripts ask of the sending of a file, a customer, or everything.
+
+The hold is written first, and every instance obeys it within a moment. Then the files concerned are woken, so that
+their submissions take their next step now and not when they are due; a wake-up that is lost costs minutes.
+"""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from shared.errors import DeviceDropError
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.holds import scope_of_hold
+from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of
+from shared.pipeline.submissions.follow_ups import Line, wake_up_of
+from shared.storage.codec import UnreadableRecord
+from shared.storage.record_table import Conflict, Stored, log_unreadable
+from shared.storage.records import DeviceFile, Gate, Submission
+from shared.storage.wakeups import FileWakeUp
+from shared.vocabulary import ActKind, FileState, HoldState, SubmissionState
+
+EVERYTHING = Subject("everything")
+
+_CAN_BE_HELD = frozenset({FileState.RECEIVED, FileState.READ})
+
+_TRIES = 5
+
+LONGEST_NAME = 100
+"""Characters of a name in a reason."""
+
+
+class NothingToHold(DeviceDropError):
+    """The file has no row left to send."""
+
+    def __init__(self, file: DeviceFile) -> None:
+        super().__init__(
+            f"{file.name} is {file.state}: every row of it has its outcome, so there is nothing left to hold or stop. "
+            "To delete devices that it registered, withdraw it."
+        )
+
+
+class HoldRefused(DeviceDropError):
+    """A stop is for good, so the file can neither be held nor go on."""
+
+
+def hold(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
+    """Send nothing of the subject until somebody lets it go on; False when it is held already.
+
+    Raises:
+        NothingToHold: the file has ended.
+        HoldRefused: the file is stopped.
+        Conflict: others keep changing the hold.
+    """
+    _refuse_ended(pipeline, subject)
+    note_act(pipeline, asker, ActKind.HOLD, subject)
+    reason = f"Sending of {subject.name[:LONGEST_NAME]} is on hold, by {asker.name}."
+    return _changed_to(pipeline, asker, subject, HoldState.HELD, reason)
+
+
+def stop(pipeline: Pipeline, asker: Asker, file: DeviceFile) -> bool:
+    """Send nothing more of the file, for good: its rows not yet sent end as `cancelled`. False when it is stopped.
+
+    Raises:
+        NothingToHold: the file has ended.
+        Conflict: others keep changing the hold.
+    """
+    subject = subject_of(file)
+    _refuse_ended(pipeline, subject)
+    note_act(pipeline, asker, ActKind.STOP, subject)
+    is_new = _changed_to(pipeline, asker, subject, HoldState.STOPPED, f"Stopped by {asker.name}.")
+    _wake(pipeline, subject)
+    return is_new
+
+
+def go_on(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
+    """End the hold of the subject; False when it is not held. What holds it otherwise still does.
+
+    Raises:
+        HoldRefused: the file is stopped.
+        Conflict: others keep changing the hold.
+    """
+    note_act(pipeline, asker, ActKind.GO_ON, subject)
+    for _ in range(_TRIES):
+        known = _known(pipeline, subject)
+        if known is None:
+            return False
+        _refuse_stopped(known.record)
+        try:
+            pipeline.journal.gates.open(known)
+        except Conflict:
+            continue
+        finally:
+            pipeline.cache.gates.forget()
+        _wake(pipeline, subject)
+        return True
+    raise Conflict(f"The hold of {subject.name} keeps changing.")
+
+
+def wake_waiting(pipeline: Pipeline, file: DeviceFile) -> None:
+    """Wake every submission of a file that waits to be sent, so that it goes by the holds of now."""
+    line = Line()
+    for stored in pipeline.journal.submissions.each_open(file.reading_id):
+        if isinstance(stored, UnreadableRecord):
+            log_unreadable(stored)
+        elif not line.holds(stored.record) and _waits(stored.record, pipeline.clock()):
+            wake_again(pipeline, stored)
+
+
+def _waits(submission: Submission, now: datetime) -> bool:
+    is_unclaimed = submission.claimed_until is None
+    return submission.state is SubmissionState.PENDING and is_unclaimed and submission.due_at > now
+
+
+def wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
+    """Change the submission, so that a wake-up still in the queue is out of date, and send another."""
+    submission = stored.record
+    woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
+    try:
+        pipeline.journal.submissions.change(stored, woken)
+    except Conflict:
+        return
+    pipeline.wakeups.send(wake_up_of(woken))
+
+
+def _changed_to(pipeline: Pipeline, asker: Asker, subject: Subject, state: HoldState, reason: str) -> bool:
+    now = pipeline.clock()
+    for _ in range(_TRIES):
+        known = _known(pipeline, subject)
+        if known is not None:
+            if known.record.hold is state:
+                return False
+            _refuse_stopped(known.record)
+        gate = Gate(
+            scope=scope_of_hold(subject.customer_id, subject.file_id),
+            closed_until=now,
+            since=now,
+            reason=reason,
+            hold=state,
+            customer_id=subject.customer_id,
+            file_id=subject.file_id,
+            held_by=asker.name,
+        )
+        try:
+            pipeline.journal.gates.change(known, gate)
+        except Conflict:
+            continue
+        finally:
+            pipeline.cache.gates.forget()
+        return True
+    raise Conflict(f"The hold of {subject.name} keeps changing.")
+
+
+def _known(pipeline: Pipeline, subject: Subject) -> Stored[Gate] | None:
+    return pipeline.journal.gates.all().get(scope_of_hold(subject.customer_id, subject.file_id))
+
+
+def _refuse_ended(pipeline: Pipeline, subject: Subject) -> None:
+    if subject.file_id is None:
+        return
+    stored = pipeline.journal.files.get(subject.customer_id, subject.file_id)
+    if stored is not None and stored.record.state not in _CAN_BE_HELD:
+        raise NothingToHold(stored.record)
+
+
+def _refuse_stopped(gate: Gate) -> None:
+    if gate.hold is HoldState.STOPPED:
+        raise HoldRefused(
+            f"The file was stopped by {gate.held_by}, which is for good: its rows that were not sent end as cancelled. "
+            "Drop the file again to send them after all."
+        )
+
+
+def _wake(pipeline: Pipeline, subject: Subject) -> None:
+    """Wake the open files that the subject is about."""
+    if subject.file_id is not None:
+        pipeline.wakeups.send(FileWakeUp(customer_id=subject.customer_id, file_id=subject.file_id))
+        return
+    for mention in pipeline.journal.files.still_open(log_unreadable):
+        if subject.customer_id in (None, mention.customer_id):
+            pipeline.wakeups.send(FileWakeUp(customer_id=mention.customer_id, file_id=mention.file_id))

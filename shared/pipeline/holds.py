@@ -1,0 +1,67 @@
+"""Holds: gates that people close and open, for everything, one customer, or one file.
+
+They stand in the table of the circuit breakers (`Gates`), so that every instance obeys within `GATES_BELIEVED` and a
+new version of the app too. A held file sends nothing, and what the service accepted is polled all the same. A file that
+is stopped sends nothing more: its rows that are not sent end as `cancelled`.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.process_cache import OpenGates
+from shared.storage.gates import Gates
+from shared.storage.record_table import Conflict, Stored
+from shared.storage.records import Gate
+from shared.vocabulary import HoldState
+
+
+def scope_of_hold(customer_id: str | None = None, file_id: str | None = None) -> str:
+    """The scope of the hold of a file, of a customer, or of everything."""
+    if file_id is not None:
+        return f"hold file {file_id}"
+    return "hold" if customer_id is None else f"hold customer {customer_id}"
+
+
+def gates_now(gates: Gates, remembered: OpenGates, now: datetime) -> Mapping[str, Stored[Gate]]:
+    """The current gates, holds and notices; that there are none but holds is remembered for a moment."""
+    changes = remembered.changes
+    found = gates.all()
+    holds = {scope: stored.record for scope, stored in found.items() if stored.record.hold is not None}
+    if len(holds) == len(found):
+        remembered.keep(now, changes, holds)
+    return found
+
+
+def holds_now(pipeline: Pipeline) -> Mapping[str, Gate]:
+    """The holds by scope, as they stood a moment ago."""
+    remembered, now = pipeline.cache.gates, pipeline.clock()
+    holds = remembered.holds(now)
+    if holds is not None:
+        return holds
+    found = gates_now(pipeline.journal.gates, remembered, now)
+    return {scope: stored.record for scope, stored in found.items() if stored.record.hold is not None}
+
+
+def forget_hold(pipeline: Pipeline, file_id: str) -> None:
+    """Remove the hold of a file that has ended; one that is put just now is left to the sweep."""
+    scope = scope_of_hold(file_id=file_id)
+    stored = pipeline.journal.gates.all().get(scope) if scope in holds_now(pipeline) else None
+    if stored is not None:
+        with suppress(Conflict):
+            pipeline.journal.gates.open(stored)
+        pipeline.cache.gates.forget()
+
+
+def hold_on(holds: Mapping[str, Gate], customer_id: str | None = None, file_id: str | None = None) -> Gate | None:
+    """The hold at which a file or customer waits, if there is one. Pure."""
+    scopes = dict.fromkeys((scope_of_hold(), scope_of_hold(customer_id), scope_of_hold(customer_id, file_id)))
+    held = (holds[scope] for scope in scopes if scope in holds)
+    return next((gate for gate in held if gate.hold is HoldState.HELD), None)
+
+
+def is_stopped(holds: Mapping[str, Gate], file_id: str) -> bool:
+    """Whether somebody stopped the file. Pure."""
+    gate = holds.get(scope_of_hold(file_id=file_id))
+    return gate is not None and gate.hold is HoldState.STOPPED

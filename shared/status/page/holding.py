@@ -1,0 +1,36 @@
+"""The buttons that hold, let go on, or stop what is sent of a file."""
+
+import azure.functions as func
+
+from shared.pipeline.human_acts import subject_of
+from shared.status import commands
+from shared.status.authentication import refuse_all_but_own_page
+from shared.status.page import pages
+from shared.status.page.answers import Visit, redirect
+from shared.status.page.pages import Done
+
+
+def hold_file(visit: Visit) -> func.HttpResponse:
+    """POST status/{customer_id}/{file_id}/hold."""
+    refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
+    commands.hold(visit.pipeline, subject_of(visit.file), visit.asker)
+    return _back(visit, Done.HELD)
+
+
+def go_on_with_file(visit: Visit) -> func.HttpResponse:
+    """POST status/{customer_id}/{file_id}/go_on."""
+    refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
+    commands.go_on(visit.pipeline, subject_of(visit.file), visit.asker)
+    return _back(visit, Done.GOES_ON)
+
+
+def stop_file(visit: Visit) -> func.HttpResponse:
+    """POST status/{customer_id}/{file_id}/stop."""
+    refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
+    commands.stop(visit.pipeline, visit.file, visit.asker)
+    return _back(visit, Done.STOPPED)
+
+
+def _back(visit: Visit, done: Done) -> func.HttpResponse:
+    file = visit.file
+    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=done))
