@@ -99,6 +99,11 @@ class FixedRow:
     cells: Mapping[Column, str]
     without_hash: bool
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands in the row."""
+        return not any(self.line()[1:])
+
     def line(self) -> list[str]:
         """The row in the columns of the new file."""
         row = self.original.row

@@ -14,8 +14,8 @@ from shared.pipeline.corrections import fix_rows
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.fix_rows import Edit, Edits, FixedRow, NotFixableHere, NothingChanged, RowToFix
 from shared.pipeline.human_acts import note_act, subject_of
-from shared.pipeline.intake.preview import Preview
-from shared.reasons import REASONS
+from shared.pipeline.intake.preview import Fate, Preview
+from shared.reasons import REASONS, RowReason
 from shared.status import queries
 from shared.status.authentication import refuse_all_but_own_page
 from shared.status.http import Refusal, body_of
@@ -52,7 +52,7 @@ def show_rows(visit: Visit) -> func.HttpResponse:
     rows = fix_rows.with_rows_sent(visit.pipeline, rows, fixes)
     if all(row.was_sent for row in rows):
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, _ALL_SENT)
-    return html_answer(_page(visit, file, _Grid(rows, len(fixes)), Edits()))
+    return html_answer(_page(visit, file, _Grid(rows, len(fixes)), Edits(), {}))
 
 
 def send_rows(visit: Visit) -> func.HttpResponse:
@@ -63,14 +63,15 @@ def send_rows(visit: Visit) -> func.HttpResponse:
     edits = edits_in(visit.request.form, rows, _columns(file))
     grid, changed = _changed(visit, file, rows, edits)
     try:
-        faults = _faults(changed, fix_rows.what_would_happen(visit.pipeline, file, changed, visit.pipeline.clock()))
-        if faults:
-            return html_answer(_page(visit, file, grid, edits, faults), HTTPStatus.BAD_REQUEST)
+        found = fix_rows.what_would_happen(visit.pipeline, file, changed, visit.pipeline.clock())
+        if faults := _faults(changed, found):
+            fault = _refused(max(len(faults), found.fates.get(Fate.REJECTED, 0)))
+            return html_answer(_page(visit, file, grid, edits, faults, fault), HTTPStatus.BAD_REQUEST)
         if changed:
             note_act(visit.pipeline, visit.asker, ActKind.FIX, subject_of(file), counted(len(changed), "row"))
         path = fix_rows.send_fixed(visit.pipeline, file, changed, visit.person.name)
     except NothingChanged as error:
-        return html_answer(_page(visit, file, grid, edits, fault=str(error)), HTTPStatus.BAD_REQUEST)
+        return html_answer(_page(visit, file, grid, edits, {}, str(error)), HTTPStatus.BAD_REQUEST)
     except NotFixableHere as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     made = visit.pipeline.drop.version(path)
@@ -153,11 +154,19 @@ def _rows_of(visit: Visit) -> tuple[DeviceFile, list[RowToFix]]:
 
 
 def _faults(changed: Sequence[FixedRow], found: Preview) -> dict[int, str]:
-    """Why changed rows would be rejected, by the number of the row in its file."""
-    numbers = [row.original.outcome.row for row in changed]
+    """Why changed rows would be rejected, by the number of the row in its file: of many, of the first ones."""
     if found.fault is not None:
-        return dict.fromkeys(numbers, found.fault.sentence)
-    return {numbers[row.row - 1]: REASONS[row.reason].text for row in found.rejected if row.reason is not None}
+        return {row.original.outcome.row: found.fault.sentence for row in changed}
+    reasons = {row.source: row.reason for row in found.rejected if row.reason is not None}
+    lines = {row.original.outcome.row: f"line {number}" for number, row in enumerate(changed, 2)}
+    # An empty line is no row, and so would be lost without a word.
+    why = {
+        row.original.outcome.row: RowReason.NO_IDENTITY
+        if row.is_empty
+        else reasons.get(lines[row.original.outcome.row])
+        for row in changed
+    }
+    return {number: REASONS[reason].text for number, reason in why.items() if reason is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +194,9 @@ def _page(
     file: DeviceFile,
     grid: _Grid,
     edits: Edits,
-    faults: Mapping[int, str] | None = None,
+    faults: Mapping[int, str],
     fault: str | None = None,
 ) -> str:
-    faults = faults or {}
     part = _part(visit, grid.rows, edits, faults)
     columns = _columns(file)
     form = FixForm(
@@ -198,16 +206,17 @@ def _page(
         rows=sum(not row.was_sent for row in grid.rows),
         sent=sum(row.was_sent for row in grid.rows),
         fixes=grid.fixes,
-        fault=fault or (_refused(faults) if faults else None),
+        fault=fault,
         next=part.next,
     )
     return pages.fix_page(queries.details(visit.pipeline, file), form, visit.person)
 
 
-def _refused(faults: Mapping[int, str]) -> str:
-    rows = counted(len(faults), "row")
-    them = "it" if len(faults) == 1 else "them"
-    return f"Nothing was sent: {rows} would be rejected again. Correct {them} below, or leave {them} out."
+def _refused(rows: int) -> str:
+    them = "it" if rows == 1 else "them"
+    return (
+        f"Nothing was sent: {counted(rows, 'row')} would be rejected again. Correct {them} below, or leave {them} out."
+    )
 
 
 def _line(row: RowToFix, edit: Edit, faults: Mapping[int, str]) -> FixLine:

@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from shared.pipeline.intake import preview
+from shared.reasons import REASONS, RowReason
 from shared.status.page import fixing
 from tests.pipeline.corrections.test_fix_rows import BROKEN, HASH
 from tests.pipeline.world import CUSTOMER, HEADER, World
@@ -67,6 +69,21 @@ def test_a_row_that_would_be_rejected_again_is_shown_with_why_and_as_it_was_type
     assert 'name="1.model" value="T14"' in shown, "what was typed in other rows is not lost"
     assert not [version for version in world.drop.versions() if "fix of" in version.path]
     assert list(pages(client, "/api/acts", "acts")) == []
+
+
+def test_each_reason_stands_beside_its_row_also_behind_an_empty_one(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "MOST_ROWS_KEPT", 2)
+    content = "\r\n".join([HEADER, *(f"SN-{number},,,LENOVO," for number in range(5)), ""])
+    path = f"/api/status/{CUSTOMER}/{closed_file(world, content)}/fix"
+    emptied = {"1.serial_number": "", "1.manufacturer": "", "2.serial_number": "SN-20", "3.model": "T14"}
+    answer = own_form(client, grid(client, path) | emptied | {"4.serial_number": "SN-40"}, path)
+    faults = dict(re.findall(r'id="why-(\d+)">\s*<span class="still">Still: <bdi>([^<]*)', answer.body.decode()))
+    assert set(faults) == {"1", "2"}
+    assert "3 rows would be rejected again. Correct them below" in answer.body.decode()
+    assert REASONS[RowReason.SERIAL_ALONE].text in unescape(faults["2"])
+    assert not [version for version in world.drop.versions() if "fix of" in version.path]
 
 
 def test_a_form_without_a_change_sends_nothing_and_says_so(client: Client, fix: str) -> None:
