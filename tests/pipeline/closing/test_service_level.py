@@ -29,8 +29,11 @@ CLOSED = DeviceFile(
     devices_per_submission=500,
     first_accepted_at=START + timedelta(seconds=90),
     closed_at=START + timedelta(minutes=20),
-    closed_counts=Counts(total=11, registered=3, already_registered=1, failed=4, rejected=1, duplicate=1, unknown=1),
+    closed_counts=Counts(
+        total=16, registered=3, already_registered=1, failed=4, rejected=1, duplicate=1, unknown=1, cancelled=5
+    ),
     reasons=(
+        ReasonTally(outcome=Outcome.CANCELLED, reason="stopped", rows=5),
         ReasonTally(outcome=Outcome.FAILED, reason="806", name="ZtdDeviceAssignedToOtherTenant", rows=4),
         ReasonTally(outcome=Outcome.REGISTERED, reason="", rows=3),
         ReasonTally(outcome=Outcome.ALREADY_REGISTERED, reason="ZtdDeviceAlreadyAssigned", remedy=Remedy.ASK, rows=1),
@@ -46,7 +49,7 @@ def test_the_line_at_the_beginning_says_how_long_the_file_may_take() -> None:
     assert (fields["file_id"], fields["customer_id"], fields["seconds_allowed"]) == ("file", CUSTOMER, 5400)
 
 
-def test_the_line_at_the_end_has_times_rows_by_outcome_and_the_commonest_failure() -> None:
+def test_the_line_at_the_end_has_times_rows_by_outcome_and_the_commonest_failure_which_no_stop_is() -> None:
     assert fields_of_ended(CLOSED, settings_with({})) == {
         "file_id": "file",
         "customer_id": CUSTOMER,
@@ -54,13 +57,14 @@ def test_the_line_at_the_end_has_times_rows_by_outcome_and_the_commonest_failure
         "seconds_allowed": 3600,
         "seconds_to_accepted": 90,
         "seconds_to_closed": 1200,
-        "rows": 11,
+        "rows": 16,
         "registered": 3,
         "already_registered": 1,
         "failed": 4,
         "rejected": 1,
         "duplicate": 1,
         "unknown": 1,
+        "cancelled": 5,
         "failed_rows": 7,
         "reason": "806",
     }
