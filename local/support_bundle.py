@@ -55,7 +55,7 @@ ALLOWED: Mapping[type[msgspec.Struct], tuple[str, ...]] = {
         *("remarks", "is_incomplete", "reason", "reason_text", "parent", "retry", "retried_rows", "fixes", "assigned"),
         *("webhook_told_at", "withdrawal", "changes_since_closed", "history"),
     ),
-    Counts: ("total", "registered", "already_registered", "failed", "rejected", "duplicate", "unknown"),
+    Counts: ("total", "registered", "already_registered", "failed", "rejected", "duplicate", "unknown", "cancelled"),
     ReasonTally: ("outcome", "reason", "name", "remedy", "rows"),
     PassedOverTally: ("kind", "count", "may_hold_device"),
     Remark: ("note",),
@@ -79,7 +79,10 @@ ALLOWED: Mapping[type[msgspec.Struct], tuple[str, ...]] = {
         *("tracking_id", "device_id", "device_status"),
     ),
     Act: ("kind", "asked_at"),
-    Gate: ("scope", "closed_until", "since", "probing_until", "failures", "reason", "is_throttled", "is_notice"),
+    Gate: (
+        *("scope", "closed_until", "since", "probing_until", "failures", "reason", "is_throttled", "is_notice", "hold"),
+        *("customer_id", "file_id"),
+    ),
     SweepRecord: ("ended_at", "version", "counts", "failed_duties", "settings"),
     CheckView: ("name", "title", "state", "found", "cure", "seconds"),
 }

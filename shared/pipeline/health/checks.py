@@ -44,7 +44,7 @@ class CheckResult:
 
 
 CHECKS = (
-    Check("settings", "Settings", settings_checks.settings),
+    Check("settings", "Settings and holds", settings_checks.settings),
     Check("containers", "Storage: containers", storage_checks.containers),
     Check("queues", "Storage: queues", storage_checks.queues),
     Check("tables", "Storage: tables", storage_checks.tables),

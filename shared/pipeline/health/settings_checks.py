@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from azure.core.exceptions import AzureError
 
 from shared.pipeline.health.finding import CheckedApp, Finding, broken, not_seen_from_here, warning, well
+from shared.pipeline.holds import scope_of_hold
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.sweep_record import last_sweep
 from shared.version import VERSION
@@ -23,7 +24,24 @@ PACKAGES = (
 
 
 def settings(app: CheckedApp) -> Finding:
-    """Whether the app starts with its settings, and what they keep it from doing."""
+    """Whether the app starts with its settings, and whether they or a hold keep it from sending."""
+    return _hold_of_everything(app) or _settings(app)
+
+
+def _hold_of_everything(app: CheckedApp) -> Finding | None:
+    try:
+        stored = app.pipeline.journal.gates.all().get(scope_of_hold())
+    except AzureError:
+        return None  # the checks of storage say why
+    if stored is None or stored.record.since is None or app.settings_fault is not None:
+        return None
+    return warning(
+        f"Everything is on hold since {stored.record.since:%Y-%m-%d %H:%M} UTC: a person asked for it.",
+        "When sending may go on: python -m local go-on --all, or the page Customers.",
+    )
+
+
+def _settings(app: CheckedApp) -> Finding:
     if app.settings_fault is not None:
         return broken(app.settings_fault, "Correct them as they say: docs/settings.md. The app does not start before.")
     if app.knows_settings:

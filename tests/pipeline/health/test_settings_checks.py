@@ -4,6 +4,8 @@ import pytest
 
 from shared.pipeline.health.finding import CheckedApp
 from shared.pipeline.health.settings_checks import settings, settings_finding, versions, versions_finding
+from shared.pipeline.holding import EVERYTHING, go_on, hold
+from shared.pipeline.human_acts import SCRIPT
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.sweep import sweep
 from shared.version import VERSION
@@ -39,6 +41,15 @@ def test_what_keeps_devices_from_partner_center_is_told(changed: dict[str, str],
     finding = settings_finding(settings_summary(settings_with(changed)), "")
     assert finding.state is state
     assert word in finding.found
+
+
+def test_a_hold_of_everything_is_told_until_it_goes_on(world: World) -> None:
+    hold(world.pipeline, SCRIPT, EVERYTHING)
+    finding = settings(CheckedApp(world.pipeline))
+    assert finding.state is CheckState.WARNING
+    assert finding.found.startswith("Everything is on hold since ")
+    go_on(world.pipeline, SCRIPT, EVERYTHING)
+    assert settings(CheckedApp(world.pipeline)).state is CheckState.WELL
 
 
 def test_from_storage_alone_the_settings_are_those_of_the_last_sweep(make_world: MakeWorld) -> None:
