@@ -147,13 +147,10 @@ def with_rows_sent(pipeline: Pipeline, rows: Sequence[RowToFix], fixes: Iterable
 
 
 def _outcomes_to_fix(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
-    counts = file.closed_counts or file.read_counts
-    found = 0
-    for outcome in pipeline.journal.outcomes.of_rows(file.reading_id, 1, counts.total):
-        if outcome.remedy is not Remedy.FIX:
-            continue
-        found += 1
-        if found > MOST_ROWS:
+    total = (file.closed_counts or file.read_counts).total
+    wanted = {"remedy": Remedy.FIX.value}
+    for found, outcome in enumerate(pipeline.journal.outcomes.where(file.reading_id, wanted, 1, total, MOST_ROWS + 1)):
+        if found == MOST_ROWS:
             raise NotFixableHere(
                 f"More than {grouped(MOST_ROWS)} rows of this file are to be fixed, which is too many for a page. "
                 "Download to_fix.xlsx, fix the rows there and drop that file."

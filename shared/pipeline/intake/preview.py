@@ -4,7 +4,7 @@ Intake decides by the same reader, the same rules and the same choice of batches
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ from shared.device_files.account import FileAccount
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import OpenFile, read_device_file
 from shared.device_files.rows import CheckedRow, FileRemark, PassedOver, Rules
+from shared.errors import DeviceDropError
 from shared.pipeline.intake.rules import MOST_BATCHES, FileRejected, batch_of_row, too_many_batches
 from shared.reasons import FileNote, Note, RowReason, UnreadableDeviceFile
 
@@ -20,6 +21,13 @@ MOST_ROWS_KEPT = 100
 """Rows of each kind that a preview keeps to be shown; the counts go on."""
 
 _ROWS_BETWEEN_LOOKS_AT_THE_TIME = 256
+
+_READ_IN_ANY_CASE = 4 * 1024 * 1024
+"""Bytes, of which the worst kind takes a few seconds."""
+
+
+class _OutOfTime(DeviceDropError):
+    """The time is up in the middle of what holds no rows, such as comments."""
 
 
 class Fate(StrEnum):
@@ -114,7 +122,12 @@ def preview(
     while True:
         tally, account = _Tally(destination), FileAccount()
         rows = read_device_file(
-            open_file, name=name, rules=destination.rules, now=now, findings=findings, account=account
+            lambda: _in_time(open_file, is_late),
+            name=name,
+            rules=destination.rules,
+            now=now,
+            findings=findings,
+            account=account,
         )
         try:
             for row in rows:
@@ -123,10 +136,22 @@ def preview(
                     return tally.result(account, findings, is_cut_short=True)
         except ReadAgain as again:
             findings = again.findings
+        except _OutOfTime:
+            return tally.result(account, findings, is_cut_short=True)
         except (UnreadableDeviceFile, FileRejected) as error:
             return Preview(fault=Fault(error.reason, str(error)))
         else:
             return tally.result(account, findings)
+
+
+def _in_time(open_file: OpenFile, is_late: Callable[[], bool]) -> Iterator[bytes]:
+    """The pieces of a file. Raises _OutOfTime when the time is up and more than its first part was read."""
+    size = 0
+    for piece in open_file():
+        if size > _READ_IN_ANY_CASE and is_late():
+            raise _OutOfTime
+        size += len(piece)
+        yield piece
 
 
 @dataclass(slots=True)

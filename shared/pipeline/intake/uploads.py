@@ -393,8 +393,12 @@ def discard(pipeline: Pipeline, upload_id: str) -> None:
 # --- rejected rows
 
 
-def rejected_rows(pipeline: Pipeline, upload: Upload, number: int) -> Iterator[Sequence[str]]:
+def rejected_rows(
+    pipeline: Pipeline, upload: Upload, number: int, is_late: Callable[[], bool] = lambda: False
+) -> Iterator[Sequence[str]]:
     """The rejected rows of a chosen file that a person can fix, as a table to be fixed and chosen again.
+
+    `is_late`: whether the time for its check is up; to write the table takes a few times as long.
 
     Raises:
         NotAsChecked: the file is not there, or is too large for it; at once.
@@ -406,9 +410,11 @@ def rejected_rows(pipeline: Pipeline, upload: Upload, number: int) -> Iterator[S
         raise NotAsChecked(f"The rows of {file.name} cannot be downloaded: it was sent or discarded, or is too large.")
     place, now = destination(pipeline, upload), pipeline.clock()
     open_file = partial(pipeline.staging.stream, version.path)
-    found = preview(open_file, name=file.name, destination=place, now=now)
+    found = preview(open_file, name=file.name, destination=place, now=now, is_late=is_late)
     if found.fault is not None:
         raise NotAsChecked(found.fault.sentence)
+    if found.is_cut_short:
+        raise NotAsChecked(f"The rows of {file.name} cannot be downloaded: its check takes too long.")
 
     def rows() -> Iterator[tuple[DeviceRow, Fix]]:
         checked = read_device_file(open_file, name=file.name, rules=place.rules, now=now, findings=found.findings)

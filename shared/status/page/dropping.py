@@ -5,7 +5,7 @@ one of over 100 MiB with an empty 500 and passes one in chunks as empty: so the 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -212,10 +212,15 @@ def _opened(pipeline: Pipeline, upload_id: str) -> Upload:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(gone)) from gone
 
 
+def _deadline() -> Callable[[], bool]:
+    """Whether the time for a check that begins now is up."""
+    end = time.monotonic() + SECONDS_FOR_A_CHECK
+    return lambda: time.monotonic() > end
+
+
 def _check_page(visit: Visit, upload: Upload, faults: Mapping[int, str] | None = None) -> str:
     """The check of the files of an upload; `faults` says why some were not sent just now."""
-    end = time.monotonic() + SECONDS_FOR_A_CHECK
-    checked = uploads.check(visit.pipeline, upload, lambda: time.monotonic() > end)
+    checked = uploads.check(visit.pipeline, upload, _deadline())
     parts = [_part(visit.pipeline, upload, file, (faults or {}).get(file.number)) for file in checked]
     names = queries.customer_names(visit.pipeline)
     return pages.check_page(upload, parts, names.name_of(upload.customer_id), visit.person)
@@ -260,7 +265,7 @@ def _rejected_rows(visit: Visit, upload: Upload, number: str) -> func.HttpRespon
     if number not in map(str, range(len(upload.files))):
         raise Refusal(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "There is no such file. Open the check again.")
     try:
-        table = uploads.rejected_rows(visit.pipeline, upload, int(number))
+        table = uploads.rejected_rows(visit.pipeline, upload, int(number), _deadline())
         stem = upload.files[int(number)].name.rpartition(".")[0] or upload.files[int(number)].name
         return workbook_answer(upload.staged_at, table, f"{stem} - to fix.xlsx", visit.request)
     except (NotAsChecked, VersionGone) as error:

@@ -1,6 +1,7 @@
 """What would happen to a file says the same as what happens."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from shared.device_files.rows import Rules
@@ -92,3 +93,17 @@ def test_a_later_row_that_is_the_better_record_counts_as_intake_counts_it() -> N
     content = f"{HEADER},Manufacturer,Model\r\n5ES8901IC4,,,HP,HP EliteBook 840 G8 Notebook PC\r\n{HP_ROW}\r\n"
     found = seen(content, Destination(Rules(), "Sales"))
     assert found.fates == {Fate.SEND: 1, Fate.DUPLICATE: 1}
+
+
+def test_a_file_without_rows_ends_when_the_time_is_up_as_well() -> None:
+    read: list[int] = []
+
+    def comments() -> Iterator[bytes]:
+        yield f"{HEADER}\r\nSN-1,,,LENOVO,T14\r\n".encode()
+        for piece in range(100):
+            read.append(piece)
+            yield b"# comment\r\n" * 100_000
+
+    found = preview(comments, name="a.csv", destination=BY_TAG, now=NOW, is_late=lambda: len(read) > 2)
+    assert found.is_cut_short
+    assert len(read) < 10
