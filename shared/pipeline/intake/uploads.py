@@ -112,6 +112,13 @@ class CheckedFile:
         found = self.preview
         return self.fault is None and found is not None and (found.sends > 0 or found.is_cut_short)
 
+    @property
+    def has_rows_to_download(self) -> bool:
+        """Whether its rejected rows can be downloaded: see `rejected_rows`."""
+        found = self.preview
+        is_small = self.version is not None and self.version.size <= DIGESTED_AT_THE_CHECK
+        return is_small and found is not None and bool(found.reasons) and not found.is_cut_short
+
 
 # --- choosing
 
@@ -307,7 +314,7 @@ def _entered(
         if known.record.file_id and not again:
             raise SentBefore(known.record)
         if not known.record.file_id and known.record.sent_at + _TIME_TO_DROP > pipeline.clock():
-            raise BeingSent("Somebody else sends the same content at this moment. Load this page again.")
+            raise BeingSent("The same content is being sent by another request. Try again in a few minutes.")
     new = SentContent(
         customer_id=upload.customer_id,
         digest=digest,

@@ -6,8 +6,10 @@ one of over 100 MiB with an empty 500 and passes one in chunks as empty: so the 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated
 
 import azure.functions as func
@@ -41,7 +43,7 @@ from shared.status.presenters import page_address
 from shared.status.schemas import ErrorCode, FileNoteView, PassedOverView
 from shared.storage.blobs import VersionGone
 from shared.storage.record_table import log_unreadable
-from shared.storage.records import Upload
+from shared.storage.records import SentContent, Upload
 from shared.storage.upload_addresses import BYTES_OF_A_BLOCK
 from shared.vocabulary import ActKind
 
@@ -218,16 +220,27 @@ def _deadline() -> Callable[[], bool]:
     return lambda: time.monotonic() > end
 
 
-def _check_page(visit: Visit, upload: Upload, faults: Mapping[int, str] | None = None) -> str:
-    """The check of the files of an upload; `faults` says why some were not sent just now."""
+@dataclass(frozen=True, slots=True)
+class _Unsent:
+    """Why a file was not sent just now."""
+
+    fault: str
+    earlier: SentContent | None = None
+    """The earlier sending of its content. The check of a large file does not look for one."""
+
+
+def _check_page(visit: Visit, upload: Upload, unsent: Mapping[int, _Unsent] = MappingProxyType({})) -> str:
+    """The check of the files of an upload; `unsent` are those that were not sent just now."""
     checked = uploads.check(visit.pipeline, upload, _deadline())
-    parts = [_part(visit.pipeline, upload, file, (faults or {}).get(file.number)) for file in checked]
+    parts = [_part(visit.pipeline, upload, file, unsent.get(file.number)) for file in checked]
     names = queries.customer_names(visit.pipeline)
     return pages.check_page(upload, parts, names.name_of(upload.customer_id), visit.person)
 
 
-def _part(pipeline: Pipeline, upload: Upload, checked: CheckedFile, fault: str | None) -> CheckedPart:
+def _part(pipeline: Pipeline, upload: Upload, checked: CheckedFile, unsent: _Unsent | None) -> CheckedPart:
     found = checked.preview
+    if unsent is not None and unsent.earlier is not None:
+        checked = replace(checked, earlier=unsent.earlier)
     return CheckedPart(
         file=checked,
         notes=[]
@@ -256,7 +269,7 @@ def _part(pipeline: Pipeline, upload: Upload, checked: CheckedFile, fault: str |
         ],
         link=_link(pipeline, upload.customer_id, checked.file.file_id),
         earlier_link=None if checked.earlier is None else _link(pipeline, upload.customer_id, checked.earlier.file_id),
-        fault=fault,
+        fault=None if unsent is None else unsent.fault,
     )
 
 
@@ -288,22 +301,22 @@ def send_files(visit: Visit) -> func.HttpResponse:
     form = visit.request.form
     upload = _opened(visit.pipeline, form.get(UPLOAD, ""))
     again = set(form.getlist(AGAIN))
-    faults: dict[int, str] = {}
+    unsent: dict[int, _Unsent] = {}
     for ticked in form.getlist(SEND):
         number, _, etag = ticked.partition(".")
         if number not in map(str, range(len(upload.files))):
             continue
-        if (fault := _sent(visit, upload, int(number), etag, again=number in again)) is not None:
-            faults[int(number)] = fault
+        if (why := _sent(visit, upload, int(number), etag, again=number in again)) is not None:
+            unsent[int(number)] = why
     if not form.getlist(SEND):
-        faults = dict.fromkeys(range(len(upload.files)), "Nothing was sent: tick the files to send.")
-    if faults:
-        page = _check_page(visit, _opened(visit.pipeline, upload.upload_id), faults)
+        unsent = dict.fromkeys(range(len(upload.files)), _Unsent("Nothing was sent: tick the files to send."))
+    if unsent:
+        page = _check_page(visit, _opened(visit.pipeline, upload.upload_id), unsent)
         return html_answer(page, HTTPStatus.CONFLICT)
     return redirect(pages.address_of_upload(upload.upload_id))
 
 
-def _sent(visit: Visit, upload: Upload, number: int, etag: str, *, again: bool) -> str | None:
+def _sent(visit: Visit, upload: Upload, number: int, etag: str, *, again: bool) -> _Unsent | None:
     """Send one file; why it was not sent."""
     file = upload.files[number]
     if file.sent_at is None:
@@ -311,10 +324,13 @@ def _sent(visit: Visit, upload: Upload, number: int, etag: str, *, again: bool) 
         note_act(visit.pipeline, visit.asker, ActKind.SEND, Subject(file.name, upload.customer_id), detail)
     try:
         uploads.send(visit.pipeline, upload.upload_id, number, etag, visit.person.name, again=again)
-    except SentBefore:
-        return "The same content was sent to this customer before, so nothing was sent. Tick the box to send it again."
+    except SentBefore as before:
+        return _Unsent(
+            "The same content was sent to this customer before, so nothing was sent. Tick the box to send it again.",
+            before.earlier,
+        )
     except (NotAsChecked, BeingSent, FileRefused) as error:
-        return str(error)
+        return _Unsent(str(error))
     except UploadGone as gone:
         raise Refusal(HTTPStatus.GONE, ErrorCode.GONE, str(gone)) from gone
     return None

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from shared.device_files.templates import TEMPLATE_WORDS
+from shared.pipeline.intake import uploads
 from shared.pipeline.intake.uploads import MOST_FILES
 from shared.status.page import dropping
 from tests.device_files.cases import HEADER, HP_ROW
@@ -168,6 +169,14 @@ def test_the_rejected_rows_are_downloaded_fixed_and_chosen_again(client: Client)
         assert refused.status == status
 
 
+def test_rejected_rows_are_offered_only_where_they_can_be_had(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = chosen(client, ("a.csv", f"{GOOD}SN-3,,,,\r\n"))
+    assert "Download the rejected rows" in text_of(page(client, upload))
+    monkeypatch.setattr(uploads, "DIGESTED_AT_THE_CHECK", 0)
+    assert "Download the rejected rows" not in text_of(page(client, upload))
+    assert page(client, f"{upload}&rejected=0").status == 409
+
+
 def test_without_a_batch_the_group_tags_decide(client: Client) -> None:
     tagged = "Manufacturer,Model,Serial number,Group Tag\r\nLENOVO,21R3001BUK,PF3ABCDE,Kiosk\r\n"
     upload = chosen(client, ("a.csv", tagged), ("b.csv", GOOD), batch="")
@@ -204,6 +213,19 @@ def test_templates_are_linked_and_downloaded(client: Client, name: str) -> None:
 
 
 # --- sent twice, and changed meanwhile
+
+
+def test_a_large_file_that_was_sent_before_has_its_box_once_sending_has_told_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "DIGESTED_AT_THE_CHECK", 0)
+    first = chosen(client, ("a.csv", GOOD))
+    send(client, first, *ticked(client, first))
+    second = chosen(client, ("b.csv", GOOD))
+    assert 'name="again"' not in page(client, second).body.decode()
+    refused = send(client, second, *ticked(client, second))
+    assert refused.status == 409
+    assert 'name="again" value="0"' in refused.body.decode()
 
 
 def test_the_same_content_is_told_and_sent_again_only_with_its_box(client: Client, world: World) -> None:
