@@ -125,8 +125,8 @@ class Customers:
         known = self.named(name)
         if known is None or known.removed_at is not None:
             raise CustomerNameUnknown(
-                f"There is no customer named {name!r}. The page Customers and 'python -m local customers list' have the "
-                "names."
+                f"There is no customer named {name!r}. The page Customers and 'python -m local customers list' have "
+                "the names."
             )
         return known
 
