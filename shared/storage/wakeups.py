@@ -195,7 +195,8 @@ def decode(body: bytes) -> WakeUp:
     try:
         sent: WakeUp | _QuotedBlobWakeUp = msgspec.json.decode(body, type=WakeUp | _QuotedBlobWakeUp)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # The decoder's own message quotes what is wrong, which may be anything.
         raise UnreadableWakeUp(
-            f"The message is not a wake-up ({error}); it is dropped, and the sweep finds its work."
-        ) from error
+            f"The message is not a wake-up ({type(error).__name__}); it is dropped, and the sweep finds its work."
+        ) from None
     return BlobWakeUp(path=unquote(sent.quoted_path)) if isinstance(sent, _QuotedBlobWakeUp) else sent

@@ -241,7 +241,8 @@ def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_up
             sweep_period=timedelta(minutes=minutes_between_sweeps),
         )
     )
-    Scheduler(world).run()
+    with watched_logs(world):
+        Scheduler(world).run()
     check(world)
     assert not world.violations
     outcomes = {
@@ -437,6 +438,13 @@ def _checked_withdrawal(world: SimulatedWorld, identifier: str) -> int:
 
 def test_no_message_crashes_the_queue_function_and_what_names_nothing_changes_nothing() -> None:
     world = _world_halfway()
+    with watched_logs(world):
+        _disturbed_by_messages(world)
+    check(world)
+    assert not world.violations
+
+
+def _disturbed_by_messages(world: SimulatedWorld) -> None:
     chance = random.Random(0)
     kinds = {"unreadable": 0, "names nothing": 0, "names something": 0}
     for number in range(MESSAGES):
@@ -448,8 +456,6 @@ def test_no_message_crashes_the_queue_function_and_what_names_nothing_changes_no
         assert kind == "names something" or _stored(world) == before, body
     assert min(kinds.values()) > MESSAGES / 20, kinds
     Scheduler(world).rest()
-    check(world)
-    assert not world.violations
 
 
 def _world_halfway() -> SimulatedWorld:
@@ -461,10 +467,11 @@ def _world_halfway() -> SimulatedWorld:
         )
     )
     scheduler = Scheduler(world)
-    scheduler.begin()
-    world.be_calm()
-    while world.live:
-        world.step(world.live[0])
+    with watched_logs(world):
+        scheduler.begin()
+        world.be_calm()
+        while world.live:
+            world.step(world.live[0])
     return world
 
 

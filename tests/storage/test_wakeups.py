@@ -1,6 +1,7 @@
 """Wake-ups: their text, and the queue that carries them."""
 
 import time
+import traceback
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -230,3 +231,10 @@ def test_poisoned_messages_are_read_once_and_deleted_when_told(hosted: Queue) ->
     hosted.wakeups.delete_poisoned(message)
     hosted.wakeups.delete_poisoned(message)
     assert list(hosted.wakeups.poisoned()) == []
+
+
+def test_what_is_wrong_with_a_message_is_not_quoted() -> None:
+    for body in (b'{"type": "hunter2"}', b"hunter2", b'{"type": "submission", "hunter2": 1}'):
+        with pytest.raises(UnreadableWakeUp) as refused:
+            decode(body)
+        assert "hunter2" not in "".join(traceback.format_exception(refused.value))

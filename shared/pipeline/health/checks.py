@@ -64,15 +64,15 @@ def check_health(app: CheckedApp, checks: Sequence[Check] = CHECKS, seconds: flo
 
     A check that has not ended by then cannot be told. Its thread ends with its request, or with the process.
     """
-    began, results = monotonic(), dict[str, CheckResult]()
+    began, results, places = monotonic(), dict[str, CheckResult](), _places
 
     def work(check: Check) -> None:
-        if not _places.acquire(blocking=False):
+        if not places.acquire(blocking=False):
             return
         try:
             finding = _found(check, app)
         finally:
-            _places.release()
+            places.release()
         results[check.name] = CheckResult(check.name, check.title, finding, monotonic() - began)
 
     threads = [threading.Thread(target=work, args=(check,), daemon=True) for check in checks]
