@@ -141,6 +141,15 @@ class ActKind(StrEnum):
     NAME_CUSTOMER = "name_customer"
     RENAME_CUSTOMER = "rename_customer"
     REMOVE_CUSTOMER = "remove_customer"
+    PRIORITISE_CUSTOMER = "prioritise_customer"
+
+
+class Priority(StrEnum):
+    """Whose submissions wait first when there is a queue: those of the lowest priority."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
 
 
 class CheckState(StrEnum):

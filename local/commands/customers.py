@@ -1,4 +1,4 @@
-"""`python -m local customers add | list | rename | remove`: names for customers, which drop folders may use."""
+"""`python -m local customers add | list | rename | remove | priority`: names for drop folders, and priorities."""
 
 import argparse
 
@@ -9,16 +9,25 @@ from local.commands.ending import ExitCode, ended, say_aside
 from local.commands.showing import console, print_json
 from local.following import harmless
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.customer_names import listed_as, name_customer, remove_name, rename_customer, shown_customer
+from shared.pipeline.customer_names import (
+    customer_meant,
+    listed_as,
+    name_customer,
+    prioritise_customer,
+    remove_name,
+    rename_customer,
+    shown_customer,
+)
 from shared.pipeline.human_acts import COMMAND
-from shared.status.customers import customers
+from shared.status.customers import customer, customers
 from shared.status.schemas import CustomerPage
 from shared.storage.customers import Customer
+from shared.vocabulary import Priority
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="add | list | rename | remove")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="add | list | rename | remove | priority")
     adding = actions.add_parser("add", help="give a customer a name")
     adding.add_argument("name", metavar="NAME", help="the name of the customer's drop folder")
     adding.add_argument(
@@ -35,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     renaming.add_argument("new_name", metavar="NEW", help="the name that stands for the same customer from now on")
     removing = actions.add_parser("remove", help="remove a name: files dropped under it are rejected from now on")
     removing.add_argument("name", metavar="NAME")
-    for action in (adding, listing, renaming, removing):
+    rating = actions.add_parser("priority", help="say whose submissions wait first when there is a queue")
+    rating.add_argument("name", metavar="CUSTOMER", help="a name of the customer, or its id")
+    rating.add_argument(
+        "priority", type=Priority, choices=list(Priority), help="of the files that are received from now on"
+    )
+    for action in (adding, listing, renaming, removing, rating):
         account.add_arguments(action)
 
 
@@ -54,9 +68,21 @@ def _act(arguments: argparse.Namespace) -> ExitCode:
             _show(arguments, rename_customer(pipeline, COMMAND, arguments.name, arguments.new_name))
         case "remove":
             _show(arguments, remove_name(pipeline, COMMAND, arguments.name))
+        case "priority":
+            _prioritise(arguments, pipeline)
         case _:
             _list(arguments, customers(pipeline, limit=None))
     return ExitCode.DONE
+
+
+def _prioritise(arguments: argparse.Namespace, pipeline: Pipeline) -> None:
+    customer_id = customer_meant(pipeline, arguments.name)
+    prioritise_customer(pipeline, COMMAND, customer_id, arguments.priority)
+    view = customer(pipeline, customer_id)
+    if arguments.json:
+        print_json(view)
+    else:
+        print(f"Files of {harmless(view.shown_name)} that are received from now on have {view.priority} priority.")
 
 
 def _added(arguments: argparse.Namespace, pipeline: Pipeline) -> Customer:
@@ -112,14 +138,15 @@ def _list(arguments: argparse.Namespace, found: CustomerPage) -> None:
         print_json(found)
         return
     if found.customers:
-        table = Table("names", "customer id", "at Partner Center", "domain", "relationship", "notes")
-        for customer in found.customers:
-            texts = (customer.name, customer.domain, customer.relationship)
+        table = Table("names", "customer id", "at Partner Center", "domain", "relationship", "priority", "notes")
+        for each in found.customers:
+            texts = (each.name, each.domain, each.relationship)
             table.add_row(
-                harmless(", ".join(name.name for name in customer.names)),
-                customer.customer_id,
+                harmless(", ".join(name.name for name in each.names)),
+                each.customer_id,
                 *(harmless(text or "") for text in texts),
-                harmless("; ".join(name.notes for name in customer.names if name.notes)),
+                each.priority,
+                harmless("; ".join(name.notes for name in each.names if name.notes)),
             )
         console().print(table)
     else:

@@ -10,9 +10,17 @@ from itertools import chain, islice
 from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.human_acts import Asker, Subject, note_act
-from shared.storage.customers import Customer, CustomerNameRefused, CustomerNameUnknown, close_names, folded, is_guid
+from shared.storage.customers import (
+    Customer,
+    CustomerNameRefused,
+    CustomerNameUnknown,
+    checked_id,
+    close_names,
+    folded,
+    is_guid,
+)
 from shared.storage.partner_customers import PartnerCustomer
-from shared.vocabulary import ActKind
+from shared.vocabulary import ActKind, Priority
 
 
 def name_customer(pipeline: Pipeline, asker: Asker, name: str, customer_id: str, notes: str = "") -> Customer:
@@ -36,6 +44,15 @@ def remove_name(pipeline: Pipeline, asker: Asker, name: str) -> Customer:
     known = pipeline.customers.in_use(name)
     note_act(pipeline, asker, ActKind.REMOVE_CUSTOMER, Subject(known.name, known.customer_id))
     return pipeline.customers.remove(name, pipeline.clock())
+
+
+def prioritise_customer(pipeline: Pipeline, asker: Asker, customer_id: str, priority: Priority) -> None:
+    """Set the priority of a customer's files that are received from now on. Raises CustomerNameRefused."""
+    customer_id = checked_id(customer_id)
+    names = (known.name for known in pipeline.customers.all() if known.customer_id == customer_id)
+    subject = Subject(next(names, customer_id), customer_id)
+    note_act(pipeline, asker, ActKind.PRIORITISE_CUSTOMER, subject, f"to {priority}")
+    pipeline.customers.prioritise(customer_id, priority, pipeline.clock())
 
 
 def shown_customer(customer: PartnerCustomer) -> str:

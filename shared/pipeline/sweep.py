@@ -189,7 +189,7 @@ def _wake_file(pipeline: Pipeline, file: DeviceFile) -> None:
 def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport, unreadable: OnUnreadable) -> None:
     now = pipeline.clock()
     claim = pipeline.settings.advanced.claim
-    is_open, never_accepted, line = False, 0, Line()
+    is_open, never_accepted, line = False, 0, Line(file.priority)
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         is_open = True
         if isinstance(stored, UnreadableRecord):

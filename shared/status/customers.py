@@ -1,7 +1,7 @@
 """The list of customers: those with names, and Partner Center's own list of the partner's customers."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from shared.pipeline.composition import Pipeline
@@ -10,7 +10,7 @@ from shared.status.schemas import CustomerListView, CustomerNameView, CustomerPa
 from shared.storage.codec import UnreadableRecord
 from shared.storage.customers import Customer, folded
 from shared.storage.partner_customers import ListReading, PartnerCustomer
-from shared.vocabulary import counted
+from shared.vocabulary import Priority, counted
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ def customers(
     All customers are read for each page: a partner has thousands, which are some tens of queries.
     """
     after = None if page is None else position_in(page, CustomerPosition)
-    views = _views(pipeline.journal.partner_customers.all(), pipeline.customers.all())
+    listed, named = pipeline.journal.partner_customers.all(), pipeline.customers.all()
+    views = _views(listed, named, pipeline.customers.priorities())
     found = sorted((view for view in views if _matches(view, folded(search))), key=_order)
     behind = [view for view in found if after is None or _order(view) > _as_order(after)]
     shown = behind[:limit]
@@ -47,8 +48,8 @@ def customer(pipeline: Pipeline, customer_id: str) -> CustomerView:
     """One customer, which may have no name and stand on no list."""
     names = [each for each in pipeline.customers.all() if each.customer_id == customer_id]
     listed = pipeline.journal.partner_customers.get(customer_id)
-    (view,) = _views([listed] if listed else [], names) or [_view(customer_id, None, [])]
-    return view
+    priority = pipeline.customers.priority_of(customer_id)
+    return _view(customer_id, listed, names, priority)
 
 
 def list_reading(pipeline: Pipeline) -> CustomerListView:
@@ -83,20 +84,28 @@ def _sentence(reading: ListReading) -> str:
     return " ".join(filter(None, (was_read, failed)))
 
 
-def _views(listed: Iterable[PartnerCustomer], named: Iterable[Customer]) -> list[CustomerView]:
+def _views(
+    listed: Iterable[PartnerCustomer], named: Iterable[Customer], priorities: Mapping[str, Priority]
+) -> list[CustomerView]:
     by_id = {customer.customer_id: customer for customer in listed}
     in_order = sorted(named, key=lambda customer: customer.customer_id)
     names = {customer_id: list(of_one) for customer_id, of_one in groupby(in_order, lambda one: one.customer_id)}
-    return [_view(each, by_id.get(each), names.get(each, ())) for each in {**by_id, **names}]
+    return [
+        _view(each, by_id.get(each), names.get(each, ()), priorities.get(each, Priority.NORMAL))
+        for each in {**by_id, **names, **priorities}
+    ]
 
 
-def _view(customer_id: str, listed: PartnerCustomer | None, named: Iterable[Customer]) -> CustomerView:
+def _view(
+    customer_id: str, listed: PartnerCustomer | None, named: Iterable[Customer], priority: Priority
+) -> CustomerView:
     return CustomerView(
         customer_id=customer_id,
         name=listed.name if listed else None,
         domain=listed.domain if listed else None,
         relationship=(listed.relationship or "unknown") if listed else None,
         names=[CustomerNameView(name=each.name, notes=each.notes, added_at=each.added_at) for each in named],
+        priority=priority,
     )
 
 

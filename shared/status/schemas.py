@@ -15,6 +15,7 @@ from shared.vocabulary import (
     FileState,
     HoldState,
     Outcome,
+    Priority,
     Remedy,
     SubmissionState,
     WithdrawalResult,
@@ -507,6 +508,9 @@ class CustomerView(View, frozen=True, kw_only=True):
         msgspec.Meta(description="Partner Center's word for it, such as reseller; with `none`, files are refused."),
     ]
     names: list[CustomerNameView]
+    priority: Annotated[
+        Priority, msgspec.Meta(description="Whose submissions wait first when there is a queue: those of `low`.")
+    ]
 
     @property
     def is_listed(self) -> bool:

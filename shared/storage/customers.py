@@ -1,4 +1,4 @@
-"""Names for customers, so that a drop folder may be called `Contoso` instead of the GUID of Contoso's tenant.
+"""Priorities of customers, and their names, by which a drop folder may be called instead of by the tenant's GUID.
 
 A name never changes its meaning: once assigned to a customer, it is never assigned to another, even after its removal.
 Otherwise a script that still drops under an old name would permanently register devices to the wrong tenant.
@@ -18,6 +18,7 @@ from shared.storage.keys import Key, safe_key
 from shared.storage.record_table import Conflict, RecordTable, log_unreadable
 from shared.storage.records import Moment
 from shared.storage.tables import Query, Table
+from shared.vocabulary import Priority
 
 CUSTOMERS_TABLE = "Customers"
 
@@ -25,6 +26,7 @@ LONGEST_NAME = 100
 """Characters of a name: it is a folder in a path of at most 1,024."""
 
 _PARTITION = "customers"
+_PRIORITIES = "priorities"
 _FORBIDDEN = frozenset("/\\")
 
 
@@ -38,6 +40,14 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     added_at: Moment
     removed_at: Moment | None = None
     """The time since which files dropped under the name are rejected."""
+
+
+class CustomerPriority(msgspec.Struct, frozen=True, kw_only=True):
+    """The priority of a customer's files that are dropped from now on."""
+
+    customer_id: str
+    priority: Priority
+    set_at: Moment
 
 
 class CustomerNameRefused(DeviceDropError):
@@ -54,6 +64,7 @@ class Customers:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._customers = RecordTable(table, Customer, lambda customer: _key(customer.name))
+        self._priorities = RecordTable(table, CustomerPriority, lambda one: (_PRIORITIES, one.customer_id))
 
     def prepare(self) -> None:
         """Create the table if it does not exist."""
@@ -68,6 +79,33 @@ class Customers:
         """Every name that is in use, by name, without those whose rows this version cannot read."""
         found = (stored.record for stored in self._customers.query(Query(partition=_PARTITION), log_unreadable))
         return (customer for customer in found if customer.removed_at is None)
+
+    def priority_of(self, customer_id: str) -> Priority:
+        """The priority of a customer: `normal` unless somebody set another one."""
+        stored = self._priorities.get((_PRIORITIES, customer_id))
+        return Priority.NORMAL if stored is None else stored.record.priority
+
+    def priorities(self) -> dict[str, Priority]:
+        """The priorities that are not `normal`, by customer."""
+        stored = self._priorities.query(Query(partition=_PRIORITIES), log_unreadable)
+        found = {each.record.customer_id: each.record.priority for each in stored}
+        return {customer_id: priority for customer_id, priority in found.items() if priority is not Priority.NORMAL}
+
+    def prioritise(self, customer_id: str, priority: Priority, now: datetime) -> None:
+        """Set the priority of a customer's files that are received from now on.
+
+        Raises:
+            CustomerNameRefused: it is no customer id, or another command changed the priority at the same moment.
+        """
+        customer_id = checked_id(customer_id)
+        stored = self._priorities.get((_PRIORITIES, customer_id))
+        changed = CustomerPriority(customer_id=customer_id, priority=priority, set_at=now)
+        try:
+            self._priorities.change(stored, changed)
+        except Conflict as error:
+            raise CustomerNameRefused(
+                f"The priority of {customer_id} was changed by another command at the same moment; try again."
+            ) from error
 
     def refuse(self, name: str, customer_id: str) -> None:
         """Refuse what `add` would refuse, and change nothing.

@@ -12,6 +12,7 @@ from shared.vocabulary import (
     FileState,
     HoldState,
     Outcome,
+    Priority,
     Remedy,
     SubmissionState,
     WithdrawalResult,
@@ -173,6 +174,8 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     oldest_hash_days: int | None = None
     refuse_device_identifiers: bool = False
     """With the fields before: the settings of its reading, so that a take-over reads the file the same way."""
+    priority: Priority = Priority.NORMAL
+    """Of its customer when it was received."""
     submissions: int = 0
     """The number of its submissions, once it is `read`; once it is closed, the halves of a split one count in its
     place."""

@@ -12,8 +12,8 @@ import local
 from local.partner_center import LATE, MALFORMED, UPLOADS, Fault, Operation
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
 from shared.pipeline.intake.receive import LARGE
-from shared.pipeline.submissions.follow_ups import MOST_IN_LINE
-from shared.vocabulary import ActKind
+from shared.pipeline.submissions.follow_ups import IN_LINE
+from shared.vocabulary import ActKind, Priority
 from tests.simulation.service import Mishap, Trouble, makes_sense
 
 CUSTOMERS = ("c7f3c849-129f-4b85-a96d-4f8e88b315a3", "11111111-2222-3333-4444-555555555555")
@@ -132,6 +132,17 @@ class ClockJump:
     by: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What keeps the files of one customer from holding up those of another."""
+
+    in_line: dict[Priority, int] = field(default_factory=lambda: dict(IN_LINE))
+    """Submissions of a file that are woken before others have been accepted."""
+    large: int = LARGE
+    """The size in bytes from which the queue's function reads a file."""
+    priorities: dict[str, Priority] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that is decided before the first event; shares and rates are from 0 to 1."""
@@ -165,10 +176,7 @@ class Plan:
     """The probability that a message is delivered twice, or never."""
     longest_stall_of_readers: float = 0.01
     """The longest pause between two effects of a reading, as a share of a claim; above 1, a reader is taken over."""
-    in_line: int = MOST_IN_LINE
-    """Submissions of a file that are woken before others have been accepted."""
-    large: int = LARGE
-    """The size in bytes from which the queue's function reads a file."""
+    shares: Shares = field(default_factory=Shares)
     forgeries: float = 0.0
     """The probability of a forged wake-up of a submission, which the app never sent."""
 
@@ -211,15 +219,23 @@ def plan_of(seed: int) -> Plan:
         losses=chance.choice((0.0, 0.0, 0.1, 0.3)),
         longest_stall_of_readers=chance.choice((0.01, 0.01, 3.0)),
         forgeries=chance.choice((0.0, 0.0, 0.3, 1.0)),
-        in_line=_shares(seed)[0],
-        large=_shares(seed)[1],
+        shares=_shares(seed),
     )
 
 
-def _shares(seed: int) -> tuple[int, int]:
-    """How many submissions are in line, and when a file is large. It draws by itself: the rest stays as it was."""
+def _shares(seed: int) -> Shares:
+    """Few in line, since the files are small. It draws by itself, so that the rest of each plan stays as it was."""
     chance = random.Random(f"the shares of {seed}")
-    return chance.choice((1, 2, 3, MOST_IN_LINE)), chance.choice((LARGE, 1, 200))
+    if chance.random() < _AS_THEY_ARE:
+        return Shares()
+    return Shares(
+        in_line={priority: chance.choice((1, 2, 3)) for priority in Priority},
+        large=chance.choice((LARGE, 1, 200)),
+        priorities={customer: chance.choice(list(Priority)) for customer in CUSTOMERS},
+    )
+
+
+_AS_THEY_ARE = 0.25
 
 
 def row(

@@ -143,8 +143,8 @@ def play_plan(plan: Plan, profile: Profile | None = None) -> SimulatedWorld:
     """The world of a plan, from its first event to the last check; the service does what the profile says."""
     world = SimulatedWorld(plan, profile)
     with watched_logs(world), pytest.MonkeyPatch.context() as patched:
-        patched.setattr(follow_ups, "MOST_IN_LINE", plan.in_line)
-        patched.setattr(receive, "LARGE", plan.large)
+        patched.setattr(follow_ups, "IN_LINE", plan.shares.in_line)
+        patched.setattr(receive, "LARGE", plan.shares.large)
         Scheduler(world).run()
     check(world)
     return world

@@ -142,6 +142,8 @@ class SimulatedWorld:
         self.private = InMemoryContainer({DROP_CONTAINER: self.drop}, new_etag, self.now)
         self.tables = {name: self.new_table(new_etag) for name in TableName}
         self.customers = Customers(InMemoryTable(new_etag))
+        for customer_id, priority in plan.shares.priorities.items():
+            self.customers.prioritise(customer_id, priority, START)
         self.events: list[str] = []
         self.ends: list[Mapping[str, object]] = []
         """The log lines that a file has ended, each with its fields."""

@@ -9,6 +9,7 @@ from shared.status import customers as module
 from shared.status.customers import customer, customers, list_reading
 from shared.storage.codec import UnreadableRecord
 from shared.storage.partner_customers import PartnerCustomer
+from shared.vocabulary import Priority
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, World
 from tests.status.client import Client, pages
@@ -39,6 +40,15 @@ def test_customers_with_a_name_come_first_each_by_name(listed: World) -> None:
     assert [(name.name, name.notes) for name in contoso.names] == [("Contoso GmbH", ""), ("CTS", "the pilot")]
     assert (contoso.domain, contoso.relationship) == ("contoso.onmicrosoft.com", "reseller")
     assert (found[0].name, found[0].is_listed, found[0].customer_id) == (None, False, CUSTOMER)
+
+
+def test_a_customer_that_has_only_a_priority_is_on_the_list(world: World) -> None:
+    world.customers.prioritise(CONTOSO.id, Priority.HIGH, world.clock())
+    assert [(view.customer_id, view.priority) for view in customers(world.pipeline).customers] == [
+        (CONTOSO.id, Priority.HIGH)
+    ]
+    assert customer(world.pipeline, CONTOSO.id).priority is Priority.HIGH
+    assert customer(world.pipeline, CUSTOMER).priority is Priority.NORMAL
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from shared.storage.customers import CustomerNameRefused, CustomerNameUnknown, Customers
 from shared.storage.tables import Table
+from shared.vocabulary import Priority
 
 CONTOSO = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 FABRIKAM = "1d4ae7e6-d81e-4d66-8d13-073195504ae2"
@@ -155,3 +156,16 @@ def test_a_refusal_is_known_before_anything_is_changed(customers: Customers, nam
     with pytest.raises(CustomerNameRefused):
         customers.refuse(name, customer_id)
     customers.refuse("Taken", CONTOSO.upper())
+
+
+# --- priorities
+
+
+def test_a_customer_has_normal_priority_until_it_is_given_another(customers: Customers) -> None:
+    customers.prioritise(CONTOSO.upper(), Priority.LOW, NOW)
+    customers.prioritise(CONTOSO, Priority.HIGH, NOW)
+    assert [customers.priority_of(each) for each in (CONTOSO, FABRIKAM)] == [Priority.HIGH, Priority.NORMAL]
+    assert customers.priorities() == {CONTOSO: Priority.HIGH}
+    customers.prioritise(CONTOSO, Priority.NORMAL, NOW)
+    assert customers.priorities() == {}
+    assert list(customers.all()) == []

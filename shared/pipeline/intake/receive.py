@@ -47,7 +47,7 @@ from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.records import DeviceFile, Submission, with_sentence
 from shared.storage.wakeups import BlobWakeUp
 from shared.telemetry import StepName, annotate, span
-from shared.vocabulary import FileState, SubmissionState
+from shared.vocabulary import FileState, Priority, SubmissionState
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +173,7 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         reject_unknown_checksums=rules.reject_bad_checksum_of_unknown_tools,
         oldest_hash_days=rules.oldest_hash_days,
         refuse_device_identifiers=rules.refuse_device_identifiers,
+        priority=_priority(pipeline, place.customer_id),
         history=with_sentence((), "Received.", now),
     )
     if (parent := _parent(pipeline, file)) is not None:
@@ -181,6 +182,10 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         sentence = f"Received, with fixed rows of file {fixed.file_id}."
         return replace(file, parent=fixed.file_id, history=with_sentence((), sentence, now))
     return file
+
+
+def _priority(pipeline: Pipeline, customer_id: str | None) -> Priority:
+    return Priority.NORMAL if customer_id is None else pipeline.customers.priority_of(customer_id)
 
 
 def _parent(pipeline: Pipeline, file: DeviceFile) -> DeviceFile | None:
@@ -375,5 +380,5 @@ def _is_taken(pipeline: Pipeline, read: ReadFile, stored: Stored[Submission], fo
 
 def _wake_rest(pipeline: Pipeline, read: ReadFile) -> None:
     """Wake the next submissions behind those that are sent at once; they wake the rest."""
-    for numbers in first_in_line(read.file.submissions, sent=len(read.first)):
+    for numbers in first_in_line(read.file, sent=len(read.first)):
         pipeline.wakeups.send(first_wake_up(read.file.reading_id, numbers))

@@ -228,7 +228,7 @@ class _Turn:
         """Wake the submission that stands in line behind `left`, which has been accepted or has ended."""
         released = self._pipeline.cache.released.get(left.reading_id)
         if released is not None:
-            self._follow_ups.wake_next(left, released.record.submissions, self._pipeline.clock())
+            self._follow_ups.wake_next(left, released.record, self._pipeline.clock())
 
     def write_answers(self) -> None:
         """Write the decisions for all polled submissions together."""

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from shared.pipeline.closing.close import close_if_complete
 from shared.pipeline.composition import Pipeline
-from shared.storage.records import Submission
+from shared.storage.records import DeviceFile, Submission
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionWakeUp, WakeUp
-from shared.vocabulary import SubmissionState
+from shared.vocabulary import Priority, SubmissionState
 
 MOST_TOGETHER = 2
 """Submissions that share a message. One worker sends them one after the other, so more would leave other workers idle
@@ -24,11 +24,11 @@ LAST_ALONE = 8
 """The last submissions of a file get a message each: as many as a host processes at a time, so that all its workers
 finish at about the same time."""
 
-MOST_IN_LINE = 16
+IN_LINE = {Priority.LOW: 4, Priority.NORMAL: 16, Priority.HIGH: 64}
 """Submissions of one file that are under way to their first POST at a time: each that leaves wakes the next one.
 
-So the queue holds few messages of a large file, and others wait behind these alone. One file keeps two hosts busy, each
-of which processes eight messages, and sends ten requests a second to a service that takes 1.5 s to answer."""
+So the queue holds few messages of a large file, and others wait behind these alone. Two share a message: a file of
+normal priority sends eight requests at a time, as many as one host, and one of high priority keeps four hosts busy."""
 
 DUE_TOGETHER = timedelta(seconds=5)
 """The longest time between the due times of submissions in one message, and so the longest delay of any of them."""
@@ -70,10 +70,10 @@ class FollowUps:
         number = submission.sequence if sequence is None else sequence
         self.waiting.append(Waiting(at, submission.reading_id, submission.number, number))
 
-    def wake_next(self, left: Submission, of_file: int, now: datetime) -> None:
-        """Wake the submission behind `left`, which is no longer pending; its file has `of_file` of them."""
-        number = next_in_line(left.number)
-        if number is not None and number <= of_file:
+    def wake_next(self, left: Submission, file: DeviceFile, now: datetime) -> None:
+        """Wake the submission of `file` behind `left`, which is no longer pending."""
+        number = next_in_line(left.number, file.priority)
+        if number is not None and number <= file.submissions:
             self.waiting.append(Waiting(now, left.reading_id, str(number), 0))
 
     def run(self, pipeline: Pipeline) -> None:
@@ -109,12 +109,14 @@ def following_up(pipeline: Pipeline) -> Iterator[FollowUps]:
 class Line:
     """Tells which submissions of a file stand in line behind another one, given all open ones in their order."""
 
+    priority: Priority
+    """Of the file."""
     _expected: deque[int] = field(default_factory=deque)
     """The submissions behind the pending ones seen so far, in order."""
 
     def holds(self, submission: Submission) -> bool:
         """Whether the submission was never woken, because the one that will wake it is still pending."""
-        behind = next_in_line(submission.number)
+        behind = next_in_line(submission.number, self.priority)
         if behind is None:
             return False
         number = int(submission.number)
@@ -126,17 +128,18 @@ class Line:
         return is_behind and submission.state is SubmissionState.PENDING and submission.sequence == 0
 
 
-def next_in_line(number: str) -> int | None:
+def next_in_line(number: str, priority: Priority) -> int | None:
     """The submission that is woken when this one is no longer pending; None for a half. Pure."""
-    return int(number) + MOST_IN_LINE if number.isdecimal() else None
+    return int(number) + IN_LINE[priority] if number.isdecimal() else None
 
 
-def first_in_line(submissions: int, *, sent: int) -> Iterator[list[str]]:
-    """The submissions of a file to wake when it is read, in groups that share a message. Pure.
+def first_in_line(file: DeviceFile, *, sent: int) -> Iterator[list[str]]:
+    """The submissions of `file` to wake when it is read, in groups that share a message. Pure.
 
     The first `sent` are sent at once, and each wakes the submission behind it.
     """
-    numbers = list(range(sent + 1, min(submissions, max(sent, MOST_IN_LINE)) + 1))
+    submissions = file.submissions
+    numbers = list(range(sent + 1, min(submissions, max(sent, IN_LINE[file.priority])) + 1))
     while numbers:
         is_end = submissions - numbers[0] + 1 < LAST_ALONE + MOST_TOGETHER
         together = 1 if is_end else MOST_TOGETHER

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from shared.partner_center.models import CustomerRelationship
-from shared.pipeline.customer_names import name_customer, remove_name, rename_customer
+from shared.pipeline.customer_names import name_customer, prioritise_customer, remove_name, rename_customer
 from shared.pipeline.holding import EVERYTHING
 from shared.pipeline.human_acts import Subject
 from shared.status import commands, queries
@@ -23,6 +23,7 @@ from shared.status.roles import Role
 from shared.status.schemas import CustomerPage, CustomerView, ErrorCode, Standstill, StandstillKind
 from shared.status.standstills import standstills
 from shared.storage.customers import LONGEST_NAME, CustomerNameRefused, checked_id, is_guid
+from shared.vocabulary import Priority
 
 CHOSEN = "#chosen"
 """The part of the page with the names of one customer."""
@@ -40,6 +41,7 @@ class Action(StrEnum):
     REMOVE = "remove"
     HOLD = "hold"
     GO_ON = "go_on"
+    PRIORITY = "priority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class ChangeForm:
     name: str = ""
     new_name: str = ""
     notes: str = ""
+    priority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def show_customers(visit: Visit) -> func.HttpResponse:
 
 
 def change_customer(visit: Visit) -> func.HttpResponse:
-    """POST status/customers: add, rename or remove a name; hold a customer or everything, or let it go on."""
+    """POST status/customers: change names or the priority; hold a customer or everything, or let it go on."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     form = _change_form(visit.request)
     if form.action in (Action.HOLD, Action.GO_ON):
@@ -115,16 +118,23 @@ def _changed(visit: Visit, form: ChangeForm) -> str:
             return rename_customer(pipeline, asker, form.name, form.new_name).customer_id
         case Action.REMOVE:
             return remove_name(pipeline, asker, form.name).customer_id
+        case Action.PRIORITY if form.priority in list(Priority):
+            customer_id = checked_id(form.customer_id)
+            prioritise_customer(pipeline, asker, customer_id, Priority(form.priority))
+            return customer_id
         case _:
             message = "The form does not say what to change. Open the page again and make the change there."
             raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, "action")
+
+
+_FIELDS = ("action", "customer_id", "name", "new_name", "notes", "priority")
 
 
 def _change_form(request: func.HttpRequest) -> ChangeForm:
     """The fields of a form that changes names. Raises Refusal."""
     body_of(request)  # refuses a body that the form cannot be read from
     sent = request.form
-    fields = {name: sent.get(name, "") for name in ("action", "customer_id", "name", "new_name", "notes")}
+    fields = {name: sent.get(name, "") for name in _FIELDS}
     return ChangeForm(**{name: form_parameters.field(fields, name) for name in fields})
 
 
@@ -177,6 +187,7 @@ def customers_page(
             "held": held,
             "is_fault_above": fault is not None and not _is_beside_its_form(fault, person, chosen),
             "no_relationship": CustomerRelationship.NONE,
+            "priorities": list(Priority),
             "longest_name": LONGEST_NAME,
             "longest_notes": LONGEST_NOTES,
             "next": address(CUSTOMERS, search=search, **{CURSOR: found.next}) if found.next else None,

@@ -138,6 +138,7 @@ ACTS: dict[ActKind, str] = {
     ActKind.NAME_CUSTOMER: "Name a customer",
     ActKind.RENAME_CUSTOMER: "Rename a customer",
     ActKind.REMOVE_CUSTOMER: "Remove a customer's name",
+    ActKind.PRIORITISE_CUSTOMER: "Set a customer's priority",
 }
 
 WITHDRAWALS: dict[WithdrawalResult, Label] = {

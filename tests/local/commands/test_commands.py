@@ -472,6 +472,16 @@ def test_a_name_is_replaced_by_another(typed: Typed, answered: Answered) -> None
     assert typed("customers", "remove", "Litware Ltd")[0] == ExitCode.DONE
 
 
+def test_a_customer_is_given_a_priority_by_name_or_id(typed: Typed, answered: Answered) -> None:
+    typed("customers", "add", "Litware", CUSTOMER)
+    assert answered("customers", "priority", "litware", "low")["priority"] == "low"
+    assert "of Litware that are received from now on have high priority" in typed(
+        "customers", "priority", CUSTOMER, "high"
+    )[1].replace("\n", " ")
+    assert answered("customers", "list")["customers"][0]["priority"] == "high"
+    assert typed("customers", "priority", "Nobody", "low")[0] == ExitCode.NOT_FOUND
+
+
 def test_a_name_that_cannot_be_is_refused(typed: Typed) -> None:
     assert typed("customers", "add", "a/b", CUSTOMER)[0] == ExitCode.NOT_ALL_WELL
 

@@ -11,6 +11,7 @@ from shared.status.authentication import Person
 from shared.status.page.customers import customers_page
 from shared.status.roles import Role
 from shared.status.schemas import CustomerListView, CustomerNameView, CustomerPage, CustomerView
+from shared.vocabulary import Priority
 from tests.pipeline.world import CUSTOMER, START, World
 from tests.status.client import Answer, Client
 
@@ -117,6 +118,15 @@ def test_a_form_that_cannot_be_done_says_why_and_changes_nothing(
     assert list(world.journal.acts.latest()) == []
 
 
+def test_a_customer_is_given_a_priority(client: Client, world: World) -> None:
+    answer = change(client, action="priority", customer_id=CUSTOMER, priority="low")
+    assert (answer.status, answer.headers["location"]) == (303, f"{PAGE}?customer={CUSTOMER}#chosen")
+    assert world.customers.priority_of(CUSTOMER) is Priority.LOW
+    assert [act.detail for act in world.journal.acts.latest()] == ["to low"]
+    assert "Priority low" in shown(client, f"?customer={CUSTOMER}")
+    assert change(client, action="priority", customer_id=CUSTOMER, priority="urgent").status == 400
+
+
 def test_what_was_typed_stays_in_the_form(client: Client) -> None:
     answer = change(client, action="add", customer_id=CUSTOMER, name="a/b", notes="our <pilot>").body.decode()
     assert 'value="a/b"' in answer
@@ -150,7 +160,14 @@ HOSTILE = '"><script>alert(1)</script>'
 def _view(number: int, *, relationship: str | None = "reseller") -> CustomerView:
     names = [CustomerNameView(name=HOSTILE, notes=HOSTILE, added_at=START)]
     customer_id = f"0c39d6d5-c70d-4c55-bc02-00000000000{number}"
-    return CustomerView(customer_id=customer_id, name=HOSTILE, domain=HOSTILE, relationship=relationship, names=names)
+    return CustomerView(
+        customer_id=customer_id,
+        name=HOSTILE,
+        domain=HOSTILE,
+        relationship=relationship,
+        names=names,
+        priority=Priority.LOW,
+    )
 
 
 def _rendered(role: Role) -> str:
