@@ -12,7 +12,8 @@ from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.holds import scope_of_hold
 from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of
-from shared.pipeline.submissions.follow_ups import Line, wake_up_of
+from shared.pipeline.submissions.follow_ups import wake_up_of
+from shared.pipeline.submissions.line import Line
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.records import DeviceFile, Gate, Submission
@@ -98,7 +99,7 @@ def go_on(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
 
 def wake_waiting(pipeline: Pipeline, file: DeviceFile) -> None:
     """Wake every submission of a file that waits to be sent, so that it goes by the holds of now."""
-    line = Line()
+    line = Line(file.priority)
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         if isinstance(stored, UnreadableRecord):
             log_unreadable(stored)

@@ -29,7 +29,7 @@ from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
-from shared.pipeline.submissions.follow_ups import Line
+from shared.pipeline.submissions.line import Line
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.pipeline.sweep_record import SweepRecord, keep_sweep_record
 from shared.storage.blobs import BlobVersion

@@ -12,7 +12,7 @@ import local
 from local.partner_center import LATE, MALFORMED, UPLOADS, Fault, Operation
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
 from shared.pipeline.intake.receive import LARGE
-from shared.pipeline.submissions.follow_ups import IN_LINE
+from shared.pipeline.submissions.line import IN_LINE
 from shared.vocabulary import ActKind, Priority
 from tests.simulation.service import Mishap, Trouble, makes_sense
 

@@ -6,7 +6,7 @@ import pytest
 
 from local.partner_center.profile import Profile
 from shared.pipeline.intake import receive
-from shared.pipeline.submissions import follow_ups
+from shared.pipeline.submissions.line import IN_LINE
 from tests.pipeline.world import START
 from tests.simulation.invariants import check, watched_logs
 from tests.simulation.plan import Arrival, Plan, plan_of
@@ -143,7 +143,8 @@ def play_plan(plan: Plan, profile: Profile | None = None) -> SimulatedWorld:
     """The world of a plan, from its first event to the last check; the service does what the profile says."""
     world = SimulatedWorld(plan, profile)
     with watched_logs(world), pytest.MonkeyPatch.context() as patched:
-        patched.setattr(follow_ups, "IN_LINE", plan.shares.in_line)
+        for priority, number in plan.shares.in_line.items():
+            patched.setitem(IN_LINE, priority, number)
         patched.setattr(receive, "LARGE", plan.shares.large)
         Scheduler(world).run()
     check(world)

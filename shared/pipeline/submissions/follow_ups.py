@@ -4,7 +4,6 @@ They run after all submissions of a step have been changed, so that submissions 
 their file is checked once. If the worker dies in between, the sweep does the rest.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,9 +11,10 @@ from datetime import datetime, timedelta
 
 from shared.pipeline.closing.close import close_if_complete
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.submissions.line import IN_LINE, next_in_line
 from shared.storage.records import DeviceFile, Submission
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionWakeUp, WakeUp
-from shared.vocabulary import Priority, SubmissionState
+from shared.vocabulary import SubmissionState
 
 MOST_TOGETHER = 2
 """Submissions that share a message. One worker sends them one after the other, so more would leave other workers idle
@@ -23,12 +23,6 @@ at the end of a file."""
 LAST_ALONE = 8
 """The last submissions of a file get a message each: as many as a host processes at a time, so that all its workers
 finish at about the same time."""
-
-IN_LINE = {Priority.LOW: 4, Priority.NORMAL: 16, Priority.HIGH: 64}
-"""Submissions of one file that are under way to their first POST at a time: each that leaves wakes the next one.
-
-So the queue holds few messages of a large file, and others wait behind these alone. Two share a message: a file of
-normal priority sends eight requests at a time, as many as one host, and one of high priority keeps four hosts busy."""
 
 DUE_TOGETHER = timedelta(seconds=5)
 """The longest time between the due times of submissions in one message, and so the longest delay of any of them."""
@@ -103,34 +97,6 @@ def following_up(pipeline: Pipeline) -> Iterator[FollowUps]:
         collected.run(pipeline)
         raise
     collected.run(pipeline)
-
-
-@dataclass(slots=True)
-class Line:
-    """Tells which submissions of a file stand in line behind another one, given all open ones in their order."""
-
-    priority: Priority
-    """Of the file."""
-    _expected: deque[int] = field(default_factory=deque)
-    """The submissions behind the pending ones seen so far, in order."""
-
-    def holds(self, submission: Submission) -> bool:
-        """Whether the submission was never woken, because the one that will wake it is still pending."""
-        behind = next_in_line(submission.number, self.priority)
-        if behind is None:
-            return False
-        number = int(submission.number)
-        while self._expected and self._expected[0] < number:
-            self._expected.popleft()
-        is_behind = bool(self._expected) and self._expected[0] == number
-        if submission.state is SubmissionState.PENDING:
-            self._expected.append(behind)
-        return is_behind and submission.state is SubmissionState.PENDING and submission.sequence == 0
-
-
-def next_in_line(number: str, priority: Priority) -> int | None:
-    """The submission that is woken when this one is no longer pending; None for a half. Pure."""
-    return int(number) + IN_LINE[priority] if number.isdecimal() else None
 
 
 def first_in_line(file: DeviceFile, *, sent: int) -> Iterator[list[str]]:

@@ -11,20 +11,18 @@ from shared.pipeline.submissions.advance import advance, advance_several
 from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.follow_ups import (
     DUE_TOGETHER,
-    IN_LINE,
     LAST_ALONE,
     MOST_TOGETHER,
     Waiting,
     wake_up_of,
     wake_ups_of,
 )
-from shared.pipeline.sweep import sweep
 from shared.storage.records import Submission
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionWakeUp, decode, encode
-from shared.vocabulary import Priority, SubmissionState
+from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.whole.test_faults import RefusesSome
-from tests.pipeline.world import CUSTOMER, START, World, numbered
+from tests.pipeline.world import START, World, numbered
 from tests.simulation.world import submissions_in
 
 READINGS = ("aaaaaaaa-0000-5000-8000-000000000001.1", "aaaaaaaa-0000-5000-8000-000000000002.1")
@@ -71,59 +69,6 @@ def test_a_large_file_wakes_its_submissions_two_by_two_and_the_last_ones_alone(m
     sizes = [len(submissions_in(wake_up)) for _, wake_up in world.wakeups.waiting]
     assert sizes == [2] * 3 + [1] * 9
     assert 9 - LAST_ALONE < MOST_TOGETHER
-
-
-# --- in line
-
-MOST_IN_LINE = IN_LINE[Priority.NORMAL]
-
-
-def _named(world: World) -> list[str]:
-    return [number for _, wake_up in world.wakeups.waiting for _, number in submissions_in(wake_up)]
-
-
-def test_a_large_file_has_few_submissions_in_the_queue_and_all_of_them_are_sent(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="2")
-    file = world.drop_file(numbered(3 * MOST_IN_LINE))
-    most = 0
-    while any(each.state is SubmissionState.PENDING for each in _submissions(world, file)):
-        pending = {each.number for each in _submissions(world, file) if each.state is SubmissionState.PENDING}
-        most = max(most, len(pending & set(_named(world))))
-        assert world.deliver_next()
-    assert most == MOST_IN_LINE
-    world.run()
-    assert world.outcomes(file) == ["registered"] * 3 * MOST_IN_LINE
-
-
-@pytest.mark.parametrize("priority", Priority)
-def test_a_file_of_a_customer_of_low_priority_has_fewer_submissions_in_the_queue(
-    make_world: MakeWorld, priority: Priority
-) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
-    world.customers.prioritise(CUSTOMER, priority, world.clock())
-    world.drop_file(numbered(2 * IN_LINE[Priority.HIGH]))
-    assert len(_named(world)) == IN_LINE[priority]
-
-
-def test_a_sweep_leaves_alone_what_another_submission_will_wake(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
-    world.drop_file(numbered(2 * MOST_IN_LINE + 1))
-    world.wakeups.waiting.clear()
-    world.clock.now += timedelta(hours=1)
-    report = sweep(world.pipeline)
-    assert sorted(map(int, _named(world))) == list(range(1, MOST_IN_LINE + 1))
-    assert (report.overdue_submissions, report.open_submissions) == (MOST_IN_LINE, 2 * MOST_IN_LINE + 1)
-
-
-def test_a_sweep_wakes_the_next_in_line_when_its_wake_up_was_lost(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="1")
-    file = world.drop_file(numbered(2 * MOST_IN_LINE))
-    assert world.submission(file, "1").record.state is SubmissionState.ACCEPTED
-    world.wakeups.waiting.clear()
-    world.clock.now += timedelta(hours=1)
-    sweep(world.pipeline)
-    assert str(MOST_IN_LINE + 1) in _named(world)
-    assert str(MOST_IN_LINE + 2) not in _named(world)
 
 
 # --- together
