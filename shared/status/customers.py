@@ -10,6 +10,7 @@ from shared.status.schemas import CustomerListView, CustomerNameView, CustomerPa
 from shared.storage.codec import UnreadableRecord
 from shared.storage.customers import Customer, folded
 from shared.storage.partner_customers import ListReading, PartnerCustomer
+from shared.storage.record_table import log_unreadable
 from shared.vocabulary import Priority, counted
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,11 @@ def customers(
 def customer(pipeline: Pipeline, customer_id: str) -> CustomerView:
     """One customer, which may have no name and stand on no list."""
     names = [each for each in pipeline.customers.all() if each.customer_id == customer_id]
-    listed = pipeline.journal.partner_customers.get(customer_id)
+    try:
+        listed = pipeline.journal.partner_customers.get(customer_id)
+    except UnreadableRecord as unreadable:
+        log_unreadable(unreadable)  # as in the list, which is shown without it
+        listed = None
     priority = pipeline.customers.priority_of(customer_id)
     return _view(customer_id, listed, names, priority)
 

@@ -12,11 +12,17 @@ from local.commands.finding import find_file
 from local.commands.report import monthly
 from local.in_memory_storage import InMemoryTable
 from shared.pipeline.corrections.withdrawal_request import withdraw
+from shared.pipeline.human_acts import UNSIGNED, Subject, note_act
+from shared.pipeline.intake import uploads
+from shared.pipeline.intake.senders import sender
+from shared.pipeline.intake.uploads import ChosenFile
 from shared.pipeline.sweep import sweep
 from shared.status.queries import canonical
 from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal, TableName
+from shared.storage.partner_customers import ListReading, PartnerCustomer
 from shared.storage.tables import PARTITION_KEY, ROW_KEY, Entity, Query
+from shared.vocabulary import ActKind
 from tests.pipeline.world import CUSTOMER, START, World, numbered
 from tests.status.client import Client
 from tests.storage.hostile_rows import damaged
@@ -37,10 +43,21 @@ class Journaled:
         self.closed = [world.drop_file(numbered(2), f"{CUSTOMER}/Test/closed-{number}.csv") for number in range(2)]
         world.drop_file("Dear all,\r\n", f"{CUSTOMER}/Test/letter.csv")
         world.run()
+        self._people_and_customers()
         self.open = [world.drop_file(numbered(4), f"{CUSTOMER}/Test/open-{number}.csv") for number in range(2)]
         self._rows = {name: [row.values for row in table.query(Query())] for name, table in self.tables.items()}
         self._waiting = list(world.wakeups.waiting)
         self._now = world.clock.now
+
+    def _people_and_customers(self) -> None:
+        """What people did, and the customers that Partner Center lists."""
+        now = self.world.clock()
+        self.world.journal.partner_customers.replace_all([PartnerCustomer(customer_id=CUSTOMER, name="Contoso")])
+        self.world.journal.partner_customers.change_reading(None, ListReading(due_at=now, read_at=now, customers=1))
+        upload = uploads.new_upload(self.world.pipeline, CUSTOMER, "Test", [ChosenFile("a.csv", 3)], "Ada")
+        uploads.stage(self.world.pipeline, upload, [b"a\r\n"])
+        sender(self.world.pipeline, "Ada")
+        note_act(self.world.pipeline, UNSIGNED, ActKind.SEND, Subject("a.csv", CUSTOMER))
 
     def rows(self, name: TableName) -> list[Entity]:
         return self._rows[name]
@@ -92,7 +109,8 @@ def _check_what_people_see(journaled: Journaled, client: Client, owner: str | No
         assert others <= shown
         is_named = any(owner is None or owner in message or key in message for _, message in found)
         assert owner in {None, *shown} or is_named or "received_from" in address
-    assert client.get("/api/status").status == 200
+    for page in ("", "/drop", "/acts", "/customers", f"/customers?customer={CUSTOMER}"):
+        assert client.get(f"/api/status{page}").status == 200
     assert client.get(f"/api/status?serial={SERIAL}").status == 200
     for file in others:
         for address in (f"/api/files/{CUSTOMER}/{file}", f"/api/files/{CUSTOMER}/{file}/outcomes"):
