@@ -254,7 +254,7 @@ def file_page(
         | parts_of_file(details)
         | {
             "announcement": summary.announcement(details),
-            "notice": _notice(details, done),
+            "notice": _notice(details, done, is_received=not unreceived),
             "liveness": Liveness.WORK if summary.is_in_progress(details) or unreceived else Liveness.OVER,
             "may_withdraw": summary.may_withdraw(details),
             "hold": summary.hold_of(details),
@@ -525,13 +525,18 @@ def _unreadable(found: FilePage, urgent: FilePage | None) -> list[UnreadableView
     return [*found.unreadable, *(record for record in further if record not in found.unreadable)]
 
 
-def _notice(details: FileDetails, done: Done | None) -> str | None:
+def _notice(details: FileDetails, done: Done | None, *, is_received: bool) -> str | None:
+    """What was just done, as far as it is so: an address may be opened again later, or written by hand.
+
+    `is_received`: whether the files made of this one were all received.
+    """
+    when = "a new file" if is_received else "a new file, which is received within a minute"
     if done is Done.SENT_AGAIN and details.retry_file_id is not None:
-        return "The rows are being sent again as a new file, which is received within a minute."
+        return f"The rows {'were' if is_received else 'are being'} sent again as {when}."
     if done is Done.ASSIGNED and details.file.assigned_file_id is not None:
-        return "The file is being sent to the customer, as a new file that is received within a minute."
-    if done is Done.FIXED:
-        return "The fixed rows are being sent as a new file, which is received within a minute."
+        return f"The file {'was' if is_received else 'is being'} sent to the customer, as {when}."
+    if done is Done.FIXED and (details.fix_file_ids or not is_received):
+        return f"The fixed rows {'were' if is_received else 'are being'} sent as {when}."
     if done is Done.HELD and summary.hold_of(details) is StandstillKind.HELD:
         return "Nothing more of the file is sent until somebody lets it go on."
     if done is Done.GOES_ON and summary.hold_of(details) is None:

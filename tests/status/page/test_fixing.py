@@ -53,7 +53,9 @@ def test_changed_rows_are_sent_and_the_page_of_the_file_says_so(client: Client, 
     assert b"1,SN-1,,,LENOVO,T14," in (world.drop.read(path) or b"")
     world.receive(path)
     world.run()
-    assert 'data-live="work"' not in client.get(answer.headers["location"]).body.decode()
+    later = client.get(answer.headers["location"]).body.decode()
+    assert 'data-live="work"' not in later
+    assert "The fixed rows were sent as a new file." in later
     (act,) = pages(client, "/api/acts", "acts")
     assert (act["kind"], act["subject"], act["detail"]) == ("fix", "devices.csv", "1 row")
 
@@ -84,6 +86,10 @@ def test_each_reason_stands_beside_its_row_also_behind_an_empty_one(
     assert "3 rows would be rejected again. Correct them below" in answer.body.decode()
     assert REASONS[RowReason.SERIAL_ALONE].text in unescape(faults["2"])
     assert not [version for version in world.drop.versions() if "fix of" in version.path]
+
+
+def test_an_address_that_says_that_rows_were_fixed_is_not_believed(client: Client, fix: str) -> None:
+    assert "The fixed rows" not in client.get(f"{fix.removesuffix('/fix')}?done=fixed").body.decode()
 
 
 def test_a_form_without_a_change_sends_nothing_and_says_so(client: Client, fix: str) -> None:
