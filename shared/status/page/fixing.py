@@ -37,6 +37,14 @@ _LEFT_OUT, _WITHOUT_HASH, _FOR_ALL = "left_out", "without_hash", "all"
 FIXES = "fixes"
 """The field with the number of files with fixed rows that there were when the form was shown."""
 
+ROWS = "rows"
+"""The field with the number of rows to fix that there were then."""
+
+_MORE_ROWS = (
+    "Nothing was sent: since this page was opened, more rows of the file came to be fixed, and the values for all rows "
+    "go into them too. Open the page anew to see them, or send once more as it is."
+)
+
 _NOTHING_TO_FIX = "No row of this file is to be fixed."
 _ALL_SENT = (
     "All rows to fix of this file were changed here and sent before. Its page names the files that have them: rows of "
@@ -62,6 +70,8 @@ def send_rows(visit: Visit) -> func.HttpResponse:
     file, rows = _rows_of(visit)
     edits = edits_in(visit.request.form, rows, _columns(file))
     grid, changed = _changed(visit, file, rows, edits)
+    if edits.for_all and visit.request.form.get(ROWS, str(len(rows))) != str(len(rows)):
+        return html_answer(_page(visit, file, grid, edits, {}, _MORE_ROWS), HTTPStatus.CONFLICT)
     try:
         found = fix_rows.what_would_happen(visit.pipeline, file, changed, visit.pipeline.clock())
         if faults := _faults(changed, found):

@@ -39,7 +39,7 @@ def test_the_grid_has_the_cells_of_each_row_with_its_reason_and_no_hash(client: 
     assert "neither a hash nor a product key" in shown
     fields = grid(client, fix)
     assert (fields["1.serial_number"], fields["1.manufacturer"], fields["1.model"]) == ("SN-1", "LENOVO", "")
-    assert {name.partition(".")[0] for name in fields} == {"all", "1", "3", "4", "fixes"}
+    assert {name.partition(".")[0] for name in fields} == {"all", "1", "3", "4", "fixes", "rows"}
 
 
 def test_changed_rows_are_sent_and_the_page_of_the_file_says_so(client: Client, fix: str, world: World) -> None:
@@ -173,7 +173,7 @@ def test_rows_that_were_sent_are_shown_no_more_and_one_value_for_all_does_not_re
     assert "2 rows of this file can be fixed" in shown
     assert "1 more row was changed here and sent before" in shown
     fields = grid(client, fix)
-    assert {name.partition(".")[0] for name in fields} == {"all", "3", "4", "fixes"}
+    assert {name.partition(".")[0] for name in fields} == {"all", "3", "4", "fixes", "rows"}
     rest = {name: value for name, value in fields.items() if not name.startswith("4.")}
     rest |= {"all.manufacturer": "LENOVO", "all.model": "T15", "4.left_out": "yes"}
     assert own_form(client, rest, fix).status == 303
@@ -190,6 +190,21 @@ def test_when_all_rows_were_sent_the_page_says_where_they_are(client: Client, fi
     answer = client.get(fix)
     assert answer.status == 409
     assert "Its page names the files that have them" in answer.body.decode()
+
+
+def test_values_for_all_do_not_go_into_rows_that_came_to_be_fixed_meanwhile(
+    client: Client, fix: str, world: World
+) -> None:
+    fields = grid(client, fix) | {"rows": "2", "all.model": "T15"}
+    answer = own_form(client, fields, fix)
+    assert answer.status == 409
+    shown = answer.body.decode()
+    assert "more rows of the file came to be fixed" in shown
+    assert 'name="all.model" value="T15"' in shown
+    assert not [version for version in world.drop.versions() if "fix of" in version.path]
+    assert (
+        own_form(client, fields | {"rows": "3", "all.manufacturer": "LENOVO", "4.left_out": "yes"}, fix).status == 303
+    )
 
 
 def test_a_column_that_the_grid_does_not_have_changes_nothing(client: Client, fix: str) -> None:
