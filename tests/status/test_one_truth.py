@@ -621,18 +621,21 @@ def test_rows_that_are_fixed_while_their_file_is_open_count_once_it_is_closed(ve
         if not record_of(verdicts, parent).state.is_final:
             verdicts.deliver_next()
     assert record_of(verdicts, parent).state is FileState.READ
-    child = verdicts.drop_file(tuples(["B-1"]), f"{CUSTOMER}/Test/devices - fix of {parent[:8]}.csv")
+    child = verdicts.drop_file(tuples(["B-1", "B-2"]), f"{CUSTOMER}/Test/devices - fix of {parent[:8]}.csv")
     assert json_of(client, child)["file"]["parent_file_id"] == parent
     assert json_of(client, parent)["fix_file_ids"] == [child]
     for _ in range(50):
         if not record_of(verdicts, child).state.is_final:
             verdicts.deliver_next()
     assert_one_truth(verdicts, client, parent)
-    assert json_of(client, parent)["file"]["fixed_later"] == 1
+    assert json_of(client, parent)["file"]["fixed_later"] == 2
     assert isinstance(verdicts.partner_center, Verdicts)
     verdicts.meet(verdicts.partner_center.real)
     verdicts.run()
     assert record_of(verdicts, parent).state is FileState.CLOSED
-    assert later_of_summary(verdicts, parent) == (1, 1)
-    assert "3 of 4 devices are registered; 1 is not" in page_of(client, parent)
+    assert later_of_summary(verdicts, parent) == (2, 2)
+    assert "All 4 devices are registered" in page_of(client, parent)
+    assert not json_of(client, parent)["file"]["needs_attention"]
+    (event,) = verdicts.events.of(parent)
+    assert event["data"]["standing"] == verdicts.summary(parent)["standing"] == "closed"
     assert sum(line.counts.total for line in monthly(verdicts.pipeline, START.replace(day=1, hour=0))) == 4

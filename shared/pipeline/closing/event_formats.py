@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER
+from shared.pipeline.closing.registered_later import NOTHING_LATER, RegisteredLater
 from shared.pipeline.closing.summary import folder_of, standing_of
 from shared.settings import Settings, StorageIdentity, WebhookFormat
 from shared.storage.records import Counts, DeviceFile, elsewhere_in
@@ -92,18 +93,18 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     data: FileClosed
 
 
-def event_of(file: DeviceFile, settings: Settings) -> Event:
-    """The event of a file that has ended."""
+def event_of(file: DeviceFile, settings: Settings, later: RegisteredLater = NOTHING_LATER) -> Event:
+    """The event of a file that has ended; `later` files may have registered rows of it before it ended."""
     return Event(
         id=str(uuid5(UUID(file.file_id), EVENT_TYPE)),
         source=settings.page_url or SOURCE,
         subject=f"{file.customer_id or NO_FOLDER}/{file.file_id}",
         time=file.closed_at or file.received_at,
-        data=file_closed_of(file, settings),
+        data=file_closed_of(file, settings, later),
     )
 
 
-def file_closed_of(file: DeviceFile, settings: Settings) -> FileClosed:
+def file_closed_of(file: DeviceFile, settings: Settings, later: RegisteredLater = NOTHING_LATER) -> FileClosed:
     """The data of the file's event."""
     folder = folder_of(file)
     return FileClosed(
@@ -113,7 +114,7 @@ def file_closed_of(file: DeviceFile, settings: Settings) -> FileClosed:
         file=file.name[:LONGEST_NAME],
         path=file.path,
         state=file.state,
-        standing=standing_of(file),
+        standing=standing_of(file, later),
         reason=file.reason,
         what_happened=file.reason_text[:LONGEST_STORY] if file.reason_text else None,
         received_at=file.received_at,

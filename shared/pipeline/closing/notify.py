@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from shared.pipeline.closing.event_formats import CONTENT_TYPES, body_in, event_of, event_text
+from shared.pipeline.closing.event_formats import CONTENT_TYPES, Event, body_in, event_of, event_text
+from shared.pipeline.closing.registered_later import registered_later
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_file
 from shared.storage.record_table import Conflict, Stored
@@ -37,7 +38,11 @@ def announce(pipeline: Pipeline, file: DeviceFile) -> None:
     """
     if pipeline.settings.webhook is not None:
         pipeline.wakeups.send(NotificationWakeUp(customer_id=file.customer_id, file_id=file.file_id))
-    pipeline.events.send(event_text(event_of(file, pipeline.settings)))
+    pipeline.events.send(event_text(_event(pipeline, file)))
+
+
+def _event(pipeline: Pipeline, file: DeviceFile) -> Event:
+    return event_of(file, pipeline.settings, registered_later(pipeline.journal.files, file))
 
 
 def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
@@ -55,7 +60,7 @@ def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
         logger.info("The webhook was already notified of the file", extra=of_file(file))
         return
     try:
-        webhook.post(body_in(event_of(file, pipeline.settings), settings.format), CONTENT_TYPES[settings.format])
+        webhook.post(body_in(_event(pipeline, file), settings.format), CONTENT_TYPES[settings.format])
     except WebhookRefused as error:
         _give_up(file, error, wake_up)
     except WebhookFailed as error:
