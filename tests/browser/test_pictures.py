@@ -69,4 +69,4 @@ def _check(page: Page) -> None:
     chosen: FilePayload = {"name": "my-devices.csv", "mimeType": "text/csv", "buffer": content}
     page.get_by_label("Device files").set_input_files(chosen)
     page.get_by_role("button", name="Check the files").click()
-    page.get_by_text("The rejected rows").click()
+    page.get_by_text("The rejected rows", exact=True).click()

@@ -33,8 +33,8 @@ from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
 
-_NOT_OF_DEVICES = ("sign_in_anew", "customers", "customer")
-"""Questions about customers open no breaker: tests/pipeline/test_partner_customers.py."""
+_NOT_OF_DEVICES = ("sign_in_anew", "customers", "customer", "has_second_factor")
+"""Questions about customers and the sign-in open no breaker: tests/pipeline/test_partner_customers.py."""
 
 REQUESTS = [name for name in vars(PartnerCenter) if not name.startswith("_") and name not in _NOT_OF_DEVICES]
 """The methods of the client that call the service for devices."""
