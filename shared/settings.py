@@ -176,6 +176,8 @@ class Settings:
     partner_center_url: str
     sign_in: SignInSettings
     devices_per_submission: int
+    hold_from_failed_percent: int
+    """Of the devices with a verdict, the share that may fail before a file is held; 100 means that none ever is."""
     default_batch: str | None
     trust_hash_serial: bool
     """Whether the serial number in a hash overrides a different one in the file; the service uses the hash."""
@@ -210,6 +212,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         partner_center_url=url,
         sign_in=_sign_in(reader, url),
         devices_per_submission=reader.whole_number("DEVICES_PER_SUBMISSION", default=500, least=1, most=1000),
+        hold_from_failed_percent=reader.whole_number("HOLD_FROM_FAILED_PERCENT", default=30, least=1, most=100),
         default_batch=reader.batch("DEFAULT_BATCH"),
         trust_hash_serial=reader.yes_or_no("TRUST_HASH_SERIAL", default=False),
         refuse_device_identifiers=reader.customers("REFUSE_DEVICE_IDENTIFIERS"),

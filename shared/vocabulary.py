@@ -121,6 +121,8 @@ class HoldState(StrEnum):
     """Nothing is sent until somebody lets it go on."""
     STOPPED = "stopped"
     """Nothing more is sent, for good. Of files only."""
+    SENT_ON = "sent_on"
+    """Somebody let a file go on that the app held because it fails: the app does not hold it again."""
 
 
 class ActKind(StrEnum):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.holds import scope_of_hold
+from shared.pipeline.holds import holds_now, is_stopped, scope_of_hold
 from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of
 from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.submissions.line import Line
@@ -83,11 +83,14 @@ def go_on(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
     note_act(pipeline, asker, ActKind.GO_ON, subject)
     for _ in range(_TRIES):
         known = _known(pipeline, subject)
-        if known is None:
+        if known is None or known.record.hold is HoldState.SENT_ON:
             return False
         _refuse_stopped(known.record)
         try:
-            pipeline.journal.gates.open(known)
+            if known.record.is_of_the_app:
+                pipeline.journal.gates.change(known, replace(known.record, hold=HoldState.SENT_ON))
+            else:
+                pipeline.journal.gates.open(known)
         except Conflict:
             continue
         finally:
@@ -99,7 +102,8 @@ def go_on(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
 
 def wake_waiting(pipeline: Pipeline, file: DeviceFile) -> None:
     """Wake every submission of a file that waits to be sent, so that it goes by the holds of now."""
-    line = Line(file.priority)
+    # What is stopped needs no canary to be cancelled.
+    line = Line(file.priority, regards_canary=not is_stopped(holds_now(pipeline), file.file_id))
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         if isinstance(stored, UnreadableRecord):
             log_unreadable(stored)
@@ -108,8 +112,9 @@ def wake_waiting(pipeline: Pipeline, file: DeviceFile) -> None:
 
 
 def _waits(submission: Submission, now: datetime) -> bool:
-    is_unclaimed = submission.claimed_until is None
-    return submission.state is SubmissionState.PENDING and is_unclaimed and submission.due_at > now
+    """Whether it waits to be sent, without a wake-up that is due: one that was never woken may be overdue."""
+    has_due_wake_up = submission.sequence > 0 and submission.due_at <= now
+    return submission.state is SubmissionState.PENDING and submission.claimed_until is None and not has_due_wake_up
 
 
 def wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
@@ -140,6 +145,7 @@ def _changed_to(pipeline: Pipeline, asker: Asker, subject: Subject, state: HoldS
             customer_id=subject.customer_id,
             file_id=subject.file_id,
             held_by=asker.name,
+            is_of_the_app=known is not None and known.record.is_of_the_app,
         )
         try:
             pipeline.journal.gates.change(known, gate)

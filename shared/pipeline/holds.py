@@ -5,16 +5,22 @@ new version of the app too. A held file sends nothing, and what the service acce
 is stopped sends nothing more: its rows that are not sent end as `cancelled`.
 """
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.log_fields import of_file
 from shared.pipeline.process_cache import OpenGates
 from shared.storage.gates import Gates
 from shared.storage.record_table import Conflict, Stored
-from shared.storage.records import Gate
+from shared.storage.records import DeviceFile, Gate
 from shared.vocabulary import HoldState
+
+logger = logging.getLogger(__name__)
+
+THE_APP = "the app"
 
 
 def scope_of_hold(customer_id: str | None = None, file_id: str | None = None) -> str:
@@ -52,6 +58,34 @@ def forget_hold(pipeline: Pipeline, file_id: str) -> None:
         with suppress(Conflict):
             pipeline.journal.gates.open(stored)
         pipeline.cache.gates.forget()
+
+
+def hold_bad_file(pipeline: Pipeline, file: DeviceFile, reason: str) -> None:
+    """Hold a file that fails, unless a person held it, stopped it or let it go on before."""
+    now, scope = pipeline.clock(), scope_of_hold(file_id=file.file_id)
+    if scope in pipeline.journal.gates.all():
+        return
+    gate = Gate(
+        scope=scope,
+        closed_until=now,
+        since=now,
+        reason=reason,
+        hold=HoldState.HELD,
+        customer_id=file.customer_id,
+        file_id=file.file_id,
+        held_by=THE_APP,
+        is_of_the_app=True,
+    )
+    with suppress(Conflict):
+        pipeline.journal.gates.change(None, gate)
+        logger.warning("A file is held because its devices fail", extra=of_file(file))
+    pipeline.cache.gates.forget()
+
+
+def is_sent_on(holds: Mapping[str, Gate], file_id: str) -> bool:
+    """Whether a person let the file go on although it fails. Pure."""
+    gate = holds.get(scope_of_hold(file_id=file_id))
+    return gate is not None and gate.hold is HoldState.SENT_ON
 
 
 def hold_on(holds: Mapping[str, Gate], customer_id: str | None = None, file_id: str | None = None) -> Gate | None:

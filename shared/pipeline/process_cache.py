@@ -84,6 +84,10 @@ class ProcessCache:
     batches: LruCache[tuple[str, str], str] = field(default_factory=LruCache)
     """The service's spelling of existing batches, by customer and case-folded batch."""
     gates: OpenGates = field(default_factory=OpenGates)
+    good_files: LruCache[str, bool] = field(default_factory=LruCache)
+    """Readings whose canary was well."""
+    followed_canaries: LruCache[str, bool] = field(default_factory=LruCache)
+    """Readings of which this process has woken the submissions behind the canary."""
     token: TokenInUse = field(default_factory=TokenInUse)
     readers_of_large_files: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_LARGE_FILES))
     """Free places for large files, which this process reads at the same time."""

@@ -27,6 +27,7 @@ def settings_summary(settings: Settings) -> dict[str, str]:
         "PARTNER_CENTER_URL": _place(settings.partner_center_url),
         "BLOB_TRIGGER_SOURCE": str(settings.blob_trigger_source),
         "DEVICES_PER_SUBMISSION": str(settings.devices_per_submission),
+        "HOLD_FROM_FAILED_PERCENT": str(settings.hold_from_failed_percent),
         "DEFAULT_BATCH": _whether(is_set=settings.default_batch is not None),
         "TRUST_HASH_SERIAL": _yes_or_no(is_true=settings.trust_hash_serial),
         "REFUSE_DEVICE_IDENTIFIERS": _customers(settings.refuse_device_identifiers),

@@ -81,7 +81,7 @@ def _holds(gate: Gate, now: datetime) -> bool:
     or its wait is over. The notice of an outage holds nothing: it counts once the outage lasts.
     """
     if gate.hold is not None:
-        return True
+        return gate.hold is not HoldState.SENT_ON
     if gate.scope == OUTAGE:
         return gate.since is None or now - gate.since >= LASTING_OUTAGE
     if gate.is_throttled:

@@ -278,6 +278,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     first_row: int
     last_row: int
     payload_digest: str
+    is_canary: bool = False
+    """Whether it is the first of several submissions of its file, or a part of it: the others wait for its verdicts."""
     state: SubmissionState
     sequence: int = 0
     """Counts its changes; a wake-up with a lower number is out of date."""
@@ -413,6 +415,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     file_id: str | None = None
     """Only in the hold of a file."""
     held_by: str = ""
+    is_of_the_app: bool = False
+    """Whether the app held the file, because it fails."""
 
 
 class StagedFile(msgspec.Struct, frozen=True, kw_only=True):

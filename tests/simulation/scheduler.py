@@ -67,6 +67,7 @@ class Scheduler:
             else:
                 self._go_to(self._next_event())
                 self._people_and_timers()
+                self._world.let_everything_go_on()
             if self._world.time > latest or self._world.violations:
                 break
         if not self._world.violations:

@@ -359,6 +359,11 @@ def release(pipeline: Pipeline, read: ReadFile) -> None:
     """
     with following_up(pipeline) as follow_ups:
         goes_on = not read.first or _is_taken(pipeline, read, read.first[0], follow_ups)
+        if read.has_canary:
+            # The others follow its verdicts: `advance` wakes them.
+            if not read.first:
+                pipeline.wakeups.send(first_wake_up(read.file.reading_id, ["1"]))
+            return
         _wake_rest(pipeline, read)
         for stored in read.first[1:]:
             if len(follow_ups.waiting) >= MOST_TOGETHER:

@@ -23,6 +23,7 @@ from shared.pipeline.lease import (
 )
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
+from shared.pipeline.submissions.bad_files import CANARY_DEVICES, NEVER
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
 from shared.pipeline.submissions.request_body import new_device
@@ -55,6 +56,8 @@ class ReadFile:
     """Request bodies, by number."""
     submissions: Sequence[Submission] | None
     """All submissions; None for a large file."""
+    has_canary: bool
+    """Whether its first submission goes alone."""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class Intake:
     account: FileAccount = field(default_factory=FileAccount)
     """The parts of the file that are not rows; the reader fills it."""
     submissions: int = 0
+    has_canary: bool = False
     total: int = 0
     outcomes: list[DeviceOutcome] = field(default_factory=list)
     reasons: ReasonCounter = field(default_factory=ReasonCounter)
@@ -97,8 +101,10 @@ class Intake:
 
     def finish(self) -> "ReadFile":
         """Journal the rest, then change the file to `read` in one compare-and-swap: now its submissions may be sent."""
-        for load in self.waiting.values():
-            self._submit(load)
+        left = [load for load in self.waiting.values() if load.rows]
+        for load in left:
+            while load.rows:
+                self._submit(load, is_last=len(left) == 1)
         self._enter_submissions()
         self._write_outcomes()
         now, file = self.pipeline.clock(), self.held.record
@@ -118,7 +124,7 @@ class Intake:
         fields = of_file(read) | {"rows": self.total, "submissions": self.submissions}
         logger.info("A device file was read", extra=fields)
         self.pipeline.cache.released.keep(read.reading_id, self.held.stored)
-        return ReadFile(read, self.first, self.bodies, self.listed)
+        return ReadFile(read, self.first, self.bodies, self.listed, self.has_canary)
 
     def _add(self, row: CheckedRow) -> None:
         file = self.held.record
@@ -127,12 +133,12 @@ class Intake:
             self._keep(outcome_of_unsent_row(file.reading_id, row))
             return
         load = self._load(batch_id)
+        if len(load.rows) == file.devices_per_submission:
+            self._submit(load, is_last=False)
         load.add(row, row.device)
         self.devices_held += 1
-        if len(load.rows) == file.devices_per_submission:
-            self._submit(load)
-        elif self.devices_held >= MOST_DEVICES_HELD:
-            self._submit(max(self.waiting.values(), key=lambda other: len(other.rows)))
+        if self.devices_held >= MOST_DEVICES_HELD:
+            self._submit(max(self.waiting.values(), key=lambda other: len(other.rows)), is_last=False)
 
     def _load(self, batch_id: str) -> "Batchload":
         """The waiting devices of `batch_id`; the file's first spelling of the batch is used."""
@@ -154,11 +160,16 @@ class Intake:
         self.pipeline.journal.outcomes.write(self.outcomes)
         self.outcomes.clear()
 
-    def _submit(self, load: "Batchload") -> None:
-        """Store the body exactly as it will be sent and its list of rows, then enter the submission."""
-        if not load.rows:
-            return
+    def _submit(self, load: "Batchload", *, is_last: bool) -> None:
+        """Store the body exactly as it will be sent and its list of rows, then enter the submission.
+
+        The first of several is a small one, the canary: the rest of its load stays.
+        """
+        never = self.pipeline.settings.hold_from_failed_percent == NEVER
+        is_canary = not (self.submissions or is_last or never)
+        part = load.first(CANARY_DEVICES) if is_canary else load.first(len(load.rows))
         self.submissions += 1
+        self.has_canary |= is_canary
         file = self.held.record
         key = SubmissionKey(
             file_id=file.file_id,
@@ -167,18 +178,18 @@ class Intake:
             batch_id=load.batch_id,
             folder=reading_folder(file.file_id, file.reading),
             number=str(self.submissions),
+            is_canary=is_canary,
         )
-        sentence = f"Waits with {counted(len(load.rows), 'device')} for batch {load.batch_id}."
-        body, now = load.body(), self.pipeline.clock()
+        sentence = f"Waits with {counted(len(part.rows), 'device')} for batch {load.batch_id}."
+        body, now = part.body(), self.pipeline.clock()
         # Its wake-up is sent when the whole file is read. After a crash the sweep finds it no later than claimed work.
         claim = self.pipeline.settings.advanced.claim
         due_at = now + claim - time_for_its_wake_up(claim)
-        self.entries.append(kept_submission(self.pipeline.private, key, body, load.rows, sentence, now, due_at))
+        self.entries.append(kept_submission(self.pipeline.private, key, body, part.rows, sentence, now, due_at))
         self._keep_body(key.number, body)
         if len(self.entries) == SUBMISSIONS_ENTERED_AT_ONCE:
             self._enter_submissions()
-        self.devices_held -= len(load.rows)
-        load.clear()
+        self.devices_held -= len(part.rows)
         self.held.keep()
 
     def _keep_body(self, number: str, body: bytes) -> None:
@@ -219,7 +230,8 @@ class Batchload:
         """The request body with all devices."""
         return encode_devices(self.devices)
 
-    def clear(self) -> None:
-        """Remove the devices: they were submitted."""
-        self.devices.clear()
-        self.rows.clear()
+    def first(self, number: int) -> "Batchload":
+        """Take the first `number` devices, or all there are, to be submitted."""
+        part = Batchload(self.batch_id, self.devices[:number], self.rows[:number])
+        del self.devices[:number], self.rows[:number]
+        return part

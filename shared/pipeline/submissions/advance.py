@@ -34,6 +34,7 @@ from shared.pipeline.submissions.lost_contents import ended_as_lost, is_lost_for
 from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post, request_for
 from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for, with_cause, with_lost_answer
+from shared.pipeline.submissions.watch import why_kept_back
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission
 from shared.storage.tables import Entity
@@ -169,7 +170,7 @@ class _Turn:
         elif is_stopped(holds_now(self._pipeline), submission.file_id) and not submission.answer_lost:
             # After a lost answer the service may have its devices: it is sent until the service has said its word.
             self._write(cancelled(self._contents, stored))
-        elif (why := why_held(self._pipeline, submission.customer_id, submission.file_id)) is not None:
+        elif (why := self._why_kept_back(submission)) is not None:
             self._write(Decided(stored, WaitFor(PAUSED_DELAY, why)))
         else:
             with self._breaker.admission(submission.customer_id) as admitted:
@@ -177,6 +178,11 @@ class _Turn:
                     self._write(Decided(stored, admitted))
                 else:
                     self._send(stored, due.body, admitted)
+
+    def _why_kept_back(self, submission: Submission) -> str | None:
+        """Why nothing is sent of its file now: a hold, or the canary of the file; None when it may be sent."""
+        why = why_held(self._pipeline, submission.customer_id, submission.file_id)
+        return why_kept_back(self._pipeline, submission) if why is None else why
 
     def _send(self, stored: Stored[Submission], body: bytes | None, admitted: Admission) -> None:
         """Find the batch, claim the submission with its request, send the request, write the answer, report it."""
@@ -227,7 +233,7 @@ class _Turn:
     def _wake_next(self, left: Submission) -> None:
         """Wake the submission that stands in line behind `left`, which has been accepted or has ended."""
         released = self._pipeline.cache.released.get(left.reading_id)
-        if released is not None:
+        if released is not None and not left.is_canary:
             self._follow_ups.wake_next(left, released.record, self._pipeline.clock())
 
     def write_answers(self) -> None:

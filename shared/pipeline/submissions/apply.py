@@ -166,7 +166,9 @@ class SubmissionWriter:
 
     def _half(self, split: Submission, number: str, devices: list[msgspec.Raw], rows: list[SentRow]) -> SubmissionEntry:
         folder, _, _ = split.payload.rpartition("/")
-        key = SubmissionKey(split.file_id, split.reading_id, split.customer_id, split.batch_id, folder, number)
+        key = SubmissionKey(
+            split.file_id, split.reading_id, split.customer_id, split.batch_id, folder, number, split.is_canary
+        )
         sentence = f"Waits with {counted(len(rows), 'device')}, a half of submission {split.number}."
         body, now = msgspec.json.encode(devices), self.clock()
         half = kept_submission(self.contents.private, key, body, rows, sentence, now, now)

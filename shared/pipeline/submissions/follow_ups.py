@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from shared.pipeline.closing.close import close_if_complete
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.submissions.line import IN_LINE, next_in_line
+from shared.pipeline.submissions.watch import judge
 from shared.storage.records import DeviceFile, Submission
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionWakeUp, WakeUp
 from shared.vocabulary import SubmissionState
@@ -45,9 +46,12 @@ class FollowUps:
     waiting: list[Waiting] = field(default_factory=list)
     spent: list[Submission] = field(default_factory=list)
     ended: list[Submission] = field(default_factory=list)
+    judged: list[Submission] = field(default_factory=list)
 
     def follow(self, changed: Submission) -> None:
         """Note the follow-up of a change: a wake-up at its due time, or the clean-up of a final submission."""
+        if changed.state.is_final or changed.is_canary:
+            self.judged.append(changed)
         if not changed.state.is_final:
             self.wake(changed, changed.due_at)
             return
@@ -70,8 +74,17 @@ class FollowUps:
         if number is not None and number <= file.submissions:
             self.waiting.append(Waiting(now, left.reading_id, str(number), 0))
 
+    def _wake_behind_canary(self, file: DeviceFile, now: datetime) -> None:
+        """Wake the first submissions behind the canary; each of them wakes the next in line."""
+        for number in range(2, min(file.submissions, IN_LINE[file.priority] + 1) + 1):
+            self.waiting.append(Waiting(now, file.reading_id, str(number), 0))
+
     def run(self, pipeline: Pipeline) -> None:
         """Do all the follow-ups."""
+        judged, self.judged = self.judged, []
+        for submission in judged:
+            if (file := judge(pipeline, submission)) is not None:
+                self._wake_behind_canary(file, pipeline.clock())
         waiting, self.waiting = self.waiting, []
         spent, self.spent = self.spent, []
         ended, self.ended = self.ended, []

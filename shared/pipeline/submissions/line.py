@@ -7,6 +7,7 @@ places behind it. If that wake-up is lost, the sweep sends it.
 from collections import deque
 from dataclasses import dataclass, field
 
+from shared.pipeline.submissions.bad_files import keeps_others_back
 from shared.storage.records import Submission
 from shared.vocabulary import Priority, SubmissionState
 
@@ -28,18 +29,25 @@ class Line:
 
     priority: Priority
     """Of the file."""
+    regards_canary: bool = True
+    """Whether all others wait behind a canary without a verdict."""
     _expected: deque[int] = field(default_factory=deque)
     """The submissions behind the pending ones seen so far, in order."""
+    _is_canary_awaited: bool = False
 
     def holds(self, submission: Submission) -> bool:
         """Whether the submission was never woken, because the one that will wake it is still pending."""
+        is_fresh = submission.state is SubmissionState.PENDING and submission.sequence == 0
+        self._is_canary_awaited |= self.regards_canary and keeps_others_back(submission)
         behind = next_in_line(submission.number, self.priority)
         if behind is None:
             return False
+        if self._is_canary_awaited and not submission.is_canary:
+            return is_fresh
         number = int(submission.number)
         while self._expected and self._expected[0] < number:
             self._expected.popleft()
         is_behind = bool(self._expected) and self._expected[0] == number
         if submission.state is SubmissionState.PENDING:
             self._expected.append(behind)
-        return is_behind and submission.state is SubmissionState.PENDING and submission.sequence == 0
+        return is_behind and is_fresh

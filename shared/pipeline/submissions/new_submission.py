@@ -24,6 +24,7 @@ class SubmissionKey:
     batch_id: str
     folder: str
     number: str
+    is_canary: bool = False
 
 
 def kept_submission(
@@ -58,6 +59,7 @@ def kept_submission(
         first_row=rows[0].row,
         last_row=rows[-1].row,
         payload_digest=payload_digest(body),
+        is_canary=key.is_canary,
         state=SubmissionState.PENDING,
         due_at=due_at,
         history=with_sentence((), sentence, now),

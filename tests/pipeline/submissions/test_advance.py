@@ -145,7 +145,9 @@ def test_no_request_is_sent_past_an_open_breaker(make_world: MakeWorld, method: 
 
 
 def test_what_fails_with_one_of_several_submissions_does_not_keep_the_others(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
+    world = make_world(
+        Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1", HOLD_FROM_FAILED_PERCENT="100"
+    )
     world.drop_file(numbered(1, "FIRST"))
     world.run()
     file = world.drop_file(numbered(2))

@@ -373,7 +373,9 @@ def _behind_a_gate(world: World, devices: int = 2) -> str:
 
 
 def test_a_probe_whose_request_body_is_missing_leaves_the_gate_to_the_next_one(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
+    world = make_world(
+        Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1", HOLD_FROM_FAILED_PERCENT="100"
+    )
     file = _behind_a_gate(world)
     probe, other = (world.submission(file, number).record for number in ("1", "2"))
     world.lose_content(file)

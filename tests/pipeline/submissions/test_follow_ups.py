@@ -64,7 +64,7 @@ def test_those_due_at_one_time_share_messages() -> None:
 
 
 def test_a_large_file_wakes_its_submissions_two_by_two_and_the_last_ones_alone(make_world: MakeWorld) -> None:
-    world = make_world(DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    world = make_world(DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0", HOLD_FROM_FAILED_PERCENT="100")
     world.drop_file(numbered(15))
     sizes = [len(submissions_in(wake_up)) for _, wake_up in world.wakeups.waiting]
     assert sizes == [2] * 3 + [1] * 9
@@ -87,7 +87,9 @@ def _submissions(world: World, file: str) -> list[Submission]:
 @pytest.fixture
 def two_submissions(make_world: MakeWorld) -> tuple[World, str]:
     """A file of two submissions, neither of which is sent."""
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="2", INLINE_SUBMISSIONS="0")
+    world = make_world(
+        Behaviour(delay=60), DEVICES_PER_SUBMISSION="2", INLINE_SUBMISSIONS="0", HOLD_FROM_FAILED_PERCENT="100"
+    )
     file = world.drop_file(numbered(4))
     world.wakeups.waiting.clear()
     return world, file

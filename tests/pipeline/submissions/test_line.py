@@ -27,7 +27,9 @@ def _named(world: World) -> list[str]:
 
 
 def test_a_large_file_has_few_submissions_in_the_queue_and_all_of_them_are_sent(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="2")
+    world = make_world(
+        Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="2", HOLD_FROM_FAILED_PERCENT="100"
+    )
     file = world.drop_file(numbered(3 * MOST_IN_LINE))
     most = 0
     while any(each.state is SubmissionState.PENDING for each in _submissions(world, file)):
@@ -43,14 +45,18 @@ def test_a_large_file_has_few_submissions_in_the_queue_and_all_of_them_are_sent(
 def test_a_file_of_a_customer_of_low_priority_has_fewer_submissions_in_the_queue(
     make_world: MakeWorld, priority: Priority
 ) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    world = make_world(
+        Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0", HOLD_FROM_FAILED_PERCENT="100"
+    )
     world.customers.prioritise(CUSTOMER, priority, world.clock())
     world.drop_file(numbered(2 * IN_LINE[Priority.HIGH]))
     assert len(_named(world)) == IN_LINE[priority]
 
 
 def test_a_sweep_leaves_alone_what_another_submission_will_wake(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    world = make_world(
+        Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0", HOLD_FROM_FAILED_PERCENT="100"
+    )
     world.drop_file(numbered(2 * MOST_IN_LINE + 1))
     world.wakeups.waiting.clear()
     world.clock.now += timedelta(hours=1)
@@ -60,7 +66,9 @@ def test_a_sweep_leaves_alone_what_another_submission_will_wake(make_world: Make
 
 
 def test_a_sweep_wakes_the_next_in_line_when_its_wake_up_was_lost(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="1")
+    world = make_world(
+        Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="1", HOLD_FROM_FAILED_PERCENT="100"
+    )
     file = world.drop_file(numbered(2 * MOST_IN_LINE))
     assert world.submission(file, "1").record.state is SubmissionState.ACCEPTED
     world.wakeups.waiting.clear()
@@ -71,7 +79,9 @@ def test_a_sweep_wakes_the_next_in_line_when_its_wake_up_was_lost(make_world: Ma
 
 
 def test_a_file_that_goes_on_wakes_no_more_than_stand_first_in_line(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0")
+    world = make_world(
+        Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="0", HOLD_FROM_FAILED_PERCENT="100"
+    )
     file = world.drop_file(numbered(2 * MOST_IN_LINE))
     stored = world.journal.files.get(CUSTOMER, file)
     assert stored is not None

@@ -404,7 +404,9 @@ def test_a_duty_of_the_sweep_that_fails_keeps_no_other_from_being_done(world: Wo
 
 
 def test_a_submission_that_cannot_be_sent_does_not_keep_its_batch_from_the_others(make_world: MakeWorld) -> None:
-    world = make_world(Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
+    world = make_world(
+        Behaviour(delay=60), INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1", HOLD_FROM_FAILED_PERCENT="100"
+    )
     file = world.drop_file(numbered(2))
     world.lose_content(file)
     with pytest.raises(BlobMissing):

@@ -189,7 +189,9 @@ class Hangs(Changed):
 
 @pytest.mark.parametrize("answers", [0, 1])
 def test_a_service_that_hangs_holds_the_reader_of_a_file_for_one_request(make_world: MakeWorld, answers: int) -> None:
-    world = make_world(Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="4")
+    world = make_world(
+        Behaviour(delay=60), DEVICES_PER_SUBMISSION="1", INLINE_SUBMISSIONS="4", HOLD_FROM_FAILED_PERCENT="100"
+    )
     world.drop_file(numbered(1, "FIRST"))
     world.run()
     world.meet(Hangs(world.partner_center, world, answers))

@@ -1,0 +1,96 @@
+"""Holds a file that fails: its first submission, the canary, goes alone, and later ones only while few devices fail.
+
+A file of more than one submission begins with a canary of at most `CANARY_DEVICES`. The others wait until one of its
+devices has a verdict that is no failure of the file or its customer. If all of them fail, the file is held; so it is
+later when more than a share of at least `LEAST_VERDICTS` devices failed. A person lets it go on, or stops it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from shared.pipeline.closing.reason_counts import ReasonCounter
+from shared.storage.records import Counts, DeviceFile, ReasonTally, Submission
+from shared.vocabulary import Outcome, Remedy, SubmissionState, counted
+
+CANARY_DEVICES = 50
+"""The most devices of a canary: so many a file for the wrong customer costs."""
+
+LEAST_VERDICTS = 50
+"""Fewer verdicts say nothing of the file."""
+
+CANARY_PATIENCE = timedelta(hours=1)
+"""How long the others wait for the first verdict on a canary that the service accepted. A service that takes longer
+than that for fifty devices is slow, and says nothing of the file."""
+
+NEVER = 100
+"""The percentage of failures from which no file is ever held, and no canary sent."""
+
+WAITS_FOR_CANARY = "Waits for the verdicts on the first devices of the file."
+
+
+class Omen(Enum):
+    """What the canary says of its file."""
+
+    AWAITED = auto()
+    GOOD = auto()
+    BAD = auto()
+
+
+def omen_of(canary: Sequence[Submission], now: datetime) -> Omen:
+    """What the canary, or its parts if it was split, says now. Pure."""
+    parts = [part for part in canary if part.state is not SubmissionState.SPLIT]
+    if not parts:
+        return Omen.GOOD
+    counts, failed = _counts(parts), failures(parts)
+    if counts.ended > failed or any(_has_waited(part, now) for part in parts):
+        return Omen.GOOD
+    return Omen.BAD if all(part.state.is_final for part in parts) else Omen.AWAITED
+
+
+def _has_waited(part: Submission, now: datetime) -> bool:
+    return not part.state.is_final and part.accepted_at is not None and now - part.accepted_at >= CANARY_PATIENCE
+
+
+def keeps_others_back(submission: Submission) -> bool:
+    """Whether this is a canary without a verdict, as its own record says. Pure."""
+    return (
+        submission.is_canary
+        and submission.counts.ended == 0
+        and not _has_waited(submission, submission.polled_at or submission.due_at)
+    )
+
+
+def fails_too_much(submissions: Iterable[Submission], percent: int, *, least: int = LEAST_VERDICTS) -> bool:
+    """Whether more than `percent` of the devices with a verdict failed, of at least `least`. Pure."""
+    parts = list(submissions)
+    ended = _counts(parts).ended
+    return ended >= max(least, 1) and failures(parts) * NEVER > percent * ended
+
+
+def failures(submissions: Iterable[Submission]) -> int:
+    """The devices that failed and would fail again: by the fault of the file or its customer. Pure."""
+    return sum(tally.rows for part in submissions for tally in part.reasons if _is_failure(tally))
+
+
+def _is_failure(tally: ReasonTally) -> bool:
+    return tally.outcome is Outcome.FAILED and tally.remedy is not Remedy.SEND_AGAIN
+
+
+def why_bad(file: DeviceFile, submissions: Iterable[Submission]) -> str:
+    """Why the app holds a file, with the commonest reason of its failures. Pure."""
+    parts = list(submissions)
+    reasons = ReasonCounter()
+    for part in parts:
+        reasons.add_tallies(tally for tally in part.reasons if _is_failure(tally))
+    commonest = max(reasons.tallies(), key=lambda tally: tally.rows)
+    code = " ".join(filter(None, (commonest.reason, commonest.name)))
+    devices = counted(_counts(parts).ended, "device")
+    return (
+        f"{file.name[:100]} is on hold, by the app: {failures(parts)} of its first {devices} failed, "
+        f"most of them with {code}. {commonest.sentence}".strip()
+    )
+
+
+def _counts(parts: Iterable[Submission]) -> Counts:
+    return sum((part.counts for part in parts), Counts())

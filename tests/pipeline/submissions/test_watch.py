@@ -1,0 +1,111 @@
+"""A file begins with its canary, and is held when its devices fail; a person sends it on or stops it."""
+
+import pytest
+
+from local.partner_center import Behaviour
+from shared.pipeline.holding import EVERYTHING, go_on, hold, stop
+from shared.pipeline.human_acts import Asker, subject_of
+from shared.pipeline.sweep import sweep
+from shared.vocabulary import HoldState, SubmissionState
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.test_holding import pass_minutes, record
+from tests.pipeline.world import World, numbered, tuples
+
+ANNA = Asker("Anna", "a1")
+BAD = [f"STANDIN-808-{number}" for number in range(150)]
+
+
+def sent(world: World, file: str) -> list[int]:
+    """The devices of each submission that was sent."""
+    submissions = world.journal.submissions.of_reading(f"{file}.1")
+    return [each.record.devices for each in submissions if each.record.first_sent_at is not None]
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    return make_world(Behaviour(delay=20), DEVICES_PER_SUBMISSION="100", INLINE_SUBMISSIONS="3")
+
+
+def test_the_first_devices_go_alone_and_the_rest_follows_their_verdicts(world: World) -> None:
+    file = world.drop_file(numbered(350))
+    assert sent(world, file) == [50]
+    numbers = [each.record.devices for each in world.journal.submissions.of_reading(f"{file}.1")]
+    assert numbers == [50, 100, 100, 100]
+    before = world.clock.now
+    world.run()
+    assert world.outcomes(file) == ["registered"] * 350
+    closed_at = record(world, file).closed_at
+    assert closed_at is not None
+    first_poll = world.settings.advanced.poll_first_delay
+    assert closed_at - before <= first_poll * 3, "the canary costs one polling delay"
+    assert world.journal.gates.all() == {}
+
+
+def test_a_file_of_one_submission_has_no_canary(world: World) -> None:
+    file = world.drop_file(numbered(100))
+    assert sent(world, file) == [100]
+    assert not world.submission(file).record.is_canary
+
+
+def test_a_small_first_batch_is_the_canary_as_it_is(make_world: MakeWorld) -> None:
+    world = make_world(DEVICES_PER_SUBMISSION="2", INLINE_SUBMISSIONS="0")
+    file = world.drop_file(numbered(5))
+    world.run()
+    assert world.submission(file).record.is_canary
+    assert world.outcomes(file) == ["registered"] * 5
+
+
+def test_a_file_whose_first_devices_all_fail_is_held_with_the_reason_until_somebody_sends_it_on(world: World) -> None:
+    file = world.drop_file(tuples([*BAD, *(f"SN-{number}" for number in range(200))]))
+    pass_minutes(world, 60)
+    assert sent(world, file) == [50]
+    (gate,) = world.journal.gates.all().values()
+    assert gate.record.hold is HoldState.HELD
+    assert "on hold, by the app: 50 of its first 50 devices failed, most of them with 808" in gate.record.reason
+    assert go_on(world.pipeline, ANNA, subject_of(record(world, file)))
+    world.run()
+    assert world.outcomes(file).count("registered") == 200
+    assert world.journal.gates.all() == {}
+
+
+def test_a_held_file_is_stopped_and_costs_fifty_devices(world: World) -> None:
+    file = world.drop_file(tuples([*BAD, *(f"SN-{number}" for number in range(3_000))]))
+    pass_minutes(world, 60)
+    stop(world.pipeline, ANNA, record(world, file))
+    world.run()
+    outcomes = world.outcomes(file)
+    assert (outcomes.count("failed"), outcomes.count("cancelled")) == (50, 3_100)
+
+
+def test_a_file_is_held_when_too_many_devices_fail_later(world: World) -> None:
+    file = world.drop_file(tuples([*(f"SN-{number}" for number in range(50)), *BAD, *(f"Z-{n}" for n in range(900))]))
+    while world.submission(file, "2").record.state is SubmissionState.PENDING:
+        world.deliver_next()
+    hold(world.pipeline, ANNA, EVERYTHING)  # sending takes no time here, and would be over before the first verdict
+    pass_minutes(world)
+    go_on(world.pipeline, ANNA, EVERYTHING)
+    pass_minutes(world, 60)
+    (gate,) = world.journal.gates.all().values()
+    assert gate.record.hold is HoldState.HELD
+    assert "failed, most of them with 808" in gate.record.reason
+    assert sum(sent(world, file)) < 900
+
+
+def test_nothing_is_held_where_the_setting_says_never(make_world: MakeWorld) -> None:
+    world = make_world(DEVICES_PER_SUBMISSION="100", HOLD_FROM_FAILED_PERCENT="100")
+    file = world.drop_file(tuples([*BAD, *(f"SN-{number}" for number in range(200))]))
+    world.run()
+    assert world.outcomes(file).count("registered") == 200
+    assert sent(world, file) == [100, 100, 100, 50]
+
+
+def test_the_sweep_finds_a_file_whose_worker_died_after_the_verdict_on_its_canary(world: World) -> None:
+    file = world.drop_file(numbered(350))
+    world.deliver_next()
+    world.wakeups.waiting.clear()
+    assert sent(world, file) == [50]
+    for _ in range(4):
+        world.clock.now += world.settings.advanced.claim * 2
+        sweep(world.pipeline)
+        world.run()
+    assert world.outcomes(file) == ["registered"] * 350
