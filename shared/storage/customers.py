@@ -82,8 +82,13 @@ class Customers:
 
     def priority_of(self, customer_id: str) -> Priority:
         """The priority of a customer: `normal` unless somebody set another one."""
+        kept = self.kept_priority(customer_id)
+        return Priority.NORMAL if kept is None else kept.priority
+
+    def kept_priority(self, customer_id: str) -> CustomerPriority | None:
+        """The priority that somebody set, and when; None if nobody did."""
         stored = self._priorities.get((_PRIORITIES, customer_id))
-        return Priority.NORMAL if stored is None else stored.record.priority
+        return None if stored is None else stored.record
 
     def priorities(self) -> dict[str, Priority]:
         """The priorities that are not `normal`, by customer."""

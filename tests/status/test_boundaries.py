@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from local.partner_center import Behaviour, StandIn
 from shared.status import router
-from shared.status.page import form_parameters
+from shared.status.page import dropping, form_parameters, pages
 from shared.status.parameters import DevicesQuery, FilesQuery, OutcomesQuery
 from shared.status.routes import ROUTES, Route, route_named
 from shared.vocabulary import FileState, Outcome
@@ -91,6 +91,7 @@ VALUES = st.sampled_from([*TIMES, *NUMBERS, *TEXTS, *CURSORS]) | st.text(max_siz
 FORM_FIELDS = [
     *(form_parameters.CUSTOMER, form_parameters.STATE, form_parameters.RECEIVED_FROM, form_parameters.RECEIVED_TO),
     *(form_parameters.LIMIT, form_parameters.OUTCOME, form_parameters.REASON, form_parameters.SERIAL, "done"),
+    *(form_parameters.SEARCH, pages.MADE, dropping.UPLOAD, dropping.REJECTED),
 ]
 PARAMETERS = sorted(
     {*FORM_FIELDS, *(name for kind in (FilesQuery, OutcomesQuery, DevicesQuery) for name in kind.__struct_fields__)}
@@ -98,7 +99,11 @@ PARAMETERS = sorted(
 """Every query parameter that any route takes."""
 
 LISTS = [
-    route_named(name) for name in ("list_files", "list_outcomes", "find_device", "page_of_all_files", "page_of_file")
+    route_named(name)
+    for name in (
+        *("list_files", "list_outcomes", "find_device", "list_acts", "list_customers"),
+        *("page_of_all_files", "page_of_file", "page_of_acts", "page_of_customers", "page_drop"),
+    )
 ]
 """The routes that take parameters; the others refuse or ignore all of them alike."""
 

@@ -35,7 +35,7 @@ from local.in_memory_storage import InMemoryTable
 from shared.pipeline.submissions.matching import SentRow
 from shared.storage import keys
 from shared.storage.codec import packed, unpacked
-from shared.storage.customers import CUSTOMERS_TABLE, Customer, Customers
+from shared.storage.customers import CUSTOMERS_TABLE, Customer, CustomerPriority, Customers
 from shared.storage.files import listing_of
 from shared.storage.journal import Journal, TableName
 from shared.storage.pages import rows_in
@@ -154,6 +154,7 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     Sending: lambda storage, sent: storage.journal.uploads.sending(keys.sending_key(sent.sent_at, sent.sending_id)[1]),
     SentContent: lambda storage, sent: storage.journal.uploads.content(sent.customer_id, sent.digest),
     Customer: lambda storage, customer: storage.customers.named(customer.name),
+    CustomerPriority: lambda storage, kept: storage.customers.kept_priority(kept.customer_id),
     PartnerCustomer: lambda storage, customer: storage.journal.partner_customers.get(customer.customer_id),
     ListReading: lambda storage, _: storage.journal.partner_customers.reading(),
 }
@@ -205,7 +206,7 @@ def parts_of(kinds: set[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
     return reached
 
 
-def _write(storage: Storage, records: list[msgspec.Struct]) -> None:  # noqa: C901 - a case for each kind of record
+def _write(storage: Storage, records: list[msgspec.Struct]) -> None:  # noqa: C901, PLR0912 - a case for each kind of record
     """Write `records` as the app does."""
     journal = storage.journal
     outcomes = [record for record in records if isinstance(record, DeviceOutcome)]
@@ -232,6 +233,8 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:  # noqa: C9
                 journal.withdrawals.enter(record)
             case ListReading():
                 journal.partner_customers.change_reading(None, record)
+            case CustomerPriority():
+                storage.customers.prioritise(record.customer_id, record.priority, record.set_at)
             case Customer():
                 _write_customer(storage.customers, record)
     for submission, pack in zip(submissions, (packed(msgspec.json.encode(rows)), None), strict=True):
@@ -285,7 +288,7 @@ def _records() -> Iterator[msgspec.Struct]:
     ):
         first, second = (1, 2) if name == "row" else ("first", "second")
         yield from (filled(kind, {name: first}), filled(kind, {name: second}, least=True))
-    yield from (filled(Batch), filled(WithdrawalMention), filled(ListReading))
+    yield from (filled(Batch), filled(WithdrawalMention), filled(ListReading), filled(CustomerPriority))
 
 
 def _of_file(kind: type[Record], file: DeviceFile) -> Record:

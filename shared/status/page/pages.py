@@ -192,7 +192,12 @@ class Tab:
 
 def address_of_file(customer_id: str | None, file_id: str) -> str:
     """The address of the page of a file."""
-    return f"{PAGES}/{quote(customer_id or NO_CUSTOMER_ID, safe='')}/{quote(file_id, safe='')}"
+    return f"{PAGES}/{_in_path(customer_id or NO_CUSTOMER_ID)}/{_in_path(file_id)}"
+
+
+def _in_path(identifier: str) -> str:
+    """One part of a path. An id that an address names may be any text, such as half of a pair of surrogates."""
+    return quote(identifier, safe="", errors="replace")
 
 
 def address(path: str, **parameters: str | None) -> str:
