@@ -1,8 +1,9 @@
 """Reads Partner Center's list of the partner's customers once a day, and tells whether a customer is not on it.
 
-Both questions are asked only while no circuit breaker is open, and their failures open none: they have a limit and a
-permission of their own (Partner Center, "Customer resources": 500 requests a minute and tenant), and devices can be
-registered by a sign-in that may not read customers.
+Both questions are asked only while no circuit breaker is open. Their failures open none, except that a pause which the
+service asks for about one customer holds for all requests about it: they have a limit and a permission of their own
+(Partner Center, "Customer resources": 500 requests a minute and tenant), and devices can be registered by a sign-in
+that may not read customers.
 """
 
 import logging
@@ -12,7 +13,7 @@ from http import HTTPStatus
 
 from msgspec.structs import replace
 
-from shared.partner_center.errors import PartnerCenterError, Refused, Unauthorised, Unavailable
+from shared.partner_center.errors import PartnerCenterError, Refused, Throttled, Unauthorised, Unavailable
 from shared.partner_center.models import Customer, CustomerRelationship
 from shared.partner_center.service_text import service_text
 from shared.pipeline.composition import Pipeline
@@ -125,6 +126,9 @@ def why_not_ours(pipeline: Pipeline, customer_id: str) -> str | None:
         customer = pipeline.partner_center.customer(customer_id, pipeline.service.call_ids())
     except PartnerCenterError as error:
         _note_failure(pipeline, error)
+        if isinstance(error, Throttled):
+            # A pause that the service asks for about a customer holds for all that is asked about this customer.
+            circuit_breaker_of(pipeline).open_after(error, customer_id, ())
         answer = f"{error.status} ({error.code})" if denies_customer(error) else None
     else:
         is_former = customer.customer_id == customer_id and customer.relationship is CustomerRelationship.NONE

@@ -301,6 +301,14 @@ def test_behind_an_open_breaker_no_customer_is_asked_for(stranger: World, scope:
     assert why_not_ours(stranger.pipeline, CUSTOMER) is None
 
 
+def test_a_pause_that_is_asked_for_about_a_customer_holds_for_all_requests_about_it(stranger: World) -> None:
+    stranger.service.script(Fault.THROTTLE, operation=Operation.CUSTOMER)
+    assert why_not_ours(stranger.pipeline, CUSTOMER) is None
+    assert set(stranger.journal.gates.closed()) == {customer_scope(CUSTOMER)}
+    assert why_not_ours(stranger.pipeline, CUSTOMER) is None
+    assert stranger.service.report()["received"]["customer"] == 0, "the pause was not kept"
+
+
 def test_a_list_that_this_version_cannot_read_reads_the_file(stranger: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreadable() -> None:
         raise UnreadableRecord("written by a later version")

@@ -53,10 +53,10 @@ def _has_waited(part: Submission, now: datetime) -> bool:
 
 
 def keeps_others_back(submission: Submission) -> bool:
-    """Whether this is a canary without a verdict, as its own record says. Pure."""
+    """Whether this is a canary without a good verdict, as its own record says. Pure."""
     return (
         submission.is_canary
-        and submission.counts.ended == 0
+        and submission.counts.ended == failures([submission])
         and not _has_waited(submission, submission.polled_at or submission.due_at)
     )
 

@@ -80,6 +80,7 @@ def test_a_service_that_gives_no_verdict_for_an_hour_says_nothing_of_the_file() 
     assert keeps_others_back(ACCEPTED)
     assert not keeps_others_back(replace(ACCEPTED, polled_at=START + CANARY_PATIENCE))
     assert not keeps_others_back(finished(GOOD, ended=False))
+    assert keeps_others_back(finished(tally(1), ended=False)), "failures alone are no good sign"
     assert not keeps_others_back(replace(CANARY, is_canary=False))
 
 
