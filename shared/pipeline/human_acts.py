@@ -17,7 +17,7 @@ class Asker:
 
 SCRIPT = Asker("a script with a function key")
 COMMAND = Asker("the command line")
-UNSIGNED = Asker("the page, without sign-in")
+UNSIGNED = Asker("somebody at the page, without sign-in")
 """The page on a developer's machine."""
 
 

@@ -28,7 +28,7 @@ def test_what_is_asked_on_the_page_is_shown_there(client: Client, world: World) 
     assert answer.status == 303
     shown = client.get("/api/status/acts").body.decode()
     assert f'<a href="/api/status/{CUSTOMER}/{file}"><bdi>devices.csv</bdi></a>' in shown
-    assert "the page, without sign-in" in shown
+    assert "somebody at the page, without sign-in" in shown
 
 
 def test_a_change_that_is_refused_at_once_is_no_act(client: Client, world: World) -> None:

@@ -134,8 +134,10 @@ def hold_of(details: FileDetails) -> StandstillKind | None:
 
 def can_be_held(details: FileDetails) -> bool:
     """Whether the file may have rows left to send, and nobody stopped it."""
-    is_open = details.file.state in (FileState.RECEIVED, FileState.READ)
-    return is_open and hold_of(details) is not StandstillKind.STOPPED
+    if hold_of(details) is StandstillKind.STOPPED:
+        return False
+    is_waiting = details.waiting is None or details.waiting.to_be_sent > 0
+    return details.file.state is FileState.RECEIVED or (details.file.state is FileState.READ and is_waiting)
 
 
 def devices_to_withdraw(details: FileDetails) -> int:

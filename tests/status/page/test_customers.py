@@ -63,7 +63,7 @@ def test_a_customer_of_the_list_is_given_a_name(client: Client, world: World) ->
     assert "Names of Contoso" in text
     assert "the pilot" in text
     (act,) = world.journal.acts.latest()
-    assert (act.kind, act.subject, act.who) == ("name_customer", "Contoso", "the page, without sign-in")
+    assert (act.kind, act.subject, act.who) == ("name_customer", "Contoso", "somebody at the page, without sign-in")
 
 
 def test_a_name_is_replaced_and_removed(client: Client, world: World) -> None:
