@@ -134,6 +134,20 @@ var rules = [
     '''
   }
   {
+    name: 'file-held-by-the-app'
+    severity: 2
+    title: 'A file is on hold because its devices fail'
+    advice: 'The page of the file says the commonest reason. A person lets the file go on, or stops it. Runbook, section 17.'
+    every: 'PT15M'
+    over: 'PT15M'
+    sense: 'GreaterThan'
+    limit: 0
+    query: '''
+      traces
+      | where message == "A file is held because its devices fail"
+    '''
+  }
+  {
     name: 'submission-not-accepted'
     severity: 1
     title: 'Submissions have waited two days to be accepted'

@@ -79,7 +79,7 @@ def amounts(use: Use) -> dict[str, float]:
         "log_gb": log_records * 1.5 * KILOBYTE,
         # The refresh token is read at every renewal: hourly, by up to two instances.
         "ten_thousand_vault_operations": 730 * 2 * 2 / 1e4,
-        "log_alert_rule_month": 13,
+        "log_alert_rule_month": 14,
         "metric_alert_rule_month": 2,
         "private_endpoint_month": use.private_endpoints,
     }
