@@ -89,7 +89,9 @@ def main() -> None:
     )
     clock = Clock()
     with StandIn(Behaviour(), clock=clock.seconds) as service:
-        world = World(service, clock, INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1")
+        world = World(
+            service, clock, INLINE_SUBMISSIONS="0", DEVICES_PER_SUBMISSION="1", HOLD_FROM_FAILED_PERCENT="100"
+        )
         tables = {name: Unreachable() for name in TableName}
         world.journal = Journal(tables.__getitem__)
         world.pipeline = world.pipeline_with()

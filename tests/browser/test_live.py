@@ -50,7 +50,7 @@ class Following:
 @pytest.fixture
 def following(browser: Browser) -> Iterator[Following]:
     with (
-        running_site(DEVICES_PER_SUBMISSION="150", INLINE_SUBMISSIONS="1") as site,
+        running_site(DEVICES_PER_SUBMISSION="150", INLINE_SUBMISSIONS="1", HOLD_FROM_FAILED_PERCENT="100") as site,
         looking(browser, DESK) as (page, seen),
     ):
         identifier = site.world.drop_file(numbered(600))

@@ -51,8 +51,9 @@ SCHEDULES_IN_A_TEST, SCHEDULES_OF_A_CAMPAIGN = 6, 200
 PATH = f"{CUSTOMERS[0]}/Test/a.csv"
 
 OUTAGE = timedelta(hours=72)
-MOST_WAKE_UPS = 320
-"""Most wake-ups of a submission in an outage of 72 hours: from the tenth on, a backoff is at least 15 minutes."""
+MOST_WAKE_UPS = 450
+"""Most wake-ups of a submission in an outage of 72 hours: from the tenth on, a backoff is at least 15 minutes, and a
+canary waits at its circuit breaker for all others of its file."""
 
 MESSAGES = 10_000
 NO_CUSTOMER_ID = "00000000-0000-5000-8000-000000000000"
