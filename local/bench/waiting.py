@@ -26,8 +26,10 @@ from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.pipeline.composition import Pipeline, compose, prepare
 from shared.pipeline.dispatch import wake
 from shared.pipeline.intake.receive import receive
+from shared.pipeline.submissions.line import IN_LINE
 from shared.settings import settings_from
 from shared.storage.connection import SUBMISSIONS_QUEUE, open_storage
+from shared.vocabulary import Priority
 
 CONCURRENCY = 8
 LATENCY = 0.2
@@ -98,7 +100,10 @@ def _posts(bench: Bench, number: int) -> Spent:
         # The batch exists, and every connection is open, before the clock starts.
         host.take_in(drop(azurite.connection_string, pieces(Kind.TUPLES, 1), "first.csv").path)
         host.work(1)
-        host.take_in(drop(azurite.connection_string, pieces(Kind.TUPLES, number * _DEVICES)).path)
+        # Of one file, only so many submissions are under way to their first POST at a time.
+        for first in range(0, number, IN_LINE[Priority.NORMAL]):
+            devices = min(number - first, IN_LINE[Priority.NORMAL]) * _DEVICES
+            host.take_in(drop(azurite.connection_string, pieces(Kind.TUPLES, devices), f"{first}.csv").path)
         timed.forget()
         took = spent(lambda: host.work(CONCURRENCY))
         return Spent(cpu=took.cpu, wall=timed.seconds(number))
