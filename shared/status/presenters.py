@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from shared.device_files.rows import FileRemark, PassedOver
 from shared.pipeline.blob_names import NO_FOLDER
 from shared.pipeline.closing import accounting
 from shared.pipeline.closing.reason_counts import ReasonCounter
@@ -327,7 +328,7 @@ def reason_counts(tallies: Iterable[ReasonTally], ended: OutcomeCounts) -> list[
     return sorted(reasons, key=lambda reason: (-reason.rows, reason.outcome, reason.reason, reason.name))
 
 
-def file_note_view(remark: Remark) -> FileNoteView:
+def file_note_view(remark: Remark | FileRemark) -> FileNoteView:
     """A note on a file."""
     explanation = accounting.explained(remark.note)
     return FileNoteView(
@@ -335,7 +336,7 @@ def file_note_view(remark: Remark) -> FileNoteView:
     )
 
 
-def passed_over_view(kept: PassedOverTally) -> PassedOverView:
+def passed_over_view(kept: PassedOverTally | PassedOver) -> PassedOverView:
     """The parts of one kind in a file that were passed over."""
     return PassedOverView(
         kind=kept.kind,

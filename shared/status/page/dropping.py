@@ -30,17 +30,17 @@ from shared.pipeline.intake.uploads import (
     UploadGone,
 )
 from shared.pipeline.partner_customers import why_not_ours
-from shared.reasons import FILE_NOTES, INTAKE_REASONS, PASSED_OVER, IntakeReason
+from shared.reasons import INTAKE_REASONS, IntakeReason
 from shared.status import queries
 from shared.status.authentication import refuse_all_but_own_page
-from shared.status.downloads import workbook_answer
+from shared.status.downloads import CSV, workbook_answer
 from shared.status.http import OpenPipeline, Refusal, body_of, json_answer
 from shared.status.names import CustomerNames
 from shared.status.page import form_parameters, pages
 from shared.status.page.answers import Visit, html_answer, page_answer, policy_with_uploads_to, redirect
 from shared.status.page.pages import CheckedPart, DropForm
-from shared.status.presenters import page_address
-from shared.status.schemas import ErrorCode, FileNoteView, PassedOverView
+from shared.status.presenters import file_note_view, page_address, passed_over_view
+from shared.status.schemas import ErrorCode
 from shared.storage.blobs import VersionGone
 from shared.storage.record_table import log_unreadable
 from shared.storage.records import SentContent, Upload
@@ -63,8 +63,6 @@ MOST_BATCHES_OFFERED = 500
 
 FILES, UPLOAD, SEND, AGAIN, REJECTED = "files", "upload", "send", "again", "rejected"
 """The fields of the forms."""
-
-CSV = "text/csv"
 
 
 class _Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -243,30 +241,8 @@ def _part(pipeline: Pipeline, upload: Upload, checked: CheckedFile, unsent: _Uns
         checked = replace(checked, earlier=unsent.earlier)
     return CheckedPart(
         file=checked,
-        notes=[]
-        if found is None
-        else [
-            FileNoteView(
-                note=remark.note,
-                detail=remark.detail,
-                sentence=FILE_NOTES[remark.note].sentence,
-                what_to_do=FILE_NOTES[remark.note].what_to_do,
-            )
-            for remark in found.remarks
-        ],
-        passed_over=[]
-        if found is None
-        else [
-            PassedOverView(
-                kind=kept.kind,
-                meaning=PASSED_OVER[kept.kind],
-                count=kept.count,
-                places=list(kept.places),
-                excerpts=list(kept.excerpts),
-                may_hold_device=kept.may_hold_device,
-            )
-            for kept in found.passed_over
-        ],
+        notes=[] if found is None else list(map(file_note_view, found.remarks)),
+        passed_over=[] if found is None else list(map(passed_over_view, found.passed_over)),
         link=_link(pipeline, upload.customer_id, checked.file.file_id),
         earlier_link=None if checked.earlier is None else _link(pipeline, upload.customer_id, checked.earlier.file_id),
         fault=None if unsent is None else unsent.fault,
