@@ -389,4 +389,9 @@ def _entry(sentence: str, submission: str | None) -> TimeLineEntry | None:
 
 
 def _place(customer_id: str | None, file_id: str) -> str:
-    return f"{quote(customer_id or NO_CUSTOMER_ID, safe='')}/{quote(file_id, safe='')}"
+    return f"{_in_path(customer_id or NO_CUSTOMER_ID)}/{_in_path(file_id)}"
+
+
+def _in_path(identifier: str) -> str:
+    """One part of a path. An id that an address names may be any text, such as half of a pair of surrogates."""
+    return quote(identifier, safe="", errors="replace")

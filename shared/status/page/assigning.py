@@ -50,7 +50,7 @@ def assign_file(visit: Visit) -> func.HttpResponse:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     except Conflict as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
-    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.ASSIGNED))
+    return redirect(pages.address_when_done(file, Done.ASSIGNED))
 
 
 def _name_folder(visit: Visit, file: DeviceFile, customer_id: str) -> None:

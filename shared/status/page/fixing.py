@@ -85,8 +85,7 @@ def send_rows(visit: Visit) -> func.HttpResponse:
     except NotFixableHere as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     made = visit.pipeline.drop.version(path)
-    here = pages.address_of_file(file.customer_id, file.file_id)
-    return redirect(pages.address(here, done=Done.FIXED, **{pages.MADE: file_id(path, made.etag) if made else None}))
+    return redirect(pages.address_when_done(file, Done.FIXED, file_id(path, made.etag) if made else None))
 
 
 @dataclass(frozen=True, slots=True)

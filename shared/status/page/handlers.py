@@ -35,6 +35,7 @@ from shared.status.page.pages import Done
 from shared.status.page.search import devices_of_any_customer
 from shared.status.page.static_files import static_file
 from shared.status.page.text import visible
+from shared.status.presenters import page_address
 from shared.status.schemas import ErrorCode, FilePage
 from shared.status.standstills import standstills
 from shared.status.today import with_today
@@ -49,7 +50,6 @@ NOTHING_TO_WITHDRAW = (
 )
 
 NAME_FIELD = "name"
-DONE = "done"
 
 _HEADLINES = {
     HTTPStatus.NOT_FOUND: "Not found",
@@ -100,7 +100,7 @@ def show_file(visit: Visit) -> func.HttpResponse:
     wanted, file = form_parameters.outcome_filter(form), visit.file
     details = queries.details(visit.pipeline, file)
     rows = queries.outcomes(visit.pipeline, file, wanted, form.cursor or None)
-    done = visit.request.params.get(DONE, "")
+    done = visit.request.params.get(pages.DONE, "")
     content = pages.file_page(
         details,
         rows,
@@ -175,7 +175,7 @@ def retry_file(visit: Visit) -> func.HttpResponse:
     file = visit.file
     if send_again(visit.pipeline, file, visit.asker).file_id is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_SEND_AGAIN)
-    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.SENT_AGAIN))
+    return redirect(pages.address_when_done(file, Done.SENT_AGAIN))
 
 
 def withdraw_file(visit: Visit) -> func.HttpResponse:
@@ -187,7 +187,7 @@ def withdraw_file(visit: Visit) -> func.HttpResponse:
         return _withdraw_page(visit, WRONG_NAME)
     if withdraw(visit.pipeline, file, file.name, visit.asker).withdrawal is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_WITHDRAW)
-    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=Done.WITHDRAWING))
+    return redirect(pages.address_when_done(file, Done.WITHDRAWING))
 
 
 def _typed_name(request: func.HttpRequest) -> str:
@@ -234,7 +234,7 @@ def fault_page(request: func.HttpRequest, fault: Fault) -> func.HttpResponse:
     elif path_of(request) == pages.CUSTOMERS:
         back, back_text = pages.CUSTOMERS, "Customers"
     elif is_of_a_file and fault.status in _THE_FILE_STANDS:
-        back, back_text = pages.address_of_file(*file_named_in(request)), "The file"
+        back, back_text = page_address(*file_named_in(request)), "The file"
     content = pages.message_page(
         _HEADLINES.get(fault.status, "Something went wrong"),
         fault.view.message,

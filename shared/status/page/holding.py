@@ -13,24 +13,22 @@ from shared.status.page.pages import Done
 def hold_file(visit: Visit) -> func.HttpResponse:
     """POST status/{customer_id}/{file_id}/hold."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
-    commands.hold(visit.pipeline, subject_of(visit.file), visit.asker)
-    return _back(visit, Done.HELD)
+    file = visit.file
+    commands.hold(visit.pipeline, subject_of(file), visit.asker)
+    return redirect(pages.address_when_done(file, Done.HELD))
 
 
 def go_on_with_file(visit: Visit) -> func.HttpResponse:
     """POST status/{customer_id}/{file_id}/go_on."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
-    commands.go_on(visit.pipeline, subject_of(visit.file), visit.asker)
-    return _back(visit, Done.GOES_ON)
+    file = visit.file
+    commands.go_on(visit.pipeline, subject_of(file), visit.asker)
+    return redirect(pages.address_when_done(file, Done.GOES_ON))
 
 
 def stop_file(visit: Visit) -> func.HttpResponse:
     """POST status/{customer_id}/{file_id}/stop."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
-    commands.stop(visit.pipeline, visit.file, visit.asker)
-    return _back(visit, Done.STOPPED)
-
-
-def _back(visit: Visit, done: Done) -> func.HttpResponse:
     file = visit.file
-    return redirect(pages.address(pages.address_of_file(file.customer_id, file.file_id), done=done))
+    commands.stop(visit.pipeline, file, visit.asker)
+    return redirect(pages.address_when_done(file, Done.STOPPED))

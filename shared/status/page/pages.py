@@ -15,7 +15,7 @@ from shared.status.page import bars, summary
 from shared.status.page.labels import FIX_COLUMNS, OPEN, OUTCOMES, outcome_label
 from shared.status.page.rendering import rendered
 from shared.status.parameters import Yes
-from shared.status.presenters import NO_CUSTOMER_ID
+from shared.status.presenters import page_address
 from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
 from shared.status.roles import Role
 from shared.status.schemas import (
@@ -31,13 +31,16 @@ from shared.status.schemas import (
     StandstillKind,
     UnreadableView,
 )
-from shared.storage.records import Upload
+from shared.storage.records import DeviceFile, Upload
 from shared.vocabulary import Outcome
 
 LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
 """The numbers of files that a page of the list can show."""
 
 ROWS = "#rows"
+
+DONE = "done"
+"""The parameter that names the change that led to the page of a file."""
 
 MADE = "made"
 """The parameter that names a file made of the file of the page, which the page waits for."""
@@ -190,20 +193,15 @@ class Tab:
     is_current: bool
 
 
-def address_of_file(customer_id: str | None, file_id: str) -> str:
-    """The address of the page of a file."""
-    return f"{PAGES}/{_in_path(customer_id or NO_CUSTOMER_ID)}/{_in_path(file_id)}"
-
-
-def _in_path(identifier: str) -> str:
-    """One part of a path. An id that an address names may be any text, such as half of a pair of surrogates."""
-    return quote(identifier, safe="", errors="replace")
-
-
 def address(path: str, **parameters: str | None) -> str:
     """`path` with the parameters that are not empty."""
     given = {name: value for name, value in parameters.items() if value}
     return f"{path}?{urlencode(given)}" if given else path
+
+
+def address_when_done(file: DeviceFile, done: Done, made: str | None = None) -> str:
+    """The address of the page of a file that says what was just done, and that waits for the file `made` of it."""
+    return address(page_address(file.customer_id, file.file_id), **{DONE: done, MADE: made})
 
 
 def files_page(
@@ -560,7 +558,7 @@ def _sibling(file: FileView, file_id: str | None) -> str | None:
 
 def _assigned(file: FileView) -> str | None:
     """The page of the file as which it was sent to a customer."""
-    return None if file.assigned_file_id is None else address_of_file(file.assigned_customer_id, file.assigned_file_id)
+    return None if file.assigned_file_id is None else page_address(file.assigned_customer_id, file.assigned_file_id)
 
 
 def _tabs(file: FileView, form: RowsForm) -> list[Tab]:
