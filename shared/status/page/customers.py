@@ -1,7 +1,7 @@
 """The page of customers: the names in use, Partner Center's own list, and the forms that change names."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -11,7 +11,7 @@ from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.customer_names import name_customer, prioritise_customer, remove_name, rename_customer
 from shared.pipeline.holding import EVERYTHING
 from shared.pipeline.human_acts import Subject
-from shared.status import commands, queries
+from shared.status import commands
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
 from shared.status.customers import customer, customers
 from shared.status.http import CURSOR, Refusal, body_of
@@ -20,10 +20,10 @@ from shared.status.page.answers import Visit, html_answer, page_answer, redirect
 from shared.status.page.pages import CUSTOMERS, address, of_every_page
 from shared.status.page.rendering import rendered
 from shared.status.roles import Role
-from shared.status.schemas import CustomerPage, CustomerView, ErrorCode, Standstill, StandstillKind
-from shared.status.standstills import standstills
+from shared.status.schemas import CustomerPage, CustomerView, ErrorCode
 from shared.storage.customers import LONGEST_NAME, CustomerNameRefused, checked_id, is_guid
-from shared.vocabulary import Priority
+from shared.storage.records import Gate
+from shared.vocabulary import HoldState, Priority
 
 CHOSEN = "#chosen"
 """The part of the page with the names of one customer."""
@@ -127,31 +127,25 @@ def _changed(visit: Visit, form: ChangeForm) -> str:
             raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, "action")
 
 
-_FIELDS = ("action", "customer_id", "name", "new_name", "notes", "priority")
-
-
 def _change_form(request: func.HttpRequest) -> ChangeForm:
     """The fields of a form that changes names. Raises Refusal."""
     body_of(request)  # refuses a body that the form cannot be read from
-    sent = request.form
-    fields = {name: sent.get(name, "") for name in _FIELDS}
-    return ChangeForm(**{name: form_parameters.field(fields, name) for name in fields})
+    return ChangeForm(**{each.name: form_parameters.field(request.form, each.name) for each in fields(ChangeForm)})
 
 
 def _page(visit: Visit, chosen: str, fault: Fault | None = None) -> str:
-    fields = visit.request.params if visit.request.method != "POST" else {}
-    search, cursor = form_parameters.search(fields), form_parameters.cursor(fields)
+    sent = visit.request.params if visit.request.method != "POST" else {}
+    search, cursor = form_parameters.search(sent), form_parameters.cursor(sent)
     found = customers(visit.pipeline, search, cursor or None)
     one = customer(visit.pipeline, chosen) if chosen else None
-    held = held_subjects(standstills(visit.pipeline, queries.customer_names(visit.pipeline)))
+    held = held_customers(stored.record for stored in visit.pipeline.journal.gates.all().values())
     later = bool(cursor)
     return customers_page(found, visit.person, search=search, chosen=one, fault=fault, held=held, is_later_page=later)
 
 
-def held_subjects(stopped: Iterable[Standstill]) -> frozenset[str | None]:
+def held_customers(gates: Iterable[Gate]) -> frozenset[str | None]:
     """The customers that are on hold; None stands for everything. Pure."""
-    held = (each for each in stopped if each.kind is StandstillKind.HELD and each.file_id is None)
-    return frozenset(each.customer_id for each in held)
+    return frozenset(gate.customer_id for gate in gates if gate.hold is HoldState.HELD and gate.file_id is None)
 
 
 def _is_beside_its_form(fault: Fault, person: Person, chosen: CustomerView | None) -> bool:
