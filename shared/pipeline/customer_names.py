@@ -114,7 +114,7 @@ def listed_as(pipeline: Pipeline, text: str) -> PartnerCustomer:
     if len(found) > 1:
         raise CustomerNameRefused(
             f"Several customers on Partner Center's list are called {text!r}: "
-            f"{'; '.join(map(shown_customer, found[:MOST_SHOWN]))}. Give the GUID of the one that is meant."
+            f"{'; '.join(map(shown_customer, found[:MOST_SHOWN]))}. Give the GUID of the tenant that is meant."
         )
     if CustomerRelationship.of(found[0].relationship) is CustomerRelationship.NONE:
         raise CustomerNameRefused(

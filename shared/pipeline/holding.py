@@ -102,7 +102,7 @@ def go_on(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
 
 def wake_waiting(pipeline: Pipeline, file: DeviceFile) -> None:
     """Wake every submission of a file that waits to be sent, so that it goes by the holds of now."""
-    # What is stopped needs no canary to be cancelled.
+    # The submissions of a stopped file need no canary to be cancelled.
     line = Line(file.priority, regards_canary=not is_stopped(holds_now(pipeline), file.file_id))
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         if isinstance(stored, UnreadableRecord):
@@ -112,7 +112,7 @@ def wake_waiting(pipeline: Pipeline, file: DeviceFile) -> None:
 
 
 def _waits(submission: Submission, now: datetime) -> bool:
-    """Whether it waits to be sent, without a wake-up that is due: one that was never woken may be overdue."""
+    """Whether it waits to be sent, without a wake-up that is due. A submission never woken has none, even when due."""
     has_due_wake_up = submission.sequence > 0 and submission.due_at <= now
     return submission.state is SubmissionState.PENDING and submission.claimed_until is None and not has_due_wake_up
 

@@ -51,7 +51,7 @@ def holds_now(pipeline: Pipeline) -> Mapping[str, Gate]:
 
 
 def forget_hold(pipeline: Pipeline, file_id: str) -> None:
-    """Remove the hold of a file that has ended; one that is put just now is left to the sweep."""
+    """Remove the hold of a file that has ended. The sweep removes a hold that a person puts at this moment."""
     scope = scope_of_hold(file_id=file_id)
     stored = pipeline.journal.gates.all().get(scope) if scope in holds_now(pipeline) else None
     if stored is not None:

@@ -24,7 +24,7 @@ def workbook(table: Iterable[Sequence[str]], made_at: datetime) -> Iterator[byte
     """A workbook of one sheet in pieces, its first row the header; the same table and time give the same bytes.
 
     Rows wait in a temporary file, so that memory does not grow with their number. No cell is a formula or a number,
-    and what is typed into the first million rows of a column stays text.
+    and texts typed into the first million rows of a column stay texts.
     """
     # It takes 0.1 s to load, and few requests need it.
     from xlsxwriter.workbook import Workbook  # noqa: PLC0415

@@ -29,7 +29,7 @@ def sender(pipeline: Pipeline, sent_by: str, content_digest: str = "") -> dict[s
 
 
 def sending_of(pipeline: Pipeline, version: BlobVersion, file_id: str) -> Sending | None:
-    """The entry for the blob that is received as this file; None for one that was dropped in another way."""
+    """The entry for the blob that is received as this file; None for a blob that was dropped in another way."""
     position = _position(version.metadata)
     stored = None if position is None else pipeline.journal.uploads.sending(position)
     if stored is None:

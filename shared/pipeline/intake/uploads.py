@@ -1,7 +1,7 @@
 """Files that a person chooses on the page: staged, checked where they lie, and dropped within storage when sent.
 
 A sent file is a drop as any other: storage tells the app of it as of every dropped blob. Nothing is read twice or sent
-twice: a content is entered in the journal before it is dropped, and whoever finds it there sends nothing.
+twice: a content is entered in the journal before it is dropped, and a request that finds it there sends nothing.
 """
 
 import hashlib
@@ -371,7 +371,7 @@ def _noted_as_dropped(pipeline: Pipeline, stored: Stored[SentContent], dropped: 
 
 
 def _noted(pipeline: Pipeline, upload: Upload, number: int, sent: SentContent) -> StagedFile:
-    """Note in the upload that a file was sent, and delete what is staged of it. Somebody may discard it meanwhile."""
+    """Note in the upload that a file was sent, and delete its staged blob. Somebody may discard it meanwhile."""
     done = replace(upload.files[number], path=sent.path, file_id=sent.file_id, sent_at=sent.sent_at)
     for _ in range(_TRIES):
         stored = pipeline.journal.uploads.get(upload.upload_id)
@@ -391,7 +391,7 @@ def _noted(pipeline: Pipeline, upload: Upload, number: int, sent: SentContent) -
 
 
 def discard(pipeline: Pipeline, upload_id: str) -> None:
-    """Delete what is staged of an upload, and its entry. What was sent of it stays sent."""
+    """Delete the staged blobs of an upload, and its entry. Files of it that were sent stay sent."""
     for version in pipeline.staging.versions(f"{upload_id}/"):
         pipeline.staging.delete(version.path)
     pipeline.journal.uploads.delete(upload_id)

@@ -1,7 +1,7 @@
 """The line in which the submissions of a file wait for their first POST. Pure.
 
-Only the first few of a file are woken when it is read; each that is accepted or ends wakes the one that stands as many
-places behind it. If that wake-up is lost, the sweep sends it.
+Only the first few of a file are woken when it is read; each that is accepted or ends wakes the submission that stands
+as many places behind it. If that wake-up is lost, the sweep sends it.
 """
 
 from collections import deque
@@ -36,7 +36,7 @@ class Line:
     _is_canary_awaited: bool = False
 
     def holds(self, submission: Submission) -> bool:
-        """Whether the submission was never woken, because the one that will wake it is still pending."""
+        """Whether the submission was never woken, because the submission that will wake it is still pending."""
         is_fresh = submission.state is SubmissionState.PENDING and submission.sequence == 0
         self._is_canary_awaited |= self.regards_canary and keeps_others_back(submission)
         behind = next_in_line(submission.number, self.priority)

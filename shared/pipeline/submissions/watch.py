@@ -1,6 +1,6 @@
 """Watches over a file that is being sent: it goes on after its canary, and is held when too many devices fail.
 
-`bad_files` decides. Whoever dies before it acts loses nothing: the next submission to be sent asks again.
+`bad_files` decides. A worker that dies before it acts loses nothing: the next submission to be sent asks again.
 """
 
 from collections.abc import Sequence
