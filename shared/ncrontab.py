@@ -77,19 +77,12 @@ def schedule_fault(expression: str) -> str | None:
 def longest_pause(expression: str) -> timedelta | None:
     """The longest time between two runs of a schedule without fault, by the minute; None unless it runs every day."""
     _, minutes, hours, *days = (field.values(text) for field, text in zip(_FIELDS, _texts(expression), strict=True))
-    if (
-        not minutes
-        or not hours
-        or any(values != _every(field) for field, values in zip(_FIELDS[3:], days, strict=True))
-    ):
+    runs_every_day = all(values == field.values("*") for field, values in zip(_FIELDS[3:], days, strict=True))
+    if not (minutes and hours and runs_every_day):
         return None
     runs = sorted(60 * hour + minute for hour in hours for minute in minutes)
     following = [*runs[1:], runs[0] + 24 * 60]
     return timedelta(minutes=max(later - run for run, later in zip(runs, following, strict=True)))
-
-
-def _every(field: _Field) -> frozenset[int]:
-    return frozenset(range(field.least, field.most + 1))
 
 
 def _texts(expression: str) -> list[str]:
