@@ -25,7 +25,7 @@ from shared.vocabulary import ActKind, Priority
 
 def name_customer(pipeline: Pipeline, asker: Asker, name: str, customer_id: str, notes: str = "") -> Customer:
     """Assign a name to a customer. Raises CustomerNameRefused."""
-    pipeline.customers.refuse(name, customer_id)
+    pipeline.customers.refuse_unusable(name, customer_id)
     note_act(pipeline, asker, ActKind.NAME_CUSTOMER, Subject(name.strip(), customer_id.lower()))
     return pipeline.customers.add(name, customer_id, notes, pipeline.clock())
 
@@ -33,7 +33,7 @@ def name_customer(pipeline: Pipeline, asker: Asker, name: str, customer_id: str,
 def rename_customer(pipeline: Pipeline, asker: Asker, name: str, new_name: str) -> Customer:
     """Replace a name by another one. Raises CustomerNameUnknown, CustomerNameRefused."""
     known = pipeline.customers.in_use(name)
-    pipeline.customers.refuse(new_name, known.customer_id)
+    pipeline.customers.refuse_unusable(new_name, known.customer_id)
     subject = Subject(known.name, known.customer_id)
     note_act(pipeline, asker, ActKind.RENAME_CUSTOMER, subject, f"to {new_name.strip()}")
     return pipeline.customers.rename(name, new_name, pipeline.clock())

@@ -112,16 +112,16 @@ class Customers:
                 f"The priority of {customer_id} was changed by another command at the same moment; try again."
             ) from error
 
-    def refuse(self, name: str, customer_id: str) -> None:
-        """Refuse what `add` would refuse, and change nothing.
+    def refuse_unusable(self, name: str, customer_id: str) -> None:
+        """Refuse a name that `add` would refuse, and change nothing.
 
         Raises:
             CustomerNameRefused: see `add`.
         """
-        known = self.named(checked_name(name))
+        name, customer_id = checked_name(name), checked_id(customer_id)
+        known = self.named(name)
         if known is not None:
-            _refuse_other_meaning(known, checked_id(customer_id))
-        checked_id(customer_id)
+            _refuse_other_meaning(known, customer_id)
 
     def add(self, name: str, customer_id: str, notes: str, now: datetime) -> Customer:
         """Assign `name` to a customer. Repeat it for the same customer to change the notes or to undo a removal.

@@ -154,8 +154,8 @@ def test_a_removed_name_of_the_same_customer_may_come_back(customers: Customers)
 def test_a_refusal_is_known_before_anything_is_changed(customers: Customers, name: str, customer_id: str) -> None:
     customers.add("Taken", CONTOSO, "", NOW)
     with pytest.raises(CustomerNameRefused):
-        customers.refuse(name, customer_id)
-    customers.refuse("Taken", CONTOSO.upper())
+        customers.refuse_unusable(name, customer_id)
+    customers.refuse_unusable("Taken", CONTOSO.upper())
 
 
 # --- priorities
