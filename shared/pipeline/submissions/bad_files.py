@@ -29,23 +29,23 @@ NEVER = 100
 WAITS_FOR_CANARY = "Waits for the verdicts on the first devices of the file."
 
 
-class Omen(Enum):
-    """What the canary says of its file."""
+class CanaryResult(Enum):
+    """What the verdicts on the canary say of its file."""
 
     AWAITED = auto()
     GOOD = auto()
     BAD = auto()
 
 
-def omen_of(canary: Sequence[Submission], now: datetime) -> Omen:
-    """What the canary, or its parts if it was split, says now. Pure."""
+def canary_result(canary: Sequence[Submission], now: datetime) -> CanaryResult:
+    """The result of the canary, or of its parts if it was split, by now. Pure."""
     parts = [part for part in canary if part.state is not SubmissionState.SPLIT]
     if not parts:
-        return Omen.GOOD
+        return CanaryResult.GOOD
     counts, failed = _counts(parts), failures(parts)
     if counts.ended > failed or any(_has_waited(part, now) for part in parts):
-        return Omen.GOOD
-    return Omen.BAD if all(part.state.is_final for part in parts) else Omen.AWAITED
+        return CanaryResult.GOOD
+    return CanaryResult.BAD if all(part.state.is_final for part in parts) else CanaryResult.AWAITED
 
 
 def _has_waited(part: Submission, now: datetime) -> bool:
@@ -65,15 +65,15 @@ def fails_too_much(submissions: Iterable[Submission], percent: int, *, least: in
     """Whether more than `percent` of the devices with a verdict failed, of at least `least`. Pure."""
     parts = list(submissions)
     ended = _counts(parts).ended
-    return ended >= max(least, 1) and failures(parts) * NEVER > percent * ended
+    return ended >= max(least, 1) and failures(parts) * 100 > percent * ended
 
 
 def failures(submissions: Iterable[Submission]) -> int:
     """The devices that failed and would fail again: by the fault of the file or its customer. Pure."""
-    return sum(tally.rows for part in submissions for tally in part.reasons if _is_failure(tally))
+    return sum(tally.rows for part in submissions for tally in part.reasons if _would_fail_again(tally))
 
 
-def _is_failure(tally: ReasonTally) -> bool:
+def _would_fail_again(tally: ReasonTally) -> bool:
     return tally.outcome is Outcome.FAILED and tally.remedy is not Remedy.SEND_AGAIN
 
 
@@ -82,8 +82,8 @@ def why_bad(file: DeviceFile, submissions: Iterable[Submission]) -> str:
     parts = list(submissions)
     reasons = ReasonCounter()
     for part in parts:
-        reasons.add_tallies(tally for tally in part.reasons if _is_failure(tally))
-    commonest = max(reasons.tallies(), key=lambda tally: tally.rows)
+        reasons.add_tallies(tally for tally in part.reasons if _would_fail_again(tally))
+    commonest = reasons.tallies()[0]
     code = " ".join(filter(None, (commonest.reason, commonest.name)))
     devices = counted(_counts(parts).ended, "device")
     return (

@@ -10,9 +10,9 @@ from shared.pipeline.holds import hold_bad_file, holds_now, is_sent_on
 from shared.pipeline.submissions.bad_files import (
     NEVER,
     WAITS_FOR_CANARY,
-    Omen,
+    CanaryResult,
+    canary_result,
     fails_too_much,
-    omen_of,
     why_bad,
 )
 from shared.storage.record_table import log_unreadable
@@ -31,12 +31,12 @@ def why_kept_back(pipeline: Pipeline, submission: Submission) -> str | None:
     if submission.is_canary or _goes_on(pipeline, submission):
         return None
     canary = _canary(pipeline, submission.reading_id)
-    match omen_of(canary, pipeline.clock()):
-        case Omen.AWAITED:
+    match canary_result(canary, pipeline.clock()):
+        case CanaryResult.AWAITED:
             return WAITS_FOR_CANARY
-        case Omen.BAD:
+        case CanaryResult.BAD:
             return _hold(pipeline, submission, canary)
-        case Omen.GOOD:
+        case CanaryResult.GOOD:
             pipeline.cache.good_files.keep(submission.reading_id, fact=True)
             return None
 
@@ -47,12 +47,12 @@ def judge(pipeline: Pipeline, changed: Submission) -> DeviceFile | None:
     if changed.is_canary and pipeline.cache.followed_canaries.get(changed.reading_id) is None:
         is_whole = changed.number == CANARY and changed.state is not SubmissionState.SPLIT
         canary = [changed] if is_whole else _canary(pipeline, changed.reading_id)
-        match Omen.GOOD if percent == NEVER else omen_of(canary, pipeline.clock()):
-            case Omen.AWAITED:
+        match CanaryResult.GOOD if percent == NEVER else canary_result(canary, pipeline.clock()):
+            case CanaryResult.AWAITED:
                 return None
-            case Omen.GOOD:
+            case CanaryResult.GOOD:
                 pipeline.cache.good_files.keep(changed.reading_id, fact=True)
-            case Omen.BAD:
+            case CanaryResult.BAD:
                 _hold(pipeline, changed, canary)
         pipeline.cache.followed_canaries.keep(changed.reading_id, fact=True)
         return _file(pipeline, changed)

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from shared.pipeline.submissions.bad_files import (
     CANARY_PATIENCE,
-    Omen,
+    CanaryResult,
+    canary_result,
     fails_too_much,
     failures,
     keeps_others_back,
-    omen_of,
     why_bad,
 )
 from shared.storage.records import Counts, DeviceFile, ReasonTally, Submission
@@ -52,30 +52,30 @@ GOOD = tally(1, Remedy.NOTHING, Outcome.REGISTERED, "")
 
 
 @pytest.mark.parametrize(
-    ("canary", "omen"),
+    ("canary", "result"),
     [
-        ([], Omen.GOOD),  # a file of an earlier version
-        ([CANARY], Omen.AWAITED),
-        ([ACCEPTED], Omen.AWAITED),
-        ([finished(tally(50))], Omen.BAD),
-        ([finished(tally(49), GOOD)], Omen.GOOD),
-        ([finished(tally(20), ended=False)], Omen.AWAITED),
-        ([finished(tally(20), GOOD, ended=False)], Omen.GOOD),
-        ([finished(tally(50, Remedy.SEND_AGAIN))], Omen.GOOD),
-        ([finished(tally(50, Remedy.SEND_AGAIN, Outcome.UNKNOWN))], Omen.GOOD),
-        ([replace(finished(tally(50, Remedy.FIX)), state=SubmissionState.REFUSED)], Omen.BAD),
-        ([replace(CANARY, state=SubmissionState.SPLIT), finished(tally(25)), ACCEPTED], Omen.AWAITED),
-        ([replace(CANARY, state=SubmissionState.SPLIT), finished(tally(25)), finished(tally(25))], Omen.BAD),
-        ([replace(CANARY, state=SubmissionState.SPLIT), finished(tally(25)), finished(GOOD)], Omen.GOOD),
+        ([], CanaryResult.GOOD),  # a file of an earlier version
+        ([CANARY], CanaryResult.AWAITED),
+        ([ACCEPTED], CanaryResult.AWAITED),
+        ([finished(tally(50))], CanaryResult.BAD),
+        ([finished(tally(49), GOOD)], CanaryResult.GOOD),
+        ([finished(tally(20), ended=False)], CanaryResult.AWAITED),
+        ([finished(tally(20), GOOD, ended=False)], CanaryResult.GOOD),
+        ([finished(tally(50, Remedy.SEND_AGAIN))], CanaryResult.GOOD),
+        ([finished(tally(50, Remedy.SEND_AGAIN, Outcome.UNKNOWN))], CanaryResult.GOOD),
+        ([replace(finished(tally(50, Remedy.FIX)), state=SubmissionState.REFUSED)], CanaryResult.BAD),
+        ([replace(CANARY, state=SubmissionState.SPLIT), finished(tally(25)), ACCEPTED], CanaryResult.AWAITED),
+        ([replace(CANARY, state=SubmissionState.SPLIT), finished(tally(25)), finished(tally(25))], CanaryResult.BAD),
+        ([replace(CANARY, state=SubmissionState.SPLIT), finished(tally(25)), finished(GOOD)], CanaryResult.GOOD),
     ],
 )
-def test_a_canary_is_awaited_good_or_bad(canary: list[Submission], omen: Omen) -> None:
-    assert omen_of(canary, START) is omen
+def test_a_canary_is_awaited_good_or_bad(canary: list[Submission], result: CanaryResult) -> None:
+    assert canary_result(canary, START) is result
 
 
 def test_a_service_that_gives_no_verdict_for_an_hour_says_nothing_of_the_file() -> None:
-    assert omen_of([ACCEPTED], START + CANARY_PATIENCE) is Omen.GOOD
-    assert omen_of([CANARY], START + timedelta(days=2)) is Omen.AWAITED
+    assert canary_result([ACCEPTED], START + CANARY_PATIENCE) is CanaryResult.GOOD
+    assert canary_result([CANARY], START + timedelta(days=2)) is CanaryResult.AWAITED
     assert keeps_others_back(CANARY)
     assert keeps_others_back(ACCEPTED)
     assert not keeps_others_back(replace(ACCEPTED, polled_at=START + CANARY_PATIENCE))
