@@ -293,7 +293,7 @@ def _sent_once(
         if stored.record.file_id:
             return stored.record
         dropped = _dropped(pipeline, upload, version, stored, again=again)
-        return pipeline.journal.uploads.change_content(dropped, dropped.record).record
+        return pipeline.journal.uploads.change_content(stored, dropped).record
     except VersionGone as gone:
         raise NotAsChecked(
             "The file changed after it was checked, so it was not sent. Look at its check again."
@@ -333,13 +333,13 @@ def _is_of(sent: SentContent, upload: Upload, number: int) -> bool:
 
 def _dropped(
     pipeline: Pipeline, upload: Upload, version: BlobVersion, stored: Stored[SentContent], *, again: bool
-) -> Stored[SentContent]:
-    """Copy the content to the drop path, under a name that no other content has; its entry with what was dropped."""
+) -> SentContent:
+    """Copy the content to the drop path, under a name that no other content has; its entry for the journal."""
     sent = stored.record
     of_upload = f"{sent.upload_id}/{quote(sent.name)}"
     metadata = {**sender(pipeline, sent.sent_by, sent.digest), _UPLOAD: of_upload}
-    for name in (numbered_name(sent.name, number) for number in range(1, _MOST_NAMES)):
-        path = drop_path(upload.customer_id, upload.batch_id, name)
+    for number in range(1, _MOST_NAMES + 1):
+        path = drop_path(upload.customer_id, upload.batch_id, numbered_name(sent.name, number))
         copied = pipeline.drop.copy_new(STAGING_CONTAINER, version, path, metadata)
         if copied is None:
             taken = pipeline.drop.version(path)
@@ -350,8 +350,7 @@ def _dropped(
             elif not again and taken.size == version.size and _digest(pipeline.drop, path) == sent.digest:
                 raise SentBefore(_noted_as_dropped(pipeline, stored, taken))
         if copied is not None:
-            done = replace(sent, path=path, file_id=file_id(path, copied.etag))
-            return stored.holding(done)
+            return replace(sent, path=path, file_id=file_id(path, copied.etag))
     raise FileRefused(
         f"The folder has {_MOST_NAMES} files named like {sent.name!r}. Rename the file and choose it again."
     )
