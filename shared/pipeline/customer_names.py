@@ -76,7 +76,7 @@ def customer_meant(pipeline: Pipeline, text: str) -> str:
     if similar.names and not any(folded(text) == folded(each.name) for each in similar.listed):
         raise CustomerNameUnknown(f"{text!r} is no customer id (a GUID) and no name of a customer. {similar.sentence}")
     try:
-        return listed_as(pipeline, text).customer_id
+        return listed_as(pipeline, text, similar).customer_id
     except CustomerNameUnknown as unknown:
         raise CustomerNameUnknown(f"{text!r} is no name in use and no customer id (a GUID). {unknown}") from unknown
 
@@ -99,8 +99,8 @@ MOST_TO_CHOOSE = 1_000
 """Customers without a name here that a page offers."""
 
 
-def listed_as(pipeline: Pipeline, text: str) -> PartnerCustomer:
-    """The only customer of Partner Center's list with this name or domain.
+def listed_as(pipeline: Pipeline, text: str, similar: "Similar | None" = None) -> PartnerCustomer:
+    """The only customer of Partner Center's list with this name or domain; `similar` where it is found already.
 
     Raises:
         CustomerNameUnknown: there is none, or the list could not be read yet; the message says why.
@@ -110,7 +110,7 @@ def listed_as(pipeline: Pipeline, text: str) -> PartnerCustomer:
     listed = pipeline.journal.partner_customers.all()
     found = [customer for customer in listed if wanted in (folded(customer.name), folded(customer.domain))]
     if not found:
-        raise CustomerNameUnknown(f"{_why_unlisted(pipeline, text)} Give the GUID of the customer's tenant.")
+        raise CustomerNameUnknown(f"{_why_unlisted(pipeline, text, similar)} Give the GUID of the customer's tenant.")
     if len(found) > 1:
         raise CustomerNameRefused(
             f"Several customers on Partner Center's list are called {text!r}: "
@@ -131,14 +131,14 @@ MOST_COMPARED = 5_000
 """Customers of the list that a misspelt name is compared with, which takes about a second."""
 
 
-def _why_unlisted(pipeline: Pipeline, text: str) -> str:
+def _why_unlisted(pipeline: Pipeline, text: str, similar: "Similar | None") -> str:
     stored = pipeline.journal.partner_customers.reading()
     if stored is None or stored.record.read_at is None:
         failure = stored.record.failure if stored is not None else ""
         return f"Partner Center's list of customers was not read yet, so that {text!r} needs an id. {failure}".strip()
     read_on = f"{stored.record.read_at:%Y-%m-%d}"
-    similar = similar_customers(pipeline, text).listed[:MOST_SHOWN]
-    meant = f" Did you mean {'; '.join(map(shown_customer, similar))}?" if similar else ""
+    listed = (similar or similar_customers(pipeline, text)).listed[:MOST_SHOWN]
+    meant = f" Did you mean {'; '.join(map(shown_customer, listed))}?" if listed else ""
     return f"Partner Center's list of {read_on} has no customer with the name or domain {text!r}.{meant}"
 
 
