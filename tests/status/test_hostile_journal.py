@@ -14,7 +14,7 @@ from local.in_memory_storage import InMemoryTable
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.human_acts import UNSIGNED, Subject, note_act
 from shared.pipeline.intake import uploads
-from shared.pipeline.intake.senders import sender
+from shared.pipeline.intake.senders import sender_metadata
 from shared.pipeline.intake.uploads import ChosenFile
 from shared.pipeline.sweep import sweep
 from shared.status.queries import canonical
@@ -56,7 +56,7 @@ class Journaled:
         self.world.journal.partner_customers.change_reading(None, ListReading(due_at=now, read_at=now, customers=1))
         upload = uploads.new_upload(self.world.pipeline, CUSTOMER, "Test", [ChosenFile("a.csv", 3)], "Ada")
         uploads.stage(self.world.pipeline, upload, [b"a\r\n"])
-        sender(self.world.pipeline, "Ada")
+        sender_metadata(self.world.pipeline, "Ada")
         note_act(self.world.pipeline, UNSIGNED, ActKind.SEND, Subject("a.csv", CUSTOMER))
 
     def rows(self, name: TableName) -> list[Entity]:

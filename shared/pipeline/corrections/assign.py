@@ -10,7 +10,7 @@ from shared.pipeline.blob_names import file_id as file_id_of
 from shared.pipeline.closing.summary import write_summary
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.drop_path import parse_drop_path
-from shared.pipeline.intake.senders import sender
+from shared.pipeline.intake.senders import sender_metadata
 from shared.pipeline.log_fields import of_file
 from shared.reasons import PathFault
 from shared.storage.blobs import BlobVersion, VersionGone
@@ -74,7 +74,7 @@ def assign(pipeline: Pipeline, file: DeviceFile, customer_id: str, sent_by: str 
 
 def _dropped(pipeline: Pipeline, file: DeviceFile, there: BlobVersion, customer_id: str, sent_by: str) -> Assignment:
     """Copy the file into the customer's folder, under a name that no other file has there."""
-    metadata = {_ASSIGNED: file.file_id, **sender(pipeline, sent_by)}
+    metadata = {_ASSIGNED: file.file_id, **sender_metadata(pipeline, sent_by)}
     batch_id = parse_drop_path(file.path).batch_id
     for number in range(1, _MOST_NAMES + 1):
         path = drop_path(customer_id, batch_id, numbered_name(file.name, number))

@@ -22,7 +22,7 @@ from shared.pipeline.corrections.closed_file import copied_bytes
 from shared.pipeline.corrections.retry import COLUMNS
 from shared.pipeline.intake.preview import Destination, Preview, preview
 from shared.pipeline.intake.rules import rules_for
-from shared.pipeline.intake.senders import sender
+from shared.pipeline.intake.senders import sender_metadata
 from shared.reasons import RowReason
 from shared.storage.blobs import BlobVersion
 from shared.storage.records import DeviceFile, DeviceOutcome
@@ -224,7 +224,7 @@ def send_fixed(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], s
     if not rows:
         raise NothingChanged("No cell was changed, so nothing was sent. Change the cells of the rows that you fix.")
     content = _content(file, rows)
-    metadata = sender(pipeline, sent_by)
+    metadata = sender_metadata(pipeline, sent_by)
     for number in range(1, _MOST_NAMES + 1):
         path = fix_path(file.path, file.file_id, number)
         if pipeline.drop.write_new(path, content, CSV, metadata) or pipeline.drop.read(path) == content:

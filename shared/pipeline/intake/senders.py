@@ -18,7 +18,7 @@ _LONGEST_POSITION = 100
 """Characters; a key that storage refuses would stop the file."""
 
 
-def sender(pipeline: Pipeline, sent_by: str, content_digest: str = "") -> dict[str, str]:
+def sender_metadata(pipeline: Pipeline, sent_by: str, content_digest: str = "") -> dict[str, str]:
     """The metadata for a blob that a person drops on the page, after an entry in the journal; none for nobody."""
     if not (sent_by or content_digest):
         return {}

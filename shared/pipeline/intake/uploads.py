@@ -25,7 +25,7 @@ from shared.pipeline.closing.csv_output import in_one_cell
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.intake.preview import Destination, Fate, Preview, fate_of, preview
 from shared.pipeline.intake.rules import rules_for
-from shared.pipeline.intake.senders import sender
+from shared.pipeline.intake.senders import sender_metadata
 from shared.reasons import REASONS
 from shared.storage.blobs import BlobVersion, Container, VersionGone
 from shared.storage.record_table import Conflict, Stored
@@ -337,7 +337,7 @@ def _dropped(
     """Copy the content to the drop path, under a name that no other content has; its entry for the journal."""
     sent = stored.record
     of_upload = f"{sent.upload_id}/{quote(sent.name)}"
-    metadata = {**sender(pipeline, sent.sent_by, sent.digest), _UPLOAD: of_upload}
+    metadata = {**sender_metadata(pipeline, sent.sent_by, sent.digest), _UPLOAD: of_upload}
     for number in range(1, _MOST_NAMES + 1):
         path = drop_path(upload.customer_id, upload.batch_id, numbered_name(sent.name, number))
         copied = pipeline.drop.copy_new(STAGING_CONTAINER, version, path, metadata)

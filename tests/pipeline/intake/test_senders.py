@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.pipeline.intake.senders import sender, sending_of
+from shared.pipeline.intake.senders import sender_metadata, sending_of
 from shared.pipeline.sweep import sweep
 from shared.storage.blobs import BlobVersion
 from tests.pipeline.world import START, World
@@ -15,7 +15,7 @@ def blob(metadata: dict[str, str]) -> BlobVersion:
 
 
 def test_the_first_version_that_names_an_entry_is_the_one_that_was_sent(world: World) -> None:
-    metadata = sender(world.pipeline, "J\u00f6rg", "digest")
+    metadata = sender_metadata(world.pipeline, "J\u00f6rg", "digest")
     assert all(value.isascii() for value in metadata.values())
     for _ in range(2):
         sending = sending_of(world.pipeline, blob(metadata), "f-1")
@@ -40,11 +40,11 @@ def test_any_other_metadata_names_nobody(world: World, metadata: dict[str, str])
 
 
 def test_nobody_is_not_entered(world: World) -> None:
-    assert sender(world.pipeline, "") == {}
+    assert sender_metadata(world.pipeline, "") == {}
 
 
 def test_entries_go_after_the_retention(world: World) -> None:
-    metadata = sender(world.pipeline, "Ada")
+    metadata = sender_metadata(world.pipeline, "Ada")
     world.clock.now += world.settings.retention + timedelta(minutes=1)
     sweep(world.pipeline)
     assert sending_of(world.pipeline, blob(metadata), "f-1") is None

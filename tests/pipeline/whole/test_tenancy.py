@@ -22,7 +22,7 @@ from shared.partner_center.client import (
 from shared.partner_center.models import Customer, Device, DeviceBatch
 from shared.pipeline.blob_names import file_id, results_folder
 from shared.pipeline.drop_path import parse_drop_path
-from shared.pipeline.intake.senders import sender, sending_of
+from shared.pipeline.intake.senders import sender_metadata, sending_of
 from shared.pipeline.sweep import sweep
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
@@ -217,7 +217,7 @@ def test_the_same_serial_numbers_are_the_business_of_each_customer_alone() -> No
 
 def test_metadata_of_a_blob_says_nothing_but_where_the_journal_says_who_sent_it(world: World) -> None:
     paths = [f"{MINE}/Test/{name}.csv" for name in ("sent", "forged", "named")]
-    mine = sender(world.pipeline, "Ada")
+    mine = sender_metadata(world.pipeline, "Ada")
     for path, metadata in zip(paths, (mine, mine, {"sent_by": "Ada", "sending": "Ada"}), strict=True):
         world.drop.write_new(path, numbered(1, path[-9:-4]).encode(), "text/csv", metadata)
         world.receive(path)
