@@ -13,6 +13,7 @@ from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState, HoldState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, World, numbered
+from tests.storage.records import device_file
 
 ANNA = Asker("Anna", "a1")
 UPLOADS = (Operation.CREATE_BATCH, Operation.APPEND_DEVICES)
@@ -170,17 +171,12 @@ def test_a_file_that_is_being_read_can_be_stopped(world: World) -> None:
     file = world.put(numbered(4))
     (version,) = world.drop.versions()
     stored, _ = world.journal.files.enter(
-        DeviceFile(
-            customer_id=CUSTOMER,
+        device_file(
             file_id=file,
-            path=f"{CUSTOMER}/Test/devices.csv",
             etag=version.etag,
-            name="devices.csv",
-            batch_id="Test",
-            size=1,
-            state=FileState.RECEIVED,
             received_at=world.clock(),
             due_at=world.clock(),
+            claimed_until=None,
             devices_per_submission=2,
         )
     )

@@ -7,26 +7,22 @@ import pytest
 
 from shared.pipeline.closing.service_level import fields_of_ended, fields_of_received
 from shared.pipeline.sweep import sweep
-from shared.storage.records import Counts, DeviceFile, ReasonTally
+from shared.storage.records import Counts, ReasonTally
 from shared.vocabulary import FileState, Outcome, Remedy
 from tests.pipeline.failing import deliver_until_it_fails, fails
 from tests.pipeline.world import CUSTOMER, START, World, numbered, settings_with
+from tests.storage.records import device_file
 
 ENDS = ("A device file was closed", "A device file was ended without sending")
 
-CLOSED = DeviceFile(
-    customer_id=CUSTOMER,
+CLOSED = device_file(
     file_id="file",
     path=f"{CUSTOMER}/Jane Doe/Jane's laptops.csv",
-    etag="etag",
     name="Jane's laptops.csv",
     batch_id="Jane Doe",
     sent_by="jane@example.com",
-    size=1,
     state=FileState.CLOSED,
     received_at=START,
-    due_at=START,
-    devices_per_submission=500,
     first_accepted_at=START + timedelta(seconds=90),
     closed_at=START + timedelta(minutes=20),
     closed_counts=Counts(

@@ -21,24 +21,14 @@ from shared.pipeline.backoff import Pace
 from shared.pipeline.corrections.withdrawal_calls import delete, find_ids
 from shared.pipeline.corrections.withdrawal_decisions import MOST_FORBIDDEN
 from shared.pipeline.service import Service
-from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal
+from shared.storage.records import DeviceOutcome, DeviceWithdrawal
 from shared.vocabulary import FileState, Outcome, WithdrawalResult
 from tests.pipeline.world import CUSTOMER, START, Changed, World
+from tests.storage.records import device_file
 
 PACE = Pace(timedelta(seconds=27), timedelta(minutes=15), timedelta(hours=48), lambda: 0.5)
 DEVICE = DeviceWithdrawal(reading_id="f.1", row=1, run=1, batch_id="Test", device_id="d-1", request_id="request-1")
-FILE = DeviceFile(
-    customer_id=CUSTOMER,
-    file_id="f",
-    path="devices.csv",
-    etag="e",
-    name="devices.csv",
-    size=1,
-    state=FileState.CLOSED,
-    received_at=START,
-    due_at=START,
-    devices_per_submission=1,
-)
+FILE = device_file(state=FileState.CLOSED, received_at=START)
 REGISTERED = DeviceOutcome(reading_id="f.1", row=1, outcome=Outcome.REGISTERED, serial_number="SN-1", batch_id="Test")
 
 

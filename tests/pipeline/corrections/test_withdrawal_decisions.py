@@ -30,29 +30,17 @@ from shared.pipeline.corrections.withdrawal_decisions import (
 )
 from shared.pipeline.outcome_rules import CLOCKS_MAY_DIFFER
 from shared.reasons import SentNote, WithdrawalReason
-from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal
+from shared.storage.records import DeviceOutcome, DeviceWithdrawal
 from shared.vocabulary import FileState, Outcome, WithdrawalResult
-from tests.pipeline.world import CUSTOMER, START
+from tests.pipeline.world import START
+from tests.storage.records import device_file
 
 OUTCOME = DeviceOutcome(
     reading_id="r.1", row=1, outcome=Outcome.REGISTERED, serial_number="5CG1", batch_id="Test", device_id="id-1"
 )
 DEVICE = to_withdraw(OUTCOME, run=1)
 IDS = ServiceIds(correlation_id="correlation-1")
-FILE = DeviceFile(
-    customer_id=CUSTOMER,
-    file_id="f",
-    path=f"{CUSTOMER}/Test/a.csv",
-    etag="etag",
-    name="a.csv",
-    batch_id="Test",
-    size=1,
-    state=FileState.CLOSED,
-    received_at=START,
-    due_at=START,
-    devices_per_submission=500,
-    closed_at=START + timedelta(hours=1),
-)
+FILE = device_file(state=FileState.CLOSED, received_at=START, closed_at=START + timedelta(hours=1))
 
 
 def not_found() -> Refused:

@@ -14,9 +14,10 @@ from shared.pipeline.submissions.bad_files import (
     keeps_others_back,
     why_bad,
 )
-from shared.storage.records import Counts, DeviceFile, ReasonTally, Submission
-from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
+from shared.storage.records import Counts, ReasonTally, Submission
+from shared.vocabulary import Outcome, Remedy, SubmissionState
 from tests.pipeline.world import CUSTOMER, START
+from tests.storage.records import device_file
 
 CANARY = Submission(
     file_id="file",
@@ -100,17 +101,6 @@ def test_only_what_would_fail_again_is_a_failure() -> None:
 
 
 def test_the_commonest_reason_is_told() -> None:
-    file = DeviceFile(
-        file_id="file",
-        path="path",
-        etag="etag",
-        name="devices.csv",
-        size=1,
-        state=FileState.READ,
-        received_at=START,
-        due_at=START,
-        devices_per_submission=500,
-    )
-    assert why_bad(file, [finished(tally(2, reason="812"), tally(40), GOOD)]) == (
+    assert why_bad(device_file(name="devices.csv"), [finished(tally(2, reason="812"), tally(40), GOOD)]) == (
         "devices.csv is on hold, by the app: 42 of its first 43 devices failed, most of them with 808. Because of 808."
     )
