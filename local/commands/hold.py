@@ -9,8 +9,7 @@ from local.commands.showing import console, print_json
 from local.following import say
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.holding import EVERYTHING, hold
-from shared.pipeline.human_acts import COMMAND, Subject, subject_of
-from shared.status.queries import customer_names
+from shared.pipeline.human_acts import COMMAND, Subject, subject_of, subject_of_customer
 from shared.status.schemas import HoldView
 from shared.vocabulary import HoldState
 
@@ -44,8 +43,7 @@ def subject_in(pipeline: Pipeline, arguments: argparse.Namespace) -> Subject:
     if arguments.all:
         return EVERYTHING
     if arguments.customer is not None:
-        customer_id = customer_of(pipeline, arguments.customer)
-        return Subject(customer_names(pipeline).name_of(customer_id) or customer_id, customer_id)
+        return subject_of_customer(pipeline, customer_of(pipeline, arguments.customer))
     return subject_of(find_file(pipeline, arguments.file_id))
 
 

@@ -9,7 +9,7 @@ from itertools import chain, islice
 
 from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.human_acts import Asker, Subject, note_act
+from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of_customer
 from shared.storage.customers import (
     Customer,
     CustomerNameRefused,
@@ -49,8 +49,7 @@ def remove_name(pipeline: Pipeline, asker: Asker, name: str) -> Customer:
 def prioritise_customer(pipeline: Pipeline, asker: Asker, customer_id: str, priority: Priority) -> None:
     """Set the priority of a customer's files that are received from now on. Raises CustomerNameRefused."""
     customer_id = checked_id(customer_id)
-    names = (known.name for known in pipeline.customers.all() if known.customer_id == customer_id)
-    subject = Subject(next(names, customer_id), customer_id)
+    subject = subject_of_customer(pipeline, customer_id)
     note_act(pipeline, asker, ActKind.PRIORITISE_CUSTOMER, subject, f"to {priority}")
     pipeline.customers.prioritise(customer_id, priority, pipeline.clock())
 

@@ -35,6 +35,12 @@ def subject_of(file: DeviceFile) -> Subject:
     return Subject(file.name, file.customer_id, file.file_id)
 
 
+def subject_of_customer(pipeline: Pipeline, customer_id: str) -> Subject:
+    """A customer as the subject of a change, by its first name in use, or by its id."""
+    names = (known.name for known in pipeline.customers.all() if known.customer_id == customer_id)
+    return Subject(next(names, customer_id), customer_id)
+
+
 def note_act(pipeline: Pipeline, asker: Asker, kind: ActKind, subject: Subject, detail: str = "") -> None:
     """Keep the act. Call it before the change, so that no change stands without its act."""
     pipeline.journal.acts.note(

@@ -11,7 +11,7 @@ import msgspec
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.holding import EVERYTHING
-from shared.pipeline.human_acts import SCRIPT, Subject, subject_of
+from shared.pipeline.human_acts import SCRIPT, Subject, subject_of, subject_of_customer
 from shared.status import queries
 from shared.status.acts import acts
 from shared.status.authentication import refuse_other_sites
@@ -256,7 +256,7 @@ def _customer_named(opened: Pipeline, request: func.HttpRequest) -> Subject:
     customer_id = queries.canonical(request.route_params["customer_id"])
     if customer_id is None:
         raise queries.NotFound(NO_GUID)
-    return Subject(queries.customer_names(opened).name_of(customer_id) or customer_id, customer_id)
+    return subject_of_customer(opened, customer_id)
 
 
 def _confirmed_name(request: func.HttpRequest) -> str:
