@@ -255,6 +255,12 @@ def check_health(hook: Hook) -> None:
     app = ("--resource-group", hook.value("AZURE_RESOURCE_GROUP"), "--name", hook.value("DEVICE_DROP_APP"))
     key = ("functionapp", "keys", "list", *app, "--query", "functionKeys.default")
     answer = hook.run(*key, "--output", "tsv")
+    if not answer.succeeded:
+        hook.say(
+            f"The app is not asked how it is, since its function keys cannot be read: {answer.errors.strip()}\n"
+            "Its page Health says how it is."
+        )
+        return
     if not answer.output.strip():
         hook.say("The app has no function key named default, so it is not asked how it is: its page Health says that.")
         return

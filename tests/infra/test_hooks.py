@@ -224,6 +224,14 @@ def test_an_app_whose_key_was_deleted_is_not_asked(hooks: ModuleType) -> None:
     assert "page Health" in azure.said[0]
 
 
+def test_an_app_whose_keys_cannot_be_read_is_not_asked_and_the_answer_of_az_is_said(hooks: ModuleType) -> None:
+    azure = Azure({KEYS: [(False, "(AuthorizationFailed) No right to listkeys.")]})
+    hooks.check_health(azure.hook(hooks))
+    assert azure.asked == []
+    assert "No right to listkeys." in azure.said[0]
+    assert "page Health" in azure.said[0]
+
+
 @pytest.mark.parametrize("answer", [(False, "HTTP Error 503"), (True, "<html>"), (True, "[]"), (True, "{}")])
 def test_an_app_that_is_still_starting_is_asked_again(hooks: ModuleType, answer: tuple[bool, str]) -> None:
     azure = Azure(KEY_OF_APP, health=[answer, answer, (True, WELL)])
