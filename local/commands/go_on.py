@@ -4,7 +4,7 @@ import argparse
 
 from local.commands import account, hold
 from local.commands.ending import ExitCode, ended
-from shared.pipeline.holding import go_on
+from shared.pipeline.hold_requests import go_on
 from shared.pipeline.human_acts import COMMAND
 
 

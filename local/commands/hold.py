@@ -8,7 +8,7 @@ from local.commands.finding import customer_of, find_file
 from local.commands.showing import console, print_json
 from local.following import say
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.holding import EVERYTHING, hold
+from shared.pipeline.hold_requests import EVERYTHING, hold
 from shared.pipeline.human_acts import COMMAND, Subject, subject_of, subject_of_customer
 from shared.status.schemas import HoldView
 from shared.vocabulary import HoldState

@@ -5,7 +5,7 @@ import argparse
 from local.commands import account, hold
 from local.commands.ending import ExitCode, ended
 from local.commands.finding import find_file
-from shared.pipeline.holding import stop
+from shared.pipeline.hold_requests import stop
 from shared.pipeline.human_acts import COMMAND, subject_of
 from shared.vocabulary import HoldState
 

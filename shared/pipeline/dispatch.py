@@ -45,7 +45,7 @@ def _act(pipeline: Pipeline, wake_up: WakeUp) -> None:
         case SubmissionsWakeUp():
             advance_several(pipeline, wake_up)
         case FileWakeUp(customer_id=customer_id, file_id=file_id):
-            from shared.pipeline.holding import wake_waiting  # noqa: PLC0415
+            from shared.pipeline.hold_requests import wake_waiting  # noqa: PLC0415
             from shared.pipeline.intake.receive import take_up  # noqa: PLC0415
 
             stored = pipeline.journal.files.get(customer_id, file_id)

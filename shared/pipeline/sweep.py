@@ -22,13 +22,13 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_drop_path
-from shared.pipeline.holding import wake_again
 from shared.pipeline.intake.uploads import KEPT_FOR, discard
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
+from shared.pipeline.submissions.follow_ups import wake_again
 from shared.pipeline.submissions.line import Line
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
 from shared.pipeline.sweep_record import SweepRecord, keep_sweep_record

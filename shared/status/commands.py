@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from shared.pipeline import holding
+from shared.pipeline import hold_requests
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections import withdrawal_request
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown
 from shared.pipeline.corrections.retry import Retry, RetryBlocked, RetryLost, retry
 from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked
-from shared.pipeline.holding import HoldRefused, NothingToHold
+from shared.pipeline.hold_requests import HoldRefused, NothingToHold
 from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of
 from shared.status.http import Refusal
 from shared.status.schemas import ErrorCode, HoldView
@@ -56,21 +56,21 @@ def withdraw(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asker: A
 def stop(pipeline: Pipeline, file: DeviceFile, asker: Asker) -> HoldView:
     """Send nothing more of `file`, for good. Raises Refusal."""
     with _refusals():
-        is_new = holding.stop(pipeline, asker, file)
+        is_new = hold_requests.stop(pipeline, asker, file)
     return _hold_view(subject_of(file), HoldState.STOPPED, is_new=is_new)
 
 
 def hold(pipeline: Pipeline, subject: Subject, asker: Asker) -> HoldView:
     """Send nothing of a file, of a customer, or nothing at all, until somebody lets it go on. Raises Refusal."""
     with _refusals():
-        is_new = holding.hold(pipeline, asker, subject)
+        is_new = hold_requests.hold(pipeline, asker, subject)
     return _hold_view(subject, HoldState.HELD, is_new=is_new)
 
 
 def go_on(pipeline: Pipeline, subject: Subject, asker: Asker) -> HoldView:
     """End the hold of a file, a customer, or everything. Raises Refusal."""
     with _refusals():
-        is_new = holding.go_on(pipeline, asker, subject)
+        is_new = hold_requests.go_on(pipeline, asker, subject)
     return _hold_view(subject, None, is_new=is_new)
 
 

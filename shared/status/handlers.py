@@ -10,7 +10,7 @@ import azure.functions as func
 import msgspec
 
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.holding import EVERYTHING
+from shared.pipeline.hold_requests import EVERYTHING
 from shared.pipeline.human_acts import SCRIPT, Subject, subject_of, subject_of_customer
 from shared.status import queries
 from shared.status.acts import acts

@@ -31,7 +31,7 @@ from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
 from shared.pipeline.drop_path import parse_drop_path
-from shared.pipeline.holding import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, stop
+from shared.pipeline.hold_requests import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, stop
 from shared.pipeline.holds import hold_on, is_stopped
 from shared.pipeline.human_acts import COMMAND, Subject, subject_of
 from shared.pipeline.intake.receive import receive_dropped

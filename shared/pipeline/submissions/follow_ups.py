@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from shared.pipeline.closing.close import close_if_complete
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.submissions.line import IN_LINE, next_in_line
 from shared.pipeline.submissions.watch import judge
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp, SubmissionWakeUp, WakeUp
 from shared.vocabulary import SubmissionState
@@ -129,6 +132,17 @@ def first_in_line(file: DeviceFile, *, sent: int) -> Iterator[list[str]]:
 def wake_up_of(submission: Submission) -> SubmissionWakeUp:
     """The wake-up for the submission in its current state."""
     return SubmissionWakeUp(reading_id=submission.reading_id, number=submission.number, sequence=submission.sequence)
+
+
+def wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
+    """Change the submission, so that a wake-up still in the queue is out of date, and send another."""
+    submission = stored.record
+    woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
+    try:
+        pipeline.journal.submissions.change(stored, woken)
+    except Conflict:
+        return
+    pipeline.wakeups.send(wake_up_of(woken))
 
 
 def first_wake_up(reading_id: str, numbers: Iterable[str]) -> WakeUp:

@@ -9,7 +9,7 @@ import azure.functions as func
 
 from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.customer_names import name_customer, prioritise_customer, remove_name, rename_customer
-from shared.pipeline.holding import EVERYTHING
+from shared.pipeline.hold_requests import EVERYTHING
 from shared.pipeline.human_acts import Subject
 from shared.status import commands
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page

@@ -4,7 +4,7 @@ import pytest
 
 from shared.pipeline.health.finding import CheckedApp
 from shared.pipeline.health.settings_checks import settings, settings_finding, versions, versions_finding
-from shared.pipeline.holding import EVERYTHING, go_on, hold
+from shared.pipeline.hold_requests import EVERYTHING, go_on, hold
 from shared.pipeline.human_acts import SCRIPT
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.sweep import sweep

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from local.partner_center import Behaviour
-from shared.pipeline.holding import go_on, hold
+from shared.pipeline.hold_requests import go_on, hold
 from shared.pipeline.human_acts import COMMAND, subject_of
 from shared.pipeline.submissions.line import IN_LINE
 from shared.pipeline.sweep import sweep

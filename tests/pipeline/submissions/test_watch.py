@@ -3,12 +3,12 @@
 import pytest
 
 from local.partner_center import Behaviour
-from shared.pipeline.holding import EVERYTHING, go_on, hold, stop
+from shared.pipeline.hold_requests import EVERYTHING, go_on, hold, stop
 from shared.pipeline.human_acts import Asker, subject_of
 from shared.pipeline.sweep import sweep
 from shared.vocabulary import HoldState, SubmissionState
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.test_holding import pass_minutes, record
+from tests.pipeline.test_hold_requests import pass_minutes, record
 from tests.pipeline.world import World, numbered, tuples
 
 ANNA = Asker("Anna", "a1")

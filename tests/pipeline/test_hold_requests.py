@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from local.partner_center import Fault, Operation
-from shared.pipeline.holding import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, stop
+from shared.pipeline.hold_requests import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, stop
 from shared.pipeline.human_acts import Asker, Subject, subject_of
 from shared.pipeline.sweep import sweep
 from shared.storage.records import DeviceFile

@@ -12,7 +12,7 @@ from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.holds import holds_now, is_stopped, scope_of_hold
 from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of
-from shared.pipeline.submissions.follow_ups import wake_up_of
+from shared.pipeline.submissions.follow_ups import wake_again
 from shared.pipeline.submissions.line import Line
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored, log_unreadable
@@ -115,17 +115,6 @@ def _waits(submission: Submission, now: datetime) -> bool:
     """Whether it waits to be sent, without a wake-up that is due. A submission never woken has none, even when due."""
     has_due_wake_up = submission.sequence > 0 and submission.due_at <= now
     return submission.state is SubmissionState.PENDING and submission.claimed_until is None and not has_due_wake_up
-
-
-def wake_again(pipeline: Pipeline, stored: Stored[Submission]) -> None:
-    """Change the submission, so that a wake-up still in the queue is out of date, and send another."""
-    submission = stored.record
-    woken = replace(submission, sequence=submission.sequence + 1, due_at=pipeline.clock())
-    try:
-        pipeline.journal.submissions.change(stored, woken)
-    except Conflict:
-        return
-    pipeline.wakeups.send(wake_up_of(woken))
 
 
 def _changed_to(pipeline: Pipeline, asker: Asker, subject: Subject, state: HoldState, reason: str) -> bool:
