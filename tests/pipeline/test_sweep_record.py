@@ -3,7 +3,6 @@
 import pytest
 
 from local.in_memory_storage import InMemoryContainer
-from shared.pipeline.blob_names import PRIVATE_CONTAINER
 from shared.pipeline.sweep import sweep
 from shared.pipeline.sweep_record import LAST_SWEEP, SweepRecord, keep_sweep_record, last_sweep
 from shared.version import VERSION
@@ -17,7 +16,6 @@ def test_a_record_is_read_as_it_was_kept_and_replaced_by_the_next() -> None:
         record = SweepRecord(ended_at=START, version=VERSION, counts={"open_files": number}, failed_duties=("pause",))
         keep_sweep_record(private, record)
         assert last_sweep(private) == record
-    assert PRIVATE_CONTAINER
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[" * 5000, b"\xff", b'{"ended_at": 1}'])
