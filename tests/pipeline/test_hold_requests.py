@@ -9,7 +9,6 @@ from local.partner_center import Fault, Operation
 from shared.pipeline.hold_requests import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, stop
 from shared.pipeline.human_acts import Asker, Subject, subject_of
 from shared.pipeline.sweep import sweep
-from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState, HoldState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, World, numbered
@@ -26,14 +25,8 @@ def world(make_world: MakeWorld) -> World:
     return make_world(DEVICES_PER_SUBMISSION="2", INLINE_SUBMISSIONS="0")
 
 
-def record(world: World, file: str, customer: str = CUSTOMER) -> DeviceFile:
-    stored = world.journal.files.get(customer, file)
-    assert stored is not None
-    return stored.record
-
-
 def closed_at(world: World, file: str) -> datetime:
-    at = record(world, file).closed_at
+    at = world.file(file).closed_at
     assert at is not None
     return at
 
@@ -55,7 +48,7 @@ def pass_minutes(world: World, minutes: int = 30) -> None:
 def test_what_is_held_sends_nothing_until_it_goes_on(world: World, subject: str) -> None:
     file = world.drop_file(numbered(6))
     subjects = {
-        "file": subject_of(record(world, file)),
+        "file": subject_of(world.file(file)),
         "customer": Subject("Contoso", CUSTOMER),
         "everything": EVERYTHING,
     }
@@ -80,8 +73,8 @@ def test_a_hold_concerns_no_other_customer(world: World) -> None:
     held = world.drop_file(numbered(2), f"{OTHER}/Test/devices.csv")
     file = world.drop_file(numbered(2))
     pass_minutes(world)
-    assert record(world, file).state is FileState.CLOSED
-    assert record(world, held, OTHER).state is FileState.READ
+    assert world.file(file).state is FileState.CLOSED
+    assert world.file(held, OTHER).state is FileState.READ
 
 
 def test_a_held_file_still_gets_its_verdicts(world: World) -> None:
@@ -89,7 +82,7 @@ def test_a_held_file_still_gets_its_verdicts(world: World) -> None:
     world.deliver_next()
     sent = uploads(world)
     assert 0 < sent < 3
-    hold(world.pipeline, ANNA, subject_of(record(world, file)))
+    hold(world.pipeline, ANNA, subject_of(world.file(file)))
     pass_minutes(world)
     assert uploads(world) == sent
     states = Counter(each.record.state for each in world.journal.submissions.of_reading(f"{file}.1"))
@@ -100,14 +93,14 @@ def test_a_stop_cancels_what_was_not_sent_and_the_rest_gets_its_verdict(world: W
     file = world.drop_file(numbered(6))
     world.deliver_next()
     sent = uploads(world)
-    assert stop(world.pipeline, ANNA, record(world, file))
+    assert stop(world.pipeline, ANNA, world.file(file))
     world.run()
     assert uploads(world) == sent
     assert world.outcomes(file) == ["registered"] * 2 * sent + ["cancelled"] * 2 * (3 - sent)
     last = world.rows(file)[-1]
     assert last["error_code"] == "stopped"
     assert "Drop the file again" in last["what_to_do"]
-    closed = record(world, file)
+    closed = world.file(file)
     assert closed.closed_counts is not None
     assert closed.closed_counts.total == closed.closed_counts.ended == 6
     assert any("Stopped by Anna." in sentence for sentence in closed.history)
@@ -119,9 +112,9 @@ def test_a_stop_cancels_what_was_not_sent_and_the_rest_gets_its_verdict(world: W
 def test_a_held_file_is_stopped_at_once(world: World) -> None:
     file = world.drop_file(numbered(6))
     hold(world.pipeline, ANNA, EVERYTHING)
-    hold(world.pipeline, ANNA, subject_of(record(world, file)))
+    hold(world.pipeline, ANNA, subject_of(world.file(file)))
     pass_minutes(world, 1)
-    stop(world.pipeline, ANNA, record(world, file))
+    stop(world.pipeline, ANNA, world.file(file))
     before = world.clock.now
     world.run()
     assert world.outcomes(file) == ["cancelled"] * 6
@@ -136,7 +129,7 @@ def test_a_request_whose_answer_was_lost_is_repeated_and_never_cancelled(world: 
     lost = world.submission(file).record
     assert lost.answer_lost
     assert lost.request is not None
-    stop(world.pipeline, ANNA, record(world, file))
+    stop(world.pipeline, ANNA, world.file(file))
     world.run()
     assert world.outcomes(file) == ["registered"] * 2
 
@@ -146,7 +139,7 @@ def test_a_worker_that_dies_while_it_cancels_leaves_nothing_that_is_sent(world: 
     world.service.script(Fault.THROTTLE, operation=Operation.CREATE_BATCH)
     world.deliver_next()
     assert world.submission(file).record.request is not None
-    stop(world.pipeline, ANNA, record(world, file))
+    stop(world.pipeline, ANNA, world.file(file))
     change, calls = world.journal.submissions.change, []
 
     def dies(*arguments: object) -> object:
@@ -191,14 +184,14 @@ def test_what_has_ended_is_neither_held_nor_stopped(world: World) -> None:
     file = world.drop_file(numbered(1))
     world.run()
     with pytest.raises(NothingToHold, match="withdraw"):
-        stop(world.pipeline, ANNA, record(world, file))
+        stop(world.pipeline, ANNA, world.file(file))
     with pytest.raises(NothingToHold):
-        hold(world.pipeline, ANNA, subject_of(record(world, file)))
+        hold(world.pipeline, ANNA, subject_of(world.file(file)))
     assert list(world.journal.acts.latest()) == []
 
 
 def test_a_stop_is_for_good(world: World) -> None:
-    file = record(world, world.drop_file(numbered(2)))
+    file = world.file(world.drop_file(numbered(2)))
     assert stop(world.pipeline, ANNA, file)
     assert not stop(world.pipeline, ANNA, file)
     with pytest.raises(HoldRefused, match="for good"):
@@ -210,7 +203,7 @@ def test_a_stop_is_for_good(world: World) -> None:
 
 
 def test_the_sweep_removes_the_hold_of_a_file_that_ended_meanwhile(world: World) -> None:
-    file = record(world, world.drop_file(numbered(1)))
+    file = world.file(world.drop_file(numbered(1)))
     hold(world.pipeline, ANNA, subject_of(file))
     (gate,) = world.journal.gates.all().values()
     go_on(world.pipeline, ANNA, subject_of(file))

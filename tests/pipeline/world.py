@@ -29,7 +29,7 @@ from shared.storage.blobs import Container
 from shared.storage.customers import Customers
 from shared.storage.journal import Journal
 from shared.storage.record_table import Stored
-from shared.storage.records import Submission
+from shared.storage.records import DeviceFile, Submission
 from shared.storage.wakeups import encode
 from shared.webhooks import Webhook
 from tests.partner_center.in_process import TOKEN, URL, client_in_process
@@ -150,6 +150,12 @@ class World:
             if not self.deliver_next():
                 return
         raise AssertionError(f"{most} wake-ups were not enough")
+
+    def file(self, identifier: str, customer_id: str | None = CUSTOMER) -> DeviceFile:
+        """A file as the journal has it now."""
+        stored = self.journal.files.get(customer_id, identifier)
+        assert stored is not None, "there is no such file"
+        return stored.record
 
     def submission(self, identifier: str, number: str = "1", reading: int = 1) -> Stored[Submission]:
         """A submission of a file."""

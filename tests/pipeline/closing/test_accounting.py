@@ -122,12 +122,6 @@ def test_the_csv_has_a_line_for_each_place_and_nothing_in_it_is_run() -> None:
 # --- the whole way
 
 
-def record(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, identifier)
-    assert stored is not None
-    return stored.record
-
-
 def passed_over(world: World, identifier: str) -> list[dict[str, str]] | None:
     content = world.results.read(f"{world.folder(identifier, f'{CUSTOMER}/Test/devices.csv')}/passed_over.csv")
     return None if content is None else list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
@@ -154,7 +148,7 @@ def test_an_event_and_the_cards_made_of_it_say_that_a_file_may_hold_more(world: 
     world.run()
     (event,) = world.events.of(file)
     assert event["data"]["is_incomplete"]
-    told = file_closed_of(record(world, file), world.settings)
+    told = file_closed_of(world.file(file), world.settings)
     assert headline(told) == "devices.csv: 2 rows, 2 registered"
     (attachment,) = teams_message(told)["attachments"]
     assert attachment["content"]["body"][0]["inlines"][0]["color"] == "Warning"
@@ -174,7 +168,7 @@ def test_a_file_of_rows_alone_has_nothing_beside_its_results(world: World) -> No
 def test_a_file_that_is_read_again_is_accounted_for_once(world: World) -> None:
     better = f"PF3ABCDE,,{build_hash('PF3ABCDE', uuid=None, tpm_key=None)},,"
     file = world.drop_file(f"{HEADER}\r\nPF3ABCDE,,,Contoso,Laptop 7\r\n# PF3ABCDF\r\n{better}\r\n")
-    assert record(world, file).reading == 2
+    assert world.file(file).reading == 2
     world.run()
     assert world.outcomes(file) == ["duplicate", "registered"]
     assert [kept["count"] for kept in world.summary(file)["passed_over"]] == [1]

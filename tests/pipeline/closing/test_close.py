@@ -21,16 +21,10 @@ from tests.pipeline.failing import deliver_until_it_fails, fails
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 
 
-def _file(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, identifier)
-    assert stored is not None
-    return stored.record
-
-
 def test_a_closed_file_has_counts_that_add_up_and_the_reasons_of_its_rows(world: World) -> None:
     file = world.drop_file(tuples(["FINE-1", "STANDIN-808-1", "FINE-1", "FINE-2"]))
     world.run()
-    closed = _file(world, file)
+    closed = world.file(file)
     counts = closed.closed_counts
     assert counts is not None
     assert (counts.total, counts.ended) == (4, 4)
@@ -46,7 +40,7 @@ def test_a_closing_that_fails_goes_on_at_the_hosts_next_try_and_not_by_the_sweep
     with monkeypatch.context() as patched:
         patched.setattr(world.results, "write", fails)
         failed = deliver_until_it_fails(world)
-    assert _file(world, file).state is FileState.CLOSING
+    assert world.file(file).state is FileState.CLOSING
     world.wakeups.send(failed)
     world.run()
     assert len(world.events.of(file)) == 1
@@ -99,11 +93,11 @@ def test_a_file_closes_though_an_ended_submission_of_it_cannot_be_read(
     file = world.drop_file(numbered(3))
     while not world.submission(file).record.state.is_final:
         assert world.deliver_next()
-    assert _file(world, file).state is FileState.READ
+    assert world.file(file).state is FileState.READ
     (row,) = tables[TableName.SUBMISSIONS].query(Query(equals={"number": "1", "kind": "submission"}))
     tables[TableName.SUBMISSIONS].upsert([{**row.values, "accepted_at": "some day"}])
     world.run()
-    closed = _file(world, file)
+    closed = world.file(file)
     assert (closed.state, closed.submissions) == (FileState.CLOSED, 3)
     assert closed.closed_counts is not None
     assert closed.closed_counts.registered == 3

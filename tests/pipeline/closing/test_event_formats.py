@@ -14,14 +14,7 @@ from shared.pipeline.closing.event_formats import (
     teams_message,
 )
 from shared.settings import StorageIdentity
-from shared.storage.records import DeviceFile
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
-
-
-def _file(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, identifier)
-    assert stored is not None
-    return stored.record
 
 
 def _with(world: World, **changes: Any) -> None:
@@ -34,7 +27,7 @@ def test_an_event_leads_to_page_and_results_where_they_have_an_address(world: Wo
     world.run()
     storage = StorageIdentity("https://x.blob.example.com/", "https://x.queue.example.com", "https://x.table", None)
     _with(world, page_url="https://drop.example.com", storage=storage)
-    event = event_of(_file(world, file), world.settings)
+    event = event_of(world.file(file), world.settings)
     assert event.source == "https://drop.example.com"
     assert event.data.links.page == f"https://drop.example.com/api/status/{CUSTOMER}/{file}"
     folder = f"https://x.blob.example.com/results/{CUSTOMER}/Sales%20%26%20Co/a%20b.csv/{file}"
@@ -46,7 +39,7 @@ def test_an_event_fits_a_queue_message_whatever_people_named(world: World) -> No
     world.run()
     assert len(world.events.sent[-1].encode()) * 4 / 3 < 64 * 1024
     assert world.events.of(file)
-    rejected = msgspec.structs.replace(_file(world, file), reason_text="装" * 50_000)
+    rejected = msgspec.structs.replace(world.file(file), reason_text="装" * 50_000)
     assert len(event_text(event_of(rejected, world.settings)).encode()) * 4 / 3 < 64 * 1024
 
 
@@ -59,7 +52,7 @@ def test_a_teams_card_says_what_happened_where_no_markdown_is_read(world: World)
     file = world.drop_file(tuples(["FINE-1", "STANDIN-808-1"]), f"{CUSTOMER}/Test/{HOSTILE.replace('/', '')}")
     world.run()
     _with(world, page_url="https://drop.example.com")
-    message = teams_message(file_closed_of(_file(world, file), world.settings))
+    message = teams_message(file_closed_of(world.file(file), world.settings))
     (attachment,) = message["attachments"]
     assert (message["type"], attachment["contentType"]) == ("message", "application/vnd.microsoft.card.adaptive")
     card = attachment["content"]
@@ -80,7 +73,7 @@ def test_a_slack_message_says_what_happened_where_no_markup_is_read(world: World
     file = world.drop_file(numbered(2), f"{CUSTOMER}/Test/{HOSTILE.replace('/', '')}")
     world.run()
     _with(world, page_url="https://drop.example.com")
-    message = slack_message(file_closed_of(_file(world, file), world.settings))
+    message = slack_message(file_closed_of(world.file(file), world.settings))
     header, section, actions = message["blocks"]
     assert header["text"]["type"] == section["text"]["type"] == "plain_text"
     assert len(header["text"]["text"]) <= 150
@@ -96,7 +89,7 @@ def test_a_link_that_slack_would_refuse_is_left_out(world: World) -> None:
         page_url="https://drop.example.com",
         storage=StorageIdentity("https://x.blob.example.com", "https://x.queue.example.com", "https://x.table", None),
     )
-    told = file_closed_of(_file(world, file), world.settings)
+    told = file_closed_of(world.file(file), world.settings)
     assert len(told.links.results or "") > LONGEST_LINK
     buttons = slack_message(told)["blocks"][2]["elements"]
     assert [button["text"]["text"] for button in buttons] == ["Open the file's page"]

@@ -21,7 +21,6 @@ from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake.receive import take_up
 from shared.pipeline.sweep import sweep
 from shared.settings import WebhookFormat, WebhookSettings
-from shared.storage.records import DeviceFile
 from shared.storage.wakeups import NotificationWakeUp, WakeUp
 from shared.webhooks import WebhookError, WebhookFailed, WebhookRefused
 from tests.pipeline.failing import deliver_until_it_fails, fails
@@ -29,12 +28,6 @@ from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 
 PATH = f"{CUSTOMER}/Test/devices.csv"
 SECRET_URL = "https://hooks.example.com/services/T000/B000/s3cret-key?sig=s3cret-signature"
-
-
-def _file(world: World, identifier: str, customer: str | None = CUSTOMER) -> DeviceFile:
-    stored = world.journal.files.get(customer, identifier)
-    assert stored is not None
-    return stored.record
 
 
 def _with(world: World, **changes: Any) -> None:
@@ -174,7 +167,7 @@ def test_an_event_that_is_repeated_has_the_same_id_and_says_the_same(world: Worl
     file = world.drop_file(numbered(1))
     world.run()
     world.clock.now += timedelta(days=1)
-    announce(world.pipeline, _file(world, file))
+    announce(world.pipeline, world.file(file))
     first, second = world.events.of(file)
     assert first == second
 
@@ -228,9 +221,9 @@ def test_a_webhook_is_told_in_its_own_format(world: World, told_in: WebhookForma
             assert [told] == world.events.of(file)
             assert listener.content_type == "application/cloudevents+json; charset=utf-8"
         case WebhookFormat.TEAMS:
-            assert told == teams_message(file_closed_of(_file(world, file), world.settings))
+            assert told == teams_message(file_closed_of(world.file(file), world.settings))
         case WebhookFormat.SLACK:
-            assert told == slack_message(file_closed_of(_file(world, file), world.settings))
+            assert told == slack_message(file_closed_of(world.file(file), world.settings))
 
 
 def test_a_webhook_that_fails_is_told_later_and_no_file_waits_for_it(world: World) -> None:
@@ -248,11 +241,11 @@ def test_a_webhook_that_failed_is_told_once_however_many_wake_ups_ask_for_it(wor
     while not listener.asked:
         world.deliver_next()
     # Owners that died announced the file, and so did the owners after them.
-    announce(world.pipeline, _file(world, file))
-    announce(world.pipeline, _file(world, file))
+    announce(world.pipeline, world.file(file))
+    announce(world.pipeline, world.file(file))
     world.run()
     assert (listener.asked, len(listener.told)) == (2, 1)
-    assert _file(world, file).webhook_told_at is not None
+    assert world.file(file).webhook_told_at is not None
 
 
 def test_a_process_that_dies_after_the_webhook_was_told_is_followed_by_one_that_repeats_the_same_event(
@@ -285,7 +278,7 @@ def test_that_the_webhook_was_told_is_noted_beside_what_else_is_changed_meanwhil
     world.webhook = SimpleNamespace(post=while_it_is_told)
     world.pipeline = world.pipeline_with()
     world.run()
-    noted = _file(world, file)
+    noted = world.file(file)
     assert noted.webhook_told_at is not None
     assert noted.withdrawal is not None
     assert noted.withdrawal.withdrawn == 1
@@ -308,7 +301,7 @@ def test_a_webhook_that_fails_for_a_day_is_given_up_with_what_to_do(
     file = world.drop_file(numbered(1))
     with caplog.at_level(logging.INFO):
         world.run()
-    closed_at = _file(world, file).closed_at
+    closed_at = world.file(file).closed_at
     assert closed_at is not None
     assert LONGEST_TRYING < world.clock.now - closed_at < LONGEST_TRYING + timedelta(hours=1)
     assert 40 < listener.asked < 120

@@ -1,18 +1,11 @@
 """What later files registered of a file's rows, counted by device."""
 
 from shared.pipeline.closing.registered_later import NOTHING_LATER, RegisteredLater, registered_later
-from shared.storage.records import DeviceFile
 from tests.pipeline.world import CUSTOMER, World, tuples
 
 
 def _later(world: World, identifier: str, generations: int = 2) -> RegisteredLater:
-    return registered_later(world.journal.files, _file(world, identifier), generations)
-
-
-def _file(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, identifier)
-    assert stored is not None
-    return stored.record
+    return registered_later(world.journal.files, world.file(identifier), generations)
 
 
 def _dropped(world: World, content: str, parent: str | None = None) -> str:

@@ -4,15 +4,9 @@ from msgspec.structs import replace
 
 from shared.pipeline.closing.summary import folder_of, summary, write_summary
 from shared.pipeline.corrections.withdrawal_request import withdraw
-from shared.storage.records import DeviceFile, Remark
+from shared.storage.records import Remark
 from shared.vocabulary import FileState, Standing
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
-
-
-def _file(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, identifier)
-    assert stored is not None
-    return stored.record
 
 
 def test_the_summary_of_an_open_file_lists_its_submissions_and_the_rows_that_have_ended(world: World) -> None:
@@ -27,7 +21,7 @@ def test_the_summary_of_an_open_file_lists_its_submissions_and_the_rows_that_hav
 
 def test_a_late_summary_of_an_earlier_state_replaces_none(world: World) -> None:
     identifier = world.drop_file(numbered(2))
-    read = _file(world, identifier)
+    read = world.file(identifier)
     world.run()
     closed = world.summary(identifier)
     for late in (replace(read, state=FileState.RECEIVED), read):
@@ -38,7 +32,7 @@ def test_a_late_summary_of_an_earlier_state_replaces_none(world: World) -> None:
 def test_a_later_change_of_a_closed_file_replaces_its_summary_and_an_earlier_one_does_not(world: World) -> None:
     identifier = world.drop_file(numbered(2))
     world.run()
-    first = _file(world, identifier)
+    first = world.file(identifier)
     retried = replace(first, retry="another-file", changes_since_closed=first.changes_since_closed + 1)
     for file in (retried, first):
         write_summary(world.journal, world.results, file)
@@ -68,12 +62,12 @@ def test_the_summary_says_which_rows_were_fixed_since_and_what_became_of_them(wo
 
 
 def test_a_note_of_another_version_is_summarized_by_its_word(world: World) -> None:
-    file = replace(_file(world, world.drop_file(numbered(1))), remarks=(Remark(note="newer_note", detail="x"),))
+    file = replace(world.file(world.drop_file(numbered(1))), remarks=(Remark(note="newer_note", detail="x"),))
     (note,) = summary(file, ()).notes
     assert (note.note, note.detail) == ("newer_note", "x")
 
 
 def test_files_of_one_name_have_folders_of_their_own(world: World) -> None:
-    first, second = (_file(world, world.drop_file(numbered(1, f"{name}-"))) for name in "AB")
+    first, second = (world.file(world.drop_file(numbered(1, f"{name}-"))) for name in "AB")
     assert (first.path, folder_of(first) == folder_of(second)) == (second.path, False)
     assert folder_of(first).startswith(f"{CUSTOMER}/Test/devices.csv/")

@@ -14,14 +14,8 @@ from tests.pipeline.world import CUSTOMER, World, numbered
 OTHER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
 
-def record(world: World, file_id: str, customer_id: str | None = None) -> DeviceFile:
-    stored = world.journal.files.get(customer_id, file_id)
-    assert stored is not None
-    return stored.record
-
-
 def rejected(world: World, path: str = "Kontoso/Sales/devices.csv") -> DeviceFile:
-    return record(world, world.drop_file(numbered(3), path))
+    return world.file(world.drop_file(numbered(3), path), None)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +35,9 @@ def test_it_is_dropped_for_the_customer_in_its_batch_folder_and_registered_as_an
     assert made.path == new
     world.receive(new)
     world.run()
-    child = record(world, made.file_id, CUSTOMER)
+    child = world.file(made.file_id)
     assert (child.state, child.sent_by) == (FileState.CLOSED, "Ánna")
-    parent = record(world, file.file_id)
+    parent = world.file(file.file_id, None)
     assert parent.assigned == made
     assert not is_assignable(parent)
     summary = world.results.read(f"{folder_of(parent)}/summary.json")
@@ -91,7 +85,7 @@ def test_after_a_crash_at_any_step_the_same_choice_goes_on(world: World, monkeyp
         with pytest.raises(Conflict):
             assign(world.pipeline, file, CUSTOMER)
         monkeypatch.setattr(world.journal.files, "change", change)
-        assert is_assignable(record(world, file.file_id))
+        assert is_assignable(world.file(file.file_id, None))
         assign(world.pipeline, file, CUSTOMER)
         assert len([one for one in world.drop.versions(CUSTOMER) if one.path.endswith(f"{calls}.csv")]) == 1
 
@@ -111,7 +105,7 @@ def test_a_file_that_changed_or_was_not_rejected_for_its_customer_is_not_sent(wo
         assign(world.pipeline, file, CUSTOMER)
     closed = world.drop_file(numbered(1))
     world.run()
-    good = record(world, closed, CUSTOMER)
+    good = world.file(closed)
     assert not is_assignable(good)
     with pytest.raises(NotAssignable, match="not rejected for its customer"):
         assign(world.pipeline, good, OTHER)

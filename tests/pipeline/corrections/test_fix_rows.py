@@ -30,16 +30,10 @@ BROKEN = "\r\n".join([HEADER, "SN-1,,,LENOVO,", "SN-2,,,LENOVO,T14", "SN-3,,,,",
 """Row 1 has no model, 2 is good, 3 has neither maker nor model, 4 has the serial number of another device."""
 
 
-def record(world: World, file_id: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, file_id)
-    assert stored is not None
-    return stored.record
-
-
 def dropped(world: World, content: str, path: str = f"{CUSTOMER}/Test/devices.csv") -> DeviceFile:
     identifier = world.drop_file(content, path)
     world.run()
-    return record(world, identifier)
+    return world.file(identifier)
 
 
 def fixed(world: World, file: DeviceFile, edits: Edits) -> str:
@@ -71,8 +65,8 @@ def test_the_changed_rows_are_registered_and_their_file_names_its_parent(world: 
     assert path == f"{CUSTOMER}/Test/devices - fix of {file.file_id[:8]}.csv"
     world.receive(path)
     world.run()
-    (child_id,) = record(world, file.file_id).fixes
-    child = record(world, child_id)
+    (child_id,) = world.file(file.file_id).fixes
+    child = world.file(child_id)
     assert (child.parent, child.sent_by) == (file.file_id, "Ánna")
     outcomes = list(world.journal.outcomes.of_rows(child.reading_id, 1, 10))
     assert [(one.serial_number, one.outcome) for one in outcomes] == [
@@ -98,8 +92,8 @@ def test_without_a_batch_folder_the_tag_says_the_batch(world: World) -> None:
     assert fix_rows.cells_at_fault(row) == (Column.GROUP_TAG,)
     world.receive(fixed(world, file, Edits(for_all={Column.GROUP_TAG: "Sales"})))
     world.run()
-    (child,) = record(world, file.file_id).fixes
-    (outcome,) = world.journal.outcomes.of_rows(record(world, child).reading_id, 1, 1)
+    (child,) = world.file(file.file_id).fixes
+    (outcome,) = world.journal.outcomes.of_rows(world.file(child).reading_id, 1, 1)
     assert (outcome.outcome, outcome.batch_id) == (Outcome.REGISTERED, "Sales")
 
 
@@ -125,7 +119,7 @@ def test_the_same_fix_twice_is_one_file_and_another_one_a_second(world: World) -
     assert fixed(world, file, other).endswith(f" - fix of {file.file_id[:8]} (2).csv")
     for version in list(world.drop.versions(f"{CUSTOMER}/Test/devices -")):
         world.receive(version.path)
-    assert len(record(world, file.file_id).fixes) == 2
+    assert len(world.file(file.file_id).fixes) == 2
 
 
 def test_without_a_change_nothing_is_sent(world: World) -> None:

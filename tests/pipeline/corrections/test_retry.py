@@ -27,7 +27,6 @@ from shared.pipeline.corrections.retry import COLUMNS, Retry, RetryBlocked, Retr
 from shared.pipeline.intake.receive import receive
 from shared.pipeline.sweep import sweep
 from shared.storage.blobs import NO_METADATA, BlobVersion, VersionGone
-from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState
 from tests.device_files.hash_builder import build_hash
 from tests.examples import examples
@@ -57,12 +56,6 @@ def _path(again: Retry) -> str:
     return again.path
 
 
-def _file(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, identifier)
-    assert stored is not None
-    return stored.record
-
-
 def _lines(world: World, again: Retry) -> list[dict[str, str]]:
     content = world.drop.read(_path(again))
     assert content is not None
@@ -86,14 +79,12 @@ def test_parent_and_child_name_each_other_wherever_they_are_told_of(world: World
     again = retry(world.pipeline, CUSTOMER, parent)
     world.receive(_path(again))
     world.run()
-    assert _file(world, _child(again)).parent == parent
-    assert _file(world, parent).retry == _child(again)
+    assert world.file(_child(again)).parent == parent
+    assert world.file(parent).retry == _child(again)
     assert world.summary(parent)["retry_file_id"] == _child(again)
     assert world.summary(_child(again), _path(again))["parent_file_id"] == parent
-    assert any(parent in sentence for sentence in _file(world, _child(again)).history)
-    assert any(
-        f"2 rows are sent again as file {_child(again)}" in sentence for sentence in _file(world, parent).history
-    )
+    assert any(parent in sentence for sentence in world.file(_child(again)).history)
+    assert any(f"2 rows are sent again as file {_child(again)}" in sentence for sentence in world.file(parent).history)
     (event,) = world.events.of(_child(again))
     assert event["data"]["parent_file_id"] == parent
 
@@ -136,8 +127,8 @@ def test_two_who_ask_at_once_get_the_same_file(make_world: MakeWorld) -> None:
     mine = retry(world.pipeline, CUSTOMER, parent)
     assert (mine.is_new, others[0].is_new) == (False, True)
     assert mine == replace(others[0], is_new=False)
-    assert _file(world, parent).retry == mine.file_id
-    assert sum("are sent again" in sentence for sentence in _file(world, parent).history) == 1
+    assert world.file(parent).retry == mine.file_id
+    assert sum("are sent again" in sentence for sentence in world.file(parent).history) == 1
 
 
 def test_a_file_whose_asker_died_after_the_upload_is_the_one_that_is_named_later(world: World) -> None:
@@ -149,7 +140,7 @@ def test_a_file_whose_asker_died_after_the_upload_is_the_one_that_is_named_later
     assert now is not None
     world.journal.files.change(now, before.record)
     assert retry(world.pipeline, CUSTOMER, parent) == replace(made, is_new=False)
-    assert _file(world, parent).retry == made.file_id
+    assert world.file(parent).retry == made.file_id
 
 
 def test_a_retry_whose_event_is_lost_is_found_by_the_sweep(world: World) -> None:
@@ -171,7 +162,7 @@ def test_a_retry_may_be_retried(world: World) -> None:
     second = retry(world.pipeline, CUSTOMER, _child(first))
     assert second.path == f"{CUSTOMER}/Test/devices (retry of {_child(first)[:8]}).csv"
     world.receive(_path(second))
-    assert _file(world, _child(second)).parent == first.file_id
+    assert world.file(_child(second)).parent == first.file_id
 
 
 def test_without_a_batch_folder_each_device_goes_to_the_batch_that_it_went_to(make_world: MakeWorld) -> None:
@@ -213,7 +204,7 @@ def test_a_retry_is_read_by_the_rules_of_its_parent(world: World) -> None:
     world.pipeline = world.pipeline_with()
     again = retry(world.pipeline, CUSTOMER, parent)
     world.receive(_path(again))
-    child = _file(world, _child(again))
+    child = world.file(_child(again))
     assert (child.reject_unknown_checksums, child.oldest_hash_days, child.trust_hash_serial) == (True, 3, True)
 
 
@@ -248,7 +239,7 @@ def test_a_copy_past_its_retention_is_said_to_be(world: World) -> None:
     ):
         retry(world.pipeline, CUSTOMER, parent)
     assert len(list(world.drop.versions())) == 1
-    assert _file(world, parent).retry is None
+    assert world.file(parent).retry is None
 
 
 STRANGERS = [b"", b"Row\r\n", numbered(2, "OTHER-").encode(), numbered(500, "OTHER-").encode()]
@@ -268,13 +259,13 @@ def test_a_strangers_file_at_the_path_of_a_retry_is_left_alone_and_the_rows_are_
     again = retry(world.pipeline, CUSTOMER, parent)
     assert (again.path, again.is_new, again.rows) == (retry_path(PATH, parent, whole_id=True), True, 2)
     assert _child(again) != stranger
-    assert _file(world, parent).retry == _child(again)
+    assert world.file(parent).retry == _child(again)
     assert world.drop.read(strange) == content
     assert retry(world.pipeline, CUSTOMER, parent) == replace(again, is_new=False)
     world.receive(_path(again))
     world.run()
     assert world.outcomes(_child(again), _path(again)) == ["registered"] * 2
-    assert _file(world, _child(again)).parent == parent
+    assert world.file(_child(again)).parent == parent
     assert retry(world.pipeline, CUSTOMER, parent) == replace(again, is_new=False)
 
 
@@ -294,7 +285,7 @@ def test_strangers_files_at_both_paths_of_a_retry_are_told_of(world: World) -> N
         world.put(numbered(1, "OTHER-"), retry_path(PATH, parent, whole_id=whole_id))
     with pytest.raises(RetryBlocked, match=r"devices\.csv.* Rename or delete them, then try again"):
         retry(world.pipeline, CUSTOMER, parent)
-    assert _file(world, parent).retry is None
+    assert world.file(parent).retry is None
 
 
 def test_a_request_after_a_crash_finds_the_file_that_it_dropped(world: World) -> None:
@@ -360,12 +351,12 @@ def test_a_retry_that_was_gone_before_it_was_received_is_made_anew(world: World)
     parent = _ended(world)
     first = retry(world.pipeline, CUSTOMER, parent)
     receive(world.pipeline_with(private=WithoutCopies()), _path(first))
-    assert _file(world, _child(first)).state is FileState.GONE
+    assert world.file(_child(first)).state is FileState.GONE
     world.drop.delete(_path(first))
     second = retry(world.pipeline, CUSTOMER, parent)
     assert (second.path, second.is_new) == (first.path, True)
     assert _child(second) != _child(first)
-    assert _file(world, parent).retry == second.file_id
+    assert world.file(parent).retry == second.file_id
     world.receive(_path(second))
     world.run()
     assert world.outcomes(_child(second), _path(second)) == ["registered"] * 2
@@ -405,7 +396,7 @@ def test_two_files_whose_ids_begin_alike_are_told_apart_by_the_whole_id(world: W
     again = retry(world.pipeline, CUSTOMER, parent)
     assert again.path == f"{CUSTOMER}/Test/devices (retry of {parent}).csv"
     world.receive(_path(again))
-    assert _file(world, _child(again)).parent == parent
+    assert world.file(_child(again)).parent == parent
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.closing.workbook_output import workbook
 from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import to_fix_csv, to_fix_rows
-from shared.storage.records import Counts, DeviceFile, DeviceOutcome
+from shared.storage.records import Counts, DeviceOutcome
 from shared.vocabulary import FileState, Outcome, Remedy
 from tests.device_files.cases import archive
 from tests.device_files.given import HASHES
@@ -38,14 +38,8 @@ HASHED = [serial for serial in HASHES if serial != "SMBIOS_STRING_INDEX_0"]
 MARK = "\ufeff"
 
 
-def record(world: World, file_id: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, file_id)
-    assert stored is not None
-    return stored.record
-
-
 def to_fix(world: World, file_id: str) -> str:
-    return b"".join(to_fix_csv(world.pipeline, record(world, file_id))).decode()
+    return b"".join(to_fix_csv(world.pipeline, world.file(file_id))).decode()
 
 
 def lines(text: str, delimiter: str = ",") -> list[list[str]]:
@@ -189,9 +183,9 @@ def test_it_is_a_csv_that_excel_opens_with_what_to_do_in_the_last_column(world: 
 def test_its_delimiter_is_that_of_the_file_as_is_that_of_the_results(world: World) -> None:
     file = world.drop_file("Room;Serial Number;Make;Model\r\n12;A;HP;M\r\n13;B;;\r\n")
     world.run()
-    assert record(world, file).delimiter == ";"
+    assert world.file(file).delimiter == ";"
     assert lines(to_fix(world, file), ";")[1][2:6] == ["13", "B", "", ""]
-    results = b"".join(world.results.stream(f"{folder_of(record(world, file))}/results.csv")).decode()
+    results = b"".join(world.results.stream(f"{folder_of(world.file(file))}/results.csv")).decode()
     assert results.startswith(MARK + "row;serial_number;")
 
 
@@ -211,23 +205,23 @@ def test_without_a_row_to_fix_it_is_a_header(world: World) -> None:
 
 def test_of_a_file_that_was_rejected_it_is_a_header(world: World) -> None:
     file = world.drop_file(b"%PDF-1.7")
-    assert record(world, file).state is FileState.REJECTED
+    assert world.file(file).state is FileState.REJECTED
     assert len(lines(to_fix(world, file))) == 1
 
 
 def test_rows_can_be_fixed_before_the_file_is_closed(world: World) -> None:
     file = world.drop_file(f"{HEADER}\r\nA,,,LENOVO,M\r\nALONE,,,,\r\n")
-    assert record(world, file).state is FileState.READ
+    assert world.file(file).state is FileState.READ
     assert [line[2] for line in lines(to_fix(world, file))[1:]] == ["ALONE"]
 
 
 def test_dropped_again_as_a_workbook_it_is_read_as_it_was(world: World) -> None:
     file = world.drop_file("Room;Serial Number;Make;Model\r\n0042;00123;;\r\n=1+1;1E5;HP;\r\n")
     world.run()
-    data = b"".join(workbook(to_fix_rows(world.pipeline, record(world, file)), record(world, file).received_at))
+    data = b"".join(workbook(to_fix_rows(world.pipeline, world.file(file)), world.file(file).received_at))
     again = world.drop_file(data, f"{CUSTOMER}/Test/devices - fix of {file[:8]}.xlsx")
     world.run()
-    assert record(world, again).parent == file
+    assert world.file(again).parent == file
     assert [(row.serial_number, row.error_code) for row in _outcomes(world, again)] == [
         (row.serial_number, row.error_code) for row in _outcomes(world, file)
     ]
@@ -239,14 +233,14 @@ def test_a_copy_past_its_retention_is_said_at_once_with_what_to_do(world: World)
     assert world.outcomes(file, path) == ["rejected"]
     world.private.delete(private_copy(file))
     with pytest.raises(CopyExpired) as raised:
-        to_fix_csv(world.pipeline, record(world, file))
+        to_fix_csv(world.pipeline, world.file(file))
     assert "my devices.csv" in str(raised.value)
     assert "Drop the rows from your own copy" in str(raised.value)
 
 
 def test_a_copy_that_goes_half_way_is_said(world: World) -> None:
     file = world.drop_file("\r\n".join([HEADER, *(f"ALONE-{number:0100},,,," for number in range(5_000)), ""]))
-    pieces = to_fix_csv(world.pipeline, record(world, file))
+    pieces = to_fix_csv(world.pipeline, world.file(file))
     next(pieces)
     world.private.delete(private_copy(file))
     with pytest.raises(CopyExpired):
@@ -287,7 +281,7 @@ def test_no_cell_of_it_or_of_the_results_is_run_by_a_spreadsheet_or_a_terminal(w
 
 
 def _outcomes(world: World, file: str) -> Iterator[DeviceOutcome]:
-    return world.journal.outcomes.of_rows(record(world, file).reading_id, 1, 1_000)
+    return world.journal.outcomes.of_rows(world.file(file).reading_id, 1, 1_000)
 
 
 @settings(max_examples=examples(200))
@@ -314,7 +308,7 @@ def test_many_rows_with_hashes_are_sent_back_in_little_memory(world: World) -> N
                 yield f"S{number}{row}".encode()
 
     world.receive()
-    opened = record(world, file)
+    opened = world.file(file)
     outcomes = (
         DeviceOutcome(
             reading_id=opened.reading_id,

@@ -30,7 +30,7 @@ from shared.pipeline.corrections.withdrawal_steps import DEVICES_IN_A_STEP, LONG
 from shared.pipeline.submissions.circuit_breaker import customer_scope
 from shared.pipeline.sweep import sweep
 from shared.reasons import SentNote, WithdrawalReason
-from shared.storage.records import DeviceFile, Withdrawal
+from shared.storage.records import Withdrawal
 from shared.storage.wakeups import WithdrawalWakeUp
 from shared.vocabulary import WithdrawalState
 from tests.device_files.hash_builder import build_hash
@@ -47,14 +47,8 @@ def _closed(world: World, content: str, path: str = PATH) -> str:
     return identifier
 
 
-def _file(world: World, identifier: str) -> DeviceFile:
-    stored = world.journal.files.get(CUSTOMER, identifier)
-    assert stored is not None
-    return stored.record
-
-
 def _withdrawal(world: World, identifier: str) -> Withdrawal:
-    withdrawal = _file(world, identifier).withdrawal
+    withdrawal = world.file(identifier).withdrawal
     assert withdrawal is not None
     return withdrawal
 
@@ -103,10 +97,10 @@ def test_the_devices_that_a_file_newly_registered_are_deleted_and_no_others(worl
 
 def test_the_outcomes_stay_what_they_were(world: World) -> None:
     file = _closed(world, MIXED)
-    before, counts = world.rows(file), _file(world, file).closed_counts
+    before, counts = world.rows(file), world.file(file).closed_counts
     _withdrawn(world, file)
     assert world.rows(file) == before
-    assert _file(world, file).closed_counts == counts
+    assert world.file(file).closed_counts == counts
     assert world.summary(file)["counts"]["registered"] == 3
 
 
@@ -115,7 +109,7 @@ def test_who_asked_and_what_came_of_it_stands_in_history_and_summary(world: Worl
     withdraw(world.pipeline, CUSTOMER, file, "anna@example.com")
     assert world.summary(file)["withdrawal"]["state"] == "under_way"
     world.run()
-    history = "\n".join(_file(world, file).history)
+    history = "\n".join(world.file(file).history)
     assert "Withdrawal of 2 devices asked for by anna@example.com." in history
     assert "Withdrawal finished: 2 withdrawn, 0 already gone, 0 refused." in history
     told = world.summary(file)["withdrawal"]
@@ -637,7 +631,7 @@ def test_a_file_may_be_sent_again_and_withdrawn(make_world: MakeWorld) -> None:
     world.receive(again.path or "")
     world.run()
     assert _withdrawal(world, file).withdrawn == 1
-    assert _file(world, file).retry == again.file_id
+    assert world.file(file).retry == again.file_id
     assert world.summary(file)["retry_file_id"] == again.file_id
     assert world.summary(file)["withdrawal"]["state"] == "finished"
     assert _in_batch(world) == ["STANDIN-StorageError-1"]

@@ -8,7 +8,7 @@ from shared.pipeline.human_acts import Asker, subject_of
 from shared.pipeline.sweep import sweep
 from shared.vocabulary import HoldState, SubmissionState
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.test_hold_requests import pass_minutes, record
+from tests.pipeline.test_hold_requests import pass_minutes
 from tests.pipeline.world import World, numbered, tuples
 
 ANNA = Asker("Anna", "a1")
@@ -34,7 +34,7 @@ def test_the_first_devices_go_alone_and_the_rest_follows_their_verdicts(world: W
     before = world.clock.now
     world.run()
     assert world.outcomes(file) == ["registered"] * 350
-    closed_at = record(world, file).closed_at
+    closed_at = world.file(file).closed_at
     assert closed_at is not None
     first_poll = world.settings.advanced.poll_first_delay
     assert closed_at - before <= first_poll * 3, "the canary costs one polling delay"
@@ -62,7 +62,7 @@ def test_a_file_whose_first_devices_all_fail_is_held_with_the_reason_until_someb
     (gate,) = world.journal.gates.all().values()
     assert gate.record.hold is HoldState.HELD
     assert "on hold, by the app: 50 of its first 50 devices failed, most of them with 808" in gate.record.reason
-    assert go_on(world.pipeline, ANNA, subject_of(record(world, file)))
+    assert go_on(world.pipeline, ANNA, subject_of(world.file(file)))
     world.run()
     assert world.outcomes(file).count("registered") == 200
     assert world.journal.gates.all() == {}
@@ -71,7 +71,7 @@ def test_a_file_whose_first_devices_all_fail_is_held_with_the_reason_until_someb
 def test_a_held_file_is_stopped_and_costs_fifty_devices(world: World) -> None:
     file = world.drop_file(tuples([*BAD, *(f"SN-{number}" for number in range(3_000))]))
     pass_minutes(world, 60)
-    stop(world.pipeline, ANNA, record(world, file))
+    stop(world.pipeline, ANNA, world.file(file))
     world.run()
     outcomes = world.outcomes(file)
     assert (outcomes.count("failed"), outcomes.count("cancelled")) == (50, 3_100)
