@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from shared.device_files.cells import clean
+from shared.device_files.cells import CellType, clean, type_of
+from shared.device_files.checks.excel_damage import is_error
+from shared.device_files.checks.serial_numbers import problem_of
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.hardware_hash.verification import starts_as_hash
@@ -42,6 +44,9 @@ _TOO_LONG = "The row is too long to be sent back. Fix it in the file itself and 
 _LINE_BREAKS = re.compile(r"[\r\n]+")
 _DELIMITERS = re.compile(r"[,;|^\s]+")
 
+_NO_VALUE = "#VALUE!"
+_NO_TEXT = (CellType.FORMULA, CellType.STRUCTURE, CellType.ERROR)
+
 _Key = Column | tuple[str, int]
 """What makes two columns one: their meaning; else their name as it is compared, and how often it came before."""
 
@@ -69,6 +74,17 @@ def table_to_fix(rows: Callable[[], Iterator[tuple[DeviceRow, Fix]]]) -> Iterato
             continue
         cells = columns.cells(row, row.cells, fix)
         yield cells if _can_be_read(cells) else _comment(row, _TOO_LONG)
+
+
+def as_text(cell: str) -> str:
+    """A cell of a file as it is written into a text, which keeps no type of a cell.
+
+    A formula without a value, a list, or a number such as 1e22 would come back as a serial number, a name or a group
+    tag of that spelling. An error of a spreadsheet stands for it, which identifies no device anywhere.
+    """
+    type_ = type_of(cell)
+    is_no_text = type_ in _NO_TEXT and not is_error(cell)
+    return _NO_VALUE if is_no_text or (type_ is CellType.FRACTION and problem_of(str(cell)) is None) else cell
 
 
 def _can_be_read(cells: Sequence[str]) -> bool:
@@ -128,7 +144,7 @@ class MergedColumns:
         places = self._latest[1]
         laid_out = {place: cell for place, cell in zip(places, given, strict=False) if place is not None}
         # A line break in a cell means a blank; the lines of a row could be taken for rows by themselves.
-        cells = [_LINE_BREAKS.sub(" ", laid_out.get(place, "")) for place in range(self._width)]
+        cells = [_LINE_BREAKS.sub(" ", as_text(laid_out.get(place, ""))) for place in range(self._width)]
         return [_in_one_cell(fix.reason), _in_one_cell(row.source), *cells, fix.what_to_do]
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from shared.device_files.cells import CellType, TypedCell
 from shared.device_files.csv_defusing import safe_original
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.reading import device_rows
-from shared.device_files.rows import CheckedRow, Column, DeviceRow, Rules
+from shared.device_files.rows import CheckedRow, Column, DeviceRow, Rules, header_of
 from shared.device_files.tables.header_names import all_names, column_named
 from shared.device_files.to_fix import LONGEST_CELL, LONGEST_HEADER, Fix, table_to_fix
 from shared.pipeline.closing.csv_output import csv_text
@@ -222,6 +223,36 @@ def test_any_objects_that_are_sent_back_unchanged_are_read_as_they_were(items: l
             continue
         assert new.device == old.device
         assert new.group_tag == old.group_tag or new.device is None
+
+
+@pytest.mark.parametrize("column", [Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG])
+@pytest.mark.parametrize(
+    ("cell", "type_"),
+    [
+        ("=A2&1", CellType.FORMULA),
+        ('=IF(A2="","x","y")', CellType.FORMULA),
+        ('["x","y"]', CellType.STRUCTURE),
+        ('{"id":1}', CellType.STRUCTURE),
+        ("#N/A", CellType.ERROR),
+        ("#FIELD!", CellType.ERROR),
+    ],
+)
+def test_what_is_no_text_in_its_file_is_sent_back_as_what_identifies_nothing(
+    cell: str, type_: CellType, column: Column
+) -> None:
+    names = ("Serial Number", "Manufacturer", "Model", "Group Tag")
+    header = header_of((Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG), names)
+    cells = dict(zip(header.columns, ("SN-1", "HP", "ProBook", "Sales"), strict=True)) | {
+        column: TypedCell(cell, type_)
+    }
+    back = sent_back([DeviceRow("line 2", header=header, cells=list(cells.values()))])
+    assert [row.device for row in dropped_again(back, Rules(batch_by_group_tag=True))] == [None]
+
+
+@pytest.mark.parametrize("number", ["1e22", "12e3", "1.5e-7", "Infinity"])
+def test_a_number_that_is_no_serial_number_is_none_when_it_is_sent_back(number: str) -> None:
+    data = f'[{{"serialNumber":{number},"manufacturer":"HP","model":"ProBook"}}]'.encode()
+    assert [row.reason for row in dropped_again(sent_back(of(data)))] == [RowReason.SERIAL_DAMAGED]
 
 
 def is_plain(value: Any) -> bool:

@@ -75,10 +75,10 @@ def problem_of(serial_number: str) -> RowReason | None:
     type_ = type_of(serial_number)
     if type_ in _REASON_OF_TYPE:
         return _REASON_OF_TYPE[type_]
-    if "\ufffd" in serial_number or "?" in serial_number:
-        return RowReason.TEXT_UNREADABLE
     if excel_damage.is_damaged(serial_number):
         return RowReason.SERIAL_DAMAGED
+    if "\ufffd" in serial_number or "?" in serial_number:
+        return RowReason.TEXT_UNREADABLE
     if not is_written_value(serial_number) and is_template_text(serial_number):
         return RowReason.TEMPLATE_SAMPLE
     first, *others = serial_number.split(" ")

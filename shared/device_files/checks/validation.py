@@ -100,7 +100,7 @@ class Validation:
         self._rules = rules
         self._keys_are_copied = keys_are_copied
         self._old = _old_collections(rules, now)
-        self._common = lru_cache(_MOST_REMEMBERED)(self._decide_common)
+        self._common = lru_cache(_MOST_REMEMBERED, typed=True)(self._decide_common)
 
     def decide(self, row: DeviceRow) -> Decision:
         """Decide on one row."""
@@ -207,7 +207,7 @@ def _names_reason(manufacturer: str, model: str) -> RowReason | None:
             return RowReason.FORMULA_WITHOUT_VALUE
         if is_template_text(name):
             return RowReason.TEMPLATE_SAMPLE
-        if _LOST_LETTER.search(name):
+        if _LOST_LETTER.search(name) and not excel_damage.is_error(name):
             return RowReason.TEXT_UNREADABLE
         if (
             _names_nothing(name)

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from shared.device_files.reading import device_rows
 from shared.device_files.rows import UNKNOWN_COLUMNS, Column, DeviceRow
+from shared.device_files.to_fix import as_text
 from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import fix_path
 from shared.pipeline.closing.csv_output import CSV, csv_text
@@ -65,10 +66,10 @@ class RowToFix:
 
     @property
     def cells(self) -> Mapping[Column, str]:
-        """The cells that can be edited, as they stand in the file."""
+        """The cells that can be edited, as they stand in the file; an error for those that are no text there."""
         row = self.row
         values = (row.serial_number, row.product_key, row.manufacturer, row.model, row.group_tag)
-        return dict(zip(EDITABLE, map(str, values), strict=True))
+        return dict(zip(EDITABLE, map(str, map(as_text, values)), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,10 @@ def test_letters_that_could_not_be_read_are_told() -> None:
     assert problem_of("5CG\ufffd1") is problem_of("5CG?1") is RowReason.TEXT_UNREADABLE
 
 
+def test_the_question_mark_of_an_error_is_no_letter() -> None:
+    assert problem_of("#NAME?") is RowReason.SERIAL_DAMAGED
+
+
 @pytest.mark.parametrize("cell", ["#S1", "# S1", "//S1", ";S1", "-- S1", "REM S1", "/* S1"])
 def test_a_row_may_be_commented_out(cell: str) -> None:
     assert is_commented_out(cell)

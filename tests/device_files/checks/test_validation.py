@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from shared.device_files.cells import CellType, TypedCell
 from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
 from shared.device_files.rows import DeviceRow, Rules, SendableDevice
 from shared.reasons import Note, RowReason
@@ -31,6 +32,13 @@ def test_the_combinations_that_partner_center_accepts_are_sent() -> None:
     assert decide(DeviceRow("line 2", product_key=KEY)).device == SendableDevice(product_key=KEY)
 
 
+def test_a_row_is_judged_alike_whatever_row_of_the_same_text_came_before() -> None:
+    validation = Validation(Rules(batch_by_group_tag=True), NOW)
+    tags: tuple[str, ...] = (TypedCell("=A1", CellType.FORMULA), "=A1", TypedCell("=A1", CellType.FORMULA))
+    reasons = [validation.decide(replace(NAMED, group_tag=tag)).reason for tag in tags]
+    assert reasons == [RowReason.FORMULA_WITHOUT_VALUE, None, RowReason.FORMULA_WITHOUT_VALUE]
+
+
 def test_with_a_hash_its_manufacturer_and_model_are_not_sent() -> None:
     decision = decide(replace(HASHED, manufacturer="HP", model="ProBook"))
     assert decision.device == SendableDevice("SN-1", None, HASH)
@@ -48,6 +56,7 @@ def test_with_a_hash_its_manufacturer_and_model_are_not_sent() -> None:
         (replace(NAMED, serial_number="S" * (LONGEST_CELL + 1)), RowReason.CELL_TOO_LONG),
         (replace(NAMED, model="M" * (LONGEST_CELL + 1)), RowReason.CELL_TOO_LONG),
         (replace(NAMED, model="Pro?ook"), RowReason.TEXT_UNREADABLE),
+        (replace(NAMED, model="#NAME?"), RowReason.SERIAL_ALONE),
         (replace(HASHED, hardware_hash="no hash"), RowReason.HASH_NOT_A_HASH),
         (replace(HASHED, hardware_hash=HASH[:80]), RowReason.HASH_CUT),
         (replace(HASHED, hardware_hash=WRONG_CHECKSUM), RowReason.HASH_CHECKSUM_WRONG),

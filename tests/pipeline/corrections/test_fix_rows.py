@@ -97,6 +97,14 @@ def test_without_a_batch_folder_the_tag_says_the_batch(world: World) -> None:
     assert (outcome.outcome, outcome.batch_id) == (Outcome.REGISTERED, "Sales")
 
 
+def test_a_value_for_all_rows_sends_no_cell_that_is_no_text_in_the_file(world: World) -> None:
+    content = '[{"serialNumber":12e3,"manufacturer":"LENOVO","model":"T14"}]'
+    file = dropped(world, content, f"{CUSTOMER}/devices.json")
+    rows = changed_rows(rows_to_fix(world.pipeline, file), Edits(for_all={Column.GROUP_TAG: "Sales"}))
+    found = what_would_happen(world.pipeline, file, rows, world.clock())
+    assert (found.sends, [row.reason for row in found.rejected]) == (0, ["serial_damaged"])
+
+
 def test_a_row_may_be_sent_without_its_hash(world: World) -> None:
     content = f"{HEADER}\r\nSN-7,,{HASH[:2000]},LENOVO,T14\r\n"
     file = dropped(world, content)
