@@ -148,7 +148,7 @@ class Follower:
             if record.read_counts.total <= MOST_ROWS:
                 yield f"{folder}/{WORKBOOK_NAME}", workbook(to_fix_rows(self._pipeline, record), record.received_at)
         if record.read_counts.total <= MOST_ROWS:
-            rows = self._pipeline.journal.outcomes.of_rows(record.reading_id, 1, record.read_counts.total)
+            rows = self._pipeline.journal.outcomes.of_file(record)
             yield f"{folder}/results.xlsx", workbook(results_table(rows), record.received_at)
         yield f"{folder}/{REPORT}", iter([report_html(self._pipeline, record).encode("utf-8", "replace")])
 

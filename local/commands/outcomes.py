@@ -76,7 +76,7 @@ class _Seen:
 
 
 def _rows(pipeline: Pipeline, file: DeviceFile, *, failed: bool) -> Iterator[DeviceOutcome]:
-    rows = pipeline.journal.outcomes.of_rows(file.reading_id, 1, file.read_counts.total)
+    rows = pipeline.journal.outcomes.of_file(file)
     return (row for row in rows if not failed or not is_row_well(row))
 
 

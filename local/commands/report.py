@@ -157,7 +157,7 @@ def _devices(pipeline: Pipeline, file: DeviceFile) -> Iterator[tuple[Device, str
         if device.record.result is not None and device.record.result.is_gone
     }
     fixed = _fixed_in_its_month(pipeline, file)
-    for row in _outcomes(pipeline, file):
+    for row in pipeline.journal.outcomes.of_file(file):
         if row.remedy is Remedy.FIX and fixed.replaces(_name(row)):
             continue
         batch_id = file.batch_id or row.batch_id
@@ -200,13 +200,9 @@ def _fixed_in_its_month(pipeline: Pipeline, file: DeviceFile) -> _Fixed:
     in_month = [fix for fix in fixes if (fix.received_at.year, fix.received_at.month) == _year_and_month(file)]
     if not in_month:
         return _Fixed()
-    names = {_name(row) for fix in in_month for row in _outcomes(pipeline, fix)} - {""}
-    before = {_name(row) for row in _outcomes(pipeline, file) if row.remedy is Remedy.FIX}
+    names = {_name(row) for fix in in_month for row in pipeline.journal.outcomes.of_file(fix)} - {""}
+    before = {_name(row) for row in pipeline.journal.outcomes.of_file(file) if row.remedy is Remedy.FIX}
     return _Fixed(names, len(names - before))
-
-
-def _outcomes(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
-    return pipeline.journal.outcomes.of_rows(file.reading_id, 1, file.read_counts.total)
 
 
 def _year_and_month(file: DeviceFile) -> tuple[int, int]:

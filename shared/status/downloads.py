@@ -27,7 +27,7 @@ from shared.status.report import NAME as REPORT
 from shared.status.report import report_html
 from shared.status.schemas import ErrorCode
 from shared.storage.blobs import VersionGone
-from shared.storage.records import DeviceFile, DeviceOutcome
+from shared.storage.records import DeviceFile
 from shared.vocabulary import FileState
 
 LARGEST_BODY = 32 * 1024 * 1024
@@ -74,7 +74,7 @@ def results_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpReque
     _refuse_before_read(file)
     if file.state.is_final:
         return _stored_answer(pipeline, file, "results.csv", request)
-    rows = _outcomes_of(pipeline, file)
+    rows = pipeline.journal.outcomes.of_file(file)
     try:
         return tagged(
             request, attachment(results_csv(rows, file.delimiter), f"{file.name}.results so far.csv", CSV, request)
@@ -88,11 +88,7 @@ def results_workbook_answer(pipeline: Pipeline, file: DeviceFile, request: func.
     _refuse_before_read(file)
     _refuse_unless_small(file)
     name = f"{file.name}.results{'' if file.state.is_final else ' so far'}.xlsx"
-    return workbook_answer(file.received_at, results_table(_outcomes_of(pipeline, file)), name, request)
-
-
-def _outcomes_of(pipeline: Pipeline, file: DeviceFile) -> Iterator[DeviceOutcome]:
-    return pipeline.journal.outcomes.of_rows(file.reading_id, 1, file.read_counts.total)
+    return workbook_answer(file.received_at, results_table(pipeline.journal.outcomes.of_file(file)), name, request)
 
 
 def withdrawals_answer(pipeline: Pipeline, file: DeviceFile, request: func.HttpRequest) -> func.HttpResponse:

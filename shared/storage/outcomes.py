@@ -37,6 +37,10 @@ class Outcomes:
         for query in rows_query(reading_id, first, last):
             yield from self._found(query)
 
+    def of_file(self, file: DeviceFile) -> Iterator[DeviceOutcome]:
+        """The outcomes of all rows of a file that was read, in their order; rows without an outcome are left out."""
+        return self.of_rows(file.reading_id, 1, file.read_counts.total)
+
     def where(
         self, reading_id: str, equals: Mapping[str, str], first: int, last: int, limit: int
     ) -> Iterator[DeviceOutcome]:

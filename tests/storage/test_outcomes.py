@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from local.in_memory_storage import InMemoryTable
 from shared.reasons import UnknownReason
 from shared.storage.journal import Journal, TableName
@@ -16,6 +18,8 @@ def test_outcomes_come_in_the_order_of_rows_over_all_blocks(journal: Journal) ->
     journal.outcomes.write(outcome_of(file, row) for row in range(1, 2_206, 5))
     rows = [outcome.row for outcome in journal.outcomes.of_rows(file.reading_id, 6, 2_201)]
     assert rows == list(range(6, 2_202, 5))
+    whole = replace(file, read_counts=Counts(total=2_201))
+    assert [outcome.row for outcome in journal.outcomes.of_file(whole)] == list(range(1, 2_202, 5))
 
 
 def test_the_blocks_end_at_a_thousand_rows(journal: Journal) -> None:
