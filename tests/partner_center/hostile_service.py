@@ -516,15 +516,18 @@ def _is_hung_up(connection: socket.socket) -> bool:
 
 
 def _read(reader: Any) -> tuple[str, str, dict[str, str], bytes] | None:
+    """The next request; None when the client hung up before its end."""
     line = reader.readline()
-    if not line:
+    if not line.endswith(b"\r\n"):
         return None
     method, target, _ = line.decode("latin-1").split(" ", 2)
     headers: dict[str, str] = {}
     while (header := reader.readline()) not in (b"\r\n", b""):
         name, _, value = header.decode("latin-1").partition(":")
         headers[name.strip().lower()] = value.strip()
-    return method, target, headers, reader.read(int(headers.get("content-length", 0)))
+    length = int(headers.get("content-length", 0))
+    body = reader.read(length)
+    return (method, target, headers, body) if header and len(body) == length else None
 
 
 def _digest(body: bytes) -> str:
