@@ -11,11 +11,9 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.human_acts import UNSIGNED, Asker
 from shared.status import queries
 from shared.status.authentication import Person
-from shared.status.downloads import accepts_gzip
+from shared.status.downloads import HTML, accepts_gzip
 from shared.status.http import file_named_in
 from shared.storage.records import DeviceFile
-
-HTML = "text/html"
 
 OWN_PARTS_ALONE = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
