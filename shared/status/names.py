@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.status.presenters import NO_CUSTOMER_ID
-from shared.storage.customers import Customer, is_guid
+from shared.storage.customers import Customer, folded, is_guid
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class CustomerNames:
         return cls(
             shown=tuple(customer.name for customer in named),
             _names={customer.customer_id: customer.name for customer in reversed(named)},
-            _customers={customer.name.casefold(): customer.customer_id for customer in named},
+            _customers={folded(customer.name): customer.customer_id for customer in named},
         )
 
     def name_of(self, customer_id: str | None) -> str | None:
@@ -34,4 +34,4 @@ class CustomerNames:
         """The id of the customer with this id or name; `_` stands for no customer. None when the name is unknown."""
         if text == NO_CUSTOMER_ID or is_guid(text):
             return text.lower()
-        return self._customers.get(text.strip().casefold())
+        return self._customers.get(folded(text))

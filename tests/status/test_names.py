@@ -17,6 +17,11 @@ def test_a_customer_with_several_names_is_shown_with_the_first_and_found_by_each
     assert (names.customer_id_of("contoso"), names.customer_id_of(" CONTOSO LTD ")) == (CUSTOMER, CUSTOMER)
 
 
+def test_a_name_is_found_however_its_accents_are_encoded() -> None:
+    names = customers(("\u00d6lm\u00fchle", CUSTOMER))
+    assert names.customer_id_of("o\u0308lmu\u0308hle") == CUSTOMER
+
+
 def test_an_id_needs_no_name_and_a_name_that_is_not_known_is_no_customer() -> None:
     names = customers(("Contoso", CUSTOMER))
     assert names.customer_id_of(UNKNOWN.upper()) == UNKNOWN.lower()
