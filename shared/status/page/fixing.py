@@ -48,7 +48,8 @@ _MORE_ROWS = (
 _NOTHING_TO_FIX = "No row of this file is to be fixed."
 _ALL_SENT = (
     "All rows to fix of this file were changed here and sent before. Its page names the files that have them: rows of "
-    "those that are still wrong are fixed on their pages."
+    "those that are still wrong are fixed on their pages. Those that were withdrawn are sent again with to_fix.xlsx: "
+    "fix them there and drop that file."
 )
 _STILL_READ = "The rows of this file are still being read. Try again in a moment."
 

@@ -158,7 +158,6 @@ def withdrawn(withdrawal: WithdrawalView) -> str:
 
 
 def _closed(file: FileView, details: FileDetails) -> FileSummary:
-    counts = file.counts
     rows = _rows_by_remedy(details.reasons)
     if details.retry_file_id is not None:
         del rows[Remedy.SEND_AGAIN]
@@ -169,7 +168,7 @@ def _closed(file: FileView, details: FileDetails) -> FileSummary:
         headline = withdrawn(details.withdrawal)
         label = ATTENTION if file.needs_attention else WITHDRAWN
         before = f"Before that {_how_it_had_ended(file)}."
-        sentences = (before, WITHDRAWING_DOES_NOT, *_duplicates(counts))
+        sentences = (before, WITHDRAWING_DOES_NOT, *_remarks(file))
         return _summary_with_rows(label, headline, sentences, todos, rows)
     if not left and file.is_incomplete:
         return FileSummary(ATTENTION, f"{_all_well(file)}; the file may hold more", _remarks(file), todos)
@@ -204,9 +203,9 @@ def _how_it_ended(file: FileView) -> str:
 
 
 def _how_it_had_ended(file: FileView) -> str:
-    """How many devices were registered before a withdrawal."""
-    good, left = file.well_registered, file.not_registered
-    return f"{grouped(good)} of {counted(good + left, 'device')} {'was' if good == 1 else 'were'} registered"
+    """How many devices were registered before a withdrawal, which leaves those that later files registered."""
+    good, devices = file.well_registered - file.registered_later, file.well_registered + file.not_registered
+    return f"{grouped(good)} of {counted(devices, 'device')} {'was' if good == 1 else 'were'} registered"
 
 
 def _remarks(file: FileView) -> tuple[str, ...]:

@@ -109,6 +109,19 @@ def test_a_withdrawal_says_how_far_it_is_and_what_was_refused_may_be_tried_again
     assert not summary.may_withdraw(details(already_registered=3))
 
 
+def test_devices_that_later_files_registered_are_told_apart_from_those_that_were_withdrawn() -> None:
+    found = details(registered=1, failed=1, rejected=2)
+    withdrawal = replace(WITHDRAWAL, total=1, withdrawn=1, already_gone=0, refused=0)
+    of_file = replace(found.file, registered_later=3, fixed_later=2, withdrawal=withdrawal)
+    told = summary.summarize(replace(found, file=of_file, withdrawal=withdrawal))
+    assert told.sentences == (
+        "Before that 1 of 4 devices was registered.",
+        summary.WITHDRAWING_DOES_NOT,
+        "1 row of it was registered by the file that sent them again.",
+        "2 rows of it were registered by the file that fixed them.",
+    )
+
+
 @pytest.mark.parametrize(
     ("outcome", "reason"), [(outcome, "") for outcome in Outcome] + [(Outcome.REJECTED, "new_word")]
 )
