@@ -21,8 +21,7 @@ from shared.pipeline.closing.csv_output import CSV, csv_text
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.closed_file import copied_bytes
 from shared.pipeline.corrections.retry import COLUMNS
-from shared.pipeline.intake.preview import Destination, Preview, preview
-from shared.pipeline.intake.rules import rules_for
+from shared.pipeline.intake.preview import Preview, destination_for, preview
 from shared.pipeline.intake.senders import sender_metadata
 from shared.reasons import RowReason
 from shared.storage.blobs import BlobVersion
@@ -200,9 +199,7 @@ def _fixed(row: RowToFix, edits: Edits) -> FixedRow | None:
 
 def what_would_happen(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], now: datetime) -> Preview:
     """What would happen to the fixed rows, numbered from 1, if they were sent now."""
-    destination = Destination(
-        rules_for(pipeline.settings, file.customer_id, file.batch_id), file.batch_id, pipeline.settings.default_batch
-    )
+    destination = destination_for(pipeline.settings, file.customer_id, file.batch_id)
     content = _content(file, rows)
     return preview(lambda: iter([content]), name="fixed.csv", destination=destination, now=now)
 

@@ -14,8 +14,9 @@ from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import OpenFile, read_device_file
 from shared.device_files.rows import CheckedRow, FileRemark, PassedOver, Rules
 from shared.errors import DeviceDropError
-from shared.pipeline.intake.rules import MOST_BATCHES, FileRejected, batch_of_row, too_many_batches
+from shared.pipeline.intake.rules import MOST_BATCHES, FileRejected, batch_of_row, rules_for, too_many_batches
 from shared.reasons import FileNote, Note, RowReason, UnreadableDeviceFile
+from shared.settings import Settings
 
 MOST_ROWS_KEPT = 100
 """Rows of each kind that a preview keeps to be shown; the counts go on."""
@@ -59,6 +60,11 @@ class Destination:
         if self.batch_id is None and not self.rules.batch_by_group_tag:
             return None
         return batch_of_row(row.group_tag, self.batch_id, self.default_batch)
+
+
+def destination_for(settings: Settings, customer_id: str | None, batch_id: str | None) -> Destination:
+    """The destination of a file that is dropped for this customer now, in a batch folder or (None) without one."""
+    return Destination(rules_for(settings, customer_id, batch_id), batch_id, settings.default_batch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,7 @@ from shared.errors import DeviceDropError
 from shared.pipeline.blob_names import STAGING_CONTAINER, drop_path, file_id, numbered_name, plain_name, staged_path
 from shared.pipeline.closing.csv_output import in_one_cell
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.intake.preview import Destination, Fate, Preview, fate_of, preview
-from shared.pipeline.intake.rules import rules_for
+from shared.pipeline.intake.preview import Destination, Fate, Preview, destination_for, fate_of, preview
 from shared.pipeline.intake.senders import sender_metadata
 from shared.reasons import REASONS
 from shared.storage.blobs import BlobVersion, Container, VersionGone
@@ -209,7 +208,7 @@ def _checked(pipeline: Pipeline, upload: Upload, number: int, is_late: Callable[
         found = preview(
             lambda: pipeline.staging.stream(path),
             name=file.name,
-            destination=destination(pipeline, upload),
+            destination=_destination(pipeline, upload),
             now=pipeline.clock(),
             is_late=is_late,
         )
@@ -219,10 +218,8 @@ def _checked(pipeline: Pipeline, upload: Upload, number: int, is_late: Callable[
     return CheckedFile(number, file, version, preview=found, earlier=earlier)
 
 
-def destination(pipeline: Pipeline, upload: Upload) -> Destination:
-    """Where the files of an upload would be dropped."""
-    rules = rules_for(pipeline.settings, upload.customer_id, upload.batch_id)
-    return Destination(rules, upload.batch_id, pipeline.settings.default_batch)
+def _destination(pipeline: Pipeline, upload: Upload) -> Destination:
+    return destination_for(pipeline.settings, upload.customer_id, upload.batch_id)
 
 
 def _not_there(pipeline: Pipeline, upload: Upload) -> str:
@@ -414,7 +411,7 @@ def rejected_rows(
     version = pipeline.staging.version(staged_path(upload.upload_id, file.name))
     if version is None or version.size > DIGESTED_AT_THE_CHECK:
         raise NotAsChecked(f"The rows of {file.name} cannot be downloaded: it was sent or discarded, or is too large.")
-    place, now = destination(pipeline, upload), pipeline.clock()
+    place, now = _destination(pipeline, upload), pipeline.clock()
     open_file = partial(pipeline.staging.stream, version.path)
     found = preview(open_file, name=file.name, destination=place, now=now, is_late=is_late)
     if found.fault is not None:
