@@ -17,6 +17,9 @@ from shared.settings import (
     is_loopback,
 )
 
+ANOTHER_ADDRESS = "another address"
+"""The place of a Partner Center that is neither the public one nor on this machine."""
+
 
 def settings_summary(settings: Settings) -> dict[str, str]:
     """Each setting under its name, as far as its value is no secret; of the others, whether or how they are set."""
@@ -73,7 +76,7 @@ def _credential(app: AppSettings) -> str:
 def _place(url: str) -> str:
     if url == PUBLIC_PARTNER_CENTER:
         return "Partner Center"
-    return "a stand-in on this machine" if is_loopback(url) else "another address"
+    return "a stand-in on this machine" if is_loopback(url) else ANOTHER_ADDRESS
 
 
 def _customers(ids: frozenset[str]) -> str:

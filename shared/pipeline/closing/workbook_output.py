@@ -1,11 +1,10 @@
 """Writes tables as workbooks in which every cell is text, so that a spreadsheet changes none of them."""
 
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -29,7 +28,7 @@ def workbook(table: Iterable[Sequence[str]], made_at: datetime) -> Iterator[byte
     # It takes 0.1 s to load, and few requests need it.
     from xlsxwriter.workbook import Workbook  # noqa: PLC0415
 
-    with TemporaryDirectory() as folder, tempfile.TemporaryFile() as file:
+    with TemporaryDirectory() as folder, TemporaryFile() as file:
         book = Workbook(file, {"constant_memory": True, "tmpdir": folder})
         book.set_properties({"created": made_at.astimezone(UTC).replace(tzinfo=None)})
         as_text, as_name = (book.add_format({"num_format": "@", "bold": is_bold}) for is_bold in (False, True))

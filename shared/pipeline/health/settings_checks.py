@@ -8,7 +8,7 @@ from azure.core.exceptions import AzureError
 
 from shared.pipeline.health.finding import CheckedApp, Finding, broken, not_seen_from_here, warning, well
 from shared.pipeline.holds import scope_of_hold
-from shared.pipeline.settings_summary import settings_summary
+from shared.pipeline.settings_summary import ANOTHER_ADDRESS, settings_summary
 from shared.pipeline.sweep_record import last_sweep
 from shared.version import VERSION
 
@@ -59,7 +59,7 @@ def settings_finding(summary: Mapping[str, str], when: str) -> Finding:
             f"{when}Sending is paused (PAUSED).", "Set PAUSED to false when sending is to go on: docs/runbook.md."
         )
     place = summary.get("PARTNER_CENTER_URL", "")
-    if place == "another address":
+    if place == ANOTHER_ADDRESS:
         return warning(
             f"{when}PARTNER_CENTER_URL is neither Partner Center nor this machine.",
             "Remove PARTNER_CENTER_URL unless devices are to go to a sandbox or through a gateway of your own.",
