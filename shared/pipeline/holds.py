@@ -31,12 +31,11 @@ def scope_of_hold(customer_id: str | None = None, file_id: str | None = None) ->
 
 
 def gates_now(gates: Gates, remembered: OpenGates, now: datetime) -> Mapping[str, Stored[Gate]]:
-    """The current gates, holds and notices; that there are none but holds is remembered for a moment."""
+    """The current gates, holds and notices. The holds, and that there is nothing else, are remembered for a moment."""
     changes = remembered.changes
     found = gates.all()
-    holds = {scope: stored.record for scope, stored in found.items() if stored.record.hold is not None}
-    if len(holds) == len(found):
-        remembered.keep(now, changes, holds)
+    holds = _holds_among(found)
+    remembered.keep(now, changes, holds, are_open=len(holds) == len(found))
     return found
 
 
@@ -46,8 +45,11 @@ def holds_now(pipeline: Pipeline) -> Mapping[str, Gate]:
     holds = remembered.holds(now)
     if holds is not None:
         return holds
-    found = gates_now(pipeline.journal.gates, remembered, now)
-    return {scope: stored.record for scope, stored in found.items() if stored.record.hold is not None}
+    return _holds_among(gates_now(pipeline.journal.gates, remembered, now))
+
+
+def _holds_among(gates: Mapping[str, Stored[Gate]]) -> Mapping[str, Gate]:
+    return {scope: stored.record for scope, stored in gates.items() if stored.record.hold is not None}
 
 
 def forget_hold(pipeline: Pipeline, file_id: str) -> None:

@@ -1,7 +1,7 @@
 """A process's cache of the journal. Losing the cache costs only queries.
 
 An outdated entry does no harm: a change names the ETag of the record that it was made from, the service refuses a batch
-that no longer exists, and that no gate is closed but these holds is believed for a second only.
+that no longer exists, and which holds there are, and that no other gate is closed, is believed for a second only.
 """
 
 import threading
@@ -14,17 +14,18 @@ from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile, Gate
 
 GATES_BELIEVED = timedelta(seconds=1)
-"""How long a process relies on having seen that no gate is closed but holds."""
+"""How long a process relies on the holds that it has seen, and on having seen that no other gate was closed."""
 
 MOST_LARGE_FILES = 2
 """Large files that a process reads at the same time, for the sake of its memory and of the submissions beside them."""
 
 
 class OpenGates:
-    """When the journal was last seen without a closed gate but holds. Safe to share between threads."""
+    """The holds that were last seen, and whether all other gates were open. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._seen_at: datetime | None = None
+        self._are_open = False
         self._holds: Mapping[str, Gate] = {}
         self._changes = 0
         self._lock = threading.Lock()
@@ -37,19 +38,25 @@ class OpenGates:
 
     def are_known(self, now: datetime) -> bool:
         """Whether all gates but holds were open a moment ago."""
-        return self.holds(now) is not None
+        with self._lock:
+            return self._are_open and self._is_fresh(now)
 
     def holds(self, now: datetime) -> Mapping[str, Gate] | None:
-        """The holds by scope if a moment ago no other gate was closed, else None."""
+        """The holds by scope, as they stood a moment ago; None if that is not known."""
         with self._lock:
-            is_fresh = self._seen_at is not None and timedelta(0) <= now - self._seen_at < GATES_BELIEVED
-            return self._holds if is_fresh else None
+            return self._holds if self._is_fresh(now) else None
 
-    def keep(self, now: datetime, changes: int, holds: Mapping[str, Gate]) -> None:
-        """A query that began at `now`, after so many `changes`, has found no closed gate but these `holds`."""
+    def _is_fresh(self, now: datetime) -> bool:
+        return self._seen_at is not None and timedelta(0) <= now - self._seen_at < GATES_BELIEVED
+
+    def keep(self, now: datetime, changes: int, holds: Mapping[str, Gate], *, are_open: bool) -> None:
+        """A query that began at `now`, after so many `changes`, has found these `holds`.
+
+        `are_open`: whether it has found no other gate closed.
+        """
         with self._lock:
             if changes == self._changes:
-                self._seen_at, self._holds = now, holds
+                self._seen_at, self._holds, self._are_open = now, holds, are_open
 
     def forget(self) -> None:
         """Note that this process changed a gate, or may have."""
