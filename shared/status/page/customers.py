@@ -1,6 +1,6 @@
 """The page of customers: the names in use, Partner Center's own list, and the forms that change names."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from http import HTTPStatus
@@ -19,11 +19,12 @@ from shared.status.page import form_parameters
 from shared.status.page.answers import Visit, html_answer, page_answer, redirect
 from shared.status.page.pages import CUSTOMERS, address, of_every_page
 from shared.status.page.rendering import rendered
+from shared.status.queries import customer_names
 from shared.status.roles import Role
-from shared.status.schemas import CustomerPage, CustomerView, ErrorCode
+from shared.status.schemas import CustomerPage, CustomerView, ErrorCode, Standstill, StandstillKind
+from shared.status.standstills import standstills
 from shared.storage.customers import LONGEST_NAME, CustomerNameRefused, checked_id, is_guid
-from shared.storage.records import Gate
-from shared.vocabulary import HoldState, Priority
+from shared.vocabulary import Priority
 
 CHOSEN = "#chosen"
 """The part of the page with the names of one customer."""
@@ -138,14 +139,11 @@ def _page(visit: Visit, chosen: str, fault: Fault | None = None) -> str:
     search, cursor = form_parameters.search(sent), form_parameters.cursor(sent)
     found = customers(visit.pipeline, search, cursor or None)
     one = customer(visit.pipeline, chosen) if chosen else None
-    held = held_customers(stored.record for stored in visit.pipeline.journal.gates.all().values())
+    stopped = [each for each in standstills(visit.pipeline, customer_names(visit.pipeline)) if each.file_id is None]
     later = bool(cursor)
-    return customers_page(found, visit.person, search=search, chosen=one, fault=fault, held=held, is_later_page=later)
-
-
-def held_customers(gates: Iterable[Gate]) -> frozenset[str | None]:
-    """The customers that are on hold; None stands for everything. Pure."""
-    return frozenset(gate.customer_id for gate in gates if gate.hold is HoldState.HELD and gate.file_id is None)
+    return customers_page(
+        found, visit.person, search=search, chosen=one, fault=fault, stopped=stopped, is_later_page=later
+    )
 
 
 def _is_beside_its_form(fault: Fault, person: Person, chosen: CustomerView | None) -> bool:
@@ -166,19 +164,20 @@ def customers_page(
     search: str = "",
     chosen: CustomerView | None = None,
     fault: Fault | None = None,
-    held: Collection[str | None] = (),
+    stopped: Sequence[Standstill] = (),
     is_later_page: bool = False,
 ) -> str:
     """The page of customers. Pure."""
     return rendered(
         "customers.html",
-        of_every_page(person, place=CUSTOMERS)
+        of_every_page(person, stopped, CUSTOMERS)
         | {
             "found": found,
             "search": search,
             "chosen": chosen,
             "fault": fault,
-            "held": held,
+            # None stands for everything.
+            "held": {each.customer_id for each in stopped if each.kind is StandstillKind.HELD},
             "is_fault_above": fault is not None and not _is_beside_its_form(fault, person, chosen),
             "no_relationship": CustomerRelationship.NONE,
             "priorities": list(Priority),

@@ -60,12 +60,15 @@ def test_a_customer_or_everything_is_held_and_goes_on(client: Client, world: Wor
     what = "this customer" if customer_id else "everything"
     assert f"Hold {what}" in shown(client, query)
     assert change(client, action="hold", customer_id=customer_id.upper()).status == 303
-    assert f"Let {what} go on" in shown(client, query)
+    held = shown(client, query)
+    assert f"Let {what} go on" in held
+    assert "Sending is on hold" in held, "those who may not end it see it as well"
     file = world.drop_file(numbered(2))
     world.deliver_next()
     assert "It stands still" in client.get(f"/api/status/{CUSTOMER}/{file}").body.decode()
     assert "Go on</button>" not in client.get(f"/api/status/{CUSTOMER}/{file}").body.decode(), "the file is not held"
     assert change(client, action="go_on", customer_id=customer_id).status == 303
+    assert "Sending is on hold" not in shown(client, query)
     world.run()
     assert world.outcomes(file) == ["registered"] * 2
 
