@@ -48,6 +48,11 @@ class Service:
         self._repeated = 0
         self._unknown_customers = {customer.lower() for customer in behaviour.unknown_customers}
 
+    def close(self) -> None:
+        """Let go of the data, after the answer in progress."""
+        with self._lock:
+            self._directory.close()
+
     def reply(self, request: Request, fault: Fault | None = None) -> Reply:
         """The reply to `request` when `fault` befalls it."""
         if fault is Fault.DROPPED_BEFORE:

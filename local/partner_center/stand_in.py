@@ -31,13 +31,13 @@ class StandIn:
     ) -> None:
         """`data` is a folder that outlives the process (None: memory); `clock` gives seconds since 1970."""
         self._behaviour = behaviour
-        self._directory = Directory(data, behaviour, clock=clock, new_id=new_id)
-        self._service = Service(self._directory, behaviour, clock)
+        directory = Directory(data, behaviour, clock=clock, new_id=new_id)
+        self._service = Service(directory, behaviour, clock)
         self._faults = Faults(behaviour.faults, behaviour.seed)
 
     def stop(self) -> None:
         """Let go of the data."""
-        self._directory.close()
+        self._service.close()
 
     def __enter__(self) -> Self:
         return self

@@ -429,7 +429,7 @@ class HostileService:
     def __init__(self, honest: StandIn, attack: Attack, call: Call, times: int) -> None:
         self._honest, self._attack, self._call, self._left = honest, attack, call, times
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._lock = threading.Lock()
+        self._lock, self._answering = threading.Lock(), threading.Lock()
         self._is_closed = threading.Event()
         self.posts: list[Posted] = []
         self._played: list[tuple[str, Word]] = []
@@ -448,7 +448,8 @@ class HostileService:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._is_closed.set()
+        with self._answering:
+            self._is_closed.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -472,7 +473,11 @@ class HostileService:
         self, connection: socket.socket, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> bool:
         """Whether the connection stays open."""
-        answer = self._honest.reply(method, target, headers, body).answer
+        with self._answering:
+            # The stand-in's data are closed after this service, which a thread of a caller who hung up may survive.
+            if self._is_closed.is_set():
+                return False
+            answer = self._honest.reply(method, target, headers, body).answer
         assert answer is not None
         fields = tuple((name.encode(), value.encode()) for name, value in answer.headers_for(headers).items())
         wire = Wire(f"{answer.status.value} {answer.status.phrase}".encode(), fields, answer.body)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
+from statistics import median
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -259,20 +260,24 @@ def test_an_outage_of_72_hours_costs_each_submission_a_bounded_number_of_wake_up
 # --- throttling
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_throttling_of_one_customer_delays_no_other(seed: int) -> None:
-    calm, throttled = (_world_of_two_customers(seed, weather) for weather in ((), (_ONE_CUSTOMER_THROTTLED,)))
-    assert not calm.violations + throttled.violations
+def test_throttling_of_one_customer_delays_no_other() -> None:
     limited, other = CUSTOMERS
-    assert _hours_until_closed(throttled, limited) > HOURS_OF_THROTTLING
-    assert _hours_until_closed(throttled, other) - _hours_until_closed(calm, other) < ONE_PROBE_IN_HOURS
-    refused = [asked for asked, _ in throttled.asked if asked.trouble is Fault.THROTTLE]
-    assert {asked.customer_id for asked in refused} == {limited}
-    assert len(refused) <= throttled.plan.at_once + 2 * HOURS_OF_THROTTLING
+    delays = list[float]()
+    for seed in range(SEEDS_OF_A_MEDIAN):
+        calm, throttled = (_world_of_two_customers(seed, weather) for weather in ((), (_ONE_CUSTOMER_THROTTLED,)))
+        assert not calm.violations + throttled.violations
+        assert _hours_until_closed(throttled, limited) > HOURS_OF_THROTTLING
+        delays.append(_hours_until_closed(throttled, other) - _hours_until_closed(calm, other))
+        refused = [asked for asked, _ in throttled.asked if asked.trouble is Fault.THROTTLE]
+        assert {asked.customer_id for asked in refused} == {limited}
+        assert len(refused) <= throttled.plan.at_once + 2 * HOURS_OF_THROTTLING
+    assert abs(median(delays)) < ONE_PROBE_IN_HOURS
 
 
 HOURS_OF_THROTTLING = 6
 ONE_PROBE_IN_HOURS = 60 / 3600
+SEEDS_OF_A_MEDIAN = 9
+"""Two worlds of one seed differ from the first step on, by minutes either way: only their median tells of a delay."""
 _ONE_CUSTOMER_THROTTLED = Spell(Fault.THROTTLE, timedelta(), timedelta(hours=HOURS_OF_THROTTLING), 1.0, CUSTOMERS[0])
 
 
