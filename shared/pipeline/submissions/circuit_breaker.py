@@ -74,6 +74,8 @@ class CircuitBreaker:
     token: TokenInUse
     service: Service
     claim: timedelta
+    is_paused: bool
+    """Whether sending is paused. What the service accepted is polled all the same."""
 
     @contextmanager
     def admission(self, customer_id: str) -> Iterator["Admission | WaitFor"]:
@@ -98,7 +100,7 @@ class CircuitBreaker:
         if self.remembered.are_known(now):
             return Admission(self, customer_id, now)
         gates = self._gates(now)
-        if PAUSE in gates:
+        if PAUSE in gates and not self.is_paused:
             self._end_notice(gates[PAUSE])
         closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
         for stored in closed:
@@ -196,8 +198,9 @@ class CircuitBreaker:
 def circuit_breaker_of(pipeline: Pipeline) -> CircuitBreaker:
     """The circuit breaker of a pipeline."""
     cache = pipeline.cache
+    settings = pipeline.settings
     return CircuitBreaker(
-        pipeline.journal.gates, cache.gates, cache.token, pipeline.service, pipeline.settings.advanced.claim
+        pipeline.journal.gates, cache.gates, cache.token, pipeline.service, settings.advanced.claim, settings.paused
     )
 
 

@@ -158,10 +158,7 @@ def withdrawn(withdrawal: WithdrawalView) -> str:
 
 
 def _closed(file: FileView, details: FileDetails) -> FileSummary:
-    rows = _rows_by_remedy(details.reasons)
-    if details.retry_file_id is not None:
-        del rows[Remedy.SEND_AGAIN]
-    rows[Remedy.FIX] -= file.fixed_later
+    rows = _rows_to_act_on(details)
     left = file.not_registered
     todos = (*_todos(rows), *_to_check(details))
     if file.withdrawal is not None and details.withdrawal is not None:
@@ -241,10 +238,14 @@ def _to_check(details: FileDetails) -> Iterator[Todo]:
         yield Todo(CHECK, "Check what was passed over.", text)
 
 
-def _rows_by_remedy(reasons: Sequence[ReasonCount]) -> Counter[Remedy]:
+def _rows_to_act_on(details: FileDetails) -> Counter[Remedy]:
+    """The rows by what to do about them, without those that were sent again and those that later files fixed."""
     rows: Counter[Remedy] = Counter()
-    for reason in reasons:
+    for reason in details.reasons:
         rows[reason.remedy] += reason.rows
+    if details.retry_file_id is not None:
+        del rows[Remedy.SEND_AGAIN]
+    rows[Remedy.FIX] -= details.file.fixed_later
     return rows
 
 
@@ -274,7 +275,7 @@ def _registering(details: FileDetails) -> FileSummary:
     """A file of which rows wait: for Partner Center, or for somebody."""
     waiting = details.waiting
     failing = None if waiting is None else waiting.failing
-    rows = _rows_by_remedy(details.reasons)
+    rows = _rows_to_act_on(details)
     todos = (*_todos(rows), *_to_check(details))
     sentences = [_submissions(details.file), *_waiting_in_words(waiting)]
     if failing is not None:

@@ -26,6 +26,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.process_cache import GATES_BELIEVED, ProcessCache
 from shared.pipeline.submissions.advance import advance
 from shared.pipeline.submissions.circuit_breaker import (
+    PAUSE,
     WHOLE_PARTNER,
     Admission,
     circuit_breaker_of,
@@ -449,3 +450,20 @@ def test_an_acceptance_is_journaled_before_its_gate_is_opened(make_world: MakeWo
     submission = world.submission(file).record
     assert submission.state is SubmissionState.ACCEPTED
     assert submission.tracking_id is not None
+
+
+# --- the notice of a pause
+
+
+def test_the_notice_of_a_pause_stays_while_accepted_devices_are_polled_and_ends_with_the_pause(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(PAUSED="true")
+    circuit_breaker_of(world.pipeline).note_pause()
+    (noted,) = world.journal.gates.all().values()
+    world.clock.now += timedelta(hours=1)
+    _ask(world, None)
+    assert world.journal.gates.all() == {PAUSE: noted}
+    world.pipeline = world.pipeline_with(settings=dataclasses.replace(world.settings, paused=False))
+    _ask(world, None)
+    assert world.journal.gates.all() == {}

@@ -109,6 +109,18 @@ def test_a_withdrawal_says_how_far_it_is_and_what_was_refused_may_be_tried_again
     assert not summary.may_withdraw(details(already_registered=3))
 
 
+def test_rows_that_were_fixed_while_their_file_is_open_are_no_longer_to_be_fixed() -> None:
+    reason = ReasonCount(outcome=Outcome.REJECTED, reason="serial_alone", remedy=Remedy.FIX, rows=2)
+    found = replace(details(FileState.READ, registered=1, rejected=2, open=1), reasons=[reason])
+    told = [
+        summary.summarize(replace(found, file=replace(found.file, registered_later=fixed, fixed_later=fixed)))
+        for fixed in (0, 1, 2)
+    ]
+    assert [[todo.title for todo in each.todos] for each in told] == [["Fix 2 rows."], ["Fix 1 row."], []]
+    assert [each.rows_to_fix for each in told] == [2, 1, 0]
+    assert "There is nothing to do: it continues by itself." in told[-1].sentences
+
+
 def test_devices_that_later_files_registered_are_told_apart_from_those_that_were_withdrawn() -> None:
     found = details(registered=1, failed=1, rejected=2)
     withdrawal = replace(WITHDRAWAL, total=1, withdrawn=1, already_gone=0, refused=0)
