@@ -1,39 +1,35 @@
-"""The calls to Partner Center that this product makes, over HTTP, and the same calls as a protocol for fakes.
+"""The calls to Partner Center over HTTP.
 
 JSON is sent and asked for. The pages also list text/json, application/xml, text/xml and form encoding; none is used, as
-no client of the service is known to. Sources: Partner Center REST reference, "Create DeviceBatches" (which appends to a
-batch), "Uploaded Customer Devices" (which creates one), "Get BatchJobStatus", "Get DeviceBatches", "Get Devices",
-"Partner Center REST headers"; developer guide, "Delete a device for the specified customer", "Get a list of customers",
-"Get a customer by ID".
+no client of the service is known to. Sources: those of `calls`, and Partner Center REST reference, "Partner Center REST
+headers".
 """
 
 import logging
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic, sleep
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 import requests
 
 from shared.bounded_exchange import Exchange, bounded_exchange
+from shared.partner_center.calls import Accepted, CallIds, JobAnswer, PartnerCenter
 from shared.partner_center.errors import (
     AnswerLost,
     ListTooLong,
     NeverSent,
-    Refused,
     ServiceIds,
     Unavailable,
     error_from_response,
     transport_errors,
 )
 from shared.partner_center.models import (
-    BatchUploadDetails,
     Customer,
     CustomerPage,
     Device,
@@ -48,26 +44,21 @@ from shared.partner_center.models import (
     decode_upload_details,
     link_in_body,
 )
+from shared.partner_center.paths import (
+    append_path,
+    batches_path,
+    create_path,
+    customer_path,
+    customers_path,
+    device_path,
+    status_path,
+    tracking_id_in,
+)
 from shared.partner_center.sign_in import SignIn
 from shared.plain_session import PlainSession
 from shared.telemetry import correlation_vector, present_step
 
-__all__ = [
-    "Accepted",
-    "CallIds",
-    "JobAnswer",
-    "PartnerCenter",
-    "PartnerCenterClient",
-    "ServiceIds",
-    "append_path",
-    "batches_path",
-    "create_path",
-    "customer_path",
-    "customers_path",
-    "device_path",
-    "status_path",
-    "tracking_id_in",
-]
+__all__ = ["Accepted", "CallIds", "JobAnswer", "PartnerCenter", "PartnerCenterClient", "ServiceIds"]
 
 APPLICATION = "Device Drop"
 """The value of MS-PartnerCenter-Application, under which the service's logs list our requests."""
@@ -111,137 +102,6 @@ MOST_CONNECTIONS = 64
 """Idle connections kept for reuse; further threads open connections of their own."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CallIds:
-    """Our ids for one exchange. Both are GUIDs; `request_id` is the key by which the service recognises a repeat."""
-
-    request_id: str
-    correlation_id: str
-    correlation_vector: str | None = None
-    """MS-CV; None uses the correlation vector of the current step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The service accepted the devices. `tracking_id` is None when the answer had no usable link."""
-
-    tracking_id: str | None
-    status: int
-    service_ids: ServiceIds
-
-
-@dataclass(frozen=True, slots=True)
-class JobAnswer:
-    """The status of an upload."""
-
-    details: BatchUploadDetails
-    service_ids: ServiceIds
-
-
-class PartnerCenter(Protocol):
-    """The calls this product makes. Each raises `PartnerCenterError` and no other exception."""
-
-    def device_batches(self, customer_id: str, ids: CallIds) -> Iterable[DeviceBatch]:
-        """The batches of the customer, fetched page by page as the caller iterates."""
-
-    def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        """Create the batch with its first devices, given as `encode_devices` encodes them."""
-
-    def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        """Append devices to the batch; `devices` is the exact body."""
-
-    def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
-        """The status of the upload with this `tracking_id`."""
-
-    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
-        """The devices of the batch, fetched page by page as the caller iterates."""
-
-    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
-        """Delete a device of the batch. The service refuses a device that is not there with 404."""
-
-    def customers(self, ids: CallIds) -> Iterator[Customer]:
-        """The partner's customers, fetched page by page as the caller iterates."""
-
-    def customer(self, customer_id: str, ids: CallIds) -> Customer:
-        """One customer. The service refuses a customer that is not the partner's, with 404 or 403."""
-
-    def has_second_factor(self, ids: CallIds) -> bool | None:
-        """Whether the service says that the sign-in has the second factor that it requires; None when it does not say.
-
-        It refuses a sign-in without one with 401 and code 900421.
-        """
-
-    def sign_in_anew(self) -> None:
-        """Discard the current token, after a 401."""
-
-
-API_VERSION = "v1"
-
-
-def customers_path() -> str:
-    """The path of the partner's customers."""
-    return f"/{API_VERSION}/customers"
-
-
-def customer_path(customer_id: str) -> str:
-    """The path of one customer."""
-    return f"{customers_path()}/{_segment(customer_id)}"
-
-
-def batches_path(customer_id: str) -> str:
-    """The path of a customer's batches: GET lists them, POST creates one."""
-    return f"{customer_path(customer_id)}/deviceBatches"
-
-
-def create_path(customer_id: str) -> str:
-    """The path of the POST that creates a batch."""
-    return batches_path(customer_id)
-
-
-def append_path(customer_id: str, batch_id: str) -> str:
-    """The path of a batch's devices: GET lists them, POST appends some.
-
-    Raises:
-        Refused: when no path can carry `batch_id`.
-    """
-    return f"{batches_path(customer_id)}/{_segment(batch_id)}/devices"
-
-
-def device_path(customer_id: str, batch_id: str, device_id: str) -> str:
-    """The path of one device of a batch, for DELETE.
-
-    Raises:
-        Refused: when no path can carry `batch_id` or `device_id`.
-    """
-    return f"{append_path(customer_id, batch_id)}/{_segment(device_id)}"
-
-
-def status_path(customer_id: str, tracking_id: str) -> str:
-    """The path of the status of an upload."""
-    return f"{customer_path(customer_id)}/batchJobStatus/{_segment(tracking_id)}"
-
-
-def tracking_id_in(link: str | None) -> str | None:
-    """The tracking id in `link`, relative or absolute; None when the link is not to the status of an upload.
-
-    Only the id is used, never the address: the token must not follow a link to another host.
-    """
-    found = _TRACKING_LINK.search(link.strip()) if link else None
-    return found["tracking_id"] if found else None
-
-
-_TRACKING_LINK = re.compile(
-    r"(?:^|/)batchjobstatus/+(?P<tracking_id>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/*(?:[?#].*)?$",
-    re.IGNORECASE | re.ASCII,
-)
-
-
-def _segment(value: str) -> str:
-    if value in ("", ".", ".."):
-        raise Refused(f"{value!r} cannot be part of a Partner Center address: give the customer or batch another name")
-    return quote(value, safe="")
 
 
 _Page = TypeVar("_Page", DeviceBatchPage, DevicePage, CustomerPage)

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 import pytest
@@ -25,8 +24,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from hypothesis import given
-from hypothesis import strategies as st
 
 from local.partner_center import CUSTOMERS, Behaviour, Fault, NamedCustomer, Operation, PartnerCenterStandIn
 from shared.bounded_exchange import Exchange, bounded_exchange
@@ -34,16 +31,7 @@ from shared.partner_center import client as client_module
 from shared.partner_center.client import (
     DEVICES,
     CallIds,
-    PartnerCenter,
     PartnerCenterClient,
-    append_path,
-    batches_path,
-    create_path,
-    customer_path,
-    customers_path,
-    device_path,
-    status_path,
-    tracking_id_in,
 )
 from shared.partner_center.errors import (
     AnswerLost,
@@ -56,6 +44,7 @@ from shared.partner_center.errors import (
     Unavailable,
 )
 from shared.partner_center.models import CustomerRelationship, Device, JobState, encode_devices
+from shared.partner_center.paths import append_path
 from tests.dribbling_server import DribblingAnswer, DribblingServer
 from tests.partner_center.conftest import MakeClient
 from tests.raw_server import StartRawServer
@@ -72,76 +61,6 @@ def some_devices(count: int = 1, prefix: str = "SERIAL") -> bytes:
             for number in range(count)
         ]
     )
-
-
-# Paths and links, without a network
-
-
-def test_the_paths_are_those_of_the_reference_pages() -> None:
-    assert create_path(CUSTOMER) == f"/v1/customers/{CUSTOMER}/deviceBatches"
-    assert batches_path(CUSTOMER) == create_path(CUSTOMER)
-    assert (customers_path(), customer_path(CUSTOMER)) == ("/v1/customers", f"/v1/customers/{CUSTOMER}")
-    assert append_path(CUSTOMER, "Test") == f"/v1/customers/{CUSTOMER}/deviceBatches/Test/devices"
-    assert status_path(CUSTOMER, TRACKING_ID) == f"/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}"
-
-
-def test_a_batch_id_is_percent_encoded_whole() -> None:
-    path = append_path(CUSTOMER, "Test batch/ä#?%")
-    assert path == f"/v1/customers/{CUSTOMER}/deviceBatches/Test%20batch%2F%C3%A4%23%3F%25/devices"
-
-
-@pytest.mark.parametrize("batch", ["", ".", ".."])
-def test_a_batch_id_that_would_change_the_path_is_refused_before_it_is_sent(batch: str) -> None:
-    with pytest.raises(Refused, match="another name"):
-        append_path(CUSTOMER, batch)
-
-
-@given(batch=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda it: it not in (".", "..")))
-def test_any_other_batch_id_is_one_segment_of_the_path(batch: str) -> None:
-    segments = append_path(CUSTOMER, batch).split("/")
-    assert len(segments) == 7
-    assert unquote(segments[5]) == batch
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        f"/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}",
-        f"/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}",
-        f"customers/{CUSTOMER}/batchjobstatus/{TRACKING_ID}/",
-        f" /CUSTOMERS/{CUSTOMER}/BATCHJOBSTATUS//{TRACKING_ID} ",
-        f"https://api.partnercenter.microsoft.com/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}?a=b#c",
-        f"https://elsewhere.invalid/batchJobStatus/{TRACKING_ID}",
-        f"batchJobStatus/{TRACKING_ID}",
-    ],
-)
-def test_the_tracking_id_is_found_in_every_form_of_the_link(link: str) -> None:
-    assert tracking_id_in(link) == TRACKING_ID
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        None,
-        "",
-        "/",
-        f"/customers/{CUSTOMER}",
-        f"/customers/{CUSTOMER}/batchJobStatus/",
-        f"/customers/{CUSTOMER}/batchJobStatus/12345",
-        f"/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}0",
-        f"/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}/devices",
-        f"/customers/{CUSTOMER}/notBatchJobStatus/{TRACKING_ID}",
-        "http://[",
-    ],
-)
-def test_a_link_to_anything_else_has_no_tracking_id(link: str | None) -> None:
-    assert tracking_id_in(link) is None
-
-
-@given(link=st.text())
-def test_no_link_breaks_its_reading(link: str) -> None:
-    found = tracking_id_in(link)
-    assert found is None or UUID(found)
 
 
 # Every call
@@ -269,11 +188,6 @@ def test_a_device_without_any_identifier_but_its_hash_is_followed(client: Partne
     (device,) = client.batch_job_status(CUSTOMER, accepted.tracking_id or "", new_ids()).details.devices_status or ()
     assert (device.serial_number, device.product_key, device.device_id) == (None, None, None)
     assert device.state is JobState.FINISHED
-
-
-def test_the_client_fulfils_the_protocol(client: PartnerCenterClient) -> None:
-    as_protocol: PartnerCenter = client
-    assert as_protocol is client
 
 
 def test_the_identifiers_of_both_sides_go_over_the_wire(client: PartnerCenterClient) -> None:
@@ -954,9 +868,3 @@ def test_a_deletion_that_goes_wrong_raises_what_its_cause_is(
     stand_in.script(fault, operation=Operation.DELETE_DEVICE)
     with pytest.raises(kind):
         client.delete_device(CUSTOMER, "Test", device.id or "", new_ids())
-
-
-@pytest.mark.parametrize("device_id", ["", ".", ".."])
-def test_no_address_is_made_of_an_id_that_none_can_carry(device_id: str) -> None:
-    with pytest.raises(Refused):
-        device_path(CUSTOMER, "Test", device_id)

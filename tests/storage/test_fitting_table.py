@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.partner_center.client import append_path
+from shared.partner_center.paths import append_path
 from shared.storage.codec import SHORTENED, from_entity, shortened, to_entity
 from shared.storage.fitting_table import FittingTable
 from shared.storage.journal import Journal

@@ -6,8 +6,9 @@
 import logging
 from datetime import datetime
 
-from shared.partner_center.client import Accepted, CallIds, PartnerCenter, append_path, create_path
+from shared.partner_center.client import Accepted, CallIds, PartnerCenter
 from shared.partner_center.errors import PartnerCenterError
+from shared.partner_center.paths import append_path, create_path
 from shared.pipeline.log_fields import of_submission
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.device_batches import Target
