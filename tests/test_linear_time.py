@@ -13,10 +13,10 @@ from local.following import harmless
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import Rules
 from shared.errors import DeviceDropError
-from shared.partner_center.client import tracking_id_in
 from shared.partner_center.errors import read_fault, retry_after
 from shared.partner_center.models import decode_device_page, decode_upload_details, link_in_body
 from shared.partner_center.outcome_codes import explain
+from shared.partner_center.paths import tracking_id_in
 from shared.partner_center.service_text import service_text
 from shared.pipeline.blob_names import retried_file
 from shared.pipeline.closing.csv_output import in_one_cell

@@ -16,6 +16,11 @@ What it holds
     outside the schema and MS-RequestIds that are no GUID are refused, which is stricter than the service is known to
     be.
 
+    Every customer has the configuration policies `POLICIES`, each under an id of its own. A PATCH that gives devices a
+    policy is taken from an Admin agent alone (`--sales-agent`), and answered with the status of each device: 807 if the
+    customer has no such device, 809 if it has no such policy. Audit records tell of uploads, updates and deletions, and
+    by whom; they are kept for 90 days.
+
 Serial numbers that provoke an outcome
     STANDIN-808-...            the code, with its name; a number without a documented name comes with ZtdUndocumented
     STANDIN-HashNot4k-...      the name, with its number if it has one
@@ -26,15 +31,30 @@ Serial numbers that provoke an outcome
     STANDIN-STUCK-...          this device stays `in-progress` although its upload is finished
     STANDIN-LATE-...           gets its verdict ten minutes after the end of its upload
     STANDIN-MALFORMED-...      the whole upload is refused, without a word on which device it was
+    STANDIN-PROFILE-809-...    the code or name, when the device gets a policy; registering it goes well
 
 Faults: see `Fault`. Each can be given a probability (--fault NAME=PROBABILITY, drawn from --seed) or be scripted for
 the next requests (`script`, or POST /stand-in/faults). GET /stand-in/requests tells what was asked: requests by
-operation, and how often each device was in a POST that was processed.
+operation, and how often each device was in a POST that was processed. POST /stand-in/devices does what others do beside
+the caller: `{"do": "register", "customer", "batch", "serial", "manufacturer", "model", "by"}`, `{"do": "delete",
+"customer", "serial", "by"}`, and `{"do": "allow", "customer", "serial", "operations": ["GET"]}`, after which the device
+may not be deleted. POST /stand-in/policies adds a configuration policy (`{"do": "add", "customer", "name"}`) or removes
+one (`{"do": "remove", "customer", "id"}`).
 """
 
-from local.partner_center.behaviour import CUSTOMERS, Behaviour, NamedCustomer
+from local.partner_center.behaviour import CUSTOMERS, POLICIES, Behaviour, NamedCustomer, NamedPolicy
 from local.partner_center.command_line import main
-from local.partner_center.contract import ABOUT_CUSTOMERS, UPLOADS, Answer, Operation, Reply, Replying, Request, route
+from local.partner_center.contract import (
+    ABOUT_CUSTOMERS,
+    JOBS,
+    UPLOADS,
+    Answer,
+    Operation,
+    Reply,
+    Replying,
+    Request,
+    route,
+)
 from local.partner_center.devices import SentDevice
 from local.partner_center.directory import Directory
 from local.partner_center.faults import Fault
@@ -45,14 +65,17 @@ from local.partner_center.verdicts import LATE, MALFORMED, Verdict, provoked, se
 __all__ = [
     "ABOUT_CUSTOMERS",
     "CUSTOMERS",
+    "JOBS",
     "LATE",
     "MALFORMED",
+    "POLICIES",
     "UPLOADS",
     "Answer",
     "Behaviour",
     "Directory",
     "Fault",
     "NamedCustomer",
+    "NamedPolicy",
     "Operation",
     "PartnerCenterStandIn",
     "Reply",

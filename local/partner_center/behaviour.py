@@ -33,6 +33,19 @@ CUSTOMERS = (
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPolicy:
+    """A configuration policy that each customer has, under an id of its own."""
+
+    name: str
+    settings: Sequence[str] = ("skip_express_settings",)
+    category: str = "o_o_b_e"
+
+
+POLICIES = (NamedPolicy("Standard", ("oobe_user_not_local_admin", "skip_eula")), NamedPolicy("Kiosk"))
+"""The configuration policies of every customer, unless others are added or these removed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Behaviour:
     """How a stand-in behaves; times are seconds."""
 
@@ -50,6 +63,14 @@ class Behaviour:
     """The list of the partner's customers, without the unknown ones."""
     may_read_customers: bool = True
     """Whether the sign-in may read the list of customers, and one of them; otherwise both are answered with 403."""
+    is_admin_agent: bool = True
+    """Whether the sign-in has the role of an Admin agent; otherwise no policy may be given to a device."""
+    user: str = "device-drop@partner.onmicrosoft.com"
+    """The user of the sign-in, by whom devices are uploaded, updated and deleted."""
+    policies: Sequence[NamedPolicy] = POLICIES
+    """The configuration policies that every customer has from the start."""
+    audit_names_devices: bool = True
+    """Whether `customizedData` of an audit record names batch and device, which no page says."""
     existing_batch_status: HTTPStatus = HTTPStatus.CONFLICT
     """What creating a batch that exists is answered with: not documented, 400 and 409 are likely. 202 appends to it."""
     append_makes_batch: bool = False

@@ -46,6 +46,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the random faults")
     parser.add_argument("--unknown-customer", action="append", default=[], metavar="GUID")
+    parser.add_argument(
+        "--sales-agent", action="store_true", help="refuse to give devices a policy, as to a user who is no Admin agent"
+    )
     parser.add_argument("--existing-batch-status", type=int, choices=(400, 409), default=409)
     parser.add_argument(
         "--as", type=Path, dest="profile", metavar="FILE", help="do what `python -m local conformance` found out"
@@ -64,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         faults=dict(options.fault),
         seed=options.seed,
         unknown_customers=frozenset(options.unknown_customer),
+        is_admin_agent=not options.sales_agent,
         existing_batch_status=HTTPStatus(options.existing_batch_status),
         token=options.token,
     )

@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import formatdate
 from enum import StrEnum
 from http import HTTPStatus
@@ -30,12 +31,21 @@ class Operation(StrEnum):
     DEVICE_BATCHES = "device_batches"
     BATCH_DEVICES = "batch_devices"
     DELETE_DEVICE = "delete_device"
+    CONFIGURATION_POLICIES = "configuration_policies"
+    UPDATE_DEVICE_POLICIES = "update_device_policies"
+    AUDIT_RECORDS = "audit_records"
     CUSTOMERS = "customers"
     CUSTOMER = "customer"
 
 
 UPLOADS = frozenset({Operation.CREATE_BATCH, Operation.APPEND_DEVICES})
 """The operations that send devices."""
+
+JOBS = UPLOADS | {Operation.UPDATE_DEVICE_POLICIES}
+"""The operations that are taken at once and worked on later, under a tracking id."""
+
+OF_NO_CUSTOMER = frozenset({Operation.CUSTOMERS, Operation.AUDIT_RECORDS})
+"""The operations whose address names no customer."""
 
 ABOUT_CUSTOMERS = frozenset({Operation.CUSTOMERS, Operation.CUSTOMER})
 """The operations that tell of the partner's customers."""
@@ -58,6 +68,11 @@ class Refusal(Exception):
         fault = {"code": self.code, "description": self.description, "data": list(self.data), "source": SOURCE}
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if self.status == HTTPStatus.UNAUTHORIZED else {}
         return Answer.of_json(self.status, fault, headers)
+
+
+def utc(seconds: float) -> str:
+    """A time as the pages show it: UTC, without saying so."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def invalid_input(description: str) -> Refusal:
@@ -120,7 +135,7 @@ class Request:
     method: str
     path: str
     customer: str
-    """Empty for the list of customers."""
+    """Empty for the operations that are of no customer."""
     batch: str | None
     subject: str | None
     """The tracking id or device id."""
@@ -141,17 +156,20 @@ class Request:
         return hashlib.blake2b(f"{self.method} {self.path}\n".encode() + self.body, digest_size=16).hexdigest()
 
 
-_CUSTOMER = "/(?P<customer>[^/]+)"
+_CUSTOMER = "customers/(?P<customer>[^/]+)"
 _ROUTES: Sequence[tuple[str, re.Pattern[str], Operation]] = [
-    (method, re.compile(rf"/v1(?:\.0)?/+customers{pattern}/?", re.IGNORECASE), operation)
+    (method, re.compile(rf"/v1(?:\.0)?/+{pattern}/?", re.IGNORECASE), operation)
     for method, pattern, operation in [
-        ("GET", r"", Operation.CUSTOMERS),
+        ("GET", r"customers", Operation.CUSTOMERS),
         ("GET", rf"{_CUSTOMER}", Operation.CUSTOMER),
         ("POST", rf"{_CUSTOMER}/deviceBatches", Operation.CREATE_BATCH),
         ("GET", rf"{_CUSTOMER}/deviceBatches", Operation.DEVICE_BATCHES),
         ("POST", rf"{_CUSTOMER}/deviceBatches/(?P<batch>[^/]+)/devices", Operation.APPEND_DEVICES),
         ("GET", rf"{_CUSTOMER}/deviceBatches/(?P<batch>[^/]+)/devices", Operation.BATCH_DEVICES),
         ("DELETE", rf"{_CUSTOMER}/deviceBatches/(?P<batch>[^/]+)/devices/(?P<subject>[^/]+)", Operation.DELETE_DEVICE),
+        ("GET", rf"{_CUSTOMER}/policies", Operation.CONFIGURATION_POLICIES),
+        ("PATCH", rf"{_CUSTOMER}/DevicePolicyUpdates", Operation.UPDATE_DEVICE_POLICIES),
+        ("GET", r"auditrecords", Operation.AUDIT_RECORDS),
         ("GET", rf"{_CUSTOMER}/batchJobStatus/(?P<subject>[^/]+)", Operation.BATCH_JOB_STATUS),
     ]
 ]

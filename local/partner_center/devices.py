@@ -91,13 +91,23 @@ def devices_in(content: Json, most: int = MOST_DEVICES) -> list[SentDevice]:
     return [_device_in(number, entry) for number, entry in enumerate(content)]
 
 
-def _device_in(number: int, entry: Json) -> SentDevice:
+def fields_of_device(number: int, entry: Json) -> dict[str, Json]:
+    """The properties of a device of a request, by lower-case name.
+
+    Raises:
+        Refusal: when one is not of the schema.
+    """
     if not isinstance(entry, dict):
         raise invalid_input(f"devices[{number}] isn&#39;t an object")
     fields = {name.lower(): value for name, value in entry.items()}
     for name, value in fields.items():
         if value is not None and not isinstance(value, _type_of(number, name)):
             raise invalid_input(f"devices[{number}].{name} doesn&#39;t have the type of the schema")
+    return fields
+
+
+def _device_in(number: int, entry: Json) -> SentDevice:
+    fields = fields_of_device(number, entry)
     device = SentDevice.of(
         serial=fields.get("serialnumber"),
         product_key=fields.get("productkey"),

@@ -5,15 +5,18 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from uuid import UUID
 
+from local.partner_center.audit_log import SCHEMA as AUDIT_LOG
+from local.partner_center.audit_log import AuditLog
 from local.partner_center.behaviour import Behaviour
-from local.partner_center.contract import Answer, Json
+from local.partner_center.contract import Answer, Json, utc
 from local.partner_center.devices import SentDevice
-from local.partner_center.verdicts import Verdict, failed, provoked, seconds_late
+from local.partner_center.policies import SCHEMA as POLICIES
+from local.partner_center.policies import Policies, PolicyUpdate
+from local.partner_center.verdicts import Verdict, failed, provoked, provoked_by_update, seconds_late
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS batch (
@@ -22,6 +25,7 @@ _SCHEMA = """
         number INTEGER PRIMARY KEY, id TEXT UNIQUE, customer TEXT, batch TEXT, serial TEXT, product_key TEXT,
         manufacturer TEXT, model TEXT, visible_at REAL);
     CREATE INDEX IF NOT EXISTS device_of_batch ON device (customer, batch, number);
+    CREATE TABLE IF NOT EXISTS device_detail (device_id TEXT PRIMARY KEY, uploaded_by TEXT, operations TEXT);
     CREATE TABLE IF NOT EXISTS identity (key TEXT, device_id TEXT, PRIMARY KEY (key, device_id)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS identity_of_device ON identity (device_id);
     CREATE TABLE IF NOT EXISTS job (
@@ -31,6 +35,8 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS answered_at (request_id TEXT PRIMARY KEY, seconds REAL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS posted (identity TEXT PRIMARY KEY, times INTEGER) WITHOUT ROWID;
 """
+_OPERATIONS = ("GET", "PATCH", "DELETE")
+"""What is allowed on a device, unless a test forbids some ("Device": the list of HTTP methods allowed on a device)."""
 
 _DUE = "due"
 """Of a stored device whose verdict comes later than the end of its upload; never shown."""
@@ -50,10 +56,14 @@ class Directory:
         )
         # Not `self.close`, which would keep this object, and all that its clock belongs to, for as long as the process.
         weakref.finalize(self, self._database.close)
-        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _SCHEMA)
+        self._database.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _SCHEMA + POLICIES + AUDIT_LOG
+        )
         self._clock = clock
         self._new_id = new_id
         self._behaviour = behaviour
+        self.policies = Policies(self._database, behaviour.policies, clock=clock, new_id=new_id)
+        self.audit_log = AuditLog(self._database, clock=clock, new_id=new_id, names=behaviour.audit_names_devices)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -112,7 +122,7 @@ class Directory:
             {
                 "id": batch,
                 "status": "processing" if running else "finished",
-                "creationDate": _utc(created),
+                "creationDate": utc(created),
                 "devicesCount": count,
                 "devicesLink": {
                     "uri": f"/customers/{customer}/deviceBatches/{batch}/devices",
@@ -128,39 +138,65 @@ class Directory:
 
     def devices(self, customer: str, batch: str, after: int) -> tuple[list[Json], int | None, int]:
         """A page of devices, the number to go on after (None at the end), and how many the batch holds."""
-        where, now = "FROM device WHERE customer = ? AND batch = ? AND visible_at <= ?", self._clock()
+        where = """FROM device LEFT JOIN device_detail ON device_id = device.id
+                   WHERE customer = ? AND batch = ? AND visible_at <= ?"""
+        now = self._clock()
         (total,) = self._database.execute(f"SELECT count(*) {where}", (customer, batch, now)).fetchone()
         rows = self._database.execute(
-            f"SELECT number, id, serial, product_key, manufacturer, model, visible_at {where} AND number > ?"
-            " ORDER BY number LIMIT ?",
+            "SELECT number, id, serial, product_key, manufacturer, model, visible_at, uploaded_by, operations"
+            f" {where} AND number > ? ORDER BY number LIMIT ?",
             (customer, batch, now, after, self._behaviour.page_size + 1),
         ).fetchall()
         page = rows[: self._behaviour.page_size]
-        names = ("id", "serialNumber", "productKey", "oemManufacturerName", "modelName")
-        items = [
-            {name: value for name, value in zip(names, row[1:6], strict=True) if value}
-            | {
-                "policies": [{"key": "o_o_b_e", "value": None}],
-                "uploadedDate": _utc(row[6]) + ".0092288-00:00",
-                "attributes": {"objectType": "Device"},
-            }
-            for row in page
-        ]
-        return items, page[-1][0] if len(rows) > self._behaviour.page_size else None, total
+        policies = self.policies.of_devices(customer, page[0][0], page[-1][0]) if page else {}
+        return (
+            [_resource(row, policies.get(row[1])) for row in page],
+            page[-1][0] if len(rows) > len(page) else None,
+            total,
+        )
 
-    def delete_device(self, customer: str, batch: str, device_id: str) -> bool:
-        """Whether there was such a device."""
-        found = "DELETE FROM device WHERE customer = ? AND batch = ? AND id = ?"
-        gone = self._database.execute(found, (customer, batch, device_id)).rowcount > 0
-        if gone:
-            self._database.execute("DELETE FROM identity WHERE device_id = ?", (device_id,))
-        return gone
+    def delete_device(self, customer: str, batch: str, device_id: str, by: str | None = None) -> bool | None:
+        """Whether the device was deleted: False if there is none, None if deleting it is not allowed."""
+        found = """SELECT operations FROM device LEFT JOIN device_detail ON device_id = device.id
+                   WHERE customer = ? AND batch = ? AND id = ?"""
+        row = self._database.execute(found, (customer, batch, device_id)).fetchone()
+        if row is None:
+            return False
+        if row[0] is not None and "DELETE" not in json.loads(row[0]):
+            return None
+        self._database.execute("DELETE FROM device WHERE id = ?", (device_id,))
+        self._database.execute("DELETE FROM identity WHERE device_id = ?", (device_id,))
+        self._database.execute("DELETE FROM device_detail WHERE device_id = ?", (device_id,))
+        self._database.execute("DELETE FROM assigned WHERE device_id = ?", (device_id,))
+        self.audit_log.add("device_deleted", customer, by or self._behaviour.user, BatchId=batch, DeviceId=device_id)
+        return True
+
+    def devices_with_serial(self, customer: str, serial: str) -> list[tuple[str, str]]:
+        """Batch and id of each device of the customer with this serial number."""
+        found = "SELECT batch, id FROM device WHERE customer = ? AND serial = ? ORDER BY number"
+        return list(self._database.execute(found, (customer, serial)))
+
+    def policies_by_serial(self, customer: str) -> dict[str, str | None]:
+        """The policy that each device of the customer has now."""
+        policies = self.policies.of_devices(customer)
+        found = "SELECT serial, id FROM device WHERE customer = ? AND serial IS NOT NULL"
+        rows = self._database.execute(found, (customer,))
+        return {serial: policies.get(device_id) for serial, device_id in rows}
+
+    def allow(self, device_id: str, operations: Sequence[str]) -> None:
+        """Allow on a device these operations alone."""
+        changed = "UPDATE device_detail SET operations = ? WHERE device_id = ?"
+        self._database.execute(changed, (json.dumps(list(operations)), device_id))
 
     # Uploads
 
-    def accept(self, customer: str, batch: str, devices: Sequence[SentDevice]) -> str:
+    def accept(self, customer: str, batch: str, devices: Sequence[SentDevice], *, is_new: bool = False) -> str:
         """Take an upload; gives its tracking id. Every verdict is found now, and shown when the delay is over."""
         tracking_id, now = str(self._new_id()), self._clock()
+        what = "devices_upload_to_new_batch_attempted" if is_new else "devices_upload_to_existing_batch_attempted"
+        self.audit_log.add(
+            what, customer, self._behaviour.user, BatchId=batch, BatchTrackingId=tracking_id, Devices=str(len(devices))
+        )
         in_this_upload: set[str] = set()
         statuses = []
         for device in devices:
@@ -170,15 +206,45 @@ class Directory:
             late = seconds_late(device.serial)
             due, device_id = now + self._behaviour.delay + late, None
             if verdict.is_registered:
-                device_id = ids.get(customer) or self._register(customer, batch, device, due)
+                device_id = ids.get(customer) or self.register(customer, batch, device, due, self._behaviour.user)
             statuses.append(_status_of(device, device_id, verdict) | ({_DUE: due} if late else {}))
-        job = (tracking_id, customer, batch, now, now + self._behaviour.delay, json.dumps(statuses))
-        self._database.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?)", job)
+        self._add_job(tracking_id, customer, batch, statuses)
         self._database.executemany(
             "INSERT INTO posted VALUES (?, 1) ON CONFLICT (identity) DO UPDATE SET times = times + 1",
             [(identity,) for identity in {device.identities[0] for device in devices}],
         )
         return tracking_id
+
+    def _add_job(self, tracking_id: str, customer: str, batch: str, statuses: Sequence[Json]) -> None:
+        now = self._clock()
+        job = (tracking_id, customer, batch, now, now + self._behaviour.delay, json.dumps(statuses))
+        self._database.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?)", job)
+
+    def update_policies(self, customer: str, updates: Sequence[PolicyUpdate]) -> str:
+        """Give devices policies, which they have when the delay is over; gives the tracking id."""
+        tracking_id = str(self._new_id())
+        by = self._behaviour.user
+        self.audit_log.add(
+            "devices_update_attempted", customer, by, BatchTrackingId=tracking_id, Devices=str(len(updates))
+        )
+        statuses = [self._update_policy(customer, update) for update in updates]
+        self._add_job(tracking_id, customer, "", statuses)
+        return tracking_id
+
+    def _update_policy(self, customer: str, update: PolicyUpdate) -> Json:
+        """The status of one device of an update, as "DeviceUploadDetails"."""
+        found = "SELECT serial, product_key FROM device WHERE customer = ? AND id = ?"
+        device = self._database.execute(found, (customer, update.device_id)).fetchone()
+        serial, product_key = device or (None, None)
+        if device is None:
+            verdict = failed("ZtdDeviceIsNotRegistered")
+        elif not self.policies.exists(customer, update.policy_id):
+            verdict = failed("ZtdProfileIsNotRegistered")
+        else:
+            verdict = provoked_by_update(serial) or Verdict()
+        if verdict.is_registered:
+            self.policies.assign(update.device_id, update.policy_id, self._clock() + self._behaviour.delay)
+        return _details(update.device_id, serial, product_key, verdict)
 
     def _verdict(
         self, customer: str, device: SentDevice, owners: Mapping[str, str], in_this_upload: set[str]
@@ -205,7 +271,8 @@ class Directory:
         keys = device.identities
         return dict(self._database.execute(f"{found}({', '.join('?' * len(keys))})", keys))
 
-    def _register(self, customer: str, batch: str, device: SentDevice, visible_at: float) -> str:
+    def register(self, customer: str, batch: str, device: SentDevice, visible_at: float, by: str) -> str:
+        """Make the device one of the batch; gives its id."""
         device_id = str(self._new_id())
         self._database.execute(
             "INSERT INTO device VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -214,6 +281,8 @@ class Directory:
                 visible_at,
             ),
         )
+        detail = (device_id, by, json.dumps(_OPERATIONS))
+        self._database.execute("INSERT INTO device_detail VALUES (?, ?, ?)", detail)
         rows = [(identity, device_id) for identity in device.identities]
         self._database.executemany("INSERT OR REPLACE INTO identity VALUES (?, ?)", rows)
         return device_id
@@ -233,11 +302,11 @@ class Directory:
             return details | {"status": "queued", "devicesStatus": None}
         if now < finished:
             running = [_still_processing(device) for device in devices]
-            return details | {"status": "processing", "startedTime": _utc(accepted), "devicesStatus": running}
+            return details | {"status": "processing", "startedTime": utc(accepted), "devicesStatus": running}
         return details | {
             "status": _status_of_upload(devices),
-            "startedTime": _utc(accepted),
-            "completedTime": _utc(finished),
+            "startedTime": utc(accepted),
+            "completedTime": utc(finished),
             "devicesStatus": [_status_at(now, device) for device in devices],
         }
 
@@ -246,13 +315,31 @@ class Directory:
         return dict(self._database.execute("SELECT identity, times FROM posted"))
 
 
+def _resource(row: Sequence[Json], policy: str | None) -> Json:
+    """The device of a list, as "Device"."""
+    names = ("id", "serialNumber", "productKey", "oemManufacturerName", "modelName")
+    visible_at, uploaded_by, operations = row[6:]
+    return {name: value for name, value in zip(names, row[1:6], strict=True) if value} | {
+        "policies": [{"key": "o_o_b_e", "value": policy}],
+        "uploadedDate": utc(visible_at) + ".0092288-00:00",
+        "uploadedBy": uploaded_by,
+        "allowedOperations": json.loads(operations) if operations else list(_OPERATIONS),
+        "attributes": {"objectType": "Device"},
+    }
+
+
 def _status_of(device: SentDevice, device_id: str | None, verdict: Verdict) -> Json:
-    """The device as "DeviceUploadDetails": sent with its hash alone, it comes back without any identifier."""
+    """The device of an upload: sent with its hash alone, it comes back without any identifier."""
     identified = bool(device.serial or device.product_key)
+    return _details(device_id if identified else None, device.serial, device.product_key, verdict)
+
+
+def _details(device_id: str | None, serial: str | None, product_key: str | None, verdict: Verdict) -> Json:
+    """A device as "DeviceUploadDetails"."""
     values = {
-        "deviceId": device_id if identified else None,
-        "serialNumber": device.serial,
-        "productKey": device.product_key,
+        "deviceId": device_id,
+        "serialNumber": serial,
+        "productKey": product_key,
         "status": verdict.status,
         "errorCode": verdict.code,
         "errorDescription": verdict.name,
@@ -278,8 +365,3 @@ def _status_of_upload(devices: Sequence[Json]) -> str:
     """The pages show `finished` over a failed device; only when all of several failed does this say more."""
     all_failed = all(device["status"] == "finished_with_errors" for device in devices)
     return "finished_with_errors" if all_failed and len(devices) > 1 else "finished"
-
-
-def _utc(seconds: float) -> str:
-    """A time as the pages show it: UTC, without saying so."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

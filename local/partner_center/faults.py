@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from local.partner_center.contract import UPLOADS, Operation
+from local.partner_center.contract import JOBS, Operation
 
 
 class Fault(StrEnum):
@@ -59,9 +59,9 @@ class Fault(StrEnum):
 _STATUS = frozenset({Operation.BATCH_JOB_STATUS})
 _LIST = frozenset({Operation.CUSTOMERS})
 _ONLY_FOR: Mapping[Fault, frozenset[Operation]] = {
-    Fault.WITHOUT_LOCATION: UPLOADS,
-    Fault.LINK_IN_BODY: UPLOADS,
-    Fault.FORGET_REQUEST_IDS: UPLOADS,
+    Fault.WITHOUT_LOCATION: JOBS,
+    Fault.LINK_IN_BODY: JOBS,
+    Fault.FORGET_REQUEST_IDS: JOBS,
     Fault.UNKNOWN_TRACKING_ID: _STATUS,
     Fault.SHORTER_STATUS: _STATUS,
     Fault.UNKNOWN_STATUS: _STATUS,

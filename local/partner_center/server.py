@@ -72,6 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PATCH(self) -> None:
+        self._serve()
+
     def do_DELETE(self) -> None:
         self._serve()
 
@@ -80,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        length = headers.get("content-length", "0" if self.command != "POST" else "")
+        length = headers.get("content-length", "" if self.command in ("POST", "PATCH") else "0")
         if not length.isdigit() or int(length) > MOST_REQUEST_BYTES:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if length.isdigit() else HTTPStatus.LENGTH_REQUIRED
             self.close_connection = True

@@ -3,15 +3,16 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
-from local.partner_center.behaviour import WELL_BEHAVED, Behaviour
+from local.partner_center.behaviour import WELL_BEHAVED, Behaviour, NamedPolicy
 from local.partner_center.contract import Answer, Json, Operation, Refusal, Reply, route
+from local.partner_center.devices import SentDevice
 from local.partner_center.directory import Directory
 from local.partner_center.faults import Fault, Faults
 from local.partner_center.server import Server
@@ -71,18 +72,80 @@ class StandIn:
             return Reply(Refusal(HTTPStatus.NOT_FOUND, 1000, "Not found").answer())
         return self._service.reply(request, self._faults.next(request.operation, request.customer))
 
+    # What others do, beside the caller, and what a test sets up
+
+    def register_elsewhere(
+        self, customer: str, batch: str, device: SentDevice, by: str = "someone.else@partner.onmicrosoft.com"
+    ) -> str:
+        """See `Service.register_elsewhere`."""
+        return self._service.register_elsewhere(customer, batch, device, by)
+
+    def delete_elsewhere(self, customer: str, serial: str, by: str = "someone.else@partner.onmicrosoft.com") -> int:
+        """See `Service.delete_elsewhere`."""
+        return self._service.delete_elsewhere(customer, serial, by)
+
+    def allow_operations(self, customer: str, serial: str, operations: Sequence[str]) -> int:
+        """See `Service.allow_operations`."""
+        return self._service.allow_operations(customer, serial, operations)
+
+    def add_policy(self, customer: str, policy: NamedPolicy) -> str:
+        """See `Service.add_policy`."""
+        return self._service.add_policy(customer, policy)
+
+    def remove_policy(self, customer: str, policy_id: str) -> bool:
+        """See `Service.remove_policy`."""
+        return self._service.remove_policy(customer, policy_id)
+
+    def policies_of_devices(self, customer: str) -> dict[str, str | None]:
+        """See `Service.policies_of_devices`."""
+        return self._service.policies_of_devices(customer)
+
     def _control(self, method: str, target: str, body: bytes) -> Answer:
         if (method, target) == ("GET", "/stand-in/requests"):
-            return Answer(HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(self.report()).encode())
-        if (method, target) == ("POST", "/stand-in/faults"):
-            try:
-                wanted = json.loads(body)
-                operation = Operation(wanted["operation"]) if wanted.get("operation") else None
-                self.script(Fault(wanted["fault"]), int(wanted.get("times", 1)), operation, wanted.get("customer"))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                return Answer(HTTPStatus.BAD_REQUEST, {"Content-Type": "text/plain"}, str(error).encode())
-            return Answer(HTTPStatus.NO_CONTENT)
-        return Answer(HTTPStatus.NOT_FOUND)
+            return _as_json(self.report())
+        controls = {
+            "/stand-in/faults": self._script,
+            "/stand-in/devices": self._devices,
+            "/stand-in/policies": self._policies,
+        }
+        if method != "POST" or target not in controls:
+            return Answer(HTTPStatus.NOT_FOUND)
+        try:
+            return controls[target](json.loads(body))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return Answer(HTTPStatus.BAD_REQUEST, {"Content-Type": "text/plain"}, str(error).encode())
+
+    def _script(self, wanted: Json) -> Answer:
+        operation = Operation(wanted["operation"]) if wanted.get("operation") else None
+        self.script(Fault(wanted["fault"]), int(wanted.get("times", 1)), operation, wanted.get("customer"))
+        return Answer(HTTPStatus.NO_CONTENT)
+
+    def _devices(self, wanted: Json) -> Answer:
+        """`{"do": "register" | "delete" | "allow", "customer", "serial", ...}`; answers what it did."""
+        customer, serial = str(wanted["customer"]).lower(), str(wanted["serial"])
+        who = {"by": str(wanted["by"])} if wanted.get("by") else {}
+        match wanted["do"]:
+            case "register":
+                names = {"manufacturer": wanted.get("manufacturer"), "model": wanted.get("model")}
+                device = SentDevice.of(serial=serial, product_key=wanted.get("productKey"), hardware_hash=None, **names)
+                return _as_json({"id": self.register_elsewhere(customer, str(wanted["batch"]), device, **who)})
+            case "delete":
+                return _as_json({"devices": self.delete_elsewhere(customer, serial, **who)})
+            case "allow":
+                return _as_json({"devices": self.allow_operations(customer, serial, list(wanted["operations"]))})
+            case other:
+                raise ValueError(f"a device is not {other}")
+
+    def _policies(self, wanted: Json) -> Answer:
+        """`{"do": "add" | "remove", "customer", "name" or "id"}`; answers what it did."""
+        customer = str(wanted["customer"]).lower()
+        if wanted["do"] == "remove":
+            return _as_json({"removed": self.remove_policy(customer, str(wanted["id"]))})
+        return _as_json({"id": self.add_policy(customer, NamedPolicy(str(wanted["name"])))})
+
+
+def _as_json(content: Json) -> Answer:
+    return Answer(HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(content).encode())
 
 
 class PartnerCenterStandIn(StandIn):

@@ -57,6 +57,12 @@ def seconds_late(serial: str | None) -> float:
     return LATE_SECONDS if (serial or "").upper().startswith(LATE) else 0.0
 
 
+def provoked_by_update(serial: str | None) -> Verdict | None:
+    """The outcome that a serial number asks for when its device gets a policy; None when it asks for none."""
+    found = re.match(r"STANDIN-PROFILE-(\w+-)", serial or "", re.IGNORECASE)
+    return provoked(f"STANDIN-{found[1]}", sent_before=False) if found else None
+
+
 def provoked(serial: str | None, *, sent_before: bool) -> Verdict | None:
     """The outcome that a serial number asks for (see the package); None when it asks for none."""
     found = re.match(r"STANDIN-(\w+)-", serial or "", re.IGNORECASE)

@@ -2,15 +2,18 @@
 
 Sources: Partner Center REST reference, "Create DeviceBatches" (which appends to a batch), "Uploaded Customer Devices"
 (which creates one), "Get BatchJobStatus", "Get DeviceBatches", "Get Devices"; developer guide, "Delete a device for the
-specified customer", "Get a list of customers", "Get a customer by ID".
+specified customer", "Get a list of customers", "Get a customer by ID", "Get a list of a customer's policies", "Update a
+list of devices with a policy", "Get a record of Partner Center activity".
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
+from shared.partner_center.audit_records import AuditRecord
 from shared.partner_center.errors import ServiceIds
-from shared.partner_center.models import BatchUploadDetails, Customer, Device, DeviceBatch
+from shared.partner_center.models import BatchUploadDetails, ConfigurationPolicy, Customer, Device, DeviceBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class CallIds:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The service accepted the devices. `tracking_id` is None when the answer had no usable link."""
+    """The service accepted the devices, or their updates. `tracking_id` is None when the answer had no usable link."""
 
     tracking_id: str | None
     status: int
@@ -34,7 +37,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class JobAnswer:
-    """The status of an upload."""
+    """The status of an upload, or of an update of devices."""
 
     details: BatchUploadDetails
     service_ids: ServiceIds
@@ -53,13 +56,31 @@ class PartnerCenter(Protocol):
         """Append devices to the batch; `devices` is the exact body."""
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
-        """The status of the upload with this `tracking_id`."""
+        """The status of the upload, or of the update of devices, with this `tracking_id`."""
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
         """The devices of the batch, fetched page by page as the caller iterates."""
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
         """Delete a device of the batch. The service refuses a device that is not there with 404."""
+
+    def configuration_policies(self, customer_id: str, ids: CallIds) -> Iterator[ConfigurationPolicy]:
+        """The configuration policies of the customer: those of Partner Center, not those of Intune."""
+
+    def update_device_policies(self, customer_id: str, updates: bytes, ids: CallIds) -> Accepted:
+        """Give devices of the customer policies; `updates` is the exact body, as `encode_policy_updates` encodes it.
+
+        Documented for Admin agents alone; another account is refused with 403.
+        """
+
+    def audit_records(
+        self, since: date, until: date | None, ids: CallIds, *, customer_id: str | None = None
+    ) -> Iterator[AuditRecord]:
+        """The audit records of the days from `since` to `until`, or to now, fetched page by page.
+
+        With `customer_id` those of one customer. No page says whether the day of `until` is included. The service
+        refuses days that are more than `KEPT_DAYS` ago with 400.
+        """
 
     def customers(self, ids: CallIds) -> Iterator[Customer]:
         """The partner's customers, fetched page by page as the caller iterates."""

@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from time import monotonic, sleep
 from types import MappingProxyType
 from typing import TypeVar
@@ -19,6 +19,7 @@ from uuid import NAMESPACE_URL, uuid5
 import requests
 
 from shared.bounded_exchange import Exchange, bounded_exchange
+from shared.partner_center.audit_records import AuditRecord, audit_query, decode_audit_page
 from shared.partner_center.calls import Accepted, CallIds, JobAnswer, PartnerCenter
 from shared.partner_center.errors import (
     AnswerLost,
@@ -30,27 +31,30 @@ from shared.partner_center.errors import (
     transport_errors,
 )
 from shared.partner_center.models import (
+    ConfigurationPolicy,
     Customer,
-    CustomerPage,
     Device,
     DeviceBatch,
-    DeviceBatchPage,
-    DevicePage,
+    Page,
     creation_body,
     decode_batch_page,
     decode_customer,
     decode_customer_page,
     decode_device_page,
+    decode_policy_page,
     decode_upload_details,
     link_in_body,
 )
 from shared.partner_center.paths import (
     append_path,
+    audit_records_path,
     batches_path,
     create_path,
     customer_path,
     customers_path,
     device_path,
+    policies_path,
+    policy_updates_path,
     status_path,
     tracking_id_in,
 )
@@ -79,12 +83,16 @@ class Bounds:
 
 
 BATCHES = Bounds(pages=1_000, content_bytes=MOST_ANSWER_BYTES, seconds=math.inf)
-"""A customer's batches. In time they are one call, which ends within `exchange_timeout`: their reader holds a claim."""
+"""A customer's batches, or its policies. In time they are one call, which ends within `exchange_timeout`: their reader
+holds a claim."""
 DEVICES = Bounds(pages=10_000, content_bytes=64 * MOST_ANSWER_BYTES, seconds=600)
 """The devices of a batch, at a hundred a page with their hashes. Their reader renews its claim, or holds none."""
 
 CUSTOMERS = Bounds(pages=1_000, content_bytes=4 * MOST_ANSWER_BYTES, seconds=300)
 """The partner's customers. Their reader holds a claim for an hour."""
+
+AUDIT_RECORDS = Bounds(pages=1_000, content_bytes=4 * MOST_ANSWER_BYTES, seconds=300)
+"""The audit records of some days. Their reader renews its claim, or holds none."""
 
 CUSTOMERS_ON_A_PAGE = 500
 """The customers that are asked for at a time: `size`, which the page calls required."""
@@ -104,7 +112,7 @@ MOST_CONNECTIONS = 64
 logger = logging.getLogger(__name__)
 
 
-_Page = TypeVar("_Page", DeviceBatchPage, DevicePage, CustomerPage)
+_Page = TypeVar("_Page", bound=Page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +163,10 @@ class PartnerCenterClient:
             yield from page.items or ()
 
     def create_batch(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        return self._upload(create_path(customer_id), creation_body(batch_id, devices), ids)
+        return self._job("POST", create_path(customer_id), creation_body(batch_id, devices), ids)
 
     def append_devices(self, customer_id: str, batch_id: str, devices: bytes, ids: CallIds) -> Accepted:
-        return self._upload(append_path(customer_id, batch_id), devices, ids)
+        return self._job("POST", append_path(customer_id, batch_id), devices, ids)
 
     def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
         answer = self._call("GET", status_path(customer_id, tracking_id), ids)
@@ -170,6 +178,23 @@ class PartnerCenterClient:
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
         return self._call("DELETE", device_path(customer_id, batch_id, device_id), ids).service_ids
+
+    def configuration_policies(self, customer_id: str, ids: CallIds) -> Iterator[ConfigurationPolicy]:
+        bounds = replace(BATCHES, seconds=self._exchange_timeout)
+        for page in self._pages(policies_path(customer_id), decode_policy_page, ids, bounds):
+            yield from page.items or ()
+
+    def update_device_policies(self, customer_id: str, updates: bytes, ids: CallIds) -> Accepted:
+        return self._job("PATCH", policy_updates_path(customer_id), updates, ids)
+
+    def audit_records(
+        self, since: date, until: date | None, ids: CallIds, *, customer_id: str | None = None
+    ) -> Iterator[AuditRecord]:
+        first = audit_query(since, until, customer_id)
+        further = f"{first}&seekOperation=Next"
+        path = audit_records_path()
+        for page in self._pages(path, decode_audit_page, ids, AUDIT_RECORDS, first=first, further=further):
+            yield from page.items or ()
 
     def customers(self, ids: CallIds) -> Iterator[Customer]:
         first = f"?size={CUSTOMERS_ON_A_PAGE}"
@@ -192,8 +217,9 @@ class PartnerCenterClient:
         """Close the idle connections."""
         self._session.close()
 
-    def _upload(self, path: str, body: bytes, ids: CallIds) -> Accepted:
-        answer = self._call("POST", path, ids, body=body)
+    def _job(self, method: str, path: str, body: bytes, ids: CallIds) -> Accepted:
+        """A request that the service takes now and works on later."""
+        answer = self._call(method, path, ids, body=body)
         tracking_id = tracking_id_in(answer.headers.get("Location")) or tracking_id_in(link_in_body(answer.body))
         if tracking_id is None and not _LENGTH_HEADERS & {name.lower() for name in answer.headers}:
             raise AnswerLost(
@@ -377,13 +403,13 @@ def _ids_of_page(ids: CallIds, page: int) -> CallIds:
     return replace(ids, request_id=str(uuid5(NAMESPACE_URL, f"{ids.request_id}/{page}")))
 
 
-def _query_of_next(page: DeviceBatchPage | DevicePage | CustomerPage) -> str:
+def _query_of_next(page: Page) -> str:
     following = page.links.next if page.links else None
     _, question_mark, query = ((following.uri if following else None) or "").partition("?")
     return question_mark + quote(query.partition("#")[0], safe="=&%+") if query else ""
 
 
-def _token_of_next(page: DeviceBatchPage | DevicePage | CustomerPage) -> str | None:
+def _token_of_next(page: Page) -> str | None:
     token = page.next_token
     if token is not None and not (token.isascii() and token.isprintable()):
         raise Unavailable(

@@ -3,7 +3,8 @@
 Values of enumerations are kept as received, beside a property with our reading of them: pages and service disagree on
 some ("in-progress" against "processing"), and a new value must neither be lost nor stop the work. Times are
 text as sent; those without an offset are UTC. Sources: Partner Center REST reference, "Create DeviceBatches", "Get
-BatchJobStatus", "Get DeviceBatches", "Get Devices"; developer guide, "Customer resources", "Get a list of customers".
+BatchJobStatus", "Get DeviceBatches", "Get Devices", "Create Policies", "Update Device Policy"; developer guide, "Device
+deployment resources", "Get a list of a customer's policies", "Customer resources", "Get a list of customers".
 """
 
 import codecs
@@ -46,7 +47,7 @@ _STATES = {state.replace("_", ""): state for state in JobState} | {"inprogress":
 
 
 class PolicyCategory(StrEnum):
-    """The kind of a device policy."""
+    """The kind of a configuration policy; the one of the out-of-box experience is an Autopilot profile."""
 
     NONE = "none"
     OUT_OF_BOX_EXPERIENCE = "o_o_b_e"
@@ -57,6 +58,9 @@ class KeyValuePair(LenientModel, frozen=True):
 
     key: str | None = None
     value: str | None = None
+
+
+OUT_OF_BOX_EXPERIENCE = PolicyCategory.OUT_OF_BOX_EXPERIENCE
 
 
 class Policy(LenientModel, frozen=True):
@@ -122,12 +126,19 @@ class Device(LenientModel, frozen=True):
     @property
     def uploaded_at(self) -> datetime | None:
         """`uploadedDate` in UTC; None when absent, unreadable, or in the year 1, which means no date."""
-        try:
-            when = datetime.fromisoformat(self.uploaded_date or "")
-            when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):  # OverflowError: in UTC it is in the year 0 or 10000
-            return None
-        return when if when.year > 1 else None
+        return moment_of(self.uploaded_date)
+
+    @property
+    def profile_id(self) -> str | None:
+        """The id of its policy for the out-of-box experience; None when it has none."""
+        values = (policy.value for policy in self.policies or () if policy.category is OUT_OF_BOX_EXPERIENCE)
+        return next(filter(None, values), None)
+
+    @property
+    def may_be_deleted(self) -> bool | None:
+        """Whether `allowedOperations`, which are HTTP methods, name DELETE; None when there are none."""
+        allowed = {operation.strip().upper() for operation in self.allowed_operations or ()}
+        return "DELETE" in allowed if allowed else None
 
     def __repr__(self) -> str:
         return f"Device({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
@@ -136,6 +147,16 @@ class Device(LenientModel, frozen=True):
         """The fields to show. rich uses this too, instead of its own way of showing a Struct."""
         shown = [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "hardware_hash"]
         return [(name, value) for name, value in shown if value is not None]
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """The time that `text` names, in UTC; None when it is no time, or in the year 1, which means none."""
+    try:
+        when = datetime.fromisoformat(text or "")
+        when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # OverflowError: in UTC it is in the year 0 or 10000
+        return None
+    return when if when.year > 1 else None
 
 
 class _WithStatus(LenientModel, frozen=True):
@@ -170,7 +191,7 @@ class DeviceUploadDetails(_WithStatus, frozen=True):
 
     def __post_init__(self) -> None:
         """Cut texts that are longer than any known text of the service: they are kept with the row."""
-        _bound(self, _KEPT_OF_A_DEVICE)
+        bound_texts(self, _KEPT_OF_A_DEVICE)
 
 
 class BatchUploadDetails(_WithStatus, frozen=True):
@@ -186,7 +207,7 @@ class BatchUploadDetails(_WithStatus, frozen=True):
 
     def __post_init__(self) -> None:
         """Cut texts that are longer than any known text of the service: they are kept with the submission."""
-        _bound(self, _KEPT_OF_AN_UPLOAD)
+        bound_texts(self, _KEPT_OF_AN_UPLOAD)
 
 
 _KEPT_OF_A_DEVICE = {
@@ -204,7 +225,8 @@ _KEPT_OF_AN_UPLOAD = {
 """Journaled fields and the most characters kept of each. Rows keep their own serial numbers and product keys."""
 
 
-def _bound(model: LenientModel, kept: Mapping[str, int]) -> None:
+def bound_texts(model: LenientModel, kept: Mapping[str, int]) -> None:
+    """Cut the fields of `model` that `kept` names to this many characters."""
     for name, most in kept.items():
         value = getattr(model, name)
         is_long_text = isinstance(value, str) and not (value.isprintable() and len(value) <= most)
@@ -236,7 +258,9 @@ class DeviceBatch(_WithStatus, frozen=True):
         return self.device_count if self.devices_count is None else self.devices_count
 
 
-class _Page(LenientModel, frozen=True):
+class Page(LenientModel, frozen=True):
+    """A page of a list, which each subclass gives its items."""
+
     deciding: ClassVar[frozenset[str]] = frozenset({"items", "links", "continuation_token"})
     """A device or batch lost from a page would seem not to exist."""
 
@@ -252,13 +276,13 @@ class _Page(LenientModel, frozen=True):
         return self.continuation_token or (following.header("MS-ContinuationToken") if following else None) or None
 
 
-class DevicePage(_Page, frozen=True):
+class DevicePage(Page, frozen=True):
     """Devices of a batch, 100 a page."""
 
     items: tuple[Device, ...] | None = None
 
 
-class DeviceBatchPage(_Page, frozen=True):
+class DeviceBatchPage(Page, frozen=True):
     """Batches of a customer."""
 
     items: tuple[DeviceBatch, ...] | None = None
@@ -293,7 +317,7 @@ class CompanyProfile(LenientModel, frozen=True):
 
     def __post_init__(self) -> None:
         """Cut texts that are longer than any known text of the service: they are kept."""
-        _bound(self, _KEPT_OF_A_COMPANY)
+        bound_texts(self, _KEPT_OF_A_COMPANY)
 
 
 class Customer(LenientModel, frozen=True):
@@ -308,7 +332,7 @@ class Customer(LenientModel, frozen=True):
 
     def __post_init__(self) -> None:
         """Cut texts that are longer than any known text of the service: they are kept."""
-        _bound(self, _KEPT_OF_A_CUSTOMER)
+        bound_texts(self, _KEPT_OF_A_CUSTOMER)
 
     @property
     def customer_id(self) -> str | None:
@@ -334,10 +358,50 @@ def _guid(text: str | None) -> str | None:
     return canonical if canonical == (text or "").lower() else None
 
 
-class CustomerPage(_Page, frozen=True):
+class CustomerPage(Page, frozen=True):
     """Customers of the partner."""
 
     items: tuple[Customer, ...] | None = None
+
+
+class ConfigurationPolicy(LenientModel, frozen=True):
+    """A configuration policy of a customer, made in Partner Center; policies of Intune are none."""
+
+    id: str | None = None
+    name: str | None = None
+    category: str | None = None
+    description: str | None = None
+    devices_assigned_count: int | None = None
+    """The count's name in the SDK."""
+    devices_assigned: int | None = None
+    """The count's name in the example of the page."""
+    policy_settings: tuple[str, ...] | None = None
+    created_date: str | None = None
+    last_modified_date: str | None = None
+    attributes: ResourceAttributes | None = None
+
+    def __post_init__(self) -> None:
+        """Cut texts that are longer than any known text of the service: they are kept."""
+        bound_texts(self, _KEPT_OF_A_POLICY)
+
+    @property
+    def is_profile(self) -> bool:
+        """Whether it can be assigned to a device as its Autopilot profile: it has an id and the right category."""
+        return bool(self.id) and self.category in (None, OUT_OF_BOX_EXPERIENCE)
+
+    @property
+    def count(self) -> int | None:
+        """The number of devices that have it, from either field."""
+        return self.devices_assigned_count if self.devices_assigned is None else self.devices_assigned
+
+
+_KEPT_OF_A_POLICY = {"id": LONGEST_ID, "name": LONGEST_ID, "category": LONGEST_CODE, "description": DESCRIPTION_LIMIT}
+
+
+class ConfigurationPolicyPage(Page, frozen=True):
+    """Configuration policies of a customer."""
+
+    items: tuple[ConfigurationPolicy, ...] | None = None
 
 
 class NewDevice(LenientModel, frozen=True, gc=False):
@@ -376,13 +440,29 @@ def creation_body(batch_id: str, devices_json: bytes) -> bytes:
     return msgspec.json.encode(DeviceBatchCreationRequest(batch_id=batch_id, devices=msgspec.Raw(devices_json)))
 
 
+class _DevicePolicyUpdateRequest(LenientModel, frozen=True):
+    devices: tuple[Device, ...]
+
+
+def encode_policy_updates(policy_by_device: Mapping[str, str]) -> bytes:
+    """The body that gives each device, by its id, the configuration policy of this id.
+
+    Only what "DevicePolicyUpdateRequest" requires of a device is sent: its id and its policies.
+    """
+    devices = tuple(
+        Device(id=device_id, policies=(Policy(key=OUT_OF_BOX_EXPERIENCE.value, value=policy_id),))
+        for device_id, policy_id in policy_by_device.items()
+    )
+    return msgspec.json.encode(_DevicePolicyUpdateRequest(devices=devices))
+
+
 def decode_upload_details(body: bytes) -> BatchUploadDetails:
     """The answer of Get BatchJobStatus.
 
     Raises:
         Unavailable: when `body` is not such JSON.
     """
-    return _decode(body, _UPLOAD_DETAILS, BatchUploadDetails, "the status of an upload")
+    return decode_answer(body, _UPLOAD_DETAILS, BatchUploadDetails, "the status of an upload")
 
 
 def decode_device_page(body: bytes) -> DevicePage:
@@ -391,7 +471,7 @@ def decode_device_page(body: bytes) -> DevicePage:
     Raises:
         Unavailable: when `body` is not such JSON.
     """
-    return _decode(body, _DEVICE_PAGE, DevicePage, "the devices of a batch")
+    return decode_answer(body, _DEVICE_PAGE, DevicePage, "the devices of a batch")
 
 
 def decode_batch_page(body: bytes) -> DeviceBatchPage:
@@ -400,7 +480,7 @@ def decode_batch_page(body: bytes) -> DeviceBatchPage:
     Raises:
         Unavailable: when `body` is not such JSON.
     """
-    return _decode(body, _BATCH_PAGE, DeviceBatchPage, "the batches of a customer")
+    return decode_answer(body, _BATCH_PAGE, DeviceBatchPage, "the batches of a customer")
 
 
 def decode_customer_page(body: bytes) -> CustomerPage:
@@ -409,12 +489,16 @@ def decode_customer_page(body: bytes) -> CustomerPage:
     Raises:
         Unavailable: when `body` is not such JSON, or has no customers in it, not even an empty list of them.
     """
-    page = _decode(body, _CUSTOMER_PAGE, CustomerPage, "the customers of the partner")
-    if page.items is None:
-        raise Unavailable(
-            "Partner Center's answer is not the customers of the partner (it has no items); the request will be retried"
-        )
-    return page
+    return with_items(decode_answer(body, _CUSTOMER_PAGE, CustomerPage, _CUSTOMERS), _CUSTOMERS)
+
+
+def decode_policy_page(body: bytes) -> ConfigurationPolicyPage:
+    """The configuration policies of a customer: a collection or a bare array.
+
+    Raises:
+        Unavailable: when `body` is not such JSON, or has no policies in it, not even an empty list of them.
+    """
+    return with_items(decode_answer(body, _POLICY_PAGE, ConfigurationPolicyPage, _POLICIES), _POLICIES)
 
 
 def decode_customer(body: bytes) -> Customer:
@@ -423,7 +507,7 @@ def decode_customer(body: bytes) -> Customer:
     Raises:
         Unavailable: when `body` is not such JSON.
     """
-    return _decode(body, _CUSTOMER, Customer, "a customer of the partner")
+    return decode_answer(body, _CUSTOMER, Customer, "a customer of the partner")
 
 
 class _AcceptedBody(LenientModel, frozen=True):
@@ -446,12 +530,27 @@ _DEVICE_PAGE = msgspec.json.Decoder(DevicePage | tuple[Device, ...])
 _BATCH_PAGE = msgspec.json.Decoder(DeviceBatchPage | tuple[DeviceBatch, ...])
 _CUSTOMER_PAGE = msgspec.json.Decoder(CustomerPage | tuple[Customer, ...])
 _CUSTOMER = msgspec.json.Decoder(Customer)
+_POLICY_PAGE = msgspec.json.Decoder(ConfigurationPolicyPage | tuple[ConfigurationPolicy, ...])
+_CUSTOMERS = "the customers of the partner"
+_POLICIES = "the configuration policies of a customer"
 _NOT_SUCH_JSON = (msgspec.DecodeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 
 _Model = TypeVar("_Model", bound=LenientModel)
+_SomePage = TypeVar("_SomePage", bound=Page)
 
 
-def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]", model: type[_Model], what: str) -> _Model:
+def with_items(page: _SomePage, what: str) -> _SomePage:
+    """`page`, unless it has no items, not even an empty list of them.
+
+    Raises:
+        Unavailable: it has none; `what` says in the message what was asked for.
+    """
+    if getattr(page, "items", None) is None:
+        raise Unavailable(f"Partner Center's answer is not {what} (it has no items); the request will be retried")
+    return page
+
+
+def decode_answer(body: bytes, decoder: "msgspec.json.Decoder[Any]", model: type[_Model], what: str) -> _Model:
     """Decode `body`, strictly if its types allow that. A bare array stands for the items of a page."""
     content = body.removeprefix(codecs.BOM_UTF8)
     try:
@@ -459,7 +558,7 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]", model: type[_Mode
             read = decoder.decode(content)
         except msgspec.DecodeError:
             plain = loads_leniently(content)
-            is_bare = isinstance(plain, list) and issubclass(model, _Page)
+            is_bare = isinstance(plain, list) and issubclass(model, Page)
             read = read_leniently(model, {"items": plain} if is_bare else plain)
     except (*_NOT_SUCH_JSON, Unreadable) as error:
         raise Unavailable(

@@ -51,6 +51,21 @@ def status_path(customer_id: str, tracking_id: str) -> str:
     return f"{customer_path(customer_id)}/batchJobStatus/{_segment(tracking_id)}"
 
 
+def policies_path(customer_id: str) -> str:
+    """The path of a customer's configuration policies."""
+    return f"{customer_path(customer_id)}/policies"
+
+
+def policy_updates_path(customer_id: str) -> str:
+    """The path of the PATCH that gives devices of a customer configuration policies."""
+    return f"{customer_path(customer_id)}/DevicePolicyUpdates"
+
+
+def audit_records_path() -> str:
+    """The path of the partner's audit records."""
+    return f"/{API_VERSION}/auditrecords"
+
+
 def tracking_id_in(link: str | None) -> str | None:
     """The tracking id in `link`, relative or absolute; None when the link is not to the status of an upload.
 

@@ -25,9 +25,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from local.partner_center import CUSTOMERS, Behaviour, Fault, NamedCustomer, Operation, PartnerCenterStandIn
+from local.partner_center import (
+    CUSTOMERS,
+    Behaviour,
+    Fault,
+    NamedCustomer,
+    NamedPolicy,
+    Operation,
+    PartnerCenterStandIn,
+)
 from shared.bounded_exchange import Exchange, bounded_exchange
 from shared.partner_center import client as client_module
+from shared.partner_center.audit_records import DeviceOperation
 from shared.partner_center.client import (
     DEVICES,
     CallIds,
@@ -43,10 +52,10 @@ from shared.partner_center.errors import (
     Unauthorised,
     Unavailable,
 )
-from shared.partner_center.models import CustomerRelationship, Device, JobState, encode_devices
-from shared.partner_center.paths import append_path
+from shared.partner_center.models import CustomerRelationship, Device, JobState, encode_devices, encode_policy_updates
+from shared.partner_center.paths import append_path, policy_updates_path
 from tests.dribbling_server import DribblingAnswer, DribblingServer
-from tests.partner_center.conftest import MakeClient
+from tests.partner_center.conftest import NOW, MakeClient
 from tests.raw_server import StartRawServer
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
@@ -175,6 +184,88 @@ def test_a_list_of_customers_that_leads_to_itself_comes_to_an_end(
         list(client.customers(new_ids()))
 
 
+def test_the_configuration_policies_of_a_customer_are_listed(
+    stand_in: PartnerCenterStandIn, client: PartnerCenterClient, new_ids: NewIds
+) -> None:
+    added = stand_in.add_policy(CUSTOMER, NamedPolicy("Lobby", ("skip_eula",)))
+    policies = list(client.configuration_policies(CUSTOMER, new_ids()))
+    assert sorted(policy.name or "" for policy in policies) == ["Kiosk", "Lobby", "Standard"]
+    (lobby,) = [policy for policy in policies if policy.id == added]
+    assert (lobby.is_profile, lobby.count, lobby.policy_settings) == (True, 0, ("skip_eula",))
+
+
+def test_devices_are_given_a_policy_and_the_update_is_followed(client: PartnerCenterClient, new_ids: NewIds) -> None:
+    client.create_batch(CUSTOMER, "Sales", some_devices(2), new_ids())
+    policy_id = next(iter(client.configuration_policies(CUSTOMER, new_ids()))).id or ""
+    first, _ = client.batch_devices(CUSTOMER, "Sales", new_ids())
+    updates = encode_policy_updates({first.id or "": policy_id, "no-such-device": policy_id})
+    accepted = client.update_device_policies(CUSTOMER, updates, new_ids())
+    details = client.batch_job_status(CUSTOMER, accepted.tracking_id or "", new_ids()).details
+    assert [(each.device_id, each.error_code) for each in details.devices_status or ()] == [
+        (first.id, None),
+        ("no-such-device", "807"),
+    ]
+    assert [each.profile_id for each in client.batch_devices(CUSTOMER, "Sales", new_ids())] == [policy_id, None]
+
+
+def test_an_account_that_is_no_admin_agent_is_told_that_it_may_not_apply_policies(
+    client_of: MakeClient, new_ids: NewIds
+) -> None:
+    with PartnerCenterStandIn(Behaviour(is_admin_agent=False)) as service, pytest.raises(Unauthorised) as refused:
+        client_of(service.url).update_device_policies(CUSTOMER, encode_policy_updates({"a": "b"}), new_ids())
+    assert (refused.value.status, refused.value.code) == (403, "2032")
+
+
+def test_an_update_is_a_patch_of_the_very_bytes(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds
+) -> None:
+    server = raw_server(accepted_with(f"Location: /customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}"))
+    accepted = client_of(server.url).update_device_policies(CUSTOMER, b'{"devices" : []}', new_ids())
+    assert accepted.tracking_id == TRACKING_ID
+    head, _, sent = server.received[0].partition(b"\r\n\r\n")
+    assert head.startswith(f"PATCH {policy_updates_path(CUSTOMER)} HTTP/1.1".encode())
+    assert sent == b'{"devices" : []}'
+
+
+@pytest.mark.parametrize("token_in_links", [False, True])
+def test_audit_records_of_a_customer_are_read_over_all_pages(
+    client_of: MakeClient, new_ids: NewIds, monkeypatch: pytest.MonkeyPatch, token_in_links: bool
+) -> None:
+    monkeypatch.setattr("shared.partner_center.audit_records.RECORDS_ON_A_PAGE", 2)
+    with PartnerCenterStandIn(Behaviour(token_in_links=token_in_links)) as service:
+        client = client_of(service.url)
+        for customer in (CUSTOMER, CUSTOMERS[1].id, CUSTOMER):
+            client.create_batch(customer, str(uuid4()), some_devices(1, customer), new_ids())
+        (device,) = [
+            each
+            for batch in client.device_batches(CUSTOMER, new_ids())
+            if batch.id
+            for each in client.batch_devices(CUSTOMER, batch.id, new_ids())
+        ]
+        service.delete_elsewhere(CUSTOMER, device.serial_number or "", by="a colleague")
+        records = list(client.audit_records(datetime.now(UTC).date(), None, new_ids(), customer_id=CUSTOMER))
+        assert service.report()["received"]["audit_records"] == 2
+    assert [record.device_operation for record in records] == [
+        DeviceOperation.UPLOAD_TO_NEW_BATCH_ATTEMPTED,
+        DeviceOperation.UPLOAD_TO_NEW_BATCH_ATTEMPTED,
+        DeviceOperation.DELETED,
+    ]
+    assert [record.by for record in records][-1] == "a colleague"
+    assert records[-1].detail("DEVICEID") == device.id
+
+
+@pytest.mark.parametrize("body", ["{}", '{"items": null}', '"none"'])
+def test_an_answer_without_policies_or_records_is_no_empty_list(
+    raw_server: StartRawServer, client_of: MakeClient, new_ids: NewIds, body: str
+) -> None:
+    answer = accepted_with(status="200 OK", body=body)
+    client = client_of(raw_server(answer, answer).url)
+    with pytest.raises(Unavailable):
+        list(client.configuration_policies(CUSTOMER, new_ids()))
+    with pytest.raises(Unavailable):
+        list(client.audit_records(NOW.date(), None, new_ids()))
+
+
 @pytest.mark.parametrize("batch", ["Test batch/ä#?", "a%2Fb", "100 %", "+&=", "...", "日本", "x" * 200])
 def test_a_batch_of_any_name_can_be_used(client: PartnerCenterClient, new_ids: NewIds, batch: str) -> None:
     client.create_batch(CUSTOMER, batch, some_devices(1, "A"), new_ids())
@@ -298,6 +389,11 @@ def test_every_fault_has_its_class_in_every_call(
         Operation.BATCH_DEVICES: lambda: list(client.batch_devices(CUSTOMER, "Sales", new_ids())),
         Operation.CUSTOMERS: lambda: list(client.customers(new_ids())),
         Operation.CUSTOMER: lambda: client.customer(CUSTOMER, new_ids()),
+        Operation.CONFIGURATION_POLICIES: lambda: list(client.configuration_policies(CUSTOMER, new_ids())),
+        Operation.UPDATE_DEVICE_POLICIES: lambda: client.update_device_policies(
+            CUSTOMER, encode_policy_updates({"a-device": "a-policy"}), new_ids()
+        ),
+        Operation.AUDIT_RECORDS: lambda: list(client.audit_records(datetime.now(UTC).date(), None, new_ids())),
     }
     stand_in.script(fault, operation=operation)
     with pytest.raises(PartnerCenterError) as caught:

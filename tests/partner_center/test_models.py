@@ -14,6 +14,7 @@ from shared.partner_center.errors import Unavailable
 from shared.partner_center.models import (
     BatchUploadDetails,
     CompanyProfile,
+    ConfigurationPolicy,
     Customer,
     CustomerPage,
     CustomerRelationship,
@@ -33,8 +34,10 @@ from shared.partner_center.models import (
     decode_customer,
     decode_customer_page,
     decode_device_page,
+    decode_policy_page,
     decode_upload_details,
     encode_devices,
+    encode_policy_updates,
     link_in_body,
 )
 
@@ -366,3 +369,42 @@ def test_any_answer_is_a_page_of_customers_or_none(answer: bytes) -> None:
         for customer in customers or ():
             assert len(customer.customer_id or "") in (0, 36)
             assert customer.relationship in CustomerRelationship
+
+
+DOCUMENTED_POLICIES = b"""{ "totalCount": 2, "items": [{ "id": "8c7d25aa-2dbb-409c-a1f0-f55bd9108fa9",
+  "name": "Windows 10 Enterprise E3", "category": "o_o_b_e", "description": "P462017 description",
+  "devicesAssigned": 7, "policySettings": ["oobe_user_not_local_admin", "skip_express_settings"],
+  "createdDate": "2017-04-27T11:30:34.1944704-07:00", "lastModifiedDate": "2017-04-27T11:30:34.1944704-07:00",
+  "attributes": { "objectType": "ConfigurationPolicy" } }, {"id": "x", "category": "none"}],
+  "attributes": { "objectType": "Collection" } }"""
+
+
+def test_the_documented_policies_are_read() -> None:
+    first, other = decode_policy_page(DOCUMENTED_POLICIES).items or ()
+    assert (first.name, first.is_profile, first.count) == ("Windows 10 Enterprise E3", True, 7)
+    assert first.policy_settings == ("oobe_user_not_local_admin", "skip_express_settings")
+    assert not other.is_profile
+
+
+def test_a_policy_without_an_id_is_no_profile_and_long_texts_are_cut() -> None:
+    assert not ConfigurationPolicy(name="n").is_profile
+    assert len(ConfigurationPolicy(id="i", name="n" * 5000).name or "") <= 256
+
+
+def test_an_update_holds_what_the_page_requires_of_each_device_and_no_more() -> None:
+    assert json.loads(encode_policy_updates({"9993-8627": "15a04610"})) == {
+        "devices": [{"id": "9993-8627", "policies": [{"key": "o_o_b_e", "value": "15a04610"}]}]
+    }
+
+
+def test_the_profile_of_a_device_is_its_policy_of_the_out_of_box_experience() -> None:
+    assert Device(policies=(Policy(key="none", value="a"), Policy(key="o_o_b_e", value="b"))).profile_id == "b"
+    assert Device(policies=(Policy(key="o_o_b_e"),)).profile_id is None
+    assert Device().profile_id is None
+
+
+@pytest.mark.parametrize(("allowed", "may"), [(None, None), ((), None), (("GET",), False), (("get", " Delete"), True)])
+def test_a_device_may_be_deleted_if_its_allowed_operations_say_so(
+    allowed: tuple[str, ...] | None, may: bool | None
+) -> None:
+    assert Device(allowed_operations=allowed).may_be_deleted is may

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from shared.partner_center.errors import Refused
 from shared.partner_center.paths import (
     append_path,
+    audit_records_path,
     batches_path,
     create_path,
     customer_path,
     customers_path,
     device_path,
+    policies_path,
+    policy_updates_path,
     status_path,
     tracking_id_in,
 )
@@ -28,6 +31,9 @@ def test_the_paths_are_those_of_the_reference_pages() -> None:
     assert batches_path(CUSTOMER) == create_path(CUSTOMER)
     assert (customers_path(), customer_path(CUSTOMER)) == ("/v1/customers", f"/v1/customers/{CUSTOMER}")
     assert append_path(CUSTOMER, "Test") == f"/v1/customers/{CUSTOMER}/deviceBatches/Test/devices"
+    assert policies_path(CUSTOMER) == f"/v1/customers/{CUSTOMER}/policies"
+    assert policy_updates_path(CUSTOMER) == f"/v1/customers/{CUSTOMER}/DevicePolicyUpdates"
+    assert audit_records_path() == "/v1/auditrecords"
     assert status_path(CUSTOMER, TRACKING_ID) == f"/v1/customers/{CUSTOMER}/batchJobStatus/{TRACKING_ID}"
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -17,8 +17,9 @@ from local.in_memory_storage import (
     InMemoryWakeups,
 )
 from local.partner_center import StandIn
+from shared.partner_center.audit_records import AuditRecord
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, ServiceIds
-from shared.partner_center.models import Customer, Device, DeviceBatch
+from shared.partner_center.models import ConfigurationPolicy, Customer, Device, DeviceBatch
 from shared.pipeline.blob_names import file_id, private_copy, results_folder
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
@@ -215,6 +216,17 @@ class Changed:
 
     def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
         return self.real.delete_device(customer_id, batch_id, device_id, ids)
+
+    def configuration_policies(self, customer_id: str, ids: CallIds) -> Iterator[ConfigurationPolicy]:
+        return self.real.configuration_policies(customer_id, ids)
+
+    def update_device_policies(self, customer_id: str, updates: bytes, ids: CallIds) -> Accepted:
+        return self.real.update_device_policies(customer_id, updates, ids)
+
+    def audit_records(
+        self, since: date, until: date | None, ids: CallIds, *, customer_id: str | None = None
+    ) -> Iterator[AuditRecord]:
+        return self.real.audit_records(since, until, ids, customer_id=customer_id)
 
     def customers(self, ids: CallIds) -> Iterator[Customer]:
         return self.real.customers(ids)

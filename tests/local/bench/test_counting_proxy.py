@@ -20,7 +20,7 @@ from local.bench.local_storage import running_thinking_service, wait_for
 from local.bench.operations import BLOB_TRIGGER, Taken, by_host, cost
 from local.bench.timing import spent
 from local.processes import ChildProcess
-from shared.partner_center.client import tracking_id_in
+from shared.partner_center.paths import tracking_id_in
 
 
 def head(first: str, **headers: str) -> Head:

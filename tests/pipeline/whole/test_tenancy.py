@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import date
 from functools import partial
 from urllib.parse import unquote
 
@@ -10,16 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.partner_center import Behaviour, StandIn
-from shared.partner_center.client import (
-    Accepted,
-    CallIds,
-    JobAnswer,
-    PartnerCenter,
-    ServiceIds,
-    append_path,
-    create_path,
-)
-from shared.partner_center.models import Customer, Device, DeviceBatch
+from shared.partner_center.audit_records import AuditRecord
+from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, ServiceIds
+from shared.partner_center.models import ConfigurationPolicy, Customer, Device, DeviceBatch
+from shared.partner_center.paths import append_path, create_path
 from shared.pipeline.blob_names import file_id, results_folder
 from shared.pipeline.drop_path import parse_drop_path
 from shared.pipeline.intake.senders import sender_metadata, sending_of
@@ -98,6 +93,20 @@ class Watched:
 
     def customers(self, ids: CallIds) -> Iterator[Customer]:
         return self.real.customers(ids)
+
+    def configuration_policies(self, customer_id: str, ids: CallIds) -> Iterator[ConfigurationPolicy]:
+        self.seen.add(customer_id)
+        return self.real.configuration_policies(customer_id, ids)
+
+    def update_device_policies(self, customer_id: str, updates: bytes, ids: CallIds) -> Accepted:
+        self.seen.add(customer_id)
+        return self.real.update_device_policies(customer_id, updates, ids)
+
+    def audit_records(
+        self, since: date, until: date | None, ids: CallIds, *, customer_id: str | None = None
+    ) -> Iterator[AuditRecord]:
+        self.seen.add(customer_id or "all customers")
+        return self.real.audit_records(since, until, ids, customer_id=customer_id)
 
     def customer(self, customer_id: str, ids: CallIds) -> Customer:
         self.seen.add(customer_id)
