@@ -130,6 +130,8 @@ class FileNote(StrEnum):
     HIDDEN_SHEETS_SKIPPED = "hidden_sheets_skipped"
     HIDDEN_ROWS_READ = "hidden_rows_read"
     FORMULAS_WITHOUT_VALUE = "formulas_without_value"
+    OLD_WORKBOOK = "old_workbook"
+    """XLS, of which the library that reads it gives neither number formats nor errors nor hidden rows."""
     READ_AS_WINDOWS_1252 = "read_as_windows_1252"
     ENCODING_CHANGES = "encoding_changes"
     PRODUCT_KEYS_COPIED = "product_keys_copied"
@@ -316,8 +318,9 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
             "Give the row a group tag. Or drop the file in a batch folder or set a default batch.",
         ),
         RowReason.GROUP_TAG_UNREADABLE: RowExplanation(
-            "Letters of the group tag cannot be read for certain and it decides on the batch.",
-            "Save the file as CSV UTF-8 and drop it again. Or drop it in a batch folder.",
+            "The group tag cannot be read for certain and it decides on the batch.",
+            "Save the file as CSV UTF-8 and put a tag that holds a comma between double quotes. Or drop the file in a"
+            " batch folder.",
         ),
     }
 )
@@ -412,8 +415,8 @@ NOTES: Mapping[Note, Explanation] = MappingProxyType(
             "does not find the device.",
         ),
         Note.TAG_NOT_CERTAIN: Explanation(
-            "Letters of the group tag may be wrong: the file is not in UTF-8.",
-            "Save the file as CSV UTF-8 if the tag matters.",
+            "The group tag may be wrong: some of its letters cannot be read or it may go on in the next cell.",
+            "If the tag matters save the file as CSV UTF-8 with a tag that holds a comma between double quotes.",
         ),
         Note.TAG_WITHOUT_VALUE: Explanation(
             "The group tag is a formula that was never calculated: it has no value.", _CALCULATE
@@ -524,6 +527,10 @@ FILE_NOTES: Mapping[FileNote, Explanation] = MappingProxyType(
         ),
         FileNote.FORMULAS_WITHOUT_VALUE: Explanation(
             "The workbook has formulas that were never calculated. Their cells have no value.", _CALCULATE
+        ),
+        FileNote.OLD_WORKBOOK: Explanation(
+            "The workbook is of the old form (XLS). Its number formats and errors and hidden rows cannot be seen.",
+            "Save it as XLSX and drop that if a serial number begins with zeros or the workbook has hidden rows.",
         ),
         FileNote.READ_AS_WINDOWS_1252: Explanation(
             "The file is not in UTF-8 and was read as Windows-1252 (Western Europe).",

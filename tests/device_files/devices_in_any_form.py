@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from operator import and_
 from typing import Any, TypeVar
 from uuid import UUID
 from xml.sax.saxutils import escape
@@ -417,13 +418,15 @@ def rows(draw: st.DrawFn, device: Device, layout: Layout, troubles: frozenset[Tr
     if Trouble.SHIFTS in troubles and _often(draw, 3):
         cells += [""] * draw(st.integers(1, 3))
         is_whole = False
-    elif _often(draw, 1):
+    elif _often(draw, 1) and (is_whole or f"{layout.delimiter} " in device.tag or layout.delimiter not in device.tag):
+        # Without a blank to show it, nobody can tell a tag that fell apart from a row that was cut.
         while len(cells) > 1 and not cells[-1]:
             cells.pop()
-        # Who quotes as he should writes every cell: fewer of them beside a delimiter in quotes are doubtful.
-        is_whole = is_whole and (
-            len(cells) == len(layout.columns) or not any(layout.delimiter in cell for cell in cells)
-        )
+        # Who quotes as he should writes every cell: fewer of them are doubtful beside a delimiter in quotes, and below
+        # two unknown names that may be one.
+        unknown = [isinstance(column, str) for column in layout.columns]
+        is_certain = not any(layout.delimiter in cell for cell in cells) and not any(map(and_, unknown, unknown[1:]))
+        is_whole = is_whole and (len(cells) >= len(layout.columns) or is_certain)
     text = _line(cells, layout.delimiter, layout.quoting)
     if is_whole and Trouble.QUOTES in troubles and _often(draw, 4):
         text, is_whole = draw(_with_stray_quotes(text, layout.delimiter)), False

@@ -16,7 +16,7 @@ from shared.device_files.formats.delimited import Lines, Records, Sense
 from shared.device_files.formats.file_types import Kind
 from shared.device_files.formats.json_documents import Meaning
 from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
-from shared.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
+from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
 
 _SPOOLED_IN_MEMORY = 8 * 1024 * 1024
 """Archives and workbooks are read here and there, not in a stream: larger ones wait in a nameless temporary file."""
@@ -73,6 +73,7 @@ class _Opener:
             case Kind.OLE:
                 with _spooled(chunks) as file:
                     file_types.check_old_workbook(file)
+                    self.account.note(FileNote.OLD_WORKBOOK)
                     yield from workbooks.parts(file, name, self.account, self.sense, member)
 
     def _zip_parts(self, file: IO[bytes], name: str, member: str, *, is_unpacked: bool) -> Iterator[Part]:

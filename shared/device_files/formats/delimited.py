@@ -230,7 +230,7 @@ class Records:
         if len(cells[0]) >= HASH_CHARACTERS // 2 and starts_as_hash(cells[0]):
             return True
         sense = self._sense(cells) if len(cells) > 1 else 0
-        is_wide = bool(self._widths) and 1 < min(self._widths) <= len(cells)
+        is_wide = bool(self._widths) and len(cells) > 1 and min(self._widths) <= len(cells)
         closes = bool(joined) and len(_parsed(joined, delimiter)) in self._widths
         first = joined.partition("\n")[0]
         # A quote at the very end of a line is rather a ditto mark.

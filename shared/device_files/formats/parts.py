@@ -20,6 +20,8 @@ class TablePart:
     """Stands before line numbers: `member.csv `, `book.xlsx!Sheet1 `."""
     member: str = ""
     """The member of an archive that it is, or is of: when it cannot be read, the others are."""
+    is_text: bool = True
+    """Its cells stood between delimiters, and may have fallen apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ import re
 UNREADABLE = "\ufffd"
 
 _HIGH_WORD = re.compile(
-    "(?<![0-9@A-Z\\[-`a-z{}~\x80-\xff])[0-9@A-Z\\[-`a-z{}~]*+[\x80-\xff][0-9@A-Z\\[-`a-z{}~\x80-\xff]*"
+    "(?<![0-9@A-Z\\[-\\]_`a-z{}~\x80-\xff])[0-9@A-Z\\[-\\]_`a-z{}~]*+[\x80-\xff][0-9@A-Z\\[-\\]_`a-z{}~\x80-\xff]*"
 )
-"""A word with bytes that are not ASCII. The second byte of an East Asian letter may look like `@`, `[` or `~`."""
+"""A word with bytes that are not ASCII. The second byte of an East Asian letter may look like `@`, `[` or `~`.
+A delimiter ends a word."""
 _INSIDE = "[^\x00-\x1f\x80-\x9f\xab\xbb,;|]{1,128}"
 _OPENING = "\x82\x84\x91\x93\xab"
 _QUOTED = re.compile(
@@ -26,7 +27,7 @@ _ANGLES = {0xAB: "\udcab", 0xBB: "\udcbb"}
 """Stand for quotes that are the same in Latin-1, while words are looked for."""
 _QUOTES = {**{ord(quote): quote.encode("latin-1").decode("cp1252") for quote in "\x82\x84\x91\x92\x93\x94"}, **_ANGLES}
 
-_PLAIN = "0-9@A-Z\\[-`a-z{}~\xc0-\xd6\xd8-\xf6\xf8-\xff"
+_PLAIN = "0-9@A-Z\\[-\\]_`a-z{}~\xc0-\xd6\xd8-\xf6\xf8-\xff"
 _SHAPE = re.compile(
     rf"[{_PLAIN}]+(?:[\u2013\u2019][{_PLAIN}]+)*[\xae\u2122\u2019]?"  # words, joined by a dash or an apostrophe
     r"|[0-9]*\xb0[CF]?|[0-9]+[\xaa\xba]|[Nn][\xb0\xba]"  # degrees and ordinals

@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key
-from shared.device_files.rows import ABSENT, ADDED_TO_FIX, Column, Header, header_of
+from shared.device_files.rows import ABSENT, ADDED_TO_FIX, FIELDS, Column, Header, header_of
 
 _MOST_EXTRA_CELLS = 8
 _TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
@@ -29,8 +29,9 @@ _QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _QUOTED = re.compile(
     f"[{_QUOTES}]++([^{_QUOTES}]+)[{_QUOTES}]++|[{_QUOTES}]{{2,}}()"
     f"|[{_QUOTES[2:]}]([^{_QUOTES}]+)|([^{_QUOTES}]*[^0-9{_QUOTES}])[{_QUOTES[2:]}]"
+    '|\'(.+)\'|"([^"]+)"'
 )
-"""A text between quotes; of typographic ones one may be missing, unless it may be an inch mark."""
+"""A text between quotes, perhaps with others inside; of typographic ones one may be missing that is no inch mark."""
 _ENTITY = re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,5}|#x[0-9A-Fa-f]{1,4});")
 _MOST_ESCAPES = 4
 """Times that a text was escaped, one tool after the other."""
@@ -138,6 +139,45 @@ def _is_parted(header: Header, cells: Sequence[str], places: Sequence[int]) -> b
         if has_form or has_blank or (is_text and _open_brackets(text)):
             return True
     return False
+
+
+def columns_in_doubt(header: Header, cells: Sequence[str]) -> frozenset[Column]:
+    """The columns of a row that is not too long whose cells may be those of other columns.
+
+    Its group tag may have lost its quotes and go on in the next cell. In a row with fewer cells than names, two names
+    that nobody knows may be one that fell apart. A cell that can stand below its own name alone proves those before it.
+    """
+    tag, known, is_short = header.place(Column.GROUP_TAG), header.columns, len(cells) < header.width
+    pairs = range(1, len(cells) if is_short else 0)
+    starts = [place for place in pairs if known[place - 1] is known[place] is None]
+    if ABSENT < tag < min(len(cells), header.width) - 1 and _cell(cells, tag):
+        starts += [tag] if _may_be_rest(known[tag + 1], cells[tag + 1], is_short=is_short) else []
+    columns = zip(known, cells, strict=False)
+    proved = max((place for place, named in enumerate(columns) if _is_unmistakable(*named)), default=ABSENT)
+    start = min((start for start in starts if start > proved), default=len(cells))
+    return frozenset(column for column in list(Column)[:FIELDS] if start <= header.place(column) < len(cells))
+
+
+def _may_be_rest(column: Column | None, cell: str, *, is_short: bool) -> bool:
+    """Whether a cell may rather be the rest of the one before it: what else fills a row that has fewer cells."""
+    is_odd = (column is Column.ORDER_NUMBER and not any(map(str.isdecimal, cell))) or (
+        column is Column.ASSIGNED_USER and not any(mark in cell for mark in "@\\")
+    )
+    return bool(clean(cell)) and (cell[0] == " " or (is_short and is_odd))
+
+
+def _is_unmistakable(column: Column | None, cell: str) -> bool:
+    match column:
+        case Column.HARDWARE_HASH:
+            return starts_as_hash(cell)
+        case Column.PRODUCT_KEY:
+            return is_product_key(clean(cell))
+        case Column.MANUFACTURER:
+            return is_manufacturer(clean(cell))
+        case Column.ASSIGNED_USER:
+            return "@" in cell
+        case _:
+            return False
 
 
 def _cell(cells: Sequence[str], place: int) -> str:

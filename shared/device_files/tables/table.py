@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -13,12 +14,19 @@ from shared.device_files.cells import TypedCell, clean
 from shared.device_files.formats.parts import Records
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
-from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
+from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key, is_template_text
 from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
 from shared.device_files.tables import headers, tool_output
 from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headerless import HASH_ALONE, columns_of
-from shared.device_files.tables.realignment import Fields, cleaned, fields_of, looks_shifted, realigned
+from shared.device_files.tables.realignment import (
+    Fields,
+    cleaned,
+    columns_in_doubt,
+    fields_of,
+    looks_shifted,
+    realigned,
+)
 from shared.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
 
 LONGEST_PREAMBLE = 100
@@ -34,17 +42,21 @@ _NAME_WITH_DIGIT = re.compile(r"[^\W\d]+0|[^\W\d]{5,}[ _]?\d{1,2}")
 """What a made-up column name looks like: Name0, Field_1, Textbox12."""
 _FEWEST_OF_DEVICE = 3
 """Cells of the fewest that identify a device without a hash."""
+_NAMES_OF_A_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL})
 
 
-def table_rows(records: Records, account: FileAccount, prefix: str = "") -> Iterator[DeviceRow]:
+def table_rows(
+    records: Records, account: FileAccount, prefix: str = "", *, is_text: bool = True
+) -> Iterator[DeviceRow]:
     """The device rows of a table. Headers and blank lines are none; what else is none is told to `account`.
 
-    `records` are the cells of each row with its line number; `prefix` tells a person where the table is.
+    `records` are the cells of each row with its line number; `prefix` tells a person where the table is. `is_text`:
+    the cells stood between delimiters.
 
     Raises:
         UnreadableDeviceFile: its header names something twice, or it is a picture of a table.
     """
-    table = Table(prefix, account)
+    table = Table(prefix, account, is_text)
     for number, cells in records:
         row = table.ordinary(number, cells)
         if row is not None:
@@ -64,6 +76,7 @@ class _Layout:
         self.named = header.width
         self.serial, self.key, self.hash = header.places[:3]
         self.order = header.place(Column.ORDER_NUMBER)
+        self.behind_tag = header.place(Column.GROUP_TAG) + 1 if header.place(Column.GROUP_TAG) != ABSENT else 0
         # A cell that is absent is looked for behind all others, where an empty one is put.
         self.pick = itemgetter(*(place if place != ABSENT else width for place in header.places[3:6]))
         self.needs_empty = ABSENT in header.places[3:6]
@@ -93,6 +106,8 @@ class Table:
 
     prefix: str
     account: FileAccount
+    is_text: bool = True
+    """A cell that lost its quotes may have fallen apart."""
     layout: _Layout | None = None
     has_no_header: bool = False
     """Devices were found before any header."""
@@ -144,6 +159,8 @@ class Table:
         layout = self.layout
         if layout is None or len(cells) != layout.width or any(cells[layout.named :]):
             return None
+        if 0 < layout.behind_tag < layout.width and cells[layout.behind_tag][:1] == " ":
+            return None
         serial = cells[layout.serial] if layout.serial >= 0 else ""
         hash_ = cells[layout.hash] if layout.hash >= 0 else ""
         shared = layout.remembered.get(layout.shared_cells(cells))
@@ -191,9 +208,20 @@ class Table:
         fields = fields_of(header, cells)
         if _is_row_of_words(fields):
             return self._row(number, header, cells, fields, RowReason.UNCLEAR_COLUMNS)
+        if self.is_text and (doubt := columns_in_doubt(header, cells)):
+            return self._row_in_doubt(number, header, cells, doubt)
         if len(cells) == layout.width and not isinstance(fields.manufacturer, TypedCell):
             layout.remember(cells, fields)
         return self._row(number, header, cells, fields)
+
+    def _row_in_doubt(self, number: int, header: Header, cells: Sequence[str], doubt: AbstractSet[Column]) -> DeviceRow:
+        """A row of which some cells may belong to other columns: sent by what is certain of it, if that identifies."""
+        fields = fields_of(header, cells)
+        is_certain = starts_as_hash(fields.hardware_hash) or is_product_key(fields.product_key)
+        if not (is_certain or doubt.isdisjoint(_NAMES_OF_A_DEVICE)):
+            return self._row(number, UNKNOWN_COLUMNS, cells, _shown(fields), RowReason.SHIFTED_CELLS)
+        row = self._row(number, header, cells, fields)
+        return replace(row, notes=(Note.TAG_NOT_CERTAIN,)) if Column.GROUP_TAG in doubt and fields.group_tag else row
 
     def _expect_no_picture(self, filled: Sequence[str]) -> None:
         """Refuse what a screen shows: hashes that it cut, and lists, whose lines are a name, a colon and a value."""

@@ -54,6 +54,12 @@ def passed_over(account: FileAccount) -> tuple[str, ...]:
     return tuple(place for over in account.passed_over for place in over.places)
 
 
+def test_an_old_workbook_is_noted_for_what_cannot_be_seen_of_it() -> None:
+    account = FileAccount()
+    assert "d.bin!Devices" in read((SAMPLES / "workbook.xls").read_bytes(), account)
+    assert FileNote.OLD_WORKBOOK in [remark.note for remark in account.remarks]
+
+
 def test_a_file_is_one_part_whatever_its_name() -> None:
     assert read(CSV, name="devices.xlsx") == {"": TABLE}
     assert read(b'[{"serialNumber": "S1"}]') == {"": ("items", [{"serialNumber": "S1"}])}

@@ -95,3 +95,8 @@ def test_lines_for_a_spreadsheet_and_of_export_csv_are_no_rows(line: str) -> Non
 def test_a_line_break_in_a_quoted_first_cell_does_not_send_half_of_it() -> None:
     rows = cells("Serial,Manufacturer,Model", "S0ABCDEF,HP,X1", '"5CG9041ABC', '5CG9041ABD",HP,X1', "S2ABCDEF,HP,X1")
     assert [row[0] for row in rows] == ["Serial", "S0ABCDEF", "5CG9041ABC\n5CG9041ABD", "S2ABCDEF"]
+
+
+def test_ditto_marks_at_the_ends_of_rows_below_a_single_name_join_no_rows() -> None:
+    rows = cells("Windows Product ID,,", '3300000000010,,"', '3300000000017,,"')
+    assert [row[0] for row in rows[1:]] == ["3300000000010", "3300000000017"]

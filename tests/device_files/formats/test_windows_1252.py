@@ -104,3 +104,9 @@ def test_a_long_line_without_spaces_costs_no_more_than_its_length() -> None:
 
 def test_a_run_of_any_length_costs_bounded_time() -> None:
     assert decode_bytes(b"A" * 100_000 + b"\xfc")[0].endswith("\ufffd")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^"])
+def test_a_delimiter_ends_a_word(delimiter: str) -> None:
+    text = delimiter.join(["Kosten €", "Gerätemodell", "Büro 3"])
+    assert decode_bytes(text.encode("cp1252")) == (text, True)

@@ -66,6 +66,10 @@ def test_quotes_around_a_cell_are_no_part_of_it(cell: str) -> None:
     assert cleaned("13\u201d") == "13\u201d"
     assert cleaned("'0042'") == "0042"
     assert cleaned("''") == cleaned('""') == ""
+    assert cleaned("'Büro \"Pro\" 14'") == 'Büro "Pro" 14'
+    assert cleaned("'O'Neil'") == "O'Neil"
+    assert cleaned('"Ada\'s PC"') == "Ada's PC"
+    assert cleaned('14" or 15"') == '14" or 15"'
     assert cleaned(cell) == "S1"
     assert cleaned(f"x{cell}") == f"x{cell}"
 

@@ -7,7 +7,7 @@ import pytest
 from shared.device_files.account import FileAccount
 from shared.device_files.rows import DeviceRow
 from shared.device_files.tables.table import LONGEST_PREAMBLE, table_rows
-from shared.reasons import FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
+from shared.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
 from tests.device_files.given import HASHES
 
 HEADER = [
@@ -148,3 +148,42 @@ def test_a_header_with_what_could_be_a_device_in_it_gives_a_warning() -> None:
 def test_a_group_tag_that_is_the_makers_name_is_no_maker() -> None:
     (row,), _ = read(["5ES8901IC4", "", HASHES["5ES8901IC4"], "HP", "ada@contoso.com"])
     assert (row.group_tag, row.manufacturer) == ("HP", "")
+
+
+@pytest.mark.parametrize(
+    ("behind", "following", "is_certain"),
+    [
+        ("Room", [" West"], False),
+        ("Assigned User", ["West"], False),
+        ("Assigned User", ["ada@contoso.com"], True),
+        ("Purchase Order", ["West"], False),
+        ("Purchase Order", ["PO 4711"], True),
+        ("Room", ["12"], True),
+    ],
+)
+@pytest.mark.parametrize("serial", ["S100001", "S100002"], ids=["first row", "row like one before it"])
+def test_a_group_tag_that_may_go_on_in_the_next_cell_is_not_certain(
+    behind: str, following: list[str], is_certain: bool, serial: str
+) -> None:
+    rows, _ = read([*HEADER, behind, "Floor"], [*HP, "", "2"], [serial, *HP[1:], *following])
+    assert rows[-1].notes == (() if is_certain else (Note.TAG_NOT_CERTAIN,))
+    assert rows[-1].problem is None
+
+
+def test_a_blank_behind_the_group_tag_shows_that_it_fell_apart_in_a_row_of_full_length_too() -> None:
+    rows, _ = read([*HEADER, "Room"], [*HP, "2"], [*HP, " West"])
+    assert [row.notes for row in rows] == [(), (Note.TAG_NOT_CERTAIN,)]
+
+
+@pytest.mark.parametrize("pair", [["Breite", "Tiefe"], ["Price", "net"], ["Ort", "Raum"]])
+def test_rows_with_a_cell_too_few_below_two_unknown_names_are_no_rows_of_another_maker(pair: list[str]) -> None:
+    names = ["Serial Number", *pair, "Manufacturer", "Model", "Group Tag"]
+    rows, _ = read(names, ["S100001", "12", "Contoso", "X1", "Kiosk"], ["S100002", "12", "x", "HP", "X1"])
+    assert [row.problem for row in rows] == [RowReason.SHIFTED_CELLS, None]
+
+
+def test_cells_of_a_workbook_do_not_fall_apart() -> None:
+    names = ["Serial Number", "Breite", "Tiefe", "Manufacturer", "Model", "Group Tag"]
+    records = enumerate([names, ["S100001", "12", "3", "Contoso", "X1"]], start=1)
+    (row,) = table_rows(records, FileAccount(), is_text=False)
+    assert (row.problem, row.manufacturer, row.model) == (None, "Contoso", "X1")
