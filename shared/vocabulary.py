@@ -144,6 +144,8 @@ class ActKind(StrEnum):
     RENAME_CUSTOMER = "rename_customer"
     REMOVE_CUSTOMER = "remove_customer"
     PRIORITISE_CUSTOMER = "prioritise_customer"
+    LIMIT_CUSTOMER = "limit_customer"
+    """Set or remove the daily limit of a customer."""
 
 
 class Priority(StrEnum):

@@ -1,4 +1,4 @@
-"""`python -m local customers add | list | rename | remove | priority`: names for drop folders, and priorities."""
+"""`python -m local customers`: names for drop folders, and the priorities and daily limits of customers."""
 
 import argparse
 
@@ -18,16 +18,19 @@ from shared.pipeline.customer_names import (
     rename_customer,
     shown_customer,
 )
+from shared.pipeline.hold_requests import limit_customer
 from shared.pipeline.human_acts import COMMAND
 from shared.status.customers import customer, customers
 from shared.status.schemas import CustomerPage
 from shared.storage.customers import Customer
-from shared.vocabulary import Priority
+from shared.vocabulary import Priority, counted, grouped
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="add | list | rename | remove | priority")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="add | list | rename | remove | priority | limit"
+    )
     adding = actions.add_parser("add", help="give a customer a name")
     adding.add_argument("name", metavar="NAME", help="the name of the customer's drop folder")
     adding.add_argument(
@@ -49,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rating.add_argument(
         "priority", type=Priority, choices=list(Priority), help="of the files that are received from now on"
     )
-    for action in (adding, listing, renaming, removing, rating):
+    limiting = actions.add_parser("limit", help="say how many devices of a customer are newly sent on one day (UTC)")
+    limiting.add_argument("name", metavar="CUSTOMER", help="a name of the customer, or its id")
+    limiting.add_argument("devices", metavar="DEVICES|none", type=_devices, help="the most devices a day, or none")
+    for action in (adding, listing, renaming, removing, rating, limiting):
         account.add_arguments(action)
 
 
@@ -70,6 +76,8 @@ def _act(arguments: argparse.Namespace) -> ExitCode:
             _show(arguments, remove_name(pipeline, COMMAND, arguments.name))
         case "priority":
             _prioritise(arguments, pipeline)
+        case "limit":
+            _limit(arguments, pipeline)
         case _:
             _list(arguments, customers(pipeline, limit=None))
     return ExitCode.DONE
@@ -83,6 +91,24 @@ def _prioritise(arguments: argparse.Namespace, pipeline: Pipeline) -> None:
         print_json(view)
     else:
         print(f"Files of {harmless(view.shown_name)} that are received from now on have {view.priority} priority.")
+
+
+def _devices(text: str) -> int | None:
+    """The argument `DEVICES`; None for no limit. Raises ValueError."""
+    return None if text == "none" else int(text)
+
+
+def _limit(arguments: argparse.Namespace, pipeline: Pipeline) -> None:
+    customer_id = customer_meant(pipeline, arguments.name)
+    limit_customer(pipeline, COMMAND, customer_id, arguments.devices)
+    view = customer(pipeline, customer_id)
+    if arguments.json:
+        print_json(view)
+    elif view.daily_limit is None:
+        print(f"{harmless(view.shown_name)} has no daily limit.")
+    else:
+        devices, sent = counted(view.daily_limit.devices, "device"), grouped(view.daily_limit.sent_today)
+        print(f"At most {devices} a day (UTC) are newly sent for {harmless(view.shown_name)}; {sent} were sent today.")
 
 
 def _added(arguments: argparse.Namespace, pipeline: Pipeline) -> Customer:
@@ -138,7 +164,9 @@ def _list(arguments: argparse.Namespace, found: CustomerPage) -> None:
         print_json(found)
         return
     if found.customers:
-        table = Table("names", "customer id", "at Partner Center", "domain", "relationship", "priority", "notes")
+        table = Table(
+            "names", "customer id", "at Partner Center", "domain", "relationship", "priority", "a day", "notes"
+        )
         for each in found.customers:
             texts = (each.name, each.domain, each.relationship)
             table.add_row(
@@ -146,6 +174,7 @@ def _list(arguments: argparse.Namespace, found: CustomerPage) -> None:
                 each.customer_id,
                 *(harmless(text or "") for text in texts),
                 each.priority,
+                grouped(each.daily_limit.devices) if each.daily_limit else "",
                 harmless("; ".join(name.notes for name in each.names if name.notes)),
             )
         console().print(table)

@@ -1,4 +1,4 @@
-"""Hold, go on, stop: what people and scripts ask of the sending of a file, a customer, or everything.
+"""Hold, go on, stop, limit: what people and scripts ask of the sending of a file, a customer, or everything.
 
 The hold is written first, and every instance obeys it within a moment. Then the files concerned are woken, so that
 their submissions take their next step now and not when they are due; a wake-up that is lost costs minutes.
@@ -11,20 +11,25 @@ from msgspec.structs import replace
 from shared.errors import DeviceDropError
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.holds import holds_now, is_stopped, scope_of_hold
-from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of
+from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of, subject_of_customer
+from shared.pipeline.submissions.daily_limit import scope_of_limit
 from shared.pipeline.submissions.follow_ups import wake_again
 from shared.pipeline.submissions.line import Line
 from shared.storage.codec import UnreadableRecord
+from shared.storage.customers import checked_id
 from shared.storage.record_table import Conflict, Stored, log_unreadable
-from shared.storage.records import DeviceFile, Gate, Submission
+from shared.storage.records import DailyLimit, DeviceFile, Gate, Submission
 from shared.storage.wakeups import FileWakeUp
-from shared.vocabulary import ActKind, FileState, HoldState, SubmissionState
+from shared.vocabulary import ActKind, FileState, HoldState, SubmissionState, counted, grouped
 
 EVERYTHING = Subject("everything")
 
 _CAN_BE_HELD = frozenset({FileState.RECEIVED, FileState.READ})
 
 _TRIES = 5
+
+LARGEST_LIMIT = 10_000_000
+"""Devices a day: more is no limit."""
 
 LONGEST_NAME = 100
 """Characters of a name in a reason."""
@@ -42,6 +47,10 @@ class NothingToHold(DeviceDropError):
 
 class HoldRefused(DeviceDropError):
     """A stop is for good, so the file can neither be held nor go on."""
+
+
+class LimitRefused(DeviceDropError):
+    """The daily limit is no usable number; nothing was changed."""
 
 
 def hold(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
@@ -98,6 +107,54 @@ def go_on(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
         _wake(pipeline, subject)
         return True
     raise Conflict(f"The hold of {subject.name} keeps changing.")
+
+
+def limit_customer(pipeline: Pipeline, asker: Asker, customer_id: str, devices: int | None) -> None:
+    """Set the most devices that are newly sent for the customer on one day (UTC); None removes the limit.
+
+    What was sent on this day under an earlier limit counts; what was sent without one does not.
+
+    Raises:
+        CustomerNameRefused: it is no customer id.
+        LimitRefused: the limit is not from 1 to `LARGEST_LIMIT`.
+        Conflict: others keep changing the limit.
+    """
+    customer_id = checked_id(customer_id)
+    if devices is not None and not 1 <= devices <= LARGEST_LIMIT:
+        raise LimitRefused(
+            f"A daily limit is a number of devices from 1 to {grouped(LARGEST_LIMIT)}. To send nothing of a customer, "
+            "hold it."
+        )
+    subject, now = subject_of_customer(pipeline, customer_id), pipeline.clock()
+    detail = "removed" if devices is None else f"to {counted(devices, 'device')} a day"
+    note_act(pipeline, asker, ActKind.LIMIT_CUSTOMER, subject, detail)
+    scope, gates = scope_of_limit(customer_id), pipeline.journal.gates
+    for _ in range(_TRIES):
+        known = gates.get(scope)
+        limit = DailyLimit(devices=0) if known is None or known.record.limit is None else known.record.limit
+        try:
+            if devices is not None:
+                limit = replace(limit, devices=devices)
+                reason = f"The daily limit of {subject.name[:LONGEST_NAME]}."
+                gate = Gate(
+                    scope=scope, closed_until=now, since=now, reason=reason, customer_id=customer_id, limit=limit
+                )
+                gates.change(known, gate)
+            elif known is not None:
+                gates.open(known)
+        except Conflict:
+            continue
+        finally:
+            pipeline.cache.gates.forget()
+        _wake(pipeline, subject)
+        return
+    raise Conflict(f"The daily limit of {subject.name} keeps changing.")
+
+
+def daily_limits(pipeline: Pipeline) -> dict[str, DailyLimit]:
+    """The daily limits by customer."""
+    gates = (stored.record for stored in pipeline.journal.gates.all().values())
+    return {gate.customer_id: gate.limit for gate in gates if gate.customer_id is not None and gate.limit is not None}
 
 
 def wake_waiting(pipeline: Pipeline, file: DeviceFile) -> None:

@@ -31,7 +31,7 @@ def scope_of_hold(customer_id: str | None = None, file_id: str | None = None) ->
 
 
 def gates_now(gates: Gates, remembered: OpenGates, now: datetime) -> Mapping[str, Stored[Gate]]:
-    """The current gates, holds and notices. The holds, and that there is nothing else, are remembered for a moment."""
+    """The current gates. Holds and daily limits, and that there is nothing else, are remembered for a moment."""
     changes = remembered.changes
     found = gates.all()
     holds = _holds_among(found)
@@ -40,7 +40,7 @@ def gates_now(gates: Gates, remembered: OpenGates, now: datetime) -> Mapping[str
 
 
 def holds_now(pipeline: Pipeline) -> Mapping[str, Gate]:
-    """The holds by scope, as they stood a moment ago."""
+    """The holds and daily limits by scope, as they stood a moment ago. The count of a limit is no longer true."""
     remembered, now = pipeline.cache.gates, pipeline.clock()
     holds = remembered.holds(now)
     if holds is not None:
@@ -49,7 +49,8 @@ def holds_now(pipeline: Pipeline) -> Mapping[str, Gate]:
 
 
 def _holds_among(gates: Mapping[str, Stored[Gate]]) -> Mapping[str, Gate]:
-    return {scope: stored.record for scope, stored in gates.items() if stored.record.hold is not None}
+    found = ((scope, stored.record) for scope, stored in gates.items())
+    return {scope: gate for scope, gate in found if gate.hold is not None or gate.limit is not None}
 
 
 def forget_hold(pipeline: Pipeline, file_id: str) -> None:

@@ -22,12 +22,14 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_drop_path
+from shared.pipeline.holds import holds_now
 from shared.pipeline.intake.uploads import KEPT_FOR, discard
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.pipeline.settings_summary import settings_summary
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
+from shared.pipeline.submissions.daily_limit import scope_of_limit
 from shared.pipeline.submissions.follow_ups import wake_again
 from shared.pipeline.submissions.line import Line
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
@@ -189,6 +191,7 @@ def _wake_file(pipeline: Pipeline, file: DeviceFile) -> None:
 def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepReport, unreadable: OnUnreadable) -> None:
     now = pipeline.clock()
     claim = pipeline.settings.advanced.claim
+    is_limited = scope_of_limit(file.customer_id or "") in holds_now(pipeline)
     is_open, never_accepted, line = False, 0, Line(file.priority)
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         is_open = True
@@ -196,7 +199,7 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
             unreadable(stored)
             continue
         report.open_submissions += 1
-        never_accepted += _is_alarming(file, stored.record, now)
+        never_accepted += _is_alarming(file, stored.record, now, is_limited=is_limited)
         if line.holds(stored.record):
             continue
         late = round((now - stored.record.due_at).total_seconds())
@@ -215,8 +218,10 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
         _wake_file(pipeline, file)
 
 
-def _is_alarming(file: DeviceFile, submission: Submission, now: datetime) -> bool:
-    return submission.accepted_at is None and now - file.received_at > NEVER_ACCEPTED_ALARM
+def _is_alarming(file: DeviceFile, submission: Submission, now: datetime, *, is_limited: bool) -> bool:
+    """Whether it was never accepted for two days, other than by the daily limit of its customer."""
+    waits_for_its_day = is_limited and submission.first_sent_at is None
+    return submission.accepted_at is None and not waits_for_its_day and now - file.received_at > NEVER_ACCEPTED_ALARM
 
 
 def _pause(pipeline: Pipeline, _report: SweepReport) -> None:

@@ -2,15 +2,20 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.hold_requests import daily_limits
+from shared.pipeline.submissions.daily_limit import sent_on
 from shared.status.paging import CustomerPosition, cursor, position_in
-from shared.status.schemas import CustomerListView, CustomerNameView, CustomerPage, CustomerView
+from shared.status.schemas import CustomerListView, CustomerNameView, CustomerPage, CustomerView, DailyLimitView
 from shared.storage.codec import UnreadableRecord
 from shared.storage.customers import Customer, folded
 from shared.storage.partner_customers import ListReading, PartnerCustomer
 from shared.storage.record_table import log_unreadable
+from shared.storage.records import DailyLimit
 from shared.vocabulary import Priority, counted
 
 logger = logging.getLogger(__name__)
@@ -33,7 +38,8 @@ def customers(
     """
     after = None if page is None else position_in(page, CustomerPosition)
     listed, named = pipeline.journal.partner_customers.all(), pipeline.customers.all()
-    views = _views(listed, named, pipeline.customers.priorities())
+    reins = _Reins(pipeline.customers.priorities(), daily_limits(pipeline), pipeline.clock())
+    views = _views(listed, named, reins)
     found = sorted((view for view in views if _matches(view, folded(search))), key=_order)
     behind = [view for view in found if after is None or _order(view) > _as_order(after)]
     shown = behind[:limit]
@@ -53,8 +59,8 @@ def customer(pipeline: Pipeline, customer_id: str) -> CustomerView:
     except UnreadableRecord as unreadable:
         log_unreadable(unreadable)  # as in the list, which is shown without it
         listed = None
-    priority = pipeline.customers.priority_of(customer_id)
-    return _view(customer_id, listed, names, priority)
+    priorities = {customer_id: pipeline.customers.priority_of(customer_id)}
+    return _view(customer_id, listed, names, _Reins(priorities, daily_limits(pipeline), pipeline.clock()))
 
 
 def list_reading(pipeline: Pipeline) -> CustomerListView:
@@ -89,28 +95,39 @@ def _sentence(reading: ListReading) -> str:
     return " ".join(filter(None, (was_read, failed)))
 
 
-def _views(
-    listed: Iterable[PartnerCustomer], named: Iterable[Customer], priorities: Mapping[str, Priority]
-) -> list[CustomerView]:
+@dataclass(frozen=True, slots=True)
+class _Reins:
+    """What was set for customers, by customer."""
+
+    priorities: Mapping[str, Priority]
+    limits: Mapping[str, DailyLimit]
+    now: datetime
+
+    def limit_of(self, customer_id: str) -> DailyLimitView | None:
+        """The daily limit of a customer."""
+        limit = self.limits.get(customer_id)
+        return None if limit is None else DailyLimitView(devices=limit.devices, sent_today=sent_on(limit, self.now))
+
+
+def _views(listed: Iterable[PartnerCustomer], named: Iterable[Customer], reins: _Reins) -> list[CustomerView]:
     by_id = {customer.customer_id: customer for customer in listed}
     in_order = sorted(named, key=lambda customer: customer.customer_id)
     names = {customer_id: list(of_one) for customer_id, of_one in groupby(in_order, lambda one: one.customer_id)}
     return [
-        _view(each, by_id.get(each), names.get(each, ()), priorities.get(each, Priority.NORMAL))
-        for each in {**by_id, **names, **priorities}
+        _view(each, by_id.get(each), names.get(each, ()), reins)
+        for each in {**by_id, **names, **reins.priorities, **reins.limits}
     ]
 
 
-def _view(
-    customer_id: str, listed: PartnerCustomer | None, named: Iterable[Customer], priority: Priority
-) -> CustomerView:
+def _view(customer_id: str, listed: PartnerCustomer | None, named: Iterable[Customer], reins: _Reins) -> CustomerView:
     return CustomerView(
         customer_id=customer_id,
         name=listed.name if listed else None,
         domain=listed.domain if listed else None,
         relationship=(listed.relationship or "unknown") if listed else None,
         names=[CustomerNameView(name=each.name, notes=each.notes, added_at=each.added_at) for each in named],
-        priority=priority,
+        priority=reins.priorities.get(customer_id, Priority.NORMAL),
+        daily_limit=reins.limit_of(customer_id),
     )
 
 

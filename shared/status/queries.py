@@ -189,7 +189,8 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
     names = customer_names(pipeline)
     name = names.name_of(record.customer_id)
     progress = Progress.of(record, submissions)
-    stopped = standstills(pipeline, names, record.customer_id, record.file_id)
+    to_be_sent = 0 if progress.waiting is None else progress.waiting.to_be_sent
+    stopped = standstills(pipeline, names, record.customer_id, record.file_id, to_be_sent)
     later = registered_later(pipeline.journal.files, record)
     view = file_view(
         record, progress, name, registered_later=later.all, fixed_later=later.fixed, is_stopped=bool(stopped)

@@ -76,6 +76,7 @@ class StandstillKind(StrEnum):
     HELD = "held"
     STOPPED = "stopped"
     PAUSED = "paused"
+    LIMIT_REACHED = "limit_reached"
     SIGN_IN_REFUSED = "sign_in_refused"
     NOT_ALLOWED = "not_allowed"
     THROTTLED = "throttled"
@@ -495,6 +496,13 @@ class CustomerNameView(View, frozen=True, kw_only=True):
     added_at: datetime
 
 
+class DailyLimitView(View, frozen=True, kw_only=True):
+    """The most devices that are newly sent for a customer on one day (UTC)."""
+
+    devices: Annotated[int, msgspec.Meta(ge=1)]
+    sent_today: Annotated[int, msgspec.Meta(ge=0, description="Devices counted since 00:00 UTC.")]
+
+
 class CustomerView(View, frozen=True, kw_only=True):
     """A customer with a name, or on Partner Center's list of the partner's customers."""
 
@@ -511,6 +519,7 @@ class CustomerView(View, frozen=True, kw_only=True):
     priority: Annotated[
         Priority, msgspec.Meta(description="Whose submissions wait first when there is a queue: those of `low`.")
     ]
+    daily_limit: Annotated[DailyLimitView | None, msgspec.Meta(description="Null: there is none.")] = None
 
     @property
     def is_listed(self) -> bool:

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.submissions.circuit_breaker import OUTAGE, PAUSE, PAUSED, WHOLE_PARTNER, customer_scope, notice
+from shared.pipeline.submissions.daily_limit import is_reached, limit_in_words
 from shared.status.names import CustomerNames
 from shared.status.schemas import Standstill, StandstillKind
-from shared.storage.records import Gate
-from shared.vocabulary import HoldState
+from shared.storage.records import DailyLimit, Gate
+from shared.vocabulary import HoldState, grouped
 
 LASTING_OUTAGE = timedelta(minutes=1)
 """From this time without a usable answer on, the service counts as away. A shorter failure is repeated within it, and
@@ -21,6 +22,10 @@ _WHAT_TO_DO = {
     ),
     StandstillKind.STOPPED: (
         "Nobody: its rows that were not sent end as cancelled. Those that Partner Center accepted get their verdict."
+    ),
+    StandstillKind.LIMIT_REACHED: (
+        "Nobody: what waits is sent by itself after 00:00 UTC. To send it at once, a person who manages the app raises "
+        "or removes the limit, on the page Customers or with 'python -m local customers limit'."
     ),
     StandstillKind.PAUSED: "The administrator of the app sets PAUSED to false; everything that waits is sent then.",
     StandstillKind.SIGN_IN_REFUSED: (
@@ -38,16 +43,28 @@ _WHAT_TO_DO = {
     ),
 }
 
+_TRIED_AGAIN = frozenset(
+    {StandstillKind.SIGN_IN_REFUSED, StandstillKind.NOT_ALLOWED, StandstillKind.THROTTLED},
+)
+"""The standstills that end when the service is tried again."""
+
 
 def standstills(
-    pipeline: Pipeline, names: CustomerNames, customer_id: str | None = None, file_id: str | None = None
+    pipeline: Pipeline,
+    names: CustomerNames,
+    customer_id: str | None = None,
+    file_id: str | None = None,
+    to_be_sent: int = 0,
 ) -> list[Standstill]:
-    """Everything that stands still now, or what concerns one customer or file; empty in normal operation."""
+    """Everything that stands still now, or what concerns one customer or file; empty in normal operation.
+
+    `to_be_sent` devices of the file wait to be sent.
+    """
     gates = [stored.record for stored in pipeline.journal.gates.all().values()]
     if pipeline.settings.paused and all(gate.scope != PAUSE for gate in gates):
         # Neither a wake-up nor the sweep has met the setting yet.
         gates.append(notice(PAUSE, PAUSED, pipeline.clock()))
-    return standstills_of(gates, pipeline.clock(), names, customer_id, file_id)
+    return standstills_of(gates, pipeline.clock(), names, customer_id, file_id, to_be_sent)
 
 
 def standstills_of(
@@ -56,9 +73,10 @@ def standstills_of(
     names: CustomerNames,
     customer_id: str | None = None,
     file_id: str | None = None,
+    to_be_sent: int = 0,
 ) -> list[Standstill]:
     """The standstills that `gates` mean, the oldest first. A file that is stopped is one for itself alone. Pure."""
-    found = [_standstill(gate, names) for gate in gates if _holds(gate, now)]
+    found = [_standstill(gate, names, to_be_sent) for gate in gates if _holds(gate, now)]
     concerned = [
         each
         for each in found
@@ -82,6 +100,8 @@ def _holds(gate: Gate, now: datetime) -> bool:
     """
     if gate.hold is not None:
         return gate.hold is not HoldState.SENT_ON
+    if gate.limit is not None:
+        return is_reached(gate.limit, now)
     if gate.scope == OUTAGE:
         return gate.since is None or now - gate.since >= LASTING_OUTAGE
     if gate.is_throttled:
@@ -89,19 +109,24 @@ def _holds(gate: Gate, now: datetime) -> bool:
     return gate.failures > 0
 
 
-def _standstill(gate: Gate, names: CustomerNames) -> Standstill:
-    customer_id = gate.customer_id if gate.hold is not None else _customer_of(gate.scope)
+def _standstill(gate: Gate, names: CustomerNames, to_be_sent: int) -> Standstill:
+    customer_id = gate.customer_id or _customer_of(gate.scope)
     kind = _kind(gate)
     return Standstill(
         kind=kind,
         customer_id=customer_id,
         customer_name=names.name_of(customer_id),
         file_id=gate.file_id,
-        since=gate.since,
-        tried_again_at=None if gate.is_notice or gate.hold is not None else gate.closed_until,
-        reason=gate.reason,
+        since=gate.since if gate.limit is None else gate.limit.reached_at,
+        tried_again_at=gate.closed_until if kind in _TRIED_AGAIN else None,
+        reason=gate.reason if gate.limit is None else _limit(gate.limit, names.name_of(customer_id), to_be_sent),
         what_to_do=_WHAT_TO_DO[kind],
     )
+
+
+def _limit(limit: DailyLimit, name: str | None, to_be_sent: int) -> str:
+    others = f"the other {grouped(to_be_sent)} are" if to_be_sent else "what waits is"
+    return f"{limit_in_words(limit, name or 'The customer').rstrip('.')}; {others} sent after 00:00 UTC."
 
 
 def _customer_of(scope: str) -> str | None:
@@ -112,6 +137,8 @@ def _customer_of(scope: str) -> str | None:
 def _kind(gate: Gate) -> StandstillKind:
     if gate.hold is not None:
         return StandstillKind.HELD if gate.hold is HoldState.HELD else StandstillKind.STOPPED
+    if gate.limit is not None:
+        return StandstillKind.LIMIT_REACHED
     if gate.scope == PAUSE:
         return StandstillKind.PAUSED
     if gate.scope == OUTAGE:

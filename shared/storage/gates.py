@@ -1,4 +1,4 @@
-"""Closed gates, at which all submissions of a scope wait, and holds among them. All instances share them."""
+"""Closed gates, at which all submissions of a scope wait, with holds and daily limits. All instances share them."""
 
 from shared.storage import keys
 from shared.storage.record_table import RecordTable, Stored, log_unreadable
@@ -17,11 +17,14 @@ class Gates:
 
         A gate that this version cannot read holds nothing back: the service throttles again where it must.
         """
-        found = self.all().items()
-        return {scope: stored for scope, stored in found if not stored.record.is_notice and stored.record.hold is None}
+        return {scope: stored for scope, stored in self.all().items() if _is_closed_by_service(stored.record)}
+
+    def get(self, scope: str) -> Stored[Gate] | None:
+        """The gate of a scope, or None."""
+        return self._gates.get(keys.gate_key(scope))
 
     def all(self) -> dict[str, Stored[Gate]]:
-        """The closed gates, holds and notices by scope; empty in normal operation."""
+        """The closed gates, holds, daily limits and notices by scope; empty in normal operation."""
         found = self._gates.query(Query(partition=keys.GATES), log_unreadable)
         return {stored.record.scope: stored for stored in found}
 
@@ -32,3 +35,7 @@ class Gates:
     def open(self, stored: Stored[Gate]) -> None:
         """Open a gate. Raises Conflict when it was changed since it was read."""
         self._gates.remove(stored)
+
+
+def _is_closed_by_service(gate: Gate) -> bool:
+    return not gate.is_notice and gate.hold is None and gate.limit is None

@@ -1,7 +1,7 @@
 """The records of the journal. Pure."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -290,6 +290,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     request: JournaledRequest | None = None
     """Kept while its answer is awaited or lost; None when the next POST gets a new request id."""
     first_sent_at: Moment | None = None
+    counted_on: date | None = None
+    """Of a part split off for a customer's daily limit: the day (UTC) whose limit it is counted in already."""
     create_refused: ServiceFault | None = None
     """The refusal to create the batch; the batches are listed once more before it counts."""
     answer_lost: bool = False
@@ -388,11 +390,23 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     claimed_until: Moment
 
 
+class DailyLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """The most devices that are newly sent for a customer on one day (UTC), and how many were."""
+
+    devices: int
+    day: date | None = None
+    """The day that `counted` is about; None before the first device is counted."""
+    counted: int = 0
+    reached_at: Moment | None = None
+    """When the first submission had to wait for the next day; None while none has."""
+
+
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """A closed gate, at which all submissions of `scope` wait. In normal operation there are none.
 
     The service's answers close a gate, or people do (`hold`).
     Or a notice of another standstill, for people to read: it holds nothing back.
+    Or the daily limit of a customer (`limit`), which closes the gate when it is reached.
     """
 
     scope: str
@@ -417,6 +431,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     held_by: str = ""
     is_of_the_app: bool = False
     """Whether the app held the file, because it fails."""
+    limit: DailyLimit | None = None
+    """Of the daily limit of the customer `customer_id`."""
 
 
 class StagedFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ def check(world: SimulatedWorld) -> None:
         if file is not None:
             FileCheck(world, truth, file).check()
     _check_uploads(world)
+    _check_daily_limits(world)
     plan = world.plan
     if plan.longest_stall_of_readers <= 1:  # a late reader may have been admitted long before it asks
         _check_throttling(world)
@@ -72,6 +73,14 @@ def _check_undisturbed(world: SimulatedWorld) -> None:
     # A file may be stopped before its next request would have closed the breaker again.
     for scope in world.journal.gates.closed() if not world.stopped else ():
         world.violate(f"The gate of {scope} is still closed.")
+
+
+def _check_daily_limits(world: SimulatedWorld) -> None:
+    """No more devices of a customer than its limit are newly sent on a day, whatever dies or is repeated."""
+    sent = Counter((customer_id, day) for (customer_id, _, _), day in world.first_sent.items())
+    for (customer_id, day), devices in sent.items():
+        if devices > world.plan.shares.daily_limits.get(customer_id, devices):
+            world.violate(f"{devices} devices of {customer_id} are newly sent on {day}.")
 
 
 def _check_throttling(world: SimulatedWorld) -> None:

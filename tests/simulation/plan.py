@@ -141,6 +141,7 @@ class Shares:
     large: int = LARGE
     """The size in bytes from which the queue's function reads a file."""
     priorities: dict[str, Priority] = field(default_factory=dict)
+    daily_limits: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,10 +233,12 @@ def _shares(seed: int) -> Shares:
         in_line={priority: chance.choice((1, 2, 3)) for priority in Priority},
         large=chance.choice((LARGE, 1, 200)),
         priorities={customer: chance.choice(list(Priority)) for customer in CUSTOMERS},
+        daily_limits={customer: chance.choice((2, 3, 7)) for customer in CUSTOMERS if chance.random() < _LIMITED},
     )
 
 
 _AS_THEY_ARE = 0.25
+_LIMITED = 0.3
 
 
 def row(

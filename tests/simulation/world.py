@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
 from pathlib import Path
@@ -31,7 +31,7 @@ from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
 from shared.pipeline.drop_path import parse_drop_path
-from shared.pipeline.hold_requests import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, stop
+from shared.pipeline.hold_requests import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, limit_customer, stop
 from shared.pipeline.holds import hold_on, is_stopped
 from shared.pipeline.human_acts import COMMAND, Subject, subject_of
 from shared.pipeline.intake.receive import receive_dropped
@@ -219,6 +219,10 @@ class SimulatedWorld:
         self.violations: list[str] = []
         self.sender_of_request: dict[str, tuple[str, str]] = {}
         """File and number of the submission that sent a request of this id."""
+        self.first_sent: dict[tuple[str, str, str], date] = {}
+        """The day on which a device of a customer's file was first to be sent, by customer, file and identity."""
+        for customer_id, devices in plan.shares.daily_limits.items():
+            limit_customer(replace(self.pipeline, journal=self.journal), COMMAND, customer_id, devices)
 
     def new_table(self, new_etag: Callable[[], str]) -> InMemoryTable:
         """A table of the journal."""
@@ -592,6 +596,10 @@ class SimulatedWorld:
         sender = (submission.file_id, submission.number)
         self.sender_of_request[attempt.request_id] = sender
         self.attempts.setdefault(sender, []).append((attempt, self._running))
+        assert submission.first_sent_at is not None
+        for device in attempt.sent:
+            key = (submission.customer_id, submission.file_id, device.identities[0])
+            self.first_sent.setdefault(key, submission.first_sent_at.date())
 
     def _check_holds(self, submission: Submission, name: str) -> None:
         """Nothing is sent that is held or stopped for the time of a claim, but what the service may have already."""

@@ -20,7 +20,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
@@ -338,6 +338,7 @@ _SIMPLE: dict[type, Callable[[str, Iterator[int]], object]] = {
     bool: lambda _, __: True,
     int: lambda _, numbers: next(numbers),
     datetime: lambda _, numbers: NOW + timedelta(minutes=next(numbers)),
+    date: lambda _, numbers: NOW.date() + timedelta(days=next(numbers)),
 }
 
 

@@ -28,6 +28,7 @@ from shared.pipeline.submissions.apply import PollClaim, SubmissionWriter
 from shared.pipeline.submissions.cancellation import cancelled
 from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of, why_held
 from shared.pipeline.submissions.contents import BlobMissing, Contents
+from shared.pipeline.submissions.daily_limit import counted_today, wait_for_next_day
 from shared.pipeline.submissions.device_batches import DeviceBatches
 from shared.pipeline.submissions.follow_ups import FollowUps, following_up
 from shared.pipeline.submissions.lost_contents import ended_as_lost, is_lost_for_good
@@ -172,6 +173,8 @@ class _Turn:
             self._write(cancelled(self._contents, stored))
         elif (why := self._why_kept_back(submission)) is not None:
             self._write(Decided(stored, WaitFor(PAUSED_DELAY, why)))
+        elif (wait := wait_for_next_day(self._pipeline, submission)) is not None:
+            self._write(Decided(stored, wait))
         else:
             with self._breaker.admission(submission.customer_id) as admitted:
                 if isinstance(admitted, WaitFor):
@@ -195,6 +198,10 @@ class _Turn:
             self._write_and_report(target, admitted)
             return
         now = self._pipeline.clock()
+        if (beyond := counted_today(self._pipeline, submission, now)) is not None:
+            self._batches.note(submission, target, beyond)
+            self._write(Decided(stored, beyond))
+            return
         request = request_for(submission, target, self._pipeline.settings, self._service.call_ids(), now)
         first_sent_at = submission.first_sent_at or now
         claimed = self._writer.claimed(stored, replace(submission, request=request, first_sent_at=first_sent_at))

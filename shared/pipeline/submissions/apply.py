@@ -9,7 +9,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -56,7 +56,7 @@ class SubmissionWriter:
         """
         stored, step = decided.stored, decided.step
         if isinstance(step, Split):
-            return self._split(stored, next_record(stored.record, step, self.clock(), decided.answer))
+            return self._split(stored, next_record(stored.record, step, self.clock(), decided.answer), step)
         if isinstance(step, Refuse):
             rows = self.contents.rows(stored.record)
             outcomes = [outcome_of_refusal(stored.record, row, step.fault) for row in rows]
@@ -148,28 +148,38 @@ class SubmissionWriter:
             logger.info("Another worker took the submission further", extra=of_submission(submission))
             return None
 
-    def _split(self, stored: Stored[Submission], split: Submission) -> SubmissionState:
-        """Halve a refused submission: the bodies first, then both halves and the end of the whole in one change."""
+    def _split(self, stored: Stored[Submission], split: Submission, step: Split) -> SubmissionState:
+        """Split a submission in two: the bodies first, then both parts and the end of the whole in one change."""
         devices = msgspec.json.decode(self.contents.body(stored.record), type=list[msgspec.Raw])
         rows = self.contents.rows(stored.record)
-        middle = len(rows) // 2
+        middle = step.first_part or len(rows) // 2
         halves = [
-            self._half(split, f"{split.number}-{index}", devices[part], rows[part])
-            for index, part in enumerate((slice(None, middle), slice(middle, None)))
+            self._half(split, f"{split.number}-{index}", devices[part], rows[part], counted_on)
+            for index, part, counted_on in (
+                (0, slice(None, middle), step.counted_on),
+                (1, slice(middle, None), None),
+            )
         ]
         self.submissions.split(stored, split, halves)
-        logger.warning("A refused submission was split in two", extra=of_submission(split))
+        logger.warning("A submission was split in two", extra=of_submission(split))
         for half in halves:
             self.follow_ups.wake(half.submission, self.clock())
         self.follow_ups.follow(split)
         return split.state
 
-    def _half(self, split: Submission, number: str, devices: list[msgspec.Raw], rows: list[SentRow]) -> SubmissionEntry:
+    def _half(
+        self,
+        split: Submission,
+        number: str,
+        devices: list[msgspec.Raw],
+        rows: list[SentRow],
+        counted_on: date | None,
+    ) -> SubmissionEntry:
         folder, _, _ = split.payload.rpartition("/")
         key = SubmissionKey(
             split.file_id, split.reading_id, split.customer_id, split.batch_id, folder, number, split.is_canary
         )
-        sentence = f"Waits with {counted(len(rows), 'device')}, a half of submission {split.number}."
+        sentence = f"Waits with {counted(len(rows), 'device')}, a part of submission {split.number}."
         body, now = msgspec.json.encode(devices), self.clock()
         half = kept_submission(self.contents.private, key, body, rows, sentence, now, now)
         submission = replace(
@@ -177,6 +187,7 @@ class SubmissionWriter:
             answer_lost=split.answer_lost,
             first_lost_at=split.first_lost_at,
             first_sent_at=split.first_sent_at,
+            counted_on=counted_on,
         )
         return SubmissionEntry(submission, half.rows)
 

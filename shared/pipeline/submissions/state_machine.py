@@ -6,7 +6,7 @@ service's answer into a `Step`; `next_record` turns a step into the submission's
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum, auto
 
 from msgspec.structs import replace
@@ -116,9 +116,13 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The service might accept a part of it: send its halves, each as its own submission."""
+    """Send its two parts, each as its own submission: the service, or today's limit, might let one of them pass."""
 
-    fault: ServiceFault
+    reason: str
+    first_part: int | None = None
+    """Devices of the first part; None: half of them."""
+    counted_on: date | None = None
+    """The day whose limit the first part is counted in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +228,9 @@ def _after_refusal(submission: Submission, kind: RequestKind | None, error: Refu
 
 def refusal(submission: Submission, fault: ServiceFault) -> Refuse | Split:
     """The step that follows a refusal of the payload: halve it while a single device may be the cause."""
-    return Split(fault) if fault.may_be_one_device and submission.devices > 1 else Refuse(fault)
+    if fault.may_be_one_device and submission.devices > 1:
+        return Split(f"Split in two after code {fault.code}: {fault.description}")
+    return Refuse(fault)
 
 
 def _fault(kind: RequestKind | None, error: Refused) -> ServiceFault:
@@ -333,13 +339,13 @@ def next_record(submission: Submission, step: Step, now: datetime, answer: LastA
                 reasons=reasons,
                 **_with_reason(submission, f"Refused by the service with code {fault.code}: {fault.description}", now),
             )
-        case Split(fault):
+        case Split(reason):
             return replace(
                 common,
                 state=SubmissionState.SPLIT,
                 due_at=now,
                 request=None,
-                **_with_reason(submission, f"Split in two after code {fault.code}: {fault.description}", now),
+                **_with_reason(submission, reason, now),
             )
         case WaitFor():
             return replace(

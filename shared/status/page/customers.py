@@ -9,7 +9,7 @@ import azure.functions as func
 
 from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.customer_names import name_customer, prioritise_customer, remove_name, rename_customer
-from shared.pipeline.hold_requests import EVERYTHING
+from shared.pipeline.hold_requests import EVERYTHING, LimitRefused, limit_customer
 from shared.pipeline.human_acts import Subject
 from shared.status import commands
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
@@ -24,6 +24,7 @@ from shared.status.roles import Role
 from shared.status.schemas import CustomerPage, CustomerView, ErrorCode, Standstill, StandstillKind
 from shared.status.standstills import standstills
 from shared.storage.customers import LONGEST_NAME, CustomerNameRefused, checked_id, is_guid
+from shared.storage.record_table import Conflict
 from shared.vocabulary import Priority
 
 CHOSEN = "#chosen"
@@ -43,6 +44,7 @@ class Action(StrEnum):
     HOLD = "hold"
     GO_ON = "go_on"
     PRIORITY = "priority"
+    LIMIT = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class ChangeForm:
     new_name: str = ""
     notes: str = ""
     priority: str = ""
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,16 @@ def show_customers(visit: Visit) -> func.HttpResponse:
 
 
 def change_customer(visit: Visit) -> func.HttpResponse:
-    """POST status/customers: change names or the priority; hold a customer or everything, or let it go on."""
+    """POST status/customers: change names, the priority, the daily limit; hold a customer or everything, or go on."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     form = _change_form(visit.request)
     if form.action in (Action.HOLD, Action.GO_ON):
         return _hold(visit, form)
     try:
         changed = _changed(visit, form)
-    except CustomerNameRefused as refused:
+    except Conflict as conflict:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(conflict)) from conflict
+    except (CustomerNameRefused, LimitRefused) as refused:
         chosen = form.customer_id if is_guid(form.customer_id) else ""
         return html_answer(_page(visit, chosen.lower(), Fault(str(refused), form)), HTTPStatus.BAD_REQUEST)
     return redirect(address(CUSTOMERS, customer=changed) + CHOSEN)
@@ -109,7 +114,13 @@ def _hold(visit: Visit, form: ChangeForm) -> func.HttpResponse:
 
 
 def _changed(visit: Visit, form: ChangeForm) -> str:
-    """Do what the form asks for; the id of the customer. Raises CustomerNameRefused, Refusal."""
+    """Do what the form asks for; the id of the customer.
+
+    Raises:
+        CustomerNameRefused, LimitRefused: the form is to be corrected.
+        Conflict: others change the same.
+        Refusal: it is no form of this page.
+    """
     pipeline, asker = visit.pipeline, visit.asker
     match form.action:
         case Action.ADD:
@@ -123,9 +134,21 @@ def _changed(visit: Visit, form: ChangeForm) -> str:
             customer_id = checked_id(form.customer_id)
             prioritise_customer(pipeline, asker, customer_id, Priority(form.priority))
             return customer_id
+        case Action.LIMIT:
+            customer_id = checked_id(form.customer_id)
+            limit_customer(pipeline, asker, customer_id, _limit(form.limit))
+            return customer_id
         case _:
             message = "The form does not say what to change. Open the page again and make the change there."
             raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, "action")
+
+
+def _limit(text: str) -> int | None:
+    """The daily limit as it was typed; None for an empty field. Raises LimitRefused."""
+    digits = text.strip().replace(",", "")
+    if digits and not (digits.isascii() and digits.isdecimal()):
+        raise LimitRefused(f"{text!r} is no number of devices. Leave the field empty to remove the limit.")
+    return int(digits) if digits else None
 
 
 def _change_form(request: func.HttpRequest) -> ChangeForm:
@@ -149,7 +172,7 @@ def _page(visit: Visit, chosen: str, fault: Fault | None = None) -> str:
 def _is_beside_its_form(fault: Fault, person: Person, chosen: CustomerView | None) -> bool:
     """Whether the form that was refused is on the page; a name may have been removed meanwhile."""
     match fault.form.action:
-        case Action.ADD:
+        case Action.ADD | Action.LIMIT:
             return chosen is not None
         case Action.RENAME | Action.REMOVE:
             return chosen is not None and any(name.name == fault.form.name for name in chosen.names)

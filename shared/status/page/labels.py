@@ -104,6 +104,7 @@ STANDSTILLS: dict[StandstillKind, str] = {
     StandstillKind.HELD: "Sending is on hold",
     StandstillKind.STOPPED: "The file is being stopped",
     StandstillKind.PAUSED: "Sending is paused",
+    StandstillKind.LIMIT_REACHED: "Today's limit is reached",
     StandstillKind.SIGN_IN_REFUSED: "Everything stands still: the sign-in to Partner Center is refused",
     StandstillKind.NOT_ALLOWED: "Sending stands still: Partner Center does not allow it",
     StandstillKind.THROTTLED: "Sending waits: Partner Center asked for fewer requests",
@@ -139,6 +140,7 @@ ACTS: dict[ActKind, str] = {
     ActKind.RENAME_CUSTOMER: "Rename a customer",
     ActKind.REMOVE_CUSTOMER: "Remove a customer's name",
     ActKind.PRIORITISE_CUSTOMER: "Set a customer's priority",
+    ActKind.LIMIT_CUSTOMER: "Set a customer's daily limit",
 }
 
 WITHDRAWALS: dict[WithdrawalResult, Label] = {

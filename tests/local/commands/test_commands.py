@@ -482,6 +482,17 @@ def test_a_customer_is_given_a_priority_by_name_or_id(typed: Typed, answered: An
     assert typed("customers", "priority", "Nobody", "low")[0] == ExitCode.NOT_FOUND
 
 
+def test_a_customer_is_given_a_daily_limit_by_name_or_id(typed: Typed, answered: Answered) -> None:
+    typed("customers", "add", "Litware", CUSTOMER)
+    assert answered("customers", "limit", "litware", "500")["daily_limit"] == {"devices": 500, "sent_today": 0}
+    text = typed("customers", "limit", CUSTOMER, "800")[1].replace("\n", " ")
+    assert "At most 800 devices a day (UTC) are newly sent for Litware; 0 were sent today." in text
+    assert answered("customers", "list")["customers"][0]["daily_limit"]["devices"] == 800
+    assert typed("customers", "limit", "Litware", "0")[0] == ExitCode.NOT_ALL_WELL
+    assert "has no daily limit" in typed("customers", "limit", "Litware", "none")[1]
+    assert typed("customers", "limit", "Nobody", "5")[0] == ExitCode.NOT_FOUND
+
+
 def test_a_name_that_cannot_be_is_refused(typed: Typed) -> None:
     assert typed("customers", "add", "a/b", CUSTOMER)[0] == ExitCode.NOT_ALL_WELL
 

@@ -141,7 +141,7 @@ def test_halves_hold_what_the_whole_held_and_remember_that_its_answer_was_lost(w
     stored = waiting.submission(file)
     lost = stored.holding(replace(stored.record, answer_lost=True, first_lost_at=waiting.clock()))
     follow_ups = FollowUps()
-    assert _writer(waiting, follow_ups).apply(Decided(lost, Split(FAULT))) is SubmissionState.SPLIT
+    assert _writer(waiting, follow_ups).apply(Decided(lost, Split("Split in two."))) is SubmissionState.SPLIT
     halves = [waiting.submission(file, number).record for number in ("1-0", "1-1")]
     assert [(half.first_row, half.last_row, half.devices, half.answer_lost) for half in halves] == [
         (1, 1, 1, True),

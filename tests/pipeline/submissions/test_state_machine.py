@@ -185,7 +185,8 @@ def test_a_403_is_waited_out() -> None:
 def test_a_refusal_that_one_device_may_be_to_blame_for_is_halved_until_it_is_one(status: int, code: str | None) -> None:
     error = Refused("x", status=status, code=code, description="Invalid request input")
     fault = ServiceFault(code=code or str(status), description="Invalid request input", may_be_one_device=True)
-    assert after_failure(PENDING, RequestKind.APPEND, error, PACE) == Split(fault)
+    split = Split(f"Split in two after code {code or status}: Invalid request input")
+    assert after_failure(PENDING, RequestKind.APPEND, error, PACE) == split
     assert after_failure(replace(PENDING, devices=1), RequestKind.APPEND, error, PACE) == Refuse(fault)
 
 
@@ -281,7 +282,7 @@ STEPS = [
     SendAgain(MINUTE, "x"),
     FindBatchAgain(MINUTE, "x"),
     Refuse(ServiceFault(code="1", description="x")),
-    Split(ServiceFault(code="1", description="x")),
+    Split("Split in two."),
     WaitFor(MINUTE, "x"),
     PollAgain(MINUTE, "x"),
     Finish(Counts(registered=3), "x"),

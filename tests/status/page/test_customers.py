@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from local.partner_center import CUSTOMERS
+from shared.pipeline.hold_requests import daily_limits
 from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.status.authentication import Person
 from shared.status.page.customers import customers_page
@@ -125,6 +126,19 @@ def test_a_customer_is_given_a_priority(client: Client, world: World) -> None:
     assert [act.detail for act in world.journal.acts.latest()] == ["to low"]
     assert "Priority low" in shown(client, f"?customer={CUSTOMER}")
     assert change(client, action="priority", customer_id=CUSTOMER, priority="urgent").status == 400
+
+
+def test_a_customer_is_given_a_daily_limit_and_loses_it(client: Client, world: World) -> None:
+    answer = change(client, action="limit", customer_id=CUSTOMER, limit="1,500")
+    assert (answer.status, answer.headers["location"]) == (303, f"{PAGE}?customer={CUSTOMER}#chosen")
+    assert "1,500 devices, 0 sent today (UTC)" in shown(client, f"?customer={CUSTOMER}")
+    for wrong in ("many", "0", "-5", "1.5"):
+        refused = change(client, action="limit", customer_id=CUSTOMER, limit=wrong)
+        assert refused.status == 400
+        assert "aria-describedby=fault-limit" in refused.body.decode()
+    assert change(client, action="limit", customer_id=CUSTOMER, limit="").status == 303
+    assert daily_limits(world.pipeline) == {}
+    assert {act.detail for act in world.journal.acts.latest()} == {"removed", "to 1,500 devices a day"}
 
 
 def test_what_was_typed_stays_in_the_form(client: Client) -> None:
