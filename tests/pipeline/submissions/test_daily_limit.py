@@ -118,7 +118,7 @@ def test_a_worker_that_dies_between_the_count_and_the_request_loses_that_count_a
         world.journal.submissions.change = change  # type: ignore[method-assign]
         raise Conflict("another worker was faster")
 
-    world.journal.submissions.change = dies  # type: ignore[method-assign]
+    world.journal.submissions.change = dies  # type: ignore[method-assign, assignment]
     file = world.drop_file(numbered(10))
     pass_minutes(world)
     sweep(world.pipeline)
