@@ -84,7 +84,8 @@ def as_text(cell: str) -> str:
     """
     type_ = type_of(cell)
     is_no_text = type_ in _NO_TEXT and not is_error(cell)
-    return _NO_VALUE if is_no_text or (type_ is CellType.FRACTION and problem_of(str(cell)) is None) else cell
+    reads_as_text = cell.isalpha() or problem_of(str(cell)) is None
+    return _NO_VALUE if is_no_text or (type_ is CellType.FRACTION and reads_as_text) else cell
 
 
 def _can_be_read(cells: Sequence[str]) -> bool:

@@ -71,7 +71,7 @@ def unwrapped(cell: str) -> str:
 def problem_of(serial_number: str) -> RowReason | None:
     """Why a text is no serial number; `None` where it may be one. Placeholders are another matter."""
     if type(serial_number) is str and serial_number.isalnum() and serial_number.isascii():
-        return RowReason.SERIAL_NOT_A_SERIAL if _names_something_else(serial_number) else None
+        return RowReason.SERIAL_NOT_A_SERIAL if names_something_else(serial_number) else None
     type_ = type_of(serial_number)
     if type_ in _REASON_OF_TYPE:
         return _REASON_OF_TYPE[type_]
@@ -85,7 +85,7 @@ def problem_of(serial_number: str) -> RowReason | None:
     is_words = bool(others) and (_WORD.search(serial_number) is not None or is_manufacturer(first))
     is_structure = serial_number[:1] + serial_number[-1:] in ("{}", "[]")
     is_other = is_words or is_structure or holds_several(serial_number) or _is_another_value(serial_number)
-    return RowReason.SERIAL_NOT_A_SERIAL if is_other or _names_something_else(serial_number) else None
+    return RowReason.SERIAL_NOT_A_SERIAL if is_other or names_something_else(serial_number) else None
 
 
 def is_written_value(text: str) -> bool:
@@ -109,11 +109,12 @@ def holds_several(text: str) -> bool:
     return len(parts) > 1 and min(map(len, parts)) >= _SHORTEST_APART and all(map(_ONE_OF_SEVERAL.fullmatch, parts))
 
 
-def _names_something_else(text: str) -> bool:
-    """Whether a text is a truth value, a manufacturer or the name of a column: none has a digit but `4K hash`."""
-    if not text.isalpha() and text[:1] != "4" and any(map(str.isdecimal, text)):
+def names_something_else(text: str) -> bool:
+    """Whether a text is a word, a truth value, a maker or the name of a column: none has a digit but `4K hash`."""
+    if text[:2] not in ("4K", "4k") and any(map(str.isdecimal, text)):
         return False
-    return _is_another_value(text) or is_manufacturer(text) or meaning(text) is not None
+    is_word = text.isascii() and any(map(str.islower, text))
+    return is_word or _is_another_value(text) or is_manufacturer(text) or meaning(text) is not None
 
 
 def _is_another_value(text: str) -> bool:

@@ -12,7 +12,13 @@ from msgspec import Struct
 
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks import excel_damage
-from shared.device_files.checks.serial_numbers import is_commented_out, is_written_value, problem_of, unwrapped
+from shared.device_files.checks.serial_numbers import (
+    is_commented_out,
+    is_written_value,
+    names_something_else,
+    problem_of,
+    unwrapped,
+)
 from shared.device_files.hardware_hash.layout import EPOCH
 from shared.device_files.hardware_hash.verification import (
     VERIFIED_TOOL_BUILDS,
@@ -258,7 +264,7 @@ def _hash_reason(cell: str, problem: HashProblem) -> RowReason:
 def _serial(in_row: str, found: VerifiedHash, rules: Rules) -> _Serial:
     """Which serial number goes with a hash. The hash's spelling is sent where both mean the same."""
     in_hash = found.serial_number
-    if in_row == in_hash and in_hash and not is_placeholder(in_hash):
+    if in_row == in_hash and in_hash and not _is_none_in_hash(in_hash):
         return _Serial(in_hash)
     of_row = unwrapped(in_row)
     if of_row != in_row and of_row.casefold() == in_hash.casefold():
@@ -267,7 +273,7 @@ def _serial(in_row: str, found: VerifiedHash, rules: Rules) -> _Serial:
     if found.old_form:
         is_damaged = excel_damage.is_damaged(of_row)
         return _Serial(reason=RowReason.SERIAL_DAMAGED) if is_damaged else _Serial("" if is_none else of_row)
-    if is_placeholder(in_hash):
+    if _is_none_in_hash(in_hash):
         return _serial_without_hash(of_row, in_hash, is_none=is_none)
     if of_row.casefold() == in_hash.casefold():
         return _Serial(in_hash)
@@ -280,6 +286,11 @@ def _serial(in_row: str, found: VerifiedHash, rules: Rules) -> _Serial:
     if rules.trust_hash_serial:
         return _Serial(in_hash, Note.SERIAL_OF_HASH_TRUSTED)
     return _Serial(reason=RowReason.SERIAL_MISMATCH)
+
+
+def _is_none_in_hash(text: str) -> bool:
+    """Whether a hash holds what its maker left in place of a serial number."""
+    return is_placeholder(text) or names_something_else(text)
 
 
 def _is_no_serial(text: str) -> bool:

@@ -129,7 +129,7 @@ class Records:
 
         The name of a column may have it, with blanks on both sides.
         """
-        is_quoted = line[0] == line.rstrip()[-1:] == '"'
+        is_quoted = line[0] == line.rstrip()[-1:] == '"' and cells[-1] != _DOUBT
         behind = [cell[0] for cell in cells[1:] if cell]
         if is_quoted or (len(behind) > 1 and set(behind) == {" "}):
             return True

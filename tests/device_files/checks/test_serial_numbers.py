@@ -18,6 +18,7 @@ from shared.reasons import RowReason
         "5CG1234567 -> 5CG1234568", "wird nachgereicht", "Latitude 5530", "Windows 11", "12 Stück",
         "HP 5CG1234567", "ada@contoso.com", "10.0.0.1", "-5", "+49", "00:1A:2B:3C:4D:5E",
         "VK7JG-NPHTM-C97JM-9MPGT-3V66T", "€ 1099", "C:\\Temp", "5CG1234567 (defekt 2024)",
+        "Berlin", "spare", "OnOrder",
     ],
 )  # fmt: skip
 def test_what_is_no_serial_number_is_told(cell: str) -> None:

@@ -130,3 +130,16 @@ def test_rows_that_were_decided_before_change_no_decision() -> None:
     validation = Validation(Rules(), NOW)
     rows = [HASHED, NAMED, replace(NAMED, model=""), replace(HASHED, serial_number="ANOTHER-2")]
     assert [validation.decide(row) for row in rows * 2] == [decide(row) for row in rows] * 2
+
+
+@pytest.mark.parametrize(
+    "in_hash", ["System Serial", "S/N", "Standard", "PCB-SERIAL", "LENOVO", "NO DIMM", "OEM_String"]
+)
+def test_what_a_maker_left_in_place_of_a_serial_number_in_a_hash_is_none(in_hash: str) -> None:
+    hash_ = build_hash(in_hash)
+    assert decide(DeviceRow("line 2", hardware_hash=hash_)).reason is RowReason.SERIAL_PLACEHOLDER
+    same = decide(DeviceRow("line 2", serial_number=in_hash, hardware_hash=hash_))
+    assert same.reason is RowReason.SERIAL_PLACEHOLDER
+    of_row = decide(replace(HASHED, hardware_hash=hash_))
+    assert of_row.device == SendableDevice("SN-1", None, hash_)
+    assert Note.SERIAL_ONLY_IN_FILE in of_row.notes
