@@ -160,7 +160,8 @@ def daily_limits(pipeline: Pipeline) -> dict[str, DailyLimit]:
 def wake_waiting(pipeline: Pipeline, file: DeviceFile) -> None:
     """Wake every submission of a file that waits to be sent, so that it goes by the holds of now."""
     # The submissions of a stopped file need no canary to be cancelled.
-    line = Line(file.priority, regards_canary=not is_stopped(holds_now(pipeline), file.file_id))
+    regards_canary = not is_stopped(holds_now(pipeline), file.file_id)
+    line = Line(file.priority, regards_canary, file.is_known_good)
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         if isinstance(stored, UnreadableRecord):
             log_unreadable(stored)

@@ -192,7 +192,7 @@ def _overdue_submissions(pipeline: Pipeline, file: DeviceFile, report: SweepRepo
     now = pipeline.clock()
     claim = pipeline.settings.advanced.claim
     is_limited = scope_of_limit(file.customer_id or "") in holds_now(pipeline)
-    is_open, never_accepted, line = False, 0, Line(file.priority)
+    is_open, never_accepted, line = False, 0, Line(file.priority, is_known_good=file.is_known_good)
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
         is_open = True
         if isinstance(stored, UnreadableRecord):

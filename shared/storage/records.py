@@ -176,6 +176,8 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     """With the fields before: the settings of its reading, so that a take-over reads the file the same way."""
     priority: Priority = Priority.NORMAL
     """Of its customer when it was received."""
+    is_known_good: bool = False
+    """Whether its shape is known to be good, once it is `read`: it waits for one poll of its canary only."""
     submissions: int = 0
     """The number of its submissions, once it is `read`; once it is closed, the halves of a split one count in its
     place."""

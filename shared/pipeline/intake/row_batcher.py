@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -23,11 +24,11 @@ from shared.pipeline.lease import (
 )
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_of_unsent_row, sent_row
-from shared.pipeline.submissions.bad_files import CANARY_DEVICES, NEVER
+from shared.pipeline.submissions.bad_files import CANARY_DEVICES, NEVER, is_known_good
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
 from shared.pipeline.submissions.request_body import new_device
-from shared.storage.record_table import Stored
+from shared.storage.record_table import Stored, log_unreadable
 from shared.storage.records import DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.storage.submissions import SubmissionEntry
 from shared.vocabulary import FileState, counted
@@ -38,6 +39,9 @@ MOST_DEVICES_HELD = 4_000
 """Most devices held in memory, over all batches whose submissions are not full yet."""
 
 OUTCOMES_WRITTEN_AT_ONCE = 1_000
+
+LATEST_FILES = 10
+"""Files of a customer that are looked at to find its last one with a verdict."""
 
 SUBMISSIONS_ENTERED_AT_ONCE = 16
 """Submissions in one transaction, which holds at most a hundred rows and 4 MiB; each comes with its list of rows."""
@@ -108,12 +112,14 @@ class Intake:
         self._enter_submissions()
         self._write_outcomes()
         now, file = self.pipeline.clock(), self.held.record
+        counts = self.reasons.counts(self.total)
         sentence = f"Read: {counted(self.total, 'row')}, {counted(self.submissions, 'submission')}."
         read = replace(
             file,
             state=FileState.READ,
             submissions=self.submissions,
-            read_counts=self.reasons.counts(self.total),
+            is_known_good=self.has_canary and self._is_known_good(counts.total - counts.ended, now),
+            read_counts=counts,
             reasons=self.reasons.tallies(),
             claimed_until=None,
             due_at=now + self.pipeline.settings.advanced.claim,
@@ -125,6 +131,14 @@ class Intake:
         logger.info("A device file was read", extra=fields)
         self.pipeline.cache.released.keep(read.reading_id, self.held.stored)
         return ReadFile(read, self.first, self.bodies, self.listed, self.has_canary)
+
+    def _is_known_good(self, devices: int, now: datetime) -> bool:
+        """Whether this file of so many devices is of known-good shape."""
+        found = self.pipeline.journal.files.final(
+            limit=LATEST_FILES, customer_id=self.held.record.customer_id, unreadable=log_unreadable
+        )
+        latest = (listing for _, listing in found)
+        return is_known_good(latest, devices, self.pipeline.settings.hold_from_failed_percent, now)
 
     def _add(self, row: CheckedRow) -> None:
         file = self.held.record

@@ -3,6 +3,10 @@
 A file of more than one submission begins with a canary of at most `CANARY_DEVICES`. The others wait until one of its
 devices has a verdict that is no failure of the file or its customer. If all of them fail, the file is held; so it is
 later when more than a share of at least `LEAST_VERDICTS` devices failed. A person lets it go on, or stops it.
+
+A file is of known-good shape when its customer's last file closed well lately, and it has at most `MOST_ON_TRUST`
+devices. It waits for the first poll of its canary only, unless a device has failed by then. A larger file always waits
+for a verdict: so a large file for the wrong customer costs its canary, however well the files before it were.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from shared.pipeline.closing.reason_counts import ReasonCounter
-from shared.storage.records import Counts, DeviceFile, ReasonTally, Submission
+from shared.storage.records import Counts, DeviceFile, FileListing, ReasonTally, Submission
 from shared.vocabulary import Outcome, Remedy, SubmissionState, counted
 
 CANARY_DEVICES = 50
@@ -22,6 +26,12 @@ LEAST_VERDICTS = 50
 CANARY_PATIENCE = timedelta(hours=1)
 """How long the others wait for the first verdict on a canary that the service accepted. A service that takes longer
 than that for fifty devices is slow, and says nothing of the file."""
+
+MOST_ON_TRUST = 5_000
+"""The most devices of a file that goes on before the verdicts on its canary: so many it may cost at worst."""
+
+LATELY = timedelta(days=30)
+"""How long ago the customer's last file may have closed, for the next one to be of known-good shape."""
 
 NEVER = 100
 """The percentage of failures from which no file is ever held, and no canary sent."""
@@ -37,13 +47,30 @@ class CanaryResult(Enum):
     BAD = auto()
 
 
-def canary_result(canary: Sequence[Submission], now: datetime) -> CanaryResult:
-    """The result of the canary, or of its parts if it was split, by now. Pure."""
+def is_known_good(latest: Iterable[FileListing], devices: int, percent: int, now: datetime) -> bool:
+    """Whether a file of so many devices is of known-good shape, by its customer's `latest` files, newest first. Pure.
+
+    The last file with a verdict of the service decides.
+    """
+    if devices > MOST_ON_TRUST:
+        return False
+    for listing in latest:
+        counts = listing.counts
+        verdicts = counts.registered + counts.already_registered + counts.failed
+        if verdicts and listing.closed_at is not None:
+            is_taken_back = bool(counts.cancelled) or listing.withdrawal is not None
+            return not is_taken_back and listing.closed_at >= now - LATELY and counts.failed * 100 <= percent * verdicts
+    return False
+
+
+def canary_result(canary: Sequence[Submission], now: datetime, *, is_known_good: bool = False) -> CanaryResult:
+    """The result of the canary of a file, or of its parts if it was split, by now. Pure."""
     parts = [part for part in canary if part.state is not SubmissionState.SPLIT]
     if not parts:
         return CanaryResult.GOOD
     counts, failed = _counts(parts), failures(parts)
-    if counts.ended > failed or any(_has_waited(part, now) for part in parts):
+    may_go_on = is_known_good and not failed and any(part.job_status is not None for part in parts)
+    if counts.ended > failed or may_go_on or any(_has_waited(part, now) for part in parts):
         return CanaryResult.GOOD
     return CanaryResult.BAD if all(part.state.is_final for part in parts) else CanaryResult.AWAITED
 
@@ -52,11 +79,13 @@ def _has_waited(part: Submission, now: datetime) -> bool:
     return not part.state.is_final and part.accepted_at is not None and now - part.accepted_at >= CANARY_PATIENCE
 
 
-def keeps_others_back(submission: Submission) -> bool:
+def keeps_others_back(submission: Submission, *, is_known_good: bool = False) -> bool:
     """Whether this is a canary without a good verdict, as its own record says. Pure."""
+    failed = failures([submission])
     return (
         submission.is_canary
-        and submission.counts.ended == failures([submission])
+        and submission.counts.ended == failed
+        and not (is_known_good and not failed and submission.job_status is not None)
         and not _has_waited(submission, submission.polled_at or submission.due_at)
     )
 

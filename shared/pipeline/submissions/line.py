@@ -31,6 +31,8 @@ class Line:
     """Of the file."""
     regards_canary: bool = True
     """Whether all others wait behind a canary without a verdict."""
+    is_known_good: bool = False
+    """Whether the file is of known-good shape."""
     _expected: deque[int] = field(default_factory=deque)
     """The submissions behind the pending ones seen so far, in order."""
     _is_canary_awaited: bool = False
@@ -38,7 +40,9 @@ class Line:
     def holds(self, submission: Submission) -> bool:
         """Whether the submission was never woken, because the submission that will wake it is still pending."""
         is_fresh = submission.state is SubmissionState.PENDING and submission.sequence == 0
-        self._is_canary_awaited |= self.regards_canary and keeps_others_back(submission)
+        self._is_canary_awaited |= self.regards_canary and keeps_others_back(
+            submission, is_known_good=self.is_known_good
+        )
         behind = next_in_line(submission.number, self.priority)
         if behind is None:
             return False

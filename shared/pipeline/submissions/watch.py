@@ -31,7 +31,7 @@ def why_kept_back(pipeline: Pipeline, submission: Submission) -> str | None:
     if submission.is_canary or _goes_on(pipeline, submission):
         return None
     canary = _canary(pipeline, submission.reading_id)
-    match canary_result(canary, pipeline.clock()):
+    match _result(pipeline, submission, canary):
         case CanaryResult.AWAITED:
             return WAITS_FOR_CANARY
         case CanaryResult.BAD:
@@ -47,7 +47,7 @@ def judge(pipeline: Pipeline, changed: Submission) -> DeviceFile | None:
     if changed.is_canary and pipeline.cache.followed_canaries.get(changed.reading_id) is None:
         is_whole = changed.number == CANARY and changed.state is not SubmissionState.SPLIT
         canary = [changed] if is_whole else _canary(pipeline, changed.reading_id)
-        match CanaryResult.GOOD if percent == NEVER else canary_result(canary, pipeline.clock()):
+        match CanaryResult.GOOD if percent == NEVER else _result(pipeline, changed, canary):
             case CanaryResult.AWAITED:
                 return None
             case CanaryResult.GOOD:
@@ -75,6 +75,11 @@ def _goes_on(pipeline: Pipeline, submission: Submission) -> bool:
         or pipeline.cache.good_files.get(submission.reading_id) is not None
         or is_sent_on(holds_now(pipeline), submission.file_id)
     )
+
+
+def _result(pipeline: Pipeline, submission: Submission, canary: Sequence[Submission]) -> CanaryResult:
+    file = _file(pipeline, submission)
+    return canary_result(canary, pipeline.clock(), is_known_good=file is not None and file.is_known_good)
 
 
 def _canary(pipeline: Pipeline, reading_id: str) -> list[Submission]:

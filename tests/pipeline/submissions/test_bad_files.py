@@ -7,15 +7,19 @@ from msgspec.structs import replace
 
 from shared.pipeline.submissions.bad_files import (
     CANARY_PATIENCE,
+    LATELY,
+    MOST_ON_TRUST,
     CanaryResult,
     canary_result,
     fails_too_much,
     failures,
+    is_known_good,
     keeps_others_back,
     why_bad,
 )
-from shared.storage.records import Counts, ReasonTally, Submission
-from shared.vocabulary import Outcome, Remedy, SubmissionState
+from shared.storage.files import listing_of
+from shared.storage.records import Counts, FileListing, ReasonTally, Submission
+from shared.vocabulary import FileState, Outcome, Remedy, SubmissionState
 from tests.pipeline.world import CUSTOMER, START
 from tests.storage.records import device_file
 
@@ -83,6 +87,53 @@ def test_a_service_that_gives_no_verdict_for_an_hour_says_nothing_of_the_file() 
     assert not keeps_others_back(finished(GOOD, ended=False))
     assert keeps_others_back(finished(tally(1), ended=False)), "failures alone are no good sign"
     assert not keeps_others_back(replace(CANARY, is_canary=False))
+
+
+POLLED = replace(ACCEPTED, job_status="Processing")
+
+
+@pytest.mark.parametrize(
+    ("canary", "result"),
+    [
+        ([CANARY], CanaryResult.AWAITED),
+        ([ACCEPTED], CanaryResult.AWAITED),
+        ([POLLED], CanaryResult.GOOD),
+        ([finished(tally(20), of=POLLED, ended=False)], CanaryResult.AWAITED),
+        ([finished(tally(50), of=POLLED)], CanaryResult.BAD),
+    ],
+)
+def test_a_file_of_known_good_shape_waits_for_the_first_poll_of_its_canary(
+    canary: list[Submission], result: CanaryResult
+) -> None:
+    assert canary_result(canary, START, is_known_good=True) is result
+    if not canary[0].state.is_final:
+        assert keeps_others_back(canary[0], is_known_good=True) is (result is CanaryResult.AWAITED)
+
+
+def listing(registered: int = 0, failed: int = 0, **changes: object) -> FileListing:
+    counts = Counts(total=registered + failed, registered=registered, failed=failed)
+    file = device_file(state=FileState.CLOSED, closed_at=START, closed_counts=counts)
+    return replace(listing_of(file), **changes)
+
+
+@pytest.mark.parametrize(
+    ("latest", "devices", "is_good"),
+    [
+        ([], 100, False),
+        ([listing(1)], 100, True),
+        ([listing(1)], MOST_ON_TRUST, True),
+        ([listing(1)], MOST_ON_TRUST + 1, False),
+        ([listing(), listing(10)], 100, True),  # no verdict says nothing
+        ([listing(70, 30), listing(0, 10)], 100, True),  # the last one decides
+        ([listing(69, 31), listing(10)], 100, False),
+        ([listing(10, closed_at=START - LATELY - timedelta(seconds=1))], 100, False),
+        ([replace(listing(10), counts=Counts(total=20, registered=10, cancelled=10))], 100, False),
+    ],
+)
+def test_the_customers_last_file_says_whether_a_small_one_is_of_known_good_shape(
+    latest: list[FileListing], devices: int, *, is_good: bool
+) -> None:
+    assert is_known_good(latest, devices, 30, START) is is_good
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ import pytest
 from local.partner_center import Behaviour
 from shared.pipeline.hold_requests import EVERYTHING, go_on, hold, stop
 from shared.pipeline.human_acts import Asker, subject_of
+from shared.pipeline.submissions.bad_files import MOST_ON_TRUST
 from shared.pipeline.sweep import sweep
 from shared.vocabulary import HoldState, SubmissionState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.test_hold_requests import pass_minutes
-from tests.pipeline.world import World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 
 ANNA = Asker("Anna", "a1")
 BAD = [f"STANDIN-808-{number}" for number in range(150)]
@@ -39,6 +40,58 @@ def test_the_first_devices_go_alone_and_the_rest_follows_their_verdicts(world: W
     first_poll = world.settings.advanced.poll_first_delay
     assert closed_at - before <= first_poll * 3, "the canary costs one polling delay"
     assert world.journal.gates.all() == {}
+
+
+@pytest.mark.parametrize("job", [0, 20, 300, 1800])
+def test_the_canary_of_a_file_of_known_good_shape_costs_one_polling_delay(make_world: MakeWorld, job: int) -> None:
+    seconds: dict[str, float] = {}
+    first_poll = 0.0
+    for name, percent in (("with", "30"), ("without", "100")):
+        world = make_world(Behaviour(delay=job), DEVICES_PER_SUBMISSION="500", HOLD_FROM_FAILED_PERCENT=percent)
+        world.drop_file(numbered(10))
+        world.run()
+        dropped_at = world.clock.now
+        file = world.drop_file(numbered(2_000, "K-"), f"{CUSTOMER}/Test/more.csv")
+        world.run()
+        closed_at = world.file(file).closed_at
+        assert closed_at is not None
+        seconds[name] = (closed_at - dropped_at).total_seconds()
+        first_poll = world.settings.advanced.poll_first_delay.total_seconds()
+    assert seconds["with"] - seconds["without"] <= first_poll * 1.05, seconds
+
+
+def test_a_customer_whose_last_file_failed_or_that_has_none_waits_for_the_verdicts(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=600), DEVICES_PER_SUBMISSION="100")
+    assert not world.file(world.drop_file(numbered(200))).is_known_good
+    world.run()
+    known = world.drop_file(numbered(200, "K-"), f"{CUSTOMER}/Test/known.csv")
+    assert world.file(known).is_known_good
+    too_large = world.drop_file(numbered(MOST_ON_TRUST + 1, "L-"), f"{CUSTOMER}/Test/large.csv")
+    assert not world.file(too_large).is_known_good
+    world.run()
+    world.drop_file(tuples(BAD[:90]), f"{CUSTOMER}/Test/bad.csv")
+    world.run()
+    assert not world.file(world.drop_file(numbered(200, "M-"), f"{CUSTOMER}/Test/next.csv")).is_known_good
+
+
+def test_a_large_file_for_the_wrong_customer_sends_fifty_devices_however_well_its_files_were(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(Behaviour(delay=600), DEVICES_PER_SUBMISSION="500")
+    world.drop_file(numbered(2_000))
+    world.run()
+    wrong = world.drop_file(tuples([f"STANDIN-808-{number}" for number in range(20_000)]), f"{CUSTOMER}/Test/wrong.csv")
+    pass_minutes(world, 180)
+    assert sent(world, wrong) == [50]
+
+
+def test_a_file_of_known_good_shape_whose_first_verdicts_are_failures_is_held(world: World) -> None:
+    world.drop_file(numbered(10))
+    world.run()
+    file = world.drop_file(tuples([*BAD, *(f"SN-{number}" for number in range(200))]), f"{CUSTOMER}/Test/bad.csv")
+    assert world.file(file).is_known_good
+    pass_minutes(world, 60)
+    assert sent(world, file) == [50]
 
 
 def test_a_file_of_one_submission_has_no_canary(world: World) -> None:
