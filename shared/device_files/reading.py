@@ -115,7 +115,7 @@ def _rows_of(part: Part, account: FileAccount) -> Iterator[DeviceRow]:
     if isinstance(part, ItemsPart):
         rows = item_rows(part.items, account, part.prefix)
     else:
-        rows = table_rows(part.records, account, part.prefix, is_text=part.is_text)
+        rows = table_rows(part.records, account, part.prefix, part.delimiter)
     try:
         for row in rows:
             if row.problem is RowReason.PART_NOT_UNDERSTOOD and part.member and not may_hold_devices(part.member):

@@ -49,7 +49,7 @@ _NO_SERIAL_OF_TOOL = "SMBIOS_STRING_INDEX_"
 placeholder is the serial number of many devices."""
 
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
-_LOST_LETTER = re.compile(r"(?<=\w)\?(?=\w)|\ufffd")
+_LOST_LETTER = re.compile(r"(?<=\w)\?|\?(?=\w)|\ufffd")
 """What saving as ASCII, or reading in a wrong encoding, leaves of a letter."""
 _STRAY_QUOTE = re.compile('[\u201c-\u201f\u00ab\u00bb]|""')
 """Quotes that were not in pairs around a group tag."""
@@ -209,7 +209,7 @@ def _names_nothing(text: str) -> bool:
 
 
 def _names_reason(manufacturer: str, model: str) -> RowReason | None:
-    """Why manufacturer and model of a row without a hash identify nothing."""
+    """Why manufacturer and model of a row without a hash identify nothing. A number may be a model, but no maker."""
     for name in (manufacturer, model):
         if type_of(name) is CellType.FORMULA:
             return RowReason.FORMULA_WITHOUT_VALUE
@@ -224,7 +224,7 @@ def _names_reason(manufacturer: str, model: str) -> RowReason | None:
             or meaning(name) is not None
         ):
             return RowReason.SERIAL_ALONE
-    return None
+    return None if any(map(str.isalpha, manufacturer)) else RowReason.SERIAL_ALONE
 
 
 def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> Decision:
@@ -234,6 +234,8 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
     if not serial_number.isalnum() and is_commented_out(serial_number) and not excel_damage.is_error(serial_number):
         return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
+    if is_template_text(serial_number):
+        return Decision(None, RowReason.TEMPLATE_SAMPLE, notes)
     reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
     if reason is not None:
         return Decision(None, reason, notes)

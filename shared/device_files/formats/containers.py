@@ -58,7 +58,7 @@ class _Opener:
         match file_types.kind_of(start):
             case Kind.TABLE:
                 records = Records(Lines(line_blocks(chunks, self.account)), self.sense)
-                yield TablePart(records, prefix, member)
+                yield TablePart(records, prefix, member, lambda: records.delimiter or ",")
                 self.account.delimiter = self.account.delimiter or records.delimiter
             case Kind.JSON:
                 yield ItemsPart(json_documents.items(chunks, self.account, self.meaning, prefix=prefix), prefix, member)

@@ -67,7 +67,7 @@ _KEEPS_DEVICES = re.compile(
 )
 """Names under which lists of devices are kept, also those of kinds that are not read."""
 
-_XML = re.compile(r"<(?:\?xml|!--|[A-Za-z_][\w:.-]*(?:\s+[\w:.-]+\s*=|\s*/?>(?! *[,;\t|])))")
+_XML = re.compile(r"<(?:\?xml|!--|!(?i:doctype)\b|[A-Za-z_][\w:.-]*(?:\s+[\w:.-]+\s*=|\s*/?>(?! *[,;\t|])))")
 """Unlike a line of a template, such as `<serial number>,<product key>`."""
 _JSON = re.compile(r'\{\s*(?:"|\}|$)|\[\s*(?:[\[{\]]|$|(?:null|true|false|-?\d[-+.\deE]*|"(?:[^"\\]|\\.)*")\s*,)')
 _HARMLESS = re.compile(r"[\x00\t-\r\x1a\x1b -~]+")

@@ -1,12 +1,14 @@
 """The parts of a device file: what a container holds, each as rows of cells or as items whose values have names."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.reasons import FileReason
 
 Records = Iterable[tuple[int, Sequence[str]]]
 """The cells of each row, with its line number."""
+Delimiter = Callable[[], str]
+"""What stands between the cells of the latest row."""
 Items = Iterable[tuple[str, Mapping[str, str]]]
 """Where each item stands (`item 3`, `line 7`), and its values by the names that they have there."""
 
@@ -20,8 +22,8 @@ class TablePart:
     """Stands before line numbers: `member.csv `, `book.xlsx!Sheet1 `."""
     member: str = ""
     """The member of an archive that it is, or is of: when it cannot be read, the others are."""
-    is_text: bool = True
-    """Its cells stood between delimiters, and may have fallen apart."""
+    delimiter: Delimiter | None = None
+    """Of a text, whose cells may have fallen apart at it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def parts(workbook: IO[bytes], book: str, account: FileAccount, sense: Sense, me
             elif sheet.rows:
                 _note(sheet, label if member else name, account)
                 is_text = sheet.first_column == sheet.last_column
-                yield TablePart(_split(rows, sense) if is_text else rows, f"{label} ", member, is_text=is_text)
+                yield TablePart(_split(rows, sense) if is_text else rows, f"{label} ", member)
 
 
 def _split(rows: Iterator[_Row], sense: Sense) -> Iterator[_Row]:

@@ -188,7 +188,7 @@ Aligned = tuple[Header, tuple[str, ...]]
 """A row whose cells stand below their headers."""
 
 
-def realigned(header: Header, cells: Sequence[str]) -> Aligned | None:
+def realigned(header: Header, cells: Sequence[str], delimiter: str = ",") -> Aligned | None:
     """A row that did not fit its header, put right; `None` when no reading of it makes sense, or more than one."""
     hashes = [place for place, cell in enumerate(cells) if starts_as_hash(cell)]
     if len(hashes) > 1:
@@ -200,14 +200,15 @@ def realigned(header: Header, cells: Sequence[str]) -> Aligned | None:
     readings = [reading for reading in _readings(header, cells, record) if _agrees(reading.fields, record)]
     if readings or record is None or hashes[0] == header.place(Column.HARDWARE_HASH):
         only = _only(readings)
-        return None if only is None else (header, only.cells)
+        return None if only is None else (header, tuple(map(delimiter.join, only.pieces)))
     return _gathered(header, cells, hashes[0], record)
 
 
 class _Reading(Struct, frozen=True):
-    """One way to join cells that a comma parted."""
+    """One way to join cells that a delimiter parted."""
 
-    cells: tuple[str, ...]
+    pieces: list[list[str]]
+    """Of each cell."""
     fields: Fields
     is_recognised: bool
     """All that was joined is a manufacturer or a model."""
@@ -260,7 +261,7 @@ def _reading(header: Header, joined: list[list[str]], other: int | None, record:
     is_left_over = len(joined) > header.width and bool(clean(tag[0])) and not has_all_in_place
     aligned = tuple(",".join(pieces) for pieces in joined[: header.width])
     return _Reading(
-        cells=aligned,
+        pieces=joined[: header.width],
         fields=fields_of(header, aligned),
         is_recognised=other is None and len(tag) == 1 and not is_left_over,
         is_doubtful=len(tag) > 1 or is_unproved or is_left_over,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from shared.device_files.account import FileAccount, could_hold_device
 from shared.device_files.cells import TypedCell, clean
-from shared.device_files.formats.parts import Records
+from shared.device_files.formats.parts import Delimiter, Records
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key, is_template_text
@@ -46,17 +46,17 @@ _NAMES_OF_A_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.MANUFACTURER, Colum
 
 
 def table_rows(
-    records: Records, account: FileAccount, prefix: str = "", *, is_text: bool = True
+    records: Records, account: FileAccount, prefix: str = "", delimiter: Delimiter | None = None
 ) -> Iterator[DeviceRow]:
     """The device rows of a table. Headers and blank lines are none; what else is none is told to `account`.
 
-    `records` are the cells of each row with its line number; `prefix` tells a person where the table is. `is_text`:
-    the cells stood between delimiters.
+    `records` are the cells of each row with its line number; `prefix` tells a person where the table is. `delimiter`:
+    of a text, whose cells may have lost their quotes.
 
     Raises:
         UnreadableDeviceFile: its header names something twice, or it is a picture of a table.
     """
-    table = Table(prefix, account, is_text)
+    table = Table(prefix, account, delimiter)
     for number, cells in records:
         row = table.ordinary(number, cells)
         if row is not None:
@@ -94,6 +94,15 @@ class _Layout:
             self.remembered.clear()
         self.remembered[self.shared_cells(cells)] = fields.manufacturer, fields.model, fields.group_tag
 
+    def has_no_row_like(self, words: Fields) -> bool:
+        """Whether a row of words is rather the names of other columns: no row so far has its maker, though some came.
+
+        Right below the header they may be the same names in another language; capitals may be a serial number.
+        """
+        makers = {maker for maker, *_ in self.remembered.values()}
+        is_serial_number = words.serial_number.isupper() and not words.model.isupper()
+        return bool(makers) and words.manufacturer not in makers and not is_serial_number
+
     def shared_cells(self, cells: Sequence[str]) -> tuple[str, str, str]:
         """Manufacturer, model and group tag as they stand in a row that is as wide as its header."""
         found: tuple[str, str, str] = self.pick([*cells, ""] if self.needs_empty else cells)
@@ -106,8 +115,8 @@ class Table:
 
     prefix: str
     account: FileAccount
-    is_text: bool = True
-    """A cell that lost its quotes may have fallen apart."""
+    delimiter: Delimiter | None = None
+    """Of a text, in which a cell that lost its quotes fell apart."""
     layout: _Layout | None = None
     has_no_header: bool = False
     """Devices were found before any header."""
@@ -206,13 +215,20 @@ class Table:
         if layout.is_too_long(cells) or not _is_in_place(header, cells):
             return self._aligned(header, number, cells)
         fields = fields_of(header, cells)
-        if _is_row_of_words(fields):
+        if _is_row_of_words(fields) or (len(cells) == 1 and _are_names_of(cells, _FEWEST_OF_DEVICE)):
+            if layout.has_no_row_like(fields):
+                self._lose_header(number, cells)
             return self._row(number, header, cells, fields, RowReason.UNCLEAR_COLUMNS)
-        if self.is_text and (doubt := columns_in_doubt(header, cells)):
+        if self.delimiter is not None and (doubt := columns_in_doubt(header, cells)):
             return self._row_in_doubt(number, header, cells, doubt)
         if len(cells) == layout.width and not isinstance(fields.manufacturer, TypedCell):
             layout.remember(cells, fields)
         return self._row(number, header, cells, fields)
+
+    def _lose_header(self, number: int, cells: Sequence[str]) -> None:
+        """Below names that nobody knows the header above them holds no more."""
+        self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
+        self.layout, self.has_no_header, self.is_under_unknown_names = None, True, True
 
     def _row_in_doubt(self, number: int, header: Header, cells: Sequence[str], doubt: AbstractSet[Column]) -> DeviceRow:
         """A row of which some cells may belong to other columns: sent by what is certain of it, if that identifies."""
@@ -317,7 +333,8 @@ class Table:
 
     def _aligned(self, header: Header, number: int, cells: Sequence[str]) -> DeviceRow:
         """A row put right, if it can be: else nobody can say which cell is what."""
-        aligned, below = realigned(header, cells), fields_of(header, cells)
+        delimiter = self.delimiter() if self.delimiter is not None else ","
+        aligned, below = realigned(header, cells, delimiter), fields_of(header, cells)
         if aligned is None and header is HASH_ALONE:
             return self._unclear(number, cells)
         if aligned is None:

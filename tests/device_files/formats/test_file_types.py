@@ -211,3 +211,7 @@ def test_names_say_where_lists_are_kept() -> None:
 def test_any_bytes_are_of_a_kind_or_refused(start: bytes) -> None:
     with contextlib.suppress(UnreadableDeviceFile):
         assert kind_of(start) in Kind
+
+
+def test_an_xml_file_that_begins_with_its_document_type_is_xml() -> None:
+    assert kind_of(b"<!DOCTYPE Keys [<!ENTITY x 'y'>]><Keys></Keys>") is Kind.XML

@@ -101,3 +101,11 @@ def test_the_model_of_the_hash_under_the_group_tag_looks_shifted() -> None:
 def test_escapes_of_html_are_undone() -> None:
     assert cleaned("M&#252;ller &amp; S&#xF6;hne&nbsp;") == "Müller & Söhne"
     assert cleaned("R&D;x") == "R&D;x"
+
+
+def test_what_fell_apart_is_joined_by_the_delimiter_at_which_it_did() -> None:
+    found = find_header(["Serial", "Model", "Manufacturer"])
+    assert found is not None
+    aligned = realigned(found.header, ["S1", "PC (Q35", " 2009)", "QEMU"], ";")
+    assert aligned is not None
+    assert aligned[1] == ("S1", "PC (Q35; 2009)", "QEMU")

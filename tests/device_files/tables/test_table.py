@@ -23,7 +23,7 @@ HP = ["S100001", "", "", "HP", "ProBook", "Kiosk"]
 
 def read(*lines: Sequence[str]) -> tuple[list[DeviceRow], FileAccount]:
     account = FileAccount()
-    return list(table_rows(enumerate(lines, start=1), account)), account
+    return list(table_rows(enumerate(lines, start=1), account, delimiter=lambda: ",")), account
 
 
 def kinds(account: FileAccount) -> dict[PassedOverKind, int]:
@@ -185,5 +185,25 @@ def test_rows_with_a_cell_too_few_below_two_unknown_names_are_no_rows_of_another
 def test_cells_of_a_workbook_do_not_fall_apart() -> None:
     names = ["Serial Number", "Breite", "Tiefe", "Manufacturer", "Model", "Group Tag"]
     records = enumerate([names, ["S100001", "12", "3", "Contoso", "X1"]], start=1)
-    (row,) = table_rows(records, FileAccount(), is_text=False)
+    (row,) = table_rows(records, FileAccount())
     assert (row.problem, row.manufacturer, row.model) == (None, "Contoso", "X1")
+
+
+@pytest.mark.parametrize(
+    "names", [["Bauart", "Lieferant", "Kennung"], ["Bauart;Lieferant;Kennung"], ["a", "Serial", "x"]]
+)
+def test_below_later_names_that_are_not_known_the_header_holds_no_more(names: list[str]) -> None:
+    header = ["Serial Number", "Manufacturer", "Model"]
+    lines = [header, ["S1A4", "HP", "M1"], names, ["X1", "Contoso", "S2A4"], ["X2", "HP", "S3A4"]]
+    rows, account = read(*lines, header, ["S4A4", "HP", "M1"])
+    assert [row.problem for row in rows] == [None, *[RowReason.UNCLEAR_COLUMNS] * 3, None]
+    assert [remark.note for remark in account.remarks] == [FileNote.HEADER_NOT_UNDERSTOOD]
+
+
+@pytest.mark.parametrize("words", [["spare", "Contoso", "Notebook"], ["BXKLMNP", "Acme", "Notebook"]])
+def test_a_row_of_words_beside_others_of_its_maker_leaves_the_header_as_it_is(words: list[str]) -> None:
+    rows, account = read(
+        ["Serial", "Manufacturer", "Model"], ["S1A4", "Contoso", "M1"], words, ["S2A4", "Contoso", "X"]
+    )
+    assert [row.problem for row in rows] == [None, RowReason.UNCLEAR_COLUMNS, None]
+    assert not account.remarks
