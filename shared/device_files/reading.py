@@ -20,6 +20,7 @@ from shared.device_files.tables.headerless import IDENTIFIERS
 from shared.device_files.tables.headers import sense_of
 from shared.device_files.tables.items import item_rows
 from shared.device_files.tables.table import table_rows
+from shared.device_files.tables.tool_output import NO_DELIMITER, holds_names
 from shared.reasons import (
     FILE_REASONS,
     PASSED_OVER,
@@ -143,6 +144,9 @@ def _no_device_rows(unread: list[DeviceRow], account: FileAccount, name: str) ->
     held += [
         f"{PASSED_OVER[over.kind]} ({over.places[0]}: {over.excerpts[0]})" for over in account.passed_over[:_MOST_NAMED]
     ]
+    names = (over for over in account.passed_over if over.kind is PassedOverKind.UNKNOWN_HEADER)
+    if any(holds_names(line) for over in names for line in over.excerpts):
+        return UnreadableDeviceFile(FileReason.NOT_DEVICES, NO_DELIMITER, file=name)
     if (unreadable := next((text for text in held if "\ufffd" in text), None)) is not None:
         detail = f"Letters of it cannot be read: {unreadable}."
         return UnreadableDeviceFile(FileReason.ENCODING_UNKNOWN, detail, file=name)

@@ -83,3 +83,9 @@ def test_an_account_tells_of_what_is_no_row() -> None:
     account = FileAccount()
     list(device_rows(lambda: [text("# a comment", NAMES, "SN-1,HP,X")], name="devices.csv", account=account))
     assert [(over.kind, over.count) for over in account.passed_over] == [("comment", 1)]
+
+
+def test_a_table_without_a_delimiter_that_is_read_is_refused_for_that() -> None:
+    with pytest.raises(UnreadableDeviceFile, match="commas or semicolons") as raised:
+        read(b"SerialNumber   Manufacturer  Model\nS100A1         HP            B1\n")
+    assert raised.value.reason is FileReason.NOT_DEVICES

@@ -11,11 +11,11 @@ from shared.reasons import RowReason
 
 _WRAPPED = re.compile(
     r"@\{\s*(?:[^;}]*;\s*)?(?:SerialNumber|IdentifyingNumber)\s*=\s*(?P<object>[^;{}]+?)\s*(?:;[^{}]*)?\}"
-    r"|(?:S/?N|Serial(?:\s*(?:Number|No\.?|Nr\.?))?|SerialNumber|Seriennummer|Service\s*Tag)"
+    r"|(?:S/?N|N[°º]|Serial(?:\s*(?:Number|No\.?|Nr\.?))?|SerialNumber|Seriennummer|Service\s*Tag)"
     r"(?:\s*[:=#]\s*(?P<labelled>\S.*)|\s+(?P<named>\S*[0-9]\S*))"
     r"|['\u2018\u2019`\u00b4]+\s*(?P<marked>\w.*)"
     r"|(?:[-\u2013\u2022\u00b7*>]|\(?\d{1,4}[.)]|\[.?\])\s+(?P<listed>\w.*)"
-    r"|(?P<remarked>.*\w)(?:\s*\*+|\s+\([^()0-9]+\)|\s+\[[^\[\]0-9]+\])",
+    r"|(?P<remarked>.*\w)(?:\s*\*+|[.,;:]+|\s+\([^()0-9]+\)|\s+\[[^\[\]0-9]+\])",
     re.IGNORECASE,
 )
 """An object that PowerShell wrote as text; before the serial number a label, an apostrophe or the mark of a list; a
@@ -31,7 +31,7 @@ _WRITTEN_VALUE = re.compile(
 )
 """Truth values, and variables, objects and types of PowerShell."""
 _NO_SERIAL = re.compile(
-    r"yes|no|ja|nein|oui|non"
+    r"yes|no|ja|nein|oui|non|[a-z]+=.*"
     r"|[+-]\d+|[+-]?\d+[.,]\d+|\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9A-F]{2}:){5}[0-9A-F]{2}|(?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}"
     r"|(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]+)?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?:\s*[AP]M)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}T.*"

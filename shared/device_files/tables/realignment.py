@@ -256,7 +256,8 @@ def _reading(header: Header, joined: list[list[str]], other: int | None, record:
     user = header.columns.index(Column.ASSIGNED_USER) if Column.ASSIGNED_USER in header.columns else ABSENT
     # A user below its header shows that no cell before it fell apart, though it proves nothing of those behind it.
     is_in_doubt = any('"' in piece for pieces in joined[header.width :] for piece in pieces)
-    is_proved = not is_in_doubt or user > max(map(header.place, _TEXT))
+    follows_tag = any(map(clean, chain.from_iterable(joined[header.place(Column.GROUP_TAG) + 1 : header.width])))
+    is_proved = user > max(map(header.place, _TEXT)) or not (is_in_doubt or follows_tag)
     has_all_in_place = is_proved and "@" in _pieces(joined, user)[0]
     is_left_over = len(joined) > header.width and bool(clean(tag[0])) and not has_all_in_place
     aligned = tuple(",".join(pieces) for pieces in joined[: header.width])

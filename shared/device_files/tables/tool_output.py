@@ -24,11 +24,14 @@ _TOOL_LINE = re.compile(
 )
 """sqlcmd and SSMS, the prompts of PowerShell and cmd, Start-Transcript, Get-WindowsAutopilotInfo on the screen."""
 _LIST_LINE = re.compile(r"([^:]{1,60}?)\s*:(?:\s|$)")
+_GAP = re.compile(r"\s{2,}|\s*[|:~/\\!&*+=\u00a6\u00a7]\s*")
 _WIDE_GAP = re.compile(r"\s{2,}|\s*\|\s*")
 _CUT = ("\u2026", "...")
 
 LIST_PICTURE = "It is a list as PowerShell shows it on the screen (Format-List) and no table."
 TABLE_PICTURE = "It is a table as a tool shows it on the screen. Its long cells may be cut off."
+
+NO_DELIMITER = "Between its cells stand blanks or a sign that is not read. Use commas or semicolons or tabs."
 
 
 def is_tool_line(text: str) -> bool:
@@ -51,6 +54,11 @@ def listed_name(line: str) -> Column | None:
 def shows_names(line: str) -> bool:
     """Whether a line that is one cell has the name of a column among its words."""
     return any(meaning(name) is not None for name in (*_WIDE_GAP.split(line.strip()), *line.split()))
+
+
+def holds_names(line: str) -> bool:
+    """Whether a line that no delimiter cuts holds several names of columns side by side."""
+    return len({column_named(name) for name in _GAP.split(line.strip())} - {None}) > 1
 
 
 def is_cut_on_screen(cell: str) -> bool:

@@ -18,7 +18,7 @@ from shared.reasons import RowReason
         "5CG1234567 -> 5CG1234568", "wird nachgereicht", "Latitude 5530", "Windows 11", "12 Stück",
         "HP 5CG1234567", "ada@contoso.com", "10.0.0.1", "-5", "+49", "00:1A:2B:3C:4D:5E",
         "VK7JG-NPHTM-C97JM-9MPGT-3V66T", "€ 1099", "C:\\Temp", "5CG1234567 (defekt 2024)",
-        "Berlin", "spare", "OnOrder",
+        "Berlin", "spare", "OnOrder", "Count=2",
     ],
 )  # fmt: skip
 def test_what_is_no_serial_number_is_told(cell: str) -> None:
@@ -75,6 +75,9 @@ def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: 
         ("(2) 5CG1", "5CG1"),
         ("[x] 5CG1", "5CG1"),
         ("> 5CG1", "5CG1"),
+        ("5CG1.", "5CG1"),
+        ("5CG1,", "5CG1"),
+        ("N° 5CG1", "5CG1"),
     ],
 )
 def test_a_serial_number_is_taken_out_of_what_wraps_it(cell: str, serial_number: str) -> None:

@@ -103,6 +103,12 @@ def test_escapes_of_html_are_undone() -> None:
     assert cleaned("R&D;x") == "R&D;x"
 
 
+def test_a_user_in_front_of_the_group_tag_does_not_show_that_the_tag_is_whole() -> None:
+    header = "Serial,Windows Product ID,Manufacturer,Model,Assigned User,Group Tag,what_to_do"
+    assert fields(header, "S1,3300000000024,HP,M1,ada@contoso.com,A,B,") is None
+    assert fields(header, "S1,3300000000024,HP,M1,ada@contoso.com,A,,") is not None
+
+
 def test_what_fell_apart_is_joined_by_the_delimiter_at_which_it_did() -> None:
     found = find_header(["Serial", "Model", "Manufacturer"])
     assert found is not None

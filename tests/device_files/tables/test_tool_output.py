@@ -4,6 +4,7 @@ import pytest
 
 from shared.device_files.rows import Column
 from shared.device_files.tables.tool_output import (
+    holds_names,
     is_cut_on_screen,
     is_rule,
     is_tool_line,
@@ -80,3 +81,11 @@ def test_a_hash_is_cut_by_the_screen_where_dots_end_it() -> None:
     assert is_cut_on_screen(HASH[:60] + "\u2026 ")
     assert not is_cut_on_screen(HASH)
     assert not is_cut_on_screen("a word...")
+
+
+@pytest.mark.parametrize(
+    "line", ["SerialNumber   Manufacturer  Model", "Serial Number:Model", "Serial~Manufacturer~Model", "Serial / Model"]
+)
+def test_names_between_which_no_delimiter_stands_are_told(line: str) -> None:
+    assert holds_names(line)
+    assert not holds_names("Serial numbers of the models in Berlin")
