@@ -172,6 +172,20 @@ class CancelledReason(StrEnum):
     STOPPED = "stopped"
 
 
+class RemovalReason(StrEnum):
+    """Why the device of a row was not removed, if the service gave no reason. Serves as its error code."""
+
+    NOT_THERE = "not_there"
+    NOT_IN_BATCH = "not_in_batch"
+    DELETION_NOT_ALLOWED = "deletion_not_allowed"
+    SEVERAL_DEVICES = "several_devices"
+    ANOTHER_DEVICE = "another_device"
+    NOTHING_TO_FIND_IT_BY = "nothing_to_find_it_by"
+    WITHOUT_ID = "without_id"
+    SEARCH_INCOMPLETE = "search_incomplete"
+    REMOVAL_STOPPED = "removal_stopped"
+
+
 class SentNote(StrEnum):
     """A remark on a row that was sent."""
 
@@ -179,6 +193,7 @@ class SentNote(StrEnum):
     READ_BACK = "read_back"
     UNDER_ANOTHER_BATCH = "under_another_batch"
     BATCH_NOT_KNOWN = "batch_not_known"
+    DELETION_ANSWER_LOST = "deletion_answer_lost"
 
 
 class WithdrawalReason(StrEnum):
@@ -668,6 +683,61 @@ SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
             "Nobody here can tell under which batch it stands: look it up in Partner Center. A device that was added "
             "through Intune or the admin centre is not visible there: ask the customer to look it up and to delete it.",
         ),
+        SentNote.DELETION_ANSWER_LOST: Explanation(
+            "The answer to an earlier deletion of this device was lost. The device is gone since.",
+            "Nothing.",
+        ),
+    }
+)
+
+REMOVAL_REASONS: Mapping[RemovalReason, RowExplanation] = MappingProxyType(
+    {
+        RemovalReason.NOT_THERE: RowExplanation(
+            "No batch of the customer that the partner sees has this device.",
+            "Nothing. A device that the customer added through Intune or the admin centre is not visible to the "
+            "partner: the customer must delete it there.",
+            Remedy.NOTHING,
+        ),
+        RemovalReason.NOT_IN_BATCH: RowExplanation(
+            "The batch that the row is to be removed from does not have this device.",
+            "Nothing if only this batch was meant. Drop the row without a batch to remove its device from any.",
+            Remedy.NOTHING,
+        ),
+        RemovalReason.DELETION_NOT_ALLOWED: RowExplanation(
+            "Partner Center does not allow the partner to delete this device: it does not list that among the allowed "
+            "operations. No deletion was sent.",
+            "Ask the customer to delete the device in Intune or the admin centre.",
+            Remedy.ASK,
+        ),
+        RemovalReason.SEVERAL_DEVICES: RowExplanation(
+            "Several devices of the customer fit the row. None was deleted.",
+            "Name the batch to remove it from: as the folder of the file or in the column Group Tag. Add the "
+            "manufacturer and model if both stand under one batch.",
+        ),
+        RemovalReason.ANOTHER_DEVICE: RowExplanation(
+            "A device with this serial number or product key is there but it differs from the row in the other or in "
+            "manufacturer or model. It was not deleted.",
+            "Compare the row with the device in Partner Center and fix the row.",
+        ),
+        RemovalReason.NOTHING_TO_FIND_IT_BY: RowExplanation(
+            "The row has neither a serial number nor a product key by which its device could be found.",
+            "Add the serial number with manufacturer and model or delete the device in Partner Center by hand.",
+        ),
+        RemovalReason.WITHOUT_ID: RowExplanation(
+            "Partner Center lists the device without the id that its deletion needs.",
+            "Delete it in Partner Center by hand.",
+            Remedy.ASK,
+        ),
+        RemovalReason.SEARCH_INCOMPLETE: RowExplanation(
+            "A batch of the customer could not be searched to its end so nobody can tell whether the device stands "
+            "there. It was not deleted.",
+            "Name the batch to remove it from: as the folder of the file or in the column Group Tag.",
+        ),
+        RemovalReason.REMOVAL_STOPPED: RowExplanation(
+            "Somebody stopped the file before the device of this row was deleted.",
+            "Nothing if that was meant. Drop the file again to remove the device after all.",
+            Remedy.NOTHING,
+        ),
     }
 )
 
@@ -697,6 +767,16 @@ WITHDRAWAL_REASONS: Mapping[WithdrawalReason, Explanation] = MappingProxyType(
     }
 )
 
+DEVICE_REMOVED = (
+    "Nothing here: the device is deleted from its batch. It stays enrolled in Intune and joined to Microsoft Entra."
+)
+DELETION_REFUSED = RowExplanation(
+    "Partner Center would not delete the device for the reason given.",
+    "Fix the cause that the reason names and drop the row again. Or delete the device in Partner Center by hand.",
+    Remedy.ASK,
+)
+"""For a row whose deletion was refused: code and description are the service's own."""
+
 REQUEST_REFUSED = Explanation(
     "The service refused the whole request.",
     "Fix the problem that the service names and drop the rows again. Ask Microsoft support with the file's correlation "
@@ -725,6 +805,7 @@ TABLES: tuple[Mapping[Any, Explanation], ...] = (
     INTAKE_REASONS,
     UNKNOWN_REASONS,
     CANCELLED_REASONS,
+    REMOVAL_REASONS,
     SENT_NOTES,
     WITHDRAWAL_RESULTS,
     WITHDRAWAL_REASONS,

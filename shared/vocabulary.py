@@ -8,6 +8,10 @@ class Outcome(StrEnum):
 
     REGISTERED = "registered"
     ALREADY_REGISTERED = "already_registered"
+    REMOVED = "removed"
+    """The file asks to remove its devices: the service deleted this one."""
+    NOT_REGISTERED = "not_registered"
+    """The file asks to remove its devices: there was nothing to remove."""
     FAILED = "failed"
     """The service refused the device."""
     REJECTED = "rejected"
@@ -18,6 +22,24 @@ class Outcome(StrEnum):
     """The service gave no verdict before the deadline."""
     CANCELLED = "cancelled"
     """Somebody stopped the file before the row was sent."""
+
+
+class FileOrder(StrEnum):
+    """What is to be done with the devices of a file."""
+
+    REGISTER = "register"
+    REMOVE = "remove"
+    """Delete them from the batches of the customer."""
+
+    @property
+    def folder(self) -> str | None:
+        """The folder above those of the customers for files of this order; None for the usual one."""
+        return None if self is FileOrder.REGISTER else f"{self}{_ORDER_ENDING}"
+
+
+_ORDER_ENDING = "-devices"
+RESERVED_FOLDERS = frozenset({"remove-devices", "move-devices"})
+"""Folders above those of the customers, which no customer may be named like."""
 
 
 class Remedy(StrEnum):
@@ -63,6 +85,10 @@ class Standing(StrEnum):
     PARTLY_REGISTERED = "closed, partly registered"
     NONE_REGISTERED = "closed, nothing registered"
     NOTHING_TO_REGISTER = "closed, nothing to register"
+    REMOVING = "removing devices"
+    PARTLY_REMOVED = "closed, partly removed"
+    NONE_REMOVED = "closed, nothing removed"
+    NOTHING_TO_REMOVE = "closed, nothing to remove"
     MAY_BE_INCOMPLETE = "closed, may be incomplete"
     REJECTED = "rejected"
     GONE = "deleted before it was read"

@@ -6,6 +6,7 @@ from unicodedata import category
 from uuid import UUID, uuid5
 
 from shared.storage.keys import beginning_of, units_in
+from shared.vocabulary import FileOrder
 
 DROP_CONTAINER = "device-files"
 PRIVATE_CONTAINER = "submissions"
@@ -55,9 +56,21 @@ def staged_path(upload_id: str, name: str) -> str:
     return f"{upload_id}/{name}"
 
 
-def drop_path(customer_id: str, batch_id: str | None, name: str) -> str:
+def drop_path(customer_id: str, batch_id: str | None, name: str, order: FileOrder = FileOrder.REGISTER) -> str:
     """The path of a device file in the drop container."""
-    return "/".join(filter(None, (customer_id, batch_id, name)))
+    return "/".join(filter(None, (order.folder, customer_id, batch_id, name)))
+
+
+def split_order(path: str) -> tuple[FileOrder, str]:
+    """What a file at this path of the drop container asks for, and its path below the folder of the order."""
+    first, _, rest = path.partition("/")
+    order = next((order for order in FileOrder if order.folder == first), None)
+    return (FileOrder.REGISTER, path) if order is None else (order, rest)
+
+
+def customer_folder(path: str) -> str:
+    """The folder of the customer in the path of a dropped file."""
+    return split_order(path)[1].partition("/")[0]
 
 
 def plain_name(name: str) -> str:

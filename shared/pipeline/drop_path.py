@@ -5,24 +5,30 @@ from uuid import UUID
 
 from shared.device_files.rows import batch_name
 from shared.device_files.system_files import is_folder_marker, is_marked_as_folder, is_system_file
+from shared.pipeline.blob_names import split_order
 from shared.reasons import PathFault
 from shared.storage.blobs import BlobVersion, Container
 from shared.storage.customers import Customers
 from shared.storage.journal import Journal
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile
+from shared.vocabulary import FileOrder
 
 
 @dataclass(frozen=True, slots=True)
 class DropPath:
-    """The parts of `{customer_id}/{batch_id}/{file}`; `batch_id` is None directly under the customer."""
+    """The parts of `{customer_id}/{batch_id}/{file}`; `batch_id` is None directly under the customer.
+
+    A file that does not ask for registering lies in the folder of its order: `remove-devices/{customer_id}/...`.
+    """
 
     customer_id: str | None
     batch_id: str | None
     name: str
     fault: PathFault | None = None
     customer_name: str | None = None
-    """The first folder, if it is not a GUID."""
+    """The folder of the customer, if it is not a GUID."""
+    order: FileOrder = FileOrder.REGISTER
 
 
 def parse_drop_path(path: str) -> DropPath:
@@ -30,17 +36,18 @@ def parse_drop_path(path: str) -> DropPath:
 
     `resolve_drop_path` finds the customer of a folder that is not a GUID.
     """
-    *folders, name = path.split("/")
+    order, below = split_order(path)
+    *folders, name = below.split("/")
     name = name or path
     if not folders:
-        return DropPath(None, None, name, PathFault.NO_CUSTOMER)
+        return DropPath(None, None, name, PathFault.NO_CUSTOMER, order=order)
     customer_id = _guid(folders[0])
     customer_name = folders[0] if customer_id is None else None
     batch_id = batch_name(folders[1]) if len(folders) > 1 else None
     if len(folders) > 2 or (len(folders) > 1 and batch_id is None) or path.endswith("/"):  # noqa: PLR2004
-        return DropPath(customer_id, None, name, PathFault.PATH_TOO_DEEP, customer_name)
+        return DropPath(customer_id, None, name, PathFault.PATH_TOO_DEEP, customer_name, order)
     fault = None if customer_name is None else PathFault.UNKNOWN_CUSTOMER
-    return DropPath(customer_id, batch_id, name, fault, customer_name)
+    return DropPath(customer_id, batch_id, name, fault, customer_name, order)
 
 
 def resolve_drop_path(customers: Customers, path: str) -> DropPath:

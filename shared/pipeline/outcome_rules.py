@@ -13,16 +13,20 @@ from shared.partner_center.outcome_codes import UNDOCUMENTED, Explanation, expla
 from shared.pipeline.submissions.matching import SentRow
 from shared.reasons import (
     CANCELLED_REASONS,
+    DELETION_REFUSED,
+    DEVICE_REMOVED,
     REASONS,
+    REMOVAL_REASONS,
     REQUEST_REFUSED,
     SENT_NOTES,
     UNKNOWN_REASONS,
     CancelledReason,
+    RemovalReason,
     SentNote,
     UnknownReason,
 )
-from shared.storage.records import Counts, DeviceOutcome, ServiceFault, Submission
-from shared.vocabulary import Outcome, Remedy
+from shared.storage.records import Counts, DeviceOutcome, DeviceWithdrawal, ServiceFault, Submission
+from shared.vocabulary import FileOrder, Outcome, Remedy, WithdrawalResult
 
 LONGEST_CELL = 256
 """Characters of a cell that are shown. A hundred outcomes go into one transaction of at most 4 MiB."""
@@ -99,10 +103,49 @@ def outcome_of_lost_content(submission: Submission, row: SentRow) -> DeviceOutco
 
 def outcome_of_cancelled_row(submission: Submission, row: SentRow) -> DeviceOutcome:
     """The outcome of a row whose file somebody stopped before it was sent."""
+    if submission.order is FileOrder.REMOVE:
+        return _with_reason(_named(submission, row, Outcome.CANCELLED), RemovalReason.REMOVAL_STOPPED)
     explanation = CANCELLED_REASONS[CancelledReason.STOPPED]
     return replace(
         _named(submission, row, Outcome.CANCELLED),
         error_code=CancelledReason.STOPPED,
+        error_description=explanation.sentence,
+        what_to_do=explanation.what_to_do,
+        remedy=explanation.remedy,
+    )
+
+
+def outcome_of_removal(submission: Submission, row: SentRow, device: DeviceWithdrawal) -> DeviceOutcome:
+    """The outcome of a row whose device was to be removed, by the result of its deletion."""
+    notes = [SentNote.DELETION_ANSWER_LOST] if device.notes else []
+
+    def outcome(ended: Outcome) -> DeviceOutcome:
+        named = _named(submission, row, ended, notes)
+        return replace(named, batch_id=device.batch_id or submission.batch_id, device_id=device.device_id)
+
+    if device.result is WithdrawalResult.WITHDRAWN:
+        return replace(outcome(Outcome.REMOVED), what_to_do=DEVICE_REMOVED)
+    if device.result is WithdrawalResult.ALREADY_GONE:
+        return _with_reason(outcome(Outcome.NOT_REGISTERED), RemovalReason.NOT_THERE)
+    if device.error_code in (RemovalReason.NOT_THERE, RemovalReason.NOT_IN_BATCH):
+        return _with_reason(outcome(Outcome.NOT_REGISTERED), RemovalReason(device.error_code))
+    if device.error_code in list(RemovalReason):
+        reason = RemovalReason(device.error_code)
+        return replace(_with_reason(outcome(Outcome.REJECTED), reason), what_to_do=device.what_to_do)
+    return replace(
+        outcome(Outcome.FAILED),
+        error_code=device.error_code,
+        error_description=device.error_description,
+        what_to_do=DELETION_REFUSED.what_to_do,
+        remedy=DELETION_REFUSED.remedy,
+    )
+
+
+def _with_reason(outcome: DeviceOutcome, reason: RemovalReason) -> DeviceOutcome:
+    explanation = REMOVAL_REASONS[reason]
+    return replace(
+        outcome,
+        error_code=reason,
         error_description=explanation.sentence,
         what_to_do=explanation.what_to_do,
         remedy=explanation.remedy,

@@ -18,7 +18,7 @@ from shared.storage.keys import Key, safe_key
 from shared.storage.record_table import Conflict, RecordTable, log_unreadable
 from shared.storage.records import Moment
 from shared.storage.tables import Query, Table
-from shared.vocabulary import Priority
+from shared.vocabulary import RESERVED_FOLDERS, Priority
 
 CUSTOMERS_TABLE = "Customers"
 
@@ -216,6 +216,8 @@ def checked_name(name: str) -> str:
         raise CustomerNameRefused(
             f"{name!r} cannot be the name of a folder: leave out slashes, control characters and a dot at the end."
         )
+    if folded(name) in RESERVED_FOLDERS:
+        raise CustomerNameRefused(f"{name!r} is the folder of files that ask for something else than registering.")
     if is_guid(name):
         raise CustomerNameRefused(f"{name} is a GUID, which stands for its own tenant; take a name that people know.")
     return name

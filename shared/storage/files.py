@@ -189,6 +189,7 @@ def listing_of(file: DeviceFile) -> FileListing:
         path=file.path,
         name=file.name,
         batch_id=file.batch_id,
+        order=file.order,
         sent_by=file.sent_by,
         size=file.size,
         state=file.state,

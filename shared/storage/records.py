@@ -9,6 +9,7 @@ import msgspec
 
 from shared.vocabulary import (
     ActKind,
+    FileOrder,
     FileState,
     HoldState,
     Outcome,
@@ -36,6 +37,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     registered: int = 0
     already_registered: int = 0
+    removed: int = 0
+    not_registered: int = 0
     failed: int = 0
     rejected: int = 0
     duplicate: int = 0
@@ -153,6 +156,7 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
     name: str
     batch_id: str | None = None
+    order: FileOrder = FileOrder.REGISTER
     sent_by: str = ""
     """The person who sent it on the page."""
     content_digest: str = ""
@@ -265,13 +269,15 @@ class ServiceFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """One POST of devices to one batch, from held to the last of its outcomes."""
+    """One POST of devices to one batch, or the removal of devices, from held to the last of its outcomes."""
 
     file_id: str
     reading_id: str
     number: str
     customer_id: str
     batch_id: str
+    """Of a removal: the only batch to remove from; empty for any."""
+    order: FileOrder = FileOrder.REGISTER
     devices: int
     payload: str
     """The blob of its request body."""
@@ -302,6 +308,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """When the first of these POSTs was sent; None in a record of an earlier version, which did not keep it."""
     without_link: int = 0
     """The number of times it was accepted without a link to its status."""
+    forbidden: int = 0
+    """Consecutive deletions that were not allowed (403)."""
     tracking_id: str | None = None
     accepted_at: Moment | None = None
     deadline_at: Moment | None = None
@@ -351,7 +359,7 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
-    """The withdrawal of the device of one row. The outcome of the row does not change."""
+    """The deletion of the device of one row: by a withdrawal, which leaves the row's outcome, or by a removal."""
 
     reading_id: str
     row: int
@@ -455,6 +463,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     upload_id: str
     customer_id: str
     batch_id: str | None = None
+    order: FileOrder = FileOrder.REGISTER
     staged_by: str = ""
     staged_at: Moment
     files: tuple[StagedFile, ...]
@@ -507,6 +516,7 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     name: str
     batch_id: str | None = None
+    order: FileOrder = FileOrder.REGISTER
     sent_by: str = ""
     size: int
     state: FileState

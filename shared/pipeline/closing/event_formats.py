@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER
+from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER, customer_folder
 from shared.pipeline.closing.registered_later import NOTHING_LATER, RegisteredLater
 from shared.pipeline.closing.summary import folder_of, standing_of
 from shared.settings import Settings, StorageIdentity, WebhookFormat
@@ -173,7 +173,7 @@ def in_words(counts: Counts) -> str:
 
 def _facts(closed: FileClosed) -> list[tuple[str, str]]:
     """The lines below the headline, each with its name."""
-    folder = closed.path.partition("/")[0][:LONGEST_NAME]
+    folder = customer_folder(closed.path)[:LONGEST_NAME]
     is_named = closed.customer_id is not None and folder.lower() != closed.customer_id
     facts = [
         ("Customer", f"{folder} ({closed.customer_id})" if is_named else closed.customer_id or "none"),

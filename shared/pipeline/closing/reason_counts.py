@@ -35,9 +35,9 @@ class Reason(NamedTuple):
         """The reason of a row, in the words of the row itself."""
         code = row.error_code[:LONGEST_REASON]
         match row.outcome:
-            case Outcome.REGISTERED | Outcome.DUPLICATE:
+            case Outcome.REGISTERED | Outcome.REMOVED | Outcome.DUPLICATE:
                 return cls(row.outcome, code, row.remedy)
-            case Outcome.REJECTED | Outcome.UNKNOWN | Outcome.CANCELLED:
+            case Outcome.REJECTED | Outcome.UNKNOWN | Outcome.CANCELLED | Outcome.NOT_REGISTERED:
                 sentence = f"{row.error_description} {row.what_to_do}"
                 return cls(row.outcome, code, row.remedy, "", sentence.strip()[:LONGEST_SENTENCE])
             case Outcome.ALREADY_REGISTERED | Outcome.FAILED:

@@ -75,9 +75,9 @@ def assign(pipeline: Pipeline, file: DeviceFile, customer_id: str, sent_by: str 
 def _dropped(pipeline: Pipeline, file: DeviceFile, there: BlobVersion, customer_id: str, sent_by: str) -> Assignment:
     """Copy the file into the customer's folder, under a name that no other file has there."""
     metadata = {_ASSIGNED: file.file_id, **sender_metadata(pipeline, sent_by)}
-    batch_id = parse_drop_path(file.path).batch_id
+    place = parse_drop_path(file.path)
     for number in range(1, _MOST_NAMES + 1):
-        path = drop_path(customer_id, batch_id, numbered_name(file.name, number))
+        path = drop_path(customer_id, place.batch_id, numbered_name(file.name, number), place.order)
         try:
             made = pipeline.drop.copy_new(DROP_CONTAINER, there, path, metadata)
         except VersionGone as gone:

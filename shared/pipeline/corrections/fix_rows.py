@@ -199,7 +199,7 @@ def _fixed(row: RowToFix, edits: Edits) -> FixedRow | None:
 
 def what_would_happen(pipeline: Pipeline, file: DeviceFile, rows: Sequence[FixedRow], now: datetime) -> Preview:
     """What would happen to the fixed rows, numbered from 1, if they were sent now."""
-    destination = destination_for(pipeline.settings, file.customer_id, file.batch_id)
+    destination = destination_for(pipeline.settings, file.customer_id, file.batch_id, file.order)
     content = _content(file, rows)
     return preview(lambda: iter([content]), name="fixed.csv", destination=destination, now=now)
 

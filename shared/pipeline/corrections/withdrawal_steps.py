@@ -1,18 +1,15 @@
 """Takes a withdrawal one step further: deletes some hundreds of a file's devices.
 
-It works like a submission's step: `circuit_breaker` admits it, `withdrawal_calls` calls the service and returns the
-decision. Only this module holds the admission, writes the results and reports failures to the breakers.
-
-Before a device's deletion is sent, its request is journaled; after the answer, its result. If the owner dies in
-between, the next owner repeats the request under the same id; if the device is then missing, it counts as deleted by
-the first request. The progress is kept in the file's record, which is claimed during a step.
+It works like a submission's step: `circuit_breaker` admits it, `withdrawal_calls` finds the ids of devices and
+`device_deletion` deletes them. The progress is kept in the file's record, which is claimed during a step.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from datetime import datetime, timedelta
-from itertools import chain, islice, takewhile
+from itertools import chain, islice
 
 from msgspec.structs import replace
 
@@ -22,42 +19,35 @@ from shared.pipeline.backoff import PAUSED_DELAY, SHORTEST_PATIENCE
 from shared.pipeline.closing.csv_output import CSV, csv_text
 from shared.pipeline.closing.summary import folder_of, rewrite_parents_summaries, write_summary
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.corrections.withdrawal_calls import DeviceDecided, delete, find_ids
-from shared.pipeline.corrections.withdrawal_decisions import COLUMNS, begun, is_done, line, may_be_ours, to_withdraw
+from shared.pipeline.corrections.withdrawal_calls import find_ids
+from shared.pipeline.corrections.withdrawal_decisions import COLUMNS, line, to_withdraw
 from shared.pipeline.corrections.withdrawal_request import leave_index, withdrawal_wake_up
 from shared.pipeline.lease import ROWS_BETWEEN_CLOCK_CHECKS
 from shared.pipeline.log_fields import of_file
 from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of, why_held
+from shared.pipeline.submissions.deletion_decisions import is_done
+from shared.pipeline.submissions.device_deletion import (
+    DEVICES_IN_A_STEP,
+    LONGEST_STEP,
+    SHARE_OF_A_CLAIM_FOR_A_CALL,
+    Deletion,
+    Known,
+    Progress,
+)
 from shared.pipeline.submissions.state_machine import WaitFor
 from shared.storage.record_table import Conflict, Stored
-from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal, Withdrawal, with_sentence
+from shared.storage.records import DeviceFile, DeviceOutcome, Withdrawal, with_sentence
 from shared.storage.wakeups import WithdrawalWakeUp
 from shared.telemetry import StepName, span
 from shared.vocabulary import Outcome, WithdrawalResult, WithdrawalState
 
 logger = logging.getLogger(__name__)
 
-DEVICES_IN_A_STEP = 300
-"""Most deletions in one step."""
-
-LONGEST_STEP = timedelta(minutes=5)
-"""The time after which no further deletion is started: a function may take thirty minutes, and a deletion three."""
-
-BEGUN_AT_ONCE = 50
-"""Devices whose requests are journaled together before the first is sent."""
-
 LOOKED_FOR_AT_ONCE = 5_000
 """Devices without an id that one reading of their batch searches for."""
 
 DEVICES_ON_A_PAGE = 100
 """Devices on each page of a batch that the service lists."""
-
-SHARE_OF_A_CLAIM_FOR_A_CALL = 0.95
-"""A request is sent only while this share of the claim is left: the longest request takes a little less."""
-
-Known = Stored[DeviceWithdrawal]
-"""The record of a device's withdrawal. It is written only if unchanged since it was read, so that an owner that was
-taken over undoes nothing."""
 
 Pair = tuple[DeviceOutcome, Known]
 """A registered row, and the record of its withdrawal."""
@@ -228,95 +218,24 @@ def _keeping_claim(held: WithdrawalLease, devices: Iterable[Device]) -> Iterator
         yield device
 
 
-@dataclass(slots=True)
-class Progress:
-    """The progress of the deletions of a step."""
-
-    forbidden: int
-    """Consecutive deletions answered with 403, including those of earlier steps."""
-    done: list[DeviceWithdrawal] = field(default_factory=list)
-    """The devices whose result is known, in order and without a gap."""
-    error: PartnerCenterError | None = None
-    """The error that ended the step because it is not a verdict."""
-
-
 def _delete(held: WithdrawalLease, admitted: Admission, devices: Sequence[Known]) -> WithdrawalState:
     """Delete the remaining devices until an answer is not a verdict, then record the progress."""
-    progress = Progress(held.withdrawal.forbidden)
-    for start in range(0, len(devices), BEGUN_AT_ONCE):
-        _delete_group(held, admitted, devices[start : start + BEGUN_AT_ONCE], progress)
-        if progress.error is not None or held.is_long:
-            break
+    deletion = Deletion(
+        service=replaced(held.pipeline.service, keep_claim=held.keep),
+        withdrawals=held.pipeline.journal.withdrawals,
+        customer_id=held.customer_id,
+        run=held.withdrawal.run,
+        admitted=admitted,
+        is_long=lambda: held.is_long,
+        spelling_of=lambda batch_id: _spelling(held, batch_id),
+    )
+    progress = deletion.delete_all(devices, held.withdrawal.forbidden)
     counted = _counted(held.withdrawal, progress)
     if progress.error is not None:
         return _write_failure(held, admitted, counted, progress.error)
     if len(progress.done) == len(devices) < DEVICES_IN_A_STEP:
         return _finish(held, counted)
     return _go_on(held, replace(counted, attempts=0, last_answer=None), timedelta(0))
-
-
-def _delete_group(held: WithdrawalLease, admitted: Admission, group: Sequence[Known], progress: Progress) -> None:
-    """Journal the requests of `group`, send them one by one, write the results."""
-    run = held.withdrawal.run
-    repeated = {known.record.row for known in group if may_be_ours(known.record)}
-    begun_ones = _begun(held, [known for known in group if not is_done(known.record, run)])
-    ended = {known.record.row: known.record for known in group if is_done(known.record, run)}
-    failed: DeviceDecided | None = None
-    for known in begun_ones:
-        if held.is_long:
-            break
-        held.keep()
-        device, batch_id = known.record, _spelling(held, known.record.batch_id)
-        decided = delete(
-            held.pipeline.service,
-            held.customer_id,
-            batch_id,
-            device,
-            repeated=device.row in repeated,
-            forbidden=progress.forbidden,
-        )
-        progress.forbidden = decided.forbidden
-        if decided.device.result is None:
-            failed, progress.error = decided, decided.error
-            break
-        ended[device.row] = decided.device
-        if not decided.forbidden:
-            admitted.note(None)
-    with admitted.keeping_pause(progress.error):
-        _write_results(held, begun_ones, ended, repeated, failed)
-    rows = (known.record.row for known in group)
-    progress.done += (ended[row] for row in takewhile(ended.__contains__, rows))
-
-
-def _begun(held: WithdrawalLease, group: Sequence[Known]) -> list[Known]:
-    """Journal the requests that are about to be sent."""
-    run, new_id = held.withdrawal.run, held.pipeline.new_id
-    held.keep()
-    return held.pipeline.journal.withdrawals.change_devices(
-        known.holding(begun(known.record, run, new_id())) for known in group
-    )
-
-
-def _write_results(
-    held: WithdrawalLease,
-    begun_ones: Sequence[Known],
-    ended: Mapping[int, DeviceWithdrawal],
-    repeated: Collection[int],
-    failed: DeviceDecided | None,
-) -> None:
-    """Write the results, the state of the device whose request `failed`, and that the other requests were not sent.
-
-    A request that was to be `repeated` but was not sent stays journaled: an earlier owner may have sent it.
-    """
-    answered = dict(ended) if failed is None else {**ended, failed.device.row: failed.device}
-    results = [known.holding(answered[known.record.row]) for known in begun_ones if known.record.row in answered]
-    unsent = [
-        known.holding(replace(known.record, request_id=""))
-        for known in begun_ones
-        if known.record.row not in answered and known.record.row not in repeated
-    ]
-    held.keep()
-    held.pipeline.journal.withdrawals.change_devices([*results, *unsent])
 
 
 def _spelling(held: WithdrawalLease, batch_id: str) -> str:

@@ -14,9 +14,17 @@ from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import OpenFile, read_device_file
 from shared.device_files.rows import CheckedRow, FileRemark, PassedOver, Rules
 from shared.errors import DeviceDropError
-from shared.pipeline.intake.rules import MOST_BATCHES, FileRejected, batch_of_row, rules_for, too_many_batches
+from shared.pipeline.intake.rules import (
+    MOST_BATCHES,
+    FileRejected,
+    batch_of_row,
+    default_batch_for,
+    rules_for,
+    too_many_batches,
+)
 from shared.reasons import FileNote, Note, RowReason, UnreadableDeviceFile
 from shared.settings import Settings
+from shared.vocabulary import FileOrder
 
 MOST_ROWS_KEPT = 100
 """Rows of each kind that a preview keeps to be shown; the counts go on."""
@@ -54,6 +62,7 @@ class Destination:
     batch_id: str | None = None
     """The batch folder. Without one, the group tag of each row names its batch if the rules say so."""
     default_batch: str | None = None
+    order: FileOrder = FileOrder.REGISTER
 
     def batch_of(self, row: CheckedRow) -> str | None:
         """The batch of a row that would be sent; None where the batch does not matter."""
@@ -62,9 +71,12 @@ class Destination:
         return batch_of_row(row.group_tag, self.batch_id, self.default_batch)
 
 
-def destination_for(settings: Settings, customer_id: str | None, batch_id: str | None) -> Destination:
+def destination_for(
+    settings: Settings, customer_id: str | None, batch_id: str | None, order: FileOrder = FileOrder.REGISTER
+) -> Destination:
     """The destination of a file that is dropped for this customer now, in a batch folder or (None) without one."""
-    return Destination(rules_for(settings, customer_id, batch_id), batch_id, settings.default_batch)
+    rules = rules_for(settings, customer_id, batch_id, order)
+    return Destination(rules, batch_id, default_batch_for(settings, order), order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ class Preview:
     notes: Mapping[Note, int] = field(default_factory=dict)
     """The notes on rows that would be sent, the most frequent first."""
     batches: Mapping[str, int] = field(default_factory=dict)
-    """The rows that would be sent, by their batch, in the first spelling of each."""
+    """The rows that would be sent, by their batch, in the first spelling of each; to be removed from any: empty."""
     rejected: tuple[CheckedRow, ...] = ()
     """The first rejected rows."""
     noted: tuple[CheckedRow, ...] = ()

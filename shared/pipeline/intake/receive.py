@@ -26,7 +26,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.customer_names import similar_customers
 from shared.pipeline.drop_path import DropPath, is_no_device_file, known_file, resolve_drop_path
 from shared.pipeline.intake.row_batcher import Intake, ReadFile
-from shared.pipeline.intake.rules import FileRejected, rules_for
+from shared.pipeline.intake.rules import FileRejected, default_batch_for, rules_for
 from shared.pipeline.intake.senders import sending_of
 from shared.pipeline.lease import FileLease, is_claimed, with_claim_for_reading
 from shared.pipeline.log_fields import of_file
@@ -150,7 +150,7 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 
 def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> DeviceFile:
     now = pipeline.clock()
-    rules = rules_for(pipeline.settings, place.customer_id, place.batch_id)
+    rules = rules_for(pipeline.settings, place.customer_id, place.batch_id, place.order)
     identifier = file_id(version.path, version.etag)
     sending = sending_of(pipeline, version, identifier)
     file = DeviceFile(
@@ -160,6 +160,7 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         etag=version.etag,
         name=place.name,
         batch_id=place.batch_id,
+        order=place.order,
         sent_by="" if sending is None else sending.sent_by,
         content_digest="" if sending is None else sending.content_digest,
         size=version.size,
@@ -168,7 +169,7 @@ def _new_file(pipeline: Pipeline, version: BlobVersion, place: DropPath) -> Devi
         due_at=now + pipeline.settings.advanced.claim,
         claimed_until=now + pipeline.settings.advanced.claim,
         devices_per_submission=pipeline.settings.devices_per_submission,
-        default_batch=pipeline.settings.default_batch,
+        default_batch=default_batch_for(pipeline.settings, place.order),
         trust_hash_serial=rules.trust_hash_serial,
         reject_unknown_checksums=rules.reject_bad_checksum_of_unknown_tools,
         oldest_hash_days=rules.oldest_hash_days,

@@ -31,7 +31,7 @@ from shared.pipeline.submissions.request_body import new_device
 from shared.storage.record_table import Stored, log_unreadable
 from shared.storage.records import DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.storage.submissions import SubmissionEntry
-from shared.vocabulary import FileState, counted
+from shared.vocabulary import FileOrder, FileState, counted
 
 logger = logging.getLogger(__name__)
 
@@ -193,8 +193,9 @@ class Intake:
             folder=reading_folder(file.file_id, file.reading),
             number=str(self.submissions),
             is_canary=is_canary,
+            order=file.order,
         )
-        sentence = f"Waits with {counted(len(part.rows), 'device')} for batch {load.batch_id}."
+        sentence = f"Waits with {counted(len(part.rows), 'device')} {_purpose(file.order, load.batch_id)}."
         body, now = part.body(), self.pipeline.clock()
         # Its wake-up is sent when the whole file is read. After a crash the sweep finds it no later than claimed work.
         claim = self.pipeline.settings.advanced.claim
@@ -225,6 +226,12 @@ class Intake:
             if len(self.listed) > MOST_LISTED_AT_ONCE:
                 self.listed = None
         self.entries.clear()
+
+
+def _purpose(order: FileOrder, batch_id: str) -> str:
+    if order is FileOrder.REGISTER:
+        return f"for batch {batch_id}"
+    return f"to be removed from batch {batch_id}" if batch_id else "to be removed from any batch"
 
 
 @dataclass(slots=True)

@@ -219,7 +219,7 @@ def _checked(pipeline: Pipeline, upload: Upload, number: int, is_late: Callable[
 
 
 def _destination(pipeline: Pipeline, upload: Upload) -> Destination:
-    return destination_for(pipeline.settings, upload.customer_id, upload.batch_id)
+    return destination_for(pipeline.settings, upload.customer_id, upload.batch_id, upload.order)
 
 
 def _not_there(pipeline: Pipeline, upload: Upload) -> str:

@@ -1,4 +1,4 @@
-"""Takes submissions one step further: POSTs pending submissions, polls accepted ones.
+"""Takes submissions one step further: POSTs pending submissions, or deletes their devices; polls accepted ones.
 
 One step: `circuit_breaker` admits it, `post` or `poll` calls the service and returns a decision, `apply` writes the
 decision, `follow_ups` collects the follow-ups. Only this module holds the admission and changes submissions, batches
@@ -34,6 +34,7 @@ from shared.pipeline.submissions.follow_ups import FollowUps, following_up
 from shared.pipeline.submissions.lost_contents import ended_as_lost, is_lost_for_good
 from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post, request_for
+from shared.pipeline.submissions.removal import remove_further
 from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for, with_cause, with_lost_answer
 from shared.pipeline.submissions.watch import why_kept_back
 from shared.storage.record_table import Conflict, Stored
@@ -41,7 +42,7 @@ from shared.storage.records import DeviceFile, Submission
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionsWakeUp, SubmissionWakeUp
 from shared.telemetry import StepName, span
-from shared.vocabulary import FileState, SubmissionState
+from shared.vocabulary import FileOrder, FileState, SubmissionState
 
 logger = logging.getLogger(__name__)
 
@@ -168,8 +169,8 @@ class _Turn:
         submission = stored.record
         if not self._is_released(submission):
             self.states[submission.number] = submission.state
-        elif is_stopped(holds_now(self._pipeline), submission.file_id) and not submission.answer_lost:
-            # After a lost answer the service may have its devices: it is sent until the service has said its word.
+        elif self._is_stopped(submission) and not _may_be_under_way(submission):
+            # Otherwise it is sent, or its deletions repeated, until the service has said its word.
             self._write(cancelled(self._contents, stored))
         elif (why := self._why_kept_back(submission)) is not None:
             self._write(Decided(stored, WaitFor(PAUSED_DELAY, why)))
@@ -179,8 +180,13 @@ class _Turn:
             with self._breaker.admission(submission.customer_id) as admitted:
                 if isinstance(admitted, WaitFor):
                     self._write(Decided(stored, admitted))
+                elif submission.order is FileOrder.REMOVE:
+                    self._remove(stored, admitted)
                 else:
                     self._send(stored, due.body, admitted)
+
+    def _is_stopped(self, submission: Submission) -> bool:
+        return is_stopped(holds_now(self._pipeline), submission.file_id)
 
     def _why_kept_back(self, submission: Submission) -> str | None:
         """Why nothing is sent of its file now: a hold, or the canary of the file; None when it may be sent."""
@@ -209,6 +215,12 @@ class _Turn:
         with admitted.reporting(decided.error):
             self._write(decided)
             self._batches.note(submission, target, decided.step)
+
+    def _remove(self, stored: Stored[Submission], admitted: Admission) -> None:
+        """Delete some of its devices, write the outcomes, report the answer."""
+        stopped = self._is_stopped(stored.record)
+        decided = remove_further(self._service, self._contents, self._writer, stored, admitted, is_stopped=stopped)
+        self._write_and_report(decided, admitted)
 
     def _poll(self, due: Due) -> None:
         with self._breaker.admission(due.stored.record.customer_id) as admitted:
@@ -283,6 +295,13 @@ class _Turn:
             raise self._failures[0]
         if self._failures:
             raise ExceptionGroup("Several submissions could not be advanced; they will be tried again.", self._failures)
+
+
+def _may_be_under_way(submission: Submission) -> bool:
+    """Whether the service may have devices of a pending submission, or have deleted some, without our knowing."""
+    if submission.order is FileOrder.REMOVE:
+        return submission.first_sent_at is not None
+    return submission.answer_lost
 
 
 def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submission]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -123,6 +124,42 @@ def match_by_name(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[De
     return [
         None if device is None or _is_another(row, device) else device for row, device in zip(rows, found, strict=True)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDevices:
+    """The devices of a batch that have a name of one row."""
+
+    fitting: list[Device] = field(default_factory=list)
+    """Those that nothing in the row contradicts: no more than show that there are several."""
+    others: list[Device] = field(default_factory=list)
+    """The first of those that the row contradicts."""
+
+
+def devices_of(rows: Sequence[SentRow], devices: Iterable[Device]) -> list[NamedDevices]:
+    """For each row the devices of its name among those of a batch.
+
+    Unlike `match_by_name`, it tells a name that nobody has from one that identifies no device. A device that the pages
+    list twice, under one id, is one device.
+    """
+    found = [NamedDevices() for _ in rows]
+    by_name: dict[tuple[int, str], list[int]] = {}
+    for place, row in enumerate(rows):
+        for kind, (row_name, _) in enumerate(_NAMES):
+            if name := row_name(row):
+                by_name.setdefault((kind, name), []).append(place)
+    for device in devices:
+        names = [(kind, device_name(device)) for kind, (_, device_name) in enumerate(_NAMES)]
+        for place in {place for name in names for place in by_name.get(name, ())}:
+            own = found[place].others if _is_another(rows[place], device) else found[place].fitting
+            if len(own) < _ENOUGH and not any(_is_same(known, device) for known in own):
+                own.append(device)
+    return found
+
+
+def _is_same(one: Device, other: Device) -> bool:
+    """Whether two entries of a list, which have a name in common, are one device."""
+    return one.id is not None and one.id == other.id
 
 
 def _few_of_each_name(wanted: Collection[str], devices: Iterable[Device]) -> list[Device]:

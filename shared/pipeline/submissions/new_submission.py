@@ -11,7 +11,7 @@ from shared.storage.blobs import Container
 from shared.storage.codec import packed
 from shared.storage.records import Submission, with_sentence
 from shared.storage.submissions import SubmissionEntry
-from shared.vocabulary import SubmissionState
+from shared.vocabulary import FileOrder, SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class SubmissionKey:
     folder: str
     number: str
     is_canary: bool = False
+    order: FileOrder = FileOrder.REGISTER
 
 
 def kept_submission(
@@ -53,6 +54,7 @@ def kept_submission(
         number=key.number,
         customer_id=key.customer_id,
         batch_id=key.batch_id,
+        order=key.order,
         devices=len(rows),
         payload=payload,
         rows=rows_blob,

@@ -7,7 +7,9 @@ from shared.pipeline.submissions.matching import SentRow, folded
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, log_unreadable
 from shared.storage.records import DeviceFile, DeviceOutcome, Submission
-from shared.vocabulary import FileState
+from shared.vocabulary import FileOrder, FileState, Outcome
+
+_OF_REMOVALS = frozenset({Outcome.REMOVED, Outcome.NOT_REGISTERED})
 
 MOST_ROWS_READ = 20_000
 """Rows of other open files that are read for one submission; with more, every device counts as sent by another file."""
@@ -72,7 +74,7 @@ def _other_open_files(contents: Contents, submission: Submission) -> Iterator[De
 def _sent_rows(contents: Contents, file: DeviceFile) -> Iterator[SentRow | DeviceOutcome]:
     for stored in contents.journal.submissions.of_reading(file.reading_id):
         submission = stored.record
-        if submission.first_sent_at is not None:
+        if submission.first_sent_at is not None and submission.order is FileOrder.REGISTER:
             yield from contents.outcomes(submission) if submission.state.is_final else contents.rows(submission)
 
 
@@ -84,7 +86,7 @@ def _is_sent_by_closed_file(contents: Contents, submission: Submission, row: Sen
                 continue
             file = journal.files.get(submission.customer_id, mention.file_id)
             outcome = None if file is None else journal.outcomes.get(file.record.reading_id, mention.row)
-            if outcome is not None and outcome.submission:
+            if outcome is not None and outcome.submission and outcome.outcome not in _OF_REMOVALS:
                 return True
     except UnreadableRecord as unreadable:
         log_unreadable(unreadable)

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from shared.partner_center.errors import ListTooLong, Refused
 from shared.partner_center.models import Device
 from shared.partner_center.outcome_codes import OUR_OTHER_CUSTOMER, is_other_tenant
+from shared.pipeline.blob_names import customer_folder
 from shared.pipeline.log_fields import of_error, of_submission
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
@@ -279,7 +280,7 @@ def _latest(found: Sequence[Registration]) -> Registration | None:
 
 def _of_another_customer(outcome: DeviceOutcome, found: Registration) -> DeviceOutcome:
     """`outcome` of a device of another customer of ours; results.csv, which a customer may read, does not name it."""
-    folder, customer_id = found.file.path.partition("/")[0], found.file.customer_id
+    folder, customer_id = customer_folder(found.file.path), found.file.customer_id
     name = customer_id if folder.lower() == customer_id else f"{folder} ({customer_id})"
     return replace(outcome, what_to_do=OUR_OTHER_CUSTOMER, registered_by=f"customer {name}, {found.words}")
 

@@ -24,10 +24,11 @@ from shared.partner_center.errors import (
 )
 from shared.partner_center.models import Device
 from shared.pipeline.corrections.retry import retry
-from shared.pipeline.corrections.withdrawal_decisions import MOST_FORBIDDEN
 from shared.pipeline.corrections.withdrawal_request import withdraw
-from shared.pipeline.corrections.withdrawal_steps import DEVICES_IN_A_STEP, LONGEST_STEP, withdraw_further
+from shared.pipeline.corrections.withdrawal_steps import withdraw_further
 from shared.pipeline.submissions.circuit_breaker import customer_scope
+from shared.pipeline.submissions.deletion_decisions import MOST_FORBIDDEN
+from shared.pipeline.submissions.device_deletion import DEVICES_IN_A_STEP, LONGEST_STEP
 from shared.pipeline.sweep import sweep
 from shared.reasons import SentNote, WithdrawalReason
 from shared.storage.records import Withdrawal

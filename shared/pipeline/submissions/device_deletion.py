@@ -1,0 +1,174 @@
+"""Deletes devices one by one, for withdrawals and removals alike.
+
+Before a device's deletion is sent, its request is journaled; after the answer, its result. If the owner dies in
+between, the next owner repeats the request under the same id; if the device is then missing, it counts as deleted by
+the first request.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import takewhile
+
+from msgspec.structs import replace
+
+from shared.partner_center.errors import PartnerCenterError
+from shared.pipeline.service import Service
+from shared.pipeline.submissions.circuit_breaker import Admission
+from shared.pipeline.submissions.deletion_decisions import (
+    FORBIDDEN,
+    begun,
+    deleted,
+    is_done,
+    is_verdict,
+    may_be_ours,
+    refused,
+    unanswered,
+)
+from shared.storage.record_table import Stored
+from shared.storage.records import DeviceWithdrawal
+from shared.storage.withdrawals import Withdrawals
+
+DEVICES_IN_A_STEP = 300
+"""Most deletions in one step."""
+
+LONGEST_STEP = timedelta(minutes=5)
+"""The time after which no further deletion is started: a function may take thirty minutes, and a deletion three."""
+
+BEGUN_AT_ONCE = 50
+"""Devices whose requests are journaled together before the first is sent."""
+
+SHARE_OF_A_CLAIM_FOR_A_CALL = 0.95
+"""A request is sent only while this share of the claim is left: the longest request takes a little less."""
+
+Known = Stored[DeviceWithdrawal]
+"""The record of a device's deletion. It is written only if unchanged since it was read, so that an owner that was
+taken over undoes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDecided:
+    """The state of a device after its deletion was sent, beside the error that led to it."""
+
+    device: DeviceWithdrawal
+    """Has no result if the answer was not a verdict."""
+    forbidden: int
+    """The number of consecutive deletions answered with 403."""
+    error: PartnerCenterError | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """The progress of the deletions of a step."""
+
+    forbidden: int
+    """Consecutive deletions answered with 403, including those of earlier steps."""
+    done: list[DeviceWithdrawal] = field(default_factory=list)
+    """The devices whose result is known, in order and without a gap."""
+    error: PartnerCenterError | None = None
+    """The error that ended the step because it is not a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Deletes the devices of one piece of work that its owner has claimed."""
+
+    service: Service
+    """Its `keep_claim` is called before each effect, so that the claim outlasts it. Raises Conflict."""
+    withdrawals: Withdrawals
+    customer_id: str
+    run: int
+    admitted: Admission
+    is_long: Callable[[], bool]
+    """Whether the step has taken long enough."""
+    spelling_of: Callable[[str], str] = str
+    """A batch in the service's spelling."""
+
+    def delete_all(self, devices: Sequence[Known], forbidden: int) -> Progress:
+        """Delete the devices that remain of these, until an answer is not a verdict or the step has taken long enough.
+
+        `forbidden` consecutive deletions of earlier steps were answered with 403.
+        """
+        progress = Progress(forbidden)
+        for start in range(0, len(devices), BEGUN_AT_ONCE):
+            self._delete_group(devices[start : start + BEGUN_AT_ONCE], progress)
+            if progress.error is not None or self.is_long():
+                break
+        return progress
+
+    def _delete_group(self, group: Sequence[Known], progress: Progress) -> None:
+        """Journal the requests of `group`, send them one by one, write the results."""
+        repeated = {known.record.row for known in group if may_be_ours(known.record)}
+        begun_ones = self._begun([known for known in group if not is_done(known.record, self.run)])
+        ended = {known.record.row: known.record for known in group if is_done(known.record, self.run)}
+        failed: DeviceDecided | None = None
+        for known in begun_ones:
+            if self.is_long():
+                break
+            self.service.keep_claim()
+            device = known.record
+            decided = delete(
+                self.service,
+                self.customer_id,
+                self.spelling_of(device.batch_id),
+                device,
+                repeated=device.row in repeated,
+                forbidden=progress.forbidden,
+            )
+            progress.forbidden = decided.forbidden
+            if decided.device.result is None:
+                failed, progress.error = decided, decided.error
+                break
+            ended[device.row] = decided.device
+            if not decided.forbidden:
+                self.admitted.note(None)
+        with self.admitted.keeping_pause(progress.error):
+            self._write_results(begun_ones, ended, repeated, failed)
+        rows = (known.record.row for known in group)
+        progress.done += (ended[row] for row in takewhile(ended.__contains__, rows))
+
+    def _begun(self, group: Sequence[Known]) -> list[Known]:
+        """Journal the requests that are about to be sent."""
+        self.service.keep_claim()
+        return self.withdrawals.change_devices(
+            known.holding(begun(known.record, self.run, self.service.new_id())) for known in group
+        )
+
+    def _write_results(
+        self,
+        begun_ones: Sequence[Known],
+        ended: Mapping[int, DeviceWithdrawal],
+        repeated: Collection[int],
+        failed: DeviceDecided | None,
+    ) -> None:
+        """Write the results, the state of the device whose request `failed`, and that the other requests were not sent.
+
+        A request that was to be `repeated` but was not sent stays journaled: an earlier owner may have sent it.
+        """
+        answered = dict(ended) if failed is None else {**ended, failed.device.row: failed.device}
+        results = [known.holding(answered[known.record.row]) for known in begun_ones if known.record.row in answered]
+        unsent = [
+            known.holding(replace(known.record, request_id=""))
+            for known in begun_ones
+            if known.record.row not in answered and known.record.row not in repeated
+        ]
+        self.service.keep_claim()
+        self.withdrawals.change_devices([*results, *unsent])
+
+
+def delete(
+    service: Service, customer_id: str, batch_id: str, device: DeviceWithdrawal, *, repeated: bool, forbidden: int
+) -> DeviceDecided:
+    """Send the journaled deletion of a device.
+
+    `repeated`: an earlier request may have deleted it; `forbidden` consecutive deletions were answered with 403.
+    """
+    ids = service.call_ids(device.request_id)
+    try:
+        answer = service.partner_center.delete_device(customer_id, batch_id, device.device_id, ids)
+    except PartnerCenterError as error:
+        in_a_row = forbidden + 1 if error.status == FORBIDDEN else 0
+        if is_verdict(error, in_a_row):
+            return DeviceDecided(refused(device, error, service.clock(), repeated=repeated), in_a_row, error)
+        return DeviceDecided(unanswered(device, error, repeated=repeated), in_a_row, error)
+    return DeviceDecided(deleted(device, answer, service.clock()), 0)

@@ -1,0 +1,90 @@
+"""Decides which device of a customer a row for removal means, and whether it may be deleted. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from shared.partner_center.client import ServiceIds
+from shared.partner_center.models import Device
+from shared.pipeline.submissions.deletion_decisions import ended
+from shared.pipeline.submissions.matching import SentRow, folded
+from shared.pipeline.submissions.removal_search import Placed, Search
+from shared.reasons import REMOVAL_REASONS, RemovalReason
+from shared.storage.records import DeviceWithdrawal, Submission
+from shared.vocabulary import WithdrawalResult
+
+RUN = 0
+"""The run of a removal in the records of deletions; those of a withdrawal begin with 1."""
+
+DELETE = "delete"
+"""The allowed operation without which the service deletes no device (Partner Center, "Device", allowedOperations)."""
+
+MOST_NAMED = 5
+"""Batches that are named in a reason."""
+
+
+def to_remove(submission: Submission, row: SentRow, search: Search, now: datetime) -> DeviceWithdrawal:
+    """The device of a row with its id, or with the reason why it will not be deleted."""
+    fitting, others = search.fitting.get(row.row, []), search.others.get(row.row, [])
+    device = DeviceWithdrawal(
+        reading_id=submission.reading_id,
+        row=row.row,
+        run=RUN,
+        batch_id=fitting[0].batch_id if len(fitting) == 1 else submission.batch_id,
+    )
+    reason = _why_not(submission, row, search, fitting, others)
+    if reason is None:
+        return replace(device, device_id=fitting[0].device.id or "")
+    explanation = REMOVAL_REASONS[reason]
+    return replace(
+        ended(device, WithdrawalResult.REFUSED, ServiceIds(), now),
+        error_code=reason,
+        error_description=explanation.sentence,
+        what_to_do=f"{_places(reason, fitting, others, search.unread)}{explanation.what_to_do}",
+    )
+
+
+def _why_not(
+    submission: Submission, row: SentRow, search: Search, fitting: Sequence[Placed], others: Sequence[Placed]
+) -> RemovalReason | None:
+    """Why the device of a row is not deleted; None if it may be."""
+    if not (folded(row.serial_number) or folded(row.product_key)):
+        return RemovalReason.NOTHING_TO_FIND_IT_BY
+    if len(fitting) > 1:
+        return RemovalReason.SEVERAL_DEVICES
+    if search.unread:
+        return RemovalReason.SEARCH_INCOMPLETE
+    if not fitting:
+        if others:
+            return RemovalReason.ANOTHER_DEVICE
+        return RemovalReason.NOT_IN_BATCH if submission.batch_id else RemovalReason.NOT_THERE
+    if not fitting[0].device.id:
+        return RemovalReason.WITHOUT_ID
+    return None if may_be_deleted(fitting[0].device) else RemovalReason.DELETION_NOT_ALLOWED
+
+
+def may_be_deleted(device: Device) -> bool:
+    """Whether the service allows the partner to delete the device; where it lists no operations, it may be asked."""
+    operations = device.allowed_operations
+    return operations is None or DELETE in map(folded, operations)
+
+
+def _places(reason: RemovalReason, fitting: Sequence[Placed], others: Sequence[Placed], unread: Sequence[str]) -> str:
+    """The batches that a reason is about, as a sentence."""
+    match reason:
+        case RemovalReason.SEVERAL_DEVICES | RemovalReason.DELETION_NOT_ALLOWED | RemovalReason.WITHOUT_ID:
+            return _under("It stands under", [placed.batch_id for placed in fitting])
+        case RemovalReason.ANOTHER_DEVICE:
+            return _under("That device stands under", [placed.batch_id for placed in others])
+        case RemovalReason.SEARCH_INCOMPLETE:
+            return _under("Not searched to its end:", unread)
+        case _:
+            return ""
+
+
+def _under(beginning: str, batches: Sequence[str]) -> str:
+    names = list(dict.fromkeys(batches))
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    word = "the batch" if len(names) == 1 else "the batches"
+    return f"{beginning} {word} {' and '.join(names[:MOST_NAMED])}{more}. "
