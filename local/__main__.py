@@ -166,7 +166,10 @@ _OF_VENV = {
     "find": ("local.commands.find", "Find the rows with a serial number, and what became of the device."),
     "outcomes": ("local.commands.outcomes", "Show how every row of a file ended, and what to do."),
     "retry": ("local.commands.retry", "Resend the rows of a closed file that can be sent again unchanged."),
-    "withdraw": ("local.commands.withdraw", "Delete the devices that a file newly registered."),
+    "withdraw": (
+        "local.commands.withdraw",
+        "Delete the devices that a file newly registered, or those that a file names.",
+    ),
     "hold": ("local.commands.hold", "Send nothing of a file, of a customer, or nothing at all, until it goes on."),
     "go-on": ("local.commands.go_on", "End the hold of a file, of a customer, or of everything."),
     "stop": ("local.commands.stop", "Send nothing more of a file, for good."),

@@ -44,6 +44,8 @@ MOST_ROWS_TO_LOOK_AT = 200
 _OUTCOME_STYLES = {
     Outcome.REGISTERED: "green",
     Outcome.ALREADY_REGISTERED: "green",
+    Outcome.REMOVED: "green",
+    Outcome.NOT_REGISTERED: "green",
     Outcome.DUPLICATE: "yellow",
     Outcome.UNKNOWN: "yellow",
     Outcome.CANCELLED: "yellow",

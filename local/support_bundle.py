@@ -42,7 +42,7 @@ MOST_ROWS = 1_000
 
 ALLOWED: Mapping[type[msgspec.Struct], tuple[str, ...]] = {
     DeviceFile: (
-        *("file_id", "customer_id", "state", "size", "received_at", "due_at", "claimed_until", "reading"),
+        *("file_id", "customer_id", "order", "state", "size", "received_at", "due_at", "claimed_until", "reading"),
         *(
             "first_accepted_at",
             "closed_at",
@@ -55,7 +55,10 @@ ALLOWED: Mapping[type[msgspec.Struct], tuple[str, ...]] = {
         *("remarks", "is_incomplete", "reason", "reason_text", "parent", "retry", "retried_rows", "fixes", "assigned"),
         *("webhook_told_at", "withdrawal", "changes_since_closed", "history"),
     ),
-    Counts: ("total", "registered", "already_registered", "failed", "rejected", "duplicate", "unknown", "cancelled"),
+    Counts: (
+        *("total", "registered", "already_registered", "removed", "not_registered", "failed", "rejected"),
+        *("duplicate", "unknown", "cancelled"),
+    ),
     ReasonTally: ("outcome", "reason", "name", "remedy", "rows"),
     PassedOverTally: ("kind", "count", "may_hold_device"),
     Remark: ("note",),
@@ -65,11 +68,11 @@ ALLOWED: Mapping[type[msgspec.Struct], tuple[str, ...]] = {
         *("total", "withdrawn", "already_gone", "refused", "last_answer", "finished_at"),
     ),
     Submission: (
-        *("reading_id", "number", "customer_id", "devices", "first_row", "last_row", "state", "sequence", "due_at"),
-        *("claimed_until", "attempts", "request", "first_sent_at", "create_refused", "answer_lost", "first_lost_at"),
-        *("without_link", "tracking_id", "accepted_at", "deadline_at", "polled_at", "job_status", "job_started"),
-        *("job_completed", "written", "counts", "reasons", "last_answer", "last_status", "last_code", "answer_ids"),
-        "history",
+        *("reading_id", "number", "customer_id", "order", "devices", "first_row", "last_row", "state", "sequence"),
+        *("due_at", "claimed_until", "attempts", "request", "first_sent_at", "create_refused", "answer_lost"),
+        *("first_lost_at", "without_link", "forbidden", "tracking_id", "accepted_at", "deadline_at", "polled_at"),
+        *("job_status", "job_started", "job_completed", "written", "counts", "reasons", "last_answer", "last_status"),
+        *("last_code", "answer_ids", "history"),
     ),
     JournaledRequest: ("kind", "method", "request_id", "correlation_id", "sent_at"),
     ServiceFault: ("code", "description", "may_be_one_device"),

@@ -156,6 +156,8 @@ class ActKind(StrEnum):
 
     SEND = "send"
     """Send a file that was dropped on the page."""
+    REMOVE = "remove"
+    """Send a file that asks to remove its devices."""
     FIX = "fix"
     """Send rows of a file again that were fixed on the page."""
     SEND_AGAIN = "send_again"

@@ -28,6 +28,7 @@ from local.following import (
 )
 from local.following import Progress as FileProgress
 from shared.pipeline.intake.preview import Destination
+from shared.vocabulary import FileOrder
 
 _POLL_SECONDS = 1.0
 
@@ -49,14 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Drop the files: 0 when they are in storage; with --wait, when every row of them is registered."""
-    return ended(arguments, lambda: _drop(arguments))
+    return ended(arguments, lambda: drop_files(arguments, FileOrder.REGISTER))
 
 
-def _drop(arguments: argparse.Namespace) -> ExitCode:
+def drop_files(arguments: argparse.Namespace, order: FileOrder) -> ExitCode:
+    """Drop the files of `arguments`, which have those of this command, into the folder of their order.
+
+    Raises:
+        CommandEnded: nothing was dropped.
+    """
     opened = account.open_account(arguments)
     customer_id = customer_of(opened.pipeline, arguments.customer)
     warn_of_stranger(opened.pipeline, customer_id)
-    folder = "/".join(filter(None, (customer_id, arguments.batch)))
+    folder = "/".join(filter(None, (order.folder, customer_id, arguments.batch)))
     _refuse_names(arguments, folder)
     if not arguments.anyway:
         destination = destination_of(opened.pipeline, customer_id, arguments.batch, may_have_default_batch=True)

@@ -128,11 +128,13 @@ class Device:
     @property
     def rank(self) -> tuple[int, datetime]:
         """Greater for the row that says best how the device stands."""
-        return _RANKS.index(Outcome.ALREADY_REGISTERED if self.is_withdrawn else self.outcome), self.at
+        outcome = Outcome.REGISTERED if self.outcome is Outcome.REMOVED else self.outcome
+        return _RANKS.index(Outcome.ALREADY_REGISTERED if self.is_withdrawn else outcome), self.at
 
 
 _RANKS = (
     Outcome.DUPLICATE,
+    Outcome.NOT_REGISTERED,
     Outcome.REJECTED,
     Outcome.CANCELLED,
     Outcome.FAILED,
@@ -140,7 +142,8 @@ _RANKS = (
     Outcome.ALREADY_REGISTERED,
     Outcome.REGISTERED,
 )
-"""From the row that says least about a device to the one that says most.
+"""From the row that says least about a device to the one that says most. Of a device that one file registered and
+another removed, the later row counts.
 
 A device that one file registered and others found registered is gone once it is withdrawn: of a withdrawal and a row
 that found the device registered, the later one tells.

@@ -176,6 +176,6 @@ def _state(file: FileView) -> Text:
         return Text(f"{file.submissions_final} of {file.submissions} submissions done")
     text = file_label(file).text if file.state is FileState.CLOSED else str(file.state)
     if file.needs_attention:
-        return Text(text, "red" if file.state.is_final and not file.well_registered else "yellow")
+        return Text(text, "red" if file.state.is_final and not file.rows_done else "yellow")
     style = "red" if file.state is FileState.GONE else "green" if file.is_final else ""
     return Text(text, style)

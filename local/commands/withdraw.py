@@ -1,34 +1,48 @@
 """`python -m local withdraw FILE_ID`: deletes the devices that a file newly registered.
 
 It undoes a file that was dropped under the wrong customer. The app deletes the devices; this command requests the
-withdrawal and follows it.
+withdrawal and follows it. With `--devices FILE --customer NAME` it drops a file that lies here as one that asks to
+remove its devices.
 """
 
 import argparse
 import sys
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 
-from local.arguments import positive
+from local.arguments import batch, existing_file, positive
+from local.check import preview_of
 from local.commands import account
+from local.commands.drop import drop_files
 from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.finding import find_file
 from local.commands.retry import NO_CUSTOMER_ID
 from local.commands.showing import console, print_json
 from local.following import harmless, say
+from shared.device_files.rows import Rules
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.human_acts import COMMAND, note_act, subject_of
+from shared.pipeline.intake.preview import Destination
 from shared.status.page.summary import WITHDRAWING_DOES_NOT
 from shared.storage.records import DeviceFile, Withdrawal
-from shared.vocabulary import ActKind
+from shared.vocabulary import ActKind, FileOrder, counted
 
 _POLL_SECONDS = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("file_id", metavar="FILE_ID", help="the id of a file, or its first characters")
+    parser.add_argument("file_id", metavar="FILE_ID", nargs="?", help="the id of a file, or its first characters")
+    parser.add_argument(
+        "--devices", type=existing_file, metavar="FILE", help="instead: a device file that names the devices to delete"
+    )
+    parser.add_argument("--customer", metavar="NAME", help="with --devices: the customer's name, or its tenant's GUID")
+    parser.add_argument(
+        "--batch", type=batch, metavar="NAME", help="with --devices: delete from this batch alone (default: any batch)"
+    )
     parser.add_argument(
         "--name", metavar="FILE", help="the file's name, as confirmation (default: a prompt asks for it)"
     )
@@ -41,15 +55,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Withdraw: 0 when the withdrawal is requested; with --wait, when no device was refused."""
-    return ended(arguments, lambda: _withdraw(arguments))
+    if arguments.devices is None:
+        return ended(arguments, lambda: _withdraw(arguments))
+    return ended(arguments, lambda: _remove(arguments))
+
+
+def _remove(arguments: argparse.Namespace) -> ExitCode:
+    """Drop the file of `--devices` as one that asks to remove its devices."""
+    if arguments.file_id is not None or arguments.customer is None:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Nothing was dropped: {_EITHER}.")
+    file: Path = arguments.devices
+    rows = preview_of(file, Destination(Rules(has_default_batch=True), arguments.batch), datetime.now(UTC)).sends
+    _confirm(arguments, file.name, f"This deletes up to {counted(rows, 'device')} of {arguments.customer}")
+    arguments.files, arguments.anyway = [file], False
+    return drop_files(arguments, FileOrder.REMOVE)
+
+
+_EITHER = "give either the id of a file, or --devices FILE and --customer NAME"
 
 
 def _withdraw(arguments: argparse.Namespace) -> ExitCode:
+    if arguments.file_id is None or arguments.customer is not None or arguments.batch is not None:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Nothing was withdrawn: {_EITHER}.")
     pipeline = account.open_account(arguments).pipeline
     file = find_file(pipeline, arguments.file_id)
     if file.customer_id is None:
         raise CommandEnded(ExitCode.NOT_ALL_WELL, NO_CUSTOMER_ID)
-    _confirm(arguments, file)
+    shown = harmless(file.name).plain
+    _confirm(arguments, file.name, f"This deletes the devices that {shown} newly registered")
     note_act(pipeline, COMMAND, ActKind.WITHDRAW, subject_of(file))
     asked = withdraw(pipeline, file.customer_id, file.file_id)
     withdrawal = asked.withdrawal
@@ -64,16 +97,15 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.NOT_ALL_WELL if withdrawal is not None and withdrawal.refused else ExitCode.DONE
 
 
-def _confirm(arguments: argparse.Namespace, file: DeviceFile) -> None:
+def _confirm(arguments: argparse.Namespace, file_name: str, what: str) -> None:
     name = arguments.name
     if name is None and sys.stdin.isatty() and not arguments.json:
-        shown = harmless(file.name).plain
         with suppress(EOFError):
             print(WITHDRAWING_DOES_NOT)
-            name = input(f"This deletes the devices that {shown} newly registered. Type its name to continue: ")
-    if name != file.name:
+            name = input(f"{what}. Type the name of the file to continue: ")
+    if name != file_name:
         raise CommandEnded(
-            ExitCode.WRONG_ARGUMENTS, f"Nothing was withdrawn: confirm with the file's name, --name {file.name!r}."
+            ExitCode.WRONG_ARGUMENTS, f"Nothing was withdrawn: confirm with the file's name, --name {file_name!r}."
         )
 
 

@@ -123,6 +123,7 @@ def file_view(
         batch_id=file.batch_id,
         sent_by=file.sent_by or None,
         name=file.name,
+        order=file.order,
         path=file.path,
         state=file.state,
         is_final=file.state.is_final,
@@ -152,7 +153,7 @@ def _needs_attention(file: FileView, waiting: Waiting | None, *, is_stopped: boo
     return (
         (file.state is FileState.REJECTED and file.assigned_file_id is None)
         or file.is_incomplete
-        or file.not_registered > file.counts.cancelled
+        or file.rows_left > file.counts.cancelled
         or (is_stopped and file.state is FileState.READ)
         or (waiting is not None and waiting.failing is not None)
         or (file.withdrawal is not None and file.withdrawal.refused > 0)
@@ -210,6 +211,8 @@ def outcome_counts(counts: Counts) -> OutcomeCounts:
         total=counts.total,
         registered=counts.registered,
         already_registered=counts.already_registered,
+        removed=counts.removed,
+        not_registered=counts.not_registered,
         failed=counts.failed,
         rejected=counts.rejected,
         duplicate=counts.duplicate,
@@ -370,7 +373,8 @@ def _milestones(submission: SubmissionView) -> Iterable[TimeLineEntry]:
     number = submission.number
     if submission.sent_at is not None:
         devices = counted(submission.devices, "device")
-        sentence = f"Submission {number} was sent: {devices} for batch {submission.batch_id}."
+        batch = f"for batch {submission.batch_id}" if submission.batch_id else "from any batch"
+        sentence = f"Submission {number} was sent: {devices} {batch}."
         yield TimeLineEntry(at=submission.sent_at, what=sentence, submission=number)
     if submission.accepted_at is not None:
         yield TimeLineEntry(at=submission.accepted_at, what=f"Submission {number} was accepted.", submission=number)

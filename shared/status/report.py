@@ -51,7 +51,7 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
 
 
 def _to_show(details: FileDetails) -> int:
-    return details.file.not_registered + details.file.registered_later
+    return details.file.rows_left + details.file.registered_later
 
 
 def rows_that_need_attention(pipeline: Pipeline, record: DeviceFile, most: int = MOST_ROWS) -> list[OutcomeView]:

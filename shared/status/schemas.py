@@ -12,6 +12,7 @@ import msgspec
 from shared.vocabulary import (
     ActKind,
     CheckState,
+    FileOrder,
     FileState,
     HoldState,
     Outcome,
@@ -49,6 +50,8 @@ class OutcomeCounts(View, frozen=True, kw_only=True):
     total: Whole = 0
     registered: Whole = 0
     already_registered: Whole = 0
+    removed: Whole = 0
+    not_registered: Whole = 0
     failed: Whole = 0
     rejected: Whole = 0
     duplicate: Whole = 0
@@ -153,6 +156,7 @@ class FileView(View, frozen=True, kw_only=True):
         ),
     ] = None
     name: str
+    order: Annotated[FileOrder, msgspec.Meta(description="What is asked for with its devices.")] = FileOrder.REGISTER
     path: Annotated[str, msgspec.Meta(description="Below the container device-files.")]
     state: FileState
     is_final: Annotated[bool, msgspec.Meta(description="Whether the file has reached its last state.")]
@@ -185,7 +189,8 @@ class FileView(View, frozen=True, kw_only=True):
         ),
     ] = 0
     registered_later: Annotated[
-        int, msgspec.Meta(ge=0, description="Rows that were not registered and that files made of them registered.")
+        int,
+        msgspec.Meta(ge=0, description="Rows that were not registered, or removed, and that files made of them did."),
     ] = 0
     fixed_later: Annotated[
         int, msgspec.Meta(ge=0, description="Of these, the rows that a person fixed and dropped again.")
@@ -201,25 +206,29 @@ class FileView(View, frozen=True, kw_only=True):
     needs_attention: Annotated[
         bool,
         msgspec.Meta(
-            description="Whether somebody must look at it: a row is not registered or stands under another batch, the "
-            "file was rejected, may hold more devices, stands still, or was withdrawn in part. Rows that are cancelled "
-            "are no reason."
+            description="Whether somebody must look at it: a row is not registered, or not removed, or stands under "
+            "another batch, the file was rejected, may hold more devices, stands still, or was withdrawn in part. Rows "
+            "that are cancelled are no reason."
         ),
     ] = False
     links: FileLinks
 
     @property
-    def not_registered(self) -> int:
-        """The rows that are not registered under their batch, nor duplicates, nor registered by a later file."""
+    def rows_left(self) -> int:
+        """The rows that did not end as the file asks, here or in a later file; duplicates are none."""
         counts = self.counts
         ended_badly = counts.failed + counts.rejected + counts.unknown + counts.cancelled
         return ended_badly + self.elsewhere - self.registered_later
 
     @property
-    def well_registered(self) -> int:
-        """The rows whose devices are registered under their batch: by this file, before it, or by a later file."""
+    def rows_done(self) -> int:
+        """The rows that ended as the file asks.
+
+        Their devices are registered under their batch, or removed: by this file, before it, or by a later file.
+        """
         counts = self.counts
-        return counts.registered + counts.already_registered - self.elsewhere + self.registered_later
+        done = counts.registered + counts.already_registered + counts.removed + counts.not_registered
+        return done - self.elsewhere + self.registered_later
 
 
 class UnreadableView(View, frozen=True, kw_only=True):

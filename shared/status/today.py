@@ -11,6 +11,7 @@ from shared.status.presenters import listed_file_view
 from shared.status.queries import EVERY_FILE, FileFilter
 from shared.status.schemas import DayTotals, FilePage, FileView
 from shared.storage.record_table import log_unreadable
+from shared.vocabulary import FileOrder
 
 MOST_FILES_COUNTED = 2_000
 """Files of a day that are added up: two queries."""
@@ -44,6 +45,6 @@ def _totals(files: Iterable[FileView], in_progress: int, *, is_cut_short: bool) 
         in_progress=in_progress,
         need_attention=sum(view.needs_attention for view in views),
         newly_registered=sum(view.counts.registered for view in views),
-        not_registered=sum(max(0, view.not_registered) for view in views),
+        not_registered=sum(max(0, view.rows_left) for view in views if view.order is FileOrder.REGISTER),
         is_cut_short=is_cut_short,
     )

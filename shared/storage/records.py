@@ -49,6 +49,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
     @property
+    def done(self) -> int:
+        """Rows that ended as their file asks, wherever their device was registered before."""
+        return self.registered + self.already_registered + self.removed + self.not_registered
+
+    @property
     def ended(self) -> int:
         """Rows that have their outcome."""
         return sum(getattr(self, outcome) for outcome in Outcome)
@@ -486,6 +491,7 @@ class SentContent(msgspec.Struct, frozen=True, kw_only=True):
 
     customer_id: str
     digest: str
+    """SHA-256, behind the order of a file that asks for something else than registering."""
     upload_id: str
     name: str
     """Of the file in its upload."""

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from shared.pipeline.drop_path import parse_drop_path
 from shared.pipeline.intake.receive import receive
 from shared.pipeline.sweep import sweep
-from shared.vocabulary import FileState
+from shared.reasons import PathFault
+from shared.vocabulary import FileOrder, FileState
 from tests.pipeline.world import CUSTOMER, START, World, numbered
 
 OTHER = "1d4ae7e6-d81e-4d66-8d13-073195504ae2"
@@ -92,3 +94,25 @@ def test_a_guid_is_never_taken_for_a_name(world: World) -> None:
     file = world.drop_file(numbered(1), f"{OTHER}/Test/devices.csv")
     world.run()
     assert world.journal.files.get(OTHER, file) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "order", "fault"),
+    [
+        (f"{CUSTOMER}/Test/a.csv", FileOrder.REGISTER, None),
+        (f"{CUSTOMER}/remove-devices/a.csv", FileOrder.REGISTER, None),
+        (f"remove-devices/{CUSTOMER}/Test/a.csv", FileOrder.REMOVE, None),
+        (f"remove-devices/{CUSTOMER}/a.csv", FileOrder.REMOVE, None),
+        (f"remove-devices/{CUSTOMER}/Test/more/a.csv", FileOrder.REMOVE, PathFault.PATH_TOO_DEEP),
+        ("remove-devices/a.csv", FileOrder.REMOVE, PathFault.NO_CUSTOMER),
+        (f"Remove-Devices/{CUSTOMER}/a.csv", FileOrder.REGISTER, PathFault.UNKNOWN_CUSTOMER),
+        (f"move-devices/{CUSTOMER}/a.csv", FileOrder.REGISTER, PathFault.UNKNOWN_CUSTOMER),
+        ("remove-devices", FileOrder.REMOVE, PathFault.NO_CUSTOMER),
+    ],
+)
+def test_only_the_folder_of_an_order_asks_for_anything_but_registering(
+    path: str, order: FileOrder, fault: PathFault | None
+) -> None:
+    place = parse_drop_path(path)
+    assert (place.order, place.fault) == (order, fault)
+    assert place.customer_id in (CUSTOMER, None)

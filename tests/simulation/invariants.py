@@ -20,9 +20,9 @@ from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
 from shared.pipeline.closing.service_level import fields_of_ended
 from shared.pipeline.private_copy import rules_of
-from shared.reasons import IntakeReason, SentNote, UnknownReason
+from shared.reasons import IntakeReason, RemovalReason, SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
-from shared.vocabulary import FileState, Outcome, SubmissionState
+from shared.vocabulary import FileOrder, FileState, Outcome, SubmissionState
 from tests.pipeline.world import START
 from tests.simulation.service import GATEWAY, Attempt, Job, JudgedDevice, Mishap, SimulatedPartnerCenter, sent_device
 from tests.simulation.world import CALL_STALL, TOKEN, SimulatedWorld
@@ -58,6 +58,7 @@ def check(world: SimulatedWorld) -> None:
         if file is not None:
             FileCheck(world, truth, file).check()
     _check_uploads(world)
+    _check_deletions(world)
     _check_daily_limits(world)
     plan = world.plan
     if plan.longest_stall_of_readers <= 1:  # a late reader may have been admitted long before it asks
@@ -125,6 +126,7 @@ class Truth:
         """By device id: a device is only in the batch of its first registration."""
         for job, device in self._registered:
             self._shown.setdefault(device.device_id, (job, device))
+        self._deleted = {deletion.device_id for deletion in service.deletions if deletion.is_done}
 
     def has(self, customer_id: str, identities: Iterable[str]) -> bool:
         """Whether a device with one of these identities was ever registered for the customer."""
@@ -137,6 +139,21 @@ class Truth:
         """Whether a device with this serial number was ever registered for the customer."""
         return any(job.customer_id == customer_id and device.sent.serial == serial for job, device in self._registered)
 
+    def was_deleted(self, device_id: str) -> bool:
+        """Whether the device of this id was deleted, by the app or by somebody else."""
+        return device_id in self._deleted
+
+    def stands_all_the_time(self, customer_id: str | None, batch_id: str, since: datetime, serial: str) -> bool:
+        """Whether a device of this serial number stands in the batch, or in any, since then and was never deleted."""
+        return any(
+            job.customer_id == customer_id
+            and batch_id.casefold() in ("", job.batch_id.casefold())
+            and device.sent.serial == serial
+            and device.done_at < since
+            for device_id, (job, device) in self._shown.items()
+            if device_id not in self._deleted
+        )
+
     def in_batch_since(self, customer_id: str | None, batch_id: str, serial: str, product_key: str) -> datetime | None:
         """The time since which Get Devices shows the only device of this name; None when none or several have it."""
         since = [
@@ -144,6 +161,7 @@ class Truth:
             for job, device in self._shown.values()
             if (job.customer_id, job.batch_id) == (customer_id, batch_id)
             and (device.sent.serial == serial if serial else device.sent.product_key == product_key)
+            and device.device_id not in self._deleted
         ]
         return since[0] if len(since) == 1 else None
 
@@ -230,13 +248,16 @@ class FileCheck:
 
     def _check_row(self, row: Row, read: CheckedRow) -> None:
         outcome = Outcome(row["outcome"])
-        has_batch = bool(self._file.batch_id or batch_name(read.group_tag) or self._file.default_batch)
+        is_any_batch = self._file.order is FileOrder.REMOVE
+        has_batch = bool(self._file.batch_id or batch_name(read.group_tag) or self._file.default_batch or is_any_batch)
         if row["error_code"] == UnknownReason.OUTCOME_MISSING:
             self._violate(f"never wrote an outcome of row {row['row']}")
         elif read.device is None or not has_batch:
             expected = Outcome.REJECTED if read.duplicate_of is None else Outcome.DUPLICATE
             if outcome is not expected:
                 self._violate(f"row {row['row']} is {outcome} and was to be {expected}")
+        elif self._file.order is FileOrder.REMOVE:
+            self._check_removed(row, outcome)
         elif outcome in (Outcome.REJECTED, Outcome.DUPLICATE):
             self._violate(f"row {row['row']} is {outcome} although it can be sent")
         else:
@@ -254,6 +275,28 @@ class FileCheck:
                 self._check_cancelled(row, sent.identities)
             else:
                 self._check_sent_row(row, outcome, sent.identities)
+
+    def _check_removed(self, row: Row, outcome: Outcome) -> None:
+        """A removed device was deleted, and a row that was not sent to be removed says why."""
+        device_id = self._outcomes[int(row["row"])].device_id
+        match outcome:
+            case Outcome.REMOVED if not self._truth.was_deleted(device_id):
+                self._violate(f"row {row['row']} is removed and the service has deleted nothing")
+            case Outcome.NOT_REGISTERED if self._stood_there(row):
+                self._violate(f"row {row['row']} is not registered and its device stands there")
+            case Outcome.CANCELLED if self._file.file_id not in self._world.stopped:
+                self._violate(f"row {row['row']} is cancelled and nobody stopped its file")
+            case Outcome.REJECTED if row["error_code"] not in list(RemovalReason):
+                self._violate(f"row {row['row']} is rejected as {row['error_code']} although it can be sent")
+            case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED | Outcome.UNKNOWN | Outcome.DUPLICATE:
+                self._violate(f"row {row['row']} is {outcome} and was to be removed")
+        if not row["what_to_do"]:
+            self._violate(f"row {row['row']} says nothing of what to do")
+
+    def _stood_there(self, row: Row) -> bool:
+        """Whether the device of a row stood in the batch all the time that its file was open."""
+        place = self._file.customer_id, row["batch_id"], self._file.received_at
+        return bool(row["serial_number"]) and self._truth.stands_all_the_time(*place, row["serial_number"])
 
     def _check_cancelled(self, row: Row, identities: tuple[str, ...]) -> None:
         """Somebody stopped the file, and the service never took the device from it."""
@@ -394,6 +437,20 @@ def expected_outcome(verdict: Verdict) -> Outcome:
     if verdict.status == "in-progress":
         return Outcome.UNKNOWN
     return Outcome.REGISTERED if verdict.is_registered else Outcome.FAILED
+
+
+def _check_deletions(world: SimulatedWorld) -> None:
+    """Each device that the app deleted was of the customer whose file asked for it, and its row says so."""
+    told = {
+        (file.customer_id, outcome.device_id)
+        for identifier in world.dropped
+        if (file := world.file(identifier)) is not None and file.order is FileOrder.REMOVE
+        for outcome in world.journal.outcomes.of_rows(file.reading_id, 1, max(file.read_counts.total, 1))
+        if outcome.outcome is Outcome.REMOVED
+    }
+    for deletion in world.service.deletions:
+        if deletion.is_done and deletion.request_id and (deletion.customer_id, deletion.device_id) not in told:
+            world.violate(f"Device {deletion.device_id} was deleted and no row says so.")
 
 
 def _check_uploads(world: SimulatedWorld) -> None:

@@ -13,7 +13,7 @@ from local.partner_center import LATE, MALFORMED, UPLOADS, Fault, Operation
 from shared.device_files.hardware_hash.verification import VerifiedHash, verify
 from shared.pipeline.intake.receive import LARGE
 from shared.pipeline.submissions.line import IN_LINE
-from shared.vocabulary import ActKind, Priority
+from shared.vocabulary import ActKind, FileOrder, Priority
 from tests.simulation.service import Mishap, Trouble, makes_sense
 
 CUSTOMERS = ("c7f3c849-129f-4b85-a96d-4f8e88b315a3", "11111111-2222-3333-4444-555555555555")
@@ -102,6 +102,14 @@ class Rein:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody else deletes a device at the service, of those that stand there then."""
+
+    after: timedelta
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spell:
     """A period in which requests run into a trouble."""
 
@@ -152,6 +160,7 @@ class Plan:
     settings: dict[str, str] = field(default_factory=dict)
     arrivals: tuple[Arrival, ...] = ()
     reins: tuple[Rein, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
     weather: tuple[Spell, ...] = ()
     job_delay: timedelta = timedelta(minutes=1)
     unknown_customers: frozenset[str] = frozenset()
@@ -201,8 +210,9 @@ def plan_of(seed: int) -> Plan:
             "CLAIM_SECONDS": str(chance.choice((60, 300, 300))),
             **({"DEFAULT_BATCH": "Everyone"} if chance.random() < 0.3 else {}),
         },
-        arrivals=_arrivals(chance, devices),
+        arrivals=_with_removals(seed, _arrivals(chance, devices), devices),
         reins=_reins(seed),
+        strangers=_strangers(seed),
         weather=weather,
         job_delay=timedelta(seconds=chance.choice((0, 20, 60, 60, 600, 2400))),
         unknown_customers=frozenset({UNKNOWN_CUSTOMER}),
@@ -281,6 +291,31 @@ def _arrivals(chance: random.Random, devices: list[dict[str, str]]) -> tuple[Arr
             arrivals.append(Arrival(at + timedelta(seconds=chance.choice((0, 1, 120))), path, None))
         at += timedelta(seconds=chance.choice((0, 0, 5, 100, 1000)))
     return tuple(arrivals)
+
+
+def _with_removals(seed: int, arrivals: tuple[Arrival, ...], devices: list[dict[str, str]]) -> tuple[Arrival, ...]:
+    """Files that ask to remove devices, among the others. They draw by themselves: the others stay as they were."""
+    chance = random.Random(f"removals of {seed}")
+    if chance.random() < 0.5:
+        return arrivals
+    removals = list[Arrival]()
+    for _ in range(chance.choice((1, 1, 2))):
+        folder, _, name = chance.choice((*(arrival.path for arrival in arrivals), _path(chance))).rpartition("/")
+        customer = folder.partition("/")[0]
+        path = f"{FileOrder.REMOVE.folder}/{chance.choice((customer, customer, folder))}/{name}"
+        tag = chance.choice(("", "", "", "Sales", "Test"))
+        dropped = [row for arrival in arrivals if arrival.file is not None for row in arrival.file.rows]
+        rows = [_row(chance, devices, tag) for _ in range(chance.randint(1, 5))]
+        file = file_of(path, (*rows, *chance.sample(dropped, min(len(dropped), chance.randint(0, 8)))))
+        removals.append(Arrival(timedelta(seconds=chance.choice((0, 60, 1000, 4000, 9000, 20000))), path, file))
+    return tuple(sorted((*arrivals, *removals), key=lambda arrival: arrival.after))
+
+
+def _strangers(seed: int) -> tuple[Stranger, ...]:
+    """Deletions by somebody else. They draw by themselves, so that the rest of each plan stays as it was."""
+    chance = random.Random(f"strangers of {seed}")
+    times = [chance.choice((30, 100, 300, 1000, 3000)) for _ in range(chance.choice((0, 0, 1, 3)))]
+    return tuple(Stranger(timedelta(seconds=time), chance.randint(0, 99)) for time in sorted(times))
 
 
 def _path(chance: random.Random) -> str:

@@ -29,6 +29,7 @@ class Scheduler:
         self._random = world.random
         self._arrivals = list(world.plan.arrivals)
         self._reins = list(world.plan.reins)
+        self._strangers = list(world.plan.strangers)
 
     def run(self) -> None:
         """Chaos, calm, and some days of quiet."""
@@ -106,6 +107,8 @@ class Scheduler:
             self._act(self._arrivals.pop(0))
         while self._reins and START + self._reins[0].after <= world.time:
             world.rein(self._reins.pop(0))
+        while self._strangers and START + self._strangers[0].after <= world.time:
+            world.delete_at_service(self._strangers.pop(0).number)
         if world.next_sweep <= world.time:
             world.sweep()
             if self._random.random() < world.plan.repeats:
@@ -124,6 +127,7 @@ class Scheduler:
                 world.next_sweep,
                 *(START + arrival.after for arrival in self._arrivals[:1]),
                 *(START + rein.after for rein in self._reins[:1]),
+                *(START + stranger.after for stranger in self._strangers[:1]),
                 *(message.visible_at for message in world.queue if not message.is_leased),
             ]
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
@@ -103,6 +104,19 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Deletion:
+    """One deletion of a device that was sent, or done by somebody else."""
+
+    at: datetime
+    customer_id: str
+    device_id: str
+    request_id: str | None
+    """None of somebody else."""
+    is_done: bool
+    """Whether it deleted a device."""
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """One upload that reached the service."""
 
@@ -161,6 +175,9 @@ class SimulatedPartnerCenter:
         self._pause = pause
         self._hidden: set[str] = set()
         self.uploads: list[Upload] = []
+        self.deletions: list[Deletion] = []
+        self.deleting: Callable[[Request], None] = lambda _request: None
+        """Called with each deletion at the moment that decides its fate."""
         self.asked: Callable[[Asked], None] = lambda _asked: None
         """Called with each request of any kind."""
         self.attempted: Callable[[Attempt], None] = lambda _attempt: None
@@ -183,6 +200,9 @@ class SimulatedPartnerCenter:
         if isinstance(trouble, Mishap):
             raise requests.ConnectTimeout("No connection is made.")
         reply = self._service.reply(request, trouble)
+        if request.operation is Operation.DELETE_DEVICE:
+            is_done = reply.given is not None and reply.given.status is HTTPStatus.NO_CONTENT and not reply.is_repeat
+            self._note_deletion(request.customer, request.subject or "", request.request_id, is_done=is_done)
         if attempt is not None and reply.given is not None:
             self.uploads.append(Upload(attempt, _tracking_id_in(reply.given.headers), reply.is_repeat))
         self._pause(f"the answer to {request.operation} comes")
@@ -194,12 +214,28 @@ class SimulatedPartnerCenter:
             attempt = _attempt(request, trouble)
             self.attempted(attempt)
             return attempt
+        if request.operation is Operation.DELETE_DEVICE:
+            self.deleting(request)
         if request.operation is Operation.BATCH_JOB_STATUS:
             tracking_id = request.subject or ""
             self.polled(tracking_id, trouble not in SPOILING | GATEWAY)
             if trouble in HIDING:
                 self._hidden.add(tracking_id)
         return None
+
+    def delete_as_somebody_else(self, number: int) -> None:
+        """Delete one of the devices that stand in batches now, in another way than by a request of the app."""
+        batches = {(upload.attempt.customer_id, upload.attempt.batch_id): None for upload in self.uploads}
+        there = [
+            (customer, batch, each["id"]) for customer, batch in batches for each in self._devices(customer, batch)
+        ]
+        if there:
+            customer_id, batch_id, device_id = there[number % len(there)]
+            self._directory.delete_device(customer_id, batch_id, device_id)
+            self._note_deletion(customer_id, device_id, None, is_done=True)
+
+    def _note_deletion(self, customer_id: str, device_id: str, request_id: str | None, *, is_done: bool) -> None:
+        self.deletions.append(Deletion(self._clock(), customer_id, device_id, request_id, is_done))
 
     def jobs(self) -> Iterator[Job]:
         """Every accepted upload in its current state at the service."""

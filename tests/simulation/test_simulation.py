@@ -21,7 +21,7 @@ from shared.pipeline.dispatch import wake
 from shared.reasons import IntakeReason, WithdrawalReason
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
-from shared.vocabulary import ActKind, Outcome, WithdrawalResult
+from shared.vocabulary import ActKind, FileOrder, Outcome, WithdrawalResult
 from tests.examples import examples
 from tests.pipeline.world import START
 from tests.simulation.__main__ import how_to_replay, told
@@ -69,6 +69,23 @@ def test_every_promise_is_kept_in_every_schedule(part: int, campaign: bool) -> N
     for seed in range(part * schedules, (part + 1) * schedules):
         world = play(seed)
         assert not world.violations, f"Seed {seed}: {world.violations[:3]}. Replay: {how_to_replay(seed)}"
+
+
+def test_each_device_that_is_deleted_stands_in_a_row_that_asks_for_it() -> None:
+    """Among the schedules are files that remove devices, some after others have, under all troubles."""
+    ended, deletions = Counter[Outcome](), 0
+    for seed in range(SCHEDULES):
+        if not any(arrival.path.startswith("remove-devices/") for arrival in plan_of(seed).arrivals):
+            continue
+        world = play(seed)
+        assert not world.violations, f"Seed {seed}: {world.violations[:3]}. Replay: {how_to_replay(seed)}"
+        files = [file for each in world.dropped if (file := world.file(each)) and file.order is FileOrder.REMOVE]
+        ended.update(row.outcome for file in files for row in world.journal.outcomes.of_file(file))
+        deletions += sum(deletion.is_done and deletion.request_id is not None for deletion in world.service.deletions)
+        if ended[Outcome.REMOVED] > 10 and ended[Outcome.CANCELLED] and ended[Outcome.FAILED]:
+            assert 0 < deletions <= ended[Outcome.REMOVED]
+            return
+    pytest.fail(f"The rows of files that remove devices ended as {ended}.")
 
 
 @pytest.mark.parametrize("seed", [3, 11, 16, 29])

@@ -23,7 +23,7 @@ from local.in_memory_storage import (
     InMemoryTable,
     InMemoryUploadAddresses,
 )
-from local.partner_center import Behaviour, Operation
+from local.partner_center import Behaviour, Operation, Request
 from local.partner_center.profile import Profile, behaviour_of
 from shared.errors import DeviceDropError
 from shared.partner_center.sign_in import StaticToken
@@ -53,7 +53,7 @@ from shared.storage.wakeups import (
     decode,
     encode,
 )
-from shared.vocabulary import ActKind, FileState, HoldState
+from shared.vocabulary import ActKind, FileOrder, FileState, HoldState
 from tests.partner_center.in_process import client_in_process
 from tests.pipeline.world import START, settings_with
 from tests.simulation.baton import Invocation, ProcessDied
@@ -168,6 +168,7 @@ class SimulatedWorld:
         )
         self.service.asked = self._note_asked
         self.service.attempted = self._check_upload
+        self.service.deleting = self._check_deletion
         self.service.polled = self._note_poll
         self.pipeline = Pipeline(
             settings=self.settings,
@@ -535,6 +536,11 @@ class SimulatedWorld:
 
         self.invoke(f"{rein.act} {rein.reach.name.lower()} {file.file_id}", act, lambda _: None)
 
+    def delete_at_service(self, number: int) -> None:
+        """Let somebody else delete a device at the service."""
+        self.note("somebody else", "deletes a device at the service")
+        self.service.delete_as_somebody_else(number)
+
     def let_everything_go_on(self) -> None:
         """End every hold that somebody put and nobody ended."""
         for stored in self.journal.gates.all().values():
@@ -601,7 +607,25 @@ class SimulatedWorld:
             key = (submission.customer_id, submission.file_id, device.identities[0])
             self.first_sent.setdefault(key, submission.first_sent_at.date())
 
-    def _check_holds(self, submission: Submission, name: str) -> None:
+    def _check_deletion(self, request: Request) -> None:
+        """Check the promises about deleting at the moment of a deletion: it is journaled for a row of a removal."""
+        for file in self.dropped:
+            for submission in self.submissions(file):
+                rows = submission.reading_id, submission.first_row, submission.last_row
+                for stored in self.journal.withdrawals.devices(*rows):
+                    device = stored.record
+                    if device.request_id and device.request_id == request.request_id:
+                        name = f"The deletion of row {device.row} of {submission.file_id}"
+                        self.note("service", f"is sent {name} with {device.device_id}")
+                        if (submission.customer_id, device.device_id) != (request.customer, request.subject):
+                            self.violate(f"{name} is sent for another device than is journaled.")
+                        if submission.order is not FileOrder.REMOVE:
+                            self.violate(f"{name} is sent although its file does not ask for it.")
+                        self._check_holds(submission, name, is_repeat=True)
+                        return
+        self.violate(f"The deletion {request.path} is sent and does not stand in the journal.")
+
+    def _check_holds(self, submission: Submission, name: str, *, is_repeat: bool = False) -> None:
         """Nothing is sent that is held or stopped for the time of a claim, but what the service may have already."""
         if self.plan.longest_stall_of_readers > 1:
             return
@@ -613,7 +637,7 @@ class SimulatedWorld:
         }
         if hold_on(holds, submission.customer_id, submission.file_id) is not None:
             self.violate(f"{name} is sent although it is on hold.")
-        if is_stopped(holds, submission.file_id) and not submission.answer_lost:
+        if is_stopped(holds, submission.file_id) and not submission.answer_lost and not is_repeat:
             self.violate(f"{name} is sent although its file is stopped.")
 
 

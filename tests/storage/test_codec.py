@@ -104,6 +104,8 @@ def test_an_object_that_an_earlier_version_wrote_with_fewer_members_is_written_w
         "total": 3,
         "registered": 0,
         "already_registered": 0,
+        "removed": 0,
+        "not_registered": 0,
         "failed": 0,
         "rejected": 1,
         "duplicate": 0,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.storage.customers import CustomerNameRefused, CustomerNameUnknown, Customers
+from shared.storage.customers import CustomerNameRefused, CustomerNameUnknown, Customers, checked_name
 from shared.storage.tables import Table
 from shared.vocabulary import Priority
 
@@ -169,3 +169,9 @@ def test_a_customer_has_normal_priority_until_it_is_given_another(customers: Cus
     customers.prioritise(CONTOSO, Priority.NORMAL, NOW)
     assert customers.priorities() == {}
     assert list(customers.all()) == []
+
+
+@pytest.mark.parametrize("name", ["remove-devices", "Move-Devices "])
+def test_no_customer_is_named_like_the_folder_of_an_order(name: str) -> None:
+    with pytest.raises(CustomerNameRefused):
+        checked_name(name)

@@ -23,9 +23,9 @@ from local.functions_host.__main__ import READY
 from local.partner_center import PartnerCenterStandIn
 from local.processes import ChildProcess
 from local.set_up import ready_toolchain
-from shared.pipeline.blob_names import RESULTS_CONTAINER, results_folder
+from shared.pipeline.blob_names import RESULTS_CONTAINER, drop_path, results_folder
 from shared.pipeline.drop_path import parse_drop_path
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileOrder, FileState, Outcome
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
 HEADER = "Device Serial Number,Windows Product ID,Hardware Hash,Manufacturer name,Device model"
@@ -120,14 +120,16 @@ class Stack:
 
     # --- a person
 
-    def drop(self, name: str, content: str | bytes, batch: str = "Test") -> Dropped:
+    def drop(
+        self, name: str, content: str | bytes, batch: str = "Test", order: FileOrder = FileOrder.REGISTER
+    ) -> Dropped:
         """Drop a file for the one customer."""
         file = self.folder / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         container = DropContainer(self._blobs())
         with suppress(ResourceExistsError):
             container.prepare()
-        return container.drop(file, f"{CUSTOMER}/{batch}/{name}")
+        return container.drop(file, drop_path(CUSTOMER, batch, name, order))
 
     def holds(self, dropped: Dropped) -> bool:
         """Whether storage has this version of a dropped file, as `run` asks at its start."""

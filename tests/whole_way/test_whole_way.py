@@ -8,6 +8,7 @@ import pytest
 
 from local.dropping import SAMPLES
 from local.partner_center import Behaviour, PartnerCenterStandIn
+from shared.vocabulary import FileOrder
 from tests.whole_way.stack import (
     LONGEST_SECONDS,
     TOKEN,
@@ -53,6 +54,19 @@ def test_two_thousand_rows_and_twenty_files_at_once_end_in_one_outcome_each(stac
     posted = dict(report["devicesPostedMoreThanOnce"].items())
     assert [times for times in posted.values() if times > 2] == []
     assert len(posted) <= 2 * 10, "only the ten sample devices, which were dropped twice, were posted twice"
+
+
+def test_a_file_in_the_folder_that_asks_to_remove_deletes_its_devices_and_says_so(stack: Stack) -> None:
+    registered = stack.drop("removed-later.csv", tuples("GONE", 120))
+    stack.wait_until_closed([registered])
+    removal = stack.drop("removal.csv", tuples("GONE", 125), order=FileOrder.REMOVE)
+    stack.wait_until_closed([removal])
+    assert assert_every_row_has_one_outcome(stack, removal, 125) == {"removed": 120, "not_registered": 5}
+    assert stack.service.report()["received"]["delete_device"] == 120
+    again = stack.drop("removal-again.csv", tuples("GONE", 120), order=FileOrder.REMOVE)
+    stack.wait_until_closed([again])
+    assert assert_every_row_has_one_outcome(stack, again, 120) == {"not_registered": 120}
+    assert stack.service.report()["received"]["delete_device"] == 120
 
 
 def test_a_file_that_is_none_is_rejected_with_a_reason(stack: Stack) -> None:

@@ -17,7 +17,7 @@ from shared.pipeline.closing.registered_later import NOTHING_LATER, RegisteredLa
 from shared.pipeline.closing.summary import folder_of, standing_of
 from shared.settings import Settings, StorageIdentity, WebhookFormat
 from shared.storage.records import Counts, DeviceFile, elsewhere_in
-from shared.vocabulary import FileState, Outcome, Standing
+from shared.vocabulary import FileOrder, FileState, Outcome, Standing
 
 EVENT_TYPE = "devicedrop.file.closed"
 SOURCE = "/device-drop"
@@ -61,6 +61,8 @@ class FileClosed(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str | None
     file: str
     path: str
+    order: FileOrder
+    """What is asked for with its devices."""
     state: FileState
     standing: Standing
     """How the file stands, in the words of the status page's list."""
@@ -113,6 +115,7 @@ def file_closed_of(file: DeviceFile, settings: Settings, later: RegisteredLater 
         batch_id=None if file.batch_id is None else file.batch_id[:LONGEST_NAME],
         file=file.name[:LONGEST_NAME],
         path=file.path,
+        order=file.order,
         state=file.state,
         standing=standing_of(file, later),
         reason=file.reason,
@@ -158,8 +161,9 @@ def body_in(event: Event, form: WebhookFormat) -> bytes:
 def headline(closed: FileClosed) -> str:
     """One line for the top of a card."""
     if closed.state is FileState.CLOSED:
+        removal = "to remove devices, " if closed.order is FileOrder.REMOVE else ""
         elsewhere = f" ({closed.elsewhere} of them not under this batch)" if closed.elsewhere else ""
-        return f"{closed.file}: {closed.counts.total} rows, {in_words(closed.counts)}{elsewhere}"
+        return f"{closed.file}: {removal}{closed.counts.total} rows, {in_words(closed.counts)}{elsewhere}"
     if closed.state is FileState.REJECTED:
         return f"{closed.file} was rejected"
     return f"{closed.file} was deleted before it was read"
@@ -171,13 +175,16 @@ def in_words(counts: Counts) -> str:
     return ", ".join(there) or "none"
 
 
+_WITHOUT_BATCH = {FileOrder.REGISTER: "by group tag", FileOrder.REMOVE: "by group tag, or any"}
+
+
 def _facts(closed: FileClosed) -> list[tuple[str, str]]:
     """The lines below the headline, each with its name."""
     folder = customer_folder(closed.path)[:LONGEST_NAME]
     is_named = closed.customer_id is not None and folder.lower() != closed.customer_id
     facts = [
         ("Customer", f"{folder} ({closed.customer_id})" if is_named else closed.customer_id or "none"),
-        ("Batch", closed.batch_id or "by group tag"),
+        ("Batch", closed.batch_id or _WITHOUT_BATCH[closed.order]),
         ("State", str(closed.standing)),
     ]
     if closed.state is FileState.CLOSED:

@@ -60,5 +60,6 @@ def _registered_by(files: Files, customer_id: str | None, file_id: str | None, g
     withdrawal = stored.record.withdrawal
     newly = counts.registered - (0 if withdrawal is None else withdrawal.withdrawn + withdrawal.already_gone)
     later = registered_later(files, stored.record, generations - 1)
-    well = newly + counts.already_registered - elsewhere_in(stored.record.reasons)
+    removed = counts.removed + counts.not_registered
+    well = newly + removed + counts.already_registered - elsewhere_in(stored.record.reasons)
     return well + later.all, newly + later.newly

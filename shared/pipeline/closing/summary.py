@@ -1,6 +1,7 @@
 """summary.json, the progress of a device file, and the folder of its results."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal
 from shared.storage.record_table import Conflict, log_unreadable
 from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, Submission, Withdrawal, elsewhere_in
-from shared.vocabulary import FileState, Standing, WithdrawalState
+from shared.vocabulary import FileOrder, FileState, Standing, WithdrawalState
 
 _SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
 """Only the summary of a later state overwrites a summary."""
@@ -30,10 +31,29 @@ _TRIES = 5
 
 _STANDINGS = {
     FileState.RECEIVED: Standing.READING,
-    FileState.READ: Standing.REGISTERING,
     FileState.CLOSING: Standing.WRITING_RESULTS,
     FileState.REJECTED: Standing.REJECTED,
     FileState.GONE: Standing.GONE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Standings:
+    """The standings of files of one order."""
+
+    in_progress: Standing
+    partly: Standing
+    none: Standing
+    nothing: Standing
+
+
+_OF_ORDERS = {
+    FileOrder.REGISTER: _Standings(
+        Standing.REGISTERING, Standing.PARTLY_REGISTERED, Standing.NONE_REGISTERED, Standing.NOTHING_TO_REGISTER
+    ),
+    FileOrder.REMOVE: _Standings(
+        Standing.REMOVING, Standing.PARTLY_REMOVED, Standing.NONE_REMOVED, Standing.NOTHING_TO_REMOVE
+    ),
 }
 
 
@@ -76,6 +96,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     customer_id: str | None
     batch_id: str | None
     file: str
+    order: FileOrder
+    """What is asked for with its devices."""
     etag: str
     received_at: datetime
     closed_at: datetime | None
@@ -121,25 +143,28 @@ class WithdrawalProgress(Protocol):
 def standing(
     state: FileState,
     *,
-    registered: int,
-    missing: int,
+    order: FileOrder,
+    done: int,
+    left: int,
     total: int,
     is_incomplete: bool,
     withdrawal: WithdrawalProgress | None,
 ) -> Standing:
-    """How a file stands: closed alone means that every device of it is registered under its batch.
+    """How a file stands: closed alone means that every device of it is as the file asks.
 
-    `missing` rows have a device that is not registered under its batch, though it should be.
+    `done` rows ended as the file asks; `left` rows have a device that is not registered under its batch, or not
+    removed, though it should be.
     """
+    words = _OF_ORDERS[order]
     if state is not FileState.CLOSED:
-        return _STANDINGS[state]
+        return words.in_progress if state is FileState.READ else _STANDINGS[state]
     if withdrawal is not None:
         return _standing_of_withdrawal(withdrawal)
-    if missing:
-        return Standing.PARTLY_REGISTERED if registered else Standing.NONE_REGISTERED
+    if left:
+        return words.partly if done else words.none
     if is_incomplete:
         return Standing.MAY_BE_INCOMPLETE
-    return Standing.NOTHING_TO_REGISTER if total and not registered else Standing.CLOSED
+    return words.nothing if total and not done else Standing.CLOSED
 
 
 def _standing_of_withdrawal(withdrawal: WithdrawalProgress) -> Standing:
@@ -153,8 +178,9 @@ def standing_of(file: DeviceFile, later: RegisteredLater = NOTHING_LATER) -> Sta
     counts, elsewhere = file.closed_counts or file.read_counts, elsewhere_in(file.reasons)
     return standing(
         file.state,
-        registered=counts.registered + counts.already_registered - elsewhere + later.all,
-        missing=counts.failed + counts.rejected + counts.unknown + counts.cancelled + elsewhere - later.all,
+        order=file.order,
+        done=counts.done - elsewhere + later.all,
+        left=counts.failed + counts.rejected + counts.unknown + counts.cancelled + elsewhere - later.all,
         total=counts.total,
         is_incomplete=file.is_incomplete,
         withdrawal=file.withdrawal,
@@ -226,6 +252,7 @@ def summary(file: DeviceFile, submissions: Iterable[Submission], later: Register
         customer_id=file.customer_id,
         batch_id=file.batch_id,
         file=file.name,
+        order=file.order,
         etag=file.etag,
         received_at=file.received_at,
         closed_at=file.closed_at,

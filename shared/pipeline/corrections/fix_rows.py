@@ -23,7 +23,7 @@ from shared.pipeline.corrections.closed_file import copied_bytes
 from shared.pipeline.corrections.retry import COLUMNS
 from shared.pipeline.intake.preview import Preview, destination_for, preview
 from shared.pipeline.intake.senders import sender_metadata
-from shared.reasons import RowReason
+from shared.reasons import RemovalReason, RowReason
 from shared.storage.blobs import BlobVersion
 from shared.storage.records import DeviceFile, DeviceOutcome
 from shared.vocabulary import Remedy, grouped
@@ -257,6 +257,10 @@ _CELLS_AT_FAULT: Mapping[str, Sequence[Column]] = MappingProxyType(
         RowReason.PRODUCT_KEY_COPIED: (*_KEY, *_MAKE),
         RowReason.NO_BATCH: _TAG,
         RowReason.GROUP_TAG_UNREADABLE: _TAG,
+        RemovalReason.SEVERAL_DEVICES: _TAG,
+        RemovalReason.SEARCH_INCOMPLETE: _TAG,
+        RemovalReason.ANOTHER_DEVICE: (*_SERIAL, *_KEY, *_MAKE),
+        RemovalReason.NOTHING_TO_FIND_IT_BY: (*_SERIAL, *_MAKE),
     }
 )
 """The cells that a reason is about; in rows that ended for another reason, none can be told."""

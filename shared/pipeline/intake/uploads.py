@@ -30,7 +30,7 @@ from shared.storage.blobs import BlobVersion, Container, VersionGone
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import SentContent, StagedFile, Upload
 from shared.storage.upload_addresses import TIME_FOR_AN_UPLOAD
-from shared.vocabulary import Remedy
+from shared.vocabulary import FileOrder, Remedy
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,12 @@ class CheckedFile:
 
 
 def new_upload(
-    pipeline: Pipeline, customer_id: str, batch_id: str | None, files: Sequence[ChosenFile], staged_by: str
+    pipeline: Pipeline,
+    customer_id: str,
+    batch_id: str | None,
+    files: Sequence[ChosenFile],
+    staged_by: str,
+    order: FileOrder = FileOrder.REGISTER,
 ) -> Upload:
     """Enter the chosen files, whose contents are to be uploaded. Raises FileRefused."""
     if not files:
@@ -140,6 +145,7 @@ def new_upload(
         upload_id=pipeline.new_id(),
         customer_id=customer_id,
         batch_id=batch_id,
+        order=order,
         staged_by=staged_by,
         staged_at=pipeline.clock(),
         files=tuple(StagedFile(name=name, size=file.size) for name, file in zip(names, files, strict=True)),
@@ -240,11 +246,16 @@ def _size_fault(file: StagedFile, version: BlobVersion) -> str | None:
 def _sent_before(pipeline: Pipeline, upload: Upload, number: int, version: BlobVersion) -> SentContent | None:
     if version.size > DIGESTED_AT_THE_CHECK:
         return None
-    digest = _digest(pipeline.staging, version.path)
+    digest = _sent_as(upload.order, _digest(pipeline.staging, version.path))
     known = pipeline.journal.uploads.content(upload.customer_id, digest)
     if known is not None and known.record.file_id and not _is_of(known.record, upload, number):
         return known.record
     return None
+
+
+def _sent_as(order: FileOrder, digest: str) -> str:
+    """The digest of a content in the journal: it is sent once for each order."""
+    return digest if order is FileOrder.REGISTER else f"{order}-{digest}"
 
 
 def _digest(container: Container, path: str) -> str:
@@ -285,7 +296,7 @@ def _sent_once(
 ) -> SentContent:
     """Drop the content unless the journal shows that it was sent."""
     try:
-        digest = _digest(pipeline.staging, version.path)
+        digest = _sent_as(upload.order, _digest(pipeline.staging, version.path))
         stored = _entered(pipeline, upload, number, digest, sent_by, again=again)
         if stored.record.file_id:
             return stored.record
@@ -317,7 +328,7 @@ def _entered(
         digest=digest,
         upload_id=upload.upload_id,
         name=name,
-        path=drop_path(upload.customer_id, upload.batch_id, name),
+        path=drop_path(upload.customer_id, upload.batch_id, name, upload.order),
         sent_by=sent_by,
         sent_at=pipeline.clock(),
     )
@@ -333,10 +344,11 @@ def _dropped(
 ) -> SentContent:
     """Copy the content to the drop path, under a name that no other content has; its entry for the journal."""
     sent = stored.record
+    digest = sent.digest.rpartition("-")[2]
     of_upload = f"{sent.upload_id}/{quote(sent.name)}"
-    metadata = {**sender_metadata(pipeline, sent.sent_by, sent.digest), _UPLOAD: of_upload}
+    metadata = {**sender_metadata(pipeline, sent.sent_by, digest), _UPLOAD: of_upload}
     for number in range(1, _MOST_NAMES + 1):
-        path = drop_path(upload.customer_id, upload.batch_id, numbered_name(sent.name, number))
+        path = drop_path(upload.customer_id, upload.batch_id, numbered_name(sent.name, number), upload.order)
         copied = pipeline.drop.copy_new(STAGING_CONTAINER, version, path, metadata)
         if copied is None:
             taken = pipeline.drop.version(path)
@@ -344,7 +356,7 @@ def _dropped(
                 raise Conflict(f"The blob {path} was deleted at the same moment.")
             if taken.metadata.get(_UPLOAD) == of_upload:
                 copied = taken  # by another request for the same file, or by this one before it died
-            elif not again and taken.size == version.size and _digest(pipeline.drop, path) == sent.digest:
+            elif not again and taken.size == version.size and _digest(pipeline.drop, path) == digest:
                 raise SentBefore(_noted_as_dropped(pipeline, stored, taken))
         if copied is not None:
             return replace(sent, path=path, file_id=file_id(path, copied.etag))

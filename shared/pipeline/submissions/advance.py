@@ -174,7 +174,7 @@ class _Turn:
             self._write(cancelled(self._contents, stored))
         elif (why := self._why_kept_back(submission)) is not None:
             self._write(Decided(stored, WaitFor(PAUSED_DELAY, why)))
-        elif (wait := wait_for_next_day(self._pipeline, submission)) is not None:
+        elif (wait := self._wait_for_next_day(submission)) is not None:
             self._write(Decided(stored, wait))
         else:
             with self._breaker.admission(submission.customer_id) as admitted:
@@ -184,6 +184,11 @@ class _Turn:
                     self._remove(stored, admitted)
                 else:
                     self._send(stored, due.body, admitted)
+
+    def _wait_for_next_day(self, submission: Submission) -> WaitFor | None:
+        """The daily limit is one of devices that are newly sent: a removal sends none."""
+        is_removal = submission.order is FileOrder.REMOVE
+        return None if is_removal else wait_for_next_day(self._pipeline, submission)
 
     def _is_stopped(self, submission: Submission) -> bool:
         return is_stopped(holds_now(self._pipeline), submission.file_id)

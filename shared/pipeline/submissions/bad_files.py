@@ -15,7 +15,7 @@ from enum import Enum, auto
 
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.storage.records import Counts, DeviceFile, FileListing, ReasonTally, Submission
-from shared.vocabulary import Outcome, Remedy, SubmissionState, counted
+from shared.vocabulary import FileOrder, Outcome, Remedy, SubmissionState, counted
 
 CANARY_DEVICES = 50
 """The most devices of a canary: so many a file for the wrong customer costs."""
@@ -57,7 +57,7 @@ def is_known_good(latest: Iterable[FileListing], devices: int, percent: int, now
     for listing in latest:
         counts = listing.counts
         verdicts = counts.registered + counts.already_registered + counts.failed
-        if verdicts and listing.closed_at is not None:
+        if verdicts and listing.closed_at is not None and listing.order is FileOrder.REGISTER:
             is_taken_back = bool(counts.cancelled) or listing.withdrawal is not None
             return not is_taken_back and listing.closed_at >= now - LATELY and counts.failed * 100 <= percent * verdicts
     return False

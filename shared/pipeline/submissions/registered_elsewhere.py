@@ -11,6 +11,7 @@ is dropped again costs next to nothing, one search brings the rows that follow t
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 
 from msgspec.structs import replace
@@ -50,7 +51,7 @@ MOST_MENTIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A row of a closed file that registered a device, or found it registered."""
+    """A row of a closed file that registered a device, found it registered, or removed it."""
 
     file: DeviceFile
     outcome: DeviceOutcome
@@ -96,14 +97,18 @@ class Registrations:
     def _search(self, row: DeviceOutcome, customer_id: str | None) -> Registration | None:
         self.keep_claim()
         found: list[Registration] = []
+        removed: list[datetime] = []
         mentions = self.journal.outcomes.with_serial(row.serial_number, customer_id, unreadable=log_unreadable)
         for number, mention in enumerate(mentions):
             if number == MOST_MENTIONS:
                 break
             registration = self._of_mention(mention)
-            if registration is not None and not _is_another_model(row, registration.outcome):
+            if registration is not None and registration.outcome.outcome is Outcome.REMOVED:
+                removed.append(registration.file.received_at)
+            elif registration is not None and not _is_another_model(row, registration.outcome):
                 found.append(registration)
-        return _latest(found)
+        since = max(removed, default=None)
+        return _latest([each for each in found if since is None or each.file.received_at >= since])
 
     def _behind(self, found: Registration) -> dict[str, Registration]:
         """The registrations in the rows that follow a found one; none in a file that was withdrawn.
@@ -125,7 +130,9 @@ class Registrations:
     def _of_mention(self, mention: DeviceMention) -> Registration | None:
         file = self._file(mention)
         outcome = None if file is None else self.journal.outcomes.get(file.reading_id, mention.row)
-        if file is None or outcome is None or not _was_in_its_batch(outcome):
+        if file is None or outcome is None:
+            return None
+        if outcome.outcome is not Outcome.REMOVED and not _was_in_its_batch(outcome):
             return None
         return None if self._is_withdrawn(file, outcome) else Registration(file, outcome)
 

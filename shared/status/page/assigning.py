@@ -9,13 +9,13 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.assign import NotAssignable, assign, folder_of_customer, is_assignable
 from shared.pipeline.customer_names import customer_meant, customers_to_choose, name_customer, similar_customers
 from shared.pipeline.human_acts import note_act, subject_of
-from shared.status.authentication import refuse_all_but_own_page
+from shared.status.authentication import refuse_all_but_own_page, refuse_without
 from shared.status.commands import CHANGED
 from shared.status.http import Refusal, body_of
 from shared.status.page import form_parameters, pages
 from shared.status.page.answers import Visit, redirect
 from shared.status.page.pages import AssignForm, Done
-from shared.status.roles import Role
+from shared.status.roles import Role, role_to_send
 from shared.status.schemas import ErrorCode
 from shared.storage.customers import CustomerNameRefused
 from shared.storage.record_table import Conflict
@@ -40,6 +40,7 @@ def assign_file(visit: Visit) -> func.HttpResponse:
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     body_of(visit.request)
     file = visit.file
+    refuse_without(role_to_send(file.order), visit.person)
     customer_id = form_parameters.chosen_customer(visit.request.form, partial(customer_meant, visit.pipeline))
     if NAME_IT in visit.request.form and visit.person.role >= Role.MANAGE:
         _name_folder(visit, file, customer_id)

@@ -32,7 +32,7 @@ from shared.pipeline.intake.uploads import (
 from shared.pipeline.partner_customers import why_not_ours
 from shared.reasons import INTAKE_REASONS, IntakeReason
 from shared.status import queries
-from shared.status.authentication import refuse_all_but_own_page
+from shared.status.authentication import refuse_all_but_own_page, refuse_without
 from shared.status.downloads import CSV, workbook_answer
 from shared.status.http import OpenPipeline, Refusal, body_of, json_answer
 from shared.status.names import CustomerNames
@@ -40,12 +40,13 @@ from shared.status.page import form_parameters, pages
 from shared.status.page.answers import Visit, html_answer, page_answer, policy_with_uploads_to, redirect
 from shared.status.page.pages import CheckedPart, DropForm
 from shared.status.presenters import file_note_view, page_address, passed_over_view
+from shared.status.roles import role_to_send
 from shared.status.schemas import ErrorCode
 from shared.storage.blobs import VersionGone
 from shared.storage.record_table import log_unreadable
 from shared.storage.records import SentContent, Upload
 from shared.storage.upload_addresses import BYTES_OF_A_BLOCK
-from shared.vocabulary import ActKind
+from shared.vocabulary import ActKind, FileOrder
 
 LARGEST_FORM = 20 * 1024 * 1024
 """Bytes of the files in one form: they are in memory, several times over."""
@@ -61,8 +62,12 @@ SECONDS_FOR_A_CHECK = 20.0
 
 MOST_BATCHES_OFFERED = 500
 
-FILES, UPLOAD, SEND, AGAIN, REJECTED = "files", "upload", "send", "again", "rejected"
+FILES, UPLOAD, SEND, AGAIN, REJECTED, CONFIRMED = "files", "upload", "send", "again", "rejected", "confirmed"
 """The fields of the forms."""
+
+_NOT_CONFIRMED = "Nothing was sent: tick the box that confirms what is to be done with the devices."
+
+_ACTS = {FileOrder.REGISTER: ActKind.SEND, FileOrder.REMOVE: ActKind.REMOVE}
 
 
 class _Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +81,7 @@ class _Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     customer: str
     batch: str
     files: list[_Chosen]
+    order: str = ""
 
 
 class _Address(msgspec.Struct, frozen=True):
@@ -131,7 +137,8 @@ def begin_upload(visit: Visit) -> func.HttpResponse:
             HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, "Load the page again: it is out of date."
         ) from error
     chosen = [ChosenFile(file.name, file.size) for file in choice.files]
-    upload = _entered(visit, {"customer": choice.customer, "batch": choice.batch}, chosen)
+    fields = {"customer": choice.customer, "batch": choice.batch, "order": choice.order}
+    upload = _entered(visit, fields, chosen)
     addresses = uploads.upload_addresses(visit.pipeline, upload)
     if addresses is None:
         raise Refusal(
@@ -145,12 +152,14 @@ def begin_upload(visit: Visit) -> func.HttpResponse:
 
 def _entered(visit: Visit, fields: Mapping[str, str], chosen: Sequence[ChosenFile]) -> Upload:
     """The upload for the chosen files. Raises Refusal."""
+    order = form_parameters.order(fields)
+    refuse_without(role_to_send(order), visit.person)
     customer_id, batch = form_parameters.customer_and_batch(fields, partial(customer_meant, visit.pipeline))
     if (why := why_not_ours(visit.pipeline, customer_id)) is not None:
         message = f"{INTAKE_REASONS[IntakeReason.NO_RELATIONSHIP].sentence} {why}"
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, form_parameters.CUSTOMER)
     try:
-        return uploads.new_upload(visit.pipeline, customer_id, batch, chosen, visit.person.name)
+        return uploads.new_upload(visit.pipeline, customer_id, batch, chosen, visit.person.name, order)
     except FileRefused as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, str(error), FILES) from error
 
@@ -176,6 +185,7 @@ def _drop_page(visit: Visit, fields: Mapping[str, str], refusal: Refusal | None 
     form = DropForm(
         customer=fields.get(form_parameters.CUSTOMER, "")[: form_parameters.LONGEST_FIELD],
         batch=fields.get(form_parameters.BATCH, "")[: form_parameters.LONGEST_FIELD],
+        order=fields.get(form_parameters.ORDER, ""),
         customers=customers_to_choose(visit.pipeline),
         batches=_known_batches(visit.pipeline, names),
         largest_form=LARGEST_FORM,
@@ -276,6 +286,10 @@ def send_files(visit: Visit) -> func.HttpResponse:
     body_of(visit.request)
     form = visit.request.form
     upload = _opened(visit.pipeline, form.get(UPLOAD, ""))
+    refuse_without(role_to_send(upload.order), visit.person)
+    if upload.order is not FileOrder.REGISTER and CONFIRMED not in form:
+        unconfirmed = dict.fromkeys(range(len(upload.files)), _Unsent(_NOT_CONFIRMED))
+        return html_answer(_check_page(visit, upload, unconfirmed), HTTPStatus.CONFLICT)
     again = set(form.getlist(AGAIN))
     unsent: dict[int, _Unsent] = {}
     for ticked in form.getlist(SEND):
@@ -297,7 +311,7 @@ def _sent(visit: Visit, upload: Upload, number: int, etag: str, *, again: bool) 
     file = upload.files[number]
     if file.sent_at is None:
         detail = f"Batch {upload.batch_id}" if upload.batch_id else "Batches by group tag"
-        note_act(visit.pipeline, visit.asker, ActKind.SEND, Subject(file.name, upload.customer_id), detail)
+        note_act(visit.pipeline, visit.asker, _ACTS[upload.order], Subject(file.name, upload.customer_id), detail)
     try:
         uploads.send(visit.pipeline, upload.upload_id, number, etag, visit.person.name, again=again)
     except SentBefore as before:

@@ -17,12 +17,13 @@ from shared.pipeline.human_acts import note_act, subject_of
 from shared.pipeline.intake.preview import Fate, Preview
 from shared.reasons import REASONS, RowReason
 from shared.status import queries
-from shared.status.authentication import refuse_all_but_own_page
+from shared.status.authentication import refuse_all_but_own_page, refuse_without
 from shared.status.http import Refusal, body_of
 from shared.status.page import form_parameters, pages
 from shared.status.page.answers import Visit, html_answer, redirect
 from shared.status.page.pages import Done, FixForm, FixLine
 from shared.status.paging import RowPosition, cursor, position_in
+from shared.status.roles import role_to_send
 from shared.status.schemas import ErrorCode
 from shared.storage.records import DeviceFile
 from shared.vocabulary import ActKind, FileState, counted
@@ -67,6 +68,7 @@ def show_rows(visit: Visit) -> func.HttpResponse:
 def send_rows(visit: Visit) -> func.HttpResponse:
     """POST status/{customer_id}/{file_id}/fix: send the changed rows, or show why one of them would be rejected."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
+    refuse_without(role_to_send(visit.file.order), visit.person)
     body_of(visit.request, LARGEST_FORM)
     file, rows = _rows_of(visit)
     edits = edits_in(visit.request.form, rows, _columns(file))

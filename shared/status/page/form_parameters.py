@@ -13,7 +13,7 @@ from shared.status.parameters import FIRST_TIME, LAST_TIME
 from shared.status.queries import FileFilter, OutcomeFilter
 from shared.status.schemas import ErrorCode
 from shared.storage.customers import CustomerNameRefused, close_names
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileOrder, FileState, Outcome
 
 CUSTOMER, NAME, ATTENTION = "customer", "name", "attention"
 STATE, RECEIVED_FROM, RECEIVED_TO = "state", "from", "to"
@@ -24,6 +24,7 @@ SERIAL = "serial"
 SEARCH = "search"
 
 BATCH = "batch"
+ORDER = "order"
 
 LONGEST_BATCH = 256
 _SEPARATORS = frozenset("/\\")
@@ -118,6 +119,14 @@ def chosen_customer(fields: Mapping[str, str], find: Callable[[str], str]) -> st
         return find(text)
     except CustomerNameRefused as error:
         _refuse(CUSTOMER, str(error))
+
+
+def order(fields: Mapping[str, str]) -> FileOrder:
+    """What is asked for with the devices of chosen files."""
+    text = field(fields, ORDER) or FileOrder.REGISTER
+    if text not in list(FileOrder):
+        _refuse(ORDER, f"There is no order {text!r}. There are {', '.join(FileOrder)}.")
+    return FileOrder(text)
 
 
 def customer_and_batch(fields: Mapping[str, str], find: Callable[[str], str]) -> tuple[str, str | None]:

@@ -7,7 +7,7 @@ import azure.functions as func
 
 from shared.status import queries
 from shared.status.acts import acts
-from shared.status.authentication import PAGES, refuse_all_but_own_page
+from shared.status.authentication import PAGES, refuse_all_but_own_page, refuse_without
 from shared.status.commands import WRONG_NAME, send_again, withdraw
 from shared.status.downloads import (
     report_answer,
@@ -36,6 +36,7 @@ from shared.status.page.search import devices_of_any_customer
 from shared.status.page.static_files import static_file
 from shared.status.page.text import visible
 from shared.status.presenters import page_address
+from shared.status.roles import role_to_send
 from shared.status.schemas import ErrorCode, FilePage
 from shared.status.standstills import standstills
 from shared.status.today import with_today
@@ -173,6 +174,7 @@ def retry_file(visit: Visit) -> func.HttpResponse:
     """POST status/{customer_id}/{file_id}/retry."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     file = visit.file
+    refuse_without(role_to_send(file.order), visit.person)
     if send_again(visit.pipeline, file, visit.asker).file_id is None:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, NOTHING_TO_SEND_AGAIN)
     return redirect(pages.address_when_done(file, Done.SENT_AGAIN))

@@ -9,6 +9,7 @@ from shared.status.schemas import FileView, StandstillKind
 from shared.vocabulary import (
     ActKind,
     CheckState,
+    FileOrder,
     FileState,
     Outcome,
     Remedy,
@@ -33,13 +34,21 @@ class Label:
 OUTCOMES: dict[Outcome, Label] = {
     Outcome.REGISTERED: Label("registered", "registered", "registered"),
     Outcome.ALREADY_REGISTERED: Label("already registered", "already_registered", "already_registered"),
+    Outcome.REMOVED: Label("removed", "removed", "removed"),
+    Outcome.NOT_REGISTERED: Label("not registered", "not_registered", "not_registered"),
     Outcome.FAILED: Label("failed", "failed", "failed"),
     Outcome.REJECTED: Label("rejected", "rejected", "rejected"),
     Outcome.UNKNOWN: Label("unknown", "unknown", "unknown"),
     Outcome.CANCELLED: Label("cancelled", "cancelled", "cancelled"),
     Outcome.DUPLICATE: Label("duplicate", "duplicate", "duplicate"),
 }
-"""In the order in which they are shown: registered, then those that need attention, then duplicates."""
+"""In the order in which they are shown: done, then those that need attention, then duplicates."""
+
+DONE: dict[FileOrder, str] = {FileOrder.REGISTER: "registered", FileOrder.REMOVE: "removed"}
+"""What the devices of a file are when it is done with them."""
+
+ORDERS: dict[FileOrder, str] = {FileOrder.REGISTER: "to register", FileOrder.REMOVE: "to remove"}
+"""What is to be done with the devices of a file."""
 
 OPEN_ROWS = Label("in progress", "open", "open")
 
@@ -62,9 +71,13 @@ _STANDINGS: dict[Standing, Label] = {
     Standing.PARTLY_REGISTERED: Label(Standing.PARTLY_REGISTERED, "attention", "rejected"),
     Standing.NONE_REGISTERED: Label(Standing.NONE_REGISTERED, "attention", "failed"),
     Standing.NOTHING_TO_REGISTER: Label(Standing.NOTHING_TO_REGISTER, "done", "duplicate"),
+    Standing.REMOVING: Label(Standing.REMOVING, "work", "in-progress"),
+    Standing.PARTLY_REMOVED: Label(Standing.PARTLY_REMOVED, "attention", "rejected"),
+    Standing.NONE_REMOVED: Label(Standing.NONE_REMOVED, "attention", "failed"),
+    Standing.NOTHING_TO_REMOVE: Label(Standing.NOTHING_TO_REMOVE, "done", "duplicate"),
     Standing.MAY_BE_INCOMPLETE: MAY_BE_INCOMPLETE,
 }
-"""The standings of closed files beside `closed` itself."""
+"""The standings of closed files beside `closed` itself, and of files that ask for something else than registering."""
 
 SUBMISSION_STATES: dict[SubmissionState, Label] = {
     SubmissionState.PENDING: Label("to be sent", "open", "open"),
@@ -83,11 +96,12 @@ REMEDIES: dict[Remedy, Label] = {
 
 
 def file_label(file: FileView) -> Label:
-    """The state of a file for people; a closed file looks done only if every device of it is registered."""
+    """The state of a file for people; a closed file looks done only if every device of it is as it asks."""
     stands = standing(
         file.state,
-        registered=file.well_registered,
-        missing=max(0, file.not_registered),
+        order=file.order,
+        done=file.rows_done,
+        left=max(0, file.rows_left),
         total=file.counts.total,
         is_incomplete=file.is_incomplete,
         withdrawal=file.withdrawal,
@@ -130,6 +144,7 @@ CHECK_STATES: dict[CheckState, Label] = {
 
 ACTS: dict[ActKind, str] = {
     ActKind.SEND: "Send a file",
+    ActKind.REMOVE: "Remove devices",
     ActKind.FIX: "Send fixed rows",
     ActKind.SEND_AGAIN: "Send rows again",
     ActKind.WITHDRAW: "Withdraw devices",

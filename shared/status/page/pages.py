@@ -17,7 +17,7 @@ from shared.status.page.rendering import rendered
 from shared.status.parameters import Yes
 from shared.status.presenters import page_address
 from shared.status.queries import FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE
-from shared.status.roles import Role
+from shared.status.roles import Role, role_to_send
 from shared.status.schemas import (
     ActPage,
     DevicePage,
@@ -32,7 +32,7 @@ from shared.status.schemas import (
     UnreadableView,
 )
 from shared.storage.records import DeviceFile, Upload
-from shared.vocabulary import Outcome
+from shared.vocabulary import FileOrder, Outcome
 
 LIMITS = (FILES_ON_A_PAGE, 4 * FILES_ON_A_PAGE, MOST_FILES_ON_A_PAGE)
 """The numbers of files that a page of the list can show."""
@@ -259,6 +259,7 @@ def file_page(
             "announcement": summary.announcement(details),
             "notice": _notice(details, done, is_received=not unreceived),
             "liveness": Liveness.WORK if summary.is_in_progress(details) or unreceived else Liveness.OVER,
+            "may_send_rows": person.role >= role_to_send(file.order),
             "may_withdraw": summary.may_withdraw(details),
             "hold": summary.hold_of(details),
             "can_be_held": summary.can_be_held(details),
@@ -353,6 +354,7 @@ class DropForm:
 
     customer: str
     batch: str
+    order: str
     customers: Sequence[str]
     batches: Sequence[tuple[str, str]]
     """Known batches, each with its customer as people know it."""
@@ -400,12 +402,21 @@ def check_page(upload: Upload, parts: Sequence[CheckedPart], customer_name: str 
             "parts": parts,
             "customer_name": customer_name,
             "can_send": any(part.file.can_be_sent for part in parts),
+            "devices": sum(
+                part.file.preview.sends for part in parts if part.file.can_be_sent and part.file.preview is not None
+            ),
+            "is_cut_short": any(part.file.preview is not None and part.file.preview.is_cut_short for part in parts),
             "are_left": any(part.file.file.sent_at is None for part in parts),
             "liveness": Liveness.WORK if is_awaited else Liveness.OVER,
             "links": {
                 "files": PAGES,
                 "here": address_of_upload(upload.upload_id),
-                "drop": address(DROP, customer=customer_name or upload.customer_id, batch=upload.batch_id),
+                "drop": address(
+                    DROP,
+                    customer=customer_name or upload.customer_id,
+                    batch=upload.batch_id,
+                    order=None if upload.order is FileOrder.REGISTER else upload.order,
+                ),
                 "send": f"{DROP}/send",
                 "discard": f"{DROP}/discard",
             },

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.reasons import FileNote
-from shared.status.page.labels import FILE_STATES, REMEDIES, WITHDRAWN, Label
+from shared.status.page.labels import DONE, FILE_STATES, REMEDIES, WITHDRAWN, Label
 from shared.status.page.text import plain_time
 from shared.status.schemas import (
     FileDetails,
@@ -17,9 +17,9 @@ from shared.status.schemas import (
     Waiting,
     WithdrawalView,
 )
-from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState, counted, grouped
+from shared.vocabulary import FileOrder, FileState, Outcome, Remedy, WithdrawalState, counted, grouped
 
-ATTENTION = Label("not registered", "attention", "rejected")
+ATTENTION = {order: Label(f"not {word}", "attention", "rejected") for order, word in DONE.items()}
 WELL = Label("well", "registered", "registered")
 CHECK = Label("check", "attention", "rejected")
 IN_PROGRESS = FILE_STATES[FileState.READ]
@@ -37,11 +37,14 @@ WITHDRAWING_DOES_NOT = (
     "through Intune or the admin centre is not visible to the partner and stays."
 )
 
+REMOVING_DOES_NOT = WITHDRAWING_DOES_NOT.replace("Withdrawing", "Removing", 1)
+
 _TENTHS = 10
 
 _MEANINGS: dict[Outcome, str] = {
     Outcome.REGISTERED: "The device is registered now.",
     Outcome.ALREADY_REGISTERED: "The device was registered before, for the same customer.",
+    Outcome.REMOVED: "The device was deleted from its batch.",
     Outcome.DUPLICATE: "Another row of the same file is the same device; that one was sent.",
 }
 """Of outcomes whose rows need no sentence of their own."""
@@ -159,19 +162,20 @@ def withdrawn(withdrawal: WithdrawalView) -> str:
 
 def _closed(file: FileView, details: FileDetails) -> FileSummary:
     rows = _rows_to_act_on(details)
-    left = file.not_registered
+    left = file.rows_left
     todos = (*_todos(rows), *_to_check(details))
+    attention = ATTENTION[file.order]
     if file.withdrawal is not None and details.withdrawal is not None:
         headline = withdrawn(details.withdrawal)
-        label = ATTENTION if file.needs_attention else WITHDRAWN
+        label = attention if file.needs_attention else WITHDRAWN
         before = f"Before that {_how_it_had_ended(file)}."
         sentences = (before, WITHDRAWING_DOES_NOT, *_remarks(file))
         return _summary_with_rows(label, headline, sentences, todos, rows)
     if not left and file.is_incomplete:
-        return FileSummary(ATTENTION, f"{_all_well(file)}; the file may hold more", _remarks(file), todos)
+        return FileSummary(attention, f"{_all_well(file)}; the file may hold more", _remarks(file), todos)
     if not left:
         return FileSummary(WELL, _all_well(file), _remarks(file), todos)
-    return _summary_with_rows(ATTENTION, _how_it_ended(file), _remarks(file), todos, rows)
+    return _summary_with_rows(attention, _how_it_ended(file), _remarks(file), todos, rows)
 
 
 def _summary_with_rows(
@@ -189,9 +193,11 @@ def _summary_with_rows(
 
 def _how_it_ended(file: FileView) -> str:
     """How many devices are registered, and the others apart by what became of them."""
-    good, left = file.well_registered, file.not_registered
+    good, left = file.rows_done, file.rows_left
+    if file.order is FileOrder.REMOVE:
+        return _how_removal_ended(file.counts, good, left)
     elsewhere = min(file.elsewhere, left)
-    parts = [f"{grouped(good)} of {counted(good + left, 'device')} {'is' if good == 1 else 'are'} registered"]
+    parts = [f"{grouped(good)} of {counted(good + left, 'device')} {'is' if good == 1 else 'are'} {DONE[file.order]}"]
     if left - elsewhere:
         parts.append(f"{grouped(left - elsewhere)} {'is' if left - elsewhere == 1 else 'are'} not")
     if elsewhere:
@@ -201,7 +207,7 @@ def _how_it_ended(file: FileView) -> str:
 
 def _how_it_had_ended(file: FileView) -> str:
     """How many devices were registered before a withdrawal, which leaves those that later files registered."""
-    good, devices = file.well_registered - file.registered_later, file.well_registered + file.not_registered
+    good, devices = file.rows_done - file.registered_later, file.rows_done + file.rows_left
     return f"{grouped(good)} of {counted(devices, 'device')} {'was' if good == 1 else 'were'} registered"
 
 
@@ -211,11 +217,12 @@ def _remarks(file: FileView) -> tuple[str, ...]:
         (file.fixed_later, "fixed them"),
     )
     told = [
-        f"{counted(rows, 'row')} of it {'was' if rows == 1 else 'were'} registered by the file that {what}."
+        f"{counted(rows, 'row')} of it {'was' if rows == 1 else 'were'} {DONE[file.order]} by the file that {what}."
         for rows, what in later
         if rows
     ]
-    return (*told, *_duplicates(file.counts))
+    does_not = (REMOVING_DOES_NOT,) if file.counts.removed else ()
+    return (*told, *_duplicates(file.counts), *does_not)
 
 
 def _todos(rows: Counter[Remedy]) -> Iterator[Todo]:
@@ -250,7 +257,9 @@ def _rows_to_act_on(details: FileDetails) -> Counter[Remedy]:
 
 
 def _all_well(file: FileView) -> str:
-    counts, good = file.counts, file.well_registered
+    counts, good = file.counts, file.rows_done
+    if file.order is FileOrder.REMOVE:
+        return _all_removed(counts, good)
     if not good:
         return "There was nothing to register"
     if good == 1:
@@ -259,6 +268,33 @@ def _all_well(file: FileView) -> str:
         return f"All {grouped(good)} devices are registered, {grouped(counts.already_registered)} of them from before"
     were_already = counts.already_registered == good
     return f"All {grouped(good)} devices {'were already' if were_already else 'are'} registered"
+
+
+def _all_removed(counts: OutcomeCounts, good: int) -> str:
+    if not good:
+        return "There was nothing to remove"
+    if counts.not_registered == good:
+        return f"Nothing was to be removed: {_no_device_of(good)}"
+    if not counts.not_registered:
+        return "The device is removed" if good == 1 else f"All {grouped(good)} devices are removed"
+    return (
+        f"{counted(good - counts.not_registered, 'device')} removed; {grouped(counts.not_registered)} "
+        f"{'was' if counts.not_registered == 1 else 'were'} not registered"
+    )
+
+
+def _how_removal_ended(counts: OutcomeCounts, good: int, left: int) -> str:
+    """How many devices are removed, and the others apart by what became of them."""
+    removed, absent = good - counts.not_registered, counts.not_registered
+    parts = [f"{grouped(removed)} of {counted(good + left, 'device')} {'is' if removed == 1 else 'are'} removed"]
+    if absent:
+        parts.append(f"{grouped(absent)} {'was' if absent == 1 else 'were'} not registered")
+    parts.append(f"{grouped(left)} {'is' if left == 1 else 'are'} not removed")
+    return "; ".join(parts)
+
+
+def _no_device_of(rows: int) -> str:
+    return "the device is not registered" if rows == 1 else f"none of the {grouped(rows)} devices is registered"
 
 
 def _duplicates(counts: OutcomeCounts) -> tuple[str, ...]:

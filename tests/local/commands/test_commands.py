@@ -300,6 +300,20 @@ def test_a_withdrawal_wants_the_name_of_the_file(typed: Typed, answered: Answere
     assert answered("status", closed_file)["withdrawal"] is None
 
 
+def test_the_devices_of_a_file_are_deleted_when_its_name_confirms_it(
+    typed: Typed, answered: Answered, new_file: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "wrong.csv"
+    file.write_text(tuples([f"{tmp_path.name}-1", "NOWHERE-1"]))
+    asked = ("withdraw", "--devices", file, "--customer", CUSTOMER, "--batch", "Sales")
+    assert typed(*asked)[0] == ExitCode.WRONG_ARGUMENTS
+    (view,) = answered(*asked, "--name", "wrong.csv", "--wait", "--timeout", "60")
+    assert (view["order"], view["counts"]["removed"], view["counts"]["not_registered"]) == ("remove", 1, 1)
+    assert answered("status", new_file)["withdrawal"] is None
+    assert typed("withdraw", new_file, "--devices", file, "--name", "wrong.csv")[0] == ExitCode.WRONG_ARGUMENTS
+    assert typed("withdraw", "--name", "wrong.csv")[0] == ExitCode.WRONG_ARGUMENTS
+
+
 def test_withdrawn_devices_are_counted(typed: Typed, answered: Answered, new_file: str) -> None:
     name = answered("status", new_file)["file"]["name"]
     code, out = typed("withdraw", new_file, "--name", name, "--wait", "--timeout", "60")

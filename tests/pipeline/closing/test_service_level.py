@@ -56,6 +56,8 @@ def test_the_line_at_the_end_has_times_rows_by_outcome_and_the_commonest_failure
         "rows": 16,
         "registered": 3,
         "already_registered": 1,
+        "removed": 0,
+        "not_registered": 0,
         "failed": 4,
         "rejected": 1,
         "duplicate": 1,

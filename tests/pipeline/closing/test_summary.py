@@ -1,12 +1,14 @@
 """summary.json: it tells of the file's latest state, and a late worker does not take it back."""
 
+import pytest
 from msgspec.structs import replace
 
-from shared.pipeline.closing.summary import folder_of, summary, write_summary
+from shared.pipeline.closing.summary import folder_of, standing_of, summary, write_summary
 from shared.pipeline.corrections.withdrawal_request import withdraw
-from shared.storage.records import Remark
-from shared.vocabulary import FileState, Standing
+from shared.storage.records import Counts, Remark
+from shared.vocabulary import FileOrder, FileState, Standing
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
+from tests.storage.records import device_file
 
 
 def test_the_summary_of_an_open_file_lists_its_submissions_and_the_rows_that_have_ended(world: World) -> None:
@@ -71,3 +73,18 @@ def test_files_of_one_name_have_folders_of_their_own(world: World) -> None:
     first, second = (world.file(world.drop_file(numbered(1, f"{name}-"))) for name in "AB")
     assert (first.path, folder_of(first) == folder_of(second)) == (second.path, False)
     assert folder_of(first).startswith(f"{CUSTOMER}/Test/devices.csv/")
+
+
+@pytest.mark.parametrize(
+    ("counts", "standing"),
+    [
+        (Counts(total=2, removed=1, not_registered=1), Standing.CLOSED),
+        (Counts(total=2, removed=1, failed=1), Standing.PARTLY_REMOVED),
+        (Counts(total=2, rejected=1, cancelled=1), Standing.NONE_REMOVED),
+        (Counts(total=2, duplicate=2), Standing.NOTHING_TO_REMOVE),
+    ],
+)
+def test_a_file_that_asks_to_remove_devices_stands_in_words_of_removing(counts: Counts, standing: Standing) -> None:
+    closed = device_file(state=FileState.CLOSED, order=FileOrder.REMOVE, closed_counts=counts)
+    assert standing_of(closed) is standing
+    assert standing_of(replace(closed, state=FileState.READ)) is Standing.REMOVING

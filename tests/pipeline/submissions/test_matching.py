@@ -13,7 +13,7 @@ from shared.device_files.reading import read_device_file
 from shared.device_files.rows import Rules
 from shared.partner_center.models import Device, DeviceUploadDetails
 from shared.pipeline.outcome_rules import sent_row
-from shared.pipeline.submissions.matching import SentRow, match, match_by_name
+from shared.pipeline.submissions.matching import SentRow, devices_of, match, match_by_name
 from tests.device_files.hash_builder import build_hash
 from tests.pipeline.world import HEADER, START
 
@@ -223,3 +223,24 @@ def test_a_row_sent_with_the_placeholder_of_its_hash_is_found_by_that_serial_num
     assert [row.device and row.device.serial_number for row in rows] == ["SN-1", placeholder]
     assert [row.serial_number for row in sent] == ["SN-1", placeholder]
     assert _places(sent, [_verdict(placeholder), _verdict("SN-1")]) == [1, 0]
+
+
+def test_the_devices_of_a_name_are_those_that_fit_and_those_that_the_row_contradicts() -> None:
+    named = replace(_row(1, "A"), manufacturer="Dell")
+    devices = [
+        Device(id="1", serial_number=" a", oem_manufacturer_name="DELL"),
+        Device(id="1", serial_number="A", oem_manufacturer_name="Dell"),
+        Device(id="2", serial_number="A", oem_manufacturer_name="HP"),
+        Device(id="3", serial_number="B", product_key="K"),
+    ]
+    found = devices_of([named, _row(2, key="k"), _row(3, "C")], devices)
+    assert [([each.id for each in one.fitting], [each.id for each in one.others]) for one in found] == [
+        (["1"], ["2"]),
+        (["3"], []),
+        ([], []),
+    ]
+
+
+def test_devices_of_one_name_are_kept_only_as_far_as_they_show_that_there_are_several() -> None:
+    (found,) = devices_of([_row(1, "A")], (Device(id=str(number), serial_number="A") for number in range(100)))
+    assert len(found.fitting) == 2

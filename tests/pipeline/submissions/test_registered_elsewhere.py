@@ -9,7 +9,7 @@ from shared.partner_center.client import CallIds
 from shared.partner_center.errors import ListTooLong
 from shared.partner_center.models import Device
 from shared.pipeline.corrections.withdrawal_request import withdraw
-from shared.pipeline.submissions.registered_elsewhere import FEW
+from shared.pipeline.submissions.registered_elsewhere import FEW, Registrations
 from shared.storage.journal import Journal, TableName
 from shared.storage.records import DeviceOutcome
 from shared.storage.tables import Query
@@ -154,3 +154,17 @@ def test_a_device_of_another_of_our_customers_is_named_in_a_field_of_its_own(wor
     assert "file theirs.csv" in row.registered_by
     assert OTHER_CUSTOMER in row.registered_by
     assert OTHER_CUSTOMER not in row.what_to_do
+
+
+def test_a_device_that_a_file_removed_since_stands_no_longer_where_an_earlier_file_registered_it(world: World) -> None:
+    outcomes(world, numbered(1), f"{CUSTOMER}/Sales/first.csv")
+    removal = world.drop_file(numbered(1), f"remove-devices/{CUSTOMER}/wrong.csv")
+    world.run()
+    registrations = Registrations(world.journal, lambda: None)
+    row = next(world.journal.outcomes.of_file(world.file(removal)))
+    assert row.outcome is Outcome.REMOVED
+    assert registrations.of(row, CUSTOMER) is None
+    outcomes(world, numbered(1), f"{CUSTOMER}/Lab/anew.csv")
+    found = Registrations(world.journal, lambda: None).of(row, CUSTOMER)
+    assert found is not None
+    assert found.outcome.batch_id == "Lab"

@@ -20,6 +20,7 @@ from shared.pipeline.sweep import sweep
 from shared.settings import Settings
 from shared.storage.blobs import VersionGone
 from shared.storage.wakeups import SubmissionWakeUp, encode
+from shared.vocabulary import Outcome
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tuples
 
@@ -32,10 +33,7 @@ OTHER_CUSTOMER = "11111111-2222-3333-4444-555555555555"
 
 
 def _counts(**named: int) -> dict[str, int]:
-    empty = dict.fromkeys(
-        ("total", "registered", "already_registered", "failed", "rejected", "duplicate", "unknown", "cancelled"), 0
-    )
-    return empty | named
+    return dict.fromkeys(("total", *map(str, Outcome)), 0) | named
 
 
 def test_every_row_of_a_file_is_registered(world: World) -> None:

@@ -11,7 +11,7 @@ from shared.vocabulary import Outcome
 NUMBERS = st.integers(0, 1_000_000)
 
 
-@given(st.tuples(*[NUMBERS] * 8))
+@given(st.tuples(*[NUMBERS] * (len(Outcome) + 1)))
 def test_a_bar_shows_every_kind_of_row_and_is_full(numbers: tuple[int, ...]) -> None:
     counts = OutcomeCounts(**dict(zip([*map(str, Outcome), "open"], numbers, strict=True)))
     found = segments(counts)

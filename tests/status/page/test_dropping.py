@@ -41,9 +41,10 @@ def choose(
     customer: str = CUSTOMER,
     batch: str = "Sales",
     person: Mapping[str, str | None] | None = None,
+    order: str = "",
 ) -> Answer:
     content = [(name, text.encode() if isinstance(text, str) else text) for name, text in files]
-    body = multipart({"customer": customer, "batch": batch}, content)
+    body = multipart({"customer": customer, "batch": batch, "order": order}, content)
     kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     return client.post("/api/status/drop", body, OWN_PAGE | kind | dict(person or {}))
 
@@ -455,3 +456,55 @@ def test_the_pages_take_the_role_to_send(client: Client, monkeypatch: pytest.Mon
     for change in ("", "/uploads", "/send", "/discard"):
         assert client.post(f"/api/status/drop{change}", b"", OWN_PAGE | seer).status == 403
     assert client.get("/api/status/drop", principal("DeviceDrop.Send")).status == 200
+
+
+# --- devices to remove
+
+
+def test_devices_are_removed_once_a_person_confirms_their_number(client: Client, world: World) -> None:
+    world.drop_file(GOOD, f"{CUSTOMER}/Sales/good.csv")
+    world.run()
+    answer = choose(client, ("good.csv", GOOD), batch="", order="remove")
+    upload = parse_qs(urlsplit(answer.headers["location"]).query)["upload"][0]
+    said = text_of(page(client, upload))
+    assert "1 file to remove devices of" in said
+    assert "3 rows would be searched for and removed" in said
+    assert "Remove 3 devices?" in said
+    assert "neither unenrols a device from Intune" in said
+    (box,) = ticked(client, upload)
+    refused = send(client, upload, box)
+    assert (refused.status, len(list(world.drop.versions()))) == (409, 1)
+    assert "tick the box that confirms" in text_of(refused)
+    fields = [("upload", upload), ("send", box), ("confirmed", "3")]
+    assert client.post("/api/status/drop/send", urlencode(fields).encode(), OWN_PAGE | FORM).status == 303
+    path = f"remove-devices/{CUSTOMER}/good.csv"
+    world.receive(path)
+    world.run()
+    (file, _) = client.get("/api/files").json["files"]
+    assert (file["path"], file["order"], file["counts"]["removed"]) == (path, "remove", 3)
+    assert not file["needs_attention"]
+    shown = text_of(client.get(f"/api/status/{CUSTOMER}/{file['file_id']}", {"x-functions-key": None}))
+    assert "All 3 devices are removed" in shown
+    assert "to remove" in text_of(client.get("/api/status", {"x-functions-key": None}))
+    (act, *_) = client.get("/api/acts").json["acts"]
+    assert act["kind"] == "remove"
+
+
+def test_only_who_may_manage_asks_to_remove_devices(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBSITE_SITE_NAME", "app")
+    monkeypatch.setenv("WEBSITE_AUTH_ENABLED", "True")
+    sender, manager = principal("DeviceDrop.Send"), principal("DeviceDrop.Manage")
+    assert "to be" not in text_of(client.get("/api/status/drop", {"x-functions-key": None} | sender))
+    assert choose(client, ("good.csv", GOOD), person=sender, order="remove").status == 403
+    answer = choose(client, ("good.csv", GOOD), person=manager, order="remove")
+    upload = parse_qs(urlsplit(answer.headers["location"]).query)["upload"][0]
+    (version,) = world.staging.versions()
+    fields = {"upload": upload, "send": f"0.{version.etag}", "confirmed": "3"}
+    sent = client.post("/api/status/drop/send", urlencode(fields).encode(), OWN_PAGE | FORM | sender)
+    assert (sent.status, list(world.drop.versions())) == (403, [])
+
+
+def test_there_is_no_order_but_those_that_are_known(client: Client) -> None:
+    assert choose(client, ("good.csv", GOOD), order="destroy").status == 400

@@ -10,7 +10,7 @@ from shared.status.schemas import (
     StandstillKind,
     WithdrawalView,
 )
-from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
+from shared.vocabulary import FileOrder, FileState, Outcome, Remedy, WithdrawalState
 from tests.status.page.file_details import FILE_ID, NOW, details
 
 WITHDRAWAL = WithdrawalView(
@@ -39,6 +39,30 @@ WITHDRAWAL = WithdrawalView(
 )
 def test_a_closed_file_says_in_one_line_how_it_ended(counts: dict[str, int], headline: str) -> None:
     assert summary.summarize(details(FileState.CLOSED, **counts)).headline == headline
+
+
+@pytest.mark.parametrize(
+    ("counts", "headline"),
+    [
+        ({"removed": 1}, "The device is removed"),
+        ({"removed": 12}, "All 12 devices are removed"),
+        ({"not_registered": 1}, "Nothing was to be removed: the device is not registered"),
+        ({"not_registered": 3}, "Nothing was to be removed: none of the 3 devices is registered"),
+        ({"removed": 2, "not_registered": 1}, "2 devices removed; 1 was not registered"),
+        ({"removed": 1, "failed": 1}, "1 of 2 devices is removed; 1 is not removed"),
+        (
+            {"removed": 3, "not_registered": 2, "rejected": 2},
+            "3 of 7 devices are removed; 2 were not registered; 2 are not removed",
+        ),
+        ({"duplicate": 2}, "There was nothing to remove"),
+    ],
+)
+def test_a_closed_file_that_removes_devices_says_in_one_line_how_it_ended(
+    counts: dict[str, int], headline: str
+) -> None:
+    closed = details(FileState.CLOSED, **counts)
+    removal = replace(closed, file=replace(closed.file, order=FileOrder.REMOVE))
+    assert summary.summarize(removal).headline == headline
 
 
 def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything() -> None:

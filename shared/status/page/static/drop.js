@@ -95,6 +95,7 @@ async function begin(form, files) {
     body: JSON.stringify({
       customer: form.elements.customer.value,
       batch: form.elements.batch.value,
+      order: form.elements.order?.value ?? "",
       files: files.map((file) => ({ name: file.name.toWellFormed?.() ?? file.name, size: file.size })),
     }),
   });
