@@ -164,6 +164,7 @@ _OF_VENV = {
     "drop": ("local.commands.drop", "Drop device files into storage, and follow them until they are closed."),
     "status": ("local.commands.status", "Show the newest files and their progress, or one file and its history."),
     "find": ("local.commands.find", "Find the rows with a serial number, and what became of the device."),
+    "devices": ("local.commands.devices", "Show the registered devices of a customer, or write them to a file."),
     "outcomes": ("local.commands.outcomes", "Show how every row of a file ended, and what to do."),
     "retry": ("local.commands.retry", "Resend the rows of a closed file that can be sent again unchanged."),
     "withdraw": (

@@ -188,6 +188,10 @@ class Settings:
     """Whether POSTs wait; reading and polling go on."""
     closed_within: timedelta
     """The service level: a file that is open for longer is late."""
+    devices_read_again: timedelta
+    """Registered devices that were read longer ago are read anew when somebody looks at them."""
+    devices_requests_per_day: int
+    """The most requests a day for reading registered devices."""
     advanced: AdvancedSettings
     webhook: WebhookSettings | None = None
     page_url: str | None = None
@@ -220,6 +224,10 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         paused=reader.yes_or_no("PAUSED", default=False),
         # A day at most: the alerts on late files see two days of logs.
         closed_within=timedelta(minutes=reader.number("CLOSED_WITHIN_MINUTES", default=60, least=1, most=1440)),
+        devices_read_again=timedelta(
+            hours=reader.number("DEVICES_READ_AGAIN_HOURS", default=24, least=0.1, most=24 * 365)
+        ),
+        devices_requests_per_day=reader.whole_number("DEVICES_REQUESTS_PER_DAY", default=5_000, least=0, most=10**6),
         advanced=_advanced(reader),
         webhook=_webhook(reader),
         page_url=_page_url(reader),

@@ -14,6 +14,7 @@ from shared.pipeline.submissions.advance import advance, advance_several
 from shared.storage.wakeups import (
     BlobWakeUp,
     FileWakeUp,
+    InventoryWakeUp,
     NotificationWakeUp,
     SubmissionsWakeUp,
     SubmissionWakeUp,
@@ -61,5 +62,9 @@ def _act(pipeline: Pipeline, wake_up: WakeUp) -> None:
             from shared.pipeline.corrections.withdrawal_steps import withdraw_further  # noqa: PLC0415
 
             withdraw_further(pipeline, wake_up)
+        case InventoryWakeUp():
+            from shared.pipeline.inventory.reading import read_further  # noqa: PLC0415
+
+            read_further(pipeline, wake_up)
         case NotificationWakeUp():
             notify(pipeline, wake_up)

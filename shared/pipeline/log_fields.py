@@ -5,6 +5,7 @@ from shared.storage.records import DeviceFile, Submission
 from shared.storage.wakeups import (
     BlobWakeUp,
     FileWakeUp,
+    InventoryWakeUp,
     NotificationWakeUp,
     SubmissionsWakeUp,
     SubmissionWakeUp,
@@ -50,7 +51,7 @@ def of_wake_up(reading_id: str, number: str, sequence: int) -> Fields:
 
 
 def of_message(wake_up: WakeUp | None) -> Fields:
-    """The file, submission or blob that a wake-up names."""
+    """The file, submission, customer or blob that a wake-up names."""
     match wake_up:
         case SubmissionWakeUp(reading_id=reading_id, number=number, sequence=sequence):
             return of_wake_up(reading_id, number, sequence)
@@ -58,6 +59,8 @@ def of_message(wake_up: WakeUp | None) -> Fields:
             return of_wake_up(reading_id, ", ".join(one.number for one in due), max(one.sequence for one in due))
         case FileWakeUp(file_id=file_id) | WithdrawalWakeUp(file_id=file_id) | NotificationWakeUp(file_id=file_id):
             return {"file_id": file_id}
+        case InventoryWakeUp(customer_id=customer_id):
+            return {"customer_id": customer_id}
         case BlobWakeUp(path=path):
             return {"blob": path}
         case None:

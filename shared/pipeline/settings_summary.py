@@ -37,6 +37,8 @@ def settings_summary(settings: Settings) -> dict[str, str]:
         "RETENTION_DAYS": f"{settings.retention / timedelta(days=1):g}",
         "PAUSED": _yes_or_no(is_true=settings.paused),
         "CLOSED_WITHIN_MINUTES": f"{settings.closed_within / timedelta(minutes=1):g}",
+        "DEVICES_READ_AGAIN_HOURS": f"{settings.devices_read_again / timedelta(hours=1):g}",
+        "DEVICES_REQUESTS_PER_DAY": str(settings.devices_requests_per_day),
         "NOTIFY_WEBHOOK_FORMAT": "not set" if settings.webhook is None else str(settings.webhook.format),
         "PAGE_URL": _whether(is_set=settings.page_url is not None),
         "INLINE_SUBMISSIONS": str(advanced.inline_submissions),

@@ -24,6 +24,7 @@ from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_drop_path
 from shared.pipeline.holds import holds_now
 from shared.pipeline.intake.uploads import KEPT_FOR, discard
+from shared.pipeline.inventory.reading import forget_if_old, wake_if_overdue
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
@@ -84,12 +85,15 @@ class SweepReport:
     overdue_submissions: int = 0
     overdue_files: int = 0
     overdue_withdrawals: int = 0
+    overdue_inventories: int = 0
+    """Readings of registered devices whose wake-up or owner was lost."""
     unknown_blobs: int = 0
     never_accepted: int = 0
     poisoned_messages: int = 0
     leftover_blobs: int = 0
     forgotten_files: int = 0
     forgotten_acts: int = 0
+    forgotten_inventories: int = 0
     discarded_uploads: int = 0
     unreadable_records: int = 0
     """Records that this version cannot read; their files wait."""
@@ -250,6 +254,15 @@ def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
     _for_each(pipeline.journal.withdrawals.in_progress, wake_again, report)
 
 
+def _inventories(pipeline: Pipeline, report: SweepReport) -> None:
+    """Wake readings of registered devices again, and delete what nobody has asked for since the retention."""
+    for stored in list(pipeline.journal.inventories.all()):
+        report.overdue_inventories += wake_if_overdue(pipeline, stored)
+        if report.forgotten_inventories < FORGOTTEN_AT_ONCE:
+            report.forgotten_inventories += forget_if_old(pipeline, stored)
+    pipeline.journal.inventories.forget_budgets_before(pipeline.clock().date())
+
+
 def _poisoned_messages(pipeline: Pipeline, report: SweepReport) -> None:
     """Send messages again that the host gave up on: the journal, not the queue, decides on the work still to do."""
     for message in pipeline.wakeups.poisoned():
@@ -379,6 +392,7 @@ _DUTIES = (
     _holds_left_over,
     _open_files,
     _withdrawals,
+    _inventories,
     _poisoned_messages,
     _unknown_blobs,
     _leftover_blobs,

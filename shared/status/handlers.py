@@ -39,16 +39,20 @@ from shared.status.http import (
 from shared.status.links import origins, with_origins
 from shared.status.openapi import openapi_document
 from shared.status.parameters import (
+    BatchQuery,
     CustomersQuery,
     DevicesQuery,
     FilesQuery,
     NoQuery,
     OutcomesQuery,
     PagedQuery,
+    RegisteredDevicesQuery,
     given,
     query_of,
 )
 from shared.status.presenters import file_address, withdrawal_view
+from shared.status.registered_devices import NO_GUID, ask, registered_devices
+from shared.status.registered_downloads import devices_csv_answer
 from shared.status.routes import allowed_methods
 from shared.status.schemas import ErrorCode, HoldView, RetryView, View, WithdrawalAnswer, WithdrawalRequest
 from shared.status.today import with_today
@@ -62,8 +66,6 @@ NOT_UTF_8 = (
 )
 NOT_JSON = 'The body is not JSON. Send the name of the file, for example {"name": "devices.csv"}.'
 OTHER_FIELDS = f"The body is a JSON object with the name of the file alone: {expectation('name', WithdrawalRequest)}."
-
-NO_GUID = "This is no customer id: give the GUID of the customer's tenant. GET /api/customers lists them."
 
 
 def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
@@ -99,6 +101,38 @@ def find_device(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpR
     query = query_of(request.params, DevicesQuery)
     customer_id, opened = request.route_params["customer_id"], pipeline()
     return _linked(opened, request, queries.devices(opened, customer_id, query.serial, query.cursor))
+
+
+def list_registered_devices(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET customers/{customer_id}/devices."""
+    query = query_of(request.params, RegisteredDevicesQuery)
+    opened, customer_id = pipeline(), request.route_params["customer_id"]
+    found = registered_devices(opened, customer_id, given(query.batch), query.cursor, query.limit)
+    return _linked(opened, request, found)
+
+
+def read_devices_anew(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST customers/{customer_id}/devices/read."""
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    refuse_other_sites(request, opened.settings.page_url)
+    return json_answer(ask(opened, request.route_params["customer_id"]), HTTPStatus.ACCEPTED)
+
+
+def download_registered_devices(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET customers/{customer_id}/devices.csv."""
+    return _download_devices(pipeline, request, as_device_file=False)
+
+
+def download_device_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET customers/{customer_id}/device_file.csv."""
+    return _download_devices(pipeline, request, as_device_file=True)
+
+
+def _download_devices(pipeline: OpenPipeline, request: func.HttpRequest, *, as_device_file: bool) -> func.HttpResponse:
+    query = query_of(request.params, BatchQuery)
+    customer_id, batch_id = request.route_params["customer_id"], given(query.batch)
+    return devices_csv_answer(pipeline(), customer_id, batch_id, request, as_device_file=as_device_file)
 
 
 def list_acts(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

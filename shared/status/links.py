@@ -7,7 +7,17 @@ from urllib.parse import urlsplit
 import azure.functions as func
 from msgspec.structs import asdict, replace
 
-from shared.status.schemas import ActPage, DevicePage, FileDetails, FileLinks, FilePage, RetryView, View
+from shared.status.schemas import (
+    ActPage,
+    DevicePage,
+    FileDetails,
+    FileLinks,
+    FilePage,
+    RegisteredDevicePage,
+    RegisteredDeviceView,
+    RetryView,
+    View,
+)
 
 AnyView = TypeVar("AnyView", bound=View)
 
@@ -45,10 +55,19 @@ def with_origins(view: AnyView, to: Origins) -> AnyView:
             )
         case ActPage():
             return replace(view, acts=[replace(act, link=to.page + act.link) if act.link else act for act in view.acts])
+        case RegisteredDevicePage():
+            return replace(view, devices=[_with_page(device, to) for device in view.devices])
         case RetryView(link=str(path)):
             return replace(view, link=to.scripts + path)
         case _:
             return view
+
+
+def _with_page(device: RegisteredDeviceView, to: Origins) -> RegisteredDeviceView:
+    registered_by = device.registered_by
+    if registered_by is None:
+        return device
+    return replace(device, registered_by=replace(registered_by, page=to.page + registered_by.page))
 
 
 def _absolute(links: FileLinks, to: Origins) -> FileLinks:

@@ -14,6 +14,7 @@ from shared.status.expectations import schemas_of
 from shared.status.http import JSON, KEY_HEADER
 from shared.status.parameters import (
     GUID,
+    BatchQuery,
     CustomersQuery,
     DevicesQuery,
     FilesQuery,
@@ -21,6 +22,7 @@ from shared.status.parameters import (
     OutcomesQuery,
     PagedQuery,
     Query,
+    RegisteredDevicesQuery,
     required,
 )
 from shared.status.routes import Route, route_named
@@ -33,7 +35,9 @@ from shared.status.schemas import (
     FilePage,
     HealthView,
     HoldView,
+    InventoryView,
     OutcomePage,
+    RegisteredDevicePage,
     RetryView,
     WithdrawalAnswer,
     WithdrawalRequest,
@@ -187,6 +191,29 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "find_device": Operation(
         "The rows of closed files with this serial number, newest first.", DevicesQuery, DevicePage, faults=_NO_FILE
+    ),
+    "list_registered_devices": Operation(
+        "The registered devices of a customer as last read from Partner Center, and how their reading stands. What is "
+        "old is read anew.",
+        RegisteredDevicesQuery,
+        RegisteredDevicePage,
+        faults=_NO_HOLD,
+    ),
+    "read_devices_anew": Operation(
+        "Read the registered devices of a customer anew, within the day's requests.",
+        NoQuery,
+        InventoryView,
+        statuses=(HTTPStatus.ACCEPTED,),
+        faults=_NO_HOLD,
+    ),
+    "download_registered_devices": Operation(
+        "The registered devices as CSV.", BatchQuery, CSV, faults=(*_NO_HOLD, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    ),
+    "download_device_file": Operation(
+        "The registered devices as a device file, without hashes: Partner Center lists none.",
+        BatchQuery,
+        CSV,
+        faults=(*_NO_HOLD, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     ),
     "list_acts": Operation("What people and scripts asked the app to do, newest first.", PagedQuery, ActPage),
     "check_health": Operation(

@@ -63,9 +63,31 @@ class CustomerPosition(msgspec.Struct, frozen=True, array_like=True, tag="custom
     customer_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}\Z")]
 
 
-AnyPosition = FilePosition | RowPosition | DevicePosition | AnyDevicePosition | ActPosition | CustomerPosition
+class RegisteredPosition(msgspec.Struct, frozen=True, array_like=True, tag="registered"):
+    """At a registered device of a customer: its batch, and its place in it."""
+
+    batch_id: Annotated[str, msgspec.Meta(max_length=1_000)]
+    place: Annotated[int, msgspec.Meta(ge=0)]
+
+
+AnyPosition = (
+    FilePosition
+    | RowPosition
+    | DevicePosition
+    | AnyDevicePosition
+    | ActPosition
+    | CustomerPosition
+    | RegisteredPosition
+)
 Position = TypeVar(
-    "Position", FilePosition, RowPosition, DevicePosition, AnyDevicePosition, ActPosition, CustomerPosition
+    "Position",
+    FilePosition,
+    RowPosition,
+    DevicePosition,
+    AnyDevicePosition,
+    ActPosition,
+    CustomerPosition,
+    RegisteredPosition,
 )
 
 

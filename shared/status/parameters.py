@@ -22,11 +22,13 @@ from shared.status.queries import (
     FileFilter,
     OutcomeFilter,
 )
+from shared.status.registered_devices import MOST_REGISTERED_ON_A_PAGE, REGISTERED_ON_A_PAGE
 from shared.status.schemas import ErrorCode
 from shared.storage.customers import LONGEST_NAME
 from shared.vocabulary import FileState, Outcome
 
 GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+LONGEST_BATCH = 256
 LONGEST_CURSOR = 4_000
 LONGEST_REASON = 200
 LONGEST_SEARCH = 200
@@ -180,6 +182,30 @@ class DevicesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=
             extra_json_schema={"pattern": r"^[^\x00-\x1f\x7f]+$"},
         ),
     ]
+
+
+_Batch = Annotated[
+    str,
+    msgspec.Meta(
+        description="Only devices of this batch; capital and small letters are the same.",
+        min_length=1,
+        max_length=LONGEST_BATCH,
+        extra_json_schema={"pattern": r"^[^\x00-\x1f\x7f]+$"},
+    ),
+]
+
+
+class BatchQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The parameter of a download of registered devices."""
+
+    batch: _Batch | UnsetType = UNSET
+
+
+class RegisteredDevicesQuery(PagedQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The parameters of the list of registered devices."""
+
+    batch: _Batch | UnsetType = UNSET
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_REGISTERED_ON_A_PAGE)] = REGISTERED_ON_A_PAGE
 
 
 AnyQuery = TypeVar("AnyQuery", bound=Query)

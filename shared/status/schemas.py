@@ -452,6 +452,66 @@ class DevicePage(View, frozen=True, kw_only=True):
     next: NextPage
 
 
+class InventoryView(View, frozen=True, kw_only=True):
+    """How the reading of a customer's registered devices stands."""
+
+    asked_at: Annotated[datetime | None, msgspec.Meta(description="When the devices were asked for last.")]
+    read_at: Annotated[datetime | None, msgspec.Meta(description="When the last complete reading began.")]
+    is_in_progress: Annotated[bool, msgspec.Meta(description="Whether the devices are being read, or wait for that.")]
+    sentence: Annotated[str, msgspec.Meta(description="The same in words, and why a reading waits or was given up.")]
+
+
+class BatchInventoryView(View, frozen=True, kw_only=True):
+    """A batch whose devices were read, or are to be read."""
+
+    batch_id: str
+    devices: Annotated[int, msgspec.Meta(ge=0, description="The devices in it when it was read.")]
+    read_at: Annotated[datetime | None, msgspec.Meta(description="When it was read; null while it was not.")]
+    sentence: Annotated[str, msgspec.Meta(description="Why it was not read; empty when it was.")]
+
+
+class RegistrationView(View, frozen=True, kw_only=True):
+    """The row of ours that registered a device, or found it registered under its batch."""
+
+    file_id: Identifier
+    file_name: str
+    received_at: datetime
+    row: Whole
+    outcome: Outcome
+    page: Annotated[str, msgspec.Meta(description="The page of the file.")]
+
+
+class RegisteredDeviceView(View, frozen=True, kw_only=True):
+    """A device that is registered, as Partner Center listed it. A text that Partner Center does not tell is empty."""
+
+    batch_id: str
+    serial_number: str
+    product_key: str
+    manufacturer: str
+    model: str
+    device_id: str
+    uploaded_at: datetime | None
+    uploaded_by: str
+    allowed_operations: Annotated[list[str], msgspec.Meta(description="What Partner Center allows, such as delete.")]
+    profiles: Annotated[list[str], msgspec.Meta(description="The ids of the profiles assigned to it.")]
+    seen_at: Annotated[datetime | None, msgspec.Meta(description="When its batch was read, which had the device then.")]
+    registered_by: Annotated[
+        RegistrationView | None, msgspec.Meta(description="Null when no file that the app still knows registered it.")
+    ]
+
+
+class RegisteredDevicePage(View, frozen=True, kw_only=True):
+    """Registered devices of a customer as last read, in the order in which Partner Center lists them."""
+
+    customer_id: str
+    customer_name: str | None
+    reading: InventoryView
+    total: Annotated[int, msgspec.Meta(ge=0, description="The devices of all these batches.")]
+    batches: list[BatchInventoryView]
+    devices: list[RegisteredDeviceView]
+    next: NextPage
+
+
 class ActView(View, frozen=True, kw_only=True):
     """What somebody asked the app to do."""
 

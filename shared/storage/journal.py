@@ -1,6 +1,6 @@
 """The journal: the only record of files, submissions, outcomes, withdrawals, batches, gates, acts and uploads.
 
-Beside them stands a copy of Partner Center's list of the partner's customers.
+Beside them stand copies of Partner Center's list of the partner's customers, and of their registered devices.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from shared.storage.batches import Batches
 from shared.storage.files import Files
 from shared.storage.fitting_table import FittingTable
 from shared.storage.gates import Gates
+from shared.storage.inventories import Inventories
 from shared.storage.outcomes import Outcomes
 from shared.storage.partner_customers import PartnerCustomers
 from shared.storage.records import DeviceFile
@@ -37,6 +38,7 @@ class TableName(StrEnum):
     ACTS = "Acts"
     PARTNER_CUSTOMERS = "PartnerCustomers"
     UPLOADS = "Uploads"
+    INVENTORIES = "Inventories"
 
 
 class Journal:
@@ -54,6 +56,7 @@ class Journal:
         self.acts = Acts(self._tables[TableName.ACTS])
         self.partner_customers = PartnerCustomers(self._tables[TableName.PARTNER_CUSTOMERS])
         self.uploads = Uploads(self._tables[TableName.UPLOADS])
+        self.inventories = Inventories(self._tables[TableName.INVENTORIES])
 
     def prepare(self) -> None:
         """Create the tables that do not exist."""

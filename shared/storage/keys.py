@@ -59,6 +59,12 @@ GATES = "gates"
 ACTS = "acts"
 """The partition of human acts: there are few."""
 
+INVENTORIES = "customers"
+"""The partition of the readings of customers' registered devices; their batches stand in each customer's own."""
+
+BUDGETS = "budgets"
+"""The partition of the same table for the requests of each day."""
+
 UPLOADS = "uploads"
 """The partition of uploads; the contents sent to a customer are in the customer's partition of the same table."""
 
@@ -283,6 +289,19 @@ def batch_key(customer_id: str, batch_id: str) -> Key:
 def gate_key(scope: str) -> Key:
     """The key of a scope's gate."""
     return GATES, safe_key(scope)
+
+
+# --- registered devices
+
+
+def inventory_key(customer_id: str) -> Key:
+    """The key of the reading of a customer's registered devices."""
+    return INVENTORIES, customer_id
+
+
+def batch_inventory_key(customer_id: str, batch_id: str) -> Key:
+    """The key of a batch whose devices are read; here two names that differ in case alone are two batches."""
+    return customer_id, safe_key(batch_id)
 
 
 # --- uploads

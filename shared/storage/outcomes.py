@@ -12,6 +12,9 @@ from shared.storage.records import DeviceFile, DeviceMention, DeviceOutcome
 from shared.storage.tables import ROW_KEY, TRANSACTION_ROWS, Entity, Query, StoredEntity, Table
 from shared.vocabulary import Outcome, Remedy
 
+MOST_BETWEEN_SERIALS = 2_000
+"""Rows of a shard of the index that are read to find several serial numbers at once."""
+
 
 class Outcomes:
     """The table of outcomes and its index by serial number. Safe to share between threads."""
@@ -98,6 +101,37 @@ class Outcomes:
             else:
                 yield mention
 
+    def with_serials(
+        self, serial_numbers: Iterable[str], unreadable: OnUnreadable = raise_unreadable
+    ) -> Iterator[DeviceMention]:
+        """Every row of a closed file with one of these serial numbers, compared without case, in no certain order.
+
+        Serial numbers of one delivery stand side by side: a shard is read once from the first to the last of them,
+        unless too much stands in between. So some hundreds of them cost little more than one each.
+        """
+        wanted = sorted({keys.serial_prefix(serial) for serial in serial_numbers if serial})
+        if not wanted:
+            return
+        buckets = {keys.serial_prefix(serial): keys.serial_bucket(serial) for serial in serial_numbers if serial}
+        alone = [(buckets[prefix], prefix) for prefix in wanted]
+        found: list[StoredEntity] = []
+        for shard in map(keys.serial_shard, range(keys.SERIAL_SHARDS)):
+            between = MOST_BETWEEN_SERIALS + len(wanted)
+            query = Query(partition=shard, row_from=wanted[0], row_below=f"{wanted[-1]}\uffff", limit=between)
+            entities = list(self._by_serial.query(query))
+            if len(entities) < between:
+                known = frozenset(wanted)
+                found += (entity for entity in entities if _prefix_of(entity) in known)
+            else:
+                alone += ((shard, prefix) for prefix in wanted)
+        for partition, prefix in alone:
+            found += self._by_serial.query(Query(partition=partition, row_from=prefix, row_below=f"{prefix}\uffff"))
+        for entity in found:
+            try:
+                yield from_entity(entity.values, DeviceMention)
+            except UnreadableRecord as record:
+                unreadable(record)
+
     def delete_reading(self, file: DeviceFile) -> None:
         """Delete the outcomes of the file's reading, which may have left blocks in between empty."""
         partition_from, partition_below = keys.blocks_of(file.reading_id)
@@ -111,6 +145,11 @@ class Outcomes:
 
     def _found(self, query: Query) -> Iterator[DeviceOutcome]:
         return filter(None, map(_outcome, self._table.query(query)))
+
+
+def _prefix_of(entity: StoredEntity) -> str:
+    """The prefix of all rows with the serial number of a row of the index."""
+    return str(entity.values[ROW_KEY]).partition("~")[0] + "~"
 
 
 def _outcome(entity: StoredEntity) -> DeviceOutcome | None:

@@ -84,6 +84,13 @@ class WithdrawalWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawa
     sequence: int
 
 
+class InventoryWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="inventory"):
+    """The reading of a customer's registered devices is due. A wake-up with a lower `sequence` is out of date."""
+
+    customer_id: Guid
+    sequence: int
+
+
 class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notification"):
     """The webhook is to be notified of a file that has ended; `attempts` have failed so far."""
 
@@ -98,7 +105,15 @@ class BlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="blob"):
     path: Path
 
 
-WakeUp = SubmissionWakeUp | SubmissionsWakeUp | FileWakeUp | BlobWakeUp | WithdrawalWakeUp | NotificationWakeUp
+WakeUp = (
+    SubmissionWakeUp
+    | SubmissionsWakeUp
+    | FileWakeUp
+    | BlobWakeUp
+    | WithdrawalWakeUp
+    | InventoryWakeUp
+    | NotificationWakeUp
+)
 
 
 class _QuotedBlobWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="quoted-blob"):

@@ -37,6 +37,7 @@ from shared.storage import keys
 from shared.storage.codec import packed, unpacked
 from shared.storage.customers import CUSTOMERS_TABLE, Customer, CustomerPriority, Customers
 from shared.storage.files import listing_of
+from shared.storage.inventories import BatchInventory, CustomerInventory, RequestBudget
 from shared.storage.journal import Journal, TableName
 from shared.storage.pages import rows_in
 from shared.storage.partner_customers import ListReading, PartnerCustomer
@@ -156,6 +157,9 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     Customer: lambda storage, customer: storage.customers.named(customer.name),
     CustomerPriority: lambda storage, kept: storage.customers.kept_priority(kept.customer_id),
     PartnerCustomer: lambda storage, customer: storage.journal.partner_customers.get(customer.customer_id),
+    CustomerInventory: lambda storage, one: storage.journal.inventories.get(one.customer_id),
+    BatchInventory: lambda storage, batch: storage.journal.inventories.batch(batch.customer_id, batch.batch_id),
+    RequestBudget: lambda storage, budget: storage.journal.inventories.budget(date.fromisoformat(budget.day)),
     ListReading: lambda storage, _: storage.journal.partner_customers.reading(),
 }
 
@@ -231,6 +235,12 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:  # noqa: C9
                 journal.uploads.change_content(None, record)
             case WithdrawalMention():
                 journal.withdrawals.enter(record)
+            case CustomerInventory():
+                journal.inventories.change(None, record)
+            case BatchInventory():
+                journal.inventories.change_batch(None, record)
+            case RequestBudget():
+                journal.inventories.change_budget(None, record)
             case ListReading():
                 journal.partner_customers.change_reading(None, record)
             case CustomerPriority():
@@ -285,10 +295,18 @@ def _records() -> Iterator[msgspec.Struct]:
         (Upload, "upload_id"),
         (Sending, "sending_id"),
         (SentContent, "digest"),
+        (CustomerInventory, "customer_id"),
+        (BatchInventory, "batch_id"),
     ):
         first, second = (1, 2) if name == "row" else ("first", "second")
         yield from (filled(kind, {name: first}), filled(kind, {name: second}, least=True))
-    yield from (filled(Batch), filled(WithdrawalMention), filled(ListReading), filled(CustomerPriority))
+    yield from (
+        filled(Batch),
+        filled(WithdrawalMention),
+        filled(ListReading),
+        filled(CustomerPriority),
+        filled(RequestBudget),
+    )
 
 
 def _of_file(kind: type[Record], file: DeviceFile) -> Record:
@@ -313,7 +331,14 @@ def filled(kind: type[Record], given: Mapping[str, object] = MappingProxyType({}
     return kind(**values)
 
 
-_TEXTS = {"customer_id": _CUSTOMER, "file_id": _FULL, "reading_id": f"{_FULL}.1", "number": "1-0", "delimiter": ";"}
+_TEXTS = {
+    "customer_id": _CUSTOMER,
+    "file_id": _FULL,
+    "reading_id": f"{_FULL}.1",
+    "number": "1-0",
+    "delimiter": ";",
+    "day": "2026-11-20",
+}
 """Values of fields whose text must have a certain form."""
 
 

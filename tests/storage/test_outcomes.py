@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+import pytest
 from msgspec.structs import replace
 
 from local.in_memory_storage import InMemoryTable
 from shared.reasons import UnknownReason
+from shared.storage import outcomes as outcomes_module
 from shared.storage.journal import Journal, TableName
 from shared.storage.records import Counts
 from shared.storage.tables import Entity, Query, grouped
@@ -58,6 +60,20 @@ def test_a_device_is_found_in_small_and_large_files_alike_and_forgotten_with_eac
     for file in files:
         journal.forget_file(file)
     assert [list(journal.outcomes.with_serial(f"S{row}")) for row in range(1, 31)] == [[]] * 30
+
+
+@pytest.mark.parametrize("most_between", [0, 2_000])
+def test_several_serial_numbers_are_found_together(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, most_between: int
+) -> None:
+    monkeypatch.setattr(outcomes_module, "MOST_BETWEEN_SERIALS", most_between)
+    files = [device_file(read_counts=Counts(total=size)) for size in (30, 5_000, 20_000)]
+    for file in files:
+        list(journal.outcomes.indexed(file, [outcome_of(file, row, serial_number=f"S~{row}") for row in range(1, 31)]))
+    wanted = ["s~7", "S~30", "S~3", "S~300", "", "S~7"]
+    found = [(mention.file_id, mention.row) for mention in journal.outcomes.with_serials(wanted)]
+    assert sorted(found) == sorted((file.file_id, row) for file in files for row in (3, 7, 30))
+    assert list(journal.outcomes.with_serials([""])) == []
 
 
 class CountsUpserts(InMemoryTable):

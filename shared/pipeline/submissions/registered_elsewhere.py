@@ -9,10 +9,11 @@ is dropped again costs next to nothing, one search brings the rows that follow t
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -45,8 +46,27 @@ ROWS_OF_ONE_SEARCH = 1_000
 MOST_DEVICES_READ = 5_000
 """The most devices of a batch that are read back for the rows of a submission: some fifty requests."""
 
+MOST_ROWS_BETWEEN = 20
+"""Rows of a file that are read without need, rather than with a query of their own for each row behind them."""
+
 MOST_MENTIONS = 50
 """The most rows with one serial number that are compared."""
+
+
+class Named(Protocol):
+    """The names of a device: a row of a file has them, and a device of a batch."""
+
+    @property
+    def serial_number(self) -> str:
+        """Empty where it has none, as are the others."""
+
+    @property
+    def manufacturer(self) -> str:
+        """Its maker."""
+
+    @property
+    def model(self) -> str:
+        """Its model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +114,42 @@ class Registrations:
             self._near |= self._behind(found)
         return found
 
+    def of_several(self, devices: Sequence[Named]) -> list[Sequence[Registration]]:
+        """For each of some devices its known registrations, of any customer, at few queries for all of them."""
+        self.keep_claim()
+        mentions = self.journal.outcomes.with_serials([device.serial_number for device in devices], log_unreadable)
+        by_serial: dict[str, list[Registration]] = {}
+        for registration in self._of_mentions(mentions):
+            by_serial.setdefault(registration.outcome.serial_number.casefold(), []).append(registration)
+        return [
+            _of_device(device, by_serial.get(device.serial_number.casefold(), [])[:MOST_MENTIONS]) for device in devices
+        ]
+
+    def _of_mentions(self, mentions: Iterable[DeviceMention]) -> Iterator[Registration]:
+        """The registrations among rows; those of one file are read together where they stand side by side."""
+        rows_of: dict[str, set[int]] = {}
+        for mention in mentions:
+            if self._file(mention) is not None:
+                rows_of.setdefault(mention.file_id, set()).add(mention.row)
+        for file_id, rows in rows_of.items():
+            if (file := self._files[file_id]) is None:
+                continue
+            for first, last in _runs(sorted(rows)):
+                for outcome in self.journal.outcomes.of_rows(file.reading_id, first, last):
+                    if outcome.row in rows and _tells_a_place(outcome) and not self._is_withdrawn(file, outcome):
+                        yield Registration(file, outcome)
+
     def _search(self, row: DeviceOutcome, customer_id: str | None) -> Registration | None:
         self.keep_claim()
         found: list[Registration] = []
-        removed: list[datetime] = []
         mentions = self.journal.outcomes.with_serial(row.serial_number, customer_id, unreadable=log_unreadable)
         for number, mention in enumerate(mentions):
             if number == MOST_MENTIONS:
                 break
             registration = self._of_mention(mention)
-            if registration is not None and registration.outcome.outcome is Outcome.REMOVED:
-                removed.append(registration.file.received_at)
-            elif registration is not None and not _is_another_model(row, registration.outcome):
+            if registration is not None:
                 found.append(registration)
-        since = max(removed, default=None)
-        return _latest([each for each in found if since is None or each.file.received_at >= since])
+        return latest(_of_device(row, found))
 
     def _behind(self, found: Registration) -> dict[str, Registration]:
         """The registrations in the rows that follow a found one; none in a file that was withdrawn.
@@ -130,9 +171,7 @@ class Registrations:
     def _of_mention(self, mention: DeviceMention) -> Registration | None:
         file = self._file(mention)
         outcome = None if file is None else self.journal.outcomes.get(file.reading_id, mention.row)
-        if file is None or outcome is None:
-            return None
-        if outcome.outcome is not Outcome.REMOVED and not _was_in_its_batch(outcome):
+        if file is None or outcome is None or not _tells_a_place(outcome):
             return None
         return None if self._is_withdrawn(file, outcome) else Registration(file, outcome)
 
@@ -273,7 +312,23 @@ def _in_batch_of(known: Registration | None, outcome: DeviceOutcome, batch_id: s
     )
 
 
-def _latest(found: Sequence[Registration]) -> Registration | None:
+def _of_device(device: Named, found: Sequence[Registration]) -> list[Registration]:
+    """The registrations among rows with the serial number of the device that no later file of the customer removed."""
+    removed_at: dict[str | None, datetime] = {}
+    for one in found:
+        if one.outcome.outcome is Outcome.REMOVED:
+            customer_id, at = one.file.customer_id, one.file.received_at
+            removed_at[customer_id] = max(at, removed_at.get(customer_id, at))
+    return [
+        one
+        for one in found
+        if one.outcome.outcome is not Outcome.REMOVED
+        and not _is_another_model(device, one.outcome)
+        and one.file.received_at >= removed_at.get(one.file.customer_id, one.file.received_at)
+    ]
+
+
+def latest(found: Sequence[Registration]) -> Registration | None:
     """The latest of the registrations; of the files that found the device there, the one that had registered it."""
     latest = max(found, key=lambda one: one.file.received_at, default=None)
     if latest is None:
@@ -298,6 +353,11 @@ def _was_in_its_batch(outcome: DeviceOutcome) -> bool:
     return outcome.outcome is Outcome.REGISTERED or was_found_there
 
 
+def _tells_a_place(outcome: DeviceOutcome) -> bool:
+    """Whether the row tells where its device stands since then, or that it was removed."""
+    return outcome.outcome is Outcome.REMOVED or _was_in_its_batch(outcome)
+
+
 def _is_to_be_placed(outcome: DeviceOutcome) -> bool:
     """Whether it is not known under which batch the device of a row stands. A lost answer of ours may explain it."""
     notes = outcome.notes.split()
@@ -308,7 +368,18 @@ def _is_of_another_tenant(outcome: DeviceOutcome) -> bool:
     return outcome.outcome is Outcome.FAILED and is_other_tenant(outcome.error_code, outcome.error_description)
 
 
-def _is_another_model(row: DeviceOutcome, other: DeviceOutcome) -> bool:
+def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of `rows`, which are in order, wherever more than a few rows lie between two of them."""
+    first = last = rows[0]
+    for row in rows[1:]:
+        if row - last > MOST_ROWS_BETWEEN:
+            yield first, last
+            first = row
+        last = row
+    yield first, last
+
+
+def _is_another_model(row: Named, other: Named) -> bool:
     """Whether maker or model of both rows are known and differ: two makers may use one serial number."""
     pairs = ((row.manufacturer, other.manufacturer), (row.model, other.model))
     return any(differ(folded(ours), folded(theirs)) for ours, theirs in pairs)

@@ -47,6 +47,7 @@ MADE = "made"
 
 ACTS = f"{PAGES}/acts"
 CUSTOMERS = f"{PAGES}/customers"
+DEVICES = f"{PAGES}/devices"
 HEALTH = f"{PAGES}/health"
 DROP = f"{PAGES}/drop"
 TEMPLATES = "/api/templates"
