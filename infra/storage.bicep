@@ -28,6 +28,7 @@ var tables = [
   'Acts'
   'PartnerCustomers'
   'Uploads'
+  'Inventories'
   'Customers'
 ]
 
