@@ -11,7 +11,6 @@ from tests.browser.looking import (
     DARK,
     DESK,
     PHONE,
-    WITHOUT_SCRIPTS,
     faults_for_assistive_technology,
     looking,
     overflow,
@@ -39,7 +38,7 @@ def filled() -> Any:
         yield site
 
 
-@pytest.mark.parametrize("look", [DESK, DARK, PHONE, WITHOUT_SCRIPTS], ids=["desk", "dark", "phone", "no scripts"])
+@pytest.mark.parametrize("look", [DESK, DARK, PHONE], ids=["desk", "dark", "phone"])
 def test_the_devices_are_found_from_the_customer_and_fit_the_screen(
     browser: Browser, filled: Site, look: dict[str, Any]
 ) -> None:
