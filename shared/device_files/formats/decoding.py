@@ -18,6 +18,7 @@ from shared.device_files.account import FileAccount
 from shared.device_files.formats.encoding_changes import (
     AHEAD,
     BEHIND,
+    LONGEST_BEHIND,
     LONGEST_UNIT,
     MARKS,
     Before,
@@ -152,7 +153,7 @@ def detected_encoding(start: bytes) -> str:
     if (shown := _shown_encoding(start)) is not Encoding.UTF_8:
         return shown
     strange = strange_byte(start, 0, len(start))
-    if strange is None or strange > BEHIND:
+    if strange is None or strange > LONGEST_BEHIND:
         return Encoding.UTF_8
     change = next_change(start[: strange + AHEAD], strange, Encoding.UTF_8, before=Before.NOTHING, is_end=False)
     return change.encoding if isinstance(change, Change) and change.at == 0 else Encoding.UTF_8
@@ -370,7 +371,7 @@ class _Decoder:
         """The text before a change of the encoding, or before what cannot be read; no text where there is none."""
         self._strange_places += 1
         data, is_end = self._source.window(strange + AHEAD)
-        start = max(0, strange - BEHIND)
+        start = strange - BEHIND if strange > LONGEST_BEHIND else 0
         start -= start % self._encoding.unit
         before = Before.TEXT if start else self._before
         following = next_change(data[start:], strange - start, self._encoding, before=before, is_end=is_end)

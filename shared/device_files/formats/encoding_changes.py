@@ -50,6 +50,8 @@ MARKS = {encoding: "\ufeff".encode(encoding) for encoding in Encoding}
 
 BEHIND = 64
 """Bytes before a strange place that are read with it: the first characters of a part may look like any text."""
+LONGEST_BEHIND = 512
+"""Bytes that are, from the beginning of their line: it may have words of East Asia alone, which look like any bytes."""
 AHEAD = 384
 """Bytes behind it that are: a few short lines, or enough of one."""
 _SEEN = 32

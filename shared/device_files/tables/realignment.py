@@ -38,6 +38,7 @@ _MOST_ESCAPES = 4
 UNTOLD_NAME = "column {}"
 """Of a column of which nobody could tell what it is, where a row is sent back."""
 _UNTOLD_NAME = re.compile(UNTOLD_NAME.format(r"\d+"))
+_DELIMITERS = (",", ";", "|", "^")
 _MODEL_WITH_COMMA = re.compile(r"(?:VMware|i?Mac\w*?|Parallels\w*?)[0-9]+,[0-9]+", re.IGNORECASE)
 """VMware20,1 and MacBookPro18,1."""
 
@@ -242,8 +243,9 @@ def _readings(header: Header, cells: Sequence[str], record: VerifiedHash | None)
         for other in (None, *others) if left > 0 else (None,):
             widths = dict(zip(texts, shares, strict=True)) | ({other: left} if other is not None else {})
             joined = _joined(cells, widths)
-            if other is not None and record is None and any(piece[:1] != " " for piece in joined[other][1:]):
-                # Only the blank behind its comma shows that a text without a meaning fell apart.
+            rest = joined[other][1:] if other is not None else []
+            if not all(map(str.strip, rest)) or (record is None and any(piece[0] != " " for piece in rest)):
+                # Only the blank behind its comma shows that a text without a meaning fell apart; it ends in none.
                 continue
             if _makes_sense(header, joined, record):
                 yield _reading(header, joined, other, record)
@@ -273,6 +275,8 @@ def _makes_sense(header: Header, joined: list[list[str]], record: VerifiedHash |
     maker, model, tag = (_pieces(joined, header.place(column)) for column in _TEXT)
     if len(tag) > 1 and not all(map(str.strip, tag)):
         return False
+    if any(clean(cell).endswith(_DELIMITERS) for cell in (maker[-1], model[-1], tag[-1])):
+        return False  # A stray quote enclosed it.
     if not _is_explained(joined[header.width :], record):
         return False
     if record is not None:

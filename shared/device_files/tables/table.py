@@ -321,7 +321,7 @@ class Table:
         """A line without a header, of which nobody can say what its cells are: a rejected row, or names of columns."""
         filled = list(filter(None, map(clean, cells)))
         if _are_unknown_names(filled):
-            if len(filled) > 1:
+            if len(filled) > 1 or _are_names_of(cells, headers.FEWEST_NAMES):
                 self.is_under_unknown_names = self.is_under_unknown_names or self.has_no_header
                 self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
             return self._pass_over(PassedOverKind.UNKNOWN_HEADER, number, cells)

@@ -109,6 +109,17 @@ def test_a_user_in_front_of_the_group_tag_does_not_show_that_the_tag_is_whole() 
     assert fields(header, "S1,3300000000024,HP,M1,ada@contoso.com,A,,") is not None
 
 
+def test_a_user_that_ends_in_a_delimiter_did_not_fall_apart() -> None:
+    header = "Serial,Hash,Manufacturer,Model,Assigned User,Group Tag,what_to_do"
+    row = f"{VMWARE},{HASHES[VMWARE]},,,ada@contoso.com,,Add the maker, or the hash"
+    assert fields(header, row) is None
+
+
+def test_a_name_that_ends_in_a_delimiter_has_a_stray_quote() -> None:
+    assert fields("Serial,Manufacturer,Model,x", 'S1,HP,M1;,,"') is None
+    assert fields("Serial,Manufacturer,Model,x", 'S1,HP,M1,,"') is not None
+
+
 def test_what_fell_apart_is_joined_by_the_delimiter_at_which_it_did() -> None:
     found = find_header(["Serial", "Model", "Manufacturer"])
     assert found is not None

@@ -200,6 +200,11 @@ def test_below_later_names_that_are_not_known_the_header_holds_no_more(names: li
     assert [remark.note for remark in account.remarks] == [FileNote.HEADER_NOT_UNDERSTOOD]
 
 
+def test_below_names_that_no_delimiter_cut_rows_are_not_told_by_their_places() -> None:
+    rows, _ = read([HASHES["90STDE5"]], ["Lieferant;Kennung;Bauart"], ["HP", "00123456", "21R3001BUK"])
+    assert [row.problem for row in rows] == [None, RowReason.UNCLEAR_COLUMNS]
+
+
 @pytest.mark.parametrize("words", [["spare", "Contoso", "Notebook"], ["BXKLMNP", "Acme", "Notebook"]])
 def test_a_row_of_words_beside_others_of_its_maker_leaves_the_header_as_it_is(words: list[str]) -> None:
     rows, account = read(
