@@ -51,7 +51,7 @@ placeholder is the serial number of many devices."""
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
 _LOST_LETTER = re.compile(r"(?<=\w)\?|\?(?=\w)|\ufffd")
 """What saving as ASCII, or reading in a wrong encoding, leaves of a letter."""
-_STRAY_QUOTE = re.compile('[\u201c-\u201f\u00ab\u00bb]|""|\\\\"|^[,;|^]|[,;|^]$')
+_STRAY_QUOTE = re.compile('[\u201c-\u201f\u00ab\u00bb]|""|^[,;|^]|[,;|^]$')
 """Quotes that were not in pairs around a group tag, and a delimiter that they enclosed."""
 _NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
 """Types of cells that name nothing."""

@@ -56,10 +56,10 @@ class Fields(NamedTuple):
 
 
 def cleaned(cell: str) -> str:
-    """A cell cleaned of what nobody sees, of quotes around it and of HTML's escapes; one with a type has none of it."""
+    """A cell cleaned of what nobody sees, of quotes around it and of escapes; one with a type has none of it."""
     if isinstance(cell, TypedCell):
         return cell
-    text = cell.strip()
+    text = cell.strip().replace('\\"', '"')
     for _ in range(_MOST_ESCAPES):
         if not _ENTITY.search(text):
             break

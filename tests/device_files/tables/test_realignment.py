@@ -68,6 +68,7 @@ def test_quotes_around_a_cell_are_no_part_of_it(cell: str) -> None:
     assert cleaned("''") == cleaned('""') == ""
     assert cleaned("'Büro \"Pro\" 14'") == 'Büro "Pro" 14'
     assert cleaned("'O'Neil'") == "O'Neil"
+    assert cleaned('Büro \\"Pro\\" 14') == 'Büro "Pro" 14'
     assert cleaned('"Ada\'s PC"') == "Ada's PC"
     assert cleaned('14" or 15"') == '14" or 15"'
     assert cleaned(cell) == "S1"
