@@ -276,7 +276,7 @@ def _check(file: Path, destination: Destination, report: _Report, *, only_row: i
 
 def preview_of(file: Path, destination: Destination, now: datetime) -> Preview:
     """What would happen to the rows of a file on this machine."""
-    return preview(partial(_chunks, file), name=file.name, destination=destination, now=now)
+    return preview(partial(chunks, file), name=file.name, destination=destination, now=now)
 
 
 def show(file: Path, destination: Destination) -> None:
@@ -288,7 +288,7 @@ def _rows(file: Path, destination: Destination, now: datetime, found: Preview) -
     """Each row of a file with its final outcome; none where the file is rejected as a whole."""
     if found.fault is not None:
         return iter(())
-    open_file, rules = partial(_chunks, file), destination.rules
+    open_file, rules = partial(chunks, file), destination.rules
     return read_device_file(open_file, name=file.name, rules=rules, now=now, findings=found.findings)
 
 
@@ -302,7 +302,7 @@ def _places(kept: PassedOver) -> Iterator[str]:
 
 def _hashes(file: Path) -> Iterator[HashContents | None]:
     """The contents of the hash of each row, including rejected rows."""
-    for _, row in device_rows(partial(_chunks, file), name=file.name):
+    for _, row in device_rows(partial(chunks, file), name=file.name):
         try:
             yield decode(row.hardware_hash)
         except DamagedHash:
@@ -338,7 +338,8 @@ def _is_passed_over(file: Path, folder: Path) -> bool:
     return is_hidden or is_system_file(file.relative_to(folder).as_posix(), file.stat().st_size)
 
 
-def _chunks(file: Path) -> Iterator[bytes]:
+def chunks(file: Path) -> Iterator[bytes]:
+    """The content of a file on this machine."""
     with file.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             yield chunk

@@ -224,6 +224,13 @@ def _checked(pipeline: Pipeline, upload: Upload, number: int, is_late: Callable[
     return CheckedFile(number, file, version, preview=found, earlier=earlier)
 
 
+def staged_version(pipeline: Pipeline, upload: Upload, number: int) -> BlobVersion | None:
+    """The chosen file of this number as it was uploaded; None when it is not there, not whole, or sent."""
+    file = upload.files[number]
+    version = None if file.sent_at is not None else pipeline.staging.version(staged_path(upload.upload_id, file.name))
+    return version if version is not None and _size_fault(file, version) is None else None
+
+
 def _destination(pipeline: Pipeline, upload: Upload) -> Destination:
     return destination_for(pipeline.settings, upload.customer_id, upload.batch_id, upload.order)
 

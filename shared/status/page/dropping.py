@@ -39,6 +39,7 @@ from shared.status.names import CustomerNames
 from shared.status.page import form_parameters, pages
 from shared.status.page.answers import Visit, html_answer, page_answer, policy_with_uploads_to, redirect
 from shared.status.page.pages import CheckedPart, DropForm
+from shared.status.page.planning import PLAN, plan_of
 from shared.status.presenters import file_note_view, page_address, passed_over_view
 from shared.status.roles import role_to_send
 from shared.status.schemas import ErrorCode
@@ -106,6 +107,8 @@ def show_drop(visit: Visit) -> func.HttpResponse:
         upload = _opened(visit.pipeline, upload_id)
         if number := fields.get(REJECTED, ""):
             return _rejected_rows(visit, upload, number)
+        if number := fields.get(PLAN, ""):
+            return page_answer(plan_of(visit, upload, number), visit.request)
         return page_answer(_check_page(visit, upload), visit.request)
     return page_answer(_drop_page(visit, fields), visit.request, _policy(visit))
 

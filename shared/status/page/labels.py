@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from shared.device_files.rows import Column
 from shared.pipeline.closing.summary import standing
+from shared.pipeline.inventory.plan import Place
 from shared.reasons import explanation_of
 from shared.status.schemas import FileView, StandstillKind
 from shared.vocabulary import (
@@ -93,6 +94,16 @@ REMEDIES: dict[Remedy, Label] = {
     Remedy.ASK: Label("needs someone else", "ask", "unknown"),
     Remedy.NOTHING: Label("nothing", "done", "registered"),
 }
+
+
+PLACES: dict[Place, Label] = {
+    Place.NEW: Label("new", "registered", "registered"),
+    Place.IN_THIS_BATCH: Label("in this batch", "already_registered", "already_registered"),
+    Place.IN_OTHER_BATCH: Label("in batch", "attention", "rejected"),
+    Place.AT_OTHER_CUSTOMER: Label("at our customer", "failed", "failed"),
+    Place.CANNOT_BE_TOLD: Label("cannot be told", "unknown", "unknown"),
+}
+"""Where the device of a row stands before it is sent; the batch or customer follows the words."""
 
 
 def file_label(file: FileView) -> Label:

@@ -1,0 +1,266 @@
+"""Compares the rows of a device file with what is known to be registered, before anything is sent.
+
+Two witnesses are asked: the batches of the customer as last read from Partner Center, and the app's own files. Of a
+file that ended before the batches were read, the batches tell. What neither can know is told as such and never guessed.
+
+Devices are compared as the service compares them: by hardware hash, by product key, or by serial number with maker and
+model. Partner Center lists no hashes, so a row with a hash is compared by the names that its hash holds.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+
+from shared.device_files.reading import OpenFile, read_device_file
+from shared.device_files.rows import CheckedRow
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.intake.preview import MOST_ROWS_KEPT, Destination, Fate, Preview, fate_of, preview
+from shared.pipeline.inventory.listing import batches_of
+from shared.pipeline.inventory.snapshots import RegisteredDevice, devices_of, hash_digest
+from shared.pipeline.submissions.matching import differ, folded
+from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations, latest
+from shared.storage.inventories import BatchInventory
+
+ROWS_AT_ONCE = 500
+"""Rows that one search of the index of serial numbers is for."""
+
+
+class Place(StrEnum):
+    """Where the device of a row stands before the file is sent."""
+
+    NEW = "new"
+    """Under no batch of the customer, as far as the two witnesses know."""
+    IN_THIS_BATCH = "in_this_batch"
+    IN_OTHER_BATCH = "in_other_batch"
+    AT_OTHER_CUSTOMER = "at_other_customer"
+    CANNOT_BE_TOLD = "cannot_be_told"
+
+
+NOT_READ = "The batches of the customer were not read, or not to their end: have them read anew, then plan again."
+UNLIKE = "A device with this serial number is registered, but Partner Center does not list its maker and model."
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A row that would be sent, and where its device stands now."""
+
+    row: CheckedRow
+    batch_id: str | None
+    """The batch that it would be sent to; None where the batch does not matter."""
+    place: Place
+    where: str = ""
+    """The other batch, or the other customer's id."""
+    why: str = ""
+    """How that is known, or why it cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The rows of a file by where their devices stand."""
+
+    preview: Preview
+    places: Mapping[Place, int] = field(default_factory=dict)
+    """The rows that would be sent."""
+    shown: Mapping[Place, Sequence[Planned]] = field(default_factory=dict)
+    """The first rows of each place."""
+    is_cut_short: bool = False
+    """Whether the time was up before the end of the file: the counts are those of its first rows."""
+
+
+def plan(
+    pipeline: Pipeline,
+    open_file: OpenFile,
+    *,
+    name: str,
+    customer_id: str,
+    destination: Destination,
+    is_late: Callable[[], bool] = lambda: False,
+) -> Plan:
+    """Where the devices of a file stand, counted, with the first rows of each place. Raises VersionGone."""
+    now = pipeline.clock()
+    found = preview(open_file, name=name, destination=destination, now=now, is_late=is_late)
+    places: Counter[Place] = Counter()
+    shown: dict[Place, list[Planned]] = {place: [] for place in Place}
+    is_cut_short = found.is_cut_short
+    rows = planned_rows(pipeline, open_file, name, customer_id, destination, found, now)
+    for planned in () if found.fault is not None or is_cut_short else rows:
+        places[planned.place] += 1
+        if len(shown[planned.place]) < MOST_ROWS_KEPT:
+            shown[planned.place].append(planned)
+        if is_late():
+            is_cut_short = True
+            break
+    return Plan(found, {place: places[place] for place in Place if places[place]}, shown, is_cut_short)
+
+
+def planned_rows(
+    pipeline: Pipeline,
+    open_file: OpenFile,
+    name: str,
+    customer_id: str,
+    destination: Destination,
+    found: Preview,
+    now: datetime,
+) -> Iterator[Planned]:
+    """The rows that would be sent, in the order of the file, each with where its device stands. Raises VersionGone.
+
+    `found` is the preview of the file. Memory holds the names of its rows as digests, and the registered devices that
+    have one of them.
+    """
+
+    def rows() -> Iterator[CheckedRow]:
+        checked = read_device_file(open_file, name=name, rules=destination.rules, now=now, findings=found.findings)
+        return (row for row in checked if fate_of(row) is Fate.SEND)
+
+    witnesses = _Witnesses(
+        customer_id,
+        _known_devices(pipeline, customer_id, rows()),
+        Registrations(pipeline.journal, keep_claim=lambda: None),
+        read_at=_read_at(pipeline, customer_id),
+    )
+    left = rows()
+    while some := list(islice(left, ROWS_AT_ONCE)):
+        yield from _planned(witnesses, some, destination)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """A registered device that has a name of some row, and its batch."""
+
+    device: RegisteredDevice
+    batch: BatchInventory
+
+
+@dataclass(frozen=True, slots=True)
+class _Witnesses:
+    """What is known of the customer's devices."""
+
+    customer_id: str
+    listed: Mapping[int, Sequence[KnownDevice]]
+    """The devices of the batches as last read, by the digest of each of their names."""
+    registrations: Registrations
+    read_at: datetime | None
+    """Since when every batch of the customer was read; None when some was not."""
+
+
+def _read_at(pipeline: Pipeline, customer_id: str) -> datetime | None:
+    stored = pipeline.journal.inventories.get(customer_id)
+    is_whole = all(batch.read_at is not None for batch in batches_of(pipeline, customer_id))
+    return stored.record.read_at if stored is not None and is_whole else None
+
+
+def _known_devices(
+    pipeline: Pipeline, customer_id: str, rows: Iterable[CheckedRow]
+) -> Mapping[int, Sequence[KnownDevice]]:
+    """The devices of the customer's batches that have a name of some row. Raises VersionGone."""
+    wanted = {name for row in rows for name in _names_of_row(row)}
+    listed: dict[int, list[KnownDevice]] = {}
+    for batch in batches_of(pipeline, customer_id) if wanted else ():
+        for device in devices_of(pipeline.private, batch):
+            for name in _names(device.serial_number, device.product_key, device.hash_digest):
+                if name in wanted:
+                    listed.setdefault(name, []).append(KnownDevice(device, batch))
+    return listed
+
+
+def _names_of_row(row: CheckedRow) -> Sequence[int]:
+    return _names(row.serial_number, row.product_key, _digest_of(row))
+
+
+def _names(serial_number: str, product_key: str, digest: str) -> Sequence[int]:
+    """The names by which a device may be found, as numbers: two of them that are the same by chance cost a look."""
+    kinds = (("serial", folded(serial_number)), ("key", folded(product_key)), ("hash", digest))
+    return [hash(name) for name in kinds if name[1]]
+
+
+def _digest_of(row: CheckedRow) -> str:
+    return hash_digest(row.device.hardware_hash or "") if row.device is not None else ""
+
+
+def _planned(witnesses: _Witnesses, rows: Sequence[CheckedRow], destination: Destination) -> Iterator[Planned]:
+    """Some rows with their places; the index is searched for those whose devices are in no batch as last read."""
+    listed = [_listed(witnesses, row) for row in rows]
+    unlisted = [row for row, found in zip(rows, listed, strict=True) if not found]
+    registered = dict(zip((row.row for row in unlisted), witnesses.registrations.of_several(unlisted), strict=True))
+    for row, found in zip(rows, listed, strict=True):
+        yield place_of(
+            row,
+            destination.batch_of(row),
+            found,
+            registered.get(row.row, ()),
+            witnesses.customer_id,
+            read_at=witnesses.read_at,
+        )
+
+
+def _listed(witnesses: _Witnesses, row: CheckedRow) -> list[KnownDevice]:
+    """The registered devices that may be the row's own."""
+    found = {id(known): known for name in _names_of_row(row) for known in witnesses.listed.get(name, ())}
+    return [known for known in found.values() if likeness(row, known.device) is not Likeness.OTHER]
+
+
+class Likeness(StrEnum):
+    """Whether the service would take the device of a row and a registered one for the same. Pure."""
+
+    SAME = "same"
+    UNLIKE = "unlike"
+    """They share a serial number, and too little is listed to tell."""
+    OTHER = "other"
+
+
+def likeness(row: CheckedRow, device: RegisteredDevice) -> Likeness:
+    """Whether the service would take the device of a row and a registered one for the same. Pure.
+
+    By hash, by product key, or by serial number with maker and model. For a row with a hash its serial number counts
+    alone where maker and model are not listed: the service knows them from the hash of the registered device.
+    """
+    sent, digest = row.device, _digest_of(row)
+    if digest and device.hash_digest:
+        return Likeness.SAME if digest == device.hash_digest else Likeness.OTHER
+    if row.product_key and folded(row.product_key) == folded(device.product_key):
+        return Likeness.SAME
+    is_tuple = not digest and sent is not None and bool(sent.serial_number and sent.manufacturer and sent.model)
+    has_names = bool(row.serial_number) and (is_tuple or bool(digest))
+    if not has_names or folded(row.serial_number) != folded(device.serial_number):
+        return Likeness.OTHER
+    pairs = ((row.manufacturer, device.manufacturer), (row.model, device.model))
+    if any(differ(folded(ours), folded(theirs)) for ours, theirs in pairs):
+        return Likeness.OTHER
+    return Likeness.UNLIKE if is_tuple and not (device.manufacturer and device.model) else Likeness.SAME
+
+
+def place_of(
+    row: CheckedRow,
+    batch_id: str | None,
+    listed: Sequence[KnownDevice],
+    registered: Sequence[Registration],
+    customer_id: str,
+    *,
+    read_at: datetime | None,
+) -> Planned:
+    """Where the device of a row stands, by the batches as last read and by the app's own files. Pure."""
+    same = [known for known in listed if likeness(row, known.device) is Likeness.SAME]
+    if same:
+        return _of_batch(row, batch_id, [known.batch.batch_id for known in same], "as Partner Center lists it")
+    if listed:
+        return Planned(row, batch_id, Place.CANNOT_BE_TOLD, listed[0].batch.batch_id, UNLIKE)
+    own = latest([one for one in registered if one.file.customer_id == customer_id])
+    if own is not None and (read_at is None or own.file.closed_at is None or own.file.closed_at > read_at):
+        return _of_batch(row, batch_id, [own.outcome.batch_id], own.words)
+    other = latest([one for one in registered if one.file.customer_id != customer_id])
+    if other is not None:
+        return Planned(row, batch_id, Place.AT_OTHER_CUSTOMER, other.file.customer_id or "", other.words)
+    if read_at is None:
+        return Planned(row, batch_id, Place.CANNOT_BE_TOLD, why=NOT_READ)
+    return Planned(row, batch_id, Place.NEW)
+
+
+def _of_batch(row: CheckedRow, batch_id: str | None, batches: Sequence[str], why: str) -> Planned:
+    """A row whose device is registered for the customer, under one of `batches`."""
+    here = [batch for batch in batches if batch_id is None or batch.casefold() == batch_id.casefold()]
+    if here:
+        return Planned(row, batch_id, Place.IN_THIS_BATCH, here[0], why)
+    return Planned(row, batch_id, Place.IN_OTHER_BATCH, batches[0], why)

@@ -1,0 +1,231 @@
+"""What is planned for each row of a file, against what comes of it when the file is dropped."""
+
+from collections import Counter
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from msgspec.structs import replace
+
+from local.partner_center.devices import SentDevice
+from shared.device_files.rows import CheckedRow, SendableDevice
+from shared.pipeline.corrections.withdrawal_request import withdraw
+from shared.pipeline.intake.preview import destination_for, preview
+from shared.pipeline.inventory.plan import NOT_READ, Likeness, Place, Plan, likeness, plan, planned_rows
+from shared.pipeline.inventory.reading import ask_for_devices
+from shared.pipeline.inventory.snapshots import RegisteredDevice, hash_digest
+from tests.device_files.hash_builder import build_hash
+from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
+
+OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
+
+
+def read(world: World) -> None:
+    world.clock.now += timedelta(seconds=1)
+    ask_for_devices(world.pipeline, CUSTOMER)
+    world.run()
+
+
+def planned(world: World, content: str, batch: str | None = "Test") -> Plan:
+    destination = destination_for(world.settings, CUSTOMER, batch)
+    return plan(
+        world.pipeline,
+        lambda: iter([content.encode()]),
+        name="devices.csv",
+        customer_id=CUSTOMER,
+        destination=destination,
+    )
+
+
+def places(world: World, content: str, batch: str | None = "Test") -> list[tuple[str, Place, str]]:
+    found = planned(world, content, batch)
+    rows = [one for of_place in found.shown.values() for one in of_place]
+    return [(one.row.serial_number, one.place, one.where) for one in sorted(rows, key=lambda one: one.row.row)]
+
+
+def test_each_row_is_new_or_says_where_its_device_stands(world: World) -> None:
+    world.drop_file(numbered(1, "HERE-"), f"{CUSTOMER}/Test/a.csv")
+    world.drop_file(numbered(1, "SALES-"), f"{CUSTOMER}/Sales/b.csv")
+    world.drop_file(numbered(1, "THEIRS-"), f"{OTHER_CUSTOMER}/Test/c.csv")
+    world.run()
+    read(world)
+    prefixes = ("HERE-", "SALES-", "THEIRS-", "NEW-")
+    content = "\r\n".join([HEADER, *(line for prefix in prefixes for line in numbered(1, prefix).splitlines()[1:])])
+    assert places(world, content) == [
+        ("HERE-00001", Place.IN_THIS_BATCH, "Test"),
+        ("SALES-00001", Place.IN_OTHER_BATCH, "Sales"),
+        ("THEIRS-00001", Place.AT_OTHER_CUSTOMER, OTHER_CUSTOMER),
+        ("NEW-00001", Place.NEW, ""),
+    ]
+
+
+def test_before_the_batches_were_read_only_our_own_files_tell(world: World) -> None:
+    world.drop_file(numbered(1, "HERE-"), f"{CUSTOMER}/Test/a.csv")
+    world.run()
+    found = planned(world, numbered(1, "HERE-") + "\r\n".join(numbered(1, "NEW-").splitlines()[1:]))
+    assert found.places == {Place.IN_THIS_BATCH: 1, Place.CANNOT_BE_TOLD: 1}
+    assert found.shown[Place.CANNOT_BE_TOLD][0].why == NOT_READ
+    assert "file a.csv of 2026-11-20" in found.shown[Place.IN_THIS_BATCH][0].why
+
+
+def test_of_a_file_that_ended_before_the_batches_were_read_the_batches_tell(world: World) -> None:
+    world.drop_file(numbered(2), f"{CUSTOMER}/Test/a.csv")
+    world.run()
+    assert world.service.delete_elsewhere(CUSTOMER, "SN-00001") == 1
+    read(world)
+    assert [place for _, place, _ in places(world, numbered(2))] == [Place.NEW, Place.IN_THIS_BATCH]
+    world.clock.now += timedelta(seconds=1)
+    world.drop_file(numbered(1, "LATER-"), f"{CUSTOMER}/Test/b.csv")
+    world.run()
+    assert [place for _, place, _ in places(world, numbered(1, "LATER-"))] == [Place.IN_THIS_BATCH]
+
+
+def test_a_file_that_no_row_can_be_read_of_has_a_plan_without_rows(world: World) -> None:
+    found = planned(world, "no device file")
+    assert found.preview.fault is not None
+    assert found.places == {}
+
+
+def test_a_plan_that_takes_too_long_says_so(world: World) -> None:
+    destination = destination_for(world.settings, CUSTOMER, "Test")
+    found = plan(
+        world.pipeline,
+        lambda: iter([numbered(600).encode()]),
+        name="devices.csv",
+        customer_id=CUSTOMER,
+        destination=destination,
+        is_late=lambda: True,
+    )
+    assert found.is_cut_short
+
+
+# --- which devices are the same
+
+
+def row(**fields: str) -> CheckedRow:
+    """A row that would be sent, with these names, or with a hash and these names."""
+    with_hash = fields.pop("hardware_hash", None)
+    blank = dict.fromkeys(("serial_number", "product_key", "manufacturer", "model"), "") | fields
+    sent = SendableDevice(hardware_hash=with_hash, **{name: text or None for name, text in blank.items()})
+    return CheckedRow(
+        row=1, source="", group_tag="", order_number="", reason=None, duplicate_of=None, notes=(), device=sent, **blank
+    )
+
+
+TUPLE = {"serial_number": "SN-1", "manufacturer": "Lenovo", "model": "21R3"}
+LISTED = RegisteredDevice(device_id="d", serial_number=" sn-1", manufacturer="LENOVO", model="21r3")
+KEY = "00329-00000-00003-AA606"
+
+
+@pytest.mark.parametrize(
+    ("given", "device", "expected"),
+    [
+        (TUPLE, LISTED, Likeness.SAME),
+        (TUPLE | {"model": "21R4"}, LISTED, Likeness.OTHER),
+        (TUPLE | {"serial_number": "SN-2"}, LISTED, Likeness.OTHER),
+        (TUPLE, replace(LISTED, model=""), Likeness.UNLIKE),
+        ({"serial_number": "SN-1", "hardware_hash": "T0A"}, replace(LISTED, manufacturer="", model=""), Likeness.SAME),
+        (TUPLE | {"hardware_hash": "T0A"}, LISTED, Likeness.SAME),
+        (TUPLE | {"hardware_hash": "T0A", "model": "X1"}, LISTED, Likeness.OTHER),
+        ({"hardware_hash": "T0A"}, replace(LISTED, hash_digest=hash_digest("T0A")), Likeness.SAME),
+        (TUPLE | {"hardware_hash": "T0A"}, replace(LISTED, hash_digest=hash_digest("T0B")), Likeness.OTHER),
+        ({"product_key": KEY}, replace(LISTED, product_key=KEY.lower()), Likeness.SAME),
+        ({"product_key": KEY, "serial_number": "SN-1"}, LISTED, Likeness.OTHER),
+        ({"product_key": KEY}, RegisteredDevice(), Likeness.OTHER),
+    ],
+)
+def test_devices_are_the_same_as_the_service_compares_them(
+    given: dict[str, str], device: RegisteredDevice, expected: Likeness
+) -> None:
+    assert likeness(row(**given), device) is expected
+
+
+# --- the whole way
+
+
+def test_what_was_planned_is_what_comes_of_it(world: World) -> None:
+    """More than seven hundred rows: devices of ours and of others, deleted, withdrawn, new; by each identity."""
+    content, registered = mixed_file()
+    for path, lines in registered.items():
+        world.drop_file("\r\n".join([HEADER, *lines, ""]), path)
+        world.run()
+    withdrawn = world.drop_file(numbered(20, "GONE-"), f"{CUSTOMER}/Test/withdrawn.csv")
+    world.run()
+    withdraw(world.pipeline, CUSTOMER, withdrawn)
+    world.run()
+    for number in range(1, 31):
+        assert world.service.delete_elsewhere(CUSTOMER, f"HERE-{number:05d}") == 1
+        world.service.register_elsewhere(
+            CUSTOMER,
+            "Portal",
+            SentDevice.of(
+                serial=f"PORTAL-{number:05d}",
+                product_key=None,
+                manufacturer="LENOVO",
+                model="21R3001BUK",
+                hardware_hash=None,
+            ),
+        )
+    read(world)
+    destination = destination_for(world.settings, CUSTOMER, "Test")
+    opened = partial(iter, [content.encode()])
+    found = preview(opened, name="mixed.csv", destination=destination, now=world.clock())
+    planned_places = {
+        one.row.row: one.place
+        for one in planned_rows(world.pipeline, opened, "mixed.csv", CUSTOMER, destination, found, world.clock())
+    }
+    file = world.drop_file(content, f"{CUSTOMER}/Test/mixed.csv")
+    world.run()
+    outcomes = world.rows(file, f"{CUSTOMER}/Test/mixed.csv")
+    sent = {int(line["row"]): came_of(line) for line in outcomes if line["outcome"] not in ("rejected", "duplicate")}
+    assert planned_places.keys() == sent.keys()
+    assert len(sent) >= 700
+    assert set(sent.values()) == set(Place) - {Place.CANNOT_BE_TOLD}
+    same = sum(planned_places[number] is place for number, place in sent.items())
+    assert same >= 0.99 * len(sent), Counter(
+        (str(planned_places[number]), str(place)) for number, place in sent.items() if planned_places[number] != place
+    )
+
+
+def mixed_file() -> tuple[str, dict[str, list[str]]]:
+    """The file, and what was registered before it: the lines of each earlier file by its path."""
+
+    def tuples_of(prefix: str, count: int) -> list[str]:
+        return numbered(count, prefix).splitlines()[1:]
+
+    def keys_of(first: int, count: int) -> list[str]:
+        return [f",{PRODUCT_KEYS[number]},,," for number in range(first, first + count)]
+
+    def hashes_of(prefix: str, count: int) -> list[str]:
+        return [f"{prefix}{n},,{build_hash(f'{prefix}{n}', 'LENOVO', '21R3')},," for n in range(count)]
+
+    here, sales, theirs, new = (tuples_of(prefix, 170) for prefix in ("HERE-", "SALES-", "THEIRS-", "NEW-"))
+    registered = {
+        f"{CUSTOMER}/Test/here.csv": [*here, *keys_of(0, 5), *hashes_of("HASHED-", 10)],
+        f"{CUSTOMER}/Sales/sales.csv": [*sales, *keys_of(5, 5)],
+        f"{OTHER_CUSTOMER}/Test/theirs.csv": theirs,
+    }
+    portal = tuples_of("PORTAL-", 30)
+    gone = tuples_of("GONE-", 20)
+    wrong = ["SERIAL-ALONE,,,,", *tuples_of("HERE-", 3)]
+    known = [*keys_of(0, 10), *hashes_of("HASHED-", 10)]
+    unknown = [*keys_of(10, 5), *hashes_of("FRESH-", 10)]
+    lines = [*here, *sales, *theirs, *new, *portal, *gone, *known, *unknown, *wrong]
+    return "\r\n".join([HEADER, *lines, ""]), registered
+
+
+PRODUCT_KEYS = [f"00329-{number:05d}-00003-AA{606 + number:03d}" for number in range(15)]
+
+
+def came_of(line: dict[str, str]) -> Place:
+    """The place that an outcome shows."""
+    match line["outcome"]:
+        case "registered":
+            return Place.NEW
+        case "already_registered":
+            is_elsewhere = {"under_another_batch", "batch_not_known"} & set(line["notes"].split())
+            return Place.IN_OTHER_BATCH if is_elsewhere else Place.IN_THIS_BATCH
+        case _:
+            assert line["outcome"] == "failed", line
+            assert "Tenant" in line["error_description"], line
+            return Place.AT_OTHER_CUSTOMER
