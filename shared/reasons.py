@@ -202,6 +202,17 @@ class WithdrawalReason(StrEnum):
     DEVICE_NOT_IDENTIFIED = "device_not_identified"
 
 
+class ProfileReason(StrEnum):
+    """Why the profile of a row was not assigned, if the service gave no reason of its own."""
+
+    PROFILE_UNKNOWN = "profile_unknown"
+    PROFILE_AMBIGUOUS = "profile_ambiguous"
+    DEVICE_NOT_IDENTIFIED = "profile_device_not_identified"
+    NO_ADMIN_AGENT = "no_admin_agent"
+    NO_VERDICT = "profile_no_verdict"
+    STOPPED = "profile_stopped"
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """One plain sentence for a person, and the remedy."""
@@ -777,6 +788,45 @@ DELETION_REFUSED = RowExplanation(
 )
 """For a row whose deletion was refused: code and description are the service's own."""
 
+_DROP_IT_AGAIN = "Then drop the row again: a registered device gets its profile all the same."
+
+PROFILE_REASONS: Mapping[ProfileReason, Explanation] = MappingProxyType(
+    {
+        ProfileReason.PROFILE_UNKNOWN: Explanation(
+            "The customer has no configuration policy of this name or id in Partner Center. Those of Intune are not "
+            "visible there.",
+            f"Correct the name or create the policy in Partner Center. {_DROP_IT_AGAIN}",
+        ),
+        ProfileReason.PROFILE_AMBIGUOUS: Explanation(
+            "Several configuration policies of the customer have this name.",
+            f"Give the id of the right one in place of its name. {_DROP_IT_AGAIN}",
+        ),
+        ProfileReason.DEVICE_NOT_IDENTIFIED: Explanation(
+            "Partner Center gave no id for this device and its batch does not show beyond doubt which one it is.",
+            "Assign the profile in Partner Center by hand.",
+        ),
+        ProfileReason.NO_ADMIN_AGENT: Explanation(
+            "Partner Center does not let this app's account assign profiles (403): that takes the role of an Admin "
+            "agent. Registering devices does not.",
+            f"Give the account the role of an Admin agent in Partner Center. {_DROP_IT_AGAIN}",
+        ),
+        ProfileReason.NO_VERDICT: Explanation(
+            "Partner Center gave no verdict on this profile before the deadline and the batch does not show it.",
+            f"Look the device up in Partner Center. {_DROP_IT_AGAIN}",
+        ),
+        ProfileReason.STOPPED: Explanation(
+            "Somebody stopped the file before the profile of this row was asked for.",
+            "Nothing if that was meant. Otherwise drop the row again.",
+        ),
+    }
+)
+
+PROFILE_NOT_ASSIGNED = (
+    "Partner Center did not assign the profile. Drop the row again: a registered device gets its profile all the same. "
+    "Ask Microsoft support with the code if it fails again."
+)
+"""What to do where the service gave the reason."""
+
 REQUEST_REFUSED = Explanation(
     "The service refused the whole request.",
     "Fix the problem that the service names and drop the rows again. Ask Microsoft support with the file's correlation "
@@ -809,6 +859,7 @@ TABLES: tuple[Mapping[Any, Explanation], ...] = (
     SENT_NOTES,
     WITHDRAWAL_RESULTS,
     WITHDRAWAL_REASONS,
+    PROFILE_REASONS,
 )
 """All explanations by word, for callers that do not know the kind of the word."""
 

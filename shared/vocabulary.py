@@ -54,6 +54,22 @@ class Remedy(StrEnum):
     """Another party must act first: the other tenant, or Microsoft support."""
 
 
+class ProfileOutcome(StrEnum):
+    """How assigning a profile to the device of a row ended. It stands beside the outcome of the row, never instead."""
+
+    NONE = ""
+    """No profile was wished for, the device is not registered for the customer, or the end is not known yet."""
+    ASSIGNED = "assigned"
+    FAILED = "failed"
+    """The service did not assign it, for the reason given."""
+    REJECTED = "rejected"
+    """It was not asked for, for the reason given."""
+    UNKNOWN = "unknown"
+    """The service gave no verdict before the deadline."""
+    CANCELLED = "cancelled"
+    """Somebody stopped the file before it was asked for."""
+
+
 class FileState(StrEnum):
     """The state of a device file. The last three are final."""
 

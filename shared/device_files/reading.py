@@ -175,6 +175,7 @@ def _checked(row: DeviceRow, decision: Decision, index: DuplicateIndex) -> Check
         _shown(model),
         _shown(row.group_tag),
         _shown(row.order_number),
+        _shown(row.profile),
         device,
         decision.reason,
         None,

@@ -23,19 +23,21 @@ class Column(IntEnum):
     GROUP_TAG = 5
     ORDER_NUMBER = 6
     """Kept with the row and shown; Partner Center takes none."""
-    ASSIGNED_USER = 7
+    PROFILE = 7
+    """The configuration policy that the device is to have, by its name or id."""
+    ASSIGNED_USER = 8
     """Known so that it is recognised as a header; Partner Center takes no user."""
-    WHAT_TO_DO = 8
+    WHAT_TO_DO = 9
     """Stands behind rows that were sent back to be fixed; known so that it can be left out."""
-    FIX_REASON = 9
+    FIX_REASON = 10
     """Stands in front of these rows; known so that it can be left out, as is the next."""
-    FIX_SOURCE = 10
+    FIX_SOURCE = 11
 
 
 ADDED_TO_FIX = frozenset({Column.WHAT_TO_DO, Column.FIX_REASON, Column.FIX_SOURCE})
 """The columns that only rows sent back to be fixed have. Their cells hold nothing that could fall apart."""
 
-FIELDS = 7
+FIELDS = 8
 """Columns that are fields of a row: those before the assigned user."""
 ABSENT = -1
 
@@ -98,6 +100,7 @@ class DeviceRow(Struct, frozen=True, gc=False):
     model: str = ""
     group_tag: str = ""
     order_number: str = ""
+    profile: str = ""
     problem: RowReason | None = None
     """Why the row cannot be read as a device at all."""
     notes: tuple[Note, ...] = ()
@@ -162,6 +165,8 @@ class CheckedRow(Struct, frozen=True, gc=False):
     group_tag: str
     order_number: str
     """Of the customer's order, where the file has a column of such; shown, never sent."""
+    profile: str
+    """The configuration policy that the device is to have, where the file has a column of such."""
     device: SendableDevice | None
     """To be sent; `None` when the row is rejected or a duplicate."""
     reason: RowReason | None

@@ -214,6 +214,7 @@ def sent_row(row: CheckedRow) -> SentRow:
         manufacturer=row.manufacturer,
         model=row.model,
         order_number=row.order_number,
+        profile=row.profile,
         notes=" ".join(row.notes) if row.notes else "",
     )
 
@@ -245,6 +246,7 @@ def _of_row(reading_id: str, row: SentRow, outcome: Outcome) -> DeviceOutcome:
         manufacturer=row.manufacturer,
         model=row.model,
         order_number=row.order_number,
+        profile=row.profile,
         notes=row.notes,
     )
 

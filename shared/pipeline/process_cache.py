@@ -5,10 +5,11 @@ that no longer exists, and which holds there are, and that no other gate is clos
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.partner_center.models import ConfigurationPolicy
 from shared.storage.lru_cache import LruCache
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceFile, Gate
@@ -83,6 +84,14 @@ class TokenInUse:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPolicies:
+    """The configuration policies of a customer, and when they were listed."""
+
+    policies: Sequence[ConfigurationPolicy]
+    listed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessCache:
     """The caches of one process."""
 
@@ -95,6 +104,8 @@ class ProcessCache:
     """Readings whose canary was well."""
     followed_canaries: LruCache[str, bool] = field(default_factory=LruCache)
     """Readings of which this process has woken the submissions behind the canary."""
+    policies: LruCache[str, KnownPolicies] = field(default_factory=LruCache)
+    """The configuration policies of customers, as they were last listed."""
     token: TokenInUse = field(default_factory=TokenInUse)
     readers_of_large_files: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_LARGE_FILES))
     """Free places for large files, which this process reads at the same time."""

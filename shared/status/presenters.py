@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from shared.device_files.rows import FileRemark, PassedOver
 from shared.pipeline.blob_names import NO_FOLDER
@@ -19,6 +19,7 @@ from shared.status.schemas import (
     OutcomeCounts,
     OutcomeView,
     PassedOverView,
+    ProfileCountsView,
     ReasonCount,
     SubmissionView,
     TimeLineEntry,
@@ -34,6 +35,7 @@ from shared.storage.records import (
     DeviceOutcome,
     FileListing,
     PassedOverTally,
+    ProfileCounts,
     ReasonTally,
     Remark,
     Submission,
@@ -71,7 +73,11 @@ class Progress:
     @classmethod
     def of(cls, file: DeviceFile, submissions: Iterable[Submission]) -> "Progress":
         """The progress of `file`; the halves of a split submission count in its place."""
-        whole = [submission for submission in submissions if submission.state is not SubmissionState.SPLIT]
+        whole = [
+            submission
+            for submission in submissions
+            if submission.state is not SubmissionState.SPLIT and not submission.assigns_profiles
+        ]
         final = sum(submission.state.is_final for submission in whole)
         if file.closed_counts is not None:
             return cls(file.closed_counts, len(whole), final, elsewhere_in(file.reasons), file.reasons)
@@ -140,6 +146,7 @@ def file_view(
         elsewhere=progress.elsewhere,
         registered_later=registered_later,
         fixed_later=fixed_later,
+        profiles=None if file.profiles is None else profile_counts_view(file.profiles),
         withdrawal=None if file.withdrawal is None else withdrawal_view(file.withdrawal),
         assigned_customer_id=None if file.assigned is None else file.assigned.customer_id,
         assigned_file_id=None if file.assigned is None else file.assigned.file_id or None,
@@ -156,6 +163,7 @@ def _needs_attention(file: FileView, waiting: Waiting | None, *, is_stopped: boo
         or file.rows_left > file.counts.cancelled
         or (is_stopped and file.state is FileState.READ)
         or (waiting is not None and waiting.failing is not None)
+        or (file.profiles is not None and file.profiles.not_assigned > file.profiles.cancelled)
         or (file.withdrawal is not None and file.withdrawal.refused > 0)
     )
 
@@ -226,12 +234,13 @@ def submission_view(submission: Submission) -> SubmissionView:
     """A submission and the last event of its history."""
     last = _entry(submission.history[-1], None) if submission.history else None
     is_final = submission.state.is_final
-    total = Counts(total=submission.devices)
+    total = Counts(total=0 if submission.assigns_profiles else submission.devices)
     return SubmissionView(
         number=submission.number,
         batch_id=submission.batch_id,
         devices=submission.devices,
         state=submission.state,
+        assigns_profiles=submission.assigns_profiles,
         tracking_id=submission.tracking_id,
         correlation_id=submission.answer_ids.correlation_id,
         sent_at=submission.first_sent_at,
@@ -253,6 +262,11 @@ def time_line(file: DeviceFile, submissions: Iterable[SubmissionView]) -> list[T
     return sorted(entries, key=lambda entry: _whole_second(entry.at))
 
 
+def profile_counts_view(counts: ProfileCounts) -> ProfileCountsView:
+    """The rows of a file by profile outcome."""
+    return ProfileCountsView(**asdict(counts))
+
+
 def outcome_view(outcome: DeviceOutcome, withdrawal: WithdrawalResult | None = None) -> OutcomeView:
     """The outcome of a row, and what became of its withdrawal."""
     return OutcomeView(
@@ -264,6 +278,10 @@ def outcome_view(outcome: DeviceOutcome, withdrawal: WithdrawalResult | None = N
         model=outcome.model,
         order_number=outcome.order_number,
         outcome=outcome.outcome,
+        profile=outcome.profile,
+        profile_outcome=outcome.profile_outcome,
+        profile_reason=outcome.profile_reason,
+        profile_what_to_do=outcome.profile_what_to_do,
         error_code=outcome.error_code,
         error_description=outcome.error_description,
         what_to_do=outcome.what_to_do,

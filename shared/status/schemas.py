@@ -17,6 +17,7 @@ from shared.vocabulary import (
     HoldState,
     Outcome,
     Priority,
+    ProfileOutcome,
     Remedy,
     SubmissionState,
     WithdrawalResult,
@@ -142,6 +143,21 @@ class FileLinks(View, frozen=True, kw_only=True):
     ]
 
 
+class ProfileCountsView(View, frozen=True, kw_only=True):
+    """The number of rows with each profile outcome."""
+
+    assigned: Whole
+    failed: Whole
+    rejected: Whole
+    unknown: Whole
+    cancelled: Whole
+
+    @property
+    def not_assigned(self) -> int:
+        """Rows whose devices did not get their profile, or may not have it."""
+        return self.failed + self.rejected + self.unknown + self.cancelled
+
+
 class FileView(View, frozen=True, kw_only=True):
     """One device file: one version of one dropped blob."""
 
@@ -195,6 +211,10 @@ class FileView(View, frozen=True, kw_only=True):
     fixed_later: Annotated[
         int, msgspec.Meta(ge=0, description="Of these, the rows that a person fixed and dropped again.")
     ] = 0
+    profiles: Annotated[
+        ProfileCountsView | None,
+        msgspec.Meta(description="Rows by profile outcome once it is closed; null where no row has one."),
+    ] = None
     withdrawal: Annotated[
         WithdrawalView | None, msgspec.Meta(description="The withdrawal of the devices that it newly registered.")
     ] = None
@@ -207,8 +227,8 @@ class FileView(View, frozen=True, kw_only=True):
         bool,
         msgspec.Meta(
             description="Whether somebody must look at it: a row is not registered, or not removed, or stands under "
-            "another batch, the file was rejected, may hold more devices, stands still, or was withdrawn in part. Rows "
-            "that are cancelled are no reason."
+            "another batch, a device did not get its profile, the file was rejected, may hold more devices, stands "
+            "still, or was withdrawn in part. Rows that are cancelled are no reason."
         ),
     ] = False
     links: FileLinks
@@ -271,12 +291,21 @@ class FilePage(View, frozen=True, kw_only=True):
 
 
 class SubmissionView(View, frozen=True, kw_only=True):
-    """One POST of devices to one batch."""
+    """One POST of devices to one batch, or the PATCH that gives some of them their profiles."""
 
-    number: Annotated[str, msgspec.Meta(description="Within its file; the halves of submission N are `N-0` and `N-1`.")]
+    number: Annotated[
+        str,
+        msgspec.Meta(
+            description="Within its file; the halves of submission N are `N-0` and `N-1`, and the assignment of its "
+            "profiles is `N-p`."
+        ),
+    ]
     batch_id: str
     devices: Whole
     state: SubmissionState
+    assigns_profiles: Annotated[
+        bool, msgspec.Meta(description="Whether it gives devices their profiles; its rows are counted elsewhere.")
+    ] = False
     tracking_id: str | None
     correlation_id: Annotated[
         str | None, msgspec.Meta(description="Of Partner Center's last answer; its support asks for it.")
@@ -400,6 +429,19 @@ class OutcomeView(View, frozen=True, kw_only=True):
         str, msgspec.Meta(description="The order number, if the file has one; it is never sent.")
     ] = ""
     outcome: Outcome
+    profile: Annotated[
+        str,
+        msgspec.Meta(description="The profile that its device is to have: the name or id of a configuration policy."),
+    ] = ""
+    profile_outcome: Annotated[
+        ProfileOutcome,
+        msgspec.Meta(
+            description="How assigning it ended, beside the outcome. Empty: no profile was wished for, the device is "
+            "not registered for the customer, or the end is not known yet."
+        ),
+    ] = ProfileOutcome.NONE
+    profile_reason: Annotated[str, msgspec.Meta(description="Why the profile was not assigned: a word or code.")] = ""
+    profile_what_to_do: str = ""
     error_code: str
     error_description: str
     what_to_do: str

@@ -198,6 +198,7 @@ def listing_of(file: DeviceFile) -> FileListing:
         received_at=file.received_at,
         closed_at=file.closed_at,
         counts=file.closed_counts or file.read_counts,
+        profiles=file.profiles,
         elsewhere=elsewhere_in(file.reasons),
         is_incomplete=file.is_incomplete,
         submissions=file.submissions,

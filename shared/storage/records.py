@@ -14,6 +14,7 @@ from shared.vocabulary import (
     HoldState,
     Outcome,
     Priority,
+    ProfileOutcome,
     Remedy,
     SubmissionState,
     WithdrawalResult,
@@ -57,6 +58,21 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> int:
         """Rows that have their outcome."""
         return sum(getattr(self, outcome) for outcome in Outcome)
+
+
+class ProfileCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """The number of rows with each profile outcome."""
+
+    assigned: int = 0
+    failed: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+
+    @property
+    def not_assigned(self) -> int:
+        """Rows whose devices did not get their profile, or may not have it."""
+        return self.failed + self.rejected + self.unknown + self.cancelled
 
 
 class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +223,8 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     closed_counts: Counts | None = None
     reasons: tuple[ReasonTally, ...] = ()
     """Its rows by outcome and reason: the rows never sent once it is `read`, all rows once it is closed."""
+    profiles: ProfileCounts | None = None
+    """Its rows by profile outcome, once it is closed; None where no row has one."""
     parent: str | None = None
     """The file whose rows this file sends again."""
     retry: str | None = None
@@ -233,12 +251,14 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestKind(StrEnum):
-    """The two ways of sending devices."""
+    """The ways of sending devices."""
 
     APPEND = "append"
     """To a batch that exists."""
     CREATE = "create"
     """A new batch, with these devices."""
+    UPDATE = "update"
+    """Devices that are registered get their profiles."""
 
 
 class JournaledRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,7 +268,7 @@ class JournaledRequest(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     url: str
     batch_id: str
-    """In the service's own spelling."""
+    """In the service's own spelling; empty in an update, which names no batch."""
     request_id: str
     correlation_id: str
     """New each time it is sent, unlike the request id."""
@@ -293,6 +313,11 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     payload_digest: str
     is_canary: bool = False
     """Whether it is the first of several submissions of its file, or a part of it: the others wait for its verdicts."""
+    wishes_profiles: bool = False
+    """Whether a device of it is to have a profile: when it is finished, an assignment of profiles follows it."""
+    assigns_profiles: bool = False
+    """Whether it is such an assignment: a PATCH that gives profiles to devices that another submission registered. Its
+    payload is the list of them, and empty until that is made."""
     state: SubmissionState
     sequence: int = 0
     """Counts its changes; a wake-up with a lower number is out of date."""
@@ -334,6 +359,12 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     answer_ids: AnswerIds = AnswerIds()
     history: tuple[str, ...] = ()
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether an assignment of profiles follows it: it is finished, and a device that is there may get one."""
+        there = self.counts.registered + self.counts.already_registered
+        return self.wishes_profiles and self.state is SubmissionState.FINISHED and there > 0
+
 
 class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one row; absent fields are empty text."""
@@ -355,6 +386,12 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """The customer and file of ours that registered the device elsewhere; never in a file that customers may read."""
     notes: str = ""
     order_number: str = ""
+    profile: str = ""
+    """The profile that its device is to have: the name or id of a configuration policy."""
+    profile_outcome: ProfileOutcome = ProfileOutcome.NONE
+    profile_reason: str = ""
+    """Why it was not assigned: our word, or the service's code and name."""
+    profile_what_to_do: str = ""
     batch_id: str = ""
     submission: str = ""
     tracking_id: str = ""
@@ -533,6 +570,7 @@ class FileListing(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts = Counts()
     elsewhere: int = 0
     """Rows whose devices are registered already but not under the batch of the row."""
+    profiles: ProfileCounts | None = None
     is_incomplete: bool = False
     submissions: int = 0
     parent: str | None = None

@@ -130,14 +130,14 @@ class Submissions:
         """
         return self._submissions.change_all(changes)
 
-    def split(self, stored: Stored[Submission], split: Submission, halves: Iterable[SubmissionEntry]) -> None:
-        """Replace the submission that was read as `stored` with `split` and insert its halves, all or nothing.
+    def change_and_add(self, stored: Stored[Submission], changed: Submission, new: Iterable[SubmissionEntry]) -> None:
+        """Replace the submission that was read as `stored` with `changed` and insert the `new` ones, all or nothing.
 
         Raises:
             Conflict: the submission has been changed since it was read.
         """
-        changes: list[Change] = [self._submissions.change_of(stored, split)]
-        changes += [Insertion(entity) for half in halves for entity in self._entities(half)]
+        changes: list[Change] = [self._submissions.change_of(stored, changed)]
+        changes += [Insertion(entity) for each in new for entity in self._entities(each)]
         self._submissions.change_together(changes)
 
     def delete_reading(self, reading_id: str) -> None:

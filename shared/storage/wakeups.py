@@ -36,7 +36,7 @@ _GUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 Guid = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\Z")]
 ReadingId = Annotated[str, msgspec.Meta(pattern=rf"^{_GUID}\.[0-9]{{1,6}}\Z")]
-Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(-[01])*\Z")]
+Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,7}(-[01])*(-p[0-9]{0,4}(-[01])*)?\Z")]
 """The forms of the journal's keys: a message with anything else is refused."""
 
 _LONGEST_PATH = 1024

@@ -20,7 +20,7 @@ from tests.device_files.hash_builder import build_hash
 from tests.device_files.workbook_builder import Sheet, Workbook
 
 T = TypeVar("T")
-S, K, H, M, D, T_, O, U, W, *_ = Column  # noqa: E741 - one letter for each column of a table
+S, K, H, M, D, T_, O, P, U, W, *_ = Column  # noqa: E741 - one letter for each column of a table
 _DELIMITERS = (",", ";", "\t", "|", "^")
 
 
@@ -156,8 +156,10 @@ def devices(draw: st.DrawFn, kinds: Sequence[Kind] = tuple(Kind), most: int = 5)
 
 # Tables of text
 
+_STYLED = [column for column in Column if column is not Column.PROFILE]
+
 _STYLES: Mapping[str, Mapping[Column, str]] = {
-    style: dict(zip(Column, (*names.split("/"), "what_to_do", "fix_reason", "fix_source"), strict=True))
+    style: dict(zip(_STYLED, (*names.split("/"), "what_to_do", "fix_reason", "fix_source"), strict=True))
     for style, names in {
         "partner": "Device Serial Number/Windows Product ID/Hardware Hash/Manufacturer name/Device model/Group Tag"
         "/Purchase Order/Assigned User",

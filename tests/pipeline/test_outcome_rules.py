@@ -57,7 +57,7 @@ def refused(code: str, description: str) -> DeviceOutcome:
 
 
 def unsent(reason: RowReason | None) -> CheckedRow:
-    return CheckedRow(7, "line 8", "SN-1", "", "", "", "", "", None, reason, None, ())
+    return CheckedRow(7, "line 8", "SN-1", "", "", "", "", "", "", None, reason, None, ())
 
 
 def test_a_row_that_is_not_sent_and_bears_no_reason_is_a_defect_that_raises() -> None:

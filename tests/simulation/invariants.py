@@ -20,9 +20,9 @@ from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
 from shared.pipeline.closing.service_level import fields_of_ended
 from shared.pipeline.private_copy import rules_of
-from shared.reasons import IntakeReason, RemovalReason, SentNote, UnknownReason
+from shared.reasons import IntakeReason, ProfileReason, RemovalReason, SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
-from shared.vocabulary import FileOrder, FileState, Outcome, SubmissionState
+from shared.vocabulary import FileOrder, FileState, Outcome, ProfileOutcome, SubmissionState
 from tests.pipeline.world import START
 from tests.simulation.service import GATEWAY, Attempt, Job, JudgedDevice, Mishap, SimulatedPartnerCenter, sent_device
 from tests.simulation.world import CALL_STALL, TOKEN, SimulatedWorld
@@ -237,7 +237,8 @@ class FileCheck:
         for submission in self._submissions:
             if not submission.state.is_final:
                 self._violate(f"is closed and submission {submission.number} is {submission.state}")
-            if submission.state is not SubmissionState.SPLIT and submission.counts.ended != submission.devices:
+            is_whole = submission.state is not SubmissionState.SPLIT and not submission.assigns_profiles
+            if is_whole and submission.counts.ended != submission.devices:
                 self._violate(f"counts {submission.counts} in submission {submission.number}")
 
     def _check_journal(self, rows: list[Row]) -> None:
@@ -248,6 +249,7 @@ class FileCheck:
 
     def _check_row(self, row: Row, read: CheckedRow) -> None:
         outcome = Outcome(row["outcome"])
+        self._check_profile(row, outcome, read)
         is_any_batch = self._file.order is FileOrder.REMOVE
         has_batch = bool(self._file.batch_id or batch_name(read.group_tag) or self._file.default_batch or is_any_batch)
         if row["error_code"] == UnknownReason.OUTCOME_MISSING:
@@ -297,6 +299,32 @@ class FileCheck:
         """Whether the device of a row stood in the batch all the time that its file was open."""
         place = self._file.customer_id, row["batch_id"], self._file.received_at
         return bool(row["serial_number"]) and self._truth.stands_all_the_time(*place, row["serial_number"])
+
+    def _check_profile(self, row: Row, outcome: Outcome, read: CheckedRow) -> None:
+        """A row that wished for a profile and whose device is registered ends with one profile outcome."""
+        is_there = outcome in (Outcome.REGISTERED, Outcome.ALREADY_REGISTERED)
+        ended, reason, number = row["profile_outcome"], row["profile_reason"], row["row"]
+        device_id = self._outcomes[int(number)].device_id
+        if row["profile"] != read.profile:
+            self._violate(f"row {number} wishes for {row['profile']!r} and stood with {read.profile!r}")
+        if bool(ended) != bool(read.profile and is_there):
+            self._violate(f"row {number} is {outcome}, wishes for {read.profile!r} and its profile is {ended!r}")
+        if bool(ended) != bool(row["profile_what_to_do"]):
+            self._violate(f"row {number} says of its profile {ended!r} and to do {row['profile_what_to_do']!r}")
+        is_known = read.profile.casefold() in ("standard", "kiosk")
+        given = any(device == device_id for device, _ in self._world.service.profiles_given)
+        match ended:
+            case ProfileOutcome.ASSIGNED if device_id and not given:
+                self._violate(f"row {number} has its profile and the service was never asked for it")
+            case ProfileOutcome.ASSIGNED if not is_known or not self._world.plan.is_admin_agent:
+                self._violate(f"row {number} has a profile that it cannot have")
+            case ProfileOutcome.REJECTED if (reason == ProfileReason.PROFILE_UNKNOWN) is is_known:
+                self._violate(f"row {number} wishes for {read.profile!r} and is rejected for {reason}")
+            case ProfileOutcome.CANCELLED if self._file.file_id not in self._world.stopped:
+                self._violate(f"the profile of row {number} is cancelled and nobody stopped its file")
+            case ProfileOutcome.FAILED if reason == ProfileReason.NO_ADMIN_AGENT and self._world.plan.is_admin_agent:
+                if not any(asked.trouble is Fault.FORBIDDEN for asked, _ in self._world.asked):
+                    self._violate(f"row {number} says that its account is no Admin agent, and it is")
 
     def _check_cancelled(self, row: Row, identities: tuple[str, ...]) -> None:
         """Somebody stopped the file, and the service never took the device from it."""

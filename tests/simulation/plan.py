@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
 from http import HTTPStatus
@@ -189,6 +189,8 @@ class Plan:
     shares: Shares = field(default_factory=Shares)
     forgeries: float = 0.0
     """The probability of a forged wake-up of a submission, which the app never sent."""
+    is_admin_agent: bool = True
+    """Whether the sign-in may assign profiles."""
 
 
 def plan_of(seed: int) -> Plan:
@@ -210,7 +212,7 @@ def plan_of(seed: int) -> Plan:
             "CLAIM_SECONDS": str(chance.choice((60, 300, 300))),
             **({"DEFAULT_BATCH": "Everyone"} if chance.random() < 0.3 else {}),
         },
-        arrivals=_with_removals(seed, _arrivals(chance, devices), devices),
+        arrivals=_with_profiles(seed, _with_removals(seed, _arrivals(chance, devices), devices)),
         reins=_reins(seed),
         strangers=_strangers(seed),
         weather=weather,
@@ -231,6 +233,7 @@ def plan_of(seed: int) -> Plan:
         longest_stall_of_readers=chance.choice((0.01, 0.01, 3.0)),
         forgeries=chance.choice((0.0, 0.0, 0.3, 1.0)),
         shares=_shares(seed),
+        is_admin_agent=random.Random(f"the role of {seed}").random() >= _SALES_AGENTS,
     )
 
 
@@ -247,6 +250,26 @@ def _shares(seed: int) -> Shares:
     )
 
 
+def _with_profiles(seed: int, arrivals: tuple[Arrival, ...]) -> tuple[Arrival, ...]:
+    """Some files wish for profiles. It draws by itself, so that the rest of each plan stays as it was."""
+    chance = random.Random(f"profiles of {seed}")
+    return arrivals if chance.random() < 0.5 else tuple(_wishing(chance, arrival) for arrival in arrivals)
+
+
+def _wishing(chance: random.Random, arrival: Arrival) -> Arrival:
+    if arrival.file is None or not arrival.file.rows or chance.random() < 0.2:
+        return arrival
+    rows = tuple(f"{row},{chance.choice(PROFILES)}" for row in arrival.file.rows)
+    if chance.random() < 0.3:
+        rows = tuple(row.replace("D1,", "STANDIN-PROFILE-809-1,") for row in rows)
+    content = "\r\n".join((f"{HEADER},Profile", *rows, "")).encode()
+    return replace(arrival, file=DroppedFile(arrival.file.path, content, rows))
+
+
+PROFILES = ("", "Standard", "standard", "KIOSK", "Nobody's")
+"""What rows wish for: two configuration policies of each customer, and one that there is not."""
+
+_SALES_AGENTS = 0.1
 _AS_THEY_ARE = 0.25
 _LIMITED = 0.3
 

@@ -3,6 +3,7 @@
 The real client calls it without sockets. It records the real events, for the invariants to compare with.
 """
 
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -182,6 +183,10 @@ class SimulatedPartnerCenter:
         """Called with each request of any kind."""
         self.attempted: Callable[[Attempt], None] = lambda _attempt: None
         """Called with each upload at the moment that decides its fate."""
+        self.updating: Callable[[str, bytes], None] = lambda _request_id, _body: None
+        """Called with the id and the body of each update of devices at the moment that decides its fate."""
+        self.profiles_given: list[tuple[str, str]] = []
+        """Device and policy of each update that was processed."""
         self.polled: Callable[[str, bool], None] = lambda _tracking_id, _is_usable: None
         """Called with each poll of a job, and whether its answer will be about the job."""
 
@@ -203,6 +208,8 @@ class SimulatedPartnerCenter:
         if request.operation is Operation.DELETE_DEVICE:
             is_done = reply.given is not None and reply.given.status is HTTPStatus.NO_CONTENT and not reply.is_repeat
             self._note_deletion(request.customer, request.subject or "", request.request_id, is_done=is_done)
+        if request.operation is Operation.UPDATE_DEVICE_POLICIES and _is_processed(reply):
+            self.profiles_given += _policies_in(request.body)
         if attempt is not None and reply.given is not None:
             self.uploads.append(Upload(attempt, _tracking_id_in(reply.given.headers), reply.is_repeat))
         self._pause(f"the answer to {request.operation} comes")
@@ -216,6 +223,8 @@ class SimulatedPartnerCenter:
             return attempt
         if request.operation is Operation.DELETE_DEVICE:
             self.deleting(request)
+        if request.operation is Operation.UPDATE_DEVICE_POLICIES:
+            self.updating(request.request_id or "", request.body)
         if request.operation is Operation.BATCH_JOB_STATUS:
             tracking_id = request.subject or ""
             self.polled(tracking_id, trouble not in SPOILING | GATEWAY)
@@ -272,6 +281,15 @@ class SimulatedPartnerCenter:
         while after is not None:
             page, after, _ = self._directory.devices(customer_id, batch_id, after)
             yield from page
+
+
+def _is_processed(reply: Reply) -> bool:
+    return reply.given is not None and reply.given.status == HTTPStatus.ACCEPTED and not reply.is_repeat
+
+
+def _policies_in(body: bytes) -> Iterator[tuple[str, str]]:
+    for device in json.loads(body)["devices"]:
+        yield device["id"], device["policies"][0]["value"]
 
 
 def sent_device(device: Device) -> SentDevice:

@@ -36,6 +36,9 @@ from shared.pipeline.holds import hold_on, is_stopped
 from shared.pipeline.human_acts import COMMAND, Subject, subject_of
 from shared.pipeline.intake.receive import receive_dropped
 from shared.pipeline.process_cache import ProcessCache
+from shared.pipeline.submissions.contents import Contents
+from shared.pipeline.submissions.profile_assignment import rows_of
+from shared.pipeline.submissions.profile_decisions import body_of
 from shared.pipeline.sweep import sweep
 from shared.storage.blobs import BlobVersion
 from shared.storage.connection import BLOB_POISON_QUEUE, SUBMISSIONS_POISON_QUEUE
@@ -159,6 +162,7 @@ class SimulatedWorld:
                     unknown_customers=plan.unknown_customers,
                     most_devices=plan.most_devices,
                     existing_batch_status=plan.existing_batch_status,
+                    is_admin_agent=plan.is_admin_agent,
                     retry_after=plan.retry_after,
                     page_size=3,
                 ),
@@ -169,6 +173,7 @@ class SimulatedWorld:
         self.service.asked = self._note_asked
         self.service.attempted = self._check_upload
         self.service.deleting = self._check_deletion
+        self.service.updating = self._check_update
         self.service.polled = self._note_poll
         self.pipeline = Pipeline(
             settings=self.settings,
@@ -210,6 +215,8 @@ class SimulatedWorld:
         """Invocations that died or met a failure of storage: the answers they got may not stand in the journal."""
         self.attempts: dict[tuple[str, str], list[tuple[Attempt, Invocation | None]]] = {}
         """By file and number of the submission, with the invocation that made it."""
+        self.updates: dict[str, bytes] = {}
+        """The bodies of updates of devices, by request id."""
         self.polls: dict[str, list[Poll]] = {}
         """Polls by tracking id."""
         self.asked: list[tuple[Asked, Invocation | None]] = []
@@ -624,6 +631,27 @@ class SimulatedWorld:
                         self._check_holds(submission, name, is_repeat=True)
                         return
         self.violate(f"The deletion {request.path} is sent and does not stand in the journal.")
+
+    def _check_update(self, request_id: str, body: bytes) -> None:
+        """An update is sent as it is journaled: once, of a file that is being sent, and not while it is on hold."""
+        stored = [
+            each
+            for file in self.dropped
+            for each in self.submissions(file)
+            if each.request is not None and each.request.request_id == request_id
+        ]
+        if len(stored) != 1 or not stored[0].assigns_profiles:
+            self.violate(f"Update {request_id} is sent and stands {len(stored)} times in the journal.")
+            return
+        (assignment,) = stored
+        name = f"Assignment {assignment.number} of {assignment.file_id}"
+        self.note("service", f"is sent {name}")
+        rows = rows_of(Contents(self.journal, self.private), assignment)
+        if assignment.state.is_final or rows is None or body_of(rows) != body:
+            self.violate(f"{name}, which is {assignment.state}, is sent with another body than is kept.")
+        if self.updates.setdefault(request_id, body) != body:
+            self.violate(f"{name} is repeated with other content under the same request id.")
+        self._check_holds(assignment, name)
 
     def _check_holds(self, submission: Submission, name: str, *, is_repeat: bool = False) -> None:
         """Nothing is sent that is held or stopped for the time of a claim, but what the service may have already."""

@@ -73,9 +73,9 @@ def test_a_split_submission_and_its_halves_appear_together_or_not_at_all(journal
     assert stored is not None
     split = replace(stored.record, state=SubmissionState.SPLIT)
     halves = [SubmissionEntry(submission_of(file, number), packed(number.encode())) for number in ("1-0", "1-1")]
-    journal.submissions.split(stored, split, halves)
+    journal.submissions.change_and_add(stored, split, halves)
     with pytest.raises(Conflict):
-        journal.submissions.split(stored, split, [SubmissionEntry(submission_of(file, "1-2"), None)])
+        journal.submissions.change_and_add(stored, split, [SubmissionEntry(submission_of(file, "1-2"), None)])
     assert [known.record.number for known in journal.submissions.of_reading(file.reading_id)] == ["1", "1-0", "1-1"]
 
 

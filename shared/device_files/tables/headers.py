@@ -31,6 +31,7 @@ STANDARD_NAMES = {
     Column.MODEL: "Device model",
     Column.GROUP_TAG: "Group Tag",
     Column.ORDER_NUMBER: "Purchase Order",
+    Column.PROFILE: "Profile",
     Column.ASSIGNED_USER: "Assigned User",
 }
 """The names of the Partner Center template, and of Intune for what that does not have."""

@@ -21,7 +21,7 @@ from shared.device_files.rows import ABSENT, ADDED_TO_FIX, FIELDS, Column, Heade
 _MOST_EXTRA_CELLS = 8
 _TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
 """The columns whose cells have commas and decide on something."""
-_JOINED_ALONE = (None, Column.ORDER_NUMBER, Column.ASSIGNED_USER, Column.WHAT_TO_DO)
+_JOINED_ALONE = (None, Column.ORDER_NUMBER, Column.PROFILE, Column.ASSIGNED_USER, Column.WHAT_TO_DO)
 """Those of which one may have fallen apart besides."""
 _LEGAL_FORM = re.compile(r"(?:Inc|Ltd|LTD|LLC|L\.L\.C|Corp|Co|GmbH|S\.A|AG|Limited|Incorporated)\b\.?", re.IGNORECASE)
 _NO_LETTERS = re.compile(r"[\W_]+")
@@ -53,6 +53,7 @@ class Fields(NamedTuple):
     model: str = ""
     group_tag: str = ""
     order_number: str = ""
+    profile: str = ""
 
 
 def cleaned(cell: str) -> str:
@@ -75,9 +76,9 @@ def _unquoted(text: str) -> str:
 def fields_of(header: Header, cells: Sequence[str]) -> Fields:
     """The fields of a row whose cells stand below their headers; cells that are missing at its end are empty."""
     count = len(cells)
-    serial, key, hash_, maker, model, tag, order = (cells[at] if ABSENT < at < count else "" for at in header.places)
+    serial, key, hash_, *texts = (cells[at] if ABSENT < at < count else "" for at in header.places)
     hash_ = hash_ if hash_[:2] == "T0" else cleaned(hash_)
-    return Fields(cleaned(serial), cleaned(key), hash_, cleaned(maker), cleaned(model), cleaned(tag), cleaned(order))
+    return Fields(cleaned(serial), cleaned(key), hash_, *map(cleaned, texts))
 
 
 def looks_shifted(header: Header, cells: Sequence[str]) -> bool:

@@ -75,7 +75,7 @@ class _Layout:
         self.width = width
         self.named = header.width
         self.serial, self.key, self.hash = header.places[:3]
-        self.order = header.place(Column.ORDER_NUMBER)
+        self.order, self.profile = header.place(Column.ORDER_NUMBER), header.place(Column.PROFILE)
         self.behind_tag = header.place(Column.GROUP_TAG) + 1 if header.place(Column.GROUP_TAG) != ABSENT else 0
         # A cell that is absent is looked for behind all others, where an empty one is put.
         self.pick = itemgetter(*(place if place != ABSENT else width for place in header.places[3:6]))
@@ -185,6 +185,7 @@ class Table:
             return None
         key = cells[layout.key] if layout.key >= 0 else ""
         order = cells[layout.order] if layout.order >= 0 else ""
+        profile = cells[layout.profile] if layout.profile >= 0 else ""
         return DeviceRow(
             f"{self.prefix}line {number}",
             serial if serial.isalnum() and serial.isascii() else cleaned(serial),
@@ -192,6 +193,7 @@ class Table:
             hash_,
             *shared,
             cleaned(order) if order else "",
+            cleaned(profile) if profile else "",
             None,
             (),
             layout.header,
@@ -377,7 +379,7 @@ def _text_of(cells: Sequence[str]) -> str:
 def _shown(fields: Fields) -> Fields:
     """What of a row that could not be read is shown: never a hash in another column."""
     shown = Fields(*("" if starts_as_hash(cell) else cell for cell in fields))
-    return shown._replace(hardware_hash="", order_number="")
+    return shown._replace(hardware_hash="", order_number="", profile="")
 
 
 def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from shared.pipeline.closing import accounting
 from shared.pipeline.closing.csv_output import CSV, results_csv
 from shared.pipeline.closing.notify import announce
-from shared.pipeline.closing.reason_counts import ReasonCounter
+from shared.pipeline.closing.reason_counts import ProfileCounter, ReasonCounter
 from shared.pipeline.closing.service_level import fields_of_ended
 from shared.pipeline.closing.summary import folder_of, rewrite_parents_summaries, write_summary
 from shared.pipeline.composition import Pipeline
@@ -64,6 +64,8 @@ def close_if_complete(
 
 def _are_all(ended: Sequence[Submission], file: DeviceFile) -> bool:
     """Whether these are all submissions of the file. A split submission does not count: its halves replace it."""
+    if any(submission.is_followed for submission in ended):
+        return False
     whole = {submission.number for submission in ended if submission.state is not SubmissionState.SPLIT}
     return whole == {str(number) for number in range(1, file.submissions + 1)}
 
@@ -171,7 +173,8 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
     pipeline, file = held.pipeline, held.record
     reasons = ReasonCounter()
     outcomes = _held(held, pipeline.journal.outcomes.indexed(file, _every_outcome(pipeline, file)))
-    _write_csv(pipeline, file, reasons.counting(outcomes))
+    profiles = ProfileCounter()
+    _write_csv(pipeline, file, profiles.counting(reasons.counting(outcomes)))
     if file.passed_over:
         path = f"{folder_of(file)}/{accounting.NAME}"
         pipeline.results.write(path, accounting.passed_over_csv(file.passed_over, file.delimiter), CSV)
@@ -180,7 +183,9 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
     if submissions is None:
         found = pipeline.journal.submissions.of_reading(file.reading_id, unreadable.append)
         submissions = [stored.record for stored in found]
-    readable = sum(submission.state is not SubmissionState.SPLIT for submission in submissions)
+    readable = sum(
+        submission.state is not SubmissionState.SPLIT and not submission.assigns_profiles for submission in submissions
+    )
     for record in unreadable:
         log_unreadable(record)
     now = pipeline.clock()
@@ -192,6 +197,7 @@ def _close(held: FileLease, submissions: Sequence[Submission] | None) -> None:
         first_accepted_at=min((each.accepted_at for each in submissions if each.accepted_at is not None), default=None),
         closed_counts=counts,
         reasons=reasons.tallies(),
+        profiles=profiles.counts,
         history=with_sentence(history, f"Closed: {_in_words(counts)}.", now),
     )
     write_summary(pipeline.journal, pipeline.results, closed, submissions)

@@ -29,13 +29,19 @@ COLUMNS = (
     "order_number",
     "notes",
     "source",
+    "profile",
+    "profile_outcome",
+    "profile_reason",
+    "profile_what_to_do",
     "error_description",
     "what_to_do",
 )
 """Columns of results.csv, each a field of `DeviceOutcome`. Sentences come last: a split sentence shifts no cell."""
 
-_cells = attrgetter(*COLUMNS[:-2])
-_sentences = attrgetter(*COLUMNS[-2:])
+_SENTENCES = 3
+
+_cells = attrgetter(*COLUMNS[:-_SENTENCES])
+_sentences = attrgetter(*COLUMNS[-_SENTENCES:])
 
 _MARK = "\ufeff"
 """The byte order mark, without which Excel reads UTF-8 in the machine's code page."""

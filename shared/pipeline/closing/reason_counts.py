@@ -1,11 +1,12 @@
 """Counts rows by outcome, reason and remedy in bounded memory, for a file's totals, chart and to-do list. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from shared.storage.records import Counts, DeviceOutcome, ReasonTally
-from shared.vocabulary import Outcome, Remedy
+from shared.storage.records import Counts, DeviceOutcome, ProfileCounts, ReasonTally
+from shared.vocabulary import Outcome, ProfileOutcome, Remedy
 
 MOST_REASONS = 40
 """Most reasons recorded for a file: all of them must fit into one property."""
@@ -103,6 +104,25 @@ class ReasonCounter:
             kept[reason.others] = kept.get(reason.others, 0) + rows
         tallies = [reason.tally(rows) for reason, rows in kept.items()]
         return tuple(sorted(tallies, key=lambda tally: -tally.rows))
+
+
+@dataclass(slots=True)
+class ProfileCounter:
+    """The rows counted so far by profile outcome."""
+
+    _rows: Counter[ProfileOutcome] = field(default_factory=Counter)
+
+    def counting(self, outcomes: Iterable[DeviceOutcome]) -> Iterator[DeviceOutcome]:
+        """Count `outcomes` while passing them on."""
+        for outcome in outcomes:
+            self._rows[outcome.profile_outcome] += 1
+            yield outcome
+
+    @property
+    def counts(self) -> ProfileCounts | None:
+        """The counts; None where no row has a profile outcome."""
+        ended = {str(each): rows for each, rows in self._rows.items() if each is not ProfileOutcome.NONE}
+        return ProfileCounts(**ended) if ended else None
 
 
 def reasons_of(outcomes: Iterable[DeviceOutcome]) -> tuple[ReasonTally, ...]:

@@ -20,7 +20,16 @@ from shared.storage.blobs import Container
 from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal
 from shared.storage.record_table import Conflict, log_unreadable
-from shared.storage.records import Counts, DeviceFile, PassedOverTally, Remark, Submission, Withdrawal, elsewhere_in
+from shared.storage.records import (
+    Counts,
+    DeviceFile,
+    PassedOverTally,
+    ProfileCounts,
+    Remark,
+    Submission,
+    Withdrawal,
+    elsewhere_in,
+)
 from shared.vocabulary import FileOrder, FileState, Standing, WithdrawalState
 
 _SUMMARY_VERSIONS = {FileState.RECEIVED: 1, FileState.READ: 2}
@@ -65,6 +74,8 @@ class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True):
     devices: int
     tracking_id: str | None
     state: str
+    assigns_profiles: bool = False
+    """Whether it gives devices of another submission their profiles."""
 
 
 class WithdrawalSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +135,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Rows whose devices these files registered; `counts` are the rows as this file ended."""
     fixed_later: int = 0
     """Of these, the rows that were fixed."""
+    profiles: ProfileCounts | None = None
+    """The rows by profile outcome; `counts` are the rows by the outcome of registering."""
     withdrawal: WithdrawalSummary | None = None
     submissions: list[SubmissionSummary]
 
@@ -271,6 +284,7 @@ def summary(file: DeviceFile, submissions: Iterable[Submission], later: Register
         fix_file_ids=file.fixes,
         registered_later=later.all,
         fixed_later=later.fixed,
+        profiles=file.profiles,
         withdrawal=_withdrawal_summary(file.withdrawal),
         submissions=[
             SubmissionSummary(
@@ -279,6 +293,7 @@ def summary(file: DeviceFile, submissions: Iterable[Submission], later: Register
                 devices=submission.devices,
                 tracking_id=submission.tracking_id,
                 state=submission.state,
+                assigns_profiles=submission.assigns_profiles,
             )
             for submission in submissions
         ],

@@ -115,6 +115,7 @@ class FixedRow:
             self.cells[Column.MANUFACTURER],
             self.cells[Column.MODEL],
             row.order_number,
+            row.profile,
             self.cells[Column.GROUP_TAG],
         ]
 

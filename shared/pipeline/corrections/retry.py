@@ -39,6 +39,7 @@ COLUMNS = (
     "Manufacturer name",
     "Device model",
     "Purchase Order",
+    "Profile",
     "Group Tag",
 )
 """The columns of the new file. `Row` is the row's number in the parent. It also prevents a serial number that begins
@@ -230,6 +231,7 @@ class _RowsAgain:
             device.manufacturer or "",
             device.model or "",
             outcome.order_number,
+            outcome.profile,
             outcome.batch_id,
         ]
         return cells[: len(self.columns)]

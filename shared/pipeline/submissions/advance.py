@@ -24,6 +24,7 @@ from shared.pipeline.backoff import PAUSED_DELAY
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.holds import holds_now, is_stopped
 from shared.pipeline.log_fields import of_step, of_submission, of_wake_up
+from shared.pipeline.service import Service
 from shared.pipeline.submissions.apply import PollClaim, SubmissionWriter
 from shared.pipeline.submissions.cancellation import cancelled
 from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of, why_held
@@ -34,6 +35,8 @@ from shared.pipeline.submissions.follow_ups import FollowUps, following_up
 from shared.pipeline.submissions.lost_contents import ended_as_lost, is_lost_for_good
 from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post, request_for
+from shared.pipeline.submissions.profile_assignment import ProfileAssigner, request_for_profiles, rows_of
+from shared.pipeline.submissions.profile_decisions import is_forbidden
 from shared.pipeline.submissions.removal import remove_further
 from shared.pipeline.submissions.state_machine import Action, Decided, WaitFor, action_for, with_cause, with_lost_answer
 from shared.pipeline.submissions.watch import why_kept_back
@@ -136,6 +139,9 @@ class _Turn:
                 self.states[submission.number] = submission.state
             case Action.WAIT_FOR_CLAIM:
                 self._follow_ups.wake(submission, submission.claimed_until or now, due.sequence)
+            case Action.POST if submission.assigns_profiles:
+                with span(StepName.SEND, submission.file_id, of_step(submission)):
+                    self._assign_profiles(due.stored)
             case Action.POST:
                 with span(StepName.SEND, submission.file_id, of_step(submission)), self._ended_if_lost(due.stored):
                     self._post(due)
@@ -227,6 +233,40 @@ class _Turn:
         decided = remove_further(self._service, self._contents, self._writer, stored, admitted, is_stopped=stopped)
         self._write_and_report(decided, admitted)
 
+    def _assign_profiles(self, stored: Stored[Submission]) -> None:
+        """Make the list of an assignment of profiles, or send it."""
+        stored = _remembering_an_abandoned_post(stored)
+        assignment = stored.record
+        is_cancelled = is_stopped(holds_now(self._pipeline), assignment.file_id) and not assignment.answer_lost
+        if is_cancelled:
+            self._write(self._profiles(self._service).cancelled(stored))
+        elif (why := why_held(self._pipeline, assignment.customer_id, assignment.file_id)) is not None:
+            self._write(Decided(stored, WaitFor(PAUSED_DELAY, why)))
+        else:
+            with self._breaker.admission(assignment.customer_id) as admitted:
+                decided = Decided(stored, admitted) if isinstance(admitted, WaitFor) else self._assigned(stored)
+                if isinstance(admitted, WaitFor) or is_forbidden(decided.error):
+                    # That the account may not assign profiles says nothing of registering devices.
+                    self._write(decided)
+                else:
+                    self._write_and_report(decided, admitted)
+
+    def _assigned(self, stored: Stored[Submission]) -> Decided:
+        """The decision for a claimed assignment, after a request of its own or the questions for its list."""
+        assignment, now = stored.record, self._pipeline.clock()
+        rows = rows_of(self._contents, assignment)
+        if rows is None:
+            claimed = self._writer.claimed(stored, replace(assignment, request=None))
+            claim = PollClaim(self._writer, claimed, now)
+            return claim.holding(self._profiles(replaced(self._service, keep_claim=claim.keep)).made(claimed))
+        request = request_for_profiles(assignment, self._pipeline.settings.partner_center_url, self._service)
+        first_sent_at = assignment.first_sent_at or now
+        claimed = self._writer.claimed(stored, replace(assignment, request=request, first_sent_at=first_sent_at))
+        return self._profiles(self._service).send(claimed, request, rows)
+
+    def _profiles(self, service: Service) -> ProfileAssigner:
+        return ProfileAssigner(service, self._contents, self._pipeline.cache.policies)
+
     def _poll(self, due: Due) -> None:
         with self._breaker.admission(due.stored.record.customer_id) as admitted:
             if isinstance(admitted, WaitFor):
@@ -234,7 +274,10 @@ class _Turn:
                 return
             claim = PollClaim(self._writer, due.stored, self._pipeline.clock())
             service = replaced(self._service, keep_claim=claim.keep)
-            decided = claim.holding(poll(service, self._contents, due.stored, due.rows))
+            if due.stored.record.assigns_profiles:
+                decided = claim.holding(self._profiles(service).poll(due.stored))
+            else:
+                decided = claim.holding(poll(service, self._contents, due.stored, due.rows))
             if decided.error is None and claim.stored is due.stored:
                 admitted.note(None)
                 self._answers.append(decided)

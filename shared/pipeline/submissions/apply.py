@@ -21,6 +21,8 @@ from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.follow_ups import FollowUps
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
+from shared.pipeline.submissions.profile_assignment import halves_of, rows_of
+from shared.pipeline.submissions.profile_decisions import following_assignment
 from shared.pipeline.submissions.state_machine import Decided, Refuse, Split, next_record
 from shared.storage.outcomes import Outcomes
 from shared.storage.record_table import Conflict, Stored
@@ -132,7 +134,7 @@ class SubmissionWriter:
 
     def _changed(self, changes: Sequence[Change]) -> list[Stored[Submission] | None]:
         """The changed submissions; changed in one transaction if possible, else one by one."""
-        if len(changes) > 1:
+        if len(changes) > 1 and not any(submission.is_followed for _, submission in changes):
             try:
                 return list(self.submissions.change_all(changes))
             except Conflict:
@@ -143,29 +145,43 @@ class SubmissionWriter:
 
     def _changed_alone(self, stored: Stored[Submission], submission: Submission) -> Stored[Submission] | None:
         try:
-            return self.submissions.change(stored, submission)
+            if not submission.is_followed:
+                return self.submissions.change(stored, submission)
+            follows = SubmissionEntry(following_assignment(submission, self.clock()), None)
+            self.submissions.change_and_add(stored, submission, [follows])
         except Conflict:
             logger.info("Another worker took the submission further", extra=of_submission(submission))
             return None
+        return stored.holding(submission)
 
     def _split(self, stored: Stored[Submission], split: Submission, step: Split) -> SubmissionState:
         """Split a submission in two: the bodies first, then both parts and the end of the whole in one change."""
+        halves = self._assignments(split) if split.assigns_profiles else self._halves(stored, split, step)
+        self.submissions.change_and_add(stored, split, halves)
+        logger.warning("A submission was split in two", extra=of_submission(split))
+        for half in halves:
+            self.follow_ups.wake(half.submission, self.clock())
+        self.follow_ups.follow(split)
+        return split.state
+
+    def _assignments(self, split: Submission) -> list[SubmissionEntry]:
+        """The parts of an assignment of profiles. Raises Conflict."""
+        rows = rows_of(self.contents, split)
+        if rows is None:
+            raise Conflict(f"The list of assignment {split.number} of {split.file_id} was lost; it is made anew.")
+        return [SubmissionEntry(half, None) for half in halves_of(self.contents, split, rows)]
+
+    def _halves(self, stored: Stored[Submission], split: Submission, step: Split) -> list[SubmissionEntry]:
         devices = msgspec.json.decode(self.contents.body(stored.record), type=list[msgspec.Raw])
         rows = self.contents.rows(stored.record)
         middle = step.first_part or len(rows) // 2
-        halves = [
+        return [
             self._half(split, f"{split.number}-{index}", devices[part], rows[part], counted_on)
             for index, part, counted_on in (
                 (0, slice(None, middle), step.counted_on),
                 (1, slice(middle, None), None),
             )
         ]
-        self.submissions.split(stored, split, halves)
-        logger.warning("A submission was split in two", extra=of_submission(split))
-        for half in halves:
-            self.follow_ups.wake(half.submission, self.clock())
-        self.follow_ups.follow(split)
-        return split.state
 
     def _half(
         self,

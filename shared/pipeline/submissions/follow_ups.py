@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from shared.pipeline.closing.close import close_if_complete
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.submissions.line import IN_LINE, next_in_line
+from shared.pipeline.submissions.profile_decisions import following_assignment
 from shared.pipeline.submissions.watch import judge
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Submission
@@ -59,6 +60,8 @@ class FollowUps:
             self.wake(changed, changed.due_at)
             return
         self.spent.append(changed)
+        if changed.is_followed:
+            self.wake(following_assignment(changed, changed.due_at), changed.due_at)
         if changed.state is not SubmissionState.SPLIT:
             self.ended_before(changed)
 
@@ -94,7 +97,8 @@ class FollowUps:
         for wake_up, due_at in wake_ups_of(waiting):
             pipeline.wakeups.send(wake_up, due_at - pipeline.clock())
         for submission in spent:
-            pipeline.private.delete(submission.payload)
+            if submission.payload:
+                pipeline.private.delete(submission.payload)
             if submission.rows is not None:
                 pipeline.private.delete(submission.rows)
         files = {(each.customer_id, each.file_id, each.reading_id): None for each in ended}

@@ -21,6 +21,8 @@ class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     manufacturer: str = ""
     model: str = ""
     order_number: str = ""
+    profile: str = ""
+    """The configuration policy that its device is to have."""
     notes: str = ""
 
 

@@ -62,6 +62,7 @@ def kept_submission(
         last_row=rows[-1].row,
         payload_digest=payload_digest(body),
         is_canary=key.is_canary,
+        wishes_profiles=any(row.profile for row in rows),
         state=SubmissionState.PENDING,
         due_at=due_at,
         history=with_sentence((), sentence, now),

@@ -74,7 +74,8 @@ def _other_open_files(contents: Contents, submission: Submission) -> Iterator[De
 def _sent_rows(contents: Contents, file: DeviceFile) -> Iterator[SentRow | DeviceOutcome]:
     for stored in contents.journal.submissions.of_reading(file.reading_id):
         submission = stored.record
-        if submission.first_sent_at is not None and submission.order is FileOrder.REGISTER:
+        is_registering = submission.order is FileOrder.REGISTER and not submission.assigns_profiles
+        if submission.first_sent_at is not None and is_registering:
             yield from contents.outcomes(submission) if submission.state.is_final else contents.rows(submission)
 
 

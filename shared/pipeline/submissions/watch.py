@@ -60,7 +60,7 @@ def judge(pipeline: Pipeline, changed: Submission) -> DeviceFile | None:
         # Only a submission of which too many devices fail can make them too many in the file.
         found = pipeline.journal.submissions.of_reading(changed.reading_id, log_unreadable)
         submissions = [stored.record for stored in found]
-        is_any_left = any(each.state is SubmissionState.PENDING for each in submissions)
+        is_any_left = any(each.state is SubmissionState.PENDING and not each.assigns_profiles for each in submissions)
         if is_any_left and fails_too_much(submissions, percent):
             _hold(pipeline, changed, submissions)
     return None

@@ -222,7 +222,19 @@ def _remarks(file: FileView) -> tuple[str, ...]:
         if rows
     ]
     does_not = (REMOVING_DOES_NOT,) if file.counts.removed else ()
-    return (*told, *_duplicates(file.counts), *does_not)
+    return (*_profiles(file), *told, *_duplicates(file.counts), *does_not)
+
+
+def _profiles(file: FileView) -> Iterator[str]:
+    """How many devices got their profiles; each row says what became of its own."""
+    if file.profiles is None:
+        return
+    assigned, left = file.profiles.assigned, file.profiles.not_assigned
+    if assigned:
+        yield f"{counted(assigned, 'device')} got {'its profile' if assigned == 1 else 'their profiles'}."
+    if left:
+        what = "its profile: the row says" if left == 1 else "their profiles: the rows say"
+        yield f"{counted(left, 'device')} did not get {what} why."
 
 
 def _todos(rows: Counter[Remedy]) -> Iterator[Todo]:

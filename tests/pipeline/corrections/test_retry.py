@@ -483,25 +483,25 @@ def test_what_is_written_to_be_sent_again_is_read_as_the_very_same_devices(
 ) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([*HEADER.split(","), "Group Tag", "Purchase Order"])
-    writer.writerow(["SN-1", "", "", "LENOVO", "21R3", "", "PO-1"])
+    writer.writerow([*HEADER.split(","), "Group Tag", "Purchase Order", "Profile"])
+    writer.writerow(["SN-1", "", "", "LENOVO", "21R3", "", "PO-1", "Standard"])
     for serial, key, maker, model, tag in rows:
         # A row of which several cells are names of columns is another header.
         assume(sum(column_named(clean(cell)) is not None for cell in (serial, key, maker, model, tag)) < FEWEST_NAMES)
-        writer.writerow([serial, key, "", maker, model, tag, f"PO-1 {tag}"])
+        writer.writerow([serial, key, "", maker, model, tag, f"PO-1 {tag}", f"Kiosk {tag}"])
     first = [row for row in _read_to_the_end(text.getvalue().encode()) if row.device is not None]
     written = b"".join(csv_text([COLUMNS, *(_line(row, row.device) for row in first if row.device)]))
     second = _read_to_the_end(written)
     assert list(map(_kept, second)) == list(map(_kept, first))
 
 
-def _kept(row: CheckedRow) -> tuple[SendableDevice | None, str, str]:
-    return row.device, row.order_number, row.group_tag
+def _kept(row: CheckedRow) -> tuple[SendableDevice | None, str, str, str]:
+    return row.device, row.order_number, row.profile, row.group_tag
 
 
 def _line(row: CheckedRow, device: SendableDevice) -> list[str]:
     names = (device.serial_number, device.product_key, device.hardware_hash, device.manufacturer, device.model)
-    return [str(row.row), *(name or "" for name in names), row.order_number, row.group_tag]
+    return [str(row.row), *(name or "" for name in names), row.order_number, row.profile, row.group_tag]
 
 
 def _read_to_the_end(content: bytes) -> list[CheckedRow]:

@@ -31,9 +31,9 @@ from shared.storage.records import Gate
 from shared.storage.wakeups import DueSubmission, SubmissionsWakeUp
 from shared.vocabulary import SubmissionState
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tuples
 
-_NOT_OF_DEVICES = ("sign_in_anew", "customers", "customer", "has_second_factor")
+_NOT_OF_DEVICES = ("sign_in_anew", "customers", "customer", "has_second_factor", "audit_records")
 """Questions about customers and the sign-in open no breaker: tests/pipeline/test_partner_customers.py."""
 
 REQUESTS = [name for name in vars(PartnerCenter) if not name.startswith("_") and name not in _NOT_OF_DEVICES]
@@ -74,6 +74,13 @@ def _prepare(world: World, method: str) -> None:
         case "batch_devices":
             _accepted(world, tuples(["STANDIN-STUCK-1"]))
             world.clock.now += world.settings.advanced.outcome_deadline * 2
+        case "configuration_policies":
+            file = _accepted(world, WISHING)
+            while not world.submission(file).record.state.is_final:
+                world.deliver_next()
+        case "update_device_policies":
+            _prepare(world, "configuration_policies")
+            world.deliver_next()
         case "delete_device":
             file = world.drop_file(numbered(2))
             world.run()
@@ -83,10 +90,15 @@ def _prepare(world: World, method: str) -> None:
     world.clock.now += GATES_BELIEVED
 
 
-def _accepted(world: World, content: str) -> None:
+def _accepted(world: World, content: str) -> str:
     file = world.drop_file(content)
     while world.submission(file).record.state is SubmissionState.PENDING:
         world.deliver_next()
+    return file
+
+
+WISHING = f"{HEADER},Profile\r\nSN-1,,,LENOVO,21R3001BUK,Kiosk\r\n"
+"""A device file whose row wishes for a profile."""
 
 
 def _world(make_world: MakeWorld) -> World:
