@@ -119,7 +119,7 @@ class Records:
             cells = _with_rest_of_hash(cells, self._delimiter, self.lines)
         if len(cells) not in self._widths:
             self._settle_widths(cells)
-        has_blanks = '"' in line or f"{self._delimiter} " in line
+        has_blanks = ('"' in line or f"{self._delimiter} " in line) and cells[-1] != _DOUBT
         if has_blanks and (self._is_spaced or self._are_blanks_meaningless(line, cells)):
             cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
@@ -129,7 +129,7 @@ class Records:
 
         The name of a column may have it, with blanks on both sides.
         """
-        is_quoted = line[0] == line.rstrip()[-1:] == '"' and cells[-1] != _DOUBT
+        is_quoted = line[0] == line.rstrip()[-1:] == '"'
         behind = [cell[0] for cell in cells[1:] if cell]
         if is_quoted or (len(behind) > 1 and set(behind) == {" "}):
             return True
@@ -200,7 +200,8 @@ class Records:
         fits, fits_plain = not self._widths or len(cells) in self._widths, len(plain) in self._widths
         # Of two readings that fit, quotes that begin or end with a delimiter are rather inch or ditto marks.
         is_doubtful = fits_plain and any(delimiter in (cell[:1], cell[-1:]) for cell in cells)
-        if (fits and not is_doubtful) or self._sense(cells) >= SENSE_OF_HEADER:
+        is_certain = (fits and not is_doubtful) or _is_each_quoted(line, delimiter, len(cells))
+        if is_certain or self._sense(cells) >= SENSE_OF_HEADER:
             return cells
         if fits_plain:
             return [*map(_without_quotes, plain), _DOUBT]
@@ -289,6 +290,13 @@ def _split(line: str, delimiter: str, following: Callable[[str], str], widths: S
         if len(cells) in widths or not any(map(_is_between_strays, cells)):
             return cells
     return [_without_quotes(cell) for cell in line.split(delimiter)]
+
+
+def _is_each_quoted(line: str, delimiter: str, count: int) -> bool:
+    """Whether each of so many cells stands between quotes: then none of these is a ditto or inch mark."""
+    line = line.strip()
+    joints = re.findall(f'"[ \xa0]*{re.escape(delimiter)}[ \xa0]*"', line)
+    return line[0] == line[-1] == '"' and 1 < count == len(joints) + 1
 
 
 def _is_between_strays(cell: str) -> bool:

@@ -100,3 +100,16 @@ def test_a_line_break_in_a_quoted_first_cell_does_not_send_half_of_it() -> None:
 def test_ditto_marks_at_the_ends_of_rows_below_a_single_name_join_no_rows() -> None:
     rows = cells("Windows Product ID,,", '3300000000010,,"', '3300000000017,,"')
     assert [row[0] for row in rows[1:]] == ["3300000000010", "3300000000017"]
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_row_each_of_whose_cells_is_quoted_may_have_fewer_of_them(blank: str) -> None:
+    quoted = [
+        f",{blank}".join(f'"{cell}"' for cell in row)
+        for row in (
+            ["Serial", "Manufacturer", "Model", "Group Tag"],
+            ["S1", "VMware, Inc.", "V1"],
+            ["S2", "HP", "M1", "A"],
+        )
+    ]
+    assert cells(*quoted)[1:] == [["S1", "VMware, Inc.", "V1"], ["S2", "HP", "M1", "A"]]
