@@ -108,7 +108,16 @@ def row(**fields: str) -> CheckedRow:
     blank = dict.fromkeys(("serial_number", "product_key", "manufacturer", "model"), "") | fields
     sent = SendableDevice(hardware_hash=with_hash, **{name: text or None for name, text in blank.items()})
     return CheckedRow(
-        row=1, source="", group_tag="", order_number="", reason=None, duplicate_of=None, notes=(), device=sent, **blank
+        row=1,
+        source="",
+        group_tag="",
+        order_number="",
+        profile="",
+        reason=None,
+        duplicate_of=None,
+        notes=(),
+        device=sent,
+        **blank,
     )
 
 
