@@ -37,6 +37,11 @@ class Column(IntEnum):
 ADDED_TO_FIX = frozenset({Column.WHAT_TO_DO, Column.FIX_REASON, Column.FIX_SOURCE})
 """The columns that only rows sent back to be fixed have. Their cells hold nothing that could fall apart."""
 
+IDENTIFYING = frozenset({Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH})
+"""One of these at least is in every header."""
+NAMES_OF_A_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL})
+"""These together identify a device without a hash."""
+
 FIELDS = 8
 """Columns that are fields of a row: those before the assigned user."""
 ABSENT = -1

@@ -19,10 +19,10 @@ from shared.device_files.checks.serial_numbers import problem_of
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.hardware_hash.verification import starts_as_hash
-from shared.device_files.rows import ADDED_TO_FIX, Column, DeviceRow, Header
+from shared.device_files.rows import ADDED_TO_FIX, IDENTIFYING, Column, DeviceRow, Header
 from shared.device_files.tables.header_names import folded, meaning
 from shared.device_files.tables.headerless import FOR_PARTNERS
-from shared.device_files.tables.headers import IDENTIFYING, STANDARD_NAMES, find_header
+from shared.device_files.tables.headers import STANDARD_NAMES, find_header
 from shared.device_files.tables.realignment import UNTOLD_NAME
 from shared.reasons import UnreadableDeviceFile
 

@@ -98,7 +98,7 @@ class _Opener:
                 has_parts = True
                 yield part
             if not has_parts:
-                yield UnreadPart(label, FileReason.NO_DEVICE_ROWS, "Its sheets are empty or hidden.")
+                yield UnreadPart(label, FileReason.NO_DEVICE_ROWS)
         except UnreadableDeviceFile as error:
             if error.reason is FileReason.ARCHIVE_TOO_LARGE:
                 raise
@@ -107,7 +107,7 @@ class _Opener:
             if error.reason in _NO_LISTS and not file_types.may_hold_devices(label):
                 self.account.pass_over(PassedOverKind.ARCHIVE_MEMBER, label, error.detail, may_hold_device=False)
             else:
-                yield UnreadPart(label, error.reason, error.detail)
+                yield UnreadPart(label, error.reason)
 
 
 def _refuse_nested(*, is_unpacked: bool) -> None:

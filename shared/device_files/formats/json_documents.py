@@ -9,7 +9,7 @@ from shared.device_files.account import FileAccount, could_hold_device, excerpt
 from shared.device_files.cells import CellType, TypedCell
 from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded
 from shared.device_files.formats.json_parsing import SURROGATE, Cells, Json, documents
-from shared.device_files.rows import Column
+from shared.device_files.rows import IDENTIFYING, NAMES_OF_A_DEVICE, Column
 from shared.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
 
 Meaning: TypeAlias = Callable[[str], Column | None]
@@ -23,9 +23,8 @@ _LONGEST_LOOKED_AT = 5_000
 _LONGEST_PATH = 80
 _ENCODER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
-_IDENTIFYING = frozenset({Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH})
 _MAKER_AND_MODEL = frozenset({Column.MANUFACTURER, Column.MODEL})
-_SUFFICIENT = ({Column.HARDWARE_HASH}, {Column.PRODUCT_KEY}, {Column.SERIAL_NUMBER, *_MAKER_AND_MODEL})
+_SUFFICIENT = ({Column.HARDWARE_HASH}, {Column.PRODUCT_KEY}, NAMES_OF_A_DEVICE)
 _HOLD_FOR_ITEMS = (Column.GROUP_TAG, Column.ORDER_NUMBER)
 _COMPONENTS = re.compile(
     r"(?i)(?:disk|drive|monitor|display|screen|printer|batter(?:y|ie)|memory|adapter|dock|keyboard|mouse|camera|board|"
@@ -99,7 +98,7 @@ class _Finder:
     def is_device(self, cells: Cells) -> bool:
         """Whether an object has the names of a device, whatever their values."""
         meanings = set(map(self._meaning, cells))
-        return not _IDENTIFYING.isdisjoint(meanings) or meanings >= _MAKER_AND_MODEL
+        return not IDENTIFYING.isdisjoint(meanings) or meanings >= _MAKER_AND_MODEL
 
     def devices_within(self, cells: Cells) -> Iterator[tuple[str, Json]]:
         """What in a device is perhaps another one, and none of its components."""
@@ -115,7 +114,7 @@ class _Finder:
             return any(self.has_identity("", inner) for inner in value)
         if isinstance(value, dict):
             return any(self.has_identity(name, inner) for name, inner in value.items())
-        return bool(value) and self._meaning(path.rpartition(".")[2]) in _IDENTIFYING
+        return bool(value) and self._meaning(path.rpartition(".")[2]) in IDENTIFYING
 
     def _in_list(self, values: list[Json], path: str) -> _Found:
         """The devices of a list. Where one of its objects is one, so are all of them, and texts that look like one."""
@@ -182,7 +181,7 @@ class _Finder:
     def _are_devices_each(self, peers: dict[str, Cells]) -> bool:
         """Whether the objects in an object are devices each, and their names what tells them apart."""
         known = map(self._known, peers.values())
-        identities = {(column, one[column][1]) for one in known for column in _IDENTIFYING & one.keys()}
+        identities = {(column, one[column][1]) for one in known for column in IDENTIFYING & one.keys()}
         is_one = len(identities) == len({column for column, _ in identities})
         if not identities and len(peers) > 1:
             # None of them can be sent: each is told of.
@@ -197,7 +196,7 @@ class _Finder:
         own = self._known(cells)
         offers: dict[Column, dict[str, str]] = {}
         for part in map(self._known, nested.values()):
-            is_other = any(column in own and own[column][1] != part[column][1] for column in _IDENTIFYING & part.keys())
+            is_other = any(column in own and own[column][1] != part[column][1] for column in IDENTIFYING & part.keys())
             left_out = set(part) if is_other else set() if part.keys() >= _MAKER_AND_MODEL else _MAKER_AND_MODEL
             for column in part.keys() - own.keys() - left_out:
                 offers.setdefault(column, {})[part[column][1]] = part[column][0]
@@ -226,7 +225,7 @@ class _Finder:
         return result
 
     def _is_identified(self, cells: Cells) -> bool:
-        return not _IDENTIFYING.isdisjoint(self._known(cells))
+        return not IDENTIFYING.isdisjoint(self._known(cells))
 
     def _is_sufficient(self, cells: Cells) -> bool:
         """Whether an object has what Partner Center needs to know a device."""

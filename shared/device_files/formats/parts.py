@@ -41,8 +41,6 @@ class UnreadPart:
 
     label: str
     reason: FileReason
-    detail: str = ""
-    """A sentence on this very part: what it is instead, where it breaks."""
 
 
 Part = TablePart | ItemsPart | UnreadPart

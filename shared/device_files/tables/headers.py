@@ -8,15 +8,12 @@ from functools import lru_cache
 from shared.device_files.cells import clean
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_product_key
-from shared.device_files.rows import ADDED_TO_FIX, Column, Header, header_of
+from shared.device_files.rows import ADDED_TO_FIX, IDENTIFYING, NAMES_OF_A_DEVICE, Column, Header, header_of
 from shared.device_files.tables.header_names import Sureness, folded, meaning
 from shared.reasons import FileReason, UnreadableDeviceFile
 
-IDENTIFYING = frozenset({Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH})
-"""One of these at least is in every header."""
 FEWEST_NAMES = 2
 """So many known names make a line a header wherever it stands."""
-_NAMES_OF_A_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL})
 _HARMLESS_TWICE = frozenset({Column.ORDER_NUMBER, Column.ASSIGNED_USER}) | ADDED_TO_FIX
 """Nothing that is sent depends on which column is meant."""
 _BETWEEN_CELLS = re.compile(r"[\s,;|^]")
@@ -55,12 +52,6 @@ _Claims = dict[Column, list[tuple[Sureness, int]]]
 """Which columns claim each meaning, and how surely."""
 
 
-def _surest(claims: Sequence[tuple[Sureness, int]]) -> list[int]:
-    """The places of the surest names of a meaning."""
-    most = max(sureness for sureness, _ in claims)
-    return [place for sureness, place in claims if sureness is most]
-
-
 def find_header(cells: Sequence[str], *, is_first: bool = True) -> FoundHeader | None:
     """The header that a line is, or `None` when it is none. `is_first`: no header is known so far.
 
@@ -74,16 +65,13 @@ def find_header(cells: Sequence[str], *, is_first: bool = True) -> FoundHeader |
     claims = _claims_of(names)
     if not _is_header(names, claims, width, is_first=is_first):
         return None
-    columns: list[Column | None] = [None] * len(names)
+    columns = _columns_of(names, claims)
     preferred: list[str] = []
     for column, claimed in claims.items():
-        surest = _surest(claimed)
-        if len(surest) > 1 and column not in _HARMLESS_TWICE:
-            raise _columns_twice(names, column, surest)
-        columns[surest[0]] = column
         if len(claimed) > 1:
-            others = ", ".join(names[place] for _, place in claimed if place != surest[0])
-            preferred.append(f"{names[surest[0]]} (not {others})")
+            at = columns.index(column)
+            others = ", ".join(names[place] for _, place in claimed if place != at)
+            preferred.append(f"{names[at]} (not {others})")
     named = list(zip(names, columns, strict=True))
     ignored = [name for name, column in named if name and column is None]
     ignored += [name for name, column in named if column in (Column.ASSIGNED_USER, Column.ORDER_NUMBER)]
@@ -111,13 +99,10 @@ def item_header(names: tuple[str, ...], filled: tuple[bool, ...]) -> Header | No
     `None`: two equally sure names of one meaning have values.
     """
     claims = _claims_of(tuple(name if is_filled else "" for name, is_filled in zip(names, filled, strict=True)))
-    columns: list[Column | None] = [None] * len(names)
-    for column, claimed in claims.items():
-        surest = _surest(claimed)
-        if len(surest) > 1 and column not in _HARMLESS_TWICE:
-            return None
-        columns[surest[0]] = column
-    return header_of(columns, names)
+    try:
+        return header_of(_columns_of(names, claims), names)
+    except UnreadableDeviceFile:
+        return None
 
 
 def sense_of(cells: Sequence[str]) -> int:
@@ -130,7 +115,23 @@ def sense_of(cells: Sequence[str]) -> int:
         return 1
     if len(names) > 1 and any(map(is_product_key, names)):
         return 1
-    return int(len(names) >= len(_NAMES_OF_A_DEVICE) and any(map(is_manufacturer, names)))
+    return int(len(names) >= len(NAMES_OF_A_DEVICE) and any(map(is_manufacturer, names)))
+
+
+def _columns_of(names: tuple[str, ...], claims: _Claims) -> list[Column | None]:
+    """Which column has each meaning: the one whose name has it most surely.
+
+    Raises:
+        UnreadableDeviceFile: two have it equally surely, and it matters.
+    """
+    columns: list[Column | None] = [None] * len(names)
+    for column, claimed in claims.items():
+        most = max(sureness for sureness, _ in claimed)
+        surest = [place for sureness, place in claimed if sureness is most]
+        if len(surest) > 1 and column not in _HARMLESS_TWICE:
+            raise _columns_twice(names, column, surest)
+        columns[surest[0]] = column
+    return columns
 
 
 def _claims_of(names: tuple[str, ...]) -> _Claims:
@@ -144,7 +145,7 @@ def _claims_of(names: tuple[str, ...]) -> _Claims:
         models = [(Sureness.PLAIN, at) for at in beside if folded(" ".join(names[at : at + 1])) == _DEVICE_NAME]
         claims |= {Column.MODEL: models} if models else {}
     keys = claims.get(Column.PRODUCT_KEY, [])
-    if keys and all(sureness is Sureness.PLAIN for sureness, _ in keys) and claims.keys() >= _NAMES_OF_A_DEVICE:
+    if keys and all(sureness is Sureness.PLAIN for sureness, _ in keys) and claims.keys() >= NAMES_OF_A_DEVICE:
         # A product id beside serial number, manufacturer and model is the article's number, not a key of Windows.
         del claims[Column.PRODUCT_KEY]
     return claims

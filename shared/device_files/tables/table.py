@@ -15,7 +15,7 @@ from shared.device_files.formats.parts import Delimiter, Records
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key, is_template_text
-from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
+from shared.device_files.rows import ABSENT, NAMES_OF_A_DEVICE, UNKNOWN_COLUMNS, Column, DeviceRow, Header
 from shared.device_files.tables import headers, tool_output
 from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headerless import HASH_ALONE, columns_of
@@ -42,7 +42,6 @@ _NAME_WITH_DIGIT = re.compile(r"[^\W\d]+0|[^\W\d]{5,}[ _]?\d{1,2}")
 """What a made-up column name looks like: Name0, Field_1, Textbox12."""
 _FEWEST_OF_DEVICE = 3
 """Cells of the fewest that identify a device without a hash."""
-_NAMES_OF_A_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.MANUFACTURER, Column.MODEL})
 
 
 def table_rows(
@@ -236,7 +235,7 @@ class Table:
         """A row of which some cells may belong to other columns: sent by what is certain of it, if that identifies."""
         fields = fields_of(header, cells)
         is_certain = starts_as_hash(fields.hardware_hash) or is_product_key(fields.product_key)
-        if not (is_certain or doubt.isdisjoint(_NAMES_OF_A_DEVICE)):
+        if not (is_certain or doubt.isdisjoint(NAMES_OF_A_DEVICE)):
             return self._row(number, UNKNOWN_COLUMNS, cells, _shown(fields), RowReason.SHIFTED_CELLS)
         row = self._row(number, header, cells, fields)
         return replace(row, notes=(Note.TAG_NOT_CERTAIN,)) if Column.GROUP_TAG in doubt and fields.group_tag else row
