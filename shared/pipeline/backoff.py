@@ -13,6 +13,9 @@ POLL_SHARE = 0.25
 FIRST_BACKOFF = timedelta(seconds=2)
 LONGEST_BACKOFF = timedelta(minutes=30)
 PAUSED_DELAY = timedelta(minutes=5)
+YIELDED = 2
+"""How many times the spread of the others a request waits that yields to them."""
+
 SHORTEST_PATIENCE = timedelta(seconds=1)
 LONGEST_PATIENCE = timedelta(seconds=20)
 
@@ -50,9 +53,13 @@ class Pace:
             case _:
                 return max(self.backoff(attempts), least)
 
-    def behind_an_open_breaker(self, closes_in: timedelta) -> timedelta:
-        """The delay of a request behind an open circuit breaker, spread over some seconds."""
-        return closes_in + self.jitter() * (closes_in * 0.1 + timedelta(seconds=2))
+    def behind_an_open_breaker(self, closes_in: timedelta, *, yields: bool = False) -> timedelta:
+        """The delay of a request behind an open circuit breaker, spread over some seconds.
+
+        A request that `yields` comes after those that do not, and leaves them the time for a request or two.
+        """
+        spread = closes_in * 0.1 + timedelta(seconds=2)
+        return closes_in + (self.jitter() + (YIELDED if yields else 0)) * spread
 
 
 def pace_of(settings: Settings, jitter: Callable[[], float]) -> Pace:

@@ -70,3 +70,10 @@ def test_a_busy_worker_is_waited_for_as_long_again_as_it_has_been_busy() -> None
     assert patience(timedelta(0)) == SHORTEST_PATIENCE
     assert patience(timedelta(seconds=9)) == timedelta(seconds=9)
     assert patience(timedelta(hours=1)) == LONGEST_PATIENCE
+
+
+def test_behind_an_open_breaker_a_request_that_yields_comes_after_all_others() -> None:
+    minute = timedelta(minutes=1)
+    soonest, latest = (replace_jitter(at).behind_an_open_breaker(minute) for at in (0.0, 1.0))
+    yielded = replace_jitter(0.0).behind_an_open_breaker(minute, yields=True)
+    assert minute <= soonest < latest < yielded < 2 * minute

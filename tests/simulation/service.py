@@ -4,9 +4,10 @@ The real client calls it without sockets. It records the real events, for the in
 """
 
 import json
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
@@ -174,6 +175,8 @@ class SimulatedPartnerCenter:
         self._clock = clock
         self.troubles = troubles
         self._pause = pause
+        self.throttled_for: timedelta | None = None
+        """The pause in the answer to a throttled caller; None for that of the behaviour."""
         self._hidden: set[str] = set()
         self.uploads: list[Upload] = []
         self.deletions: list[Deletion] = []
@@ -210,6 +213,9 @@ class SimulatedPartnerCenter:
             self._note_deletion(request.customer, request.subject or "", request.request_id, is_done=is_done)
         if request.operation is Operation.UPDATE_DEVICE_POLICIES and _is_processed(reply):
             self.profiles_given += _policies_in(request.body)
+        if trouble is Fault.THROTTLE and self.throttled_for is not None and reply.answer is not None:
+            headers = {**reply.answer.headers, "Retry-After": str(math.ceil(self.throttled_for.total_seconds()))}
+            reply = replace(reply, answer=replace(reply.answer, headers=headers))
         if attempt is not None and reply.given is not None:
             self.uploads.append(Upload(attempt, _tracking_id_in(reply.given.headers), reply.is_repeat))
         self._pause(f"the answer to {request.operation} comes")

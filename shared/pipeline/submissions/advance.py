@@ -32,6 +32,7 @@ from shared.pipeline.submissions.contents import BlobMissing, Contents
 from shared.pipeline.submissions.daily_limit import counted_today, wait_for_next_day
 from shared.pipeline.submissions.device_batches import DeviceBatches
 from shared.pipeline.submissions.follow_ups import FollowUps, following_up
+from shared.pipeline.submissions.line import next_in_line
 from shared.pipeline.submissions.lost_contents import ended_as_lost, is_lost_for_good
 from shared.pipeline.submissions.poll import poll
 from shared.pipeline.submissions.post import post, request_for
@@ -183,7 +184,7 @@ class _Turn:
         elif (wait := self._wait_for_next_day(submission)) is not None:
             self._write(Decided(stored, wait))
         else:
-            with self._breaker.admission(submission.customer_id) as admitted:
+            with self._breaker.admission(submission.customer_id, yields=self._yields(submission)) as admitted:
                 if isinstance(admitted, WaitFor):
                     self._write(Decided(stored, admitted))
                 elif submission.order is FileOrder.REMOVE:
@@ -204,6 +205,15 @@ class _Turn:
         why = why_held(self._pipeline, submission.customer_id, submission.file_id)
         return why_kept_back(self._pipeline, submission) if why is None else why
 
+    def _yields(self, submission: Submission) -> bool:
+        """Whether others of its file stand in line behind it: then it lets smaller files go first."""
+        released = self._pipeline.cache.released.get(submission.reading_id)
+        if released is None:
+            return False
+        file = released.record
+        behind = next_in_line(submission.number, file.priority)
+        return behind is not None and behind <= file.submissions
+
     def _send(self, stored: Stored[Submission], body: bytes | None, admitted: Admission) -> None:
         """Find the batch, claim the submission with its request, send the request, write the answer, report it."""
         submission = stored.record
@@ -214,6 +224,8 @@ class _Turn:
         if isinstance(target, Decided):
             self._write_and_report(target, admitted)
             return
+        if target.was_listed:
+            admitted.end_throttling()
         now = self._pipeline.clock()
         if (beyond := counted_today(self._pipeline, submission, now)) is not None:
             self._batches.note(submission, target, beyond)

@@ -78,9 +78,12 @@ class CircuitBreaker:
     """Whether sending is paused. What the service accepted is polled all the same."""
 
     @contextmanager
-    def admission(self, customer_id: str) -> Iterator["Admission | WaitFor"]:
-        """Admission to send requests about the customer, or the wait; an unused admission leaves no trace."""
-        admitted = self._admit(customer_id)
+    def admission(self, customer_id: str, *, yields: bool = False) -> Iterator["Admission | WaitFor"]:
+        """Admission to send requests about the customer, or the wait; an unused admission leaves no trace.
+
+        `yields`: behind an open breaker it comes after those that do not.
+        """
+        admitted = self._admit(customer_id, yields=yields)
         try:
             yield admitted
         finally:
@@ -95,7 +98,7 @@ class CircuitBreaker:
         scopes = {WHOLE_PARTNER} if customer_id is None else {WHOLE_PARTNER, customer_scope(customer_id)}
         return scopes.isdisjoint(self._gates(now))
 
-    def _admit(self, customer_id: str) -> "Admission | WaitFor":
+    def _admit(self, customer_id: str, *, yields: bool) -> "Admission | WaitFor":
         now = self.service.clock()
         if self.remembered.are_known(now):
             return Admission(self, customer_id, now)
@@ -105,7 +108,8 @@ class CircuitBreaker:
         closed = [gates[scope] for scope in (WHOLE_PARTNER, customer_scope(customer_id)) if scope in gates]
         for stored in closed:
             if (delay := waiting_time(stored.record, now, self.claim)) is not None:
-                return WaitFor(self.service.pace.behind_an_open_breaker(delay), stored.record.reason)
+                wait = self.service.pace.behind_an_open_breaker(delay, yields=yields)
+                return WaitFor(wait, stored.record.reason)
         admitted = Admission(self, customer_id, now, outage=gates.get(OUTAGE))
         for stored in closed:
             probing = replace(stored.record, probing_until=now + self.claim)
@@ -274,6 +278,16 @@ class Admission:
                 # Each instance has a token of its own, and must find out by itself that it has expired: no failure.
                 failed_probes = set() if self.breaker.token.rejected() else failed_probes
             self.breaker.open_after(error, self.customer_id, failed_probes)
+
+    def end_throttling(self) -> None:
+        """Close the probed breakers that throttling opened: the service has answered, and another request follows.
+
+        Others need not wait for the answer to that request as well.
+        """
+        throttled = [stored for stored in self.probed if stored.record.is_throttled]
+        self.probed = [stored for stored in self.probed if not stored.record.is_throttled]
+        for stored in throttled:
+            self.breaker.end_probe(stored, None)
 
     def _note_outage(self, error: PartnerCenterError | None) -> None:
         if isinstance(error, NeverSent | AnswerLost | Unavailable):

@@ -37,6 +37,8 @@ class Target:
     batch_id: str
     claimed: Stored[Batch] | None = None
     """The batch's record, if this submission has just claimed it in order to create the batch."""
+    was_listed: bool = False
+    """Whether the service has just listed the batches, and so has answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,11 @@ class DeviceBatches:
         if found is not None:
             self._write(claimed, self._batch(submission, BatchState.KNOWN, found))
             self.remembered.keep(_key(submission), found)
-            return Target(RequestKind.APPEND, found)
+            return Target(RequestKind.APPEND, found, was_listed=True)
         if submission.create_refused is not None:
             self._free(claimed)
             return Decided(stored, refusal(submission, submission.create_refused))
-        return Target(RequestKind.CREATE, submission.batch_id, claimed)
+        return Target(RequestKind.CREATE, submission.batch_id, claimed, was_listed=True)
 
     def _spelling(self, submission: Submission) -> str | None:
         """The batch as the service spells it; None when the customer has none of that name, in either case.

@@ -232,6 +232,18 @@ def test_an_answer_to_an_older_request_does_not_close_a_breaker_that_was_opened_
     assert not _may_ask(world)
 
 
+def test_a_probe_that_was_answered_ends_throttling_before_its_next_request_and_no_other_breaker(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.journal.gates.change(None, Gate(scope=WHOLE_PARTNER, closed_until=world.clock(), failures=1, reason="401"))
+    world.clock.now += timedelta(seconds=90)
+    with _admission(world) as probe:
+        assert isinstance(probe, Admission)
+        probe.end_throttling()
+        assert list(world.journal.gates.closed()) == [WHOLE_PARTNER]
+        probe.note(None)
+    assert world.journal.gates.closed() == {}
+
+
 # --- for how long
 
 

@@ -58,9 +58,8 @@ def test_a_batch_that_is_listed_is_appended_to_in_the_service_s_spelling(waiting
     service = Lists(waiting.partner_center, "Other", "TEST")
     waiting.meet(service)
     first, second = _two(waiting)
-    wanted = Target(RequestKind.APPEND, "TEST")
-    assert _batches(waiting).target_of(first) == wanted
-    assert _batches(waiting).target_of(second) == wanted
+    assert _batches(waiting).target_of(first) == Target(RequestKind.APPEND, "TEST", was_listed=True)
+    assert _batches(waiting).target_of(second) == Target(RequestKind.APPEND, "TEST")
     assert service.asked == 1
     assert _state(waiting) is BatchState.KNOWN
 
@@ -77,7 +76,7 @@ class ListsForEver(Lists):
 def test_the_list_of_batches_is_read_no_further_than_to_the_wanted_one(waiting: World, names: tuple[str, ...]) -> None:
     waiting.meet(ListsForEver(waiting.partner_center, *names))
     first, _ = _two(waiting)
-    assert _batches(waiting).target_of(first) == Target(RequestKind.APPEND, "Test")
+    assert _batches(waiting).target_of(first) == Target(RequestKind.APPEND, "Test", was_listed=True)
 
 
 def test_a_batch_that_is_absent_is_created_by_one_while_the_others_wait(waiting: World) -> None:
@@ -116,7 +115,7 @@ def test_a_list_that_fails_comes_back_as_its_error_and_frees_the_batch(waiting: 
     assert isinstance(decided.step, SendAgain)
     assert decided.error is error
     waiting.meet(Lists(waiting.partner_center, "Test"))
-    assert _batches(waiting).target_of(second) == Target(RequestKind.APPEND, "Test")
+    assert _batches(waiting).target_of(second) == Target(RequestKind.APPEND, "Test", was_listed=True)
 
 
 def test_a_batch_that_turned_out_to_be_wrong_is_listed_again(waiting: World) -> None:
