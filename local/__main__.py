@@ -166,6 +166,10 @@ _OF_VENV = {
     "find": ("local.commands.find", "Find the rows with a serial number, and what became of the device."),
     "devices": ("local.commands.devices", "Show the registered devices of a customer, or write them to a file."),
     "plan": ("local.commands.plan", "Say of each row of a file whether its device is registered already, and where."),
+    "profiles": (
+        "local.commands.profiles",
+        "Show the profiles of a customer, and set the default of a batch or of all.",
+    ),
     "outcomes": ("local.commands.outcomes", "Show how every row of a file ended, and what to do."),
     "retry": ("local.commands.retry", "Resend the rows of a closed file that can be sent again unchanged."),
     "withdraw": (

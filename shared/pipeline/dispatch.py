@@ -16,6 +16,7 @@ from shared.storage.wakeups import (
     FileWakeUp,
     InventoryWakeUp,
     NotificationWakeUp,
+    ProfilesWakeUp,
     SubmissionsWakeUp,
     SubmissionWakeUp,
     UnreadableWakeUp,
@@ -62,9 +63,19 @@ def _act(pipeline: Pipeline, wake_up: WakeUp) -> None:
             from shared.pipeline.corrections.withdrawal_steps import withdraw_further  # noqa: PLC0415
 
             withdraw_further(pipeline, wake_up)
-        case InventoryWakeUp():
-            from shared.pipeline.inventory.reading import read_further  # noqa: PLC0415
-
-            read_further(pipeline, wake_up)
+        case InventoryWakeUp() | ProfilesWakeUp():
+            _read(pipeline, wake_up)
         case NotificationWakeUp():
             notify(pipeline, wake_up)
+
+
+def _read(pipeline: Pipeline, wake_up: InventoryWakeUp | ProfilesWakeUp) -> None:
+    """Read something of a customer from Partner Center for people."""
+    if isinstance(wake_up, InventoryWakeUp):
+        from shared.pipeline.inventory.reading import read_further  # noqa: PLC0415
+
+        read_further(pipeline, wake_up)
+    else:
+        from shared.pipeline.profiles import list_profiles  # noqa: PLC0415
+
+        list_profiles(pipeline, wake_up.customer_id)

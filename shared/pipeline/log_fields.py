@@ -7,6 +7,7 @@ from shared.storage.wakeups import (
     FileWakeUp,
     InventoryWakeUp,
     NotificationWakeUp,
+    ProfilesWakeUp,
     SubmissionsWakeUp,
     SubmissionWakeUp,
     WakeUp,
@@ -59,7 +60,7 @@ def of_message(wake_up: WakeUp | None) -> Fields:
             return of_wake_up(reading_id, ", ".join(one.number for one in due), max(one.sequence for one in due))
         case FileWakeUp(file_id=file_id) | WithdrawalWakeUp(file_id=file_id) | NotificationWakeUp(file_id=file_id):
             return {"file_id": file_id}
-        case InventoryWakeUp(customer_id=customer_id):
+        case InventoryWakeUp(customer_id=customer_id) | ProfilesWakeUp(customer_id=customer_id):
             return {"customer_id": customer_id}
         case BlobWakeUp(path=path):
             return {"blob": path}

@@ -51,6 +51,7 @@ from shared.status.parameters import (
     query_of,
 )
 from shared.status.presenters import file_address, withdrawal_view
+from shared.status.profiles import customer_profiles
 from shared.status.registered_devices import NO_GUID, ask, registered_devices
 from shared.status.registered_downloads import devices_csv_answer
 from shared.status.routes import allowed_methods
@@ -133,6 +134,12 @@ def _download_devices(pipeline: OpenPipeline, request: func.HttpRequest, *, as_d
     query = query_of(request.params, BatchQuery)
     customer_id, batch_id = request.route_params["customer_id"], given(query.batch)
     return devices_csv_answer(pipeline(), customer_id, batch_id, request, as_device_file=as_device_file)
+
+
+def list_profiles(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """GET customers/{customer_id}/profiles."""
+    query_of(request.params, NoQuery)
+    return json_answer(customer_profiles(pipeline(), request.route_params["customer_id"]))
 
 
 def list_acts(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:

@@ -29,6 +29,7 @@ from shared.status.routes import Route, route_named
 from shared.status.schemas import (
     ActPage,
     CustomerPage,
+    CustomerProfiles,
     DevicePage,
     ErrorView,
     FileDetails,
@@ -191,6 +192,13 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "find_device": Operation(
         "The rows of closed files with this serial number, newest first.", DevicesQuery, DevicePage, faults=_NO_FILE
+    ),
+    "list_profiles": Operation(
+        "The profiles of a customer, which are its configuration policies, as Partner Center last listed them, and the "
+        "default profiles of its batches. A list that is older than 15 minutes is asked for again.",
+        NoQuery,
+        CustomerProfiles,
+        faults=(HTTPStatus.NOT_FOUND,),
     ),
     "list_registered_devices": Operation(
         "The registered devices of a customer as last read from Partner Center, and how their reading stands. What is "

@@ -12,7 +12,7 @@ from shared.status import handlers
 from shared.status.authentication import person_of, refuse_without
 from shared.status.health import app_to_check
 from shared.status.http import OpenPipeline, answered, surroundings
-from shared.status.page import assigning, dropping, fixing, health, holding, registered
+from shared.status.page import assigning, dropping, fixing, health, holding, profiles, registered
 from shared.status.page import customers as customers_page
 from shared.status.page import handlers as page_handlers
 from shared.status.page.answers import Visit
@@ -42,6 +42,7 @@ HANDLERS: Mapping[str, Handler] = {
     "hold_everything": handlers.hold_everything,
     "go_on_with_everything": handlers.go_on_with_everything,
     "find_device": handlers.find_device,
+    "list_profiles": handlers.list_profiles,
     "list_registered_devices": handlers.list_registered_devices,
     "read_devices_anew": handlers.read_devices_anew,
     "download_registered_devices": handlers.download_registered_devices,
@@ -61,6 +62,8 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_of_customers": customers_page.show_customers,
     "page_change_customer": customers_page.change_customer,
     "page_of_devices": registered.show_devices,
+    "page_of_profiles": profiles.show_profiles,
+    "page_set_profile": profiles.set_profile,
     "page_read_devices_anew": registered.read_devices_anew,
     "page_of_health": health.show_health,
     "page_drop": dropping.show_drop,

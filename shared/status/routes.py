@@ -68,6 +68,7 @@ ROUTES = (
     Route("read_devices_anew", "customers/{customer_id}/devices/read", CHANGE, Access.KEY),
     Route("download_registered_devices", "customers/{customer_id}/devices.csv", READ, Access.KEY),
     Route("download_device_file", "customers/{customer_id}/device_file.csv", READ, Access.KEY),
+    Route("list_profiles", "customers/{customer_id}/profiles", READ, Access.KEY),
     Route("hold_everything", "hold", CHANGE, Access.KEY),
     Route("go_on_with_everything", "go_on", CHANGE, Access.KEY),
     # The serial number is in the query: the host exports paths whole to Application Insights, but queries redacted.
@@ -84,6 +85,8 @@ ROUTES = (
     # Its downloads are at status/devices?as=csv, for the reason below.
     Route("page_of_devices", "status/devices", PAGE, Access.SIGN_IN),
     Route("page_read_devices_anew", "status/devices", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_of_profiles", "status/profiles", PAGE, Access.SIGN_IN),
+    Route("page_set_profile", "status/profiles", CHANGE, Access.SIGN_IN, Role.MANAGE),
     HEALTH_PAGE,
     # The check of chosen files is at status/drop?upload=ID: an address with three parts is the page of a file.
     Route("page_drop", "status/drop", PAGE, Access.SIGN_IN, Role.SEND),

@@ -643,6 +643,35 @@ class CustomerView(View, frozen=True, kw_only=True):
         return self.name or (self.names[0].name if self.names else self.customer_id)
 
 
+class ProfileView(View, frozen=True, kw_only=True):
+    """A profile: a configuration policy of a customer in Partner Center."""
+
+    id: str
+    name: str
+    description: str
+    settings: Annotated[list[str], msgspec.Meta(description="Partner Center's words, such as `skip_eula`.")]
+    devices: Annotated[int | None, msgspec.Meta(description="Devices that have it; null if Partner Center says none.")]
+
+
+class DefaultProfileView(View, frozen=True, kw_only=True):
+    """The profile of devices whose rows name none."""
+
+    batch_id: Annotated[str | None, msgspec.Meta(description="Null: of all batches that have no default of their own.")]
+    profile: Annotated[str, msgspec.Meta(description="The name or id of a profile.")]
+
+
+class CustomerProfiles(View, frozen=True, kw_only=True):
+    """The profiles of a customer as Partner Center last listed them, and the defaults for its batches."""
+
+    customer_id: Identifier
+    customer_name: str | None
+    read_at: Annotated[datetime | None, msgspec.Meta(description="When they were last listed.")]
+    is_in_progress: Annotated[bool, msgspec.Meta(description="Whether they are being listed now.")]
+    sentence: Annotated[str, msgspec.Meta(description="All of this for people.")]
+    profiles: Annotated[list[ProfileView], msgspec.Meta(description="By name.")]
+    defaults: list[DefaultProfileView]
+
+
 class CustomerListView(View, frozen=True, kw_only=True):
     """The last reading of Partner Center's list of the partner's customers."""
 

@@ -1,4 +1,4 @@
-"""Priorities of customers, and their names, by which a drop folder may be called instead of by the tenant's GUID.
+"""Priorities and profiles of customers, and their names, by which a drop folder may be called instead of by the GUID.
 
 A name never changes its meaning: once assigned to a customer, it is never assigned to another, even after its removal.
 Otherwise a script that still drops under an old name would permanently register devices to the wrong tenant.
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from shared.errors import DeviceDropError
 from shared.storage.keys import Key, safe_key
-from shared.storage.record_table import Conflict, RecordTable, log_unreadable
+from shared.storage.record_table import Conflict, RecordTable, Stored, log_unreadable
 from shared.storage.records import Moment
 from shared.storage.tables import Query, Table
 from shared.vocabulary import RESERVED_FOLDERS, Priority
@@ -25,8 +25,13 @@ CUSTOMERS_TABLE = "Customers"
 LONGEST_NAME = 100
 """Characters of a name: it is a folder in a path of at most 1,024."""
 
+LONGEST_BATCH_KEY = 400
+"""UTF-16 units of a batch in the key of its default profile, which names the customer too."""
+
 _PARTITION = "customers"
 _PRIORITIES = "priorities"
+_PROFILES = "profiles"
+_PROFILE_LISTS = "profile_lists"
 _FORBIDDEN = frozenset("/\\")
 
 
@@ -50,6 +55,44 @@ class CustomerPriority(msgspec.Struct, frozen=True, kw_only=True):
     set_at: Moment
 
 
+class DefaultProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """The profile that the devices of a customer, or of one of its batches, are to have where their rows name none."""
+
+    customer_id: str
+    batch_id: str = ""
+    """Empty: for all batches that have no default of their own."""
+    profile: str
+    """The name or id of a configuration policy."""
+    set_at: Moment
+
+
+class KeptProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile of a customer, as Partner Center listed it."""
+
+    policy_id: str
+    name: str
+    description: str = ""
+    settings: tuple[str, ...] = ()
+    devices: int | None = None
+
+
+class ProfileList(msgspec.Struct, frozen=True, kw_only=True):
+    """The profiles of a customer as they were last listed, and how the last request for them ended."""
+
+    customer_id: str
+    asked_at: Moment
+    read_at: Moment | None = None
+    failed_at: Moment | None = None
+    failure: str = ""
+    profiles: tuple[KeptProfile, ...] = ()
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether the list that was asked for is not there yet."""
+        ended = [each for each in (self.read_at, self.failed_at) if each is not None]
+        return not ended or max(ended) < self.asked_at
+
+
 class CustomerNameRefused(DeviceDropError):
     """The name cannot stand for a customer; nothing was changed."""
 
@@ -65,6 +108,9 @@ class Customers:
         self._table = table
         self._customers = RecordTable(table, Customer, lambda customer: _key(customer.name))
         self._priorities = RecordTable(table, CustomerPriority, lambda one: (_PRIORITIES, one.customer_id))
+        self._profiles = RecordTable(table, DefaultProfile, lambda one: _profile_key(one.customer_id, one.batch_id))
+
+        self._profile_lists = RecordTable(table, ProfileList, lambda one: (_PROFILE_LISTS, one.customer_id))
 
     def prepare(self) -> None:
         """Create the table if it does not exist."""
@@ -111,6 +157,34 @@ class Customers:
             raise CustomerNameRefused(
                 f"The priority of {customer_id} was changed by another command at the same moment; try again."
             ) from error
+
+    def default_profiles(self, customer_id: str) -> list[DefaultProfile]:
+        """The default profiles of a customer and its batches; that of all batches comes first."""
+        first, behind = _profile_key(customer_id, "")[1], _profile_key(customer_id, "\uffff")[1]
+        query = Query(partition=_PROFILES, row_from=first, row_below=behind)
+        return [stored.record for stored in self._profiles.query(query, log_unreadable)]
+
+    def profile_list(self, customer_id: str) -> Stored[ProfileList] | None:
+        """The profiles of a customer as they were last listed; None if nobody asked for them yet."""
+        return self._profile_lists.get((_PROFILE_LISTS, customer_id))
+
+    def keep_profile_list(self, stored: Stored[ProfileList] | None, changed: ProfileList) -> None:
+        """Replace the list that was read as `stored`, or enter the first one. Raises Conflict."""
+        self._profile_lists.change(stored, changed)
+
+    def set_default_profile(self, customer_id: str, batch_id: str, profile: str, now: datetime) -> None:
+        """Set the default profile of a batch, or of all batches (empty); an empty profile removes it.
+
+        Raises:
+            CustomerNameRefused: it is no customer id.
+        """
+        customer_id = checked_id(customer_id)
+        if profile:
+            self._profiles.upsert(
+                [DefaultProfile(customer_id=customer_id, batch_id=batch_id, profile=profile, set_at=now)]
+            )
+        else:
+            self._profiles.delete([_profile_key(customer_id, batch_id)])
 
     def refuse_unusable(self, name: str, customer_id: str) -> None:
         """Refuse a name that `add` would refuse, and change nothing.
@@ -245,6 +319,10 @@ def checked_id(customer_id: str) -> str:
 def folded(name: str) -> str:
     """The same text for names that look the same: without case and with normalized accents (macOS decomposes them)."""
     return normalize("NFC", name.strip().casefold())
+
+
+def _profile_key(customer_id: str, batch_id: str) -> Key:
+    return _PROFILES, f"{customer_id}~{safe_key(batch_id.casefold(), LONGEST_BATCH_KEY)}"
 
 
 def _key(name: str) -> Key:

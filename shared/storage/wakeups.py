@@ -91,6 +91,12 @@ class InventoryWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="inventory"
     sequence: int
 
 
+class ProfilesWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="profiles"):
+    """Somebody asked for the profiles of a customer."""
+
+    customer_id: Guid
+
+
 class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notification"):
     """The webhook is to be notified of a file that has ended; `attempts` have failed so far."""
 
@@ -112,6 +118,7 @@ WakeUp = (
     | BlobWakeUp
     | WithdrawalWakeUp
     | InventoryWakeUp
+    | ProfilesWakeUp
     | NotificationWakeUp
 )
 

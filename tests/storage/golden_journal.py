@@ -35,7 +35,14 @@ from local.in_memory_storage import InMemoryTable
 from shared.pipeline.submissions.matching import SentRow
 from shared.storage import keys
 from shared.storage.codec import packed, unpacked
-from shared.storage.customers import CUSTOMERS_TABLE, Customer, CustomerPriority, Customers
+from shared.storage.customers import (
+    CUSTOMERS_TABLE,
+    Customer,
+    CustomerPriority,
+    Customers,
+    DefaultProfile,
+    ProfileList,
+)
 from shared.storage.files import listing_of
 from shared.storage.inventories import BatchInventory, CustomerInventory, RequestBudget
 from shared.storage.journal import Journal, TableName
@@ -156,6 +163,8 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     SentContent: lambda storage, sent: storage.journal.uploads.content(sent.customer_id, sent.digest),
     Customer: lambda storage, customer: storage.customers.named(customer.name),
     CustomerPriority: lambda storage, kept: storage.customers.kept_priority(kept.customer_id),
+    DefaultProfile: lambda storage, kept: next(iter(storage.customers.default_profiles(kept.customer_id))),
+    ProfileList: lambda storage, kept: storage.customers.profile_list(kept.customer_id),
     PartnerCustomer: lambda storage, customer: storage.journal.partner_customers.get(customer.customer_id),
     CustomerInventory: lambda storage, one: storage.journal.inventories.get(one.customer_id),
     BatchInventory: lambda storage, batch: storage.journal.inventories.batch(batch.customer_id, batch.batch_id),
@@ -245,6 +254,11 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:  # noqa: C9
                 journal.partner_customers.change_reading(None, record)
             case CustomerPriority():
                 storage.customers.prioritise(record.customer_id, record.priority, record.set_at)
+            case DefaultProfile():
+                wanted = (record.customer_id, record.batch_id, record.profile)
+                storage.customers.set_default_profile(*wanted, record.set_at)
+            case ProfileList():
+                storage.customers.keep_profile_list(None, record)
             case Customer():
                 _write_customer(storage.customers, record)
     for submission, pack in zip(submissions, (packed(msgspec.json.encode(rows)), None), strict=True):
@@ -305,6 +319,8 @@ def _records() -> Iterator[msgspec.Struct]:
         filled(WithdrawalMention),
         filled(ListReading),
         filled(CustomerPriority),
+        filled(DefaultProfile),
+        filled(ProfileList),
         filled(RequestBudget),
     )
 

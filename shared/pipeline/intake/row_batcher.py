@@ -78,6 +78,8 @@ class Intake:
     outcomes: list[DeviceOutcome] = field(default_factory=list)
     reasons: ReasonCounter = field(default_factory=ReasonCounter)
     waiting: dict[str, "Batchload"] = field(default_factory=dict)
+    default_profiles: dict[str, str] | None = None
+    """By case-folded batch; empty for all others. None until the first batch is known."""
     devices_held: int = 0
     entries: list[SubmissionEntry] = field(default_factory=list)
     """Submissions whose bodies are stored but which are not in the journal yet."""
@@ -161,8 +163,18 @@ class Intake:
             return known
         if len(self.waiting) == MOST_BATCHES:
             raise too_many_batches()
-        load = self.waiting[key] = Batchload(batch_id)
+        load = self.waiting[key] = Batchload(batch_id, self._default_profile(key))
         return load
+
+    def _default_profile(self, batch_key: str) -> str:
+        """The profile that the devices of a batch are to have where their rows name none."""
+        file = self.held.record
+        if file.customer_id is None or file.order is not FileOrder.REGISTER:
+            return ""
+        if self.default_profiles is None:
+            found = self.pipeline.customers.default_profiles(file.customer_id)
+            self.default_profiles = {each.batch_id.casefold(): each.profile for each in found}
+        return self.default_profiles.get(batch_key) or self.default_profiles.get("", "")
 
     def _keep(self, outcome: DeviceOutcome) -> None:
         self.outcomes.append(outcome)
@@ -239,13 +251,16 @@ class Batchload:
     """Devices waiting for a submission to one batch."""
 
     batch_id: str
+    profile: str = ""
+    """The default profile of the batch."""
     devices: list[NewDevice] = field(default_factory=list)
     rows: list[SentRow] = field(default_factory=list)
 
     def add(self, row: CheckedRow, device: SendableDevice) -> None:
         """Add a device and the fields of its row that are kept."""
         self.devices.append(new_device(device))
-        self.rows.append(sent_row(row))
+        sent = sent_row(row)
+        self.rows.append(sent if sent.profile or not self.profile else replace(sent, profile=self.profile))
 
     def body(self) -> bytes:
         """The request body with all devices."""
@@ -253,6 +268,6 @@ class Batchload:
 
     def first(self, number: int) -> "Batchload":
         """Take the first `number` devices, or all there are, to be submitted."""
-        part = Batchload(self.batch_id, self.devices[:number], self.rows[:number])
+        part = Batchload(self.batch_id, self.profile, self.devices[:number], self.rows[:number])
         del self.devices[:number], self.rows[:number]
         return part

@@ -226,9 +226,7 @@ class ProfileAssigner:
             names = {outcome.profile for outcome in wishing}
             if not any(isinstance(policy_named(name, known.policies), ProfileReason) for name in names):
                 return known.policies
-        policies = tuple(self.service.partner_center.configuration_policies(customer_id, self.service.call_ids()))
-        self.known_policies.keep(customer_id, KnownPolicies(policies, now))
-        return policies
+        return listed_policies(self.service, self.known_policies, customer_id)
 
     def _device_ids(self, assignment: Submission, wishing: Sequence[DeviceOutcome]) -> dict[int, str]:
         """The ids of the devices by row; those that came back without one are looked up in their batch by name."""
@@ -238,6 +236,15 @@ class ProfileAssigner:
             return known
         found = rows_in_batch(self.service, self.contents, assignment, unnamed)
         return known | {row.row: device.id for row, device in found if device.id}
+
+
+def listed_policies(
+    service: Service, known: LruCache[str, KnownPolicies], customer_id: str
+) -> Sequence[ConfigurationPolicy]:
+    """The configuration policies of the customer as the service lists them now. Raises PartnerCenterError."""
+    policies = tuple(service.partner_center.configuration_policies(customer_id, service.call_ids()))
+    known.keep(customer_id, KnownPolicies(policies, service.clock()))
+    return policies
 
 
 def is_over(decided: Decided, service: Service) -> bool:

@@ -17,7 +17,7 @@ from shared.status.customers import customer, customers
 from shared.status.http import CURSOR, Refusal, body_of
 from shared.status.page import form_parameters
 from shared.status.page.answers import Visit, html_answer, page_answer, redirect
-from shared.status.page.pages import CUSTOMERS, DEVICES, address, of_every_page
+from shared.status.page.pages import CUSTOMERS, DEVICES, PROFILES, address, of_every_page
 from shared.status.page.rendering import rendered
 from shared.status.queries import customer_names
 from shared.status.roles import Role
@@ -215,6 +215,7 @@ def customers_page(
                     each.customer_id: address(CUSTOMERS, search=search, customer=each.customer_id) + CHOSEN
                     for each in found.customers
                 },
+                "profiles": address(PROFILES, customer=chosen.customer_id) if chosen else None,
                 "devices": {
                     each.customer_id: address(DEVICES, customer=each.customer_id)
                     for each in (*found.customers, *([chosen] if chosen else []))

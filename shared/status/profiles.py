@@ -1,0 +1,53 @@
+"""The profiles of a customer, and the defaults for its batches, for people and scripts."""
+
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.profiles import profiles_of
+from shared.status.queries import NotFound, customer_names
+from shared.status.schemas import CustomerProfiles, DefaultProfileView, ProfileView
+from shared.storage.customers import KeptProfile, ProfileList, is_guid
+
+NO_GUID = "This is no customer id: give the GUID of the customer's tenant. GET /api/customers lists them."
+
+
+def customer_profiles(pipeline: Pipeline, customer_id: str) -> CustomerProfiles:
+    """The profiles of one customer. Raises NotFound when it is no customer id."""
+    if not is_guid(customer_id):
+        raise NotFound(NO_GUID)
+    return profiles_view(pipeline, profiles_of(pipeline, customer_id.lower()))
+
+
+def profiles_view(pipeline: Pipeline, listed: ProfileList) -> CustomerProfiles:
+    """A list of profiles, and the defaults of its customer."""
+    return CustomerProfiles(
+        customer_id=listed.customer_id,
+        customer_name=customer_names(pipeline).name_of(listed.customer_id),
+        read_at=listed.read_at,
+        is_in_progress=listed.is_in_progress,
+        sentence=_sentence(listed),
+        profiles=list(map(_view, listed.profiles)),
+        defaults=[
+            DefaultProfileView(batch_id=each.batch_id or None, profile=each.profile)
+            for each in pipeline.customers.default_profiles(listed.customer_id)
+        ],
+    )
+
+
+def _sentence(listed: ProfileList) -> str:
+    told = []
+    if listed.read_at is not None:
+        told.append(f"Partner Center listed them on {listed.read_at:%Y-%m-%d %H:%M} UTC.")
+    if listed.is_in_progress:
+        told.append("They are being listed now.")
+    elif listed.failed_at is not None and (listed.read_at is None or listed.failed_at > listed.read_at):
+        told.append(f"They could not be listed on {listed.failed_at:%Y-%m-%d %H:%M} UTC: {listed.failure}")
+    return " ".join(told)
+
+
+def _view(profile: KeptProfile) -> ProfileView:
+    return ProfileView(
+        id=profile.policy_id,
+        name=profile.name,
+        description=profile.description,
+        settings=list(profile.settings),
+        devices=profile.devices,
+    )
