@@ -176,6 +176,7 @@ _OF_VENV = {
         "local.commands.withdraw",
         "Delete the devices that a file newly registered, or those that a file names.",
     ),
+    "move": ("local.commands.move", "Move the devices that a file names to another batch of their customer."),
     "hold": ("local.commands.hold", "Send nothing of a file, of a customer, or nothing at all, until it goes on."),
     "go-on": ("local.commands.go_on", "End the hold of a file, of a customer, or of everything."),
     "stop": ("local.commands.stop", "Send nothing more of a file, for good."),

@@ -146,6 +146,7 @@ class PathFault(StrEnum):
     UNKNOWN_CUSTOMER = "unknown_customer"
     REMOVED_CUSTOMER = "removed_customer"
     PATH_TOO_DEEP = "path_too_deep"
+    MOVE_WITHOUT_BATCH = "move_without_batch"
 
 
 class IntakeReason(StrEnum):
@@ -184,6 +185,8 @@ class RemovalReason(StrEnum):
     WITHOUT_ID = "without_id"
     SEARCH_INCOMPLETE = "search_incomplete"
     REMOVAL_STOPPED = "removal_stopped"
+    ALREADY_THERE = "already_there"
+    SEVERAL_TO_MOVE = "several_to_move"
 
 
 class SentNote(StrEnum):
@@ -194,6 +197,8 @@ class SentNote(StrEnum):
     UNDER_ANOTHER_BATCH = "under_another_batch"
     BATCH_NOT_KNOWN = "batch_not_known"
     DELETION_ANSWER_LOST = "deletion_answer_lost"
+    MOVED = "moved"
+    REGISTERED_NOWHERE = "registered_nowhere"
 
 
 class WithdrawalReason(StrEnum):
@@ -613,6 +618,10 @@ PATH_FAULTS: Mapping[PathFault, Explanation] = MappingProxyType(
         PathFault.PATH_TOO_DEEP: Explanation(
             "Its path has more folders than customer and batch or an empty one.", f"{_RIGHT_FOLDER} and nothing below."
         ),
+        PathFault.MOVE_WITHOUT_BATCH: Explanation(
+            "The file asks to move devices and lies in no folder of a batch.",
+            "Drop it into device-files/move-devices/{customer id}/{batch}/ where batch is the one to move to.",
+        ),
     }
 )
 
@@ -698,6 +707,14 @@ SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
             "The answer to an earlier deletion of this device was lost. The device is gone since.",
             "Nothing.",
         ),
+        SentNote.MOVED: Explanation(
+            "The device was removed from another batch before it was sent. The column moved_from names that batch.",
+            "Nothing. The device must be reset to get its new profile.",
+        ),
+        SentNote.REGISTERED_NOWHERE: Explanation(
+            "The device was removed from another batch and was not registered under its new one.",
+            "Do what the row says. Then drop it into the folder of its batch as an ordinary device file.",
+        ),
     }
 )
 
@@ -742,12 +759,22 @@ REMOVAL_REASONS: Mapping[RemovalReason, RowExplanation] = MappingProxyType(
         RemovalReason.SEARCH_INCOMPLETE: RowExplanation(
             "A batch of the customer could not be searched to its end so nobody can tell whether the device stands "
             "there. It was not deleted.",
-            "Name the batch to remove it from: as the folder of the file or in the column Group Tag.",
+            "Drop the row again later. A file that removes devices may name the batch: as its folder or in the column "
+            "Group Tag.",
         ),
         RemovalReason.REMOVAL_STOPPED: RowExplanation(
             "Somebody stopped the file before the device of this row was deleted.",
             "Nothing if that was meant. Drop the file again to remove the device after all.",
             Remedy.NOTHING,
+        ),
+        RemovalReason.ALREADY_THERE: RowExplanation(
+            "The device stands under the batch that it is to be moved to already. Nothing was removed.",
+            "Nothing.",
+            Remedy.NOTHING,
+        ),
+        RemovalReason.SEVERAL_TO_MOVE: RowExplanation(
+            "Several devices of the customer fit the row. None was moved.",
+            "Remove those that are too many from their batches first. Then drop the row again.",
         ),
     }
 )

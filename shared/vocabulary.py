@@ -30,6 +30,8 @@ class FileOrder(StrEnum):
     REGISTER = "register"
     REMOVE = "remove"
     """Delete them from the batches of the customer."""
+    MOVE = "move"
+    """Delete them from the batches that they stand under, then register them under the batch of the file."""
 
     @property
     def folder(self) -> str | None:
@@ -38,7 +40,7 @@ class FileOrder(StrEnum):
 
 
 _ORDER_ENDING = "-devices"
-RESERVED_FOLDERS = frozenset({"remove-devices", "move-devices"})
+RESERVED_FOLDERS = frozenset(filter(None, (order.folder for order in FileOrder)))
 """Folders above those of the customers, which no customer may be named like."""
 
 
@@ -105,6 +107,10 @@ class Standing(StrEnum):
     PARTLY_REMOVED = "closed, partly removed"
     NONE_REMOVED = "closed, nothing removed"
     NOTHING_TO_REMOVE = "closed, nothing to remove"
+    MOVING = "moving devices"
+    PARTLY_MOVED = "closed, partly moved"
+    NONE_MOVED = "closed, nothing moved"
+    NOTHING_TO_MOVE = "closed, nothing to move"
     MAY_BE_INCOMPLETE = "closed, may be incomplete"
     REJECTED = "rejected"
     GONE = "deleted before it was read"
@@ -174,6 +180,8 @@ class ActKind(StrEnum):
     """Send a file that was dropped on the page."""
     REMOVE = "remove"
     """Send a file that asks to remove its devices."""
+    MOVE = "move"
+    """Send a file that asks to move its devices."""
     FIX = "fix"
     """Send rows of a file again that were fixed on the page."""
     SEND_AGAIN = "send_again"

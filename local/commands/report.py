@@ -157,7 +157,7 @@ def _devices(pipeline: Pipeline, file: DeviceFile) -> Iterator[tuple[Device, str
     gone = {
         device.record.row: device.record.at or file.received_at
         for device in known
-        if device.record.result is not None and device.record.result.is_gone
+        if device.record.result is not None and device.record.result.is_gone and device.record.is_of_withdrawal
     }
     fixed = _fixed_in_its_month(pipeline, file)
     for row in pipeline.journal.outcomes.of_file(file):

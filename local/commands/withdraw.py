@@ -65,8 +65,8 @@ def _remove(arguments: argparse.Namespace) -> ExitCode:
     if arguments.file_id is not None or arguments.customer is None:
         raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Nothing was dropped: {_EITHER}.")
     file: Path = arguments.devices
-    rows = preview_of(file, Destination(Rules(has_default_batch=True), arguments.batch), datetime.now(UTC)).sends
-    _confirm(arguments, file.name, f"This deletes up to {counted(rows, 'device')} of {arguments.customer}")
+    devices = counted(rows_to_act_on(file, arguments.batch), "device")
+    confirm(arguments, file.name, f"This deletes up to {devices} of {arguments.customer}")
     arguments.files, arguments.anyway = [file], False
     return drop_files(arguments, FileOrder.REMOVE)
 
@@ -82,7 +82,7 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     if file.customer_id is None:
         raise CommandEnded(ExitCode.NOT_ALL_WELL, NO_CUSTOMER_ID)
     shown = harmless(file.name).plain
-    _confirm(arguments, file.name, f"This deletes the devices that {shown} newly registered")
+    confirm(arguments, file.name, f"This deletes the devices that {shown} newly registered")
     note_act(pipeline, COMMAND, ActKind.WITHDRAW, subject_of(file))
     asked = withdraw(pipeline, file.customer_id, file.file_id)
     withdrawal = asked.withdrawal
@@ -97,7 +97,17 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.NOT_ALL_WELL if withdrawal is not None and withdrawal.refused else ExitCode.DONE
 
 
-def _confirm(arguments: argparse.Namespace, file_name: str, what: str) -> None:
+def rows_to_act_on(file: Path, batch_id: str | None) -> int:
+    """The rows of a file whose devices would be removed or moved."""
+    return preview_of(file, Destination(Rules(has_default_batch=True), batch_id), datetime.now(UTC)).sends
+
+
+def confirm(arguments: argparse.Namespace, file_name: str, what: str) -> None:
+    """Ask for the name of the file unless `--name` gives it.
+
+    Raises:
+        CommandEnded: it is another name.
+    """
     name = arguments.name
     if name is None and sys.stdin.isatty() and not arguments.json:
         with suppress(EOFError):
@@ -105,7 +115,7 @@ def _confirm(arguments: argparse.Namespace, file_name: str, what: str) -> None:
             name = input(f"{what}. Type the name of the file to continue: ")
     if name != file_name:
         raise CommandEnded(
-            ExitCode.WRONG_ARGUMENTS, f"Nothing was withdrawn: confirm with the file's name, --name {file_name!r}."
+            ExitCode.WRONG_ARGUMENTS, f"Nothing was done: confirm with the file's name, --name {file_name!r}."
         )
 
 

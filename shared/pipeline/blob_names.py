@@ -162,9 +162,13 @@ def payload_path(folder: str, number: str) -> str:
     return f"{folder}/{number}.json"
 
 
-def payload_digest(body: bytes) -> str:
-    """The digest of a request body (SHA-256, hexadecimal)."""
-    return hashlib.sha256(body).hexdigest()
+def payload_digest(body: bytes, order: FileOrder = FileOrder.REGISTER) -> str:
+    """The digest of a request body (SHA-256, hexadecimal), behind the order of devices to be removed first.
+
+    An earlier version of the app, which would register these, does not take such a digest for that of the body.
+    """
+    digest = hashlib.sha256(body).hexdigest()
+    return digest if order is FileOrder.REGISTER else f"{order}-{digest}"
 
 
 def is_payload(body: bytes, digest: str) -> bool:
@@ -174,7 +178,7 @@ def is_payload(body: bytes, digest: str) -> bool:
     """
     if len(digest) == _EARLIER_DIGEST:
         return hashlib.blake2b(body, digest_size=16).hexdigest() == digest
-    return payload_digest(body) == digest
+    return payload_digest(body) == digest.rpartition("-")[2]
 
 
 def rows_path(folder: str, number: str) -> str:

@@ -46,6 +46,8 @@ def parse_drop_path(path: str) -> DropPath:
     batch_id = batch_name(folders[1]) if len(folders) > 1 else None
     if len(folders) > 2 or (len(folders) > 1 and batch_id is None) or path.endswith("/"):  # noqa: PLR2004
         return DropPath(customer_id, None, name, PathFault.PATH_TOO_DEEP, customer_name, order)
+    if order is FileOrder.MOVE and batch_id is None:
+        return DropPath(customer_id, None, name, PathFault.MOVE_WITHOUT_BATCH, customer_name, order)
     fault = None if customer_name is None else PathFault.UNKNOWN_CUSTOMER
     return DropPath(customer_id, batch_id, name, fault, customer_name, order)
 

@@ -93,17 +93,17 @@ def outcome_from_read_back(
 
 def outcome_without_verdict(submission: Submission, row: SentRow) -> DeviceOutcome:
     """The outcome of a row on which the service gave no verdict in time."""
-    return _unknown(_named(submission, row, Outcome.UNKNOWN), UnknownReason.NO_VERDICT)
+    return told_if_nowhere(_unknown(_named(submission, row, Outcome.UNKNOWN), UnknownReason.NO_VERDICT))
 
 
 def outcome_of_lost_content(submission: Submission, row: SentRow) -> DeviceOutcome:
     """The outcome of a row whose request was lost in storage before the service accepted it."""
-    return _unknown(_named(submission, row, Outcome.UNKNOWN), UnknownReason.CONTENT_LOST)
+    return told_if_nowhere(_unknown(_named(submission, row, Outcome.UNKNOWN), UnknownReason.CONTENT_LOST))
 
 
 def outcome_of_cancelled_row(submission: Submission, row: SentRow) -> DeviceOutcome:
     """The outcome of a row whose file somebody stopped before it was sent."""
-    if submission.order is FileOrder.REMOVE:
+    if submission.order is not FileOrder.REGISTER:
         return _with_reason(_named(submission, row, Outcome.CANCELLED), RemovalReason.REMOVAL_STOPPED)
     explanation = CANCELLED_REASONS[CancelledReason.STOPPED]
     return replace(
@@ -129,6 +129,8 @@ def outcome_of_removal(submission: Submission, row: SentRow, device: DeviceWithd
         return _with_reason(outcome(Outcome.NOT_REGISTERED), RemovalReason.NOT_THERE)
     if device.error_code in (RemovalReason.NOT_THERE, RemovalReason.NOT_IN_BATCH):
         return _with_reason(outcome(Outcome.NOT_REGISTERED), RemovalReason(device.error_code))
+    if device.error_code == RemovalReason.ALREADY_THERE:
+        return _with_reason(outcome(Outcome.ALREADY_REGISTERED), RemovalReason.ALREADY_THERE)
     if device.error_code in list(RemovalReason):
         reason = RemovalReason(device.error_code)
         return replace(_with_reason(outcome(Outcome.REJECTED), reason), what_to_do=device.what_to_do)
@@ -173,12 +175,36 @@ def outcome_of_refusal(submission: Submission, row: SentRow, fault: ServiceFault
     """The outcome of a row whose whole submission the service refused: a code that is not a device's is fixed."""
     explanation = _explained(fault.code, fault.description, JobState.FINISHED_WITH_ERRORS, answer_was_lost=False)
     is_of_a_device = explanation.verdict is Outcome.FAILED and explanation is not UNDOCUMENTED
-    return replace(
+    refused = replace(
         _named(submission, row, Outcome.FAILED),
         error_code=fault.code,
         error_description=fault.description,
         what_to_do=explanation.what_to_do if is_of_a_device else REQUEST_REFUSED.text,
         remedy=explanation.remedy if is_of_a_device else Remedy.FIX,
+    )
+    return told_if_nowhere(refused)
+
+
+def told_if_nowhere(outcome: DeviceOutcome) -> DeviceOutcome:
+    """`outcome`, which says so where a move removed the device and it may be registered nowhere now."""
+    what_happened = f"it was removed from the batch {outcome.moved_from}"
+    match outcome.outcome:
+        case _ if not outcome.moved_from:
+            return outcome
+        case Outcome.FAILED:
+            told = f"REGISTERED NOWHERE NOW: {what_happened} and not registered under {outcome.batch_id}."
+        case Outcome.UNKNOWN:
+            told = f"PERHAPS REGISTERED NOWHERE: {what_happened} and nothing is known since."
+        case Outcome.ALREADY_REGISTERED if outcome.remedy is not Remedy.NOTHING:
+            told = f"Before it was sent {what_happened}."
+        case _:
+            return outcome
+    is_nowhere = outcome.outcome is not Outcome.ALREADY_REGISTERED
+    return replace(
+        outcome,
+        what_to_do=f"{told} {outcome.what_to_do}",
+        notes=" ".join(filter(None, (outcome.notes, SentNote.REGISTERED_NOWHERE if is_nowhere else ""))),
+        remedy=Remedy.SEND_AGAIN if outcome.remedy is Remedy.NOTHING else outcome.remedy,
     )
 
 
@@ -248,6 +274,7 @@ def _of_row(reading_id: str, row: SentRow, outcome: Outcome) -> DeviceOutcome:
         order_number=row.order_number,
         profile=row.profile,
         notes=row.notes,
+        moved_from=row.moved_from,
     )
 
 

@@ -42,7 +42,7 @@ from shared.storage.records import (
     Withdrawal,
     elsewhere_in,
 )
-from shared.vocabulary import FileState, Outcome, SubmissionState, WithdrawalResult, counted
+from shared.vocabulary import FileOrder, FileState, Outcome, SubmissionState, WithdrawalResult, counted
 
 NO_CUSTOMER_ID = NO_FOLDER
 """Stands in place of the customer id in the addresses of a file whose path names no customer."""
@@ -237,6 +237,7 @@ def submission_view(submission: Submission) -> SubmissionView:
     total = Counts(total=0 if submission.assigns_profiles else submission.devices)
     return SubmissionView(
         number=submission.number,
+        order=submission.order,
         batch_id=submission.batch_id,
         devices=submission.devices,
         state=submission.state,
@@ -289,6 +290,7 @@ def outcome_view(outcome: DeviceOutcome, withdrawal: WithdrawalResult | None = N
         registered_by=outcome.registered_by,
         notes=outcome.notes,
         batch_id=outcome.batch_id,
+        moved_from=outcome.moved_from,
         submission=outcome.submission,
         tracking_id=outcome.tracking_id,
         device_id=outcome.device_id,
@@ -391,8 +393,9 @@ def _milestones(submission: SubmissionView) -> Iterable[TimeLineEntry]:
     number = submission.number
     if submission.sent_at is not None:
         devices = counted(submission.devices, "device")
-        batch = f"for batch {submission.batch_id}" if submission.batch_id else "from any batch"
-        sentence = f"Submission {number} was sent: {devices} {batch}."
+        sentence = f"Submission {number} was sent: {devices} for batch {submission.batch_id}."
+        if submission.order is not FileOrder.REGISTER:
+            sentence = f"Submission {number} began to delete devices from their batches."
         yield TimeLineEntry(at=submission.sent_at, what=sentence, submission=number)
     if submission.accepted_at is not None:
         yield TimeLineEntry(at=submission.accepted_at, what=f"Submission {number} was accepted.", submission=number)

@@ -247,7 +247,7 @@ def outcome_views(pipeline: Pipeline, record: DeviceFile, rows: Sequence[DeviceO
     if record.withdrawal is not None and rows:
         first, last = rows[0].row, rows[-1].row
         known = pipeline.journal.withdrawals.devices(record.reading_id, first, last, log_unreadable)
-        results = {stored.record.row: stored.record.result for stored in known}
+        results = {stored.record.row: stored.record.result for stored in known if stored.record.is_of_withdrawal}
     return [outcome_view(row, results.get(row.row)) for row in rows]
 
 

@@ -12,7 +12,7 @@ class Role(IntEnum):
     SEND = auto()
     """Drop files, fix rows, send rows again; hold and stop a file."""
     MANAGE = auto()
-    """Withdraw devices, send files that ask to remove devices, name customers; hold a customer or everything."""
+    """Withdraw, remove and move devices, name customers; hold a customer or everything."""
 
     @property
     def app_role(self) -> str:

@@ -297,9 +297,11 @@ class SubmissionView(View, frozen=True, kw_only=True):
         str,
         msgspec.Meta(
             description="Within its file; the halves of submission N are `N-0` and `N-1`, and the assignment of its "
-            "profiles is `N-p`."
+            "profiles is `N-p`. Of a move, `N-0` registers the devices that N removed, and `N-1` those that stood "
+            "nowhere."
         ),
     ]
+    order: Annotated[FileOrder, msgspec.Meta(description="What it does with its devices.")] = FileOrder.REGISTER
     batch_id: str
     devices: Whole
     state: SubmissionState
@@ -452,6 +454,9 @@ class OutcomeView(View, frozen=True, kw_only=True):
     ] = ""
     notes: str
     batch_id: str
+    moved_from: Annotated[
+        str, msgspec.Meta(description="The batch from which a move removed the device before it was sent.")
+    ] = ""
     submission: str
     tracking_id: str
     device_id: str

@@ -301,8 +301,12 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     customer_id: str
     batch_id: str
-    """Of a removal: the only batch to remove from; empty for any."""
+    """Of a removal: the only batch to remove from; empty for any. Of a move: the batch to move to."""
     order: FileOrder = FileOrder.REGISTER
+    """Of a move, until its devices are removed: those go on as a submission that registers them."""
+    removed_before: int = 0
+    """Its devices that a move removed from another batch, all of them or none: they are registered nowhere until it is
+    accepted, so that no stop and no daily limit keeps it back."""
     devices: int
     payload: str
     """The blob of its request body."""
@@ -393,6 +397,8 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """Why it was not assigned: our word, or the service's code and name."""
     profile_what_to_do: str = ""
     batch_id: str = ""
+    moved_from: str = ""
+    """The batch from which a move removed the device before it was sent."""
     submission: str = ""
     tracking_id: str = ""
     device_id: str = ""
@@ -406,6 +412,7 @@ class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
     reading_id: str
     row: int
     run: int
+    """0 of a file that asks to remove or move devices; of a withdrawal from 1."""
     result: WithdrawalResult | None = None
     """None until the service has answered."""
     batch_id: str
@@ -421,6 +428,11 @@ class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str = ""
     """The id of the service's answer, which its support asks for."""
     at: Moment | None = None
+
+    @property
+    def is_of_withdrawal(self) -> bool:
+        """Whether a withdrawal deletes the device, rather than its own file."""
+        return self.run > 0
 
 
 class BatchState(StrEnum):

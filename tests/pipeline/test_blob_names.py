@@ -14,6 +14,7 @@ from shared.pipeline.blob_names import (
     staged_path,
 )
 from shared.storage.keys import units_in
+from shared.vocabulary import FileOrder
 
 BODY = b'[{"serialNumber":"SN1"}]'
 
@@ -76,3 +77,10 @@ def test_a_sent_file_lies_in_the_folder_of_its_customer_and_batch() -> None:
     assert drop_path("c", "Sales", "a.csv") == "c/Sales/a.csv"
     assert drop_path("c", None, "a.csv") == "c/a.csv"
     assert staged_path("u", "a.csv") == "u/a.csv"
+
+
+@pytest.mark.parametrize("order", [FileOrder.REMOVE, FileOrder.MOVE])
+def test_an_earlier_version_does_not_send_what_is_to_be_removed_first(order: FileOrder) -> None:
+    digest = payload_digest(BODY, order)
+    assert is_payload(BODY, digest)
+    assert digest not in (payload_digest(BODY), hashlib.sha256(BODY).hexdigest())

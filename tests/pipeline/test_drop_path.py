@@ -106,7 +106,8 @@ def test_a_guid_is_never_taken_for_a_name(world: World) -> None:
         (f"remove-devices/{CUSTOMER}/Test/more/a.csv", FileOrder.REMOVE, PathFault.PATH_TOO_DEEP),
         ("remove-devices/a.csv", FileOrder.REMOVE, PathFault.NO_CUSTOMER),
         (f"Remove-Devices/{CUSTOMER}/a.csv", FileOrder.REGISTER, PathFault.UNKNOWN_CUSTOMER),
-        (f"move-devices/{CUSTOMER}/a.csv", FileOrder.REGISTER, PathFault.UNKNOWN_CUSTOMER),
+        (f"move-devices/{CUSTOMER}/Test/a.csv", FileOrder.MOVE, None),
+        (f"move-devices/{CUSTOMER}/a.csv", FileOrder.MOVE, PathFault.MOVE_WITHOUT_BATCH),
         ("remove-devices", FileOrder.REMOVE, PathFault.NO_CUSTOMER),
     ],
 )

@@ -260,6 +260,8 @@ class FileCheck:
                 self._violate(f"row {row['row']} is {outcome} and was to be {expected}")
         elif self._file.order is FileOrder.REMOVE:
             self._check_removed(row, outcome)
+        elif self._file.order is FileOrder.MOVE and self._ended_before_it_was_sent(row):
+            self._check_not_moved(row, outcome)
         elif outcome in (Outcome.REJECTED, Outcome.DUPLICATE):
             self._violate(f"row {row['row']} is {outcome} although it can be sent")
         else:
@@ -273,6 +275,7 @@ class FileCheck:
                     model_name=device.model,
                 )
             )
+            self._check_moved(row, outcome)
             if outcome is Outcome.CANCELLED:
                 self._check_cancelled(row, sent.identities)
             else:
@@ -294,6 +297,29 @@ class FileCheck:
                 self._violate(f"row {row['row']} is {outcome} and was to be removed")
         if not row["what_to_do"]:
             self._violate(f"row {row['row']} says nothing of what to do")
+
+    def _check_moved(self, row: Row, outcome: Outcome) -> None:
+        """A device that a move removed is registered again, or its row says that it is registered nowhere."""
+        is_well = outcome in (Outcome.REGISTERED, Outcome.ALREADY_REGISTERED)
+        if row["moved_from"] and not is_well and SentNote.REGISTERED_NOWHERE not in row["notes"]:
+            self._violate(f"row {row['row']} was removed from {row['moved_from']} and does not say that it is nowhere")
+
+    def _ended_before_it_was_sent(self, row: Row) -> bool:
+        """Whether the row of a move ended in the half that removes devices."""
+        number = self._outcomes[int(row["row"])].submission
+        return any(each.number == number and each.order is FileOrder.MOVE for each in self._submissions)
+
+    def _check_not_moved(self, row: Row, outcome: Outcome) -> None:
+        """A row of a move whose device we did not remove says why, and its device stands where it stood."""
+        match outcome:
+            case Outcome.CANCELLED if self._file.file_id not in self._world.stopped:
+                self._violate(f"row {row['row']} is cancelled and nobody stopped its file")
+            case Outcome.REJECTED if row["error_code"] not in list(RemovalReason):
+                self._violate(f"row {row['row']} is rejected as {row['error_code']} although it can be sent")
+            case Outcome.REGISTERED | Outcome.REMOVED | Outcome.NOT_REGISTERED | Outcome.DUPLICATE:
+                self._violate(f"row {row['row']} is {outcome} and was not sent")
+        if row["moved_from"] and SentNote.REGISTERED_NOWHERE not in row["notes"]:
+            self._violate(f"row {row['row']} was removed from {row['moved_from']} and not sent")
 
     def _stood_there(self, row: Row) -> bool:
         """Whether the device of a row stood in the batch all the time that its file was open."""
@@ -469,13 +495,17 @@ def expected_outcome(verdict: Verdict) -> Outcome:
 
 def _check_deletions(world: SimulatedWorld) -> None:
     """Each device that the app deleted was of the customer whose file asked for it, and its row says so."""
-    told = {
-        (file.customer_id, outcome.device_id)
-        for identifier in world.dropped
-        if (file := world.file(identifier)) is not None and file.order is FileOrder.REMOVE
-        for outcome in world.journal.outcomes.of_rows(file.reading_id, 1, max(file.read_counts.total, 1))
-        if outcome.outcome is Outcome.REMOVED
-    }
+    told = set[tuple[str | None, str]]()
+    for identifier in world.dropped:
+        file = world.file(identifier)
+        if file is None or file.order is FileOrder.REGISTER:
+            continue
+        rows = file.reading_id, 1, max(file.read_counts.total, 1)
+        outcomes = {outcome.row: outcome for outcome in world.journal.outcomes.of_rows(*rows)}
+        for stored in world.journal.withdrawals.devices(*rows):
+            outcome = outcomes.get(stored.record.row)
+            if outcome is not None and (outcome.outcome is Outcome.REMOVED or outcome.moved_from):
+                told.add((file.customer_id, stored.record.device_id))
     for deletion in world.service.deletions:
         if deletion.is_done and deletion.request_id and (deletion.customer_id, deletion.device_id) not in told:
             world.violate(f"Device {deletion.device_id} was deleted and no row says so.")

@@ -316,8 +316,11 @@ def _arrivals(chance: random.Random, devices: list[dict[str, str]]) -> tuple[Arr
     return tuple(arrivals)
 
 
+_MOVES = 0.5
+
+
 def _with_removals(seed: int, arrivals: tuple[Arrival, ...], devices: list[dict[str, str]]) -> tuple[Arrival, ...]:
-    """Files that ask to remove devices, among the others. They draw by themselves: the others stay as they were."""
+    """Files that ask to remove or move devices, among the others. They draw by themselves, as all else stays."""
     chance = random.Random(f"removals of {seed}")
     if chance.random() < 0.5:
         return arrivals
@@ -326,6 +329,8 @@ def _with_removals(seed: int, arrivals: tuple[Arrival, ...], devices: list[dict[
         folder, _, name = chance.choice((*(arrival.path for arrival in arrivals), _path(chance))).rpartition("/")
         customer = folder.partition("/")[0]
         path = f"{FileOrder.REMOVE.folder}/{chance.choice((customer, customer, folder))}/{name}"
+        if chance.random() < _MOVES:
+            path = f"{FileOrder.MOVE.folder}/{customer}/{chance.choice(('Lab', 'Sales', 'Test'))}/{name}"
         tag = chance.choice(("", "", "", "Sales", "Test"))
         dropped = [row for arrival in arrivals if arrival.file is not None for row in arrival.file.rows]
         rows = [_row(chance, devices, tag) for _ in range(chance.randint(1, 5))]

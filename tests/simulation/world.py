@@ -80,6 +80,9 @@ RETRY_AFTER = {"wake": timedelta(hours=_HOURS, minutes=_MINUTES, seconds=_SECOND
 LEASE = timedelta(minutes=10)
 """The time after which a message returns whose host died with it."""
 
+CLOCKS_DIFFER = timedelta(seconds=10)
+"""By which the clocks of hosts differ: so long before midnight, another host may have begun the next day."""
+
 SHORT_STALL = 0.01
 CALL_STALL = 0.3
 """Longest time between two effects, as shares of a claim: a claim outlasts the longest call of the service."""
@@ -610,9 +613,11 @@ class SimulatedWorld:
         self.sender_of_request[attempt.request_id] = sender
         self.attempts.setdefault(sender, []).append((attempt, self._running))
         assert submission.first_sent_at is not None
-        for device in attempt.sent:
+        day = submission.first_sent_at.date()
+        is_at_midnight = (submission.first_sent_at + CLOCKS_DIFFER).date() != day
+        for device in attempt.sent if not (submission.removed_before or is_at_midnight) else ():
             key = (submission.customer_id, submission.file_id, device.identities[0])
-            self.first_sent.setdefault(key, submission.first_sent_at.date())
+            self.first_sent.setdefault(key, day)
 
     def _check_deletion(self, request: Request) -> None:
         """Check the promises about deleting at the moment of a deletion: it is journaled for a row of a removal."""
@@ -626,7 +631,8 @@ class SimulatedWorld:
                         self.note("service", f"is sent {name} with {device.device_id}")
                         if (submission.customer_id, device.device_id) != (request.customer, request.subject):
                             self.violate(f"{name} is sent for another device than is journaled.")
-                        if submission.order is not FileOrder.REMOVE:
+                        owner = self.file(submission.file_id)
+                        if owner is None or owner.order is FileOrder.REGISTER:
                             self.violate(f"{name} is sent although its file does not ask for it.")
                         self._check_holds(submission, name, is_repeat=True)
                         return
@@ -665,7 +671,8 @@ class SimulatedWorld:
         }
         if hold_on(holds, submission.customer_id, submission.file_id) is not None:
             self.violate(f"{name} is sent although it is on hold.")
-        if is_stopped(holds, submission.file_id) and not submission.answer_lost and not is_repeat:
+        may_go_on = submission.answer_lost or submission.removed_before or is_repeat
+        if is_stopped(holds, submission.file_id) and not may_go_on:
             self.violate(f"{name} is sent although its file is stopped.")
 
 

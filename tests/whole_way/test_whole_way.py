@@ -69,6 +69,19 @@ def test_a_file_in_the_folder_that_asks_to_remove_deletes_its_devices_and_says_s
     assert stack.service.report()["received"]["delete_device"] == 120
 
 
+def test_a_file_in_the_folder_that_asks_to_move_brings_its_devices_under_the_other_batch(stack: Stack) -> None:
+    registered = stack.drop("moved-later.csv", tuples("MOVED", 120))
+    stack.wait_until_closed([registered])
+    deleted = stack.service.report()["received"]["delete_device"]
+    move = stack.drop("move.csv", tuples("MOVED", 125), batch="Kiosk", order=FileOrder.MOVE)
+    stack.wait_until_closed([move])
+    assert assert_every_row_has_one_outcome(stack, move, 125) == {"registered": 125}
+    assert stack.service.report()["received"]["delete_device"] == deleted + 120
+    again = stack.drop("move-again.csv", tuples("MOVED", 125), batch="Kiosk", order=FileOrder.MOVE)
+    stack.wait_until_closed([again])
+    assert assert_every_row_has_one_outcome(stack, again, 125) == {"already_registered": 125}
+
+
 def test_a_file_that_is_none_is_rejected_with_a_reason(stack: Stack) -> None:
     dropped = stack.drop("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(200))
     summaries = stack.wait_until_closed([dropped])

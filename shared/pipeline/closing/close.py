@@ -24,7 +24,7 @@ from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
 from shared.telemetry import Metric, StepName, annotate, measure, span
-from shared.vocabulary import FileState, Outcome, SubmissionState
+from shared.vocabulary import FileOrder, FileState, Outcome, SubmissionState
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +63,11 @@ def close_if_complete(
 
 
 def _are_all(ended: Sequence[Submission], file: DeviceFile) -> bool:
-    """Whether these are all submissions of the file. A split submission does not count: its halves replace it."""
-    if any(submission.is_followed for submission in ended):
+    """Whether these are all submissions of the file. A split submission does not count: its halves replace it.
+
+    A move may have entered further ones.
+    """
+    if file.order is FileOrder.MOVE or any(submission.is_followed for submission in ended):
         return False
     whole = {submission.number for submission in ended if submission.state is not SubmissionState.SPLIT}
     return whole == {str(number) for number in range(1, file.submissions + 1)}

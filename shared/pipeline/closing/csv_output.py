@@ -29,6 +29,7 @@ COLUMNS = (
     "order_number",
     "notes",
     "source",
+    "moved_from",
     "profile",
     "profile_outcome",
     "profile_reason",

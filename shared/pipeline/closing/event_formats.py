@@ -161,9 +161,9 @@ def body_in(event: Event, form: WebhookFormat) -> bytes:
 def headline(closed: FileClosed) -> str:
     """One line for the top of a card."""
     if closed.state is FileState.CLOSED:
-        removal = "to remove devices, " if closed.order is FileOrder.REMOVE else ""
+        asks = "" if closed.order is FileOrder.REGISTER else f"to {closed.order} devices, "
         elsewhere = f" ({closed.elsewhere} of them not under this batch)" if closed.elsewhere else ""
-        return f"{closed.file}: {removal}{closed.counts.total} rows, {in_words(closed.counts)}{elsewhere}"
+        return f"{closed.file}: {asks}{closed.counts.total} rows, {in_words(closed.counts)}{elsewhere}"
     if closed.state is FileState.REJECTED:
         return f"{closed.file} was rejected"
     return f"{closed.file} was deleted before it was read"
@@ -175,7 +175,7 @@ def in_words(counts: Counts) -> str:
     return ", ".join(there) or "none"
 
 
-_WITHOUT_BATCH = {FileOrder.REGISTER: "by group tag", FileOrder.REMOVE: "by group tag, or any"}
+_WITHOUT_BATCH = {FileOrder.REGISTER: "by group tag", FileOrder.REMOVE: "by group tag, or any", FileOrder.MOVE: "none"}
 
 
 def _facts(closed: FileClosed) -> list[tuple[str, str]]:

@@ -63,6 +63,7 @@ _OF_ORDERS = {
     FileOrder.REMOVE: _Standings(
         Standing.REMOVING, Standing.PARTLY_REMOVED, Standing.NONE_REMOVED, Standing.NOTHING_TO_REMOVE
     ),
+    FileOrder.MOVE: _Standings(Standing.MOVING, Standing.PARTLY_MOVED, Standing.NONE_MOVED, Standing.NOTHING_TO_MOVE),
 }
 
 

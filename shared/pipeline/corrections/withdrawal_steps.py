@@ -180,7 +180,10 @@ def _devices(held: WithdrawalLease, first: int) -> Iterator[Pair]:
         while ahead is not None and ahead.record.row < outcome.row:
             ahead = next(known, None)
         is_known = ahead is not None and ahead.record.row == outcome.row
-        yield outcome, ahead if ahead is not None and is_known else Stored.absent(to_withdraw(outcome, run))
+        known_one = ahead if ahead is not None and is_known else Stored.absent(to_withdraw(outcome, run))
+        # What a move removed before it registered the device is over.
+        is_own = known_one.record.is_of_withdrawal
+        yield outcome, known_one if is_own else known_one.holding(to_withdraw(outcome, run))
 
 
 def _lacks_id(held: WithdrawalLease, known: Known) -> bool:

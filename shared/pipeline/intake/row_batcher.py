@@ -243,6 +243,8 @@ class Intake:
 def _purpose(order: FileOrder, batch_id: str) -> str:
     if order is FileOrder.REGISTER:
         return f"for batch {batch_id}"
+    if order is FileOrder.MOVE:
+        return f"to be moved to batch {batch_id}"
     return f"to be removed from batch {batch_id}" if batch_id else "to be removed from any batch"
 
 

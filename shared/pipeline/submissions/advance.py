@@ -46,7 +46,7 @@ from shared.storage.records import DeviceFile, Submission
 from shared.storage.tables import Entity
 from shared.storage.wakeups import SubmissionsWakeUp, SubmissionWakeUp
 from shared.telemetry import StepName, span
-from shared.vocabulary import FileOrder, FileState, SubmissionState
+from shared.vocabulary import FileOrder, FileState, SubmissionState, counted
 
 logger = logging.getLogger(__name__)
 
@@ -187,14 +187,14 @@ class _Turn:
             with self._breaker.admission(submission.customer_id, yields=self._yields(submission)) as admitted:
                 if isinstance(admitted, WaitFor):
                     self._write(Decided(stored, admitted))
-                elif submission.order is FileOrder.REMOVE:
+                elif submission.order is not FileOrder.REGISTER:
                     self._remove(stored, admitted)
                 else:
                     self._send(stored, due.body, admitted)
 
     def _wait_for_next_day(self, submission: Submission) -> WaitFor | None:
         """The daily limit is one of devices that are newly sent: a removal sends none."""
-        is_removal = submission.order is FileOrder.REMOVE
+        is_removal = submission.order is not FileOrder.REGISTER
         return None if is_removal else wait_for_next_day(self._pipeline, submission)
 
     def _is_stopped(self, submission: Submission) -> bool:
@@ -203,7 +203,12 @@ class _Turn:
     def _why_kept_back(self, submission: Submission) -> str | None:
         """Why nothing is sent of its file now: a hold, or the canary of the file; None when it may be sent."""
         why = why_held(self._pipeline, submission.customer_id, submission.file_id)
-        return why_kept_back(self._pipeline, submission) if why is None else why
+        if why is None:
+            return None if submission.removed_before else why_kept_back(self._pipeline, submission)
+        nowhere = counted(submission.removed_before, "device")
+        return (
+            f"{nowhere} of it, removed by the move, are registered nowhere. {why}" if submission.removed_before else why
+        )
 
     def _yields(self, submission: Submission) -> bool:
         """Whether others of its file stand in line behind it: then it lets smaller files go first."""
@@ -359,9 +364,9 @@ class _Turn:
 
 def _may_be_under_way(submission: Submission) -> bool:
     """Whether the service may have devices of a pending submission, or have deleted some, without our knowing."""
-    if submission.order is FileOrder.REMOVE:
+    if submission.order is not FileOrder.REGISTER:
         return submission.first_sent_at is not None
-    return submission.answer_lost
+    return submission.answer_lost or submission.removed_before > 0
 
 
 def _remembering_an_abandoned_post(stored: Stored[Submission]) -> Stored[Submission]:

@@ -23,7 +23,7 @@ from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.new_submission import SubmissionKey, kept_submission
 from shared.pipeline.submissions.profile_assignment import halves_of, rows_of
 from shared.pipeline.submissions.profile_decisions import following_assignment
-from shared.pipeline.submissions.state_machine import Decided, Refuse, Split, next_record
+from shared.pipeline.submissions.state_machine import Decided, MoveOn, Refuse, Split, next_record
 from shared.storage.outcomes import Outcomes
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import Submission
@@ -57,6 +57,8 @@ class SubmissionWriter:
             Conflict: another worker took it further meanwhile.
         """
         stored, step = decided.stored, decided.step
+        if isinstance(step, MoveOn):
+            return self._move_on(decided, step)
         if isinstance(step, Split):
             return self._split(stored, next_record(stored.record, step, self.clock(), decided.answer), step)
         if isinstance(step, Refuse):
@@ -183,13 +185,43 @@ class SubmissionWriter:
             )
         ]
 
+    def _move_on(self, decided: Decided, step: MoveOn) -> SubmissionState:
+        """End the removal half of a move, and enter the submissions that register the devices, in one change.
+
+        `{number}-0` has the devices that were removed, which nothing keeps back for good, and `{number}-1` the others.
+        """
+        (held,) = self._claimed([decided])
+        if held is None:
+            raise Conflict(f"Submission {decided.stored.record.number} was taken further.")
+        self._write_outcomes([held])
+        stored, now = held.stored, self.clock()
+        ended = next_record(stored.record, step, now, held.answer)
+        body = msgspec.json.decode(self.contents.body(stored.record), type=list[msgspec.Raw])
+        devices = {row.row: device for row, device in zip(self.contents.rows(stored.record), body, strict=True)}
+        removed = [row for row in step.rows if row.moved_from]
+        others = [row for row in step.rows if not row.moved_from]
+        made = [
+            self._half(
+                replace(ended, first_sent_at=None), f"{ended.number}-{index}", [devices[row.row] for row in rows], rows
+            )
+            for index, rows in enumerate((removed, others))
+            if rows
+        ]
+        if ended.is_followed:
+            made.append(SubmissionEntry(following_assignment(ended, now), None))
+        self.submissions.change_and_add(stored, ended, made)
+        for each in made:
+            self.follow_ups.wake(each.submission, now)
+        self.follow_ups.follow(ended)
+        return ended.state
+
     def _half(
         self,
         split: Submission,
         number: str,
         devices: list[msgspec.Raw],
         rows: list[SentRow],
-        counted_on: date | None,
+        counted_on: date | None = None,
     ) -> SubmissionEntry:
         folder, _, _ = split.payload.rpartition("/")
         key = SubmissionKey(
@@ -204,6 +236,7 @@ class SubmissionWriter:
             first_lost_at=split.first_lost_at,
             first_sent_at=split.first_sent_at,
             counted_on=counted_on,
+            removed_before=sum(bool(row.moved_from) for row in rows),
         )
         return SubmissionEntry(submission, half.rows)
 

@@ -7,7 +7,7 @@ never more. A submission that is larger than what is left of the day is split, a
 """
 
 from contextlib import suppress
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from msgspec.structs import replace
 
@@ -32,7 +32,12 @@ def scope_of_limit(customer_id: str) -> str:
 
 def sent_on(limit: DailyLimit, now: datetime) -> int:
     """The devices counted on the day of `now`. Pure."""
-    return limit.counted if limit.day == now.date() else 0
+    return limit.counted if _is_on_or_after(limit.day, now) else 0
+
+
+def _is_on_or_after(day: date | None, now: datetime) -> bool:
+    """Whether `day` has not passed: a host whose clock is ahead may have begun the next one."""
+    return day is not None and day >= now.date()
 
 
 def left_today(limit: DailyLimit, now: datetime) -> int:
@@ -63,7 +68,8 @@ def counted_today(pipeline: Pipeline, submission: Submission, now: datetime) -> 
         if not devices:
             return _reached(pipeline, stored, limit, now)
         try:
-            _change(pipeline, stored, replace(limit, day=now.date(), counted=sent_on(limit, now) + devices))
+            day = max(limit.day or now.date(), now.date())
+            _change(pipeline, stored, replace(limit, day=day, counted=sent_on(limit, now) + devices))
         except Conflict:
             continue
         return None if devices == submission.devices else _split(submission, devices, limit, now)
@@ -73,8 +79,9 @@ def counted_today(pipeline: Pipeline, submission: Submission, now: datetime) -> 
 def _limit_on(pipeline: Pipeline, submission: Submission, now: datetime) -> tuple[Stored[Gate], DailyLimit] | None:
     """The limit that the submission is to be counted in; None where there is none, or it is counted already."""
     scope = scope_of_limit(submission.customer_id)
-    is_counted = submission.first_sent_at is not None or submission.counted_on == now.date()
-    if is_counted or scope not in holds_now(pipeline):
+    # A move sends no new devices: those that it removed go on in any case.
+    is_counted = submission.first_sent_at is not None or _is_on_or_after(submission.counted_on, now)
+    if is_counted or submission.removed_before or scope not in holds_now(pipeline):
         return None
     stored = pipeline.journal.gates.get(scope)
     return None if stored is None or stored.record.limit is None else (stored, stored.record.limit)

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from shared.pipeline.closing.reason_counts import reasons_of
 from shared.pipeline.outcome_rules import counted, outcome_of_lost_content
 from shared.pipeline.submissions.contents import BlobMissing, Contents
@@ -9,6 +11,7 @@ from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM, Decided, Finish
 from shared.storage.record_table import Stored
 from shared.storage.records import Counts, DeviceFile, Submission
+from shared.vocabulary import FileOrder, WithdrawalResult
 
 
 def is_lost_for_good(file: DeviceFile, now: datetime) -> bool:
@@ -20,12 +23,26 @@ def ended_as_lost(contents: Contents, stored: Stored[Submission]) -> Decided:
     """The decision that ends the submission: each of its rows without an outcome is `unknown`."""
     submission = stored.record
     known = {outcome.row: outcome for outcome in contents.outcomes(submission)}
-    lost = [outcome_of_lost_content(submission, row) for row in _rows(contents, submission) if row.row not in known]
+    removed = _removed_by_move(contents, submission)
+    lost = [
+        outcome_of_lost_content(submission, replace(row, moved_from=removed.get(row.row, row.moved_from)))
+        for row in _rows(contents, submission)
+        if row.row not in known
+    ]
     counts = counted([*known.values(), *lost])
     unlisted = Counts(unknown=submission.devices - counts.ended)
     reason = "Its request body is lost and cannot be rebuilt from the file's copy; its devices stay unknown."
     finish = Finish(counts + unlisted, reason, reasons_of([*known.values(), *lost]))
     return Decided(stored, finish, outcomes=lost)
+
+
+def _removed_by_move(contents: Contents, submission: Submission) -> dict[int, str]:
+    """The batches from which an unfinished move removed devices, by row."""
+    if submission.order is not FileOrder.MOVE:
+        return {}
+    rows = submission.reading_id, submission.first_row, submission.last_row
+    devices = [stored.record for stored in contents.journal.withdrawals.devices(*rows)]
+    return {device.row: device.batch_id for device in devices if device.result is WithdrawalResult.WITHDRAWN}
 
 
 def _rows(contents: Contents, submission: Submission) -> list[SentRow]:

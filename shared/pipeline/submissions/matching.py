@@ -24,6 +24,8 @@ class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     profile: str = ""
     """The configuration policy that its device is to have."""
     notes: str = ""
+    moved_from: str = ""
+    """The batch from which its device was removed for this submission."""
 
 
 def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> list[DeviceUploadDetails | None]:

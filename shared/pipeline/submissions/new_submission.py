@@ -60,7 +60,7 @@ def kept_submission(
         rows=rows_blob,
         first_row=rows[0].row,
         last_row=rows[-1].row,
-        payload_digest=payload_digest(body),
+        payload_digest=payload_digest(body, key.order),
         is_canary=key.is_canary,
         wishes_profiles=any(row.profile for row in rows),
         state=SubmissionState.PENDING,

@@ -19,6 +19,7 @@ from shared.pipeline.outcome_rules import (
     outcome_from_verdict,
     outcome_of_lost_post,
     outcome_without_verdict,
+    told_if_nowhere,
 )
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
@@ -77,7 +78,7 @@ def _ask_for_status(
         # Each may read the batch back, so neither is done for verdicts that are written already.
         lost = _registered_by_lost_posts(service, contents, submission, rows, outcomes)
         outcomes = [lost.get(outcome.row, outcome) for outcome in outcomes]
-        outcomes = told_where(service, contents, submission, rows, outcomes)
+        outcomes = list(map(told_if_nowhere, told_where(service, contents, submission, rows, outcomes)))
         counts, reasons = counted(outcomes), reasons_of(outcomes)
     step = after_poll(submission, counts, details.status or "", service.clock(), service.pace, reasons)
     return Decided(

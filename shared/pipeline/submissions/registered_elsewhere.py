@@ -194,7 +194,11 @@ class Registrations:
             return False
         unreadable: list[UnreadableRecord] = []
         known = self.journal.withdrawals.devices(file.reading_id, outcome.row, outcome.row, unreadable.append)
-        is_gone = any(device.record.result is not None and device.record.result.is_gone for device in known)
+        is_gone = any(
+            device.record.result is not None and device.record.result.is_gone
+            for device in known
+            if device.record.is_of_withdrawal
+        )
         for record in unreadable:
             log_unreadable(record)
         return is_gone or bool(unreadable)

@@ -1,9 +1,11 @@
-"""Takes a submission of devices to be removed one step further: finds the devices, then deletes them one by one.
+"""Takes a submission of devices to be removed or moved one step further: finds the devices, then deletes them.
 
 A device is found once: its id, or the reason why it is not deleted, is journaled before anything is deleted, and each
 deletion before it is sent (`device_deletion`). So an owner that takes over deletes exactly the devices that the first
 one found. A submission of a stopped file repeats only the deletions whose answers are missing; its other rows end as
 `cancelled`.
+
+Of a move, the rows whose devices stand nowhere then go on as a submission that registers them (`MoveOn`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,11 +32,13 @@ from shared.pipeline.submissions.device_deletion import (
     Known,
 )
 from shared.pipeline.submissions.matching import SentRow
-from shared.pipeline.submissions.removal_decisions import RUN, to_remove
+from shared.pipeline.submissions.removal_decisions import RUN, moves_on, to_remove
 from shared.pipeline.submissions.removal_search import search_batches
-from shared.pipeline.submissions.state_machine import Decided, Finish, PollAgain, after_failure, answer_of
+from shared.pipeline.submissions.state_machine import Decided, Finish, MoveOn, PollAgain, after_failure, answer_of
+from shared.reasons import SentNote
 from shared.storage.record_table import Stored
 from shared.storage.records import DeviceOutcome, DeviceWithdrawal, Submission
+from shared.vocabulary import FileOrder, WithdrawalResult
 
 
 @dataclass(slots=True)
@@ -74,6 +78,9 @@ def remove_further(
     claim = _Claim(writer, stored.holding(replace(stored.record, claimed_until=None)))
     claim.keep()
     service = replaced(service, keep_claim=claim.keep)
+    if stored.record.order is FileOrder.MOVE:
+        # Load the body before anything is removed: without it nothing could be registered.
+        contents.body(stored.record)
     rows = contents.rows(stored.record)
     known = _known(contents, stored.record, rows)
     unknown = [row for row in rows if row.row not in known]
@@ -97,8 +104,11 @@ def remove_further(
     )
     failure, deleted = _delete(claim, deletion, list(known.values()), is_stopped=is_stopped)
     devices = {row: device.record for row, device in known.items()} | deleted
-    outcomes = list(_outcomes(claim.stored.record, rows, devices, is_stopped=is_stopped))
-    return _decided(claim.stored, service, len(rows), outcomes, failure)
+    moving = list(_moving(stored.record, rows, devices, is_stopped=is_stopped))
+    moving_rows = {row.row for row in moving}
+    left = [row for row in rows if row.row not in moving_rows]
+    outcomes = list(_outcomes(claim.stored.record, left, devices, is_stopped=is_stopped))
+    return _decided(claim.stored, service, len(rows), outcomes, moving, failure)
 
 
 def _known(contents: Contents, submission: Submission, rows: Sequence[SentRow]) -> dict[int, Known]:
@@ -129,16 +139,37 @@ def _delete(
     return progress.error, {device.row: device for device in progress.done}
 
 
+def _moving(
+    submission: Submission, rows: Sequence[SentRow], devices: Mapping[int, DeviceWithdrawal], *, is_stopped: bool
+) -> Iterator[SentRow]:
+    """The rows of a move that go on to be registered, each with the batch from which its device was removed."""
+    for row in rows if submission.order is FileOrder.MOVE else ():
+        device = devices.get(row.row)
+        if device is None or not moves_on(device, is_stopped=is_stopped):
+            continue
+        if device.result is WithdrawalResult.WITHDRAWN:
+            notes = " ".join(filter(None, (row.notes, SentNote.MOVED)))
+            yield replace(row, moved_from=device.batch_id, notes=notes)
+        else:
+            yield row
+
+
 def _outcomes(
     submission: Submission, rows: Sequence[SentRow], devices: Mapping[int, DeviceWithdrawal], *, is_stopped: bool
 ) -> Iterator[DeviceOutcome]:
     """The outcomes of the rows that have one after a step."""
     for row in rows:
         device = devices.get(row.row)
-        if device is not None and is_done(device, RUN):
+        is_ended = device is not None and is_done(device, RUN)
+        if device is not None and is_ended and not (is_stopped and _stands_nowhere_by_others(submission, device)):
             yield outcome_of_removal(submission, row, device)
-        elif is_stopped and (device is None or not may_be_ours(device)):
+        elif is_stopped and (device is None or is_ended or not may_be_ours(device)):
             yield outcome_of_cancelled_row(submission, row)
+
+
+def _stands_nowhere_by_others(submission: Submission, device: DeviceWithdrawal) -> bool:
+    """Whether a move found the device nowhere: of a stopped file it is not registered."""
+    return submission.order is FileOrder.MOVE and device.result is WithdrawalResult.ALREADY_GONE
 
 
 def _decided(
@@ -146,16 +177,25 @@ def _decided(
     service: Service,
     devices: int,
     outcomes: Sequence[DeviceOutcome],
+    moving: Sequence[SentRow],
     error: PartnerCenterError | None,
 ) -> Decided:
     """The decision after a step with these outcomes: whether to go on, and when."""
     counts, reasons = counted_by_outcome(outcomes), reasons_of(outcomes)
     told = f"{counts.removed} of {devices} devices removed; {counts.ended} rows have their outcome."
+    if moving and counts.ended + len(moving) == devices:
+        told = f"{len(moving)} of {devices} devices stand under no batch now, and are to be registered."
+        return Decided(stored, MoveOn(counts, told, moving, reasons), outcomes=outcomes, error=error)
     if counts.ended == devices:
         return Decided(stored, Finish(counts, told, reasons), outcomes=outcomes, error=error)
     is_usable = error is None
     delay = timedelta(0) if error is None else service.pace.after_failure(error, stored.record.attempts)
     reason = told if error is None else str(error)
+    if stored.record.order is FileOrder.MOVE:
+        # No verdict before the move has ended: the rest of the file waits for what becomes of its canary's devices.
+        reason = str(error) if error else f"{len(moving)} of {devices} devices stand under no batch so far."
+        again = PollAgain(delay, reason, is_usable)
+        return Decided(stored, again, None if error is None else answer_of(error), error=error)
     step = PollAgain(delay, reason, is_usable, written=counts.ended, counts=counts, reasons=reasons)
     answer = None if error is None else answer_of(error)
     is_news = counts.ended != stored.record.written

@@ -1,4 +1,4 @@
-"""Decides which device of a customer a row for removal means, and whether it may be deleted. Pure."""
+"""Decides which device of a customer a row to be removed or moved means, and whether it may be deleted. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from shared.pipeline.submissions.matching import SentRow, folded
 from shared.pipeline.submissions.removal_search import Placed, Search
 from shared.reasons import REMOVAL_REASONS, RemovalReason
 from shared.storage.records import DeviceWithdrawal, Submission
-from shared.vocabulary import WithdrawalResult
+from shared.vocabulary import FileOrder, WithdrawalResult
 
 RUN = 0
 """The run of a removal in the records of deletions; those of a withdrawal begin with 1."""
@@ -34,6 +34,10 @@ def to_remove(submission: Submission, row: SentRow, search: Search, now: datetim
         batch_id=fitting[0].batch_id if len(fitting) == 1 else submission.batch_id,
     )
     reason = _why_not(submission, row, search, fitting, others)
+    is_move = submission.order is FileOrder.MOVE
+    if is_move and reason is RemovalReason.NOT_THERE:
+        # There is nothing to remove: it goes on to be registered.
+        return ended(device, WithdrawalResult.ALREADY_GONE, ServiceIds(), now)
     if reason is None:
         return replace(device, device_id=fitting[0].device.id or "")
     explanation = REMOVAL_REASONS[reason]
@@ -51,17 +55,30 @@ def _why_not(
     """Why the device of a row is not deleted; None if it may be."""
     if not (folded(row.serial_number) or folded(row.product_key)):
         return RemovalReason.NOTHING_TO_FIND_IT_BY
+    is_move = submission.order is FileOrder.MOVE
     if len(fitting) > 1:
-        return RemovalReason.SEVERAL_DEVICES
+        return RemovalReason.SEVERAL_TO_MOVE if is_move else RemovalReason.SEVERAL_DEVICES
     if search.unread:
         return RemovalReason.SEARCH_INCOMPLETE
     if not fitting:
         if others:
             return RemovalReason.ANOTHER_DEVICE
-        return RemovalReason.NOT_IN_BATCH if submission.batch_id else RemovalReason.NOT_THERE
+        return RemovalReason.NOT_IN_BATCH if submission.batch_id and not is_move else RemovalReason.NOT_THERE
+    if is_move and fitting[0].batch_id.casefold() == submission.batch_id.casefold():
+        return RemovalReason.ALREADY_THERE
     if not fitting[0].device.id:
         return RemovalReason.WITHOUT_ID
     return None if may_be_deleted(fitting[0].device) else RemovalReason.DELETION_NOT_ALLOWED
+
+
+def moves_on(device: DeviceWithdrawal, *, is_stopped: bool) -> bool:
+    """Whether a row of a move goes on to be registered: its device stands under no batch now.
+
+    Of a stopped file, only what we removed goes on.
+    """
+    if device.result is WithdrawalResult.ALREADY_GONE:
+        return not is_stopped
+    return device.result is WithdrawalResult.WITHDRAWN
 
 
 def may_be_deleted(device: Device) -> bool:
@@ -73,7 +90,12 @@ def may_be_deleted(device: Device) -> bool:
 def _places(reason: RemovalReason, fitting: Sequence[Placed], others: Sequence[Placed], unread: Sequence[str]) -> str:
     """The batches that a reason is about, as a sentence."""
     match reason:
-        case RemovalReason.SEVERAL_DEVICES | RemovalReason.DELETION_NOT_ALLOWED | RemovalReason.WITHOUT_ID:
+        case (
+            RemovalReason.SEVERAL_DEVICES
+            | RemovalReason.SEVERAL_TO_MOVE
+            | RemovalReason.DELETION_NOT_ALLOWED
+            | RemovalReason.WITHOUT_ID
+        ):
             return _under("It stands under", [placed.batch_id for placed in fitting])
         case RemovalReason.ANOTHER_DEVICE:
             return _under("That device stands under", [placed.batch_id for placed in others])

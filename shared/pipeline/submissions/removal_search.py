@@ -1,4 +1,4 @@
-"""Searches the batches of a customer for the devices of rows that are to be removed. Nothing is written here."""
+"""Searches the batches of a customer for devices that are to be removed or moved. Nothing is written here."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from shared.partner_center.models import Device
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.matching import SentRow, devices_of
 from shared.storage.records import Submission
+from shared.vocabulary import FileOrder
 
 LONGEST_SEARCH = timedelta(minutes=15)
 """The time after which no further batch is read: a function may take thirty minutes, and a batch ten."""
@@ -39,7 +40,7 @@ class Search:
 def search_batches(
     service: Service, submission: Submission, rows: Sequence[SentRow], answered: Callable[[], None]
 ) -> Search:
-    """Search the batch of the submission, or all batches of its customer, for the devices of `rows`.
+    """Search the batch of a removal, or all batches of its customer, for the devices of `rows`.
 
     `answered` is called after each batch that the service has shown.
 
@@ -71,7 +72,8 @@ def search_batches(
 
 def _batches(service: Service, submission: Submission) -> Iterator[str]:
     """The batches to search, as the service spells them; each once."""
-    wanted, seen = submission.batch_id.casefold(), set[str]()
+    # A move searches all batches: what stands under its own is not to be moved.
+    wanted, seen = "" if submission.order is FileOrder.MOVE else submission.batch_id.casefold(), set[str]()
     for batch in service.partner_center.device_batches(submission.customer_id, service.call_ids()):
         service.keep_claim()
         if batch.id and batch.id not in seen and wanted in ("", batch.id.casefold()):

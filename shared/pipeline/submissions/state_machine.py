@@ -21,6 +21,7 @@ from shared.partner_center.errors import (
     Unauthorised,
 )
 from shared.pipeline.backoff import Pace
+from shared.pipeline.submissions.matching import SentRow
 from shared.storage.record_table import Stored
 from shared.storage.records import (
     AnswerIds,
@@ -156,7 +157,20 @@ class Finish:
     reasons: tuple[ReasonTally, ...] = ()
 
 
-Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | PollAgain | Finish
+@dataclass(frozen=True, slots=True)
+class MoveOn:
+    """The devices of a move are removed from where they stood: these rows go on as submissions that register them.
+
+    The others have their outcome.
+    """
+
+    counts: Counts
+    reason: str
+    rows: Sequence[SentRow]
+    reasons: tuple[ReasonTally, ...] = ()
+
+
+Step = Poll | SendAgain | FindBatchAgain | Refuse | Split | WaitFor | PollAgain | Finish | MoveOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +367,17 @@ def next_record(submission: Submission, step: Step, now: datetime, answer: LastA
             )
         case PollAgain():
             return replace(_polled(common, step, now), **_with_reason(submission, step.reason, now))
+        case MoveOn():
+            return replace(
+                common,
+                state=SubmissionState.FINISHED,
+                due_at=now,
+                devices=step.counts.ended,
+                written=step.counts.ended,
+                counts=step.counts,
+                reasons=step.reasons,
+                **_with_reason(submission, step.reason, now),
+            )
         case Finish(counts, reason, reasons):
             return replace(
                 common,

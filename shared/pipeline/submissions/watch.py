@@ -17,7 +17,7 @@ from shared.pipeline.submissions.bad_files import (
 )
 from shared.storage.record_table import log_unreadable
 from shared.storage.records import DeviceFile, Submission
-from shared.vocabulary import FileState, SubmissionState
+from shared.vocabulary import FileOrder, FileState, SubmissionState
 
 CANARY = "1"
 """The number of the canary among the submissions of its file."""
@@ -45,7 +45,7 @@ def judge(pipeline: Pipeline, changed: Submission) -> DeviceFile | None:
     """Hold the file of the submission if the verdicts on it say so; the file when its canary has spoken."""
     percent = pipeline.settings.hold_from_failed_percent
     if changed.is_canary and pipeline.cache.followed_canaries.get(changed.reading_id) is None:
-        is_whole = changed.number == CANARY and changed.state is not SubmissionState.SPLIT
+        is_whole = changed.number == CANARY and not _has_parts(changed)
         canary = [changed] if is_whole else _canary(pipeline, changed.reading_id)
         match CanaryResult.GOOD if percent == NEVER else _result(pipeline, changed, canary):
             case CanaryResult.AWAITED:
@@ -87,10 +87,17 @@ def _canary(pipeline: Pipeline, reading_id: str) -> list[Submission]:
     stored = pipeline.journal.submissions.get(reading_id, CANARY)
     if stored is None or not stored.record.is_canary:
         return []
-    if stored.record.state is not SubmissionState.SPLIT:
+    if not _has_parts(stored.record):
         return [stored.record]
     found = pipeline.journal.submissions.of_reading(reading_id, log_unreadable)
-    return [each.record for each in found if each.record.is_canary]
+    parts = [each.record for each in found if each.record.is_canary and not each.record.assigns_profiles]
+    # Of a move, what becomes of the devices that are to be registered tells; the others were left where they stood.
+    return [part for part in parts if part.order is not FileOrder.MOVE] or parts
+
+
+def _has_parts(canary: Submission) -> bool:
+    """Whether other submissions may have gone on with its devices."""
+    return canary.state is SubmissionState.SPLIT or canary.order is FileOrder.MOVE
 
 
 def _hold(pipeline: Pipeline, submission: Submission, failed: Sequence[Submission]) -> str | None:

@@ -68,7 +68,7 @@ FILES, UPLOAD, SEND, AGAIN, REJECTED, CONFIRMED = "files", "upload", "send", "ag
 
 _NOT_CONFIRMED = "Nothing was sent: tick the box that confirms what is to be done with the devices."
 
-_ACTS = {FileOrder.REGISTER: ActKind.SEND, FileOrder.REMOVE: ActKind.REMOVE}
+_ACTS = {FileOrder.REGISTER: ActKind.SEND, FileOrder.REMOVE: ActKind.REMOVE, FileOrder.MOVE: ActKind.MOVE}
 
 
 class _Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,6 +161,9 @@ def _entered(visit: Visit, fields: Mapping[str, str], chosen: Sequence[ChosenFil
     if (why := why_not_ours(visit.pipeline, customer_id)) is not None:
         message = f"{INTAKE_REASONS[IntakeReason.NO_RELATIONSHIP].sentence} {why}"
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, form_parameters.CUSTOMER)
+    if order is FileOrder.MOVE and batch is None:
+        message = "Say to which batch the devices are to be moved."
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_PARAMETER, message, form_parameters.BATCH)
     try:
         return uploads.new_upload(visit.pipeline, customer_id, batch, chosen, visit.person.name, order)
     except FileRefused as error:

@@ -45,10 +45,18 @@ OUTCOMES: dict[Outcome, Label] = {
 }
 """In the order in which they are shown: done, then those that need attention, then duplicates."""
 
-DONE: dict[FileOrder, str] = {FileOrder.REGISTER: "registered", FileOrder.REMOVE: "removed"}
+DONE: dict[FileOrder, str] = {
+    FileOrder.REGISTER: "registered",
+    FileOrder.REMOVE: "removed",
+    FileOrder.MOVE: "moved",
+}
 """What the devices of a file are when it is done with them."""
 
-ORDERS: dict[FileOrder, str] = {FileOrder.REGISTER: "to register", FileOrder.REMOVE: "to remove"}
+ORDERS: dict[FileOrder, str] = {
+    FileOrder.REGISTER: "to register",
+    FileOrder.REMOVE: "to remove",
+    FileOrder.MOVE: "to move",
+}
 """What is to be done with the devices of a file."""
 
 OPEN_ROWS = Label("in progress", "open", "open")
@@ -76,6 +84,10 @@ _STANDINGS: dict[Standing, Label] = {
     Standing.PARTLY_REMOVED: Label(Standing.PARTLY_REMOVED, "attention", "rejected"),
     Standing.NONE_REMOVED: Label(Standing.NONE_REMOVED, "attention", "failed"),
     Standing.NOTHING_TO_REMOVE: Label(Standing.NOTHING_TO_REMOVE, "done", "duplicate"),
+    Standing.MOVING: Label(Standing.MOVING, "work", "in-progress"),
+    Standing.PARTLY_MOVED: Label(Standing.PARTLY_MOVED, "attention", "rejected"),
+    Standing.NONE_MOVED: Label(Standing.NONE_MOVED, "attention", "failed"),
+    Standing.NOTHING_TO_MOVE: Label(Standing.NOTHING_TO_MOVE, "done", "duplicate"),
     Standing.MAY_BE_INCOMPLETE: MAY_BE_INCOMPLETE,
 }
 """The standings of closed files beside `closed` itself, and of files that ask for something else than registering."""
@@ -156,6 +168,7 @@ CHECK_STATES: dict[CheckState, Label] = {
 ACTS: dict[ActKind, str] = {
     ActKind.SEND: "Send a file",
     ActKind.REMOVE: "Remove devices",
+    ActKind.MOVE: "Move devices",
     ActKind.FIX: "Send fixed rows",
     ActKind.SEND_AGAIN: "Send rows again",
     ActKind.WITHDRAW: "Withdraw devices",

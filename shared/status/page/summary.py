@@ -39,6 +39,11 @@ WITHDRAWING_DOES_NOT = (
 
 REMOVING_DOES_NOT = WITHDRAWING_DOES_NOT.replace("Withdrawing", "Removing", 1)
 
+MOVING_DOES_NOT = (
+    "Moving neither unenrols a device from Intune nor disjoins it from Microsoft Entra: it must be reset to get its "
+    "new profile."
+)
+
 _TENTHS = 10
 
 _MEANINGS: dict[Outcome, str] = {
@@ -222,6 +227,8 @@ def _remarks(file: FileView) -> tuple[str, ...]:
         if rows
     ]
     does_not = (REMOVING_DOES_NOT,) if file.counts.removed else ()
+    if file.order is FileOrder.MOVE:
+        does_not = (MOVING_DOES_NOT,)
     return (*_profiles(file), *told, *_duplicates(file.counts), *does_not)
 
 
@@ -272,6 +279,8 @@ def _all_well(file: FileView) -> str:
     counts, good = file.counts, file.rows_done
     if file.order is FileOrder.REMOVE:
         return _all_removed(counts, good)
+    if file.order is FileOrder.MOVE:
+        return _all_moved(counts, good)
     if not good:
         return "There was nothing to register"
     if good == 1:
@@ -293,6 +302,14 @@ def _all_removed(counts: OutcomeCounts, good: int) -> str:
         f"{counted(good - counts.not_registered, 'device')} removed; {grouped(counts.not_registered)} "
         f"{'was' if counts.not_registered == 1 else 'were'} not registered"
     )
+
+
+def _all_moved(counts: OutcomeCounts, good: int) -> str:
+    if not good:
+        return "There was nothing to move"
+    before = counts.already_registered
+    stand = "The device stands" if good == 1 else f"All {grouped(good)} devices stand"
+    return f"{stand} under the batch" + (f", {grouped(before)} of them from before" if 0 < before < good else "")
 
 
 def _how_removal_ended(counts: OutcomeCounts, good: int, left: int) -> str:

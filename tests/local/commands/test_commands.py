@@ -314,6 +314,20 @@ def test_the_devices_of_a_file_are_deleted_when_its_name_confirms_it(
     assert typed("withdraw", "--name", "wrong.csv")[0] == ExitCode.WRONG_ARGUMENTS
 
 
+def test_the_devices_of_a_file_are_moved_when_its_name_confirms_it(
+    typed: Typed, answered: Answered, new_file: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "move.csv"
+    file.write_text(tuples([f"{tmp_path.name}-1"]))
+    asked = ("move", "--devices", file, "--customer", CUSTOMER, "--to", "Front desk")
+    assert typed(*asked, "--name", "other.csv")[0] == ExitCode.WRONG_ARGUMENTS
+    (view,) = answered(*asked, "--name", "move.csv", "--wait", "--timeout", "60")
+    assert (view["order"], view["batch_id"], view["counts"]["registered"]) == ("move", "Front desk", 1)
+    (row,) = answered("outcomes", view["file_id"])
+    assert row["moved_from"] == "Sales"
+    assert answered("status", new_file)["withdrawal"] is None
+
+
 def test_withdrawn_devices_are_counted(typed: Typed, answered: Answered, new_file: str) -> None:
     name = answered("status", new_file)["file"]["name"]
     code, out = typed("withdraw", new_file, "--name", name, "--wait", "--timeout", "60")

@@ -88,3 +88,11 @@ def test_a_file_that_asks_to_remove_devices_stands_in_words_of_removing(counts: 
     closed = device_file(state=FileState.CLOSED, order=FileOrder.REMOVE, closed_counts=counts)
     assert standing_of(closed) is standing
     assert standing_of(replace(closed, state=FileState.READ)) is Standing.REMOVING
+
+
+def test_a_file_that_asks_to_move_devices_stands_in_words_of_moving() -> None:
+    counts = Counts(total=3, registered=1, already_registered=1, failed=1)
+    closed = device_file(state=FileState.CLOSED, order=FileOrder.MOVE, closed_counts=counts)
+    assert standing_of(closed) is Standing.PARTLY_MOVED
+    assert standing_of(replace(closed, closed_counts=Counts(total=1, failed=1))) is Standing.NONE_MOVED
+    assert standing_of(replace(closed, state=FileState.READ)) is Standing.MOVING

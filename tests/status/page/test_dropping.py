@@ -508,3 +508,28 @@ def test_only_who_may_manage_asks_to_remove_devices(
 
 def test_there_is_no_order_but_those_that_are_known(client: Client) -> None:
     assert choose(client, ("good.csv", GOOD), order="destroy").status == 400
+
+
+def test_devices_are_moved_to_a_named_batch_alone(client: Client, world: World) -> None:
+    world.drop_file(GOOD, f"{CUSTOMER}/Sales/good.csv")
+    world.run()
+    refused = choose(client, ("good.csv", GOOD), batch="", order="move")
+    assert (refused.status, "to which batch" in text_of(refused)) == (400, True)
+    answer = choose(client, ("good.csv", GOOD), batch="Kiosk", order="move")
+    upload = parse_qs(urlsplit(answer.headers["location"]).query)["upload"][0]
+    said = text_of(page(client, upload))
+    assert "Move 3 devices?" in said
+    assert "In between, a device is registered nowhere" in said
+    (box,) = ticked(client, upload)
+    fields = [("upload", upload), ("send", box), ("confirmed", "3")]
+    assert client.post("/api/status/drop/send", urlencode(fields).encode(), OWN_PAGE | FORM).status == 303
+    path = f"move-devices/{CUSTOMER}/Kiosk/good.csv"
+    world.receive(path)
+    world.run()
+    (file, _) = client.get("/api/files").json["files"]
+    assert (file["path"], file["order"], file["counts"]["registered"]) == (path, "move", 3)
+    shown = text_of(client.get(f"/api/status/{CUSTOMER}/{file['file_id']}", {"x-functions-key": None}))
+    assert "All 3 devices stand under the batch" in shown
+    assert "from batch Sales" in shown
+    (act, *_) = client.get("/api/acts").json["acts"]
+    assert act["kind"] == "move"
