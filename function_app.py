@@ -66,6 +66,15 @@ def sweep(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG
         sweep_all(pipeline())
 
 
+@app.timer_trigger(arg_name="timer", schedule=settings.reconcile_schedule, run_on_startup=False, use_monitor=True)
+def reconcile(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 - the host passes it
+    """Each night: read the registered devices, if the setting says so."""
+    from shared.pipeline.inventory.reconciliation import reconcile as reconcile_all  # noqa: PLC0415
+
+    with invocation(context.trace_context), logged_failure(context):
+        reconcile_all(pipeline())
+
+
 def _answering(route: Route) -> Callable[[func.HttpRequest, func.Context], func.HttpResponse]:
     """The function of `route`."""
 

@@ -192,6 +192,12 @@ class Settings:
     """Registered devices that were read longer ago are read anew when somebody looks at them."""
     devices_requests_per_day: int
     """The most requests a day for reading registered devices."""
+    reconcile: bool
+    """Whether registered devices are read each night, and what somebody else did with them is told."""
+    reconcile_schedule: str
+    """NCRONTAB, six fields, UTC."""
+    reconcile_requests: int
+    """About the most requests of a night."""
     advanced: AdvancedSettings
     webhook: WebhookSettings | None = None
     page_url: str | None = None
@@ -228,6 +234,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
             hours=reader.number("DEVICES_READ_AGAIN_HOURS", default=24, least=0.1, most=24 * 365)
         ),
         devices_requests_per_day=reader.whole_number("DEVICES_REQUESTS_PER_DAY", default=5_000, least=0, most=10**6),
+        reconcile=reader.yes_or_no("RECONCILE", default=False),
+        reconcile_schedule=reader.schedule("RECONCILE_SCHEDULE", default="0 30 1 * * *"),
+        reconcile_requests=reader.whole_number("RECONCILE_REQUESTS", default=3_000, least=1, most=10**6),
         advanced=_advanced(reader),
         webhook=_webhook(reader),
         page_url=_page_url(reader),

@@ -25,7 +25,7 @@ ENVIRONMENT = {
     "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
 }
 WORKER_LIBRARY = "azure-functions-runtime==1.3.0"
-WORKERS = {"receive_device_file", "advance_submission", "sweep"}
+WORKERS = {"receive_device_file", "advance_submission", "sweep", "reconcile"}
 """The functions that are not called by HTTP."""
 
 HTTP = "httpTrigger"
@@ -55,7 +55,7 @@ def host() -> dict[str, Any]:
     return settings
 
 
-def test_three_functions_do_the_work_and_the_others_answer_http(triggers: dict[str, dict[str, Any]]) -> None:
+def test_four_functions_do_the_work_and_the_others_answer_http(triggers: dict[str, dict[str, Any]]) -> None:
     assert {name for name, trigger in triggers.items() if trigger["type"] != HTTP} == WORKERS
     # The addresses and keys of the others are the matter of tests/status/test_routes.py.
     assert len(triggers) > len(WORKERS)
@@ -96,6 +96,13 @@ def test_the_timer_does_not_run_at_every_start(triggers: dict[str, dict[str, Any
     trigger = triggers["sweep"]
     assert trigger["type"] == "timerTrigger"
     assert trigger["schedule"] == "0 */5 * * * *"
+    assert trigger["runOnStartup"] is False
+
+
+def test_the_reconciliation_is_a_timer_of_its_own(triggers: dict[str, dict[str, Any]]) -> None:
+    trigger = triggers["reconcile"]
+    assert trigger["type"] == "timerTrigger"
+    assert trigger["schedule"] == "0 30 1 * * *"
     assert trigger["runOnStartup"] is False
 
 

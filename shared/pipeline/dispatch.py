@@ -13,6 +13,7 @@ from shared.pipeline.log_fields import of_message
 from shared.pipeline.submissions.advance import advance, advance_several
 from shared.storage.wakeups import (
     BlobWakeUp,
+    DriftWakeUp,
     FileWakeUp,
     InventoryWakeUp,
     NotificationWakeUp,
@@ -63,19 +64,24 @@ def _act(pipeline: Pipeline, wake_up: WakeUp) -> None:
             from shared.pipeline.corrections.withdrawal_steps import withdraw_further  # noqa: PLC0415
 
             withdraw_further(pipeline, wake_up)
-        case InventoryWakeUp() | ProfilesWakeUp():
-            _read(pipeline, wake_up)
+        case InventoryWakeUp() | DriftWakeUp() | ProfilesWakeUp():
+            _act_on_customer(pipeline, wake_up)
         case NotificationWakeUp():
             notify(pipeline, wake_up)
 
 
-def _read(pipeline: Pipeline, wake_up: InventoryWakeUp | ProfilesWakeUp) -> None:
-    """Read something of a customer from Partner Center for people."""
-    if isinstance(wake_up, InventoryWakeUp):
-        from shared.pipeline.inventory.reading import read_further  # noqa: PLC0415
+def _act_on_customer(pipeline: Pipeline, wake_up: InventoryWakeUp | DriftWakeUp | ProfilesWakeUp) -> None:
+    """Read something of a customer from Partner Center, or tell of its devices."""
+    match wake_up:
+        case InventoryWakeUp():
+            from shared.pipeline.inventory.reading import read_further  # noqa: PLC0415
 
-        read_further(pipeline, wake_up)
-    else:
-        from shared.pipeline.profiles import list_profiles  # noqa: PLC0415
+            read_further(pipeline, wake_up)
+        case DriftWakeUp():
+            from shared.pipeline.inventory.drift_events import notify_of_drift  # noqa: PLC0415
 
-        list_profiles(pipeline, wake_up.customer_id)
+            notify_of_drift(pipeline, wake_up)
+        case ProfilesWakeUp(customer_id=customer_id):
+            from shared.pipeline.profiles import list_profiles  # noqa: PLC0415
+
+            list_profiles(pipeline, customer_id)

@@ -4,6 +4,7 @@ from shared.partner_center.errors import PartnerCenterError
 from shared.storage.records import DeviceFile, Submission
 from shared.storage.wakeups import (
     BlobWakeUp,
+    DriftWakeUp,
     FileWakeUp,
     InventoryWakeUp,
     NotificationWakeUp,
@@ -60,7 +61,11 @@ def of_message(wake_up: WakeUp | None) -> Fields:
             return of_wake_up(reading_id, ", ".join(one.number for one in due), max(one.sequence for one in due))
         case FileWakeUp(file_id=file_id) | WithdrawalWakeUp(file_id=file_id) | NotificationWakeUp(file_id=file_id):
             return {"file_id": file_id}
-        case InventoryWakeUp(customer_id=customer_id) | ProfilesWakeUp(customer_id=customer_id):
+        case (
+            InventoryWakeUp(customer_id=customer_id)
+            | ProfilesWakeUp(customer_id=customer_id)
+            | DriftWakeUp(customer_id=customer_id)
+        ):
             return {"customer_id": customer_id}
         case BlobWakeUp(path=path):
             return {"blob": path}

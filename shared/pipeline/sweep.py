@@ -25,6 +25,7 @@ from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_dro
 from shared.pipeline.holds import holds_now
 from shared.pipeline.intake.uploads import KEPT_FOR, discard
 from shared.pipeline.inventory.reading import forget_if_old, wake_if_overdue
+from shared.pipeline.inventory.reconciliation import tell_drift
 from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
@@ -94,6 +95,8 @@ class SweepReport:
     forgotten_files: int = 0
     forgotten_acts: int = 0
     forgotten_inventories: int = 0
+    drifted_devices: int = 0
+    """Registered devices that somebody else deleted, moved or registered."""
     discarded_uploads: int = 0
     unreadable_records: int = 0
     """Records that this version cannot read; their files wait."""
@@ -255,9 +258,10 @@ def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
 
 
 def _inventories(pipeline: Pipeline, report: SweepReport) -> None:
-    """Wake readings of registered devices again, and delete what nobody has asked for since the retention."""
+    """Wake readings of registered devices, tell their drift, and delete what nobody asked for within the retention."""
     for stored in list(pipeline.journal.inventories.all()):
         report.overdue_inventories += wake_if_overdue(pipeline, stored)
+        report.drifted_devices += tell_drift(pipeline, stored)
         if report.forgotten_inventories < FORGOTTEN_AT_ONCE:
             report.forgotten_inventories += forget_if_old(pipeline, stored)
     pipeline.journal.inventories.forget_budgets_before(pipeline.clock().date())

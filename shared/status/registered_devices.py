@@ -1,6 +1,7 @@
 """The registered devices of a customer, for people and scripts: a page of them, and how their reading stands."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from itertools import islice
 
@@ -13,11 +14,14 @@ from shared.pipeline.inventory.listing import (
 )
 from shared.pipeline.inventory.reading import ask_for_devices, keep_fresh
 from shared.status.http import Refusal
+from shared.status.names import CustomerNames
 from shared.status.paging import RegisteredPosition, cursor, position_in
 from shared.status.presenters import page_address
 from shared.status.queries import NotFound, canonical, customer_names
 from shared.status.schemas import (
     BatchInventoryView,
+    DriftNotice,
+    DriftView,
     ErrorCode,
     InventoryView,
     RegisteredDevicePage,
@@ -25,12 +29,16 @@ from shared.status.schemas import (
     RegistrationView,
 )
 from shared.storage.blobs import VersionGone
-from shared.storage.inventories import BatchInventory, CustomerInventory
+from shared.storage.inventories import BatchInventory, CustomerInventory, Drift
 from shared.storage.record_table import Conflict
 from shared.vocabulary import counted
 
 REGISTERED_ON_A_PAGE = 100
 MOST_REGISTERED_ON_A_PAGE = 500
+DRIFT_SHOWN = 100
+
+NOTICED_FOR = timedelta(days=7)
+"""How long the list of files shows that devices drifted."""
 
 NO_GUID = "This is no customer id: give the GUID of the customer's tenant. GET /api/customers lists them."
 NEVER_READ = "The devices of this customer were not read from Partner Center yet."
@@ -72,6 +80,7 @@ def registered_devices(
         reading=inventory_view(reading),
         total=sum(batch.devices for batch in batches),
         batches=[_batch_view(batch) for batch in batches],
+        drift=[_drift_view(one) for one in pipeline.journal.inventories.drift(customer, DRIFT_SHOWN)],
         devices=[_device_view(each) for each in shown],
         next=cursor(RegisteredPosition(found[limit].batch.batch_id, found[limit].place))
         if len(found) > limit
@@ -139,6 +148,41 @@ def _batch_view(batch: BatchInventory) -> BatchInventoryView:
     else:
         sentence = ""
     return BatchInventoryView(batch_id=batch.batch_id, devices=batch.devices, read_at=batch.read_at, sentence=sentence)
+
+
+def drift_notices(pipeline: Pipeline, names: CustomerNames) -> list[DriftNotice]:
+    """The customers whose registered devices somebody else changed lately; none unless they are reconciled."""
+    if not pipeline.settings.reconcile:
+        return []
+    since = pipeline.clock() - NOTICED_FOR
+    readings = (stored.record for stored in pipeline.journal.inventories.all())
+    return [
+        DriftNotice(
+            customer_id=reading.customer_id,
+            customer_name=names.name_of(reading.customer_id),
+            devices=reading.drifted,
+            found_at=reading.drifted_at,
+            page=f"/api/status/devices?customer={reading.customer_id}#drift",
+        )
+        for reading in readings
+        if reading.drifted_at is not None and reading.drifted_at >= since
+    ]
+
+
+def _drift_view(drift: Drift) -> DriftView:
+    return DriftView(
+        kind=drift.kind,
+        batch_id=drift.batch_id,
+        new_batch_id=drift.new_batch_id,
+        device_id=drift.device_id,
+        serial_number=drift.serial_number,
+        product_key=drift.product_key,
+        manufacturer=drift.manufacturer,
+        model=drift.model,
+        who=drift.who,
+        since=drift.since,
+        seen_at=drift.seen_at,
+    )
 
 
 def _device_view(each: ListedDevice) -> RegisteredDeviceView:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 
+from shared.storage.inventories import DriftKind
 from shared.vocabulary import (
     ActKind,
     CheckState,
@@ -278,6 +279,32 @@ class DayTotals(View, frozen=True, kw_only=True):
     is_cut_short: Annotated[bool, msgspec.Meta(description="Whether the day has more files than were added up.")]
 
 
+class DriftView(View, frozen=True, kw_only=True):
+    """A registered device that somebody else deleted, moved or registered. Nothing is repaired by itself."""
+
+    kind: DriftKind
+    batch_id: Annotated[str, msgspec.Meta(description="Where it stood; of a registered one, where it stands.")]
+    new_batch_id: Annotated[str, msgspec.Meta(description="Where a moved one stands; empty otherwise.")]
+    device_id: str
+    serial_number: str
+    product_key: str
+    manufacturer: str
+    model: str
+    who: Annotated[str, msgspec.Meta(description="Who did it; empty where Partner Center does not tell.")]
+    since: Annotated[datetime, msgspec.Meta(description="It happened after this time.")]
+    seen_at: Annotated[datetime, msgspec.Meta(description="It was found at this time.")]
+
+
+class DriftNotice(View, frozen=True, kw_only=True):
+    """A customer of whose registered devices some were changed by somebody else within the last week."""
+
+    customer_id: str
+    customer_name: str | None
+    devices: Annotated[int, msgspec.Meta(ge=1, description="How many were found last.")]
+    found_at: datetime
+    page: str
+
+
 class FilePage(View, frozen=True, kw_only=True):
     """Files, newest first by the time they were received."""
 
@@ -287,6 +314,10 @@ class FilePage(View, frozen=True, kw_only=True):
         DayTotals | None, msgspec.Meta(description="Totals of the day; null on later pages and where a filter is set.")
     ] = None
     unreadable: Unreadables = []
+    drift: Annotated[
+        list[DriftNotice],
+        msgspec.Meta(description="On the first page: customers whose registered devices somebody else changed lately."),
+    ] = []
     next: NextPage
 
 
@@ -555,6 +586,9 @@ class RegisteredDevicePage(View, frozen=True, kw_only=True):
     reading: InventoryView
     total: Annotated[int, msgspec.Meta(ge=0, description="The devices of all these batches.")]
     batches: list[BatchInventoryView]
+    drift: Annotated[
+        list[DriftView], msgspec.Meta(description="What somebody else did, newest first: the latest hundred devices.")
+    ]
     devices: list[RegisteredDeviceView]
     next: NextPage
 

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from shared.pipeline.closing.registered_later import registered_later
 from shared.pipeline.composition import Pipeline
 from shared.status.presenters import listed_file_view
-from shared.status.queries import EVERY_FILE, FileFilter
+from shared.status.queries import EVERY_FILE, FileFilter, customer_names
+from shared.status.registered_devices import drift_notices
 from shared.status.schemas import DayTotals, FilePage, FileView
 from shared.storage.record_table import log_unreadable
 from shared.vocabulary import FileOrder
@@ -18,9 +19,11 @@ MOST_FILES_COUNTED = 2_000
 
 
 def with_today(pipeline: Pipeline, found: FilePage, wanted: FileFilter, cursor: str | None) -> FilePage:
-    """The page of the list with the totals of the day, where it is the first of all files."""
-    is_first_of_all = cursor is None and wanted == EVERY_FILE
-    return replace(found, today=totals_of_today(pipeline)) if is_first_of_all else found
+    """The page of the list with the totals of the day, and with drift, where it is the first of all files."""
+    if cursor is not None or wanted != EVERY_FILE:
+        return found
+    drift = drift_notices(pipeline, customer_names(pipeline)) if pipeline.settings.reconcile else []
+    return replace(found, today=totals_of_today(pipeline), drift=drift)
 
 
 def totals_of_today(pipeline: Pipeline) -> DayTotals:

@@ -4,8 +4,9 @@ The devices themselves stand in blobs, a few thousand in each: a table partition
 batch. The record of a batch names its blobs, so a reading replaces them all at once by changing the record.
 """
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -40,6 +41,14 @@ class CustomerInventory(msgspec.Struct, frozen=True, kw_only=True):
     """When the reading was given up; None after one that came to its end."""
     failure: str = ""
     """Why it was given up, in one sentence for people."""
+    changes: int = 0
+    """Devices that are there or gone since the reading before, of which it is not decided yet who did that."""
+    drifted_at: Moment | None = None
+    """When drift was found last."""
+    drifted: int = 0
+    """How many devices had drifted then."""
+    webhook_told_at: Moment | None = None
+    """When the webhook was notified of drift last."""
 
     @property
     def is_in_progress(self) -> bool:
@@ -69,6 +78,57 @@ class BatchInventory(msgspec.Struct, frozen=True, kw_only=True):
     """Why, in one sentence for people."""
 
 
+class DeviceChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that is in a batch, or no longer in it, since the reading before."""
+
+    customer_id: str
+    change_id: str
+    is_there: bool
+    """Whether it is there now; otherwise it is gone."""
+    batch_id: str
+    device_id: str = ""
+    serial_number: str = ""
+    product_key: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    uploaded_by: str = ""
+    since: Moment
+    """When the batch was read before."""
+    seen_at: Moment
+
+
+class DriftKind(StrEnum):
+    """What somebody else did with a registered device."""
+
+    DELETED = "deleted"
+    MOVED = "moved"
+    """It stands under another batch."""
+    REGISTERED = "registered"
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered device that somebody else deleted, moved or registered. Nothing is repaired by itself."""
+
+    customer_id: str
+    drift_id: str
+    kind: DriftKind
+    batch_id: str
+    """Where it stood; of a registered one, where it stands."""
+    new_batch_id: str = ""
+    """Where a moved one stands."""
+    device_id: str = ""
+    serial_number: str = ""
+    product_key: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    who: str = ""
+    """Who did it, where Partner Center tells; empty where it does not."""
+    since: Moment
+    """It happened after this time."""
+    seen_at: Moment
+    """It was found at this time."""
+
+
 class RequestBudget(msgspec.Struct, frozen=True, kw_only=True):
     """The requests that readings of registered devices have sent on one day (UTC)."""
 
@@ -83,6 +143,12 @@ class Inventories:
         self._customers = RecordTable(table, CustomerInventory, lambda one: keys.inventory_key(one.customer_id))
         self._batches = RecordTable(
             table, BatchInventory, lambda batch: keys.batch_inventory_key(batch.customer_id, batch.batch_id)
+        )
+        self._changes = RecordTable(
+            table, DeviceChange, lambda change: keys.device_change_key(change.customer_id, change.change_id)
+        )
+        self._drifts = RecordTable(
+            table, Drift, lambda drift: keys.drift_key(drift.customer_id, drift.seen_at, drift.drift_id)
         )
         self._budgets = RecordTable(table, RequestBudget, lambda budget: (keys.BUDGETS, budget.day))
 
@@ -121,6 +187,35 @@ class Inventories:
     def remove_batch(self, stored: Stored[BatchInventory]) -> None:
         """Remove a batch. Raises Conflict."""
         self._batches.remove(stored)
+
+    def enter_changes(self, changes: Iterable[DeviceChange]) -> None:
+        """Enter changes of one customer. Entering them again changes nothing."""
+        self._changes.upsert(changes)
+
+    def changes(self, customer_id: str, most: int) -> list[DeviceChange]:
+        """At most so many changes of which it is not decided yet who did that."""
+        query = Query(partition=keys.device_change_key(customer_id, "")[0], limit=most)
+        return [stored.record for stored in self._changes.query(query, log_unreadable)]
+
+    def delete_changes(self, changes: Iterable[DeviceChange]) -> None:
+        """Delete changes that are decided on."""
+        self._changes.delete(keys.device_change_key(change.customer_id, change.change_id) for change in changes)
+
+    def enter_drift(self, drift: Iterable[Drift]) -> None:
+        """Enter what drifted. Entering it again changes nothing."""
+        self._drifts.upsert(drift)
+
+    def drift(self, customer_id: str, most: int) -> list[Drift]:
+        """At most so many devices that drifted, newest first."""
+        query = Query(partition=keys.drift_partition(customer_id), limit=most)
+        return [stored.record for stored in self._drifts.query(query, log_unreadable)]
+
+    def forget_drift_before(self, customer_id: str, before: datetime, most: int) -> None:
+        """Delete at most so many records of what drifted earlier."""
+        first = keys.time_cursor(before).row
+        query = Query(partition=keys.drift_partition(customer_id), row_from=first, limit=most)
+        old = [stored.record for stored in self._drifts.query(query, log_unreadable)]
+        self._drifts.delete(keys.drift_key(one.customer_id, one.seen_at, one.drift_id) for one in old)
 
     def budget(self, day: date) -> Stored[RequestBudget] | None:
         """The requests sent on `day`; None before the first. Raises UnreadableRecord."""

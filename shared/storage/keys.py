@@ -304,6 +304,21 @@ def batch_inventory_key(customer_id: str, batch_id: str) -> Key:
     return customer_id, safe_key(batch_id)
 
 
+def device_change_key(customer_id: str, change_id: str) -> Key:
+    """The key of a change of a registered device."""
+    return f"{customer_id}{BEHIND}changes", change_id
+
+
+def drift_partition(customer_id: str) -> str:
+    """The partition of the devices of a customer that drifted."""
+    return f"{customer_id}{BEHIND}drift"
+
+
+def drift_key(customer_id: str, seen_at: datetime, drift_id: str) -> Key:
+    """The key of a device that drifted: newest first."""
+    return drift_partition(customer_id), time_cursor(seen_at, drift_id).row
+
+
 # --- uploads
 
 

@@ -97,6 +97,13 @@ class ProfilesWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="profiles"):
     customer_id: Guid
 
 
+class DriftWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="drift"):
+    """The webhook is to be notified of devices of a customer that drifted; `attempts` have failed so far."""
+
+    customer_id: Guid
+    attempts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+
+
 class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notification"):
     """The webhook is to be notified of a file that has ended; `attempts` have failed so far."""
 
@@ -119,6 +126,7 @@ WakeUp = (
     | WithdrawalWakeUp
     | InventoryWakeUp
     | ProfilesWakeUp
+    | DriftWakeUp
     | NotificationWakeUp
 )
 

@@ -44,7 +44,7 @@ from shared.storage.customers import (
     ProfileList,
 )
 from shared.storage.files import listing_of
-from shared.storage.inventories import BatchInventory, CustomerInventory, RequestBudget
+from shared.storage.inventories import BatchInventory, CustomerInventory, DeviceChange, Drift, RequestBudget
 from shared.storage.journal import Journal, TableName
 from shared.storage.pages import rows_in
 from shared.storage.partner_customers import ListReading, PartnerCustomer
@@ -168,6 +168,14 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     PartnerCustomer: lambda storage, customer: storage.journal.partner_customers.get(customer.customer_id),
     CustomerInventory: lambda storage, one: storage.journal.inventories.get(one.customer_id),
     BatchInventory: lambda storage, batch: storage.journal.inventories.batch(batch.customer_id, batch.batch_id),
+    DeviceChange: lambda storage, change: next(
+        each
+        for each in storage.journal.inventories.changes(change.customer_id, 9)
+        if each.change_id == change.change_id
+    ),
+    Drift: lambda storage, drift: next(
+        each for each in storage.journal.inventories.drift(drift.customer_id, 9) if each.drift_id == drift.drift_id
+    ),
     RequestBudget: lambda storage, budget: storage.journal.inventories.budget(date.fromisoformat(budget.day)),
     ListReading: lambda storage, _: storage.journal.partner_customers.reading(),
 }
@@ -248,6 +256,10 @@ def _write(storage: Storage, records: list[msgspec.Struct]) -> None:  # noqa: C9
                 journal.inventories.change(None, record)
             case BatchInventory():
                 journal.inventories.change_batch(None, record)
+            case DeviceChange():
+                journal.inventories.enter_changes([record])
+            case Drift():
+                journal.inventories.enter_drift([record])
             case RequestBudget():
                 journal.inventories.change_budget(None, record)
             case ListReading():
@@ -311,6 +323,8 @@ def _records() -> Iterator[msgspec.Struct]:
         (SentContent, "digest"),
         (CustomerInventory, "customer_id"),
         (BatchInventory, "batch_id"),
+        (DeviceChange, "change_id"),
+        (Drift, "drift_id"),
     ):
         first, second = (1, 2) if name == "row" else ("first", "second")
         yield from (filled(kind, {name: first}), filled(kind, {name: second}, least=True))

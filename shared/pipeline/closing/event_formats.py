@@ -5,6 +5,7 @@ Cards 1.4; Slack, "Sending messages using incoming webhooks" and Block Kit. Name
 appear only in fields where no markup is read.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +44,8 @@ CONTENT_TYPES = {
 """Content types of webhook requests; the first is the structured mode (CloudEvents, "HTTP Protocol Binding", 3.2)."""
 
 Card = dict[str, Any]
+Facts = Sequence[tuple[str, str]]
+"""Lines, each with its name."""
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -203,18 +206,23 @@ def _buttons(closed: FileClosed) -> list[tuple[str, str]]:
 
 
 def teams_message(closed: FileClosed) -> Card:
-    """An Adaptive Card, made of text runs: text blocks and facts would interpret markdown."""
+    """The card of a file."""
     colour = "Good" if closed.state is FileState.CLOSED and not _needs_someone(closed) else "Warning"
+    return adaptive_card(headline(closed), _facts(closed), _buttons(closed), colour)
+
+
+def adaptive_card(title: str, facts: Facts, buttons: Facts, colour: str) -> Card:
+    """An Adaptive Card, made of text runs: text blocks and facts would interpret markdown."""
     body: list[Card] = [
-        _run(headline(closed), size="Large", weight="Bolder", color=colour),
-        *(_run(f"{name}: {value}") for name, value in _facts(closed)),
+        _run(title, size="Large", weight="Bolder", color=colour),
+        *(_run(f"{name}: {value}") for name, value in facts),
     ]
-    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in _buttons(closed)]
+    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in buttons]
     content = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": headline(closed),
+        "fallbackText": title,
         "body": body,
         "actions": actions,
     }
@@ -233,20 +241,21 @@ def _needs_someone(closed: FileClosed) -> bool:
 
 
 def slack_message(closed: FileClosed) -> Card:
+    """The message of a file."""
+    return slack_blocks(headline(closed), _facts(closed), _buttons(closed))
+
+
+def slack_blocks(title: str, facts: Facts, links: Facts) -> Card:
     """Blocks of plain text; `text` is for notifications, where Slack interprets its own markup."""
-    lines = "\n".join(f"{name}: {value}" for name, value in _facts(closed))
+    lines = "\n".join(f"{name}: {value}" for name, value in facts)
     blocks: list[Card] = [
-        {"type": "header", "text": _plain(headline(closed)[:LONGEST_HEADLINE])},
+        {"type": "header", "text": _plain(title[:LONGEST_HEADLINE])},
         {"type": "section", "text": _plain(lines)},
     ]
-    buttons = [
-        {"type": "button", "text": _plain(name), "url": url}
-        for name, url in _buttons(closed)
-        if len(url) <= LONGEST_LINK
-    ]
+    buttons = [{"type": "button", "text": _plain(name), "url": url} for name, url in links if len(url) <= LONGEST_LINK]
     if buttons:
         blocks.append({"type": "actions", "elements": buttons})
-    return {"text": _without_markup(headline(closed)), "blocks": blocks}
+    return {"text": _without_markup(title), "blocks": blocks}
 
 
 def _plain(text: str) -> Card:

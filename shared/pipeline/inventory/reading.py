@@ -25,6 +25,7 @@ from shared.partner_center.models import Device, DeviceBatch
 from shared.partner_center.service_text import service_text
 from shared.pipeline.backoff import PAUSED_DELAY
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.inventory.changes import enter_changes
 from shared.pipeline.inventory.snapshots import (
     batch_folder,
     delete_snapshots,
@@ -170,6 +171,8 @@ class _Reading:
     began: datetime
     requests: int = 0
     """Sent in the batch or list that is being read, as far as its devices tell."""
+    changes: int = 0
+    """Entered and not yet counted in the record."""
     left: int = 0
     """Requests of the day's budget when it began."""
 
@@ -292,8 +295,12 @@ def _list_batches(reading: _Reading) -> None:
         )
         inventories.change_batch(stored, replace(entry, listed_at=now, listed_devices=batch.count))
     for batch_id in known.keys() - listed.keys():
+        emptied = replace(known[batch_id].record, snapshot="", devices=0, read_at=now)
+        reading.changes += enter_changes(pipeline, reading.record, known[batch_id].record, emptied)
         _forget_batch(pipeline, known[batch_id])
-    reading.change(replace(reading.record, listed_at=now, attempts=0))
+    changes = reading.record.changes + reading.changes
+    reading.change(replace(reading.record, listed_at=now, attempts=0, changes=changes))
+    reading.changes = 0
 
 
 def _batches_to_read(reading: _Reading) -> list[Stored[BatchInventory]]:
@@ -334,12 +341,14 @@ def _read_batch(reading: _Reading, stored: Stored[BatchInventory]) -> None:
         raise
     else:
         read = replace(batch, snapshot=folder, devices=devices, read_at=now, failed_at=None, failure="")
+        reading.changes += enter_changes(pipeline, reading.record, batch, read)
         pipeline.journal.inventories.change_batch(stored, read)
         folder_of_batch = batch_folder(batch.customer_id, batch.batch_id)
         delete_snapshots(pipeline.private, folder_of_batch, kept=folder)
     finally:
         _spend(reading, reading.requests)
-    reading.change(replace(reading.record, attempts=0))
+    reading.change(replace(reading.record, attempts=0, changes=reading.record.changes + reading.changes))
+    reading.changes = 0
 
 
 def _devices(reading: _Reading, batch: BatchInventory) -> Iterator[Device]:

@@ -5,7 +5,8 @@ there, its pages are found without reading those before, and no more than one bl
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -108,6 +109,24 @@ def devices_of(container: Container, batch: BatchInventory, first: int = 0) -> I
         for line in content.splitlines()[skipped:]:
             yield _DECODER.decode(line)
         skipped = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first devices that are in the later of two snapshots alone, and in the earlier alone."""
+
+    there: Sequence[RegisteredDevice]
+    gone: Sequence[RegisteredDevice]
+
+
+def difference(container: Container, before: BatchInventory, after: BatchInventory, most: int) -> Difference:
+    """How two snapshots of a batch differ, at most so many devices of each kind. Raises VersionGone."""
+
+    def alone(one: BatchInventory, other: BatchInventory) -> list[RegisteredDevice]:
+        known = {device.identity for device in devices_of(container, other)}
+        return list(islice((device for device in devices_of(container, one) if device.identity not in known), most))
+
+    return Difference(there=alone(after, before), gone=alone(before, after))
 
 
 def delete_snapshots(container: Container, folder: str, kept: str = "") -> None:

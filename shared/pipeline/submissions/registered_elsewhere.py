@@ -125,6 +125,23 @@ class Registrations:
             _of_device(device, by_serial.get(device.serial_number.casefold(), [])[:MOST_MENTIONS]) for device in devices
         ]
 
+    def were_removed(self, devices: Sequence[Named], customer_id: str) -> list[bool]:
+        """For each of some devices whether the app removed it: by a file that asks for that, or by a withdrawal."""
+        self.keep_claim()
+        mentions = self.journal.outcomes.with_serials([device.serial_number for device in devices], log_unreadable)
+        removed: dict[str, list[DeviceOutcome]] = {}
+        for mention in mentions:
+            file = self._file(mention)
+            if file is None or file.customer_id != customer_id:
+                continue
+            outcome = self.journal.outcomes.get(file.reading_id, mention.row)
+            if outcome is not None and (outcome.outcome is Outcome.REMOVED or self._is_withdrawn(file, outcome)):
+                removed.setdefault(folded(outcome.serial_number), []).append(outcome)
+        return [
+            any(not _is_another_model(device, outcome) for outcome in removed.get(folded(device.serial_number), ()))
+            for device in devices
+        ]
+
     def _of_mentions(self, mentions: Iterable[DeviceMention]) -> Iterator[Registration]:
         """The registrations among rows; those of one file are read together where they stand side by side."""
         rows_of: dict[str, set[int]] = {}

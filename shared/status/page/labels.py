@@ -7,6 +7,7 @@ from shared.pipeline.closing.summary import standing
 from shared.pipeline.inventory.plan import Place
 from shared.reasons import explanation_of
 from shared.status.schemas import FileView, StandstillKind
+from shared.storage.inventories import DriftKind
 from shared.vocabulary import (
     ActKind,
     CheckState,
@@ -116,6 +117,13 @@ PLACES: dict[Place, Label] = {
     Place.CANNOT_BE_TOLD: Label("cannot be told", "unknown", "unknown"),
 }
 """Where the device of a row stands before it is sent; the batch or customer follows the words."""
+
+
+DRIFT: dict[DriftKind, Label] = {
+    DriftKind.DELETED: Label("deleted elsewhere", "failed", "failed"),
+    DriftKind.MOVED: Label("moved to another batch", "attention", "rejected"),
+    DriftKind.REGISTERED: Label("registered by someone else", "ask", "unknown"),
+}
 
 
 def file_label(file: FileView) -> Label:

@@ -224,6 +224,7 @@ def files_page(
         | {
             "sections": _sections(found, form, urgent),
             "today": found.today,
+            "drift": found.drift,
             "unreadable": _unreadable(found, urgent),
             "form": form,
             "customers": customers,

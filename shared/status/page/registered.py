@@ -9,6 +9,7 @@ from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
 from shared.status.http import CURSOR, Refusal, body_of
 from shared.status.page import form_parameters
 from shared.status.page.answers import Visit, page_answer, redirect
+from shared.status.page.labels import DRIFT
 from shared.status.page.pages import CUSTOMERS, DEVICES, Liveness, address, of_every_page
 from shared.status.page.rendering import rendered
 from shared.status.queries import customer_names
@@ -80,6 +81,7 @@ def devices_page(
         | {
             "found": found,
             "batch": batch,
+            "drift_labels": DRIFT,
             "liveness": Liveness.WORK if found.reading.is_in_progress else Liveness.OVER,
             "next": address(DEVICES, **own, **{CURSOR: found.next}) if found.next else None,
             "links": {

@@ -5,15 +5,20 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from msgspec.structs import replace
 
 from shared.pipeline.hold_requests import EVERYTHING, hold
 from shared.pipeline.human_acts import COMMAND
 from shared.pipeline.inventory.reading import ask_for_devices
 from shared.status.authentication import Person
 from shared.status.page.registered import devices_page
+from shared.status.queries import EVERY_FILE
 from shared.status.registered_devices import registered_devices
 from shared.status.roles import Role
-from tests.pipeline.world import CUSTOMER, World, numbered
+from shared.status.schemas import DriftNotice, FilePage
+from shared.status.today import with_today
+from shared.storage.inventories import CustomerInventory, Drift, DriftKind
+from tests.pipeline.world import CUSTOMER, World, numbered, settings_with
 from tests.status.client import Answer, Client
 
 PAGE = "/api/status/devices"
@@ -103,3 +108,38 @@ def test_nobody_without_the_role_sees_the_button(world: World) -> None:
     shown = {role: "Read anew" in devices_page(found, Person(role=role)) for role in (Role.SEE, Role.SEND)}
     assert shown == {Role.SEE: False, Role.SEND: True}
     assert "No device is known" in devices_page(found, Person())
+
+
+def test_what_somebody_else_did_is_on_the_page_and_at_the_top_of_the_list(client: Client, world: World) -> None:
+    world.settings = settings_with({"RECONCILE": "true"})
+    world.pipeline = world.pipeline_with()
+    seen_at = world.clock()
+    reading = CustomerInventory(customer_id=CUSTOMER, asked_at=seen_at, read_at=seen_at, drifted_at=seen_at, drifted=1)
+    stored = world.journal.inventories.change(None, reading)
+    drift = Drift(
+        customer_id=CUSTOMER,
+        drift_id="1",
+        kind=DriftKind.MOVED,
+        batch_id="Sales",
+        new_batch_id="Portal",
+        serial_number="SN-1",
+        who="anna@example.com",
+        since=seen_at,
+        seen_at=seen_at,
+    )
+    world.journal.inventories.enter_drift([drift])
+    text = text_of(client.get(OWN))
+    for words in ("Changed by somebody else", "moved to another batch", "Sales", "Portal", "anna@example.com"):
+        assert words in text
+    view = client.get(f"/api/customers/{CUSTOMER}/devices").json["drift"][0]
+    assert (view["kind"], view["new_batch_id"], view["who"]) == ("moved", "Portal", "anna@example.com")
+    served = devices_notice(world)
+    assert [(notice.customer_id, notice.devices) for notice in served] == [(CUSTOMER, 1)]
+    world.journal.inventories.change(stored, replace(reading, drifted_at=seen_at - timedelta(days=8)))
+    assert devices_notice(world) == []
+
+
+def devices_notice(world: World) -> list[DriftNotice]:
+    """What the head of the list of files says of drift."""
+    page = with_today(world.pipeline, FilePage(files=[], next=None), EVERY_FILE, None)
+    return page.drift

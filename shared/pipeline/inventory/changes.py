@@ -1,0 +1,104 @@
+"""How a batch changed between two readings, and what of that somebody else did: drift."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.inventory.snapshots import RegisteredDevice, difference
+from shared.pipeline.submissions.matching import folded
+from shared.storage.blobs import VersionGone
+from shared.storage.inventories import BatchInventory, CustomerInventory, DeviceChange, Drift, DriftKind
+
+MOST_CHANGES = 1_000
+"""Devices of each kind that are entered for one reading of a batch."""
+
+
+def enter_changes(pipeline: Pipeline, reading: CustomerInventory, before: BatchInventory, after: BatchInventory) -> int:
+    """Enter how a batch changed since it was read before, if drift is to be told; the number of changes.
+
+    A batch that is new since a complete reading had no devices then.
+    """
+    since = before.read_at or reading.read_at
+    if not pipeline.settings.reconcile or since is None or after.read_at is None:
+        return 0
+    try:
+        found = difference(pipeline.private, before, after, MOST_CHANGES)
+    except VersionGone:  # the snapshot before is no longer there: this one is the first to compare with
+        return 0
+    changes = [
+        _change(after, device, since, after.read_at, is_there=is_there)
+        for devices, is_there in ((found.there, True), (found.gone, False))
+        for device in devices
+    ]
+    pipeline.journal.inventories.enter_changes(changes)
+    return len(changes)
+
+
+def _change(
+    batch: BatchInventory, device: RegisteredDevice, since: datetime, seen_at: datetime, *, is_there: bool
+) -> DeviceChange:
+    """The change, whose id is the same when the batch is read again after a crash."""
+    name = f"{batch.batch_id}\0{is_there}\0{since.isoformat()}\0".encode() + device.identity
+    return DeviceChange(
+        customer_id=batch.customer_id,
+        change_id=hashlib.blake2b(name, digest_size=16).hexdigest(),
+        is_there=is_there,
+        batch_id=batch.batch_id,
+        device_id=device.device_id,
+        serial_number=device.serial_number,
+        product_key=device.product_key,
+        manufacturer=device.manufacturer,
+        model=device.model,
+        uploaded_by=device.uploaded_by,
+        since=since,
+        seen_at=seen_at,
+    )
+
+
+def drift_in(changes: Sequence[DeviceChange], ours: Collection[str]) -> Iterator[Drift]:
+    """What somebody else did, of the changes of one customer; `ours` are the ids of those that the app made. Pure.
+
+    A device that is gone from one batch and there in another was moved, unless the app did one of both. One of which
+    only a name changed is the same, which its id tells. Without a serial number nobody can tell whether the app made a
+    change: such devices are left out.
+    """
+    there = {folded(change.serial_number): change for change in changes if change.is_there and change.serial_number}
+    gone = {folded(change.serial_number): change for change in changes if not change.is_there and change.serial_number}
+    for serial, change in there.items():
+        left = gone.get(serial)
+        if change.change_id in ours or (left is not None and _is_same(left, change)):
+            continue
+        if left is None or left.change_id in ours or left.batch_id == change.batch_id:
+            yield _drift(DriftKind.REGISTERED, change)
+        else:
+            yield _drift(DriftKind.MOVED, left, change)
+    for serial, change in gone.items():
+        came = there.get(serial)
+        is_told_as_moved = came is not None and (came.change_id not in ours or _is_same(change, came))
+        if change.change_id not in ours and not is_told_as_moved:
+            yield _drift(DriftKind.DELETED, change)
+
+
+def _is_same(left: DeviceChange, came: DeviceChange) -> bool:
+    """Whether it is one device in one batch, of which the service only lists other names now."""
+    return left.batch_id == came.batch_id and bool(left.device_id) and left.device_id == came.device_id
+
+
+def _drift(kind: DriftKind, change: DeviceChange, new: DeviceChange | None = None) -> Drift:
+    last = new or change
+    return Drift(
+        customer_id=change.customer_id,
+        drift_id=change.change_id,
+        kind=kind,
+        batch_id=change.batch_id,
+        new_batch_id=new.batch_id if new else "",
+        device_id=change.device_id,
+        serial_number=change.serial_number,
+        product_key=change.product_key,
+        manufacturer=change.manufacturer,
+        model=change.model,
+        who=last.uploaded_by if last.is_there else "",
+        since=min(change.since, last.since),
+        seen_at=max(change.seen_at, last.seen_at),
+    )

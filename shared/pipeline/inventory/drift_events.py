@@ -1,0 +1,187 @@
+"""The notification that registered devices of a customer drifted: an event, and the same for the webhook."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.pipeline.closing.event_formats import (
+    CONTENT_TYPES,
+    LONGEST_NAME,
+    SOURCE,
+    adaptive_card,
+    slack_blocks,
+)
+from shared.pipeline.composition import Pipeline
+from shared.settings import Settings, WebhookFormat
+from shared.storage.inventories import CustomerInventory, Drift, DriftKind
+from shared.storage.record_table import Conflict, Stored
+from shared.storage.wakeups import DriftWakeUp
+from shared.vocabulary import counted
+from shared.webhooks import WebhookFailed, WebhookRefused
+
+logger = logging.getLogger(__name__)
+
+EVENT_TYPE = "devicedrop.devices.drifted"
+
+DEVICES_IN_AN_EVENT = 20
+"""Devices that an event names: a queue message holds 48 KiB of text. The page has all."""
+
+MOST_DEVICES = 500
+"""The newest drift that a notification tells of at once."""
+
+MOST_ATTEMPTS = 20
+"""Tries of the webhook, over some hours."""
+
+_TRIES = 5
+
+WORDS = {
+    DriftKind.DELETED: "deleted elsewhere",
+    DriftKind.MOVED: "moved to another batch",
+    DriftKind.REGISTERED: "registered by someone else",
+}
+
+
+class DriftedDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that somebody else deleted, moved or registered."""
+
+    kind: DriftKind
+    batch_id: str
+    new_batch_id: str
+    serial_number: str
+    manufacturer: str
+    model: str
+    who: str
+    """Empty where Partner Center does not tell."""
+    since: datetime
+    seen_at: datetime
+
+
+class DevicesDrifted(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of the event: the customer, the devices by what was done with them, and the first of them."""
+
+    customer_id: str
+    deleted: int = 0
+    moved: int = 0
+    registered: int = 0
+    devices: tuple[DriftedDevice, ...]
+    page: str | None = None
+
+
+class DriftEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A CloudEvents 1.0 message in structured mode."""
+
+    specversion: str = "1.0"
+    id: str
+    """Stays the same when the event is repeated."""
+    source: str
+    type: str = EVENT_TYPE
+    subject: str
+    time: datetime
+    datacontenttype: str = "application/json"
+    data: DevicesDrifted
+
+
+def drift_event(customer_id: str, drift: Sequence[Drift], settings: Settings) -> DriftEvent:
+    """The event of devices that drifted, of which there is one at least. Pure."""
+    kinds = Counter(one.kind for one in drift)
+    page = settings.page_url
+    ids = ",".join(sorted(one.drift_id for one in drift))
+    return DriftEvent(
+        id=str(uuid5(UUID(customer_id), f"{EVENT_TYPE} {ids}")),
+        source=page or SOURCE,
+        subject=customer_id,
+        time=max(one.seen_at for one in drift),
+        data=DevicesDrifted(
+            customer_id=customer_id,
+            deleted=kinds[DriftKind.DELETED],
+            moved=kinds[DriftKind.MOVED],
+            registered=kinds[DriftKind.REGISTERED],
+            devices=tuple(map(_device, drift[:DEVICES_IN_AN_EVENT])),
+            page=None if page is None else f"{page}/api/status/devices?customer={customer_id}",
+        ),
+    )
+
+
+def _device(drift: Drift) -> DriftedDevice:
+    return DriftedDevice(
+        kind=drift.kind,
+        batch_id=drift.batch_id[:LONGEST_NAME],
+        new_batch_id=drift.new_batch_id[:LONGEST_NAME],
+        serial_number=drift.serial_number,
+        manufacturer=drift.manufacturer,
+        model=drift.model,
+        who=drift.who,
+        since=drift.since,
+        seen_at=drift.seen_at,
+    )
+
+
+def drift_text(event: DriftEvent) -> str:
+    """The event as the text of a queue message."""
+    return msgspec.json.encode(event).decode()
+
+
+def drift_body(event: DriftEvent, form: WebhookFormat) -> bytes:
+    """The body of a request to a webhook of this format. Pure."""
+    data = event.data
+    total = data.deleted + data.moved + data.registered
+    title = f"{counted(total, 'registered device')} changed by somebody else"
+    numbers = {DriftKind.DELETED: data.deleted, DriftKind.MOVED: data.moved, DriftKind.REGISTERED: data.registered}
+    facts = [
+        ("Customer", data.customer_id),
+        *((WORDS[kind].capitalize(), str(number)) for kind, number in numbers.items() if number),
+        ("Serial numbers", ", ".join(device.serial_number for device in data.devices[:5])),
+    ]
+    buttons = [] if data.page is None else [("Open the registered devices", data.page)]
+    match form:
+        case WebhookFormat.CLOUD_EVENTS:
+            return msgspec.json.encode(event)
+        case WebhookFormat.TEAMS:
+            return msgspec.json.encode(adaptive_card(title, facts, buttons, "Warning"))
+        case WebhookFormat.SLACK:
+            return msgspec.json.encode(slack_blocks(title, facts, buttons))
+
+
+def notify_of_drift(pipeline: Pipeline, wake_up: DriftWakeUp) -> None:
+    """Notify the webhook of drift that it was not notified of yet; after a failure try again, for some hours."""
+    settings, webhook = pipeline.settings.webhook, pipeline.webhook
+    stored = pipeline.journal.inventories.get(wake_up.customer_id)
+    if settings is None or webhook is None or stored is None:
+        return
+    told_at = stored.record.webhook_told_at
+    newest = pipeline.journal.inventories.drift(wake_up.customer_id, MOST_DEVICES)
+    drift = [one for one in newest if told_at is None or one.seen_at > told_at]
+    if not drift:
+        return
+    event = drift_event(wake_up.customer_id, drift, pipeline.settings)
+    fields = {"customer_id": wake_up.customer_id, "attempts": wake_up.attempts + 1}
+    try:
+        webhook.post(drift_body(event, settings.format), CONTENT_TYPES[settings.format])
+    except WebhookRefused as error:
+        logger.error("The webhook was not notified of drift and will not be: %s", error, extra=fields)  # noqa: TRY400
+    except WebhookFailed as error:
+        logger.warning("The webhook could not be notified of drift: %s", error, extra=fields)
+        if wake_up.attempts + 1 < MOST_ATTEMPTS:
+            delay = max(pipeline.pace.backoff(wake_up.attempts), error.retry_after or timedelta(0))
+            again = DriftWakeUp(customer_id=wake_up.customer_id, attempts=wake_up.attempts + 1)
+            pipeline.wakeups.send(again, delay)
+    else:
+        _note_notified(pipeline, stored, max(one.seen_at for one in drift))
+
+
+def _note_notified(pipeline: Pipeline, stored: Stored[CustomerInventory] | None, told_at: datetime) -> None:
+    """Keep that the webhook was notified, with other changes made to the record meanwhile."""
+    for _ in range(_TRIES):
+        if stored is None:
+            return
+        try:
+            pipeline.journal.inventories.change(stored, replace(stored.record, webhook_told_at=told_at))
+        except Conflict:
+            stored = pipeline.journal.inventories.get(stored.record.customer_id)
+        else:
+            return

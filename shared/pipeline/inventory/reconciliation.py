@@ -1,0 +1,195 @@
+"""Reconciles what is registered with what the app did, each night: what somebody else did is told, never repaired.
+
+The timer asks for the customers that were read longest ago, as far as a night's requests go. Each reading of a batch
+enters how it changed since the reading before. When a reading has ended, the sweep decides by the journal which of the
+changes the app made itself; the others are drift, of which Partner Center's audit records may tell who did it.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from shared.partner_center.audit_records import AuditRecord, DeviceOperation
+from shared.partner_center.errors import PartnerCenterError
+from shared.partner_center.service_text import service_text
+from shared.pipeline.composition import Pipeline
+from shared.pipeline.inventory.changes import drift_in
+from shared.pipeline.inventory.drift_events import drift_event, drift_text
+from shared.pipeline.inventory.listing import batches_of
+from shared.pipeline.inventory.reading import DEVICES_ON_A_PAGE, ask_for_devices
+from shared.pipeline.log_fields import of_error
+from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of, why_held
+from shared.pipeline.submissions.registered_elsewhere import Registrations
+from shared.storage.inventories import CustomerInventory, DeviceChange, Drift
+from shared.storage.record_table import Conflict, Stored, log_unreadable
+from shared.storage.wakeups import DriftWakeUp
+from shared.telemetry import present_step
+
+logger = logging.getLogger(__name__)
+
+READ_LATELY = timedelta(hours=20)
+"""Customers that were read within this time are not read in the same night."""
+
+SEEN_WITHIN = timedelta(days=7)
+"""Every registered device is to be seen again within this time."""
+
+MOST_CUSTOMERS = 20_000
+
+MOST_CHANGES_AT_ONCE = 2_000
+"""Changes of one customer that one sweep decides on."""
+
+MOST_DRIFT_FORGOTTEN = 500
+
+LONGEST_WHO = 200
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A customer that may be read this night."""
+
+    customer_id: str
+    read_at: datetime | None
+    requests: int
+    """About how many requests its reading takes."""
+
+
+def reconcile(pipeline: Pipeline) -> int:
+    """Ask for the devices of the customers that are due; how many customers. Nothing, unless the setting says so."""
+    if not pipeline.settings.reconcile:
+        return 0
+    now = pipeline.clock()
+    candidates = _candidates(pipeline, now)
+    chosen = choose(candidates, pipeline.settings.reconcile_requests)
+    late = [each for each in candidates if each.read_at is None or now - each.read_at > SEEN_WITHIN]
+    for each in chosen:
+        ask_for_devices(pipeline, each.customer_id)
+    fields = {"customers": len(candidates), "read": len(chosen), "not_seen_within_7_days": len(late)}
+    if len(late) > len(chosen):
+        logger.warning(
+            "Registered devices are not all seen again within 7 days: raise RECONCILE_REQUESTS", extra=fields
+        )
+    else:
+        logger.info("The registered devices of some customers are read", extra=fields)
+    return len(chosen)
+
+
+def choose(candidates: Iterable[Candidate], requests: int) -> list[Candidate]:
+    """The customers to read with so many requests, those read longest ago first, and at least one. Pure."""
+    chosen: list[Candidate] = []
+    for each in sorted(candidates, key=lambda one: one.read_at or _NEVER):
+        if chosen and each.requests > requests:
+            break
+        chosen.append(each)
+        requests -= each.requests
+    return chosen
+
+
+def _candidates(pipeline: Pipeline, now: datetime) -> list[Candidate]:
+    """Every customer with a batch that the app knows, unless it is being read or was read lately."""
+    known = {stored.record.customer_id: stored.record for stored in pipeline.journal.inventories.all()}
+    ids = {batch.customer_id for batch in pipeline.journal.batches.known(MOST_CUSTOMERS, log_unreadable)} | known.keys()
+    due = (known.get(each, CustomerInventory(customer_id=each, asked_at=now)) for each in sorted(ids))
+    return [
+        Candidate(reading.customer_id, reading.read_at, _requests_of(pipeline, reading.customer_id))
+        for reading in due
+        if not reading.is_in_progress and (reading.read_at is None or now - reading.read_at >= READ_LATELY)
+    ]
+
+
+def _requests_of(pipeline: Pipeline, customer_id: str) -> int:
+    return 1 + sum(1 + batch.devices // DEVICES_ON_A_PAGE for batch in batches_of(pipeline, customer_id))
+
+
+def tell_drift(pipeline: Pipeline, stored: Stored[CustomerInventory]) -> int:
+    """Decide on the changes that a reading has entered, and tell what drifted; how many devices. For the sweep.
+
+    It waits while a file or a withdrawal of the customer is in progress, whose rows are not in the index yet.
+    """
+    reading, inventories = stored.record, pipeline.journal.inventories
+    before = pipeline.clock() - pipeline.settings.retention
+    if reading.drifted_at is not None and reading.drifted_at < before:
+        inventories.forget_drift_before(reading.customer_id, before, MOST_DRIFT_FORGOTTEN)
+    if not reading.changes or reading.is_in_progress or _is_at_work(pipeline, reading.customer_id):
+        return 0
+    changes = inventories.changes(reading.customer_id, MOST_CHANGES_AT_ONCE)
+    drift = list(drift_in(changes, _ours(pipeline, reading.customer_id, changes)))
+    if drift:
+        drift = _with_who(pipeline, reading.customer_id, drift)
+        inventories.enter_drift(drift)
+        _announce(pipeline, reading.customer_id, drift)
+    is_all = len(changes) < MOST_CHANGES_AT_ONCE
+    decided = replace(reading, changes=0 if is_all else max(reading.changes - len(changes), 1))
+    if drift:
+        decided = replace(decided, drifted_at=pipeline.clock(), drifted=len(drift))
+    try:
+        inventories.change(stored, decided)
+    except Conflict:  # the next sweep decides the same once more
+        return 0
+    inventories.delete_changes(changes)
+    return len(drift)
+
+
+def _announce(pipeline: Pipeline, customer_id: str, drift: Sequence[Drift]) -> None:
+    """Tell of drift by an event and the webhook; repeated after a crash, the event has the same id."""
+    logger.warning(
+        "Registered devices were changed by somebody else",
+        extra={"customer_id": customer_id, "devices": len(drift)},
+    )
+    if pipeline.settings.webhook is not None:
+        pipeline.wakeups.send(DriftWakeUp(customer_id=customer_id))
+    pipeline.events.send(drift_text(drift_event(customer_id, drift, pipeline.settings)))
+
+
+def _is_at_work(pipeline: Pipeline, customer_id: str) -> bool:
+    """Whether a file or a withdrawal of the customer is in progress."""
+    files = pipeline.journal.files.still_open(log_unreadable)
+    withdrawals = pipeline.journal.withdrawals.in_progress(log_unreadable)
+    return any(each.customer_id == customer_id for mentions in (files, withdrawals) for each in mentions)
+
+
+def _ours(pipeline: Pipeline, customer_id: str, changes: Sequence[DeviceChange]) -> set[str]:
+    """The ids of the changes that the app made, by the journal."""
+    registrations = Registrations(pipeline.journal, keep_claim=lambda: None)
+    there = [change for change in changes if change.is_there]
+    gone = [change for change in changes if not change.is_there]
+    ours = {
+        change.change_id
+        for change, found in zip(there, registrations.of_several(there), strict=True)
+        if any(
+            one.file.customer_id == customer_id and one.outcome.batch_id.casefold() == change.batch_id.casefold()
+            for one in found
+        )
+    }
+    removed = zip(gone, registrations.were_removed(gone, customer_id), strict=True)
+    return ours | {change.change_id for change, is_removed in removed if is_removed}
+
+
+def _with_who(pipeline: Pipeline, customer_id: str, drift: Sequence[Drift]) -> list[Drift]:
+    """The drift with who did it, where the audit records tell: they name the device that was deleted."""
+    left = [one for one in drift if not one.who]
+    if not left or why_held(pipeline, customer_id) or not circuit_breaker_of(pipeline).lets_pass(customer_id):
+        return list(drift)
+    since = min(one.since for one in left).date()
+    try:
+        records = pipeline.partner_center.audit_records(
+            since, None, pipeline.service.call_ids(), customer_id=customer_id
+        )
+        deleted_by = _deleted_by(records)
+    except PartnerCenterError as error:
+        logger.warning("The audit records could not be read", extra=present_step() | of_error(error))
+        return list(drift)
+    return [one if one.who else replace(one, who=deleted_by.get(one.device_id.lower(), "")) for one in drift]
+
+
+def _deleted_by(records: Iterable[AuditRecord]) -> dict[str, str]:
+    """Who deleted which device."""
+    return {
+        (record.detail("DeviceId") or "").lower(): service_text(record.by or "", LONGEST_WHO)
+        for record in records
+        if record.device_operation is DeviceOperation.DELETED
+    }

@@ -1,0 +1,196 @@
+"""Each night what is registered is reconciled with what the app did; what somebody else did is told, never repaired."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from local.partner_center import Behaviour, Operation
+from local.partner_center.devices import SentDevice
+from shared.pipeline.corrections.withdrawal_request import withdraw
+from shared.pipeline.inventory.listing import batches_of, listed_devices
+from shared.pipeline.inventory.reading import ask_for_devices
+from shared.pipeline.inventory.reconciliation import Candidate, choose, reconcile
+from shared.pipeline.sweep import sweep
+from shared.storage.inventories import Drift, DriftKind
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.world import CUSTOMER, START, World, numbered
+
+OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
+SOMEBODY = "someone.else@partner.onmicrosoft.com"
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A world that is reconciled; three devices stand in each of two batches, which were read."""
+    world = make_world(Behaviour(delay=60), RECONCILE="true", PAGE_URL="https://drop.example.com")
+    world.drop_file(numbered(3, "A-"), f"{CUSTOMER}/Sales/a.csv")
+    world.drop_file(numbered(3, "B-"), f"{CUSTOMER}/Test/b.csv")
+    world.run()
+    night(world)
+    assert drifted(world) == []
+    return world
+
+
+def night(world: World) -> None:
+    """The next night: the devices are read, and a sweep follows."""
+    world.clock.now += timedelta(days=1)
+    reconcile(world.pipeline)
+    world.run()
+    sweep(world.pipeline)
+    world.run()
+
+
+def drift_of(world: World) -> list[Drift]:
+    return world.journal.inventories.drift(CUSTOMER, 100)
+
+
+def drifted(world: World) -> list[tuple[DriftKind, str, str, str, str]]:
+    return sorted((one.kind, one.serial_number, one.batch_id, one.new_batch_id, one.who) for one in drift_of(world))
+
+
+def register_elsewhere(world: World, serial: str, batch: str) -> None:
+    device = SentDevice.of(
+        serial=serial, product_key=None, manufacturer="LENOVO", model="21R3001BUK", hardware_hash=None
+    )
+    world.service.register_elsewhere(CUSTOMER, batch, device)
+
+
+def drift_events(world: World) -> list[dict[str, object]]:
+    events = [json.loads(text) for text in world.events.sent]
+    return [event for event in events if event["type"] == "devicedrop.devices.drifted"]
+
+
+# --- drift
+
+
+def test_what_somebody_else_deleted_moved_or_registered_is_told_the_night_after_with_who_did_it(world: World) -> None:
+    world.service.delete_elsewhere(CUSTOMER, "A-00001")
+    world.service.delete_elsewhere(CUSTOMER, "B-00001")
+    register_elsewhere(world, "B-00001", "Portal")
+    register_elsewhere(world, "NEW-1", "Sales")
+    night(world)
+    assert drifted(world) == [
+        (DriftKind.DELETED, "A-00001", "Sales", "", SOMEBODY),
+        (DriftKind.MOVED, "B-00001", "Test", "Portal", SOMEBODY),
+        (DriftKind.REGISTERED, "NEW-1", "Sales", "", SOMEBODY),
+    ]
+    assert all(one.seen_at - one.since == timedelta(days=1) for one in drift_of(world))
+    (event,) = drift_events(world)
+    data = event["data"]
+    assert isinstance(data, dict)
+    assert (data["deleted"], data["moved"], data["registered"]) == (1, 1, 1)
+    assert data["page"] == f"https://drop.example.com/api/status/devices?customer={CUSTOMER}"
+    night(world)
+    assert len(drift_of(world)) == 3, "it is told once"
+    assert len(drift_events(world)) == 1
+
+
+def test_nothing_is_repaired_by_itself(world: World) -> None:
+    world.service.delete_elsewhere(CUSTOMER, "A-00001")
+    before = world.service.report()["received"]
+    night(world)
+    after = world.service.report()["received"]
+    changed = {operation for operation in after if after[operation] != before[operation]}
+    assert changed == {Operation.DEVICE_BATCHES, Operation.BATCH_DEVICES, Operation.AUDIT_RECORDS, Operation.CUSTOMERS}
+
+
+def test_what_the_app_itself_registers_and_withdraws_is_no_drift(world: World) -> None:
+    file = world.drop_file(numbered(2, "C-"), f"{CUSTOMER}/Sales/c.csv")
+    world.run()
+    night(world)
+    withdraw(world.pipeline, CUSTOMER, file)
+    world.run()
+    night(world)
+    assert drifted(world) == []
+    assert drift_events(world) == []
+
+
+def test_while_a_file_is_open_nothing_is_decided(world: World) -> None:
+    world.service.delete_elsewhere(CUSTOMER, "A-00001")
+    world.clock.now += timedelta(days=1)
+    reconcile(world.pipeline)
+    world.run()
+    world.drop_file(numbered(1, "OPEN-"), f"{CUSTOMER}/Sales/open.csv")
+    sweep(world.pipeline)
+    assert drifted(world) == []
+    world.run()
+    sweep(world.pipeline)
+    assert [kind for kind, *_ in drifted(world)] == [DriftKind.DELETED]
+
+
+def test_a_whole_batch_that_is_gone_is_told(world: World) -> None:
+    for number in (1, 2, 3):
+        world.service.delete_elsewhere(CUSTOMER, f"B-0000{number}")
+    night(world)
+    assert [serial for _, serial, *_ in drifted(world)] == ["B-00001", "B-00002", "B-00003"]
+
+
+def test_without_the_setting_nothing_is_read_and_nothing_told(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60))
+    world.drop_file(numbered(1))
+    world.run()
+    assert reconcile(world.pipeline) == 0
+    for _ in range(2):
+        world.clock.now += timedelta(days=1)
+        ask_for_devices(world.pipeline, CUSTOMER)
+        world.run()
+        world.service.delete_elsewhere(CUSTOMER, "SN-00001")
+        sweep(world.pipeline)
+    assert drift_of(world) == []
+
+
+def test_a_crash_between_event_and_record_repeats_the_same_event(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.service.delete_elsewhere(CUSTOMER, "A-00001")
+    world.clock.now += timedelta(days=1)
+    reconcile(world.pipeline)
+    world.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(world.journal.inventories), "change", lambda *_: (_ for _ in ()).throw(OSError("storage")))
+        with pytest.raises(ExceptionGroup):
+            sweep(world.pipeline)
+    sweep(world.pipeline)
+    first, second = drift_events(world)
+    assert first["id"] == second["id"]
+    assert len(drift_of(world)) == 1
+
+
+def test_drift_past_the_retention_is_forgotten(world: World) -> None:
+    world.service.delete_elsewhere(CUSTOMER, "A-00001")
+    night(world)
+    world.clock.now += world.settings.retention + timedelta(days=1)
+    sweep(world.pipeline)
+    assert drift_of(world) == []
+
+
+# --- which customers are read
+
+
+def test_customers_read_longest_ago_come_first_as_far_as_the_requests_go() -> None:
+    never = Candidate("never", None, 2)
+    old = Candidate("old", START - timedelta(days=9), 5)
+    late = Candidate("late", START - timedelta(days=2), 4)
+    assert choose([late, old, never], 7) == [never, old]
+    assert choose([late, old, never], 100) == [never, old, late]
+    assert choose([Candidate("huge", None, 1_000)], 10) == [Candidate("huge", None, 1_000)]
+    assert choose([], 10) == []
+
+
+def test_every_device_of_all_customers_is_seen_again_within_seven_nights(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=60), RECONCILE="true", RECONCILE_REQUESTS="3")
+    customers = [f"0c39d6d5-c70d-4c55-bc02-f620844f3f{number:02d}" for number in range(6)]
+    for number, customer_id in enumerate(customers):
+        world.drop_file(numbered(2, f"C{number}-"), f"{customer_id}/Test/devices.csv")
+    world.run()
+    for _ in range(14):
+        night(world)
+    for customer_id in customers:
+        (batch,) = batches_of(world.pipeline, customer_id)
+        assert batch.read_at is not None
+        assert world.clock() - batch.read_at <= timedelta(days=7)
+        assert len(list(listed_devices(world.pipeline, [batch]))) == 2
+
+
+def test_a_customer_that_was_read_lately_is_left_out(world: World) -> None:
+    world.clock.now += timedelta(hours=1)
+    assert reconcile(world.pipeline) == 0
