@@ -528,7 +528,8 @@ def _sections(found: FilePage, form: FileListForm, urgent: FilePage | None) -> l
     to_look_at = [file for file in first.files if file.needs_attention]
     more = None if urgent is None or urgent.next is None else replace(form, attention=Yes.YES).address(urgent.next)
     title = "Needs attention" if to_look_at else "Of the newest files none needs attention"
-    others = "In progress and done" if to_look_at or form.is_narrow or more else "Nothing needs attention"
+    is_calm = not (to_look_at or form.is_narrow or more or found.drift)
+    others = "Nothing needs attention" if is_calm else "In progress and done"
     sections = [
         Section("urgent", title, to_look_at, more),
         Section("others", others, [file for file in found.files if not file.needs_attention]),
