@@ -22,7 +22,7 @@ from local.commands.showing import is_row_well, is_well, show_file
 from local.partner_center.faults import Fault
 from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter
 from shared.partner_center.errors import Refused, Unauthorised
-from shared.partner_center.models import DeviceUploadDetails
+from shared.partner_center.models import Device, DeviceUploadDetails
 from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.sweep import sweep
@@ -218,6 +218,35 @@ def test_rows_are_counted_as_their_verdicts_are_written(verdicts: World, client:
     page = client.get(f"/api/status/{CUSTOMER}/{file}").body.decode()
     assert "results.csv so far" in page
     assert "to_fix.csv so far" in page
+
+
+# --- removed and moved
+
+
+@pytest.mark.parametrize("path", [f"remove-devices/{CUSTOMER}/a.csv", f"move-devices/{CUSTOMER}/Kiosk/a.csv"])
+def test_a_file_that_removes_or_moves_devices_is_told_the_same_everywhere(
+    world: World, client: Client, path: str
+) -> None:
+    world.drop_file(tuples(["SN-1", "SN-2", "SN-3"]))
+    world.run()
+    world.drop_file(tuples(["SN-3"]), f"{CUSTOMER}/Kiosk/there.csv")
+    world.run()
+    world.meet(Undeletable(world.partner_center))
+    file = world.drop_file(tuples(["SN-1", "SN-2", "NOWHERE-1", "SN-1", ""]), path)
+    world.run()
+    assert_one_truth(world, client, file)
+    order = json_of(client, file)["file"]["order"]
+    assert json_of(client, file)["file"]["needs_attention"]
+    assert f"to {order}" in page_of(client, file)
+    assert f"to {order}" in list_of(client)
+
+
+class Undeletable(Changed):
+    """A service that does not delete the device SN-2."""
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        for device in super().batch_devices(customer_id, batch_id, ids):
+            yield replace(device, allowed_operations=()) if device.serial_number == "SN-2" else device
 
 
 # --- withdrawn

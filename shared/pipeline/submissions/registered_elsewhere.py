@@ -126,7 +126,7 @@ class Registrations:
         ]
 
     def were_removed(self, devices: Sequence[Named], customer_id: str) -> list[bool]:
-        """For each of some devices whether the app removed it: by a file that asks for that, or by a withdrawal."""
+        """For each of some devices whether the app removed it: by a file that removes or moves, or by a withdrawal."""
         self.keep_claim()
         mentions = self.journal.outcomes.with_serials([device.serial_number for device in devices], log_unreadable)
         removed: dict[str, list[DeviceOutcome]] = {}
@@ -135,7 +135,7 @@ class Registrations:
             if file is None or file.customer_id != customer_id:
                 continue
             outcome = self.journal.outcomes.get(file.reading_id, mention.row)
-            if outcome is not None and (outcome.outcome is Outcome.REMOVED or self._is_withdrawn(file, outcome)):
+            if outcome is not None and (_is_removed(outcome) or self._is_withdrawn(file, outcome)):
                 removed.setdefault(folded(outcome.serial_number), []).append(outcome)
         return [
             any(not _is_another_model(device, outcome) for outcome in removed.get(folded(device.serial_number), ()))
@@ -366,6 +366,11 @@ def _of_another_customer(outcome: DeviceOutcome, found: Registration) -> DeviceO
     folder, customer_id = customer_folder(found.file.path), found.file.customer_id
     name = customer_id if folder.lower() == customer_id else f"{folder} ({customer_id})"
     return replace(outcome, what_to_do=OUR_OTHER_CUSTOMER, registered_by=f"customer {name}, {found.words}")
+
+
+def _is_removed(outcome: DeviceOutcome) -> bool:
+    """Whether the file of the row deleted its device, perhaps to register it under another batch."""
+    return outcome.outcome is Outcome.REMOVED or bool(outcome.moved_from)
 
 
 def _was_in_its_batch(outcome: DeviceOutcome) -> bool:

@@ -168,3 +168,12 @@ def test_a_device_that_a_file_removed_since_stands_no_longer_where_an_earlier_fi
     found = Registrations(world.journal, lambda: None).of(row, CUSTOMER)
     assert found is not None
     assert found.outcome.batch_id == "Lab"
+
+
+@pytest.mark.parametrize("path", [f"remove-devices/{CUSTOMER}/a.csv", f"move-devices/{CUSTOMER}/Lab/a.csv"])
+def test_a_device_that_a_file_removed_or_moved_was_removed_by_the_app(world: World, path: str) -> None:
+    (row,) = outcomes(world, numbered(1), f"{CUSTOMER}/Sales/first.csv")
+    assert Registrations(world.journal, lambda: None).were_removed([row], CUSTOMER) == [False]
+    world.drop_file(numbered(1), path)
+    world.run()
+    assert Registrations(world.journal, lambda: None).were_removed([row], CUSTOMER) == [True]

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from local.partner_center import Behaviour
+from shared.device_files.rows import Column
 from shared.partner_center.client import CallIds, PartnerCenter, ServiceIds
 from shared.partner_center.errors import (
     AnswerLost,
@@ -18,6 +19,7 @@ from shared.partner_center.errors import (
     Unavailable,
 )
 from shared.partner_center.models import Device, DeviceBatch
+from shared.pipeline.corrections import fix_rows
 from shared.pipeline.corrections.assign import assign
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.hold_requests import go_on, hold, stop
@@ -363,3 +365,19 @@ def test_a_file_that_removed_devices_has_nothing_to_withdraw(world: World) -> No
     _closed(world, numbered(1))
     identifier = _closed(world, numbered(1), REMOVE)
     assert withdraw(world.pipeline, CUSTOMER, identifier).withdrawal is None
+
+
+def test_a_row_that_fits_several_devices_is_fixed_by_its_group_tag_and_removes_in_the_same_way(world: World) -> None:
+    _closed(world, numbered(1))
+    world.meet(Twice(world.partner_center))
+    identifier = _closed(world, numbered(1), REMOVE)
+    file = world.file(identifier)
+    rows = fix_rows.rows_to_fix(world.pipeline, file)
+    assert fix_rows.cells_at_fault(rows[0]) == (Column.GROUP_TAG,)
+    changed = fix_rows.changed_rows(rows, fix_rows.Edits({1: fix_rows.Edit({Column.GROUP_TAG: "Test"})}))
+    path = fix_rows.send_fixed(world.pipeline, file, changed)
+    assert path.startswith(f"remove-devices/{CUSTOMER}/")
+    world.receive(path)
+    world.run()
+    assert _in_batch(world) == []
+    assert world.summary(identifier, REMOVE)["standing"] == Standing.CLOSED
