@@ -21,6 +21,7 @@ from local.bench.counting import CountedStorage, Operations, counted
 from local.bench.device_files import Kind, pieces
 from local.bench.goals import Figure, Measured
 from local.bench.local_storage import Dropped, drop, is_closed, journal_of, running_service, settings_for
+from local.bench.registered import costs as registered_costs
 from local.bench.timing import spent
 from local.functions_host.queue_trigger import decoded
 from local.processes import PROJECT
@@ -104,6 +105,9 @@ def measure(bench: Bench) -> Measured:
     large = taken(bench, large_rows)
     bench.say(f"{large.total:,} operations for {large_rows:,} devices")
     more = polled.polls - at_once.polls
+    registered = registered_costs(bench, small_rows)
+    for name, each in registered.items():
+        bench.say(f"to {name} registered devices: {each['operations']:g} operations and {each['requests']:g} requests")
     return Measured(
         figures={
             "operations_per_1000_small": Figure(small.total * 1000 / small_rows),
@@ -119,6 +123,7 @@ def measure(bench: Bench) -> Measured:
                 "per_request": large.cpu_per_request,
                 "close_per_row": large.close_cpu / large_rows,
             },
+            "registered_per_1000_devices": registered,
             "large_rows": large_rows,
             "large_submissions": -(-large_rows // _SUBMISSION_DEVICES),
         },

@@ -41,6 +41,9 @@ ROWS_IN_A_BLOCK = 1_000
 SERIAL_BUCKETS = 256
 """Partitions of the index of serial numbers for large files: each serial number belongs to one."""
 
+FIRST_BUCKET, BEHIND_BUCKETS = "00", "fg"
+"""All buckets, and no shard, lie between these."""
+
 SERIAL_SHARDS = 16
 """Partitions of that index for all other files: a file uses one, or a few. Then one transaction takes a hundred of its
 rows; in the bucket of its serial number, each row would need its own transaction."""

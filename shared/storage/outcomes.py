@@ -1,6 +1,6 @@
 """The outcomes of rows, in blocks, and the index that finds them by serial number."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import groupby
 
@@ -102,7 +102,7 @@ class Outcomes:
                 yield mention
 
     def with_serials(
-        self, serial_numbers: Iterable[str], unreadable: OnUnreadable = raise_unreadable
+        self, serial_numbers: Collection[str], unreadable: OnUnreadable = raise_unreadable
     ) -> Iterator[DeviceMention]:
         """Every row of a closed file with one of these serial numbers, compared without case, in no certain order.
 
@@ -112,8 +112,11 @@ class Outcomes:
         wanted = sorted({keys.serial_prefix(serial) for serial in serial_numbers if serial})
         if not wanted:
             return
-        buckets = {keys.serial_prefix(serial): keys.serial_bucket(serial) for serial in serial_numbers if serial}
-        alone = [(buckets[prefix], prefix) for prefix in wanted]
+        # Only large files use the buckets, in which every serial number needs a query of its own.
+        buckets = Query(partition_from=keys.FIRST_BUCKET, partition_below=keys.BEHIND_BUCKETS, limit=1)
+        alone: list[keys.Key] = []
+        if next(iter(self._by_serial.query(buckets)), None) is not None:
+            alone = sorted({(keys.serial_bucket(each), keys.serial_prefix(each)) for each in serial_numbers if each})
         found: list[StoredEntity] = []
         for shard in map(keys.serial_shard, range(keys.SERIAL_SHARDS)):
             between = MOST_BETWEEN_SERIALS + len(wanted)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.bench import end_to_end, memory, operations, outcomes, waiting
+from local.bench import end_to_end, memory, operations, outcomes, registered, waiting
 from local.bench.bench import Bench
 from local.bench.process_use import has_proc
 
@@ -40,6 +40,13 @@ def test_operations_of_a_file_are_counted_to_its_end(tmp_path: Path, ready_bench
     assert taken.everything["queue submissions: delete message"] == len(taken.wakes)
     assert taken.everything["blob submissions: copy"] == 1
     assert taken.total > sum(operations.BLOB_TRIGGER.values())
+
+
+def test_reading_and_planning_registered_devices_cost_little(tmp_path: Path, ready_bench: Ready) -> None:
+    costs = registered.costs(ready_bench(tmp_path), 1_000)
+    assert costs["read"]["requests"] == costs["reconcile"]["requests"] == 11, "the list of batches, and ten pages"
+    assert costs["list"]["requests"] == costs["plan"]["requests"] == 0
+    assert max(cost["operations"] for cost in costs.values()) < 300, costs
 
 
 def test_the_script_registers_every_device(tmp_path: Path, ready_bench: Ready, *, campaign: bool) -> None:
