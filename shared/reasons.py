@@ -805,6 +805,10 @@ WITHDRAWAL_REASONS: Mapping[WithdrawalReason, Explanation] = MappingProxyType(
     }
 )
 
+NOWHERE_NOW = "REGISTERED NOWHERE NOW:"
+PERHAPS_NOWHERE = "PERHAPS REGISTERED NOWHERE:"
+"""How the sentences of rows begin whose device a move removed and could not register, or does not know of."""
+
 DEVICE_REMOVED = (
     "Nothing here: the device is deleted from its batch. It stays enrolled in Intune and joined to Microsoft Entra."
 )

@@ -15,6 +15,8 @@ from shared.reasons import (
     CANCELLED_REASONS,
     DELETION_REFUSED,
     DEVICE_REMOVED,
+    NOWHERE_NOW,
+    PERHAPS_NOWHERE,
     REASONS,
     REMOVAL_REASONS,
     REQUEST_REFUSED,
@@ -192,9 +194,9 @@ def told_if_nowhere(outcome: DeviceOutcome) -> DeviceOutcome:
         case _ if not outcome.moved_from:
             return outcome
         case Outcome.FAILED:
-            told = f"REGISTERED NOWHERE NOW: {what_happened} and not registered under {outcome.batch_id}."
+            told = f"{NOWHERE_NOW} {what_happened} and not registered under {outcome.batch_id}."
         case Outcome.UNKNOWN:
-            told = f"PERHAPS REGISTERED NOWHERE: {what_happened} and nothing is known since."
+            told = f"{PERHAPS_NOWHERE} {what_happened} and nothing is known since."
         case Outcome.ALREADY_REGISTERED if outcome.remedy is not Remedy.NOTHING:
             told = f"Before it was sent {what_happened}."
         case _:

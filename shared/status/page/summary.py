@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.reasons import FileNote
+from shared.reasons import NOWHERE_NOW, PERHAPS_NOWHERE, FileNote
 from shared.status.page.labels import DONE, FILE_STATES, REMEDIES, WITHDRAWN, Label
 from shared.status.page.text import plain_time
 from shared.status.schemas import (
@@ -168,7 +168,7 @@ def withdrawn(withdrawal: WithdrawalView) -> str:
 def _closed(file: FileView, details: FileDetails) -> FileSummary:
     rows = _rows_to_act_on(details)
     left = file.rows_left
-    todos = (*_todos(rows), *_to_check(details))
+    todos = (*_nowhere(details), *_todos(rows), *_to_check(details))
     attention = ATTENTION[file.order]
     if file.withdrawal is not None and details.withdrawal is not None:
         headline = withdrawn(details.withdrawal)
@@ -242,6 +242,16 @@ def _profiles(file: FileView) -> Iterator[str]:
     if left:
         what = "its profile: the row says" if left == 1 else "their profiles: the rows say"
         yield f"{counted(left, 'device')} did not get {what} why."
+
+
+def _nowhere(details: FileDetails) -> Iterator[Todo]:
+    """Of a move: the devices that it removed and that are not registered since."""
+    for beginning, are, verb in ((NOWHERE_NOW, "are", "is"), (PERHAPS_NOWHERE, "may be", "may be")):
+        number = sum(reason.rows for reason in details.reasons if beginning in reason.sentence)
+        if number and details.file.rows_left > 0:
+            title = f"{counted(number, 'device')} {verb if number == 1 else are} registered nowhere."
+            text = "The move removed them from their batch and could not register them since. Each row says why."
+            yield Todo(CHECK, title, text)
 
 
 def _todos(rows: Counter[Remedy]) -> Iterator[Todo]:
@@ -341,7 +351,7 @@ def _registering(details: FileDetails) -> FileSummary:
     waiting = details.waiting
     failing = None if waiting is None else waiting.failing
     rows = _rows_to_act_on(details)
-    todos = (*_todos(rows), *_to_check(details))
+    todos = (*_nowhere(details), *_todos(rows), *_to_check(details))
     sentences = [_submissions(details.file), *_waiting_in_words(waiting)]
     if failing is not None:
         sentences.append(f"Requests fail and are repeated by themselves. The last answer: {failing}")

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from shared.reasons import NOWHERE_NOW, PERHAPS_NOWHERE
 from shared.status.page import summary
 from shared.status.schemas import (
     ReasonCount,
@@ -63,6 +64,23 @@ def test_a_closed_file_that_removes_devices_says_in_one_line_how_it_ended(
     closed = details(FileState.CLOSED, **counts)
     removal = replace(closed, file=replace(closed.file, order=FileOrder.REMOVE))
     assert summary.summarize(removal).headline == headline
+
+
+def test_devices_of_a_move_that_are_registered_nowhere_come_first() -> None:
+    closed = details(FileState.CLOSED, registered=1, failed=2, unknown=1)
+    reasons = [
+        ReasonCount(outcome=Outcome.FAILED, reason="812", remedy=Remedy.FIX, sentence=f"{NOWHERE_NOW} it was", rows=2),
+        ReasonCount(
+            outcome=Outcome.UNKNOWN, reason="no_verdict", remedy=Remedy.ASK, sentence=f"X. {PERHAPS_NOWHERE} it", rows=1
+        ),
+    ]
+    move = replace(closed, file=replace(closed.file, order=FileOrder.MOVE), reasons=reasons)
+    told = summary.summarize(move)
+    assert told.headline == "1 of 4 devices is moved; 3 are not"
+    assert [todo.title for todo in told.todos[:2]] == [
+        "2 devices are registered nowhere.",
+        "1 device may be registered nowhere.",
+    ]
 
 
 def test_a_file_at_work_says_how_far_it_is_and_that_nobody_needs_to_do_anything() -> None:
