@@ -171,12 +171,19 @@ class _TextReport:
         self._file: Path | None = None
 
     def begin(self, file: Path, found: Preview) -> None:
-        """Show each reason once, with the number of its rows and what to do, and the batches; the rows follow below."""
+        """Show each reason and note once, with the number of its rows and what to do, and the batches.
+
+        The rows follow below.
+        """
         self._head(file)
         for reason, number in found.reasons.items():
             explanation = REASONS[reason]
             rows = "row" if number == 1 else "rows"
             _print(f"  {number} {rows} rejected, {reason}: {explanation.sentence} {explanation.what_to_do}")
+        for note, number in found.notes.items():
+            if not NOTES[note].what_to_do.startswith("Nothing."):
+                rows = "row" if number == 1 else "rows"
+                _print(f"  {number} {rows} noted, {note}: {NOTES[note].what_to_do}")
         if found.batches:
             shown = ", ".join(f"{name!r} ({number})" for name, number in found.batches.items())
             _print(f"  batches: {shown}")

@@ -267,8 +267,8 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
             "Add manufacturer and model exactly as the firmware spells them. Or add the hardware hash.",
         ),
         RowReason.SERIAL_PLACEHOLDER: RowExplanation(
-            "The serial number is a text that makers leave in place of one. It identifies no device.",
-            "Add the hardware hash or the serial number printed on the device.",
+            "The serial number in the row or in its hash is missing or a text that makers leave in place of one.",
+            "Enter the serial number printed on the device. Or add the hardware hash if the row has none.",
         ),
         RowReason.SERIAL_DAMAGED: RowExplanation(
             "A spreadsheet turned the serial number into a number or a date or an error. Nothing tells the original.",
@@ -323,7 +323,7 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
         ),
         RowReason.SHIFTED_CELLS: RowExplanation(
             "The cells do not line up with the headers and the right order is unclear.",
-            "Put a cell that holds a comma between double quotes. Then each cell stands below its header.",
+            "Put a cell that holds a comma or another delimiter between double quotes.",
         ),
         RowReason.UNCLEAR_COLUMNS: RowExplanation(
             "The file has no headers here and the row does not show which cell is what.", _ADD_HEADER
@@ -539,7 +539,7 @@ FILE_NOTES: Mapping[FileNote, Explanation] = MappingProxyType(
         ),
         FileNote.COLUMNS_IGNORED: Explanation(
             "These columns are not used for registering.",
-            "Nothing. Rename a column to Group Tag if it was meant as such.",
+            "Nothing. Give a column its name of the template (such as Device model) if it was meant as such.",
         ),
         FileNote.COLUMN_PREFERRED: Explanation(
             "Two columns could mean the same. The one with the clearer name was used.",

@@ -165,7 +165,7 @@ def _checked(row: DeviceRow, decision: Decision, index: DuplicateIndex) -> Check
         verdict = index.place(row, device, known)
     manufacturer, model = row.manufacturer, row.model
     if known is not None:
-        manufacturer, model = manufacturer or known.manufacturer, model or known.model
+        manufacturer, model = _shown(manufacturer) or known.manufacturer, _shown(model) or known.model
     checked = CheckedRow(
         index.rows,
         row.source,

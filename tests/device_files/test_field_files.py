@@ -81,6 +81,7 @@ def test_every_file_has_its_expectation() -> None:
 def test_formulas_without_a_value_are_noted_where_the_devices_are_sent_without_their_tags() -> None:
     rows, account = read_with_account((FIELD / "w_cx_formula.xlsx").read_bytes(), name="w_cx_formula.xlsx")
     assert all(Note.TAG_WITHOUT_VALUE in row.notes for row in rows)
+    assert all(row.manufacturer and Note.MODEL_DIFFERS_FROM_HASH not in row.notes for row in rows)
     assert FileNote.FORMULAS_WITHOUT_VALUE in {remark.note for remark in account.remarks}
 
 

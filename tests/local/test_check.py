@@ -9,6 +9,7 @@ import pytest
 
 from local import check
 from shared.pipeline.intake.rules import rules_for
+from shared.reasons import NOTES, Note
 from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW
 from tests.device_files.given import HASHES, SAMPLES
 from tests.pipeline.conftest import MakeWorld, make_world
@@ -54,6 +55,15 @@ def test_a_rejected_row_ends_with_1_and_is_told_with_what_to_do(
     shown = capsys.readouterr().out
     assert "serial_mismatch: The serial number in the row is not the one inside the hardware hash." in shown
     assert "1 row: 0 send, 1 rejected, 0 duplicate" in shown
+
+
+def test_a_note_on_rows_that_asks_for_something_is_told_with_what_to_do(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = f"{HEADER},Group Tag\r\n{HP_ROW},K?ln\r\n{LENOVO_ROW},\r\n"
+    (folder / "noted.csv").write_text(rows, newline="")
+    assert run(folder / "noted.csv") == 0
+    assert f"1 row noted, tag_not_certain: {NOTES[Note.TAG_NOT_CERTAIN].what_to_do}" in capsys.readouterr().out
 
 
 def test_a_setting_changes_what_would_happen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,7 +187,7 @@ class Validation:
         device = SendableDevice(serial.text or None, common.key, found.canonical)
         notes += common.key_notes + _hash_notes(found)
         if not found.old_form:
-            notes += _name_notes(row.manufacturer, row.model, found.manufacturer, found.model)
+            notes += _name_notes(_value(row.manufacturer), _value(row.model), found.manufacturer, found.model)
             if found.from_winpe:
                 notes = (*notes, Note.HASH_FROM_WINPE)
             if found.collected_seconds in self._old:
@@ -354,6 +354,11 @@ def _old_collections(rules: Rules, now: datetime) -> range:
     # What was collected in a second that had begun before then is old.
     oldest = -((EPOCH - now + timedelta(days=rules.oldest_hash_days)) // timedelta(seconds=1))
     return range(plausible.start, min(oldest, plausible.stop))
+
+
+def _value(cell: str) -> str:
+    """A cell without a formula that has no value."""
+    return "" if type_of(cell) is CellType.FORMULA else cell
 
 
 def _differs(in_row: str, in_hash: str) -> bool:
