@@ -9,8 +9,9 @@ from shared.pipeline.human_acts import COMMAND
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command: those of `hold`."""
-    hold.add_arguments(parser)
+    """The arguments of the command."""
+    hold.add_subject(parser)
+    account.add_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:

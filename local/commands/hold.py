@@ -16,11 +16,22 @@ from shared.vocabulary import HoldState
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
+    add_subject(parser)
+    add_reason(parser)
+    account.add_arguments(parser)
+
+
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name a file, a customer, or everything."""
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument("file_id", metavar="FILE_ID", nargs="?", help="the id of a file, or its first characters")
     subject.add_argument("--customer", metavar="NAME", help="every file of this customer: its name, or its GUID")
     subject.add_argument("--all", action="store_true", help="everything, for all customers")
-    account.add_arguments(parser)
+
+
+def add_reason(parser: argparse.ArgumentParser) -> None:
+    """The argument that says why."""
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why, for other people (200 characters)")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -31,7 +42,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _hold(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
     subject = subject_in(pipeline, arguments)
-    is_new = hold(pipeline, COMMAND, subject)
+    is_new = hold(pipeline, COMMAND, subject, arguments.reason)
     already = "" if is_new else " already"
     text = f"Sending of {subject.name} is on hold{already}. 'python -m local go-on' with the same words ends that."
     show(arguments, subject, HoldState.HELD, text, is_new=is_new)

@@ -13,6 +13,7 @@ from shared.vocabulary import HoldState
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument("file_id", metavar="FILE_ID", help="the id of a file, or its first characters")
+    hold.add_reason(parser)
     account.add_arguments(parser)
 
 
@@ -24,7 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _stop(arguments: argparse.Namespace) -> ExitCode:
     pipeline = account.open_account(arguments).pipeline
     file = find_file(pipeline, arguments.file_id)
-    is_new = stop(pipeline, COMMAND, file)
+    is_new = stop(pipeline, COMMAND, file, arguments.reason)
     stopped = "is stopped" if is_new else "is stopped already"
     text = f"{file.name} {stopped}: its rows that were not sent end as cancelled, the others get their verdict."
     hold.show(arguments, subject_of(file), HoldState.STOPPED, text, is_new=is_new)

@@ -31,6 +31,9 @@ _TRIES = 5
 LARGEST_LIMIT = 10_000_000
 """Devices a day: more is no limit."""
 
+LONGEST_REASON = 200
+"""Characters of the reason that a person gives."""
+
 LONGEST_NAME = 100
 """Characters of a name in a reason."""
 
@@ -53,8 +56,10 @@ class LimitRefused(DeviceDropError):
     """The daily limit is no usable number; nothing was changed."""
 
 
-def hold(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
+def hold(pipeline: Pipeline, asker: Asker, subject: Subject, why: str = "") -> bool:
     """Send nothing of the subject until somebody lets it go on; False when it is held already.
+
+    `why`, the person's own words, is kept with the hold and its act.
 
     Raises:
         NothingToHold: the file has ended.
@@ -62,13 +67,16 @@ def hold(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:
         Conflict: others keep changing the hold.
     """
     _refuse_ended(pipeline, subject)
-    note_act(pipeline, asker, ActKind.HOLD, subject)
-    reason = f"Sending of {subject.name[:LONGEST_NAME]} is on hold, by {asker.name}."
+    why = cleaned_reason(why)
+    note_act(pipeline, asker, ActKind.HOLD, subject, why)
+    reason = _with_why(f"Sending of {subject.name[:LONGEST_NAME]} is on hold, by {asker.name}", why)
     return _changed_to(pipeline, asker, subject, HoldState.HELD, reason)
 
 
-def stop(pipeline: Pipeline, asker: Asker, file: DeviceFile) -> bool:
+def stop(pipeline: Pipeline, asker: Asker, file: DeviceFile, why: str = "") -> bool:
     """Send nothing more of the file, for good: its rows not yet sent end as `cancelled`. False when it is stopped.
+
+    `why`, the person's own words, is kept with the stop and its act.
 
     Raises:
         NothingToHold: the file has ended.
@@ -76,10 +84,20 @@ def stop(pipeline: Pipeline, asker: Asker, file: DeviceFile) -> bool:
     """
     subject = subject_of(file)
     _refuse_ended(pipeline, subject)
-    note_act(pipeline, asker, ActKind.STOP, subject)
-    is_new = _changed_to(pipeline, asker, subject, HoldState.STOPPED, f"Stopped by {asker.name}.")
+    why = cleaned_reason(why)
+    note_act(pipeline, asker, ActKind.STOP, subject, why)
+    is_new = _changed_to(pipeline, asker, subject, HoldState.STOPPED, _with_why(f"Stopped by {asker.name}", why))
     _wake(pipeline, subject)
     return is_new
+
+
+def cleaned_reason(text: str) -> str:
+    """A person's reason as it is kept: one line without control characters, of at most `LONGEST_REASON`. Pure."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))[:LONGEST_REASON].strip()
+
+
+def _with_why(sentence: str, why: str) -> str:
+    return f"{sentence}: {why}" if why else f"{sentence}."
 
 
 def go_on(pipeline: Pipeline, asker: Asker, subject: Subject) -> bool:

@@ -53,17 +53,17 @@ def withdraw(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asker: A
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
 
 
-def stop(pipeline: Pipeline, file: DeviceFile, asker: Asker) -> HoldView:
+def stop(pipeline: Pipeline, file: DeviceFile, asker: Asker, why: str = "") -> HoldView:
     """Send nothing more of `file`, for good. Raises Refusal."""
     with _refusals():
-        is_new = hold_requests.stop(pipeline, asker, file)
+        is_new = hold_requests.stop(pipeline, asker, file, why)
     return _hold_view(subject_of(file), HoldState.STOPPED, is_new=is_new)
 
 
-def hold(pipeline: Pipeline, subject: Subject, asker: Asker) -> HoldView:
+def hold(pipeline: Pipeline, subject: Subject, asker: Asker, why: str = "") -> HoldView:
     """Send nothing of a file, of a customer, or nothing at all, until somebody lets it go on. Raises Refusal."""
     with _refusals():
-        is_new = hold_requests.hold(pipeline, asker, subject)
+        is_new = hold_requests.hold(pipeline, asker, subject, why)
     return _hold_view(subject, HoldState.HELD, is_new=is_new)
 
 

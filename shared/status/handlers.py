@@ -43,6 +43,7 @@ from shared.status.parameters import (
     CustomersQuery,
     DevicesQuery,
     FilesQuery,
+    HoldQuery,
     NoQuery,
     OutcomesQuery,
     PagedQuery,
@@ -224,37 +225,39 @@ def withdraw_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
 
 def hold_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST files/{customer_id}/{file_id}/hold."""
-    return _held(pipeline, request, lambda opened: hold(opened, subject_of(_file_named(opened, request)), SCRIPT))
+    return _held(
+        pipeline, request, lambda opened, why: hold(opened, subject_of(_file_named(opened, request)), SCRIPT, why)
+    )
 
 
 def go_on_with_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST files/{customer_id}/{file_id}/go_on."""
-    return _held(pipeline, request, lambda opened: go_on(opened, subject_of(_file_named(opened, request)), SCRIPT))
+    return _let_go_on(pipeline, request, lambda opened: go_on(opened, subject_of(_file_named(opened, request)), SCRIPT))
 
 
 def stop_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST files/{customer_id}/{file_id}/stop."""
-    return _held(pipeline, request, lambda opened: stop(opened, _file_named(opened, request), SCRIPT))
+    return _held(pipeline, request, lambda opened, why: stop(opened, _file_named(opened, request), SCRIPT, why))
 
 
 def hold_customer(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST customers/{customer_id}/hold."""
-    return _held(pipeline, request, lambda opened: hold(opened, _customer_named(opened, request), SCRIPT))
+    return _held(pipeline, request, lambda opened, why: hold(opened, _customer_named(opened, request), SCRIPT, why))
 
 
 def go_on_with_customer(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST customers/{customer_id}/go_on."""
-    return _held(pipeline, request, lambda opened: go_on(opened, _customer_named(opened, request), SCRIPT))
+    return _let_go_on(pipeline, request, lambda opened: go_on(opened, _customer_named(opened, request), SCRIPT))
 
 
 def hold_everything(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST hold."""
-    return _held(pipeline, request, lambda opened: hold(opened, EVERYTHING, SCRIPT))
+    return _held(pipeline, request, lambda opened, why: hold(opened, EVERYTHING, SCRIPT, why))
 
 
 def go_on_with_everything(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
     """POST go_on."""
-    return _held(pipeline, request, lambda opened: go_on(opened, EVERYTHING, SCRIPT))
+    return _let_go_on(pipeline, request, lambda opened: go_on(opened, EVERYTHING, SCRIPT))
 
 
 def show_openapi(_pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
@@ -281,7 +284,19 @@ def _download(answer: Download, pipeline: OpenPipeline, request: func.HttpReques
     return answer(opened, queries.known_file(opened, *file_named_in(request)), request)
 
 
-def _held(pipeline: OpenPipeline, request: func.HttpRequest, act: Callable[[Pipeline], HoldView]) -> func.HttpResponse:
+def _held(
+    pipeline: OpenPipeline, request: func.HttpRequest, act: Callable[[Pipeline, str], HoldView]
+) -> func.HttpResponse:
+    """Hold or stop, for the reason that the request gives."""
+    why = query_of(request.params, HoldQuery).why
+    opened = pipeline()
+    refuse_other_sites(request, opened.settings.page_url)
+    return json_answer(act(opened, why))
+
+
+def _let_go_on(
+    pipeline: OpenPipeline, request: func.HttpRequest, act: Callable[[Pipeline], HoldView]
+) -> func.HttpResponse:
     query_of(request.params, NoQuery)
     opened = pipeline()
     refuse_other_sites(request, opened.settings.page_url)

@@ -18,6 +18,7 @@ from shared.status.parameters import (
     CustomersQuery,
     DevicesQuery,
     FilesQuery,
+    HoldQuery,
     NoQuery,
     OutcomesQuery,
     PagedQuery,
@@ -166,23 +167,23 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "hold_file": Operation(
         "Send nothing of this file until it goes on. What was accepted still gets its verdict.",
-        NoQuery,
+        HoldQuery,
         HoldView,
         faults=_NO_HOLD,
     ),
     "go_on_with_file": Operation("End the hold of this file.", NoQuery, HoldView, faults=_NO_HOLD),
     "stop_file": Operation(
         "Send nothing more of this file, for good: its rows not yet sent end as cancelled.",
-        NoQuery,
+        HoldQuery,
         HoldView,
         faults=_NO_HOLD,
     ),
     "hold_customer": Operation(
-        "Send nothing of this customer's files until they go on.", NoQuery, HoldView, faults=_NO_HOLD
+        "Send nothing of this customer's files until they go on.", HoldQuery, HoldView, faults=_NO_HOLD
     ),
     "go_on_with_customer": Operation("End the hold of this customer.", NoQuery, HoldView, faults=_NO_HOLD),
     "hold_everything": Operation(
-        "Send nothing at all until it goes on.", NoQuery, HoldView, faults=(HTTPStatus.CONFLICT,)
+        "Send nothing at all until it goes on.", HoldQuery, HoldView, faults=(HTTPStatus.CONFLICT,)
     ),
     "go_on_with_everything": Operation(
         "End the hold of everything. Files and customers that are held by themselves stay so.",

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from shared.pipeline.hold_requests import LONGEST_REASON as LONGEST_HOLD_REASON
 from shared.status.customers import CUSTOMERS_ON_A_PAGE, MOST_CUSTOMERS_ON_A_PAGE
 from shared.status.expectations import expectation
 from shared.status.http import Refusal
@@ -72,6 +73,27 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class NoQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The address takes no parameters."""
+
+
+class HoldQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The parameters of a hold or stop."""
+
+    reason: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="Why, for other people: kept with the hold and shown where it is shown.",
+                pattern=r"^[^\x00-\x1f\x7f]*$",
+                max_length=LONGEST_HOLD_REASON,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    @property
+    def why(self) -> str:
+        """The reason; empty when none is given."""
+        return given(self.reason) or ""
 
 
 class PagedQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):

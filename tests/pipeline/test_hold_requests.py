@@ -68,6 +68,24 @@ def test_what_is_held_sends_nothing_until_it_goes_on(world: World, subject: str)
     assert {act.who for act in world.journal.acts.latest()} == {"Anna"}
 
 
+def test_the_reason_of_a_hold_and_of_a_stop_is_kept_with_it_and_its_act_in_one_clean_line(world: World) -> None:
+    file = world.drop_file(numbered(6))
+    subject = subject_of(world.file(file))
+    hold(world.pipeline, ANNA, subject, " the wrong\r\nbatch\x1b[31m\u202e " + "!" * 300)
+    (gate,) = world.journal.gates.all().values()
+    kept = "the wrong batch[31m " + "!" * 180
+    assert gate.record.reason == f"Sending of {subject.name} is on hold, by Anna: {kept}"
+    pass_minutes(world)
+    assert world.submission(file).record.last_answer == gate.record.reason
+    stop(world.pipeline, ANNA, world.file(file), "as agreed with Contoso")
+    acts = sorted(world.journal.acts.latest(), key=lambda act: act.kind)
+    assert [(act.kind, act.detail) for act in acts] == [("hold", kept), ("stop", "as agreed with Contoso")]
+    (gate,) = world.journal.gates.all().values()
+    assert gate.record.reason == "Stopped by Anna: as agreed with Contoso"
+    world.run()
+    assert world.outcomes(file) == ["cancelled"] * 6
+
+
 def test_a_hold_concerns_no_other_customer(world: World) -> None:
     hold(world.pipeline, ANNA, Subject("Fabrikam", OTHER))
     held = world.drop_file(numbered(2), f"{OTHER}/Test/devices.csv")

@@ -107,10 +107,12 @@ def test_scripts_hold_let_go_on_and_stop_a_file(world: World, client: Client) ->
 
 def test_scripts_hold_a_customer_and_let_it_go_on(world: World, client: Client) -> None:
     path = f"/api/customers/{CUSTOMER.upper()}"
-    assert client.post(f"{path}/hold").json == held(CUSTOMER, None, "held")
+    assert client.post(f"{path}/hold?reason={'x' * 201}").json["code"] == "bad_parameter"
+    assert client.post(f"{path}/hold?reason=an%20audit").json == held(CUSTOMER, None, "held")
     identifier = world.drop_file(numbered(1))
     (stopped,) = client.get(f"/api/files?customer={CUSTOMER}").json["stopped"]
     assert (stopped["kind"], stopped["customer_id"], stopped["file_id"]) == ("held", CUSTOMER, None)
+    assert stopped["reason"].endswith("is on hold, by a script with a function key: an audit")
     assert client.post(f"{path}/go_on").json == held(CUSTOMER, None, None)
     assert client.post(f"{path}/go_on").json == held(CUSTOMER, None, None, is_new=False)
     assert client.post("/api/customers/_/hold").status == 404

@@ -9,7 +9,7 @@ import azure.functions as func
 
 from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.customer_names import name_customer, prioritise_customer, remove_name, rename_customer
-from shared.pipeline.hold_requests import EVERYTHING, LimitRefused, limit_customer
+from shared.pipeline.hold_requests import EVERYTHING, LONGEST_REASON, LimitRefused, limit_customer
 from shared.pipeline.human_acts import Subject
 from shared.status import commands
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
@@ -58,6 +58,7 @@ class ChangeForm:
     notes: str = ""
     priority: str = ""
     limit: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,10 @@ def _hold(visit: Visit, form: ChangeForm) -> func.HttpResponse:
                 HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NO_CUSTOMER_ID.format(customer_id), "customer_id"
             )
         subject = Subject(customer(visit.pipeline, customer_id).shown_name, customer_id)
-    act = commands.hold if form.action == Action.HOLD else commands.go_on
-    act(visit.pipeline, subject, visit.asker)
+    if form.action == Action.HOLD:
+        commands.hold(visit.pipeline, subject, visit.asker, form.reason)
+    else:
+        commands.go_on(visit.pipeline, subject, visit.asker)
     where = address(CUSTOMERS, customer=subject.customer_id) + CHOSEN if subject.customer_id else CUSTOMERS
     return redirect(where)
 
@@ -206,6 +209,7 @@ def customers_page(
             "priorities": list(Priority),
             "longest_name": LONGEST_NAME,
             "longest_notes": LONGEST_NOTES,
+            "longest_reason": LONGEST_REASON,
             "next": address(CUSTOMERS, search=search, **{CURSOR: found.next}) if found.next else None,
             "links": {
                 "files": PAGES,

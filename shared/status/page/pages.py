@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from shared.device_files.rows import Column
 from shared.device_files.templates import TEMPLATE_WORDS
+from shared.pipeline.hold_requests import LONGEST_REASON
 from shared.pipeline.intake.uploads import CheckedFile
 from shared.status.authentication import PAGES, Person
 from shared.status.http import CURSOR
@@ -266,6 +267,7 @@ def file_page(
             "may_withdraw": summary.may_withdraw(details),
             "hold": summary.hold_of(details),
             "can_be_held": summary.can_be_held(details),
+            "longest_reason": LONGEST_REASON,
             "assign": assign,
             "has_rows": bool(file.counts.total) or not file.is_final,
             "tabs": _tabs(file, form),

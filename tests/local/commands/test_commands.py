@@ -341,18 +341,20 @@ def test_withdrawn_devices_are_counted(typed: Typed, answered: Answered, new_fil
 def test_a_customer_is_held_until_it_goes_on_and_a_file_is_stopped(
     app: App, typed: Typed, answered: Answered, tmp_path: Path
 ) -> None:
-    held = answered("hold", "--customer", CUSTOMER)
+    held = answered("hold", "--customer", CUSTOMER, "--reason", "an audit")
     assert (held["customer_id"], held["hold"], held["is_new"]) == (CUSTOMER, "held", True)
     app.pipeline.cache.gates.forget()  # another process hears of it a second later
     (tmp_path / "held.csv").write_text(tuples(["HELD-1", "HELD-2"]))
     answered("drop", tmp_path / "held.csv", "--customer", CUSTOMER, "--batch", "Held")
     app.sleep(0)
-    assert "Sending is on hold" in typed("status", "held.csv")[1]
+    shown = typed("status", "held.csv")[1]
+    assert "Sending is on hold" in shown
+    assert "an audit" in shown
     file = answered("status", "held.csv")["file"]["file_id"]
     assert answered("hold", file)["file_id"] == file
     assert "goes on" in typed("go-on", "--customer", CUSTOMER)[1]
     assert "not on hold" in typed("go-on", "--all")[1]
-    code, out = typed("stop", file)
+    code, out = typed("stop", file, "--reason", "the wrong batch")
     assert code == ExitCode.DONE
     assert "held.csv is stopped" in out
     assert typed("go-on", file)[0] == ExitCode.NOT_ALL_WELL

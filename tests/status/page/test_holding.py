@@ -18,13 +18,14 @@ def world(make_world: MakeWorld) -> World:
 def test_a_file_is_held_goes_on_and_is_stopped_on_its_page(client: Client, world: World) -> None:
     path = f"/api/status/{CUSTOMER}/{world.drop_file(numbered(2))}"
     assert "Hold</button>" in client.get(path).body.decode()
-    answer = own_form(client, {}, f"{path}/hold")
+    answer = own_form(client, {"reason": "the <wrong> batch"}, f"{path}/hold")
     assert (answer.status, answer.headers["location"]) == (303, f"{path}?done=held")
     held = client.get(answer.headers["location"]).body.decode()
     for text in (
         "Nothing more of the file is sent",
         "Sending is on hold",
         "Sending of devices.csv is on hold",
+        "the &lt;wrong&gt; batch",
         "Go on</b",
     ):
         assert text in held
@@ -33,9 +34,11 @@ def test_a_file_is_held_goes_on_and_is_stopped_on_its_page(client: Client, world
     gone_on = client.get(answer.headers["location"]).body.decode()
     assert "The file goes on." in gone_on
     assert "Sending is on hold" not in gone_on
-    answer = own_form(client, {}, f"{path}/stop")
+    answer = own_form(client, {"reason": "as agreed"}, f"{path}/stop")
     stopped = client.get(answer.headers["location"]).body.decode()
     assert "The file is being stopped" in stopped
+    assert "as agreed" in stopped
+    assert "as agreed" in client.get("/api/status/acts").body.decode()
     assert "Stop the file" not in stopped, "there is nothing left to decide"
     world.run()
     closed = client.get(path).body.decode()
@@ -59,10 +62,11 @@ def test_a_customer_or_everything_is_held_and_goes_on(client: Client, world: Wor
     query = f"?customer={CUSTOMER}"
     what = "this customer" if customer_id else "everything"
     assert f"Hold {what}" in shown(client, query)
-    assert change(client, action="hold", customer_id=customer_id.upper()).status == 303
+    assert change(client, action="hold", customer_id=customer_id.upper(), reason="an audit").status == 303
     held = shown(client, query)
     assert f"Let {what} go on" in held
     assert "Sending is on hold" in held, "those who may not end it see it as well"
+    assert "an audit" in held
     file = world.drop_file(numbered(2))
     world.deliver_next()
     assert "It stands still" in client.get(f"/api/status/{CUSTOMER}/{file}").body.decode()
