@@ -80,12 +80,16 @@ def _has_waited(part: Submission, now: datetime) -> bool:
 
 
 def keeps_others_back(submission: Submission, *, is_known_good: bool = False) -> bool:
-    """Whether this is a canary without a good verdict, as its own record says. Pure."""
+    """Whether this is a canary without a good verdict, as its own record says. Pure.
+
+    A part of a canary does not tell whether devices of another part failed.
+    """
     failed = failures([submission])
+    is_part = "-" in submission.number
     return (
         submission.is_canary
         and submission.counts.ended == failed
-        and not (is_known_good and not failed and submission.job_status is not None)
+        and not (is_known_good and not failed and not is_part and submission.job_status is not None)
         and not _has_waited(submission, submission.polled_at or submission.due_at)
     )
 

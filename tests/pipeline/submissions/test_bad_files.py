@@ -110,6 +110,10 @@ def test_a_file_of_known_good_shape_waits_for_the_first_poll_of_its_canary(
         assert keeps_others_back(canary[0], is_known_good=True) is (result is CanaryResult.AWAITED)
 
 
+def test_a_part_of_a_canary_does_not_tell_of_the_others_even_in_a_file_of_known_good_shape() -> None:
+    assert keeps_others_back(replace(POLLED, number="1-0"), is_known_good=True)
+
+
 def listing(registered: int = 0, failed: int = 0, **changes: object) -> FileListing:
     counts = Counts(total=registered + failed, registered=registered, failed=failed)
     file = device_file(state=FileState.CLOSED, closed_at=START, closed_counts=counts)

@@ -319,6 +319,32 @@ def test_whatever_happens_to_who_withdraws_a_file_every_device_of_it_is_deleted_
 
 
 @pytest.mark.parametrize("mishap", MISHAPS)
+def test_whatever_happens_to_who_moves_devices_each_of_them_stands_under_the_new_batch_in_the_end(
+    make_world: MakeWorld, mishap: str, campaign: bool
+) -> None:
+    house = House(make_world(Behaviour(delay=60)))
+    world = house.world
+    for at in _effects(mishap, campaign=campaign):
+        world.drop_file(tuples([f"A{at}", f"B{at}"]), f"{CUSTOMER}/Old {at}/devices.csv")
+        world.run()
+        path = f"move-devices/{CUSTOMER}/New {at}/move.csv"
+        file = world.put(tuples([f"A{at}", f"B{at}", f"C{at}"]), path)
+        moments = MISHAPS[mishap](house, at)
+        with suppress(Died, OSError, EntityExists):
+            house.take_the_whole_way(path, moments)
+        _do_the_rest(world)
+        place = f"{mishap} at effect {at}: {moments.effect}"
+        ended = [(row["outcome"], row["moved_from"]) for row in world.rows(file, path)]
+        assert ended == [("registered", f"Old {at}"), ("registered", f"Old {at}"), ("registered", "")], place
+        assert list(world.partner_center.batch_devices(CUSTOMER, f"Old {at}", IDS)) == [], place
+        moved = world.partner_center.batch_devices(CUSTOMER, f"New {at}", IDS)
+        assert {device.serial_number for device in moved} == {f"A{at}", f"B{at}", f"C{at}"}, place
+        assert world.summary(file, path)["state"] == "closed", place
+        if moments.seen < at:
+            return
+
+
+@pytest.mark.parametrize("mishap", MISHAPS)
 def test_whatever_happens_to_who_sends_rows_again_they_are_sent_again_once(
     make_world: MakeWorld, mishap: str, campaign: bool
 ) -> None:
