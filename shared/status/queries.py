@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from msgspec.structs import replace
+
 from shared.errors import DeviceDropError
 from shared.pipeline.closing.registered_later import registered_later
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.inventory.seen_later import seen_later
 from shared.status.names import CustomerNames
 from shared.status.paging import DevicePosition, FilePosition, RowPosition, cursor, position_in
 from shared.status.presenters import (
@@ -242,13 +245,14 @@ def outcomes(
 
 
 def outcome_views(pipeline: Pipeline, record: DeviceFile, rows: Sequence[DeviceOutcome]) -> list[OutcomeView]:
-    """Rows of a file, in its order, each with what became of its withdrawal."""
+    """Rows of a file, in its order, each with what became of its withdrawal, and whether it was seen later."""
     results: dict[int, WithdrawalResult | None] = {}
     if record.withdrawal is not None and rows:
         first, last = rows[0].row, rows[-1].row
         known = pipeline.journal.withdrawals.devices(record.reading_id, first, last, log_unreadable)
         results = {stored.record.row: stored.record.result for stored in known if stored.record.is_of_withdrawal}
-    return [outcome_view(row, results.get(row.row)) for row in rows]
+    seen = seen_later(pipeline, record, rows)
+    return [replace(outcome_view(row, results.get(row.row)), seen_at=seen.get(row.row)) for row in rows]
 
 
 def devices(

@@ -495,6 +495,13 @@ class OutcomeView(View, frozen=True, kw_only=True):
         WithdrawalResult | None,
         msgspec.Meta(description="What became of the device's withdrawal. The outcome of the row does not change."),
     ] = None
+    seen_at: Annotated[
+        datetime | None,
+        msgspec.Meta(
+            description="Of a row without a verdict: when its device was seen registered in its batch later. The "
+            "outcome of the row does not change."
+        ),
+    ] = None
 
 
 class OutcomePage(View, frozen=True, kw_only=True):
