@@ -170,6 +170,10 @@ _OF_VENV = {
         "local.commands.profiles",
         "Show the profiles of a customer, and set the default of a batch or of all.",
     ),
+    "assign-profile": (
+        "local.commands.assign_profile",
+        "Assign a profile to the registered devices of a closed file.",
+    ),
     "outcomes": ("local.commands.outcomes", "Show how every row of a file ended, and what to do."),
     "retry": ("local.commands.retry", "Resend the rows of a closed file that can be sent again unchanged."),
     "withdraw": (

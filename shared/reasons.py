@@ -819,18 +819,18 @@ DELETION_REFUSED = RowExplanation(
 )
 """For a row whose deletion was refused: code and description are the service's own."""
 
-_DROP_IT_AGAIN = "Then drop the row again: a registered device gets its profile all the same."
+_ASSIGN_IT = "Then assign the profile on the page of the file or with python -m local assign-profile."
 
 PROFILE_REASONS: Mapping[ProfileReason, Explanation] = MappingProxyType(
     {
         ProfileReason.PROFILE_UNKNOWN: Explanation(
             "The customer has no configuration policy of this name or id in Partner Center. Those of Intune are not "
             "visible there.",
-            f"Correct the name or create the policy in Partner Center. {_DROP_IT_AGAIN}",
+            f"Correct the name (see python -m local profiles) or create the policy in Partner Center. {_ASSIGN_IT}",
         ),
         ProfileReason.PROFILE_AMBIGUOUS: Explanation(
             "Several configuration policies of the customer have this name.",
-            f"Give the id of the right one in place of its name. {_DROP_IT_AGAIN}",
+            f"Give the id of the right one in place of its name. {_ASSIGN_IT}",
         ),
         ProfileReason.DEVICE_NOT_IDENTIFIED: Explanation(
             "Partner Center gave no id for this device and its batch does not show beyond doubt which one it is.",
@@ -839,22 +839,23 @@ PROFILE_REASONS: Mapping[ProfileReason, Explanation] = MappingProxyType(
         ProfileReason.NO_ADMIN_AGENT: Explanation(
             "Partner Center does not let this app's account assign profiles (403): that takes the role of an Admin "
             "agent. Registering devices does not.",
-            f"Give the account the role of an Admin agent in Partner Center. {_DROP_IT_AGAIN}",
+            f"Give the account the role of an Admin agent in Partner Center. {_ASSIGN_IT}",
         ),
         ProfileReason.NO_VERDICT: Explanation(
             "Partner Center gave no verdict on this profile before the deadline and the batch does not show it.",
-            f"Look the device up in Partner Center. {_DROP_IT_AGAIN}",
+            f"Look the device up in Partner Center. {_ASSIGN_IT}",
         ),
         ProfileReason.STOPPED: Explanation(
             "Somebody stopped the file before the profile of this row was asked for.",
-            "Nothing if that was meant. Otherwise drop the row again.",
+            "Nothing if that was meant. Otherwise assign the profile on the page of the file or with python -m local "
+            "assign-profile.",
         ),
     }
 )
 
 PROFILE_NOT_ASSIGNED = (
-    "Partner Center did not assign the profile. Drop the row again: a registered device gets its profile all the same. "
-    "Ask Microsoft support with the code if it fails again."
+    "Partner Center did not assign the profile. Assign it again on the page of the file or with python -m local "
+    "assign-profile. Ask Microsoft support with the code if it fails again."
 )
 """What to do where the service gave the reason."""
 

@@ -198,6 +198,8 @@ class ActKind(StrEnum):
     PRIORITISE_CUSTOMER = "prioritise_customer"
     LIMIT_CUSTOMER = "limit_customer"
     """Set or remove the daily limit of a customer."""
+    ASSIGN_PROFILE = "assign_profile"
+    """Assign a profile to the devices of a closed file."""
     SET_PROFILE = "set_profile"
     """Set or remove the default profile of a customer or of one of its batches."""
 

@@ -184,7 +184,7 @@ def _open_file(pipeline: Pipeline, report: SweepReport, mention: FileMention, un
         # The reader died after entering the index and before writing the file: `_unknown_blobs` finds the blob.
         if pipeline.clock() - mention.received_at >= pipeline.settings.advanced.claim:
             pipeline.journal.files.no_longer_open(mention.file_id)
-    elif stored.record.state is FileState.READ:
+    elif stored.record.state is FileState.READ or stored.record.profile_order is not None:
         _overdue_submissions(pipeline, stored.record, report, unreadable)
     elif stored.record.due_at <= pipeline.clock():
         report.overdue_files += 1
@@ -336,6 +336,10 @@ def _is_known(pipeline: Pipeline, version: BlobVersion) -> bool:
     return True
 
 
+def _is_being_changed(file: DeviceFile) -> bool:
+    return file.profile_order is not None or _is_being_withdrawn(file)
+
+
 def _is_being_withdrawn(file: DeviceFile) -> bool:
     return file.withdrawal is not None and file.withdrawal.is_under_way
 
@@ -366,7 +370,7 @@ def _forget_old_file(pipeline: Pipeline, report: SweepReport, mention: FileMenti
     stored = pipeline.journal.files.get(mention.customer_id, mention.file_id)
     if stored is None:
         pipeline.journal.files.forget_listing(mention)
-    elif stored.record.state.is_final and not _is_being_withdrawn(stored.record):
+    elif stored.record.state.is_final and not _is_being_changed(stored.record):
         for version in pipeline.private.versions(f"{mention.file_id}/"):
             pipeline.private.delete(version.path)
         pipeline.journal.forget_file(stored.record)

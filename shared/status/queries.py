@@ -213,6 +213,7 @@ def details(pipeline: Pipeline, record: DeviceFile) -> FileDetails:
         retry_file_id=record.retry,
         fix_file_ids=list(record.fixes),
         withdrawal=None if record.withdrawal is None else withdrawal_view(record.withdrawal),
+        assigning_profile=None if record.profile_order is None else record.profile_order.profile,
         waiting=progress.waiting,
     )
 

@@ -79,6 +79,7 @@ PAGE_HANDLERS: Mapping[str, PageHandler] = {
     "page_withdrawals": page_handlers.download_withdrawals,
     "page_report": page_handlers.download_report,
     "page_assign": assigning.assign_file,
+    "page_assign_profile": assigning.assign_profile_to_file,
     "page_fix": fixing.show_rows,
     "page_send_fixed": fixing.send_rows,
     "page_hold": holding.hold_file,

@@ -102,6 +102,7 @@ ROUTES = (
     Route("page_withdrawals", f"{_PAGE_OF_FILE}/withdrawals.csv", PAGE, Access.SIGN_IN),
     Route("page_report", f"{_PAGE_OF_FILE}/report.html", PAGE, Access.SIGN_IN),
     Route("page_assign", f"{_PAGE_OF_FILE}/assign", CHANGE, Access.SIGN_IN, Role.SEND),
+    Route("page_assign_profile", f"{_PAGE_OF_FILE}/profile", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_fix", f"{_PAGE_OF_FILE}/fix", PAGE, Access.SIGN_IN, Role.SEND),
     Route("page_send_fixed", f"{_PAGE_OF_FILE}/fix", CHANGE, Access.SIGN_IN, Role.SEND),
     Route("page_hold", f"{_PAGE_OF_FILE}/hold", CHANGE, Access.SIGN_IN, Role.SEND),

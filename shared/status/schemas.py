@@ -442,6 +442,9 @@ class FileDetails(View, frozen=True, kw_only=True):
         list[str], msgspec.Meta(description="The files in which fixed rows of this file were dropped again.")
     ] = []
     withdrawal: WithdrawalView | None
+    assigning_profile: Annotated[
+        str | None, msgspec.Meta(description="The profile that is being assigned to its devices now that it is closed.")
+    ] = None
     waiting: Annotated[
         Waiting | None, msgspec.Meta(description="The rows that have no outcome yet, while the file is registering.")
     ] = None

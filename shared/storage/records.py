@@ -75,6 +75,16 @@ class ProfileCounts(msgspec.Struct, frozen=True, kw_only=True):
         return self.failed + self.rejected + self.unknown + self.cancelled
 
 
+class ProfileOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile that is being assigned to the devices of a closed file."""
+
+    profile: str
+    run: int
+    """Counts the requests of this kind for the file; the numbers of its assignments have it."""
+    asked_at: Moment
+    asked_by: str = ""
+
+
 class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
     """The withdrawal of the devices that a closed file newly registered. Part of the file's record."""
 
@@ -225,6 +235,10 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
     """Its rows by outcome and reason: the rows never sent once it is `read`, all rows once it is closed."""
     profiles: ProfileCounts | None = None
     """Its rows by profile outcome, once it is closed; None where no row has one."""
+    profile_order: ProfileOrder | None = None
+    """The profile that somebody has assigned to its devices now that it is closed; None when that is done."""
+    profile_runs: int = 0
+    """How often somebody has asked for that."""
     parent: str | None = None
     """The file whose rows this file sends again."""
     retry: str | None = None
@@ -322,6 +336,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     assigns_profiles: bool = False
     """Whether it is such an assignment: a PATCH that gives profiles to devices that another submission registered. Its
     payload is the list of them, and empty until that is made."""
+    profile: str = ""
+    """The profile that an assignment after the file was closed gives to all devices; empty: to each that of its row."""
     state: SubmissionState
     sequence: int = 0
     """Counts its changes; a wake-up with a lower number is out of date."""

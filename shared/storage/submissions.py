@@ -73,6 +73,10 @@ class Submissions:
         entered = [(entity, etag) for entity, etag in numbered if KIND in entity]
         return [Stored(entry.submission, etag, entity) for entry, (entity, etag) in zip(entries, entered, strict=True)]
 
+    def insert(self, submission: Submission) -> bool:
+        """Write a submission without rows of its own; False if there is one of its number."""
+        return self._submissions.insert(submission) is not None
+
     def get(self, reading_id: str, number: str) -> Stored[Submission] | None:
         """A submission, or None."""
         return self._submissions.get(keys.submission_key(reading_id, number))

@@ -1,15 +1,18 @@
 """Dropped files, a functions host (or three), real storage, real HTTP."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.dropping import SAMPLES
-from local.partner_center import Behaviour, PartnerCenterStandIn
+from local.partner_center import Behaviour, Fault, Operation, PartnerCenterStandIn
 from shared.vocabulary import FileOrder
 from tests.whole_way.stack import (
+    CUSTOMER,
+    HEADER,
     LONGEST_SECONDS,
     TOKEN,
     Stack,
@@ -80,6 +83,28 @@ def test_a_file_in_the_folder_that_asks_to_move_brings_its_devices_under_the_oth
     again = stack.drop("move-again.csv", tuples("MOVED", 125), batch="Kiosk", order=FileOrder.MOVE)
     stack.wait_until_closed([again])
     assert assert_every_row_has_one_outcome(stack, again, 125) == {"already_registered": 125}
+
+
+def test_devices_get_the_profiles_that_their_rows_wish_for_although_answers_are_lost(stack: Stack) -> None:
+    profiles = ("Standard", "KIOSK", "", "Nobody's")
+    lines = [f"PROFILED-{row},,,LENOVO,21R3001BUK,{profiles[row % 4]}" for row in range(200)]
+    for fault in (Fault.DROPPED_AFTER, Fault.GATEWAY_TIMEOUT, Fault.THROTTLE):
+        stack.service.script(fault, operation=Operation.UPDATE_DEVICE_POLICIES)
+    wishing = stack.drop("profiles.csv", "\r\n".join([f"{HEADER},Profile", *lines, ""]).encode())
+    summaries = stack.wait_until_closed([wishing])
+    assert assert_every_row_has_one_outcome(stack, wishing, 200) == {"registered": 200}
+    ended = Counter((row["profile"], row["profile_outcome"]) for row in stack.rows(wishing))
+    assert ended == {
+        ("Standard", "assigned"): 50,
+        ("KIOSK", "assigned"): 50,
+        ("", ""): 50,
+        ("Nobody's", "rejected"): 50,
+    }
+    assert summaries[wishing.file_id]["profiles"]["assigned"] == 100
+    given = Counter(
+        policy for serial, policy in stack.service.policies_of_devices(CUSTOMER).items() if "PROF" in serial
+    )
+    assert sorted(given.values()) == [50, 50, 100], "half of the devices have none of the two policies"
 
 
 def test_a_file_that_is_none_is_rejected_with_a_reason(stack: Stack) -> None:

@@ -22,9 +22,9 @@ from shared.pipeline.log_fields import of_file
 from shared.pipeline.outcome_rules import outcome_never_written
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, Stored, log_unreadable
-from shared.storage.records import Counts, DeviceFile, DeviceOutcome, Submission, with_sentence
+from shared.storage.records import Counts, DeviceFile, DeviceOutcome, ProfileCounts, Submission, with_sentence
 from shared.telemetry import Metric, StepName, annotate, measure, span
-from shared.vocabulary import FileOrder, FileState, Outcome, SubmissionState
+from shared.vocabulary import FileOrder, FileState, Outcome, SubmissionState, counted
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +127,10 @@ def end_without_sending(
 
 def take_up_ended(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
     """Finish the work that the owner that ended a file left undone; `stored` is not claimed."""
+    if stored.record.profile_order is not None:
+        if not pipeline.journal.submissions.is_any_open(stored.record.reading_id):
+            _publish_profiles(pipeline, stored)
+        return
     if pipeline.journal.files.is_listed(stored.record):
         # All work is done: a repeated event entered the file in the index of open files again.
         pipeline.journal.files.no_longer_open(stored.record.file_id)
@@ -138,6 +142,36 @@ def take_up_ended(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
             _tidy_up(held)
     except Conflict:
         logger.info("Another owner is finishing the file", extra=of_file(stored.record))
+
+
+def _publish_profiles(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
+    """Write the results of a closed file anew: a profile was assigned to its devices, and each has its outcome."""
+    held = FileLease(pipeline, stored)
+    try:
+        held.change(with_claim(pipeline, stored.record))
+        with held.freed_on_failure():
+            _write_profiles(held)
+    except Conflict:
+        logger.info("Another owner is writing the results of the file", extra=of_file(stored.record))
+
+
+def _write_profiles(held: FileLease) -> None:
+    pipeline, profiles = held.pipeline, ProfileCounter()
+    _write_csv(pipeline, held.record, profiles.counting(_held(held, _every_outcome(pipeline, held.record))))
+    file, counts = held.record, profiles.counts or ProfileCounts()
+    of_all = f"{counts.assigned} of {counted(counts.assigned + counts.not_assigned, 'device')}"
+    done = replace(
+        file,
+        profiles=profiles.counts,
+        profile_order=None,
+        claimed_until=None,
+        changes_since_closed=file.changes_since_closed + 1,
+        history=with_sentence(file.history, f"Assigned: {of_all} got the profile.", pipeline.clock()),
+    )
+    write_summary(pipeline.journal, pipeline.results, done)
+    pipeline.journal.files.enter_by_time(done)
+    held.change(done)
+    pipeline.journal.files.no_longer_open(file.file_id)
 
 
 def _tidy_up(held: FileLease) -> None:

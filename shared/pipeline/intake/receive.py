@@ -40,6 +40,7 @@ from shared.pipeline.submissions.follow_ups import (
     first_wake_up,
     following_up,
 )
+from shared.pipeline.submissions.profile_order import begin_assignments
 from shared.reasons import IntakeReason, PathFault, UnreadableDeviceFile
 from shared.storage.blobs import BlobVersion, VersionGone
 from shared.storage.customers import LONGEST_NAME
@@ -144,6 +145,8 @@ def take_up(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
             _read_again(pipeline, stored)
         case FileState.READ | FileState.CLOSING:
             close_if_complete(pipeline, file.customer_id, file.file_id, file.reading_id)
+        case _ if file.profile_order is not None and begin_assignments(pipeline, file, file.profile_order):
+            logger.info("The assignments of a profile to a closed file were begun again", extra=of_file(file))
         case _:
             take_up_ended(pipeline, stored)
 

@@ -169,7 +169,7 @@ class Intake:
     def _default_profile(self, batch_key: str) -> str:
         """The profile that the devices of a batch are to have where their rows name none."""
         file = self.held.record
-        if file.customer_id is None or file.order is not FileOrder.REGISTER:
+        if file.customer_id is None or file.order is FileOrder.REMOVE:
             return ""
         if self.default_profiles is None:
             found = self.pipeline.customers.default_profiles(file.customer_id)

@@ -82,19 +82,21 @@ class ProfileAssigner:
         except PartnerCenterError as error:
             return self._failed(claimed, error, wishing)
         rows: list[ProfileRow] = []
-        rejected: list[DeviceOutcome] = []
+        ended: list[DeviceOutcome] = []
+        """The rows that get none, and by order the others with the new wish."""
         for outcome in wishing:
             policy_id, device_id = policy_named(outcome.profile, policies), device_ids.get(outcome.row)
             if isinstance(policy_id, ProfileReason):
-                rejected.append(_rejected(outcome, policy_id))
+                ended.append(_rejected(outcome, policy_id))
             elif device_id is None:
-                rejected.append(_rejected(outcome, ProfileReason.DEVICE_NOT_IDENTIFIED))
+                ended.append(_rejected(outcome, ProfileReason.DEVICE_NOT_IDENTIFIED))
             else:
+                ended += [outcome] if assignment.profile else []
                 rows.append(_row(outcome, device_id, policy_id))
         if not rows:
-            return Decided(claimed, finished("No profile can be assigned."), outcomes=rejected)
+            return Decided(claimed, finished("No profile can be assigned."), outcomes=ended)
         step = WaitFor(timedelta(0), f"Assigns profiles to {counted(len(rows), 'device')}.")
-        return Decided(claimed.holding(with_rows(self.contents, assignment, rows)), step, outcomes=rejected)
+        return Decided(claimed.holding(with_rows(self.contents, assignment, rows)), step, outcomes=ended)
 
     def send(self, claimed: Stored[Submission], request: JournaledRequest, rows: Sequence[ProfileRow]) -> Decided:
         """Send the journaled `request`."""

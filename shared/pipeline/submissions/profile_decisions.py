@@ -29,7 +29,15 @@ from shared.pipeline.submissions.state_machine import (
     refusal,
 )
 from shared.reasons import PROFILE_NOT_ASSIGNED, PROFILE_REASONS, ProfileReason
-from shared.storage.records import Counts, DeviceOutcome, RequestKind, ServiceFault, Submission, with_sentence
+from shared.storage.records import (
+    Counts,
+    DeviceOutcome,
+    ProfileOrder,
+    RequestKind,
+    ServiceFault,
+    Submission,
+    with_sentence,
+)
 from shared.vocabulary import Outcome, ProfileOutcome, SubmissionState
 
 FORBIDDEN = 403
@@ -54,12 +62,12 @@ class ProfileRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     product_key: str = ""
 
 
-def following_assignment(submission: Submission, now: datetime) -> Submission:
-    """The assignment that follows a finished submission. Its devices are not known yet."""
+def following_assignment(submission: Submission, now: datetime, order: ProfileOrder | None = None) -> Submission:
+    """The assignment that follows a finished submission, by itself or by `order`. Its devices are not known yet."""
     return Submission(
         file_id=submission.file_id,
         reading_id=submission.reading_id,
-        number=f"{submission.number}{_MARK}",
+        number=f"{submission.number}{_MARK}{'' if order is None else order.run}",
         customer_id=submission.customer_id,
         batch_id=submission.batch_id,
         devices=0,
@@ -68,6 +76,7 @@ def following_assignment(submission: Submission, now: datetime) -> Submission:
         last_row=submission.last_row,
         payload_digest="",
         assigns_profiles=True,
+        profile="" if order is None else order.profile,
         state=SubmissionState.PENDING,
         due_at=now,
         history=with_sentence((), f"Waits to assign the profiles of submission {submission.number}.", now),
@@ -80,16 +89,26 @@ def registered_by(assignment: Submission) -> str:
 
 
 def wishes(outcomes: Iterable[DeviceOutcome], assignment: Submission) -> list[DeviceOutcome]:
-    """The rows of the assignment whose devices are to have a profile and have no profile outcome."""
+    """The rows of the assignment whose devices are to have a profile and have no profile outcome.
+
+    An assignment by order is of all its registered devices, whatever became of an earlier profile.
+    """
     number = registered_by(assignment)
-    return [
-        outcome
+    there = (
+        _with_wish(outcome, assignment.profile)
         for outcome in outcomes
-        if outcome.submission == number
-        and outcome.profile
-        and outcome.profile_outcome is ProfileOutcome.NONE
-        and outcome.outcome in (Outcome.REGISTERED, Outcome.ALREADY_REGISTERED)
-    ]
+        if outcome.submission == number and outcome.outcome in (Outcome.REGISTERED, Outcome.ALREADY_REGISTERED)
+    )
+    return [outcome for outcome in there if outcome.profile and outcome.profile_outcome is ProfileOutcome.NONE]
+
+
+def _with_wish(outcome: DeviceOutcome, profile: str) -> DeviceOutcome:
+    """The outcome of a row that wishes for `profile` from now on; as it is where that is empty."""
+    if not profile:
+        return outcome
+    return replace(
+        outcome, profile=profile, profile_outcome=ProfileOutcome.NONE, profile_reason="", profile_what_to_do=""
+    )
 
 
 def policy_named(wish: str, policies: Iterable[ConfigurationPolicy]) -> str | ProfileReason:

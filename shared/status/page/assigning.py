@@ -1,4 +1,4 @@
-"""The form that sends a file, whose folder named no customer, to the customer that a person chooses."""
+"""The forms that send a file to the customer that a person chooses, and assign a profile to the devices of one."""
 
 from functools import partial
 from http import HTTPStatus
@@ -7,6 +7,8 @@ import azure.functions as func
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.assign import NotAssignable, assign, folder_of_customer, is_assignable
+from shared.pipeline.corrections.assign_profile import NoProfileToAssign, assign_profile
+from shared.pipeline.corrections.closed_file import FileStillOpen
 from shared.pipeline.customer_names import customer_meant, customers_to_choose, name_customer, similar_customers
 from shared.pipeline.human_acts import note_act, subject_of
 from shared.status.authentication import refuse_all_but_own_page, refuse_without
@@ -23,6 +25,7 @@ from shared.storage.records import DeviceFile
 from shared.vocabulary import ActKind
 
 NAME_IT = "name_it"
+PROFILE = "profile"
 
 
 def assign_form(pipeline: Pipeline, file: DeviceFile) -> AssignForm | None:
@@ -52,6 +55,22 @@ def assign_file(visit: Visit) -> func.HttpResponse:
     except Conflict as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
     return redirect(pages.address_when_done(file, Done.ASSIGNED))
+
+
+def assign_profile_to_file(visit: Visit) -> func.HttpResponse:
+    """POST status/{customer_id}/{file_id}/profile."""
+    refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
+    body_of(visit.request)
+    file = visit.file
+    refuse_without(role_to_send(file.order), visit.person)
+    profile = form_parameters.field(visit.request.form, PROFILE)
+    try:
+        assign_profile(visit.pipeline, visit.asker, file.customer_id or "", file.file_id, profile)
+    except (NoProfileToAssign, FileStillOpen) as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
+    except Conflict as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
+    return redirect(pages.address_when_done(file, Done.ASSIGNING_PROFILE))
 
 
 def _name_folder(visit: Visit, file: DeviceFile, customer_id: str) -> None:

@@ -188,6 +188,7 @@ ACTS: dict[ActKind, str] = {
     ActKind.REMOVE_CUSTOMER: "Remove a customer's name",
     ActKind.PRIORITISE_CUSTOMER: "Set a customer's priority",
     ActKind.LIMIT_CUSTOMER: "Set a customer's daily limit",
+    ActKind.ASSIGN_PROFILE: "Assign a profile",
     ActKind.SET_PROFILE: "Set a default profile",
 }
 

@@ -10,6 +10,7 @@ from shared.device_files.rows import Column
 from shared.device_files.templates import TEMPLATE_WORDS
 from shared.pipeline.hold_requests import LONGEST_REASON
 from shared.pipeline.intake.uploads import CheckedFile
+from shared.pipeline.profiles import LONGEST_PROFILE
 from shared.status.authentication import PAGES, Person
 from shared.status.http import CURSOR
 from shared.status.page import bars, summary
@@ -122,6 +123,7 @@ class Done(StrEnum):
     SENT_AGAIN = "sent-again"
     FIXED = "fixed"
     ASSIGNED = "assigned"
+    ASSIGNING_PROFILE = "assigning-profile"
     WITHDRAWING = "withdrawing"
     HELD = "held"
     GOES_ON = "goes-on"
@@ -265,6 +267,8 @@ def file_page(
             "liveness": Liveness.WORK if summary.is_in_progress(details) or unreceived else Liveness.OVER,
             "may_send_rows": person.role >= role_to_send(file.order),
             "may_withdraw": summary.may_withdraw(details),
+            "may_assign_profile": summary.may_assign_profile(details),
+            "longest_profile": LONGEST_PROFILE,
             "hold": summary.hold_of(details),
             "can_be_held": summary.can_be_held(details),
             "longest_reason": LONGEST_REASON,
@@ -295,6 +299,8 @@ def file_page(
                 "go_on": f"{here}/go_on",
                 "stop": f"{here}/stop",
                 "withdraw": f"{here}/withdraw",
+                "assign_profile": f"{here}/profile",
+                "profiles": address(PROFILES, customer=file.customer_id) if file.customer_id else None,
                 "all_rows": here + ROWS,
                 "first_rows": _rows_address(here, form.outcome, form.reason, None),
                 "outcomes": {name: _rows_address(here, name, None, None) for name in OUTCOMES},
@@ -563,6 +569,8 @@ def _notice(details: FileDetails, done: Done | None, *, is_received: bool) -> st
         return "The file goes on."
     if done is Done.STOPPED and summary.hold_of(details) is StandstillKind.STOPPED:
         return "The file is stopped: nothing more of it is sent."
+    if done is Done.ASSIGNING_PROFILE and details.assigning_profile is not None:
+        return "The profile is being assigned; this page shows when that is done."
     if done is Done.WITHDRAWING and details.withdrawal is not None:
         return "The devices are being deregistered, one after another."
     return None

@@ -124,7 +124,16 @@ def warnings(details: FileDetails) -> list[FileNoteView]:
 def is_in_progress(details: FileDetails) -> bool:
     """Whether anything of the page may change by itself."""
     withdrawal = details.withdrawal
-    return not details.file.is_final or (withdrawal is not None and withdrawal.state is WithdrawalState.UNDER_WAY)
+    is_being_withdrawn = withdrawal is not None and withdrawal.state is WithdrawalState.UNDER_WAY
+    return not details.file.is_final or is_being_withdrawn or details.assigning_profile is not None
+
+
+def may_assign_profile(details: FileDetails) -> bool:
+    """Whether a profile can be assigned to devices of the file now."""
+    file = details.file
+    there = file.counts.registered + file.counts.already_registered
+    is_closed = file.state is FileState.CLOSED and file.order is not FileOrder.REMOVE
+    return is_closed and there > 0 and details.withdrawal is None and details.assigning_profile is None
 
 
 def may_withdraw(details: FileDetails) -> bool:

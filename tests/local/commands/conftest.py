@@ -87,7 +87,7 @@ def app(app_account: str) -> Iterator[App]:
         )
         prepare(app.pipeline)
         patch.setenv(STORAGE_CONNECTION, app_account)
-        for command in ("drop", "withdraw", "devices", "profiles"):
+        for command in ("drop", "withdraw", "devices", "profiles", "assign_profile"):
             patch.setattr(f"local.commands.{command}.time", app)
         yield app
 

@@ -43,3 +43,55 @@ def test_a_file_of_a_customer_is_not_offered_to_another(client: Client, world: W
     file = world.drop_file(numbered(2))
     assert "Send to this customer" not in client.get(f"/api/status/{CUSTOMER}/{file}").body.decode()
     assert own_form(client, {"customer": CUSTOMER}, f"/api/status/{CUSTOMER}/{file}/assign").status == 409
+
+
+def test_a_profile_is_assigned_to_the_devices_of_a_closed_file_on_its_page(client: Client, world: World) -> None:
+    file = world.drop_file(numbered(2))
+    path = f"/api/status/{CUSTOMER}/{file}"
+    assert "Assign the profile" not in client.get(path).body.decode()
+    world.run()
+    assert "Assign the profile" in client.get(path).body.decode()
+    answer = own_form(client, {"profile": "kiosk"}, f"{path}/profile")
+    assert (answer.status, answer.headers["location"]) == (303, f"{path}?done=assigning-profile")
+    shown = client.get(answer.headers["location"]).body.decode()
+    assert "The profile is being assigned; this page shows when that is done." in shown
+    assert "Assign the profile<" not in shown
+    assert client.get(f"/api/files/{CUSTOMER}/{file}").json["assigning_profile"] == "kiosk"
+    world.run()
+    shown = client.get(path).body.decode()
+    assert "2 devices got their profiles." in shown
+    assert "Profile <bdi>kiosk</bdi>: assigned" in shown
+    details = client.get(f"/api/files/{CUSTOMER}/{file}").json
+    assert (details["file"]["profiles"]["assigned"], details["file"]["needs_attention"]) == (2, False)
+    assert [each["number"] for each in details["submissions"]] == ["1", "1-p1"]
+
+
+def test_a_profile_that_cannot_be_assigned_now_says_why(client: Client, world: World) -> None:
+    file = world.drop_file(numbered(1, "STANDIN-808-"))
+    path = f"/api/status/{CUSTOMER}/{file}/profile"
+    assert own_form(client, {"profile": "Kiosk"}, path).status == 409
+    world.run()
+    answer = own_form(client, {"profile": "Kiosk"}, path)
+    assert answer.status == 409
+    assert "none of its devices is registered by it" in answer.body.decode()
+    assert own_form(client, {"profile": "Kiosk"}, path, Origin="https://elsewhere.example").status == 403
+
+
+def test_a_device_that_did_not_get_its_profile_needs_attention_and_its_row_says_what_to_do(
+    client: Client, world: World
+) -> None:
+    file = world.drop_file(numbered(1))
+    world.run()
+    own_form(client, {"profile": "Nobody's"}, f"/api/status/{CUSTOMER}/{file}/profile")
+    world.run()
+    details = client.get(f"/api/files/{CUSTOMER}/{file}").json
+    assert details["file"]["needs_attention"]
+    (row,) = client.get(f"/api/files/{CUSTOMER}/{file}/outcomes").json["outcomes"]
+    assert (row["outcome"], row["profile_outcome"], row["profile_reason"]) == (
+        "registered",
+        "rejected",
+        "profile_unknown",
+    )
+    shown = client.get(f"/api/status/{CUSTOMER}/{file}").body.decode()
+    assert "1 device did not get its profile: the row says why." in shown
+    assert "profile_unknown" in shown
