@@ -6,7 +6,7 @@ is known from the hash; a row without one is believed where its manufacturer is 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import chain, product
 from typing import NamedTuple
@@ -39,6 +39,13 @@ UNTOLD_NAME = "column {}"
 """Of a column of which nobody could tell what it is, where a row is sent back."""
 _UNTOLD_NAME = re.compile(UNTOLD_NAME.format(r"\d+"))
 _DELIMITERS = (",", ";", "|", "^")
+_PROOFS: Mapping[Column | None, Callable[[str], bool]] = {
+    Column.HARDWARE_HASH: starts_as_hash,
+    Column.PRODUCT_KEY: is_product_key,
+    Column.MANUFACTURER: is_manufacturer,
+    Column.ASSIGNED_USER: lambda user: "@" in user,
+}
+"""What shows that a cell can stand below its own name alone."""
 _MODEL_WITH_COMMA = re.compile(r"(?:VMware|i?Mac\w*?|Parallels\w*?)[0-9]+,[0-9]+", re.IGNORECASE)
 """VMware20,1 and MacBookPro18,1."""
 
@@ -154,8 +161,8 @@ def columns_in_doubt(header: Header, cells: Sequence[str]) -> frozenset[Column]:
     starts = [place for place in pairs if known[place - 1] is known[place] is None]
     if ABSENT < tag < min(len(cells), header.width) - 1 and _cell(cells, tag):
         starts += [tag] if _may_be_rest(known[tag + 1], cells[tag + 1], is_short=is_short) else []
-    columns = zip(known, cells, strict=False)
-    proved = max((place for place, named in enumerate(columns) if _is_unmistakable(*named)), default=ABSENT)
+    told = [(place, _PROOFS[column]) for place, column in enumerate(known) if column in _PROOFS]
+    proved = max((place for place, proves in told if proves(_cell(cells, place))), default=ABSENT)
     start = min((start for start in starts if start > proved), default=len(cells))
     return frozenset(column for column in list(Column)[:FIELDS] if start <= header.place(column) < len(cells))
 
@@ -166,20 +173,6 @@ def _may_be_rest(column: Column | None, cell: str, *, is_short: bool) -> bool:
         column is Column.ASSIGNED_USER and not any(mark in cell for mark in "@\\")
     )
     return bool(clean(cell)) and (cell[0] == " " or (is_short and is_odd))
-
-
-def _is_unmistakable(column: Column | None, cell: str) -> bool:
-    match column:
-        case Column.HARDWARE_HASH:
-            return starts_as_hash(cell)
-        case Column.PRODUCT_KEY:
-            return is_product_key(clean(cell))
-        case Column.MANUFACTURER:
-            return is_manufacturer(clean(cell))
-        case Column.ASSIGNED_USER:
-            return "@" in cell
-        case _:
-            return False
 
 
 def _cell(cells: Sequence[str], place: int) -> str:

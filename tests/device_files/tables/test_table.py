@@ -212,3 +212,9 @@ def test_a_row_of_words_beside_others_of_its_maker_leaves_the_header_as_it_is(wo
     )
     assert [row.problem for row in rows] == [None, RowReason.UNCLEAR_COLUMNS, None]
     assert not account.remarks
+
+
+def test_a_row_with_as_many_empty_cells_behind_it_as_its_header_is_certain() -> None:
+    rows, account = read([*HEADER, "Room", "", ""], [*HP, "12", "", ""], [*HP, "12", ""])
+    assert [row.notes for row in rows] == [(), ()]
+    assert not account.passed_over
