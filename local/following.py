@@ -15,7 +15,7 @@ from rich.text import Text
 
 from local.dropping import Dropped
 from local.escaping import escaped
-from shared.pipeline.blob_names import RESULTS_CONTAINER, SHORT_ID
+from shared.pipeline.blob_names import RESULTS_CONTAINER, SHORT_ID, split_order
 from shared.pipeline.closing.csv_output import results_table
 from shared.pipeline.closing.summary import folder_of
 from shared.pipeline.closing.workbook_output import MOST_ROWS, workbook
@@ -206,7 +206,10 @@ def in_words(counts: OutcomeCounts) -> Text:
 
 def name_of(dropped: Dropped) -> str:
     """The path of a file, without the customer's folder if that is an id, which is long and means little to people."""
-    return dropped.path if dropped.customer_id is None else dropped.path.partition("/")[2]
+    if dropped.customer_id is None:
+        return dropped.path
+    order, below = split_order(dropped.path)
+    return "/".join(filter(None, (order.folder, below.partition("/")[2])))
 
 
 def show_rows(console: Console, title: str, rows: Sequence[OutcomeView]) -> None:

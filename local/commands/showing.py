@@ -14,11 +14,11 @@ from rich.text import Text
 from local.following import harmless, in_words, say
 from shared.pipeline.blob_names import SHORT_ID
 from shared.reasons import FileNote
-from shared.status.page.labels import REMEDIES, STANDSTILLS, file_label
+from shared.status.page.labels import ORDERS, REMEDIES, STANDSTILLS, file_label
 from shared.status.page.summary import meaning, summarize
 from shared.status.schemas import FileDetails, FileView, OutcomeView, Standstill, UnreadableView
 from shared.storage.records import DeviceOutcome
-from shared.vocabulary import FileState, Outcome, Remedy
+from shared.vocabulary import FileOrder, FileState, Outcome, Remedy
 
 WIDTH_OF_FILES = 160
 """Columns of output that does not go to a terminal."""
@@ -81,7 +81,7 @@ def files_table(files: Iterable[FileView]) -> Table:
             file.file_id[:SHORT_ID],
             f"{file.received_at:%Y-%m-%d %H:%M}",
             harmless(customer_shown(file)),
-            harmless(file.batch_id or "by group tag"),
+            harmless(batch_shown(file)),
             harmless(file.name),
             _state(file),
             str(file.counts.total or ""),
@@ -110,12 +110,19 @@ def show_standstills(output: Console, stopped: Iterable[Standstill]) -> None:
         say(output, f"Who must act: {each.what_to_do}", "red")
 
 
+def batch_shown(file: FileView) -> str:
+    """The batch of a file, and what is to be done with its devices if it is not to register them."""
+    if file.order is FileOrder.REGISTER:
+        return file.batch_id or "by group tag"
+    return f"{file.batch_id or 'by group tag, or any'} ({ORDERS[file.order]})"
+
+
 def show_file(output: Console, details: FileDetails) -> None:
     """Show one file: what stands still, its state, what to do, the reasons, and its history."""
     show_standstills(output, details.stopped)
     file = details.file
     say(output, f"{file.name} ({file.file_id})")
-    say(output, f"customer {customer_shown(file)}, batch {file.batch_id or 'by group tag'}")
+    say(output, f"customer {customer_shown(file)}, batch {batch_shown(file)}")
     output.print(Text.assemble(_state(file), "; ", in_words(file.counts) or "no outcomes yet"))
     told = summarize(details)
     say(output, f"{told.headline}.")

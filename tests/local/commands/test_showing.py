@@ -63,3 +63,13 @@ def test_a_closed_file_waits_for_nothing(world: World) -> None:
     identifier = world.drop_file(numbered(1))
     world.run()
     assert " is due. " not in shown(world, identifier)
+
+
+def test_what_a_file_asks_for_stands_beside_its_batch(world: World) -> None:
+    identifier = world.drop_file(numbered(1), f"remove-devices/{CUSTOMER}/a.csv")
+    world.run()
+    assert f"customer {CUSTOMER}, batch by group tag, or any (to remove)" in shown(world, identifier)
+    output = Console(file=io.StringIO(), width=200)
+    output.print(files_table(queries.files(world.pipeline).files))
+    assert isinstance(output.file, io.StringIO)
+    assert "(to remove)" in output.file.getvalue()
