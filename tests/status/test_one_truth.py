@@ -246,7 +246,7 @@ class Undeletable(Changed):
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
         for device in super().batch_devices(customer_id, batch_id, ids):
-            yield replace(device, allowed_operations=()) if device.serial_number == "SN-2" else device
+            yield replace(device, allowed_operations=("GET",)) if device.serial_number == "SN-2" else device
 
 
 # --- withdrawn

@@ -62,14 +62,18 @@ def test_two_thousand_rows_and_twenty_files_at_once_end_in_one_outcome_each(stac
 def test_a_file_in_the_folder_that_asks_to_remove_deletes_its_devices_and_says_so(stack: Stack) -> None:
     registered = stack.drop("removed-later.csv", tuples("GONE", 120))
     stack.wait_until_closed([registered])
+    assert stack.service.allow_operations(CUSTOMER, "GONE-000007", ["GET"]) == 1
+    stack.service.script(Fault.DROPPED_AFTER, times=1, operation=Operation.DELETE_DEVICE)
     removal = stack.drop("removal.csv", tuples("GONE", 125), order=FileOrder.REMOVE)
     stack.wait_until_closed([removal])
-    assert assert_every_row_has_one_outcome(stack, removal, 125) == {"removed": 120, "not_registered": 5}
-    assert stack.service.report()["received"]["delete_device"] == 120
+    ended = {"removed": 119, "rejected": 1, "not_registered": 5}
+    assert assert_every_row_has_one_outcome(stack, removal, 125) == ended
+    rows = stack.rows(removal)
+    assert rows[7]["error_code"] == "deletion_not_allowed"
+    assert [row["notes"] for row in rows if row["notes"]] == ["deletion_answer_lost"]
     again = stack.drop("removal-again.csv", tuples("GONE", 120), order=FileOrder.REMOVE)
     stack.wait_until_closed([again])
-    assert assert_every_row_has_one_outcome(stack, again, 120) == {"not_registered": 120}
-    assert stack.service.report()["received"]["delete_device"] == 120
+    assert assert_every_row_has_one_outcome(stack, again, 120) == {"not_registered": 119, "rejected": 1}
 
 
 def test_a_file_in_the_folder_that_asks_to_move_brings_its_devices_under_the_other_batch(stack: Stack) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from shared.partner_center.client import ServiceIds
-from shared.partner_center.models import Device
 from shared.pipeline.submissions.deletion_decisions import ended
 from shared.pipeline.submissions.matching import SentRow, folded
 from shared.pipeline.submissions.removal_search import Placed, Search
@@ -16,9 +15,6 @@ from shared.vocabulary import FileOrder, WithdrawalResult
 
 RUN = 0
 """The run of a removal in the records of deletions; those of a withdrawal begin with 1."""
-
-DELETE = "delete"
-"""The allowed operation without which the service deletes no device (Partner Center, "Device", allowedOperations)."""
 
 MOST_NAMED = 5
 """Batches that are named in a reason."""
@@ -68,7 +64,9 @@ def _why_not(
         return RemovalReason.ALREADY_THERE
     if not fitting[0].device.id:
         return RemovalReason.WITHOUT_ID
-    return None if may_be_deleted(fitting[0].device) else RemovalReason.DELETION_NOT_ALLOWED
+    # Where the service lists no operations, it is asked to delete the device.
+    is_forbidden = fitting[0].device.may_be_deleted is False
+    return RemovalReason.DELETION_NOT_ALLOWED if is_forbidden else None
 
 
 def moves_on(device: DeviceWithdrawal, *, is_stopped: bool) -> bool:
@@ -79,12 +77,6 @@ def moves_on(device: DeviceWithdrawal, *, is_stopped: bool) -> bool:
     if device.result is WithdrawalResult.ALREADY_GONE:
         return not is_stopped
     return device.result is WithdrawalResult.WITHDRAWN
-
-
-def may_be_deleted(device: Device) -> bool:
-    """Whether the service allows the partner to delete the device; where it lists no operations, it may be asked."""
-    operations = device.allowed_operations
-    return operations is None or DELETE in map(folded, operations)
 
 
 def _places(reason: RemovalReason, fitting: Sequence[Placed], others: Sequence[Placed], unread: Sequence[str]) -> str:

@@ -172,7 +172,6 @@ class Lists(Changed):
     ("device", "outcome", "reason"),
     [
         (Device(id="d", serial_number="SN-00001", allowed_operations=("get",)), "rejected", "deletion_not_allowed"),
-        (Device(id="d", serial_number="SN-00001", allowed_operations=()), "rejected", "deletion_not_allowed"),
         (Device(serial_number="SN-00001"), "rejected", "without_id"),
         (Device(id="d", serial_number="SN-00001", model_name="Another"), "rejected", "another_device"),
         (Device(id="d", serial_number="SN-00002"), "not_registered", "not_there"),

@@ -4,7 +4,7 @@ import pytest
 
 from shared.partner_center.models import Device
 from shared.pipeline.submissions.matching import SentRow
-from shared.pipeline.submissions.removal_decisions import RUN, may_be_deleted, to_remove
+from shared.pipeline.submissions.removal_decisions import RUN, to_remove
 from shared.pipeline.submissions.removal_search import Placed, Search
 from shared.reasons import RemovalReason
 from shared.storage.records import DeviceWithdrawal
@@ -65,10 +65,16 @@ def test_a_device_that_is_not_certain_is_not_deleted_and_the_reason_names_the_ba
 
 
 @pytest.mark.parametrize(
-    ("operations", "may"),
-    [(None, True), (("Delete",), True), (("get", "delete "), True), ((), False), (("get",), False)],
+    ("operations", "reason"),
+    [
+        (None, ""),
+        ((), ""),
+        (("GET", "DELETE"), ""),
+        (("GET", "PATCH"), RemovalReason.DELETION_NOT_ALLOWED),
+    ],
 )
 def test_the_allowed_operations_say_whether_a_device_may_be_deleted(
-    operations: tuple[str, ...] | None, may: bool
+    operations: tuple[str, ...] | None, reason: str
 ) -> None:
-    assert may_be_deleted(Device(allowed_operations=operations)) is may
+    found = Placed("Sales", Device(id="d-1", serial_number="SN-1", allowed_operations=operations))
+    assert _decided(Search({1: [found]})).error_code == reason

@@ -258,7 +258,7 @@ class Lists(Changed):
 
     def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
         for device in super().batch_devices(customer_id, batch_id, ids):
-            yield Device(id=device.id, serial_number=device.serial_number, allowed_operations=())
+            yield Device(id=device.id, serial_number=device.serial_number, allowed_operations=("GET",))
 
 
 def test_a_device_that_may_not_be_deleted_is_not_moved(world: World) -> None:
