@@ -809,6 +809,10 @@ NOWHERE_NOW = "REGISTERED NOWHERE NOW:"
 PERHAPS_NOWHERE = "PERHAPS REGISTERED NOWHERE:"
 """How the sentences of rows begin whose device a move removed and could not register, or does not know of."""
 
+STILL_REGISTERED = (
+    "Look the device up in Partner Center after some minutes: its removal may not have been through yet. Drop the row "
+    "again if it is not there."
+)
 DEVICE_REMOVED = (
     "Nothing here: the device is deleted from its batch. It stays enrolled in Intune and joined to Microsoft Entra."
 )

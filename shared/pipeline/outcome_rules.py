@@ -21,6 +21,7 @@ from shared.reasons import (
     REMOVAL_REASONS,
     REQUEST_REFUSED,
     SENT_NOTES,
+    STILL_REGISTERED,
     UNKNOWN_REASONS,
     CancelledReason,
     RemovalReason,
@@ -198,14 +199,15 @@ def told_if_nowhere(outcome: DeviceOutcome) -> DeviceOutcome:
         case Outcome.UNKNOWN:
             told = f"{PERHAPS_NOWHERE} {what_happened} and nothing is known since."
         case Outcome.ALREADY_REGISTERED if outcome.remedy is not Remedy.NOTHING:
-            told = f"Before it was sent {what_happened}."
+            # What is known of its place is from before the removal.
+            told = f"{PERHAPS_NOWHERE} {what_happened} and Partner Center calls it registered already."
+            outcome = replace(outcome, what_to_do=STILL_REGISTERED, registered_by="")
         case _:
             return outcome
-    is_nowhere = outcome.outcome is not Outcome.ALREADY_REGISTERED
     return replace(
         outcome,
         what_to_do=f"{told} {outcome.what_to_do}",
-        notes=" ".join(filter(None, (outcome.notes, SentNote.REGISTERED_NOWHERE if is_nowhere else ""))),
+        notes=" ".join(filter(None, (outcome.notes, SentNote.REGISTERED_NOWHERE))),
         remedy=Remedy.SEND_AGAIN if outcome.remedy is Remedy.NOTHING else outcome.remedy,
     )
 

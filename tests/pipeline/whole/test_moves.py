@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from shared.partner_center.client import Accepted, CallIds, PartnerCenter, ServiceIds
+from shared.partner_center.client import Accepted, CallIds, JobAnswer, PartnerCenter, ServiceIds
 from shared.partner_center.errors import AnswerLost, Refused
 from shared.partner_center.models import Device
 from shared.pipeline.corrections.retry import retry
@@ -267,3 +268,30 @@ def test_a_device_that_may_not_be_deleted_is_not_moved(world: World) -> None:
     (row,) = _moved(world, numbered(1))
     assert (row["outcome"], row["error_code"]) == ("rejected", "deletion_not_allowed")
     assert _in_batch(world, "Old") == ["SN-00001"]
+
+
+class Slow(Changed):
+    """A service that calls every device of a job registered already, as if a removal were not through yet."""
+
+    def batch_job_status(self, customer_id: str, tracking_id: str, ids: CallIds) -> JobAnswer:
+        answer = super().batch_job_status(customer_id, tracking_id, ids)
+        devices = tuple(
+            replace(
+                device, status="finished_with_errors", error_code="806", error_description="ZtdDeviceAlreadyAssigned"
+            )
+            for device in answer.details.devices_status or ()
+        )
+        return JobAnswer(replace(answer.details, devices_status=devices), answer.service_ids)
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        return super().batch_devices(customer_id, batch_id, ids) if batch_id == "Old" else iter(())
+
+
+def test_a_device_that_the_service_still_calls_registered_after_its_removal_may_be_nowhere(world: World) -> None:
+    _closed(world, numbered(1))
+    world.meet(Slow(world.partner_center))
+    (row,) = _moved(world, numbered(1))
+    assert (row["outcome"], row["moved_from"]) == ("already_registered", "Old")
+    assert row["what_to_do"].startswith("PERHAPS REGISTERED NOWHERE: it was removed from the batch Old")
+    assert "stands under the batch Old" not in row["what_to_do"]
+    assert SentNote.REGISTERED_NOWHERE in row["notes"].split()
