@@ -9,12 +9,14 @@ import logging
 from shared.failures import concerning
 from shared.pipeline.closing.notify import notify
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.hold_events import notify_of_hold
 from shared.pipeline.log_fields import of_message
 from shared.pipeline.submissions.advance import advance, advance_several
 from shared.storage.wakeups import (
     BlobWakeUp,
     DriftWakeUp,
     FileWakeUp,
+    HoldWakeUp,
     InventoryWakeUp,
     NotificationWakeUp,
     ProfilesWakeUp,
@@ -66,8 +68,16 @@ def _act(pipeline: Pipeline, wake_up: WakeUp) -> None:
             withdraw_further(pipeline, wake_up)
         case InventoryWakeUp() | DriftWakeUp() | ProfilesWakeUp():
             _act_on_customer(pipeline, wake_up)
+        case NotificationWakeUp() | HoldWakeUp():
+            _notify_webhook(pipeline, wake_up)
+
+
+def _notify_webhook(pipeline: Pipeline, wake_up: NotificationWakeUp | HoldWakeUp) -> None:
+    match wake_up:
         case NotificationWakeUp():
             notify(pipeline, wake_up)
+        case HoldWakeUp():
+            notify_of_hold(pipeline, wake_up)
 
 
 def _act_on_customer(pipeline: Pipeline, wake_up: InventoryWakeUp | DriftWakeUp | ProfilesWakeUp) -> None:

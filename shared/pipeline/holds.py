@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 THE_APP = "the app"
 
+HELD_BY_THE_APP = "A file is held because its devices fail"
+"""The line of the log that the alert `file-held-by-the-app` looks for."""
+
 
 def scope_of_hold(customer_id: str | None = None, file_id: str | None = None) -> str:
     """The scope of the hold of a file, of a customer, or of everything."""
@@ -81,8 +84,13 @@ def hold_bad_file(pipeline: Pipeline, file: DeviceFile, reason: str) -> None:
     )
     with suppress(Conflict):
         pipeline.journal.gates.change(None, gate)
-        logger.warning("A file is held because its devices fail", extra=of_file(file))
+        logger.warning(HELD_BY_THE_APP, extra=of_file(file))
     pipeline.cache.gates.forget()
+
+
+def is_by_the_app(gate: Gate) -> bool:
+    """Whether this is a hold of the app that stands: no person has let the file go on, or held or stopped it. Pure."""
+    return gate.hold is HoldState.HELD and gate.held_by == THE_APP
 
 
 def is_sent_on(holds: Mapping[str, Gate], file_id: str) -> bool:

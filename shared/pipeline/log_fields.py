@@ -6,6 +6,7 @@ from shared.storage.wakeups import (
     BlobWakeUp,
     DriftWakeUp,
     FileWakeUp,
+    HoldWakeUp,
     InventoryWakeUp,
     NotificationWakeUp,
     ProfilesWakeUp,
@@ -59,7 +60,12 @@ def of_message(wake_up: WakeUp | None) -> Fields:
             return of_wake_up(reading_id, number, sequence)
         case SubmissionsWakeUp(reading_id=reading_id, due=due):
             return of_wake_up(reading_id, ", ".join(one.number for one in due), max(one.sequence for one in due))
-        case FileWakeUp(file_id=file_id) | WithdrawalWakeUp(file_id=file_id) | NotificationWakeUp(file_id=file_id):
+        case (
+            FileWakeUp(file_id=file_id)
+            | WithdrawalWakeUp(file_id=file_id)
+            | NotificationWakeUp(file_id=file_id)
+            | HoldWakeUp(file_id=file_id)
+        ):
             return {"file_id": file_id}
         case (
             InventoryWakeUp(customer_id=customer_id)

@@ -22,6 +22,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.container_rounds import ProgressBlob, pages_of_round, pages_of_thorough_round
 from shared.pipeline.corrections.withdrawal_request import woken_again
 from shared.pipeline.drop_path import is_no_device_file, known_file, resolve_drop_path
+from shared.pipeline.hold_events import announce_holds_left_over
 from shared.pipeline.holds import holds_now
 from shared.pipeline.intake.uploads import KEPT_FOR, discard
 from shared.pipeline.inventory.reading import forget_if_old, wake_if_overdue
@@ -250,6 +251,10 @@ def _holds_left_over(pipeline: Pipeline, _report: SweepReport) -> None:
                 pipeline.journal.gates.open(stored)
 
 
+def _holds_to_announce(pipeline: Pipeline, _report: SweepReport) -> None:
+    announce_holds_left_over(pipeline)
+
+
 def _withdrawals(pipeline: Pipeline, report: SweepReport) -> None:
     def wake_again(mention: WithdrawalMention, _: OnUnreadable) -> None:
         report.overdue_withdrawals += woken_again(pipeline, mention)
@@ -398,6 +403,7 @@ def _discard_old_uploads(pipeline: Pipeline, report: SweepReport) -> None:
 _DUTIES = (
     _pause,
     _holds_left_over,
+    _holds_to_announce,
     _open_files,
     _withdrawals,
     _inventories,

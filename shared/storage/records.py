@@ -511,6 +511,10 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     held_by: str = ""
     is_of_the_app: bool = False
     """Whether the app held the file, because it fails."""
+    announced_at: Moment | None = None
+    """When the event that the app holds the file was sent."""
+    webhook_told_at: Moment | None = None
+    """When the webhook was notified of it."""
     limit: DailyLimit | None = None
     """Of the daily limit of the customer `customer_id`."""
 

@@ -104,6 +104,14 @@ class DriftWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="drift"):
     attempts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
+class HoldWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="hold"):
+    """The webhook is to be notified of a file that the app holds; `attempts` have failed so far."""
+
+    customer_id: Guid | None
+    file_id: Guid
+    attempts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+
+
 class NotificationWakeUp(msgspec.Struct, frozen=True, kw_only=True, tag="notification"):
     """The webhook is to be notified of a file that has ended; `attempts` have failed so far."""
 
@@ -127,6 +135,7 @@ WakeUp = (
     | InventoryWakeUp
     | ProfilesWakeUp
     | DriftWakeUp
+    | HoldWakeUp
     | NotificationWakeUp
 )
 

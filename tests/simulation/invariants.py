@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from local.partner_center import Fault, Verdict
 from shared.device_files.checks.duplicates import Findings, ReadAgain
@@ -18,7 +19,10 @@ from shared.device_files.rows import CheckedRow, batch_name
 from shared.partner_center.errors import LONGEST_RETRY_AFTER
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder
+from shared.pipeline.closing.event_formats import EVENT_TYPE
 from shared.pipeline.closing.service_level import fields_of_ended
+from shared.pipeline.hold_events import EVENT_TYPE as HOLD_EVENT
+from shared.pipeline.holds import HELD_BY_THE_APP
 from shared.pipeline.private_copy import rules_of
 from shared.reasons import IntakeReason, ProfileReason, RemovalReason, SentNote, UnknownReason
 from shared.storage.records import DeviceFile, Submission
@@ -199,7 +203,9 @@ class FileCheck:
     def _check_told(self) -> None:
         """Its end was announced once, or more often if an owner died or stalled or storage failed; a repeat shows."""
         read = [json.loads(event) for event in self._world.events]
-        events = [event for event in read if event["data"]["file_id"] == self._file.file_id]
+        of_file = [event for event in read if event["data"]["file_id"] == self._file.file_id]
+        self._check_told_of_hold([event for event in of_file if event["type"] == HOLD_EVENT])
+        events = [event for event in of_file if event["type"] == EVENT_TYPE]
         told = {(event["id"], event["data"]["state"]) for event in events}
         stalls = self._world.plan.longest_stall_of_readers > 1  # perhaps for longer than its claim
         if len(events) > 1 and not self._world.disturbed and not stalls:
@@ -207,6 +213,16 @@ class FileCheck:
         if len(told) != 1 or {state for _, state in told} != {str(self._file.state)}:
             self._violate(f"is {self._file.state} and was told of as {told}")
         self._check_logged(may_repeat=bool(self._world.disturbed) or stalls)
+
+    def _check_told_of_hold(self, events: list[dict[str, Any]]) -> None:
+        """That the app held it was announced; if the worker died, the sweep does, while the file is still on hold."""
+        was_held = self._file.file_id in self._world.held_by_app
+        if events and not was_held:
+            self._violate("was told of as held, and the app never held it")
+        if was_held and not events and not self._world.disturbed:
+            self._violate("was held by the app, and nobody was told")
+        if len({event["id"] for event in events}) > 1:
+            self._violate("was told of as held under several ids")
 
     def _check_logged(self, *, may_repeat: bool) -> None:
         """Its end was logged, with what its record says; a repeat says the same."""
@@ -590,6 +606,8 @@ class SecretsInLogs(logging.Handler):
         self.records += 1
         if "seconds_to_closed" in vars(record):
             self._world.ends.append(vars(record))
+        if record.msg == HELD_BY_THE_APP:
+            self._world.held_by_app.add(vars(record)["file_id"])
         text = f"{record.getMessage()} {record.__dict__}"
         if TOKEN in text or _LONG.search(text):
             self._world.violate(f"A log record shows a secret: {record.msg}")

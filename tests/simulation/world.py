@@ -153,6 +153,8 @@ class SimulatedWorld:
         self.events: list[str] = []
         self.ends: list[Mapping[str, object]] = []
         """The log lines that a file has ended, each with its fields."""
+        self.held_by_app = set[str]()
+        """The files that the app held, by its log."""
         self.queue: list[Message] = []
         self.poison: list[_Poisoned] = []
         self.service = SimulatedPartnerCenter(

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.hold_events import announce_hold
 from shared.pipeline.holds import hold_bad_file, holds_now, is_sent_on
 from shared.pipeline.submissions.bad_files import (
     NEVER,
@@ -106,6 +107,7 @@ def _hold(pipeline: Pipeline, submission: Submission, failed: Sequence[Submissio
         return None
     reason = why_bad(file, failed)
     hold_bad_file(pipeline, file, reason)
+    announce_hold(pipeline, file)
     return reason
 
 
