@@ -20,6 +20,7 @@ from shared.storage.wakeups import (
     BlobWakeUp,
     DueSubmission,
     FileWakeUp,
+    HoldWakeUp,
     NotificationWakeUp,
     PoisonedMessage,
     SubmissionsWakeUp,
@@ -55,6 +56,7 @@ WAKE_UPS: st.SearchStrategy[WakeUp] = st.one_of(
         file_id=st.uuids().map(str),
         attempts=st.integers(0, 100),
     ),
+    st.builds(HoldWakeUp, customer_id=st.uuids().map(str), file_id=st.uuids().map(str), attempts=st.integers(0, 100)),
     st.builds(BlobWakeUp, path=st.text(st.characters(exclude_categories=["Cs"]), min_size=1)),
 )
 
