@@ -126,6 +126,8 @@ def test_the_keyboard_alone_is_enough(browser: Browser, site: Site) -> None:
         choose(page, site, payload("keys.csv", numbered(2, "KEYS-")))
         page.get_by_label("Batch").focus()
         page.keyboard.press("Tab")
+        expect(page.get_by_label("registered")).to_be_focused()
+        page.keyboard.press("Tab")
         expect(page.get_by_label("Device files")).to_be_focused()
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
