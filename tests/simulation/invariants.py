@@ -23,8 +23,10 @@ from shared.pipeline.closing.event_formats import EVENT_TYPE
 from shared.pipeline.closing.service_level import fields_of_ended
 from shared.pipeline.hold_events import EVENT_TYPE as HOLD_EVENT
 from shared.pipeline.holds import HELD_BY_THE_APP
+from shared.pipeline.inventory.snapshots import devices_of
 from shared.pipeline.private_copy import rules_of
 from shared.reasons import IntakeReason, ProfileReason, RemovalReason, SentNote, UnknownReason
+from shared.storage.inventories import DriftKind
 from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileOrder, FileState, Outcome, ProfileOutcome, SubmissionState
 from tests.pipeline.world import START
@@ -63,6 +65,8 @@ def check(world: SimulatedWorld) -> None:
             FileCheck(world, truth, file).check()
     _check_uploads(world)
     _check_deletions(world)
+    _check_registered(world, truth)
+    _check_drift(world)
     _check_daily_limits(world)
     plan = world.plan
     if plan.longest_stall_of_readers <= 1:  # a late reader may have been admitted long before it asks
@@ -143,6 +147,22 @@ class Truth:
         """Whether a device with this serial number was ever registered for the customer."""
         return any(job.customer_id == customer_id and device.sent.serial == serial for job, device in self._registered)
 
+    def standing_since(self, customer_id: str, batch_id: str, before: datetime) -> set[str]:
+        """The ids of the devices that Get Devices shows in the batch from before that time on and that stay there."""
+        return {
+            device.device_id
+            for job, device in self._shown.values()
+            if (job.customer_id, job.batch_id) == (customer_id, batch_id)
+            and device.device_id is not None
+            and device.done_at < before
+            and device.device_id not in self._deleted
+        }
+
+    def ever_in(self, customer_id: str, batch_id: str) -> set[str | None]:
+        """The ids of all devices that were ever in the batch."""
+        shown = self._shown.values()
+        return {each.device_id for job, each in shown if (job.customer_id, job.batch_id) == (customer_id, batch_id)}
+
     def was_deleted(self, device_id: str) -> bool:
         """Whether the device of this id was deleted, by the app or by somebody else."""
         return device_id in self._deleted
@@ -203,7 +223,7 @@ class FileCheck:
     def _check_told(self) -> None:
         """Its end was announced once, or more often if an owner died or stalled or storage failed; a repeat shows."""
         read = [json.loads(event) for event in self._world.events]
-        of_file = [event for event in read if event["data"]["file_id"] == self._file.file_id]
+        of_file = [event for event in read if event["data"].get("file_id") == self._file.file_id]
         self._check_told_of_hold([event for event in of_file if event["type"] == HOLD_EVENT])
         events = [event for event in of_file if event["type"] == EVENT_TYPE]
         told = {(event["id"], event["data"]["state"]) for event in events}
@@ -525,6 +545,28 @@ def _check_deletions(world: SimulatedWorld) -> None:
     for deletion in world.service.deletions:
         if deletion.is_done and deletion.request_id and (deletion.customer_id, deletion.device_id) not in told:
             world.violate(f"Device {deletion.device_id} was deleted and no row says so.")
+
+
+def _check_registered(world: SimulatedWorld, truth: Truth) -> None:
+    """What was read of a batch is what stood there: no device is missing, and none was never there."""
+    for stored in world.journal.inventories.all():
+        for batch in (each.record for each in world.journal.inventories.batches(stored.record.customer_id)):
+            if batch.read_at is None:
+                continue
+            read = {device.device_id for device in devices_of(world.private, batch)}
+            ever = truth.ever_in(batch.customer_id, batch.batch_id)
+            there = truth.standing_since(batch.customer_id, batch.batch_id, batch.read_at - CLOCK_DIFFERENCE)
+            if not there <= read <= ever:
+                world.violate(f"Of batch {batch.batch_id}, read at {batch.read_at}, {there ^ read} was read wrongly.")
+
+
+def _check_drift(world: SimulatedWorld) -> None:
+    """Only what somebody else did is told as drift. Here somebody else deletes devices, and registers none."""
+    by_others = {each.device_id for each in world.service.deletions if each.is_done and not each.request_id}
+    for stored in world.journal.inventories.all():
+        for drift in world.journal.inventories.drift(stored.record.customer_id, 1_000):
+            if drift.kind is not DriftKind.DELETED or drift.device_id not in by_others:
+                world.violate(f"Device {drift.device_id} ({drift.serial_number}) is told as {drift.kind}.")
 
 
 def _check_uploads(world: SimulatedWorld) -> None:

@@ -110,6 +110,14 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """Somebody has the registered devices of a customer read."""
+
+    after: timedelta
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Spell:
     """A period in which requests run into a trouble."""
 
@@ -161,6 +169,7 @@ class Plan:
     arrivals: tuple[Arrival, ...] = ()
     reins: tuple[Rein, ...] = ()
     strangers: tuple[Stranger, ...] = ()
+    askings: tuple[Asking, ...] = ()
     weather: tuple[Spell, ...] = ()
     job_delay: timedelta = timedelta(minutes=1)
     unknown_customers: frozenset[str] = frozenset()
@@ -211,10 +220,12 @@ def plan_of(seed: int) -> Plan:
             "OUTCOME_DEADLINE_HOURS": str(deadline),
             "CLAIM_SECONDS": str(chance.choice((60, 300, 300))),
             **({"DEFAULT_BATCH": "Everyone"} if chance.random() < 0.3 else {}),
+            "RECONCILE": "true",
         },
         arrivals=_with_profiles(seed, _with_removals(seed, _arrivals(chance, devices), devices)),
         reins=_reins(seed),
         strangers=_strangers(seed),
+        askings=_askings(seed),
         weather=weather,
         job_delay=timedelta(seconds=chance.choice((0, 20, 60, 60, 600, 2400))),
         unknown_customers=frozenset({UNKNOWN_CUSTOMER}),
@@ -344,6 +355,13 @@ def _strangers(seed: int) -> tuple[Stranger, ...]:
     chance = random.Random(f"strangers of {seed}")
     times = [chance.choice((30, 100, 300, 1000, 3000)) for _ in range(chance.choice((0, 0, 1, 3)))]
     return tuple(Stranger(timedelta(seconds=time), chance.randint(0, 99)) for time in sorted(times))
+
+
+def _askings(seed: int) -> tuple[Asking, ...]:
+    """Readings of registered devices. They draw by themselves, so that the rest of each plan stays as it was."""
+    chance = random.Random(f"readers of {seed}")
+    times = [chance.choice((60, 200, 1000, 4000, 10000)) for _ in range(chance.choice((0, 0, 2, 4)))]
+    return tuple(Asking(timedelta(seconds=time), chance.choice((CUSTOMERS[0], *CUSTOMERS))) for time in sorted(times))
 
 
 def _path(chance: random.Random) -> str:

@@ -30,6 +30,7 @@ class Scheduler:
         self._arrivals = list(world.plan.arrivals)
         self._reins = list(world.plan.reins)
         self._strangers = list(world.plan.strangers)
+        self._askings = list(world.plan.askings)
 
     def run(self) -> None:
         """Chaos, calm, and some days of quiet."""
@@ -109,6 +110,8 @@ class Scheduler:
             world.rein(self._reins.pop(0))
         while self._strangers and START + self._strangers[0].after <= world.time:
             world.delete_at_service(self._strangers.pop(0).number)
+        while self._askings and START + self._askings[0].after <= world.time:
+            world.ask_for_devices(self._askings.pop(0).customer_id)
         if world.next_sweep <= world.time:
             world.sweep()
             if self._random.random() < world.plan.repeats:
@@ -128,6 +131,7 @@ class Scheduler:
                 *(START + arrival.after for arrival in self._arrivals[:1]),
                 *(START + rein.after for rein in self._reins[:1]),
                 *(START + stranger.after for stranger in self._strangers[:1]),
+                *(START + asking.after for asking in self._askings[:1]),
                 *(message.visible_at for message in world.queue if not message.is_leased),
             ]
         )

@@ -35,6 +35,7 @@ from shared.pipeline.hold_requests import EVERYTHING, HoldRefused, NothingToHold
 from shared.pipeline.holds import hold_on, is_stopped
 from shared.pipeline.human_acts import COMMAND, Subject, subject_of
 from shared.pipeline.intake.receive import receive_dropped
+from shared.pipeline.inventory.reading import ask_for_devices
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.profile_assignment import rows_of
@@ -293,6 +294,7 @@ class SimulatedWorld:
             or self.poison
             or any(True for _ in self.journal.files.still_open())
             or any(True for _ in self.journal.withdrawals.in_progress())
+            or any(each.record.is_in_progress or each.record.changes for each in self.journal.inventories.all())
             or not all(self._has_ended(version) for version in self.drop.versions())
         )
 
@@ -552,6 +554,13 @@ class SimulatedWorld:
         """Let somebody else delete a device at the service."""
         self.note("somebody else", "deletes a device at the service")
         self.service.delete_as_somebody_else(number)
+
+    def ask_for_devices(self, customer_id: str) -> None:
+        """Let somebody have the registered devices of a customer read."""
+        self.invoke(f"ask for {customer_id}", lambda: self._ask(customer_id), lambda _: None)
+
+    def _ask(self, customer_id: str) -> None:
+        ask_for_devices(self._pipeline_of_host(), customer_id)
 
     def let_everything_go_on(self) -> None:
         """End every hold that somebody put and nobody ended."""

@@ -250,14 +250,16 @@ def _step(reading: _Reading, admission: Admission) -> None:
     except BudgetSpent:
         reading.wait(_until_tomorrow(reading.pipeline.clock()), BUDGET_SPENT)
     except PartnerCenterError as error:
-        if isinstance(error, Throttled):
+        is_probe = bool(admission.probed)
+        if isinstance(error, Throttled | Refused):
             admission.note(error)
-        _after_failure(reading, error)
+        _after_failure(reading, error, is_probe=is_probe)
     else:
         reading.end()
 
 
-def _after_failure(reading: _Reading, error: PartnerCenterError) -> None:
+def _after_failure(reading: _Reading, error: PartnerCenterError, *, is_probe: bool) -> None:
+    """Wait, or give up. The probe of an open circuit breaker goes on: nothing else might come that closes it."""
     pipeline, attempts = reading.pipeline, reading.record.attempts
     logger.warning("Registered devices could not be read", extra=present_step() | of_error(error))
     failure = service_text(str(error), LONGEST_FAILURE)
@@ -265,7 +267,8 @@ def _after_failure(reading: _Reading, error: PartnerCenterError) -> None:
     if is_curable:
         pipeline.partner_center.sign_in_anew()
     is_final = isinstance(error, Refused) or (isinstance(error, Unauthorised) and not (is_curable and attempts == 0))
-    if is_final or attempts + 1 >= MOST_ATTEMPTS:
+    may_give_up = not is_probe or isinstance(error, Refused)
+    if may_give_up and not isinstance(error, Throttled) and (is_final or attempts + 1 >= MOST_ATTEMPTS):
         reading.end(failure)
     else:
         reading.wait(pipeline.service.pace.after_failure(error, attempts), failure, attempts + 1)

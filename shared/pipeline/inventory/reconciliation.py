@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -22,11 +23,12 @@ from shared.pipeline.inventory.listing import batches_of
 from shared.pipeline.inventory.reading import DEVICES_ON_A_PAGE, ask_for_devices
 from shared.pipeline.log_fields import of_error
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of, why_held
-from shared.pipeline.submissions.registered_elsewhere import Registrations
+from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations
 from shared.storage.inventories import CustomerInventory, DeviceChange, Drift
 from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.wakeups import DriftWakeUp
 from shared.telemetry import present_step
+from shared.vocabulary import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,11 @@ MOST_CHANGES_AT_ONCE = 2_000
 """Changes of one customer that one sweep decides on."""
 
 MOST_DRIFT_FORGOTTEN = 500
+
+LISTED_WITHIN = timedelta(days=1)
+"""How much later than a verdict the service may list a device, or list it no longer."""
+
+_THERE = frozenset({Outcome.REGISTERED, Outcome.ALREADY_REGISTERED})
 
 LONGEST_WHO = 200
 
@@ -155,18 +162,32 @@ def _is_at_work(pipeline: Pipeline, customer_id: str) -> bool:
 def _ours(pipeline: Pipeline, customer_id: str, changes: Sequence[DeviceChange]) -> set[str]:
     """The ids of the changes that the app made, by the journal."""
     registrations = Registrations(pipeline.journal, keep_claim=lambda: None)
-    there = [change for change in changes if change.is_there]
-    gone = [change for change in changes if not change.is_there]
-    ours = {
-        change.change_id
-        for change, found in zip(there, registrations.of_several(there), strict=True)
-        if any(
-            one.file.customer_id == customer_id and one.outcome.batch_id.casefold() == change.batch_id.casefold()
-            for one in found
-        )
-    }
-    removed = zip(gone, registrations.were_removed(gone, customer_id), strict=True)
-    return ours | {change.change_id for change, is_removed in removed if is_removed}
+    rows = registrations.rows_of_several(changes, customer_id)
+    ours = set[str]()
+    for change, of_device in zip(changes, rows, strict=True):
+        is_ours = _may_have_registered if change.is_there else partial(_has_removed, registrations)
+        if any(is_ours(row, change) for row in of_device):
+            ours.add(change.change_id)
+    return ours
+
+
+def _may_have_registered(row: Registration, change: DeviceChange) -> bool:
+    """Whether the row registered the device in the batch, or may have: without a verdict it may come at any time."""
+    outcome = row.outcome
+    if outcome.batch_id.casefold() != change.batch_id.casefold():
+        return False
+    is_late = row.file.closed_at is not None and row.file.closed_at < change.since - LISTED_WITHIN
+    return outcome.outcome is Outcome.UNKNOWN or (outcome.outcome in _THERE and not is_late)
+
+
+def _has_removed(registrations: Registrations, row: Registration, change: DeviceChange) -> bool:
+    """Whether the device was removed or moved by the row, or withdrawn, since the batch was read before."""
+    withdrawal, outcome = row.file.withdrawal, row.outcome
+    times = [row.file.closed_at, *([] if withdrawal is None else [withdrawal.asked_at, withdrawal.finished_at])]
+    if all(at is None or at < change.since - LISTED_WITHIN for at in times):
+        return False
+    is_moved = bool(outcome.moved_from) and outcome.moved_from.casefold() == change.batch_id.casefold()
+    return outcome.outcome is Outcome.REMOVED or is_moved or registrations.is_withdrawn(row)
 
 
 def _with_who(pipeline: Pipeline, customer_id: str, drift: Sequence[Drift]) -> list[Drift]:

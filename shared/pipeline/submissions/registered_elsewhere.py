@@ -125,22 +125,24 @@ class Registrations:
             _of_device(device, by_serial.get(device.serial_number.casefold(), [])[:MOST_MENTIONS]) for device in devices
         ]
 
-    def were_removed(self, devices: Sequence[Named], customer_id: str) -> list[bool]:
-        """For each of some devices whether the app removed it: by a file that removes or moves, or by a withdrawal."""
+    def rows_of_several(self, devices: Sequence[Named], customer_id: str) -> list[list[Registration]]:
+        """For each of some devices all rows of the customer's closed files with its names, however they ended."""
         self.keep_claim()
         mentions = self.journal.outcomes.with_serials([device.serial_number for device in devices], log_unreadable)
-        removed: dict[str, list[DeviceOutcome]] = {}
+        rows: dict[str, list[Registration]] = {}
         for mention in mentions:
-            file = self._file(mention)
-            if file is None or file.customer_id != customer_id:
-                continue
-            outcome = self.journal.outcomes.get(file.reading_id, mention.row)
-            if outcome is not None and (_is_removed(outcome) or self._is_withdrawn(file, outcome)):
-                removed.setdefault(folded(outcome.serial_number), []).append(outcome)
+            file = self._file(mention) if mention.customer_id == customer_id else None
+            outcome = None if file is None else self.journal.outcomes.get(file.reading_id, mention.row)
+            if file is not None and outcome is not None:
+                rows.setdefault(outcome.serial_number.casefold(), []).append(Registration(file, outcome))
         return [
-            any(not _is_another_model(device, outcome) for outcome in removed.get(folded(device.serial_number), ()))
+            [row for row in rows.get(device.serial_number.casefold(), ()) if not _is_another_model(device, row.outcome)]
             for device in devices
         ]
+
+    def is_withdrawn(self, row: Registration) -> bool:
+        """Whether the device of the row was withdrawn, or may have been."""
+        return self._is_withdrawn(row.file, row.outcome)
 
     def _of_mentions(self, mentions: Iterable[DeviceMention]) -> Iterator[Registration]:
         """The registrations among rows; those of one file are read together where they stand side by side."""

@@ -13,6 +13,7 @@ from shared.pipeline.inventory.reading import ask_for_devices
 from shared.pipeline.inventory.reconciliation import Candidate, choose, reconcile
 from shared.pipeline.sweep import sweep
 from shared.storage.inventories import Drift, DriftKind
+from shared.vocabulary import FileOrder
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, START, World, numbered
 
@@ -104,6 +105,43 @@ def test_what_the_app_itself_registers_and_withdraws_is_no_drift(world: World) -
     night(world)
     assert drifted(world) == []
     assert drift_events(world) == []
+
+
+def test_what_a_file_removes_or_moves_is_no_drift(world: World) -> None:
+    world.drop_file(numbered(1, "A-"), f"{FileOrder.REMOVE.folder}/{CUSTOMER}/Sales/remove.csv")
+    world.drop_file(numbered(1, "B-"), f"{FileOrder.MOVE.folder}/{CUSTOMER}/Sales/move.csv")
+    world.run()
+    night(world)
+    standing = {
+        (each.batch.batch_id, each.device.serial_number)
+        for each in listed_devices(world.pipeline, batches_of(world.pipeline, CUSTOMER))
+    }
+    assert ("Sales", "B-00001") in standing
+    assert ("Sales", "A-00001") not in standing
+    assert drifted(world) == []
+
+
+def test_a_device_that_was_told_once_is_told_again_when_it_is_deleted_once_more(world: World) -> None:
+    for _ in range(2):
+        world.service.delete_elsewhere(CUSTOMER, "A-00001")
+        night(world)
+        world.drop_file(numbered(1, "A-"), f"{CUSTOMER}/Sales/again {world.clock():%d}.csv")
+        world.run()
+        night(world)
+        world.clock.now += timedelta(days=3)
+    assert [kind for kind, *_ in drifted(world)] == [DriftKind.DELETED] * 2
+
+
+def test_a_row_without_a_verdict_explains_a_device_that_appears_later(make_world: MakeWorld) -> None:
+    world = make_world(Behaviour(delay=7 * 86_400), RECONCILE="true", OUTCOME_DEADLINE_HOURS="1")
+    file = world.drop_file(numbered(1))
+    world.run()
+    assert world.outcomes(file) == ["unknown"]
+    for _ in range(9):
+        night(world)
+    (batch,) = batches_of(world.pipeline, CUSTOMER)
+    assert batch.devices == 1
+    assert drift_of(world) == []
 
 
 def test_while_a_file_is_open_nothing_is_decided(world: World) -> None:
