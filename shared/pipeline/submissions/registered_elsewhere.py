@@ -370,11 +370,6 @@ def _of_another_customer(outcome: DeviceOutcome, found: Registration) -> DeviceO
     return replace(outcome, what_to_do=OUR_OTHER_CUSTOMER, registered_by=f"customer {name}, {found.words}")
 
 
-def _is_removed(outcome: DeviceOutcome) -> bool:
-    """Whether the file of the row deleted its device, perhaps to register it under another batch."""
-    return outcome.outcome is Outcome.REMOVED or bool(outcome.moved_from)
-
-
 def _was_in_its_batch(outcome: DeviceOutcome) -> bool:
     """Whether the row registered its device, or found it registered under the batch of the row."""
     was_found_there = outcome.outcome is Outcome.ALREADY_REGISTERED and outcome.remedy is Remedy.NOTHING

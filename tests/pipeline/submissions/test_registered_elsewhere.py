@@ -170,10 +170,20 @@ def test_a_device_that_a_file_removed_since_stands_no_longer_where_an_earlier_fi
     assert found.outcome.batch_id == "Lab"
 
 
-@pytest.mark.parametrize("path", [f"remove-devices/{CUSTOMER}/a.csv", f"move-devices/{CUSTOMER}/Lab/a.csv"])
-def test_a_device_that_a_file_removed_or_moved_was_removed_by_the_app(world: World, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (f"remove-devices/{CUSTOMER}/a.csv", (Outcome.REMOVED, "")),
+        (f"move-devices/{CUSTOMER}/Lab/a.csv", (Outcome.REGISTERED, "Sales")),
+    ],
+)
+def test_all_rows_with_a_device_tell_what_the_app_did_with_it(
+    world: World, path: str, expected: tuple[Outcome, str]
+) -> None:
     (row,) = outcomes(world, numbered(1), f"{CUSTOMER}/Sales/first.csv")
-    assert Registrations(world.journal, lambda: None).were_removed([row], CUSTOMER) == [False]
+    outcomes(world, numbered(1), f"{OTHER_CUSTOMER}/Sales/theirs.csv")
     world.drop_file(numbered(1), path)
     world.run()
-    assert Registrations(world.journal, lambda: None).were_removed([row], CUSTOMER) == [True]
+    (found,) = Registrations(world.journal, lambda: None).rows_of_several([row], CUSTOMER)
+    ends = {(each.outcome.outcome, each.outcome.moved_from) for each in found}
+    assert ends == {(Outcome.REGISTERED, ""), expected}
