@@ -159,6 +159,31 @@ def test_the_pages_are_usable_by_all_and_nothing_is_cut_off(
         assert seen.complaints == []
 
 
+@pytest.mark.parametrize("look", [DESK, NARROW, WITHOUT_SCRIPTS], ids=["desk", "narrow", "without scripts"])
+def test_devices_are_moved_once_the_confirmation_is_ticked(
+    browser: Browser, site: Site, look: dict[str, object]
+) -> None:
+    with looking(browser, look) as (page, seen):
+        storage = Storage(site)
+        page.route(f"{STORAGE}/**", storage.answer)
+        name = f"move-{site.world.pipeline.new_id()}.csv"
+        choose(page, site, payload(name, numbered(2, f"{name}-")))
+        page.get_by_label("moved", exact=True).check()
+        page.get_by_role("button", name="Check the files").click()
+        expect(page.get_by_role("heading", name="Move 2 devices?")).to_be_visible()
+        assert overflow(page) == 0
+        if look is not WITHOUT_SCRIPTS:
+            assert faults_for_assistive_technology(page) == []
+        button = page.get_by_role("button", name="Move the devices")
+        button.click()
+        assert f"move-devices/{CUSTOMER}/Sales/{name}" not in [version.path for version in site.world.drop.versions()]
+        page.get_by_role("checkbox", name="Move 2 devices").check()
+        button.click()
+        expect(page.get_by_text("it is received within a minute")).to_be_visible()
+        assert f"move-devices/{CUSTOMER}/Sales/{name}" in [version.path for version in site.world.drop.versions()]
+        assert seen.complaints == []
+
+
 # --- straight to storage
 
 
