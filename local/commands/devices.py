@@ -26,6 +26,11 @@ from shared.status.registered_devices import (
 from shared.status.schemas import RegisteredDevicePage
 from shared.vocabulary import counted
 
+LEFT_OUT = (
+    "Devices of which Partner Center lists neither a product key nor serial number, maker and model are left out: no "
+    "file can name them without their hash."
+)
+
 _POLL_SECONDS = 1.0
 
 
@@ -69,7 +74,8 @@ def _devices(arguments: argparse.Namespace) -> ExitCode:
         pieces = devices_csv(pipeline, customer_id, arguments.batch, as_device_file=arguments.device_file is not None)
         with path.open("wb") as file:
             file.writelines(pieces)
-        say_aside(f"{counted(found.total, 'device')} as last read: {path}. {found.reading.sentence}")
+        left_out = "" if arguments.device_file is None else f" {LEFT_OUT}"
+        say_aside(f"{counted(found.total, 'device')} as last read: {path}. {found.reading.sentence}{left_out}")
     elif arguments.json:
         print_json(found)
     else:
