@@ -55,8 +55,8 @@ def test_the_columns_of_the_results_stand_as_documented(world: World) -> None:
     assert content is not None
     assert content.decode("utf-8-sig").splitlines()[0] == (
         "row,serial_number,product_key,manufacturer,model,outcome,error_code,batch_id,tracking_id,device_id,"
-        "order_number,notes,source,profile,profile_outcome,profile_reason,profile_what_to_do,error_description,"
-        "what_to_do"
+        "order_number,notes,source,moved_from,profile,profile_outcome,profile_reason,profile_what_to_do,"
+        "error_description,what_to_do"
     )
 
 
