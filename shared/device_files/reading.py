@@ -165,7 +165,8 @@ def _checked(row: DeviceRow, decision: Decision, index: DuplicateIndex) -> Check
         verdict = index.place(row, device, known)
     manufacturer, model = row.manufacturer, row.model
     if known is not None:
-        manufacturer, model = _shown(manufacturer) or known.manufacturer, _shown(model) or known.model
+        manufacturer = (manufacturer and _shown(manufacturer)) or known.manufacturer
+        model = (model and _shown(model)) or known.model
     checked = CheckedRow(
         index.rows,
         row.source,
@@ -174,8 +175,8 @@ def _checked(row: DeviceRow, decision: Decision, index: DuplicateIndex) -> Check
         _shown(manufacturer),
         _shown(model),
         _shown(row.group_tag),
-        _shown(row.order_number),
-        _shown(row.profile),
+        row.order_number and _shown(row.order_number),
+        row.profile and _shown(row.profile),
         device,
         decision.reason,
         None,

@@ -111,8 +111,7 @@ def holds_several(text: str) -> bool:
 
 def names_something_else(text: str) -> bool:
     """Whether a text is a word, a truth value, a maker or the name of a column: none has a digit but `4K hash`."""
-    has_digit = (text.isalnum() and not text.isalpha()) or any(map(str.isdecimal, text))
-    if has_digit and text[:2] not in ("4K", "4k"):
+    if any(map(str.isdecimal, text)) and text[:2] not in ("4K", "4k"):
         return False
     is_word = text.isascii() and any(map(str.islower, text))
     return is_word or _is_another_value(text) or is_manufacturer(text) or meaning(text) is not None

@@ -117,7 +117,7 @@ class Validation:
         reason = common.reason
         if len(serial_number) > LONGEST_CELL:
             reason = RowReason.CELL_TOO_LONG
-        if self._rules.batch_by_group_tag and Note.TAG_NOT_CERTAIN in row.notes:
+        if row.notes and self._rules.batch_by_group_tag and Note.TAG_NOT_CERTAIN in row.notes:
             reason = RowReason.GROUP_TAG_UNREADABLE
         if serial_number in TEMPLATE_SERIALS or hardware_hash.startswith(TEMPLATE_HASH):
             reason = RowReason.TEMPLATE_SAMPLE
@@ -187,7 +187,7 @@ class Validation:
         device = SendableDevice(serial.text or None, common.key, found.canonical)
         notes += common.key_notes + _hash_notes(found)
         if not found.old_form:
-            notes += _name_notes(_value(row.manufacturer), _value(row.model), found.manufacturer, found.model)
+            notes += _name_notes(row.manufacturer, row.model, found.manufacturer, found.model)
             if found.from_winpe:
                 notes = (*notes, Note.HASH_FROM_WINPE)
             if found.collected_seconds in self._old:
@@ -292,7 +292,8 @@ def _serial(in_row: str, found: VerifiedHash, rules: Rules) -> _Serial:
 
 def _is_none_in_hash(text: str) -> bool:
     """Whether a hash holds what its maker left in place of a serial number."""
-    return is_placeholder(text) or names_something_else(text)
+    has_digit = text.isalnum() and not text.isalpha()  # As nearly every serial number.
+    return is_placeholder(text) or (not has_digit and names_something_else(text))
 
 
 def _is_no_serial(text: str) -> bool:
@@ -337,7 +338,7 @@ def _hash_notes(found: VerifiedHash) -> tuple[Note, ...]:
     return (*notes, of_checksum)
 
 
-@lru_cache(maxsize=_MOST_REMEMBERED)
+@lru_cache(maxsize=_MOST_REMEMBERED, typed=True)
 def _name_notes(manufacturer: str, model: str, in_hash_manufacturer: str, in_hash_model: str) -> tuple[Note, ...]:
     """What is to be said of manufacturer and model in a row and in its hash."""
     notes = (Note.HASH_WITHOUT_MANUFACTURER,) if is_placeholder(in_hash_manufacturer) else ()
@@ -356,10 +357,6 @@ def _old_collections(rules: Rules, now: datetime) -> range:
     return range(plausible.start, min(oldest, plausible.stop))
 
 
-def _value(cell: str) -> str:
-    """A cell without a formula that has no value."""
-    return "" if type_of(cell) is CellType.FORMULA else cell
-
-
 def _differs(in_row: str, in_hash: str) -> bool:
-    return bool(in_row and in_hash) and in_row.casefold() != in_hash.casefold()
+    has_both = bool(in_row and in_hash) and type_of(in_row) is not CellType.FORMULA
+    return has_both and in_row.casefold() != in_hash.casefold()

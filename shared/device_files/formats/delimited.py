@@ -129,7 +129,7 @@ class Records:
 
         The name of a column may have it, with blanks on both sides.
         """
-        is_quoted = line[0] == line.rstrip()[-1:] == '"'
+        is_quoted = _is_each_quoted(line, self._delimiter, len(cells))
         behind = [cell[0] for cell in cells[1:] if cell]
         if is_quoted or (len(behind) > 1 and set(behind) == {" "}):
             return True
@@ -238,7 +238,10 @@ class Records:
         is_quoted_text = closes and not first.endswith('"')
         if is_wide:
             # Where the row that began has too few cells without this line, its quoted cell goes on here.
-            is_begun = len(first.split(delimiter)) < min(self._widths)
+            count = len(first.split(delimiter))
+            if count in self._widths and len(cells) in self._widths:
+                return True  # Each is a row of full length.
+            is_begun = count < min(self._widths)
             return not (is_quoted_text and (is_begun or not sense))
         return sense > 0 and not closes
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key
-from shared.device_files.rows import ABSENT, ADDED_TO_FIX, FIELDS, Column, Header, header_of
+from shared.device_files.rows import ABSENT, ADDED_TO_FIX, FIELDS, NAMES_OF_A_DEVICE, Column, Header, header_of
 
 _MOST_EXTRA_CELLS = 8
 _TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
@@ -255,7 +255,13 @@ def _reading(header: Header, joined: list[list[str]], other: int | None, record:
     follows_tag = any(map(clean, chain.from_iterable(joined[header.place(Column.GROUP_TAG) + 1 : header.width])))
     is_proved = user > max(map(header.place, _TEXT)) or not (is_in_doubt or follows_tag)
     has_all_in_place = is_proved and "@" in _pieces(joined, user)[0]
-    is_left_over = len(joined) > header.width and bool(clean(tag[0])) and not has_all_in_place
+    may_have_parted = bool(clean(tag[0])) and not has_all_in_place
+    last = max(map(header.place, NAMES_OF_A_DEVICE))
+    if record is None and clean(_pieces(joined, last + 1)[0]):
+        # What stands behind the names may be one of them, moved by what fell apart before it.
+        between = range(header.place(Column.MANUFACTURER) + 1, last)
+        may_have_parted |= any(header.columns[place] is None and clean(joined[place][0]) for place in between)
+    is_left_over = len(joined) > header.width and may_have_parted
     aligned = tuple(",".join(pieces) for pieces in joined[: header.width])
     return _Reading(
         pieces=joined[: header.width],

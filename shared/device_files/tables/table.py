@@ -75,7 +75,8 @@ class _Layout:
         self.named = header.width
         self.serial, self.key, self.hash = header.places[:3]
         self.order, self.profile = header.place(Column.ORDER_NUMBER), header.place(Column.PROFILE)
-        self.behind_tag = header.place(Column.GROUP_TAG) + 1 if header.place(Column.GROUP_TAG) != ABSENT else 0
+        behind_tag = header.place(Column.GROUP_TAG) + 1
+        self.behind_tag = behind_tag if behind_tag < width else 0
         # A cell that is absent is looked for behind all others, where an empty one is put.
         self.pick = itemgetter(*(place if place != ABSENT else width for place in header.places[3:6]))
         self.needs_empty = ABSENT in header.places[3:6]
@@ -167,7 +168,7 @@ class Table:
         layout = self.layout
         if layout is None or len(cells) != layout.width or any(cells[layout.named :]):
             return None
-        if 0 < layout.behind_tag < layout.width and cells[layout.behind_tag][:1] == " ":
+        if layout.behind_tag and cells[layout.behind_tag][:1] == " ":
             return None
         serial = cells[layout.serial] if layout.serial >= 0 else ""
         hash_ = cells[layout.hash] if layout.hash >= 0 else ""

@@ -113,3 +113,13 @@ def test_a_row_each_of_whose_cells_is_quoted_may_have_fewer_of_them(blank: str) 
         )
     ]
     assert cells(*quoted)[1:] == [["S1", "VMware, Inc.", "V1"], ["S2", "HP", "M1", "A"]]
+
+
+def test_two_rows_of_full_length_with_a_stray_quote_each_are_not_joined() -> None:
+    lines = ["Serial,Windows Product ID,Remark,Manufacturer,Model", 'S1,,",HP,M1', 'S2,,",Contoso,M2']
+    assert [row[0] for row in cells(*lines)] == ["Serial", "S1", "S2"]
+
+
+def test_blanks_count_in_a_row_that_only_begins_and_ends_with_quotes() -> None:
+    (_, row) = cells("Room,Serial,Model,Manufacturer", '",S1,M1,"VMware, Inc."')
+    assert row[-2:] == ["VMware", " Inc."]

@@ -121,6 +121,12 @@ def test_a_name_that_ends_in_a_delimiter_has_a_stray_quote() -> None:
     assert fields("Serial,Manufacturer,Model,x", 'S1,HP,M1,,"') is not None
 
 
+def test_a_cell_behind_the_names_may_be_one_that_an_unknown_column_moved() -> None:
+    header = "Serial,Manufacturer,Remark,Model,Room"
+    assert fields(header, "S1,HP,a,b,M1,") is None
+    assert fields(header, "S1,HP,a,M1,,") == Fields("S1", manufacturer="HP", model="M1")
+
+
 def test_what_fell_apart_is_joined_by_the_delimiter_at_which_it_did() -> None:
     found = find_header(["Serial", "Model", "Manufacturer"])
     assert found is not None
