@@ -218,7 +218,8 @@ class Records:
             is_too_much = len(text) > MAXIMUM_LINE or quotes > _MOST_LINES_WITH_QUOTES
             text += f"\n{line}"
             closes = '"' in line and _well_formed(delimiter).fullmatch(text) is not None
-            if is_too_much or self._is_row_by_itself(line.split(delimiter), text if closes else "", delimiter):
+            cells = list(map(_without_quotes, _with_plain_quotes(line).split(delimiter)))
+            if is_too_much or self._is_row_by_itself(cells, text if closes else "", delimiter):
                 break
             taken.append(next(self.lines))
             if closes and (not self._widths or len(_parsed(text, delimiter)) in self._widths):

@@ -123,3 +123,12 @@ def test_two_rows_of_full_length_with_a_stray_quote_each_are_not_joined() -> Non
 def test_blanks_count_in_a_row_that_only_begins_and_ends_with_quotes() -> None:
     (_, row) = cells("Room,Serial,Model,Manufacturer", '",S1,M1,"VMware, Inc."')
     assert row[-2:] == ["VMware", " Inc."]
+
+
+@pytest.mark.parametrize("quotes", ['""', "\u201c\u201d"])
+def test_a_stray_quote_swallows_no_row_whose_cells_are_quoted_otherwise(quotes: str) -> None:
+    lines = [
+        ",".join(f"{quotes[0]}{cell}{quotes[1]}" for cell in ["S" + number, "", "", "HP", "M1"]) for number in "123"
+    ]
+    rows = cells(lines[0].replace("HP", '"HP', 1), lines[1], lines[2].replace("S3", 'S3"', 1))
+    assert len(rows) == 3
