@@ -420,8 +420,10 @@ def rows(draw: st.DrawFn, device: Device, layout: Layout, troubles: frozenset[Tr
     if Trouble.SHIFTS in troubles and _often(draw, 3):
         cells += [""] * draw(st.integers(1, 3))
         is_whole = False
-    elif _often(draw, 1) and (is_whole or f"{layout.delimiter} " in device.tag or layout.delimiter not in device.tag):
-        # Without a blank to show it, nobody can tell a tag that fell apart from a row that was cut.
+    elif _often(draw, 1) and (
+        is_whole or all(f"{layout.delimiter} " in cell for cell in cells if layout.delimiter in cell)
+    ):
+        # Without a blank to show it, nobody can tell that a cell fell apart in a row that was cut.
         while len(cells) > 1 and not cells[-1]:
             cells.pop()
         # Who quotes as he should writes every cell: fewer of them are doubtful beside a delimiter in quotes, and below
