@@ -229,9 +229,10 @@ def show_rows(console: Console, title: str, rows: Sequence[OutcomeView]) -> None
 
 
 def outcome_in_words(row: OutcomeView) -> Text:
-    """The outcome of a row, and what became of its withdrawal."""
+    """The outcome of a row, and what became of its withdrawal and of its profile."""
     withdrawal = "" if row.withdrawal is None else f", {WITHDRAWALS[row.withdrawal].text}"
-    return Text(_words(row.outcome) + withdrawal, _OUTCOME_STYLES[row.outcome])
+    profile = f", profile {row.profile_outcome}" if row.profile_outcome else ""
+    return Text(_words(row.outcome) + withdrawal + profile, _OUTCOME_STYLES[row.outcome])
 
 
 def why(row: OutcomeView) -> str:

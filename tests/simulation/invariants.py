@@ -30,6 +30,7 @@ from shared.storage.inventories import DriftKind
 from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileOrder, FileState, Outcome, ProfileOutcome, SubmissionState
 from tests.pipeline.world import START
+from tests.simulation.plan import ORDERED_PROFILE
 from tests.simulation.service import GATEWAY, Attempt, Job, JudgedDevice, Mishap, SimulatedPartnerCenter, sent_device
 from tests.simulation.world import CALL_STALL, TOKEN, SimulatedWorld
 
@@ -268,6 +269,10 @@ class FileCheck:
         counted = Counter(row["outcome"] for row in rows)
         told = summary.get("counts", {})
         expected = {"total": len(rows)} | {str(outcome): counted[outcome] for outcome in Outcome}
+        profiles = Counter(row["profile_outcome"] for row in rows if row["profile_outcome"])
+        told_profiles = {name: number for name, number in (summary.get("profiles") or {}).items() if number}
+        if told_profiles != profiles or self._file.profile_order is not None:
+            self._violate(f"says {told_profiles} of the profiles {profiles}")
         if told != expected or summary.get("state") != "closed":
             self._violate(f"says {told} of {expected}")
         for submission in self._submissions:
@@ -367,13 +372,14 @@ class FileCheck:
         is_there = outcome in (Outcome.REGISTERED, Outcome.ALREADY_REGISTERED)
         ended, reason, number = row["profile_outcome"], row["profile_reason"], row["row"]
         device_id = self._outcomes[int(number)].device_id
-        if row["profile"] != read.profile:
-            self._violate(f"row {number} wishes for {row['profile']!r} and stood with {read.profile!r}")
-        if bool(ended) != bool(read.profile and is_there):
-            self._violate(f"row {number} is {outcome}, wishes for {read.profile!r} and its profile is {ended!r}")
+        wish = ORDERED_PROFILE if self._file.profile_runs and is_there else read.profile
+        if row["profile"] != wish:
+            self._violate(f"row {number} wishes for {row['profile']!r} and stood with {wish!r}")
+        if bool(ended) != bool(wish and is_there):
+            self._violate(f"row {number} is {outcome}, wishes for {wish!r} and its profile is {ended!r}")
         if bool(ended) != bool(row["profile_what_to_do"]):
             self._violate(f"row {number} says of its profile {ended!r} and to do {row['profile_what_to_do']!r}")
-        is_known = read.profile.casefold() in ("standard", "kiosk")
+        is_known = wish.casefold() in ("standard", "kiosk")
         given = any(device == device_id for device, _ in self._world.service.profiles_given)
         match ended:
             case ProfileOutcome.ASSIGNED if device_id and not given:
@@ -381,7 +387,7 @@ class FileCheck:
             case ProfileOutcome.ASSIGNED if not is_known or not self._world.plan.is_admin_agent:
                 self._violate(f"row {number} has a profile that it cannot have")
             case ProfileOutcome.REJECTED if (reason == ProfileReason.PROFILE_UNKNOWN) is is_known:
-                self._violate(f"row {number} wishes for {read.profile!r} and is rejected for {reason}")
+                self._violate(f"row {number} wishes for {wish!r} and is rejected for {reason}")
             case ProfileOutcome.CANCELLED if self._file.file_id not in self._world.stopped:
                 self._violate(f"the profile of row {number} is cancelled and nobody stopped its file")
             case ProfileOutcome.FAILED if reason == ProfileReason.NO_ADMIN_AGENT and self._world.plan.is_admin_agent:

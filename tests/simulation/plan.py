@@ -223,7 +223,7 @@ def plan_of(seed: int) -> Plan:
             "RECONCILE": "true",
         },
         arrivals=_with_profiles(seed, _with_removals(seed, _arrivals(chance, devices), devices)),
-        reins=_reins(seed),
+        reins=tuple(sorted((*_reins(seed), *_profile_orders(seed)), key=lambda rein: rein.after)),
         strangers=_strangers(seed),
         askings=_askings(seed),
         weather=weather,
@@ -276,6 +276,20 @@ def _wishing(chance: random.Random, arrival: Arrival) -> Arrival:
     content = "\r\n".join((f"{HEADER},Profile", *rows, "")).encode()
     return replace(arrival, file=DroppedFile(arrival.file.path, content, rows))
 
+
+def _profile_orders(seed: int) -> Iterator[Rein]:
+    """Somebody assigns a profile to a file, which is refused unless it is closed. It draws by itself, too."""
+    chance = random.Random(f"profile orders of {seed}")
+    if chance.random() < _WITH_PROFILE_ORDERS:
+        for _ in range(chance.randint(1, 3)):
+            after = timedelta(seconds=chance.choice((100, 300, 1000, 3000, 10_000)))
+            yield Rein(after, ActKind.ASSIGN_PROFILE, Reach.FILE, chance.randint(0, 3))
+
+
+ORDERED_PROFILE = "kiosk"
+"""What is assigned to files that are closed."""
+
+_WITH_PROFILE_ORDERS = 0.4
 
 PROFILES = ("", "Standard", "standard", "KIOSK", "Nobody's")
 """What rows wish for: two configuration policies of each customer, and one that there is not."""

@@ -48,6 +48,8 @@ class Scheduler:
     def rest(self) -> None:
         """Run the calm phase until there is nothing left to do, and some days of quiet."""
         self.settle()
+        self._world.order_profiles()
+        self.settle()
         for _ in range(DAYS_OF_QUIET):
             self._world.time += timedelta(days=1)
             self._world.sweep()

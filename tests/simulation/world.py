@@ -29,6 +29,8 @@ from shared.errors import DeviceDropError
 from shared.partner_center.sign_in import StaticToken
 from shared.pipeline.blob_names import DROP_CONTAINER, file_id
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.corrections.assign_profile import NoProfileToAssign, assign_profile, may_assign
+from shared.pipeline.corrections.closed_file import FileStillOpen, FileUnknown
 from shared.pipeline.dispatch import wake
 from shared.pipeline.drop_path import parse_drop_path
 from shared.pipeline.hold_requests import EVERYTHING, HoldRefused, NothingToHold, go_on, hold, limit_customer, stop
@@ -62,7 +64,7 @@ from tests.partner_center.in_process import client_in_process
 from tests.pipeline.world import START, settings_with
 from tests.simulation.baton import Invocation, ProcessDied
 from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
-from tests.simulation.plan import DroppedFile, Plan, Reach, Rein
+from tests.simulation.plan import ORDERED_PROFILE, DroppedFile, Plan, Reach, Rein
 from tests.simulation.service import Asked, Attempt, SimulatedPartnerCenter, Trouble
 
 TOKEN = "simulated-token-that-no-log-may-show"
@@ -542,6 +544,8 @@ class SimulatedWorld:
                 match rein.act:
                     case ActKind.HOLD:
                         hold(pipeline, COMMAND, subject)
+                    case ActKind.ASSIGN_PROFILE:
+                        self._order_profile(pipeline, file)
                     case ActKind.STOP:
                         self.stopped.add(file.file_id)
                         stop(pipeline, COMMAND, file)
@@ -549,6 +553,17 @@ class SimulatedWorld:
                         go_on(pipeline, COMMAND, subject)
 
         self.invoke(f"{rein.act} {rein.reach.name.lower()} {file.file_id}", act, lambda _: None)
+
+    def order_profiles(self) -> None:
+        """Let somebody assign a profile to every file that somebody has done so to before, or may do so now."""
+        if any(rein.act is ActKind.ASSIGN_PROFILE for rein in self.plan.reins):
+            for identifier in self.dropped:
+                if (file := self.file(identifier)) is not None and may_assign(file):
+                    self._order_profile(self.pipeline, file)
+
+    def _order_profile(self, pipeline: Pipeline, file: DeviceFile) -> None:
+        with suppress(NoProfileToAssign, FileStillOpen, FileUnknown):
+            assign_profile(pipeline, COMMAND, file.customer_id or "", file.file_id, ORDERED_PROFILE)
 
     def delete_at_service(self, number: int) -> None:
         """Let somebody else delete a device at the service."""

@@ -17,7 +17,7 @@ from shared.pipeline.blob_names import NO_FOLDER, RESULTS_CONTAINER, customer_fo
 from shared.pipeline.closing.registered_later import NOTHING_LATER, RegisteredLater
 from shared.pipeline.closing.summary import folder_of, standing_of
 from shared.settings import Settings, StorageIdentity, WebhookFormat
-from shared.storage.records import Counts, DeviceFile, elsewhere_in
+from shared.storage.records import Counts, DeviceFile, ProfileCounts, elsewhere_in
 from shared.vocabulary import FileOrder, FileState, Outcome, Standing
 
 EVENT_TYPE = "devicedrop.file.closed"
@@ -78,6 +78,8 @@ class FileClosed(msgspec.Struct, frozen=True, kw_only=True):
     """Of the rows already registered, those whose device does not stand under the batch of the row."""
     is_incomplete: bool
     """Whether the file may hold devices that are in none of its rows."""
+    profiles: ProfileCounts | None
+    """The rows by profile outcome; None where no row has one."""
     parent_file_id: str | None
     results_folder: str
     """The folder in the container `results`."""
@@ -128,6 +130,7 @@ def file_closed_of(file: DeviceFile, settings: Settings, later: RegisteredLater 
         counts=file.closed_counts or file.read_counts,
         elsewhere=elsewhere_in(file.reasons),
         is_incomplete=file.is_incomplete,
+        profiles=file.profiles,
         parent_file_id=file.parent,
         results_folder=folder,
         links=_links(file, folder, settings),
@@ -192,6 +195,9 @@ def _facts(closed: FileClosed) -> list[tuple[str, str]]:
     ]
     if closed.state is FileState.CLOSED:
         facts.append(("Rows", f"{closed.counts.total}: {in_words(closed.counts)}"))
+    if closed.profiles is not None:
+        named = ((name, getattr(closed.profiles, name)) for name in ProfileCounts.__struct_fields__)
+        facts.append(("Profiles", ", ".join(f"{number} {name}" for name, number in named if number)))
     if closed.is_incomplete:
         facts.append(("Check", "The file may hold devices that were not sent. Its page and summary.json say where."))
     if closed.what_happened:
@@ -237,7 +243,8 @@ def _run(text: str, **style: str) -> Card:
 def _needs_someone(closed: FileClosed) -> bool:
     counts = closed.counts
     not_registered = counts.failed + counts.rejected + counts.unknown + counts.cancelled + closed.elsewhere
-    return closed.is_incomplete or bool(not_registered)
+    not_assigned = 0 if closed.profiles is None else closed.profiles.not_assigned
+    return closed.is_incomplete or bool(not_registered or not_assigned)
 
 
 def slack_message(closed: FileClosed) -> Card:
