@@ -284,7 +284,9 @@ class _Decoder:
             size = len(data) if is_end else _end_of_lines(data, self._encoding, len(data) - _LEFT)
             text, strange = self._read(data, size)
             if strange is not None:
-                size = _end_of_lines(data, self._encoding, strange - BEHIND)
+                # The bytes of line ends may be of letters, until the encoding at the beginning is sure.
+                behind = LONGEST_BEHIND if self._before is Before.NOTHING else BEHIND
+                size = _end_of_lines(data, self._encoding, strange - behind)
                 text = self._whole(data[:size])
             if is_end or strange is not None or not (text.isascii() or is_latin_1(text)):
                 self._look_for_shift(text)

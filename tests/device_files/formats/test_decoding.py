@@ -138,5 +138,9 @@ def test_an_encoding_is_told_by_its_mark_and_by_its_nuls(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
 def test_a_first_line_of_many_letters_of_east_asia_begins_a_text_without_a_mark(encoding: str) -> None:
-    text = ["デバイスのシリアル番号,ハードウェアハッシュ,製造元名,デバイスモデル,グループ タグ", "S100,,HP,X1,"]
-    assert lines("\r\n".join(text).encode(encoding)) == text
+    for names in (
+        "ハードウェアハッシュ,製造元名,デバイスモデル,グループ タグ",
+        "製造元名,グループ タグ,注文番号,割り当てられたユーザー,Windows 製品 ID",
+    ):
+        text = [f"デバイスのシリアル番号,{names}", "S100,,HP,X1,"]
+        assert lines("\r\n".join(text).encode(encoding)) == text
