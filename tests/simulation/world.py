@@ -646,7 +646,7 @@ class SimulatedWorld:
             self.first_sent.setdefault(key, day)
 
     def _check_deletion(self, request: Request) -> None:
-        """Check the promises about deleting at the moment of a deletion: it is journaled for a row of a removal."""
+        """Check the promises about deleting at the moment of a deletion: it is journaled for a row whose file asks."""
         for file in self.dropped:
             for submission in self.submissions(file):
                 rows = submission.reading_id, submission.first_row, submission.last_row
@@ -658,7 +658,9 @@ class SimulatedWorld:
                         if (submission.customer_id, device.device_id) != (request.customer, request.subject):
                             self.violate(f"{name} is sent for another device than is journaled.")
                         owner = self.file(submission.file_id)
-                        if owner is None or owner.order is FileOrder.REGISTER:
+                        asks_for_rows = owner is not None and owner.order is not FileOrder.REGISTER
+                        is_withdrawn = owner is not None and owner.withdrawal is not None
+                        if not (is_withdrawn if device.is_of_withdrawal else asks_for_rows):
                             self.violate(f"{name} is sent although its file does not ask for it.")
                         self._check_holds(submission, name, is_repeat=True)
                         return
