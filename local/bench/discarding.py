@@ -8,6 +8,7 @@ from local.app_settings import app_settings
 from local.in_memory_storage import InMemoryContainer, InMemoryTable, InMemoryWakeups
 from shared.pipeline.composition import Pipeline, compose
 from shared.settings import settings_from
+from shared.storage.customers import Customers
 from shared.storage.journal import Journal
 from shared.storage.tables import Change, Entity
 from shared.storage.wakeups import WakeUp
@@ -56,6 +57,7 @@ def pipeline_without_storage() -> Pipeline:
     return replace(
         compose(settings_from(settings)),
         journal=Journal(lambda _: DiscardingTable()),
+        customers=Customers(DiscardingTable()),
         drop=container,
         private=container,
         results=container,

@@ -109,7 +109,6 @@ class Customers:
         self._customers = RecordTable(table, Customer, lambda customer: _key(customer.name))
         self._priorities = RecordTable(table, CustomerPriority, lambda one: (_PRIORITIES, one.customer_id))
         self._profiles = RecordTable(table, DefaultProfile, lambda one: _profile_key(one.customer_id, one.batch_id))
-
         self._profile_lists = RecordTable(table, ProfileList, lambda one: (_PROFILE_LISTS, one.customer_id))
 
     def prepare(self) -> None:
