@@ -4,15 +4,18 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import time
+from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import requests
 from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
@@ -25,6 +28,10 @@ from local.processes import ChildProcess
 from local.set_up import ready_toolchain
 from shared.pipeline.blob_names import RESULTS_CONTAINER, drop_path, results_folder
 from shared.pipeline.drop_path import parse_drop_path
+from shared.plain_session import PlainSession
+from shared.settings import StorageConnectionString
+from shared.storage.connection import FILE_EVENTS_QUEUE, StorageClients, open_storage
+from shared.storage.journal import Journal
 from shared.vocabulary import FileOrder, FileState, Outcome
 
 CUSTOMER = "c7f3c849-129f-4b85-a96d-4f8e88b315a3"
@@ -35,7 +42,14 @@ TOKEN = "the-token-of-these-tests"
 LONGEST_SECONDS = 600
 """After which a test fails instead of waiting for ever. How long anything takes is told by the bench."""
 
+LONGEST_ANSWER = 60.0
+"""Seconds that an answer over HTTP may take."""
+
+_ADDRESS = re.compile(r"HTTP functions answer at (\S+)")
+
 Summaries = dict[str, dict[str, Any]]
+
+Found = TypeVar("Found")
 
 
 @dataclass(slots=True)
@@ -121,15 +135,20 @@ class Stack:
     # --- a person
 
     def drop(
-        self, name: str, content: str | bytes, batch: str = "Test", order: FileOrder = FileOrder.REGISTER
+        self,
+        name: str,
+        content: str | bytes,
+        batch: str = "Test",
+        order: FileOrder = FileOrder.REGISTER,
+        customer: str = CUSTOMER,
     ) -> Dropped:
-        """Drop a file for the one customer."""
+        """Drop a file for a customer."""
         file = self.folder / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         container = DropContainer(self._blobs())
         with suppress(ResourceExistsError):
             container.prepare()
-        return container.drop(file, drop_path(CUSTOMER, batch, name, order))
+        return container.drop(file, drop_path(customer, batch, name, order))
 
     def holds(self, dropped: Dropped) -> bool:
         """Whether storage has this version of a dropped file, as `run` asks at its start."""
@@ -159,6 +178,48 @@ class Stack:
         """The lines of results.csv."""
         text = self._read(f"{_results(dropped)}/results.csv").decode("utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def wait_for(self, find: Callable[[], Found | None]) -> Found:
+        """Ask until there is something, and return that."""
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while (found := find()) is None:
+            assert time.monotonic() < deadline, f"the hosts wrote:\n{self.logs[-6000:]}"
+            time.sleep(0.3)
+        return found
+
+    def ask(self, address: str, method: str = "GET") -> requests.Response:
+        """What the first host answers at an address below `api/`."""
+        self.wait_until_ready(0)
+        (base,) = _ADDRESS.findall(self.hosts[0].log.read_text(errors="replace"))
+        with PlainSession(1) as session:
+            answer = session.request(method, f"{base}/{address}", timeout=LONGEST_ANSWER)
+        answer.raise_for_status()
+        return answer
+
+    def take_events(self) -> list[dict[str, Any]]:
+        """The events that were not taken before, of everything that has ended or drifted."""
+        queue, events = self._clients.queue(FILE_EVENTS_QUEUE), []
+        for message in queue.receive_messages():
+            events.append(json.loads(b64decode(message.content)))
+            queue.delete_message(message)
+        return events
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of the app."""
+        return Journal(self._clients.table)
+
+    # --- somebody else
+
+    def do_elsewhere(self, **act: str | list[str]) -> None:
+        """Do something with a device of the customer at the service, behind the app's back."""
+        url, wanted = f"{self.service.url}/stand-in/devices", {"customer": CUSTOMER} | act
+        with PlainSession(1) as session:
+            session.request("POST", url, json=wanted, timeout=LONGEST_ANSWER).raise_for_status()
+
+    @property
+    def _clients(self) -> StorageClients:
+        return open_storage(StorageConnectionString(self.storage))
 
     def _read(self, path: str) -> bytes:
         return self._blobs().get_blob_client(RESULTS_CONTAINER, path).download_blob().readall()
