@@ -212,6 +212,8 @@ def plan_of(seed: int) -> Plan:
         devices += [{"serial": "STANDIN-STUCK-9"}] * 3
     weather = (*_spells(chance), *of_read_back, *_spells_of_one_customer(chance), *_spells_between_repeats(seed))
     lasts = max((spell.ends for spell in weather), default=timedelta())
+    shares = _shares(seed)
+    is_long = lasts >= timedelta(hours=4) or bool(shares.daily_limits)
     return Plan(
         seed=seed,
         settings={
@@ -232,7 +234,7 @@ def plan_of(seed: int) -> Plan:
         most_devices=2 if chance.random() < 0.1 else 1000,
         existing_batch_status=chance.choice((HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)),
         retry_after=chance.choice((1, 20, 60, 600, 3600)),
-        sweep_period=timedelta(minutes=5 if lasts < timedelta(hours=4) else 60),
+        sweep_period=timedelta(minutes=60 if is_long else 5),
         clocks=tuple(chance.choice((0.0, 0.0, -2.0, 3.0)) for _ in range(chance.randint(1, 3))),
         at_once=chance.choice((1, 2, 4, 6)),
         turns=chance.choice((50, 150, 300)),
@@ -243,7 +245,7 @@ def plan_of(seed: int) -> Plan:
         losses=chance.choice((0.0, 0.0, 0.1, 0.3)),
         longest_stall_of_readers=chance.choice((0.01, 0.01, 3.0)),
         forgeries=chance.choice((0.0, 0.0, 0.3, 1.0)),
-        shares=_shares(seed),
+        shares=shares,
         is_admin_agent=random.Random(f"the role of {seed}").random() >= _SALES_AGENTS,
     )
 
