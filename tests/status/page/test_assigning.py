@@ -94,4 +94,6 @@ def test_a_device_that_did_not_get_its_profile_needs_attention_and_its_row_says_
     )
     shown = client.get(f"/api/status/{CUSTOMER}/{file}").body.decode()
     assert "1 device did not get its profile: the row says why." in shown
+    assert 'class="panel summary rejected"' in shown, "it does not look done"
     assert "profile_unknown" in shown
+    assert "Nothing." not in shown
