@@ -42,7 +42,7 @@ def test_the_first_devices_go_alone_and_the_rest_follows_their_verdicts(world: W
     assert world.journal.gates.all() == {}
 
 
-@pytest.mark.parametrize("job", [0, 20, 300, 1800])
+@pytest.mark.parametrize("job", [0, 20, 1800])
 def test_the_canary_of_a_file_of_known_good_shape_costs_one_polling_delay(make_world: MakeWorld, job: int) -> None:
     seconds: dict[str, float] = {}
     first_poll = 0.0
@@ -51,7 +51,7 @@ def test_the_canary_of_a_file_of_known_good_shape_costs_one_polling_delay(make_w
         world.drop_file(numbered(10))
         world.run()
         dropped_at = world.clock.now
-        file = world.drop_file(numbered(2_000, "K-"), f"{CUSTOMER}/Test/more.csv")
+        file = world.drop_file(numbered(1_000, "K-"), f"{CUSTOMER}/Test/more.csv")
         world.run()
         closed_at = world.file(file).closed_at
         assert closed_at is not None
@@ -66,8 +66,6 @@ def test_a_customer_whose_last_file_failed_or_that_has_none_waits_for_the_verdic
     world.run()
     known = world.drop_file(numbered(200, "K-"), f"{CUSTOMER}/Test/known.csv")
     assert world.file(known).is_known_good
-    too_large = world.drop_file(numbered(MOST_ON_TRUST + 1, "L-"), f"{CUSTOMER}/Test/large.csv")
-    assert not world.file(too_large).is_known_good
     world.run()
     world.drop_file(tuples(BAD[:90]), f"{CUSTOMER}/Test/bad.csv")
     world.run()
@@ -78,9 +76,10 @@ def test_a_large_file_for_the_wrong_customer_sends_fifty_devices_however_well_it
     make_world: MakeWorld,
 ) -> None:
     world = make_world(Behaviour(delay=600), DEVICES_PER_SUBMISSION="500")
-    world.drop_file(numbered(2_000))
+    world.drop_file(numbered(600))
     world.run()
-    wrong = world.drop_file(tuples([f"STANDIN-808-{number}" for number in range(20_000)]), f"{CUSTOMER}/Test/wrong.csv")
+    rows = [f"STANDIN-808-{number}" for number in range(MOST_ON_TRUST + 1)]
+    wrong = world.drop_file(tuples(rows), f"{CUSTOMER}/Test/wrong.csv")
     pass_minutes(world, 180)
     assert sent(world, wrong) == [50]
 
