@@ -157,6 +157,9 @@ def _publish_profiles(pipeline: Pipeline, stored: Stored[DeviceFile]) -> None:
 
 def _write_profiles(held: FileLease) -> None:
     pipeline, profiles = held.pipeline, ProfileCounter()
+    if not pipeline.journal.files.is_listed(held.record):
+        # The owner that closed the file died before it announced the end; the entry by time will say that it did.
+        _tell_of_end(held)
     _write_csv(pipeline, held.record, profiles.counting(_held(held, _every_outcome(pipeline, held.record))))
     file, counts = held.record, profiles.counts or ProfileCounts()
     of_all = f"{counts.assigned} of {counted(counts.assigned + counts.not_assigned, 'device')}"
@@ -189,13 +192,18 @@ def _tidy_up(held: FileLease) -> None:
             # The bodies of a file rejected half-way are never sent, and so deleted nowhere else.
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
+    _tell_of_end(held)
+    pipeline.journal.files.enter_by_time(file)
+    pipeline.journal.files.no_longer_open(file.file_id)
+
+
+def _tell_of_end(held: FileLease) -> None:
+    pipeline, file = held.pipeline, held.record
     rewrite_parents_summaries(pipeline.journal, pipeline.results, file)
     forget_hold(pipeline, file.file_id)
     held.keep()
     announce(pipeline, file)
     _log_end(pipeline, file)
-    pipeline.journal.files.enter_by_time(file)
-    pipeline.journal.files.no_longer_open(file.file_id)
 
 
 def _log_end(pipeline: Pipeline, file: DeviceFile) -> None:

@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 
 from local.partner_center import Behaviour, Fault, Operation
+from shared.pipeline.closing import close
 from shared.pipeline.corrections import assign_profile as module
 from shared.pipeline.corrections.assign_profile import NoProfileToAssign, assign_profile, may_assign
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.human_acts import COMMAND
 from shared.pipeline.sweep import sweep
 from shared.storage.records import ProfileCounts
+from shared.vocabulary import FileState
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.submissions.test_profile_assignment import ended, given, wishing
 from tests.pipeline.world import CUSTOMER, World, tuples
@@ -94,6 +96,25 @@ def test_a_request_whose_owner_died_before_it_began_is_taken_up_by_the_sweep(
     world.run()
     assert given(world) == {"A": "Kiosk", "B": "Kiosk"}
     assert world.file(closed).profile_order is None
+
+
+def test_a_file_whose_end_was_not_announced_yet_is_announced_when_a_profile_is_assigned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> None:
+        raise RuntimeError("The owner died.")
+
+    identifier = world.drop_file(wishing(("A", "")))
+    with monkeypatch.context() as patch:
+        patch.setattr(close, "announce", dies)
+        with pytest.raises(RuntimeError, match="died"):
+            world.run()
+    assert world.file(identifier).state is FileState.CLOSED
+    assert world.events.of(identifier) == []
+    assigned(world, identifier)
+    world.run()
+    assert len(world.events.of(identifier)) == 1
+    assert world.journal.files.is_listed(world.file(identifier))
 
 
 def test_lost_wake_ups_are_found_by_the_sweep(world: World, closed: str) -> None:
