@@ -33,6 +33,8 @@ from shared.webhooks import WebhookFailed, WebhookRefused
 logger = logging.getLogger(__name__)
 
 EVENT_TYPE = "devicedrop.file.held"
+HELD_BY_THE_APP = "A file is held because its devices fail"
+"""The line of the log that the alert `file-held-by-the-app` looks for."""
 
 _TRIES = 5
 
@@ -113,10 +115,11 @@ def hold_body(event: HoldEvent, form: WebhookFormat) -> bytes:
 
 
 def announce_hold(pipeline: Pipeline, file: DeviceFile) -> None:
-    """Send the event that the app holds `file`, and wake the notification of the webhook; once is enough."""
+    """Log and send that the app holds `file`, and wake the notification of the webhook; once is enough."""
     gate = _hold_of(pipeline, file.file_id)
     if gate is None or gate.announced_at is not None:
         return
+    logger.warning(HELD_BY_THE_APP, extra=of_file(file))
     if pipeline.settings.webhook is not None:
         pipeline.wakeups.send(HoldWakeUp(customer_id=file.customer_id, file_id=file.file_id))
     pipeline.events.send(hold_text(hold_event(file, gate, pipeline.settings)))

@@ -5,25 +5,18 @@ new version of the app too. A held file sends nothing, and what the service acce
 is stopped sends nothing more: its rows that are not sent end as `cancelled`.
 """
 
-import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.log_fields import of_file
 from shared.pipeline.process_cache import OpenGates
 from shared.storage.gates import Gates
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile, Gate
 from shared.vocabulary import HoldState
 
-logger = logging.getLogger(__name__)
-
 THE_APP = "the app"
-
-HELD_BY_THE_APP = "A file is held because its devices fail"
-"""The line of the log that the alert `file-held-by-the-app` looks for."""
 
 
 def scope_of_hold(customer_id: str | None = None, file_id: str | None = None) -> str:
@@ -84,7 +77,6 @@ def hold_bad_file(pipeline: Pipeline, file: DeviceFile, reason: str) -> None:
     )
     with suppress(Conflict):
         pipeline.journal.gates.change(None, gate)
-        logger.warning(HELD_BY_THE_APP, extra=of_file(file))
     pipeline.cache.gates.forget()
 
 

@@ -22,7 +22,7 @@ from shared.pipeline.blob_names import results_folder
 from shared.pipeline.closing.event_formats import EVENT_TYPE
 from shared.pipeline.closing.service_level import fields_of_ended
 from shared.pipeline.hold_events import EVENT_TYPE as HOLD_EVENT
-from shared.pipeline.holds import HELD_BY_THE_APP
+from shared.pipeline.hold_events import HELD_BY_THE_APP
 from shared.pipeline.inventory.snapshots import devices_of
 from shared.pipeline.private_copy import rules_of
 from shared.pipeline.submissions.circuit_breaker import WHOLE_PARTNER, customer_scope
