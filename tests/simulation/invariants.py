@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from local.partner_center import Fault, Verdict
+from local.partner_center import Fault, Operation, Verdict
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import CheckedRow, batch_name
@@ -88,9 +88,13 @@ def _check_undisturbed(world: SimulatedWorld) -> None:
 
 
 def _was_answered_since(world: SimulatedWorld, scope: str, gate: Gate) -> bool:
-    """Whether a request that could have opened a gate was answered. One that closed a gate may be the last of all."""
+    """Whether a request that could have opened a gate was answered. One that closed a gate may be the last of all.
+
+    A refusal for want of a role says nothing of a gate.
+    """
+    refused = () if world.plan.is_admin_agent else (Operation.UPDATE_DEVICE_POLICIES,)
     return any(
-        asked.trouble is None and asked.at > (gate.since or asked.at)
+        asked.trouble is None and asked.operation not in refused and asked.at > (gate.since or asked.at)
         for asked, _ in world.asked
         if scope in (WHOLE_PARTNER, customer_scope(asked.customer_id))
     )
