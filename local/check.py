@@ -23,14 +23,19 @@ from shared.device_files.rows import CheckedRow, PassedOver, Rules
 from shared.device_files.system_files import is_system_file
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.intake.preview import Destination, Fate, Preview, fate_of, preview
+from shared.pipeline.intake.rules import ANY_BATCH
 from shared.pipeline.partner_customers import doubt_of
 from shared.pipeline.private_copy import rules_of
 from shared.reasons import FILE_NOTES, NOTES, PASSED_OVER, REASONS, FileNote
 from shared.storage.customers import is_guid
 from shared.storage.record_table import log_unreadable
 from shared.storage.records import DeviceFile
+from shared.vocabulary import FileOrder
 
 _CHUNK_BYTES = 1024 * 1024
+
+_NEWEST_FILES = 100
+"""Final files among which the newest one to be registered is looked for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,28 +129,37 @@ def warn_of_stranger(pipeline: Pipeline, customer_id: str) -> None:
 
 
 def destination_of(
-    pipeline: Pipeline, customer_id: str, batch_id: str | None, *, may_have_default_batch: bool = False
+    pipeline: Pipeline,
+    customer_id: str,
+    batch_id: str | None,
+    order: FileOrder = FileOrder.REGISTER,
+    *,
+    may_have_default_batch: bool = False,
 ) -> Destination:
-    """A customer's drop folder, with the app's settings as far as the journal shows them.
+    """A customer's drop folder for files of this order, with the app's settings as far as the journal shows them.
 
     The app keeps with each file the settings that it was read by: those of the newest file are the app's own, but for
     what is set for single customers, which the newest file of this customer tells. Before the first file,
-    `may_have_default_batch` says whether a default batch is assumed.
+    `may_have_default_batch` says whether a default batch is assumed. Only files to be registered tell of it.
     """
     newest, of_customer = _newest_file(pipeline), _newest_file(pipeline, customer_id)
     rules = Rules(batch_by_group_tag=batch_id is None, has_default_batch=may_have_default_batch)
     if newest is not None:
         rules = replace(rules_of(newest), batch_by_group_tag=batch_id is None)
     refuses = of_customer is not None and of_customer.refuse_device_identifiers
-    return Destination(
-        replace(rules, refuse_device_identifiers=refuses), batch_id, None if newest is None else newest.default_batch
-    )
+    rules = replace(rules, refuse_device_identifiers=refuses)
+    if order is not FileOrder.REGISTER:
+        return Destination(replace(rules, has_default_batch=True), batch_id, ANY_BATCH, order)
+    return Destination(rules, batch_id, None if newest is None else newest.default_batch)
 
 
 def _newest_file(pipeline: Pipeline, customer_id: str | None = None) -> DeviceFile | None:
-    for _, listing in pipeline.journal.files.final(limit=1, customer_id=customer_id, unreadable=log_unreadable):
-        stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
-        return None if stored is None else stored.record
+    """The newest of the last final files that is one to be registered."""
+    newest = pipeline.journal.files.final(limit=_NEWEST_FILES, customer_id=customer_id, unreadable=log_unreadable)
+    for _, listing in newest:
+        if listing.order is FileOrder.REGISTER:
+            stored = pipeline.journal.files.get(listing.customer_id, listing.file_id)
+            return None if stored is None else stored.record
     return None
 
 

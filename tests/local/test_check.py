@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from local import check
+from shared.pipeline.intake.preview import destination_for
 from shared.pipeline.intake.rules import rules_for
 from shared.reasons import NOTES, Note
+from shared.vocabulary import FileOrder
 from tests.device_files.cases import HEADER, HP_ROW, LENOVO_ROW
 from tests.device_files.given import HASHES, SAMPLES
 from tests.pipeline.conftest import MakeWorld, make_world
@@ -267,3 +269,21 @@ def test_the_settings_of_the_app_are_those_of_its_newest_file(make_world: MakeWo
     other = check.destination_of(world.pipeline, OTHER_CUSTOMER, "Sales")
     assert not other.rules.refuse_device_identifiers
     assert not other.rules.batch_by_group_tag
+
+
+def test_a_file_to_be_removed_tells_of_no_default_batch(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.drop_file(numbered(2))
+    world.run()
+    world.drop_file(numbered(2), f"remove-devices/{CUSTOMER}/devices.csv")
+    world.run()
+    known = check.destination_of(world.pipeline, CUSTOMER, None)
+    assert (known.default_batch, known.rules.has_default_batch) == (None, False)
+
+
+def test_a_file_to_be_removed_needs_no_batch(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.drop_file(numbered(2))
+    world.run()
+    known = check.destination_of(world.pipeline, CUSTOMER, None, FileOrder.REMOVE)
+    assert known == destination_for(world.settings, CUSTOMER, None, FileOrder.REMOVE)

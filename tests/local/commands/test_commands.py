@@ -305,7 +305,7 @@ def test_the_devices_of_a_file_are_deleted_when_its_name_confirms_it(
 ) -> None:
     file = tmp_path / "wrong.csv"
     file.write_text(tuples([f"{tmp_path.name}-1", "NOWHERE-1"]))
-    asked = ("withdraw", "--devices", file, "--customer", CUSTOMER, "--batch", "Sales")
+    asked = ("withdraw", "--devices", file, "--customer", CUSTOMER)
     assert typed(*asked)[0] == ExitCode.WRONG_ARGUMENTS
     (view,) = answered(*asked, "--name", "wrong.csv", "--wait", "--timeout", "60")
     assert (view["order"], view["counts"]["removed"], view["counts"]["not_registered"]) == ("remove", 1, 1)
