@@ -65,9 +65,7 @@ def drop_files(arguments: argparse.Namespace, order: FileOrder) -> ExitCode:
     folder = "/".join(filter(None, (order.folder, customer_id, arguments.batch)))
     _refuse_names(arguments, folder)
     if not arguments.anyway:
-        destination = destination_of(
-            opened.pipeline, customer_id, arguments.batch, order, may_have_default_batch=True
-        )
+        destination = destination_of(opened.pipeline, customer_id, arguments.batch, order, may_have_default_batch=True)
         _refuse_what_sends_nothing(arguments, destination)
     dropped = _upload(arguments, DropContainer(opened.blobs), folder)
     if not arguments.wait:
