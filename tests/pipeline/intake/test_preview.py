@@ -102,7 +102,7 @@ def test_a_file_without_rows_ends_when_the_time_is_up_as_well() -> None:
         yield f"{HEADER}\r\nSN-1,,,LENOVO,T14\r\n".encode()
         for piece in range(100):
             read.append(piece)
-            yield b"# comment\r\n" * 100_000
+            yield (b"#" + b" word" * 200 + b"\r\n") * 1_100
 
     found = preview(comments, name="a.csv", destination=BY_TAG, now=NOW, is_late=lambda: len(read) > 2)
     assert found.is_cut_short
