@@ -17,14 +17,16 @@ from shared.pipeline.closing.event_formats import (
     LONGEST_NAME,
     LONGEST_STORY,
     SOURCE,
-    adaptive_card,
-    slack_blocks,
+    Card,
+    Event,
+    event_text,
+    webhook_body,
 )
 from shared.pipeline.closing.notify import CURE, LONGEST_TRYING
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.holds import is_by_the_app, scope_of_hold
 from shared.pipeline.log_fields import of_file
-from shared.settings import Settings, WebhookFormat
+from shared.settings import Settings
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile, Gate
 from shared.storage.wakeups import HoldWakeUp
@@ -53,26 +55,13 @@ class FileHeld(msgspec.Struct, frozen=True, kw_only=True):
     page: str | None = None
 
 
-class HoldEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A CloudEvents 1.0 message in structured mode."""
-
-    specversion: str = "1.0"
-    id: str
-    """Stays the same when the event is repeated."""
-    source: str
-    type: str = EVENT_TYPE
-    subject: str
-    time: datetime
-    datacontenttype: str = "application/json"
-    data: FileHeld
-
-
-def hold_event(file: DeviceFile, gate: Gate, settings: Settings) -> HoldEvent:
+def hold_event(file: DeviceFile, gate: Gate, settings: Settings) -> Event[FileHeld]:
     """The event that the app holds `file`, by the hold `gate`. Pure."""
     page, held_at = settings.page_url, gate.since or gate.closed_until
-    return HoldEvent(
+    return Event(
         id=str(uuid5(UUID(file.file_id), EVENT_TYPE)),
         source=page or SOURCE,
+        type=EVENT_TYPE,
         subject=f"{file.customer_id}/{file.file_id}",
         time=held_at,
         data=FileHeld(
@@ -89,15 +78,8 @@ def hold_event(file: DeviceFile, gate: Gate, settings: Settings) -> HoldEvent:
     )
 
 
-def hold_text(event: HoldEvent) -> str:
-    """The event as the text of a queue message."""
-    return msgspec.json.encode(event).decode()
-
-
-def hold_body(event: HoldEvent, form: WebhookFormat) -> bytes:
-    """The body of a request to a webhook of this format. Pure."""
-    held = event.data
-    title = f"{held.file} is on hold: its devices fail"
+def hold_card(held: FileHeld) -> Card:
+    """The card of a file that is held. Pure."""
     facts = [
         ("Customer", held.customer_id or "none"),
         ("Batch", held.batch_id or "by group tag"),
@@ -105,13 +87,7 @@ def hold_body(event: HoldEvent, form: WebhookFormat) -> bytes:
         ("What to do", "Let it go on or stop it, on its page or with 'python -m local go-on' and 'stop'."),
     ]
     buttons = [] if held.page is None else [("Open the file's page", held.page)]
-    match form:
-        case WebhookFormat.CLOUD_EVENTS:
-            return msgspec.json.encode(event)
-        case WebhookFormat.TEAMS:
-            return msgspec.json.encode(adaptive_card(title, facts, buttons, "Warning"))
-        case WebhookFormat.SLACK:
-            return msgspec.json.encode(slack_blocks(title, facts, buttons))
+    return Card(f"{held.file} is on hold: its devices fail", facts, buttons)
 
 
 def announce_hold(pipeline: Pipeline, file: DeviceFile) -> None:
@@ -122,7 +98,7 @@ def announce_hold(pipeline: Pipeline, file: DeviceFile) -> None:
     logger.warning(HELD_BY_THE_APP, extra=of_file(file))
     if pipeline.settings.webhook is not None:
         pipeline.wakeups.send(HoldWakeUp(customer_id=file.customer_id, file_id=file.file_id))
-    pipeline.events.send(hold_text(hold_event(file, gate, pipeline.settings)))
+    pipeline.events.send(event_text(hold_event(file, gate, pipeline.settings)))
     _mark(pipeline, file.file_id, announced_at=pipeline.clock())
 
 
@@ -147,7 +123,7 @@ def notify_of_hold(pipeline: Pipeline, wake_up: HoldWakeUp) -> None:
         return
     event, fields = hold_event(stored.record, gate, pipeline.settings), of_file(stored.record)
     try:
-        webhook.post(hold_body(event, settings.format), CONTENT_TYPES[settings.format])
+        webhook.post(webhook_body(event, hold_card(event.data), settings.format), CONTENT_TYPES[settings.format])
     except WebhookRefused as error:
         logger.error("The webhook was not notified of a hold and will not be: %s. %s", error, CURE, extra=fields)  # noqa: TRY400
     except WebhookFailed as error:

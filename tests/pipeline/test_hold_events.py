@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.pipeline.hold_events import EVENT_TYPE, hold_body, hold_event
+from shared.pipeline.closing.event_formats import webhook_body
+from shared.pipeline.hold_events import EVENT_TYPE, hold_card, hold_event
 from shared.pipeline.hold_requests import go_on, hold
 from shared.pipeline.human_acts import Asker, subject_of
 from shared.pipeline.sweep import sweep
@@ -84,7 +85,7 @@ def test_the_webhook_is_told_once_in_its_own_format(world: World, form: WebhookF
     (stored,) = world.journal.gates.all().values()
     assert stored.record.webhook_told_at is not None
     event = hold_event(world.file(file), stored.record, world.settings)
-    assert told == json.loads(hold_body(event, form))
+    assert told == json.loads(webhook_body(event, hold_card(event.data), form))
     assert "50 of its first 50 devices failed" in json.dumps(told)
 
 

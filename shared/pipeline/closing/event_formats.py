@@ -1,4 +1,4 @@
-"""The notification that a file has ended: a CloudEvents message, and the same as a card for Teams or Slack. Pure.
+"""Notifications as CloudEvents messages, and the same as cards for Teams or Slack; that of a file that has ended. Pure.
 
 Sources: CloudEvents 1.0.2, JSON event format; Microsoft Teams, "Create incoming webhooks with Workflows" and Adaptive
 Cards 1.4; Slack, "Sending messages using incoming webhooks" and Block Kit. Names chosen by people (files, batches)
@@ -6,8 +6,9 @@ appear only in fields where no markup is read.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
@@ -43,9 +44,24 @@ CONTENT_TYPES = {
 }
 """Content types of webhook requests; the first is the structured mode (CloudEvents, "HTTP Protocol Binding", 3.2)."""
 
-Card = dict[str, Any]
+Message = dict[str, Any]
 Facts = Sequence[tuple[str, str]]
-"""Lines, each with its name."""
+"""Texts, each with its name."""
+
+Data = TypeVar("Data", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A notification for people."""
+
+    title: str
+    facts: Facts
+    """The lines below the title."""
+    buttons: Facts
+    """Links, each named by its button."""
+    colour: str = "Warning"
+    """Of the title in Teams: `Good` or `Warning`."""
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,25 +102,26 @@ class FileClosed(msgspec.Struct, frozen=True, kw_only=True):
     links: Links
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
     """A CloudEvents 1.0 message in structured mode."""
 
     specversion: str = "1.0"
     id: str
     """Stays the same when the event is repeated."""
     source: str
-    type: str = EVENT_TYPE
+    type: str
     subject: str
     time: datetime
     datacontenttype: str = "application/json"
-    data: FileClosed
+    data: Data
 
 
-def event_of(file: DeviceFile, settings: Settings, later: RegisteredLater = NOTHING_LATER) -> Event:
+def event_of(file: DeviceFile, settings: Settings, later: RegisteredLater = NOTHING_LATER) -> Event[FileClosed]:
     """The event of a file that has ended; `later` files may have registered rows of it before it ended."""
     return Event(
         id=str(uuid5(UUID(file.file_id), EVENT_TYPE)),
         source=settings.page_url or SOURCE,
+        type=EVENT_TYPE,
         subject=f"{file.customer_id or NO_FOLDER}/{file.file_id}",
         time=file.closed_at or file.received_at,
         data=file_closed_of(file, settings, later),
@@ -148,20 +165,20 @@ def _links(file: DeviceFile, folder: str, settings: Settings) -> Links:
     )
 
 
-def event_text(event: Event) -> str:
+def event_text(event: Event[Any]) -> str:
     """The event as the text of a queue message."""
     return msgspec.json.encode(event).decode()
 
 
-def body_in(event: Event, form: WebhookFormat) -> bytes:
-    """The body of a request to a webhook of this format."""
+def webhook_body(event: Event[Any], card: Card, form: WebhookFormat) -> bytes:
+    """The body of a request to a webhook of this format: the event, or the `card` that says the same."""
     match form:
         case WebhookFormat.CLOUD_EVENTS:
             return msgspec.json.encode(event)
         case WebhookFormat.TEAMS:
-            return msgspec.json.encode(teams_message(event.data))
+            return msgspec.json.encode(teams_message(card))
         case WebhookFormat.SLACK:
-            return msgspec.json.encode(slack_message(event.data))
+            return msgspec.json.encode(slack_message(card))
 
 
 def headline(closed: FileClosed) -> str:
@@ -211,24 +228,24 @@ def _buttons(closed: FileClosed) -> list[tuple[str, str]]:
     return [(name, url) for name, url in links if url is not None]
 
 
-def teams_message(closed: FileClosed) -> Card:
-    """The card of a file."""
+def card_of(closed: FileClosed) -> Card:
+    """The card of a file that has ended."""
     colour = "Good" if closed.state is FileState.CLOSED and not _needs_someone(closed) else "Warning"
-    return adaptive_card(headline(closed), _facts(closed), _buttons(closed), colour)
+    return Card(headline(closed), _facts(closed), _buttons(closed), colour)
 
 
-def adaptive_card(title: str, facts: Facts, buttons: Facts, colour: str) -> Card:
+def teams_message(card: Card) -> Message:
     """An Adaptive Card, made of text runs: text blocks and facts would interpret markdown."""
-    body: list[Card] = [
-        _run(title, size="Large", weight="Bolder", color=colour),
-        *(_run(f"{name}: {value}") for name, value in facts),
+    body: list[Message] = [
+        _run(card.title, size="Large", weight="Bolder", color=card.colour),
+        *(_run(f"{name}: {value}") for name, value in card.facts),
     ]
-    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in buttons]
+    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in card.buttons]
     content = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": title,
+        "fallbackText": card.title,
         "body": body,
         "actions": actions,
     }
@@ -236,7 +253,7 @@ def adaptive_card(title: str, facts: Facts, buttons: Facts, colour: str) -> Card
     return {"type": "message", "attachments": [attachment]}
 
 
-def _run(text: str, **style: str) -> Card:
+def _run(text: str, **style: str) -> Message:
     return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
 
 
@@ -247,25 +264,21 @@ def _needs_someone(closed: FileClosed) -> bool:
     return closed.is_incomplete or bool(not_registered or not_assigned)
 
 
-def slack_message(closed: FileClosed) -> Card:
-    """The message of a file."""
-    return slack_blocks(headline(closed), _facts(closed), _buttons(closed))
-
-
-def slack_blocks(title: str, facts: Facts, links: Facts) -> Card:
+def slack_message(card: Card) -> Message:
     """Blocks of plain text; `text` is for notifications, where Slack interprets its own markup."""
-    lines = "\n".join(f"{name}: {value}" for name, value in facts)
-    blocks: list[Card] = [
-        {"type": "header", "text": _plain(title[:LONGEST_HEADLINE])},
+    lines = "\n".join(f"{name}: {value}" for name, value in card.facts)
+    links = [(name, url) for name, url in card.buttons if len(url) <= LONGEST_LINK]
+    blocks: list[Message] = [
+        {"type": "header", "text": _plain(card.title[:LONGEST_HEADLINE])},
         {"type": "section", "text": _plain(lines)},
     ]
-    buttons = [{"type": "button", "text": _plain(name), "url": url} for name, url in links if len(url) <= LONGEST_LINK]
+    buttons = [{"type": "button", "text": _plain(name), "url": url} for name, url in links]
     if buttons:
         blocks.append({"type": "actions", "elements": buttons})
-    return {"text": _without_markup(title), "blocks": blocks}
+    return {"text": _without_markup(card.title), "blocks": blocks}
 
 
-def _plain(text: str) -> Card:
+def _plain(text: str) -> Message:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 

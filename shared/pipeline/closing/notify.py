@@ -10,7 +10,15 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from shared.pipeline.closing.event_formats import CONTENT_TYPES, Event, body_in, event_of, event_text
+from shared.pipeline.closing.event_formats import (
+    CONTENT_TYPES,
+    Event,
+    FileClosed,
+    card_of,
+    event_of,
+    event_text,
+    webhook_body,
+)
 from shared.pipeline.closing.registered_later import registered_later
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.log_fields import of_file
@@ -41,7 +49,7 @@ def announce(pipeline: Pipeline, file: DeviceFile) -> None:
     pipeline.events.send(event_text(_event(pipeline, file)))
 
 
-def _event(pipeline: Pipeline, file: DeviceFile) -> Event:
+def _event(pipeline: Pipeline, file: DeviceFile) -> Event[FileClosed]:
     return event_of(file, pipeline.settings, registered_later(pipeline.journal.files, file))
 
 
@@ -59,8 +67,9 @@ def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
     if file.webhook_told_at is not None:
         logger.info("The webhook was already notified of the file", extra=of_file(file))
         return
+    event = _event(pipeline, file)
     try:
-        webhook.post(body_in(_event(pipeline, file), settings.format), CONTENT_TYPES[settings.format])
+        webhook.post(webhook_body(event, card_of(event.data), settings.format), CONTENT_TYPES[settings.format])
     except WebhookRefused as error:
         _give_up(file, error, wake_up)
     except WebhookFailed as error:

@@ -13,11 +13,12 @@ from shared.pipeline.closing.event_formats import (
     CONTENT_TYPES,
     LONGEST_NAME,
     SOURCE,
-    adaptive_card,
-    slack_blocks,
+    Card,
+    Event,
+    webhook_body,
 )
 from shared.pipeline.composition import Pipeline
-from shared.settings import Settings, WebhookFormat
+from shared.settings import Settings
 from shared.storage.inventories import CustomerInventory, Drift, DriftKind
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.wakeups import DriftWakeUp
@@ -72,28 +73,15 @@ class DevicesDrifted(msgspec.Struct, frozen=True, kw_only=True):
     page: str | None = None
 
 
-class DriftEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A CloudEvents 1.0 message in structured mode."""
-
-    specversion: str = "1.0"
-    id: str
-    """Stays the same when the event is repeated."""
-    source: str
-    type: str = EVENT_TYPE
-    subject: str
-    time: datetime
-    datacontenttype: str = "application/json"
-    data: DevicesDrifted
-
-
-def drift_event(customer_id: str, drift: Sequence[Drift], settings: Settings) -> DriftEvent:
+def drift_event(customer_id: str, drift: Sequence[Drift], settings: Settings) -> Event[DevicesDrifted]:
     """The event of devices that drifted, of which there is one at least. Pure."""
     kinds = Counter(one.kind for one in drift)
     page = settings.page_url
     ids = ",".join(sorted(one.drift_id for one in drift))
-    return DriftEvent(
+    return Event(
         id=str(uuid5(UUID(customer_id), f"{EVENT_TYPE} {ids}")),
         source=page or SOURCE,
+        type=EVENT_TYPE,
         subject=customer_id,
         time=max(one.seen_at for one in drift),
         data=DevicesDrifted(
@@ -121,16 +109,9 @@ def _device(drift: Drift) -> DriftedDevice:
     )
 
 
-def drift_text(event: DriftEvent) -> str:
-    """The event as the text of a queue message."""
-    return msgspec.json.encode(event).decode()
-
-
-def drift_body(event: DriftEvent, form: WebhookFormat) -> bytes:
-    """The body of a request to a webhook of this format. Pure."""
-    data = event.data
+def drift_card(data: DevicesDrifted) -> Card:
+    """The card of devices that drifted. Pure."""
     total = data.deleted + data.moved + data.registered
-    title = f"{counted(total, 'registered device')} changed by somebody else"
     numbers = {DriftKind.DELETED: data.deleted, DriftKind.MOVED: data.moved, DriftKind.REGISTERED: data.registered}
     facts = [
         ("Customer", data.customer_id),
@@ -138,13 +119,7 @@ def drift_body(event: DriftEvent, form: WebhookFormat) -> bytes:
         ("Serial numbers", ", ".join(device.serial_number for device in data.devices[:5])),
     ]
     buttons = [] if data.page is None else [("Open the registered devices", data.page)]
-    match form:
-        case WebhookFormat.CLOUD_EVENTS:
-            return msgspec.json.encode(event)
-        case WebhookFormat.TEAMS:
-            return msgspec.json.encode(adaptive_card(title, facts, buttons, "Warning"))
-        case WebhookFormat.SLACK:
-            return msgspec.json.encode(slack_blocks(title, facts, buttons))
+    return Card(f"{counted(total, 'registered device')} changed by somebody else", facts, buttons)
 
 
 def notify_of_drift(pipeline: Pipeline, wake_up: DriftWakeUp) -> None:
@@ -161,7 +136,7 @@ def notify_of_drift(pipeline: Pipeline, wake_up: DriftWakeUp) -> None:
     event = drift_event(wake_up.customer_id, drift, pipeline.settings)
     fields = {"customer_id": wake_up.customer_id, "attempts": wake_up.attempts + 1}
     try:
-        webhook.post(drift_body(event, settings.format), CONTENT_TYPES[settings.format])
+        webhook.post(webhook_body(event, drift_card(event.data), settings.format), CONTENT_TYPES[settings.format])
     except WebhookRefused as error:
         logger.error("The webhook was not notified of drift and will not be: %s", error, extra=fields)  # noqa: TRY400
     except WebhookFailed as error:

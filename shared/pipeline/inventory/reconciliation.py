@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from shared.partner_center.audit_records import AuditRecord, DeviceOperation
 from shared.partner_center.errors import PartnerCenterError
 from shared.partner_center.service_text import service_text
+from shared.pipeline.closing.event_formats import event_text
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.inventory.changes import drift_in
-from shared.pipeline.inventory.drift_events import drift_event, drift_text
+from shared.pipeline.inventory.drift_events import drift_event
 from shared.pipeline.inventory.listing import batches_of
 from shared.pipeline.inventory.reading import DEVICES_ON_A_PAGE, ask_for_devices
 from shared.pipeline.log_fields import of_error
@@ -149,7 +150,7 @@ def _announce(pipeline: Pipeline, customer_id: str, drift: Sequence[Drift]) -> N
     )
     if pipeline.settings.webhook is not None:
         pipeline.wakeups.send(DriftWakeUp(customer_id=customer_id))
-    pipeline.events.send(drift_text(drift_event(customer_id, drift, pipeline.settings)))
+    pipeline.events.send(event_text(drift_event(customer_id, drift, pipeline.settings)))
 
 
 def _is_at_work(pipeline: Pipeline, customer_id: str) -> bool:

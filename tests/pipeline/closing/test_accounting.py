@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.device_files.account import FileAccount
 from shared.pipeline.closing.accounting import accounted, explained, kind_in_words, passed_over_csv
-from shared.pipeline.closing.event_formats import file_closed_of, headline, slack_message, teams_message
+from shared.pipeline.closing.event_formats import card_of, file_closed_of, headline, slack_message, teams_message
 from shared.pipeline.corrections.retry import retry
 from shared.reasons import FILE_NOTES, PASSED_OVER, FileNote, PassedOverKind, RowReason
 from shared.storage.codec import from_entity, to_entity
@@ -150,9 +150,9 @@ def test_an_event_and_the_cards_made_of_it_say_that_a_file_may_hold_more(world: 
     assert event["data"]["is_incomplete"]
     told = file_closed_of(world.file(file), world.settings)
     assert headline(told) == "devices.csv: 2 rows, 2 registered"
-    (attachment,) = teams_message(told)["attachments"]
+    (attachment,) = teams_message(card_of(told))["attachments"]
     assert attachment["content"]["body"][0]["inlines"][0]["color"] == "Warning"
-    for card in (teams_message(told), slack_message(told)):
+    for card in (teams_message(card_of(told)), slack_message(card_of(told))):
         assert "may hold devices that were not sent" in json.dumps(card)
 
 

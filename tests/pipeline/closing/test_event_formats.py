@@ -7,6 +7,7 @@ import msgspec
 
 from shared.pipeline.closing.event_formats import (
     LONGEST_LINK,
+    card_of,
     event_of,
     event_text,
     file_closed_of,
@@ -52,7 +53,7 @@ def test_a_teams_card_says_what_happened_where_no_markdown_is_read(world: World)
     file = world.drop_file(tuples(["FINE-1", "STANDIN-808-1"]), f"{CUSTOMER}/Test/{HOSTILE.replace('/', '')}")
     world.run()
     _with(world, page_url="https://drop.example.com")
-    message = teams_message(file_closed_of(world.file(file), world.settings))
+    message = teams_message(card_of(file_closed_of(world.file(file), world.settings)))
     (attachment,) = message["attachments"]
     assert (message["type"], attachment["contentType"]) == ("message", "application/vnd.microsoft.card.adaptive")
     card = attachment["content"]
@@ -73,7 +74,7 @@ def test_a_slack_message_says_what_happened_where_no_markup_is_read(world: World
     file = world.drop_file(numbered(2), f"{CUSTOMER}/Test/{HOSTILE.replace('/', '')}")
     world.run()
     _with(world, page_url="https://drop.example.com")
-    message = slack_message(file_closed_of(world.file(file), world.settings))
+    message = slack_message(card_of(file_closed_of(world.file(file), world.settings)))
     header, section, actions = message["blocks"]
     assert header["text"]["type"] == section["text"]["type"] == "plain_text"
     assert len(header["text"]["text"]) <= 150
@@ -91,5 +92,5 @@ def test_a_link_that_slack_would_refuse_is_left_out(world: World) -> None:
     )
     told = file_closed_of(world.file(file), world.settings)
     assert len(told.links.results or "") > LONGEST_LINK
-    buttons = slack_message(told)["blocks"][2]["elements"]
+    buttons = slack_message(card_of(told))["blocks"][2]["elements"]
     assert [button["text"]["text"] for button in buttons] == ["Open the file's page"]

@@ -12,6 +12,7 @@ import pytest
 
 from shared.pipeline.closing.event_formats import (
     EVENT_TYPE,
+    card_of,
     file_closed_of,
     slack_message,
     teams_message,
@@ -221,9 +222,9 @@ def test_a_webhook_is_told_in_its_own_format(world: World, told_in: WebhookForma
             assert [told] == world.events.of(file)
             assert listener.content_type == "application/cloudevents+json; charset=utf-8"
         case WebhookFormat.TEAMS:
-            assert told == teams_message(file_closed_of(world.file(file), world.settings))
+            assert told == teams_message(card_of(file_closed_of(world.file(file), world.settings)))
         case WebhookFormat.SLACK:
-            assert told == slack_message(file_closed_of(world.file(file), world.settings))
+            assert told == slack_message(card_of(file_closed_of(world.file(file), world.settings)))
 
 
 def test_a_webhook_that_fails_is_told_later_and_no_file_waits_for_it(world: World) -> None:

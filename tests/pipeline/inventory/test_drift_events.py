@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from local.partner_center import Behaviour
+from shared.pipeline.closing.event_formats import event_text, webhook_body
 from shared.pipeline.inventory.drift_events import (
     DEVICES_IN_AN_EVENT,
     MOST_ATTEMPTS,
-    drift_body,
+    drift_card,
     drift_event,
-    drift_text,
     notify_of_drift,
 )
 from shared.settings import WebhookFormat
@@ -64,13 +64,14 @@ def test_an_event_names_the_first_devices_and_counts_all(world: World) -> None:
     event = drift_event(CUSTOMER, [*many, MOVED], world.settings)
     assert (event.data.deleted, event.data.moved, event.data.registered) == (5_000, 1, 0)
     assert len(event.data.devices) == DEVICES_IN_AN_EVENT
-    assert len(drift_text(event).encode()) * 4 / 3 < 64 * 1024
+    assert len(event_text(event).encode()) * 4 / 3 < 64 * 1024
     assert event.id == drift_event(CUSTOMER, [MOVED, *reversed(many)], world.settings).id
 
 
 @pytest.mark.parametrize("form", list(WebhookFormat))
 def test_each_format_says_what_happened_without_markup(world: World, form: WebhookFormat) -> None:
-    message: dict[str, Any] = json.loads(drift_body(drift_event(CUSTOMER, [DELETED, MOVED], world.settings), form))
+    event = drift_event(CUSTOMER, [DELETED, MOVED], world.settings)
+    message: dict[str, Any] = json.loads(webhook_body(event, drift_card(event.data), form))
     text = json.dumps(message)
     assert "SN-1" in text
     if form is WebhookFormat.CLOUD_EVENTS:
