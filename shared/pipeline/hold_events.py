@@ -5,24 +5,15 @@ that was not. The webhook has its own wake-up, and is notified only while the fi
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
 from msgspec.structs import replace
 
-from shared.pipeline.closing.event_formats import (
-    CONTENT_TYPES,
-    LONGEST_NAME,
-    LONGEST_STORY,
-    SOURCE,
-    Card,
-    Event,
-    event_text,
-    webhook_body,
-)
-from shared.pipeline.closing.notify import CURE, LONGEST_TRYING
+from shared.pipeline.closing.event_formats import LONGEST_NAME, LONGEST_STORY, SOURCE, Card, Event, event_text
+from shared.pipeline.closing.notify import LONGEST_TRYING, notify_webhook
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.holds import is_by_the_app, scope_of_hold
 from shared.pipeline.log_fields import of_file
@@ -30,7 +21,6 @@ from shared.settings import Settings
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile, Gate
 from shared.storage.wakeups import HoldWakeUp
-from shared.webhooks import WebhookFailed, WebhookRefused
 
 logger = logging.getLogger(__name__)
 
@@ -116,22 +106,13 @@ def announce_holds_left_over(pipeline: Pipeline) -> None:
 
 def notify_of_hold(pipeline: Pipeline, wake_up: HoldWakeUp) -> None:
     """Notify the webhook of the file that `wake_up` names, while the app holds it; after a failure again, for a day."""
-    settings, webhook = pipeline.settings.webhook, pipeline.webhook
     gate = _hold_of(pipeline, wake_up.file_id)
     stored = pipeline.journal.files.get(wake_up.customer_id, wake_up.file_id)
-    if settings is None or webhook is None or stored is None or gate is None or gate.webhook_told_at is not None:
+    if stored is None or gate is None or gate.webhook_told_at is not None:
         return
-    event, fields = hold_event(stored.record, gate, pipeline.settings), of_file(stored.record)
-    try:
-        webhook.post(webhook_body(event, hold_card(event.data), settings.format), CONTENT_TYPES[settings.format])
-    except WebhookRefused as error:
-        logger.error("The webhook was not notified of a hold and will not be: %s. %s", error, CURE, extra=fields)  # noqa: TRY400
-    except WebhookFailed as error:
-        logger.warning("The webhook could not be notified of a hold: %s", error, extra=fields)
-        if pipeline.clock() - event.data.held_at <= LONGEST_TRYING:
-            delay = max(pipeline.pace.backoff(wake_up.attempts), error.retry_after or timedelta(0))
-            pipeline.wakeups.send(replace(wake_up, attempts=wake_up.attempts + 1), delay)
-    else:
+    event = hold_event(stored.record, gate, pipeline.settings)
+    is_last = pipeline.clock() - event.time > LONGEST_TRYING
+    if notify_webhook(pipeline, event, hold_card(event.data), wake_up, of_file(stored.record), is_last=is_last):
         _mark(pipeline, wake_up.file_id, webhook_told_at=pipeline.clock())
 
 

@@ -7,11 +7,13 @@ between the webhook's answer and noting it in the journal. The webhook has its o
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
 from shared.pipeline.closing.event_formats import (
     CONTENT_TYPES,
+    Card,
     Event,
     FileClosed,
     card_of,
@@ -21,11 +23,11 @@ from shared.pipeline.closing.event_formats import (
 )
 from shared.pipeline.closing.registered_later import registered_later
 from shared.pipeline.composition import Pipeline
-from shared.pipeline.log_fields import of_file
+from shared.pipeline.log_fields import Fields, of_file
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.records import DeviceFile
-from shared.storage.wakeups import NotificationWakeUp
-from shared.webhooks import WebhookFailed, WebhookRefused
+from shared.storage.wakeups import DriftWakeUp, HoldWakeUp, NotificationWakeUp
+from shared.webhooks import WebhookError, WebhookFailed, WebhookRefused
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ LONGEST_TRYING = timedelta(days=1)
 CURE = (
     "Check the setting NOTIFY_WEBHOOK_URL: that the workflow or app behind it still exists, accepts the format in "
     "NOTIFY_WEBHOOK_FORMAT, and has a public https address (or NOTIFY_WEBHOOK_ALLOW_PRIVATE is true). "
-    "The file itself is closed as usual; its event is in the queue file-events."
+    "Nothing else waits for it, and the event is in the queue file-events."
 )
 
 
@@ -55,9 +57,8 @@ def _event(pipeline: Pipeline, file: DeviceFile) -> Event[FileClosed]:
 
 def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
     """Notify the webhook of the file that `wake_up` names; after a failure try again, for a day."""
-    settings, webhook = pipeline.settings.webhook, pipeline.webhook
     stored = pipeline.journal.files.get(wake_up.customer_id, wake_up.file_id)
-    if settings is None or webhook is None or stored is None or not stored.record.state.is_final:
+    if pipeline.webhook is None or stored is None or not stored.record.state.is_final:
         logger.info(
             "No notification is sent: the file is unknown or open, or no webhook is set",
             extra={"file_id": wake_up.file_id},
@@ -68,14 +69,8 @@ def notify(pipeline: Pipeline, wake_up: NotificationWakeUp) -> None:
         logger.info("The webhook was already notified of the file", extra=of_file(file))
         return
     event = _event(pipeline, file)
-    try:
-        webhook.post(webhook_body(event, card_of(event.data), settings.format), CONTENT_TYPES[settings.format])
-    except WebhookRefused as error:
-        _give_up(file, error, wake_up)
-    except WebhookFailed as error:
-        _try_later(pipeline, file, error, wake_up)
-    else:
-        logger.info("The webhook was notified of a file", extra=of_file(file))
+    is_last = bool(wake_up.attempts) and pipeline.clock() - event.time > LONGEST_TRYING
+    if notify_webhook(pipeline, event, card_of(event.data), wake_up, of_file(file), is_last=is_last):
         _note_notified(pipeline, stored)
 
 
@@ -91,19 +86,38 @@ def _note_notified(pipeline: Pipeline, stored: Stored[DeviceFile] | None) -> Non
             return
 
 
-def _try_later(pipeline: Pipeline, file: DeviceFile, error: WebhookFailed, wake_up: NotificationWakeUp) -> None:
-    now = pipeline.clock()
-    if wake_up.attempts and now - (file.closed_at or file.received_at) > LONGEST_TRYING:
-        _give_up(file, error, wake_up)
-        return
-    delay = max(pipeline.pace.backoff(wake_up.attempts), error.retry_after or timedelta(0))
-    logger.warning(
-        "The webhook could not be notified: %s", error, extra=of_file(file) | {"attempts": wake_up.attempts + 1}
+def notify_webhook(
+    pipeline: Pipeline,
+    event: Event[Any],
+    card: Card,
+    wake_up: NotificationWakeUp | HoldWakeUp | DriftWakeUp,
+    fields: Fields,
+    *,
+    is_last: bool,
+) -> bool:
+    """Notify the webhook of an event; whether it was. After a failure `wake_up` comes again, unless this `is_last`."""
+    settings, webhook = pipeline.settings.webhook, pipeline.webhook
+    if settings is None or webhook is None:
+        return False
+    fields = fields | {"event": event.type, "attempts": wake_up.attempts + 1}
+    try:
+        webhook.post(webhook_body(event, card, settings.format), CONTENT_TYPES[settings.format])
+    except WebhookRefused as error:
+        _give_up(error, fields)
+    except WebhookFailed as error:
+        if is_last:
+            _give_up(error, fields)
+        else:
+            logger.warning("The webhook could not be notified: %s", error, extra=fields)
+            delay = max(pipeline.pace.backoff(wake_up.attempts), error.retry_after or timedelta(0))
+            pipeline.wakeups.send(replace(wake_up, attempts=wake_up.attempts + 1), delay)
+    else:
+        logger.info("The webhook was notified", extra=fields)
+        return True
+    return False
+
+
+def _give_up(error: WebhookError, fields: Fields) -> None:
+    logger.error(
+        "The webhook was not notified and will not be: %s. %s", error, CURE, extra=fields | {"what_to_do": CURE}
     )
-    again = NotificationWakeUp(customer_id=wake_up.customer_id, file_id=wake_up.file_id, attempts=wake_up.attempts + 1)
-    pipeline.wakeups.send(again, delay)
-
-
-def _give_up(file: DeviceFile, error: Exception, wake_up: NotificationWakeUp) -> None:
-    fields = of_file(file) | {"attempts": wake_up.attempts + 1, "what_to_do": CURE}
-    logger.error("The webhook was not notified of a file and will not be: %s. %s", error, CURE, extra=fields)

@@ -1,31 +1,22 @@
 """The notification that registered devices of a customer drifted: an event, and the same for the webhook."""
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid5
 
 import msgspec
 from msgspec.structs import replace
 
-from shared.pipeline.closing.event_formats import (
-    CONTENT_TYPES,
-    LONGEST_NAME,
-    SOURCE,
-    Card,
-    Event,
-    webhook_body,
-)
+from shared.pipeline.closing.event_formats import LONGEST_NAME, SOURCE, Card, Event
+from shared.pipeline.closing.notify import notify_webhook
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.log_fields import Fields
 from shared.settings import Settings
 from shared.storage.inventories import CustomerInventory, Drift, DriftKind
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.wakeups import DriftWakeUp
 from shared.vocabulary import counted
-from shared.webhooks import WebhookFailed, WebhookRefused
-
-logger = logging.getLogger(__name__)
 
 EVENT_TYPE = "devicedrop.devices.drifted"
 
@@ -124,9 +115,8 @@ def drift_card(data: DevicesDrifted) -> Card:
 
 def notify_of_drift(pipeline: Pipeline, wake_up: DriftWakeUp) -> None:
     """Notify the webhook of drift that it was not notified of yet; after a failure try again, for some hours."""
-    settings, webhook = pipeline.settings.webhook, pipeline.webhook
     stored = pipeline.journal.inventories.get(wake_up.customer_id)
-    if settings is None or webhook is None or stored is None:
+    if stored is None:
         return
     told_at = stored.record.webhook_told_at
     newest = pipeline.journal.inventories.drift(wake_up.customer_id, MOST_DEVICES)
@@ -134,19 +124,10 @@ def notify_of_drift(pipeline: Pipeline, wake_up: DriftWakeUp) -> None:
     if not drift:
         return
     event = drift_event(wake_up.customer_id, drift, pipeline.settings)
-    fields = {"customer_id": wake_up.customer_id, "attempts": wake_up.attempts + 1}
-    try:
-        webhook.post(webhook_body(event, drift_card(event.data), settings.format), CONTENT_TYPES[settings.format])
-    except WebhookRefused as error:
-        logger.error("The webhook was not notified of drift and will not be: %s", error, extra=fields)  # noqa: TRY400
-    except WebhookFailed as error:
-        logger.warning("The webhook could not be notified of drift: %s", error, extra=fields)
-        if wake_up.attempts + 1 < MOST_ATTEMPTS:
-            delay = max(pipeline.pace.backoff(wake_up.attempts), error.retry_after or timedelta(0))
-            again = DriftWakeUp(customer_id=wake_up.customer_id, attempts=wake_up.attempts + 1)
-            pipeline.wakeups.send(again, delay)
-    else:
-        _note_notified(pipeline, stored, max(one.seen_at for one in drift))
+    is_last = wake_up.attempts + 1 >= MOST_ATTEMPTS
+    fields: Fields = {"customer_id": wake_up.customer_id}
+    if notify_webhook(pipeline, event, drift_card(event.data), wake_up, fields, is_last=is_last):
+        _note_notified(pipeline, stored, event.time)
 
 
 def _note_notified(pipeline: Pipeline, stored: Stored[CustomerInventory] | None, told_at: datetime) -> None:

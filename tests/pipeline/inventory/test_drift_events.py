@@ -97,12 +97,16 @@ def test_a_webhook_that_fails_is_tried_again(make_world: MakeWorld) -> None:
     assert len(hook.bodies) == 1
 
 
-def test_a_webhook_that_refuses_or_never_answers_is_given_up(make_world: MakeWorld) -> None:
+def test_a_webhook_that_refuses_or_never_answers_is_given_up_with_what_to_do(
+    make_world: MakeWorld, caplog: pytest.LogCaptureFixture
+) -> None:
     for hook in (Hook(WebhookRefused("400")), Hook(*[WebhookFailed("503")] * (MOST_ATTEMPTS + 5))):
         world = notified(make_world, hook)
         world.run()
         assert hook.bodies == []
         assert world.wakeups.waiting == []
+        assert "Check the setting NOTIFY_WEBHOOK_URL" in caplog.text
+        caplog.clear()
 
 
 def test_without_a_webhook_or_drift_nothing_is_sent(world: World) -> None:
