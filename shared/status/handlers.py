@@ -53,7 +53,7 @@ from shared.status.parameters import (
 )
 from shared.status.presenters import file_address, withdrawal_view
 from shared.status.profiles import customer_profiles
-from shared.status.registered_devices import NO_GUID, ask, registered_devices
+from shared.status.registered_devices import ask, registered_devices
 from shared.status.registered_downloads import devices_csv_answer
 from shared.status.routes import allowed_methods
 from shared.status.schemas import ErrorCode, HoldView, RetryView, View, WithdrawalAnswer, WithdrawalRequest
@@ -309,10 +309,7 @@ def _file_named(opened: Pipeline, request: func.HttpRequest) -> DeviceFile:
 
 def _customer_named(opened: Pipeline, request: func.HttpRequest) -> Subject:
     """The customer of the address. Raises NotFound."""
-    customer_id = queries.canonical(request.route_params["customer_id"])
-    if customer_id is None:
-        raise queries.NotFound(NO_GUID)
-    return subject_of_customer(opened, customer_id)
+    return subject_of_customer(opened, queries.canonical_customer(request.route_params["customer_id"]))
 
 
 def _confirmed_name(request: func.HttpRequest) -> str:

@@ -2,18 +2,14 @@
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.profiles import profiles_of
-from shared.status.queries import NotFound, customer_names
+from shared.status.queries import canonical_customer, customer_names
 from shared.status.schemas import CustomerProfiles, DefaultProfileView, ProfileView
-from shared.storage.customers import KeptProfile, ProfileList, is_guid
-
-NO_GUID = "This is no customer id: give the GUID of the customer's tenant. GET /api/customers lists them."
+from shared.storage.customers import KeptProfile, ProfileList
 
 
 def customer_profiles(pipeline: Pipeline, customer_id: str) -> CustomerProfiles:
     """The profiles of one customer. Raises NotFound when it is no customer id."""
-    if not is_guid(customer_id):
-        raise NotFound(NO_GUID)
-    return profiles_view(pipeline, profiles_of(pipeline, customer_id.lower()))
+    return profiles_view(pipeline, profiles_of(pipeline, canonical_customer(customer_id)))
 
 
 def profiles_view(pipeline: Pipeline, listed: ProfileList) -> CustomerProfiles:

@@ -64,6 +64,8 @@ OUTCOMES_ON_A_PAGE = 100
 MOST_OUTCOMES_ON_A_PAGE = 500
 DEVICES_ON_A_PAGE = 50
 
+NO_GUID = "This is no customer id: give the GUID of the customer's tenant. GET /api/customers lists them."
+
 MOST_FILES_EXAMINED = 2_000
 """Files that are examined for one page, however few of them match the filter."""
 
@@ -302,6 +304,14 @@ def customer_names(pipeline: Pipeline) -> CustomerNames:
 def canonical(identifier: str) -> str | None:
     """A GUID as it stands in keys; None when it is no GUID, so that nothing can be found by it."""
     return identifier.lower() if is_guid(identifier) else None
+
+
+def canonical_customer(customer_id: str) -> str:
+    """The id of a customer as it stands in keys. Raises NotFound when it is no GUID."""
+    customer = canonical(customer_id)
+    if customer is None:
+        raise NotFound(NO_GUID)
+    return customer
 
 
 # --- files

@@ -17,7 +17,7 @@ from shared.status.http import Refusal
 from shared.status.names import CustomerNames
 from shared.status.paging import RegisteredPosition, cursor, position_in
 from shared.status.presenters import page_address
-from shared.status.queries import NotFound, canonical, customer_names
+from shared.status.queries import canonical_customer, customer_names
 from shared.status.schemas import (
     BatchInventoryView,
     DriftNotice,
@@ -40,7 +40,6 @@ DRIFT_SHOWN = 100
 NOTICED_FOR = timedelta(days=7)
 """How long the list of files shows that devices drifted."""
 
-NO_GUID = "This is no customer id: give the GUID of the customer's tenant. GET /api/customers lists them."
 NEVER_READ = "The devices of this customer were not read from Partner Center yet."
 READ_ANEW = "The devices are being read anew at this moment. Ask again."
 
@@ -59,9 +58,7 @@ def registered_devices(
         BadCursor: the cursor is none of this list.
         Refusal: the devices are being read anew again and again at this moment.
     """
-    customer = canonical(customer_id)
-    if customer is None:
-        raise NotFound(NO_GUID)
+    customer = canonical_customer(customer_id)
     after = None if page is None else position_in(page, RegisteredPosition)
     reading = keep_fresh(pipeline, customer)
     batches = batches_of(pipeline, customer, batch_id)
@@ -90,11 +87,8 @@ def registered_devices(
 
 def ask(pipeline: Pipeline, customer_id: str) -> InventoryView:
     """Have the customer's devices read anew. Raises NotFound, Refusal."""
-    customer = canonical(customer_id)
-    if customer is None:
-        raise NotFound(NO_GUID)
     try:
-        return inventory_view(ask_for_devices(pipeline, customer))
+        return inventory_view(ask_for_devices(pipeline, canonical_customer(customer_id)))
     except Conflict as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, READ_ANEW) from error
 

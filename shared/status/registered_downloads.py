@@ -9,8 +9,8 @@ from shared.pipeline.inventory.listing import devices_csv
 from shared.pipeline.inventory.reading import keep_fresh
 from shared.status.downloads import CSV, LARGEST_BODY, TooLarge, attachment
 from shared.status.http import Refusal
-from shared.status.queries import NotFound, canonical, customer_names
-from shared.status.registered_devices import NO_GUID, READ_ANEW
+from shared.status.queries import canonical_customer, customer_names
+from shared.status.registered_devices import READ_ANEW
 from shared.status.schemas import ErrorCode
 from shared.storage.blobs import VersionGone
 
@@ -24,9 +24,7 @@ def devices_csv_answer(
     pipeline: Pipeline, customer_id: str, batch_id: str | None, request: func.HttpRequest, *, as_device_file: bool
 ) -> func.HttpResponse:
     """The devices as last read, as CSV or as a device file. Raises NotFound, Refusal."""
-    customer = canonical(customer_id)
-    if customer is None:
-        raise NotFound(NO_GUID)
+    customer = canonical_customer(customer_id)
     keep_fresh(pipeline, customer)
     name = f"{customer_names(pipeline).name_of(customer) or customer}{f' {batch_id}' if batch_id else ''}"
     kind = "device file" if as_device_file else "registered devices"

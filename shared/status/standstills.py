@@ -67,6 +67,11 @@ def standstills(
     return standstills_of(gates, pipeline.clock(), names, customer_id, file_id, to_be_sent)
 
 
+def standstills_of_customer(pipeline: Pipeline, names: CustomerNames, customer_id: str) -> list[Standstill]:
+    """What stands still now for one customer, without its single files."""
+    return [each for each in standstills(pipeline, names, customer_id) if each.file_id is None]
+
+
 def standstills_of(
     gates: Iterable[Gate],
     now: datetime,

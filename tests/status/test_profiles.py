@@ -5,7 +5,7 @@ from http import HTTPStatus
 from local.partner_center import Fault, Operation
 from shared.pipeline.human_acts import COMMAND
 from shared.pipeline.profiles import set_default_profile
-from shared.status.profiles import NO_GUID
+from shared.status.queries import NO_GUID
 from tests.pipeline.world import CUSTOMER, World
 from tests.status.client import Client
 

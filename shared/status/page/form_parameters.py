@@ -12,7 +12,7 @@ from shared.status.page.pages import LIMITS, FileListForm, RowsForm
 from shared.status.parameters import FIRST_TIME, LAST_TIME
 from shared.status.queries import FileFilter, OutcomeFilter
 from shared.status.schemas import ErrorCode
-from shared.storage.customers import CustomerNameRefused, close_names
+from shared.storage.customers import CustomerNameRefused, close_names, is_guid
 from shared.vocabulary import FileOrder, FileState, Outcome
 
 CUSTOMER, NAME, ATTENTION = "customer", "name", "attention"
@@ -99,6 +99,14 @@ def search(fields: Mapping[str, str]) -> str:
 def customer_id(fields: Mapping[str, str]) -> str:
     """The customer whose names are shown; empty when there is none."""
     return field(fields, CUSTOMER)
+
+
+def customer_of_page(fields: Mapping[str, str], otherwise: str) -> str:
+    """The id of the customer whose page it is. Raises Refusal, which says `otherwise`, when there is none."""
+    text = field(fields, CUSTOMER)
+    if not is_guid(text):
+        _refuse(CUSTOMER, otherwise)
+    return text.lower()
 
 
 def field(fields: Mapping[str, str], name: str) -> str:

@@ -7,16 +7,15 @@ import azure.functions as func
 
 from shared.pipeline.profiles import LONGEST_BATCH, LONGEST_PROFILE, ProfileRefused, set_default_profile
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
-from shared.status.http import Refusal, body_of
+from shared.status.http import body_of
 from shared.status.page import form_parameters
 from shared.status.page.answers import Visit, html_answer, page_answer, redirect
 from shared.status.page.pages import CUSTOMERS, PROFILES, Liveness, address, of_every_page
 from shared.status.page.rendering import rendered
 from shared.status.profiles import customer_profiles
 from shared.status.queries import customer_names
-from shared.status.schemas import CustomerProfiles, ErrorCode, Standstill
-from shared.status.standstills import standstills
-from shared.storage.customers import is_guid
+from shared.status.schemas import CustomerProfiles, Standstill
+from shared.status.standstills import standstills_of_customer
 
 PROFILE = "profile"
 """The field with the profile of the form."""
@@ -35,7 +34,7 @@ class Fault:
 
 def show_profiles(visit: Visit) -> func.HttpResponse:
     """GET status/profiles: the profiles of a customer."""
-    customer_id = _customer_id(form_parameters.customer_id(visit.request.params))
+    customer_id = form_parameters.customer_of_page(visit.request.params, _NO_CUSTOMER)
     return page_answer(_page(visit, customer_id), visit.request)
 
 
@@ -44,7 +43,7 @@ def set_profile(visit: Visit) -> func.HttpResponse:
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     body_of(visit.request)  # refuses a body that the form cannot be read from
     form = visit.request.form
-    customer_id = _customer_id(form_parameters.field(form, form_parameters.CUSTOMER))
+    customer_id = form_parameters.customer_of_page(form, _NO_CUSTOMER)
     batch, profile = form_parameters.field(form, form_parameters.BATCH), form_parameters.field(form, PROFILE)
     try:
         set_default_profile(visit.pipeline, visit.asker, customer_id, batch, profile)
@@ -53,16 +52,9 @@ def set_profile(visit: Visit) -> func.HttpResponse:
     return redirect(address(PROFILES, customer=customer_id))
 
 
-def _customer_id(text: str) -> str:
-    if not is_guid(text):
-        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, _NO_CUSTOMER, form_parameters.CUSTOMER)
-    return text.lower()
-
-
 def _page(visit: Visit, customer_id: str, fault: Fault | None = None) -> str:
-    stopped = standstills(visit.pipeline, customer_names(visit.pipeline))
-    own = [each for each in stopped if each.file_id is None and each.customer_id in (None, customer_id)]
-    return profiles_page(customer_profiles(visit.pipeline, customer_id), visit.person, stopped=own, fault=fault)
+    stopped = standstills_of_customer(visit.pipeline, customer_names(visit.pipeline), customer_id)
+    return profiles_page(customer_profiles(visit.pipeline, customer_id), visit.person, stopped=stopped, fault=fault)
 
 
 def profiles_page(

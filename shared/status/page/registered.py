@@ -1,12 +1,9 @@
 """The page of the registered devices of a customer, its downloads, and the form that has them read anew."""
 
-from http import HTTPStatus
-
 import azure.functions as func
 
-from shared.pipeline.composition import Pipeline
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
-from shared.status.http import CURSOR, Refusal, body_of
+from shared.status.http import CURSOR, body_of
 from shared.status.page import form_parameters
 from shared.status.page.answers import Visit, page_answer, redirect
 from shared.status.page.labels import DRIFT
@@ -15,9 +12,8 @@ from shared.status.page.rendering import rendered
 from shared.status.queries import customer_names
 from shared.status.registered_devices import ask, registered_devices
 from shared.status.registered_downloads import devices_csv_answer
-from shared.status.schemas import ErrorCode, RegisteredDevicePage, Standstill
-from shared.status.standstills import standstills
-from shared.storage.customers import is_guid
+from shared.status.schemas import RegisteredDevicePage, Standstill
+from shared.status.standstills import standstills_of_customer
 
 AS = "as"
 CSV, DEVICE_FILE = "csv", "device_file"
@@ -29,7 +25,7 @@ _NO_CUSTOMER = "Say whose devices to show: open them from the page Customers."
 def show_devices(visit: Visit) -> func.HttpResponse:
     """GET status/devices: the devices of a customer, or a download of them."""
     fields = visit.request.params
-    customer_id = _customer_id(form_parameters.customer_id(fields))
+    customer_id = form_parameters.customer_of_page(fields, _NO_CUSTOMER)
     batch = form_parameters.field(fields, form_parameters.BATCH)
     if (wanted := fields.get(AS, "")) in (CSV, DEVICE_FILE):
         as_device_file = wanted == DEVICE_FILE
@@ -38,9 +34,8 @@ def show_devices(visit: Visit) -> func.HttpResponse:
         )
     cursor = form_parameters.cursor(fields)
     found = registered_devices(visit.pipeline, customer_id, batch or None, cursor or None)
-    content = devices_page(
-        found, visit.person, batch=batch, stopped=_standstills(visit.pipeline, customer_id), is_later_page=bool(cursor)
-    )
+    stopped = standstills_of_customer(visit.pipeline, customer_names(visit.pipeline), customer_id)
+    content = devices_page(found, visit.person, batch=batch, stopped=stopped, is_later_page=bool(cursor))
     return page_answer(content, visit.request)
 
 
@@ -48,21 +43,9 @@ def read_devices_anew(visit: Visit) -> func.HttpResponse:
     """POST status/devices: have the devices of a customer read anew."""
     refuse_all_but_own_page(visit.request, visit.pipeline.settings.page_url)
     body_of(visit.request)  # refuses a body that the form cannot be read from
-    customer_id = _customer_id(form_parameters.field(visit.request.form, form_parameters.CUSTOMER))
+    customer_id = form_parameters.customer_of_page(visit.request.form, _NO_CUSTOMER)
     ask(visit.pipeline, customer_id)
     return redirect(address(DEVICES, customer=customer_id))
-
-
-def _customer_id(text: str) -> str:
-    if not is_guid(text):
-        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, _NO_CUSTOMER, form_parameters.CUSTOMER)
-    return text.lower()
-
-
-def _standstills(pipeline: Pipeline, customer_id: str) -> list[Standstill]:
-    """What stands still for the customer, without its single files."""
-    stopped = standstills(pipeline, customer_names(pipeline))
-    return [each for each in stopped if each.file_id is None and each.customer_id in (None, customer_id)]
 
 
 def devices_page(
