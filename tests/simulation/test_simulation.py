@@ -50,6 +50,8 @@ pytestmark = pytest.mark.takes_long
 
 SCHEDULES = 500
 SCHEDULES_IN_A_TEST, SCHEDULES_OF_A_CAMPAIGN = 6, 200
+ENOUGH = 5
+"""Devices that are removed, and that are moved, until a test has seen enough of them."""
 PATH = f"{CUSTOMERS[0]}/Test/a.csv"
 
 OUTAGE = timedelta(hours=72)
@@ -85,7 +87,7 @@ def test_each_device_that_is_deleted_stands_in_a_row_that_asks_for_it() -> None:
         ended.update(row.outcome for order, row in rows if order is FileOrder.REMOVE)
         moved += sum(bool(row.moved_from) for _, row in rows)
         deletions += sum(deletion.is_done and deletion.request_id is not None for deletion in world.service.deletions)
-        if ended[Outcome.REMOVED] > 5 and moved > 5:
+        if ended[Outcome.REMOVED] >= ENOUGH and moved >= ENOUGH:
             assert 0 < deletions <= ended[Outcome.REMOVED] + moved
             return
     pytest.fail(f"The rows of files that remove devices ended as {ended}, and {moved} devices were moved.")
@@ -103,9 +105,9 @@ def test_hosts_die_before_every_kind_of_effect_and_between_them_others_run() -> 
     died, changes_of_turn = set[str](), 0
     for seed in range(SCHEDULES):
         plan = plan_of(seed)
-        # Without canaries devices are appended early, while hosts still die.
-        settings = {**plan.settings, "HOLD_FROM_FAILED_PERCENT": "100"}
-        world = play_plan(replace(plan, crashes=0.06, stay=0.5, settings=settings))
+        # Without canaries devices are appended early, and hosts die until late.
+        settings = {**plan.settings, "HOLD_FROM_FAILED_PERCENT": "100", "INLINE_SUBMISSIONS": "3"}
+        world = play_plan(replace(plan, crashes=0.06, stay=0.7, turns=600, settings=settings))
         acts = [(who, what) for _, who, what in world.trace if who.startswith(("wake", "receive", "sweep"))]
         changes_of_turn += sum(who != other for (who, _), (other, _) in pairwise(acts))
         died.update(what.split()[2] for _, what in acts if what.startswith("dies before: "))
