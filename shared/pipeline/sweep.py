@@ -31,7 +31,7 @@ from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_file, of_message
 from shared.pipeline.partner_customers import refresh_partner_customers
 from shared.pipeline.settings_summary import settings_summary
-from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
+from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of, is_left_over
 from shared.pipeline.submissions.daily_limit import scope_of_limit
 from shared.pipeline.submissions.follow_ups import wake_again
 from shared.pipeline.submissions.line import Line
@@ -40,7 +40,7 @@ from shared.pipeline.sweep_record import SweepRecord, keep_sweep_record
 from shared.storage.blobs import BlobVersion
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict, OnUnreadable
-from shared.storage.records import DeviceFile, FileMention, Submission, WithdrawalMention
+from shared.storage.records import DeviceFile, FileMention, Gate, Submission, WithdrawalMention
 from shared.storage.wakeups import (
     BlobWakeUp,
     FileWakeUp,
@@ -241,14 +241,24 @@ def _pause(pipeline: Pipeline, _report: SweepReport) -> None:
         breaker.end_pause()
 
 
-def _holds_left_over(pipeline: Pipeline, _report: SweepReport) -> None:
-    """Remove the holds of files that have ended: one may be put just before its file closes."""
+def _gates_left_over(pipeline: Pipeline, _report: SweepReport) -> None:
+    """Open the gates at which nothing waits: circuit breakers, and the holds of files that have ended.
+
+    People would see a standstill, and questions that are not worth a probe would not be asked. A file may be held just
+    before it closes.
+    """
+    now = pipeline.clock()
     for stored in pipeline.journal.gates.all().values():
-        file_id, since = stored.record.file_id, stored.record.since
-        is_old = since is not None and pipeline.clock() - since >= pipeline.settings.advanced.claim
-        if file_id is not None and is_old and not pipeline.journal.files.is_open(file_id):
+        if is_left_over(stored.record, now) or _is_of_ended_file(pipeline, stored.record, now):
+            logger.info("Nothing waits at a gate any more", extra={"scope": stored.record.scope})
             with suppress(Conflict):
                 pipeline.journal.gates.open(stored)
+            pipeline.cache.gates.forget()
+
+
+def _is_of_ended_file(pipeline: Pipeline, gate: Gate, now: datetime) -> bool:
+    is_old = gate.since is not None and now - gate.since >= pipeline.settings.advanced.claim
+    return gate.file_id is not None and is_old and not pipeline.journal.files.is_open(gate.file_id)
 
 
 def _holds_to_announce(pipeline: Pipeline, _report: SweepReport) -> None:
@@ -402,7 +412,7 @@ def _discard_old_uploads(pipeline: Pipeline, report: SweepReport) -> None:
 
 _DUTIES = (
     _pause,
-    _holds_left_over,
+    _gates_left_over,
     _holds_to_announce,
     _open_files,
     _withdrawals,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from local.partner_center import Fault, Operation, Verdict
+from local.partner_center import Fault, Verdict
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import CheckedRow, batch_name
@@ -25,10 +25,9 @@ from shared.pipeline.hold_events import EVENT_TYPE as HOLD_EVENT
 from shared.pipeline.hold_events import HELD_BY_THE_APP
 from shared.pipeline.inventory.snapshots import devices_of
 from shared.pipeline.private_copy import rules_of
-from shared.pipeline.submissions.circuit_breaker import WHOLE_PARTNER, customer_scope
 from shared.reasons import IntakeReason, ProfileReason, RemovalReason, SentNote, UnknownReason
 from shared.storage.inventories import DriftKind
-from shared.storage.records import DeviceFile, Gate, Submission
+from shared.storage.records import DeviceFile, Submission
 from shared.vocabulary import FileOrder, FileState, Outcome, ProfileOutcome, SubmissionState
 from tests.pipeline.world import START
 from tests.simulation.plan import ORDERED_PROFILE
@@ -78,26 +77,9 @@ def check(world: SimulatedWorld) -> None:
 
 
 def _check_undisturbed(world: SimulatedWorld) -> None:
-    """If nothing crashed, failed or was lost, the sweep has nothing to do, and no submission waits at a closed gate."""
+    """If nothing crashed, failed or was lost, the sweep has nothing to do."""
     if world.overdue_in_calm:
         world.violate(f"{world.overdue_in_calm} submissions were left to the sweep although nothing was lost.")
-    # A file may be stopped before its next request would have closed the breaker again.
-    for scope, stored in world.journal.gates.closed().items() if not world.stopped else ():
-        if _was_answered_since(world, scope, stored.record):
-            world.violate(f"The gate of {scope} is still closed.")
-
-
-def _was_answered_since(world: SimulatedWorld, scope: str, gate: Gate) -> bool:
-    """Whether a request that could have opened a gate was answered. One that closed a gate may be the last of all.
-
-    A refusal for want of a role says nothing of a gate.
-    """
-    refused = () if world.plan.is_admin_agent else (Operation.UPDATE_DEVICE_POLICIES,)
-    return any(
-        asked.trouble is None and asked.operation not in refused and asked.at > (gate.since or asked.at)
-        for asked, _ in world.asked
-        if scope in (WHOLE_PARTNER, customer_scope(asked.customer_id))
-    )
 
 
 def _check_daily_limits(world: SimulatedWorld) -> None:
@@ -125,15 +107,15 @@ def _check_throttling(world: SimulatedWorld) -> None:
 
 
 def _check_places(world: SimulatedWorld) -> None:
-    """No index entry, blob or message is left over."""
+    """No index entry, blob, message or closed gate is left over."""
     for mention in world.journal.files.still_open():
         world.violate(f"File {mention.file_id} is still in the index of open files.")
     for version in world.private.versions():
         if version.path.endswith(".json"):
             world.violate(f"{version.path} outlived its submission.")
-    for gate in world.journal.gates.all().values():
-        if gate.record.hold is not None:
-            world.violate(f"The hold {gate.record.scope} is still there.")
+    for scope, stored in world.journal.gates.all().items():
+        if stored.record.limit is None:
+            world.violate(f"The gate {scope} is still closed.")
     if world.queue or world.poison:
         world.violate(f"{len(world.queue)} messages wait and {len(world.poison)} are poisoned.")
 

@@ -58,6 +58,9 @@ PAUSED = "Sending is paused (setting PAUSED)."
 NOTICED_AGAIN = timedelta(minutes=1)
 """A lasting outage is written again after this time, however many requests fail."""
 
+LEFT_OVER_AFTER = timedelta(hours=1)
+"""From this time on nothing waits at a breaker: what waits there tries sooner after its time is over."""
+
 FIRST_UNAUTHORISED_FAILURES = 4
 """A person must act, so the first wait is longer than after a transient fault."""
 
@@ -310,6 +313,16 @@ def waiting_time(gate: Gate, now: datetime, claim: timedelta) -> timedelta | Non
     if gate.probing_until is not None and gate.probing_until > now:
         return patience(claim - (gate.probing_until - now))
     return None
+
+
+def is_left_over(gate: Gate, now: datetime) -> bool:
+    """Whether it is a breaker, or the notice of an outage, at which nothing waits any more. Pure.
+
+    The last request may have said nothing of it, or what waited was stopped before it tried again.
+    """
+    if gate.hold is not None or gate.limit is not None or gate.scope == PAUSE:
+        return False
+    return now - max(gate.closed_until, gate.probing_until or gate.closed_until) >= LEFT_OVER_AFTER
 
 
 def notice(scope: str, reason: str, now: datetime) -> Gate:

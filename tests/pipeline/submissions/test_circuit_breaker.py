@@ -23,9 +23,12 @@ from shared.partner_center.errors import (
 )
 from shared.pipeline.backoff import Pace
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.hold_requests import hold, limit_customer
+from shared.pipeline.human_acts import COMMAND, subject_of_customer
 from shared.pipeline.process_cache import GATES_BELIEVED, ProcessCache
 from shared.pipeline.submissions.advance import advance
 from shared.pipeline.submissions.circuit_breaker import (
+    LEFT_OVER_AFTER,
     PAUSE,
     WHOLE_PARTNER,
     Admission,
@@ -37,6 +40,7 @@ from shared.pipeline.submissions.circuit_breaker import (
 from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.follow_ups import wake_up_of
 from shared.pipeline.submissions.state_machine import WaitFor
+from shared.pipeline.sweep import sweep
 from shared.storage.gates import Gates
 from shared.storage.record_table import Stored
 from shared.storage.records import Gate
@@ -462,6 +466,54 @@ def test_an_acceptance_is_journaled_before_its_gate_is_opened(make_world: MakeWo
     submission = world.submission(file).record
     assert submission.state is SubmissionState.ACCEPTED
     assert submission.tracking_id is not None
+
+
+# --- what nothing waits at
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        _throttled(60),
+        _throttled(60, "The partner has sent too many requests."),
+        Unauthorised("No relationship.", status=403),
+        Unauthorised("The account is disabled.", status=401),
+        NeverSent("No connection."),
+    ],
+    ids=["throttled customer", "throttled partner", "customer", "sign-in", "outage"],
+)
+def test_the_sweep_closes_a_breaker_at_which_nothing_waits_any_more(world: World, error: PartnerCenterError) -> None:
+    _ask(world, error)
+    before = world.journal.gates.all()
+    (opened_until,) = {stored.record.closed_until for stored in before.values()}
+    world.clock.now = opened_until + LEFT_OVER_AFTER - timedelta(seconds=1)
+    sweep(world.pipeline)
+    assert world.journal.gates.all() == before
+    assert circuit_breaker_of(world.pipeline).lets_pass(CUSTOMER) is isinstance(error, NeverSent)
+    world.clock.now += timedelta(seconds=1)
+    sweep(world.pipeline)
+    assert world.journal.gates.all() == {}
+    assert circuit_breaker_of(world.pipeline).lets_pass(CUSTOMER)
+
+
+def test_the_sweep_leaves_a_breaker_that_is_being_probed(world: World) -> None:
+    _ask(world, _throttled(60))
+    world.clock.now += LEFT_OVER_AFTER + timedelta(hours=1)
+    with _admission(world):
+        sweep(world.pipeline)
+        assert set(world.journal.gates.closed()) == {SCOPE}
+
+
+def test_the_sweep_leaves_the_holds_limits_and_pauses_that_last(make_world: MakeWorld) -> None:
+    world = make_world(PAUSED="true")
+    hold(world.pipeline, COMMAND, subject_of_customer(world.pipeline, CUSTOMER), "")
+    limit_customer(world.pipeline, COMMAND, CUSTOMER, 5)
+    sweep(world.pipeline)
+    world.clock.now += timedelta(days=2)
+    before = set(world.journal.gates.all())
+    sweep(world.pipeline)
+    assert set(world.journal.gates.all()) == before
+    assert len(before) == 3
 
 
 # --- the notice of a pause
