@@ -10,7 +10,7 @@ from shared.partner_center.models import Device
 from shared.pipeline.closing.csv_output import in_one_cell
 from shared.pipeline.outcome_rules import CLOCKS_MAY_DIFFER
 from shared.pipeline.submissions.deletion_decisions import ended
-from shared.pipeline.submissions.matching import SentRow, match_by_name
+from shared.pipeline.submissions.matching import match_by_name, named_row
 from shared.reasons import WITHDRAWAL_REASONS, WithdrawalReason
 from shared.storage.records import DeviceFile, DeviceOutcome, DeviceWithdrawal
 from shared.vocabulary import WithdrawalResult
@@ -51,7 +51,7 @@ def identified(
 
     A device that entered the batch before the file was received or after it was closed is another registration.
     """
-    sent = [_sent_row(outcome) for outcome, _ in rows]
+    sent = [named_row(outcome) for outcome, _ in rows]
     names = {name for row in sent for name in _names(row.serial_number, row.product_key)}
     present = set[tuple[str, str]]()
 
@@ -96,16 +96,6 @@ def _not_identified(device: DeviceWithdrawal, now: datetime) -> DeviceWithdrawal
         error_code=reason,
         error_description=WITHDRAWAL_REASONS[reason].sentence,
         what_to_do=WITHDRAWAL_REASONS[reason].what_to_do,
-    )
-
-
-def _sent_row(outcome: DeviceOutcome) -> SentRow:
-    return SentRow(
-        row=outcome.row,
-        serial_number=outcome.serial_number,
-        product_key=outcome.product_key,
-        manufacturer=outcome.manufacturer,
-        model=outcome.model,
     )
 
 

@@ -12,7 +12,7 @@ from shared.partner_center.models import Device
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.inventory.listing import batches_of
 from shared.pipeline.inventory.snapshots import devices_of
-from shared.pipeline.submissions.matching import SentRow, match_by_name
+from shared.pipeline.submissions.matching import match_by_name, named_row
 from shared.storage.blobs import VersionGone
 from shared.storage.inventories import BatchInventory
 from shared.storage.records import DeviceFile, DeviceOutcome
@@ -39,19 +39,9 @@ def seen_later(pipeline: Pipeline, file: DeviceFile, rows: Sequence[DeviceOutcom
 
 def _found(pipeline: Pipeline, batch: BatchInventory, rows: Sequence[DeviceOutcome]) -> list[int]:
     """The rows whose devices are in the batch as last read; none while it is being read anew."""
-    sent = [
-        SentRow(
-            row=row.row,
-            serial_number=row.serial_number,
-            product_key=row.product_key,
-            manufacturer=row.manufacturer,
-            model=row.model,
-        )
-        for row in rows
-    ]
     with suppress(VersionGone):
-        found = match_by_name(sent, islice(_devices(pipeline, batch), MOST_DEVICES))
-        return [row.row for row, device in zip(sent, found, strict=True) if device is not None]
+        found = match_by_name(list(map(named_row, rows)), islice(_devices(pipeline, batch), MOST_DEVICES))
+        return [row.row for row, device in zip(rows, found, strict=True) if device is not None]
     return []
 
 

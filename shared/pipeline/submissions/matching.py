@@ -8,6 +8,7 @@ import msgspec
 
 from shared.partner_center.models import Device, DeviceUploadDetails
 from shared.partner_center.outcome_codes import explain
+from shared.storage.records import DeviceOutcome
 from shared.vocabulary import Outcome
 
 
@@ -26,6 +27,17 @@ class SentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: str = ""
     moved_from: str = ""
     """The batch from which its device was removed for this submission."""
+
+
+def named_row(outcome: DeviceOutcome) -> SentRow:
+    """The row of an outcome, with the names by which its device is matched."""
+    return SentRow(
+        row=outcome.row,
+        serial_number=outcome.serial_number,
+        product_key=outcome.product_key,
+        manufacturer=outcome.manufacturer,
+        model=outcome.model,
+    )
 
 
 def match(rows: Sequence[SentRow], verdicts: Sequence[DeviceUploadDetails]) -> list[DeviceUploadDetails | None]:

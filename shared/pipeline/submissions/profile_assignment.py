@@ -23,7 +23,7 @@ from shared.pipeline.blob_names import JSON, is_payload, payload_digest, payload
 from shared.pipeline.process_cache import KnownPolicies
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
-from shared.pipeline.submissions.matching import SentRow
+from shared.pipeline.submissions.matching import named_row
 from shared.pipeline.submissions.profile_decisions import (
     ProfileRow,
     after_deadline,
@@ -233,7 +233,7 @@ class ProfileAssigner:
     def _device_ids(self, assignment: Submission, wishing: Sequence[DeviceOutcome]) -> dict[int, str]:
         """The ids of the devices by row; those that came back without one are looked up in their batch by name."""
         known = {outcome.row: outcome.device_id for outcome in wishing if outcome.device_id}
-        unnamed = [_sent_row(outcome) for outcome in wishing if not outcome.device_id]
+        unnamed = [named_row(outcome) for outcome in wishing if not outcome.device_id]
         if not unnamed:
             return known
         found = rows_in_batch(self.service, self.contents, assignment, unnamed)
@@ -318,14 +318,4 @@ def _row(outcome: DeviceOutcome, device_id: str, policy_id: str) -> ProfileRow:
         policy_id=policy_id,
         serial_number=outcome.serial_number,
         product_key=outcome.product_key,
-    )
-
-
-def _sent_row(outcome: DeviceOutcome) -> SentRow:
-    return SentRow(
-        row=outcome.row,
-        serial_number=outcome.serial_number,
-        product_key=outcome.product_key,
-        manufacturer=outcome.manufacturer,
-        model=outcome.model,
     )
