@@ -115,11 +115,13 @@ def planned_rows(
         checked = read_device_file(open_file, name=name, rules=destination.rules, now=now, findings=found.findings)
         return (row for row in checked if fate_of(row) is Fate.SEND)
 
+    # First, so that the app's own files tell of a device that only a newer reading of the batches lists.
+    read_at = _read_at(pipeline, customer_id)
     witnesses = _Witnesses(
         customer_id,
         _known_devices(pipeline, customer_id, rows()),
         Registrations(pipeline.journal, keep_claim=lambda: None),
-        read_at=_read_at(pipeline, customer_id),
+        read_at=read_at,
     )
     left = rows()
     while some := list(islice(left, ROWS_AT_ONCE)):

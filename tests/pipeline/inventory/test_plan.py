@@ -80,6 +80,26 @@ def test_of_a_file_that_ended_before_the_batches_were_read_the_batches_tell(worl
     assert [place for _, place, _ in places(world, numbered(1, "LATER-"))] == [Place.IN_THIS_BATCH]
 
 
+def test_a_file_that_ends_and_batches_that_are_read_anew_while_it_is_planned_hide_no_device(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.drop_file(numbered(1), f"{CUSTOMER}/Test/a.csv")
+    world.run()
+    read(world)
+    read_blob = world.private.read
+
+    def while_it_is_read(path: str) -> bytes | None:
+        content = read_blob(path)
+        monkeypatch.undo()
+        world.drop_file(numbered(1, "LATER-"), f"{CUSTOMER}/Test/b.csv")
+        world.run()
+        read(world)
+        return content
+
+    monkeypatch.setattr(world.private, "read", while_it_is_read)
+    assert [place for _, place, _ in places(world, numbered(1, "LATER-"))] == [Place.IN_THIS_BATCH]
+
+
 def test_a_file_that_no_row_can_be_read_of_has_a_plan_without_rows(world: World) -> None:
     found = planned(world, "no device file")
     assert found.preview.fault is not None
