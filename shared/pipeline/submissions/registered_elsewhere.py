@@ -116,46 +116,41 @@ class Registrations:
 
     def of_several(self, devices: Sequence[Named]) -> list[Sequence[Registration]]:
         """For each of some devices its known registrations, of any customer, at few queries for all of them."""
-        self.keep_claim()
-        mentions = self.journal.outcomes.with_serials([device.serial_number for device in devices], log_unreadable)
-        by_serial: dict[str, list[Registration]] = {}
-        for registration in self._of_mentions(mentions):
-            by_serial.setdefault(registration.outcome.serial_number.casefold(), []).append(registration)
+        rows = (row for row in self._rows_of(devices) if _tells_a_place(row.outcome) and not self.is_withdrawn(row))
+        by_serial = _by_serial_number(rows)
         return [
             _of_device(device, by_serial.get(device.serial_number.casefold(), [])[:MOST_MENTIONS]) for device in devices
         ]
 
     def rows_of_several(self, devices: Sequence[Named], customer_id: str) -> list[list[Registration]]:
         """For each of some devices all rows of the customer's closed files with its names, however they ended."""
-        self.keep_claim()
-        mentions = self.journal.outcomes.with_serials([device.serial_number for device in devices], log_unreadable)
-        rows: dict[str, list[Registration]] = {}
-        for mention in mentions:
-            file = self._file(mention) if mention.customer_id == customer_id else None
-            outcome = None if file is None else self.journal.outcomes.get(file.reading_id, mention.row)
-            if file is not None and outcome is not None:
-                rows.setdefault(outcome.serial_number.casefold(), []).append(Registration(file, outcome))
+        by_serial = _by_serial_number(self._rows_of(devices, customer_id))
         return [
-            [row for row in rows.get(device.serial_number.casefold(), ()) if not _is_another_model(device, row.outcome)]
+            [
+                row
+                for row in by_serial.get(device.serial_number.casefold(), ())
+                if not _is_another_model(device, row.outcome)
+            ]
             for device in devices
         ]
 
-    def is_withdrawn(self, row: Registration) -> bool:
-        """Whether the device of the row was withdrawn, or may have been."""
-        return self._is_withdrawn(row.file, row.outcome)
+    def _rows_of(self, devices: Sequence[Named], customer_id: str | None = None) -> Iterator[Registration]:
+        """The rows of closed files, of one customer or any, with the serial number of some of the devices.
 
-    def _of_mentions(self, mentions: Iterable[DeviceMention]) -> Iterator[Registration]:
-        """The registrations among rows; those of one file are read together where they stand side by side."""
+        Rows of one file are read together where they stand side by side.
+        """
+        self.keep_claim()
+        mentions = self.journal.outcomes.with_serials([device.serial_number for device in devices], log_unreadable)
         rows_of: dict[str, set[int]] = {}
         for mention in mentions:
-            if self._file(mention) is not None:
+            if customer_id in (None, mention.customer_id) and self._file(mention) is not None:
                 rows_of.setdefault(mention.file_id, set()).add(mention.row)
         for file_id, rows in rows_of.items():
             if (file := self._files[file_id]) is None:
                 continue
             for first, last in _runs(sorted(rows)):
                 for outcome in self.journal.outcomes.of_rows(file.reading_id, first, last):
-                    if outcome.row in rows and _tells_a_place(outcome) and not self._is_withdrawn(file, outcome):
+                    if outcome.row in rows:
                         yield Registration(file, outcome)
 
     def _search(self, row: DeviceOutcome, customer_id: str | None) -> Registration | None:
@@ -192,7 +187,8 @@ class Registrations:
         outcome = None if file is None else self.journal.outcomes.get(file.reading_id, mention.row)
         if file is None or outcome is None or not _tells_a_place(outcome):
             return None
-        return None if self._is_withdrawn(file, outcome) else Registration(file, outcome)
+        registration = Registration(file, outcome)
+        return None if self.is_withdrawn(registration) else registration
 
     def _file(self, mention: DeviceMention) -> DeviceFile | None:
         if mention.file_id not in self._files:
@@ -207,12 +203,13 @@ class Registrations:
             return None
         return None if stored is None else stored.record
 
-    def _is_withdrawn(self, file: DeviceFile, outcome: DeviceOutcome) -> bool:
-        """Whether the device was withdrawn, or may have been: the record of that cannot be read."""
-        if file.withdrawal is None:
+    def is_withdrawn(self, row: Registration) -> bool:
+        """Whether the device of the row was withdrawn, or may have been: the record of that cannot be read."""
+        if row.file.withdrawal is None:
             return False
         unreadable: list[UnreadableRecord] = []
-        known = self.journal.withdrawals.devices(file.reading_id, outcome.row, outcome.row, unreadable.append)
+        number = row.outcome.row
+        known = self.journal.withdrawals.devices(row.file.reading_id, number, number, unreadable.append)
         is_gone = any(
             device.record.result is not None and device.record.result.is_gone
             for device in known
@@ -333,6 +330,13 @@ def _in_batch_of(known: Registration | None, outcome: DeviceOutcome, batch_id: s
         remedy=Remedy.ASK,
         registered_by=registered_by,
     )
+
+
+def _by_serial_number(rows: Iterable[Registration]) -> dict[str, list[Registration]]:
+    found: dict[str, list[Registration]] = {}
+    for row in rows:
+        found.setdefault(row.outcome.serial_number.casefold(), []).append(row)
+    return found
 
 
 def _of_device(device: Named, found: Sequence[Registration]) -> list[Registration]:
