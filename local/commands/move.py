@@ -12,6 +12,7 @@ from local.commands import account
 from local.commands.drop import drop_files
 from local.commands.ending import ExitCode, ended
 from local.commands.withdraw import confirm, rows_to_act_on
+from shared.status.page.summary import MOVING_DOES_NOT
 from shared.vocabulary import FileOrder, counted
 
 
@@ -38,6 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _move(arguments: argparse.Namespace) -> ExitCode:
     file: Path = arguments.devices
     devices = counted(rows_to_act_on(file, arguments.batch), "device")
-    confirm(arguments, file.name, f"This moves up to {devices} of {arguments.customer} to the batch {arguments.batch}")
+    does = f"This moves up to {devices} of {arguments.customer} to the batch {arguments.batch}"
+    confirm(arguments, file.name, MOVING_DOES_NOT, does)
     arguments.files, arguments.anyway = [file], False
     return drop_files(arguments, FileOrder.MOVE)

@@ -26,7 +26,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.human_acts import COMMAND, note_act, subject_of
 from shared.pipeline.intake.preview import Destination
-from shared.status.page.summary import WITHDRAWING_DOES_NOT
+from shared.status.page.summary import REMOVING_DOES_NOT, WITHDRAWING_DOES_NOT
 from shared.storage.records import DeviceFile, Withdrawal
 from shared.vocabulary import ActKind, FileOrder, counted
 
@@ -66,7 +66,7 @@ def _remove(arguments: argparse.Namespace) -> ExitCode:
         raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Nothing was dropped: {_EITHER}.")
     file: Path = arguments.devices
     devices = counted(rows_to_act_on(file, arguments.batch), "device")
-    confirm(arguments, file.name, f"This deletes up to {devices} of {arguments.customer}")
+    confirm(arguments, file.name, REMOVING_DOES_NOT, f"This deletes up to {devices} of {arguments.customer}")
     arguments.files, arguments.anyway = [file], False
     return drop_files(arguments, FileOrder.REMOVE)
 
@@ -82,7 +82,7 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     if file.customer_id is None:
         raise CommandEnded(ExitCode.NOT_ALL_WELL, NO_CUSTOMER_ID)
     shown = harmless(file.name).plain
-    confirm(arguments, file.name, f"This deletes the devices that {shown} newly registered")
+    confirm(arguments, file.name, WITHDRAWING_DOES_NOT, f"This deletes the devices that {shown} newly registered")
     note_act(pipeline, COMMAND, ActKind.WITHDRAW, subject_of(file))
     asked = withdraw(pipeline, file.customer_id, file.file_id)
     withdrawal = asked.withdrawal
@@ -102,8 +102,8 @@ def rows_to_act_on(file: Path, batch_id: str | None) -> int:
     return preview_of(file, Destination(Rules(has_default_batch=True), batch_id), datetime.now(UTC)).sends
 
 
-def confirm(arguments: argparse.Namespace, file_name: str, what: str) -> None:
-    """Ask for the name of the file unless `--name` gives it.
+def confirm(arguments: argparse.Namespace, file_name: str, does_not: str, does: str) -> None:
+    """Ask for the name of the file unless `--name` gives it, and say what follows and what does not.
 
     Raises:
         CommandEnded: it is another name.
@@ -111,8 +111,8 @@ def confirm(arguments: argparse.Namespace, file_name: str, what: str) -> None:
     name = arguments.name
     if name is None and sys.stdin.isatty() and not arguments.json:
         with suppress(EOFError):
-            print(WITHDRAWING_DOES_NOT)
-            name = input(f"{what}. Type the name of the file to continue: ")
+            print(does_not)
+            name = input(f"{does}. Type the name of the file to continue: ")
     if name != file_name:
         raise CommandEnded(
             ExitCode.WRONG_ARGUMENTS, f"Nothing was done: confirm with the file's name, --name {file_name!r}."

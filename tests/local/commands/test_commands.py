@@ -398,6 +398,20 @@ def test_who_does_not_type_the_name_withdraws_nothing(
     assert answered("status", closed_file)["withdrawal"] is None
 
 
+@pytest.mark.parametrize(
+    ("words", "said"), [(["withdraw"], "Removing neither unenrols"), (["move", "--to", "Sales"], "it must be reset")]
+)
+def test_before_devices_of_a_file_are_removed_or_moved_it_is_said_what_that_does_not_do(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+) -> None:
+    (tmp_path / "devices.csv").write_text(tuples(["A-1"]))
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    code, out = typed(*words, "--devices", tmp_path / "devices.csv", "--customer", CUSTOMER)
+    assert code == ExitCode.WRONG_ARGUMENTS
+    assert said in out
+    assert "Withdrawing" not in out
+
+
 def test_a_withdrawal_under_way_is_not_said_to_be_over() -> None:
     asked = Withdrawal(
         asked_at=datetime.now(UTC), run=1, sequence=0, due_at=datetime.now(UTC), total=3, withdrawn=1, refused=1
