@@ -38,8 +38,8 @@ def customers(
     """
     after = None if page is None else position_in(page, CustomerPosition)
     listed, named = pipeline.journal.partner_customers.all(), pipeline.customers.all()
-    reins = _Reins(pipeline.customers.priorities(), daily_limits(pipeline), pipeline.clock())
-    views = _views(listed, named, reins)
+    settings = _CustomerSettings(pipeline.customers.priorities(), daily_limits(pipeline), pipeline.clock())
+    views = _views(listed, named, settings)
     found = sorted((view for view in views if _matches(view, folded(search))), key=_order)
     behind = [view for view in found if after is None or _order(view) > _as_order(after)]
     shown = behind[:limit]
@@ -60,7 +60,7 @@ def customer(pipeline: Pipeline, customer_id: str) -> CustomerView:
         log_unreadable(unreadable)  # as in the list, which is shown without it
         listed = None
     priorities = {customer_id: pipeline.customers.priority_of(customer_id)}
-    return _view(customer_id, listed, names, _Reins(priorities, daily_limits(pipeline), pipeline.clock()))
+    return _view(customer_id, listed, names, _CustomerSettings(priorities, daily_limits(pipeline), pipeline.clock()))
 
 
 def list_reading(pipeline: Pipeline) -> CustomerListView:
@@ -96,7 +96,7 @@ def _sentence(reading: ListReading) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reins:
+class _CustomerSettings:
     """What was set for customers, by customer."""
 
     priorities: Mapping[str, Priority]
@@ -109,25 +109,29 @@ class _Reins:
         return None if limit is None else DailyLimitView(devices=limit.devices, sent_today=sent_on(limit, self.now))
 
 
-def _views(listed: Iterable[PartnerCustomer], named: Iterable[Customer], reins: _Reins) -> list[CustomerView]:
+def _views(
+    listed: Iterable[PartnerCustomer], named: Iterable[Customer], settings: _CustomerSettings
+) -> list[CustomerView]:
     by_id = {customer.customer_id: customer for customer in listed}
     in_order = sorted(named, key=lambda customer: customer.customer_id)
     names = {customer_id: list(of_one) for customer_id, of_one in groupby(in_order, lambda one: one.customer_id)}
     return [
-        _view(each, by_id.get(each), names.get(each, ()), reins)
-        for each in {**by_id, **names, **reins.priorities, **reins.limits}
+        _view(each, by_id.get(each), names.get(each, ()), settings)
+        for each in {**by_id, **names, **settings.priorities, **settings.limits}
     ]
 
 
-def _view(customer_id: str, listed: PartnerCustomer | None, named: Iterable[Customer], reins: _Reins) -> CustomerView:
+def _view(
+    customer_id: str, listed: PartnerCustomer | None, named: Iterable[Customer], settings: _CustomerSettings
+) -> CustomerView:
     return CustomerView(
         customer_id=customer_id,
         name=listed.name if listed else None,
         domain=listed.domain if listed else None,
         relationship=(listed.relationship or "unknown") if listed else None,
         names=[CustomerNameView(name=each.name, notes=each.notes, added_at=each.added_at) for each in named],
-        priority=reins.priorities.get(customer_id, Priority.NORMAL),
-        daily_limit=reins.limit_of(customer_id),
+        priority=settings.priorities.get(customer_id, Priority.NORMAL),
+        daily_limit=settings.limit_of(customer_id),
     )
 
 
