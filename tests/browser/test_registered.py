@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from shared.pipeline.inventory.reading import ask_for_devices
 from tests.browser.looking import (
     DARK,
     DESK,
@@ -19,13 +18,6 @@ from tests.browser.site import Site, running_site
 from tests.pipeline.world import CUSTOMER, numbered
 
 
-def read(site: Site) -> None:
-    world = site.world
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, CUSTOMER)
-    world.run()
-
-
 @pytest.fixture(scope="module")
 def filled() -> Any:
     """A site with devices of two batches, which were read."""
@@ -34,7 +26,7 @@ def filled() -> Any:
         site.world.drop_file(numbered(3, "A-"), f"{CUSTOMER}/Sales & Söhne/devices.csv")
         site.world.drop_file(numbered(2, "B-"), f"{CUSTOMER}/Test/a very long name of a file with devices.csv")
         site.world.run()
-        read(site)
+        site.world.read_devices()
         yield site
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.dispatch import wake
 from shared.pipeline.drop_path import resolve_drop_path
 from shared.pipeline.intake.receive import receive
+from shared.pipeline.inventory.reading import ask_for_devices
 from shared.settings import Settings, settings_from
 from shared.storage.blobs import Container
 from shared.storage.customers import Customers
@@ -151,6 +152,12 @@ class World:
             if not self.deliver_next():
                 return
         raise AssertionError(f"{most} wake-ups were not enough")
+
+    def read_devices(self, customer_id: str = CUSTOMER) -> None:
+        """Ask for the registered devices of a customer, and let the app read them."""
+        self.clock.now += timedelta(seconds=1)
+        ask_for_devices(self.pipeline, customer_id)
+        self.run()
 
     def file(self, identifier: str, customer_id: str | None = CUSTOMER) -> DeviceFile:
         """A file as the journal has it now."""

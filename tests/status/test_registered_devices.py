@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from local.partner_center import Fault, Operation
 from shared.pipeline.inventory.reading import TRIED_AGAIN
-from shared.status.registered_devices import NEVER_READ, inventory_view, registered_devices
+from shared.status.registered_devices import NEVER_READ, inventory_view
 from shared.storage.inventories import CustomerInventory
 from tests.pipeline.world import CUSTOMER, START, World, numbered
 from tests.status.client import Client, pages
@@ -22,9 +22,7 @@ def filled(world: World) -> World:
     world.drop_file(numbered(3, "A-"), f"{CUSTOMER}/Sales/devices.csv")
     world.drop_file(numbered(2, "B-"), f"{CUSTOMER}/Test/devices.csv")
     world.run()
-    world.clock.now += timedelta(seconds=1)
-    registered_devices(world.pipeline, CUSTOMER)
-    world.run()
+    world.read_devices()
     return world
 
 

@@ -2,12 +2,10 @@
 
 import csv
 import io
-from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
 
-from shared.pipeline.inventory.reading import ask_for_devices
 from shared.status import downloads
 from tests.pipeline.world import CUSTOMER, World, numbered
 from tests.status.client import Client
@@ -20,9 +18,7 @@ def filled(world: World) -> World:
     world.drop_file(numbered(3, "A-"), f"{CUSTOMER}/Sales/devices.csv")
     world.drop_file(numbered(2, "B-"), f"{CUSTOMER}/Test/devices.csv")
     world.run()
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, CUSTOMER)
-    world.run()
+    world.read_devices()
     return world
 
 

@@ -17,16 +17,9 @@ from shared.pipeline.inventory.listing import (
     listed_devices,
     with_registrations,
 )
-from shared.pipeline.inventory.reading import ask_for_devices
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
-
-
-def read(world: World, customer_id: str = CUSTOMER) -> None:
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, customer_id)
-    world.run()
 
 
 def listed(world: World, batch: str | None = None) -> list[ListedDevice]:
@@ -45,7 +38,7 @@ def registered_by(world: World) -> list[tuple[str, int] | None]:
 def test_each_device_has_the_row_of_ours_that_registered_it(world: World) -> None:
     file = world.drop_file(numbered(3))
     world.run()
-    read(world)
+    world.read_devices()
     assert [each.device.serial_number for each in listed(world)] == ["SN-00001", "SN-00002", "SN-00003"]
     assert registered_by(world) == [(file, 1), (file, 2), (file, 3)]
 
@@ -56,7 +49,7 @@ def test_the_file_that_registered_a_device_comes_before_one_that_found_it_there(
     world.clock.now += timedelta(days=1)
     world.drop_file(numbered(1), f"{CUSTOMER}/Test/again.csv")
     world.run()
-    read(world)
+    world.read_devices()
     assert registered_by(world) == [(first, 1)]
 
 
@@ -64,7 +57,7 @@ def test_a_device_of_a_withdrawn_file_or_of_another_customer_is_not_ours(world: 
     file = world.drop_file(numbered(1))
     other = world.drop_file(numbered(1), f"{OTHER_CUSTOMER}/Test/devices.csv")
     world.run()
-    read(world)
+    world.read_devices()
     withdraw(world.pipeline, CUSTOMER, file)
     world.run()
     assert other != file
@@ -75,7 +68,7 @@ def test_a_list_begins_at_any_place_and_goes_on_through_the_batches(world: World
     for batch in ("A", "B"):
         world.drop_file(numbered(2, f"{batch}-"), f"{CUSTOMER}/{batch}/devices.csv")
     world.run()
-    read(world)
+    world.read_devices()
     batches = batches_of(world.pipeline, CUSTOMER)
     found = [(each.device.serial_number, each.place) for each in listed_devices(world.pipeline, batches, 1)]
     assert found == [("A-00002", 1), ("B-00001", 0), ("B-00002", 1)]
@@ -86,7 +79,7 @@ def test_the_csv_has_a_line_for_each_device(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(listing, "LOOKED_UP_TOGETHER", 2)
     file = world.drop_file(numbered(3))
     world.run()
-    read(world)
+    world.read_devices()
     header, *lines = devices_table(world.pipeline, batches_of(world.pipeline, CUSTOMER))
     assert header == COLUMNS
     cells = [dict(zip(COLUMNS, line, strict=True)) for line in lines]
@@ -100,7 +93,7 @@ def test_the_device_file_dropped_under_the_customer_names_the_same_devices_and_b
     world.drop_file("\r\n".join(rows))
     world.drop_file(numbered(2, "B-"), f"{CUSTOMER}/Other/devices.csv")
     world.run()
-    read(world)
+    world.read_devices()
     table = device_file_table(world.pipeline, batches_of(world.pipeline, CUSTOMER))
     again = world.drop_file(b"".join(csv_text(table, safe_cell=safe_original)), f"{CUSTOMER}/again.csv")
     world.run()

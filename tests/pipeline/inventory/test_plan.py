@@ -12,18 +12,11 @@ from shared.device_files.rows import CheckedRow, SendableDevice
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake.preview import destination_for, preview
 from shared.pipeline.inventory.plan import NOT_READ, Likeness, Place, Plan, likeness, plan, planned_rows
-from shared.pipeline.inventory.reading import ask_for_devices
 from shared.pipeline.inventory.snapshots import RegisteredDevice, hash_digest
 from tests.device_files.hash_builder import build_hash
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
-
-
-def read(world: World) -> None:
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, CUSTOMER)
-    world.run()
 
 
 def planned(world: World, content: str, batch: str | None = "Test") -> Plan:
@@ -48,7 +41,7 @@ def test_each_row_is_new_or_says_where_its_device_stands(world: World) -> None:
     world.drop_file(numbered(1, "SALES-"), f"{CUSTOMER}/Sales/b.csv")
     world.drop_file(numbered(1, "THEIRS-"), f"{OTHER_CUSTOMER}/Test/c.csv")
     world.run()
-    read(world)
+    world.read_devices()
     prefixes = ("HERE-", "SALES-", "THEIRS-", "NEW-")
     content = "\r\n".join([HEADER, *(line for prefix in prefixes for line in numbered(1, prefix).splitlines()[1:])])
     assert places(world, content) == [
@@ -72,7 +65,7 @@ def test_of_a_file_that_ended_before_the_batches_were_read_the_batches_tell(worl
     world.drop_file(numbered(2), f"{CUSTOMER}/Test/a.csv")
     world.run()
     assert world.service.delete_elsewhere(CUSTOMER, "SN-00001") == 1
-    read(world)
+    world.read_devices()
     assert [place for _, place, _ in places(world, numbered(2))] == [Place.NEW, Place.IN_THIS_BATCH]
     world.clock.now += timedelta(seconds=1)
     world.drop_file(numbered(1, "LATER-"), f"{CUSTOMER}/Test/b.csv")
@@ -85,7 +78,7 @@ def test_a_file_that_ends_and_batches_that_are_read_anew_while_it_is_planned_hid
 ) -> None:
     world.drop_file(numbered(1), f"{CUSTOMER}/Test/a.csv")
     world.run()
-    read(world)
+    world.read_devices()
     read_blob = world.private.read
 
     def while_it_is_read(path: str) -> bytes | None:
@@ -93,7 +86,7 @@ def test_a_file_that_ends_and_batches_that_are_read_anew_while_it_is_planned_hid
         monkeypatch.undo()
         world.drop_file(numbered(1, "LATER-"), f"{CUSTOMER}/Test/b.csv")
         world.run()
-        read(world)
+        world.read_devices()
         return content
 
     monkeypatch.setattr(world.private, "read", while_it_is_read)
@@ -195,7 +188,7 @@ def test_what_was_planned_is_what_comes_of_it(world: World) -> None:
                 hardware_hash=None,
             ),
         )
-    read(world)
+    world.read_devices()
     destination = destination_for(world.settings, CUSTOMER, "Test")
     opened = partial(iter, [content.encode()])
     found = preview(opened, name="mixed.csv", destination=destination, now=world.clock())

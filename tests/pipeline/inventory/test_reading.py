@@ -43,13 +43,6 @@ def reading_of(world: World, customer_id: str = CUSTOMER) -> CustomerInventory:
     return stored.record
 
 
-def read(world: World) -> None:
-    """Ask for the devices, and let the app read them."""
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, CUSTOMER)
-    world.run()
-
-
 def serials(world: World) -> dict[str, list[str]]:
     """The serial numbers that are kept, by batch."""
     return {
@@ -75,7 +68,7 @@ BOTH = {"Sales": ["A-00001", "A-00002", "A-00003"], "Test": ["B-00001", "B-00002
 def test_every_batch_is_read_and_kept_with_its_time(world: World) -> None:
     registered(world)
     before = asked(world)
-    read(world)
+    world.read_devices()
     assert serials(world) == BOTH
     reading = reading_of(world)
     assert (reading.is_in_progress, reading.read_at, reading.failure) == (False, reading.asked_at, "")
@@ -88,10 +81,10 @@ def test_every_batch_is_read_and_kept_with_its_time(world: World) -> None:
 
 def test_a_later_reading_replaces_what_was_read_and_leaves_no_blob_of_it(world: World) -> None:
     registered(world)
-    read(world)
+    world.read_devices()
     world.drop_file(numbered(1, "C-"), f"{CUSTOMER}/Test/more.csv")
     world.run()
-    read(world)
+    world.read_devices()
     assert serials(world) == BOTH | {"Test": ["B-00001", "B-00002", "C-00001"]}
     kept = {version.path for version in world.private.versions("registered/")}
     assert kept == {f"{batch.snapshot}000000.jsonl" for batch in batches_of(world.pipeline, CUSTOMER)}
@@ -99,14 +92,14 @@ def test_a_later_reading_replaces_what_was_read_and_leaves_no_blob_of_it(world: 
 
 def test_a_batch_that_the_service_no_longer_lists_is_removed(world: World) -> None:
     registered(world)
-    read(world)
+    world.read_devices()
 
     class Fewer(Changed):
         def device_batches(self, customer_id: str, ids: CallIds) -> Iterable[DeviceBatch]:
             return (batch for batch in self.real.device_batches(customer_id, ids) if batch.id != "Sales")
 
     world.meet(Fewer(world.partner_center))
-    read(world)
+    world.read_devices()
     assert list(serials(world)) == ["Test"]
     assert len(list(world.private.versions("registered/"))) == 1
 
@@ -120,7 +113,7 @@ def test_a_device_that_the_pages_list_twice_is_one(world: World) -> None:
                 yield from (device, device)
 
     world.meet(Repeating(world.partner_center))
-    read(world)
+    world.read_devices()
     assert serials(world) == BOTH
 
 
@@ -172,7 +165,7 @@ def test_asking_during_a_reading_reads_everything_once_more(world: World) -> Non
 
     meddling = Asking(world)
     world.meet(meddling)
-    read(world)
+    world.read_devices()
     assert meddling.times == 4
     reading = reading_of(world)
     assert reading.read_at is not None
@@ -211,7 +204,7 @@ def test_a_pause_that_the_service_asks_for_holds_and_the_reading_goes_on_behind_
 def test_a_failure_is_tried_again_and_opens_no_circuit_breaker(world: World, fault: Fault) -> None:
     registered(world)
     world.service.script(fault, operation=Operation.BATCH_DEVICES)
-    read(world)
+    world.read_devices()
     assert serials(world) == BOTH
     assert world.journal.gates.all() == {}
 
@@ -219,7 +212,7 @@ def test_a_failure_is_tried_again_and_opens_no_circuit_breaker(world: World, fau
 def test_a_sign_in_without_permission_ends_the_reading_and_says_so(world: World) -> None:
     registered(world)
     world.service.script(Fault.FORBIDDEN, operation=Operation.DEVICE_BATCHES)
-    read(world)
+    world.read_devices()
     reading = reading_of(world)
     assert (reading.is_in_progress, reading.read_at) == (False, None)
     assert "403" in reading.failure
@@ -228,9 +221,9 @@ def test_a_sign_in_without_permission_ends_the_reading_and_says_so(world: World)
 
 def test_a_lasting_outage_ends_the_reading_and_what_was_read_stands(world: World) -> None:
     registered(world)
-    read(world)
+    world.read_devices()
     world.service.script(Fault.UNAVAILABLE, times=MOST_ATTEMPTS, operation=Operation.DEVICE_BATCHES)
-    read(world)
+    world.read_devices()
     assert reading_of(world).failed_at is not None
     assert serials(world) == BOTH
 
@@ -243,7 +236,7 @@ def test_a_batch_that_the_service_refuses_to_list_is_told_and_the_others_are_rea
             return self.real.batch_devices(customer_id, "No such batch" if batch_id == "Sales" else batch_id, ids)
 
     world.meet(Refusing(world.partner_center))
-    read(world)
+    world.read_devices()
     assert serials(world) == {"Sales": [], "Test": BOTH["Test"]}
     assert "404" in batch_named(world, "Sales").failure
     assert reading_of(world).read_at is not None
@@ -272,7 +265,7 @@ def test_a_batch_that_needs_more_than_a_days_requests_is_told_and_does_not_stop_
     world.drop_file(numbered(150, "A-"), PATHS[0])
     world.drop_file(numbered(2, "B-"), PATHS[1])
     world.run()
-    read(world)
+    world.read_devices()
     assert serials(world) == {"Sales": [], "Test": BOTH["Test"]}
     assert "DEVICES_REQUESTS_PER_DAY" in batch_named(world, "Sales").failure
 
@@ -330,7 +323,7 @@ def test_a_message_that_is_out_of_date_or_about_nobody_does_nothing(world: World
 
 def test_what_nobody_has_asked_for_since_the_retention_is_deleted(world: World) -> None:
     registered(world)
-    read(world)
+    world.read_devices()
     world.clock.now += world.settings.retention
     assert sweep(world.pipeline).forgotten_inventories == 1
     assert world.journal.inventories.get(CUSTOMER) is None

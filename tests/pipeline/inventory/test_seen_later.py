@@ -5,18 +5,11 @@ from datetime import timedelta
 import pytest
 
 from local.partner_center import Behaviour, Fault, Operation
-from shared.pipeline.inventory.reading import ask_for_devices
 from shared.pipeline.inventory.seen_later import seen_later
 from shared.status.queries import outcomes
 from shared.vocabulary import Outcome
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.world import CUSTOMER, World, numbered
-
-
-def read(world: World) -> None:
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, CUSTOMER)
-    world.run()
+from tests.pipeline.world import World, numbered
 
 
 @pytest.fixture
@@ -30,7 +23,7 @@ def test_a_device_without_a_verdict_that_is_seen_later_says_so_and_its_outcome_s
     world.run()
     assert world.outcomes(file) == ["unknown", "unknown"]
     world.clock.now += timedelta(hours=2)
-    read(world)
+    world.read_devices()
     rows = outcomes(world.pipeline, world.file(file)).outcomes
     assert [(row.outcome, row.seen_at) for row in rows] == [(Outcome.UNKNOWN, world.clock())] * 2
 
@@ -40,7 +33,7 @@ def test_a_device_that_was_not_seen_or_only_before_says_nothing(world: World) ->
     world.run()
     before = world.file(file)
     assert seen_later(world.pipeline, before, list(world.journal.outcomes.of_file(before))) == {}
-    read(world)
+    world.read_devices()
     assert seen_later(world.pipeline, before, list(world.journal.outcomes.of_file(before))) == {}
 
 

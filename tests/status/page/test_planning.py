@@ -1,10 +1,7 @@
 """The page beside the check of a chosen file: what of it is registered already, and where."""
 
-from datetime import timedelta
-
 import pytest
 
-from shared.pipeline.inventory.reading import ask_for_devices
 from shared.status.page import planning
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
 from tests.status.client import Answer, Client
@@ -29,9 +26,7 @@ def filled(world: World) -> World:
     world.drop_file(numbered(1, "THEIRS-"), f"{OTHER_CUSTOMER}/Test/c.csv")
     world.customers.add("Contoso", OTHER_CUSTOMER, "", world.clock())
     world.run()
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, CUSTOMER)
-    world.run()
+    world.read_devices()
     return world
 
 

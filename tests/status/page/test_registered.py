@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from shared.pipeline.hold_requests import EVERYTHING, hold
 from shared.pipeline.human_acts import COMMAND
-from shared.pipeline.inventory.reading import ask_for_devices
 from shared.status.authentication import Person
 from shared.status.page.registered import devices_page
 from shared.status.queries import EVERY_FILE
@@ -29,9 +28,7 @@ OWN = f"{PAGE}?customer={CUSTOMER}"
 def filled(world: World) -> World:
     world.drop_file(numbered(102), f"{CUSTOMER}/Sales & Co/devices.csv")
     world.run()
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, CUSTOMER)
-    world.run()
+    world.read_devices()
     world.customers.add("Contoso", CUSTOMER, "", world.clock())
     return world
 
@@ -101,9 +98,7 @@ def test_the_page_says_what_stands_still(client: Client, filled: World) -> None:
 
 
 def test_nobody_without_the_role_sees_the_button(world: World) -> None:
-    world.clock.now += timedelta(seconds=1)
-    ask_for_devices(world.pipeline, CUSTOMER)
-    world.run()
+    world.read_devices()
     found = registered_devices(world.pipeline, CUSTOMER)
     shown = {role: "Read anew" in devices_page(found, Person(role=role)) for role in (Role.SEE, Role.SEND)}
     assert shown == {Role.SEE: False, Role.SEND: True}
