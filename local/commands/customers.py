@@ -18,8 +18,8 @@ from shared.pipeline.customer_names import (
     rename_customer,
     shown_customer,
 )
-from shared.pipeline.hold_requests import limit_customer
-from shared.pipeline.human_acts import COMMAND
+from shared.pipeline.hold_requests import LimitRefused, limit_customer, limit_typed
+from shared.pipeline.human_acts import COMMAND, subject_of_customer
 from shared.status.customers import customer, customers
 from shared.status.schemas import CustomerPage
 from shared.storage.customers import Customer
@@ -90,25 +90,29 @@ def _prioritise(arguments: argparse.Namespace, pipeline: Pipeline) -> None:
     if arguments.json:
         print_json(view)
     else:
-        print(f"Files of {harmless(view.shown_name)} that are received from now on have {view.priority} priority.")
+        name = subject_of_customer(pipeline, customer_id).name
+        print(f"Files of {harmless(name)} that are received from now on have {view.priority} priority.")
 
 
 def _devices(text: str) -> int | None:
-    """The argument `DEVICES`; None for no limit. Raises ValueError."""
-    return None if text == "none" else int(text)
+    """The argument `DEVICES`; None for no limit."""
+    try:
+        return None if text.casefold() == "none" else limit_typed(text)
+    except LimitRefused as refused:
+        raise argparse.ArgumentTypeError(str(refused)) from refused
 
 
 def _limit(arguments: argparse.Namespace, pipeline: Pipeline) -> None:
     customer_id = customer_meant(pipeline, arguments.name)
     limit_customer(pipeline, COMMAND, customer_id, arguments.devices)
-    view = customer(pipeline, customer_id)
+    view, name = customer(pipeline, customer_id), harmless(subject_of_customer(pipeline, customer_id).name)
     if arguments.json:
         print_json(view)
     elif view.daily_limit is None:
-        print(f"{harmless(view.shown_name)} has no daily limit.")
+        print(f"{name} has no daily limit.")
     else:
         devices, sent = counted(view.daily_limit.devices, "device"), grouped(view.daily_limit.sent_today)
-        print(f"At most {devices} a day (UTC) are newly sent for {harmless(view.shown_name)}; {sent} were sent today.")
+        print(f"{name} has a daily limit of {devices} (UTC); {sent} were newly sent today.")
 
 
 def _added(arguments: argparse.Namespace, pipeline: Pipeline) -> Customer:

@@ -104,9 +104,11 @@ def customer_shown(file: FileView) -> str:
 def show_standstills(output: Console, stopped: Iterable[Standstill]) -> None:
     """Show what stands still now: since when, why, and who must do what; nothing in normal operation."""
     for each in stopped:
-        customer = f" for {each.customer_name or each.customer_id}" if each.customer_id else ""
+        of_file = "a file of " if each.file_id else ""
+        customer = f" for {of_file}{each.customer_name or each.customer_id}" if each.customer_id else ""
         since = f", since {each.since:%Y-%m-%d %H:%M} UTC" if each.since else ""
-        say(output, f"{STANDSTILLS[each.kind]}{customer}{since}. {each.reason}", "bold red")
+        again = f"; tried again at {each.tried_again_at:%Y-%m-%d %H:%M} UTC" if each.tried_again_at else ""
+        say(output, f"{STANDSTILLS[each.kind]}{customer}{since}{again}. {each.reason}", "bold red")
         say(output, f"Who must act: {each.what_to_do}", "red")
 
 

@@ -31,6 +31,13 @@ _TRIES = 5
 LARGEST_LIMIT = 10_000_000
 """Devices a day: more is no limit."""
 
+_MOST_DIGITS = 20
+"""A longer number is no typing mistake, and Python reads no number of thousands of digits."""
+
+_WHAT_A_LIMIT_IS = (
+    f"A daily limit is a number of devices from 1 to {grouped(LARGEST_LIMIT)}. To send nothing of a customer, hold it."
+)
+
 LONGEST_REASON = 200
 """Characters of the reason that a person gives."""
 
@@ -139,10 +146,7 @@ def limit_customer(pipeline: Pipeline, asker: Asker, customer_id: str, devices: 
     """
     customer_id = checked_id(customer_id)
     if devices is not None and not 1 <= devices <= LARGEST_LIMIT:
-        raise LimitRefused(
-            f"A daily limit is a number of devices from 1 to {grouped(LARGEST_LIMIT)}. To send nothing of a customer, "
-            "hold it."
-        )
+        raise LimitRefused(_WHAT_A_LIMIT_IS)
     subject, now = subject_of_customer(pipeline, customer_id), pipeline.clock()
     detail = "removed" if devices is None else f"to {counted(devices, 'device')} a day"
     note_act(pipeline, asker, ActKind.LIMIT_CUSTOMER, subject, detail)
@@ -167,6 +171,14 @@ def limit_customer(pipeline: Pipeline, asker: Asker, customer_id: str, devices: 
         _wake(pipeline, subject)
         return
     raise Conflict(f"The daily limit of {subject.name} keeps changing.")
+
+
+def limit_typed(text: str) -> int:
+    """The daily limit that a person typed, perhaps with commas between thousands. Pure. Raises LimitRefused."""
+    digits = text.strip().replace(",", "")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
+        raise LimitRefused(f"{text[:50]!r} is no number of devices. {_WHAT_A_LIMIT_IS}")
+    return int(digits)
 
 
 def daily_limits(pipeline: Pipeline) -> dict[str, DailyLimit]:

@@ -9,6 +9,7 @@ from azure.core.exceptions import AzureError
 from shared.pipeline.health.finding import CheckedApp, Finding, broken, not_seen_from_here, warning, well
 from shared.pipeline.holds import scope_of_hold
 from shared.pipeline.settings_summary import ANOTHER_ADDRESS, settings_summary
+from shared.pipeline.submissions.circuit_breaker import PAUSE
 from shared.pipeline.sweep_record import last_sweep
 from shared.version import VERSION
 
@@ -21,6 +22,8 @@ PACKAGES = (
     "msal",
 )
 """The packages whose versions are shown; requirements.lock has all."""
+
+_END_OF_PAUSE = "Set PAUSED to false when sending is to go on: docs/runbook.md."
 
 
 def settings(app: CheckedApp) -> Finding:
@@ -45,19 +48,28 @@ def _settings(app: CheckedApp) -> Finding:
     if app.settings_fault is not None:
         return broken(app.settings_fault, "Correct them as they say: docs/settings.md. The app does not start before.")
     if app.knows_settings:
-        return settings_finding(settings_summary(app.pipeline.settings), "")
+        return _noted_pause(app) or settings_finding(settings_summary(app.pipeline.settings), "")
     record = last_sweep(app.pipeline.private)
     if record is None or not record.settings:
         return not_seen_from_here("The app's settings")
     return settings_finding(record.settings, f"At the last sweep, {record.ended_at:%Y-%m-%d %H:%M} UTC: ")
 
 
+def _noted_pause(app: CheckedApp) -> Finding | None:
+    """The pause that pages show: on one machine the app may run with other settings than the command that checks it."""
+    try:
+        noted = app.pipeline.journal.gates.all().get(PAUSE)
+    except AzureError:
+        return None  # the checks of storage say why
+    if noted is None or noted.record.since is None:
+        return None
+    return warning(f"Sending is paused (PAUSED) since {noted.record.since:%Y-%m-%d %H:%M} UTC.", _END_OF_PAUSE)
+
+
 def settings_finding(summary: Mapping[str, str], when: str) -> Finding:
     """The finding for settings that the app starts with. Pure."""
     if summary.get("PAUSED") == "true":
-        return warning(
-            f"{when}Sending is paused (PAUSED).", "Set PAUSED to false when sending is to go on: docs/runbook.md."
-        )
+        return warning(f"{when}Sending is paused (PAUSED).", _END_OF_PAUSE)
     place = summary.get("PARTNER_CENTER_URL", "")
     if place == ANOTHER_ADDRESS:
         return warning(

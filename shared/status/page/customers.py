@@ -9,8 +9,8 @@ import azure.functions as func
 
 from shared.partner_center.models import CustomerRelationship
 from shared.pipeline.customer_names import name_customer, prioritise_customer, remove_name, rename_customer
-from shared.pipeline.hold_requests import EVERYTHING, LONGEST_REASON, LimitRefused, limit_customer
-from shared.pipeline.human_acts import Subject
+from shared.pipeline.hold_requests import EVERYTHING, LONGEST_REASON, LimitRefused, limit_customer, limit_typed
+from shared.pipeline.human_acts import subject_of_customer
 from shared.status import commands
 from shared.status.authentication import PAGES, Person, refuse_all_but_own_page
 from shared.status.customers import customer, customers
@@ -107,7 +107,7 @@ def _hold(visit: Visit, form: ChangeForm) -> func.HttpResponse:
             raise Refusal(
                 HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NO_CUSTOMER_ID.format(customer_id), "customer_id"
             )
-        subject = Subject(customer(visit.pipeline, customer_id).shown_name, customer_id)
+        subject = subject_of_customer(visit.pipeline, customer_id)
     if form.action == Action.HOLD:
         commands.hold(visit.pipeline, subject, visit.asker, form.reason)
     else:
@@ -148,10 +148,7 @@ def _changed(visit: Visit, form: ChangeForm) -> str:
 
 def _limit(text: str) -> int | None:
     """The daily limit as it was typed; None for an empty field. Raises LimitRefused."""
-    digits = text.strip().replace(",", "")
-    if digits and not (digits.isascii() and digits.isdecimal()):
-        raise LimitRefused(f"{text!r} is no number of devices. Leave the field empty to remove the limit.")
-    return int(digits) if digits else None
+    return limit_typed(text) if text.strip() else None
 
 
 def _change_form(request: func.HttpRequest) -> ChangeForm:

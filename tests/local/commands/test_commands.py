@@ -530,11 +530,22 @@ def test_a_customer_is_given_a_daily_limit_by_name_or_id(typed: Typed, answered:
     typed("customers", "add", "Litware", CUSTOMER)
     assert answered("customers", "limit", "litware", "500")["daily_limit"] == {"devices": 500, "sent_today": 0}
     text = typed("customers", "limit", CUSTOMER, "800")[1].replace("\n", " ")
-    assert "At most 800 devices a day (UTC) are newly sent for Litware; 0 were sent today." in text
+    assert "Litware has a daily limit of 800 devices (UTC); 0 were newly sent today." in text
     assert answered("customers", "list")["customers"][0]["daily_limit"]["devices"] == 800
     assert typed("customers", "limit", "Litware", "0")[0] == ExitCode.NOT_ALL_WELL
     assert "has no daily limit" in typed("customers", "limit", "Litware", "none")[1]
     assert typed("customers", "limit", "Nobody", "5")[0] == ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("devices", ["many", "-5", "1.5", "1_000", "٣", "7" * 5_000])
+def test_a_daily_limit_that_is_no_number_is_told_as_on_the_page(
+    typed: Typed, capfdbinary: pytest.CaptureFixture[bytes], devices: str
+) -> None:
+    with pytest.raises(SystemExit):
+        typed("customers", "limit", "Litware", devices)
+    assert (
+        "is no number of devices. A daily limit is a number of devices from 1" in capfdbinary.readouterr().err.decode()
+    )
 
 
 def test_a_name_that_cannot_be_is_refused(typed: Typed) -> None:

@@ -8,6 +8,8 @@ from rich.console import Console
 
 from local.commands.showing import WAITING_SHOWN, files_table, is_well, show_file
 from local.partner_center import Fault, StandIn
+from shared.pipeline.hold_requests import hold
+from shared.pipeline.human_acts import COMMAND, subject_of
 from shared.status import queries
 from tests.pipeline.world import CUSTOMER, HEADER, Clock, World, numbered
 
@@ -32,6 +34,17 @@ def test_a_file_that_waits_says_what_for_and_when_it_goes_on(world: World) -> No
     due = world.submission(identifier).record.due_at
     assert f"{due:%Y-%m-%d %H:%M:%S}  Submission 1 is due. Partner Center answered" in shown(world, identifier)
     assert "give the signed-in identity the Admin agent or Sales agent role" in shown(world, identifier)
+
+
+def test_what_stands_still_is_named_as_on_the_page(world: World) -> None:
+    world.service.script(Fault.FORBIDDEN, 1, None)
+    file = world.file(world.drop_file(numbered(1)))
+    hold(world.pipeline, COMMAND, subject_of(file))
+    told = shown(world, file.file_id)
+    assert f"Sending is on hold for a file of {CUSTOMER}, since 2" in told
+    (gate,) = world.journal.gates.closed().values()
+    again = f"tried again at {gate.record.closed_until:%Y-%m-%d %H:%M} UTC"
+    assert f"for {CUSTOMER}, since {gate.record.since:%Y-%m-%d %H:%M} UTC; {again}." in told.replace("\n", " ")
 
 
 def test_of_many_that_wait_some_are_shown_and_the_rest_counted(world: World) -> None:

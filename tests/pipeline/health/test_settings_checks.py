@@ -7,6 +7,7 @@ from shared.pipeline.health.settings_checks import settings, settings_finding, v
 from shared.pipeline.hold_requests import EVERYTHING, go_on, hold
 from shared.pipeline.human_acts import SCRIPT
 from shared.pipeline.settings_summary import settings_summary
+from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of
 from shared.pipeline.sweep import sweep
 from shared.version import VERSION
 from shared.vocabulary import CheckState
@@ -49,6 +50,16 @@ def test_a_hold_of_everything_is_told_until_it_goes_on(world: World) -> None:
     assert finding.state is CheckState.WARNING
     assert finding.found.startswith("Everything is on hold since ")
     go_on(world.pipeline, SCRIPT, EVERYTHING)
+    assert settings(CheckedApp(world.pipeline)).state is CheckState.WELL
+
+
+def test_a_pause_of_the_app_is_told_by_a_check_with_other_settings(world: World) -> None:
+    breaker = circuit_breaker_of(world.pipeline)
+    breaker.note_pause()
+    finding = settings(CheckedApp(world.pipeline))
+    assert finding.state is CheckState.WARNING
+    assert finding.found.startswith("Sending is paused (PAUSED) since ")
+    breaker.end_pause()
     assert settings(CheckedApp(world.pipeline)).state is CheckState.WELL
 
 

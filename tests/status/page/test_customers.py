@@ -132,7 +132,7 @@ def test_a_customer_is_given_a_daily_limit_and_loses_it(client: Client, world: W
     answer = change(client, action="limit", customer_id=CUSTOMER, limit="1,500")
     assert (answer.status, answer.headers["location"]) == (303, f"{PAGE}?customer={CUSTOMER}#chosen")
     assert "1,500 devices, 0 sent today (UTC)" in shown(client, f"?customer={CUSTOMER}")
-    for wrong in ("many", "0", "-5", "1.5"):
+    for wrong in ("many", "0", "-5", "1.5", "1_000", "7" * 500):
         refused = change(client, action="limit", customer_id=CUSTOMER, limit=wrong)
         assert refused.status == 400
         assert "aria-describedby=fault-limit" in refused.body.decode()

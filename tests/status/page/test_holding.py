@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.storage.partner_customers import PartnerCustomer
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, World, numbered
 from tests.status.client import Client
@@ -75,6 +76,14 @@ def test_a_customer_or_everything_is_held_and_goes_on(client: Client, world: Wor
     assert "Sending is on hold" not in shown(client, query)
     world.run()
     assert world.outcomes(file) == ["registered"] * 2
+
+
+def test_a_hold_names_the_customer_as_commands_and_scripts_do(client: Client, world: World) -> None:
+    world.journal.partner_customers.replace_all([PartnerCustomer(customer_id=CUSTOMER, name="Contoso")])
+    change(client, action="add", customer_id=CUSTOMER, name="Our pilot")
+    change(client, action="hold", customer_id=CUSTOMER)
+    (stored,) = world.journal.gates.all().values()
+    assert stored.record.reason.startswith("Sending of Our pilot is on hold, by ")
 
 
 def test_what_is_no_customer_is_not_held(client: Client, world: World) -> None:
