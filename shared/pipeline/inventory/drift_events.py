@@ -31,11 +31,12 @@ MOST_ATTEMPTS = 20
 
 _TRIES = 5
 
-WORDS = {
+DRIFT_WORDS = {
     DriftKind.DELETED: "deleted elsewhere",
     DriftKind.MOVED: "moved to another batch",
     DriftKind.REGISTERED: "registered by someone else",
 }
+"""What was done with a device, for people: in a card and on the page."""
 
 
 class DriftedDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +107,7 @@ def drift_card(data: DevicesDrifted) -> Card:
     numbers = {DriftKind.DELETED: data.deleted, DriftKind.MOVED: data.moved, DriftKind.REGISTERED: data.registered}
     facts = [
         ("Customer", data.customer_id),
-        *((WORDS[kind].capitalize(), str(number)) for kind, number in numbers.items() if number),
+        *((DRIFT_WORDS[kind].capitalize(), str(number)) for kind, number in numbers.items() if number),
         ("Serial numbers", ", ".join(device.serial_number for device in data.devices[:5])),
     ]
     buttons = [] if data.page is None else [("Open the registered devices", data.page)]

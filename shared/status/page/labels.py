@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from shared.device_files.rows import Column
 from shared.pipeline.closing.summary import standing
+from shared.pipeline.inventory.drift_events import DRIFT_WORDS
 from shared.pipeline.inventory.plan import Place
 from shared.reasons import explanation_of
 from shared.status.schemas import FileView, StandstillKind
@@ -120,9 +121,9 @@ PLACES: dict[Place, Label] = {
 
 
 DRIFT: dict[DriftKind, Label] = {
-    DriftKind.DELETED: Label("deleted elsewhere", "failed", "failed"),
-    DriftKind.MOVED: Label("moved to another batch", "attention", "rejected"),
-    DriftKind.REGISTERED: Label("registered by someone else", "ask", "unknown"),
+    DriftKind.DELETED: Label(DRIFT_WORDS[DriftKind.DELETED], "failed", "failed"),
+    DriftKind.MOVED: Label(DRIFT_WORDS[DriftKind.MOVED], "attention", "rejected"),
+    DriftKind.REGISTERED: Label(DRIFT_WORDS[DriftKind.REGISTERED], "ask", "unknown"),
 }
 
 
