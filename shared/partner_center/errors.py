@@ -38,6 +38,9 @@ LONGEST_CODE = 256
 LONGEST_RETRY_AFTER = timedelta(minutes=30)
 """A longer wait is cut to this, so that one broken header cannot stop the work; the next request asks again."""
 
+NO_RELATIONSHIP = "20002"
+"""The code of a 403 for a customer without a relationship with the partner (Partner Center, "Error codes")."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceIds:
@@ -164,8 +167,8 @@ _WHAT_TO_DO: Mapping[tuple[int | None, str | None], str] = {
     (None, "10001"): _SECOND_FACTOR,
     (None, "1002"): _CHECK_ROLE,
     (403, "2032"): _CHECK_ROLE,
-    (403, "20002"): "this customer has not accepted a reseller relationship with this partner: have it accepted, or"
-    " correct the customer id in the folder name",
+    (403, NO_RELATIONSHIP): "this customer has not accepted a reseller relationship with this partner: have it "
+    "accepted, or correct the customer id in the folder name",
     (403, "600006"): _CHECK_ROLE,
     (404, "1000"): "the customer, batch or tracking id in the address is not known to the service",
     (404, "60003"): _CHECK_CUSTOMER,

@@ -13,7 +13,14 @@ from http import HTTPStatus
 
 from msgspec.structs import replace
 
-from shared.partner_center.errors import PartnerCenterError, Refused, Throttled, Unauthorised, Unavailable
+from shared.partner_center.errors import (
+    NO_RELATIONSHIP,
+    PartnerCenterError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
 from shared.partner_center.models import Customer, CustomerRelationship
 from shared.partner_center.service_text import service_text
 from shared.pipeline.composition import Pipeline
@@ -40,9 +47,6 @@ LONGEST_FAILURE = 1_000
 
 PARTNER_NOT_FOUND = "3000"
 """The code of a 404 that speaks of the partner, not of the customer."""
-
-NO_RELATIONSHIP = "20002"
-"""The code of a 403 for a customer without a relationship with the partner (Partner Center, "Error codes")."""
 
 
 def refresh_partner_customers(pipeline: Pipeline) -> None:

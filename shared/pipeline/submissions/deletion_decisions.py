@@ -1,6 +1,7 @@
 """Decisions about single devices that are being deleted, for withdrawals and removals alike. Pure."""
 
 from datetime import datetime
+from http import HTTPStatus
 
 from msgspec.structs import replace
 
@@ -20,9 +21,6 @@ from shared.vocabulary import WithdrawalResult
 
 MOST_FORBIDDEN = 5
 """Consecutive 403 answers to deletions before a 403 counts as a verdict. Each of them waits behind the gate."""
-
-NOT_FOUND = 404
-FORBIDDEN = 403
 
 
 def is_done(device: DeviceWithdrawal, run: int) -> bool:
@@ -58,7 +56,7 @@ def refused(device: DeviceWithdrawal, error: PartnerCenterError, now: datetime, 
 
     A device that was registered again has a new id, so a later registration is never touched.
     """
-    if error.status == NOT_FOUND and error.code not in WRONG_CUSTOMER_CODES:
+    if error.status == HTTPStatus.NOT_FOUND and error.code not in WRONG_CUSTOMER_CODES:
         if repeated:
             gone = ended(device, WithdrawalResult.WITHDRAWN, error.service_ids, now)
             return replace(gone, notes=SentNote.FIRST_ANSWER_LOST)
@@ -86,7 +84,7 @@ def unanswered(device: DeviceWithdrawal, error: PartnerCenterError, *, repeated:
 
 def is_verdict(error: PartnerCenterError, forbidden: int) -> bool:
     """Whether `error` decides on the device, after `forbidden` consecutive deletions were answered with 403."""
-    if isinstance(error, Unauthorised) and error.status == FORBIDDEN:
+    if isinstance(error, Unauthorised) and error.status == HTTPStatus.FORBIDDEN:
         return forbidden >= MOST_FORBIDDEN
     return isinstance(error, Refused)
 

@@ -8,6 +8,7 @@ the first request.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from itertools import takewhile
 
 from msgspec.structs import replace
@@ -16,7 +17,6 @@ from shared.partner_center.errors import PartnerCenterError
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.circuit_breaker import Admission
 from shared.pipeline.submissions.deletion_decisions import (
-    FORBIDDEN,
     begun,
     deleted,
     is_done,
@@ -167,7 +167,7 @@ def delete(
     try:
         answer = service.partner_center.delete_device(customer_id, batch_id, device.device_id, ids)
     except PartnerCenterError as error:
-        in_a_row = forbidden + 1 if error.status == FORBIDDEN else 0
+        in_a_row = forbidden + 1 if error.status == HTTPStatus.FORBIDDEN else 0
         if is_verdict(error, in_a_row):
             return DeviceDecided(refused(device, error, service.clock(), repeated=repeated), in_a_row, error)
         return DeviceDecided(unanswered(device, error, repeated=repeated), in_a_row, error)

@@ -7,25 +7,24 @@ is idempotent: to ask for the same profile again does no harm.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 import msgspec
 from msgspec.structs import replace
 
-from shared.partner_center.errors import PartnerCenterError, Refused, Unauthorised
+from shared.partner_center.errors import NO_RELATIONSHIP, PartnerCenterError, Refused, Unauthorised
 from shared.partner_center.models import ConfigurationPolicy, Device, DeviceUploadDetails, encode_policy_updates
 from shared.partner_center.outcome_codes import explain
 from shared.pipeline.backoff import Pace
 from shared.pipeline.submissions.matching import SentRow, folded, match
 from shared.pipeline.submissions.state_machine import (
-    BAD_REQUEST,
-    CODES_OF_A_MALFORMED_PART,
-    TOO_LARGE,
     Finish,
     PollAgain,
     Refuse,
     SendAgain,
     Step,
     after_failure,
+    fault_of,
     refusal,
 )
 from shared.reasons import PROFILE_NOT_ASSIGNED, PROFILE_REASONS, ProfileReason
@@ -39,11 +38,6 @@ from shared.storage.records import (
     with_sentence,
 )
 from shared.vocabulary import Outcome, ProfileOutcome, SubmissionState
-
-FORBIDDEN = 403
-
-_NO_RELATIONSHIP = "20002"
-"""The code of a 403 that concerns every request about the customer (Partner Center error codes)."""
 
 _MARK = "-p"
 """Between the number of a submission and what tells its assignments apart."""
@@ -205,23 +199,17 @@ def after_failed_update(submission: Submission, error: PartnerCenterError, pace:
     A 403 is repeated once: it may be passing. The second one in a row says that the account may not assign profiles.
     """
     if isinstance(error, Refused):
-        fault = ServiceFault(
-            code=error.code or str(error.status),
-            description=error.description or str(error),
-            may_be_one_device=error.status == TOO_LARGE
-            or (error.status == BAD_REQUEST and error.code in CODES_OF_A_MALFORMED_PART),
-        )
-        return refusal(submission, fault)
+        return refusal(submission, fault_of(RequestKind.UPDATE, error))
     if not is_forbidden(error):
         return after_failure(submission, RequestKind.UPDATE, error, pace)
-    if submission.last_status == FORBIDDEN:
+    if submission.last_status == HTTPStatus.FORBIDDEN:
         return Refuse(ServiceFault(code=ProfileReason.NO_ADMIN_AGENT, description=str(error)))
     return SendAgain(pace.backoff(_FIRST_FORBIDDEN_FAILURES), str(error), same_request=True)
 
 
 def is_forbidden(error: PartnerCenterError | None) -> bool:
-    """Whether the service answered with a 403 that says nothing of registering devices."""
-    return isinstance(error, Unauthorised) and error.status == FORBIDDEN and error.code != _NO_RELATIONSHIP
+    """Whether the service answered with a 403 that says nothing of registering devices: one about profiles alone."""
+    return isinstance(error, Unauthorised) and error.status == HTTPStatus.FORBIDDEN and error.code != NO_RELATIONSHIP
 
 
 def after_verdicts(submission: Submission, ended: int, status: str, now: datetime, pace: Pace) -> Step:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 
 from shared.partner_center.errors import ListTooLong, Refused
 from shared.partner_center.models import Device
@@ -13,8 +14,6 @@ from shared.vocabulary import FileOrder
 
 LONGEST_SEARCH = timedelta(minutes=15)
 """The time after which no further batch is read: a function may take thirty minutes, and a batch ten."""
-
-NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def search_batches(
             found = devices_of(rows, service.batch_devices(submission.customer_id, batch_id))
         except Refused as refused:
             # A batch that was deleted meanwhile has no devices.
-            if refused.status != NOT_FOUND:
+            if refused.status != HTTPStatus.NOT_FOUND:
                 search.unread.append(batch_id)
             continue
         except ListTooLong:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
+from http import HTTPStatus
 
 from msgspec.structs import replace
 
@@ -41,10 +42,6 @@ request body is lost, it ends."""
 
 REPEATS_WITHOUT_LINK = 3
 """How often a request accepted without a tracking id is repeated under its request id."""
-
-BAD_REQUEST = 400
-NOT_FOUND = 404
-TOO_LARGE = 413
 
 CODES_OF_A_MALFORMED_PART = frozenset({"800002", "3000", None})
 """Codes of a 400 that a single device may cause (Partner Center error codes); None is an answer without a code."""
@@ -224,14 +221,14 @@ def after_failure(submission: Submission, kind: RequestKind | None, error: Partn
 def _after_refusal(submission: Submission, kind: RequestKind | None, error: Refused, pace: Pace) -> Step:
     delay = pace.after_failure(error, submission.attempts)
     says_wrong_customer = error.code in WRONG_CUSTOMER_CODES
-    fault = _fault(kind, error)
+    fault = fault_of(kind, error)
     match kind, error.status:
         case _, 404 if says_wrong_customer:
             return Refuse(fault)
         case None, _:
             return Refuse(fault) if says_wrong_customer else SendAgain(delay, str(error))
         case RequestKind.CREATE, 400 | 409:
-            return FindBatchAgain(delay, str(error), fault if error.status == BAD_REQUEST else None)
+            return FindBatchAgain(delay, str(error), fault if error.status == HTTPStatus.BAD_REQUEST else None)
         case RequestKind.APPEND, 404:
             return FindBatchAgain(delay, str(error))
         case _, 400 | 413:
@@ -247,19 +244,20 @@ def refusal(submission: Submission, fault: ServiceFault) -> Refuse | Split:
     return Refuse(fault)
 
 
-def _fault(kind: RequestKind | None, error: Refused) -> ServiceFault:
-    malformed_part = error.status == BAD_REQUEST and error.code in CODES_OF_A_MALFORMED_PART
+def fault_of(kind: RequestKind | None, error: Refused) -> ServiceFault:
+    """What the service says of a payload that it refused, or of a listing of batches (None)."""
+    malformed_part = error.status == HTTPStatus.BAD_REQUEST and error.code in CODES_OF_A_MALFORMED_PART
     return ServiceFault(
         code=error.code or str(error.status),
         description=error.description or str(error),
-        may_be_one_device=kind is not None and (malformed_part or error.status == TOO_LARGE),
+        may_be_one_device=kind is not None and (malformed_part or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     )
 
 
 def after_poll_failed(submission: Submission, error: PartnerCenterError, now: datetime, pace: Pace) -> Step:
     """The step that follows a poll that failed. Only a 404 is an answer about the job."""
     delay = pace.after_failure(error, submission.attempts, least=pace.poll(_since_acceptance(submission, now)))
-    is_usable = isinstance(error, Refused) and error.status == NOT_FOUND
+    is_usable = isinstance(error, Refused) and error.status == HTTPStatus.NOT_FOUND
     return PollAgain(delay, str(error), usable=is_usable, written=submission.written)
 
 
