@@ -227,8 +227,10 @@ def _after_refusal(submission: Submission, kind: RequestKind | None, error: Refu
             return Refuse(fault)
         case None, _:
             return Refuse(fault) if says_wrong_customer else SendAgain(delay, str(error))
-        case RequestKind.CREATE, 400 | 409:
-            return FindBatchAgain(delay, str(error), fault if error.status == HTTPStatus.BAD_REQUEST else None)
+        case RequestKind.CREATE, 400:
+            return FindBatchAgain(delay, str(error), fault)
+        case RequestKind.CREATE, 409:
+            return FindBatchAgain(delay, str(error), None)
         case RequestKind.APPEND, 404:
             return FindBatchAgain(delay, str(error))
         case _, 400 | 413:
