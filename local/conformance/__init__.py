@@ -1,6 +1,7 @@
 """`python -m local conformance`: asks a partner's integration sandbox what Microsoft's pages leave open.
 
-It sends ten throw-away devices, asks before each change, and deletes the devices at the end. The answers stand in
+It reads configuration policies and audit records; then it sends ten throw-away devices, asks before each change, and
+deletes the devices at the end. The answers stand in
 conformance.json, without ids, hashes or tokens; the stand-in and the simulation can do the same (`--as`).
 """
 
@@ -21,7 +22,8 @@ from msgspec.structs import replace
 
 from local.arguments import existing_file, guid
 from local.conformance.asking import over_http
-from local.conformance.cases import DEVICES, Run, ask_everything
+from local.conformance.cases import DEVICES, ask_everything
+from local.conformance.run import Run
 from local.partner_center.profile import FILE, Profile, ProfileUnreadable, read, table, write
 from shared.device_files.reading import device_rows
 from shared.errors import DeviceDropError
@@ -89,6 +91,7 @@ def _asked(arguments: argparse.Namespace) -> Profile:
         confirm=(lambda _: True) if arguments.yes else _confirm,
         wait=time.sleep,
         clock=time.monotonic,
+        today=now.date(),
         customer=arguments.customer,
         devices=devices,
         prefix=f"conformance-{now:%Y%m%d%H%M%S}-",

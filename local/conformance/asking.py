@@ -32,6 +32,11 @@ class Answer:
         return self.status == HTTPStatus.ACCEPTED
 
     @property
+    def is_success(self) -> bool:
+        """Whether it is no refusal."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
     def json(self) -> Json:
         """Its JSON; None if it has none."""
         try:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote, urlsplit
+from collections.abc import Mapping, Sequence
 
-from msgspec.structs import replace
-
-from local.conformance.asking import Answer, Ask, Json, new_request_id
-from local.partner_center.profile import Profile, Refusal, location_form, without_secrets
+from local.conformance.asking import Answer, Json, new_request_id
+from local.conformance.audit_records import read_audit_records, read_records_of_run
+from local.conformance.configuration_policies import assign_policies, read_policies
+from local.conformance.run import Run, error_of
+from local.partner_center.profile import Profile, location_form, without_secrets
 
 DEVICES = 10
 """Throw-away devices that a run needs."""
@@ -30,105 +28,19 @@ NAMES: Mapping[str, str] = {
 }
 """Kinds of names of batches. One of nothing but `n` is as long as it says, prefix included."""
 
-_TRIES_OF_A_JOB = 180
-_SECONDS_BETWEEN = 10.0
-_ENDED = ("finished", "finished_with_errors")
-
-
-@dataclass
-class Run:
-    """One run against one customer, and what it has found so far."""
-
-    ask: Ask
-    confirm: Callable[[str], bool]
-    wait: Callable[[float], None]
-    clock: Callable[[], float]
-    """Seconds."""
-    customer: str
-    devices: Sequence[Json]
-    """Ten, as they are sent."""
-    prefix: str
-    """Begins the name of every batch that the run makes."""
-    found: Profile = field(default_factory=Profile)
-    batches: list[str] = field(default_factory=list)
-
-    def learn(self, **values: Any) -> None:  # noqa: ANN401 - the fields of a profile
-        """Add to what is known."""
-        self.found = replace(self.found, **values)
-
-    @property
-    def serials(self) -> list[str]:
-        """The serial numbers of all devices, which no file may hold."""
-        return [str(device.get("SerialNumber") or "") for device in self.devices]
-
-    # Requests
-
-    def create(self, batch: str, devices: Sequence[Json], request_id: str | None = None) -> Answer:
-        """Create a batch."""
-        self.batches.append(batch)
-        return self._send("POST", "/deviceBatches", {"BatchId": batch, "Devices": list(devices)}, request_id)
-
-    def append(self, batch: str, devices: Sequence[Json], request_id: str | None = None) -> Answer:
-        """Append to a batch."""
-        self.batches.append(batch)
-        return self._send("POST", f"/deviceBatches/{quote(batch, safe='')}/devices", list(devices), request_id)
-
-    def get(self, path: str) -> Answer:
-        """Read something of the customer."""
-        return self._send("GET", path, None, None)
-
-    def _send(self, method: str, path: str, content: Json, request_id: str | None) -> Answer:
-        headers = {"MS-RequestId": request_id or new_request_id(), "MS-CorrelationId": new_request_id()}
-        body = b"" if content is None else json.dumps(content).encode()
-        if body:
-            headers["Content-Type"] = "application/json"
-        return self.ask(method, f"/v1/customers/{self.customer}{path}", headers, body)
-
-    def refused(self, case: str, answer: Answer) -> None:
-        """Keep the service's words."""
-        if answer.is_accepted:
-            return
-        content = answer.json if isinstance(answer.json, dict) else {}
-        text = without_secrets(str(content.get("description", "")), self.serials)
-        refusal = Refusal(answer.status, str(content.get("code", "")), text)
-        self.learn(refusals=self.found.refusals | {case: refusal})
-
-    # Jobs
-
-    def tracking_id(self, answer: Answer) -> str:
-        """Of an accepted upload."""
-        return urlsplit(answer.headers.get("location", "")).path.rstrip("/").rpartition("/")[2]
-
-    def verdicts(self, answer: Answer) -> list[Json]:
-        """The devices of an upload as they ended; empty if it was refused or does not end in half an hour."""
-        if not answer.is_accepted:
-            return []
-        began = self.clock()
-        for _ in range(_TRIES_OF_A_JOB):
-            details = self.get(f"/batchJobStatus/{self.tracking_id(answer)}").json
-            if isinstance(details, dict) and details.get("status") in _ENDED:
-                self.learn(seconds_to_verdict=max(self.found.seconds_to_verdict or 0.0, self.clock() - began))
-                return list(details.get("devicesStatus") or [])
-            self.wait(_SECONDS_BETWEEN)
-        return []
-
-
-def error_of(status: Json) -> str:
-    """The error of one device of a status: its name, or its number; empty without one."""
-    if status.get("status") == "finished":
-        return ""
-    return str(status.get("errorDescription") or status.get("errorCode") or "unnamed")
-
 
 def ask_everything(
     run: Run, *, waits: Sequence[float] = (), most_reads: int = 0, sizes: Sequence[int] = UPLOAD_SIZES
 ) -> Profile:
-    """Run every case that is confirmed; then remove what it made."""
+    """Read what can be read; run every case that is confirmed; then remove what it made."""
     devices = run.devices
+    policies = read_policies(run)
+    known_records = read_audit_records(run)
     try:
         first = _create(run, devices[0])
         if first is not None and first.is_accepted:
             began = run.clock()
+            assign_policies(run, f"{run.prefix}1", policies)
             _create_again(run, devices[1])
             _append_to_missing(run, devices[2])
             _known_device(run, devices[3], devices[0])
@@ -142,6 +54,7 @@ def ask_everything(
                 run.learn(tracking_id_seconds=run.clock() - began)
     finally:
         remove(run)
+    read_records_of_run(run, known_records)
     return run.found
 
 
@@ -268,17 +181,8 @@ def _throttling(run: Run, upload: Answer, most_reads: int) -> None:
 
 def remove(run: Run) -> None:
     """Delete the devices of this run from the batches that it made."""
-    ours = set(filter(None, run.serials))
     for batch in dict.fromkeys(run.batches):
-        path = f"/deviceBatches/{quote(batch, safe='')}/devices"
-        page = run.get(path).json
-        items = page.get("items") or [] if isinstance(page, dict) else []
-        made = [item["id"] for item in items if item.get("serialNumber") in ours and item.get("id")]
+        made = [str(device["id"]) for device in run.made_devices(batch)]
         if made and run.confirm(f"delete {len(made)} device(s) of this run from the batch {batch}"):
-            for identifier in made:
-                run.ask(
-                    "DELETE",
-                    f"/v1/customers/{run.customer}{path}/{quote(identifier, safe='')}",
-                    {"MS-RequestId": new_request_id(), "MS-CorrelationId": new_request_id()},
-                    b"",
-                )
+            for device_id in made:
+                run.delete(batch, device_id)

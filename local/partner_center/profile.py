@@ -65,6 +65,38 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     """For how long, at least, a finished upload is still answered."""
     requests_until_throttled: int | None = None
     throttling_headers: dict[str, str] = {}
+    read_policies: int | None = None
+    """The status of the list of a customer's configuration policies."""
+    policies_differ: tuple[str, ...] | None = None
+    """How the policies differ from the page; None when the customer has none."""
+    policy_counts: tuple[str, ...] | None = None
+    """The names of the fields that count the devices of a policy."""
+    assign_policy: int | None = None
+    """The status of the assignment of a policy to a device."""
+    assigned_policy: str | None = None
+    """The error of a device that is given a policy; empty if it gets it."""
+    assignment_names_device: bool | None = None
+    """Whether the status of an assignment names the device by its id."""
+    assigned_policy_is_listed: bool | None = None
+    """Whether a device lists the policy that it was given, once the assignment has ended."""
+    unknown_policy: str | None = None
+    """The error of an assignment of a policy that does not exist; the status of a refusal."""
+    unknown_device: str | None = None
+    """The error of an assignment to a device that does not exist; the status of a refusal."""
+    read_audit_records: int | None = None
+    """The status of the list of audit records."""
+    audit_records_too_old: int | None = None
+    """The status of a list that begins before the records that are kept."""
+    audit_records_differ: tuple[str, ...] | None = None
+    """How the records differ from the page; None when there was none."""
+    audit_records_of_customer: bool | None = None
+    """Whether all records are of the customer that the filter asks for."""
+    audit_details: dict[str, tuple[str, ...]] = {}
+    """The names in `customizedData` by operation of this run."""
+    unrecorded: tuple[str, ...] | None = None
+    """The operations of this run that no record tells of; None when it changed nothing."""
+    seconds_to_audit_records: float | None = None
+    """From the last change until the records told of all."""
     refusals: dict[str, Refusal] = {}
     """By case."""
 
@@ -95,6 +127,8 @@ def behaviour_of(profile: Profile, base: Behaviour = WELL_BEHAVED) -> Behaviour:
         location=_or(profile.location, base.location),
         most_devices=_or(profile.largest_upload if profile.too_large_upload else None, base.most_devices),
         request_id_seconds=_or(_request_id_seconds(profile), base.request_id_seconds),
+        is_admin_agent=base.is_admin_agent and profile.assign_policy != HTTPStatus.FORBIDDEN,
+        audit_names_devices=any(profile.audit_details.values()) if profile.audit_details else base.audit_names_devices,
     )
 
 
@@ -139,10 +173,22 @@ def _yes_or_no(value: object) -> str | None:
     return None if value is None else "yes" if value else "no"
 
 
+def _reads(status: int | None) -> str | None:
+    return None if status is None else "yes" if status == HTTPStatus.OK else f"no ({status})"
+
+
+def _as_described(differences: Sequence[str] | None) -> str | None:
+    return None if differences is None else f"no ({'; '.join(differences)})" if differences else "yes"
+
+
 def _forgotten(found: Profile) -> str | None:
     if found.request_id_forgotten_seconds is not None:
         return f"after {found.request_id_forgotten_seconds:g} seconds"
     return None if found.request_id_remembered_seconds is None else "no"
+
+
+def _details(names: Sequence[str] | None) -> str | None:
+    return None if names is None else ", ".join(names) or "nothing"
 
 
 def _refused_names(names: Mapping[str, int]) -> str | None:
@@ -204,6 +250,68 @@ ASSUMPTIONS = (
         "Which headers does throttling send?",
         "Retry-After",
         lambda found: ", ".join(sorted(found.throttling_headers)) or None,
+    ),
+    Assumption(
+        "May this sign-in read the configuration policies of a customer?",
+        "yes",
+        lambda found: _reads(found.read_policies),
+    ),
+    Assumption(
+        "Do configuration policies have the fields of the page?",
+        "yes",
+        lambda found: _as_described(found.policies_differ),
+    ),
+    Assumption(
+        "Which field counts the devices of a policy?",
+        "devicesAssigned",
+        lambda found: ", ".join(found.policy_counts or ()) or None,
+    ),
+    Assumption("May this sign-in assign a configuration policy?", "yes", lambda found: _accepts(found.assign_policy)),
+    Assumption(
+        "Does the status of an assignment name its device by id?",
+        "yes",
+        lambda found: _yes_or_no(found.assignment_names_device),
+    ),
+    Assumption(
+        "Does a device list the policy that it was assigned?",
+        "yes",
+        lambda found: _yes_or_no(found.assigned_policy_is_listed),
+    ),
+    Assumption(
+        "What is the assignment of a policy that does not exist answered with?",
+        "ZtdProfileIsNotRegistered",
+        lambda found: found.unknown_policy,
+    ),
+    Assumption(
+        "What is an assignment to a device that does not exist answered with?",
+        "ZtdDeviceIsNotRegistered",
+        lambda found: found.unknown_device,
+    ),
+    Assumption("May this sign-in read audit records?", "yes", lambda found: _reads(found.read_audit_records)),
+    Assumption(
+        "What are audit records of more than 90 days ago answered with?",
+        "400",
+        lambda found: found.audit_records_too_old,
+    ),
+    Assumption(
+        "Do audit records have the fields of the page?",
+        "yes",
+        lambda found: _as_described(found.audit_records_differ),
+    ),
+    Assumption(
+        "Does the filter by customer leave out the records of others?",
+        "yes",
+        lambda found: _yes_or_no(found.audit_records_of_customer),
+    ),
+    Assumption(
+        "Do audit records tell of uploads, assignments and deletions under the names of the SDK?",
+        "yes",
+        lambda found: _as_described(found.unrecorded),
+    ),
+    Assumption(
+        "What does the audit record of a deletion name?",
+        "BatchId, DeviceId",
+        lambda found: _details(found.audit_details.get("device_deleted")),
     ),
 )
 """Everything of the reference that Microsoft's pages leave open and that the stand-in has to decide."""

@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from msgspec import structs
 
 from local import conformance
 from local.conformance.asking import Answer
-from local.conformance.cases import DEVICES, NAMES, UPLOAD_SIZES, Run, ask_everything
+from local.conformance.cases import DEVICES, NAMES, UPLOAD_SIZES, ask_everything
+from local.conformance.run import Run
 from local.partner_center import Behaviour, Fault, Operation, PartnerCenterStandIn, StandIn
+from local.partner_center.audit_log import AuditLog
+from local.partner_center.behaviour import NamedPolicy
 from local.partner_center.command_line import main as serve
 from local.partner_center.profile import ASSUMPTIONS, Profile, behaviour_of, read, table, write
 from tests.examples import examples
@@ -63,7 +67,8 @@ def asked(
         answered = {name.lower(): value for name, value in reply.headers_for(sent).items()}
         return Answer(int(reply.status), answered, reply.body)
 
-    run = Run(ask, confirm, clock.wait, clock, CUSTOMER, SENT, "conformance-1-")
+    today = datetime.fromtimestamp(clock(), UTC).date()
+    run = Run(ask, confirm, clock.wait, clock, today, CUSTOMER, SENT, "conformance-1-")
     return ask_everything(run, waits=waits, most_reads=200 if throttled_after else 0, sizes=sizes), service
 
 
@@ -77,6 +82,8 @@ behaviours = st.builds(
     statuses_as_sent=st.booleans(),
     request_id_seconds=st.sampled_from([None, 30.0, 3.0]),
     most_devices=st.sampled_from([5, 10, 20]),
+    is_admin_agent=st.booleans(),
+    audit_names_devices=st.booleans(),
     location=st.sampled_from(
         [
             "/customers/{customer}/batchJobStatus/{tracking_id}",
@@ -100,6 +107,9 @@ def test_a_stand_in_that_does_what_was_found_is_found_to_do_the_same(behaviour: 
     assert found.statuses_as_sent == behaviour.statuses_as_sent
     assert found.largest_upload == behaviour.most_devices
     assert found.location == behaviour.location
+    assert (found.assign_policy == 202) == behaviour.is_admin_agent
+    assert bool(found.audit_details["device_deleted"]) == behaviour.audit_names_devices
+    assert found.unrecorded == ()
     assert found.request_id_forgotten_seconds == {None: None, 30.0: 60.0, 3.0: 10.0}[behaviour.request_id_seconds]
     assert set(found.batch_names) == set(NAMES)
 
@@ -127,20 +137,33 @@ def test_nothing_is_changed_that_was_not_confirmed() -> None:
         return False
 
     found, service = asked(Behaviour(), confirm=refuse)
-    assert found == Profile()
-    assert service.report()["received"] == dict.fromkeys(Operation, 0)
+    received = {operation for operation, times in service.report()["received"].items() if times}
+    assert received == {Operation.CONFIGURATION_POLICIES, Operation.AUDIT_RECORDS}, "these are read without a question"
+    assert (found.read_policies, found.policies_differ, found.policy_counts) == (200, (), ("devicesAssigned",))
+    assert (found.read_audit_records, found.audit_records_too_old, found.unrecorded) == (200, 400, None)
+    assert found.create_batch is None
     assert len(questions) == 1, "without the first batch there is nothing to ask"
 
 
 @pytest.mark.parametrize(
-    "declined", ["again", "which does not exist", "three devices", "twice", "same id", "up to", "a name with"]
+    "declined",
+    [
+        "again",
+        "which does not exist",
+        "three devices",
+        "twice",
+        "same id",
+        "up to",
+        "a name with",
+        "a configuration policy",
+    ],
 )
 def test_one_case_may_be_left_out(declined: str) -> None:
     found, _ = asked(Behaviour(), confirm=lambda question: declined not in question)
     whole, _ = asked(Behaviour())
     differing = {name for name in Profile.__struct_fields__ if getattr(found, name) != getattr(whole, name)}
     assert differing
-    assert all(not getattr(found, name) for name in differing - {"refusals", "tracking_id_seconds"})
+    assert all(not getattr(found, name) for name in differing - {"refusals", "tracking_id_seconds", "audit_details"})
 
 
 def test_a_sign_in_that_may_not_create_a_batch_is_found_out_and_nothing_else_is_tried() -> None:
@@ -154,6 +177,38 @@ def test_throttling_is_found_with_its_headers() -> None:
     found, _ = asked(Behaviour(retry_after=7), throttled_after=40)
     assert found.requests_until_throttled is not None
     assert found.throttling_headers["Retry-After"] == "7"
+
+
+def test_a_service_whose_records_are_late_is_asked_until_they_tell_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_run = AuditLog.page
+    times = 0
+
+    def late(log: AuditLog, *arguments: Any, **more: Any) -> Any:
+        nonlocal times
+        times += 1
+        return of_run(log, *arguments, **more) if times > 3 else ([], None)
+
+    monkeypatch.setattr(AuditLog, "page", late)
+    found, _ = asked(Behaviour())
+    assert found.unrecorded == ()
+    assert found.seconds_to_audit_records == 20
+
+
+def test_operations_that_no_record_tells_of_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AuditLog, "page", lambda *_, **__: ([], None))
+    found, _ = asked(Behaviour())
+    assert found.unrecorded is not None
+    assert "device_deleted" in found.unrecorded
+    assert found.seconds_to_audit_records is None
+    assert found.audit_records_differ is None, "no record was seen"
+
+
+def test_records_on_several_pages_are_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = asked(Behaviour())
+    page = AuditLog.page
+    monkeypatch.setattr(AuditLog, "page", lambda log, *some, **more: page(log, *some, **more | {"size": 2}))
+    for token_in_links in (False, True):
+        assert asked(Behaviour(token_in_links=token_in_links))[0].audit_details == whole.audit_details
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -180,6 +235,9 @@ def test_the_stand_in_as_it_is_confirms_what_is_assumed() -> None:
         ({"statuses_as_sent": False}, "order"),
         ({"request_id_seconds": 30.0}, "ever forgotten"),
         ({"most_devices": 10}, "How many devices"),
+        ({"is_admin_agent": False}, "assign a configuration policy"),
+        ({"audit_names_devices": False}, "record of a deletion name"),
+        ({"policies": (NamedPolicy("Own", ("made_up",)),)}, "configuration policies have the fields"),
         ({"location": "/v1/{customer}/batchJobStatus/{tracking_id}"}, "link"),
     ],
 )
