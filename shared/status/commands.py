@@ -1,4 +1,7 @@
-"""The changes that people and scripts can request: send rows of a file again, withdraw a file; hold, go on, stop."""
+"""The changes that people and scripts can request.
+
+Send rows of a file again, withdraw a file, assign a profile to its devices; hold, go on, stop.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,20 +9,23 @@ from http import HTTPStatus
 
 from shared.pipeline import hold_requests
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.corrections import assign_profile as profile_request
 from shared.pipeline.corrections import withdrawal_request
+from shared.pipeline.corrections.assign_profile import NoProfileToAssign
 from shared.pipeline.corrections.closed_file import CopyExpired, FileStillOpen, FileUnknown
 from shared.pipeline.corrections.retry import Retry, RetryBlocked, RetryLost, retry
 from shared.pipeline.corrections.withdrawal_request import WithdrawalAsked
 from shared.pipeline.hold_requests import HoldRefused, NothingToHold
 from shared.pipeline.human_acts import Asker, Subject, note_act, subject_of
+from shared.pipeline.submissions.matching import folded
 from shared.status.http import Refusal
-from shared.status.schemas import ErrorCode, HoldView
+from shared.status.schemas import ErrorCode, HoldView, ProfileAnswer
 from shared.storage.record_table import Conflict
 from shared.storage.records import DeviceFile
 from shared.vocabulary import ActKind, HoldState
 
 NO_CUSTOMER = (
-    "The path of this file names no customer, so nothing was sent: there is nothing to send again or withdraw."
+    "The path of this file names no customer, so nothing was sent: there is nothing to send again, withdraw or assign."
 )
 WRONG_NAME = "This is not the name of the file. Type it exactly as it is shown, to confirm which devices are deleted."
 CHANGED = (
@@ -51,6 +57,22 @@ def withdraw(pipeline: Pipeline, file: DeviceFile, confirmed_name: str, asker: A
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
     except Conflict as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
+
+
+def assign_profile(pipeline: Pipeline, file: DeviceFile, profile: str, asker: Asker) -> ProfileAnswer:
+    """Assign a profile to the registered devices of `file`; once, if it is being assigned already. Raises Refusal."""
+    customer_id = _customer_of(file)
+    present = file.profile_order
+    if present is not None and folded(present.profile) == folded(profile):
+        return ProfileAnswer(file_id=file.file_id, assigning_profile=present.profile, is_new=False)
+    try:
+        asked = profile_request.assign_profile(pipeline, asker, customer_id, file.file_id, profile)
+    except (NoProfileToAssign, FileUnknown, FileStillOpen) as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
+    except Conflict as error:
+        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
+    ordered = profile.strip() if asked.profile_order is None else asked.profile_order.profile
+    return ProfileAnswer(file_id=file.file_id, assigning_profile=ordered, is_new=True)
 
 
 def stop(pipeline: Pipeline, file: DeviceFile, asker: Asker, why: str = "") -> HoldView:

@@ -5,6 +5,7 @@ The Functions host calls them only for requests that bear a function key (`AuthL
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TypeVar
 
 import azure.functions as func
 import msgspec
@@ -15,7 +16,7 @@ from shared.pipeline.human_acts import SCRIPT, Subject, subject_of, subject_of_c
 from shared.status import queries
 from shared.status.acts import acts
 from shared.status.authentication import refuse_other_sites
-from shared.status.commands import go_on, hold, send_again, stop, withdraw
+from shared.status.commands import assign_profile, go_on, hold, send_again, stop, withdraw
 from shared.status.customers import customers
 from shared.status.downloads import (
     report_answer,
@@ -56,18 +57,26 @@ from shared.status.profiles import customer_profiles
 from shared.status.registered_devices import ask, registered_devices
 from shared.status.registered_downloads import devices_csv_answer
 from shared.status.routes import allowed_methods
-from shared.status.schemas import ErrorCode, HoldView, RetryView, View, WithdrawalAnswer, WithdrawalRequest
+from shared.status.schemas import (
+    ErrorCode,
+    HoldView,
+    ProfileRequest,
+    RetryView,
+    View,
+    WithdrawalAnswer,
+    WithdrawalRequest,
+)
 from shared.status.today import with_today
 from shared.storage.records import DeviceFile
 
 Download = Callable[[Pipeline, DeviceFile, func.HttpRequest], func.HttpResponse]
 
+_Body = TypeVar("_Body", bound=View)
+
 NOT_UTF_8 = (
     "The body is not UTF-8: send UTF-8. Windows PowerShell sends another encoding unless the body is given as bytes: "
     "-Body ([Text.Encoding]::UTF8.GetBytes($json))."
 )
-NOT_JSON = 'The body is not JSON. Send the name of the file, for example {"name": "devices.csv"}.'
-OTHER_FIELDS = f"The body is a JSON object with the name of the file alone: {expectation('name', WithdrawalRequest)}."
 
 
 def list_files(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
@@ -215,12 +224,22 @@ def withdraw_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.Htt
     query_of(request.params, NoQuery)
     opened = pipeline()
     refuse_other_sites(request, opened.settings.page_url)
-    confirmed_name = _confirmed_name(request)
+    confirmed_name = _decoded(request, WithdrawalRequest, "name", "devices.csv").name
     file = queries.known_file(opened, *file_named_in(request))
     asked = withdraw(opened, file, confirmed_name, SCRIPT)
     withdrawal = None if asked.withdrawal is None else withdrawal_view(asked.withdrawal)
     view = WithdrawalAnswer(file_id=file.file_id, is_new=asked.is_new, withdrawal=withdrawal)
     return json_answer(view, HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK)
+
+
+def assign_profile_to_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
+    """POST files/{customer_id}/{file_id}/profile."""
+    query_of(request.params, NoQuery)
+    opened = pipeline()
+    refuse_other_sites(request, opened.settings.page_url)
+    profile = _decoded(request, ProfileRequest, "profile", "Kiosk").profile
+    view = assign_profile(opened, queries.known_file(opened, *file_named_in(request)), profile, SCRIPT)
+    return json_answer(view, HTTPStatus.ACCEPTED if view.is_new else HTTPStatus.OK)
 
 
 def hold_file(pipeline: OpenPipeline, request: func.HttpRequest) -> func.HttpResponse:
@@ -312,19 +331,22 @@ def _customer_named(opened: Pipeline, request: func.HttpRequest) -> Subject:
     return subject_of_customer(opened, queries.canonical_customer(request.route_params["customer_id"]))
 
 
-def _confirmed_name(request: func.HttpRequest) -> str:
-    """The name of the file in the body of a request to withdraw it. Raises Refusal."""
+def _decoded(request: func.HttpRequest, record: type[_Body], field: str, example: str) -> _Body:
+    """The body of a request as the `record`, which has one `field`, such as `example`. Raises Refusal."""
     body = body_of(request)
     try:
         # Windows PowerShell begins files with a byte order mark, which -InFile sends along.
-        return msgspec.json.decode(body.decode("utf-8-sig"), type=WithdrawalRequest).name
+        return msgspec.json.decode(body.decode("utf-8-sig"), type=record)
     except UnicodeDecodeError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, NOT_UTF_8) from error
     except msgspec.ValidationError as error:
-        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, OTHER_FIELDS, "name") from error
+        message = f"The body is a JSON object with the field {field} alone: {expectation(field, record)}."
+        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message, field) from error
     except msgspec.DecodeError as error:
         # UTF-16 without a byte order mark is valid UTF-8 full of zeros.
-        message = NOT_UTF_8 if b"\0" in body else NOT_JSON
+        message = (
+            NOT_UTF_8 if b"\0" in body else f'The body is not JSON. Send JSON, for example {{"{field}": "{example}"}}.'
+        )
         raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message) from error
 
 

@@ -39,6 +39,8 @@ from shared.status.schemas import (
     HoldView,
     InventoryView,
     OutcomePage,
+    ProfileAnswer,
+    ProfileRequest,
     RegisteredDevicePage,
     RetryView,
     WithdrawalAnswer,
@@ -164,6 +166,14 @@ OPERATIONS: Mapping[str, Operation] = {
         statuses=_DONE,
         faults=(*_NO_CHANGE, HTTPStatus.LENGTH_REQUIRED),
         body=WithdrawalRequest,
+    ),
+    "assign_profile": Operation(
+        "Assign a profile to all registered devices of a closed file, whatever their rows wished for.",
+        NoQuery,
+        ProfileAnswer,
+        statuses=_DONE,
+        faults=(*_NO_HOLD, HTTPStatus.LENGTH_REQUIRED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        body=ProfileRequest,
     ),
     "hold_file": Operation(
         "Send nothing of this file until it goes on. What was accepted still gets its verdict.",

@@ -34,6 +34,7 @@ HANDLERS: Mapping[str, Handler] = {
     "download_report": handlers.download_report,
     "retry_file": handlers.retry_file,
     "withdraw_file": handlers.withdraw_file,
+    "assign_profile": handlers.assign_profile_to_file,
     "hold_file": handlers.hold_file,
     "go_on_with_file": handlers.go_on_with_file,
     "stop_file": handlers.stop_file,

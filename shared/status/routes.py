@@ -59,6 +59,7 @@ ROUTES = (
     Route("download_report", f"{_FILE}/report.html", READ, Access.KEY),
     Route("retry_file", f"{_FILE}/retry", CHANGE, Access.KEY),
     Route("withdraw_file", f"{_FILE}/withdraw", CHANGE, Access.KEY),
+    Route("assign_profile", f"{_FILE}/profile", CHANGE, Access.KEY),
     Route("hold_file", f"{_FILE}/hold", CHANGE, Access.KEY),
     Route("go_on_with_file", f"{_FILE}/go_on", CHANGE, Access.KEY),
     Route("stop_file", f"{_FILE}/stop", CHANGE, Access.KEY),

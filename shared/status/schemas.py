@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 
+from shared.pipeline.profiles import LONGEST_PROFILE
 from shared.storage.inventories import DriftKind
 from shared.vocabulary import (
     ActKind,
@@ -767,6 +768,20 @@ class WithdrawalAnswer(View, frozen=True, kw_only=True):
     file_id: Identifier
     is_new: Annotated[bool, msgspec.Meta(description="Whether this request started the withdrawal.")]
     withdrawal: Annotated[WithdrawalView | None, msgspec.Meta(description="Null when the file registered no device.")]
+
+
+class ProfileRequest(View, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names the profile that the registered devices of a file shall have."""
+
+    profile: Annotated[str, msgspec.Meta(description="Its name or id.", min_length=1, max_length=LONGEST_PROFILE)]
+
+
+class ProfileAnswer(View, frozen=True, kw_only=True):
+    """The answer to a request to assign a profile. `GET files/{customer_id}/{file_id}` shows how it goes on."""
+
+    file_id: Identifier
+    assigning_profile: Annotated[str, msgspec.Meta(description="The profile that is being assigned to its devices.")]
+    is_new: Annotated[bool, msgspec.Meta(description="Whether this request started that.")]
 
 
 class HoldView(View, frozen=True, kw_only=True):

@@ -38,18 +38,51 @@ def test_devices_are_withdrawn_when_the_name_of_the_file_confirms_it(world: Worl
     assert client.get(FILE.format(identifier)).json["withdrawal"]["state"] == "under_way"
 
 
+def test_a_profile_is_assigned_once_however_often_it_is_asked(world: World, client: Client) -> None:
+    identifier = closed_file(world)
+    path = FILE.format(identifier) + "/profile"
+    asked = client.post(path, b'{"profile": " Kiosk "}')
+    assert asked.status == 202
+    assert asked.json == {"file_id": identifier, "assigning_profile": "Kiosk", "is_new": True}
+    again = client.post(path, b'{"profile": "kiosk"}')
+    assert (again.status, again.json) == (200, asked.json | {"is_new": False})
+    another = client.post(path, b'{"profile": "Standard"}')
+    assert another.status == 409
+    assert "the profile Kiosk is being assigned" in another.json["message"]
+    world.run()
+    details = client.get(FILE.format(identifier)).json
+    assert (details["assigning_profile"], details["file"]["profiles"]["assigned"]) == (None, 3)
+    (act,) = client.get("/api/acts").json["acts"]
+    assert (act["kind"], act["who"], act["detail"]) == ("assign_profile", "a script with a function key", "Kiosk")
+
+
+@pytest.mark.parametrize("body", [b"", b'{"profile": ""}', b'{"name": "Kiosk"}', b'{"profile": "Kiosk", "batch": "x"}'])
+def test_a_request_without_a_profile_says_what_to_send(world: World, client: Client, body: bytes) -> None:
+    answer = client.post(FILE.format(closed_file(world)) + "/profile", body)
+    assert answer.status == 400
+    assert "profile" in answer.json["message"]
+
+
+def test_another_site_assigns_no_profile(world: World, client: Client) -> None:
+    path = FILE.format(closed_file(world)) + "/profile"
+    elsewhere = {"Origin": "https://elsewhere.example"}
+    assert client.post(path, b'{"profile": "Kiosk"}', elsewhere).status == 403
+
+
 def test_nothing_is_done_with_a_file_that_is_open(world: World, client: Client) -> None:
     identifier = world.drop_file(numbered(1))
-    for change, body in (("retry", b""), ("withdraw", b'{"name": "devices.csv"}')):
+    changes = (("retry", b""), ("withdraw", b'{"name": "devices.csv"}'), ("profile", b'{"profile": "Kiosk"}'))
+    for change, body in changes:
         answer = client.post(f"{FILE.format(identifier)}/{change}", body)
         assert answer.status == 409
         assert answer.json["code"] == "conflict"
 
 
-def test_a_file_of_no_customer_has_nothing_to_send_again_or_to_withdraw(world: World, client: Client) -> None:
+def test_a_file_of_no_customer_has_nothing_to_change(world: World, client: Client) -> None:
     identifier = world.drop_file(numbered(1), "nowhere.csv")
     path = f"/api/files/_/{identifier}"
-    for change, body in (("retry", b""), ("withdraw", b'{"name": "nowhere.csv"}')):
+    changes = (("retry", b""), ("withdraw", b'{"name": "nowhere.csv"}'), ("profile", b'{"profile": "Kiosk"}'))
+    for change, body in changes:
         answer = client.post(f"{path}/{change}", body)
         assert (answer.status, answer.json["message"]) == (409, NO_CUSTOMER)
 

@@ -7,12 +7,10 @@ import azure.functions as func
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.assign import NotAssignable, assign, folder_of_customer, is_assignable
-from shared.pipeline.corrections.assign_profile import NoProfileToAssign, assign_profile
-from shared.pipeline.corrections.closed_file import FileStillOpen
 from shared.pipeline.customer_names import customer_meant, customers_to_choose, name_customer, similar_customers
 from shared.pipeline.human_acts import note_act, subject_of
 from shared.status.authentication import refuse_all_but_own_page, refuse_without
-from shared.status.commands import CHANGED
+from shared.status.commands import CHANGED, assign_profile
 from shared.status.http import Refusal, body_of
 from shared.status.page import form_parameters, pages
 from shared.status.page.answers import Visit, redirect
@@ -64,12 +62,7 @@ def assign_profile_to_file(visit: Visit) -> func.HttpResponse:
     file = visit.file
     refuse_without(role_to_send(file.order), visit.person)
     profile = form_parameters.field(visit.request.form, PROFILE)
-    try:
-        assign_profile(visit.pipeline, visit.asker, file.customer_id or "", file.file_id, profile)
-    except (NoProfileToAssign, FileStillOpen) as error:
-        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, str(error)) from error
-    except Conflict as error:
-        raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, CHANGED) from error
+    assign_profile(visit.pipeline, file, profile, visit.asker)
     return redirect(pages.address_when_done(file, Done.ASSIGNING_PROFILE))
 
 
