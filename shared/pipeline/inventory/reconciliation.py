@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -21,15 +22,22 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.inventory.changes import drift_in
 from shared.pipeline.inventory.drift_events import drift_event
 from shared.pipeline.inventory.listing import batches_of
+from shared.pipeline.inventory.open_work import (
+    has_waited_enough,
+    is_awaited,
+    may_explain,
+    rows_of_open_files,
+    work_in_progress,
+)
 from shared.pipeline.inventory.reading import DEVICES_ON_A_PAGE, ask_for_devices
 from shared.pipeline.log_fields import of_error
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of, why_held
-from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations
+from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations, rows_of_each
 from shared.storage.inventories import CustomerInventory, DeviceChange, Drift
 from shared.storage.record_table import Conflict, Stored, log_unreadable
 from shared.storage.wakeups import DriftWakeUp
 from shared.telemetry import present_step
-from shared.vocabulary import Outcome
+from shared.vocabulary import FileOrder, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -116,15 +124,17 @@ def _requests_of(pipeline: Pipeline, customer_id: str) -> int:
 def tell_drift(pipeline: Pipeline, stored: Stored[CustomerInventory]) -> int:
     """Decide on the changes that a reading has entered, and tell what drifted; how many devices. For the sweep.
 
-    It waits while a file or a withdrawal of the customer is in progress, whose rows are not in the index yet.
+    It waits while work that may explain a change is in progress, or the reading, but no longer than `LONGEST_WAIT`.
     """
     reading, inventories = stored.record, pipeline.journal.inventories
     before = pipeline.clock() - pipeline.settings.retention
     if reading.drifted_at is not None and reading.drifted_at < before:
         inventories.forget_drift_before(reading.customer_id, before, MOST_DRIFT_FORGOTTEN)
-    if not reading.changes or reading.is_in_progress or _is_at_work(pipeline, reading.customer_id):
+    if not reading.changes or _is_claimed(reading, pipeline.clock()):
         return 0
     changes = inventories.changes(reading.customer_id, MOST_CHANGES_AT_ONCE)
+    if _is_too_early(pipeline, reading, changes):
+        return 0
     drift = list(drift_in(changes, _ours(pipeline, reading.customer_id, changes)))
     if drift:
         drift = _with_who(pipeline, reading.customer_id, drift)
@@ -153,21 +163,30 @@ def _announce(pipeline: Pipeline, customer_id: str, drift: Sequence[Drift]) -> N
     pipeline.events.send(event_text(drift_event(customer_id, drift, pipeline.settings)))
 
 
-def _is_at_work(pipeline: Pipeline, customer_id: str) -> bool:
-    """Whether a file or a withdrawal of the customer is in progress."""
-    files = pipeline.journal.files.still_open(log_unreadable)
-    withdrawals = pipeline.journal.withdrawals.in_progress(log_unreadable)
-    return any(each.customer_id == customer_id for mentions in (files, withdrawals) for each in mentions)
+def _is_claimed(reading: CustomerInventory, now: datetime) -> bool:
+    """Whether a worker is reading now, which would lose its claim by a change of the record."""
+    return reading.claimed_until is not None and reading.claimed_until > now
+
+
+def _is_too_early(pipeline: Pipeline, reading: CustomerInventory, changes: Sequence[DeviceChange]) -> bool:
+    """Whether to decide later: a moved device may yet be read in its new batch, or work in progress may explain it."""
+    now = pipeline.clock()
+    if reading.is_in_progress:
+        return not has_waited_enough(changes, now)
+    return is_awaited(changes, work_in_progress(pipeline, reading.customer_id), now)
 
 
 def _ours(pipeline: Pipeline, customer_id: str, changes: Sequence[DeviceChange]) -> set[str]:
-    """The ids of the changes that the app made, by the journal."""
+    """The ids of the changes that the app made, or may have made, by the journal."""
     registrations = Registrations(pipeline.journal, keep_claim=lambda: None)
-    rows = registrations.rows_of_several(changes, customer_id)
+    # Read the open files first: a file that is closed meanwhile is in the index.
+    still_open = list(rows_of_open_files(pipeline, customer_id, changes))
+    of_open = rows_of_each(changes, still_open)
+    of_closed = registrations.rows_of_several(changes, customer_id)
     ours = set[str]()
-    for change, of_device in zip(changes, rows, strict=True):
+    for change, *rows in zip(changes, of_open, of_closed, strict=True):
         is_ours = _may_have_registered if change.is_there else partial(_has_removed, registrations)
-        if any(is_ours(row, change) for row in of_device):
+        if any(may_explain(row.file.received_at, change) and is_ours(row, change) for row in chain(*rows)):
             ours.add(change.change_id)
     return ours
 
@@ -182,13 +201,24 @@ def _may_have_registered(row: Registration, change: DeviceChange) -> bool:
 
 
 def _has_removed(registrations: Registrations, row: Registration, change: DeviceChange) -> bool:
-    """Whether the device was removed or moved by the row, or withdrawn, since the batch was read before."""
-    withdrawal, outcome = row.file.withdrawal, row.outcome
-    times = [row.file.closed_at, *([] if withdrawal is None else [withdrawal.asked_at, withdrawal.finished_at])]
+    """Whether the row or a withdrawal removed the device since the batch was read before, or may be doing so."""
+    file, outcome = row.file, row.outcome
+    is_moved = bool(outcome.moved_from) and outcome.moved_from.casefold() == change.batch_id.casefold()
+    is_removed = outcome.outcome is Outcome.REMOVED or is_moved
+    if not file.state.is_final:
+        has_not_ended = outcome.outcome is Outcome.UNKNOWN and not outcome.moved_from
+        return is_removed or (has_not_ended and file.order is not FileOrder.REGISTER)
+    withdrawal = file.withdrawal
+    times = [file.closed_at, *([] if withdrawal is None else [withdrawal.asked_at, withdrawal.finished_at])]
     if all(at is None or at < change.since - LISTED_WITHIN for at in times):
         return False
-    is_moved = bool(outcome.moved_from) and outcome.moved_from.casefold() == change.batch_id.casefold()
-    return outcome.outcome is Outcome.REMOVED or is_moved or registrations.is_withdrawn(row)
+    is_being_withdrawn = (
+        withdrawal is not None
+        and withdrawal.is_under_way
+        and may_explain(withdrawal.asked_at, change)
+        and outcome.outcome is Outcome.REGISTERED
+    )
+    return is_removed or is_being_withdrawn or registrations.is_withdrawn(row)
 
 
 def _with_who(pipeline: Pipeline, customer_id: str, drift: Sequence[Drift]) -> list[Drift]:

@@ -124,15 +124,7 @@ class Registrations:
 
     def rows_of_several(self, devices: Sequence[Named], customer_id: str) -> list[list[Registration]]:
         """For each of some devices all rows of the customer's closed files with its names, however they ended."""
-        by_serial = _by_serial_number(self._rows_of(devices, customer_id))
-        return [
-            [
-                row
-                for row in by_serial.get(device.serial_number.casefold(), ())
-                if not _is_another_model(device, row.outcome)
-            ]
-            for device in devices
-        ]
+        return rows_of_each(devices, self._rows_of(devices, customer_id))
 
     def _rows_of(self, devices: Sequence[Named], customer_id: str | None = None) -> Iterator[Registration]:
         """The rows of closed files, of one customer or any, with the serial number of some of the devices.
@@ -218,6 +210,19 @@ class Registrations:
         for record in unreadable:
             log_unreadable(record)
         return is_gone or bool(unreadable)
+
+
+def rows_of_each(devices: Sequence[Named], rows: Iterable[Registration]) -> list[list[Registration]]:
+    """For each device those of the rows that have its names."""
+    by_serial = _by_serial_number(rows)
+    return [
+        [
+            row
+            for row in by_serial.get(device.serial_number.casefold(), ())
+            if not _is_another_model(device, row.outcome)
+        ]
+        for device in devices
+    ]
 
 
 def told_where(

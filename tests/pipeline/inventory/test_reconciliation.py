@@ -4,18 +4,21 @@ import json
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from local.partner_center import Behaviour, Operation
+from local.partner_center import Behaviour, Fault, Operation
 from local.partner_center.devices import SentDevice
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.inventory.listing import batches_of, listed_devices
-from shared.pipeline.inventory.reading import ask_for_devices
-from shared.pipeline.inventory.reconciliation import Candidate, choose, reconcile
+from shared.pipeline.inventory.open_work import LONGEST_WAIT, READ_WITHIN
+from shared.pipeline.inventory.reading import ask_for_devices, read_further
+from shared.pipeline.inventory.reconciliation import Candidate, choose, reconcile, tell_drift
 from shared.pipeline.sweep import sweep
 from shared.storage.inventories import Drift, DriftKind
-from shared.vocabulary import FileOrder
+from shared.storage.wakeups import InventoryWakeUp
+from shared.vocabulary import FileOrder, FileState
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.world import CUSTOMER, START, World, numbered
+from tests.pipeline.world import CUSTOMER, START, World, numbered, tuples
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 SOMEBODY = "someone.else@partner.onmicrosoft.com"
@@ -40,6 +43,15 @@ def night(world: World) -> None:
     world.run()
     sweep(world.pipeline)
     world.run()
+
+
+def read_alone(world: World) -> None:
+    """A day later the devices are read; no other wake-up is delivered."""
+    world.clock.now += timedelta(days=1)
+    reconcile(world.pipeline)
+    while own := [entry for entry in world.wakeups.waiting if isinstance(entry[1], InventoryWakeUp)]:
+        world.wakeups.waiting.remove(own[0])
+        read_further(world.pipeline, own[0][1])
 
 
 def drift_of(world: World) -> list[Drift]:
@@ -155,6 +167,71 @@ def test_while_a_file_is_open_nothing_is_decided(world: World) -> None:
     world.run()
     sweep(world.pipeline)
     assert [kind for kind, *_ in drifted(world)] == [DriftKind.DELETED]
+
+
+def test_a_customer_that_drops_files_all_day_is_told_of_drift_within_the_day(world: World) -> None:
+    world.service.delete_elsewhere(CUSTOMER, "A-00001")
+    world.drop_file(numbered(1, "HELD-"), f"{CUSTOMER}/Sales/held.csv")
+    read_alone(world)
+    begins = world.clock()
+    for hour in range(23):
+        world.drop_file(numbered(1, f"H{hour:02}-"), f"{CUSTOMER}/Sales/{hour}.csv")
+        sweep(world.pipeline)
+        if drifted(world):
+            break
+        world.clock.now += timedelta(hours=1)
+    assert [(kind, serial) for kind, serial, *_ in drifted(world)] == [(DriftKind.DELETED, "A-00001")]
+    assert world.clock() - begins == LONGEST_WAIT
+    world.run()
+    night(world)
+    assert len(drift_of(world)) == 1
+
+
+def test_a_file_that_was_received_long_after_the_reading_holds_up_nothing_and_explains_nothing(world: World) -> None:
+    register_elsewhere(world, "NEW-1", "Sales")
+    world.clock.now += timedelta(days=1)
+    reconcile(world.pipeline)
+    world.run()
+    world.clock.now += READ_WITHIN + timedelta(minutes=1)
+    world.drop_file(numbered(1, "NEW-").replace("NEW-00001", "NEW-1"), f"{CUSTOMER}/Sales/open.csv")
+    sweep(world.pipeline)
+    assert [(kind, serial) for kind, serial, *_ in drifted(world)] == [(DriftKind.REGISTERED, "NEW-1")]
+
+
+@pytest.mark.parametrize("order", FileOrder)
+def test_what_an_open_file_is_doing_is_no_drift_however_long_it_takes(world: World, order: FileOrder) -> None:
+    serial, batch = {
+        FileOrder.REGISTER: ("OWN-00001", "Sales"),
+        FileOrder.REMOVE: ("A-00001", "Sales"),
+        FileOrder.MOVE: ("A-00001", "Portal"),
+    }[order]
+    folder = f"{order.folder}/" if order is not FileOrder.REGISTER else ""
+    world.service.script(Fault.DROPPED_AFTER, operation=Operation.DELETE_DEVICE)
+    file = world.drop_file(tuples([serial]), f"{folder}{CUSTOMER}/{batch}/own.csv")
+    world.service.delete_elsewhere(CUSTOMER, "B-00001")
+    read_alone(world)
+    world.clock.now += LONGEST_WAIT
+    assert world.file(file).state is FileState.READ
+    sweep(world.pipeline)
+    assert [(kind, serial) for kind, serial, *_ in drifted(world)] == [(DriftKind.DELETED, "B-00001")]
+
+
+def test_a_reading_that_waits_for_its_budget_holds_up_drift_for_half_a_day(world: World) -> None:
+    world.service.delete_elsewhere(CUSTOMER, "A-00001")
+    world.clock.now += timedelta(days=1)
+    reconcile(world.pipeline)
+    world.run()
+    reading = world.journal.inventories.get(CUSTOMER)
+    assert reading is not None
+    waiting = replace(reading.record, due_at=world.clock() + timedelta(days=1))
+    reading = world.journal.inventories.change(reading, waiting)
+    assert tell_drift(world.pipeline, reading) == 0
+    world.clock.now += LONGEST_WAIT
+    claimed = world.journal.inventories.change(
+        reading, replace(waiting, claimed_until=world.clock() + timedelta(minutes=1))
+    )
+    assert tell_drift(world.pipeline, claimed) == 0, "the worker that reads would lose its claim"
+    assert tell_drift(world.pipeline, world.journal.inventories.change(claimed, waiting)) == 1
 
 
 def test_a_whole_batch_that_is_gone_is_told(world: World) -> None:
