@@ -49,9 +49,10 @@ def read_alone(world: World) -> None:
     """A day later the devices are read; no other wake-up is delivered."""
     world.clock.now += timedelta(days=1)
     reconcile(world.pipeline)
-    while own := [entry for entry in world.wakeups.waiting if isinstance(entry[1], InventoryWakeUp)]:
-        world.wakeups.waiting.remove(own[0])
-        read_further(world.pipeline, own[0][1])
+    for entry in list(world.wakeups.waiting):
+        if isinstance(entry[1], InventoryWakeUp):
+            world.wakeups.waiting.remove(entry)
+            read_further(world.pipeline, entry[1])
 
 
 def drift_of(world: World) -> list[Drift]:
