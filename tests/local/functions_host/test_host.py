@@ -230,9 +230,9 @@ def test_work_of_a_killed_host_is_done_again_by_another(stage: Stage) -> None:
 
 
 def test_a_long_function_keeps_its_message(stage: Stage) -> None:
-    stage.send("sleep 4")
-    stage.start("--queue-lease-seconds", "2")
-    stage.start("--queue-lease-seconds", "2")
+    stage.send("sleep 6")
+    stage.start("--queue-lease-seconds", "5")
+    stage.start("--queue-lease-seconds", "5")
     eventually(lambda: stage.calls("worked") and is_empty(stage.queue))
     assert len(stage.calls("work")) == 1
 
