@@ -186,6 +186,11 @@ def rows_path(folder: str, number: str) -> str:
     return f"{folder}/{number}.rows.json"
 
 
+def search_path(folder: str, name: str = "") -> str:
+    """The path of a search for devices to be removed in the `folder` of its reading; without a name its beginning."""
+    return f"{folder}/search-{name}{'.json' if name else ''}"
+
+
 def _folder(text: str) -> str:
     """`text` as a folder name in a blob's path: no separators, no control characters, no dot or space at the end."""
     safe = "".join("_" if character in "/\\" or not character.isprintable() else character for character in text)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
+from shared.pipeline.blob_names import reading_folder, search_path
 from shared.pipeline.closing import accounting
 from shared.pipeline.closing.csv_output import CSV, results_csv
 from shared.pipeline.closing.notify import announce
@@ -192,6 +193,9 @@ def _tidy_up(held: FileLease) -> None:
             # The bodies of a file rejected half-way are never sent, and so deleted nowhere else.
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
+    elif file.order is not FileOrder.REGISTER:
+        for version in pipeline.private.versions(search_path(reading_folder(file.file_id, file.reading))):
+            pipeline.private.delete(version.path)
     _tell_of_end(held)
     pipeline.journal.files.enter_by_time(file)
     pipeline.journal.files.no_longer_open(file.file_id)

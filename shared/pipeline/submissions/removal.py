@@ -33,7 +33,7 @@ from shared.pipeline.submissions.device_deletion import (
 )
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.removal_decisions import RUN, moves_on, to_remove
-from shared.pipeline.submissions.removal_search import search_batches
+from shared.pipeline.submissions.shared_search import search_for_file
 from shared.pipeline.submissions.state_machine import Decided, Finish, MoveOn, PollAgain, after_failure, answer_of
 from shared.reasons import SentNote
 from shared.storage.record_table import Stored
@@ -86,7 +86,7 @@ def remove_further(
     unknown = [row for row in rows if row.row not in known]
     if unknown and not is_stopped:
         try:
-            search = search_batches(service, stored.record, unknown, lambda: admitted.note(None))
+            search = search_for_file(service, contents, stored.record, unknown, lambda: admitted.note(None))
         except PartnerCenterError as error:
             step = after_failure(stored.record, None, error, service.pace)
             return Decided(claim.stored, step, answer_of(error), error=error)

@@ -69,10 +69,17 @@ def search_batches(
     return search
 
 
+def batch_of_search(submission: Submission) -> str:
+    """The only batch that is searched, case-folded; empty for all of the customer.
+
+    A move searches all batches: what stands under its own is not to be moved.
+    """
+    return "" if submission.order is FileOrder.MOVE else submission.batch_id.casefold()
+
+
 def _batches(service: Service, submission: Submission) -> Iterator[str]:
     """The batches to search, as the service spells them; each once."""
-    # A move searches all batches: what stands under its own is not to be moved.
-    wanted, seen = "" if submission.order is FileOrder.MOVE else submission.batch_id.casefold(), set[str]()
+    wanted, seen = batch_of_search(submission), set[str]()
     for batch in service.partner_center.device_batches(submission.customer_id, service.call_ids()):
         service.keep_claim()
         if batch.id and batch.id not in seen and wanted in ("", batch.id.casefold()):
