@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections import Counter
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from local.escaping import escaped
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.intake.preview import Destination
 from shared.pipeline.inventory.plan import Place, Planned, planned_rows
+from shared.pipeline.inventory.planned_profiles import PlannedProfile, ProfileFate
 from shared.pipeline.inventory.reading import keep_fresh
 from shared.status.names import CustomerNames
-from shared.status.page.labels import PLACES
+from shared.status.page.labels import PLACES, PROFILE_FATES, PROFILE_SOURCES
+from shared.status.profiles import profiles_read
 from shared.status.queries import customer_names
 from shared.status.registered_devices import inventory_view
 from shared.vocabulary import counted
@@ -36,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Plan: 0 when of every row that would be sent it can be told where its device stands."""
+    """Plan: 0 when it can be told of every row that would be sent where its device stands, and no profile is wrong."""
     return ended(arguments, lambda: _plan(arguments))
 
 
@@ -47,33 +50,51 @@ def _plan(arguments: argparse.Namespace) -> ExitCode:
         read_anew(pipeline, customer_id, arguments.timeout)
     reading = keep_fresh(pipeline, customer_id)
     destination = destination_of(pipeline, customer_id, arguments.batch)
-    places = _shown(pipeline, arguments.file, customer_id, destination, as_json=arguments.json)
-    if places is None:
+    counts = _shown(pipeline, arguments.file, customer_id, destination, as_json=arguments.json)
+    if counts is None:
         return ExitCode.NOT_ALL_WELL
+    places, fates = counts.places, counts.profiles
     if arguments.json:
-        print(json.dumps({"file": str(arguments.file), **{str(place): places[place] for place in Place}}))
+        totals: dict[str, object] = {str(place): places[place] for place in Place}
+        print(
+            json.dumps({"file": str(arguments.file), **totals, "profiles": {str(fate): fates[fate] for fate in fates}})
+        )
     else:
         total = ", ".join(f"{places[place]} {PLACES[place].text}" for place in Place if places[place])
         print(f"{counted(places.total(), 'row')}: {total or 'nothing would be sent'}")
         print(escaped(inventory_view(reading).sentence))
-    return ExitCode.NOT_ALL_WELL if places[Place.CANNOT_BE_TOLD] else ExitCode.DONE
+        if fates:
+            total = ", ".join(f"{PROFILE_FATES[fate].text}: {fates[fate]}" for fate in ProfileFate if fates[fate])
+            print(escaped(f"Wished profiles: {total}. {profiles_read(pipeline, customer_id)}"))
+    is_wrong = places[Place.CANNOT_BE_TOLD] or fates[ProfileFate.NO_SUCH_PROFILE] or fates[ProfileFate.AMBIGUOUS]
+    return ExitCode.NOT_ALL_WELL if is_wrong else ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """The rows that would be sent, by where their devices stand and by what would come of their profiles."""
+
+    places: Counter[Place] = field(default_factory=Counter)
+    profiles: Counter[ProfileFate] = field(default_factory=Counter)
 
 
 def _shown(
     pipeline: Pipeline, file: Path, customer_id: str, destination: Destination, *, as_json: bool
-) -> Counter[Place] | None:
-    """Show each row that would be sent; the rows of each place. None when no row of the file can be read."""
+) -> _Counts | None:
+    """Show each row that would be sent, and count them. None when no row of the file can be read."""
     found = preview_of(file, destination, now := pipeline.clock())
     if found.fault is not None:
         fault = {"file": str(file), "error": found.fault.reason, "message": found.fault.sentence}
         print(json.dumps(fault) if as_json else escaped(f"{file} is rejected as a whole: {found.fault.sentence}"))
         return None
-    names, places = customer_names(pipeline), Counter[Place]()
+    names, counts = customer_names(pipeline), _Counts()
     opened = partial(chunks, file)
     for planned in planned_rows(pipeline, opened, file.name, customer_id, destination, found, now):
-        places[planned.place] += 1
+        counts.places[planned.place] += 1
+        if planned.profile is not None:
+            counts.profiles[planned.profile.fate] += 1
         print(_json(planned, file) if as_json else escaped(_line(planned, names)))
-    return places
+    return counts
 
 
 def _line(planned: Planned, names: CustomerNames) -> str:
@@ -83,7 +104,15 @@ def _line(planned: Planned, names: CustomerNames) -> str:
         where = names.name_of(where) or where
     told = " ".join(filter(None, (PLACES[planned.place].text, where)))
     shown = " | ".join(filter(None, (row.serial_number, row.product_key, row.manufacturer, row.model)))
-    return f"  row {row.row:<6} {told:<28}  {shown}{f'  ({planned.why})' if planned.why else ''}"
+    why = f"  ({planned.why})" if planned.why else ""
+    return f"  row {row.row:<6} {told:<28}  {shown}{why}{_profile(planned.profile)}"
+
+
+def _profile(profile: PlannedProfile | None) -> str:
+    if profile is None:
+        return ""
+    source = PROFILE_SOURCES[profile.wish.source]
+    return f"  profile {profile.wish.profile}{source and f' ({source})'}: {PROFILE_FATES[profile.fate].text}"
 
 
 def _json(planned: Planned, file: Path) -> str:
@@ -101,5 +130,8 @@ def _json(planned: Planned, file: Path) -> str:
             "place": str(planned.place),
             "where": planned.where,
             "why": planned.why,
+            "profile": None if planned.profile is None else planned.profile.wish.profile,
+            "profile_from": None if planned.profile is None else str(planned.profile.wish.source),
+            "profile_fate": None if planned.profile is None else str(planned.profile.fate),
         }
     )

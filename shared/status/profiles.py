@@ -19,7 +19,7 @@ def profiles_view(pipeline: Pipeline, listed: ProfileList) -> CustomerProfiles:
         customer_name=customer_names(pipeline).name_of(listed.customer_id),
         read_at=listed.read_at,
         is_in_progress=listed.is_in_progress,
-        sentence=_sentence(listed),
+        sentence=sentence_of(listed),
         profiles=list(map(_view, listed.profiles)),
         defaults=[
             DefaultProfileView(batch_id=each.batch_id or None, profile=each.profile)
@@ -28,7 +28,14 @@ def profiles_view(pipeline: Pipeline, listed: ProfileList) -> CustomerProfiles:
     )
 
 
-def _sentence(listed: ProfileList) -> str:
+def profiles_read(pipeline: Pipeline, customer_id: str) -> str:
+    """When the profiles of the customer were listed, in words; nothing is asked for."""
+    stored = pipeline.customers.profile_list(customer_id)
+    return "" if stored is None else sentence_of(stored.record)
+
+
+def sentence_of(listed: ProfileList) -> str:
+    """When the profiles were listed, in words."""
     told = []
     if listed.read_at is not None:
         told.append(f"Partner Center listed them on {listed.read_at:%Y-%m-%d %H:%M} UTC.")

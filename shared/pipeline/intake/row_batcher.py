@@ -15,6 +15,7 @@ from shared.pipeline.closing.accounting import accounted
 from shared.pipeline.closing.close import MOST_LISTED_AT_ONCE
 from shared.pipeline.closing.reason_counts import ReasonCounter
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.default_profiles import DefaultProfiles
 from shared.pipeline.intake.rules import MOST_BATCHES, batch_of_row, too_many_batches
 from shared.pipeline.lease import (
     ROWS_BETWEEN_CLOCK_CHECKS,
@@ -78,8 +79,8 @@ class Intake:
     outcomes: list[DeviceOutcome] = field(default_factory=list)
     reasons: ReasonCounter = field(default_factory=ReasonCounter)
     waiting: dict[str, "Batchload"] = field(default_factory=dict)
-    default_profiles: dict[str, str] | None = None
-    """By case-folded batch; empty for all others. None until the first batch is known."""
+    default_profiles: DefaultProfiles | None = None
+    """None until the first batch is known."""
     devices_held: int = 0
     entries: list[SubmissionEntry] = field(default_factory=list)
     """Submissions whose bodies are stored but which are not in the journal yet."""
@@ -168,13 +169,11 @@ class Intake:
 
     def _default_profile(self, batch_key: str) -> str:
         """The profile that the devices of a batch are to have where their rows name none."""
-        file = self.held.record
-        if file.customer_id is None or file.order is FileOrder.REMOVE:
-            return ""
         if self.default_profiles is None:
-            found = self.pipeline.customers.default_profiles(file.customer_id)
-            self.default_profiles = {each.batch_id.casefold(): each.profile for each in found}
-        return self.default_profiles.get(batch_key) or self.default_profiles.get("", "")
+            file = self.held.record
+            self.default_profiles = DefaultProfiles.of_customer(self.pipeline.customers, file.customer_id, file.order)
+        wish = self.default_profiles.of_batch(batch_key)
+        return "" if wish is None else wish.profile
 
     def _keep(self, outcome: DeviceOutcome) -> None:
         self.outcomes.append(outcome)

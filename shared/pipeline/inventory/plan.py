@@ -9,7 +9,7 @@ model. Partner Center lists no hashes, so a row with a hash is compared by the n
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -17,12 +17,16 @@ from itertools import islice
 from shared.device_files.reading import OpenFile, read_device_file
 from shared.device_files.rows import CheckedRow
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.default_profiles import DefaultProfiles
 from shared.pipeline.intake.preview import MOST_ROWS_KEPT, Destination, Fate, Preview, fate_of, preview
 from shared.pipeline.inventory.listing import batches_of
+from shared.pipeline.inventory.planned_profiles import DeviceStanding, KnownProfiles, PlannedProfile, ProfileFate
 from shared.pipeline.inventory.snapshots import RegisteredDevice, devices_of, hash_digest
+from shared.pipeline.profiles import profiles_of
 from shared.pipeline.submissions.matching import differ, folded
 from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations, latest
 from shared.storage.inventories import BatchInventory
+from shared.vocabulary import FileOrder, ProfileOutcome
 
 ROWS_AT_ONCE = 500
 """Rows that one search of the index of serial numbers is for."""
@@ -55,6 +59,10 @@ class Planned:
     """The other batch, or the other customer's id."""
     why: str = ""
     """How that is known, or why it cannot be told."""
+    has_profiles: Sequence[str] = ()
+    """The names or ids of the profiles of its registered device, as far as known."""
+    profile: PlannedProfile | None = None
+    """The profile that it wishes for; None where it wishes for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,8 @@ class Plan:
     """The rows that would be sent."""
     shown: Mapping[Place, Sequence[Planned]] = field(default_factory=dict)
     """The first rows of each place."""
+    profiles: Mapping[ProfileFate, int] = field(default_factory=dict)
+    """The rows of these that wish for a profile, by what would come of the wish."""
     is_cut_short: bool = False
     """Whether the time was up before the end of the file: the counts are those of its first rows."""
 
@@ -82,18 +92,20 @@ def plan(
     """Where the devices of a file stand, counted, with the first rows of each place. Raises VersionGone."""
     now = pipeline.clock()
     found = preview(open_file, name=name, destination=destination, now=now, is_late=is_late)
-    places: Counter[Place] = Counter()
+    places, profiles = Counter[Place](), Counter[ProfileFate]()
     shown: dict[Place, list[Planned]] = {place: [] for place in Place}
     is_cut_short = found.is_cut_short
     rows = planned_rows(pipeline, open_file, name, customer_id, destination, found, now)
     for planned in () if found.fault is not None or is_cut_short else rows:
         places[planned.place] += 1
+        if planned.profile is not None:
+            profiles[planned.profile.fate] += 1
         if len(shown[planned.place]) < MOST_ROWS_KEPT:
             shown[planned.place].append(planned)
         if is_late():
             is_cut_short = True
             break
-    return Plan(found, {place: places[place] for place in Place if places[place]}, shown, is_cut_short)
+    return Plan(found, {place: places[place] for place in Place if places[place]}, shown, profiles, is_cut_short)
 
 
 def planned_rows(
@@ -123,9 +135,52 @@ def planned_rows(
         Registrations(pipeline.journal, keep_claim=lambda: None),
         read_at=read_at,
     )
+    wishes = _Wishes(pipeline, customer_id, destination.order)
     left = rows()
     while some := list(islice(left, ROWS_AT_ONCE)):
-        yield from _planned(witnesses, some, destination)
+        yield from map(wishes.added_to, _planned(witnesses, some, destination))
+
+
+class _Wishes:
+    """The profiles that rows wish for, and what would come of each wish. The profiles are read at the first one."""
+
+    def __init__(self, pipeline: Pipeline, customer_id: str, order: FileOrder) -> None:
+        self._pipeline = pipeline
+        self._customer_id = customer_id
+        self._order = order
+        self._defaults = DefaultProfiles.of_customer(pipeline.customers, customer_id, order)
+        self._known: KnownProfiles | None = None
+
+    def added_to(self, planned: Planned) -> Planned:
+        """The row with its wish."""
+        wish = None
+        if planned.batch_id is not None and self._order is not FileOrder.REMOVE:
+            wish = self._defaults.wish(planned.row.profile, planned.batch_id)
+        if wish is None:
+            return planned
+        if self._known is None:
+            self._known = KnownProfiles(profiles_of(self._pipeline, self._customer_id))
+        return replace(planned, profile=self._known.planned(wish, _standing_of(planned, self._order)))
+
+
+def _standing_of(planned: Planned, order: FileOrder) -> DeviceStanding:
+    """What is known of a row's device for its profile. Pure.
+
+    A device that is moved is registered anew. The profile of a device under another batch is not changed for certain:
+    the assignment finds a device by its id alone where the verdict on it names none but the row's batch.
+    """
+    is_move = order is FileOrder.MOVE
+    match planned.place:
+        case Place.NEW:
+            return DeviceStanding(would_be_registered=not is_move)
+        case Place.IN_THIS_BATCH:
+            return DeviceStanding(would_be_registered=True, profiles=planned.has_profiles)
+        case Place.IN_OTHER_BATCH if is_move:
+            return DeviceStanding(would_be_registered=True)
+        case Place.AT_OTHER_CUSTOMER:
+            return DeviceStanding(would_be_registered=False)
+        case _:
+            return DeviceStanding(would_be_registered=None, profiles=planned.has_profiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +301,14 @@ def place_of(
     """Where the device of a row stands, by the batches as last read and by the app's own files. Pure."""
     same = [known for known in listed if likeness(row, known.device) is Likeness.SAME]
     if same:
-        return _of_batch(row, batch_id, [known.batch.batch_id for known in same], "as Partner Center lists it")
+        places = [(known.batch.batch_id, known.device.policies) for known in same]
+        return _of_batch(row, batch_id, places, "as Partner Center lists it")
     if listed:
         return Planned(row, batch_id, Place.CANNOT_BE_TOLD, listed[0].batch.batch_id, UNLIKE)
     own = latest([one for one in registered if one.file.customer_id == customer_id])
     if own is not None and (read_at is None or own.file.closed_at is None or own.file.closed_at > read_at):
-        return _of_batch(row, batch_id, [own.outcome.batch_id], own.words)
+        has_it = own.outcome.profile_outcome is ProfileOutcome.ASSIGNED
+        return _of_batch(row, batch_id, [(own.outcome.batch_id, (own.outcome.profile,) if has_it else ())], own.words)
     other = latest([one for one in registered if one.file.customer_id != customer_id])
     if other is not None:
         return Planned(row, batch_id, Place.AT_OTHER_CUSTOMER, other.file.customer_id or "", other.words)
@@ -260,9 +317,9 @@ def place_of(
     return Planned(row, batch_id, Place.NEW)
 
 
-def _of_batch(row: CheckedRow, batch_id: str | None, batches: Sequence[str], why: str) -> Planned:
-    """A row whose device is registered for the customer, under one of `batches`."""
-    here = [batch for batch in batches if batch_id is None or batch.casefold() == batch_id.casefold()]
-    if here:
-        return Planned(row, batch_id, Place.IN_THIS_BATCH, here[0], why)
-    return Planned(row, batch_id, Place.IN_OTHER_BATCH, batches[0], why)
+def _of_batch(row: CheckedRow, batch_id: str | None, places: Sequence[tuple[str, Sequence[str]]], why: str) -> Planned:
+    """A row whose device is registered for the customer, under one of some batches, with its profiles there."""
+    here = [place for place in places if batch_id is None or place[0].casefold() == batch_id.casefold()]
+    where, has_profiles = (here or places)[0]
+    place = Place.IN_THIS_BATCH if here else Place.IN_OTHER_BATCH
+    return Planned(row, batch_id, place, where, why, has_profiles)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from shared.device_files.rows import Column
 from shared.pipeline.closing.summary import standing
+from shared.pipeline.default_profiles import ProfileSource
 from shared.pipeline.inventory.drift_events import DRIFT_WORDS
 from shared.pipeline.inventory.plan import Place
+from shared.pipeline.inventory.planned_profiles import ProfileFate
 from shared.reasons import explanation_of
 from shared.status.schemas import FileView, StandstillKind
 from shared.storage.inventories import DriftKind
@@ -118,6 +120,24 @@ PLACES: dict[Place, Label] = {
     Place.CANNOT_BE_TOLD: Label("cannot be told", "unknown", "unknown"),
 }
 """Where the device of a row stands before it is sent; the batch or customer follows the words."""
+
+
+PROFILE_FATES: dict[ProfileFate, Label] = {
+    ProfileFate.HAS_IT: Label("has it", "already_registered", "already_registered"),
+    ProfileFate.GETS_IT: Label("gets it", "registered", "registered"),
+    ProfileFate.NO_SUCH_PROFILE: Label("no such profile", "failed", "failed"),
+    ProfileFate.AMBIGUOUS: Label("several profiles of this name", "attention", "rejected"),
+    ProfileFate.GETS_NONE: Label("gets none", "not_registered", "not_registered"),
+    ProfileFate.CANNOT_BE_TOLD: Label("cannot be told", "unknown", "unknown"),
+}
+"""What would come of the profile that a row wishes for."""
+
+PROFILE_SOURCES: dict[ProfileSource, str] = {
+    ProfileSource.ROW: "",
+    ProfileSource.BATCH: "default of the batch",
+    ProfileSource.CUSTOMER: "default of the customer",
+}
+"""Where the wish comes from, if not from the row itself."""
 
 
 DRIFT: dict[DriftKind, Label] = {

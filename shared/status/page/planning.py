@@ -13,9 +13,10 @@ from shared.status.authentication import PAGES, Person
 from shared.status.http import Refusal
 from shared.status.names import CustomerNames
 from shared.status.page.answers import Visit
-from shared.status.page.labels import PLACES
-from shared.status.page.pages import DEVICES, DROP, Liveness, address, address_of_upload, of_every_page
+from shared.status.page.labels import PLACES, PROFILE_FATES, PROFILE_SOURCES
+from shared.status.page.pages import DEVICES, DROP, PROFILES, Liveness, address, address_of_upload, of_every_page
 from shared.status.page.rendering import rendered
+from shared.status.profiles import profiles_read
 from shared.status.queries import customer_names
 from shared.status.registered_devices import READ_ANEW, inventory_view
 from shared.status.schemas import ErrorCode, InventoryView
@@ -54,12 +55,17 @@ def plan_of(visit: Visit, upload: Upload, number: str) -> str:
         )
     except VersionGone as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, READ_ANEW) from error
-    names = customer_names(pipeline)
-    return plan_page(planned, upload, file.name, inventory_view(reading), names, visit.person)
+    readings = inventory_view(reading), profiles_read(pipeline, upload.customer_id) if planned.profiles else ""
+    return plan_page(planned, upload, file.name, readings, customer_names(pipeline), visit.person)
 
 
 def plan_page(
-    planned: Plan, upload: Upload, name: str, reading: InventoryView, names: CustomerNames, person: Person
+    planned: Plan,
+    upload: Upload,
+    name: str,
+    readings: tuple[InventoryView, str],
+    names: CustomerNames,
+    person: Person,
 ) -> str:
     """The page. Pure."""
     return rendered(
@@ -72,18 +78,22 @@ def plan_page(
             "plan": planned,
             "places": _in_order(planned),
             "labels": PLACES,
+            "fates": PROFILE_FATES,
+            "sources": PROFILE_SOURCES,
             "other_customer": Place.AT_OTHER_CUSTOMER,
             "names": {
                 one.where: names.name_of(one.where) or one.where
                 for one in planned.shown.get(Place.AT_OTHER_CUSTOMER, ())
             },
-            "reading": reading,
+            "reading": readings[0],
+            "profiles_read": readings[1],
             "liveness": Liveness.OVER,
             "links": {
                 "files": PAGES,
                 "drop": DROP,
                 "check": address_of_upload(upload.upload_id),
                 "devices": address(DEVICES, customer=upload.customer_id),
+                "profiles": address(PROFILES, customer=upload.customer_id),
             },
         },
     )

@@ -12,15 +12,19 @@ from shared.device_files.rows import CheckedRow, SendableDevice
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake.preview import destination_for, preview
 from shared.pipeline.inventory.plan import NOT_READ, Likeness, Place, Plan, likeness, plan, planned_rows
+from shared.pipeline.inventory.planned_profiles import ProfileFate
 from shared.pipeline.inventory.snapshots import RegisteredDevice, hash_digest
+from shared.pipeline.profiles import profiles_of
+from shared.vocabulary import FileOrder
 from tests.device_files.hash_builder import build_hash
+from tests.pipeline.submissions.test_profile_assignment import wishing
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
 
-def planned(world: World, content: str, batch: str | None = "Test") -> Plan:
-    destination = destination_for(world.settings, CUSTOMER, batch)
+def planned(world: World, content: str, batch: str | None = "Test", order: FileOrder = FileOrder.REGISTER) -> Plan:
+    destination = destination_for(world.settings, CUSTOMER, batch, order)
     return plan(
         world.pipeline,
         lambda: iter([content.encode()]),
@@ -163,6 +167,64 @@ def test_devices_are_the_same_as_the_service_compares_them(
 
 
 # --- the whole way
+
+
+def test_what_was_planned_for_profiles_is_what_comes_of_them(world: World) -> None:
+    world.drop_file(wishing(("A", "Kiosk"), ("B", "Standard"), ("C", "")), f"{CUSTOMER}/Test/a.csv")
+    world.drop_file(wishing(("D", "Kiosk"), ("E", "")), f"{CUSTOMER}/Sales/b.csv")
+    world.drop_file(wishing(("F", "")), f"{OTHER_CUSTOMER}/Test/c.csv")
+    world.run()
+    world.read_devices()
+    world.customers.set_default_profile(CUSTOMER, "test", "standard", world.clock())
+    wishes = (("A", "KIOSK"), ("B", "Kiosk"), ("C", ""), ("D", "Kiosk"), ("E", "Kiosk"), ("F", "Kiosk"), ("G", ""))
+    content = wishing(*wishes, ("H", "Nobody's"))
+
+    assert set(fates(world, content).values()) == {ProfileFate.CANNOT_BE_TOLD}, "the profiles are being listed"
+    world.run()
+    assert planned(world, content).profiles == Counter(fates(world, content).values())
+    assert fates(world, content) == {
+        "A": ProfileFate.HAS_IT,
+        "B": ProfileFate.GETS_IT,
+        "C": ProfileFate.GETS_IT,
+        "D": ProfileFate.HAS_IT,
+        "E": ProfileFate.CANNOT_BE_TOLD,
+        "F": ProfileFate.GETS_NONE,
+        "G": ProfileFate.GETS_IT,
+        "H": ProfileFate.NO_SUCH_PROFILE,
+    }
+    assert world.wakeups.waiting == [], "the list of profiles is not old"
+    file = world.drop_file(content, f"{CUSTOMER}/Test/later.csv")
+    world.run()
+    came = {row["serial_number"]: row["profile_outcome"] for row in world.rows(file, f"{CUSTOMER}/Test/later.csv")}
+    assert {serial: came[serial] for serial in "ABCFGH"} == dict.fromkeys("ABCG", "assigned") | {
+        "F": "",
+        "H": "rejected",
+    }
+    assert came["E"] != "assigned", came
+    assert fates(world, content)["G"] is ProfileFate.HAS_IT, "as our own file of later tells"
+
+
+def test_devices_to_be_removed_get_no_profile_and_those_to_be_moved_get_it_anew(world: World) -> None:
+    world.drop_file(wishing(("A", "Kiosk")), f"{CUSTOMER}/Sales/a.csv")
+    world.run()
+    world.read_devices()
+    profiles_of(world.pipeline, CUSTOMER)
+    world.run()
+    content = wishing(("A", "Kiosk"), ("NEW", "Kiosk"))
+    assert fates(world, content, FileOrder.REMOVE) == {}
+    assert fates(world, content, FileOrder.MOVE) == {"A": ProfileFate.GETS_IT, "NEW": ProfileFate.GETS_NONE}
+
+
+def test_a_plan_without_wishes_asks_for_no_profiles(world: World) -> None:
+    assert planned(world, numbered(2)).profiles == {}
+    assert world.wakeups.waiting == []
+
+
+def fates(world: World, content: str, order: FileOrder = FileOrder.REGISTER) -> dict[str, ProfileFate]:
+    """What would come of the wish of each row, by serial number."""
+    found = planned(world, content, order=order)
+    rows = [one for of_place in found.shown.values() for one in of_place if one.profile is not None]
+    return {one.row.serial_number: one.profile.fate for one in rows if one.profile is not None}
 
 
 def test_what_was_planned_is_what_comes_of_it(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.pipeline.profiles import profiles_of
 from shared.status.page import planning
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
 from tests.status.client import Answer, Client
@@ -46,6 +47,23 @@ def test_the_plan_is_reached_from_the_check_and_sends_nothing(client: Client, fi
     ):
         assert words in text
     assert len(list(filled.drop.versions())) == before
+
+
+def test_the_wished_profiles_stand_beside_with_where_the_wish_comes_from(client: Client, filled: World) -> None:
+    profiles_of(filled.pipeline, CUSTOMER)
+    filled.run()
+    upload = chosen(client, ("devices.csv", mixed()))
+    assert "Wished profiles" not in text_of(plan(client, upload))
+    filled.customers.set_default_profile(CUSTOMER, "", "Kiosk", filled.clock())
+    shown = text_of(plan(client, upload))
+    for words in (
+        "gets it: 2 rows",
+        "gets none: 1 row",
+        "Partner Center listed them on",
+        "default of the customer",
+        "Kiosk: gets it",
+    ):
+        assert words in shown
 
 
 def test_a_plan_before_the_batches_were_read_has_them_read(client: Client, world: World) -> None:
