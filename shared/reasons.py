@@ -749,7 +749,7 @@ REMOVAL_REASONS: Mapping[RemovalReason, RowExplanation] = MappingProxyType(
         ),
         RemovalReason.NOTHING_TO_FIND_IT_BY: RowExplanation(
             "The row has neither a serial number nor a product key by which its device could be found.",
-            "Add the serial number with manufacturer and model or delete the device in Partner Center by hand.",
+            "Add the serial number or delete the device in Partner Center by hand.",
         ),
         RemovalReason.WITHOUT_ID: RowExplanation(
             "Partner Center lists the device without the id that its deletion needs.",

@@ -130,6 +130,8 @@ class Rules:
     """Each row goes to the batch of its group tag: the file lies in no batch folder."""
     has_default_batch: bool = True
     """Rows without a group tag can be sent, where batches are told by group tag."""
+    serial_number_is_enough: bool = False
+    """A serial number alone may stand for a device: of a file that removes devices, which finds it by that."""
     refuse_device_identifiers: bool = False
     """Refuse a file of corporate device identifiers: registering takes devices out of device preparation."""
 
@@ -137,7 +139,8 @@ class Rules:
 class SendableDevice(Struct, frozen=True, gc=False):
     """Exactly the fields that go into the request: one of the combinations that Partner Center accepts.
 
-    Hash with serial number and key where there are any; key alone; or serial number, manufacturer and model.
+    Hash with serial number and key where there are any; key alone; or serial number, manufacturer and model. A device
+    to be removed, which is sent nowhere, may have its serial number alone.
     """
 
     serial_number: str | None = None

@@ -9,6 +9,7 @@ from shared.device_files.rows import CheckedRow, Rules
 from shared.pipeline.blob_names import private_copy
 from shared.storage.blobs import Container
 from shared.storage.records import DeviceFile
+from shared.vocabulary import FileOrder
 
 
 def rules_of(file: DeviceFile) -> Rules:
@@ -19,6 +20,7 @@ def rules_of(file: DeviceFile) -> Rules:
         oldest_hash_days=file.oldest_hash_days,
         batch_by_group_tag=file.batch_id is None,
         has_default_batch=file.default_batch is not None,
+        serial_number_is_enough=file.order is FileOrder.REMOVE,
         refuse_device_identifiers=file.refuse_device_identifiers,
     )
 

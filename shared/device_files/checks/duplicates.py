@@ -215,7 +215,9 @@ class DuplicateIndex:
         key = _digest(f"k{device.product_key}".encode()) if device.product_key is not None else b""
         if found is None:
             self._append(row, rank, 0)
-            return self._place_without_hash(row, key, _named(row_read.manufacturer, row_read.model, serial_number))
+            named = _named(row_read.manufacturer, row_read.model, serial_number)
+            alone = b"" if named or key else _alone(row_read.manufacturer, row_read.model, serial_number)
+            return self._place_without_hash(row, key, named or alone)
         rank |= _FROM_WINPE if found.from_winpe and not found.tpm_key else _FULL
         rank |= found.collected_seconds if found.collected_seconds in self._plausible else 0
         self._append(row, rank, _HAS_HASH | _GROUP_HAS_HASH)
@@ -329,6 +331,11 @@ def _named(manufacturer: str, model: str, serial_number: str) -> bytes:
     if not start or is_placeholder(serial_number):
         return b""
     return _digest((start + serial_number.casefold()).encode("utf-8", "surrogatepass"))
+
+
+def _alone(manufacturer: str, model: str, serial_number: str) -> bytes:
+    """Of a device that its serial number alone is to tell, with what else stands in the row."""
+    return _digest(f"a{manufacturer}\0{model}\0{serial_number}".casefold().encode("utf-8", "surrogatepass"))
 
 
 def _digest(data: bytes) -> bytes:

@@ -142,10 +142,11 @@ class Validation:
         key_reason = None if is_placeholder(product_key) else _key_reason(product_key)
         left_out = Note.COPIED_KEY_LEFT_OUT if key_reason is RowReason.PRODUCT_KEY_COPIED else Note.PRODUCT_KEY_LEFT_OUT
         has_names = not (is_placeholder(manufacturer) or is_placeholder(model))
+        alone_reason = None if self._rules.serial_number_is_enough else RowReason.SERIAL_ALONE
         return _Common(
             reason=reason,
             has_names=has_names,
-            names_reason=_names_reason(manufacturer, model) if has_names else RowReason.SERIAL_ALONE,
+            names_reason=_names_reason(manufacturer, model) if has_names else alone_reason,
             key=key,
             key_reason=key_reason,
             notes=notes,
@@ -242,6 +243,8 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     notes += common.key_notes + common.spelling_notes
     if type_of(serial_number) is CellType.NUMBER:
         notes = (*notes, Note.SERIAL_FROM_NUMBER)
+    if not common.has_names:
+        return Decision(SendableDevice(str(serial_number)), None, notes)
     of_bar_code = _without_bar_code(serial_number, row.model)
     if of_bar_code != serial_number:
         notes = (*notes, Note.SERIAL_PREFIX_REMOVED)

@@ -37,6 +37,7 @@ def rules_for(
         oldest_hash_days=settings.advanced.oldest_hash_days,
         batch_by_group_tag=batch_id is None,
         has_default_batch=default_batch_for(settings, order) is not None,
+        serial_number_is_enough=order is FileOrder.REMOVE,
         refuse_device_identifiers=settings.refuses_device_identifiers_of(customer_id),
     )
 

@@ -101,6 +101,16 @@ def test_the_serial_number_is_sent_in_the_spelling_of_its_hash() -> None:
     assert device.serial_number == "SN-1"
 
 
+def test_a_device_that_is_to_be_removed_may_have_its_serial_number_alone() -> None:
+    alone = DeviceRow("line 2", serial_number="1SN-1")
+    assert decide(alone).reason is RowReason.SERIAL_ALONE
+    assert decide(alone, serial_number_is_enough=True).device == SendableDevice("1SN-1")
+    placeholder = replace(alone, serial_number="Default string")
+    assert decide(placeholder, serial_number_is_enough=True).reason is RowReason.SERIAL_PLACEHOLDER
+    named = replace(NAMED, manufacturer="12.5")
+    assert decide(named, serial_number_is_enough=True).reason is RowReason.SERIAL_ALONE
+
+
 def test_rules_decide_on_hashes_that_may_be_right() -> None:
     another = replace(HASHED, serial_number="ANOTHER-2")
     trusted = decide(another, trust_hash_serial=True)

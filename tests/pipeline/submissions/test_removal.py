@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from local.partner_center import Behaviour
+from local.partner_center.devices import SentDevice
 from shared.device_files.rows import Column
 from shared.partner_center.client import CallIds, PartnerCenter, ServiceIds
 from shared.partner_center.errors import (
@@ -108,6 +109,48 @@ def test_without_a_batch_folder_the_group_tag_of_a_row_names_its_batch_and_the_d
         ("removed", ""),
     ]
     assert _in_batch(world) == ["SN-2"]
+
+
+def _alone(*serials: str, order: FileOrder = FileOrder.REMOVE) -> tuple[str, str]:
+    return "\r\n".join(["Serial number", *serials, ""]), f"{order.folder}/{CUSTOMER}/Portal/alone.csv"
+
+
+def _register_of(world: World, maker: str, batch: str) -> None:
+    device = SentDevice.of(serial="SN-1", product_key=None, manufacturer=maker, model="21R3", hardware_hash=None)
+    world.service.register_elsewhere(CUSTOMER, batch, device)
+
+
+def test_a_serial_number_alone_removes_the_only_device_that_has_it(world: World) -> None:
+    _closed(world, tuples(["SN-1", "1SN-2", "SN-3"]))
+    content = _alone("SN-1", "1sn-2", "sn-1", "NONE-1", "To be filled by O.E.M.")[0]
+    assert _removed(world, content) == [
+        ("removed", ""),
+        ("removed", ""),
+        ("duplicate", "duplicate"),
+        ("not_registered", "not_there"),
+        ("rejected", "serial_placeholder"),
+    ]
+    assert _in_batch(world) == ["SN-3"]
+
+
+def test_a_serial_number_that_devices_of_two_makers_have_removes_none_of_them(world: World) -> None:
+    _register_of(world, "Dell Inc.", "Portal")
+    _register_of(world, "HP", "Lab")
+    identifier = _closed(world, _alone("SN-1")[0], REMOVE)
+    (row,) = world.rows(identifier, REMOVE)
+    assert (row["outcome"], row["error_code"]) == ("rejected", "several_devices")
+    assert row["what_to_do"].startswith("It stands under the batches Lab and Portal.")
+    assert _deletions(world) == 0
+    assert _removed(world, *_alone("SN-1")) == [("removed", "")], "the folder names the batch"
+    _register_of(world, "Lenovo", "Lab")
+    assert _removed(world, _alone("SN-1")[0]) == [("rejected", "several_devices")]
+    assert _removed(world, "Serial number,Manufacturer\r\nSN-1,HP\r\n") == [("removed", "")]
+
+
+def test_a_serial_number_alone_moves_nothing_since_it_could_not_be_registered_again(world: World) -> None:
+    _closed(world, tuples(["SN-1"]))
+    assert _removed(world, *_alone("SN-1", order=FileOrder.MOVE)) == [("rejected", "serial_alone")]
+    assert _in_batch(world) == ["SN-1"]
 
 
 def test_a_customer_may_be_named_by_its_name(world: World) -> None:
