@@ -116,7 +116,7 @@ def _show(found: RegisteredDevicePage) -> None:
             harmless(f"{device.manufacturer} {device.model}".strip()),
             f"{device.uploaded_at:%Y-%m-%d %H:%M}" if device.uploaded_at else "",
             harmless(device.uploaded_by),
-            harmless(" ".join(device.profiles)),
+            harmless("; ".join(name or id_ for name, id_ in zip(device.profile_names, device.profiles, strict=True))),
             harmless(" ".join(device.allowed_operations)),
             harmless(f"{registered_by.file_name}, row {registered_by.row}" if registered_by else ""),
         )
@@ -130,3 +130,5 @@ def _show(found: RegisteredDevicePage) -> None:
         print(f"... and {more} more: --csv FILE writes them all.")
     say(output, f"{counted(found.total, 'device')} in {counted(len(found.batches), 'batch', 'batches')}.")
     say(output, found.reading.sentence)
+    if found.profile_names is not None:
+        say(output, f"Names of profiles: {found.profile_names.sentence}")

@@ -12,11 +12,13 @@ from shared.pipeline.inventory.listing import (
     listed_devices,
     with_registrations,
 )
+from shared.pipeline.inventory.profile_names import ProfileNames
 from shared.pipeline.inventory.reading import ask_for_devices, keep_fresh
 from shared.status.http import Refusal
 from shared.status.names import CustomerNames
 from shared.status.paging import RegisteredPosition, cursor, position_in
 from shared.status.presenters import page_address
+from shared.status.profiles import sentence_of
 from shared.status.queries import canonical_customer, customer_names
 from shared.status.schemas import (
     BatchInventoryView,
@@ -24,11 +26,13 @@ from shared.status.schemas import (
     DriftView,
     ErrorCode,
     InventoryView,
+    ProfileListingView,
     RegisteredDevicePage,
     RegisteredDeviceView,
     RegistrationView,
 )
 from shared.storage.blobs import VersionGone
+from shared.storage.customers import ProfileList
 from shared.storage.inventories import BatchInventory, CustomerInventory, Drift
 from shared.storage.record_table import Conflict
 from shared.vocabulary import counted
@@ -70,7 +74,8 @@ def registered_devices(
             found = list(islice(_from_position(pipeline, batches, after), limit + 1))
         except VersionGone as error:
             raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, READ_ANEW) from error
-    shown = with_registrations(pipeline, found[:limit])
+    names = ProfileNames(pipeline, customer)
+    shown = [_device_view(each, names) for each in with_registrations(pipeline, found[:limit])]
     return RegisteredDevicePage(
         customer_id=customer,
         customer_name=customer_names(pipeline).name_of(customer),
@@ -78,7 +83,8 @@ def registered_devices(
         total=sum(batch.devices for batch in batches),
         batches=[_batch_view(batch) for batch in batches],
         drift=[_drift_view(one) for one in pipeline.journal.inventories.drift(customer, DRIFT_SHOWN)],
-        devices=[_device_view(each) for each in shown],
+        devices=shown,
+        profile_names=_profile_listing(names.listed),
         next=cursor(RegisteredPosition(found[limit].batch.batch_id, found[limit].place))
         if len(found) > limit
         else None,
@@ -179,7 +185,15 @@ def _drift_view(drift: Drift) -> DriftView:
     )
 
 
-def _device_view(each: ListedDevice) -> RegisteredDeviceView:
+def _profile_listing(listed: ProfileList | None) -> ProfileListingView | None:
+    if listed is None:
+        return None
+    return ProfileListingView(
+        read_at=listed.read_at, is_in_progress=listed.is_in_progress, sentence=sentence_of(listed)
+    )
+
+
+def _device_view(each: ListedDevice, names: ProfileNames) -> RegisteredDeviceView:
     device, registration = each.device, each.registration
     return RegisteredDeviceView(
         batch_id=each.batch.batch_id,
@@ -192,6 +206,7 @@ def _device_view(each: ListedDevice) -> RegisteredDeviceView:
         uploaded_by=device.uploaded_by,
         allowed_operations=list(device.allowed_operations),
         profiles=list(device.policies),
+        profile_names=names.of(device.policies),
         seen_at=each.batch.read_at,
         registered_by=None
         if registration is None

@@ -583,10 +583,21 @@ class RegisteredDeviceView(View, frozen=True, kw_only=True):
     uploaded_by: str
     allowed_operations: Annotated[list[str], msgspec.Meta(description="What Partner Center allows, such as delete.")]
     profiles: Annotated[list[str], msgspec.Meta(description="The ids of the profiles assigned to it.")]
+    profile_names: Annotated[
+        list[str], msgspec.Meta(description="The name of each of these profiles; empty where it is not known.")
+    ]
     seen_at: Annotated[datetime | None, msgspec.Meta(description="When its batch was read, which had the device then.")]
     registered_by: Annotated[
         RegistrationView | None, msgspec.Meta(description="Null when no file that the app still knows registered it.")
     ]
+
+
+class ProfileListingView(View, frozen=True, kw_only=True):
+    """How the list of the customer's profiles stands, which tells their names."""
+
+    read_at: Annotated[datetime | None, msgspec.Meta(description="When Partner Center listed them; null: never.")]
+    is_in_progress: Annotated[bool, msgspec.Meta(description="Whether they are being listed now.")]
+    sentence: str
 
 
 class RegisteredDevicePage(View, frozen=True, kw_only=True):
@@ -601,6 +612,9 @@ class RegisteredDevicePage(View, frozen=True, kw_only=True):
         list[DriftView], msgspec.Meta(description="What somebody else did, newest first: the latest hundred devices.")
     ]
     devices: list[RegisteredDeviceView]
+    profile_names: Annotated[
+        ProfileListingView | None, msgspec.Meta(description="Null when no device of this page has a profile.")
+    ]
     next: NextPage
 
 

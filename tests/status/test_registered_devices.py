@@ -1,5 +1,7 @@
 """The registered devices of a customer over HTTP: pages, how their reading stands, and downloads."""
 
+import csv
+import io
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -10,6 +12,7 @@ from local.partner_center import Fault, Operation
 from shared.pipeline.inventory.reading import TRIED_AGAIN
 from shared.status.registered_devices import NEVER_READ, inventory_view
 from shared.storage.inventories import CustomerInventory
+from tests.pipeline.submissions.test_profile_assignment import wishing
 from tests.pipeline.world import CUSTOMER, START, World, numbered
 from tests.status.client import Client, pages
 
@@ -35,6 +38,25 @@ def test_every_device_is_on_one_page_with_the_file_that_registered_it(client: Cl
     assert first["seen_at"] == f"{filled.clock():%Y-%m-%dT%H:%M:%SZ}"
     assert (first["registered_by"]["file_name"], first["registered_by"]["row"]) == ("devices.csv", 1)
     assert first["registered_by"]["page"].startswith("http://")
+
+
+def test_profiles_have_their_names_beside_their_ids_once_they_are_listed(client: Client, world: World) -> None:
+    world.drop_file(wishing(("A", "kiosk"), ("B", "")))
+    world.run()
+    world.read_devices()
+    page = client.get(ADDRESS).json
+    (kiosk,) = page["devices"][0]["profiles"]
+    assert (page["devices"][0]["profile_names"], page["devices"][1]["profile_names"]) == ([""], [])
+    assert page["profile_names"]["sentence"] == "They are being listed now."
+    world.run()
+    page = client.get(ADDRESS).json
+    assert (page["devices"][0]["profiles"], page["devices"][0]["profile_names"]) == ([kiosk], ["Kiosk"])
+    assert page["profile_names"]["read_at"] == f"{world.clock():%Y-%m-%dT%H:%M:%SZ}"
+    lines = list(csv.DictReader(io.StringIO(client.get(f"{ADDRESS}.csv").body.decode("utf-8-sig"), newline="")))
+    assert [(line["profiles"], line["profile_names"]) for line in lines] == [(kiosk, "Kiosk"), ("", "")]
+    shown = client.get(f"/api/status/devices?customer={CUSTOMER}").body.decode()
+    assert f'<bdi>Kiosk</bdi><span class="below mono"><bdi>{kiosk}</bdi>' in shown
+    assert "Names of profiles: Partner Center listed them on" in shown
 
 
 def test_one_batch_is_shown_by_its_name_in_any_case(client: Client, filled: World) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 from shared.device_files.csv_defusing import safe_original
 from shared.pipeline.closing.csv_output import csv_text
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.inventory.profile_names import ProfileNames
 from shared.pipeline.inventory.snapshots import RegisteredDevice, devices_of
 from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations, latest
 from shared.storage.inventories import BatchInventory
@@ -32,6 +33,7 @@ COLUMNS = (
     "registered_by",
     "file_id",
     "row",
+    "profile_names",
 )
 """The columns of the CSV."""
 
@@ -99,15 +101,18 @@ def devices_csv(pipeline: Pipeline, customer_id: str, batch_id: str | None, *, a
     batches = batches_of(pipeline, customer_id, batch_id)
     if as_device_file:
         return csv_text(device_file_table(pipeline, batches), safe_cell=safe_original)
-    return csv_text(devices_table(pipeline, batches))
+    return csv_text(devices_table(pipeline, batches, ProfileNames(pipeline, customer_id)))
 
 
-def devices_table(pipeline: Pipeline, batches: Sequence[BatchInventory]) -> Iterator[Sequence[str]]:
+def devices_table(
+    pipeline: Pipeline, batches: Sequence[BatchInventory], names: ProfileNames
+) -> Iterator[Sequence[str]]:
     """The cells of the CSV, the header first. Raises VersionGone."""
     yield COLUMNS
     devices = listed_devices(pipeline, batches)
     while some := list(islice(devices, LOOKED_UP_TOGETHER)):
-        yield from map(_cells, with_registrations(pipeline, some))
+        for each in with_registrations(pipeline, some):
+            yield (*_cells(each), "; ".join(names.of(each.device.policies)))
 
 
 def device_file_table(pipeline: Pipeline, batches: Sequence[BatchInventory]) -> Iterator[Sequence[str]]:

@@ -26,6 +26,7 @@ from shared.partner_center.service_text import service_text
 from shared.pipeline.backoff import PAUSED_DELAY
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.inventory.changes import enter_changes
+from shared.pipeline.inventory.request_budget import requests_left, spend
 from shared.pipeline.inventory.snapshots import (
     batch_folder,
     delete_snapshots,
@@ -37,7 +38,7 @@ from shared.pipeline.lease import is_overdue
 from shared.pipeline.log_fields import of_error
 from shared.pipeline.submissions.circuit_breaker import Admission, circuit_breaker_of, why_held
 from shared.pipeline.submissions.state_machine import WaitFor
-from shared.storage.inventories import BatchInventory, CustomerInventory, RequestBudget
+from shared.storage.inventories import BatchInventory, CustomerInventory
 from shared.storage.record_table import Conflict, Stored
 from shared.storage.wakeups import InventoryWakeUp
 from shared.telemetry import present_step
@@ -287,7 +288,7 @@ def _list_batches(reading: _Reading) -> None:
         reading.keep_claim()
         if batch.id:
             listed[batch.id] = batch
-    _spend(reading, 1 + len(listed) // DEVICES_ON_A_PAGE)
+    spend(pipeline, 1 + len(listed) // DEVICES_ON_A_PAGE)
     known = {stored.record.batch_id: stored for stored in inventories.batches(customer_id)}
     for batch_id, batch in listed.items():
         stored = known.get(batch_id)
@@ -349,7 +350,7 @@ def _read_batch(reading: _Reading, stored: Stored[BatchInventory]) -> None:
         folder_of_batch = batch_folder(batch.customer_id, batch.batch_id)
         delete_snapshots(pipeline.private, folder_of_batch, kept=folder)
     finally:
-        _spend(reading, reading.requests)
+        spend(pipeline, reading.requests)
     reading.change(replace(reading.record, attempts=0, changes=reading.record.changes + reading.changes))
     reading.changes = 0
 
@@ -377,23 +378,9 @@ def _forget_batch(pipeline: Pipeline, stored: Stored[BatchInventory]) -> None:
 
 def _take_from_budget(reading: _Reading) -> None:
     """Learn how many requests are left today. Raises BudgetSpent when there is none."""
-    pipeline = reading.pipeline
-    stored = pipeline.journal.inventories.budget(pipeline.clock().date())
-    spent = 0 if stored is None else stored.record.requests
-    reading.left, reading.requests = pipeline.settings.devices_requests_per_day - spent, 0
+    reading.left, reading.requests = requests_left(reading.pipeline), 0
     if reading.left <= 0:
         raise BudgetSpent(BUDGET_SPENT)
-
-
-def _spend(reading: _Reading, requests: int) -> None:
-    """Count requests; readings of several customers count at the same time."""
-    pipeline, day = reading.pipeline, reading.pipeline.clock().date()
-    for _ in range(_TRIES):
-        stored = pipeline.journal.inventories.budget(day)
-        known = RequestBudget(day=day.isoformat()) if stored is None else stored.record
-        with suppress(Conflict):
-            pipeline.journal.inventories.change_budget(stored, replace(known, requests=known.requests + requests))
-            return
 
 
 def _until_tomorrow(now: datetime) -> timedelta:

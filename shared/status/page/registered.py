@@ -58,6 +58,7 @@ def devices_page(
 ) -> str:
     """The page. Pure."""
     own = {"customer": found.customer_id, "batch": batch}
+    is_listing = found.profile_names is not None and found.profile_names.is_in_progress
     return rendered(
         "devices.html",
         of_every_page(person, stopped or ())
@@ -65,7 +66,7 @@ def devices_page(
             "found": found,
             "batch": batch,
             "drift_labels": DRIFT,
-            "liveness": Liveness.WORK if found.reading.is_in_progress else Liveness.OVER,
+            "liveness": Liveness.WORK if is_listing or found.reading.is_in_progress else Liveness.OVER,
             "next": address(DEVICES, **own, **{CURSOR: found.next}) if found.next else None,
             "links": {
                 "files": PAGES,

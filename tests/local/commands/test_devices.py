@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.commands.ending import ExitCode
-from tests.local.commands.conftest import CUSTOMER, Typed
+from tests.local.commands.conftest import CUSTOMER, App, Typed
 
 
 @pytest.fixture
@@ -38,6 +38,16 @@ def test_they_are_written_as_csv_and_as_a_device_file(asked: str, typed: Typed, 
         content = path.read_text("utf-8-sig")
         assert content.startswith(first)
         assert "closed-1" in content
+
+
+def test_a_profile_is_shown_by_its_name_once_the_profiles_are_listed(new_file: str, typed: Typed, app: App) -> None:
+    typed("assign-profile", new_file, "Kiosk", "--wait")
+    words = ("devices", "--customer", CUSTOMER)
+    typed(*words, "--ask")
+    app.sleep(0)
+    _, shown = typed(*words)
+    assert "Kiosk" in shown
+    assert "Names of profiles: Partner Center listed them on" in " ".join(shown.split())
 
 
 def test_a_wait_that_is_too_short_says_that_the_reading_goes_on(closed_file: str, typed: Typed) -> None:

@@ -17,6 +17,7 @@ from shared.pipeline.inventory.listing import (
     listed_devices,
     with_registrations,
 )
+from shared.pipeline.inventory.profile_names import ProfileNames
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
@@ -80,7 +81,8 @@ def test_the_csv_has_a_line_for_each_device(world: World, monkeypatch: pytest.Mo
     file = world.drop_file(numbered(3))
     world.run()
     world.read_devices()
-    header, *lines = devices_table(world.pipeline, batches_of(world.pipeline, CUSTOMER))
+    names = ProfileNames(world.pipeline, CUSTOMER)
+    header, *lines = devices_table(world.pipeline, batches_of(world.pipeline, CUSTOMER), names)
     assert header == COLUMNS
     cells = [dict(zip(COLUMNS, line, strict=True)) for line in lines]
     assert [each["serial_number"] for each in cells] == ["SN-00001", "SN-00002", "SN-00003"]
