@@ -41,6 +41,8 @@ class CustomerInventory(msgspec.Struct, frozen=True, kw_only=True):
     """When the reading was given up; None after one that came to its end."""
     failure: str = ""
     """Why it was given up, in one sentence for people."""
+    unseen_since: Moment | None = None
+    """When the batches were read last that the last reading could not read; None where it read all of them."""
     changes: int = 0
     """Devices that are there or gone since the reading before, of which it is not decided yet who did that."""
     drifted_at: Moment | None = None
@@ -54,6 +56,12 @@ class CustomerInventory(msgspec.Struct, frozen=True, kw_only=True):
     def is_in_progress(self) -> bool:
         """Whether a reading has begun and not ended."""
         return self.due_at is not None
+
+    @property
+    def all_seen_at(self) -> Moment:
+        """When all registered devices had been seen last; of a customer that was never read, when it was asked for."""
+        last = self.read_at or self.asked_at
+        return last if self.unseen_since is None else min(last, self.unseen_since)
 
 
 class BatchInventory(msgspec.Struct, frozen=True, kw_only=True):

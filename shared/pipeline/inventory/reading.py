@@ -223,17 +223,25 @@ class _Reading:
         began = self.record.listed_at
         ended = replace(self.record, due_at=None, claimed_until=None, attempts=0, waits_for="", failure=failure)
         if failure:
-            self.change(replace(ended, failed_at=self.pipeline.clock()))
+            unseen_since = self.record.unseen_since or self.record.read_at or self.record.asked_at
+            self.change(replace(ended, failed_at=self.pipeline.clock(), unseen_since=unseen_since))
             logger.warning(
                 "A reading of registered devices was given up",
                 extra={"customer_id": self.record.customer_id, "reason": failure},
             )
             return
-        self.change(replace(ended, failed_at=None, read_at=began))
+        self.change(replace(ended, failed_at=None, read_at=began, unseen_since=self._unseen_since()))
         logger.info("The registered devices of a customer were read", extra={"customer_id": self.record.customer_id})
         if began is not None and self.record.asked_at > began:  # asked for anew in between
             with suppress(Conflict):
                 ask_for_devices(self.pipeline, self.record.customer_id)
+
+    def _unseen_since(self) -> datetime | None:
+        """When the oldest of the batches was read that this reading could not read; None when it read all."""
+        batches = (stored.record for stored in self.pipeline.journal.inventories.batches(self.record.customer_id))
+        unread = [batch.read_at for batch in batches if batch.failed_at is not None]
+        first_known = self.record.unseen_since or self.record.read_at or self.record.asked_at
+        return min((at or first_known for at in unread), default=None)
 
 
 def _step(reading: _Reading, admission: Admission) -> None:

@@ -30,6 +30,7 @@ from shared.pipeline.inventory.open_work import (
     work_in_progress,
 )
 from shared.pipeline.inventory.reading import DEVICES_ON_A_PAGE, ask_for_devices
+from shared.pipeline.inventory.unseen import SEEN_WITHIN
 from shared.pipeline.log_fields import of_error
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of, why_held
 from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations, rows_of_each
@@ -43,9 +44,6 @@ logger = logging.getLogger(__name__)
 
 READ_LATELY = timedelta(hours=20)
 """Customers that were read within this time are not read in the same night."""
-
-SEEN_WITHIN = timedelta(days=7)
-"""Every registered device is to be seen again within this time."""
 
 MOST_CUSTOMERS = 20_000
 

@@ -1,4 +1,4 @@
-"""The page of the app's health: twelve checks, done while the page is made, each with what to do."""
+"""The page of the app's health: thirteen checks, done while the page is made, each with what to do."""
 
 import azure.functions as func
 

@@ -53,7 +53,7 @@ def test_the_app_of_a_run_on_this_machine_is_checked_whole(
     ):
         code, written = typed("doctor", "--data", tmp_path)
     assert code == ExitCode.DONE
-    assert "12 checks in" in written
+    assert "13 checks in" in written
     assert "12 well" in written
 
 
@@ -144,5 +144,5 @@ def test_an_app_without_an_answer_or_without_tls_ends_the_command() -> None:
         doctor.asked("http://app.example.com", unreachable)
 
 
-def test_the_checks_are_twelve() -> None:
-    assert len(CHECKS) == 12
+def test_the_checks_are_thirteen() -> None:
+    assert len(CHECKS) == 13
