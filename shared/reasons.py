@@ -446,7 +446,7 @@ NOTES: Mapping[Note, Explanation] = MappingProxyType(
             "does not find the device.",
         ),
         Note.TAG_NOT_CERTAIN: Explanation(
-            "The group tag may be wrong: some of its letters cannot be read or it may go on in the next cell.",
+            "The group tag may be wrong: some of its letters cannot be read or stray quotes stand around it.",
             "If the tag matters save the file as CSV UTF-8 with a tag that holds a comma between double quotes.",
         ),
         Note.TAG_WITHOUT_VALUE: Explanation(

@@ -117,13 +117,11 @@ class Validation:
         reason = common.reason
         if len(serial_number) > LONGEST_CELL:
             reason = RowReason.CELL_TOO_LONG
-        if row.notes and self._rules.batch_by_group_tag and Note.TAG_NOT_CERTAIN in row.notes:
-            reason = RowReason.GROUP_TAG_UNREADABLE
         if serial_number in TEMPLATE_SERIALS or hardware_hash.startswith(TEMPLATE_HASH):
             reason = RowReason.TEMPLATE_SAMPLE
         if reason is not None:
             return Decision(None, reason, row.notes)
-        notes = (*row.notes, *(note for note in common.notes if note not in row.notes)) if common.notes else row.notes
+        notes = row.notes + common.notes
         if hardware_hash:
             return self._decide_hash(row, common, notes)
         if common.key is not None:

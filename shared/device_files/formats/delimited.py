@@ -198,9 +198,9 @@ class Records:
         cells = _split(line, delimiter, lambda text: self._following(text, delimiter), self._widths)
         plain = line.split(delimiter)
         fits, fits_plain = not self._widths or len(cells) in self._widths, len(plain) in self._widths
-        # Of two readings that fit, quotes that begin or end with a delimiter are rather inch or ditto marks.
-        is_doubtful = fits_plain and any(delimiter in (cell[:1], cell[-1:]) for cell in cells)
-        is_certain = (fits and not is_doubtful) or _is_each_quoted(line, delimiter, len(cells))
+        is_certain = (fits and (not fits_plain or len(plain) == len(cells))) or _is_each_quoted(
+            line, delimiter, len(cells)
+        )
         if is_certain or self._sense(cells) >= SENSE_OF_HEADER:
             return cells
         if fits_plain:
@@ -315,7 +315,8 @@ def _without_quotes(cell: str) -> str:
     text = cell.strip()
     blank = " " if cell[:1] == " " else ""
     if text.count('"') % 2 and text != '"':
-        return blank + text.removeprefix('"').removesuffix('"')
+        is_inch_mark = text[-1] == '"' and text[-2].isdecimal()
+        return blank + (text if is_inch_mark else text.removeprefix('"').removesuffix('"'))
     return blank + (text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text)
 
 

@@ -6,6 +6,7 @@ from shared.device_files.cells import clean
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key
 from shared.device_files.rows import UNKNOWN_COLUMNS, Column, Header, header_of
+from shared.device_files.tables.fields import cleaned
 
 SERIAL_KEY_HASH = header_of(
     [Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.HARDWARE_HASH, Column.GROUP_TAG, Column.ASSIGNED_USER]
@@ -42,7 +43,7 @@ def columns_of(cells: Sequence[str], *, is_named: bool) -> Header | None:
 
 
 def _columns_around_hash(cells: Sequence[str]) -> Header:
-    texts, found = list(map(clean, cells)), verify(cells[_HASH_AT])
+    texts, found = list(map(cleaned, cells)), verify(cells[_HASH_AT])
     names = (found.serial_number, found.manufacturer, found.model) if isinstance(found, VerifiedHash) else ("", "", "")
     serial_number, manufacturer, model = map(str.casefold, names)
     behind = [text.casefold() for text in texts[_HASH_AT + 1 :]]

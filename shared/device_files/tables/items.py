@@ -6,8 +6,8 @@ from shared.device_files.account import FileAccount
 from shared.device_files.cells import clean
 from shared.device_files.formats.parts import Items
 from shared.device_files.rows import Column, DeviceRow
+from shared.device_files.tables.fields import fields_of
 from shared.device_files.tables.headers import item_header
-from shared.device_files.tables.realignment import fields_of
 from shared.reasons import FileNote, RowReason
 
 _NOT_SENT = (None, Column.ASSIGNED_USER, Column.ORDER_NUMBER)

@@ -3,7 +3,6 @@
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -14,19 +13,13 @@ from shared.device_files.cells import TypedCell, clean
 from shared.device_files.formats.parts import Delimiter, Records
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
-from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key, is_template_text
-from shared.device_files.rows import ABSENT, NAMES_OF_A_DEVICE, UNKNOWN_COLUMNS, Column, DeviceRow, Header
+from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
+from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
 from shared.device_files.tables import headers, tool_output
+from shared.device_files.tables.fields import Fields, cleaned, fields_of
 from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headerless import HASH_ALONE, columns_of
-from shared.device_files.tables.realignment import (
-    Fields,
-    cleaned,
-    columns_in_doubt,
-    fields_of,
-    looks_shifted,
-    realigned,
-)
+from shared.device_files.tables.realignment import is_in_place, realigned
 from shared.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
 
 LONGEST_PREAMBLE = 100
@@ -83,10 +76,6 @@ class _Layout:
         self.unknown = [place for place, column in enumerate(header.columns) if column is None]
         self.remembered: dict[tuple[str, str, str], tuple[str, str, str]] = {}
         """Manufacturer, model and group tag of rows: what was read of these cells, which many rows share."""
-
-    def is_too_long(self, cells: Sequence[str]) -> bool:
-        """Whether a row has more cells than the header as written, or something below no name."""
-        return len(cells) > self.width or any(map(clean, cells[self.named :]))
 
     def remember(self, cells: Sequence[str], fields: Fields) -> None:
         """Keep what the shared cells of an ordinary row decided."""
@@ -214,15 +203,13 @@ class Table:
 
     def _under_header(self, layout: _Layout, number: int, cells: Sequence[str]) -> DeviceRow:
         header = layout.header
-        if layout.is_too_long(cells) or not _is_in_place(header, cells):
-            return self._aligned(header, number, cells)
+        if not is_in_place(header, cells, layout.width, self._delimiter()):
+            return self._aligned(header, layout.width, number, cells)
         fields = fields_of(header, cells)
         if _is_row_of_words(fields) or (len(cells) == 1 and _are_names_of(cells, _FEWEST_OF_DEVICE)):
             if layout.has_no_row_like(fields):
                 self._lose_header(number, cells)
             return self._row(number, header, cells, fields, RowReason.UNCLEAR_COLUMNS)
-        if self.delimiter is not None and (doubt := columns_in_doubt(header, cells)):
-            return self._row_in_doubt(number, header, cells, doubt)
         if len(cells) == layout.width and not isinstance(fields.manufacturer, TypedCell):
             layout.remember(cells, fields)
         return self._row(number, header, cells, fields)
@@ -231,15 +218,6 @@ class Table:
         """Below names that nobody knows the header above them holds no more."""
         self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
         self.layout, self.has_no_header, self.is_under_unknown_names = None, True, True
-
-    def _row_in_doubt(self, number: int, header: Header, cells: Sequence[str], doubt: AbstractSet[Column]) -> DeviceRow:
-        """A row of which some cells may belong to other columns: sent by what is certain of it, if that identifies."""
-        fields = fields_of(header, cells)
-        is_certain = starts_as_hash(fields.hardware_hash) or is_product_key(fields.product_key)
-        if not (is_certain or doubt.isdisjoint(NAMES_OF_A_DEVICE)):
-            return self._row(number, UNKNOWN_COLUMNS, cells, _shown(fields), RowReason.SHIFTED_CELLS)
-        row = self._row(number, header, cells, fields)
-        return replace(row, notes=(Note.TAG_NOT_CERTAIN,)) if Column.GROUP_TAG in doubt and fields.group_tag else row
 
     def _expect_no_picture(self, filled: Sequence[str]) -> None:
         """Refuse what a screen shows: hashes that it cut, and lists, whose lines are a name, a colon and a value."""
@@ -301,9 +279,9 @@ class Table:
     def _by_columns(self, columns: Header, number: int, cells: Sequence[str]) -> DeviceRow:
         if columns is UNKNOWN_COLUMNS:
             return self._unclear(number, cells)
-        if len(cells) <= columns.width and _is_in_place(columns, cells):
+        if is_in_place(columns, cells, columns.width, self._delimiter()):
             return self._row(number, columns, cells, fields_of(columns, cells))
-        return self._aligned(columns, number, cells)
+        return self._aligned(columns, columns.width, number, cells)
 
     def _has_unknown_names_above(self, cells: Sequence[str]) -> bool:
         """Whether a line of names that nobody knows heads this row: then its cells are not told by their places.
@@ -333,10 +311,13 @@ class Table:
         first = next((cell for cell in map(clean, cells) if cell and not starts_as_hash(cell)), "")
         return self._row(number, UNKNOWN_COLUMNS, cells, Fields(first), RowReason.UNCLEAR_COLUMNS)
 
-    def _aligned(self, header: Header, number: int, cells: Sequence[str]) -> DeviceRow:
+    def _delimiter(self) -> str | None:
+        return None if self.delimiter is None else self.delimiter()
+
+    def _aligned(self, header: Header, width: int, number: int, cells: Sequence[str]) -> DeviceRow:
         """A row put right, if it can be: else nobody can say which cell is what."""
-        delimiter = self.delimiter() if self.delimiter is not None else ","
-        aligned, below = realigned(header, cells, delimiter), fields_of(header, cells)
+        aligned = realigned(header, cells, width, self._delimiter() or ",")
+        below = fields_of(header, cells)
         if aligned is None and header is HASH_ALONE:
             return self._unclear(number, cells)
         if aligned is None:
@@ -385,12 +366,6 @@ def _shown(fields: Fields) -> Fields:
 def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:
     place = header.place(Column.HARDWARE_HASH)
     return ABSENT < place < len(cells) and starts_as_hash(cells[place])
-
-
-def _is_in_place(header: Header, cells: Sequence[str]) -> bool:
-    """Whether the cells of a row that is not too long stand below their headers."""
-    has_hash_elsewhere = not _has_hash_in_place(header, cells) and any(map(starts_as_hash, cells))
-    return not has_hash_elsewhere and not looks_shifted(header, cells)
 
 
 def _is_row_of_words(fields: Fields) -> bool:

@@ -128,9 +128,6 @@ def test_without_a_batch_folder_the_group_tag_must_name_a_batch() -> None:
     assert decide(replace(NAMED, group_tag="Sa?es"), **by_tag).reason is RowReason.GROUP_TAG_UNREADABLE
     assert Note.TAG_NOT_CERTAIN in decide(replace(NAMED, group_tag="Sa?es")).notes
     assert decide(replace(NAMED, group_tag=",,"), batch_by_group_tag=True).reason is RowReason.GROUP_TAG_UNREADABLE
-    parted = replace(NAMED, group_tag="Sa?es", notes=(Note.TAG_NOT_CERTAIN,))
-    assert decide(parted, **by_tag).reason is RowReason.GROUP_TAG_UNREADABLE
-    assert decide(parted).notes.count(Note.TAG_NOT_CERTAIN) == 1
 
 
 def test_a_product_key_that_is_copied_over_the_file_identifies_nothing() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.device_files.formats.delimited import Lines, Records
+from shared.device_files.tables.fields import Fields, fields_of
 from shared.device_files.tables.headers import find_header, sense_of
-from shared.device_files.tables.realignment import Fields, fields_of
 from tests.device_files.given import HASHES
 
 HEADER = "Serial,Manufacturer,Model,Remark"
@@ -46,7 +46,12 @@ def test_quotes_that_may_be_read_in_two_ways_leave_a_cell_too_many() -> None:
     header, with_names, with_marks = cells("Serial,Remark,Tag,Order,,", 'S1,"a, b",x,y,,', 'S2,",,15",PO 1,')
     assert (len(header), len(with_names), with_names[1]) == (6, 6, "a, b")
     assert len(with_marks) == 7
-    assert cells("Serial,Remark,Tag,Order,,", 'S1,"a,b","c,d",PO 1')[1] == ["S1", "a,b", "c,d", "PO 1"]
+    assert len(cells("Serial,Remark,Tag,Order,,", '"S1,a,b",x,PO 1,')[1]) == 7
+
+
+def test_a_quote_behind_a_digit_that_was_not_opened_is_an_inch_mark() -> None:
+    assert cells(HEADER, 'S1,HP,Book 15",ok')[1] == ["S1", "HP", 'Book 15"', "ok"]
+    assert cells(HEADER, 'S1,"HP,Book",x')[1][:3] == ["S1", "HP", "Book"]
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -24,6 +24,7 @@ KEY = "3310012345678"
         (["SN-1", "", HASH, "Kiosk", "anna@contoso.com"], SERIAL_KEY_HASH),
         (["SN-1", "", HASH, "Contoso, Ltd.", "Laptop 7"], FOR_PARTNERS),
         (["SN-1", "", HASH, "Contoso", " Ltd.", "Laptop 7"], FOR_PARTNERS),
+        (["SN-1", "", build_hash("SN-1", "HP", 'Book "Pro" 14'), "HP", 'Book \\"Pro\\" 14'], FOR_PARTNERS),
         ([HASH], HASH_ALONE),
         (["Kiosk", HASH], HASH_ALONE),
         (["LENOVO", "21R3001BUK", "PF-001"], IDENTIFIERS),

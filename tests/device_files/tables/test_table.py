@@ -7,7 +7,7 @@ import pytest
 from shared.device_files.account import FileAccount
 from shared.device_files.rows import DeviceRow
 from shared.device_files.tables.table import LONGEST_PREAMBLE, table_rows
-from shared.reasons import FileNote, FileReason, Note, PassedOverKind, RowReason, UnreadableDeviceFile
+from shared.reasons import FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
 from tests.device_files.given import HASHES
 
 HEADER = [
@@ -150,29 +150,11 @@ def test_a_group_tag_that_is_the_makers_name_is_no_maker() -> None:
     assert (row.group_tag, row.manufacturer) == ("HP", "")
 
 
-@pytest.mark.parametrize(
-    ("behind", "following", "is_certain"),
-    [
-        ("Room", [" West"], False),
-        ("Assigned User", ["West"], False),
-        ("Assigned User", ["ada@contoso.com"], True),
-        ("Purchase Order", ["West"], False),
-        ("Purchase Order", ["PO 4711"], True),
-        ("Room", ["12"], True),
-    ],
-)
+@pytest.mark.parametrize("following", [[" West"], [" West", "2"]])
 @pytest.mark.parametrize("serial", ["S100001", "S100002"], ids=["first row", "row like one before it"])
-def test_a_group_tag_that_may_go_on_in_the_next_cell_is_not_certain(
-    behind: str, following: list[str], is_certain: bool, serial: str
-) -> None:
-    rows, _ = read([*HEADER, behind, "Floor"], [*HP, "", "2"], [serial, *HP[1:], *following])
-    assert rows[-1].notes == (() if is_certain else (Note.TAG_NOT_CERTAIN,))
-    assert rows[-1].problem is None
-
-
-def test_a_blank_behind_the_group_tag_shows_that_it_fell_apart_in_a_row_of_full_length_too() -> None:
-    rows, _ = read([*HEADER, "Room"], [*HP, "2"], [*HP, " West"])
-    assert [row.notes for row in rows] == [(), (Note.TAG_NOT_CERTAIN,)]
+def test_a_blank_behind_the_group_tag_shows_that_it_fell_apart(following: list[str], serial: str) -> None:
+    rows, _ = read([*HEADER, "Room", "Floor"], [*HP, "", "2"], [serial, *HP[1:], *following])
+    assert [row.problem for row in rows] == [None, RowReason.SHIFTED_CELLS]
 
 
 @pytest.mark.parametrize("pair", [["Breite", "Tiefe"], ["Price", "net"], ["Ort", "Raum"]])
