@@ -60,7 +60,7 @@ def read_device_file(
     """
     findings = findings or Findings()
     account = account or FileAccount()
-    index = DuplicateIndex(now=now, findings=findings, prefers_tagged=rules.batch_by_group_tag)
+    index = DuplicateIndex(now=now, findings=findings, rules=rules)
     validation = Validation(rules, now, keys_are_copied=findings.keys_are_copied)
     if findings.keys_are_copied:
         account.note(FileNote.PRODUCT_KEYS_COPIED)

@@ -338,7 +338,10 @@ SHAPES = [
     ),
     Case(
         "words for no group tag name no batch",
-        text("Serial,Manufacturer,Model,Group Tag", *(f"S{tag},HP,A,{tag}" for tag in ("n/a", "-", "None", "#N/A"))),
+        text(
+            "Serial,Manufacturer,Model,Group Tag",
+            *(f"S{n},HP,A,{tag}" for n, tag in enumerate(("n/a", "-", "None", "#N/A"))),
+        ),
         rejected(*[RowReason.NO_BATCH] * 3, RowReason.GROUP_TAG_UNREADABLE),
         Rules(batch_by_group_tag=True, has_default_batch=False),
     ),

@@ -11,7 +11,7 @@ it is read again without them.
 
 The better record: where batches are told by group tag, a row with a tag before one without; a hash before none, one
 from the full system (or with a TPM) before one from Windows PE without TPM, then the newest plausible collection time,
-then the first row.
+then the first row. Where the best record has no batch, no row of its device has one.
 
 What is kept of a row are its parts, each with the first row that has it. Two parts that came with the same row are a
 pair of that row, so that a pair is written down only where its parts came with different rows: an ordinary row costs no
@@ -35,7 +35,7 @@ from msgspec.structs import replace
 
 from shared.device_files.hardware_hash.verification import VerifiedHash, plausible_collections
 from shared.device_files.placeholders import is_default_uuid, is_placeholder
-from shared.device_files.rows import CheckedRow, DeviceRow, SendableDevice, batch_of_tag
+from shared.device_files.rows import CheckedRow, DeviceRow, Rules, SendableDevice, batch_of_tag
 from shared.errors import DeviceDropError
 from shared.reasons import Note, RowReason
 
@@ -81,6 +81,8 @@ class Verdict(Struct, frozen=True, gc=False):
     """The row that is sent in its place; 0: it is sent itself."""
     shares_identity: bool = False
     """An earlier row shares one part of its identity, which does not make them one device."""
+    has_no_batch: bool = False
+    """No row of its device names a batch, and there is none for those that do not."""
 
 
 NEW = Verdict()
@@ -89,6 +91,8 @@ NEW = Verdict()
 
 def with_verdict(row: CheckedRow, verdict: Verdict) -> CheckedRow:
     """A row that is to be sent, as it stands among the rows before it."""
+    if verdict.has_no_batch:
+        return replace(row, device=None, reason=RowReason.NO_BATCH)
     if verdict.same_as:
         return replace(row, device=None, reason=RowReason.DUPLICATE, duplicate_of=verdict.same_as)
     return replace(row, notes=(*row.notes, Note.SHARES_IDENTITY)) if verdict.shares_identity else row
@@ -158,12 +162,14 @@ number together. What it has not, or what identifies nothing, is empty.
 class DuplicateIndex:
     """The devices of the rows read so far. Call `place` or `skip` once for each row, in file order."""
 
-    def __init__(self, *, now: datetime, findings: Findings | None = None, prefers_tagged: bool = False) -> None:
+    def __init__(self, *, now: datetime, findings: Findings | None = None, rules: Rules) -> None:
         """`findings`: of an earlier reading of the same file, if there was one."""
         self._plausible = plausible_collections(now)
         self._findings = findings or Findings()
         self._winners = self._findings.winners
-        self._tagged = _TAGGED if prefers_tagged else 0
+        self._tagged = _TAGGED if rules.batch_by_group_tag else 0
+        self._needed = 0 if rules.has_default_batch else self._tagged
+        """What the rank of a row has that can be sent."""
         self._uuids, self._tpm_keys, self._names, self._proofs, self._keys = (DigestTable() for _ in range(5))
         self._better_found = False
         self._group = array("I", [0])
@@ -232,7 +238,7 @@ class DuplicateIndex:
         """At the end of a first reading: who is sent, if any row was given out before a better record of it came."""
         if not self._better_found:
             return None
-        best = array("I", (self._find(row) if self._group[row] else 0 for row in range(len(self._group))))
+        best = array("I", (self._sent_for(row) if self._group[row] else 0 for row in range(len(self._group))))
         return Findings(self._findings.keys_are_copied, best)
 
     def _append(self, row: int, rank: int, hashes: int) -> None:
@@ -245,8 +251,7 @@ class DuplicateIndex:
             for name in names:
                 if name and (first := self._names.setdefault(name, row)):
                     self._union_by_name(first, row)
-        winner = self._sent_for(row)
-        return NEW if winner == row else Verdict(winner)
+        return self._verdict(row)
 
     def _place_with_hash(self, row: int, parts: Parts, key: bytes, hardware_hash: str) -> Verdict:
         """A key is a name for rows without a hash, and proves nothing between rows with one.
@@ -259,7 +264,7 @@ class DuplicateIndex:
         first_named = self._names.setdefault(named, row) if named else 0
         if self._winners is None:
             has_pair = sum(map(bool, parts)) > 1
-            if has_pair and not (first_uuid or first_tpm_key or first_named or key):
+            if has_pair and not (first_uuid or first_tpm_key or first_named or key or self._needed):
                 return NEW
             if not has_pair:
                 self._union(self._proofs.setdefault(_digest(f"h{hardware_hash}".encode()), row), row)
@@ -267,16 +272,22 @@ class DuplicateIndex:
             self._join(row, parts, (first_uuid, first_tpm_key, first_named))
             if key:
                 self._without_hashless(self._names.setdefault(key, row), key, row)
+        return self._verdict(row, first_uuid, first_tpm_key, first_named)
+
+    def _verdict(self, row: int, *sharing: int) -> Verdict:
+        """Where a row stands that shares parts of its identity with those; row 0 is none."""
         winner = self._sent_for(row)
-        others = filter(None, (first_uuid, first_tpm_key, first_named))
-        shares = winner == row and any(self._sent_for(other) != row for other in others)
-        return Verdict(0 if winner == row else winner, shares_identity=shares)
+        if winner != row:
+            return Verdict(winner, has_no_batch=not winner)
+        shares = any(other and self._sent_for(other) != row for other in sharing)
+        return Verdict(shares_identity=True) if shares else NEW
 
     def _sent_for(self, row: int) -> int:
-        """The row that is sent for the device of `row`; a row that the first reading did not see stands for itself."""
-        if self._winners is None:
-            return self._find(row)
-        return self._winners[row] if row < len(self._winners) else row
+        """The row that is sent for the device of `row`, or 0; one that the first reading did not see is sent itself."""
+        if self._winners is not None:
+            return self._winners[row] if row < len(self._winners) else row
+        best = self._find(row)
+        return best if self._ranks[best] & self._needed == self._needed else 0
 
     def _find(self, row: int) -> int:
         group = self._group

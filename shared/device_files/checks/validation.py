@@ -155,11 +155,9 @@ class Validation:
     def _of_tag(self, group_tag: str) -> tuple[RowReason | None, tuple[Note, ...]]:
         """A group tag decides on the batch where there is no batch folder; elsewhere it is only shown."""
         by_tag = self._rules.batch_by_group_tag
-        if by_tag and not self._rules.has_default_batch and batch_of_tag(group_tag) is None:
-            return RowReason.NO_BATCH, ()
         if type_of(group_tag) is CellType.FORMULA:
             return (RowReason.FORMULA_WITHOUT_VALUE, ()) if by_tag else (None, (Note.TAG_WITHOUT_VALUE,))
-        if is_template_text(group_tag):
+        if is_template_text(group_tag) and batch_of_tag(group_tag) is not None:
             return RowReason.TEMPLATE_SAMPLE, ()
         if _LOST_LETTER.search(group_tag) or _STRAY_QUOTE.search(group_tag) or _names_nothing(group_tag):
             return (RowReason.GROUP_TAG_UNREADABLE, ()) if by_tag else (None, (Note.TAG_NOT_CERTAIN,))

@@ -121,11 +121,9 @@ def test_rules_decide_on_hashes_that_may_be_right() -> None:
     assert Note.HASH_OLD not in decide(HASHED, oldest_hash_days=days + 2).notes
 
 
-def test_without_a_batch_folder_the_group_tag_must_name_a_batch() -> None:
-    by_tag = {"batch_by_group_tag": True, "has_default_batch": False}
-    assert decide(NAMED, **by_tag).reason is RowReason.NO_BATCH
-    assert decide(replace(NAMED, group_tag="Sales"), **by_tag).device is not None
-    assert decide(replace(NAMED, group_tag="Sa?es"), **by_tag).reason is RowReason.GROUP_TAG_UNREADABLE
+def test_without_a_batch_folder_the_group_tag_must_be_readable() -> None:
+    assert decide(replace(NAMED, group_tag="Sales"), batch_by_group_tag=True).device is not None
+    assert decide(replace(NAMED, group_tag="Sa?es"), batch_by_group_tag=True).reason is RowReason.GROUP_TAG_UNREADABLE
     assert Note.TAG_NOT_CERTAIN in decide(replace(NAMED, group_tag="Sa?es")).notes
     assert decide(replace(NAMED, group_tag=",,"), batch_by_group_tag=True).reason is RowReason.GROUP_TAG_UNREADABLE
 

@@ -26,7 +26,7 @@ def test_a_group_tag_of_dots_names_no_batch(world: World) -> None:
     file = world.drop_file(f"{HEADER},Group Tag\r\nPF-A{KNOWN},...\r\nPF-A{KNOWN},Lab\r\nPF-B{KNOWN},. .\r\n", path)
     world.run()
     assert [(row["outcome"], row["error_code"], row["batch_id"]) for row in world.rows(file, path)] == [
-        ("rejected", "no_batch", ""),
+        ("duplicate", "duplicate", ""),
         ("registered", "", "Lab"),
         ("rejected", "no_batch", ""),
     ]
