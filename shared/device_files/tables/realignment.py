@@ -178,17 +178,17 @@ def _is_right(
     fields = fields_of(header, joined[: header.width])
     maker, model = fields.manufacturer.casefold(), fields.model.casefold()
     left = clean(",".join(joined[header.width :])).casefold().strip(', "')
-    known = ("", record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("",)
-    if left not in (*known, ",".join(known[1:])) or not _is_plausible(header, joined[: header.width], record):
+    of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
+    if left not in ("", *of_hash, ",".join(of_hash)) or not _is_plausible(header, joined[: header.width], record):
         return False
     if len(joined) > width and (fields.group_tag or _may_be_moved(header, joined)):
         return False
     if record is None:
         is_known = is_manufacturer(maker) or _ENDS_IN_FORM.fullmatch(maker) is not None
-        return is_known or not (any(map(len, (maker, model, fields.group_tag))) or is_joined)
+        return is_known or not (maker or model or fields.group_tag or is_joined)
     serial = fields.serial_number
     is_own = is_placeholder(serial) or serial.casefold() == record.serial_number.casefold()
-    return is_own and starts_as_hash(fields.hardware_hash) and maker in known[:2] and model in ("", known[2])
+    return is_own and starts_as_hash(fields.hardware_hash) and maker in ("", of_hash[0]) and model in ("", of_hash[1])
 
 
 def _may_be_moved(header: Header, cells: Sequence[str]) -> bool:
