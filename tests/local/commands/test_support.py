@@ -23,7 +23,7 @@ def test_a_file_is_bundled_without_its_names_serials_and_hashes(
     assert (submission["state"], submission["devices"]) == ("finished", 2)
     (row,) = json.loads(documents["rows.json"])
     assert (row["row"], row["outcome"]) == (3, "rejected")
-    assert len(json.loads(documents["health.json"])) == 12
+    assert len(json.loads(documents["health.json"])) == 13
     whole = " ".join(documents.values())
     assert not any(word in whole for word in (tmp_path.name, "SERIAL-ALONE", "devstoreaccount"))
     assert app.pipeline.journal.files.get(CUSTOMER, closed_file) is not None
