@@ -149,7 +149,9 @@ def destination_of(
     refuses = of_customer is not None and of_customer.refuse_device_identifiers
     rules = replace(rules, refuse_device_identifiers=refuses)
     if order is not FileOrder.REGISTER:
-        return Destination(replace(rules, has_default_batch=True), batch_id, ANY_BATCH, order)
+        is_removal = order is FileOrder.REMOVE
+        rules = replace(rules, has_default_batch=True, serial_number_is_enough=is_removal)
+        return Destination(rules, batch_id, ANY_BATCH, order)
     return Destination(rules, batch_id, None if newest is None else newest.default_batch)
 
 
