@@ -21,6 +21,7 @@ from shared.pipeline.inventory.reading import ask_for_devices
 from shared.status.registered_devices import (
     MOST_REGISTERED_ON_A_PAGE,
     inventory_view,
+    not_watched,
     registered_devices,
 )
 from shared.status.schemas import RegisteredDevicePage
@@ -130,5 +131,7 @@ def _show(found: RegisteredDevicePage) -> None:
         print(f"... and {more} more: --csv FILE writes them all.")
     say(output, f"{counted(found.total, 'device')} in {counted(len(found.batches), 'batch', 'batches')}.")
     say(output, found.reading.sentence)
+    if unwatched := not_watched(found):
+        say(output, unwatched)
     if found.profile_names is not None:
         say(output, f"Names of profiles: {found.profile_names.sentence}")

@@ -607,6 +607,14 @@ class RegisteredDevicePage(View, frozen=True, kw_only=True):
     customer_name: str | None
     reading: InventoryView
     total: Annotated[int, msgspec.Meta(ge=0, description="The devices of all these batches.")]
+    without_serial_number: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="Those of them that Partner Center lists without a serial number: what somebody else does with "
+            "one is no `drift`.",
+        ),
+    ]
     batches: list[BatchInventoryView]
     drift: Annotated[
         list[DriftView], msgspec.Meta(description="What somebody else did, newest first: the latest hundred devices.")

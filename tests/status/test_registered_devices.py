@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from local.partner_center import Fault, Operation
+from local.partner_center.devices import SentDevice
 from shared.pipeline.inventory.reading import TRIED_AGAIN
 from shared.status.registered_devices import NEVER_READ, inventory_view
 from shared.storage.inventories import CustomerInventory
@@ -57,6 +58,19 @@ def test_profiles_have_their_names_beside_their_ids_once_they_are_listed(client:
     shown = client.get(f"/api/status/devices?customer={CUSTOMER}").body.decode()
     assert f'<bdi>Kiosk</bdi><span class="below mono"><bdi>{kiosk}</bdi>' in shown
     assert "Names of profiles: Partner Center listed them on" in shown
+
+
+def test_devices_without_a_serial_number_are_said_not_to_be_watched(client: Client, world: World) -> None:
+    world.drop_file(numbered(1))
+    world.run()
+    unnamed = SentDevice.of(serial=None, product_key="1", manufacturer=None, model=None, hardware_hash=None)
+    world.service.register_elsewhere(CUSTOMER, "Test", unnamed)
+    assert client.get(ADDRESS).json["without_serial_number"] == 0
+    world.read_devices()
+    page = client.get(ADDRESS).json
+    assert (page["total"], page["without_serial_number"]) == (2, 1)
+    shown = client.get(f"/api/status/devices?customer={CUSTOMER}").body.decode()
+    assert "1 device is listed without a serial number" in shown
 
 
 def test_one_batch_is_shown_by_its_name_in_any_case(client: Client, filled: World) -> None:

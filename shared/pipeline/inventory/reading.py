@@ -307,7 +307,7 @@ def _list_batches(reading: _Reading) -> None:
         )
         inventories.change_batch(stored, replace(entry, listed_at=now, listed_devices=batch.count))
     for batch_id in known.keys() - listed.keys():
-        emptied = replace(known[batch_id].record, snapshot="", devices=0, read_at=now)
+        emptied = replace(known[batch_id].record, snapshot="", devices=0, without_serial=0, read_at=now)
         reading.changes += enter_changes(pipeline, reading.record, known[batch_id].record, emptied)
         _forget_batch(pipeline, known[batch_id])
     changes = reading.record.changes + reading.changes
@@ -338,7 +338,7 @@ def _read_batch(reading: _Reading, stored: Stored[BatchInventory]) -> None:
     folder = snapshot_folder(batch.customer_id, batch.batch_id, pipeline.new_id())
     now = pipeline.clock()
     try:
-        devices = write_snapshot(pipeline.private, folder, map(registered_device, _devices(reading, batch)))
+        written = write_snapshot(pipeline.private, folder, map(registered_device, _devices(reading, batch)))
     except (Refused, ListTooLong) as error:
         failed = replace(batch, failed_at=pipeline.clock(), failure=service_text(str(error), LONGEST_FAILURE))
         pipeline.journal.inventories.change_batch(stored, failed)
@@ -352,7 +352,15 @@ def _read_batch(reading: _Reading, stored: Stored[BatchInventory]) -> None:
         pipeline.journal.inventories.change_batch(stored, replace(batch, failed_at=pipeline.clock(), failure=failure))
         raise
     else:
-        read = replace(batch, snapshot=folder, devices=devices, read_at=now, failed_at=None, failure="")
+        read = replace(
+            batch,
+            snapshot=folder,
+            devices=written.devices,
+            without_serial=written.without_serial,
+            read_at=now,
+            failed_at=None,
+            failure="",
+        )
         reading.changes += enter_changes(pipeline, reading.record, batch, read)
         pipeline.journal.inventories.change_batch(stored, read)
         folder_of_batch = batch_folder(batch.customer_id, batch.batch_id)

@@ -85,13 +85,23 @@ def batch_folder(customer_id: str, batch_id: str) -> str:
     return f"{FOLDER}/{customer_id}/{name}/"
 
 
-def write_snapshot(container: Container, folder: str, devices: Iterable[RegisteredDevice]) -> int:
-    """Write the devices as blobs in `folder`; their number. A device that the pages list twice is one device."""
-    seen, written = set[bytes](), 0
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many devices a snapshot has."""
+
+    devices: int
+    without_serial: int
+    """Those of them that are listed without a serial number."""
+
+
+def write_snapshot(container: Container, folder: str, devices: Iterable[RegisteredDevice]) -> Written:
+    """Write the devices as blobs in `folder`; how many. A device that the pages list twice is one device."""
+    seen, written, without_serial = set[bytes](), 0, 0
     for number, part in enumerate(_parts(_once(devices, seen))):
         container.write(_blob(folder, number), b"".join(map(_line, part)), _JSON_LINES)
         written += len(part)
-    return written
+        without_serial += sum(not device.serial_number for device in part)
+    return Written(written, without_serial)
 
 
 def devices_of(container: Container, batch: BatchInventory, first: int = 0) -> Iterator[RegisteredDevice]:

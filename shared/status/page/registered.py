@@ -10,7 +10,7 @@ from shared.status.page.labels import DRIFT
 from shared.status.page.pages import CUSTOMERS, DEVICES, Liveness, address, of_every_page
 from shared.status.page.rendering import rendered
 from shared.status.queries import customer_names
-from shared.status.registered_devices import ask, registered_devices
+from shared.status.registered_devices import ask, not_watched, registered_devices
 from shared.status.registered_downloads import devices_csv_answer
 from shared.status.schemas import RegisteredDevicePage, Standstill
 from shared.status.standstills import standstills_of_customer
@@ -66,6 +66,7 @@ def devices_page(
             "found": found,
             "batch": batch,
             "drift_labels": DRIFT,
+            "not_watched": not_watched(found),
             "liveness": Liveness.WORK if is_listing or found.reading.is_in_progress else Liveness.OVER,
             "next": address(DEVICES, **own, **{CURSOR: found.next}) if found.next else None,
             "links": {

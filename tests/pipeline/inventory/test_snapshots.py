@@ -8,6 +8,7 @@ from shared.pipeline.inventory import snapshots
 from shared.pipeline.inventory.snapshots import (
     LONGEST_TEXT,
     RegisteredDevice,
+    Written,
     delete_snapshots,
     devices_of,
     hash_digest,
@@ -41,7 +42,7 @@ def batch(devices: int, folder: str = FOLDER) -> BatchInventory:
 
 @pytest.mark.parametrize("first", range(9))
 def test_devices_are_found_from_any_place(container: InMemoryContainer, first: int) -> None:
-    assert write_snapshot(container, FOLDER, iter(SEVEN)) == 7
+    assert write_snapshot(container, FOLDER, iter(SEVEN)) == Written(7, 0)
     assert len(list(container.versions(FOLDER))) == 3
     assert list(devices_of(container, batch(7), first)) == SEVEN[first:]
 
@@ -54,11 +55,16 @@ def test_a_page_reads_no_blob_before_its_own(container: InMemoryContainer) -> No
 
 def test_a_device_that_is_listed_twice_is_one_and_another_with_its_id_is_not(container: InMemoryContainer) -> None:
     zeros = [RegisteredDevice(device_id="0", serial_number=serial) for serial in ("A", "B", "a", " B ")]
-    assert write_snapshot(container, FOLDER, zeros) == 2
+    assert write_snapshot(container, FOLDER, zeros) == Written(2, 0)
+
+
+def test_devices_without_a_serial_number_are_counted(container: InMemoryContainer) -> None:
+    devices = [*SEVEN, RegisteredDevice(device_id="8"), RegisteredDevice(product_key="key")]
+    assert write_snapshot(container, FOLDER, devices) == Written(9, 2)
 
 
 def test_an_empty_batch_has_no_blob(container: InMemoryContainer) -> None:
-    assert write_snapshot(container, FOLDER, []) == 0
+    assert write_snapshot(container, FOLDER, []) == Written(0, 0)
     assert list(devices_of(container, batch(0))) == []
     assert list(devices_of(container, batch(0, ""))) == []
 
