@@ -200,7 +200,7 @@ class Directory:
         in_this_upload: set[str] = set()
         statuses = []
         for device in devices:
-            ids = self._ids_by_customer(device)
+            ids = self.ids_by_customer(device)
             verdict = self._verdict(customer, device, ids, in_this_upload)
             in_this_upload.update(device.identities)
             late = seconds_late(device.serial)
@@ -265,7 +265,7 @@ class Directory:
         found = "SELECT 1 FROM posted WHERE identity = ?"
         return self._database.execute(found, (device.identities[0],)).fetchone() is not None
 
-    def _ids_by_customer(self, device: SentDevice) -> dict[str, str]:
+    def ids_by_customer(self, device: SentDevice) -> dict[str, str]:
         """The customers that have the device, each with its id there."""
         found = "SELECT customer, device.id FROM identity JOIN device ON device.id = identity.device_id WHERE key IN "
         keys = device.identities

@@ -28,10 +28,19 @@ from shared.pipeline.private_copy import rules_of
 from shared.reasons import IntakeReason, ProfileReason, RemovalReason, SentNote, UnknownReason
 from shared.storage.inventories import DriftKind
 from shared.storage.records import DeviceFile, Submission
-from shared.vocabulary import FileOrder, FileState, Outcome, ProfileOutcome, SubmissionState
+from shared.vocabulary import FileOrder, FileState, Outcome, ProfileOutcome, SubmissionState, WithdrawalResult
 from tests.pipeline.world import START
 from tests.simulation.plan import ORDERED_PROFILE
-from tests.simulation.service import GATEWAY, Attempt, Job, JudgedDevice, Mishap, SimulatedPartnerCenter, sent_device
+from tests.simulation.service import (
+    GATEWAY,
+    Attempt,
+    Job,
+    JudgedDevice,
+    Mishap,
+    Registration,
+    SimulatedPartnerCenter,
+    sent_device,
+)
 from tests.simulation.world import CALL_STALL, TOKEN, SimulatedWorld
 
 LOST_ANSWERS = frozenset(
@@ -67,7 +76,8 @@ def check(world: SimulatedWorld) -> None:
     _check_uploads(world)
     _check_deletions(world)
     _check_registered(world, truth)
-    _check_drift(world)
+    _check_moves(world, truth)
+    _check_drift(world, truth)
     _check_daily_limits(world)
     plan = world.plan
     if plan.longest_stall_of_readers <= 1:  # a late reader may have been admitted long before it asks
@@ -125,65 +135,106 @@ class Truth:
 
     def __init__(self, service: SimulatedPartnerCenter) -> None:
         self.jobs = {job.tracking_id: job for job in service.jobs()}
-        self._registered = [
-            (job, device) for job in self.jobs.values() for device in job.devices if device.verdict.is_registered
+        by_app = [
+            Registration(job.customer_id, job.batch_id, device.sent, device.device_id, device.done_at)
+            for job in self.jobs.values()
+            for device in job.devices
+            if device.verdict.is_registered
         ]
-        self._shown: dict[str | None, tuple[Job, JudgedDevice]] = {}
+        self._by_others = service.registered_by_others
+        self._registered = [*self._by_others, *by_app]
+        self._shown: dict[str | None, Registration] = {}
         """By device id: a device is only in the batch of its first registration."""
-        for job, device in self._registered:
-            self._shown.setdefault(device.device_id, (job, device))
-        self._deleted = {deletion.device_id for deletion in service.deletions if deletion.is_done}
+        for each in self._registered:
+            self._shown.setdefault(each.device_id, each)
+        self._deleted = {deletion.device_id: deletion for deletion in service.deletions if deletion.is_done}
 
     def has(self, customer_id: str, identities: Iterable[str]) -> bool:
         """Whether a device with one of these identities was ever registered for the customer."""
         return any(
-            job.customer_id == customer_id and not set(identities).isdisjoint(device.sent.identities)
-            for job, device in self._registered
+            each.customer_id == customer_id and not set(identities).isdisjoint(each.device.identities)
+            for each in self._registered
         )
 
     def has_serial(self, customer_id: str | None, serial: str) -> bool:
         """Whether a device with this serial number was ever registered for the customer."""
-        return any(job.customer_id == customer_id and device.sent.serial == serial for job, device in self._registered)
+        return any(each.customer_id == customer_id and each.device.serial == serial for each in self._registered)
+
+    def another_registered(self, customer_id: str | None, serial: str) -> bool:
+        """Whether somebody else ever registered a device with this serial number for the customer."""
+        return any(each.customer_id == customer_id and each.device.serial == serial for each in self._by_others)
 
     def standing_since(self, customer_id: str, batch_id: str, before: datetime) -> set[str]:
         """The ids of the devices that Get Devices shows in the batch from before that time on and that stay there."""
         return {
-            device.device_id
-            for job, device in self._shown.values()
-            if (job.customer_id, job.batch_id) == (customer_id, batch_id)
-            and device.device_id is not None
-            and device.done_at < before
-            and device.device_id not in self._deleted
+            each.device_id
+            for each in self._shown.values()
+            if (each.customer_id, each.batch_id) == (customer_id, batch_id)
+            and each.device_id is not None
+            and each.done_at < before
+            and each.device_id not in self._deleted
         }
 
     def ever_in(self, customer_id: str, batch_id: str) -> set[str | None]:
         """The ids of all devices that were ever in the batch."""
-        shown = self._shown.values()
-        return {each.device_id for job, each in shown if (job.customer_id, job.batch_id) == (customer_id, batch_id)}
+        return {
+            each.device_id
+            for each in self._shown.values()
+            if (each.customer_id, each.batch_id) == (customer_id, batch_id)
+        }
 
     def was_deleted(self, device_id: str) -> bool:
         """Whether the device of this id was deleted, by the app or by somebody else."""
         return device_id in self._deleted
 
+    def was_deleted_by_another(self, device_id: str) -> bool:
+        """Whether somebody else deleted the device of this id."""
+        return device_id in self._deleted and not self._deleted[device_id].request_id
+
+    def registration_of(self, device_id: str) -> Registration | None:
+        """How the device of this id was registered."""
+        return self._shown.get(device_id)
+
+    def is_registered_after(self, customer_id: str | None, device_id: str) -> bool:
+        """Whether the device of this id, which was deleted, is or was registered under another id later."""
+        deletion, gone = self._deleted[device_id], self._shown[device_id]
+        return any(
+            each.customer_id == customer_id
+            and each.device_id != device_id
+            and not set(each.device.identities).isdisjoint(gone.device.identities)
+            and (each.done_at >= deletion.at or self._stands_after(each, deletion.at))
+            for each in self._registered
+        )
+
+    def _stands_after(self, each: Registration, at: datetime) -> bool:
+        deletion = None if each.device_id is None else self._deleted.get(each.device_id)
+        return deletion is None or deletion.at >= at
+
+    def by_others(self, customer_id: str, batch_id: str) -> set[str | None]:
+        """The ids of the devices that somebody else registered in the batch."""
+        return {
+            each.device_id for each in self._by_others if (each.customer_id, each.batch_id) == (customer_id, batch_id)
+        }
+
     def stands_all_the_time(self, customer_id: str | None, batch_id: str, since: datetime, serial: str) -> bool:
         """Whether a device of this serial number stands in the batch, or in any, since then and was never deleted."""
         return any(
-            job.customer_id == customer_id
-            and batch_id.casefold() in ("", job.batch_id.casefold())
-            and device.sent.serial == serial
-            and device.done_at < since
-            for device_id, (job, device) in self._shown.items()
+            each.customer_id == customer_id
+            and batch_id.casefold() in ("", each.batch_id.casefold())
+            and each.device.serial == serial
+            and each.done_at < since
+            for device_id, each in self._shown.items()
             if device_id not in self._deleted
         )
 
     def in_batch_since(self, customer_id: str | None, batch_id: str, serial: str, product_key: str) -> datetime | None:
         """The time since which Get Devices shows the only device of this name; None when none or several have it."""
         since = [
-            device.done_at
-            for job, device in self._shown.values()
-            if (job.customer_id, job.batch_id) == (customer_id, batch_id)
-            and (device.sent.serial == serial if serial else device.sent.product_key == product_key)
-            and device.device_id not in self._deleted
+            each.done_at
+            for each in self._shown.values()
+            if (each.customer_id, each.batch_id) == (customer_id, batch_id)
+            and (each.device.serial == serial if serial else each.device.product_key == product_key)
+            and each.device_id not in self._deleted
         ]
         return since[0] if len(since) == 1 else None
 
@@ -408,6 +459,8 @@ class FileCheck:
         verdicts = {expected_outcome(device.verdict) for _, device in attempts}
         is_there = self._truth.has(self._file.customer_id or "", identities)
         match outcome:
+            case Outcome.REGISTERED if self._may_be_taken_for_ours(row):
+                pass
             case Outcome.REGISTERED if SentNote.READ_BACK in row["notes"] and not self._has_registered(row):
                 self._violate(f"row {row['row']} was read back as registered and another file registered it")
             case Outcome.REGISTERED | Outcome.ALREADY_REGISTERED if SentNote.READ_BACK in row["notes"]:
@@ -423,11 +476,20 @@ class FileCheck:
                 self._check_unknown(row, attempts, is_there=is_there)
         if outcome is not Outcome.REGISTERED and not row["what_to_do"]:
             self._violate(f"row {row['row']} says nothing of what to do")
+        self._check_lost_answer(row, outcome, attempts)
+
+    def _check_lost_answer(self, row: Row, outcome: Outcome, attempts: list[tuple[Job, JudgedDevice]]) -> None:
+        """A device that a lost request of ours registered is not told as another's."""
         by_us = any(device.verdict.is_registered for _, device in attempts)
         # A device that was read back was there before; the job may have registered it again after its deadline.
         is_explained = SentNote.FIRST_ANSWER_LOST in row["notes"] or SentNote.READ_BACK in row["notes"]
         if by_us and outcome is Outcome.ALREADY_REGISTERED and not is_explained:
             self._violate(f"row {row['row']} was registered by a lost request and does not say so")
+
+    def _may_be_taken_for_ours(self, row: Row) -> bool:
+        """Whether another registered the device, which nobody can tell from our own POST whose answer was lost."""
+        is_lost = {SentNote.READ_BACK, SentNote.FIRST_ANSWER_LOST} & set(row["notes"].split())
+        return bool(is_lost) and self._truth.another_registered(self._file.customer_id, row["serial_number"])
 
     def _has_registered(self, row: Row) -> bool:
         """Whether a submission of this file registered a device of that name, perhaps sent with a hash by itself."""
@@ -565,13 +627,57 @@ def _check_registered(world: SimulatedWorld, truth: Truth) -> None:
                 world.violate(f"Of batch {batch.batch_id}, read at {batch.read_at}, {there ^ read} was read wrongly.")
 
 
-def _check_drift(world: SimulatedWorld) -> None:
-    """Only what somebody else did is told as drift. Here somebody else deletes devices, and registers none."""
-    by_others = {each.device_id for each in world.service.deletions if each.is_done and not each.request_id}
+def _check_drift(world: SimulatedWorld, truth: Truth) -> None:
+    """Only what somebody else did is told as drift, as what it was, and a deletion by night is told."""
+    told = set[str]()
     for stored in world.journal.inventories.all():
         for drift in world.journal.inventories.drift(stored.record.customer_id, 1_000):
-            if drift.kind is not DriftKind.DELETED or drift.device_id not in by_others:
+            told |= {drift.device_id, drift.serial_number}
+            by_another = truth.was_deleted_by_another(drift.device_id)
+            match drift.kind:
+                case DriftKind.DELETED:
+                    is_right = by_another
+                case DriftKind.MOVED:
+                    came = truth.by_others(drift.customer_id, drift.new_batch_id)
+                    is_right = by_another and any(
+                        each is not None and each.device.serial == drift.serial_number
+                        for each in (truth.registration_of(device_id or "") for device_id in came)
+                    )
+                case DriftKind.REGISTERED:
+                    is_right = drift.device_id in truth.by_others(drift.customer_id, drift.batch_id)
+            if not is_right:
                 world.violate(f"Device {drift.device_id} ({drift.serial_number}) is told as {drift.kind}.")
+    orders = [(file.customer_id, file.order) for file in map(world.file, world.dropped) if file is not None]
+    for device_id in world.gone_by_night - told:
+        gone = truth.registration_of(device_id)
+        # What a file of ours removed or moved lately may explain that a device of its serial number is gone.
+        may_be_ours = any(of == (gone and gone.customer_id) and order is not FileOrder.REGISTER for of, order in orders)
+        serial = None if gone is None else gone.device.serial
+        # One that stands in its batch again is told as registered.
+        if serial and serial not in told and not may_be_ours:
+            world.violate(f"Device {device_id} ({serial}) was deleted by night, and nobody was told.")
+
+
+def _check_moves(world: SimulatedWorld, truth: Truth) -> None:
+    """A device that a move deleted is registered again afterwards, or its row says that it may be nowhere."""
+    for identifier in world.dropped:
+        file = world.file(identifier)
+        if file is None or file.order is not FileOrder.MOVE:
+            continue
+        rows = file.reading_id, 1, max(file.read_counts.total, 1)
+        outcomes = {outcome.row: outcome for outcome in world.journal.outcomes.of_rows(*rows)}
+        for stored in world.journal.withdrawals.devices(*rows):
+            device = stored.record
+            is_ours = device.result is WithdrawalResult.WITHDRAWN and not truth.was_deleted_by_another(device.device_id)
+            if not is_ours or device.is_of_withdrawal or not truth.was_deleted(device.device_id):
+                continue
+            outcome = outcomes.get(device.row)
+            says_so = outcome is not None and SentNote.REGISTERED_NOWHERE in outcome.notes
+            if not says_so and not truth.is_registered_after(file.customer_id, device.device_id):
+                world.violate(
+                    f"Row {device.row} of {identifier} is {outcome and outcome.outcome}, and its device, which was "
+                    "removed for it, is registered nowhere."
+                )
 
 
 def _check_uploads(world: SimulatedWorld) -> None:

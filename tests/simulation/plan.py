@@ -101,11 +101,22 @@ class Rein:
     number: int
 
 
+class Deed(Enum):
+    """What somebody else does with a device at the service."""
+
+    DELETE = auto()
+    MOVE = auto()
+    REGISTER = auto()
+    FORBID = auto()
+    """It may be deleted no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Somebody else deletes a device at the service, of those that stand there then."""
+    """Somebody else does something at the service, with a device of those that stand there then, or a new one."""
 
     after: timedelta
+    deed: Deed
     number: int
 
 
@@ -169,6 +180,8 @@ class Plan:
     arrivals: tuple[Arrival, ...] = ()
     reins: tuple[Rein, ...] = ()
     strangers: tuple[Stranger, ...] = ()
+    by_night: tuple[Stranger, ...] = ()
+    """What somebody else does when all is quiet, after a night in which the registered devices were read."""
     askings: tuple[Asking, ...] = ()
     weather: tuple[Spell, ...] = ()
     job_delay: timedelta = timedelta(minutes=1)
@@ -227,6 +240,7 @@ def plan_of(seed: int) -> Plan:
         arrivals=_with_profiles(seed, _with_removals(seed, _arrivals(chance, devices), devices)),
         reins=tuple(sorted((*_reins(seed), *_profile_orders(seed)), key=lambda rein: rein.after)),
         strangers=_strangers(seed),
+        by_night=_by_night(seed),
         askings=_askings(seed),
         weather=weather,
         job_delay=timedelta(seconds=chance.choice((0, 20, 60, 60, 600, 2400))),
@@ -361,16 +375,28 @@ def _with_removals(seed: int, arrivals: tuple[Arrival, ...], devices: list[dict[
         tag = chance.choice(("", "", "", "Sales", "Test"))
         dropped = [row for arrival in arrivals if arrival.file is not None for row in arrival.file.rows]
         rows = [_row(chance, devices, tag) for _ in range(chance.randint(1, 5))]
+        rows += [f"D{chance.randint(0, 9)},,,,,{tag}" for _ in range(chance.choice((0, 0, 1, 2)))]
         file = file_of(path, (*rows, *chance.sample(dropped, min(len(dropped), chance.randint(0, 8)))))
         removals.append(Arrival(timedelta(seconds=chance.choice((0, 60, 1000, 4000, 9000, 20000))), path, file))
     return tuple(sorted((*arrivals, *removals), key=lambda arrival: arrival.after))
 
 
 def _strangers(seed: int) -> tuple[Stranger, ...]:
-    """Deletions by somebody else. They draw by themselves, so that the rest of each plan stays as it was."""
+    """Deeds of somebody else. They draw by themselves, so that the rest of each plan stays as it was."""
     chance = random.Random(f"strangers of {seed}")
-    times = [chance.choice((30, 100, 300, 1000, 3000)) for _ in range(chance.choice((0, 0, 1, 3)))]
-    return tuple(Stranger(timedelta(seconds=time), chance.randint(0, 99)) for time in sorted(times))
+    times = [chance.choice((30, 100, 300, 1000, 3000, 10_000, 20_000)) for _ in range(chance.choice((0, 0, 2, 4, 8)))]
+    return tuple(_stranger(chance, timedelta(seconds=time)) for time in sorted(times))
+
+
+def _by_night(seed: int) -> tuple[Stranger, ...]:
+    """It draws by itself, too."""
+    chance = random.Random(f"night of {seed}")
+    return tuple(_stranger(chance, timedelta()) for _ in range(chance.choice((0, 0, 0, 1, 3))))
+
+
+def _stranger(chance: random.Random, after: timedelta) -> Stranger:
+    (deed,) = chance.choices(list(Deed), (3, 4, 3, 1))
+    return Stranger(after, deed, chance.randint(0, 99))
 
 
 def _askings(seed: int) -> tuple[Asking, ...]:

@@ -50,8 +50,13 @@ class Scheduler:
         self.settle()
         self._world.order_profiles()
         self.settle()
-        for _ in range(DAYS_OF_QUIET):
+        for day in range(DAYS_OF_QUIET):
             self._world.time += timedelta(days=1)
+            if self._world.plan.strangers or self._world.plan.by_night:
+                self._world.read_by_night()
+                self.settle()
+            if day == 0:
+                self._world.act_by_night()
             self._world.sweep()
             self.settle()
 
@@ -111,7 +116,7 @@ class Scheduler:
         while self._reins and START + self._reins[0].after <= world.time:
             world.rein(self._reins.pop(0))
         while self._strangers and START + self._strangers[0].after <= world.time:
-            world.delete_at_service(self._strangers.pop(0).number)
+            world.act_as_somebody_else(self._strangers.pop(0))
         while self._askings and START + self._askings[0].after <= world.time:
             world.ask_for_devices(self._askings.pop(0).customer_id)
         if world.next_sweep <= world.time:

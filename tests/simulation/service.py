@@ -40,6 +40,11 @@ class Mishap(StrEnum):
     """No connection is made."""
 
 
+ELSEWHERE = "Portal"
+"""A batch that somebody else makes."""
+
+SOMEBODY_ELSE = "someone.else@partner.onmicrosoft.com"
+
 Trouble = Fault | Mishap
 Troubles = Callable[[Operation, str], Trouble | None]
 """The trouble of a request of a customer."""
@@ -119,6 +124,17 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """A device that was registered: by a job of the app, or by somebody else."""
+
+    customer_id: str
+    batch_id: str
+    device: SentDevice
+    device_id: str | None
+    done_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """One upload that reached the service."""
 
@@ -180,6 +196,9 @@ class SimulatedPartnerCenter:
         self._hidden: set[str] = set()
         self.uploads: list[Upload] = []
         self.deletions: list[Deletion] = []
+        self.registered_by_others: list[Registration] = []
+        self.forbidden = set[str]()
+        """The ids of devices that may be deleted no more."""
         self.deleting: Callable[[Request], None] = lambda _request: None
         """Called with each deletion at the moment that decides its fate."""
         self.asked: Callable[[Asked], None] = lambda _asked: None
@@ -238,16 +257,62 @@ class SimulatedPartnerCenter:
                 self._hidden.add(tracking_id)
         return None
 
-    def delete_as_somebody_else(self, number: int) -> None:
-        """Delete one of the devices that stand in batches now, in another way than by a request of the app."""
-        batches = {(upload.attempt.customer_id, upload.attempt.batch_id): None for upload in self.uploads}
-        there = [
-            (customer, batch, each["id"]) for customer, batch in batches for each in self._devices(customer, batch)
-        ]
-        if there:
-            customer_id, batch_id, device_id = there[number % len(there)]
-            self._directory.delete_device(customer_id, batch_id, device_id)
-            self._note_deletion(customer_id, device_id, None, is_done=True)
+    def standing(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Customer and batch of each device that the service lists now, with the device."""
+        return [(*batch, each) for batch in self._batches() for each in self._devices(*batch)]
+
+    def _batches(self) -> list[tuple[str, str]]:
+        """Customer and batch, as the service spells it, of all that was ever registered."""
+        sent = ((upload.attempt.customer_id, upload.attempt.batch_id) for upload in self.uploads)
+        by_others = ((each.customer_id, each.batch_id) for each in self.registered_by_others)
+        spelled = (
+            (customer, name)
+            for customer, batch in (*sent, *by_others)
+            if (name := self._directory.batch_named(customer, batch)) is not None
+        )
+        return list(dict.fromkeys(spelled))
+
+    def delete_as_somebody_else(self, number: int) -> str:
+        """Delete one of the devices that stand in batches now, in another way than by a request of the app; its id."""
+        there = self.standing()
+        if not there:
+            return ""
+        customer_id, batch_id, device = there[number % len(there)]
+        return device["id"] if self._deleted_by_another(customer_id, batch_id, device["id"]) else ""
+
+    def move_as_somebody_else(self, number: int) -> str:
+        """Delete one of these devices and register it under another batch of its customer; the id that is gone."""
+        there = self.standing()
+        if not there:
+            return ""
+        customer_id, batch_id, device = there[number % len(there)]
+        if not self._deleted_by_another(customer_id, batch_id, device["id"]):
+            return ""
+        others = [name for customer, name in self._batches() if customer == customer_id and name != batch_id]
+        self._register_by_another(customer_id, [*others, ELSEWHERE][number % (len(others) + 1)], _sent_as(device))
+        return device["id"]
+
+    def register_as_somebody_else(self, customer_id: str, device: SentDevice, number: int) -> None:
+        """Register a device for the customer, unless somebody has it."""
+        if not self._directory.ids_by_customer(device):
+            batches = [name for customer, name in self._batches() if customer == customer_id]
+            self._register_by_another(customer_id, [*batches, ELSEWHERE][number % (len(batches) + 1)], device)
+
+    def forbid_as_somebody_else(self, number: int) -> None:
+        """One of the devices that stand in batches now may be deleted no more."""
+        if there := self.standing():
+            device_id = there[number % len(there)][2]["id"]
+            self._directory.allow(device_id, ["GET"])
+            self.forbidden.add(device_id)
+
+    def _deleted_by_another(self, customer_id: str, batch_id: str, device_id: str) -> bool:
+        is_done = bool(self._directory.delete_device(customer_id, batch_id, device_id, SOMEBODY_ELSE))
+        self._note_deletion(customer_id, device_id, None, is_done=is_done)
+        return is_done
+
+    def _register_by_another(self, customer_id: str, batch_id: str, device: SentDevice) -> None:
+        device_id = self._service.register_elsewhere(customer_id, batch_id, device, SOMEBODY_ELSE)
+        self.registered_by_others.append(Registration(customer_id, batch_id, device, device_id, self._clock()))
 
     def _note_deletion(self, customer_id: str, device_id: str, request_id: str | None, *, is_done: bool) -> None:
         self.deletions.append(Deletion(self._clock(), customer_id, device_id, request_id, is_done))
@@ -260,8 +325,7 @@ class SimulatedPartnerCenter:
 
     def has_device(self, device_id: str) -> bool:
         """Whether a device with this id is in any batch."""
-        batches = {(upload.attempt.customer_id, upload.attempt.batch_id) for upload in self.uploads}
-        return any(device["id"] == device_id for batch in batches for device in self._devices(*batch))
+        return any(device["id"] == device_id for _, _, device in self.standing())
 
     def _as_sent(self, statuses: list[dict[str, str]]) -> list[dict[str, str]]:
         """The devices of a status in the order of their upload."""
@@ -287,6 +351,17 @@ class SimulatedPartnerCenter:
         while after is not None:
             page, after, _ = self._directory.devices(customer_id, batch_id, after)
             yield from page
+
+
+def _sent_as(device: Mapping[str, str]) -> SentDevice:
+    """A device that the service lists, as somebody uploads it."""
+    return SentDevice.of(
+        serial=device.get("serialNumber"),
+        product_key=device.get("productKey"),
+        manufacturer=device.get("oemManufacturerName"),
+        model=device.get("modelName"),
+        hardware_hash=None,
+    )
 
 
 def _is_processed(reply: Reply) -> bool:

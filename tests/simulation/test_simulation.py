@@ -20,6 +20,7 @@ from shared.pipeline.blob_names import split_order
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.dispatch import wake
 from shared.reasons import IntakeReason, WithdrawalReason
+from shared.storage.inventories import DriftKind
 from shared.storage.records import DeviceFile
 from shared.storage.wakeups import BlobWakeUp, FileWakeUp, SubmissionsWakeUp, SubmissionWakeUp, UnreadableWakeUp, decode
 from shared.vocabulary import ActKind, FileOrder, Outcome, WithdrawalResult
@@ -75,8 +76,8 @@ def test_every_promise_is_kept_in_every_schedule(part: int, campaign: bool) -> N
 
 
 def test_each_device_that_is_deleted_stands_in_a_row_that_asks_for_it() -> None:
-    """Among the schedules are files that remove and move devices, under all troubles."""
-    ended, deletions, moved = Counter[Outcome](), 0, 0
+    """Among the schedules are files that remove and move devices, and strangers who do so too, under all troubles."""
+    ended, drifted, deletions, moved = Counter[Outcome](), Counter[DriftKind](), 0, 0
     for seed in range(SCHEDULES):
         if not any(split_order(arrival.path)[0] is not FileOrder.REGISTER for arrival in plan_of(seed).arrivals):
             continue
@@ -87,10 +88,14 @@ def test_each_device_that_is_deleted_stands_in_a_row_that_asks_for_it() -> None:
         ended.update(row.outcome for order, row in rows if order is FileOrder.REMOVE)
         moved += sum(bool(row.moved_from) for _, row in rows)
         deletions += sum(deletion.is_done and deletion.request_id is not None for deletion in world.service.deletions)
-        if ended[Outcome.REMOVED] >= ENOUGH and moved >= ENOUGH:
+        read = [stored.record.customer_id for stored in world.journal.inventories.all()]
+        drifted.update(one.kind for each in read for one in world.journal.inventories.drift(each, 100))
+        if ended[Outcome.REMOVED] >= ENOUGH and moved >= ENOUGH and len(drifted) == len(DriftKind):
             assert 0 < deletions <= ended[Outcome.REMOVED] + moved
             return
-    pytest.fail(f"The rows of files that remove devices ended as {ended}, and {moved} devices were moved.")
+    pytest.fail(
+        f"The rows of files that remove devices ended as {ended}, {moved} devices were moved, and {drifted} drifted."
+    )
 
 
 @pytest.mark.parametrize("seed", [3, 11, 16, 29])
@@ -445,7 +450,8 @@ def _checked_withdrawal(world: SimulatedWorld, identifier: str) -> int:
         return 0
     for device in known.values():
         is_refused = device.result is WithdrawalResult.REFUSED
-        is_doubtful = is_refused and device.error_code == WithdrawalReason.DEVICE_NOT_IDENTIFIED
+        is_forbidden = device.device_id in world.service.forbidden
+        is_doubtful = is_refused and (is_forbidden or device.error_code == WithdrawalReason.DEVICE_NOT_IDENTIFIED)
         if device.result is None or (is_refused and not is_doubtful):
             world.violate(f"Row {device.row} of {identifier} was to be withdrawn and is {device.result}.")
         if device.device_id and not is_doubtful and world.service.has_device(device.device_id):

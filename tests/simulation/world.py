@@ -23,7 +23,7 @@ from local.in_memory_storage import (
     InMemoryTable,
     InMemoryUploadAddresses,
 )
-from local.partner_center import Behaviour, Operation, Request
+from local.partner_center import Behaviour, Operation, Request, SentDevice
 from local.partner_center.profile import Profile, behaviour_of
 from shared.errors import DeviceDropError
 from shared.partner_center.sign_in import StaticToken
@@ -38,6 +38,8 @@ from shared.pipeline.holds import hold_on, is_stopped
 from shared.pipeline.human_acts import COMMAND, Subject, subject_of
 from shared.pipeline.intake.receive import receive_dropped
 from shared.pipeline.inventory.reading import ask_for_devices
+from shared.pipeline.inventory.reconciliation import reconcile
+from shared.pipeline.inventory.snapshots import devices_of
 from shared.pipeline.process_cache import ProcessCache
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.profile_assignment import rows_of
@@ -64,7 +66,7 @@ from tests.partner_center.in_process import client_in_process
 from tests.pipeline.world import START, settings_with
 from tests.simulation.baton import Invocation, ProcessDied
 from tests.simulation.crashes import SteppedContainer, SteppedEvents, SteppedTable, SteppedWakeups
-from tests.simulation.plan import ORDERED_PROFILE, DroppedFile, Plan, Reach, Rein
+from tests.simulation.plan import CUSTOMERS, ORDERED_PROFILE, Deed, DroppedFile, Plan, Reach, Rein, Stranger
 from tests.simulation.service import Asked, Attempt, SimulatedPartnerCenter, Trouble
 
 TOKEN = "simulated-token-that-no-log-may-show"
@@ -216,6 +218,8 @@ class SimulatedWorld:
         self.stay = plan.stay
         self.stopped = set[str]()
         """The files that somebody stopped, or tried to."""
+        self.gone_by_night = set[str]()
+        """The ids of devices that were read, and that somebody else deleted or moved by night then."""
         self.dropped: dict[str, DroppedFile] = {}
         """Every version of every dropped blob, by file id."""
         self.next_sweep = START + plan.sweep_period
@@ -565,10 +569,35 @@ class SimulatedWorld:
         with suppress(NoProfileToAssign, FileStillOpen, FileUnknown):
             assign_profile(pipeline, COMMAND, file.customer_id or "", file.file_id, ORDERED_PROFILE)
 
-    def delete_at_service(self, number: int) -> None:
-        """Let somebody else delete a device at the service."""
-        self.note("somebody else", "deletes a device at the service")
-        self.service.delete_as_somebody_else(number)
+    def act_as_somebody_else(self, stranger: Stranger) -> str:
+        """Let somebody else do something at the service; the id of the device that is gone by that, or nothing."""
+        gone, number = "", stranger.number
+        match stranger.deed:
+            case Deed.DELETE:
+                gone = self.service.delete_as_somebody_else(number)
+            case Deed.MOVE:
+                gone = self.service.move_as_somebody_else(number)
+            case Deed.REGISTER:
+                customer_id = CUSTOMERS[number % 3 % 2]
+                self.service.register_as_somebody_else(customer_id, _device_of_another(number), number)
+            case Deed.FORBID:
+                self.service.forbid_as_somebody_else(number)
+        self.note("somebody else", f"at the service: {stranger.deed.name.lower()} {gone}")
+        return gone
+
+    def act_by_night(self) -> None:
+        """Let somebody else do what the plan says for the night, after the registered devices were read."""
+        inventories = self.journal.inventories
+        batches = [each.record for one in inventories.all() for each in inventories.batches(one.record.customer_id)]
+        read = {device.device_id for batch in batches for device in devices_of(self.private, batch)}
+        self.gone_by_night = read.intersection(map(self.act_as_somebody_else, self.plan.by_night))
+
+    def read_by_night(self) -> None:
+        """Let the timer ask for the devices of the customers that are due."""
+        self.invoke("reconcile", self._reconcile, lambda _: None)
+
+    def _reconcile(self) -> None:
+        reconcile(self._pipeline_of_host())
 
     def ask_for_devices(self, customer_id: str) -> None:
         """Let somebody have the registered devices of a customer read."""
@@ -702,6 +731,12 @@ class SimulatedWorld:
         may_go_on = submission.answer_lost or submission.removed_before or is_repeat
         if is_stopped(holds, submission.file_id) and not may_go_on:
             self.violate(f"{name} is sent although its file is stopped.")
+
+
+def _device_of_another(number: int) -> SentDevice:
+    """A device that files name, too, or that none does."""
+    serial = f"STRANGE-{number}" if number % 4 == 0 else f"D{number % 16}"
+    return SentDevice.of(serial=serial, product_key=None, manufacturer="LENOVO", model="21R3", hardware_hash=None)
 
 
 def submissions_in(wake_up: WakeUp) -> list[tuple[str, str]]:
