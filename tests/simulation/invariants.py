@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from local.partner_center import Fault, Verdict
+from local.partner_center import Fault, SentDevice, Verdict
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import CheckedRow, batch_name
@@ -201,7 +201,7 @@ class Truth:
         return any(
             each.customer_id == customer_id
             and each.device_id != device_id
-            and not set(each.device.identities).isdisjoint(gone.device.identities)
+            and _is_same(each.device, gone.device)
             and (each.done_at >= deletion.at or self._stands_after(each, deletion.at))
             for each in self._registered
         )
@@ -237,6 +237,12 @@ class Truth:
             and each.device_id not in self._deleted
         ]
         return since[0] if len(since) == 1 else None
+
+
+def _is_same(one: SentDevice, other: SentDevice) -> bool:
+    """Whether two uploads name one device: one with its hash has no identity in common with one without."""
+    is_by_serial = one.serial is not None and one.serial == other.serial
+    return is_by_serial or not set(one.identities).isdisjoint(other.identities)
 
 
 class FileCheck:

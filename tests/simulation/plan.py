@@ -358,6 +358,7 @@ def _arrivals(chance: random.Random, devices: list[dict[str, str]]) -> tuple[Arr
 
 
 _MOVES = 0.5
+_WITHOUT_TAGS = 0.7
 
 
 def _with_removals(seed: int, arrivals: tuple[Arrival, ...], devices: list[dict[str, str]]) -> tuple[Arrival, ...]:
@@ -374,6 +375,8 @@ def _with_removals(seed: int, arrivals: tuple[Arrival, ...], devices: list[dict[
             path = f"{FileOrder.MOVE.folder}/{customer}/{chance.choice(('Lab', 'Sales', 'Test'))}/{name}"
         tag = chance.choice(("", "", "", "Sales", "Test"))
         dropped = [row for arrival in arrivals if arrival.file is not None for row in arrival.file.rows]
+        if chance.random() < _WITHOUT_TAGS:
+            dropped = [f"{row.rpartition(',')[0]}," for row in dropped]
         rows = [_row(chance, devices, tag) for _ in range(chance.randint(1, 5))]
         rows += [f"D{chance.randint(0, 9)},,,,,{tag}" for _ in range(chance.choice((0, 0, 1, 2)))]
         file = file_of(path, (*rows, *chance.sample(dropped, min(len(dropped), chance.randint(0, 8)))))
