@@ -208,7 +208,7 @@ def test_without_a_batch_folder_a_row_with_a_tag_is_sent_in_place_of_its_twin_wi
     file = world.drop_file("\r\n".join([f"{HEADER},Group Tag", *rows, ""]), path)
     world.run()
     assert [(row["outcome"], row["error_code"]) for row in world.rows(file, path)] == [
-        ("rejected", "no_batch"),
+        ("duplicate", "duplicate"),
         ("registered", ""),
         ("rejected", "no_batch"),
     ]
