@@ -63,6 +63,7 @@ def faults_for_assistive_technology(page: Page, *rules: str) -> list[str]:
 
 
 def overflow(page: Page) -> int:
-    """Pixels by which the page is wider than its window."""
+    """Pixels by which the page, with its style sheet, is wider than its window."""
+    page.wait_for_load_state()
     pixels: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return pixels
