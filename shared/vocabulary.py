@@ -112,6 +112,8 @@ class Standing(StrEnum):
     NONE_MOVED = "closed, nothing moved"
     NOTHING_TO_MOVE = "closed, nothing to move"
     MAY_BE_INCOMPLETE = "closed, may be incomplete"
+    PROFILES_MISSING = "closed, profiles missing"
+    """Each device is as the file asks, but some did not get the profile that its row wishes for, or may not have it."""
     REJECTED = "rejected"
     GONE = "deleted before it was read"
     BEING_WITHDRAWN = "being withdrawn"

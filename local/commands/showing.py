@@ -170,8 +170,9 @@ def _show_beside_the_rows(output: Console, details: FileDetails) -> None:
 
 
 def is_well(file: FileView) -> bool:
-    """Whether every device is registered under its batch, and no other part of the file may be a device."""
-    return file.state is FileState.CLOSED and not file.needs_attention and not file.counts.cancelled
+    """Whether every device is as the file asks, with its profile, and no other part of the file may be a device."""
+    has_profiles = file.profiles is None or not file.profiles.not_assigned
+    return file.state is FileState.CLOSED and not file.needs_attention and not file.counts.cancelled and has_profiles
 
 
 def is_row_well(row: OutcomeView | DeviceOutcome) -> bool:

@@ -30,6 +30,7 @@ from shared.status import queries
 from shared.storage.records import Counts, DeviceFile, Withdrawal
 from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 from tests.examples import examples
+from tests.pipeline.submissions.test_profile_assignment import wishing
 from tests.pipeline.world import CUSTOMER, START, Changed, World, numbered, tuples
 from tests.status.client import Client
 
@@ -218,6 +219,38 @@ def test_rows_are_counted_as_their_verdicts_are_written(verdicts: World, client:
     page = client.get(f"/api/status/{CUSTOMER}/{file}").body.decode()
     assert "results.csv so far" in page
     assert "to_fix.csv so far" in page
+
+
+# --- profiles
+
+
+@pytest.mark.parametrize(
+    ("rows", "standing"),
+    [
+        ((("SN-1", "Kiosk"), ("SN-2", "")), "closed"),
+        ((("SN-1", "Kiosk"), ("SN-2", "Nobody's")), "closed, profiles missing"),
+        ((("SN-1", "Nobody's"), ("CODE-808~1", "Kiosk")), "closed, partly registered"),
+    ],
+)
+def test_a_file_whose_devices_lack_their_profiles_is_not_plainly_closed(
+    verdicts: World, client: Client, rows: tuple[tuple[str, str], ...], standing: str
+) -> None:
+    file = verdicts.drop_file(wishing(*rows))
+    verdicts.run()
+    assert_one_truth(verdicts, client, file)
+    assert verdicts.summary(file)["standing"] == standing
+    assert f" {standing} " in told(verdicts, file) or f" {standing};" in told(verdicts, file)
+    assert json_of(client, file)["file"]["needs_attention"] == (standing != "closed")
+
+
+def test_profiles_that_are_assigned_later_are_missing_no_more(world: World, client: Client) -> None:
+    file = world.drop_file(wishing(("SN-1", "Nobody's")))
+    world.run()
+    assert world.summary(file)["standing"] == "closed, profiles missing"
+    assert client.post(f"/api/files/{CUSTOMER}/{file}/profile", b'{"profile": "Kiosk"}').status == 202
+    world.run()
+    assert world.summary(file)["standing"] == "closed"
+    assert "profiles missing" not in list_of(client) + told(world, file) + page_of(client, file)
 
 
 # --- removed and moved

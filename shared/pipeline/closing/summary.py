@@ -162,12 +162,13 @@ def standing(
     left: int,
     total: int,
     is_incomplete: bool,
+    without_profile: int,
     withdrawal: WithdrawalProgress | None,
 ) -> Standing:
     """How a file stands: closed alone means that every device of it is as the file asks.
 
     `done` rows ended as the file asks; `left` rows have a device that is not registered under its batch, or not
-    removed, though it should be.
+    removed, though it should be. `without_profile` rows have one that did not get the profile that it should have.
     """
     words = _OF_ORDERS[order]
     if state is not FileState.CLOSED:
@@ -178,6 +179,8 @@ def standing(
         return words.partly if done else words.none
     if is_incomplete:
         return Standing.MAY_BE_INCOMPLETE
+    if without_profile:
+        return Standing.PROFILES_MISSING
     return words.nothing if total and not done else Standing.CLOSED
 
 
@@ -197,6 +200,7 @@ def standing_of(file: DeviceFile, later: RegisteredLater = NOTHING_LATER) -> Sta
         left=counts.failed + counts.rejected + counts.unknown + counts.cancelled + elsewhere - later.all,
         total=counts.total,
         is_incomplete=file.is_incomplete,
+        without_profile=0 if file.profiles is None else file.profiles.not_assigned,
         withdrawal=file.withdrawal,
     )
 

@@ -76,6 +76,7 @@ FILE_STATES: dict[FileState, Label] = {
 
 WITHDRAWN = Label(Standing.WITHDRAWN, "undo", "duplicate")
 MAY_BE_INCOMPLETE = Label(Standing.MAY_BE_INCOMPLETE, "attention", "rejected")
+PROFILES_MISSING = Label(Standing.PROFILES_MISSING, "attention", "rejected")
 
 _STANDINGS: dict[Standing, Label] = {
     Standing.BEING_WITHDRAWN: Label(Standing.BEING_WITHDRAWN, "undo", "in-progress"),
@@ -93,6 +94,7 @@ _STANDINGS: dict[Standing, Label] = {
     Standing.NONE_MOVED: Label(Standing.NONE_MOVED, "attention", "failed"),
     Standing.NOTHING_TO_MOVE: Label(Standing.NOTHING_TO_MOVE, "done", "duplicate"),
     Standing.MAY_BE_INCOMPLETE: MAY_BE_INCOMPLETE,
+    Standing.PROFILES_MISSING: PROFILES_MISSING,
 }
 """The standings of closed files beside `closed` itself, and of files that ask for something else than registering."""
 
@@ -156,6 +158,7 @@ def file_label(file: FileView) -> Label:
         left=max(0, file.rows_left),
         total=file.counts.total,
         is_incomplete=file.is_incomplete,
+        without_profile=0 if file.profiles is None else file.profiles.not_assigned,
         withdrawal=file.withdrawal,
     )
     return _STANDINGS.get(stands, FILE_STATES[file.state])

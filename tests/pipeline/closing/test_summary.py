@@ -1,11 +1,13 @@
 """summary.json: it tells of the file's latest state, and a late worker does not take it back."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from shared.pipeline.closing.summary import folder_of, standing_of, summary, write_summary
 from shared.pipeline.corrections.withdrawal_request import withdraw
-from shared.storage.records import Counts, Remark
+from shared.storage.records import Counts, ProfileCounts, Remark
 from shared.vocabulary import FileOrder, FileState, Standing
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 from tests.storage.records import device_file
@@ -88,6 +90,25 @@ def test_a_file_that_asks_to_remove_devices_stands_in_words_of_removing(counts: 
     closed = device_file(state=FileState.CLOSED, order=FileOrder.REMOVE, closed_counts=counts)
     assert standing_of(closed) is standing
     assert standing_of(replace(closed, state=FileState.READ)) is Standing.REMOVING
+
+
+@pytest.mark.parametrize(
+    ("change", "standing"),
+    [
+        ({}, Standing.PROFILES_MISSING),
+        ({"profiles": ProfileCounts(assigned=2)}, Standing.CLOSED),
+        ({"profiles": ProfileCounts(assigned=1, cancelled=1)}, Standing.PROFILES_MISSING),
+        ({"closed_counts": Counts(total=2, registered=1, failed=1)}, Standing.PARTLY_REGISTERED),
+        ({"state": FileState.CLOSING}, Standing.WRITING_RESULTS),
+    ],
+)
+def test_a_file_whose_devices_lack_their_profiles_says_so_unless_more_is_wrong(
+    change: dict[str, Any], standing: Standing
+) -> None:
+    counts = Counts(total=2, registered=1, already_registered=1)
+    profiles = ProfileCounts(assigned=1, unknown=1)
+    closed = device_file(state=FileState.CLOSED, closed_counts=counts, profiles=profiles)
+    assert standing_of(replace(closed, **change)) is standing
 
 
 def test_a_file_that_asks_to_move_devices_stands_in_words_of_moving() -> None:
