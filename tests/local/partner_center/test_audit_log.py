@@ -7,6 +7,8 @@ from urllib.parse import quote
 import pytest
 
 from local.partner_center import CUSTOMERS, Behaviour, PartnerCenterStandIn
+from local.partner_center.audit_log import wanted_in
+from local.partner_center.contract import Refusal
 from tests.local.partner_center.calling import ALREADY_ASSIGNED, CUSTOMER, OTHER_CUSTOMER, Caller, pc
 from tests.local.partner_center.test_policies import devices, policy_id, update
 
@@ -61,8 +63,16 @@ def test_records_are_found_by_customer_name_resource_and_day(caller: Caller) -> 
     assert records(caller, filtered("ResourceType", "Order")) == []
     yesterday = TODAY - timedelta(days=2)
     assert records(caller, f"?startDate={yesterday - timedelta(days=1)}&endDate={yesterday}") == []
-    assert len(records(caller, f"?startDate={TODAY - timedelta(days=90)}")) == 2
+    assert len(records(caller, f"?startDate={TODAY - timedelta(days=89)}")) == 2
     assert len(records(caller, "?startDate=" + quote(f"{TODAY:%m/%d/%Y} 12:00:00 AM"))) == 2
+
+
+def test_the_earliest_day_is_ninety_days_ago() -> None:
+    just_before_midnight = datetime(2026, 11, 29, 23, 59, 59, tzinfo=UTC)
+    wanted = wanted_in({"startdate": "2026-08-31"}, just_before_midnight.timestamp())
+    assert wanted.since == datetime(2026, 8, 31, tzinfo=UTC).timestamp()
+    with pytest.raises(Refusal, match="90 days"):
+        wanted_in({"startdate": "2026-08-30"}, just_before_midnight.timestamp())
 
 
 @pytest.mark.parametrize(
