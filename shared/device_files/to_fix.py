@@ -24,7 +24,6 @@ from shared.device_files.tables.header_names import folded, meaning
 from shared.device_files.tables.headerless import FOR_PARTNERS
 from shared.device_files.tables.headers import STANDARD_NAMES, find_header
 from shared.device_files.tables.realignment import UNTOLD_NAME
-from shared.reasons import UnreadableDeviceFile
 
 IN_FRONT = ("fix_reason", "fix_source")
 """The first columns. Reading leaves them out, as it does the last."""
@@ -162,11 +161,10 @@ def _kept_meanings(names: Sequence[str], meanings: Sequence[Column | None]) -> S
 
 
 def _meanings_of(names: Sequence[str]) -> list[Column | None]:
-    try:
-        found = find_header([*IN_FRONT, *names, WHAT_TO_DO])
-    except UnreadableDeviceFile:
-        found = None
-    return [None] * len(names) if found is None else list(found.header.columns[len(IN_FRONT) : -1])
+    found = find_header([*IN_FRONT, *names, WHAT_TO_DO])
+    if found is None or found.twins:
+        return [None] * len(names)
+    return list(found.header.columns[len(IN_FRONT) : -1])
 
 
 def _renamed(name: str, column: Column | None) -> str:

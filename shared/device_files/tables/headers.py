@@ -17,6 +17,10 @@ FEWEST_NAMES = 2
 _HARMLESS_TWICE = frozenset({Column.ORDER_NUMBER, Column.ASSIGNED_USER}) | ADDED_TO_FIX
 """Nothing that is sent depends on which column is meant."""
 _BETWEEN_CELLS = re.compile(r"[\s,;|^]")
+_SECOND = re.compile(
+    r"^(?:replacement|new|old|ersatz|neue?|alte?)[\W_]*|[\W_]*(?:[0-9]{1,2}|new|old|neu|alt)\W*$", re.IGNORECASE
+)
+"""What tells one column from another of its name: `Serial Number.1`, `serialNumber2`, `Replacement Serial Number`."""
 _DEVICE_NAME = folded("device name")
 """A model beside the manufacturer in one specification; elsewhere the name of a PC."""
 
@@ -46,6 +50,10 @@ class FoundHeader:
     """Names of columns that are not used."""
     preferred: tuple[str, ...] = ()
     """For each meaning that several columns claim: which one has it, and over which."""
+    twins: tuple[tuple[int, int], ...] = ()
+    """Places of a column and of another that claims its meaning as surely: their cells may not differ."""
+    other_tags: tuple[int, ...] = ()
+    """Places of group tags that are less surely meant: they count where the surest is empty."""
 
 
 _Claims = dict[Column, list[tuple[Sureness, int]]]
@@ -53,11 +61,7 @@ _Claims = dict[Column, list[tuple[Sureness, int]]]
 
 
 def find_header(cells: Sequence[str], *, is_first: bool = True) -> FoundHeader | None:
-    """The header that a line is, or `None` when it is none. `is_first`: no header is known so far.
-
-    Raises:
-        UnreadableDeviceFile: two columns of it claim the same meaning, equally surely.
-    """
+    """The header that a line is, or `None` when it is none. `is_first`: no header is known so far."""
     width, cells = len(cells), _rejoined(cells)
     names = tuple(map(clean, cells))
     while names and not names[-1]:
@@ -65,7 +69,7 @@ def find_header(cells: Sequence[str], *, is_first: bool = True) -> FoundHeader |
     claims = _claims_of(names)
     if not _is_header(names, claims, width, is_first=is_first):
         return None
-    columns = _columns_of(names, claims)
+    columns, twins = _columns_of(names, claims)
     preferred: list[str] = []
     for column, claimed in claims.items():
         if len(claimed) > 1:
@@ -75,7 +79,9 @@ def find_header(cells: Sequence[str], *, is_first: bool = True) -> FoundHeader |
     named = list(zip(names, columns, strict=True))
     ignored = [name for name, column in named if name and column is None]
     ignored += [name for name, column in named if column in (Column.ASSIGNED_USER, Column.ORDER_NUMBER)]
-    return FoundHeader(header_of(columns, cells[: len(names)]), len(cells), tuple(ignored), tuple(preferred))
+    header = header_of(columns, cells[: len(names)])
+    tags = [place for _, place in sorted(claims.get(Column.GROUP_TAG, ()), reverse=True)]
+    return FoundHeader(header, len(cells), tuple(ignored), tuple(preferred), twins, tuple(tags[1:]))
 
 
 def _rejoined(cells: Sequence[str]) -> Sequence[str]:
@@ -99,10 +105,8 @@ def item_header(names: tuple[str, ...], filled: tuple[bool, ...]) -> Header | No
     `None`: two equally sure names of one meaning have values.
     """
     claims = _claims_of(tuple(name if is_filled else "" for name, is_filled in zip(names, filled, strict=True)))
-    try:
-        return header_of(_columns_of(names, claims), names)
-    except UnreadableDeviceFile:
-        return None
+    columns, twins = _columns_of(names, claims)
+    return None if twins else header_of(columns, names)
 
 
 def sense_of(cells: Sequence[str]) -> int:
@@ -118,20 +122,16 @@ def sense_of(cells: Sequence[str]) -> int:
     return int(len(names) >= len(NAMES_OF_A_DEVICE) and any(map(is_manufacturer, names)))
 
 
-def _columns_of(names: tuple[str, ...], claims: _Claims) -> list[Column | None]:
-    """Which column has each meaning: the one whose name has it most surely.
-
-    Raises:
-        UnreadableDeviceFile: two have it equally surely, and it matters.
-    """
+def _columns_of(names: tuple[str, ...], claims: _Claims) -> tuple[list[Column | None], tuple[tuple[int, int], ...]]:
+    """Which column has each meaning: the one whose name has it most surely; with those that have it as surely."""
     columns: list[Column | None] = [None] * len(names)
+    twins = []
     for column, claimed in claims.items():
         most = max(sureness for sureness, _ in claimed)
-        surest = [place for sureness, place in claimed if sureness is most]
-        if len(surest) > 1 and column not in _HARMLESS_TWICE:
-            raise _columns_twice(names, column, surest)
-        columns[surest[0]] = column
-    return columns
+        first, *others = (place for sureness, place in claimed if sureness is most)
+        columns[first] = column
+        twins += [(first, other) for other in others if column not in _HARMLESS_TWICE]
+    return columns, tuple(twins)
 
 
 def _claims_of(names: tuple[str, ...]) -> _Claims:
@@ -140,6 +140,10 @@ def _claims_of(names: tuple[str, ...]) -> _Claims:
         found = meaning(name) if name else None
         if found is not None:
             claims.setdefault(found[0], []).append((found[1], place))
+    for place, name in enumerate(names):
+        again = meaning(_SECOND.sub("", name)) if meaning(name) is None else None
+        if again is not None and again[0] in IDENTIFYING & claims.keys():
+            claims[again[0]].append((max(claims[again[0]])[0], place))
     if Column.MODEL not in claims:
         beside = (place + 1 for _, place in claims.get(Column.MANUFACTURER, ()))
         models = [(Sureness.PLAIN, at) for at in beside if folded(" ".join(names[at : at + 1])) == _DEVICE_NAME]
@@ -176,7 +180,10 @@ def is_value(text: str) -> bool:
     return is_manufacturer(text) or sum(character.isdecimal() for character in folded(text)) > 1
 
 
-def _columns_twice(names: tuple[str, ...], column: Column, places: Sequence[int]) -> UnreadableDeviceFile:
-    shown = " and ".join(f"{names[place]!r} (column {place + 1})" for place in places[:3])
-    what = column.name.lower().replace("_", " ")
+def columns_twice(header: Header, place: int, other: int) -> UnreadableDeviceFile:
+    """The refusal of a file in which two columns of one meaning differ."""
+    shown = (
+        f"{clean(header.names[place])!r} (column {place + 1}) and {clean(header.names[other])!r} (column {other + 1})"
+    )
+    what = (header.columns[place] or Column.SERIAL_NUMBER).name.lower().replace("_", " ")
     return UnreadableDeviceFile(FileReason.COLUMNS_TWICE, f"Both {shown} are named like the {what}.")

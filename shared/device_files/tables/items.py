@@ -7,6 +7,7 @@ from shared.device_files.cells import clean
 from shared.device_files.formats.parts import Items
 from shared.device_files.rows import Column, DeviceRow
 from shared.device_files.tables.fields import fields_of
+from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headers import item_header
 from shared.reasons import FileNote, RowReason
 
@@ -18,7 +19,9 @@ def item_rows(items: Items, account: FileAccount, prefix: str = "") -> Iterator[
     for place, values in items:
         names, cells = tuple(values), tuple(values.values())
         source = f"{prefix}{place}"
-        header = item_header(names, tuple(bool(clean(cell)) for cell in cells))
+        # What one value is called twice is named once.
+        told = [(column_named(name), clean(cell)) for name, cell in values.items()]
+        header = item_header(names, tuple(bool(one[1]) and one not in told[:at] for at, one in enumerate(told)))
         if header is None:
             yield DeviceRow(source, problem=RowReason.UNCLEAR_COLUMNS, cells=cells)
             continue

@@ -14,7 +14,7 @@ from shared.device_files.formats.parts import Delimiter, Records
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
-from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header
+from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header, header_of
 from shared.device_files.tables import headers, tool_output
 from shared.device_files.tables.fields import Fields, cleaned, fields_of
 from shared.device_files.tables.header_names import column_named
@@ -33,6 +33,7 @@ _OTHER_DELIMITER = re.compile(r"[\t;|^]|,(?=\S)")
 """In a line of one cell: it may be a row of several, cut at another delimiter."""
 _NAME_WITH_DIGIT = re.compile(r"[^\W\d]+0|[^\W\d]{5,}[ _]?\d{1,2}")
 """What a made-up column name looks like: Name0, Field_1, Textbox12."""
+_SERIAL_LIKE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[0-9A-Z]{7,32}")
 _FEWEST_OF_DEVICE = 3
 """Cells of the fewest that identify a device without a hash."""
 
@@ -46,7 +47,7 @@ def table_rows(
     of a text, whose cells may have lost their quotes.
 
     Raises:
-        UnreadableDeviceFile: its header names something twice, or it is a picture of a table.
+        UnreadableDeviceFile: two columns of one meaning differ in a row, or it is a picture of a table.
     """
     table = Table(prefix, account, delimiter)
     for number, cells in records:
@@ -61,11 +62,11 @@ def table_rows(
 class _Layout:
     """What a header decides for all rows below it, and what their cells of few values decided so far."""
 
-    def __init__(self, header: Header, width: int) -> None:
-        """`width`: cells of the header line as it is written, with empty ones at its end."""
-        self.header = header
-        self.width = width
+    def __init__(self, found: headers.FoundHeader) -> None:
+        self.header = header = found.header
+        self.width = width = found.width
         self.named = header.width
+        self.twins, self.other_tags = found.twins, found.other_tags
         self.serial, self.key, self.hash = header.places[:3]
         self.order, self.profile = header.place(Column.ORDER_NUMBER), header.place(Column.PROFILE)
         behind_tag = header.place(Column.GROUP_TAG) + 1
@@ -91,6 +92,27 @@ class _Layout:
         makers = {maker for maker, *_ in self.remembered.values()}
         is_serial_number = words.serial_number.isupper() and not words.model.isupper()
         return bool(makers) and words.manufacturer not in makers and not is_serial_number
+
+    def ignored(self, cells: Sequence[str]) -> Sequence[str]:
+        """The cells of a row below names that mean nothing."""
+        return [cells[place] for place in self.unknown if place < len(cells)]
+
+    def header_for(self, cells: Sequence[str]) -> Header:
+        """The header by which a row is read: where its group tag is empty, a less sure one that is filled is it.
+
+        Raises:
+            UnreadableDeviceFile: two columns have equally sure names of one meaning, and different cells in this row.
+        """
+        texts = [*map(clean, cells), *[""] * self.width]
+        for place, other in self.twins:
+            if texts[other] not in ("", texts[place]):
+                raise headers.columns_twice(self.header, place, other)
+        tag = next((place for place in self.other_tags if texts[place]), ABSENT)
+        if tag == ABSENT or texts[self.header.place(Column.GROUP_TAG)]:
+            return self.header
+        columns = list(self.header.columns)
+        columns[self.header.place(Column.GROUP_TAG)], columns[tag] = None, Column.GROUP_TAG
+        return header_of(columns, self.header.names)
 
     def shared_cells(self, cells: Sequence[str]) -> tuple[str, str, str]:
         """Manufacturer, model and group tag as they stand in a row that is as wide as its header."""
@@ -157,6 +179,8 @@ class Table:
         layout = self.layout
         if layout is None or len(cells) != layout.width or any(cells[layout.named :]):
             return None
+        if layout.twins or layout.other_tags or (layout.unknown and _may_be_another_device(layout.ignored(cells))):
+            return None
         if layout.behind_tag and cells[layout.behind_tag][:1] == " ":
             return None
         serial = cells[layout.serial] if layout.serial >= 0 else ""
@@ -169,7 +193,6 @@ class Table:
             shared is None
             or hash_
             or not (shared[0] and shared[1] and serial.isalnum() and len(serial) <= _LONGEST_PLAIN_SERIAL)
-            or (layout.unknown and any(map(starts_as_hash, map(cells.__getitem__, layout.unknown))))
         ):
             return None
         key = cells[layout.key] if layout.key >= 0 else ""
@@ -191,7 +214,7 @@ class Table:
 
     def _begin(self, found: headers.FoundHeader, number: int) -> Sequence[DeviceRow]:
         """From here on a header holds."""
-        self.layout, self.has_no_header = _Layout(found.header, found.width), False
+        self.layout, self.has_no_header = _Layout(found), False
         self.is_under_unknown_names = False
         if found.ignored:
             self.account.note(FileNote.COLUMNS_IGNORED, *found.ignored)
@@ -202,7 +225,9 @@ class Table:
         return self._settle_preamble()
 
     def _under_header(self, layout: _Layout, number: int, cells: Sequence[str]) -> DeviceRow:
-        header = layout.header
+        header = layout.header_for(cells)
+        if _may_be_another_device(layout.ignored(cells)):
+            self.account.note(FileNote.MAY_HOLD_DEVICES, self._place(number))
         if not is_in_place(header, cells, layout.width, self._delimiter()):
             return self._aligned(header, layout.width, number, cells)
         fields = fields_of(header, cells)
@@ -210,7 +235,7 @@ class Table:
             if layout.has_no_row_like(fields):
                 self._lose_header(number, cells)
             return self._row(number, header, cells, fields, RowReason.UNCLEAR_COLUMNS)
-        if len(cells) == layout.width and not isinstance(fields.manufacturer, TypedCell):
+        if len(cells) == layout.width and header is layout.header and not isinstance(fields.manufacturer, TypedCell):
             layout.remember(cells, fields)
         return self._row(number, header, cells, fields)
 
@@ -332,12 +357,9 @@ class Table:
         A hash or a known manufacturer in its place shows it; else it might as well be a header with further columns.
         """
         names, values = _names_and_values(cells)
-        try:
-            found = headers.find_header(names) if 0 < len(values) <= len(names) else None
-        except UnreadableDeviceFile:
-            return None  # Not a report's names: a header may have two names of one meaning, and a better one behind.
-        if found is None:
-            return None
+        found = headers.find_header(names) if 0 < len(values) <= len(names) else None
+        if found is None or found.twins:
+            return None  # A header may have two names of one meaning, and a better one behind.
         fields = fields_of(found.header, values)
         has_device = _has_hash_in_place(found.header, values) or is_manufacturer(fields.manufacturer)
         self.is_report = self.is_report or has_device
@@ -361,6 +383,13 @@ def _shown(fields: Fields) -> Fields:
     """What of a row that could not be read is shown: never a hash in another column."""
     shown = Fields(*("" if starts_as_hash(cell) else cell for cell in fields))
     return shown._replace(hardware_hash="", order_number="", profile="")
+
+
+def _may_be_another_device(ignored: Sequence[str]) -> bool:
+    """Whether cells that are not used hold a hash, or a known manufacturer beside what looks like a serial number."""
+    if any(map(starts_as_hash, ignored)):
+        return True
+    return any(map(_SERIAL_LIKE.fullmatch, ignored)) and any(map(is_manufacturer, ignored))
 
 
 def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:

@@ -4,7 +4,6 @@ import pytest
 
 from shared.device_files.rows import Column
 from shared.device_files.tables.headers import find_header, item_header, sense_of
-from shared.reasons import FileReason, UnreadableDeviceFile
 from tests.device_files.given import HASHES
 
 
@@ -55,10 +54,31 @@ def test_the_clearer_of_two_names_wins_and_is_told() -> None:
     assert found.preferred == ("Device Serial Number (not serial)",)
 
 
-def test_two_equally_clear_names_refuse_the_file() -> None:
-    with pytest.raises(UnreadableDeviceFile, match=r"column 1.*column 4") as refused:
-        find_header(["Serial Number", "Manufacturer", "", "Serial Number", "Model"])
-    assert refused.value.reason is FileReason.COLUMNS_TWICE
+@pytest.mark.parametrize(
+    "again",
+    [
+        *("Serial Number", "Serial Number.1", "Serial Number2", "serialNumber2", "Serial number (2)", "S/N"),
+        *("Replacement Serial Number", "Old Serial Number", "Serial number (neu)"),
+    ],
+)
+def test_a_name_that_comes_twice_or_with_a_number_or_age_is_of_the_same_meaning(again: str) -> None:
+    found = find_header(["Serial Number", "Manufacturer", "", again, "Model"])
+    assert found is not None
+    assert found.header.place(Column.SERIAL_NUMBER) == 0
+    assert found.twins == ((0, 3),)
+
+
+@pytest.mark.parametrize("other", ["Monitor serial number", "Manufacturer2", "Pos 1", "Old"])
+def test_another_name_is_none_of_the_same_meaning(other: str) -> None:
+    found = find_header(["Serial Number", "Manufacturer", "", other, "Model"])
+    assert found is not None
+    assert not found.twins
+
+
+def test_of_several_group_tags_the_less_sure_ones_are_known_the_surest_first() -> None:
+    found = find_header(["Tag", "Group Tag", "Serial Number", "Hardware Hash"])
+    assert found is not None
+    assert (found.header.place(Column.GROUP_TAG), found.other_tags) == (1, (0,))
 
 
 def test_an_article_number_beside_serial_number_manufacturer_and_model_is_no_product_key() -> None:

@@ -37,3 +37,8 @@ def test_an_item_with_two_names_for_one_thing_is_unclear() -> None:
     (row,), _ = read({"Serial Number": "SN-1", "serialNumber": "SN-2", "manufacturer": "HP", "model": "X"})
     assert row.problem is RowReason.UNCLEAR_COLUMNS
     assert row.cells == ("SN-1", "SN-2", "HP", "X")
+
+
+def test_two_names_of_one_thing_may_agree() -> None:
+    (row,), _ = read({"biosSerialNumber": "SN-1", "serialNumber": "SN-1", "manufacturer": "HP", "model": "X"})
+    assert (row.serial_number, row.problem) == ("SN-1", None)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.device_files.account import FileAccount
-from shared.device_files.rows import DeviceRow
+from shared.device_files.rows import Column, DeviceRow
 from shared.device_files.tables.table import LONGEST_PREAMBLE, table_rows
 from shared.reasons import FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
 from tests.device_files.given import HASHES
@@ -200,3 +200,40 @@ def test_a_row_with_as_many_empty_cells_behind_it_as_its_header_is_certain() -> 
     rows, account = read([*HEADER, "Room", "", ""], [*HP, "12", "", ""], [*HP, "12", ""])
     assert [row.notes for row in rows] == [(), ()]
     assert not account.passed_over
+
+
+TWICE = ["Serial Number", "Manufacturer", "Model", "Serial Number"]
+
+
+def test_columns_of_one_meaning_may_agree_or_one_be_empty() -> None:
+    rows, _ = read(TWICE, ["S100001", "HP", "ProBook", "S100001"], ["S100002", "HP", "ProBook", " "], ["S100003", "HP"])
+    assert [row.serial_number for row in rows] == ["S100001", "S100002", "S100003"]
+
+
+@pytest.mark.parametrize("cells", [["S100002", "HP", "ProBook", "S100009"], ["", "HP", "ProBook", "S100009"]])
+def test_columns_of_one_meaning_that_differ_refuse_the_file(cells: list[str]) -> None:
+    with pytest.raises(UnreadableDeviceFile, match=r"column 1.*column 4") as refused:
+        read(TWICE, ["S100001", "HP", "ProBook", "S100001"], cells)
+    assert refused.value.reason is FileReason.COLUMNS_TWICE
+
+
+def test_where_the_surest_group_tag_is_empty_another_one_counts() -> None:
+    rows, _ = read([*HEADER, "Tag"], [*HP, ""], [*HP, "Lab"], [*HP[:-1], "", "Lab"], [*HP[:-1], "", ""])
+    assert [row.group_tag for row in rows] == ["Kiosk", "Kiosk", "Lab", ""]
+    assert rows[2].header.columns[-2:] == (None, Column.GROUP_TAG)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "is_told"),
+    [
+        (["LOST0001", "HP"], True),
+        ([HASHES["90STDE5"], ""], True),
+        (["2024-05-01", "HP"], False),
+        (["LOST0001", "Köln"], False),
+    ],
+)
+def test_a_device_in_columns_that_are_not_used_gives_a_warning(ignored: list[str], *, is_told: bool) -> None:
+    rows, account = read([*HEADER, "Kennung", "Fabrikat"], [*HP, "", ""], [*HP, *ignored])
+    assert len(rows) == 2
+    places = [remark.detail for remark in account.remarks if remark.note is FileNote.MAY_HOLD_DEVICES]
+    assert places == (["line 3"] if is_told else [])
