@@ -33,6 +33,7 @@ _OTHER_DELIMITER = re.compile(r"[\t;|^]|,(?=\S)")
 """In a line of one cell: it may be a row of several, cut at another delimiter."""
 _NAME_WITH_DIGIT = re.compile(r"[^\W\d]+0|[^\W\d]{5,}[ _]?\d{1,2}")
 """What a made-up column name looks like: Name0, Field_1, Textbox12."""
+_NUMBERED = re.compile(r"[^\W\d]+(?: [^\W\d]+)*[ .]?[0-9]{1,2}")
 _SERIAL_LIKE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[0-9A-Z]{7,32}")
 _FEWEST_OF_DEVICE = 3
 """Cells of the fewest that identify a device without a hash."""
@@ -77,6 +78,19 @@ class _Layout:
         self.unknown = [place for place, column in enumerate(header.columns) if column is None]
         self.remembered: dict[tuple[str, str, str], tuple[str, str, str]] = {}
         """Manufacturer, model and group tag of rows: what was read of these cells, which many rows share."""
+        self.devices_before: set[tuple[str, str]] | None = None
+        """Manufacturers and models before a line that may be the names of other columns, until one comes again."""
+
+    def doubt(self) -> None:
+        """From here on other names may hold: rows are read only from one on that shows that they do not."""
+        self.devices_before = {(maker, model) for maker, model, _ in self.remembered.values()}
+        self.remembered.clear()
+
+    def holds_for(self, fields: Fields) -> bool:
+        """Whether nothing speaks against a row's cells standing below their names: a hash, or a device as before."""
+        is_sure = starts_as_hash(fields.hardware_hash) or fields[3:5] in (self.devices_before or ())
+        self.devices_before = None if is_sure else self.devices_before
+        return self.devices_before is None
 
     def remember(self, cells: Sequence[str], fields: Fields) -> None:
         """Keep what the shared cells of an ordinary row decided."""
@@ -91,7 +105,7 @@ class _Layout:
         """
         makers = {maker for maker, *_ in self.remembered.values()}
         is_serial_number = words.serial_number.isupper() and not words.model.isupper()
-        return bool(makers) and words.manufacturer not in makers and not is_serial_number
+        return words.manufacturer not in makers and not is_serial_number
 
     def ignored(self, cells: Sequence[str]) -> Sequence[str]:
         """The cells of a row below names that mean nothing."""
@@ -228,21 +242,21 @@ class Table:
         header = layout.header_for(cells)
         if _may_be_another_device(layout.ignored(cells)):
             self.account.note(FileNote.MAY_HOLD_DEVICES, self._place(number))
+        fields = fields_of(header, cells)
+        is_renamed = _begins_with_name(fields)
+        is_names = (
+            is_renamed or _is_row_of_words(fields) or (len(cells) == 1 and _are_names_of(cells, _FEWEST_OF_DEVICE))
+        )
+        if is_names and layout.remembered and (is_renamed or layout.has_no_row_like(fields)):
+            self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
+            layout.doubt()
+        if is_names or not layout.holds_for(fields):
+            return self._row(number, header, cells, _shown(fields), RowReason.UNCLEAR_COLUMNS)
         if not is_in_place(header, cells, layout.width, self._delimiter()):
             return self._aligned(header, layout.width, number, cells)
-        fields = fields_of(header, cells)
-        if _is_row_of_words(fields) or (len(cells) == 1 and _are_names_of(cells, _FEWEST_OF_DEVICE)):
-            if layout.has_no_row_like(fields):
-                self._lose_header(number, cells)
-            return self._row(number, header, cells, fields, RowReason.UNCLEAR_COLUMNS)
         if len(cells) == layout.width and header is layout.header and not isinstance(fields.manufacturer, TypedCell):
             layout.remember(cells, fields)
         return self._row(number, header, cells, fields)
-
-    def _lose_header(self, number: int, cells: Sequence[str]) -> None:
-        """Below names that nobody knows the header above them holds no more."""
-        self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
-        self.layout, self.has_no_header, self.is_under_unknown_names = None, True, True
 
     def _expect_no_picture(self, filled: Sequence[str]) -> None:
         """Refuse what a screen shows: hashes that it cut, and lists, whose lines are a name, a colon and a value."""
@@ -397,11 +411,18 @@ def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:
     return ABSENT < place < len(cells) and starts_as_hash(cells[place])
 
 
+def _begins_with_name(fields: Fields) -> bool:
+    """Whether a row has the name of a column where its serial number should be, and something beside it."""
+    has_others = any(fields[1:]) and not (fields.hardware_hash or is_manufacturer(fields.manufacturer))
+    return has_others and column_named(fields.serial_number) is not None
+
+
 def _is_row_of_words(fields: Fields) -> bool:
-    """Whether a row is words alone, as unknown names of columns are: no digit, and no known manufacturer."""
+    """Whether a row is words alone, or numbered words, as unknown names of columns are, and no known manufacturer."""
     if fields.hardware_hash or not (fields.serial_number and fields.manufacturer and fields.model):
         return False
-    has_digit = any(character.isdecimal() for character in fields.serial_number)
+    is_numbered = all(map(_NUMBERED.fullmatch, (fields.serial_number, fields.manufacturer)))
+    has_digit = any(map(str.isdecimal, fields.serial_number)) and not is_numbered
     return not (has_digit or is_manufacturer(fields.manufacturer) or is_placeholder(fields.serial_number))
 
 

@@ -202,6 +202,34 @@ def test_a_row_with_as_many_empty_cells_behind_it_as_its_header_is_certain() -> 
     assert not account.passed_over
 
 
+NAMES = ["Serial Number", "Manufacturer", "Model"]
+WORDS_OF_COLUMNS = [
+    ["Lager Köln", "Herr Meier", "Tor"],
+    ["Serial Number", "Typ", "Fabrikat"],
+    ["Serial Number2", "Type2", "Make2"],
+]
+
+
+@pytest.mark.parametrize("words", WORDS_OF_COLUMNS)
+def test_below_words_that_may_be_other_names_rows_go_on_with_a_device_as_before(words: list[str]) -> None:
+    rows, account = read(
+        NAMES, ["A0000001", "HP", "Book"], words, ["A0000002", "HP", "Book"], ["A0000003", "Contoso", "X1"]
+    )
+    assert [row.problem for row in rows] == [None, RowReason.UNCLEAR_COLUMNS, None, None]
+    assert [remark.note for remark in account.remarks] == [FileNote.HEADER_NOT_UNDERSTOOD]
+
+
+@pytest.mark.parametrize("words", WORDS_OF_COLUMNS)
+def test_below_words_that_may_be_other_names_the_old_names_are_not_believed(words: list[str]) -> None:
+    rows, _ = read(NAMES, ["A0000001", "HP", "Book"], words, ["A0000002", "XMG", "HP"], ["A0000003", "XMG", "HP"])
+    assert [row.problem for row in rows] == [None, *[RowReason.UNCLEAR_COLUMNS] * 3]
+
+
+def test_below_words_that_may_be_other_names_a_hash_shows_its_columns() -> None:
+    rows, _ = read(HEADER, HP, ["Lager", "", "", "Meier", "Tor", "x"], ["90STDE5", "", HASHES["90STDE5"], "", "", ""])
+    assert [row.problem for row in rows] == [None, RowReason.UNCLEAR_COLUMNS, None]
+
+
 TWICE = ["Serial Number", "Manufacturer", "Model", "Serial Number"]
 
 
