@@ -280,9 +280,11 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
             "The service would believe the hash.",
         ),
         RowReason.SERIAL_NOT_A_SERIAL: RowExplanation(
-            "The serial number column holds something else (such as a date or a PowerShell object or a manufacturer or "
-            "several serial numbers).",
-            "Enter the serial number printed on the device. Give each device a row of its own.",
+            "This is no serial number but something else (such as a date or a word or a price or several serial "
+            "numbers) or it has a sign beyond the letters A to Z and digits and single blanks and - . _ / between "
+            "them.",
+            "Enter the serial number printed on the device with the plain signs of a keyboard. Give each device a row "
+            "of its own.",
         ),
         RowReason.FORMULA_WITHOUT_VALUE: RowExplanation(
             "A cell that identifies the device is a formula that was never calculated: it has no value.", _CALCULATE

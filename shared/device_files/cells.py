@@ -1,6 +1,7 @@
 """The text of one cell: its type in the file it came from, and what nobody sees of it taken off."""
 
 import re
+import unicodedata
 from enum import StrEnum
 from typing import Self
 
@@ -43,8 +44,17 @@ def type_of(cell: str) -> CellType | None:
 
 
 _INVISIBLE = re.compile(
-    "[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]"
+    "\\x1b\\[[0-9;?]*[A-Za-z]|[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
+    "\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
 )
+"""Colours of a terminal, control characters, and what Unicode calls format characters."""
+_PLAIN_FORMS = (
+    {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+    | dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
+    | dict.fromkeys((0x2010, 0x2011), "-")
+)
+"""Letters and signs of an East Asian keyboard, blanks of other widths, hyphens that only typesetting knows."""
 _LINE_BREAKS = re.compile(r"[\t\n\x0b\x0c\r\u2028\u2029]+")
 _MARKED_AS_TEXT = re.compile(r'="([^"]*)"')
 _RUN_AS_FORMULA = r"[=+\-@\uff0b\uff0d\uff1d\uff20]"
@@ -56,13 +66,14 @@ RUNS = re.compile(rf"\s*(?:{_RUN_AS_FORMULA}|[\t\n\x0b\x0c\r\u2028\u2029])")
 def clean(cell: str) -> str:
     """A cell without what nobody sees: invisible characters, blanks around it, and marks that keep it text.
 
+    What people cannot tell apart is made one: a letter and its accent, wide and plain letters, blanks, hyphens.
+
     `'=1` and `="0123"` are how spreadsheets are told to leave a cell alone; one apostrophe or the formula is removed.
     """
     if cell.isascii() and cell.isprintable():
         cell = str(cell).strip()
         return _unmarked(cell).strip() if cell[:1] in ("'", "=") else cell
-    text = _unmarked(without_invisible(cell).strip())
-    return _LINE_BREAKS.sub(" ", text.replace("\u00a0", " ")).strip()
+    return _LINE_BREAKS.sub(" ", _unmarked(_in_plain_form(cell))).strip()
 
 
 def in_one_line(text: str) -> str:
@@ -70,12 +81,16 @@ def in_one_line(text: str) -> str:
 
     What `clean` gives of a cell stays as it is.
     """
-    return _LINE_BREAKS.sub(" ", without_invisible(text).replace("\u00a0", " ")).strip()
+    return _LINE_BREAKS.sub(" ", _in_plain_form(text)).strip()
 
 
 def without_invisible(cell: str) -> str:
     """A cell without the characters that nobody sees and that are no white space."""
     return _INVISIBLE.sub("", cell)
+
+
+def _in_plain_form(text: str) -> str:
+    return unicodedata.normalize("NFC", without_invisible(text).translate(_PLAIN_FORMS)).strip()
 
 
 def _unmarked(text: str) -> str:

@@ -27,7 +27,7 @@ def safe_original(cell: str) -> str:
     at its beginning, a product key; and all that may be a date, a time, an amount or a fraction in some country.
     """
     if "0" <= cell[:1] <= "9" and (not cell.isalnum() or excel_damage.would_change(cell)):
-        return f"'{_CONTROL.sub('', cell)}"
+        return f"'{without_invisible(cell)}"
     is_harmless = _is_plain(cell) or not (_CONTROL.search(cell) or RUNS.match(without_invisible(cell)))
     return cell if is_harmless else marked_as_text(clean(cell))
 

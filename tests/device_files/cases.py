@@ -156,9 +156,9 @@ DELIMITED = [
     ),
     Case(
         "cells that a spreadsheet was told to leave alone",
-        text(HEADER + ",Group Tag,Manufacturer,Model", "'=A1,,,'+Tag,LENOVO,'-M", '="00123",,,=1+1,HP,M'),
+        text(HEADER + ",Group Tag,Manufacturer,Model", "'007,,,'+Tag,LENOVO,'-M", '="00123",,,=1+1,HP,M'),
         [
-            Sent("=A1", None, None, "LENOVO", "-M", tag="+Tag"),
+            Sent("007", None, None, "LENOVO", "-M", tag="+Tag"),
             Sent("00123", None, None, "HP", "M", tag="=1+1"),
         ],
     ),

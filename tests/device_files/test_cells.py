@@ -1,5 +1,7 @@
 """Cells without what nobody sees."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ from shared.device_files.cells import CellType, TypedCell, clean, type_of
         ("''0123", "'0123"),
         ('\'="0123"', '="0123"'),
         ("'\tquoted", "quoted"),
-        ("'\uff1d1", "\uff1d1"),
+        ("'\uff1d1", "=1"),
         ("'", "'"),
         ("'quoted", "'quoted"),
         ("'quoted '=1", "'quoted '=1"),
@@ -29,6 +31,12 @@ from shared.device_files.cells import CellType, TypedCell, clean, type_of
         ('="0123"', "0123"),
         ("=1+1", "=1+1"),
         ("VMware-56 4d 0c", "VMware-56 4d 0c"),
+        ("\x1b[32;1m5CG1\x1b[0m", "5CG1"),
+        ("\u2066HP\u2069", "HP"),
+        ("\uff28\uff30\u3000\uff12", "HP 2"),
+        ("Kiosk\u202f1", "Kiosk 1"),
+        ("Bu\u0308ro", "Büro"),
+        ("A\u2011\u20101", "A--1"),
         ("", ""),
     ],
 )
@@ -39,8 +47,13 @@ def test_a_cell_is_freed_from_what_nobody_sees(cell: str, cleaned: str) -> None:
 
 @given(st.text())
 def test_nothing_that_is_seen_is_taken_from_a_cell_but_its_mark(cell: str) -> None:
-    seen = "".join(character for character in cell if character.isalnum())
-    assert "".join(character for character in clean(cell) if character.isalnum()) == seen
+    seen, kept = (unicodedata.normalize("NFKD", text) for text in (cell, clean(cell)))
+    assert "".join(filter(str.isalnum, kept)) == "".join(filter(str.isalnum, seen))
+
+
+def test_no_format_character_of_unicode_is_seen() -> None:
+    formats = [chr(code) for code in range(0xE0080) if unicodedata.category(chr(code)) == "Cf"]
+    assert clean(f"5CG{''.join(formats)}1") == "5CG1"
 
 
 def test_a_cell_keeps_the_type_that_its_file_gives_it() -> None:

@@ -39,7 +39,7 @@ def test_no_spreadsheet_runs_a_cell_that_we_write(cell: str) -> None:
         assert "\x1b" not in written
 
 
-@pytest.mark.parametrize("serial", ["'ABC", "-ABC-1", "=7", "'-1", "'0042", "''", "@home", "+49", "\uff0b1"])
+@pytest.mark.parametrize("serial", ["'ABC", "-ABC-1", "=7", "'-1", "'0042", "''", "@home", "+49"])
 def test_a_serial_number_that_begins_like_a_formula_or_a_mark_survives(serial: str) -> None:
     assert clean(marked_as_text(serial)) == serial
 

@@ -20,7 +20,7 @@ _WITHOUT_HASH = [
     ("0123", "Dell Inc.", "Latitude 5530"),
     ("5CD-9", "SAMSUNG ELECTRONICS CO., LTD.", "960XFG"),
     ("VM 1", "VMware, Inc.", "VMware20,1"),
-    ("Q;1", "QEMU", "Standard PC (Q35 + ICH9, 2009)"),
+    ("Q1", "QEMU", "Standard PC; Q35 + ICH9, 2009"),
 ]
 _TAGS = ["", "Kiosk", "Büro 3"]
 _NAMES = {

@@ -13,7 +13,7 @@ from msgspec import Struct
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks import excel_damage
 from shared.device_files.checks.serial_numbers import (
-    is_commented_out,
+    has_foreign_sign,
     is_written_value,
     names_something_else,
     problem_of,
@@ -229,8 +229,6 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     if serial_number is not row.serial_number and serial_number != row.serial_number:
         notes = (*notes, Note.SERIAL_UNWRAPPED)
     is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
-    if not serial_number.isalnum() and is_commented_out(serial_number) and not excel_damage.is_error(serial_number):
-        return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
     if is_template_text(serial_number):
         return Decision(None, RowReason.TEMPLATE_SAMPLE, notes)
     reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
@@ -299,8 +297,12 @@ def _is_no_serial(text: str) -> bool:
     """Whether a cell beside a hash says nothing about the device: an error, a truth value, a template's text."""
     if excel_damage.is_error(text):
         return True
+    reason = problem_of(text)
+    if reason is RowReason.SERIAL_NOT_A_SERIAL and type_of(text) is None and has_foreign_sign(text):
+        # With a digit, a serial number may be part of it: of another device than that of the hash.
+        return not any(map(str.isdecimal, text))
     no_serial = (RowReason.SERIAL_NOT_A_SERIAL, RowReason.TEMPLATE_SAMPLE, RowReason.FORMULA_WITHOUT_VALUE)
-    return problem_of(text) in no_serial
+    return reason in no_serial
 
 
 def _serial_without_hash(in_row: str, in_hash: str, *, is_none: bool) -> _Serial:

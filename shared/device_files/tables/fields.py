@@ -8,13 +8,15 @@ from typing import NamedTuple
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.rows import ABSENT, Header
 
-_QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+_QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _QUOTED = re.compile(
     f"[{_QUOTES}]++([^{_QUOTES}]+)[{_QUOTES}]++|[{_QUOTES}]{{2,}}()"
     f"|[{_QUOTES[2:]}]([^{_QUOTES}]+)|([^{_QUOTES}]*[^0-9{_QUOTES}])[{_QUOTES[2:]}]"
-    '|\'(.+)\'|"([^"]+)"'
+    f"|'(.+)'|\"([^\"]+)\"|'(?![a-z][ -])([^{_QUOTES}]+)"
 )
-"""A text between quotes, perhaps with others inside; of typographic ones one may be missing that is no inch mark."""
+"""A text between quotes, perhaps with others inside; of typographic ones one may be missing that is no inch mark.
+
+A spreadsheet's mark of text is one in front: not so in `'s-Hertogenbosch`."""
 _ENTITY = re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,5}|#x[0-9A-Fa-f]{1,4});")
 _MOST_ESCAPES = 4
 """Times that a text was escaped, one tool after the other."""

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.device_files.cells import CellType, TypedCell
-from shared.device_files.checks.serial_numbers import is_commented_out, problem_of, unwrapped
+from shared.device_files.checks.serial_numbers import problem_of, unwrapped
 from shared.reasons import RowReason
 
 
@@ -13,12 +13,16 @@ from shared.reasons import RowReason
         "True", "false", "WAHR", "$null", "$true", "System.Object[]", "System.Collections.Hashtable", "@{Name=x}",
         "Win32_BIOS: BIOS", "12.5", "12,5", "14:30", "14:30:05", "2026-11-21 14:30", "21.11.2026 14:30:00",
         "2026-11-21T14:30:00Z", "LENOVO", "Serial Number", "Seriennummer", "5CG1234567; 5CG1234568",
-        "5CG1234567/5CG1234568", "5CG1234567 und 5CG1234568", "5CG1234567 5CG1234568",
-        "5CG9041ABC PF3ABC01", '15""', 'Monitor 14" A1', "5CG1234567-5CG1234570", "5CG1234567 bis 5CG1234570",
-        "5CG1234567 -> 5CG1234568", "wird nachgereicht", "Latitude 5530", "Windows 11", "12 Stück",
-        "HP 5CG1234567", "ada@contoso.com", "10.0.0.1", "-5", "+49", "00:1A:2B:3C:4D:5E",
-        "VK7JG-NPHTM-C97JM-9MPGT-3V66T", "€ 1099", "C:\\Temp", "5CG1234567 (defekt 2024)",
-        "Berlin", "spare", "OnOrder", "Count=2",
+        "5CG1234567/5CG1234568", "5CG1234567 und 5CG1234568", "5CG1234567 5CG1234568", "5CG9041ABC PF3ABC01", '15""',
+        'Monitor 14" A1', "5CG1234567-5CG1234570", "5CG1234567 bis 5CG1234570", "5CG1234567 -> 5CG1234568",
+        "wird nachgereicht", "Latitude 5530", "Windows 11", "12 Stück", "HP 5CG1234567", "ada@contoso.com",
+        "10.0.0.1", "-5", "+49", "00:1A:2B:3C:4D:5E", "VK7JG-NPHTM-C97JM-9MPGT-3V66T", "€ 1099", "C:\\Temp",
+        "5CG1234567 (defekt 2024)", "Berlin", "spare", "OnOrder", "Count=2", "#S1", "# S1", "//S1", ";S1", "-- S1",
+        "REM S1", "/* S1", "<!-- S1", "<5CG1>", "[5CG1]", "(max. 32)", "\u2610 5CG1", "+5CG1", "-5CG1", "=A1",
+        "devices.csv:2:5CG1", "Err:502", "fe80::1", "ST: 5CG1", "5CG1 (war 5CG2)", "5CG1..5CG9", "5CG1\u20265CG9",
+        "2x 5CG1", "3 x", "5CG1 ff", "ex 5CG1", "1.299,00", "EUR 1299", "1299 EUR", "20 Stk", "16 GB", "512GB SSD",
+        "50%", "00-1A-2B-3C-4D-5E", "001A.2B3C.4D5E", "+49 221 1234567", "PC01.contoso.local", "entfällt", "同上",
+        "Zubehör", "5\u0421\u0410123456", "ABC\u20131234X", "IN REPARATUR",
     ],
 )  # fmt: skip
 def test_what_is_no_serial_number_is_told(cell: str) -> None:
@@ -29,8 +33,8 @@ def test_what_is_no_serial_number_is_told(cell: str) -> None:
     "cell",
     [
         "5CG1234ABC", "PF0000001", "0000789", "7890 2345 AB", "8166846 B", "VMware-56 4d 6c 8e 2a 6c 5b 0e-9c 3e",
-        "5CG12-5CG34", "MXL 0042", "SC(07)A",
-        "1234-5678-9012-3456-7890-1234-56", "Ünï©ødé 漢字 Ω", "MK183LL/A", "BCDFGHJ", "12345678901234567890",
+        "5CG12-5CG34", "MXL 0042", "1234-5678-9012-3456-7890-1234-56", "SN.4711/B", "042-0815", "Parallels-1C 2A fe",
+        "A_1", "MK183LL/A", "BCDFGHJ", "12345678901234567890",
     ],
 )  # fmt: skip
 def test_serial_numbers_are_serial_numbers(cell: str) -> None:
@@ -61,15 +65,12 @@ def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: 
         ("S/N: 5CG1", "5CG1"),
         ("SN=5CG1", "5CG1"),
         ("Serial Number: 5CG1", "5CG1"),
-        ("\uff15\uff23\uff27\uff11", "5CG1"),
         ("SN5CG1", "SN5CG1"),
         ("S/N 5CG1", "5CG1"),
         ("SN: S/N: 5CG1 (HP)", "5CG1"),
-        ("'5CG1", "5CG1"),
         ("5CG1*", "5CG1"),
         ("5CG1 (HP)", "5CG1"),
         ("5CG1 [old]", "5CG1"),
-        ("SC(07)A", "SC(07)A"),
         ("- 5CG1", "5CG1"),
         ("1. 5CG1", "5CG1"),
         ("(2) 5CG1", "5CG1"),
@@ -90,9 +91,3 @@ def test_letters_that_could_not_be_read_are_told() -> None:
 
 def test_the_question_mark_of_an_error_is_no_letter() -> None:
     assert problem_of("#NAME?") is RowReason.SERIAL_DAMAGED
-
-
-@pytest.mark.parametrize("cell", ["#S1", "# S1", "//S1", ";S1", "-- S1", "REM S1", "/* S1"])
-def test_a_row_may_be_commented_out(cell: str) -> None:
-    assert is_commented_out(cell)
-    assert not is_commented_out(cell.lstrip("#/;-REM *"))

@@ -16,6 +16,8 @@ def test_quotes_around_a_cell_are_no_part_of_it(cell: str) -> None:
     assert cleaned("HP\u201d") == "HP"
     assert cleaned("13\u201d") == "13\u201d"
     assert cleaned("'0042'") == "0042"
+    assert cleaned("'HP") == cleaned("`HP`") == "HP"
+    assert cleaned("'s-Hertogenbosch") == "'s-Hertogenbosch"
     assert cleaned("''") == cleaned('""') == ""
     assert cleaned("'Büro \"Pro\" 14'") == 'Büro "Pro" 14'
     assert cleaned("'O'Neil'") == "O'Neil"
