@@ -100,7 +100,7 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     """Consecutive requests without a usable answer."""
     forbidden: int = 0
-    """Consecutive deletions that were not allowed (403)."""
+    """Consecutive steps of deletions that were ended by what is not allowed (403)."""
     next_row: int = 1
     total: int
     """Devices to be withdrawn."""
@@ -359,7 +359,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     without_link: int = 0
     """The number of times it was accepted without a link to its status."""
     forbidden: int = 0
-    """Consecutive deletions that were not allowed (403)."""
+    """Consecutive steps of deletions that were ended by what is not allowed (403)."""
     tracking_id: str | None = None
     accepted_at: Moment | None = None
     deadline_at: Moment | None = None

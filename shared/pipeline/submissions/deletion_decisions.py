@@ -20,7 +20,7 @@ from shared.storage.records import DeviceWithdrawal
 from shared.vocabulary import WithdrawalResult
 
 MOST_FORBIDDEN = 5
-"""Consecutive 403 answers to deletions before a 403 counts as a verdict. Each of them waits behind the gate."""
+"""Consecutive steps of deletions that a 403 ended before a 403 counts as a verdict. Each waits behind the gate."""
 
 
 def is_done(device: DeviceWithdrawal, run: int) -> bool:
@@ -83,7 +83,7 @@ def unanswered(device: DeviceWithdrawal, error: PartnerCenterError, *, repeated:
 
 
 def is_verdict(error: PartnerCenterError, forbidden: int) -> bool:
-    """Whether `error` decides on the device, after `forbidden` consecutive deletions were answered with 403."""
+    """Whether `error` decides on the device, where `forbidden` consecutive steps were ended by a 403."""
     if isinstance(error, Unauthorised) and error.status == HTTPStatus.FORBIDDEN:
         return forbidden >= MOST_FORBIDDEN
     return isinstance(error, Refused)

@@ -28,7 +28,7 @@ from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.corrections.withdrawal_steps import withdraw_further
 from shared.pipeline.submissions.circuit_breaker import customer_scope
 from shared.pipeline.submissions.deletion_decisions import MOST_FORBIDDEN
-from shared.pipeline.submissions.device_deletion import DEVICES_IN_A_STEP, LONGEST_STEP
+from shared.pipeline.submissions.device_deletion import DEVICES_IN_A_STEP, LONGEST_STEP, MOST_SET_ASIDE
 from shared.pipeline.sweep import sweep
 from shared.reasons import SentNote, WithdrawalReason
 from shared.storage.records import Withdrawal
@@ -522,7 +522,7 @@ def test_what_is_forbidden_for_good_is_refused_after_some_hours_and_keeps_nobody
     with caplog.at_level(logging.ERROR):
         withdrawal = _withdrawn(world, file)
     assert withdrawal.refused == 40
-    assert service.asked == 40 + MOST_FORBIDDEN - 1
+    assert service.asked == 40 + MOST_SET_ASIDE * (MOST_FORBIDDEN - 1)
     assert timedelta(minutes=5) < world.clock.now - began < timedelta(hours=4)
     assert len(caplog.records) == 1
 

@@ -82,7 +82,7 @@ def _prepare(world: World, method: str) -> None:
             _prepare(world, "configuration_policies")
             world.deliver_next()
         case "delete_device":
-            file = world.drop_file(numbered(2))
+            file = world.drop_file(numbered(1))  # one that is forbidden alone among others fails alone
             world.run()
             withdraw(world.pipeline, CUSTOMER, file)
         case _:

@@ -26,7 +26,7 @@ from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.hold_requests import go_on, hold, stop
 from shared.pipeline.human_acts import COMMAND, Subject
 from shared.pipeline.submissions.deletion_decisions import MOST_FORBIDDEN
-from shared.pipeline.submissions.device_deletion import DEVICES_IN_A_STEP
+from shared.pipeline.submissions.device_deletion import DEVICES_IN_A_STEP, MOST_SET_ASIDE
 from shared.pipeline.sweep import sweep
 from shared.reasons import RemovalReason, SentNote
 from shared.vocabulary import FileOrder, FileState, Standing
@@ -296,7 +296,58 @@ def test_an_account_that_may_not_delete_ends_the_rows_after_a_while(world: World
     world.meet(forbidding)
     identifier = _closed(world, numbered(3), REMOVE)
     assert world.outcomes(identifier, REMOVE) == ["failed"] * 3
-    assert len(forbidding.request_ids) == MOST_FORBIDDEN + 2
+    assert len(forbidding.request_ids) == MOST_FORBIDDEN * MOST_SET_ASIDE
+
+
+class Forbidding(Changed):
+    """A service that forbids the deletion of some devices so many times; it notes each deletion that is asked for."""
+
+    def __init__(self, world: World, forbidden: dict[str, int]) -> None:
+        super().__init__(world.partner_center)
+        devices = self.real.batch_devices(CUSTOMER, "Test", CallIds(NO_ID, NO_ID))
+        self.serials = {device.id: str(device.serial_number) for device in devices}
+        self.forbidden = forbidden
+        self.asked: list[str] = []
+
+    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
+        serial = self.serials[device_id]
+        self.asked.append(serial)
+        if self.forbidden.get(serial, 0):
+            self.forbidden[serial] -= 1
+            raise Unauthorised("no", status=403, code="600006")
+        return super().delete_device(customer_id, batch_id, device_id, ids)
+
+
+def test_devices_that_alone_are_forbidden_fail_at_once_and_hold_up_nothing(world: World) -> None:
+    _closed(world, numbered(60))
+    forbidding = Forbidding(world, {"SN-00002": 99, "SN-00003": 99, "SN-00020": 99, "SN-00060": 99})
+    world.meet(forbidding)
+    before = world.clock.now
+    identifier = _closed(world, numbered(60), REMOVE)
+    ended = {row["serial_number"]: (row["outcome"], row["error_code"]) for row in world.rows(identifier, REMOVE)}
+    assert {serial for serial, end in ended.items() if end == ("failed", "600006")} == forbidding.forbidden.keys()
+    assert [outcome for outcome, _ in ended.values()].count("removed") == 56
+    assert len(forbidding.asked) == 60 + 4
+    assert world.clock.now == before, "nothing waited"
+    assert not world.journal.gates.all()
+
+
+def test_a_device_that_was_forbidden_once_is_removed_at_the_second_request_of_the_same_id(world: World) -> None:
+    _closed(world, numbered(3))
+    forbidding = Forbidding(world, {"SN-00001": 1})
+    world.meet(forbidding)
+    assert _removed(world, numbered(3)) == [("removed", "")] * 3
+    assert forbidding.asked == ["SN-00001", "SN-00002", "SN-00003", "SN-00001"]
+
+
+def test_where_nothing_could_be_deleted_a_forbidden_device_waits_for_a_person(world: World) -> None:
+    _closed(world, numbered(2))
+    world.meet(Forbidding(world, {"SN-00001": 1, "SN-00002": 1}))
+    identifier = world.drop_file(numbered(2), REMOVE)
+    assert world.submission(identifier).record.forbidden == 1
+    assert world.journal.gates.all()
+    world.run()
+    assert world.outcomes(identifier, REMOVE) == ["removed"] * 2
 
 
 def test_a_large_file_is_removed_in_bounded_steps(make_world: MakeWorld) -> None:
