@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from shared.pipeline.closing.reason_counts import reasons_of
 from shared.pipeline.outcome_rules import counted, outcome_of_lost_content
 from shared.pipeline.submissions.contents import BlobMissing, Contents
+from shared.pipeline.submissions.deletion_decisions import may_be_ours
 from shared.pipeline.submissions.matching import SentRow
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM, Decided, Finish
 from shared.storage.record_table import Stored
@@ -37,12 +38,16 @@ def ended_as_lost(contents: Contents, stored: Stored[Submission]) -> Decided:
 
 
 def _removed_by_move(contents: Contents, submission: Submission) -> dict[int, str]:
-    """The batches from which an unfinished move removed devices, by row."""
+    """The batches from which an unfinished move removed devices, or may have, by row."""
     if submission.order is not FileOrder.MOVE:
         return {}
     rows = submission.reading_id, submission.first_row, submission.last_row
     devices = [stored.record for stored in contents.journal.withdrawals.devices(*rows)]
-    return {device.row: device.batch_id for device in devices if device.result is WithdrawalResult.WITHDRAWN}
+    return {
+        device.row: device.batch_id
+        for device in devices
+        if device.result is WithdrawalResult.WITHDRAWN or (device.result is None and may_be_ours(device))
+    }
 
 
 def _rows(contents: Contents, submission: Submission) -> list[SentRow]:

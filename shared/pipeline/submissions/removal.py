@@ -72,16 +72,16 @@ def remove_further(
 
     Raises:
         Conflict: another worker took the submission further.
-        BlobMissing: its list of rows is missing.
+        BlobMissing: its list of rows is missing, or the body of a move; nothing was claimed.
     """
     began = service.clock()
+    # Load the contents before the claim: a submission whose contents are lost ends as it was read.
+    rows = contents.rows(stored.record)
+    if stored.record.order is FileOrder.MOVE:
+        contents.body(stored.record)  # without it nothing could be registered that is removed
     claim = _Claim(writer, stored.holding(replace(stored.record, claimed_until=None)))
     claim.keep()
     service = replaced(service, keep_claim=claim.keep)
-    if stored.record.order is FileOrder.MOVE:
-        # Load the body before anything is removed: without it nothing could be registered.
-        contents.body(stored.record)
-    rows = contents.rows(stored.record)
     known = _known(contents, stored.record, rows)
     unknown = [row for row in rows if row.row not in known]
     if unknown and not is_stopped:

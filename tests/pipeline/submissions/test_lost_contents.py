@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from local.partner_center import Behaviour
+from local.partner_center import Behaviour, Fault, Operation
 from shared.pipeline.blob_names import JSON, private_copy
 from shared.pipeline.submissions.contents import BlobMissing
 from shared.pipeline.submissions.state_machine import NEVER_ACCEPTED_ALARM
@@ -141,3 +141,22 @@ def test_an_accepted_submission_whose_list_of_rows_is_lost_ends_too(waiting: Wor
     waiting.run()
     assert [(row["outcome"], row["error_code"]) for row in waiting.rows(file)] == [("unknown", "outcome_missing")] * 2
     assert waiting.submission(file).record.counts.unknown == 2
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.DROPPED_AFTER])
+def test_a_move_whose_contents_are_lost_after_a_deletion_says_that_the_device_may_be_nowhere(
+    make_world: MakeWorld, fault: Fault
+) -> None:
+    world = make_world(Behaviour(delay=60))
+    world.drop_file(numbered(2), f"{CUSTOMER}/Old/a.csv")
+    world.run()
+    world.service.script(fault, operation=Operation.DELETE_DEVICE)
+    path = f"move-devices/{CUSTOMER}/New/move.csv"
+    file = world.drop_file(numbered(2), path)
+    world.lose_content(file)
+    world.clock.now += LATE
+    world.run()
+    first, second = world.rows(file, path)
+    assert [row["outcome"] for row in (first, second)] == ["unknown"] * 2
+    assert first["what_to_do"].startswith("PERHAPS REGISTERED NOWHERE: it was removed from the batch Old")
+    assert (first["moved_from"], second["moved_from"]) == ("Old", "")
