@@ -47,13 +47,21 @@ _SPECIAL_LETTERS = str.maketrans(
 )
 _NOT_COMPARED = re.compile(r"[\W_]+")
 _WRITTEN_UMLAUT = re.compile(r"(?<=\w)([aou])e(?=\w)")
-_REPORT_PREFIX = re.compile(r"\s*details_table\d+_", re.IGNORECASE)
-"""Configuration Manager names its report's cells `Details_Table0_SerialNumber`."""
+_PREFIX = re.compile(
+    r"^\s*(?:details_table\d+_|\(?\d{1,2}[.)]\s*|(?:(?:win32|cim|sms_g_system|v_gs)_(?:pc_)?)?"
+    r"(?:bios|computer_?system(?:_?product)?|device|hardware|column\d*|value)0?\.)",
+    re.IGNORECASE,
+)
+"""A number (`1. Serial Number`), or where a name is from: Configuration Manager's report, a class or a record."""
+_BRACKETED = re.compile(r"\s*\[([^\[\]]+)\]\s*")
+"""How SQL writes a name. Of template texts, those in square brackets alone may be names of columns."""
 _SEPARATORS = tuple(map(re.compile, (r"[()\[\]<>]", r"[|:;,\n]|\s[-\u2013\u2014/]\s", "/")))
 """Between two names of one thing: `Serial number (S/N)`, `Hersteller / Manufacturer`."""
 _MOST_PARTS = 6
-_SHORTEST_IN_SQL = 5
-"""Names in Configuration Manager's SQL end in 0 or 00: `Model0`, `SerialNumber0`. `SN0` may be a serial number."""
+_ENDINGS = ("0", "00", "s", "es", "e", "n")
+"""Of names in Configuration Manager's SQL (`Model0`), and of plurals."""
+_SHORTEST_WITH_ENDING = 5
+"""`SN0` may be a serial number."""
 _LONGEST_NAME = 128
 
 
@@ -80,7 +88,7 @@ _HARMLESS_REMARKS = frozenset(
 
 def folded(name: str) -> str:
     """A name as it is compared: its letters and digits, without case, accents and harmless remarks in brackets."""
-    name = _ESCAPED.sub(lambda escaped: chr(int(escaped[1], 16)), _REPORT_PREFIX.sub("", name, count=1))
+    name = _ESCAPED.sub(lambda escaped: chr(int(escaped[1], 16)), _PREFIX.sub("", name))
     return _letters(_REMARK.sub(lambda remark: "" if _letters(remark[1]) in _HARMLESS_REMARKS else remark[0], name))
 
 
@@ -97,6 +105,8 @@ def column_named(name: str) -> Column | None:
 
 @lru_cache(maxsize=4096)
 def _meaning(name: str) -> tuple[Column, Sureness] | None:
+    bracketed = _BRACKETED.fullmatch(name)
+    name = bracketed[1] if bracketed else name
     return None if is_template_text(name) else _known(folded(name)) or _of_parts(name)
 
 
@@ -116,9 +126,10 @@ def _of_parts(name: str) -> tuple[Column, Sureness] | None:
 def _known(compared: str) -> tuple[Column, Sureness] | None:
     if compared in _BY_NAME:
         return _BY_NAME[compared]
-    of_sql = _BY_NAME.get(compared.removesuffix("0").removesuffix("0"))
-    if of_sql is not None and of_sql[1] > Sureness.PLAIN and len(compared) > _SHORTEST_IN_SQL:
-        return of_sql
+    for ending in _ENDINGS if len(compared) > _SHORTEST_WITH_ENDING else ():
+        found = _BY_NAME.get(compared.removesuffix(ending))
+        if found is not None and found[1] > Sureness.PLAIN:
+            return found
     for word in _DEVICE_WORDS if compared.startswith(_DEVICE_WORDS) or compared.endswith(_DEVICE_WORDS) else ():
         rest = _BY_NAME.get(compared.removeprefix(word)) or _BY_NAME.get(compared.removesuffix(word))
         if rest is not None and rest[0] in _OF_THE_DEVICE:

@@ -21,6 +21,8 @@ _SECOND = re.compile(
     r"^(?:replacement|new|old|ersatz|neue?|alte?)[\W_]*|[\W_]*(?:[0-9]{1,2}|new|old|neu|alt)\W*$", re.IGNORECASE
 )
 """What tells one column from another of its name: `Serial Number.1`, `serialNumber2`, `Replacement Serial Number`."""
+_OF_COMPUTER_SYSTEM_PRODUCT = frozenset({"identifyingnumber", "name", "vendor"})
+"""Of Win32_ComputerSystemProduct, whose name is the model."""
 _DEVICE_NAME = folded("device name")
 """A model beside the manufacturer in one specification; elsewhere the name of a PC."""
 
@@ -147,6 +149,9 @@ def _claims_of(names: tuple[str, ...]) -> _Claims:
     if Column.MODEL not in claims:
         beside = (place + 1 for _, place in claims.get(Column.MANUFACTURER, ()))
         models = [(Sureness.PLAIN, at) for at in beside if folded(" ".join(names[at : at + 1])) == _DEVICE_NAME]
+        folded_names = [*map(str.casefold, names)]
+        if _OF_COMPUTER_SYSTEM_PRODUCT.issubset(folded_names):
+            models = [(Sureness.PLAIN, folded_names.index("name"))]
         claims |= {Column.MODEL: models} if models else {}
     keys = claims.get(Column.PRODUCT_KEY, [])
     if keys and all(sureness is Sureness.PLAIN for sureness, _ in keys) and claims.keys() >= NAMES_OF_A_DEVICE:

@@ -25,6 +25,12 @@ def test_a_line_without_a_name_that_identifies_or_with_values_is_no_header(names
     assert columns(*names) is None
 
 
+def test_the_name_of_a_computer_system_product_is_its_model() -> None:
+    expected = [Column.SERIAL_NUMBER, Column.MODEL, Column.MANUFACTURER]
+    assert columns("IdentifyingNumber", "Name", "Vendor") == expected
+    assert columns("Serial Number", "Name", "Vendor") == [Column.SERIAL_NUMBER, None, Column.MANUFACTURER]
+
+
 def test_the_hash_alone_is_a_header_beside_names_that_are_not_known() -> None:
     assert columns("Computer Name", "Hardware Hash", "WLAN MAC Address") == [None, Column.HARDWARE_HASH, None]
     assert columns("Computer Name", "Hardware Hash", is_first=False) == [None, Column.HARDWARE_HASH]
