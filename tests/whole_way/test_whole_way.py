@@ -20,7 +20,7 @@ from shared.pipeline.inventory.reconciliation import READ_LATELY
 from shared.settings import STORAGE_CONNECTION
 from shared.storage.inventories import CustomerInventory, DriftKind
 from shared.storage.record_table import Stored
-from shared.vocabulary import FileOrder
+from shared.vocabulary import FileOrder, Standing
 from tests.pipeline.inventory.test_plan import came_of
 from tests.whole_way.stack import (
     CUSTOMER,
@@ -245,6 +245,7 @@ def test_devices_get_the_profiles_that_their_rows_wish_for_although_answers_are_
         ("Nobody's", "rejected"): 50,
     }
     assert summaries[wishing.file_id]["profiles"]["assigned"] == 100
+    assert summaries[wishing.file_id]["standing"] == Standing.PROFILES_MISSING
     given = Counter(
         policy for serial, policy in stack.service.policies_of_devices(CUSTOMER).items() if "PROF" in serial
     )
