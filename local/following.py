@@ -34,7 +34,7 @@ from shared.status.report import report_html, rows_that_need_attention
 from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
 from shared.storage.codec import UnreadableRecord
 from shared.storage.records import DeviceFile
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileState, Outcome, Remedy
 
 MOST_ROWS_SHOWN = 30
 """Of files with more rows only those are shown that somebody must look at."""
@@ -223,7 +223,7 @@ def show_rows(console: Console, title: str, rows: Sequence[OutcomeView]) -> None
             harmless(row.serial_number or row.product_key),
             outcome_in_words(row),
             harmless(why(row)),
-            harmless(row.what_to_do),
+            harmless(what_to_do(row)),
         )
     console.print(table)
 
@@ -244,6 +244,15 @@ def why(row: OutcomeView) -> str:
     if reason and (by or changed):
         reason = f"{reason.rstrip('.')}."
     return " ".join(filter(None, [reason, by, *changed]))
+
+
+def what_to_do(row: OutcomeView) -> str:
+    """What to do about the row, and about a profile that its device did not get."""
+    if not row.profile_outcome.is_missing:
+        return row.what_to_do
+    reason = f"({row.profile_reason})" if row.profile_reason else ""
+    of_row = "" if row.remedy is Remedy.NOTHING else row.what_to_do
+    return " ".join(filter(None, [of_row, row.profile_what_to_do, reason]))
 
 
 def say(console: Console, sentence: str, style: str = "") -> None:
@@ -278,6 +287,8 @@ def _ways_on(file: FileView) -> Iterator[str]:
     yield f"'python -m local outcomes {short} --failed' shows the rows that need attention"
     if file.counts.failed or file.counts.rejected:
         yield f"'python -m local outcomes {short} --to-fix > to_fix.csv' writes those that can be fixed"
+    if file.profiles is not None and file.profiles.not_assigned:
+        yield f"'python -m local assign-profile {short} PROFILE' assigns a profile to its registered devices"
     if file.counts.unknown:
         yield f"'python -m local retry {short}' sends those again that have no verdict"
 

@@ -71,6 +71,11 @@ class ProfileOutcome(StrEnum):
     CANCELLED = "cancelled"
     """Somebody stopped the file before it was asked for."""
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the device did not get the profile that it should have, or may not have it."""
+        return self not in (ProfileOutcome.NONE, ProfileOutcome.ASSIGNED)
+
 
 class FileState(StrEnum):
     """The state of a device file. The last three are final."""

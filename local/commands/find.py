@@ -7,7 +7,7 @@ from rich.table import Table
 from local.commands import account
 from local.commands.ending import CommandEnded, ExitCode, ended
 from local.commands.showing import console, is_row_well, print_json, show_standstills
-from local.following import harmless, outcome_in_words, why
+from local.following import harmless, outcome_in_words, what_to_do, why
 from shared.pipeline.blob_names import SHORT_ID
 from shared.status.page.search import devices_of_any_customer
 from shared.status.schemas import DevicePage
@@ -70,7 +70,7 @@ def _show(found: DevicePage) -> None:
             str(row.row),
             outcome_in_words(row),
             harmless(why(row)),
-            harmless(row.what_to_do),
+            harmless(what_to_do(row)),
         )
     output.print(table)
     if found.next is not None:

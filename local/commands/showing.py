@@ -176,9 +176,9 @@ def is_well(file: FileView) -> bool:
 
 
 def is_row_well(row: OutcomeView | DeviceOutcome) -> bool:
-    """Whether the device of a row is registered under its batch, or the row is a duplicate of another."""
+    """Whether the device of a row is as its file asks, with its profile, or the row is a duplicate of another."""
     is_elsewhere = row.outcome is Outcome.ALREADY_REGISTERED and row.remedy is not Remedy.NOTHING
-    return row.outcome not in NOT_WELL and not is_elsewhere
+    return row.outcome not in NOT_WELL and not is_elsewhere and not row.profile_outcome.is_missing
 
 
 def _state(file: FileView) -> Text:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from heapq import merge
-from itertools import islice
+from itertools import groupby, islice
 
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from shared.status.page.rendering import rendered
 from shared.status.page.static_files import STATIC
 from shared.status.schemas import FileDetails, OutcomeView
 from shared.storage.records import DeviceFile
-from shared.vocabulary import Outcome, Remedy
+from shared.vocabulary import Outcome, ProfileOutcome, Remedy
 
 NAME = "report.html"
 
@@ -26,6 +26,11 @@ SHOWN: Sequence[Mapping[str, str]] = (
     {"outcome": Outcome.ALREADY_REGISTERED, "remedy": Remedy.ASK},
 )
 """The rows that need attention, by the properties of their outcomes."""
+
+WITHOUT_PROFILE: Sequence[Mapping[str, str]] = tuple(
+    {"profile_outcome": outcome} for outcome in ProfileOutcome if outcome.is_missing
+)
+"""Those whose devices lack their profile, in a file that has some."""
 
 
 def report_html(pipeline: Pipeline, record: DeviceFile) -> str:
@@ -44,14 +49,15 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
             "style": (STATIC / "status.css").read_text(encoding="utf-8"),
             **parts_of_file(details),
             "rows": rows,
-            "rows_left_out": max(0, _to_show(details) - len(rows)),
+            "rows_left_out": max(0, _to_show(details) - len(rows)) if len(rows) >= MOST_ROWS else 0,
             "made_at": made_at,
         },
     )
 
 
 def _to_show(details: FileDetails) -> int:
-    return details.file.rows_left + details.file.registered_later
+    without_profile = 0 if details.file.profiles is None else details.file.profiles.not_assigned
+    return details.file.rows_left + details.file.registered_later + without_profile
 
 
 def rows_that_need_attention(pipeline: Pipeline, record: DeviceFile, most: int = MOST_ROWS) -> list[OutcomeView]:
@@ -60,6 +66,9 @@ def rows_that_need_attention(pipeline: Pipeline, record: DeviceFile, most: int =
     if not total:
         return []
     outcomes = pipeline.journal.outcomes
-    found = (outcomes.where(record.reading_id, wanted, 1, total, most) for wanted in SHOWN)
-    first = islice(merge(*found, key=lambda outcome: outcome.row), most)
+    lacks_profiles = record.profiles is not None and record.profiles.not_assigned > 0
+    shown = (*SHOWN, *(WITHOUT_PROFILE if lacks_profiles else ()))
+    found = (outcomes.where(record.reading_id, wanted, 1, total, most) for wanted in shown)
+    by_row = groupby(merge(*found, key=lambda outcome: outcome.row), key=lambda outcome: outcome.row)
+    first = islice((next(same) for _, same in by_row), most)
     return queries.outcome_views(pipeline, record, list(first))

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from local.dropping import Dropped
-from local.following import Progress, harmless, next_steps, progress_table, show_rows, why
+from local.following import Progress, harmless, next_steps, progress_table, show_rows, what_to_do, why
 from shared.reasons import NOTES, Note
 from shared.status.presenters import file_links, outcome_view
 from shared.status.schemas import FileView, OutcomeCounts, OutcomeView
 from shared.storage.records import DeviceOutcome
-from shared.vocabulary import FileState, Outcome
+from shared.vocabulary import FileState, Outcome, ProfileOutcome, Remedy
 
 CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 SERIAL_RESTORED = str(Note.SERIAL_RESTORED)
@@ -122,6 +122,29 @@ def test_reason_and_notes_are_sentences_of_their_own(
 ) -> None:
     one = replace(row(1, "PF"), outcome=outcome, error_code="808", error_description=description, notes=notes)
     assert why(one) == shown_as
+
+
+@pytest.mark.parametrize(
+    ("profile_outcome", "remedy", "told"),
+    [
+        (ProfileOutcome.ASSIGNED, Remedy.NOTHING, "Nothing."),
+        (ProfileOutcome.NONE, Remedy.NOTHING, "Nothing."),
+        (ProfileOutcome.REJECTED, Remedy.NOTHING, "Correct the name. (profile_unknown)"),
+        (ProfileOutcome.REJECTED, Remedy.ASK, "Nothing. Correct the name. (profile_unknown)"),
+    ],
+)
+def test_what_to_do_about_a_profile_is_told_as_on_the_page(
+    profile_outcome: ProfileOutcome, remedy: Remedy, told: str
+) -> None:
+    one = replace(
+        row(1, "PF"),
+        what_to_do="Nothing.",
+        remedy=remedy,
+        profile_outcome=profile_outcome,
+        profile_reason="profile_unknown",
+        profile_what_to_do="Correct the name.",
+    )
+    assert what_to_do(one) == told
 
 
 def test_a_rejected_file_says_why() -> None:

@@ -27,6 +27,7 @@ from shared.pipeline.corrections.retry import retry
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.sweep import sweep
 from shared.status import queries
+from shared.status.report import rows_that_need_attention
 from shared.storage.records import Counts, DeviceFile, Withdrawal
 from shared.vocabulary import FileState, Outcome, Remedy, WithdrawalState
 from tests.examples import examples
@@ -241,6 +242,13 @@ def test_a_file_whose_devices_lack_their_profiles_is_not_plainly_closed(
     assert verdicts.summary(file)["standing"] == standing
     assert f" {standing} " in told(verdicts, file) or f" {standing};" in told(verdicts, file)
     assert json_of(client, file)["file"]["needs_attention"] == (standing != "closed")
+    views = queries.outcomes(verdicts.pipeline, record_of(verdicts, file)).outcomes
+    not_well = [view.serial_number for view in views if not is_row_well(view)]
+    assert [row.serial_number for row in rows_that_need_attention(verdicts.pipeline, record_of(verdicts, file))] == (
+        not_well
+    )
+    report = text_of(client.get(f"/api/files/{CUSTOMER}/{file}/report.html").body.decode())
+    assert [serial for serial, _ in rows if serial in report] == not_well
 
 
 def test_profiles_that_are_assigned_later_are_missing_no_more(world: World, client: Client) -> None:
