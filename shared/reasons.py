@@ -351,7 +351,7 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
             "Give the row a group tag. Or drop the file in a batch folder or set a default batch.",
         ),
         RowReason.GROUP_TAG_UNREADABLE: RowExplanation(
-            "The group tag cannot be read for certain and it decides on the batch.",
+            "The group tag cannot be read for certain or is a user and it decides on the batch.",
             "Save the file as CSV UTF-8 and put a tag that holds a comma between double quotes. Or drop the file in a"
             " batch folder.",
         ),
@@ -448,7 +448,7 @@ NOTES: Mapping[Note, Explanation] = MappingProxyType(
             "does not find the device.",
         ),
         Note.TAG_NOT_CERTAIN: Explanation(
-            "The group tag may be wrong: some of its letters cannot be read or stray quotes stand around it.",
+            "The group tag may be wrong: letters of it cannot be read or stray quotes stand around it or it is a user.",
             "If the tag matters save the file as CSV UTF-8 with a tag that holds a comma between double quotes.",
         ),
         Note.TAG_WITHOUT_VALUE: Explanation(

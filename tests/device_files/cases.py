@@ -346,6 +346,17 @@ SHAPES = [
         Rules(batch_by_group_tag=True, has_default_batch=False),
     ),
     Case(
+        "a user is no group tag",
+        text(HEADER + ",Group Tag,Assigned User", f"{HP_ROW},ada@contoso.com,Kiosk", f"{LENOVO_ROW},ada@contoso.com"),
+        rejected(*[RowReason.GROUP_TAG_UNREADABLE] * 2),
+        Rules(batch_by_group_tag=True),
+    ),
+    Case(
+        "a user is no group tag, which decides on nothing in a batch folder",
+        text(HP_ROW + ",ada@contoso.com"),
+        [device(HP, Note.TAG_NOT_CERTAIN, tag="ada@contoso.com")],
+    ),
+    Case(
         "rows that are commented out",
         text("Serial,Manufacturer,Model", "#S1,HP,A", "// S2,HP,A", "REM S3,HP,A", "#N/A,HP,A"),
         rejected(*[RowReason.SERIAL_NOT_A_SERIAL] * 3, RowReason.SERIAL_DAMAGED),

@@ -150,7 +150,9 @@ def devices(draw: st.DrawFn, kinds: Sequence[Kind] = tuple(Kind), most: int = 5)
         key = f"33{7 * number + 10:011}" if has_key else ""
         if kind is not Kind.HASH and not plain and maker in _OTHER_MAKERS and not any(map(str.isdigit, serial)):
             maker = "HP"  # Words alone, without a maker that is known, might be names of columns.
-        made.append(Device(kind, serial, maker, model, key, draw(st.sampled_from(_TAGS)), number))
+        # A maker that is known in another column is the maker, rather than a text that nobody knows in its own.
+        tag = draw(st.sampled_from([tag for tag in _TAGS if tag != "HP" or maker in _KNOWN_MAKERS]))
+        made.append(Device(kind, serial, maker, model, key, tag, number))
     return made
 
 
@@ -417,6 +419,9 @@ def rows(draw: st.DrawFn, device: Device, layout: Layout, troubles: frozenset[Tr
             cells.append(draw(st.sampled_from(fillers)))
     cells += [""] * layout.empty_end
     is_whole = _is_sound(cells, layout.delimiter, layout.quoting)
+    if Trouble.SHIFTS in troubles and _often(draw, 1):
+        cells, is_sound = draw(_with_maker_elsewhere(cells, device, layout))
+        is_whole = is_whole and is_sound
     if Trouble.SHIFTS in troubles and _often(draw, 3):
         cells += [""] * draw(st.integers(1, 3))
         is_whole = False
@@ -435,6 +440,18 @@ def rows(draw: st.DrawFn, device: Device, layout: Layout, troubles: frozenset[Tr
     if is_whole and Trouble.QUOTES in troubles and _often(draw, 4):
         text, is_whole = draw(_with_stray_quotes(text, layout.delimiter)), False
     return Line(text, (device,), T_ in layout.columns), is_whole
+
+
+@st.composite
+def _with_maker_elsewhere(draw: st.DrawFn, cells: list[str], device: Device, layout: Layout) -> tuple[list[str], bool]:
+    """Cells of which a known maker has changed places with another; and whether they are as they were."""
+    places = [at for at, column in enumerate(layout.columns) if column in (S, K, D, T_) and cells[at]]
+    places = [at for at in places if cells[at] not in _KNOWN_MAKERS]
+    if M not in layout.columns or device.maker not in _KNOWN_MAKERS or not places:
+        return cells, True
+    at, maker_at = draw(st.sampled_from(places)), layout.columns.index(M)
+    changed = {at: cells[maker_at], maker_at: cells[at]}
+    return [changed.get(place, cell) for place, cell in enumerate(cells)], False
 
 
 @st.composite

@@ -53,6 +53,8 @@ _LOST_LETTER = re.compile(r"(?<=\w)\?|\?(?=\w)|\ufffd")
 """What saving as ASCII, or reading in a wrong encoding, leaves of a letter."""
 _STRAY_QUOTE = re.compile('[\u201c-\u201f\u00ab\u00bb]|""|^[,;|^]|[,;|^]$')
 """Quotes that were not in pairs around a group tag, and a delimiter that they enclosed."""
+_USER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+"""Of the column beside the group tag, in a row that moved or has the two swapped."""
 _NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
 """Types of cells that name nothing."""
 _REASON_OF_PROBLEM = {
@@ -159,7 +161,8 @@ class Validation:
             return (RowReason.FORMULA_WITHOUT_VALUE, ()) if by_tag else (None, (Note.TAG_WITHOUT_VALUE,))
         if is_template_text(group_tag) and batch_of_tag(group_tag) is not None:
             return RowReason.TEMPLATE_SAMPLE, ()
-        if _LOST_LETTER.search(group_tag) or _STRAY_QUOTE.search(group_tag) or _names_nothing(group_tag):
+        is_damaged = _LOST_LETTER.search(group_tag) or _STRAY_QUOTE.search(group_tag) or _names_nothing(group_tag)
+        if is_damaged or _USER.fullmatch(group_tag):
             return (RowReason.GROUP_TAG_UNREADABLE, ()) if by_tag else (None, (Note.TAG_NOT_CERTAIN,))
         return None, ()
 

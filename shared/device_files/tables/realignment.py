@@ -21,6 +21,8 @@ _TEXT = (Column.MANUFACTURER, Column.MODEL, Column.GROUP_TAG)
 """The columns whose cells have commas and decide on something."""
 _ANY_TEXT = (None, Column.ORDER_NUMBER, Column.PROFILE, Column.ASSIGNED_USER, Column.WHAT_TO_DO)
 """Those whose cells decide on nothing that is sent."""
+_BEHIND_MODEL = (Column.GROUP_TAG, Column.ORDER_NUMBER, Column.PROFILE, Column.ASSIGNED_USER)
+_MAY_HOLD_MAKER = (Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.MODEL, Column.GROUP_TAG)
 _LEGAL_FORM = r"(?:Inc|Ltd|LTD|LLC|L\.L\.C|Corp|Co|GmbH|S\.A|AG|Limited|Incorporated)\.?"
 _REST_OF_MAKER = re.compile(rf"\s*{_LEGAL_FORM}\s*", re.IGNORECASE)
 _ENDS_IN_FORM = re.compile(rf".*\w.*,\s*{_LEGAL_FORM}", re.IGNORECASE)
@@ -45,9 +47,9 @@ def is_in_place(header: Header, cells: Sequence[str], width: int, delimiter: str
     hash_ = cells[at] if ABSENT < at < len(cells) and starts_as_hash(cells[at]) else ""
     if not hash_ and any(map(starts_as_hash, cells)):
         return False
-    if delimiter is None:
-        return True
     record = _record(hash_)
+    if delimiter is None:
+        return not _has_moved(header, cells, record)
     return _joined(header, cells, width, delimiter, record) == list(cells) and _is_plausible(header, cells, record)
 
 
@@ -123,16 +125,24 @@ def _is_plausible(header: Header, cells: Sequence[str], record: VerifiedHash | N
     names = [_cell(cells, header.place(column)) for column in _TEXT]
     if any(is_product_key(name) or name.endswith(_DELIMITERS) or _open_brackets(name) for name in names):
         return False
-    maker, model, tag = map(str.casefold, names)
-    if record is not None and model and tag == record.model.casefold() != model:
-        return False
-    places = [header.place(column) for column in (Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.MODEL)]
-    if len(cells) < header.width:
+    return not (_has_moved(header, cells, record) or _goes_on(header, cells) or _is_behind_parted_name(header, cells))
+
+
+def _has_moved(header: Header, cells: Sequence[str], record: VerifiedHash | None) -> bool:
+    """Whether a known manufacturer, or the model of the hash, stands below another name than its own."""
+    maker, model, tag = (_cell(cells, header.place(column)).casefold() for column in _TEXT)
+    of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
+    behind = (_cell(cells, place) for place, column in enumerate(header.columns) if column in _BEHIND_MODEL)
+    if of_hash[1] not in ("", model) and of_hash[1] in map(str.casefold, behind):
+        return True
+    is_short = len(cells) < header.width
+    if not maker or is_manufacturer(maker) or maker == of_hash[0]:
+        return is_short and not maker and is_manufacturer(tag)
+    places = [header.place(column) for column in _MAY_HOLD_MAKER]
+    if is_short:
         # A name of the header may have fallen apart.
         places += [place for place, column in enumerate(header.columns) if column is None]
-    if maker and not is_manufacturer(maker) and any(is_manufacturer(_cell(cells, place)) for place in places):
-        return False
-    return not (_goes_on(header, cells) or _is_behind_parted_name(header, cells))
+    return any(is_manufacturer(_cell(cells, place)) for place in places)
 
 
 def _goes_on(header: Header, cells: Sequence[str]) -> bool:

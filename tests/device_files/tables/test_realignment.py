@@ -118,3 +118,22 @@ def test_what_fell_apart_is_joined_by_the_delimiter_at_which_it_did() -> None:
     aligned = realigned(found.header, ["S1", "PC (Q35", " 2009)", "QEMU"], found.width, ";")
     assert aligned is not None
     assert aligned[1] == ("S1", "PC (Q35; 2009)", "QEMU")
+
+
+@pytest.mark.parametrize("row", ["S1,Kiosk,M1,HP", "HP,S1,M1,Kiosk", "S1,M1,HP,Kiosk"])
+@pytest.mark.parametrize("delimiter", [",", None])
+def test_a_known_manufacturer_in_another_column_beside_an_unknown_one_is_no_order(
+    row: str, delimiter: str | None
+) -> None:
+    found = find_header(["Serial", "Manufacturer", "Model", "Group Tag"])
+    assert found is not None
+    assert not is_in_place(found.header, row.split(","), found.width, delimiter)
+    assert realigned(found.header, row.split(","), found.width) is None
+
+
+def test_the_names_of_the_hash_below_group_tag_and_user_are_of_another_header() -> None:
+    header = ["Serial", "Windows Product ID", "Hash", "Group Tag", "Assigned User"]
+    row = [VMWARE, "", HASHES[VMWARE], "VMware, Inc.", "VMware20,1"]
+    assert not fits(header, row)
+    assert not fits(header, row[:4])
+    assert fits(header, [*row[:3], "VMware, Inc.", "ada@contoso.com"])
