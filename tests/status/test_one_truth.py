@@ -65,7 +65,7 @@ class Verdicts(Changed):
         if serial.startswith("WAITS"):
             return replace(device, status="processing", error_code=None, error_description=None)
         for name, (code, description) in VERDICTS.items():
-            if serial.startswith(f"{name}~"):
+            if serial.startswith(f"{name}."):
                 return replace(device, status="finished_with_errors", error_code=code, error_description=description)
         return device
 
@@ -175,7 +175,7 @@ def verdicts(world: World) -> World:
 
 
 def test_every_remedy_is_decided_once_and_counted_as_such(verdicts: World, client: Client) -> None:
-    serials = [f"{name}~{number}" for name in VERDICTS for number in range(3)]
+    serials = [f"{name}.{number}" for name in VERDICTS for number in range(3)]
     file = verdicts.drop_file(tuples(["SN-1", *serials, "SN-1", "1.23457E+11"]))
     verdicts.run()
     assert_one_truth(verdicts, client, file)
@@ -186,7 +186,7 @@ def test_every_remedy_is_decided_once_and_counted_as_such(verdicts: World, clien
 @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(st.sampled_from([*VERDICTS, "SN", "1.23457E+1", ""]), min_size=1, max_size=25))
 def test_whatever_the_verdicts_are_everybody_reads_the_same(verdicts: World, client: Client, names: list[str]) -> None:
-    serials = [f"{name}~{number}" if name else "" for number, name in enumerate(names)]
+    serials = [f"{name}.{number}" if name else "" for number, name in enumerate(names)]
     file = verdicts.drop_file(tuples(serials), f"{CUSTOMER}/Test/{len(serials)}.csv")
     verdicts.run()
     assert_one_truth(verdicts, client, file)
@@ -204,7 +204,7 @@ def test_a_request_that_is_refused_as_a_whole_can_be_fixed_everywhere(world: Wor
 
 
 def test_rows_are_counted_as_their_verdicts_are_written(verdicts: World, client: Client) -> None:
-    file = verdicts.drop_file(tuples(["SN-1", "SN-2", "CODE-802~1", "WAITS-1", "WAITS-2", ""]))
+    file = verdicts.drop_file(tuples(["SN-1", "SN-2", "CODE-802.1", "WAITS-1", "WAITS-2", ""]))
     for _ in range(20):
         if not record_of(verdicts, file).state.is_final and sum(json_of(client, file)["file"]["counts"].values()):
             verdicts.deliver_next()
@@ -230,7 +230,7 @@ def test_rows_are_counted_as_their_verdicts_are_written(verdicts: World, client:
     [
         ((("SN-1", "Kiosk"), ("SN-2", "")), "closed"),
         ((("SN-1", "Kiosk"), ("SN-2", "Nobody's")), "closed, profiles missing"),
-        ((("SN-1", "Nobody's"), ("CODE-808~1", "Kiosk")), "closed, partly registered"),
+        ((("SN-1", "Nobody's"), ("CODE-808.1", "Kiosk")), "closed, partly registered"),
     ],
 )
 def test_a_file_whose_devices_lack_their_profiles_is_not_plainly_closed(
@@ -537,7 +537,7 @@ def test_a_device_of_another_of_our_customers_is_named_to_us_and_not_to_the_cust
 def test_rows_that_a_later_file_registered_count_once_and_the_parent_says_so(verdicts: World, client: Client) -> None:
     assert isinstance(verdicts.partner_center, Verdicts)
     real = verdicts.partner_center.real
-    parent = verdicts.drop_file(tuples([*(f"SN-{number}" for number in range(38)), "CODE-NONE~1", "CODE-NONE~2"]))
+    parent = verdicts.drop_file(tuples([*(f"SN-{number}" for number in range(38)), "CODE-NONE.1", "CODE-NONE.2"]))
     verdicts.run()
     assert "38 of 40 devices are registered; 2 are not" in page_of(client, parent)
     verdicts.meet(real)
