@@ -11,8 +11,6 @@ from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.reasons import FileReason, UnreadableDeviceFile
 
 DELIMITERS = (",", ";", "\t", "|", "^")
-_NEVER_IN_TEXT = ("\t", "|", "^")
-"""A blank behind one of the others shows that it was part of a text which lost its quotes."""
 MAXIMUM_CELLS = 16_384
 """The columns of a spreadsheet."""
 MAXIMUM_LINES_OF_A_ROW = 128
@@ -88,8 +86,6 @@ class Records:
         """Cells that a row of the table may have: as its header, with and without empty ones at its end, or as two rows
         in turn. None before the first."""
         self._of_header: tuple[int, ...] = ()
-        self._is_spaced = False
-        """The names of the header have blanks before them."""
         self._latest = 0
         self._use(",")
 
@@ -120,30 +116,21 @@ class Records:
         if len(cells) not in self._widths:
             self._settle_widths(cells)
         has_blanks = ('"' in line or f"{self._delimiter} " in line) and cells[-1] != _DOUBT
-        if has_blanks and (self._is_spaced or self._are_blanks_meaningless(line, cells)):
+        if has_blanks and self._are_blanks_meaningless(line, cells):
             cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
 
     def _are_blanks_meaningless(self, line: str, cells: Sequence[str]) -> bool:
-        """Whether blanks before cells mean nothing: before all, within quotes, or where no text has the delimiter.
-
-        The name of a column may have it, with blanks on both sides.
-        """
-        is_quoted = _is_each_quoted(line, self._delimiter, len(cells))
+        """Whether blanks before cells mean nothing: before all, or within quotes."""
         behind = [cell[0] for cell in cells[1:] if cell]
-        if is_quoted or (len(behind) > 1 and set(behind) == {" "}):
-            return True
-        is_in_name = f" {self._delimiter} " in line and self._sense(cells) >= SENSE_OF_HEADER
-        return self._delimiter in _NEVER_IN_TEXT and not is_in_name
+        return _is_each_quoted(line, self._delimiter, len(cells)) or (len(behind) > 1 and set(behind) == {" "})
 
     def _settle_widths(self, cells: Sequence[str]) -> None:
         """Take another number of cells for that of the table from a header on, or when two rows in turn have it."""
         count = len(cells)
         sense = self._sense(cells) if count > 1 else 0
         if sense >= SENSE_OF_HEADER:
-            named = max(place for place, cell in enumerate(cells, start=1) if cell.strip())
-            self._of_header = self._widths = (count, named)
-            self._is_spaced = all(cell[:1] == " " for cell in cells[1:named])
+            self._of_header = self._widths = (count, max(at for at, cell in enumerate(cells, start=1) if cell.strip()))
         elif sense > 0 and cells[-1] != _DOUBT and (count == self._latest or not self._widths):
             self._widths = (*self._of_header, count)
         self._latest = count

@@ -7,6 +7,7 @@ one are joined. Then the row is right if its hash says the same, or its manufact
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 from shared.device_files.cells import clean
@@ -29,6 +30,8 @@ _ENDS_IN_FORM = re.compile(rf".*\w.*,\s*{_LEGAL_FORM}", re.IGNORECASE)
 _MODEL_WITH_COMMA = re.compile(r"(?:VMware|i?Mac\w*?|Parallels\w*?)[0-9]+,[0-9]+", re.IGNORECASE)
 """VMware20,1 and MacBookPro18,1."""
 _DELIMITERS = (",", ";", "|", "^")
+_IN_TEXT = (",", ";")
+"""A blank behind one of these shows that it was part of a text."""
 UNTOLD_NAME = "column {}"
 """Of a column of which nobody could tell what it is, where a row is sent back."""
 
@@ -47,20 +50,21 @@ def is_in_place(header: Header, cells: Sequence[str], width: int, delimiter: str
     hash_ = cells[at] if ABSENT < at < len(cells) and starts_as_hash(cells[at]) else ""
     if not hash_ and any(map(starts_as_hash, cells)):
         return False
-    record = _record(hash_)
+    table = _Table(header, width, delimiter or "", _record(hash_))
     if delimiter is None:
-        return not _has_moved(header, cells, record)
-    return _joined(header, cells, width, delimiter, record) == list(cells) and _is_plausible(header, cells, record)
+        return not table.has_moved(cells)
+    return table.joined(cells) == list(cells) and table.is_plausible(cells)
 
 
 def realigned(header: Header, cells: Sequence[str], width: int, delimiter: str = ",") -> Aligned | None:
     """A row that did not fit its header, put right; `None` where that gives no known values."""
     hashes = [place for place, cell in enumerate(cells) if starts_as_hash(cell)]
     record = _record(cells[hashes[0]]) if hashes else None
-    joined = _joined(header, cells, width, delimiter, record)
     if len(hashes) > 1 or (record is None and hashes not in ([], [header.place(Column.HARDWARE_HASH)])):
         return None
-    if _is_right(header, joined, width, record, is_joined=len(joined) < len(cells)):
+    table = _Table(header, width, delimiter, record)
+    joined = table.joined(cells)
+    if table.is_right(joined, is_joined=len(joined) < len(cells)):
         return header, tuple(joined[: header.width])
     if record is None or hashes[0] == header.place(Column.HARDWARE_HASH):
         return None
@@ -73,87 +77,113 @@ def _record(hash_: str) -> VerifiedHash | None:
     return found if isinstance(found, VerifiedHash) and not found.old_form else None
 
 
-def _joined(header: Header, cells: Sequence[str], width: int, delimiter: str, record: VerifiedHash | None) -> list[str]:
-    """The cells of a row, those that are one joined again; where that leaves more of them than names, the rest too."""
-    rest, joined = list(cells), list[str]()
-    for column in header.columns:
-        count = _count_of(column, rest, len(rest) + len(joined) - width, delimiter, record)
-        joined.append(rest[0] if count == 1 else delimiter.join(rest[:count]))
-        del rest[:count]
-        if not rest:
-            break
-    return joined + rest
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What the cells of a row are held against."""
 
+    header: Header
+    width: int
+    """Cells of the header as it is written."""
+    delimiter: str
+    record: VerifiedHash | None
+    """What the hash of the row says, if it has one."""
 
-def _count_of(
-    column: Column | None, rest: Sequence[str], extra: int, delimiter: str, record: VerifiedHash | None
-) -> int:
-    """How many of the next cells are the one below `column`, in a row with so many cells too many."""
-    count = 1
-    if column in _ANY_TEXT and rest[0][:1] != " ":
+    def joined(self, cells: Sequence[str]) -> list[str]:
+        """The cells, those that are one joined again; where that leaves more of them than names, the rest too."""
+        rest, joined = list(cells), list[str]()
+        for column in self.header.columns:
+            count = self._count_of(column, rest, len(rest) + len(joined) - self.width)
+            joined.append(rest[0] if count == 1 else self.delimiter.join(rest[:count]))
+            del rest[:count]
+            if not rest:
+                break
+        return joined + rest
+
+    def _count_of(self, column: Column | None, rest: Sequence[str], extra: int) -> int:
+        """How many of the next cells are the one below `column`, in a row with so many cells too many."""
+        if column in (Column.MANUFACTURER, Column.MODEL):
+            is_one = self._is_manufacturer if column is Column.MANUFACTURER else self._is_model
+            filled = list(takewhile(str.strip, rest[:_MOST_PIECES]))
+            return next((count for count in range(len(filled), 1, -1) if is_one(filled[:count])), 1)
+        if column not in _ANY_TEXT or rest[0][:1] == " ":
+            return 1
         # Only the blank behind its comma shows that a text without a meaning fell apart.
-        while count <= min(extra, len(rest) - 1) and rest[count][:1] == " " and rest[count].strip():
-            count += 1
-    elif column in (Column.MANUFACTURER, Column.MODEL):
-        is_one = _is_manufacturer if column is Column.MANUFACTURER else _is_model
-        filled = list(takewhile(str.strip, rest[:_MOST_PIECES]))
-        counts = range(len(filled), 1, -1)
-        count = next((count for count in counts if is_one(filled[:count], delimiter, record)), 1)
-    return count
+        following = takewhile(lambda cell: cell[:1] == " " and cell.strip(), rest[1 : 1 + max(0, extra)])
+        return 1 + sum(1 for _ in following)
 
+    def _is_manufacturer(self, pieces: Sequence[str]) -> bool:
+        text = clean(self.delimiter.join(pieces))
+        is_of_hash = self.record is not None and text.casefold() == self.record.manufacturer.casefold()
+        return is_of_hash or is_manufacturer(text) or all(map(_REST_OF_MAKER.fullmatch, pieces[1:]))
 
-def _is_manufacturer(pieces: Sequence[str], delimiter: str, record: VerifiedHash | None) -> bool:
-    text = clean(delimiter.join(pieces))
-    is_of_hash = record is not None and text.casefold() == record.manufacturer.casefold()
-    return is_of_hash or is_manufacturer(text) or all(map(_REST_OF_MAKER.fullmatch, pieces[1:]))
+    def _is_model(self, pieces: Sequence[str]) -> bool:
+        text = clean(self.delimiter.join(pieces))
+        is_of_hash = self.record is not None and text.casefold() == self.record.model.casefold()
+        beginnings = (self.delimiter.join(pieces[:count]) for count in range(1, len(pieces)))
+        is_bracketed = not _open_brackets(text) and all(_open_brackets(beginning) > 0 for beginning in beginnings)
+        return is_of_hash or is_bracketed or _MODEL_WITH_COMMA.fullmatch(text) is not None
 
+    def is_plausible(self, cells: Sequence[str]) -> bool:
+        """Whether nothing in a row shows that a cell is one of another column, or goes on in the next one."""
+        names = [_cell(cells, self.header.place(column)) for column in _TEXT]
+        if any(is_product_key(name) or name.endswith(_DELIMITERS) or _open_brackets(name) for name in names):
+            return False
+        goes_on = self.delimiter in _IN_TEXT and _goes_on(self.header, cells)
+        return not (self.has_moved(cells) or goes_on or _is_behind_parted_name(self.header, cells))
 
-def _is_model(pieces: Sequence[str], delimiter: str, record: VerifiedHash | None) -> bool:
-    text = clean(delimiter.join(pieces))
-    if record is not None and text.casefold() == record.model.casefold():
-        return True
-    is_open = [_open_brackets(delimiter.join(pieces[:count])) > 0 for count in range(1, len(pieces))]
-    return _MODEL_WITH_COMMA.fullmatch(text) is not None or (all(is_open) and not _open_brackets(text))
+    def has_moved(self, cells: Sequence[str]) -> bool:
+        """Whether a known manufacturer, or the model of the hash, stands below another name than its own."""
+        header, record = self.header, self.record
+        maker, model, tag = (_cell(cells, header.place(column)).casefold() for column in _TEXT)
+        of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
+        behind = (_cell(cells, place) for place, column in enumerate(header.columns) if column in _BEHIND_MODEL)
+        if of_hash[1] not in ("", model) and of_hash[1] in map(str.casefold, behind):
+            return True
+        is_short = len(cells) < header.width
+        if not maker or is_manufacturer(maker) or maker == of_hash[0]:
+            return is_short and not maker and is_manufacturer(tag)
+        places = [header.place(column) for column in _MAY_HOLD_MAKER]
+        if is_short:
+            # A name of the header may have fallen apart.
+            places += [place for place, column in enumerate(header.columns) if column is None]
+        return any(is_manufacturer(_cell(cells, place)) for place in places)
+
+    def is_right(self, joined: Sequence[str], *, is_joined: bool) -> bool:
+        """Whether a row whose cells were joined again gives known values, and nothing is left over."""
+        header, record = self.header, self.record
+        fields = fields_of(header, joined[: header.width])
+        maker, model = fields.manufacturer.casefold(), fields.model.casefold()
+        left = clean(",".join(joined[header.width :])).casefold().strip(', "')
+        of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
+        if left not in ("", *of_hash, ",".join(of_hash)) or not self.is_plausible(joined[: header.width]):
+            return False
+        if len(joined) > self.width and (fields.group_tag or _may_be_moved(header, joined)):
+            return False
+        if record is None:
+            is_known = is_manufacturer(maker) or _ENDS_IN_FORM.fullmatch(maker) is not None
+            return is_known or not (maker or model or fields.group_tag or is_joined)
+        serial = fields.serial_number
+        is_own = is_placeholder(serial) or serial.casefold() == record.serial_number.casefold()
+        return (
+            is_own and starts_as_hash(fields.hardware_hash) and maker in ("", of_hash[0]) and model in ("", of_hash[1])
+        )
 
 
 def _open_brackets(text: str) -> int:
     return text.count("(") - text.count(")")
 
 
-def _is_plausible(header: Header, cells: Sequence[str], record: VerifiedHash | None) -> bool:
-    """Whether nothing in a row shows that a cell is one of another column, or goes on in the next one."""
-    names = [_cell(cells, header.place(column)) for column in _TEXT]
-    if any(is_product_key(name) or name.endswith(_DELIMITERS) or _open_brackets(name) for name in names):
-        return False
-    return not (_has_moved(header, cells, record) or _goes_on(header, cells) or _is_behind_parted_name(header, cells))
-
-
-def _has_moved(header: Header, cells: Sequence[str], record: VerifiedHash | None) -> bool:
-    """Whether a known manufacturer, or the model of the hash, stands below another name than its own."""
-    maker, model, tag = (_cell(cells, header.place(column)).casefold() for column in _TEXT)
-    of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
-    behind = (_cell(cells, place) for place, column in enumerate(header.columns) if column in _BEHIND_MODEL)
-    if of_hash[1] not in ("", model) and of_hash[1] in map(str.casefold, behind):
-        return True
-    is_short = len(cells) < header.width
-    if not maker or is_manufacturer(maker) or maker == of_hash[0]:
-        return is_short and not maker and is_manufacturer(tag)
-    places = [header.place(column) for column in _MAY_HOLD_MAKER]
-    if is_short:
-        # A name of the header may have fallen apart.
-        places += [place for place, column in enumerate(header.columns) if column is None]
-    return any(is_manufacturer(_cell(cells, place)) for place in places)
-
-
 def _goes_on(header: Header, cells: Sequence[str]) -> bool:
     """Whether a cell that means something, or follows the group tag, has the blank behind a comma before it."""
     for place in range(1, min(len(cells), header.width)):
         before, column = header.columns[place - 1 : place + 1]
-        is_told = {column, before} & ADDED_TO_FIX or (column is None and before is not Column.GROUP_TAG)
-        if cells[place][:1] == " " and not is_told and cells[place].strip():
-            text = _cell(cells, place - 1)
-            if text and not (starts_as_hash(text) or is_product_key(text)):
-                return True
+        if {column, before} & ADDED_TO_FIX or (column is None and before is not Column.GROUP_TAG):
+            continue
+        texts = _cell(cells, place - 1), _cell(cells, place)
+        # A hash or key goes on in no other cell, nor does it end one.
+        has_whole = any(starts_as_hash(text) or is_product_key(text) for text in texts)
+        if cells[place][:1] == " " and all(texts) and not has_whole:
+            return True
     return False
 
 
@@ -179,26 +209,6 @@ _SENT = {
 
 def _cell(cells: Sequence[str], place: int) -> str:
     return clean(cells[place]) if 0 <= place < len(cells) else ""
-
-
-def _is_right(
-    header: Header, joined: Sequence[str], width: int, record: VerifiedHash | None, *, is_joined: bool
-) -> bool:
-    """Whether a row whose cells were joined again gives known values, and nothing is left over."""
-    fields = fields_of(header, joined[: header.width])
-    maker, model = fields.manufacturer.casefold(), fields.model.casefold()
-    left = clean(",".join(joined[header.width :])).casefold().strip(', "')
-    of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
-    if left not in ("", *of_hash, ",".join(of_hash)) or not _is_plausible(header, joined[: header.width], record):
-        return False
-    if len(joined) > width and (fields.group_tag or _may_be_moved(header, joined)):
-        return False
-    if record is None:
-        is_known = is_manufacturer(maker) or _ENDS_IN_FORM.fullmatch(maker) is not None
-        return is_known or not (maker or model or fields.group_tag or is_joined)
-    serial = fields.serial_number
-    is_own = is_placeholder(serial) or serial.casefold() == record.serial_number.casefold()
-    return is_own and starts_as_hash(fields.hardware_hash) and maker in ("", of_hash[0]) and model in ("", of_hash[1])
 
 
 def _may_be_moved(header: Header, cells: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from shared.device_files.cells import TypedCell, clean
 from shared.device_files.formats.parts import Delimiter, Records
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
-from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text
+from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text, names_manufacturer
 from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header, header_of
 from shared.device_files.tables import headers, tool_output
 from shared.device_files.tables.fields import Fields, cleaned, fields_of
@@ -268,11 +268,13 @@ class Table:
                 raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.LIST_PICTURE)
 
     def _pass_over(self, kind: PassedOverKind, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
-        is_known = kind in (PassedOverKind.TEMPLATE_LINE, PassedOverKind.UNKNOWN_HEADER)
+        text = _text_of(cells)
         # A tool's own lines name machines and paths; a row that went to its prompt has several cells.
         is_of_tool = kind is PassedOverKind.TOOL_OUTPUT and sum(map(bool, map(clean, cells))) == 1
-        may_hold_device = False if is_known or is_of_tool else None
-        self.account.pass_over(kind, self._place(number), _text_of(cells), may_hold_device=may_hold_device)
+        may_hold_device = False if kind is PassedOverKind.TEMPLATE_LINE or is_of_tool else None
+        if kind is PassedOverKind.UNKNOWN_HEADER:
+            may_hold_device = names_manufacturer(text)
+        self.account.pass_over(kind, self._place(number), text, may_hold_device=may_hold_device)
         return ()
 
     def _kind_passed_over(self, cells: Sequence[str], filled: Sequence[str]) -> PassedOverKind | None:
