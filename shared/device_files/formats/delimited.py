@@ -185,53 +185,45 @@ class Records:
         cells = _split(line, delimiter, lambda text: self._following(text, delimiter), self._widths)
         plain = line.split(delimiter)
         fits, fits_plain = not self._widths or len(cells) in self._widths, len(plain) in self._widths
-        is_certain = (fits and (not fits_plain or len(plain) == len(cells))) or _is_each_quoted(
-            line, delimiter, len(cells)
-        )
-        if is_certain or self._sense(cells) >= SENSE_OF_HEADER:
+        is_certain = fits and (not fits_plain or len(plain) == len(cells))
+        if is_certain or _is_each_quoted(line, delimiter, len(cells)) or self._sense(cells) >= SENSE_OF_HEADER:
             return cells
         if fits_plain:
             return [*map(_without_quotes, plain), _DOUBT]
         if any(delimiter in cell for cell in cells):
-            return [*cells, *[""] * (max(self._widths) - len(cells)), _DOUBT]
+            return [*cells, *[""] * max(self._widths), _DOUBT]
         return cells
 
     def _following(self, text: str, delimiter: str) -> str:
         """The lines behind a row that close a quoted cell of it; none where one of them is a row by itself."""
         taken: list[tuple[int, str]] = []
-        quotes = 0
+        quotes, begun = 0, len(text.split(delimiter))
         while len(taken) + 1 < MAXIMUM_LINES_OF_A_ROW and (line := self.lines.peek()) is not None:
             quotes += '"' in line
             is_too_much = len(text) > MAXIMUM_LINE or quotes > _MOST_LINES_WITH_QUOTES
             text += f"\n{line}"
             closes = '"' in line and _well_formed(delimiter).fullmatch(text) is not None
+            joined = _parsed(text, delimiter) if closes else ()
             cells = list(map(_without_quotes, _with_plain_quotes(line).split(delimiter)))
-            if is_too_much or self._is_row_by_itself(cells, text if closes else "", delimiter):
+            if is_too_much or self._is_row_by_itself(cells, begun, joined):
                 break
             taken.append(next(self.lines))
-            if closes and (not self._widths or len(_parsed(text, delimiter)) in self._widths):
+            if closes and (not self._widths or len(joined) in self._widths):
                 return "\n".join(["", *(line for _, line in taken)])
         self.lines.give_back(taken)
         return ""
 
-    def _is_row_by_itself(self, cells: Sequence[str], joined: str, delimiter: str) -> bool:
-        """Whether a line of these cells is a row, rather than the end of one; `joined`: the row that it would close."""
+    def _is_row_by_itself(self, cells: Sequence[str], begun: int, joined: Sequence[str]) -> bool:
+        """Whether a line of these cells is a row, rather than the end of one that began with so many cells.
+
+        `joined`: the cells of that row with this line, if it closes there.
+        """
         if len(cells[0]) >= HASH_CHARACTERS // 2 and starts_as_hash(cells[0]):
             return True
-        sense = self._sense(cells) if len(cells) > 1 else 0
-        is_wide = bool(self._widths) and len(cells) > 1 and min(self._widths) <= len(cells)
-        closes = bool(joined) and len(_parsed(joined, delimiter)) in self._widths
-        first = joined.partition("\n")[0]
-        # A quote at the very end of a line is rather a ditto mark.
-        is_quoted_text = closes and not first.endswith('"')
-        if is_wide:
-            # Where the row that began has too few cells without this line, its quoted cell goes on here.
-            count = len(first.split(delimiter))
-            if count in self._widths and len(cells) in self._widths:
-                return True  # Each is a row of full length.
-            is_begun = count < min(self._widths)
-            return not (is_quoted_text and (is_begun or not sense))
-        return sense > 0 and not closes
+        fits = len(joined) in self._widths
+        if self._widths and 1 < len(cells) >= min(self._widths):
+            return not (fits and begun < min(self._widths))
+        return len(cells) > 1 and not fits and self._sense(cells) > 0
 
 
 def _with_plain_quotes(line: str) -> str:
