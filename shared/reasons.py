@@ -440,7 +440,8 @@ NOTES: Mapping[Note, Explanation] = MappingProxyType(
         Note.SHARES_IDENTITY: Explanation(
             "An earlier row has one alone of these in common with this one: hardware UUID or TPM or serial number. "
             "Both count as devices.",
-            "Nothing if both are real. Machines cloned from one image are often alike.",
+            "Nothing if both are real. Machines cloned from one image are often alike. One serial number beside "
+            "several models is a column that was copied or swapped.",
         ),
         Note.MANUFACTURER_SPELLING: Explanation(
             "The firmware of this maker's devices spells the manufacturer differently.",

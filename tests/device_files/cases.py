@@ -346,6 +346,19 @@ SHAPES = [
         Rules(batch_by_group_tag=True, has_default_batch=False),
     ),
     Case(
+        "a serial number that is the row's own model or maker is none",
+        text(
+            "Serial,Manufacturer,Model",
+            "21R3001BUK,LENOVO,21r3001buk",
+            "4712XMG,4712XMG,Core",
+            f"{DELL},Dell Inc.,DELL1",
+        ),
+        [
+            *rejected(*[RowReason.SERIAL_NOT_A_SERIAL] * 2),
+            Sent(DELL, manufacturer="Dell Inc.", model="DELL1"),
+        ],
+    ),
+    Case(
         "a user is no group tag",
         text(HEADER + ",Group Tag,Assigned User", f"{HP_ROW},ada@contoso.com,Kiosk", f"{LENOVO_ROW},ada@contoso.com"),
         rejected(*[RowReason.GROUP_TAG_UNREADABLE] * 2),
@@ -602,7 +615,7 @@ DUPLICATES = [
         [
             Sent("S1", None, None, "HP", "M1"),
             Duplicate(1, (Note.MANUFACTURER_SPELLING,)),
-            Sent("S1", None, None, "HP", "M2"),
+            Sent("S1", None, None, "HP", "M2", (Note.SHARES_IDENTITY,)),
         ],
     ),
     Case(

@@ -3,8 +3,9 @@
 Rows with hashes are one device when two of these agree: SMBIOS UUID, TPM key, manufacturer + model + serial number. One
 alone proves nothing: boards share default UUIDs, and cloned machines share more. A row without a hash is the same
 device as another with its manufacturer, model and serial number, or with its product key; it joins one such device and
-never makes two devices with hashes one, in whatever order the rows come. A false duplicate would never enrol, while a
-false send costs one error code: so in doubt rows are different.
+never makes two devices with hashes one, in whatever order the rows come. Its serial number beside another manufacturer
+or model is noted: a column may have been copied. A false duplicate would never enrol, while a false send costs one
+error code: so in doubt rows are different.
 
 One product key beside two serial numbers proves that the column was copied: keys are then no identity in this file, and
 it is read again without them.
@@ -18,8 +19,8 @@ pair of that row, so that a pair is written down only where its parts came with 
 more than its parts.
 
 Memory: a digest of 16 bytes takes 28 to 52 with its row and its slots. A row with a hash has three digests, and up to
-three more when it shares a part with an earlier row, a row without a hash one, a product key three; with 13 bytes for
-rank and group that is 97 to 169 bytes for an ordinary row with a hash (with a key 181 to 334), 41 to 65 without one.
+three more when it shares a part with an earlier row, a row without a hash two, a product key three; with 13 bytes for
+rank and group that is 97 to 169 bytes for an ordinary row with a hash (with a key 181 to 334), 69 to 117 without one.
 """
 
 from array import array
@@ -171,6 +172,8 @@ class DuplicateIndex:
         self._needed = 0 if rules.has_default_batch else self._tagged
         """What the rank of a row has that can be sent."""
         self._uuids, self._tpm_keys, self._names, self._proofs, self._keys = (DigestTable() for _ in range(5))
+        self._serials = DigestTable()
+        """Of rows without a hash."""
         self._better_found = False
         self._group = array("I", [0])
         """For each row a row of the same device that is nearer to the best; the best names itself. 0: not sent."""
@@ -187,7 +190,7 @@ class DuplicateIndex:
     @property
     def memory(self) -> int:
         """Bytes held, but for the fixed size of the objects."""
-        tables = (self._uuids, self._tpm_keys, self._names, self._proofs, self._keys)
+        tables = (self._uuids, self._tpm_keys, self._names, self._proofs, self._keys, self._serials)
         of_a_row = self._group.itemsize + self._ranks.itemsize + 1
         return sum(table.memory for table in tables) + len(self._group) * of_a_row
 
@@ -223,7 +226,10 @@ class DuplicateIndex:
             self._append(row, rank, 0)
             named = _named(row_read.manufacturer, row_read.model, serial_number)
             alone = b"" if named or key else _alone(row_read.manufacturer, row_read.model, serial_number)
-            return self._place_without_hash(row, key, named or alone)
+            serial = _digest(f"s{serial_number}".casefold().encode("utf-8", "surrogatepass"))
+            return self._place_without_hash(
+                row, self._serials.setdefault(serial, row) if named else 0, key, named or alone
+            )
         rank |= _FROM_WINPE if found.from_winpe and not found.tpm_key else _FULL
         rank |= found.collected_seconds if found.collected_seconds in self._plausible else 0
         self._append(row, rank, _HAS_HASH | _GROUP_HAS_HASH)
@@ -246,12 +252,12 @@ class DuplicateIndex:
         self._ranks.append(rank)
         self._hashes.append(hashes)
 
-    def _place_without_hash(self, row: int, *names: bytes) -> Verdict:
+    def _place_without_hash(self, row: int, first_of_serial: int, *names: bytes) -> Verdict:
         if self._winners is None:
             for name in names:
                 if name and (first := self._names.setdefault(name, row)):
                     self._union_by_name(first, row)
-        return self._verdict(row)
+        return self._verdict(row, first_of_serial)
 
     def _place_with_hash(self, row: int, parts: Parts, key: bytes, hardware_hash: str) -> Verdict:
         """A key is a name for rows without a hash, and proves nothing between rows with one.

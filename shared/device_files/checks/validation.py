@@ -235,6 +235,8 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     if is_template_text(serial_number):
         return Decision(None, RowReason.TEMPLATE_SAMPLE, notes)
     reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
+    if reason is None and serial_number.casefold() in (row.manufacturer.casefold(), row.model.casefold()):
+        reason = RowReason.SERIAL_NOT_A_SERIAL
     if reason is not None:
         return Decision(None, reason, notes)
     notes += common.key_notes + common.spelling_notes
