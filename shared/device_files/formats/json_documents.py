@@ -140,34 +140,34 @@ class _Finder:
         return whole
 
     def _in_object(self, whole: Cells, path: str) -> Cells | _Found:
+        """An object that identifies a device is it, whatever it holds; any other wraps the devices that are in it.
+
+        A delivery note has a number, too: where its list is one of devices by its name, that is what counts.
+        """
         cells = self._with_texts(whole)
         parts = {
             name: self.found_in(value, _joined(path, name))
             for name, value in cells.items()
             if isinstance(value, list | dict) and not _COMPONENTS.search(name)
         }
-        lists = {name: part for name, part in parts.items() if isinstance(part, _Found) and part.devices}
-        nested = {name: part for name, part in parts.items() if isinstance(part, dict)}
-        is_identified = self._is_identified(cells)
-        peers = {} if is_identified else {name: part for name, part in nested.items() if self.is_device(part)}
-        if not lists and not self._are_devices_each(peers):
-            return self._with_nested(cells, nested)
-        if is_identified and not all(map(_DEVICES.search, lists)):
-            if any(self._is_identified(device) for part in lists.values() for device in part.devices):
-                raise _unclear(path, next(iter(lists)))
-            return self._with_nested(cells, nested)
-        if any(isinstance(cells[name], list) for name in lists):
-            if any(map(self._is_sufficient, peers.values())):
-                raise _unclear(path, next(iter(peers)))
-            peers = {}
-            sure = {name: part for name, part in lists.items() if any(map(self._is_sufficient, part.devices))}
-            lists = sure or lists
-        others = {name: part for name, part in nested.items() if name not in peers}
-        keyed = {name: _Found([{**part, "key": name}], []) for name, part in peers.items()}
-        return self._in_wrapper(cells, self._known(self._with_nested(cells, others)), keyed | lists, path)
+        found = {name: part for name, part in parts.items() if isinstance(part, _Found) and part.devices}
+        objects = {name: part for name, part in parts.items() if isinstance(part, dict) and self.is_device(part)}
+        if self._is_identified(cells):
+            if not all(map(_DEVICES.search, found)) and any(
+                self._is_identified(device) for part in found.values() for device in part.devices
+            ):
+                raise _unclear(path, next(iter(found)))
+            objects, found = {}, found if all(map(_DEVICES.search, found)) else {}
+        elif any(isinstance(cells[name], list) for name in found):
+            if any(map(self._is_sufficient, objects.values())):
+                raise _unclear(path, next(iter(objects)))
+            objects = {}
+        found |= {name: _Found([{**part, "key": name}], []) for name, part in objects.items()}
+        return self._in_wrapper(cells, found, path) if found else cells
 
-    def _in_wrapper(self, cells: Cells, known: _Known, parts: dict[str, _Found], path: str) -> _Found:
+    def _in_wrapper(self, cells: Cells, parts: dict[str, _Found], path: str) -> _Found:
         """The devices of an object that is none: its tag and order number are theirs, where they have none."""
+        known = self._known(cells)
         holding: _Known = {column: known[column] for column in _HOLD_FOR_ITEMS if column in known}
         found = _Found([], [])
         for name, value in cells.items():
@@ -177,37 +177,6 @@ class _Finder:
             elif name not in dict(holding.values()):
                 found.beside.append((_joined(path, name), value))
         return found
-
-    def _are_devices_each(self, peers: dict[str, Cells]) -> bool:
-        """Whether the objects in an object are devices each, and their names what tells them apart."""
-        known = map(self._known, peers.values())
-        identities = {(column, one[column][1]) for one in known for column in IDENTIFYING & one.keys()}
-        is_one = len(identities) == len({column for column, _ in identities})
-        if not identities and len(peers) > 1:
-            # None of them can be sent: each is told of.
-            return True
-        return not is_one or sum(map(self._is_sufficient, peers.values())) > 1 or any(map(could_hold_device, peers))
-
-    def _with_nested(self, cells: Cells, nested: dict[str, Cells]) -> Cells:
-        """An object with the meanings that it lacks, from the objects in it that are no other thing and do not differ.
-
-        A maker goes with its model: the maker of a firmware is not the one of the device.
-        """
-        own = self._known(cells)
-        offers: dict[Column, dict[str, str]] = {}
-        for part in map(self._known, nested.values()):
-            is_other = any(column in own and own[column][1] != part[column][1] for column in IDENTIFYING & part.keys())
-            left_out = set(part) if is_other else set() if part.keys() >= _MAKER_AND_MODEL else _MAKER_AND_MODEL
-            for column in part.keys() - own.keys() - left_out:
-                offers.setdefault(column, {})[part[column][1]] = part[column][0]
-        lifted = [(name, text) for offer in offers.values() if len(offer) == 1 for text, name in offer.items()]
-        result = dict(cells)
-        for outer, inner in nested.items():
-            rest = {name: value for name, value in inner.items() if (name, value) not in lifted}
-            if len(rest) < len(inner):
-                del result[outer]
-                result |= {f"rest of {outer}": rest} if any(rest.values()) else {}
-        return result | dict(lifted)
 
     def _with_texts(self, cells: Cells) -> Cells:
         """An object in which a list of one text is a text, as is an object with a value or name, where one is expected.
