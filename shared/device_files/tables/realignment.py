@@ -126,7 +126,9 @@ class _Table:
     def is_plausible(self, cells: Sequence[str]) -> bool:
         """Whether nothing in a row shows that a cell is one of another column, or goes on in the next one."""
         names = [_cell(cells, self.header.place(column)) for column in _TEXT]
-        if any(is_product_key(name) or name.endswith(_DELIMITERS) or _open_brackets(name) for name in names):
+        # A stray quote leaves a delimiter at the end of a name, or two quotes in it.
+        has_stray_quote = any(name.endswith(_DELIMITERS) or '""' in name for name in names)
+        if has_stray_quote or any(is_product_key(name) or _open_brackets(name) for name in names):
             return False
         goes_on = self.delimiter in _IN_TEXT and _goes_on(self.header, cells)
         return not (self.has_moved(cells) or goes_on or _is_behind_parted_name(self.header, cells))

@@ -104,6 +104,7 @@ def test_a_sentence_below_what_to_do_is_joined() -> None:
 def test_a_name_that_ends_in_a_delimiter_has_a_stray_quote() -> None:
     assert fields("Serial,Manufacturer,Model,x", 'S1,HP,M1;,,"') is None
     assert fields("Serial,Manufacturer,Model,x", 'S1,HP,M1,,"') is not None
+    assert not fits(["Serial", "Manufacturer", "Model"], ["S1", "HP", '"" \u201cM1\u201d'])
 
 
 def test_a_cell_behind_the_names_may_be_one_that_an_unknown_column_moved() -> None:
