@@ -705,6 +705,16 @@ CONTAINERS = [
         ],
     ),
     Case(
+        "a CSV in one column of a workbook, of which a spreadsheet split a row at its commas",
+        Workbook(
+            [Sheet("Devices", [["Our devices"], ["Serial;Manufacturer;Model"], ["S1;HP;M"], ["S2;VMware", " Inc.;V"]])]
+        ).data(),
+        [
+            Sent("S1", None, None, "HP", "M", source="devices.csv!Devices line 3"),
+            Sent("S2", None, None, "VMware, Inc.", "V"),
+        ],
+    ),
+    Case(
         "an old workbook",
         sample("workbook.xls"),
         [

@@ -31,6 +31,8 @@ class Sheet:
     state: str = "visible"
     xml: str = ""
     """What stands in the sheet in place of rows."""
+    behind: str = ""
+    """What stands behind its rows."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _sheet(sheet: Sheet, formats: Sequence[str]) -> str:
         f'<row r="{number}">{"".join(_cell(cell, number, column, formats) for column, cell in enumerate(row))}</row>'
         for number, row in enumerate(sheet.rows, start=1)
     )
-    return f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData></worksheet>'
+    return f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData>{sheet.behind}</worksheet>'
 
 
 def _cell(cell: str | Number, row: int, column: int, formats: Sequence[str]) -> str:

@@ -44,6 +44,11 @@ _BUILT_IN_DATES = {
     46: "[h]:mm:ss",
 }
 """Number formats that stand in no workbook (ECMA-376 18.8.30) and show dates or times; the others show numbers."""
+_BEHIND_ROWS = ("mergeCells", "conditionalFormatting", "dataValidations", "hyperlinks", "pageMargins", "worksheet")
+"""Where reading ends: merged cells stand before the others of these (ECMA-376 18.3.1.99)."""
+_MOST_MERGED, _MERGED_COLUMNS = 50_000, 256
+"""A sheet of more such cells, or with some further to the right, is not read: each row is filled from them."""
+_MERGED = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})")
 _LETTERS, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SURROGATES = range(0xD800, 0xE000)
@@ -68,13 +73,14 @@ class Sheet:
     rows: int = 0
     first_column: int = _COLUMNS
     """The first one that holds something, from 0."""
-    last_column: int = 0
     is_damaged: bool = False
     hidden_rows: list[str] = field(default_factory=list)
     hidden_columns: list[str] = field(default_factory=list)
     """Both where they hold something."""
     formulas: list[str] = field(default_factory=list)
     """Cells whose formula has no value."""
+    merged: list[tuple[int, int, int]] = field(default_factory=list)
+    """First row, last row and column of cells that are merged downwards."""
 
 
 def bound_this_process() -> None:
@@ -107,7 +113,6 @@ def _write_rows(sheet: Sheet, rows: Iterable[Row], output: IO[bytes]) -> None:
             output.write(_line([number, list(cells), list(cells.values())]))
             sheet.rows += 1
             sheet.first_column = min(sheet.first_column, *cells)
-            sheet.last_column = max(sheet.last_column, *cells)
     except _DAMAGE as error:
         if _is_out_of_memory(error):
             raise
@@ -213,16 +218,20 @@ class _Package:
         if _folded(path) not in self._members:
             return ()
         with self._open(path) as stream:
-            return [_text(item) for item in _elements(stream, ("si",), last="sst")]
+            return [_text(item) for item in _elements(stream, ("si",), last=("sst",))]
 
     def _rows(self, sheet: Sheet, path: str) -> Iterator[Row]:
         """The rows of a sheet that hold something. Neither rows nor cells need to say where they stand."""
         number = 0
         hidden: set[int] = set()
         with self._open(path) as stream:
-            for item in _elements(stream, ("col", "row"), last="sheetData"):
+            for item in _elements(stream, ("col", "row", "mergeCell"), last=_BEHIND_ROWS):
                 if _local(item.tag) == "col":
                     hidden.update(_hidden_columns(item))
+                    continue
+                if _local(item.tag) == "mergeCell":
+                    sheet.merged.extend(_merged_downwards(item.get("ref", "")))
+                    _checked(len(sheet.merged), _MOST_MERGED)
                     continue
                 number = _number_of(item, number)
                 cells = self._cells(item, number, sheet) if any(map(len, item)) else {}
@@ -279,8 +288,8 @@ class _Package:
         return not text and not (kind == "str" and is_given)
 
 
-def _elements(stream: IO[bytes], names: Sequence[str], *, last: str) -> Iterator[ET.Element]:
-    """The elements of these names up to the end of `last`, each forgotten when the next is taken."""
+def _elements(stream: IO[bytes], names: Sequence[str], *, last: Sequence[str]) -> Iterator[ET.Element]:
+    """The elements of these names up to the end of one of `last`, each forgotten when the next is taken."""
     parents: list[ET.Element] = []
     for event, item in ET.iterparse(stream, ("start", "end")):  # noqa: S314 - as above
         if event == "start":
@@ -292,7 +301,7 @@ def _elements(stream: IO[bytes], names: Sequence[str], *, last: str) -> Iterator
             yield item
             for parent in parents[-1:]:
                 parent.clear()
-        elif name == last:
+        elif name in last:
             break
     while stream.read(_PIECE):
         """The archive compares the checksum at the end."""
@@ -352,6 +361,13 @@ def _column(letters: str) -> int:
 def _letters(column: int) -> str:
     before = _letters(column // 26 - 1) if column >= len(_LETTERS) else ""
     return before + _LETTERS[column % 26]
+
+
+def _merged_downwards(reference: str) -> Iterator[tuple[int, int, int]]:
+    """First row, last row and column of cells that are merged over several rows."""
+    merged = _MERGED.fullmatch(reference)
+    if merged is not None and int(merged[2]) < int(merged[3]):
+        yield int(merged[2]), int(merged[3]), _checked(_column(merged[1]), _MERGED_COLUMNS)
 
 
 def _hidden_columns(item: ET.Element) -> range:

@@ -74,18 +74,24 @@ def parts(workbook: IO[bytes], book: str, account: FileAccount, sense: Sense, me
                 yield UnreadPart(label, FileReason.WORKBOOK_UNREADABLE)
             elif sheet.rows:
                 _note(sheet, label if member else name, account)
-                is_text = sheet.first_column == sheet.last_column
-                yield TablePart(_split(rows, sense) if is_text else rows, f"{label} ", member)
+                yield TablePart(_split(rows, sense), f"{label} ", member)
 
 
 def _split(rows: Iterator[_Row], sense: Sense) -> Iterator[_Row]:
-    """The rows of a single column; from one on that is the header line of a text, its lines are cut into cells."""
-    for number, (line,) in rows:
-        if any(mark in line and sense(line.split(mark)) >= SENSE_OF_HEADER for mark in DELIMITERS):
-            following = ((number, [cell]) for number, (cell,) in rows)
+    """The rows of a sheet; from one on that is the header line of a text in one cell, its lines are cut into cells.
+
+    A line that the spreadsheet cut at commas is put together again.
+    """
+    for number, cells in rows:
+        line, is_single = cells[0], not any(cells[1:])
+        if is_single and any(mark in line and sense(line.split(mark)) >= SENSE_OF_HEADER for mark in DELIMITERS):
+            following = ((number, [",".join(cells)]) for number, cells in rows)
             yield from Records(Lines(chain([(number, [line])], following)), sense)
-        else:
-            yield number, [line]
+            return
+        yield number, cells
+        if not is_single:
+            break
+    yield from rows
 
 
 def _name(sheet: Sheet) -> str:
@@ -115,15 +121,22 @@ def _note(sheet: Sheet, shown: str, account: FileAccount) -> None:
 
 
 def _rows(output: IO[bytes], sheet: Sheet, *, is_1904: bool) -> Iterator[_Row]:
-    """The rows of a sheet from the first column that holds something."""
+    """The rows of a sheet from the first column that holds something. Cells merged downwards are those of all rows."""
+    merges: dict[int, list[tuple[int, int]]] = {}
+    for first, last, column in sheet.merged:
+        merges.setdefault(first, []).append((last, column))
+    merged: dict[int, tuple[int, str | tuple[CellType, str, str]]] = {}
     output.seek(sheet.offset)
     for _ in range(sheet.rows):
         data = output.readline(_LONGEST_LINE)
         if len(data) == _LONGEST_LINE:
             raise UnreadableDeviceFile(FileReason.LINE_TOO_LONG, f"A row of it has more than {_LONGEST_LINE:,} bytes.")
         number, columns, cells = _row_decoder.decode(data)
-        texts = [""] * (max(columns) + 1 - sheet.first_column)
-        for column, cell in zip(columns, cells, strict=True):
+        row = dict(zip(columns, cells, strict=True))
+        row = {column: cell for column, (last, cell) in merged.items() if number <= last} | row
+        merged |= {column: (last, row[column]) for last, column in merges.get(number, ()) if column in row}
+        texts = [""] * (max(row) + 1 - sheet.first_column)
+        for column, cell in row.items():
             texts[column - sheet.first_column] = cell if isinstance(cell, str) else _typed(cell, is_1904=is_1904)
         if max(map(len, texts)) > MAXIMUM_LINE:
             detail = f"Sheet {_name(sheet)}, line {number} has a cell of more than {MAXIMUM_LINE:,} characters."

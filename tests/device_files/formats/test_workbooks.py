@@ -196,6 +196,20 @@ def test_rows_and_columns_that_are_hidden_are_read_and_noted() -> None:
     assert "in.xlsx!S rows 2" in details(account)[FileNote.HIDDEN_ROWS_READ]
 
 
+def test_a_cell_that_is_merged_downwards_is_that_of_all_its_rows() -> None:
+    cells: list[list[str | Number]] = [["S1", "Kiosk"], ["S2"], [Number("3")], ["S4", "Lab"], ["S5"]]
+    merged = '<mergeCells><mergeCell ref="B1:B3"/><mergeCell ref="A4:B4"/><mergeCell ref="D1:D9"/></mergeCells>'
+    sheet = Sheet("S", cells, behind=f"<autoFilter/>{merged}<pageMargins/>")
+    rows = [["S1", "Kiosk"], ["S2", "Kiosk"], ["3", "Kiosk"], ["S4", "Lab"], ["S5"]]
+    assert rows_of(Workbook([sheet]).data()) == list(enumerate(rows, start=1))
+
+
+def test_more_merged_cells_than_are_read_are_told_of() -> None:
+    merged = "".join(f'<mergeCell ref="A{row}:A{row + 1}"/>' for row in range(1, 60_000))
+    sheet = Sheet("S", [["S1"]], behind=f"<mergeCells>{merged}</mergeCells>")
+    assert read(Workbook([sheet]).data()) == {"b.xlsx!S": FileReason.WORKBOOK_UNREADABLE}
+
+
 def test_hidden_sheets_are_passed_over_aloud_unless_they_are_empty() -> None:
     sheets = [
         Sheet("Shown", [["Serial"]]),
