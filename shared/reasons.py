@@ -69,6 +69,7 @@ class Note(StrEnum):
     MANUFACTURER_SPELLING = "manufacturer_spelling"
     TAG_NOT_CERTAIN = "tag_not_certain"
     TAG_WITHOUT_VALUE = "tag_without_value"
+    TAG_REPEATS_SERIAL = "tag_repeats_serial"
     SHARES_IDENTITY = "shares_identity"
 
 
@@ -263,7 +264,8 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
         ),
         RowReason.NO_IDENTITY: RowExplanation("The row has nothing that identifies a device.", _GIVE_ANY_IDENTITY),
         RowReason.SERIAL_ALONE: RowExplanation(
-            "The row has a serial number but neither a hash nor a product key nor both manufacturer and model.",
+            "The row has a serial number but neither a hash nor a product key nor both manufacturer and model (a date "
+            "or a price or a PC name or a firmware maker or the other cell again is none).",
             "Add manufacturer and model exactly as the firmware spells them. Or add the hardware hash.",
         ),
         RowReason.SERIAL_PLACEHOLDER: RowExplanation(
@@ -351,7 +353,8 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
             "Give the row a group tag. Or drop the file in a batch folder or set a default batch.",
         ),
         RowReason.GROUP_TAG_UNREADABLE: RowExplanation(
-            "The group tag cannot be read for certain or is a user and it decides on the batch.",
+            "The group tag cannot be read for certain or is a user or a date or number that a spreadsheet made of it. "
+            "It decides on the batch.",
             "Save the file as CSV UTF-8 and put a tag that holds a comma between double quotes. Or drop the file in a"
             " batch folder.",
         ),
@@ -449,11 +452,17 @@ NOTES: Mapping[Note, Explanation] = MappingProxyType(
             "does not find the device.",
         ),
         Note.TAG_NOT_CERTAIN: Explanation(
-            "The group tag may be wrong: letters of it cannot be read or stray quotes stand around it or it is a user.",
-            "If the tag matters save the file as CSV UTF-8 with a tag that holds a comma between double quotes.",
+            "The group tag may be wrong: letters of it cannot be read or stray quotes stand around it or it is a user "
+            "or a date or number that a spreadsheet made of it.",
+            "If the tag matters save the file as CSV UTF-8 with a tag that holds a comma between double quotes. In a "
+            "workbook format its column as text.",
         ),
         Note.TAG_WITHOUT_VALUE: Explanation(
             "The group tag is a formula that was never calculated: it has no value.", _CALCULATE
+        ),
+        Note.TAG_REPEATS_SERIAL: Explanation(
+            "The group tag is the serial number again (such as a service tag) and was left out.",
+            "Nothing. Or name the batch in a column Group Tag.",
         ),
     }
 )

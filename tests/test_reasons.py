@@ -108,6 +108,7 @@ DAMAGED: dict[RowReason | Note, tuple[bytes, Rules]] = {
     Note.SERIAL_UNWRAPPED: (sample("field/w_objstr_serial.csv"), Rules()),
     Note.COPIED_KEY_LEFT_OUT: (sample("field/51_key_copied_down.csv"), Rules()),
     Note.TAG_NOT_CERTAIN: (text(PARTNER_HEADER + ",Group Tag", "PF3ABC1,,,LENOVO,21R3,Sal\ufffds"), Rules()),
+    Note.TAG_REPEATS_SERIAL: (b"Serial,Make,Model,Tag\nABC1234,Dell Inc.,Latitude,ABC1234\n", Rules()),
     Note.TAG_WITHOUT_VALUE: (sample("field/w_cx_formula.xlsx"), Rules()),
 }
 """Files whose rows have a reason or note that no case has."""

@@ -16,8 +16,8 @@ MOST_SHOWN = 5
 """Places and excerpts of a kind that are kept; the count goes on."""
 LONGEST_EXCERPT = 80
 LONGEST_DETAIL = 400
-_LONG_RUN = re.compile(r"[A-Za-z0-9+/=]{32,}")
-"""May be part of a hash, which is never shown."""
+_LONG_RUN = re.compile(r"(?=[A-Za-z]*[0-9+/=])[A-Za-z0-9+/=]{32,}")
+"""May be part of a hash, which is never shown; a name of letters alone is none."""
 _DEVICE_LIKE = re.compile(r"(?=[^\W\d_]{0,63}[0-9])[^\W_]{8,}")
 """Eight or more letters and digits with a digit among them, as most serial numbers and all keys and hashes have."""
 _SEARCHED = 4_096

@@ -1,6 +1,6 @@
 """Facts of the world that checking needs: placeholders, default UUIDs, template samples, spellings of manufacturers.
 
-What is listed stands in `placeholders.csv`, each text with its kind.
+What is listed stands in `placeholders.csv`, each text with its kind: what is `no_name` may be a group tag all the same.
 
 Placeholders are what firmware and people leave where a serial number, manufacturer or model should be. Sources, read in
 November 2026: `Blacklist::getDefaults` of GLPI (glpi-project/glpi, src/Blacklist.php), `inventorycomputerblacklists` of
@@ -35,10 +35,10 @@ def _listed() -> dict[str, list[str]]:
 
 _LISTED = _listed()
 _NO_VALUE = frozenset(map(_compared, _LISTED["no_value"]))
-"""What also stands for nothing in brackets: `(null string)` is no template text."""
+"""What says of anything that there is none, also in brackets: `(null string)` is no template text."""
+_AS_ABOVE = frozenset(map(_compared, _LISTED["as_above"]))
 _BEGINNINGS = tuple(_LISTED["beginning"])
 """Placeholders with any tail: `To be filled by O.E.M. by More String`, `SMBIOS_STRING_INDEX_0`."""
-_FIRST_LETTERS = frozenset(beginning[:7] for beginning in _BEGINNINGS)
 _PREFIXES = ("sys", "ssn", "csn", "msn", "mb", "bss", "nb", "asset", "atn", "sn", "serial", "serialnumber")
 _LONG_RUN = 9
 """A run behind a prefix, such as SYS-1234567890. Shorter ones are of counters, but for SN-12345, which is listed."""
@@ -59,6 +59,8 @@ def _runs() -> Iterator[str]:
 
 _PLACEHOLDERS = (
     _NO_VALUE
+    | _AS_ABOVE
+    | frozenset(map(_compared, _LISTED["no_name"]))
     | frozenset(map(_compared, _LISTED["firmware_text"]))
     | frozenset(_runs())
     | {prefix + run for prefix in _PREFIXES for run in _runs() if len(run) >= _LONG_RUN or prefix == "sn"}
@@ -82,8 +84,27 @@ def is_placeholder(text: str) -> bool:
     return (
         compared in _PLACEHOLDERS
         or (first == compared[-1:] and compared == first * length and (length >= _FEWEST_REPEATED or first in "01x"))
-        or (compared[:7] in _FIRST_LETTERS and compared.startswith(_BEGINNINGS))
+        or compared.startswith(_BEGINNINGS)
     )
+
+
+_NO_TAG = _NO_VALUE | frozenset(map(_compared, _LISTED["name_of_tag"]))
+_SHORTEST_WORD = 3
+
+
+def says_none(tag: str) -> bool:
+    """Whether a group tag says that there is none: `n/a`, `(blank)`, a dash, its column's name. `NA` is a region."""
+    return not _compared(tag) or _is_word_of(_NO_TAG, tag)
+
+
+def says_as_above(tag: str) -> bool:
+    """Whether a group tag stands for the one in the row above: `ditto`, `do.`; `DO` is a place."""
+    return _is_word_of(_AS_ABOVE, tag)
+
+
+def _is_word_of(family: frozenset[str], tag: str) -> bool:
+    compared = _compared(tag)
+    return compared in family and (len(compared) >= _SHORTEST_WORD or not tag.isalnum())
 
 
 _KEY_DIGITS = 13
@@ -133,7 +154,11 @@ def is_template_text(text: str) -> bool:
     `{serialNumber}`, `<hardwareHash>`, `[model]`, `%SERIAL%`, `$serial`, `(required)`, `...`; not `(null string)`,
     which is what a device says.
     """
-    if text[:1] not in _TEMPLATE_BEGINNINGS or len(text) > _LONGEST_TEMPLATE or _compared(text) in _NO_VALUE:
+    if (
+        text[:1] not in _TEMPLATE_BEGINNINGS
+        or len(text) > _LONGEST_TEMPLATE
+        or _compared(text) in _NO_VALUE | _AS_ABOVE
+    ):
         return False
     if _BRACKETED.fullmatch(text):
         return _OF_A_FIELD.search(text) is not None

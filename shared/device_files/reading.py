@@ -6,6 +6,8 @@ bytes -> parts of cells or items (formats) -> device rows (tables) -> decisions 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from shared.device_files.account import FileAccount
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks.duplicates import NEW, DuplicateIndex, Findings, ReadAgain, with_verdict
@@ -26,6 +28,7 @@ from shared.reasons import (
     PASSED_OVER,
     FileNote,
     FileReason,
+    Note,
     PassedOverKind,
     RowReason,
     UnreadableDeviceFile,
@@ -71,6 +74,8 @@ def read_device_file(
                 FileReason.TOO_MANY_ROWS, f"It has more than {rules.maximum_rows:,} rows.", file=name
             )
         are_identifiers = are_identifiers and row.header is IDENTIFIERS
+        if row.group_tag and row.group_tag == row.serial_number:
+            row = replace(row, group_tag="", notes=(*row.notes, Note.TAG_REPEATS_SERIAL))  # noqa: PLW2901
         yield _checked(row, validation.decide(row), index)
     if are_identifiers:
         if rules.refuse_device_identifiers:

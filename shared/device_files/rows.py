@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
+from shared.device_files.placeholders import says_none
 from shared.reasons import FileNote, Note, PassedOverKind, RowReason
 
 
@@ -79,13 +81,10 @@ def batch_name(text: str) -> str | None:
     return text.strip() if text.strip(". ") else None
 
 
-_NO_TAG = frozenset({"n/a", "none", "nil", "null", "(null)", "(none)", "<none>"})
-
-
+@lru_cache(maxsize=4096)
 def batch_of_tag(group_tag: str) -> str | None:
     """The batch that a group tag names; None also when it is a dash, or a word that says that there is none."""
-    is_none = group_tag.casefold() in _NO_TAG or not any(map(str.isalnum, group_tag))
-    return None if is_none else batch_name(group_tag)
+    return None if says_none(group_tag) else batch_name(group_tag)
 
 
 UNKNOWN_COLUMNS = header_of([])

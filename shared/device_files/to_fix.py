@@ -16,6 +16,7 @@ from typing import NamedTuple
 from shared.device_files.cells import CellType, clean, type_of
 from shared.device_files.checks.excel_damage import is_error
 from shared.device_files.checks.serial_numbers import problem_of
+from shared.device_files.checks.validation import NO_TAG
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.formats.delimited import MAXIMUM_CELLS
 from shared.device_files.hardware_hash.verification import starts_as_hash
@@ -75,14 +76,15 @@ def table_to_fix(rows: Callable[[], Iterator[tuple[DeviceRow, Fix]]]) -> Iterato
         yield cells if _can_be_read(cells) else _comment(row, _TOO_LONG)
 
 
-def as_text(cell: str) -> str:
+def as_text(cell: str, *, is_tag: bool = False) -> str:
     """A cell of a file as it is written into a text, which keeps no type of a cell.
 
-    A formula without a value, a list, or a number such as 1e22 would come back as a serial number, a name or a group
-    tag of that spelling. An error of a spreadsheet stands for it, which identifies no device anywhere.
+    A formula without a value, a list, a number such as 1e22 or a date that a spreadsheet made of a group tag would come
+    back as a serial number, a name or a group tag of that spelling. An error of a spreadsheet stands for it, which
+    identifies no device anywhere.
     """
     type_ = type_of(cell)
-    is_no_text = type_ in _NO_TEXT and not is_error(cell)
+    is_no_text = (type_ in _NO_TEXT and not is_error(cell)) or (is_tag and type_ in NO_TAG)
     reads_as_text = cell.isalpha() or problem_of(str(cell)) is None
     return _NO_VALUE if is_no_text or (type_ is CellType.FRACTION and reads_as_text) else cell
 
@@ -144,7 +146,9 @@ class MergedColumns:
         places = self._latest[1]
         laid_out = {place: cell for place, cell in zip(places, given, strict=False) if place is not None}
         # A line break in a cell means a blank; the lines of a row could be taken for rows by themselves.
-        cells = [_LINE_BREAKS.sub(" ", as_text(laid_out.get(place, ""))) for place in range(self._width)]
+        tag = self._places.get(Column.GROUP_TAG)
+        texts = (as_text(laid_out.get(place, ""), is_tag=place == tag) for place in range(self._width))
+        cells = [_LINE_BREAKS.sub(" ", text) for text in texts]
         return [_in_one_cell(fix.reason), _in_one_cell(row.source), *cells, fix.what_to_do]
 
 

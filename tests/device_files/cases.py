@@ -340,9 +340,59 @@ SHAPES = [
         "words for no group tag name no batch",
         text(
             "Serial,Manufacturer,Model,Group Tag",
-            *(f"S{n},HP,A,{tag}" for n, tag in enumerate(("n/a", "-", "None", "#N/A"))),
+            *(f"S{n},HP,A,{tag}" for n, tag in enumerate(("n/a", "-", "None", "undefined", "Group Tag", "keine"))),
+            *(f"T{n},HP,A,{tag}" for n, tag in enumerate(("#N/A", "1.65E+05", "05. Mrz", "ditto", "\ufffd\ufffd"))),
+            "U1,HP,A,2026",
+            "U2,HP,A,165000",
+            "ABC1234,HP,A,ABC1234",
         ),
-        rejected(*[RowReason.NO_BATCH] * 3, RowReason.GROUP_TAG_UNREADABLE),
+        [
+            *rejected(*[RowReason.NO_BATCH] * 6, *[RowReason.GROUP_TAG_UNREADABLE] * 5),
+            Sent("U1", None, None, "HP", "A", tag="2026"),
+            Sent("U2", None, None, "HP", "A", tag="165000"),
+            Rejected(RowReason.NO_BATCH, (Note.TAG_REPEATS_SERIAL,)),
+        ],
+        Rules(batch_by_group_tag=True, has_default_batch=False),
+    ),
+    Case(
+        "dates, prices, names of PCs, the serial number and the maker are no models, and a BIOS maker made no PC",
+        text(
+            "Serial,Manufacturer,Model",
+            *(
+                f"S{n},HP,{model}"
+                for n, model in enumerate(
+                    (
+                        "05. Mrz",
+                        "12:30",
+                        '"1.299,00 €"',
+                        "2 Stk",
+                        "S4",
+                        "hp",
+                        "(see BIOS)",
+                        "siehe Anhang",
+                        "DESKTOP-1AB2C3D",
+                    )
+                )
+            ),
+            "S9,American Megatrends Inc.,EliteBook 840",
+        ),
+        rejected(*[RowReason.SERIAL_ALONE] * 4, RowReason.SERIAL_NOT_A_SERIAL, *[RowReason.SERIAL_ALONE] * 5),
+    ),
+    Case(
+        "a date or fraction that a workbook made of a group tag names no batch",
+        Workbook(
+            [
+                Sheet(
+                    "S",
+                    [
+                        ["Serial", "Manufacturer", "Model", "Group Tag"],
+                        ["S1", "HP", "A", Number("1.5")],
+                        ["S2", "HP", "A", Number("15")],
+                    ],
+                )
+            ]
+        ).data(),
+        [Rejected(RowReason.GROUP_TAG_UNREADABLE), Sent("S2", None, None, "HP", "A", tag="15")],
         Rules(batch_by_group_tag=True, has_default_batch=False),
     ),
     Case(

@@ -36,7 +36,8 @@ def test_words_and_short_numbers_could_not(text: str) -> None:
     assert not could_hold_device(text)
 
 
-def test_an_excerpt_shows_nothing_of_a_hash() -> None:
+def test_an_excerpt_shows_nothing_of_a_hash_but_long_names() -> None:
+    assert excerpt("deploymentProfileAssignmentStatus") == "deploymentProfileAssignmentStatus"
     assert excerpt(f"hash: {HASHES['90STDE5']}\r\nend") == "hash: …"
 
 

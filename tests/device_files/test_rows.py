@@ -25,6 +25,10 @@ def test_every_field_of_a_row_has_its_place_and_no_other_column_has() -> None:
         ("Sales", "Sales"),
         ("  Sales 7 ", "Sales 7"),
         ("a.b", "a.b"),
+        ("Default", "Default"),
+        ("NA", "NA"),
+        ("KA", "KA"),
+        ("SIN", "SIN"),
         ("", None),
         (" ", None),
         (".", None),
@@ -36,7 +40,9 @@ def test_a_folder_of_dots_names_no_batch(text: str, batch: str | None) -> None:
     assert batch_of_tag(text) == batch
 
 
-@pytest.mark.parametrize("tag", ["-", "--", "/", "(?)", "none", "N/A"])
+@pytest.mark.parametrize(
+    "tag", ["-", "--", "/", "(?)", "none", "N/A", "nan", "(blank)", "(leer)", "TBD", "k.A.", "Group Tag"]
+)
 def test_a_tag_that_says_that_there_is_none_names_no_batch(tag: str) -> None:
     assert batch_of_tag(tag) is None
 

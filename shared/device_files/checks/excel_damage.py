@@ -10,6 +10,12 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d{2,3}", re.IGNORECASE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = "|".join(_MONTHS)
+_MONTH_ELSEWHERE = (
+    r"janv?|gen|ene|sty|f[eé]vr?|febr?|lut|mrz|mrt|m[aä]rz?|mars|kwi|avr|abr|mai|may|maj|mei|mag|juin|giu|cze|juil|lip|lug"
+    r"|ao[uû]t|ago|sie|aug|sept?|set|wrz|okt|oct|ott|out|pa[zź]|nov|lis|d[eé][czs]|dic|gru|jan|feb|mar|apr|jun|jul|sep"
+)
+_DAY_OF_MONTH = re.compile(rf"\d{{1,2}}[-/. ]{{1,2}}(?:{_MONTH_ELSEWHERE})\.?", re.IGNORECASE)
+"""5-Jan, as spreadsheets in other languages show it: 05. Mrz, 05-mars, 05/mar."""
 _DATE = re.compile(
     rf"\d{{1,2}}-(?:{_MONTH})(?:-\d{{2,4}})?|(?:{_MONTH})-\d{{2}}"
     r"|\d{1,2}[/.]\d{1,2}[/.](?:\d{2}|\d{4})(?: 0?0:00(?::00)?)?"
@@ -43,7 +49,12 @@ def is_error(cell: str) -> bool:
 
 def is_damaged(cell: str) -> bool:
     """Whether a cell can only be what a spreadsheet made of something else: 1.65208E+11, 5-Jan, #N/A."""
-    return _SCIENTIFIC.fullmatch(cell) is not None or _DATE.fullmatch(cell) is not None or is_error(cell)
+    return loses_text(cell) or _DATE.fullmatch(cell) is not None or is_error(cell)
+
+
+def loses_text(cell: str) -> bool:
+    """Whether nobody writes a cell so as a name: 1.65E+05, 5-Jan, 05. Mrz. Not so 2026-01-05, Jan-26 or 2026."""
+    return _SCIENTIFIC.fullmatch(cell) is not None or _DAY_OF_MONTH.fullmatch(cell) is not None
 
 
 def could_show(cell: str, serial_number: str) -> bool:

@@ -35,6 +35,7 @@ from shared.device_files.placeholders import (
     is_placeholder,
     is_product_key,
     is_template_text,
+    says_as_above,
     spelling_differs,
 )
 from shared.device_files.rows import DeviceRow, Rules, SendableDevice, batch_of_tag
@@ -55,8 +56,17 @@ _STRAY_QUOTE = re.compile('[\u201c-\u201f\u00ab\u00bb]|""|^[,;|^]|[,;|^]$')
 """Quotes that were not in pairs around a group tag, and a delimiter that they enclosed."""
 _USER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 """Of the column beside the group tag, in a row that moved or has the two swapped."""
+_NO_NAME = re.compile(
+    r"\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|.*[\u20ac$\u00a3].*"
+    r"|\d{1,4} ?(?:x|stk|pcs|pieces|units)\.?|(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}"
+    r"|(?:american megatrends|phoenix technologies)\b.*",
+    re.IGNORECASE,
+)
+"""Times, prices, quantities, names that Windows gives a PC, and makers of firmware."""
 _NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
 """Types of cells that name nothing."""
+NO_TAG = (CellType.DATE, CellType.FRACTION)
+"""What a spreadsheet made of a group tag: 1-5 and 1.50 are no more than a date and a number to it."""
 _REASON_OF_PROBLEM = {
     HashProblem.NOT_A_HASH: RowReason.HASH_NOT_A_HASH,
     HashProblem.CUT: RowReason.HASH_CUT,
@@ -162,7 +172,8 @@ class Validation:
         if is_template_text(group_tag) and batch_of_tag(group_tag) is not None:
             return RowReason.TEMPLATE_SAMPLE, ()
         is_damaged = _LOST_LETTER.search(group_tag) or _STRAY_QUOTE.search(group_tag) or _names_nothing(group_tag)
-        if is_damaged or _USER.fullmatch(group_tag):
+        is_of_spreadsheet = type_of(group_tag) in NO_TAG or excel_damage.loses_text(group_tag)
+        if is_damaged or is_of_spreadsheet or says_as_above(group_tag) or _USER.fullmatch(group_tag):
             return (RowReason.GROUP_TAG_UNREADABLE, ()) if by_tag else (None, (Note.TAG_NOT_CERTAIN,))
         return None, ()
 
@@ -220,11 +231,13 @@ def _names_reason(manufacturer: str, model: str) -> RowReason | None:
         if (
             _names_nothing(name)
             or excel_damage.is_damaged(name)
+            or _NO_NAME.fullmatch(name)
             or name[:1] + name[-1:] in ("{}", "[]")
             or meaning(name) is not None
         ):
             return RowReason.SERIAL_ALONE
-    return None if any(map(str.isalpha, manufacturer)) else RowReason.SERIAL_ALONE
+    is_name = any(map(str.isalpha, manufacturer)) and manufacturer.casefold() != model.casefold()
+    return None if is_name else RowReason.SERIAL_ALONE
 
 
 def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> Decision:

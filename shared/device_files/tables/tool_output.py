@@ -19,7 +19,7 @@ _TOOL_LINE = re.compile(
     r"|Platform|PSCompatibleVersions|PSRemotingProtocolVersion|SerializationVersion|WSManStackVersion|BuildVersion"
     r"|CLRVersion): ?.*"
     r"|Changed database context to .*|Gathered details for device with serial number: .*"
-    r"|#\s*TYPE [\w.+`]+",
+    r"|#\s*TYPE \S+",
     re.IGNORECASE,
 )
 """sqlcmd and SSMS, the prompts of PowerShell and cmd, Start-Transcript, Get-WindowsAutopilotInfo on the screen."""

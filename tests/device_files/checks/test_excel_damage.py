@@ -62,7 +62,20 @@ def test_what_excel_would_not_show_is_not(serial_number: str, cell: str) -> None
 
 @pytest.mark.parametrize(
     "cell",
-    ["1.65208E+11", "1,7e+12", "5-Jan", "12-Mar-24", "Mar-24", "1/5/2024", "01.05.2024", "2024-05-01", "#N/A", "####"],
+    [
+        "1.65208E+11",
+        "1,7e+12",
+        "5-Jan",
+        "05. Mrz",
+        "5-mars",
+        "12-Mar-24",
+        "Mar-24",
+        "1/5/2024",
+        "01.05.2024",
+        "2024-05-01",
+        "#N/A",
+        "####",
+    ],
 )
 def test_cells_that_only_a_spreadsheet_makes_are_damage(cell: str) -> None:
     assert is_damaged(cell)

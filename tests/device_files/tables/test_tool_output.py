@@ -28,6 +28,7 @@ HASH = next(iter(HASHES.values()))
         "Transcript stopped, output file is C:\\temp\\a.txt",
         "Start time: 20260301120000",
         "PSVersion: 5.1.26100.1",
+        "#TYPE Microsoft.Management.Infrastructure.CimInstance#root/cimv2/Win32_ComputerSystemProduct",
         "Changed database context to 'Devices'.",
         "Gathered details for device with serial number: PF-001",
         "#TYPE System.Management.Automation.PSCustomObject",
