@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.inventory.snapshots import RegisteredDevice, difference
-from shared.pipeline.submissions.matching import folded
+from shared.pipeline.submissions.matching import differ, folded
 from shared.storage.blobs import VersionGone
 from shared.storage.inventories import BatchInventory, CustomerInventory, DeviceChange, Drift, DriftKind
 
@@ -63,26 +63,48 @@ def drift_in(changes: Sequence[DeviceChange], ours: Collection[str]) -> Iterator
     only a name changed is the same, which its id tells. Without a serial number nobody can tell whether the app made a
     change: such devices are left out.
     """
-    there = {folded(change.serial_number): change for change in changes if change.is_there and change.serial_number}
-    gone = {folded(change.serial_number): change for change in changes if not change.is_there and change.serial_number}
-    for serial, change in there.items():
-        left = gone.get(serial)
-        if change.change_id in ours or (left is not None and _is_same(left, change)):
+    by_serial: dict[str, list[DeviceChange]] = {}
+    for change in sorted(changes, key=lambda each: each.seen_at):
+        if serial := folded(change.serial_number):
+            by_serial.setdefault(serial, []).append(change)
+    for of_serial in by_serial.values():
+        there = [change for change in of_serial if change.is_there]
+        gone = [change for change in of_serial if not change.is_there]
+        yield from _drift_of_serial(there, gone, ours)
+
+
+def _drift_of_serial(
+    there: Sequence[DeviceChange], gone: Sequence[DeviceChange], ours: Collection[str]
+) -> Iterator[Drift]:
+    """The drift of devices with one serial number: several of them, or one that changed more than once."""
+    left_over = [left for left in gone if not any(_is_renamed(left, came) for came in there)]
+    for came in there:
+        if any(_is_renamed(left, came) for left in gone):
             continue
-        if left is None or left.change_id in ours or left.batch_id == change.batch_id:
-            yield _drift(DriftKind.REGISTERED, change)
+        left = next((each for each in left_over if _may_be_same_device(each, came)), None)
+        if left is not None:
+            left_over.remove(left)
+        if came.change_id in ours:
+            if left is not None and left.change_id not in ours:
+                yield _drift(DriftKind.DELETED, left)
+        elif left is None or left.change_id in ours or left.batch_id == came.batch_id:
+            yield _drift(DriftKind.REGISTERED, came)
         else:
-            yield _drift(DriftKind.MOVED, left, change)
-    for serial, change in gone.items():
-        came = there.get(serial)
-        is_told_as_moved = came is not None and (came.change_id not in ours or _is_same(change, came))
-        if change.change_id not in ours and not is_told_as_moved:
-            yield _drift(DriftKind.DELETED, change)
+            yield _drift(DriftKind.MOVED, left, came)
+    yield from (_drift(DriftKind.DELETED, left) for left in left_over if left.change_id not in ours)
 
 
-def _is_same(left: DeviceChange, came: DeviceChange) -> bool:
-    """Whether it is one device in one batch, of which the service only lists other names now."""
-    return left.batch_id == came.batch_id and bool(left.device_id) and left.device_id == came.device_id
+def _is_renamed(left: DeviceChange, came: DeviceChange) -> bool:
+    """Whether it is one device in one batch, of which a reading only lists other names than the reading before."""
+    is_same = left.batch_id == came.batch_id and left.device_id == came.device_id
+    return is_same and bool(left.device_id) and left.seen_at == came.seen_at
+
+
+def _may_be_same_device(left: DeviceChange, came: DeviceChange) -> bool:
+    """Whether the device that is gone may be the one that came: with a new id, and of no other maker or model."""
+    names = ((left.manufacturer, came.manufacturer), (left.model, came.model))
+    has_new_id = not left.device_id or left.device_id != came.device_id
+    return has_new_id and not any(differ(folded(one), folded(other)) for one, other in names)
 
 
 def _drift(kind: DriftKind, change: DeviceChange, new: DeviceChange | None = None) -> Drift:

@@ -1,5 +1,7 @@
 """What of the changes between two readings somebody else did."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -43,6 +45,33 @@ def test_what_the_app_did_itself_is_no_drift(
     changes: list[DeviceChange], ours: list[str], expected: list[tuple[DriftKind, str, str]]
 ) -> None:
     assert [(one.kind, one.batch_id, one.new_batch_id) for one in drift_in(changes, ours)] == expected
+
+
+LATER = replace(GONE, change_id="gone later", batch_id="B", device_id="d-2", seen_at=START + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "ours", "expected"),
+    [
+        ([LATER, GONE, THERE], [], [(DriftKind.MOVED, "A", "B"), (DriftKind.DELETED, "B", "")]),
+        ([LATER, GONE, THERE], ["gone", "there"], [(DriftKind.DELETED, "B", "")]),
+        ([LATER, GONE, THERE], ["gone later"], [(DriftKind.MOVED, "A", "B")]),
+        ([LATER, THERE], [], [(DriftKind.REGISTERED, "B", ""), (DriftKind.DELETED, "B", "")]),
+        ([LATER, THERE], ["there"], [(DriftKind.DELETED, "B", "")]),
+    ],
+)
+def test_a_device_that_changed_more_than_once_before_the_decision_is_told_each_time(
+    changes: list[DeviceChange], ours: list[str], expected: list[tuple[DriftKind, str, str]]
+) -> None:
+    assert [(one.kind, one.batch_id, one.new_batch_id) for one in drift_in(changes, ours)] == expected
+
+
+def test_two_makers_that_use_one_serial_number_are_two_devices() -> None:
+    hp, dell = replace(GONE, manufacturer="HP"), replace(THERE, manufacturer="Dell Inc.")
+    assert [one.kind for one in drift_in([hp, dell], [])] == [DriftKind.REGISTERED, DriftKind.DELETED]
+    both = [hp, replace(GONE, change_id="other", manufacturer="Dell Inc.", batch_id="C")]
+    assert [one.batch_id for one in drift_in(both, [])] == ["A", "C"]
+    assert [one.kind for one in drift_in([*both, dell], [])] == [DriftKind.MOVED, DriftKind.DELETED]
 
 
 def test_the_drift_names_who_uploaded_the_device() -> None:
