@@ -33,6 +33,11 @@ _OTHER_DELIMITER = re.compile(r"[\t;|^]|,(?=\S)")
 """In a line of one cell: it may be a row of several, cut at another delimiter."""
 _NAME_WITH_DIGIT = re.compile(r"[^\W\d]+0|[^\W\d]{5,}[ _]?\d{1,2}")
 """What a made-up column name looks like: Name0, Field_1, Textbox12."""
+_LONGEST_COUNT = 5
+_TOTAL = re.compile(
+    r"\W*(?:(?:sub|grand)?\W*(?:total|sum)\w{0,4}|(?:gesamt|zwischen)?summe|gesamt|somme|suma|count|anzahl)\W*",
+    re.IGNORECASE,
+)
 _NUMBERED = re.compile(r"[^\W\d]+(?: [^\W\d]+)*[ .]?[0-9]{1,2}")
 _SERIAL_LIKE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[0-9A-Z]{7,32}")
 _FEWEST_OF_DEVICE = 3
@@ -181,11 +186,13 @@ class Table:
 
     def finish(self) -> Sequence[DeviceRow]:
         """At the end: one row for what nobody understood, where it could hold devices."""
+        names = {column_named(clean(cells[0])) for _, cells in self.preamble} - {None}
         unclear = self._settle_preamble()
         if not unclear:
             return ()
         first, last = unclear[0].source.removeprefix(self.prefix), unclear[-1].source.rpartition(" ")[2]
         source = f"{self.prefix}{first} to {last}" if len(unclear) > 1 else unclear[0].source
+        source += f" ({tool_output.TURNED})" if len(names) >= headers.FEWEST_NAMES else ""
         return (DeviceRow(source, problem=RowReason.PART_NOT_UNDERSTOOD),)
 
     def ordinary(self, number: int, cells: Sequence[str]) -> DeviceRow | None:
@@ -198,6 +205,8 @@ class Table:
         if layout.behind_tag and cells[layout.behind_tag][:1] == " ":
             return None
         serial = cells[layout.serial] if layout.serial >= 0 else ""
+        if layout.unknown and _is_count(serial):
+            return None
         hash_ = cells[layout.hash] if layout.hash >= 0 else ""
         shared = layout.remembered.get(layout.shared_cells(cells))
         if hash_[:2] == "T0" and (len(hash_) == HASH_CHARACTERS or starts_as_hash(hash_)):
@@ -250,6 +259,8 @@ class Table:
         if is_names and layout.remembered and (is_renamed or layout.has_no_row_like(fields)):
             self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
             layout.doubt()
+        if _is_count(fields.serial_number) and any(map(_TOTAL.fullmatch, layout.ignored(cells))):
+            return self._row(number, header, cells, fields, RowReason.SERIAL_NOT_A_SERIAL)
         if is_names or not layout.holds_for(fields):
             return self._row(number, header, cells, _shown(fields), RowReason.UNCLEAR_COLUMNS)
         if not is_in_place(header, cells, layout.width, self._delimiter()):
@@ -399,6 +410,11 @@ def _shown(fields: Fields) -> Fields:
     """What of a row that could not be read is shown: never a hash in another column."""
     shown = Fields(*("" if starts_as_hash(cell) else cell for cell in fields))
     return shown._replace(hardware_hash="", order_number="", profile="")
+
+
+def _is_count(serial_number: str) -> bool:
+    """Whether a serial number is as short as a count of rows, as in the line of totals below a table."""
+    return len(serial_number) <= _LONGEST_COUNT and serial_number.isdecimal()
 
 
 def _may_be_another_device(ignored: Sequence[str]) -> bool:

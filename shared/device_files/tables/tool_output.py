@@ -30,7 +30,7 @@ _CUT = ("\u2026", "...")
 
 LIST_PICTURE = "It is a list as PowerShell shows it on the screen (Format-List) and no table."
 TABLE_PICTURE = "It is a table as a tool shows it on the screen. Its long cells may be cut off."
-
+TURNED = "The names of its columns stand below one another. Turn the table so that they are its first line."
 NO_DELIMITER = "Between its cells stand blanks or a sign that is not read. Use commas or semicolons or tabs."
 
 

@@ -7,6 +7,7 @@ import pytest
 from shared.device_files.account import FileAccount
 from shared.device_files.rows import Column, DeviceRow
 from shared.device_files.tables.table import LONGEST_PREAMBLE, table_rows
+from shared.device_files.tables.tool_output import TURNED
 from shared.reasons import FileNote, FileReason, PassedOverKind, RowReason, UnreadableDeviceFile
 from tests.device_files.given import HASHES
 
@@ -200,6 +201,18 @@ def test_a_row_with_as_many_empty_cells_behind_it_as_its_header_is_certain() -> 
     rows, account = read([*HEADER, "Room", "", ""], [*HP, "12", "", ""], [*HP, "12", ""])
     assert [row.notes for row in rows] == [(), ()]
     assert not account.passed_over
+
+
+def test_a_table_that_is_turned_is_told_as_such() -> None:
+    (row,), _ = read(["Serial Number", "A0000001"], ["Manufacturer", "HP"], ["Model", "EliteBook 840"])
+    assert row.problem is RowReason.PART_NOT_UNDERSTOOD
+    assert row.source == f"line 1 to 3 ({TURNED})"
+
+
+@pytest.mark.parametrize("word", ["Total", "Summe:", "Gesamtsumme", "Subtotal", "Totale", "sum"])
+def test_a_line_of_totals_counts_rows_and_is_no_device(word: str) -> None:
+    rows, _ = read(["Pos", *NAMES], ["1", "12345", "HP", "Book"], [word, "1", "HP", "Book"], ["x", "2", "HP", "Book"])
+    assert [row.problem for row in rows] == [None, RowReason.SERIAL_NOT_A_SERIAL, None]
 
 
 NAMES = ["Serial Number", "Manufacturer", "Model"]
