@@ -221,15 +221,16 @@ class DuplicateIndex:
         row = len(self._group)
         rank = self._tagged if self._tagged and batch_of_tag(row_read.group_tag) else 0
         serial_number = device.serial_number or row_read.serial_number
+        is_validated = found is None and device.serial_number is not None
+        if not is_validated and is_placeholder(serial_number):
+            serial_number = ""
         key = _digest(f"k{device.product_key}".encode()) if device.product_key is not None else b""
         if found is None:
             self._append(row, rank, 0)
             named = _named(row_read.manufacturer, row_read.model, serial_number)
             alone = b"" if named or key else _alone(row_read.manufacturer, row_read.model, serial_number)
-            serial = _digest(f"s{serial_number}".casefold().encode("utf-8", "surrogatepass"))
-            return self._place_without_hash(
-                row, self._serials.setdefault(serial, row) if named else 0, key, named or alone
-            )
+            first_of_serial = self._serials.setdefault(_of_serial(serial_number), row) if named else 0
+            return self._place_without_hash(row, first_of_serial, key, named or alone)
         rank |= _FROM_WINPE if found.from_winpe and not found.tpm_key else _FULL
         rank |= found.collected_seconds if found.collected_seconds in self._plausible else 0
         self._append(row, rank, _HAS_HASH | _GROUP_HAS_HASH)
@@ -254,9 +255,11 @@ class DuplicateIndex:
 
     def _place_without_hash(self, row: int, first_of_serial: int, *names: bytes) -> Verdict:
         if self._winners is None:
-            for name in names:
-                if name and (first := self._names.setdefault(name, row)):
-                    self._union_by_name(first, row)
+            firsts = [first for name in names if name and (first := self._names.setdefault(name, row))]
+            for first in firsts:
+                self._union_by_name(first, row)
+            if not (firsts or first_of_serial or self._needed):
+                return NEW
         return self._verdict(row, first_of_serial)
 
     def _place_with_hash(self, row: int, parts: Parts, key: bytes, hardware_hash: str) -> Verdict:
@@ -343,9 +346,9 @@ def _name_start(manufacturer: str, model: str) -> str:
 
 
 def _named(manufacturer: str, model: str, serial_number: str) -> bytes:
-    """Of the three names together; empty where one is missing or a placeholder."""
+    """Of the three names together; empty where one is missing or identifies none."""
     start = _name_start(manufacturer, model)
-    if not start or is_placeholder(serial_number):
+    if not (start and serial_number):
         return b""
     return _digest((start + serial_number.casefold()).encode("utf-8", "surrogatepass"))
 
@@ -353,6 +356,12 @@ def _named(manufacturer: str, model: str, serial_number: str) -> bytes:
 def _alone(manufacturer: str, model: str, serial_number: str) -> bytes:
     """Of a device that its serial number alone is to tell, with what else stands in the row."""
     return _digest(f"a{manufacturer}\0{model}\0{serial_number}".casefold().encode("utf-8", "surrogatepass"))
+
+
+def _of_serial(serial_number: str) -> bytes:
+    """A serial number as a digest: a short one stands for itself."""
+    data = serial_number.casefold().encode("utf-8", "surrogatepass")
+    return data.ljust(DIGEST_BYTES, b"\0") if len(data) < DIGEST_BYTES else _digest(data)
 
 
 def _digest(data: bytes) -> bytes:

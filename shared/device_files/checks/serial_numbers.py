@@ -31,10 +31,11 @@ _WRITTEN_VALUE = re.compile(
 _ANOTHER_VALUE = re.compile(
     r"yes|no|ja|nein|oui|non|REM\s.*|\d+\.\d+|(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}"
     r"|(?:[0-9A-F]{2}-){5}[0-9A-F]{2}|(?:[0-9A-F]{4}\.){2}[0-9A-F]{4}|.*\.[a-z]{2,}"
-    r"|\d{1,4} ?(?:x|[kmgt]b|stk|st|pcs|pieces|units|inch|zoll|kg)(?: .*)?|(?:.* )?(?:EUR|USD|CHF|GBP)(?: .*)?|.* ff?",
+    r"|(?:.* )?(?:EUR|USD|CHF|GBP)(?: .*)?|.* ff?",
     re.IGNORECASE,
 )
-"""Answers, a comment, a fraction, addresses, product keys, names of hosts and files, quantities, prices, `X ff.`"""
+"""Answers, a comment, a fraction, addresses, product keys, names of hosts and files, prices, `X ff.`"""
+_QUANTITY = re.compile(r"\d{1,4} ?(?:x|[kmgt]b|stk|st|pcs|pieces|units|inch|zoll|kg)(?: .*)?", re.IGNORECASE)
 _WORD = re.compile(r"(?<![^ ])(?=[^ ]*[a-z])(?![a-fA-F]+(?: |$))[A-Za-z]{2,}(?= |$)")
 """A word that stands by itself; one of capitals alone may be of a serial number, and so may hexadecimal digits."""
 _RANGE = re.compile(r"([0-9A-Z]{5,})[0-9A-Z]{1,6}\s*[-\u2013]\s*\1[0-9A-Z]{1,6}", re.IGNORECASE)
@@ -108,9 +109,12 @@ def holds_several(text: str) -> bool:
 
 def names_something_else(text: str) -> bool:
     """Whether a text is a word, another value, a maker or the name of a column."""
-    if is_written_value(text) or _ANOTHER_VALUE.fullmatch(text) is not None:
+    has_digit = any(map(str.isdecimal, text)) and text[:2] not in ("4K", "4k")
+    if _QUANTITY.fullmatch(text):
         return True
-    if any(map(str.isdecimal, text)) and text[:2] not in ("4K", "4k"):
+    if not (has_digit and text.isalnum()) and (is_written_value(text) or _ANOTHER_VALUE.fullmatch(text)):
+        return True
+    if has_digit:
         return False  # No word, maker or name of a column has a digit but `4K hash`.
     is_word = text.isascii() and any(map(str.islower, text))
     return is_word or is_manufacturer(text) or meaning(text) is not None
