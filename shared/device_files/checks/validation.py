@@ -90,6 +90,8 @@ class _Common(Struct, frozen=True):
     reason: RowReason | None
     has_names: bool
     """Manufacturer and model are there and no placeholders."""
+    compared_names: tuple[str, str]
+    """Both without case: neither is the serial number as well."""
     names_reason: RowReason | None
     """Why manufacturer and model identify nothing."""
     key: str | None
@@ -156,6 +158,7 @@ class Validation:
         return _Common(
             reason=reason,
             has_names=has_names,
+            compared_names=(manufacturer.casefold(), model.casefold()),
             names_reason=_names_reason(manufacturer, model) if has_names else alone_reason,
             key=key,
             key_reason=key_reason,
@@ -248,7 +251,7 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     if is_template_text(serial_number):
         return Decision(None, RowReason.TEMPLATE_SAMPLE, notes)
     reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
-    if reason is None and serial_number.casefold() in (row.manufacturer.casefold(), row.model.casefold()):
+    if reason is None and serial_number.casefold() in common.compared_names:
         reason = RowReason.SERIAL_NOT_A_SERIAL
     if reason is not None:
         return Decision(None, reason, notes)

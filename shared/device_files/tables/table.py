@@ -73,6 +73,7 @@ class _Layout:
         self.width = width = found.width
         self.named = header.width
         self.twins, self.other_tags = found.twins, found.other_tags
+        self.has_rivals = bool(self.twins or self.other_tags)
         self.serial, self.key, self.hash = header.places[:3]
         self.order, self.profile = header.place(Column.ORDER_NUMBER), header.place(Column.PROFILE)
         behind_tag = header.place(Column.GROUP_TAG) + 1
@@ -114,7 +115,7 @@ class _Layout:
 
     def ignored(self, cells: Sequence[str]) -> Sequence[str]:
         """The cells of a row below names that mean nothing."""
-        return [cells[place] for place in self.unknown if place < len(cells)]
+        return [cells[place] for place in self.unknown if place < len(cells)] if self.unknown else ()
 
     def header_for(self, cells: Sequence[str]) -> Header:
         """The header by which a row is read: where its group tag is empty, a less sure one that is filled is it.
@@ -200,7 +201,7 @@ class Table:
         layout = self.layout
         if layout is None or len(cells) != layout.width or any(cells[layout.named :]):
             return None
-        if layout.twins or layout.other_tags or (layout.unknown and _may_be_another_device(layout.ignored(cells))):
+        if layout.has_rivals or (layout.unknown and _may_be_another_device(layout.ignored(cells))):
             return None
         if layout.behind_tag and cells[layout.behind_tag][:1] == " ":
             return None
@@ -421,7 +422,7 @@ def _may_be_another_device(ignored: Sequence[str]) -> bool:
     """Whether cells that are not used hold a hash, or a known manufacturer beside what looks like a serial number."""
     if any(map(starts_as_hash, ignored)):
         return True
-    return any(map(_SERIAL_LIKE.fullmatch, ignored)) and any(map(is_manufacturer, ignored))
+    return any(map(is_manufacturer, ignored)) and any(map(_SERIAL_LIKE.fullmatch, ignored))
 
 
 def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:
