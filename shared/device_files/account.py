@@ -81,6 +81,13 @@ def could_hold_device(text: str) -> bool:
     return len(text) > _SEARCHED or _DEVICE_LIKE.search(searched) is not None or names_manufacturer(searched)
 
 
+def names_device(line: str) -> bool:
+    """Whether a line of a log names a device: a manufacturer beside what looks like a serial number, or that alone."""
+    return _DEVICE_LIKE.fullmatch(line) is not None or (
+        _DEVICE_LIKE.search(line) is not None and names_manufacturer(line)
+    )
+
+
 def excerpt(text: str) -> str:
     """The beginning of a text as it may be shown: on one line, and nothing that may be of a hash."""
     shown = _LONG_RUN.sub("…", clean(text[: 8 * LONGEST_EXCERPT]))

@@ -13,8 +13,8 @@ from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks.duplicates import NEW, DuplicateIndex, Findings, ReadAgain, with_verdict
 from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
 from shared.device_files.formats.containers import parts_of
-from shared.device_files.formats.file_types import may_hold_devices
-from shared.device_files.formats.parts import ItemsPart, Part, UnreadPart
+from shared.device_files.formats.file_types import is_log
+from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
 from shared.device_files.placeholders import is_product_key
 from shared.device_files.rows import CheckedRow, DeviceRow, Rules
 from shared.device_files.tables.header_names import column_named
@@ -121,17 +121,15 @@ def _rows_of(part: Part, account: FileAccount) -> Iterator[DeviceRow]:
     if isinstance(part, ItemsPart):
         rows = item_rows(part.items, account, part.prefix)
     else:
-        rows = table_rows(part.records, account, part.prefix, part.delimiter)
+        rows = table_rows(part.records, account, part.prefix, part.delimiter, is_log=is_log(part.member))
     try:
         for row in rows:
-            if row.problem is RowReason.PART_NOT_UNDERSTOOD and part.member and not may_hold_devices(part.member):
-                continue
             count += 1
             yield row
     except UnreadableDeviceFile as error:
         if not part.member or error.reason in _OF_THE_WHOLE:
             raise
-        if error.reason is not FileReason.NOT_DEVICES or may_hold_devices(part.member):
+        if error.reason is not FileReason.NOT_DEVICES or isinstance(part, TablePart) or not is_log(part.member):
             count += 1
             yield _unread(part.member, error.reason)
     if not count and part.member:

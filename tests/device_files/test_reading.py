@@ -20,7 +20,7 @@ def rows_of(*serials: str) -> bytes:
 
 
 def test_rows_are_numbered_without_gaps_over_all_parts_of_a_file() -> None:
-    data = archive(**{"a.csv": rows_of("A-1", "A-2"), "b.csv": b"\x89PNG", "c.csv": rows_of("C-1")})
+    data = archive(**{"a.csv": rows_of("A-1", "A-2"), "b.csv": b"%PDF-1", "c.csv": rows_of("C-1")})
     rows = read(data, name="devices.zip")
     assert [row.row for row in rows] == [1, 2, 3, 4]
     assert [row.serial_number for row in rows if row.device] == ["A-1", "A-2", "C-1"]
@@ -51,7 +51,7 @@ def test_cells_are_given_as_they_stand_in_the_file_before_they_are_judged() -> N
     [
         (text("Dear colleague,", "the devices follow tomorrow."), "Dear colleague"),
         (text("# nothing yet"), "nothing yet"),
-        (archive(**{"a.csv": b"\x89PNG"}), "a.csv"),
+        (archive(**{"a.csv": b"%PDF-1"}), "a.csv"),
     ],
 )
 def test_a_file_without_a_row_is_refused_by_its_name_with_what_it_holds(data: bytes, held: str) -> None:
@@ -59,6 +59,22 @@ def test_a_file_without_a_row_is_refused_by_its_name_with_what_it_holds(data: by
         read(data, name="list.csv")
     assert (refused.value.reason, refused.value.file) == (FileReason.NO_DEVICE_ROWS, "list.csv")
     assert held in str(refused.value)
+
+
+def test_of_an_archive_what_may_be_a_list_is_told_whatever_its_name_and_of_logs_what_names_a_device() -> None:
+    others = {
+        "export.dat": b"Kennung;Fabrikat\n5CG12345;HP\n",
+        "serials.log": b"5CG12346\n",
+        "list.yaml": b"- serialNumber: 5CG12347\n  manufacturer: HP\n",
+        "setup.log": b"".join(b"2026-11-20 10:00, Info [0x%05d] MIG Something happened, ok\n" % n for n in range(200)),
+        "tpm_Output.txt": b"TPM: 2.0\r\nManufacturer: INTC\r\n",
+        "AutopilotDDSZTDFile.json": b'{"ZtdRegistrationId": "0a7c2f4e"}',
+        "MDMDiagReport.xml": b"<Report><DeviceId>4C4C4544</DeviceId></Report>",
+    }
+    rows, account = read_with_account(archive(**{"a.csv": rows_of("A-1"), **others}), name="d.zip")
+    assert [row.source.partition(" ")[0] for row in rows if row.device is None] == ["export.dat", "list.yaml"]
+    (warning,) = (remark for remark in account.remarks if remark.note is FileNote.MAY_HOLD_DEVICES)
+    assert warning.detail == "serials.log line 1"
 
 
 def test_a_file_of_corporate_identifiers_is_noted_and_refused_where_the_rules_say_so() -> None:

@@ -91,6 +91,9 @@ class _Opener:
     ) -> Iterator[Part]:
         """The parts of a member, or why it has none: nothing of an archive goes without a word."""
         label = clean(member.filename)[:_LONGEST_NAME]
+        if file_types.is_report(label):
+            self.account.pass_over(PassedOverKind.ARCHIVE_MEMBER, label, may_hold_device=False)
+            return
         contents = archives.contents(archive, member, allowance)
         has_parts = False
         try:
@@ -104,7 +107,8 @@ class _Opener:
                 raise
             if error.reason in _NO_LISTS and archives.is_resource_fork(member):
                 return
-            if error.reason in _NO_LISTS and not file_types.may_hold_devices(label):
+            is_none = isinstance(error, file_types.NoList) or error.reason is FileReason.EMPTY
+            if is_none or (error.reason in _NO_LISTS and file_types.is_log(label)):
                 self.account.pass_over(PassedOverKind.ARCHIVE_MEMBER, label, error.detail, may_hold_device=False)
             else:
                 yield UnreadPart(label, error.reason)

@@ -3,8 +3,9 @@
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -36,18 +37,29 @@ _READ_BY_MARK = (
 )
 
 
-def _listed(told_by: str) -> list[tuple[str, str, FileReason]]:
-    """The kinds of files that are not read: a pattern or name, what is said of the kind, and why it is refused."""
+class NoList(UnreadableDeviceFile):
+    """It is of a kind that nobody keeps devices in: a picture, a program, an event log."""
+
+
+def _listed(told_by: str) -> list[tuple[str, Callable[[], UnreadableDeviceFile]]]:
+    """The kinds of files that are not read: a pattern or name, and the refusal."""
     with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as table:
         return [
-            (entry["pattern"], entry["kind"], FileReason(entry["reason"]))
+            (
+                entry["pattern"],
+                partial(
+                    UnreadableDeviceFile if entry["keeps_lists"] == "yes" else NoList,
+                    FileReason(entry["reason"]),
+                    f"It is {entry['kind']}.",
+                ),
+            )
             for entry in csv.DictReader(table)
             if entry["told_by"] == told_by
         ]
 
 
-_BY_BYTES = [(re.compile(mark.encode()), called, reason) for mark, called, reason in _listed("bytes")]
-_BY_TEXT = [(re.compile(text, re.IGNORECASE), called, reason) for text, called, reason in _listed("text")]
+_BY_BYTES = [(re.compile(mark.encode()), refusal) for mark, refusal in _listed("bytes")]
+_BY_TEXT = [(re.compile(text, re.IGNORECASE), refusal) for text, refusal in _listed("text")]
 _BY_MEMBER, _BY_STREAM = _listed("member"), _listed("stream")
 _XML_PROLOG = re.compile(r"(?:<\?(?:xml|mso-application)\b[^>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*)*")
 _WORKBOOK_MEMBER = re.compile(r"xl/workbook[0-9]*\.xml")
@@ -55,17 +67,17 @@ _LOCKED_STREAM, _MAIL_STREAM, *_WORKBOOK_STREAMS = "EncryptedPackage", "__proper
 _OLE_STREAM = re.compile(
     b"|".join(
         re.escape(name.encode("utf-16-le"))
-        for name in (_LOCKED_STREAM, *_WORKBOOK_STREAMS, *(name for name, *_ in _BY_STREAM))
+        for name in (_LOCKED_STREAM, *_WORKBOOK_STREAMS, *(name for name, _ in _BY_STREAM))
     )
 )
 _LONGEST_OLE_NAME = 64
 
-_KEEPS_DEVICES = re.compile(
-    r".*\.(?:csv|tsv|tab|txt|json|jsonl|ndjson|(?:cli)?xml|xls[xmb]?|od[st]|numbers|docx?|rtf|pdf|msg|eml|zip|gz|7z|rar|"
-    r"tar|tgz)",
+_REPORT = re.compile(
+    r"(?:.*[/\\])?(?:MDMDiagReport\.(?:xml|html)|Autopilot(?:DDSZTD|Configuration)File\.json|MdmDiagLogMetadata\.json)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Names under which lists of devices are kept, also those of kinds that are not read."""
+"""What MdmDiagnosticsTool puts into its archive beside the one file that holds the device."""
+_LOG = re.compile(r".*(?:_Output\.txt|\.log|\.etl)", re.IGNORECASE | re.DOTALL)
 
 _XML = re.compile(r"<(?:\?xml|!--|!(?i:doctype)\b|[A-Za-z_][\w:.-]*(?:\s+[\w:.-]+\s*=|\s*/?>(?! *[,;\t|])))")
 """Unlike a line of a template, such as `<serial number>,<product key>`."""
@@ -87,9 +99,9 @@ def kind_of(start: bytes) -> Kind:
     for mark, kind in _READ_BY_MARK:
         if start.startswith(mark):
             return kind
-    for pattern, called, reason in _BY_BYTES:
+    for pattern, refusal in _BY_BYTES:
         if pattern.match(start):
-            raise _named(called, reason)
+            raise refusal()
     return _kind_of_text(start[:START_BYTES])
 
 
@@ -100,9 +112,9 @@ def is_workbook(members: Iterable[str]) -> bool:
         UnreadableDeviceFile: it is another kind of document.
     """
     names = {name.replace("\\", "/").casefold() for name in members}
-    for name, called, reason in _BY_MEMBER:
+    for name, refusal in _BY_MEMBER:
         if name in names:
-            raise _named(called, reason)
+            raise refusal()
     return any(map(_WORKBOOK_MEMBER.fullmatch, names))
 
 
@@ -121,20 +133,25 @@ def check_old_workbook(file: IO[bytes]) -> None:
     if _LOCKED_STREAM in found:
         raise UnreadableDeviceFile(FileReason.WORKBOOK_LOCKED)
     has_workbook = not found.isdisjoint(_WORKBOOK_STREAMS)
-    for name, called, reason in _BY_STREAM:
+    for name, refusal in _BY_STREAM:
         if name in found and (name == _MAIL_STREAM or not has_workbook):
-            raise _named(called, reason)
+            raise refusal()
     if not has_workbook:
         raise _named("an Office document of the old form, but no workbook")
 
 
-def may_hold_devices(name: str) -> bool:
-    """Whether lists of devices are kept under such a name, in whatever kind of file."""
-    return _KEEPS_DEVICES.fullmatch(name) is not None
+def is_report(name: str) -> bool:
+    """Whether a member of an archive is a known report on a PC, which holds no list of devices."""
+    return _REPORT.fullmatch(name) is not None
 
 
-def _named(called: str, reason: FileReason = FileReason.UNKNOWN_FORMAT) -> UnreadableDeviceFile:
-    return UnreadableDeviceFile(reason, f"It is {called}.")
+def is_log(name: str) -> bool:
+    """Whether a member of an archive has the name of a log: of lines in it, only those that name a device matter."""
+    return _LOG.fullmatch(name) is not None
+
+
+def _named(called: str) -> UnreadableDeviceFile:
+    return UnreadableDeviceFile(FileReason.UNKNOWN_FORMAT, f"It is {called}.")
 
 
 def _kind_of_text(start: bytes) -> Kind:
@@ -144,9 +161,9 @@ def _kind_of_text(start: bytes) -> Kind:
         raise _named("no text, nor any other kind of file that is known")
     text = text.lstrip(_BLANK_START).replace("\r\n", "\n")
     begins = _XML_PROLOG.match(text)
-    for pattern, called, reason in _BY_TEXT:
+    for pattern, refusal in _BY_TEXT:
         if pattern.match(text, begins.end() if begins else 0):
-            raise _named(called, reason)
+            raise refusal()
     if _XML.match(text):
         return Kind.XML
     return Kind.JSON if _JSON.match(text) else Kind.TABLE

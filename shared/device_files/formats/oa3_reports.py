@@ -53,7 +53,10 @@ def items(chunks: Iterable[bytes], account: FileAccount, prefix: str = "") -> It
         UnreadableDeviceFile: it is damaged, cut off, too large, or has a document type; an element is longer than a
             device; it cannot be told which values belong together; or it is no report.
     """
-    reports = _parsed(_whole(decoded(chunks, account)))
+    text = _whole(decoded(chunks, account))
+    reports = _parsed(text)
+    for line, comment in _comments(text):
+        account.pass_over(PassedOverKind.COMMENT, f"{prefix}line {line}", _SECRET.sub("…", comment))
     count = 0
     for element in _parts(reports):
         if _is_device(element):
@@ -79,6 +82,16 @@ def _whole(texts: Iterable[str]) -> str:
     if _DOCUMENT_TYPE.search(whole):
         raise UnreadableDeviceFile(FileReason.XML_UNREADABLE, "It has a document type, which is not read.")
     return _DECLARATION.sub(lambda found: "\n" * found[0].count("\n"), whole)
+
+
+def _comments(text: str) -> Iterator[tuple[int, str]]:
+    """The comments of a text that was parsed, each with its line."""
+    line, at = 1, 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
+        line += text.count("\n", at, start)
+        yield line, text[start + len("<!--") : end]
+        line += text.count("\n", start, end)
+        at = end
 
 
 def _parsed(text: str) -> Element:

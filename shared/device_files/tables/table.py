@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from msgspec.structs import replace
 
-from shared.device_files.account import FileAccount, could_hold_device
+from shared.device_files.account import FileAccount, could_hold_device, names_device
 from shared.device_files.cells import TypedCell, clean
 from shared.device_files.formats.parts import Delimiter, Records
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
@@ -45,17 +45,22 @@ _FEWEST_OF_DEVICE = 3
 
 
 def table_rows(
-    records: Records, account: FileAccount, prefix: str = "", delimiter: Delimiter | None = None
+    records: Records,
+    account: FileAccount,
+    prefix: str = "",
+    delimiter: Delimiter | None = None,
+    *,
+    is_log: bool = False,
 ) -> Iterator[DeviceRow]:
     """The device rows of a table. Headers and blank lines are none; what else is none is told to `account`.
 
     `records` are the cells of each row with its line number; `prefix` tells a person where the table is. `delimiter`:
-    of a text, whose cells may have lost their quotes.
+    of a text, whose cells may have lost their quotes. `is_log`: lines that are not understood are passed over.
 
     Raises:
         UnreadableDeviceFile: two columns of one meaning differ in a row, or it is a picture of a table.
     """
-    table = Table(prefix, account, delimiter)
+    table = Table(prefix, account, delimiter, is_log)
     for number, cells in records:
         row = table.ordinary(number, cells)
         if row is not None:
@@ -148,6 +153,7 @@ class Table:
     account: FileAccount
     delimiter: Delimiter | None = None
     """Of a text, in which a cell that lost its quotes fell apart."""
+    is_log: bool = False
     layout: _Layout | None = None
     has_no_header: bool = False
     """Devices were found before any header."""
@@ -286,6 +292,8 @@ class Table:
         may_hold_device = False if kind is PassedOverKind.TEMPLATE_LINE or is_of_tool else None
         if kind is PassedOverKind.UNKNOWN_HEADER:
             may_hold_device = names_manufacturer(text)
+        if self.is_log:
+            may_hold_device = names_device(text)
         self.account.pass_over(kind, self._place(number), text, may_hold_device=may_hold_device)
         return ()
 
@@ -353,6 +361,8 @@ class Table:
     def _settled(self, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
         """A line without a header, of which nobody can say what its cells are: a rejected row, or names of columns."""
         filled = list(filter(None, map(clean, cells)))
+        if self.is_log and not (self.has_no_header or any(map(starts_as_hash, filled))):
+            return self._pass_over(PassedOverKind.UNCLEAR_TEXT, number, cells)
         if _are_unknown_names(filled):
             if len(filled) > 1 or _are_names_of(cells, headers.FEWEST_NAMES):
                 self.is_under_unknown_names = self.is_under_unknown_names or self.has_no_header

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.device_files.formats.file_types import Kind, check_old_workbook, is_workbook, kind_of, may_hold_devices
+from shared.device_files.formats.file_types import Kind, check_old_workbook, is_log, is_report, is_workbook, kind_of
 from shared.reasons import FileReason, UnreadableDeviceFile
 from tests.device_files.formats.test_workbooks import SAMPLES
 from tests.examples import examples
@@ -187,23 +187,14 @@ def test_an_old_workbook_may_hold_a_word_document() -> None:
     check_old_workbook(io.BytesIO(data))
 
 
-def test_names_say_where_lists_are_kept() -> None:
-    kept = [
-        "a.csv",
-        "A.XLSX",
-        "a.b.tsv",
-        "sub\\a.txt",
-        "a.json",
-        "a.xml",
-        "a.zip",
-        "a.csv.gz",
-        "a.docx",
-        "a.pdf",
-        "a.7z",
-    ]
-    others = ["a.evtx", "a.etl", "a.reg", "a.html", "a.cab", "a.png", "a.ps1", "a", "csv", "a.csv.etl"]
-    assert [*map(may_hold_devices, kept)] == [True] * len(kept)
-    assert [*map(may_hold_devices, others)] == [False] * len(others)
+def test_names_say_what_is_a_log() -> None:
+    logs = ["a.log", "sub\\trace.etl", "x/TpmHliInfo_Output.txt"]
+    others = ["a.csv", "a.txt", "a", "a.dat", "devices.json", "DeviceHash_PC.csv", "a.log.csv"]
+    assert is_report("x\\MDMDiagReport.xml")
+    assert is_report("AutopilotDDSZTDFile.json")
+    assert not is_report("MDMDiagReport.csv")
+    assert [*map(is_log, logs)] == [True] * len(logs)
+    assert [*map(is_log, others)] == [False] * len(others)
 
 
 @settings(max_examples=examples(1_000))

@@ -13,7 +13,7 @@ from shared.device_files.account import FileAccount
 from shared.device_files.formats import oa3_reports
 from shared.device_files.formats.decoding import MAXIMUM_LINE
 from shared.device_files.rows import PassedOver
-from shared.reasons import FileReason, UnreadableDeviceFile
+from shared.reasons import FileReason, PassedOverKind, UnreadableDeviceFile
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 MEGABYTE = 1024 * 1024
@@ -119,6 +119,15 @@ def test_what_stands_beside_the_devices_is_accounted_for() -> None:
         ("x", "5CG1234567", "S1", "M"),
         True,
     )
+
+
+def test_a_device_in_a_comment_is_told_of() -> None:
+    _, over = read(f"<Keys>\n{key(1)}\n<!-- x\n --><!-- {key(2) * 4} --></Keys>", 7)
+    assert [(each.kind, each.count, each.places, each.may_hold_device) for each in over] == [
+        (PassedOverKind.COMMENT, 2, ("line 3", "line 4"), False)
+    ]
+    _, over = read("<Key><HardwareHash>T01</HardwareHash><!-- <ProductKeyID>3300000000123</ProductKeyID> --></Key>", 7)
+    assert over[0].may_hold_device
 
 
 def test_text_between_elements_is_accounted_for() -> None:
