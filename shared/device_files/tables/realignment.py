@@ -176,10 +176,14 @@ def _open_brackets(text: str) -> int:
 
 
 def _goes_on(header: Header, cells: Sequence[str]) -> bool:
-    """Whether a cell that means something, or follows the group tag, has the blank behind a comma before it."""
+    """Whether a cell that means something, or follows the group tag, has the blank behind a comma before it.
+
+    A row of our own, with its sentence in its place at the end, would be longer if its group tag had fallen apart.
+    """
+    has_sentence = header.columns[-1] in ADDED_TO_FIX and bool(_cell(cells, header.width - 1))
     for place in range(1, min(len(cells), header.width)):
         before, column = header.columns[place - 1 : place + 1]
-        if {column, before} & ADDED_TO_FIX or (column is None and before is not Column.GROUP_TAG):
+        if {column, before} & ADDED_TO_FIX or (column is None and (has_sentence or before is not Column.GROUP_TAG)):
             continue
         texts = _cell(cells, place - 1), _cell(cells, place)
         # A hash or key goes on in no other cell, nor does it end one.
