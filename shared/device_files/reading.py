@@ -153,7 +153,7 @@ def _no_device_rows(unread: list[DeviceRow], account: FileAccount, name: str) ->
     if (unreadable := next((text for text in held if "\ufffd" in text), None)) is not None:
         detail = f"Letters of it cannot be read: {unreadable}."
         return UnreadableDeviceFile(FileReason.ENCODING_UNKNOWN, detail, file=name)
-    detail = f"It holds: {' / '.join(held)}." if held else ""
+    detail = f"It holds: {' / '.join(held)}." if held else "It has nothing but blank lines and column names."
     return UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, detail, file=name)
 
 

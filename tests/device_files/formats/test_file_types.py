@@ -37,6 +37,12 @@ def _refusal(start: bytes) -> tuple[FileReason, str]:
         ("[InternetShortcut]\nURL=file:///C:/devices.csv", "shortcut"),
         ("Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE]", "registry"),
         ("-----BEGIN CERTIFICATE-----\nMIIC", "certificate"),
+        ("-----BEGIN PGP MESSAGE-----\n", "Decrypt"),
+        ("<!DOCTYPE html><html><title>Sign in to your account</title>", "download"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull"),
+        ("INSERT INTO devices (serial_number) VALUES\n('A')", "SQL"),
+        ("- serialNumber: A1\n  manufacturer: HP\n", "YAML"),
+        ("devices:\n  - serial: A1\n    make: HP\n", "YAML"),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -52,6 +58,16 @@ def test_texts_that_are_no_tables_are_named(text: str, called: str, encoding: st
         (_CLIXML, "Export-Csv -NoTypeInformation -Encoding utf8"),
         ("#< CLIXML\r\n" + _CLIXML, "Export-Clixml"),
         ('<?xml version="1.0" encoding="utf-16"?>\n' + _CLIXML, "Export-Clixml"),
+        ("Serial Number,Model\\r\\nA1,X", "line breaks"),
+        ("Serial Number,Model<br>A1,X", "line breaks"),
+        ("Serial Number,Model\u2028A1,X", "line breaks"),
+        ("+ACI-SerialNumber+ACI-,+ACI-Model+ACI-\r\n", "UTF-7"),
+        ("@{SerialNumber=A1; Model=X}", "Set-Content"),
+        ("class PSCustomObject\r\n{\r\n  SerialNumber = A1", "Format-Custom"),
+        ('"IsReadOnly","IsFixedSize","Keys"\r\n', "hashtable"),
+        ('#TYPE System.String\r\n"Length"\r\n"59"\r\n', "lengths"),
+        ("\r\n\r\nIdentifyingNumber=A1\r\n\r\nName=X\r\n", "wmic"),
+        ('{"TotalRowCount": 1, "Schema": []}', "Intune"),
         ("<#PSScriptInfo\n.VERSION 3.9", "script"),
         ("<#\n.SYNOPSIS\nRetrieves the Windows AutoPilot deployment details", "Get-WindowsAutopilotInfo -OutputFile"),
         ("\n#Requires -RunAsAdministrator\n", "script"),
@@ -70,6 +86,20 @@ def test_what_powershell_wrote_otherwise_is_refused_with_the_command_that_helps(
 ) -> None:
     reason, detail = _refusal(text.encode(encoding))
     assert reason is FileReason.NOT_DEVICES
+    assert called in detail
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ('// export\n[{"a": 1}]', "comments"),
+        ('"[{\\"serialNumber\\":\\"A1\\"}]"', "twice"),
+        ('{"a": 1},\n{"a": 2},\n', "commas"),
+    ],
+)
+def test_text_that_only_looks_like_json_is_named(text: str, called: str) -> None:
+    reason, detail = _refusal(text.encode())
+    assert reason is FileReason.JSON_UNREADABLE
     assert called in detail
 
 
@@ -113,6 +143,10 @@ def test_other_files_are_named_by_their_first_bytes(start: bytes, called: str) -
         ("Received: 3 devices\nSerial,Manufacturer,Model\n", Kind.TABLE),
         ('#TYPE System.Management.Automation.PSCustomObject\n"Serial"\n', Kind.TABLE),
         ("# collected on Monday\nSerial\n", Kind.TABLE),
+        ("Serial<br>Number,Model\nA1,X\n", Kind.TABLE),
+        ("/* of Monday */\nSerial,Model\n", Kind.TABLE),
+        ("// of Monday\n[Serial],[Model]\n", Kind.TABLE),
+        ("Insert into the list\nSerial,Model\n", Kind.TABLE),
         ("<serialNumber>,<ProductID>,<hardwareHash>\n", Kind.TABLE),
         ("<serial number>;<maker>\n", Kind.TABLE),
         ("<serialNumber> ,x\n", Kind.TABLE),
