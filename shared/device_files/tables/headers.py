@@ -18,7 +18,8 @@ _HARMLESS_TWICE = frozenset({Column.ORDER_NUMBER, Column.ASSIGNED_USER}) | ADDED
 """Nothing that is sent depends on which column is meant."""
 _BETWEEN_CELLS = re.compile(r"[\s,;|^]")
 _SECOND = re.compile(
-    r"^(?:replacement|new|old|ersatz|neue?|alte?)[\W_]*|[\W_]*(?:[0-9]{1,2}|new|old|neu|alt)\W*$", re.IGNORECASE
+    r"^(?:replacement|new|old|former|previous|ersatz|neue?|alte?)[\W_]*|[\W_]*(?:[0-9]{1,2}|new|old|neu|alt)\W*$",
+    re.IGNORECASE,
 )
 """What tells one column from another of its name: `Serial Number.1`, `serialNumber2`, `Replacement Serial Number`."""
 _OF_COMPUTER_SYSTEM_PRODUCT = frozenset({"identifyingnumber", "name", "vendor"})

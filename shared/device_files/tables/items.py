@@ -6,9 +6,10 @@ from shared.device_files.account import FileAccount
 from shared.device_files.cells import clean
 from shared.device_files.formats.parts import Items
 from shared.device_files.rows import Column, DeviceRow
-from shared.device_files.tables.fields import fields_of
+from shared.device_files.tables.fields import Fields, fields_of
 from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headers import item_header
+from shared.device_files.tables.realignment import is_in_place
 from shared.reasons import FileNote, RowReason
 
 _NOT_SENT = (None, Column.ASSIGNED_USER, Column.ORDER_NUMBER)
@@ -20,12 +21,13 @@ def item_rows(items: Items, account: FileAccount, prefix: str = "") -> Iterator[
         names, cells = tuple(values), tuple(values.values())
         source = f"{prefix}{place}"
         # What one value is called twice is named once.
-        told = [(column_named(name), clean(cell)) for name, cell in values.items()]
+        told = [(column_named(name), clean(cell).casefold()) for name, cell in values.items()]
         header = item_header(names, tuple(bool(one[1]) and one not in told[:at] for at, one in enumerate(told)))
-        if header is None:
+        fields = Fields() if header is None else fields_of(header, cells)
+        if header is None or not (fields.hardware_hash or is_in_place(header, cells, len(cells), None)):
             yield DeviceRow(source, problem=RowReason.UNCLEAR_COLUMNS, cells=cells)
             continue
         named = zip(names, header.columns, cells, strict=True)
         if ignored := [name for name, column, cell in named if column in _NOT_SENT and cell]:
             account.note(FileNote.COLUMNS_IGNORED, *ignored)
-        yield DeviceRow(source, *fields_of(header, cells), header=header, cells=cells)
+        yield DeviceRow(source, *fields, header=header, cells=cells)

@@ -38,7 +38,7 @@ _TOTAL = re.compile(
     r"\W*(?:(?:sub|grand)?\W*(?:total|sum)\w{0,4}|(?:gesamt|zwischen)?summe|gesamt|somme|suma|count|anzahl)\W*",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"[^\W\d]+(?: [^\W\d]+)*[ .]?[0-9]{1,2}")
+_NUMBERED = re.compile(r"[^\W\d][^0-9]*[0-9]{1,2}")
 _SERIAL_LIKE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[0-9A-Z]{7,32}")
 _FEWEST_OF_DEVICE = 3
 """Cells of the fewest that identify a device without a hash."""
@@ -115,7 +115,7 @@ class _Layout:
         Right below the header they may be the same names in another language; capitals may be a serial number.
         """
         makers = {maker for maker, *_ in self.remembered.values()}
-        is_serial_number = words.serial_number.isupper() and not words.model.isupper()
+        is_serial_number = words.serial_number.isalpha() and words.serial_number.isupper() and not words.model.isupper()
         return words.manufacturer not in makers and not is_serial_number
 
     def ignored(self, cells: Sequence[str]) -> Sequence[str]:
@@ -130,7 +130,7 @@ class _Layout:
         """
         texts = [*map(clean, cells), *[""] * self.width]
         for place, other in self.twins:
-            if texts[other] not in ("", texts[place]):
+            if texts[other] and texts[other].casefold() != texts[place].casefold():
                 raise headers.columns_twice(self.header, place, other)
         tag = next((place for place in self.other_tags if texts[place]), ABSENT)
         if tag == ABSENT or texts[self.header.place(Column.GROUP_TAG)]:

@@ -40,5 +40,10 @@ def test_an_item_with_two_names_for_one_thing_is_unclear() -> None:
 
 
 def test_two_names_of_one_thing_may_agree() -> None:
-    (row,), _ = read({"biosSerialNumber": "SN-1", "serialNumber": "SN-1", "manufacturer": "HP", "model": "X"})
+    (row,), _ = read({"biosSerialNumber": "SN-1", "serialNumber": "sn-1", "manufacturer": "HP", "model": "X"})
     assert (row.serial_number, row.problem) == ("SN-1", None)
+
+
+def test_a_manufacturer_below_another_name_is_not_guessed_at() -> None:
+    (row,), _ = read({"serialNumber": "SN-1", "groupTag": "HP", "manufacturer": "Kiosk", "model": "X"})
+    assert row.problem is RowReason.UNCLEAR_COLUMNS

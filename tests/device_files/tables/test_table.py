@@ -220,6 +220,7 @@ WORDS_OF_COLUMNS = [
     ["Lager Köln", "Herr Meier", "Tor"],
     ["Serial Number", "Typ", "Fabrikat"],
     ["Serial Number2", "Type2", "Make2"],
+    ["S/N2", "Typ 2", "Fabrikat.2"],
 ]
 
 
@@ -247,7 +248,7 @@ TWICE = ["Serial Number", "Manufacturer", "Model", "Serial Number"]
 
 
 def test_columns_of_one_meaning_may_agree_or_one_be_empty() -> None:
-    rows, _ = read(TWICE, ["S100001", "HP", "ProBook", "S100001"], ["S100002", "HP", "ProBook", " "], ["S100003", "HP"])
+    rows, _ = read(TWICE, ["S100001", "HP", "ProBook", "s100001"], ["S100002", "HP", "ProBook", " "], ["S100003", "HP"])
     assert [row.serial_number for row in rows] == ["S100001", "S100002", "S100003"]
 
 
