@@ -16,7 +16,7 @@ from shared.device_files.formats.containers import parts_of
 from shared.device_files.formats.file_types import is_log
 from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
 from shared.device_files.placeholders import is_product_key
-from shared.device_files.rows import CheckedRow, DeviceRow, Rules
+from shared.device_files.rows import CheckedRow, DeviceRow, Rules, SendableDevice
 from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headerless import IDENTIFIERS
 from shared.device_files.tables.headers import sense_of
@@ -42,6 +42,7 @@ _OF_A_PART = (RowReason.UNREADABLE_MEMBER, RowReason.PART_NOT_UNDERSTOOD)
 _OF_THE_WHOLE = (FileReason.ARCHIVE_TOO_LARGE, FileReason.TOO_MANY_ROWS)
 """Why a member of an archive is the end of all of it."""
 _MOST_NAMED = 3
+_NOTHING = SendableDevice()
 
 
 def read_device_file(
@@ -76,7 +77,7 @@ def read_device_file(
         are_identifiers = are_identifiers and row.header is IDENTIFIERS
         if row.group_tag and row.group_tag == row.serial_number:
             row = replace(row, group_tag="", notes=(*row.notes, Note.TAG_REPEATS_SERIAL))  # noqa: PLW2901
-        yield _checked(row, validation.decide(row), index)
+        yield _checked(number, row, validation.decide(row), index)
     if are_identifiers:
         if rules.refuse_device_identifiers:
             raise UnreadableDeviceFile(FileReason.DEVICE_IDENTIFIERS_REFUSED, file=name)
@@ -157,7 +158,7 @@ def _no_device_rows(unread: list[DeviceRow], account: FileAccount, name: str) ->
     return UnreadableDeviceFile(FileReason.NO_DEVICE_ROWS, detail, file=name)
 
 
-def _checked(row: DeviceRow, decision: Decision, index: DuplicateIndex) -> CheckedRow:
+def _checked(number: int, row: DeviceRow, decision: Decision, index: DuplicateIndex) -> CheckedRow:
     device, known = decision.device, decision.hardware_hash
     if row.product_key and is_product_key(row.product_key):
         index.expect_not_copied(row.product_key, known.serial_number if known else row.serial_number)
@@ -166,18 +167,18 @@ def _checked(row: DeviceRow, decision: Decision, index: DuplicateIndex) -> Check
         index.skip()
     else:
         verdict = index.place(row, device, known)
-    manufacturer, model = row.manufacturer, row.model
+    sent, manufacturer, model = device or _NOTHING, row.manufacturer, row.model
     if known is not None:
         manufacturer = (manufacturer and _shown(manufacturer)) or known.manufacturer
         model = (model and _shown(model)) or known.model
     checked = CheckedRow(
-        index.rows,
+        number,
         row.source,
-        (device is not None and device.serial_number) or _shown(row.serial_number),
-        (device is not None and device.product_key) or _shown(row.product_key),
-        _shown(manufacturer),
-        _shown(model),
-        _shown(row.group_tag),
+        sent.serial_number or _shown(row.serial_number),
+        sent.product_key or (row.product_key and _shown(row.product_key)),
+        sent.manufacturer or _shown(manufacturer),
+        sent.model or _shown(model),
+        row.group_tag and _shown(row.group_tag),
         row.order_number and _shown(row.order_number),
         row.profile and _shown(row.profile),
         device,

@@ -183,6 +183,77 @@ class DuplicateIndex:
         """Whether each row has a hash, and, of the best row of a device, whether any row of it has."""
 
     @property
+    def memory(self) -> int:
+        """Bytes of the arrays."""
+        return len(self._digests) + self._rows.itemsize * (len(self._rows) + len(self._slots))
+
+    def setdefault(self, digest: bytes, row: int) -> int:
+        """The row that has `digest`, or 0: then it is `row`'s from now on."""
+        slot = self._slot(digest)
+        if place := self._slots[slot]:
+            return self._rows[place]
+        self._slots[slot] = place = len(self._rows)
+        self._rows.append(row)
+        self._digests += digest
+        if place + place > self._mask:
+            self._grow()
+        return 0
+
+    def reassign(self, digest: bytes, row: int) -> None:
+        """Give a digest that is in the table to another row."""
+        self._rows[self._slots[self._slot(digest)]] = row
+
+    def _slot(self, digest: bytes) -> int:
+        """Where a digest is, or would be."""
+        slots, digests, mask = self._slots, self._digests, self._mask
+        slot = hash(digest) & mask
+        while (at := slots[slot] * DIGEST_BYTES) and digests[at : at + DIGEST_BYTES] != digest:
+            slot = (slot + 1) & mask
+        return slot
+
+    def _allot(self, slots: int) -> None:
+        self._mask = slots - 1
+        self._slots = array("I", bytes(4 * slots))
+
+    def _grow(self) -> None:
+        self._allot(_GROWTH * len(self._slots))
+        slots, mask = self._slots, self._mask
+        for place, (digest,) in enumerate(_DIGEST.iter_unpack(self._digests)):
+            slot = hash(digest) & mask
+            while slots[slot]:
+                slot = (slot + 1) & mask
+            slots[slot] = place
+
+
+Parts = tuple[bytes, bytes, bytes]
+"""What a device with a hash is recognised by, as digests: its UUID, its TPM key, and manufacturer, model and serial
+number together. What it has not, or what identifies nothing, is empty.
+"""
+
+
+class DuplicateIndex:
+    """The devices of the rows read so far. Call `place` or `skip` once for each row, in file order."""
+
+    def __init__(self, *, now: datetime, findings: Findings | None = None, rules: Rules) -> None:
+        """`findings`: of an earlier reading of the same file, if there was one."""
+        self._plausible = plausible_collections(now)
+        self._findings = findings or Findings()
+        self._winners = self._findings.winners
+        self._tagged = _TAGGED if rules.batch_by_group_tag else 0
+        self._needed = 0 if rules.has_default_batch else self._tagged
+        """What the rank of a row has that can be sent."""
+        self._uuids, self._tpm_keys, self._names, self._proofs, self._keys = (DigestTable() for _ in range(5))
+        self._serials = DigestTable()
+        """Of rows without a hash."""
+        self._better_found = False
+        self._group = array("I", [0])
+        """For each row a row of the same device that is nearer to the best; the best names itself. 0: not sent."""
+        self._ranks = array("Q", [0])
+        """How good a record each row is."""
+        self._hashes = bytearray(1)
+        """Whether each row has a hash, and, of the best row of a device, whether any row of it has."""
+
+    @property
     def rows(self) -> int:
         """How many rows were placed or skipped."""
         return len(self._group) - 1
