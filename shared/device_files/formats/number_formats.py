@@ -1,8 +1,8 @@
 """The number of a workbook's cell as a spreadsheet shows it: what a person sees is the serial number.
 
 Of the codes of ECMA-376 18.8.31 those are followed that show a whole number as digits: zeros at its beginning, texts
-around and between the digits, and sections by sign or condition; dates and times are told. All else is as General, and
-separators of thousands are no part of a serial number.
+around and between the digits, and sections by sign; dates and times are told. All else, conditions too, is as General,
+and separators of thousands are no part of a serial number.
 """
 
 import datetime as dt
@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import eq, ge, gt, le, lt, ne
 
 from shared.device_files.cells import CellType, TypedCell
 
@@ -31,7 +30,7 @@ _LEAP_DAY_OF_1900 = 60
 _TOKEN = re.compile(
     r"""(?P<end>;) | "(?P<quoted>[^"]*)"? | \\(?P<escaped>.) | [_*].
     | \[(?P<elapsed>h+|m+|s+)\] | \[\$(?P<currency>[^\]-]+)[^\]]*\]
-    | \[\s*(?P<condition>(?:<=|>=|<>|<|>|=)\s*-?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*\] | \[[^\]]*\]?
+    | (?P<condition>\[\s*[<>=][^\]]*\]?) | \[[^\]]*\]?
     | (?P<general>General|Standard) | (?P<digit>[0#?]) | (?P<date>[ymdhs]) | (?P<text>@) | (?P<thousands>,(?=[0#?]))
     | (?P<other>[.,%/]|E[+-]) | (?P<literal>.)""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
@@ -39,12 +38,8 @@ _TOKEN = re.compile(
 """What else stands in brackets, such as a colour, shows nothing. `other`: a decimal point, an exponent, a fraction, a
 percentage, a division by thousands."""
 _SHOWN_AS_IT_IS = frozenset({"quoted", "escaped", "currency", "date", "literal"})
-_COMPARISONS = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "<>": ne}
-_NEGATIVE = ("<", 0.0)
-_IMPLIED_CONDITIONS = {1: (None,), 2: ((">=", 0.0), _NEGATIVE), 3: ((">", 0.0), _NEGATIVE, None)}
-"""By the number of sections, where the code states no condition."""
 _MOST_SECTIONS = 3
-"""A fourth section is for text."""
+"""For numbers above, below and equal to zero; a fourth section is for text."""
 
 
 @dataclass(slots=True)
@@ -53,7 +48,6 @@ class _Section:
 
     places: list[tuple[str, bool]] = field(default_factory=list)
     """Texts, and placeholders of a digit (`True`), in their order."""
-    condition: tuple[str, float] | None = None
     kinds: set[str | None] = field(default_factory=set)
     """The kinds of its tokens."""
 
@@ -62,10 +56,6 @@ class _Section:
         """Digits stand in a date or time only behind a point: elsewhere a program forgot to quote `SN` in `SN0000`."""
         has_digits = any(is_digit for _, is_digit in self.places)
         return "elapsed" in self.kinds or ("date" in self.kinds and ("other" in self.kinds or not has_digits))
-
-    def holds(self, value: float) -> bool:
-        """Whether the section is for such a value."""
-        return self.condition is None or _COMPARISONS[self.condition[0]](value, self.condition[1])
 
 
 def shown(number: str, code: str, *, is_1904: bool = False) -> str:
@@ -76,24 +66,26 @@ def shown(number: str, code: str, *, is_1904: bool = False) -> str:
     if not _NUMBER.fullmatch(number):
         return number
     value = float(number)
-    section = next((section for section in _sections(code[:_LONGEST_CODE]) if section.holds(value)), _Section())
+    positive, *others = _sections(code[:_LONGEST_CODE])
+    negative, zero, *_ = (*others, positive, positive)
+    section = positive if value > 0 else negative if value < 0 else zero
     if section.is_date and 0 <= value <= _LAST_DAY - _DAYS_TO_1904 * is_1904:
         text = _elapsed(value) if "elapsed" in section.kinds else _moment(value, is_1904=is_1904)
         return TypedCell(text, CellType.DATE)
     if not value.is_integer() or abs(value) >= _EXACT_BELOW:
         digits = ".11G" if abs(value) < _PLAIN_BELOW else ".6G"
         return TypedCell(format(value, digits), CellType.FRACTION)
-    return _whole(int(value), section)
+    return _whole(int(value), section, shows_sign=section is not positive)
 
 
-def _whole(value: int, section: _Section) -> str:
+def _whole(value: int, section: _Section, *, shows_sign: bool) -> str:
     """A whole number: plain text if its section shows zeros or texts of its own."""
     plain = TypedCell(str(value), CellType.NUMBER)
-    if section.is_date or section.kinds & {"text", "other"}:
+    if section.is_date or section.kinds & {"text", "other", "condition"}:
         return plain
     digits = str(abs(value)) if value else ""
     text, zeros = _filled(section, digits)
-    text = text if value >= 0 or section.condition == _NEGATIVE else f"-{text}"
+    text = text if value >= 0 or shows_sign else f"-{text}"
     holds_digits = digits in re.sub(r"[^0-9]", "", text) and any(map(str.isalnum, text))
     is_full = zeros > 1 and zeros == len(digits)
     return text if holds_digits and (text != plain or is_full) else plain
@@ -141,7 +133,7 @@ def _elapsed(value: float) -> str:
 
 @lru_cache(maxsize=1024)
 def _sections(code: str) -> Sequence[_Section]:
-    """The sections of a code that are for numbers, each with its condition."""
+    """The sections of a code that are for numbers; one that shows nothing of its own, where conditions choose them."""
     sections = [_Section()]
     for token in _TOKEN.finditer(code):
         if token["end"]:
@@ -150,11 +142,8 @@ def _sections(code: str) -> Sequence[_Section]:
             _add(token, sections[-1])
     if len(sections) > 1 and "text" in sections[-1].kinds:
         sections.pop()
-    del sections[_MOST_SECTIONS:]
-    if all(section.condition is None for section in sections):
-        for section, condition in zip(sections, _IMPLIED_CONDITIONS[len(sections)], strict=True):
-            section.condition = condition
-    return sections
+    has_condition = any("condition" in section.kinds for section in sections)
+    return [_Section(kinds={"condition"})] if has_condition else sections[:_MOST_SECTIONS]
 
 
 def _add(token: re.Match[str], section: _Section) -> None:
@@ -165,6 +154,3 @@ def _add(token: re.Match[str], section: _Section) -> None:
         section.places.append((token[token.lastindex or 0], False))
     elif kind in ("digit", "general"):
         section.places.append((token[0] if kind == "digit" else "0", True))
-    elif kind == "condition":
-        comparison = token["condition"].rstrip("0123456789.- \t")
-        section.condition = (comparison, float(token["condition"].removeprefix(comparison)))
