@@ -93,7 +93,7 @@ class DeviceFile:
     is_whole: bool
     """Nothing about it is damaged or unclear: each device is sent."""
     may_be_refused: bool = False
-    """As a whole, though nothing is damaged: it mixes encodings, or is in a rare one without its mark."""
+    """As a whole, though nothing is damaged: an encoding begins without a mark, and nothing shows it beyond doubt."""
     chunk: int = 4096
     name: str = "devices.csv"
     shown: str = ""
@@ -562,6 +562,9 @@ _CODECS: Mapping[str, tuple[bytes, str]] = {
     "utf-32-be with mark": (b"\x00\x00\xfe\xff", "utf-32-be"),
     "utf-32-le": (b"", "utf-32-le"),
 }
+_WIDE = ("utf-16", "utf-32")
+_LONG_ENOUGH = 10
+"""Bytes of a line that is not taken for a word of East Asia in UTF-16."""
 _CHUNKS = (4096, 1000, 64, 7, 1, 100_000)
 
 
@@ -598,6 +601,25 @@ def encoded(
     return data, places, used
 
 
+def _are_plain(lines: Sequence[Line], used: Mapping[int, str]) -> bool:
+    """Whether it shows at each line with which an encoding begins that it does, so that the file must be read."""
+    before = ""
+    for number, encoding in used.items():
+        line, above = lines[number - 1].text, lines[number - 2].text if number > 1 else ""
+        codec = _CODECS[encoding][1]
+        is_behind_bytes = not before.startswith(_WIDE)
+        if codec.startswith(_WIDE):
+            is_plain = before == codec or (len(line) > 1 and line[:2].isascii() and len(above) != 1)
+        else:
+            # A line end of bytes in front of NUL may be half of one in UTF-16.
+            is_long_enough = len(line.encode(codec)) >= _LONG_ENOUGH and number + 1 not in used
+            is_plain = is_behind_bytes or (is_long_enough and (codec == "utf-8" or line.isascii()))
+        if not is_plain and not encoding.endswith("mark"):
+            return False
+        before = codec
+    return True
+
+
 def _shown(text: Text, hashes: Sequence[Device]) -> str:
     shown = "\n".join(line.text for line in text.lines)
     for device in hashes:
@@ -617,17 +639,12 @@ def table_files(draw: st.DrawFn, troubles: frozenset[Trouble] = frozenset(), *, 
         for device in line.devices
     )
     # Such quotes are letters of other code pages, and believed in simple cases alone.
-    # No program appends UTF-32 without a mark, and behind an empty first line UTF-16BE looks like UTF-16LE.
-    is_odd = (len(used) > 1 and "utf-32-le" in used.values()) or (
-        used.get(2) == "utf-16-be" and not text.lines[0].text.strip()
-    )
-    is_ascii = all(line.text.isascii() for line in text.lines)
     is_typographic = any("\u201c" in line.text for line in text.lines)
     return DeviceFile(
         data,
         written,
-        text.is_whole and not (is_typographic and "cp1252" in used.values()) and not is_odd,
-        len(set(used.values())) > 1 or not (is_ascii or used[1].endswith(("mark", "8", "1252"))),
+        text.is_whole and not (is_typographic and "cp1252" in used.values()),
+        not _are_plain(text.lines, used),
         draw(st.sampled_from(_CHUNKS)),
         shown=f"{_shown(text, [one.device for one in written])}\n{used}",
     )

@@ -2,35 +2,29 @@
 
 Windows PowerShell's `Out-File` writes UTF-16LE; other tools write UTF-8 with and without a byte order mark, UTF-32, or
 the ANSI code page. Files glued together (`copy a+b`) and files that another tool appends to change their encoding on
-the way. A piece is decoded at once; single lines, words and bytes are looked at only where something in it is strange.
+the way, which is followed where it is plain, and refused elsewhere. A piece is decoded at once.
 """
 
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import repeat
 from operator import contains
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.device_files.account import FileAccount
 from shared.device_files.formats.encoding_changes import (
-    AHEAD,
-    BEHIND,
-    LONGEST_BEHIND,
-    LONGEST_UNIT,
-    MARKS,
-    Before,
-    Change,
+    BEFORE,
+    DECODERS,
+    SEEN,
+    Bytes,
     Encoding,
-    Unchanged,
-    is_latin_1,
-    marked_encoding,
-    may_be_shifted,
-    next_change,
+    detected_encoding,
+    end_of_lines,
+    plain_change,
+    read_wide,
     strange_byte,
-    strange_character,
 )
 from shared.device_files.formats.windows_1252 import UNREADABLE, decode_bytes
 from shared.reasons import FileNote, FileReason, UnreadableDeviceFile
@@ -44,12 +38,8 @@ MAXIMUM_LINES = 10_000_000
 PIECE = 262_144
 """Bytes worked on at once, so that a chunk of any size stays bounded."""
 
-_MOST_STRANGE_PLACES = 2_000
-"""Places where the encoding seems to change, of which each costs about a millisecond."""
-_FIRST_SPAN = 1_024
-"""Bytes decoded behind a strange place, lest many of them cost a piece each."""
-_LEFT = 8
-"""Bytes at the end of what is there that are left for the next piece: a line end or a mark may be cut."""
+_MOST_CHANGES = 200
+"""Of the encoding; each costs some milliseconds."""
 _MANY_CHARACTERS, _FEW_CHARACTERS = 4_096, 64
 """Of so many decoded, and of so many in all, most must have been readable."""
 
@@ -58,11 +48,9 @@ _CANNOT_BE_TOLD = "The encoding changes at line {line}, and cannot be told from 
 
 _MARK = "\ufeff"
 _MARK_OF_LINE = re.compile("(?m)^\ufeff+")
-_LONE_FEED = re.compile("(?<!\r)\n")
 _LINE_ENDS = ("\n", "\r")
-_BEFORE = {"\n": Before.LINE_FEED, "\r": Before.RETURN}
-_CONTINUES = range(0x80, 0xC0)
-"""Bytes that go on with a character of UTF-8."""
+_END_OF_FILE = b"\x1a"
+"""Put behind a file by `copy a+b`, whatever its encoding."""
 _BESIDE_A_CELL = ("", " ", "\t", ",", ";", "|")
 _DELIMITER = re.compile(r"[,;\t|^]")
 
@@ -116,7 +104,7 @@ def _pieces(chunks: Iterable[bytes], account: FileAccount) -> Iterator[list[str]
     """The line of that number has begun."""
     held = ""
     """CR at the end of a piece: LF may follow."""
-    for part in _Decoder(chunks, account).parts():
+    for part in _Decoder(account).parts(chunks):
         begins = number + is_open
         text = held + part.text
         held = "\r" if text.endswith("\r") else ""
@@ -143,20 +131,6 @@ def _split_lines(text: str) -> list[str]:
     if any(map(contains, lines, repeat("\r"))):
         return [part for line in lines for part in line.split("\r")]
     return lines
-
-
-def detected_encoding(start: bytes) -> str:
-    """The encoding that a text begins with, by its Python name."""
-    marked = marked_encoding(start)
-    if marked is not None:
-        return marked
-    if (shown := _shown_encoding(start)) is not Encoding.UTF_8:
-        return shown
-    strange = strange_byte(start, 0, len(start))
-    if strange is None or strange > LONGEST_BEHIND:
-        return Encoding.UTF_8
-    change = next_change(start[: strange + AHEAD], strange, Encoding.UTF_8, before=Before.NOTHING, is_end=False)
-    return change.encoding if isinstance(change, Change) and change.at == 0 else Encoding.UTF_8
 
 
 def _unglued_lines(lines: Iterable[str], above: str) -> list[str]:
@@ -196,237 +170,103 @@ class _Part(Struct, frozen=True):
     """Some text, in one encoding."""
 
     text: str
+    size: int
+    """Its bytes."""
     is_change: bool = False
     """It begins in another encoding than the text before it has."""
     problem: str = ""
     """Why nothing is read behind it; names a `{line}`."""
 
 
-_BEGINS_LITTLE = re.compile(rb"(?:[\t\n\r -~]\0){2}")
-_BEGINS_BIG = re.compile(rb"(?:\0[\t\n\r -~]){2}")
+def _windows(chunks: Iterable[bytes], data: bytearray) -> Iterator[bool]:
+    """Fill up `data`, from which the first bytes are taken each time, and tell whether these are the last ones.
 
-
-def _shown_encoding(start: bytes) -> Encoding:
-    """UTF-16 where the first two characters are ASCII of two bytes each; else UTF-8, until something is strange."""
-    if _BEGINS_LITTLE.match(start):
-        return Encoding.UTF_16_LE
-    return Encoding.UTF_16_BE if _BEGINS_BIG.match(start) else Encoding.UTF_8
-
-
-class _Source:
-    """The bytes of a text: as many of the next ones as are asked for, whatever the sizes of the chunks."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = _not_too_small(chunks)
-        self._held = deque[memoryview]()
-        self._size = 0
-
-    def window(self, size: int) -> tuple[bytes, bool]:
-        """The next bytes, at most so many, and whether nothing follows them."""
-        while self._size <= size and (chunk := next(self._chunks, None)) is not None:
-            self._held.append(memoryview(chunk))
-            self._size += len(chunk)
-        taken = list[memoryview]()
-        for held in self._held:
-            taken.append(held[:size])
-            size -= len(taken[-1])
-            if not size:
-                break
-        return b"".join(taken), sum(map(len, taken)) == self._size
-
-    def skip(self, count: int) -> None:
-        """Let go of the next bytes."""
-        self._size -= count
-        while count and count >= len(self._held[0]):
-            count -= len(self._held.popleft())
-        if count:
-            self._held[0] = self._held[0][count:]
-
-
-def _not_too_small(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in chunks that are not so many."""
-    joined = bytearray()
+    There are always as many as one look takes, so that the borders of the chunks decide nothing.
+    """
     for chunk in chunks:
-        if len(chunk) >= PIECE and not joined:
-            yield chunk
-            continue
-        joined += chunk
-        if len(joined) >= PIECE:
-            yield bytes(joined)
-            joined.clear()
-    yield bytes(joined)
+        for at in range(0, len(chunk), PIECE):
+            data += memoryview(chunk)[at : at + PIECE]
+            while len(data) >= PIECE + SEEN:
+                yield False
+    while data:
+        yield True
 
 
 class _Decoder:
     """Follows the encoding of one text. The same parts come of it whatever the borders of the chunks."""
 
-    def __init__(self, chunks: Iterable[bytes], account: FileAccount) -> None:
-        self._source = _Source(chunks)
+    def __init__(self, account: FileAccount) -> None:
         self._account = account
         self._encoding = Encoding.UTF_8
-        self._passed = 0
-        """So many of the next bytes go on in the encoding, however they look."""
-        self._before = Before.NOTHING
+        self._before = ""
+        """The last characters of the text so far."""
         self._is_change = False
-        self._has_lone_feed = False
-        self._may_be_shifted = False
-        self._strange_places = 0
-        self._characters = 0
-        self._unreadable = 0
+        self._changes = self._characters = self._unreadable = 0
 
-    def parts(self) -> Iterator[_Part]:
+    def parts(self, chunks: Iterable[bytes]) -> Iterator[_Part]:
         """All the text. Nothing follows a part with a problem."""
-        start, _ = self._source.window(LONGEST_UNIT)
-        self._begin(marked_encoding(start) or _shown_encoding(start))
-        span = PIECE // 2
-        while (window := self._source.window(span))[0]:
-            data, is_end = window
-            size = len(data) if is_end else _end_of_lines(data, self._encoding, len(data) - _LEFT)
-            text, strange = self._read(data, size)
-            if strange is not None:
-                # The bytes of line ends may be of letters, until the encoding at the beginning is sure.
-                behind = LONGEST_BEHIND if self._before is Before.NOTHING else BEHIND
-                size = _end_of_lines(data, self._encoding, strange - behind)
-                text = self._whole(data[:size])
-            if is_end or strange is not None or not (text.isascii() or is_latin_1(text)):
-                self._look_for_shift(text)
-            if size:
-                span = min(4 * span, PIECE)
-                part = self._given(text, size, is_last=is_end and size == len(data))
-            elif strange is not None:
-                span = _FIRST_SPAN
-                part = self._at_strange_place(strange)
-            else:
-                # The line goes on behind the window.
-                span *= 4
-                continue
+        data, is_begun = bytearray(), False
+        for is_end in _windows(chunks, data):
+            if not is_begun:
+                self._encoding, is_begun = detected_encoding(data), True
+            part = self._next(data, is_end=is_end)
             yield part
             if part.problem:
                 return
+            del data[: part.size]
 
-    def _begin(self, encoding: Encoding) -> None:
-        """Go on in an encoding; its mark is no text."""
-        self._encoding = encoding
-        mark = MARKS[encoding]
-        if self._source.window(len(mark))[0] == mark:
-            self._source.skip(len(mark))
-        self._passed = 0
-        self._has_lone_feed = self._may_be_shifted = False
+    def _next(self, data: bytearray, *, is_end: bool) -> _Part:
+        """The next lines."""
+        if is_end and data == _END_OF_FILE and self._encoding is not Encoding.UTF_8:
+            return _Part("", len(data))
+        size = end_of_lines(data, self._encoding, min(len(data), PIECE)) or min(len(data), PIECE)
+        is_last = is_end and size == len(data)
+        text, taken, strange = self._read(data, size, is_last=is_last)
+        if strange is None:
+            return self._part(text, taken, is_last=is_last)
+        change = plain_change(data, strange, self._encoding, self._before)
+        if change is None or self._changes == _MOST_CHANGES:
+            return self._part(self._decode(data[:strange]), strange, problem=_CANNOT_BE_TOLD)
+        start, encoding = change
+        part = self._part(self._decode(data[:start]), start)
+        self._encoding, self._is_change = encoding, True
+        self._changes += 1
+        return part
 
-    def _read(self, data: bytes, size: int) -> tuple[str, int | None]:
-        """The text of the first bytes, or the first strange place in them: behind what is known to go on."""
-        start = memoryview(data)[:size]
-        if self._encoding is not Encoding.UTF_8:
-            return _read_units(start, self._encoding, self._passed)
-        if data.find(0, self._passed, size) < 0:
-            try:
-                return str(start, "utf-8"), None
-            except UnicodeDecodeError:
-                pass
-        strange = strange_byte(data, self._passed, size)
-        return (self._whole(start), None) if strange is None else ("", strange)
+    def _read(self, data: bytearray, size: int, *, is_last: bool) -> tuple[str, int, int | None]:
+        """The text of the first bytes, their number without half a character, and where something is strange."""
+        with memoryview(data)[:size] as block:
+            if self._encoding is not Encoding.UTF_8:
+                return read_wide(block, self._encoding, is_end=is_last)
+            if data.find(0, 0, size) < 0:
+                with suppress(UnicodeDecodeError):
+                    return *DECODERS[Encoding.UTF_8](block, "strict", is_last), None
+            strange = strange_byte(block)
+            return (self._decode(block), size, None) if strange is None else ("", 0, strange)
 
-    def _whole(self, data: bytes | memoryview) -> str:
-        """The text of some bytes, whatever they are."""
-        if self._encoding is not Encoding.UTF_8:
-            return str(data, self._encoding, "replace")
-        try:
-            return str(data, "utf-8")
-        except UnicodeDecodeError:
-            text, is_western = decode_bytes(data)
+    def _decode(self, data: Bytes | memoryview) -> str:
+        """The text of some bytes in which nothing is strange."""
+        with suppress(UnicodeDecodeError):
+            return str(data, self._encoding)
+        text, is_western = decode_bytes(data)
         if is_western:
             self._account.note(FileNote.READ_AS_WINDOWS_1252)
         return text
 
-    def _given(self, text: str, size: int, *, is_last: bool = False, problem: str = "") -> _Part:
-        """The text of the next bytes, which are let go."""
-        self._source.skip(size)
-        self._passed = max(0, self._passed - size)
+    def _part(self, text: str, size: int, *, is_last: bool = False, problem: str = "") -> _Part:
         text = _MARK_OF_LINE.sub("", text) if _MARK in text else text
-        if self._is_change and self._before is Before.TEXT and not text.startswith(_LINE_ENDS):
+        if self._is_change and text and self._before and not (self._before[-1] in _LINE_ENDS or text[0] in _LINE_ENDS):
             text = "\n" + text
         is_change = self._is_change and bool(text.strip("\r\n\0"))
         self._is_change = self._is_change and not is_change
-        if text:
-            self._before = _BEFORE.get(text[-1], Before.TEXT)
-        is_cut = size % self._encoding.unit > 0
-        return _Part(text, is_change, problem or self._problem(text, is_cut=is_cut, is_last=is_last))
+        self._before = (self._before + text[-BEFORE:])[-BEFORE:]
+        return _Part(text, size, is_change, problem or self._problem(text, is_last=is_last))
 
-    def _problem(self, text: str, *, is_cut: bool, is_last: bool) -> str:
+    def _problem(self, text: str, *, is_last: bool) -> str:
         """Why nothing can be read behind a text."""
-        if is_cut and (self._has_lone_feed or self._encoding.unit == LONGEST_UNIT):
-            return _CANNOT_BE_TOLD
         self._characters += len(text)
         if text.isascii() and not self._unreadable:
             return ""
         self._unreadable += text.count(UNREADABLE)
         is_enough = self._characters >= (_FEW_CHARACTERS if is_last else _MANY_CHARACTERS)
         return _FOREIGN if is_enough and 2 * self._unreadable > self._characters else ""
-
-    def _look_for_shift(self, text: str) -> None:
-        """Behind a line feed of one byte, UTF-16BE looks like UTF-16LE, but for letters that are not ASCII."""
-        if self._encoding is Encoding.UTF_16_LE:
-            self._has_lone_feed = self._has_lone_feed or _LONE_FEED.search(text) is not None
-            self._may_be_shifted = self._may_be_shifted or (self._has_lone_feed and may_be_shifted(text))
-
-    def _at_strange_place(self, strange: int) -> _Part:
-        """The text before a change of the encoding, or before what cannot be read; no text where there is none."""
-        self._strange_places += 1
-        data, is_end = self._source.window(strange + AHEAD)
-        start = strange - BEHIND if strange > LONGEST_BEHIND else 0
-        start -= start % self._encoding.unit
-        before = Before.TEXT if start else self._before
-        following = next_change(data[start:], strange - start, self._encoding, before=before, is_end=is_end)
-        if following is None or self._strange_places > _MOST_STRANGE_PLACES:
-            return self._given(self._whole(data[:strange]), strange, problem=_CANNOT_BE_TOLD)
-        if isinstance(following, Unchanged):
-            self._passed = start + following.to
-            return _Part("")
-        size = start + following.at
-        text = self._whole(data[:size])
-        self._look_for_shift(text)
-        part = self._given(text, size)
-        if self._may_be_shifted and data.startswith(b"\n", size):
-            return replace(part, problem=_CANNOT_BE_TOLD)
-        self._is_change = self._before is not Before.NOTHING
-        self._begin(following.encoding)
-        return part
-
-
-def _end_of_lines(data: bytes, encoding: Encoding, most: int) -> int:
-    """Where the last line ends in the first `most` bytes; 0 if none does.
-
-    Of a line that is too long to be one, all is given; a word may be cut by that, but no character.
-    """
-    unit = encoding.unit
-    most = max(0, most - most % unit)
-    for end in _LINE_ENDS:
-        at = most
-        while (at := data.rfind(end.encode(), 0, at)) >= 0:
-            first = at - at % unit
-            if data.startswith(end.encode(encoding), first):
-                return first + unit
-    if most <= unit * MAXIMUM_LINE:
-        return 0
-    return next((at for at in range(most, most - LONGEST_UNIT, -unit) if data[at] not in _CONTINUES), most)
-
-
-def _read_units(data: memoryview, encoding: Encoding, passed: int) -> tuple[str, int | None]:
-    """The text of some bytes in units of 16 or 32 bits, or the first strange place in them from `passed` on."""
-    whole, places = len(data) - len(data) % encoding.unit, list[int]()
-    try:
-        text = str(data, encoding)
-    except UnicodeDecodeError as error:
-        text = str(data[:whole], encoding, "replace")
-        places += [error.start] * (error.start >= passed)
-    known = len(str(data[:passed], encoding, "replace")) if passed else 0
-    if (character := strange_character(text, known)) is not None:
-        places.append(len(text[:character].encode(encoding)))
-    return ("", min(places)) if places else (text + _half_read(bytes(data[whole:]), text[-1:]), None)
-
-
-def _half_read(half: bytes, before: str) -> str:
-    """What is left of a character that the end of a text has cut."""
-    if half.strip(b"\0\r\n"):
-        return UNREADABLE
-    return "\n" if b"\n" in half else UNREADABLE * (bool(half) and before not in ("", *_LINE_ENDS))

@@ -9,7 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from shared.device_files.formats.decoding import PIECE, detected_encoding
+from shared.device_files.formats.decoding import PIECE
+from shared.device_files.formats.encoding_changes import (
+    Encoding,
+    detected_encoding,
+    plain_change,
+    read_wide,
+    strange_byte,
+)
 from shared.reasons import FileReason, UnreadableDeviceFile
 
 START_BYTES = 4096
@@ -156,7 +163,9 @@ def _named(called: str) -> UnreadableDeviceFile:
 
 def _kind_of_text(start: bytes) -> Kind:
     encoding = detected_encoding(start)
-    text = start.decode(encoding, "replace")
+    strange = strange_byte(start) if encoding is Encoding.UTF_8 else read_wide(start, encoding, is_end=False)[2]
+    change = None if strange is None else plain_change(start, strange, encoding)
+    text = (start[: change[0]] if change else start).decode(encoding, "replace")
     if _is_no_text(text, encoding):
         raise _named("no text, nor any other kind of file that is known")
     text = text.lstrip(_BLANK_START).replace("\r\n", "\n")

@@ -69,7 +69,7 @@ _BLANK_IN_WORD = re.compile("[A-Za-zÀ-ÿ]\xa0[a-zß-ÿ]")
 """More likely á in DOS."""
 
 
-def decode_bytes(data: bytes | memoryview) -> tuple[str, bool]:
+def decode_bytes(data: bytes | bytearray | memoryview) -> tuple[str, bool]:
     """A text that is no UTF-8 as a whole, and whether something of it was read as Windows-1252.
 
     Words that are UTF-8 by themselves stay that.

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.device_files.account import FileAccount
-from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded, detected_encoding, line_blocks
+from shared.device_files.formats.decoding import MAXIMUM_LINE, decoded, line_blocks
+from shared.device_files.formats.encoding_changes import detected_encoding
 from shared.reasons import FileNote, FileReason, UnreadableDeviceFile
 from tests.examples import examples
 

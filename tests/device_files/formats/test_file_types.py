@@ -171,6 +171,12 @@ def test_what_is_read_is_told(text: str, kind: Kind, encoding: str) -> None:
         assert kind_of(text.encode(encoding)) is kind
 
 
+def test_a_table_is_one_though_its_encoding_changes_behind_the_header() -> None:
+    rows = "“5CG9041ABC”,“HP”,“ProBook 450 G10”\r\n" * 40
+    assert kind_of(b"Serial,Manufacturer,Model\r\n" + rows.encode("utf-16")) is Kind.TABLE
+    assert kind_of("Serial\r\n".encode("utf-16") + b"SERIAL0123\r\n" * 40) is Kind.TABLE
+
+
 @pytest.mark.parametrize("code_page", ["cp1252", "cp1251", "cp932", "cp437", "mac_roman"])
 def test_a_text_in_a_code_page_is_a_text(code_page: str) -> None:
     text = "Büro;Schönefeld" if code_page != "cp1251" else "Сервис"
