@@ -25,8 +25,9 @@ from shared.pipeline.corrections.assign import assign
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.hold_requests import go_on, hold, stop
 from shared.pipeline.human_acts import COMMAND, Subject
+from shared.pipeline.submissions import removal
 from shared.pipeline.submissions.deletion_decisions import MOST_FORBIDDEN
-from shared.pipeline.submissions.device_deletion import DEVICES_IN_A_STEP, MOST_SET_ASIDE
+from shared.pipeline.submissions.device_deletion import BEGUN_AT_ONCE, MOST_SET_ASIDE
 from shared.pipeline.sweep import sweep
 from shared.reasons import RemovalReason, SentNote
 from shared.vocabulary import FileOrder, FileState, Standing
@@ -350,15 +351,17 @@ def test_where_nothing_could_be_deleted_a_forbidden_device_waits_for_a_person(wo
     assert world.outcomes(identifier, REMOVE) == ["removed"] * 2
 
 
-def test_a_large_file_is_removed_in_bounded_steps(make_world: MakeWorld) -> None:
+def test_a_large_file_is_removed_in_bounded_steps(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world(DEVICES_PER_SUBMISSION="1000", HOLD_FROM_FAILED_PERCENT="100")
-    count = 2 * DEVICES_IN_A_STEP + 10
+    in_a_step = BEGUN_AT_ONCE + 10
+    monkeypatch.setattr(removal, "DEVICES_IN_A_STEP", in_a_step)
+    count = 2 * in_a_step + 10
     _closed(world, numbered(count))
     identifier = world.drop_file(numbered(count), REMOVE)
     seen = [world.submission(identifier).record.counts.removed]
     while world.deliver_next():
         seen.append(world.submission(identifier).record.counts.removed)
-    assert seen == [DEVICES_IN_A_STEP, 2 * DEVICES_IN_A_STEP, count]
+    assert seen == [in_a_step, 2 * in_a_step, count]
     assert world.outcomes(identifier, REMOVE) == ["removed"] * count
 
 
