@@ -420,6 +420,18 @@ SHAPES = [
         [device(HP, Note.TAG_NOT_CERTAIN, tag="ada@contoso.com")],
     ),
     Case(
+        "letters that were read in a wrong encoding or stand escaped name neither a device nor a batch",
+        text(
+            "Serial,Manufacturer,Model,Group Tag",
+            *("S1,Dell%20Inc.,A,", "S2,HP,Latitude=205530,", "S3,HP,A,BÃ¼ro", "S4,HP,A,B+APw-ro", "S5,HP,A,SÃO PAULO"),
+        ),
+        [
+            *rejected(*[RowReason.TEXT_UNREADABLE] * 2, *[RowReason.GROUP_TAG_UNREADABLE] * 2),
+            Sent("S5", None, None, "HP", "A", tag="SÃO PAULO"),
+        ],
+        Rules(batch_by_group_tag=True),
+    ),
+    Case(
         "rows that are commented out",
         text("Serial,Manufacturer,Model", "#S1,HP,A", "// S2,HP,A", "REM S3,HP,A", "#N/A,HP,A"),
         rejected(*[RowReason.SERIAL_NOT_A_SERIAL] * 3, RowReason.SERIAL_DAMAGED),

@@ -31,12 +31,14 @@ _WRITTEN_VALUE = re.compile(
 _ANOTHER_VALUE = re.compile(
     r"yes|no|ja|nein|oui|non|REM\s.*|\d+\.\d+|(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}"
     r"|(?:[0-9A-F]{2}-){5}[0-9A-F]{2}|(?:[0-9A-F]{4}\.){2}[0-9A-F]{4}|.*\.[a-z]{2,}"
-    r"|(?:.* )?(?:EUR|USD|CHF|GBP)(?: .*)?|.* ff?",
+    r"|(?:.* )?(?:EUR|USD|CHF|GBP)(?: .*)?|(?-i:[^ ]+ ff?)",
     re.IGNORECASE,
 )
 """Answers, a comment, a fraction, addresses, product keys, names of hosts and files, prices, `X ff.`"""
-_QUANTITY = re.compile(r"\d{1,4} ?(?:x|[kmgt]b|stk|st|pcs|pieces|units|inch|zoll|kg)(?: .*)?", re.IGNORECASE)
-_WORD = re.compile(r"(?<![^ ])(?=[^ ]*[a-z])(?![a-fA-F]+(?: |$))[A-Za-z]{2,}(?= |$)")
+_QUANTITY = re.compile(
+    r"\d{1,3}x .*|\d{1,4} (?:x|stk|st|pcs|pieces|units|inch|zoll|kg)(?: .*)?|\d{1,4} ?[mgt]b(?: .*)?", re.IGNORECASE
+)
+_WORD = re.compile(r"(?<![^ ])(?=[^ ]*[a-z])(?![a-fA-F]+(?: |$))[A-Za-z]+(?= |$)")
 """A word that stands by itself; one of capitals alone may be of a serial number, and so may hexadecimal digits."""
 _RANGE = re.compile(r"([0-9A-Z]{5,})[0-9A-Z]{1,6}\s*[-\u2013]\s*\1[0-9A-Z]{1,6}", re.IGNORECASE)
 _SEPARATOR = re.compile(r"/| (?:and|und|et|y|e|en|or|oder|ou|to|bis|until) ", re.IGNORECASE)

@@ -50,8 +50,11 @@ _NO_SERIAL_OF_TOOL = "SMBIOS_STRING_INDEX_"
 placeholder is the serial number of many devices."""
 
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
-_LOST_LETTER = re.compile(r"(?<=\w)\?|\?(?=\w)|\ufffd")
-"""What saving as ASCII, or reading in a wrong encoding, leaves of a letter."""
+_LOST_LETTER = re.compile(
+    r"(?<=\w)\?|\?(?=\w)|\ufffd|[\xc2\xc3][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u2018-\u203a\u20ac]"
+    r"|%[0-9A-F]{2}|=(?:20|C3|3D)|\+A[IKMNOP][A-Za-z0-9/]-"
+)
+"""What saving as ASCII, reading in a wrong encoding, or an escape of addresses, mail or UTF-7 leaves of a letter."""
 _STRAY_QUOTE = re.compile('[\u201c-\u201f\u00ab\u00bb]|""|^[,;|^]|[,;|^]$')
 """Quotes that were not in pairs around a group tag, and a delimiter that they enclosed."""
 _USER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
