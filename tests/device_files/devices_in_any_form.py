@@ -609,7 +609,10 @@ def _are_plain(lines: Sequence[Line], used: Mapping[int, str]) -> bool:
         codec = _CODECS[encoding][1]
         is_behind_bytes = not before.startswith(_WIDE)
         if codec.startswith(_WIDE):
-            is_plain = before == codec or (len(line) > 1 and line[:2].isascii() and len(above) != 1)
+            # In UTF-32, cells without letters look like such that are filled up with NUL.
+            has_letters = codec.startswith("utf-16") or any(map(str.isalnum, line[1:]))
+            begins_plainly = len(line) > 1 and line[:2].isascii() and has_letters and len(above) != 1
+            is_plain = before == codec or begins_plainly
         else:
             # A line end of bytes in front of NUL may be half of one in UTF-16.
             is_long_enough = len(line.encode(codec)) >= _LONG_ENOUGH and number + 1 not in used

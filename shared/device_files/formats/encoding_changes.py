@@ -60,7 +60,6 @@ BEFORE = 4
 """Characters that end in such a line."""
 _LINE_OF_BYTES = re.compile(rb"([\t -~\x80-\xff]{10,})(?:\r?\n(?!\0)|\r(?![\n\0])|\Z)")
 """Ten bytes at least: a word of five East Asian characters in UTF-16 hardly ever looks like ASCII or UTF-8."""
-
 _CONTROL = re.compile(rb"[\1-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -133,7 +132,7 @@ def end_of_lines(data: Bytes, encoding: Encoding, most: int) -> int:
 
 # ---- what does not fit ----
 
-_STRAY_NUL = r"\0(?=[^\0]\0)|\0(?![\0\t\n\r\x1a\"',;^|<{[]|\Z)"
+_STRAY_NUL = r"\0(?:(?<!\0\0)(?=[^\0]\0)|(?![\0\t\n\r\x1a\"',;^|<{[]|\Z))"
 """In text of another encoding. NUL may fill up the end of a cell, line, document or file."""
 _STRANGE_CHARACTER = re.compile(f"\ufeff\0|{_STRAY_NUL}")
 """The first one is the mark of UTF-32, read as that of UTF-16 and NUL."""

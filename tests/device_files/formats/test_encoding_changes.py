@@ -311,7 +311,7 @@ def test_the_sign_that_copying_puts_behind_a_file_is_no_half_of_a_letter(encodin
 
 @pytest.mark.parametrize(
     "text",
-    ["S1\0\0\0,HP\0\0,M1\0\r\nS2\0\0\0,Dell,M\0\r\n\x1a", "S1,HP\r\n" + "\0" * 5_000],
+    ["S1\0\0\0,HP\0\0,M1\0\r\nS2\0\0\0,Dell,M\0\r\n\x1a", "S1,HP\r\n" + "\0" * 5_000, "S1\0\0,\0\0,HP\nS2\0\0,\0\0,HP"],
 )
 def test_nuls_that_fill_up_cells_or_the_end_of_a_file_are_no_change(text: str) -> None:
     assert read(text.encode()) == (text.replace("\r\n", "\n").removesuffix("\n").split("\n"), ())
