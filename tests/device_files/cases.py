@@ -461,10 +461,16 @@ CHECKS = [
     ),
     Case(
         "a bar code of 1S, machine type and serial number",
-        text(PARTNER_HEADER, f"1S21R3001BUK{LENOVO},,{HASHES[LENOVO]},,", "1S21R3001BUKPF123456,,,LENOVO,21R3001BUK"),
+        text(
+            PARTNER_HEADER,
+            f"1S21R3001BUK{LENOVO},,{HASHES[LENOVO]},,",
+            "1S21R3001BUKPF123456,,,LENOVO,21R3001BUK",
+            "1S21R3001BUKPF123456,,,LENOVO,P14s",
+        ),
         [
             device(LENOVO, Note.SERIAL_PREFIX_REMOVED),
             Sent("PF123456", None, None, "LENOVO", "21R3001BUK", (Note.SERIAL_PREFIX_REMOVED,)),
+            Rejected(RowReason.SERIAL_NOT_A_SERIAL),
         ],
     ),
     Case(

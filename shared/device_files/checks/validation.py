@@ -50,6 +50,8 @@ _NO_SERIAL_OF_TOOL = "SMBIOS_STRING_INDEX_"
 placeholder is the serial number of many devices."""
 
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
+_WHOLE_BAR_CODE = re.compile(r"1S[0-9A-Z]{15,20}", re.IGNORECASE)
+"""Of a machine type that the row's model does not tell from the serial number behind it."""
 _LOST_LETTER = re.compile(
     r"(?<=\w)\?|\?(?=\w)|\ufffd|[\xc2\xc3][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u2018-\u203a\u20ac]"
     r"|%[0-9A-F]{2}|=(?:20|C3|3D)|\+A[IKMNOP][A-Za-z0-9/]-"
@@ -266,6 +268,8 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     of_bar_code = _without_bar_code(serial_number, row.model)
     if of_bar_code != serial_number:
         notes = (*notes, Note.SERIAL_PREFIX_REMOVED)
+    elif _WHOLE_BAR_CODE.fullmatch(serial_number):
+        return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
     return Decision(SendableDevice(str(of_bar_code), None, None, str(row.manufacturer), str(row.model)), None, notes)
 
 
