@@ -202,6 +202,10 @@ _LINES_ABOVE = (
     "Report created;2024-05-01", "Contoso device list 2024", "Customer,0815", "**********************", ",,,",
     "PS C:\\Users\\ada> Get-WindowsAutopilotInfo", "Windows PowerShell transcript start", "Start time: 20240501093000",
 )  # fmt: skip
+_WORDS_OF_COLUMNS = (
+    ["Lager Köln", "Herr Meier", "Tor", "Hof"], ["Serial Number", "Typ", "Fabrikat", "Lieferant"],
+    ["S/N2", "Typ2", "Fabrikat2", "Raum2"], ["", "Model", "Lager", "Manufacturer"], ["Kennung", "Typ", "Fabrikat"],
+)  # fmt: skip
 _LINES_BETWEEN = (
     "", ",,,,", ";;", "# second floor", "# second floor, collected by Ada", "Devices of the second floor", " ", "\t\t",
     "**********************", "(2 rows affected)",
@@ -396,6 +400,10 @@ def tables(
         lines.append(line)
     if has_header and _often(draw, 1):
         lines.insert(draw(st.integers(first_row, len(lines))), lines[0])
+    if Trouble.WORDS in troubles and _often(draw, 2):
+        words = layout.delimiter.join(draw(st.sampled_from(_WORDS_OF_COLUMNS))[: len(layout.columns)])
+        lines.insert(draw(st.integers(first_row, len(lines))), Line(words))
+        is_whole = False
     for text in draw(st.lists(st.sampled_from(_LINES_BETWEEN), max_size=2)):
         lines.insert(draw(st.integers(first_row, len(lines))), Line(text))
     return Text(tuple(lines), is_whole)

@@ -159,7 +159,8 @@ class _Table:
         of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
         if left not in ("", *of_hash, ",".join(of_hash)) or not self.is_plausible(joined[: header.width]):
             return False
-        if len(joined) > self.width and (fields.group_tag or _may_be_moved(header, joined)):
+        has_rest = self.delimiter in _IN_TEXT and len(joined) > self.width and _has_rest(header, joined)
+        if has_rest or (len(joined) > self.width and (fields.group_tag or _may_be_moved(header, joined))):
             return False
         if record is None:
             is_known = is_manufacturer(maker) or _ENDS_IN_FORM.fullmatch(maker) is not None
@@ -183,7 +184,9 @@ def _goes_on(header: Header, cells: Sequence[str]) -> bool:
     has_sentence = header.columns[-1] in ADDED_TO_FIX and bool(_cell(cells, header.width - 1))
     for place in range(1, min(len(cells), header.width)):
         before, column = header.columns[place - 1 : place + 1]
-        if {column, before} & ADDED_TO_FIX or (column is None and (has_sentence or before is not Column.GROUP_TAG)):
+        # Our own sentences begin with no blank.
+        is_told = before in ADDED_TO_FIX or (column in ADDED_TO_FIX and before not in _TEXT)
+        if is_told or (column is None and (has_sentence or before is not Column.GROUP_TAG)):
             continue
         texts = _cell(cells, place - 1), _cell(cells, place)
         # A hash or key goes on in no other cell, nor does it end one.
@@ -222,6 +225,12 @@ def _may_be_moved(header: Header, cells: Sequence[str]) -> bool:
     last = max(map(header.place, NAMES_OF_A_DEVICE))
     between = range(header.place(Column.MANUFACTURER) + 1, last)
     return bool(_cell(cells, last + 1)) and any(header.columns[at] is None and _cell(cells, at) for at in between)
+
+
+def _has_rest(header: Header, cells: Sequence[str]) -> bool:
+    """Whether the blank behind a comma shows the rest of a manufacturer, model or group tag, in any column."""
+    rests = (at for at in range(1, header.width) if cells[at][:1] == " " and header.columns[at - 1] in _TEXT)
+    return any(_cell(cells, at) and _cell(cells, at - 1) for at in rests)
 
 
 def _gathered(header: Header, cells: Sequence[str], hash_at: int, record: VerifiedHash) -> Aligned | None:

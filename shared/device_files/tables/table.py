@@ -89,32 +89,37 @@ class _Layout:
         self.unknown = [place for place, column in enumerate(header.columns) if column is None]
         self.remembered: dict[tuple[str, str, str], tuple[str, str, str]] = {}
         """Manufacturer, model and group tag of rows: what was read of these cells, which many rows share."""
-        self.devices_before: set[tuple[str, str]] | None = None
-        """Manufacturers and models before a line that may be the names of other columns, until one comes again."""
+        self.devices: set[tuple[str, str]] = set()
+        """Manufacturers and models of rows so far."""
+        self.is_doubted = False
+        """Below a line that may be the names of other columns: until a device comes that was there before."""
 
     def doubt(self) -> None:
         """From here on other names may hold: rows are read only from one on that shows that they do not."""
-        self.devices_before = {(maker, model) for maker, model, _ in self.remembered.values()}
+        self.is_doubted = True
         self.remembered.clear()
 
     def holds_for(self, fields: Fields) -> bool:
         """Whether nothing speaks against a row's cells standing below their names: a hash, or a device as before."""
-        is_sure = starts_as_hash(fields.hardware_hash) or fields[3:5] in (self.devices_before or ())
-        self.devices_before = None if is_sure else self.devices_before
-        return self.devices_before is None
+        is_sure = starts_as_hash(fields.hardware_hash) or (fields.manufacturer, fields.model) in self.devices
+        self.is_doubted = self.is_doubted and not is_sure
+        return not self.is_doubted
 
-    def remember(self, cells: Sequence[str], fields: Fields) -> None:
-        """Keep what the shared cells of an ordinary row decided."""
-        if len(self.remembered) >= _MOST_REMEMBERED:
+    def remember(self, header: Header, cells: Sequence[str], fields: Fields) -> None:
+        """Keep the device of a row, and what the shared cells of an ordinary one decided."""
+        if max(len(self.devices), len(self.remembered)) >= _MOST_REMEMBERED:
+            self.devices.clear()
             self.remembered.clear()
-        self.remembered[self.shared_cells(cells)] = fields.manufacturer, fields.model, fields.group_tag
+        self.devices.add((fields.manufacturer, fields.model))
+        if len(cells) == self.width and header is self.header and not isinstance(fields.manufacturer, TypedCell):
+            self.remembered[self.shared_cells(cells)] = fields.manufacturer, fields.model, fields.group_tag
 
     def has_no_row_like(self, words: Fields) -> bool:
         """Whether a row of words is rather the names of other columns: no row so far has its maker, though some came.
 
         Right below the header they may be the same names in another language; capitals may be a serial number.
         """
-        makers = {maker for maker, *_ in self.remembered.values()}
+        makers = {maker for maker, _ in self.devices}
         is_serial_number = words.serial_number.isalpha() and words.serial_number.isupper() and not words.model.isupper()
         return words.manufacturer not in makers and not is_serial_number
 
@@ -263,7 +268,7 @@ class Table:
         is_names = (
             is_renamed or _is_row_of_words(fields) or (len(cells) == 1 and _are_names_of(cells, _FEWEST_OF_DEVICE))
         )
-        if is_names and layout.remembered and (is_renamed or layout.has_no_row_like(fields)):
+        if is_names and layout.devices and (is_renamed or layout.has_no_row_like(fields)):
             self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
             layout.doubt()
         if _is_count(fields.serial_number) and any(map(_TOTAL.fullmatch, layout.ignored(cells))):
@@ -272,8 +277,7 @@ class Table:
             return self._row(number, header, cells, _shown(fields), RowReason.UNCLEAR_COLUMNS)
         if not is_in_place(header, cells, layout.width, self._delimiter()):
             return self._aligned(header, layout.width, number, cells)
-        if len(cells) == layout.width and header is layout.header and not isinstance(fields.manufacturer, TypedCell):
-            layout.remember(cells, fields)
+        layout.remember(header, cells, fields)
         return self._row(number, header, cells, fields)
 
     def _expect_no_picture(self, filled: Sequence[str]) -> None:

@@ -47,6 +47,8 @@ def test_the_one_reading_with_a_known_manufacturer_is_taken(header: str, row: st
     [
         ("Serial,Manufacturer,Model,Remark", "S1,Söhne, Köln,X2,"),
         ("Serial,Manufacturer,Model", "S1,HP,ProBook,15 inch"),
+        ("Serial,Manufacturer,Model,Remark", "S1,HP,ProBook, 15 inch,"),
+        ("Serial,Manufacturer,Model,what_to_do", "S1,HP,ProBook, 15 inch"),
         ("Serial,Manufacturer,Model,Group Tag", "S1,HP,ProBook,Sales, North"),
         ("Serial,Manufacturer,Model,what_to_do", "S1,HP,ProBook,fix it,15 inch"),
         ("Serial,Width,Depth,Manufacturer,Model,Group Tag", "S1,3,HP,ProBook,Kiosk"),
