@@ -283,7 +283,7 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
         ),
         RowReason.SERIAL_NOT_A_SERIAL: RowExplanation(
             "This is no serial number but something else (such as a date or a word or a price or several serial "
-            "numbers) or it has a sign beyond the letters A to Z and digits and single blanks and - . _ / between "
+            "numbers) or it has a sign beyond letters and digits and single blanks and - . _ / between "
             "them.",
             "Enter the serial number printed on the device with the plain signs of a keyboard. Give each device a row "
             "of its own.",

@@ -33,7 +33,6 @@ EXPECTED = msgspec.json.decode((FIELD / "expected.json").read_bytes(), type=dict
 _ALSO: Mapping[str, tuple[Sequence[str], int]] = {
     "w_shift5.csv": (["PST00001", "00123456", "PST00003"], 0),
     "w_trail_partner_tag.csv": (["VM-0001"], 1),
-    "w_tofix_stripped_plus_good.csv": (["0000789", "0012E5", "12345678901234567890", "GOOD001"], 1),
     "w_units_row.xlsx": (["S100001", "S100002"], 0),
     "w_cx_formula.xlsx": (["PSH00001", "00PSH002", "PSH00003"], 0),
 }

@@ -45,7 +45,7 @@ To be filled by O.E.M. by More String|TO BE FILLED BY OEM|Default string|Chassis
 |00-00-00-00|0000 0000|x.x|...|?|----|0123456789ABCDEF|Default Company Name|Unknown Product|test
 |Asset-1234567890|n.a.|\uff2e\uff0f\uff21|""")
 OF_PEOPLE = _listed("""
-abcdefg|qwerty|QWERTZ|asdf|asdfghjkl|tbd|unbekannt|k.A.|n.v.t.|onbekend|okänd|XXXX|xx|_|\u3000|'|ditto|dito|do.|idem
+abcdefg|qwerty|QWERTZ|asdf|asdfghjkl|tbd|unbekannt|k.A.|n.v.t.|onbekend|okänd|XXXX|xx|_|\u3000|'|ditto|同上|dito|do.|idem
 |as above|see attachment|siehe Anlage|siehe BIOS|s.o.|folgt|to follow|leer|vide|ohne|NaN|Beispiel|nicht vorhanden
 |EXAMPLE-001|SerialNumber123|Musterseriennummer|N/S|(see BIOS)""")
 REAL = _listed("""

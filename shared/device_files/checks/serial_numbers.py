@@ -18,9 +18,11 @@ _WRAPPED = re.compile(
 )
 """An object that PowerShell wrote as text; before the serial number a label or the mark of a list; a remark behind it.
 """
-_SERIAL = re.compile(r"[0-9A-Za-z]+(?:[-._/ ][0-9A-Za-z]+)*")
-"""What firmware, labels and purchase lists have: letters and digits of ASCII, and single signs between them."""
+_SERIAL = re.compile(r"[^\W_]+(?:[-._/ \u00a9\u00ae][^\W_]+)*")
+"""What firmware, labels and purchase lists have: letters and digits, and single signs between them."""
 
+_LOOK_ALIKE = re.compile(r"(?=[^ ]*[0-9A-Za-z])[^ ]*[\u0370-\u052f]")
+"""A word of plain letters or digits with one of Greek or Cyrillic among them, which looks like a plain one."""
 _WRITTEN_VALUE = re.compile(
     r"true|false|wahr|falsch|vrai|faux|verdadero|falso|vero"
     r"|\$(?:true|false|null)|@\{.*\}?"
@@ -36,7 +38,8 @@ _ANOTHER_VALUE = re.compile(
 )
 """Answers, a comment, a fraction, addresses, product keys, names of hosts and files, prices, `X ff.`"""
 _QUANTITY = re.compile(
-    r"\d{1,3}x .*|\d{1,4} (?:x|stk|st|pcs|pieces|units|inch|zoll|kg)(?: .*)?|\d{1,4} ?[mgt]b(?: .*)?", re.IGNORECASE
+    r"\d{1,3}x .*|\d{1,4} (?:x|stk|stück|st|pcs|pieces|units|inch|zoll|kg)(?: .*)?|\d{1,4} ?[mgt]b(?: .*)?",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"(?<![^ ])(?=[^ ]*[a-z])(?![a-fA-F]+(?: |$))[A-Za-z]+(?= |$)")
 """A word that stands by itself; one of capitals alone may be of a serial number, and so may hexadecimal digits."""
@@ -84,12 +87,12 @@ def problem_of(serial_number: str) -> RowReason | None:
 
 def has_foreign_sign(text: str) -> bool:
     """Whether a text has a sign that no serial number has, or one where none has it."""
-    return _SERIAL.fullmatch(text) is None
+    return _SERIAL.fullmatch(text) is None or _LOOK_ALIKE.search(text) is not None
 
 
 def _is_words(text: str) -> bool:
     first, *others = text.split(" ")
-    has_digit = any(map(str.isdecimal, text))
+    has_digit = any(map(str.isdecimal, text)) or not text.isascii()
     return bool(others) and (not has_digit or _WORD.search(text) is not None or is_manufacturer(first))
 
 
@@ -118,5 +121,5 @@ def names_something_else(text: str) -> bool:
         return True
     if has_digit:
         return False  # No word, maker or name of a column has a digit but `4K hash`.
-    is_word = text.isascii() and any(map(str.islower, text))
+    is_word = (text.isascii() or text.isalpha()) and any(map(str.islower, text))
     return is_word or is_manufacturer(text) or meaning(text) is not None
