@@ -454,9 +454,11 @@ def _is_row_of_words(fields: Fields) -> bool:
     """Whether a row is words alone, or numbered words, as unknown names of columns are, and no known manufacturer."""
     if fields.hardware_hash or not (fields.serial_number and fields.manufacturer and fields.model):
         return False
+    if is_manufacturer(fields.manufacturer):
+        return False
     is_numbered = all(map(_NUMBERED.fullmatch, (fields.serial_number, fields.manufacturer)))
-    has_digit = any(map(str.isdecimal, fields.serial_number)) and not is_numbered
-    return not (has_digit or is_manufacturer(fields.manufacturer) or is_placeholder(fields.serial_number))
+    has_digit = any(map(str.isdecimal, fields.serial_number))
+    return is_numbered or not (has_digit or is_placeholder(fields.serial_number))
 
 
 def _are_unknown_names(filled: Sequence[str]) -> bool:
