@@ -21,8 +21,9 @@ _WRAPPED = re.compile(
 _SERIAL = re.compile(r"[^\W_]+(?:[-._/ \u00a9\u00ae][^\W_]+)*")
 """What firmware, labels and purchase lists have: letters and digits, and single signs between them."""
 
-_LOOK_ALIKE = re.compile(r"(?=[^ ]*[0-9A-Za-z])[^ ]*[\u0370-\u052f]")
-"""A word of plain letters or digits with one of Greek or Cyrillic among them, which looks like a plain one."""
+_LOOK_ALIKE = re.compile(r"(?=[^ ]*[0-9A-Za-z])[^ ]*[\u0370-\u052f]|[\u02b0-\u02ff]")
+"""A word of plain letters or digits with one of Greek or Cyrillic among them, which looks like a plain one; and letters
+that look like quotes."""
 _WRITTEN_VALUE = re.compile(
     r"true|false|wahr|falsch|vrai|faux|verdadero|falso|vero"
     r"|\$(?:true|false|null)|@\{.*\}?"

@@ -22,7 +22,7 @@ from shared.reasons import RowReason
         "devices.csv:2:5CG1", "Err:502", "fe80::1", "ST: 5CG1", "5CG1 (war 5CG2)", "5CG1..5CG9", "5CG1\u20265CG9",
         "2x 5CG1", "3 x", "5CG1 ff", "x 5CG1", "ex 5CG1", "1.299,00", "EUR 1299", "1299 EUR", "20 Stk", "16 GB",
         "512GB SSD", "50%", "00-1A-2B-3C-4D-5E", "001A.2B3C.4D5E", "+49 221 1234567", "PC01.contoso.local",
-        "entfällt", "Zubehör", "5\u0421\u0410123456", "ABC\u20131234X", "IN REPARATUR",
+        "entfällt", "\u02ba", "Zubehör", "5\u0421\u0410123456", "ABC\u20131234X", "IN REPARATUR",
     ],
 )  # fmt: skip
 def test_what_is_no_serial_number_is_told(cell: str) -> None:
