@@ -143,7 +143,8 @@ class _Table:
             return True
         is_short = len(cells) < header.width
         if not maker or is_manufacturer(maker) or maker == of_hash[0]:
-            return is_short and not maker and is_manufacturer(tag)
+            # Rows without a header may end at their tag, which may be called like a maker.
+            return is_short and not maker and bool(header.names) and is_manufacturer(tag)
         places = [header.place(column) for column in _MAY_HOLD_MAKER]
         if is_short:
             # A name of the header may have fallen apart.

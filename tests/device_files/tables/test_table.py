@@ -147,8 +147,9 @@ def test_a_header_with_what_could_be_a_device_in_it_gives_a_warning() -> None:
 
 
 def test_a_group_tag_that_is_the_makers_name_is_no_maker() -> None:
-    (row,), _ = read(["5ES8901IC4", "", HASHES["5ES8901IC4"], "HP", "ada@contoso.com"])
-    assert (row.group_tag, row.manufacturer) == ("HP", "")
+    for user in (["ada@contoso.com"], []):
+        (row,), _ = read(["5ES8901IC4", "", HASHES["5ES8901IC4"], "HP", *user])
+        assert (row.group_tag, row.manufacturer, row.problem) == ("HP", "", None)
 
 
 @pytest.mark.parametrize("following", [[" West"], [" West", "2"]])
