@@ -47,11 +47,12 @@ SEEN = 1_024
 # ---- which encoding begins ----
 
 _BEGINS = {
-    Encoding.UTF_16_LE: re.compile(rb"[\t -~]\0[\t\n\r -~]\0"),
-    Encoding.UTF_16_BE: re.compile(rb"\0[\t -~]\0[\t\n\r -~]"),
-    Encoding.UTF_32_LE: re.compile(rb"[\t -~]\0{3}[\t\n\r -~]\0{3}"),
-    Encoding.UTF_32_BE: re.compile(rb"\0{3}[\t -~]\0{3}[\t\n\r -~]"),
+    Encoding.UTF_32_LE: re.compile(rb"[\t -~]\0{3}(?:.{4})?[\t\n\r -~]\0{3}", re.DOTALL),
+    Encoding.UTF_32_BE: re.compile(rb"\0{3}[\t -~](?:.{4})?\0{3}[\t\n\r -~]", re.DOTALL),
+    Encoding.UTF_16_LE: re.compile(rb"[\t -~]\0(?:..)?[\t\n\r -~]\0", re.DOTALL),
+    Encoding.UTF_16_BE: re.compile(rb"\0[\t -~](?:..)?\0[\t\n\r -~]", re.DOTALL),
 }
+"""Two letters of ASCII, perhaps with another one between them. Of those of 32 bits, each half is one of 16."""
 _LINE_ENDS = ("", "\n", "\r")
 """Or nothing, at the beginning."""
 _LINE_OF_A_LETTER = re.compile(r"[\r\n][^\r\n][\r\n]\n?\Z")

@@ -266,7 +266,7 @@ def test_letters_of_any_language_are_no_change_of_the_encoding(text: str, encodi
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("first", ["\u200b ", "“", "ਪੰਜਾਬੀ ", "デバイス"])
+@pytest.mark.parametrize("first", ["\u200b ", "“", "ਪੰਜਾਬੀ ", "デバイス", '"\u200b', "Né"])
 def test_a_text_without_a_mark_may_begin_with_any_letter(first: str, encoding: str) -> None:
     text = f"{first}{HEADER}\n{ROWS[1]}\n"
     assert read(text.encode(encoding)) == (text.splitlines(), ())
