@@ -55,6 +55,11 @@ _PREFIX = re.compile(
 """A number (`1. Serial Number`), or where a name is from: Configuration Manager's report, a class or a record."""
 _BRACKETED = re.compile(r"\s*\[([^\[\]]+)\]\s*")
 """How SQL writes a name. Of template texts, those in square brackets alone may be names of columns."""
+_SECOND = re.compile(
+    r"^(?:replacement|new|old|former|previous|ersatz|neue?|alte?)[\W_]*|[\W_]*(?:[0-9]{1,2}|new|old|neu|alt)\W*$",
+    re.IGNORECASE,
+)
+"""What tells one column from another of its name: `Serial Number.1`, `serialNumber2`, `Replacement Serial Number`."""
 _SEPARATORS = tuple(map(re.compile, (r"[()\[\]<>]", r"[|:;,\n]|\s[-\u2013\u2014/]\s", "/")))
 """Between two names of one thing: `Serial number (S/N)`, `Hersteller / Manufacturer`."""
 _MOST_PARTS = 6
@@ -95,6 +100,12 @@ def folded(name: str) -> str:
 def meaning(name: str) -> tuple[Column, Sureness] | None:
     """The column that a name of up to 128 characters means, and how surely; `None` where it means none that is read."""
     return _meaning(name) if len(name) <= _LONGEST_NAME else None
+
+
+def meaning_again(name: str) -> Column | None:
+    """The column that a name of up to 128 characters means once more, beside one of that meaning; else `None`."""
+    again = meaning(_SECOND.sub("", name)) if len(name) <= _LONGEST_NAME else None
+    return None if again is None or meaning(name) is not None else again[0]
 
 
 def column_named(name: str) -> Column | None:

@@ -9,7 +9,7 @@ from shared.device_files.cells import clean
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_product_key
 from shared.device_files.rows import ADDED_TO_FIX, IDENTIFYING, NAMES_OF_A_DEVICE, Column, Header, header_of
-from shared.device_files.tables.header_names import Sureness, folded, meaning
+from shared.device_files.tables.header_names import Sureness, folded, meaning, meaning_again
 from shared.reasons import FileReason, UnreadableDeviceFile
 
 FEWEST_NAMES = 2
@@ -17,11 +17,6 @@ FEWEST_NAMES = 2
 _HARMLESS_TWICE = frozenset({Column.ORDER_NUMBER, Column.ASSIGNED_USER}) | ADDED_TO_FIX
 """Nothing that is sent depends on which column is meant."""
 _BETWEEN_CELLS = re.compile(r"[\s,;|^]")
-_SECOND = re.compile(
-    r"^(?:replacement|new|old|former|previous|ersatz|neue?|alte?)[\W_]*|[\W_]*(?:[0-9]{1,2}|new|old|neu|alt)\W*$",
-    re.IGNORECASE,
-)
-"""What tells one column from another of its name: `Serial Number.1`, `serialNumber2`, `Replacement Serial Number`."""
 _OF_COMPUTER_SYSTEM_PRODUCT = frozenset({"identifyingnumber", "name", "vendor"})
 """Of Win32_ComputerSystemProduct, whose name is the model."""
 _DEVICE_NAME = folded("device name")
@@ -143,10 +138,10 @@ def _claims_of(names: tuple[str, ...]) -> _Claims:
         found = meaning(name) if name else None
         if found is not None:
             claims.setdefault(found[0], []).append((found[1], place))
-    for place, name in enumerate(names):
-        again = meaning(_SECOND.sub("", name)) if meaning(name) is None else None
-        if again is not None and again[0] in IDENTIFYING & claims.keys():
-            claims[again[0]].append((max(claims[again[0]])[0], place))
+    identifying = IDENTIFYING & claims.keys()
+    for place, name in enumerate(names if identifying else ()):
+        if (again := meaning_again(name)) in identifying:
+            claims[again].append((max(claims[again])[0], place))
     if Column.MODEL not in claims:
         beside = (place + 1 for _, place in claims.get(Column.MANUFACTURER, ()))
         models = [(Sureness.PLAIN, at) for at in beside if folded(" ".join(names[at : at + 1])) == _DEVICE_NAME]
