@@ -19,8 +19,9 @@ pair of that row, so that a pair is written down only where its parts came with 
 more than its parts.
 
 Memory: a digest of 16 bytes takes 28 to 52 with its row and its slots. A row with a hash has three digests, and up to
-three more when it shares a part with an earlier row, a row without a hash two, a product key three; with 13 bytes for
-rank and group that is 97 to 169 bytes for an ordinary row with a hash (with a key 181 to 334), 69 to 117 without one.
+three more when it shares a part with an earlier row, a row without a hash one, a product key three; with 13 bytes for
+rank and group that is 97 to 169 bytes for an ordinary row with a hash (with a key 181 to 334), 41 to 65 without one,
+and about a megabyte for the serial numbers of the first rows without one.
 """
 
 from array import array
@@ -44,6 +45,7 @@ DIGEST_BYTES = 16
 _DIGEST = Layout(f"{DIGEST_BYTES}s")
 _FIRST_SLOTS = 1024
 _GROWTH = 4
+_MOST_SERIALS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,8 @@ class DuplicateIndex:
         self._needed = 0 if rules.has_default_batch else self._tagged
         """What the rank of a row has that can be sent."""
         self._uuids, self._tpm_keys, self._names, self._proofs, self._keys = (DigestTable() for _ in range(5))
-        self._serials = DigestTable()
-        """Of rows without a hash."""
+        self._serials: dict[str, int] = {}
+        """Of the first rows without a hash, without case."""
         self._better_found = False
         self._group = array("I", [0])
         """For each row a row of the same device that is nearer to the best; the best names itself. 0: not sent."""
@@ -185,7 +187,7 @@ class DuplicateIndex:
     @property
     def memory(self) -> int:
         """Bytes held, but for the fixed size of the objects."""
-        tables = (self._uuids, self._tpm_keys, self._names, self._proofs, self._keys, self._serials)
+        tables = (self._uuids, self._tpm_keys, self._names, self._proofs, self._keys)
         of_a_row = self._group.itemsize + self._ranks.itemsize + 1
         return sum(table.memory for table in tables) + len(self._group) * of_a_row
 
@@ -224,7 +226,7 @@ class DuplicateIndex:
             self._append(row, rank, 0)
             named = _named(row_read.manufacturer, row_read.model, serial_number)
             alone = b"" if named or key else _alone(row_read.manufacturer, row_read.model, serial_number)
-            first_of_serial = self._serials.setdefault(_of_serial(serial_number), row) if named else 0
+            first_of_serial = self._first_of_serial(serial_number, row) if named else 0
             return self._place_without_hash(row, first_of_serial, key, named or alone)
         rank |= _FROM_WINPE if found.from_winpe and not found.tpm_key else _FULL
         rank |= found.collected_seconds if found.collected_seconds in self._plausible else 0
@@ -235,6 +237,14 @@ class DuplicateIndex:
             _named(found.manufacturer, found.model, serial_number),
         )
         return self._place_with_hash(row, parts, key, device.hardware_hash or "")
+
+    def _first_of_serial(self, serial_number: str, row: int) -> int:
+        """The row without a hash that had the serial number first, or 0. A copied column shows in the first rows."""
+        folded = serial_number.casefold()
+        first = self._serials.get(folded, 0)
+        if not first and len(self._serials) < _MOST_SERIALS:
+            self._serials[folded] = row
+        return first
 
     def winners(self) -> Findings | None:
         """At the end of a first reading: who is sent, if any row was given out before a better record of it came."""
@@ -351,12 +361,6 @@ def _named(manufacturer: str, model: str, serial_number: str) -> bytes:
 def _alone(manufacturer: str, model: str, serial_number: str) -> bytes:
     """Of a device that its serial number alone is to tell, with what else stands in the row."""
     return _digest(f"a{manufacturer}\0{model}\0{serial_number}".casefold().encode("utf-8", "surrogatepass"))
-
-
-def _of_serial(serial_number: str) -> bytes:
-    """A serial number as a digest: a short one stands for itself."""
-    data = serial_number.casefold().encode("utf-8", "surrogatepass")
-    return data.ljust(DIGEST_BYTES, b"\0") if len(data) < DIGEST_BYTES else _digest(data)
 
 
 def _digest(data: bytes) -> bytes:
