@@ -116,7 +116,7 @@ def holds_several(text: str) -> bool:
 def names_something_else(text: str) -> bool:
     """Whether a text is a word, another value, a maker or the name of a column."""
     has_digit = any(map(str.isdecimal, text)) and text[:2] not in ("4K", "4k")
-    if _QUANTITY.fullmatch(text):
+    if text[:1].isdecimal() and _QUANTITY.fullmatch(text):
         return True
     if not (has_digit and text.isalnum()) and (is_written_value(text) or _ANOTHER_VALUE.fullmatch(text)):
         return True

@@ -49,6 +49,7 @@ _NO_SERIAL_OF_TOOL = "SMBIOS_STRING_INDEX_"
 """The collecting tool writes it where the firmware has no serial number, as on QEMU: such hashes enrol. A maker's
 placeholder is the serial number of many devices."""
 
+_BAR_CODE_MARKS = ("1S", "1s")
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
 _WHOLE_BAR_CODE = re.compile(r"1S[0-9A-Z]{15,20}", re.IGNORECASE)
 """Of a machine type that the row's model does not tell from the serial number behind it."""
@@ -265,18 +266,17 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
         notes = (*notes, Note.SERIAL_FROM_NUMBER)
     if not common.has_names:
         return Decision(SendableDevice(str(serial_number)), None, notes)
-    of_bar_code = _without_bar_code(serial_number, row.model)
-    if of_bar_code != serial_number:
-        notes = (*notes, Note.SERIAL_PREFIX_REMOVED)
-    elif _WHOLE_BAR_CODE.fullmatch(serial_number):
-        return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
-    return Decision(SendableDevice(str(of_bar_code), None, None, str(row.manufacturer), str(row.model)), None, notes)
+    if serial_number[:2] in _BAR_CODE_MARKS:
+        of_bar_code = _without_bar_code(serial_number, row.model)
+        if of_bar_code != serial_number:
+            serial_number, notes = of_bar_code, (*notes, Note.SERIAL_PREFIX_REMOVED)
+        elif _WHOLE_BAR_CODE.fullmatch(serial_number):
+            return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
+    return Decision(SendableDevice(str(serial_number), None, None, str(row.manufacturer), str(row.model)), None, notes)
 
 
 def _without_bar_code(serial_number: str, machine_type: str) -> str:
     """The serial number alone, where a bar code of `1S`, machine type and serial number was scanned."""
-    if serial_number[:2] not in ("1S", "1s"):
-        return serial_number
     prefix = "1S" + machine_type
     is_bar_code = len(serial_number) > len(prefix) and serial_number.casefold().startswith(prefix.casefold())
     return serial_number[len(prefix) :] if is_bar_code else serial_number
