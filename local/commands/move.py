@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _move(arguments: argparse.Namespace) -> ExitCode:
     file: Path = arguments.devices
-    devices = counted(rows_to_act_on(file, arguments.batch), "device")
+    devices = counted(rows_to_act_on(file, arguments.batch, FileOrder.MOVE), "device")
     does = f"This moves up to {devices} of {arguments.customer} to the batch {arguments.batch}"
     confirm(arguments, file.name, MOVING_DOES_NOT, does)
     arguments.files, arguments.anyway = [file], False

@@ -65,7 +65,7 @@ def _remove(arguments: argparse.Namespace) -> ExitCode:
     if arguments.file_id is not None or arguments.customer is None:
         raise CommandEnded(ExitCode.WRONG_ARGUMENTS, f"Nothing was dropped: {_EITHER}.")
     file: Path = arguments.devices
-    devices = counted(rows_to_act_on(file, arguments.batch), "device")
+    devices = counted(rows_to_act_on(file, arguments.batch, FileOrder.REMOVE), "device")
     confirm(arguments, file.name, REMOVING_DOES_NOT, f"This deletes up to {devices} of {arguments.customer}")
     arguments.files, arguments.anyway = [file], False
     return drop_files(arguments, FileOrder.REMOVE)
@@ -97,9 +97,10 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.NOT_ALL_WELL if withdrawal is not None and withdrawal.refused else ExitCode.DONE
 
 
-def rows_to_act_on(file: Path, batch_id: str | None) -> int:
+def rows_to_act_on(file: Path, batch_id: str | None, order: FileOrder) -> int:
     """The rows of a file whose devices would be removed or moved."""
-    return preview_of(file, Destination(Rules(has_default_batch=True), batch_id), datetime.now(UTC)).sends
+    rules = Rules(has_default_batch=True, serial_number_is_enough=order is FileOrder.REMOVE)
+    return preview_of(file, Destination(rules, batch_id), datetime.now(UTC)).sends
 
 
 def confirm(arguments: argparse.Namespace, file_name: str, does_not: str, does: str) -> None:

@@ -412,6 +412,15 @@ def test_before_devices_of_a_file_are_removed_or_moved_it_is_said_what_that_does
     assert "Withdrawing" not in out
 
 
+def test_devices_to_be_removed_by_their_serial_numbers_alone_are_counted(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "devices.csv").write_text("Device Serial Number\nA-1\nA-2\n")
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    _, out = typed("withdraw", "--devices", tmp_path / "devices.csv", "--customer", CUSTOMER)
+    assert "This deletes up to 2 devices" in out
+
+
 def test_a_withdrawal_under_way_is_not_said_to_be_over() -> None:
     asked = Withdrawal(
         asked_at=datetime.now(UTC), run=1, sequence=0, due_at=datetime.now(UTC), total=3, withdrawn=1, refused=1
