@@ -33,7 +33,7 @@ _TYPOGRAPHIC_CELL = re.compile(
     rf"((?:^|[,;\t|^])\s*){_TYPOGRAPHIC.pattern}((?:[^\s,;|^{_TYPOGRAPHIC.pattern[1:-1]}][^{_TYPOGRAPHIC.pattern[1:-1]}]*)?)"
     rf"{_TYPOGRAPHIC.pattern}(?=\s*(?:[,;\t|^]|$))"
 )
-_BETWEEN_APOSTROPHES = re.compile(r"'[^']*'(?:([,;\t|^])'[^']*')(?:\1(?:'[^']*'|[^'\"]*))*")
+_BETWEEN_APOSTROPHES = re.compile(r"'[^']*'([,;\t|^])'[^']*'(?:\1(?:'[^']*'|(?:(?!\1)[^'\"])*))*")
 """A row whose cells stand between apostrophes, as those of SQL do."""
 _DOUBT = '"'
 """The last cell of a row whose quotes may be read in two ways."""

@@ -37,6 +37,11 @@ def test_quotes_of_every_kind_are_undone(line: str, expected: list[str]) -> None
     assert cells(HEADER, line)[1] == expected
 
 
+def test_a_long_row_that_is_not_between_apostrophes_after_all_takes_no_time_to_tell() -> None:
+    """Reading it in each way that it could be split would never end."""
+    assert cells(HEADER, f"""'S1','HP'{"," * 60}\"""")[1][:2] == ["'S1'", "'HP'"]
+
+
 def test_a_stray_quote_takes_no_other_row_with_it() -> None:
     rows = cells(HEADER, 'S1,HP,ProBook,"', 'S2,HP,ProBook,"', "S3,HP,ProBook,x")
     assert [row[0] for row in rows[1:]] == ["S1", "S2", "S3"]
