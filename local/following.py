@@ -287,7 +287,7 @@ def _ways_on(file: FileView) -> Iterator[str]:
     yield f"'python -m local outcomes {short} --failed' shows the rows that need attention"
     if file.counts.failed or file.counts.rejected:
         yield f"'python -m local outcomes {short} --to-fix > to_fix.csv' writes those that can be fixed"
-    if file.profiles is not None and file.profiles.not_assigned:
+    if file.without_profile:
         yield f"'python -m local assign-profile {short} PROFILE' assigns a profile to its registered devices"
     if file.counts.unknown:
         yield f"'python -m local retry {short}' sends those again that have no verdict"

@@ -171,8 +171,8 @@ def _show_beside_the_rows(output: Console, details: FileDetails) -> None:
 
 def is_well(file: FileView) -> bool:
     """Whether every device is as the file asks, with its profile, and no other part of the file may be a device."""
-    has_profiles = file.profiles is None or not file.profiles.not_assigned
-    return file.state is FileState.CLOSED and not file.needs_attention and not file.counts.cancelled and has_profiles
+    is_lacking = file.needs_attention or file.counts.cancelled or file.without_profile
+    return file.state is FileState.CLOSED and not is_lacking
 
 
 def is_row_well(row: OutcomeView | DeviceOutcome) -> bool:

@@ -56,8 +56,7 @@ def report_page(details: FileDetails, rows: Sequence[OutcomeView], made_at: date
 
 
 def _to_show(details: FileDetails) -> int:
-    without_profile = 0 if details.file.profiles is None else details.file.profiles.not_assigned
-    return details.file.rows_left + details.file.registered_later + without_profile
+    return details.file.rows_left + details.file.registered_later + details.file.without_profile
 
 
 def rows_that_need_attention(pipeline: Pipeline, record: DeviceFile, most: int = MOST_ROWS) -> list[OutcomeView]:
@@ -66,8 +65,7 @@ def rows_that_need_attention(pipeline: Pipeline, record: DeviceFile, most: int =
     if not total:
         return []
     outcomes = pipeline.journal.outcomes
-    lacks_profiles = record.profiles is not None and record.profiles.not_assigned > 0
-    shown = (*SHOWN, *(WITHOUT_PROFILE if lacks_profiles else ()))
+    shown = (*SHOWN, *(WITHOUT_PROFILE if record.without_profile else ()))
     found = (outcomes.where(record.reading_id, wanted, 1, total, most) for wanted in shown)
     by_row = groupby(merge(*found, key=lambda outcome: outcome.row), key=lambda outcome: outcome.row)
     first = islice((next(same) for _, same in by_row), most)

@@ -243,6 +243,11 @@ class FileView(View, frozen=True, kw_only=True):
         return ended_badly + self.elsewhere - self.registered_later
 
     @property
+    def without_profile(self) -> int:
+        """The rows whose devices did not get the profile that they should have."""
+        return 0 if self.profiles is None else self.profiles.not_assigned
+
+    @property
     def rows_done(self) -> int:
         """The rows that ended as the file asks.
 

@@ -259,6 +259,11 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.file_id}.{self.reading}"
 
     @property
+    def without_profile(self) -> int:
+        """The rows whose devices did not get the profile that they should have."""
+        return 0 if self.profiles is None else self.profiles.not_assigned
+
+    @property
     def rows_to_fix(self) -> int:
         """The rows that a person can fix."""
         return sum(tally.rows for tally in self.reasons if tally.remedy is Remedy.FIX)

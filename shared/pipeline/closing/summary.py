@@ -200,7 +200,7 @@ def standing_of(file: DeviceFile, later: RegisteredLater = NOTHING_LATER) -> Sta
         left=counts.failed + counts.rejected + counts.unknown + counts.cancelled + elsewhere - later.all,
         total=counts.total,
         is_incomplete=file.is_incomplete,
-        without_profile=0 if file.profiles is None else file.profiles.not_assigned,
+        without_profile=file.without_profile,
         withdrawal=file.withdrawal,
     )
 

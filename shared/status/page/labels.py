@@ -158,7 +158,7 @@ def file_label(file: FileView) -> Label:
         left=max(0, file.rows_left),
         total=file.counts.total,
         is_incomplete=file.is_incomplete,
-        without_profile=0 if file.profiles is None else file.profiles.not_assigned,
+        without_profile=file.without_profile,
         withdrawal=file.withdrawal,
     )
     return _STANDINGS.get(stands, FILE_STATES[file.state])

@@ -188,8 +188,7 @@ def _closed(file: FileView, details: FileDetails) -> FileSummary:
     if not left and file.is_incomplete:
         return FileSummary(attention, f"{_all_well(file)}; the file may hold more", _remarks(file), todos)
     if not left:
-        lacks_profiles = file.profiles is not None and file.profiles.not_assigned > 0
-        return FileSummary(CHECK if lacks_profiles else WELL, _all_well(file), _remarks(file), todos)
+        return FileSummary(CHECK if file.without_profile else WELL, _all_well(file), _remarks(file), todos)
     return _summary_with_rows(attention, _how_it_ended(file), _remarks(file), todos, rows)
 
 
