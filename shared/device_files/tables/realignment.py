@@ -26,7 +26,7 @@ _BEHIND_MODEL = (Column.GROUP_TAG, Column.ORDER_NUMBER, Column.PROFILE, Column.A
 _MAY_HOLD_MAKER = (Column.SERIAL_NUMBER, Column.PRODUCT_KEY, Column.MODEL, Column.GROUP_TAG)
 _LEGAL_FORM = r"(?:Inc|Ltd|LTD|LLC|L\.L\.C|Corp|Co|GmbH|S\.A|AG|Limited|Incorporated)\.?"
 _REST_OF_MAKER = re.compile(rf"\s*{_LEGAL_FORM}\s*", re.IGNORECASE)
-_ENDS_IN_FORM = re.compile(rf".*\w.*,\s*{_LEGAL_FORM}", re.IGNORECASE)
+_ENDS_IN_FORM = re.compile(rf"\W*\w.*,\s*{_LEGAL_FORM}", re.IGNORECASE)
 _MODEL_WITH_COMMA = re.compile(r"(?:VMware|i?Mac\w*?|Parallels\w*?)[0-9]+,[0-9]+", re.IGNORECASE)
 """VMware20,1 and MacBookPro18,1."""
 _DELIMITERS = (",", ";", "|", "^")
