@@ -9,7 +9,7 @@ from shared.device_files.tables.header_names import meaning
 from shared.reasons import RowReason
 
 _WRAPPED = re.compile(
-    r"@\{\s*(?:[^;}]*;\s*)?(?:SerialNumber|IdentifyingNumber)\s*=\s*(?P<object>[^;{}]+?)\s*(?:;[^{}]*)?\}"
+    r"@\{(?:[^;}]*;)?\s*(?:SerialNumber|IdentifyingNumber)\s*=(?P<object>[^;{}]+)(?:;[^{}]*)?\}"
     r"|(?:S/?N|N[°º]|Serial(?:\s*(?:Number|No\.?|Nr\.?))?|SerialNumber|Seriennummer|Service\s*Tag)"
     r"(?:\s*[:=#]\s*(?P<labelled>\S.*)|\s+(?P<named>\S*[0-9]\S*))"
     r"|(?:[-\u2013\u2022\u00b7*>]|\(?\d{1,4}[.)]|\[.?\])\s+(?P<listed>\w.*)"

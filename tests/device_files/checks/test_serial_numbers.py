@@ -86,6 +86,12 @@ def test_a_serial_number_is_taken_out_of_what_wraps_it(cell: str, serial_number:
     assert unwrapped(cell) == serial_number
 
 
+def test_blanks_in_an_object_without_an_end_take_no_time_to_tell() -> None:
+    """Trying each place where the serial number could begin and end would never end."""
+    cell = f"@{{SerialNumber={' ' * 20_000}x"
+    assert unwrapped(cell) == cell
+
+
 def test_letters_that_could_not_be_read_are_told() -> None:
     assert problem_of("5CG\ufffd1") is problem_of("5CG?1") is RowReason.TEXT_UNREADABLE
 
