@@ -152,9 +152,9 @@ def private_copy(file_id: str) -> str:
     return f"{file_id}/device-file"
 
 
-def reading_folder(file_id: str, reading: int) -> str:
+def reading_folder(reading_id: str) -> str:
     """The folder in the private container for the submissions of one reading of a device file."""
-    return f"{file_id}/{reading}"
+    return "/".join(reading_id.rsplit(".", 1))
 
 
 def payload_path(folder: str, number: str) -> str:

@@ -194,7 +194,7 @@ def _tidy_up(held: FileLease) -> None:
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
     elif file.order is not FileOrder.REGISTER:
-        for version in pipeline.private.versions(search_path(reading_folder(file.file_id, file.reading))):
+        for version in pipeline.private.versions(search_path(reading_folder(file.reading_id))):
             pipeline.private.delete(version.path)
     _tell_of_end(held)
     pipeline.journal.files.enter_by_time(file)

@@ -201,7 +201,7 @@ class Intake:
             reading_id=file.reading_id,
             customer_id=file.customer_id or "",
             batch_id=load.batch_id,
-            folder=reading_folder(file.file_id, file.reading),
+            folder=reading_folder(file.reading_id),
             number=str(self.submissions),
             is_canary=is_canary,
             order=file.order,

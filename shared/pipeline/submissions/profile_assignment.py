@@ -288,7 +288,7 @@ def request_for_profiles(assignment: Submission, base_url: str, service: Service
 def with_rows(contents: Contents, assignment: Submission, rows: Sequence[ProfileRow]) -> Submission:
     """The assignment of these rows, whose list is kept as a blob. Only the holder of a claim may make it."""
     content = msgspec.json.encode(rows)
-    path = payload_path(_folder_of(assignment), assignment.number)
+    path = payload_path(reading_folder(assignment.reading_id), assignment.number)
     contents.private.write(path, content, JSON)
     return replace(assignment, payload=path, payload_digest=payload_digest(content), devices=len(rows), attempts=0)
 
@@ -301,10 +301,6 @@ def halves_of(contents: Contents, assignment: Submission, rows: Sequence[Profile
         with_rows(contents, replace(half, number=f"{assignment.number}-{index}"), part)
         for index, part in enumerate((rows[:middle], rows[middle:]))
     ]
-
-
-def _folder_of(assignment: Submission) -> str:
-    return reading_folder(assignment.file_id, int(assignment.reading_id.rpartition(".")[2]))
 
 
 def _rejected(outcome: DeviceOutcome, reason: ProfileReason) -> DeviceOutcome:

@@ -98,7 +98,7 @@ def _place(submission: Submission) -> tuple[FileOrder, str]:
 
 def _path(submission: Submission) -> str:
     """Where the search is kept: submissions of one file that search the same batches share it."""
-    folder = reading_folder(submission.file_id, int(submission.reading_id.rpartition(".")[2]))
+    folder = reading_folder(submission.reading_id)
     return search_path(folder, hashlib.blake2b(batch_of_search(submission).encode(), digest_size=16).hexdigest())
 
 

@@ -12,6 +12,7 @@ from shared.partner_center.models import Device
 from shared.pipeline.blob_names import reading_folder, search_path
 from shared.pipeline.submissions import shared_search
 from shared.pipeline.submissions.shared_search import SHARED_FOR
+from shared.storage.blobs import BlobVersion
 from shared.storage.wakeups import SubmissionsWakeUp, SubmissionWakeUp
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered
@@ -49,16 +50,20 @@ def outcomes(world: World, file: str, path: str = REMOVE) -> dict[str, int]:
     return {outcome: ended.count(outcome) for outcome in ended}
 
 
+def kept_searches(world: World, file: str) -> list[BlobVersion]:
+    return list(world.private.versions(search_path(reading_folder(world.file(file).reading_id))))
+
+
 def test_the_batches_are_read_once_for_all_submissions_of_a_file_and_nothing_is_left(world: World) -> None:
     reads = Reads(world)
     world.meet(reads)
     file = world.drop_file(numbered(14), REMOVE)
-    kept = list(world.private.versions(search_path(reading_folder(file, 1))))
+    kept = kept_searches(world, file)
     world.run()
     assert sorted(reads.batches) == ["Sales", "Test"]
     assert outcomes(world, file) == {"removed": 12, "not_registered": 2}
     assert len(kept) == 1
-    assert list(world.private.versions(search_path(reading_folder(file, 1)))) == []
+    assert kept_searches(world, file) == []
 
 
 def test_the_submissions_of_a_move_share_a_search_too(world: World) -> None:
@@ -103,7 +108,7 @@ def test_a_search_that_did_not_come_to_its_end_is_kept_for_nobody(world: World) 
     reads = Reads(world, "Test")
     world.meet(reads)
     file = world.drop_file(numbered(4), REMOVE)
-    assert list(world.private.versions(search_path(reading_folder(file, 1)))) == []
+    assert kept_searches(world, file) == []
     reads.too_long = ()
     world.run()
     assert outcomes(world, file) == {"rejected": 2, "removed": 2}
@@ -111,7 +116,7 @@ def test_a_search_that_did_not_come_to_its_end_is_kept_for_nobody(world: World) 
 
 def test_a_kept_search_that_cannot_be_read_is_made_again(world: World) -> None:
     file = world.drop_file(numbered(4), REMOVE)
-    (kept,) = world.private.versions(search_path(reading_folder(file, 1)))
+    (kept,) = kept_searches(world, file)
     world.private.write(kept.path, b"{}", "application/json")
     world.run()
     assert outcomes(world, file) == {"removed": 4}
