@@ -186,9 +186,14 @@ def rows_path(folder: str, number: str) -> str:
     return f"{folder}/{number}.rows.json"
 
 
-def search_path(folder: str, name: str = "") -> str:
-    """The path of a search for devices to be removed in the `folder` of its reading; without a name its beginning."""
-    return f"{folder}/search-{name}{'.json' if name else ''}"
+def search_prefix(folder: str) -> str:
+    """The beginning of the paths of the searches for devices to be removed, in the `folder` of their reading."""
+    return f"{folder}/search-"
+
+
+def search_path(folder: str, name: str) -> str:
+    """The path of one of these searches."""
+    return f"{search_prefix(folder)}{name}.json"
 
 
 def _folder(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from shared.pipeline.blob_names import reading_folder, search_path
+from shared.pipeline.blob_names import reading_folder, search_prefix
 from shared.pipeline.closing import accounting
 from shared.pipeline.closing.csv_output import CSV, results_csv
 from shared.pipeline.closing.notify import announce
@@ -194,7 +194,7 @@ def _tidy_up(held: FileLease) -> None:
             if version.path.endswith(".json"):
                 pipeline.private.delete(version.path)
     elif file.order is not FileOrder.REGISTER:
-        for version in pipeline.private.versions(search_path(reading_folder(file.reading_id))):
+        for version in pipeline.private.versions(search_prefix(reading_folder(file.reading_id))):
             pipeline.private.delete(version.path)
     _tell_of_end(held)
     pipeline.journal.files.enter_by_time(file)

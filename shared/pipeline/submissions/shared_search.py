@@ -23,7 +23,6 @@ from shared.pipeline.submissions.watch import CANARY
 from shared.storage.codec import UnreadableRecord
 from shared.storage.record_table import Conflict
 from shared.storage.records import Moment, Submission
-from shared.vocabulary import FileOrder
 
 logger = logging.getLogger(__name__)
 
@@ -34,19 +33,13 @@ SHARED_FOR = timedelta(minutes=15)
 """How long after its beginning a search is used by other submissions."""
 
 
-class _KeptDevice(msgspec.Struct, frozen=True, omit_defaults=True):
-    batch_id: str
-    device_id: str | None = None
-    allowed_operations: tuple[str, ...] | None = None
-
-
 class _KeptSearch(msgspec.Struct, frozen=True):
     """A search that came to its end, for these rows."""
 
     searched_at: Moment
     rows: list[int]
-    fitting: dict[int, list[_KeptDevice]]
-    others: dict[int, list[_KeptDevice]]
+    fitting: dict[int, list[Placed]]
+    others: dict[int, list[Placed]]
 
 
 def search_for_file(
@@ -67,7 +60,7 @@ def search_for_file(
     path, began = _path(submission), service.clock()
     kept = None if submission.number == CANARY else _kept(contents, path, submission)
     if kept is not None and began - kept.searched_at < SHARED_FOR and {row.row for row in rows} <= set(kept.rows):
-        return Search(_placed(kept.fitting), _placed(kept.others))
+        return Search(kept.fitting, kept.others)
     together = [*rows, *_rows_behind(contents, submission, MOST_ROWS - len(rows))]
     search = search_batches(service, submission, together, answered)
     if len(together) > len(rows) and not search.unread:
@@ -78,22 +71,18 @@ def search_for_file(
 
 def _rows_behind(contents: Contents, submission: Submission, most: int) -> Iterator[SentRow]:
     """The rows of the submissions behind this one that search the same batches."""
-    place = _place(submission)
+    searched = batch_of_search(submission)
     for stored in contents.journal.submissions.each_open(submission.reading_id):
         if isinstance(stored, UnreadableRecord):
             continue
         other = stored.record
-        if other.first_row <= submission.last_row or _place(other) != place or other.assigns_profiles:
+        if other.first_row <= submission.last_row or batch_of_search(other) != searched or other.assigns_profiles:
             continue
         most -= other.devices
         if most < 0:
             return
         with suppress(Conflict, BlobMissing):  # it was taken further, or ends without its rows
             yield from contents.rows(other)
-
-
-def _place(submission: Submission) -> tuple[FileOrder, str]:
-    return submission.order, batch_of_search(submission)
 
 
 def _path(submission: Submission) -> str:
@@ -111,17 +100,14 @@ def _kept(contents: Contents, path: str, submission: Submission) -> _KeptSearch 
         return None
 
 
-def _to_keep(found: dict[int, list[Placed]]) -> dict[int, list[_KeptDevice]]:
+def _to_keep(found: dict[int, list[Placed]]) -> dict[int, list[Placed]]:
+    """The devices by row, without what a removal does not need: a hardware hash identifies a PC for life."""
     return {
-        row: [_KeptDevice(each.batch_id, each.device.id, each.device.allowed_operations) for each in placed]
+        row: [Placed(each.batch_id, _to_delete(each.device)) for each in placed]
         for row, placed in found.items()
         if placed
     }
 
 
-def _placed(kept: dict[int, list[_KeptDevice]]) -> dict[int, list[Placed]]:
-    return {row: [Placed(each.batch_id, _device(each)) for each in devices] for row, devices in kept.items()}
-
-
-def _device(kept: _KeptDevice) -> Device:
-    return Device(id=kept.device_id, allowed_operations=kept.allowed_operations)
+def _to_delete(device: Device) -> Device:
+    return Device(id=device.id, allowed_operations=device.allowed_operations)

@@ -9,7 +9,7 @@ from local.partner_center import Behaviour
 from shared.partner_center.client import CallIds
 from shared.partner_center.errors import ListTooLong
 from shared.partner_center.models import Device
-from shared.pipeline.blob_names import reading_folder, search_path
+from shared.pipeline.blob_names import reading_folder, search_prefix
 from shared.pipeline.submissions import shared_search
 from shared.pipeline.submissions.shared_search import SHARED_FOR
 from shared.storage.blobs import BlobVersion
@@ -51,7 +51,7 @@ def outcomes(world: World, file: str, path: str = REMOVE) -> dict[str, int]:
 
 
 def kept_searches(world: World, file: str) -> list[BlobVersion]:
-    return list(world.private.versions(search_path(reading_folder(world.file(file).reading_id))))
+    return list(world.private.versions(search_prefix(reading_folder(world.file(file).reading_id))))
 
 
 def test_the_batches_are_read_once_for_all_submissions_of_a_file_and_nothing_is_left(world: World) -> None:
