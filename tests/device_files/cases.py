@@ -400,11 +400,13 @@ SHAPES = [
         text(
             "Serial,Manufacturer,Model",
             "21R3001BUK,LENOVO,21r3001buk",
+            "21R3-001BUK,LENOVO,21R3001BUK",
+            "1S21R3001BUK,LENOVO,21R3001BUK",
             "4712XMG,4712XMG,Core",
             f"{DELL},Dell Inc.,DELL1",
         ),
         [
-            *rejected(*[RowReason.SERIAL_NOT_A_SERIAL] * 2),
+            *rejected(*[RowReason.SERIAL_NOT_A_SERIAL] * 4),
             Sent(DELL, manufacturer="Dell Inc.", model="DELL1"),
         ],
     ),

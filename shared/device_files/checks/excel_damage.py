@@ -13,6 +13,8 @@ _MONTH = "|".join(_MONTHS)
 _MONTH_ELSEWHERE = (
     r"janv?|gen|ene|sty|f[eé]vr?|febr?|lut|mrz|mrt|m[aä]rz?|mars|kwi|avr|abr|mai|may|maj|mei|mag|juin|giu|cze|juil|lip|lug"
     r"|ao[uû]t|ago|sie|aug|sept?|set|wrz|okt|oct|ott|out|pa[zź]|nov|lis|d[eé][czs]|dic|gru|jan|feb|mar|apr|jun|jul|sep"
+    r"|oca|şub|nis|haz|tem|ağu|eyl|eki|kas|tammi|helmi|maalis|huhti|touko|kesä|heinä|elo|syys|loka|marras|joulu"
+    r"|янв|фев|мар|апр|мая|май|июн|июл|авг|сен|окт|ноя|дек"
 )
 _DAY_OF_MONTH = re.compile(rf"\d{{1,2}}[-/. ]{{1,2}}(?:{_MONTH_ELSEWHERE})\.?", re.IGNORECASE)
 """5-Jan, as spreadsheets in other languages show it: 05. Mrz, 05-mars, 05/mar."""
@@ -22,7 +24,12 @@ _DATE = re.compile(
     r"|\d{4}-\d{2}-\d{2}(?: 00:00:00)?",
     re.IGNORECASE,
 )
-_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|BEZUG!|WERT!|NV|#+)", re.IGNORECASE)
+_ERROR = re.compile(
+    r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|BEZUG!|WERT!|NV|#+"
+    r"|(?-i:[\u00a1\u00bf]?[^\W\d_a-z]+(?:/0)?[!?]|[N\u041d]/[A-Z\u0414]!?))",
+    re.IGNORECASE,
+)
+"""In any language: #ZAHL!, #NOMBRE?, #\u00a1VALOR!, #DEEL/0!, #N/D."""
 
 _DIGITS_KEPT = 15
 """Excel keeps 15 digits of a number; the rest become zeros."""

@@ -1,6 +1,8 @@
 """What is no serial number, though it stands where one should; and the serial number inside what wraps it."""
 
 import re
+import unicodedata
+from itertools import pairwise
 
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks import excel_damage
@@ -21,9 +23,11 @@ _WRAPPED = re.compile(
 _SERIAL = re.compile(r"[^\W_]+(?:[-._/ \u00a9\u00ae][^\W_]+)*")
 """What firmware, labels and purchase lists have: letters and digits, and single signs between them."""
 
-_LOOK_ALIKE = re.compile(r"(?=[^ ]*[0-9A-Za-z])[^ ]*[\u0370-\u052f]|[\u02b0-\u02ff]")
-"""A word of plain letters or digits with one of Greek or Cyrillic among them, which looks like a plain one; and letters
-that look like quotes."""
+_LOOK_ALIKE = re.compile(
+    r"(?=[^ ]*[0-9A-Za-z])[^ ]*[\u0370-\u058f\u13a0-\u13ff\u2c80-\u2cff\ua4d0-\ua4ff]|[\u02b0-\u02ff]|[^\D0-9]"
+)
+"""A word of plain letters or digits with one of an alphabet among them whose letters look like plain ones (Greek,
+Cyrillic, Armenian, Cherokee, Coptic, Lisu); letters that look like quotes; and digits of other scripts."""
 _WRITTEN_VALUE = re.compile(
     r"true|false|wahr|falsch|vrai|faux|verdadero|falso|vero"
     r"|\$(?:true|false|null)|@\{.*\}?"
@@ -42,9 +46,9 @@ _QUANTITY = re.compile(
     r"\d{1,3}x .*|\d{1,4} (?:x|stk|stück|st|pcs|pieces|units|inch|zoll|kg)(?: .*)?|\d{1,4} ?[mgt]b(?: .*)?",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"(?<![^ ])(?=[^ ]*[a-z])(?![a-fA-F]+(?: |$))[A-Za-z]+(?= |$)")
+_WORD = re.compile(r"(?<![^ ])(?=[^ ]*[a-z\u00df-\u00f6\u00f8-\u00ff])(?![a-fA-F]+(?: |$))[^\W\d_]+(?= |$)")
 """A word that stands by itself; one of capitals alone may be of a serial number, and so may hexadecimal digits."""
-_RANGE = re.compile(r"([0-9A-Z]{5,})[0-9A-Z]{1,6}\s*[-\u2013]\s*\1[0-9A-Z]{1,6}", re.IGNORECASE)
+_RANGE = re.compile(r"([0-9A-Z]{5,})[0-9A-Z]{1,6}\s*[-\u2013._ ]\s*\1[0-9A-Z]{1,6}", re.IGNORECASE)
 _SEPARATOR = re.compile(r"/| (?:and|und|et|y|e|en|or|oder|ou|to|bis|until) ", re.IGNORECASE)
 _ONE_OF_SEVERAL = re.compile(r"(?=.*[0-9])[0-9A-Za-z-]{5,}")
 _SHORTEST_APART = 7
@@ -87,8 +91,13 @@ def problem_of(serial_number: str) -> RowReason | None:
 
 
 def has_foreign_sign(text: str) -> bool:
-    """Whether a text has a sign that no serial number has, or one where none has it."""
-    return _SERIAL.fullmatch(text) is None or _LOOK_ALIKE.search(text) is not None
+    """Whether a text has a sign that no serial number has, or one where none has it.
+
+    A letter or digit in another form, such as that of a footnote, is such a sign.
+    """
+    if _SERIAL.fullmatch(text) is None or _LOOK_ALIKE.search(text) is not None:
+        return True
+    return not (text.isascii() or unicodedata.is_normalized("NFKC", text))
 
 
 def _is_words(text: str) -> bool:
@@ -106,11 +115,18 @@ def holds_several(text: str) -> bool:
     """Whether a cell holds more than one serial number."""
     parts = _SEPARATOR.split(text)
     if len(parts) > 1:
-        return all(map(_ONE_OF_SEVERAL.fullmatch, parts))
-    parts = text.split()
+        return all(map(_ONE_OF_SEVERAL.fullmatch, parts)) or _is_counted_on(parts)
     if _RANGE.fullmatch(text):
         return True
-    return len(parts) > 1 and min(map(len, parts)) >= _SHORTEST_APART and all(map(_ONE_OF_SEVERAL.fullmatch, parts))
+    whole = (part for part in text.split() if len(part) >= _SHORTEST_APART and _ONE_OF_SEVERAL.fullmatch(part))
+    return sum(1 for _ in whole) > 1
+
+
+def _is_counted_on(parts: list[str]) -> bool:
+    """Whether the first part is a serial number, and the others are the ends of those that follow it: `5CG0041/42`."""
+    ends = [parts[0][-len(part) :] for part in parts[1:2]] + parts[1:]
+    is_number = len(parts[0]) > len(ends[0]) > 1 and all(end.isdecimal() and end.isascii() for end in ends)
+    return is_number and all(int(end) + 1 == int(following) for end, following in pairwise(ends))
 
 
 def names_something_else(text: str) -> bool:

@@ -53,6 +53,7 @@ _BAR_CODE_MARKS = ("1S", "1s")
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
 _WHOLE_BAR_CODE = re.compile(r"1S[0-9A-Z]{15,20}", re.IGNORECASE)
 """Of a machine type that the row's model does not tell from the serial number behind it."""
+_SIGNS = re.compile(r"[\W_]+")
 _LOST_LETTER = re.compile(
     r"(?<=\w)\?|\?(?=\w)|\ufffd|[\xc2\xc3][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u2018-\u203a\u20ac]"
     r"|%[0-9A-F]{2}|=(?:20|C3|3D)|\+A[IKMNOP][A-Za-z0-9/]-"
@@ -96,8 +97,8 @@ class _Common(Struct, frozen=True):
     reason: RowReason | None
     has_names: bool
     """Manufacturer and model are there and no placeholders."""
-    compared_names: tuple[str, str]
-    """Both without case: neither is the serial number as well."""
+    compared_names: tuple[str, ...]
+    """Both without case and signs, and the bar code of the model: none is the serial number as well."""
     names_reason: RowReason | None
     """Why manufacturer and model identify nothing."""
     key: str | None
@@ -164,7 +165,7 @@ class Validation:
         return _Common(
             reason=reason,
             has_names=has_names,
-            compared_names=(manufacturer.casefold(), model.casefold()),
+            compared_names=(_compared(manufacturer), _compared(model), _compared(f"1S{model}")),
             names_reason=_names_reason(manufacturer, model) if has_names else alone_reason,
             key=key,
             key_reason=key_reason,
@@ -257,7 +258,7 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     if is_template_text(serial_number):
         return Decision(None, RowReason.TEMPLATE_SAMPLE, notes)
     reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
-    if reason is None and serial_number.casefold() in common.compared_names:
+    if reason is None and _compared(serial_number) in common.compared_names:
         reason = RowReason.SERIAL_NOT_A_SERIAL
     if reason is not None:
         return Decision(None, reason, notes)
@@ -273,6 +274,11 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
         elif _WHOLE_BAR_CODE.fullmatch(serial_number):
             return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
     return Decision(SendableDevice(str(serial_number), None, None, str(row.manufacturer), str(row.model)), None, notes)
+
+
+def _compared(text: str) -> str:
+    """A text without case and signs."""
+    return (text if text.isalnum() else _SIGNS.sub("", text)).casefold()
 
 
 def _without_bar_code(serial_number: str, machine_type: str) -> str:

@@ -75,6 +75,15 @@ def test_what_excel_would_not_show_is_not(serial_number: str, cell: str) -> None
         "2024-05-01",
         "#N/A",
         "####",
+        "#ZAHL!",
+        "#NOMBRE?",
+        "#\u00a1VALOR!",
+        "#DEEL/0!",
+        "#N/D",
+        "#\u0417\u041d\u0410\u0427!",
+        "05.\u044f\u043d\u0432",
+        "05.Oca",
+        "5.tammi",
     ],
 )
 def test_cells_that_only_a_spreadsheet_makes_are_damage(cell: str) -> None:
@@ -82,7 +91,7 @@ def test_cells_that_only_a_spreadsheet_makes_are_damage(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["5ES8901IC4", "PF-1E+1", "12E4", "016520771357", "", "1-5", "MAR12", "#1", "5CD123-Mar"]
+    "cell", ["5ES8901IC4", "PF-1E+1", "12E4", "016520771357", "", "1-5", "MAR12", "#1", "#Kiosk!", "5CD123-Mar"]
 )
 def test_ordinary_serial_numbers_are_no_damage(cell: str) -> None:
     assert not is_damaged(cell)

@@ -23,6 +23,8 @@ from shared.reasons import RowReason
         "2x 5CG1", "3 x", "5CG1 ff", "x 5CG1", "ex 5CG1", "1.299,00", "EUR 1299", "1299 EUR", "20 Stk", "16 GB",
         "512GB SSD", "50%", "00-1A-2B-3C-4D-5E", "001A.2B3C.4D5E", "+49 221 1234567", "PC01.contoso.local",
         "entfällt", "\u02ba", "Zubehör", "5\u0421\u0410123456", "ABC\u20131234X", "IN REPARATUR",
+        "5CG0001\u00b9", "5CG0002\u2460", "5CG\u21670003", "5CG\u0661\u0662", "5CG\u05550005", "Neugerät 2",
+        "5CG0041/0042", "5CG0041/42/43", "5CG0041_5CG0042", "5CG041 5CG042", "5CG0041 OLD 5CG0052",
     ],
 )  # fmt: skip
 def test_what_is_no_serial_number_is_told(cell: str) -> None:
@@ -34,6 +36,7 @@ def test_what_is_no_serial_number_is_told(cell: str) -> None:
     [
         "5CG1234ABC", "PF0000001", "0000789", "7890 2345 AB", "8166846 B", "VMware-56 4d 6c 8e 2a 6c 5b 0e-9c 3e",
         "5CG12-5CG34", "MXL 0042", "8166846 F", "VMware-56 4d 6c 8e 2a 6c 5b 0e-9c ff", "1234ST", "L3-AB123 12/05",
+        "5CG0041/0044", "5CG0041/2",
         "1234-5678-9012-3456-7890-1234-56", "SN.4711/B", "042-0815", "Parallels-1C 2A fe", "A_1", "MK183LL/A",
         "BCDFGHJ", "12345678901234567890",
     ],
