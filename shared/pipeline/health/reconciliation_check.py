@@ -43,7 +43,8 @@ def reconciliation(app: CheckedApp) -> Finding:
         return not_seen_from_here("Whether registered devices are reconciled")
     if not is_on:
         return well("Registered devices are not reconciled (RECONCILE).")
-    late = unseen_customers(pipeline)
+    readings = [stored.record for stored in pipeline.journal.inventories.all()]
+    late = unseen_customers(readings, pipeline.clock())
     named = [
         UnseenCustomer(
             subject_of_customer(pipeline, each.customer_id).name,
@@ -52,7 +53,7 @@ def reconciliation(app: CheckedApp) -> Finding:
         )
         for each in late[:MOST_NAMED]
     ]
-    return reconciliation_finding(named, len(late), customers_never_asked_for(pipeline))
+    return reconciliation_finding(named, len(late), customers_never_asked_for(pipeline, readings))
 
 
 def reconciliation_finding(named: Sequence[UnseenCustomer], late: int, never_asked_for: int) -> Finding:

@@ -1,10 +1,12 @@
 """Which customers' registered devices were not seen for longer than the reconciliation promises."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.inventory.listing import batches_of
+from shared.storage.inventories import CustomerInventory
 from shared.storage.record_table import log_unreadable
 
 SEEN_WITHIN = timedelta(days=7)
@@ -23,10 +25,8 @@ class Unseen:
     """When all of them had been seen last, or were asked for first."""
 
 
-def unseen_customers(pipeline: Pipeline) -> list[Unseen]:
-    """The customers with such devices, those that were seen longest ago first."""
-    now = pipeline.clock()
-    readings = (stored.record for stored in pipeline.journal.inventories.all())
+def unseen_customers(readings: Iterable[CustomerInventory], now: datetime) -> list[Unseen]:
+    """The customers with such devices, of those that were read; those seen longest ago first. Pure."""
     late = [Unseen(each.customer_id, each.all_seen_at) for each in readings if now - each.all_seen_at > SEEN_WITHIN]
     return sorted(late, key=lambda unseen: unseen.since)
 
@@ -42,7 +42,7 @@ def unseen_devices(pipeline: Pipeline, customer_id: str) -> int:
     return sum(batch.devices if batch.read_at is not None else batch.listed_devices or 0 for batch in late)
 
 
-def customers_never_asked_for(pipeline: Pipeline) -> int:
-    """How many customers have batches that the app knows, and devices that were never asked for."""
+def customers_never_asked_for(pipeline: Pipeline, readings: Iterable[CustomerInventory]) -> int:
+    """How many customers have batches that the app knows, but none of all readings: nobody asked for their devices."""
     known = {batch.customer_id for batch in pipeline.journal.batches.known(MOST_BATCHES, log_unreadable)}
-    return len(known - {stored.record.customer_id for stored in pipeline.journal.inventories.all()})
+    return len(known - {reading.customer_id for reading in readings})

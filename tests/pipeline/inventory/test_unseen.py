@@ -15,6 +15,7 @@ from shared.pipeline.inventory.unseen import (
     unseen_customers,
     unseen_devices,
 )
+from shared.storage.inventories import CustomerInventory
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.world import CUSTOMER, Changed, World, numbered
 
@@ -31,16 +32,24 @@ def world(make_world: MakeWorld) -> World:
     return world
 
 
+def readings(world: World) -> list[CustomerInventory]:
+    return [stored.record for stored in world.journal.inventories.all()]
+
+
+def unseen(world: World) -> list[Unseen]:
+    return unseen_customers(readings(world), world.clock())
+
+
 def test_devices_that_were_not_read_for_seven_days_are_found(world: World) -> None:
     world.read_devices()
     read_at = world.clock()
     world.clock.now += SEEN_WITHIN
-    assert unseen_customers(world.pipeline) == []
+    assert unseen(world) == []
     world.clock.now += SECOND
-    assert unseen_customers(world.pipeline) == [Unseen(CUSTOMER, read_at)]
+    assert unseen(world) == [Unseen(CUSTOMER, read_at)]
     assert unseen_devices(world.pipeline, CUSTOMER) == 5
     world.read_devices()
-    assert unseen_customers(world.pipeline) == []
+    assert unseen(world) == []
     assert unseen_devices(world.pipeline, CUSTOMER) == 0
 
 
@@ -57,20 +66,20 @@ def test_a_batch_that_cannot_be_read_is_not_hidden_by_the_others(world: World) -
     for _ in range(8):
         world.clock.now += timedelta(days=1)
         world.read_devices()
-    assert unseen_customers(world.pipeline) == [Unseen(CUSTOMER, read_at)]
+    assert unseen(world) == [Unseen(CUSTOMER, read_at)]
     assert unseen_devices(world.pipeline, CUSTOMER) == 2
     world.meet(real)
     world.read_devices()
-    assert unseen_customers(world.pipeline) == []
+    assert unseen(world) == []
 
 
 def test_a_customer_that_was_never_read_counts_from_when_it_was_asked_for(world: World) -> None:
-    assert customers_never_asked_for(world.pipeline) == 1
+    assert customers_never_asked_for(world.pipeline, readings(world)) == 1
     world.clock.now += SECOND
     asked_at = world.clock.now + SECOND
     for _ in range(9):
         world.service.script(Fault.FORBIDDEN, operation=Operation.DEVICE_BATCHES)
         world.read_devices()
         world.clock.now += timedelta(days=1)
-    assert customers_never_asked_for(world.pipeline) == 0
-    assert unseen_customers(world.pipeline) == [Unseen(CUSTOMER, asked_at)]
+    assert customers_never_asked_for(world.pipeline, readings(world)) == 0
+    assert unseen(world) == [Unseen(CUSTOMER, asked_at)]
