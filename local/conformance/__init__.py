@@ -1,8 +1,8 @@
 """`python -m local conformance`: asks a partner's integration sandbox what Microsoft's pages leave open.
 
 It reads configuration policies and audit records; then it sends ten throw-away devices, asks before each change, and
-deletes the devices at the end. The answers stand in
-conformance.json, without ids, hashes or tokens; the stand-in and the simulation can do the same (`--as`).
+deletes the devices at the end. The answers stand in conformance.json, without ids, hashes or tokens; the stand-in and
+the simulation can do the same (`--as`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from local.conformance.asking import Answer, Ask, Json, new_request_id
 from local.partner_center.profile import Profile, Refusal, without_secrets
 from shared.partner_center.audit_records import DeviceOperation
 
-TRIES = 180
+_TRIES = 180
 SECONDS_BETWEEN_TRIES = 10.0
 _ENDED = ("finished", "finished_with_errors")
 
@@ -121,7 +121,7 @@ class Run:
         if not answer.is_accepted:
             return []
         began = self.clock()
-        for _ in range(TRIES):
+        for _ in range(_TRIES):
             details = self.get(f"/batchJobStatus/{self.tracking_id(answer)}").json
             if isinstance(details, dict) and details.get("status") in _ENDED:
                 self.learn(seconds_to_verdict=max(self.found.seconds_to_verdict or 0.0, self.clock() - began))

@@ -1,6 +1,6 @@
 """The names of the profiles that registered devices have: Partner Center lists a device with their ids alone.
 
-The names are those of the customer's profiles as last listed. What is old is asked for again, within the requests that
+The names are those of the customer's profiles as last listed. An old list is asked for again, within the requests that
 readings may send in a day, and only where a device with a profile is shown.
 """
 

@@ -55,17 +55,26 @@ def plan_of(visit: Visit, upload: Upload, number: str) -> str:
         )
     except VersionGone as error:
         raise Refusal(HTTPStatus.CONFLICT, ErrorCode.CONFLICT, READ_ANEW) from error
-    readings = inventory_view(reading), profiles_read(pipeline, upload.customer_id) if planned.profiles else ""
-    return plan_page(planned, upload, file.name, readings, customer_names(pipeline), visit.person)
+    return plan_page(
+        planned,
+        upload,
+        file.name,
+        inventory_view(reading),
+        customer_names(pipeline),
+        visit.person,
+        profiles_sentence=profiles_read(pipeline, upload.customer_id) if planned.profiles else "",
+    )
 
 
 def plan_page(
     planned: Plan,
     upload: Upload,
     name: str,
-    readings: tuple[InventoryView, str],
+    reading: InventoryView,
     names: CustomerNames,
     person: Person,
+    *,
+    profiles_sentence: str = "",
 ) -> str:
     """The page. Pure."""
     return rendered(
@@ -85,8 +94,8 @@ def plan_page(
                 one.where: names.name_of(one.where) or one.where
                 for one in planned.shown.get(Place.AT_OTHER_CUSTOMER, ())
             },
-            "reading": readings[0],
-            "profiles_read": readings[1],
+            "reading": reading,
+            "profiles_sentence": profiles_sentence,
             "liveness": Liveness.OVER,
             "links": {
                 "files": PAGES,
