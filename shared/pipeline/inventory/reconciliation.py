@@ -30,12 +30,12 @@ from shared.pipeline.inventory.open_work import (
     work_in_progress,
 )
 from shared.pipeline.inventory.reading import DEVICES_ON_A_PAGE, ask_for_devices
-from shared.pipeline.inventory.unseen import SEEN_WITHIN
+from shared.pipeline.inventory.unseen import SEEN_WITHIN, customers_with_batches
 from shared.pipeline.log_fields import of_error
 from shared.pipeline.submissions.circuit_breaker import circuit_breaker_of, why_held
 from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations, rows_of_each
 from shared.storage.inventories import CustomerInventory, DeviceChange, Drift
-from shared.storage.record_table import Conflict, Stored, log_unreadable
+from shared.storage.record_table import Conflict, Stored
 from shared.storage.wakeups import DriftWakeUp
 from shared.telemetry import present_step
 from shared.vocabulary import FileOrder, Outcome
@@ -44,8 +44,6 @@ logger = logging.getLogger(__name__)
 
 READ_LATELY = timedelta(hours=20)
 """Customers that were read within this time are not read in the same night."""
-
-MOST_CUSTOMERS = 20_000
 
 MOST_CHANGES_AT_ONCE = 2_000
 """Changes of one customer that one sweep decides on."""
@@ -106,7 +104,7 @@ def choose(candidates: Iterable[Candidate], requests: int) -> list[Candidate]:
 def _candidates(pipeline: Pipeline, now: datetime) -> list[Candidate]:
     """Every customer with a batch that the app knows, unless it is being read or was read lately."""
     known = {stored.record.customer_id: stored.record for stored in pipeline.journal.inventories.all()}
-    ids = {batch.customer_id for batch in pipeline.journal.batches.known(MOST_CUSTOMERS, log_unreadable)} | known.keys()
+    ids = customers_with_batches(pipeline) | known.keys()
     due = (known.get(each, CustomerInventory(customer_id=each, asked_at=now)) for each in sorted(ids))
     return [
         Candidate(reading.customer_id, reading.read_at, _requests_of(pipeline, reading.customer_id))

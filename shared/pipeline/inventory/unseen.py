@@ -13,7 +13,7 @@ SEEN_WITHIN = timedelta(days=7)
 """Every registered device is to be seen again within this time."""
 
 MOST_BATCHES = 20_000
-"""Batches among which customers are found whose devices nobody asked for yet."""
+"""Batches among which the customers with batches are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +44,9 @@ def unseen_devices(pipeline: Pipeline, customer_id: str) -> int:
 
 def customers_never_asked_for(pipeline: Pipeline, readings: Iterable[CustomerInventory]) -> int:
     """How many customers have batches that the app knows, but none of all readings: nobody asked for their devices."""
-    known = {batch.customer_id for batch in pipeline.journal.batches.known(MOST_BATCHES, log_unreadable)}
-    return len(known - {reading.customer_id for reading in readings})
+    return len(customers_with_batches(pipeline) - {reading.customer_id for reading in readings})
+
+
+def customers_with_batches(pipeline: Pipeline) -> set[str]:
+    """The customers that have batches at the service, as far as the app knows."""
+    return {batch.customer_id for batch in pipeline.journal.batches.known(MOST_BATCHES, log_unreadable)}
