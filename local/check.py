@@ -149,10 +149,14 @@ def destination_of(
     refuses = of_customer is not None and of_customer.refuse_device_identifiers
     rules = replace(rules, refuse_device_identifiers=refuses)
     if order is not FileOrder.REGISTER:
-        is_removal = order is FileOrder.REMOVE
-        rules = replace(rules, has_default_batch=True, serial_number_is_enough=is_removal)
-        return Destination(rules, batch_id, ANY_BATCH, order)
+        return destination_of_known_devices(rules, batch_id, order)
     return Destination(rules, batch_id, None if newest is None else newest.default_batch)
+
+
+def destination_of_known_devices(rules: Rules, batch_id: str | None, order: FileOrder) -> Destination:
+    """The drop folder for files that ask to remove or move their devices, which are searched in all batches."""
+    rules = replace(rules, has_default_batch=True, serial_number_is_enough=order is FileOrder.REMOVE)
+    return Destination(rules, batch_id, ANY_BATCH, order)
 
 
 def _newest_file(pipeline: Pipeline, customer_id: str | None = None) -> DeviceFile | None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from local.arguments import batch, existing_file, positive
-from local.check import preview_of
+from local.check import destination_of_known_devices, preview_of
 from local.commands import account
 from local.commands.drop import drop_files
 from local.commands.ending import CommandEnded, ExitCode, ended
@@ -25,7 +25,6 @@ from shared.device_files.rows import Rules
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.human_acts import COMMAND, note_act, subject_of
-from shared.pipeline.intake.preview import Destination
 from shared.status.page.summary import REMOVING_DOES_NOT, WITHDRAWING_DOES_NOT
 from shared.storage.records import DeviceFile, Withdrawal
 from shared.vocabulary import ActKind, FileOrder, counted
@@ -99,8 +98,7 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
 
 def rows_to_act_on(file: Path, batch_id: str | None, order: FileOrder) -> int:
     """The rows of a file whose devices would be removed or moved."""
-    rules = Rules(has_default_batch=True, serial_number_is_enough=order is FileOrder.REMOVE)
-    return preview_of(file, Destination(rules, batch_id), datetime.now(UTC)).sends
+    return preview_of(file, destination_of_known_devices(Rules(), batch_id, order), datetime.now(UTC)).sends
 
 
 def confirm(arguments: argparse.Namespace, file_name: str, does_not: str, does: str) -> None:
