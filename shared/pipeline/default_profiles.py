@@ -3,12 +3,12 @@
 The defaults hold for files that are received from then on. Devices that are removed get none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
-from shared.storage.customers import Customers, DefaultProfile
+from shared.storage.customers import Customers
 from shared.vocabulary import FileOrder
 
 
@@ -40,12 +40,7 @@ class DefaultProfiles:
         """Those of the customer now, for files of this order."""
         if customer_id is None or order is FileOrder.REMOVE:
             return cls()
-        return cls.of(customers.default_profiles(customer_id))
-
-    @classmethod
-    def of(cls, defaults: Iterable[DefaultProfile]) -> Self:
-        """These."""
-        return cls({each.batch_id.casefold(): each.profile for each in defaults})
+        return cls({each.batch_id.casefold(): each.profile for each in customers.default_profiles(customer_id)})
 
     def of_batch(self, batch_id: str) -> ProfileWish | None:
         """The default of a batch, compared without case; None where there is none."""

@@ -47,7 +47,7 @@ class DeviceStanding:
 class KnownProfiles:
     """The profiles of a customer as last listed. Each name is looked up once."""
 
-    listed: ProfileList | None
+    listed: ProfileList
     _found: dict[str, str | ProfileReason] = field(default_factory=dict)
 
     def planned(self, wish: ProfileWish, device: DeviceStanding) -> PlannedProfile:
@@ -55,7 +55,7 @@ class KnownProfiles:
         return PlannedProfile(wish, self._fate(wish.profile, device))
 
     def _fate(self, profile: str, device: DeviceStanding) -> ProfileFate:
-        if self.listed is None or self.listed.read_at is None:
+        if self.listed.read_at is None:
             return ProfileFate.CANNOT_BE_TOLD
         policy_id = self._policy_named(profile)
         if policy_id is ProfileReason.PROFILE_AMBIGUOUS:
@@ -71,7 +71,6 @@ class KnownProfiles:
 
     def _policy_named(self, profile: str) -> str | ProfileReason:
         if profile not in self._found:
-            kept = () if self.listed is None else self.listed.profiles
-            policies = [ConfigurationPolicy(id=each.policy_id, name=each.name) for each in kept]
+            policies = [ConfigurationPolicy(id=each.policy_id, name=each.name) for each in self.listed.profiles]
             self._found[profile] = policy_named(profile, policies)
         return self._found[profile]

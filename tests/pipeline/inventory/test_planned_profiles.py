@@ -18,7 +18,7 @@ LISTED = ProfileList(customer_id=CUSTOMER, asked_at=NOW, read_at=NOW, profiles=(
 REGISTERED = DeviceStanding(would_be_registered=True)
 
 
-def fate(profile: str, device: DeviceStanding = REGISTERED, listed: ProfileList | None = LISTED) -> ProfileFate:
+def fate(profile: str, device: DeviceStanding = REGISTERED, listed: ProfileList = LISTED) -> ProfileFate:
     return KnownProfiles(listed).planned(ProfileWish(profile, ProfileSource.ROW), device).fate
 
 
@@ -43,7 +43,6 @@ def test_a_wish_and_a_device_have_one_fate(profile: str, device: DeviceStanding,
 
 
 def test_before_the_profiles_were_listed_nothing_is_told() -> None:
-    assert fate("Kiosk", listed=None) is ProfileFate.CANNOT_BE_TOLD
     assert fate("Kiosk", listed=ProfileList(customer_id=CUSTOMER, asked_at=NOW)) is ProfileFate.CANNOT_BE_TOLD
 
 
