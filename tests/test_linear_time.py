@@ -158,6 +158,7 @@ def _read(content: bytes) -> None:
 IN_FILES: Mapping[str, Callable[[str], object]] = {
     "a device file": lambda text: _read(_bytes(text)),
     "a cell of a device file": lambda text: _read(_bytes(f"{HEADER}\r\nSN1,,,LENOVO,{text}\r\n")),
+    "tabs before a typographic quote": lambda text: _read(_bytes("\t".join((f"{HEADER}\r\n", *text, "\u201c\r\n")))),
     "the maker in a row that fell apart": lambda text: _read(_bytes(f"{HEADER}\r\nSN1,,,{text},PC (Q35, 2009)\r\n")),
     "a quoted cell of a device file": lambda text: _read(_bytes(f'{HEADER}\r\n"{text}",,,LENOVO,X\r\n')),
 }

@@ -30,7 +30,7 @@ _TYPE_LINE = re.compile(r'"?#TYPE [\w.+`\[\], ]+"?', re.IGNORECASE)
 _MAY_BE_OF_A_TOOL = frozenset('sS#" \ufeff')
 _TYPOGRAPHIC = re.compile("[\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\u301d\u301e\uff02]")
 _TYPOGRAPHIC_CELL = re.compile(
-    rf"((?:^|[,;\t|^])\s*){_TYPOGRAPHIC.pattern}((?:[^\s,;|^{_TYPOGRAPHIC.pattern[1:-1]}][^{_TYPOGRAPHIC.pattern[1:-1]}]*)?)"
+    rf"((?:^|[,;\t|^])[^\S\t]*){_TYPOGRAPHIC.pattern}((?:[^\s,;|^{_TYPOGRAPHIC.pattern[1:-1]}][^{_TYPOGRAPHIC.pattern[1:-1]}]*)?)"
     rf"{_TYPOGRAPHIC.pattern}(?=\s*(?:[,;\t|^]|$))"
 )
 _BETWEEN_APOSTROPHES = re.compile(r"'[^']*'([,;\t|^])'[^']*'(?:\1(?:'[^']*'|(?:(?!\1)[^'\"])*))*")
