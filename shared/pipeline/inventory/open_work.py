@@ -23,7 +23,6 @@ from shared.vocabulary import FileOrder
 LONGEST_WAIT = timedelta(hours=12)
 """The time after which changes are decided on although work that may explain them is still in progress."""
 
-
 READ_WITHIN = timedelta(hours=1)
 """How much later than its change was seen, which is when the reading of its batch began, work may have caused it."""
 

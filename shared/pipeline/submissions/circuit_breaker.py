@@ -59,7 +59,7 @@ NOTICED_AGAIN = timedelta(minutes=1)
 """A lasting outage is written again after this time, however many requests fail."""
 
 LEFT_OVER_AFTER = timedelta(hours=1)
-"""From this time on nothing waits at a breaker: what waits there tries sooner after its time is over."""
+"""A breaker that could be probed for so long has nothing waiting at it: waiting work tries again sooner."""
 
 FIRST_UNAUTHORISED_FAILURES = 4
 """A person must act, so the first wait is longer than after a transient fault."""

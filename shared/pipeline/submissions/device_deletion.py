@@ -133,7 +133,7 @@ class Deletion:
                 return
 
     def _send_forbidden_again(self, group: "_Group", progress: Progress) -> None:
-        """Send again what was forbidden: where others could be deleted in this step, it is that device that cannot."""
+        """Send forbidden deletions again, if others succeeded in this step: then a 403 is about the device alone."""
         for known in [known for known in group.begun if known.record.row in group.failed]:
             if not progress.has_deleted:
                 progress.end_by(group.failed[known.record.row])

@@ -1,4 +1,4 @@
-"""The names of profiles are those last listed; what is old is asked for again, within the requests of a day."""
+"""The names of profiles are those last listed; an old list is asked for again, within the requests of a day."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The requests of a day are counted, by several workers at the same time."""
+"""The requests of a day are counted, and each day has its own."""
 
 from datetime import timedelta
 
