@@ -88,7 +88,7 @@ def is_placeholder(text: str) -> bool:
     )
 
 
-_NO_TAG = _NO_VALUE | frozenset(map(_compared, _LISTED["name_of_tag"]))
+_NO_TAG = _NO_VALUE | frozenset(map(_compared, _LISTED["no_tag"]))
 _SHORTEST_WORD = 3
 
 
@@ -189,6 +189,16 @@ def is_default_uuid(uuid: bytes) -> bool:
 def is_manufacturer(text: str) -> bool:
     """Whether a text is the name of a manufacturer as firmware spells it, without regard to case."""
     return text.casefold() in MANUFACTURERS
+
+
+_FORM_AT_END = re.compile(r"(?:[\W_]+(?:inc|corp|corporation|group|ltd|limited|gmbh))+\W*$", re.IGNORECASE)
+_COMPARED_MANUFACTURERS = frozenset(map(_compared, MANUFACTURERS))
+
+
+def is_like_manufacturer(text: str) -> bool:
+    """Whether a whole cell is the name of a manufacturer as people spell it: `Hewlett Packard`, `Acer Inc.`"""
+    spellings = {_compared(text), _compared(_FORM_AT_END.sub("", text))}
+    return is_manufacturer(text) or not spellings.isdisjoint(_COMPARED_MANUFACTURERS)
 
 
 _WORDS = re.compile(r"[^\W_]+")

@@ -411,6 +411,20 @@ SHAPES = [
         ],
     ),
     Case(
+        "a manufacturer as people spell it, below another name, shows that a row moved",
+        text(
+            "Serial,Group Tag,Manufacturer,Model",
+            "S1,Hewlett Packard,Kiosk,EliteBook 840",
+            "S2,\u201cHP\u201d,Kiosk,EliteBook 840",
+            "S3,Kiosk,Latitude 5530,Dell Inc",
+            "S4,HP,Hewlett Packard,EliteBook 840",
+        ),
+        [
+            *rejected(*[RowReason.SHIFTED_CELLS] * 3),
+            Sent("S4", None, None, "Hewlett Packard", "EliteBook 840", (Note.MANUFACTURER_SPELLING,), tag="HP"),
+        ],
+    ),
+    Case(
         "a user is no group tag",
         text(HEADER + ",Group Tag,Assigned User", f"{HP_ROW},ada@contoso.com,Kiosk", f"{LENOVO_ROW},ada@contoso.com"),
         rejected(*[RowReason.GROUP_TAG_UNREADABLE] * 2),

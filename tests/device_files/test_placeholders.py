@@ -15,6 +15,7 @@ from shared.device_files.placeholders import (
     MANUFACTURERS,
     TEMPLATE_HASH,
     is_default_uuid,
+    is_like_manufacturer,
     is_manufacturer,
     is_placeholder,
     is_placeholder_key,
@@ -268,6 +269,8 @@ def test_manufacturers_are_known_without_regard_to_case_and_are_no_placeholders(
     for name in MANUFACTURERS:
         assert is_manufacturer(name.upper())
         assert not is_placeholder(name), name
+    assert all(map(is_like_manufacturer, ("Hewlett Packard", "Dell Inc", "Acer Inc.", "LENOVO Group Ltd.", "H.P.")))
+    assert not any(map(is_like_manufacturer, ("HP EliteBook", "VMware", "Inc.", "---", "")))
     assert names_manufacturer("order of LENOVO notebooks")
     assert not names_manufacturer("order of notebooks")
 

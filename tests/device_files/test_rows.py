@@ -41,7 +41,24 @@ def test_a_folder_of_dots_names_no_batch(text: str, batch: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["-", "--", "/", "(?)", "none", "N/A", "nan", "(blank)", "(leer)", "TBD", "k.A.", "Group Tag"]
+    "tag",
+    [
+        "-",
+        "--",
+        "/",
+        "(?)",
+        "none",
+        "N/A",
+        "nan",
+        "(blank)",
+        "(leer)",
+        "TBD",
+        "k.A.",
+        "Group Tag",
+        "nicht zugeordnet",
+        "ohne Tag",
+        "\\N",
+    ],
 )
 def test_a_tag_that_says_that_there_is_none_names_no_batch(tag: str) -> None:
     assert batch_of_tag(tag) is None

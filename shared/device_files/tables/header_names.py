@@ -56,10 +56,13 @@ _PREFIX = re.compile(
 _BRACKETED = re.compile(r"\s*\[([^\[\]]+)\]\s*")
 """How SQL writes a name. Of template texts, those in square brackets alone may be names of columns."""
 _SECOND = re.compile(
-    r"^(?:replacement|new|old|former|previous|ersatz|neue?|alte?)[\W_]*|[\W_]*(?:[0-9]{1,2}|new|old|neu|alt)\W*$",
+    r"^(?:replacement|new|old|former|previous|ersatz|neue?[rs]?|alte?[rs]?|2nd|second|zweite|nouve(?:au|lle)|ancien(?:ne)?"
+    r"|nuev[oa]|nuov[oa]|vecchi[oa]|nieuwe?|oude?)[\W_]*"
+    r"|[\W_]*(?:[0-9]{1,2}|new|old|neu|alt)\W*$|[\W_]+(?:[xy]|left|right|copy|kopie|duplicate|(?:neu|alt)gerät)\W*$",
     re.IGNORECASE,
 )
-"""What tells one column from another of its name: `Serial Number.1`, `serialNumber2`, `Replacement Serial Number`."""
+"""What tells one column from another of its name: `Serial Number.1`, `serialNumber2`, `Replacement Serial Number`, and
+`Serial Number_y` where a program joined two tables."""
 _SEPARATORS = tuple(map(re.compile, (r"[()\[\]<>]", r"[|:;,\n]|\s[-\u2013\u2014/]\s", "/")))
 """Between two names of one thing: `Serial number (S/N)`, `Hersteller / Manufacturer`."""
 _MOST_PARTS = 6

@@ -12,9 +12,9 @@ from itertools import takewhile
 
 from shared.device_files.cells import clean
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
-from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_product_key
+from shared.device_files.placeholders import is_like_manufacturer, is_manufacturer, is_placeholder, is_product_key
 from shared.device_files.rows import ABSENT, ADDED_TO_FIX, NAMES_OF_A_DEVICE, Column, Header, header_of
-from shared.device_files.tables.fields import fields_of
+from shared.device_files.tables.fields import cleaned, fields_of
 
 _MOST_PIECES = 4
 """Into which a manufacturer or model falls apart."""
@@ -136,20 +136,20 @@ class _Table:
     def has_moved(self, cells: Sequence[str]) -> bool:
         """Whether a known manufacturer, or the model of the hash, stands below another name than its own."""
         header, record = self.header, self.record
-        maker, model, tag = (_cell(cells, header.place(column)).casefold() for column in _TEXT)
+        maker, model, tag = (_field(cells, header.place(column)).casefold() for column in _TEXT)
         of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
-        behind = (_cell(cells, place) for place, column in enumerate(header.columns) if column in _BEHIND_MODEL)
+        behind = (_field(cells, place) for place, column in enumerate(header.columns) if column in _BEHIND_MODEL)
         if of_hash[1] not in ("", model) and of_hash[1] in map(str.casefold, behind):
             return True
         is_short = len(cells) < header.width
-        if not maker or is_manufacturer(maker) or maker == of_hash[0]:
+        if not maker or is_like_manufacturer(maker) or maker == of_hash[0]:
             # Rows without a header may end at their tag, which may be called like a maker.
-            return is_short and not maker and bool(header.names) and is_manufacturer(tag)
+            return is_short and not maker and bool(header.names) and is_like_manufacturer(tag)
         places = [header.place(column) for column in _MAY_HOLD_MAKER]
         if is_short:
             # A name of the header may have fallen apart.
             places += [place for place, column in enumerate(header.columns) if column is None]
-        return any(is_manufacturer(_cell(cells, place)) for place in places)
+        return any(is_like_manufacturer(_field(cells, place)) for place in places)
 
     def is_right(self, joined: Sequence[str], *, is_joined: bool) -> bool:
         """Whether a row whose cells were joined again gives known values, and nothing is left over."""
@@ -219,6 +219,10 @@ _SENT = {
 
 def _cell(cells: Sequence[str], place: int) -> str:
     return clean(cells[place]) if 0 <= place < len(cells) else ""
+
+
+def _field(cells: Sequence[str], place: int) -> str:
+    return cleaned(cells[place]) if 0 <= place < len(cells) else ""
 
 
 def _may_be_moved(header: Header, cells: Sequence[str]) -> bool:

@@ -38,6 +38,8 @@ _TOTAL = re.compile(
     r"\W*(?:(?:sub|grand)?\W*(?:total|sum)\w{0,4}|(?:gesamt|zwischen)?summe|gesamt|somme|suma|count|anzahl)\W*",
     re.IGNORECASE,
 )
+_MOST_DIGITS_OF_NAME = 2
+"""Such as of `Kennung (15-stellig)`."""
 _NUMBERED = re.compile(r"[^\W\d][^0-9]*[0-9]{1,2}")
 _SERIAL_LIKE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[0-9A-Z]{7,32}")
 _FEWEST_OF_DEVICE = 3
@@ -456,9 +458,13 @@ def _is_row_of_words(fields: Fields) -> bool:
         return False
     if is_manufacturer(fields.manufacturer):
         return False
-    is_numbered = all(map(_NUMBERED.fullmatch, (fields.serial_number, fields.manufacturer)))
-    has_digit = any(map(str.isdecimal, fields.serial_number))
-    return is_numbered or not (has_digit or is_placeholder(fields.serial_number))
+    names = fields.serial_number, fields.manufacturer, fields.model
+    if all(map(_NUMBERED.fullmatch, names[:2])):
+        return True
+    if any(map(str.isdecimal, fields.serial_number)):
+        has_word = any(word != word.upper() for word in _WORD.findall(fields.serial_number))
+        return has_word and all(sum(map(str.isdecimal, name)) <= _MOST_DIGITS_OF_NAME for name in names)
+    return not is_placeholder(fields.serial_number)
 
 
 def _are_unknown_names(filled: Sequence[str]) -> bool:

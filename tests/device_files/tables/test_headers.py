@@ -65,6 +65,7 @@ def test_the_clearer_of_two_names_wins_and_is_told() -> None:
     [
         *("Serial Number", "Serial Number.1", "Serial Number2", "serialNumber2", "Serial number (2)", "S/N"),
         *("Replacement Serial Number", "Old Serial Number", "Serial number (neu)"),
+        *("Serial Number_right", "2nd Serial Number", "Nouveau numéro de série", "Seriennummer Altgerät"),
     ],
 )
 def test_a_name_that_comes_twice_or_with_a_number_or_age_is_of_the_same_meaning(again: str) -> None:
@@ -74,7 +75,7 @@ def test_a_name_that_comes_twice_or_with_a_number_or_age_is_of_the_same_meaning(
     assert found.twins == ((0, 3),)
 
 
-@pytest.mark.parametrize("other", ["Monitor serial number", "Manufacturer2", "Pos 1", "Old"])
+@pytest.mark.parametrize("other", ["Monitor serial number", "Manufacturer2", "Pos 1", "Old", "Serial Number Dock"])
 def test_another_name_is_none_of_the_same_meaning(other: str) -> None:
     found = find_header(["Serial Number", "Manufacturer", "", other, "Model"])
     assert found is not None

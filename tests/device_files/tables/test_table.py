@@ -222,6 +222,8 @@ WORDS_OF_COLUMNS = [
     ["Serial Number", "Typ", "Fabrikat"],
     ["Serial Number2", "Type2", "Make2"],
     ["S/N2", "Typ 2", "Fabrikat.2"],
+    ["Kennung (15-stellig)", "Typ", "Fabrikat"],
+    ["1) Kennung", "2) Typ", "3) Fabrikat"],
 ]
 
 
