@@ -21,13 +21,16 @@ def item_rows(items: Items, account: FileAccount, prefix: str = "") -> Iterator[
         names, cells = tuple(values), tuple(values.values())
         source = f"{prefix}{place}"
         # What one value is called twice is named once.
-        told = [(column_named(name), clean(cell).casefold()) for name, cell in values.items()]
-        header = item_header(names, tuple(bool(one[1]) and one not in told[:at] for at, one in enumerate(told)))
+        named: dict[tuple[Column | None, str], str] = {}
+        for name, cell in values.items():
+            if text := clean(cell).casefold():
+                named.setdefault((column_named(name), text), name)
+        header = item_header(names, tuple(map(set(named.values()).__contains__, names)))
         fields = Fields() if header is None else fields_of(header, cells)
         if header is None or not (fields.hardware_hash or is_in_place(header, cells, len(cells), None)):
             yield DeviceRow(source, problem=RowReason.UNCLEAR_COLUMNS, cells=cells)
             continue
-        named = zip(names, header.columns, cells, strict=True)
-        if ignored := [name for name, column, cell in named if column in _NOT_SENT and cell]:
+        told = zip(names, header.columns, cells, strict=True)
+        if ignored := [name for name, column, cell in told if column in _NOT_SENT and cell]:
             account.note(FileNote.COLUMNS_IGNORED, *ignored)
         yield DeviceRow(source, *fields, header=header, cells=cells)
