@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -152,6 +153,15 @@ class _Layout:
         return found
 
 
+class _WaitingLine(NamedTuple):
+    """A line before the first header or device."""
+
+    number: int
+    cells: Sequence[str]
+    names: int
+    """How many columns it names, none of which is known."""
+
+
 @dataclass(slots=True)
 class Table:
     """What is known of a table after the rows read so far."""
@@ -166,7 +176,7 @@ class Table:
     """Devices were found before any header."""
     is_report: bool = False
     """It is Configuration Manager's report, whose rows bear their headers."""
-    preamble: "deque[tuple[int, Sequence[str]]]" = field(default_factory=deque)
+    preamble: "deque[_WaitingLine]" = field(default_factory=deque)
     """The lines before the first header or device."""
     is_under_unknown_names: bool = False
     """The devices found before any header stand below names that nobody knows."""
@@ -188,7 +198,7 @@ class Table:
         if found is not None:
             return self._begin(found, number)
         kind = self._kind_passed_over(cells, filled)
-        above = self.preamble[-1][1] if self.preamble else ()
+        above = self.preamble[-1].cells if self.preamble else ()
         if tool_output.is_rule(filled[0]) and len(above) == 1 and tool_output.shows_names(above[0]):
             # Dashes below names that stand side by side in one cell.
             raise UnreadableDeviceFile(FileReason.NOT_DEVICES, tool_output.TABLE_PICTURE)
@@ -200,7 +210,7 @@ class Table:
 
     def finish(self) -> Sequence[DeviceRow]:
         """At the end: one row for what nobody understood, where it could hold devices."""
-        names = {column_named(clean(cells[0])) for _, cells in self.preamble} - {None}
+        names = {column_named(clean(line.cells[0])) for line in self.preamble} - {None}
         unclear = self._settle_preamble()
         if not unclear:
             return ()
@@ -267,9 +277,7 @@ class Table:
             self.account.note(FileNote.MAY_HOLD_DEVICES, self._place(number))
         fields = fields_of(header, cells)
         is_renamed = _begins_with_name(fields)
-        is_names = (
-            is_renamed or _is_row_of_words(fields) or (len(cells) == 1 and _are_names_of(cells, _FEWEST_OF_DEVICE))
-        )
+        is_names = is_renamed or _is_row_of_words(fields) or (len(cells) == 1 and _names_in(cells) >= _FEWEST_OF_DEVICE)
         if is_names and layout.devices and (is_renamed or layout.has_no_row_like(fields)):
             self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
             layout.doubt()
@@ -340,8 +348,11 @@ class Table:
             return (*before, self._by_columns(columns, number, cells))
         if self.has_no_header:
             return self._settled(number, cells)
-        self.preamble.append((number, cells))
-        return self._settled(*self.preamble.popleft()) if len(self.preamble) > LONGEST_PREAMBLE else ()
+        self.preamble.append(_WaitingLine(number, cells, _names_in(cells)))
+        if len(self.preamble) <= LONGEST_PREAMBLE:
+            return ()
+        line = self.preamble.popleft()
+        return self._settled(line.number, line.cells)
 
     def _by_columns(self, columns: Header, number: int, cells: Sequence[str]) -> DeviceRow:
         if columns is UNKNOWN_COLUMNS:
@@ -356,13 +367,13 @@ class Table:
         Lines of one cell may be rows between: their delimiter is known once one of them makes sense.
         """
         if not (self.is_under_unknown_names or self.has_no_header):
-            self.is_under_unknown_names = any(_are_names_of(above, len(cells)) for _, above in self.preamble)
+            self.is_under_unknown_names = any(1 < len(cells) <= line.names for line in self.preamble)
         return self.is_under_unknown_names
 
     def _settle_preamble(self) -> Sequence[DeviceRow]:
         """What the lines before the first header or device are after all."""
         lines, self.preamble = self.preamble, deque()
-        return [row for line in lines for row in self._settled(*line)]
+        return [row for line in lines for row in self._settled(line.number, line.cells)]
 
     def _settled(self, number: int, cells: Sequence[str]) -> Sequence[DeviceRow]:
         """A line without a header, of which nobody can say what its cells are: a rejected row, or names of columns."""
@@ -370,7 +381,7 @@ class Table:
         if self.is_log and not (self.has_no_header or any(map(starts_as_hash, filled))):
             return self._pass_over(PassedOverKind.UNCLEAR_TEXT, number, cells)
         if _are_unknown_names(filled):
-            if len(filled) > 1 or _are_names_of(cells, headers.FEWEST_NAMES):
+            if len(filled) > 1 or _names_in(cells) >= headers.FEWEST_NAMES:
                 self.is_under_unknown_names = self.is_under_unknown_names or self.has_no_header
                 self.account.note(FileNote.HEADER_NOT_UNDERSTOOD, f"{self._place(number)}: {_text_of(cells)}")
             return self._pass_over(PassedOverKind.UNKNOWN_HEADER, number, cells)
@@ -475,11 +486,11 @@ def _are_unknown_names(filled: Sequence[str]) -> bool:
     return all(_NAME_WITH_DIGIT.fullmatch(cell) for cell in has_digit)
 
 
-def _are_names_of(line: Sequence[str], width: int) -> bool:
-    """Whether a line above rows of so many cells is rather the names of their columns, none of which is known."""
+def _names_in(line: Sequence[str]) -> int:
+    """How many columns a line rather names, none of which is known; 0 where it is no line of names."""
     names = list(map(clean, _OTHER_DELIMITER.split(line[0]) if len(line) == 1 else line))
     filled = list(filter(None, names))
-    return len(names) >= width > 1 and len(filled) > len(names) // 2 and _are_unknown_names(filled)
+    return len(names) if len(filled) > len(names) // 2 and _are_unknown_names(filled) else 0
 
 
 def _names_and_values(cells: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
