@@ -145,7 +145,7 @@ _OF_A_FIELD = re.compile(
     r"|required|optional|mandatory|leave|erforderlich|obligat|facultatif|opcional|requerido|verplicht|pflicht"
 )
 """A group tag may stand in square brackets; one of these there is a name of a field, or a remark on it."""
-_LONGEST_TEMPLATE = 128
+_LONGEST_NAME = 128
 
 
 def is_template_text(text: str) -> bool:
@@ -156,7 +156,7 @@ def is_template_text(text: str) -> bool:
     """
     if (
         text[:1] not in _TEMPLATE_BEGINNINGS
-        or len(text) > _LONGEST_TEMPLATE
+        or len(text) > _LONGEST_NAME
         or _compared(text) in _NO_VALUE | _AS_ABOVE
     ):
         return False
@@ -197,6 +197,8 @@ _COMPARED_MANUFACTURERS = frozenset(map(_compared, MANUFACTURERS))
 
 def is_like_manufacturer(text: str) -> bool:
     """Whether a whole cell is the name of a manufacturer as people spell it: `Hewlett Packard`, `Acer Inc.`"""
+    if len(text) > _LONGEST_NAME:
+        return False
     spellings = {_compared(text), _compared(_FORM_AT_END.sub("", text))}
     return is_manufacturer(text) or not spellings.isdisjoint(_COMPARED_MANUFACTURERS)
 
