@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from shared.device_files.account import FileAccount
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks.duplicates import NEW, DuplicateIndex, Findings, ReadAgain, with_verdict
+from shared.device_files.checks.serial_numbers import unwrapped
 from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
 from shared.device_files.formats.containers import parts_of
 from shared.device_files.formats.file_types import is_log
@@ -75,7 +76,7 @@ def read_device_file(
                 FileReason.TOO_MANY_ROWS, f"It has more than {rules.maximum_rows:,} rows.", file=name
             )
         are_identifiers = are_identifiers and row.header is IDENTIFIERS
-        if row.group_tag and row.group_tag == row.serial_number:
+        if row.group_tag and row.group_tag.casefold() == unwrapped(row.serial_number).casefold():
             row = replace(row, group_tag="", notes=(*row.notes, Note.TAG_REPEATS_SERIAL))  # noqa: PLW2901
         yield _checked(number, row, validation.decide(row), index)
     if are_identifiers:

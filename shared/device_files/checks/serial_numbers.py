@@ -102,8 +102,9 @@ def has_foreign_sign(text: str) -> bool:
 
 def _is_words(text: str) -> bool:
     first, *others = text.split(" ")
+    has_maker = bool(others) and (is_manufacturer(first) or is_manufacturer(others[-1]))
     has_digit = any(map(str.isdecimal, text)) or not text.isascii()
-    return bool(others) and (not has_digit or _WORD.search(text) is not None or is_manufacturer(first))
+    return bool(others) and (not has_digit or _WORD.search(text) is not None or has_maker)
 
 
 def is_written_value(text: str) -> bool:
@@ -114,11 +115,13 @@ def is_written_value(text: str) -> bool:
 def holds_several(text: str) -> bool:
     """Whether a cell holds more than one serial number."""
     parts = _SEPARATOR.split(text)
-    if len(parts) > 1:
-        return all(map(_ONE_OF_SEVERAL.fullmatch, parts)) or _is_counted_on(parts)
+    if len(parts) > 1 and (all(map(_ONE_OF_SEVERAL.fullmatch, parts)) or _is_counted_on(parts)):
+        return True
     if _RANGE.fullmatch(text):
         return True
-    whole = (part for part in text.split() if len(part) >= _SHORTEST_APART and _ONE_OF_SEVERAL.fullmatch(part))
+    whole = (
+        part for part in re.split("[ /]", text) if len(part) >= _SHORTEST_APART and _ONE_OF_SEVERAL.fullmatch(part)
+    )
     return sum(1 for _ in whole) > 1
 
 

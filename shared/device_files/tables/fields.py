@@ -6,6 +6,8 @@ from html import unescape
 from typing import NamedTuple
 
 from shared.device_files.cells import TypedCell, clean
+from shared.device_files.hardware_hash.verification import starts_as_hash
+from shared.device_files.placeholders import is_manufacturer
 from shared.device_files.rows import ABSENT, Header
 
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
@@ -18,6 +20,7 @@ _QUOTED = re.compile(
 
 A spreadsheet's mark of text is one in front: not so in `'s-Hertogenbosch`."""
 _ENTITY = re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#[0-9]{1,5}|#x[0-9A-Fa-f]{1,4});")
+_SERIAL_LIKE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[0-9A-Z]{7,32}")
 _MOST_ESCAPES = 4
 """Times that a text was escaped, one tool after the other."""
 
@@ -58,3 +61,10 @@ def fields_of(header: Header, cells: Sequence[str]) -> Fields:
     serial, key, hash_, *texts = (cells[at] if ABSENT < at < count else "" for at in header.places)
     hash_ = hash_ if hash_[:2] == "T0" else cleaned(hash_)
     return Fields(cleaned(serial), cleaned(key), hash_, *map(cleaned, texts))
+
+
+def may_be_another_device(ignored: Sequence[str]) -> bool:
+    """Whether cells that are not used hold a hash, or a known manufacturer beside what looks like a serial number."""
+    if any(map(starts_as_hash, ignored)):
+        return True
+    return any(map(is_manufacturer, ignored)) and any(map(_SERIAL_LIKE.fullmatch, ignored))

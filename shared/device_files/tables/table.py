@@ -17,7 +17,7 @@ from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.device_files.placeholders import is_manufacturer, is_placeholder, is_template_text, names_manufacturer
 from shared.device_files.rows import ABSENT, UNKNOWN_COLUMNS, Column, DeviceRow, Header, header_of
 from shared.device_files.tables import headers, tool_output
-from shared.device_files.tables.fields import Fields, cleaned, fields_of
+from shared.device_files.tables.fields import Fields, cleaned, fields_of, may_be_another_device
 from shared.device_files.tables.header_names import column_named
 from shared.device_files.tables.headerless import HASH_ALONE, columns_of
 from shared.device_files.tables.realignment import is_in_place, realigned
@@ -42,7 +42,6 @@ _TOTAL = re.compile(
 _MOST_DIGITS_OF_NAME = 2
 """Such as of `Kennung (15-stellig)`."""
 _NUMBERED = re.compile(r"[^\W\d][^0-9]*[0-9]{1,2}")
-_SERIAL_LIKE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[0-9A-Z]{7,32}")
 _FEWEST_OF_DEVICE = 3
 """Cells of the fewest that identify a device without a hash."""
 
@@ -224,7 +223,7 @@ class Table:
         layout = self.layout
         if layout is None or len(cells) != layout.width or any(cells[layout.named :]):
             return None
-        if layout.has_rivals or (layout.unknown and _may_be_another_device(layout.ignored(cells))):
+        if layout.has_rivals or (layout.unknown and may_be_another_device(layout.ignored(cells))):
             return None
         if layout.behind_tag and cells[layout.behind_tag][:1] == " ":
             return None
@@ -273,7 +272,7 @@ class Table:
 
     def _under_header(self, layout: _Layout, number: int, cells: Sequence[str]) -> DeviceRow:
         header = layout.header_for(cells)
-        if _may_be_another_device(layout.ignored(cells)):
+        if may_be_another_device(layout.ignored(cells)):
             self.account.note(FileNote.MAY_HOLD_DEVICES, self._place(number))
         fields = fields_of(header, cells)
         is_renamed = _begins_with_name(fields)
@@ -443,13 +442,6 @@ def _shown(fields: Fields) -> Fields:
 def _is_count(serial_number: str) -> bool:
     """Whether a serial number is as short as a count of rows, as in the line of totals below a table."""
     return len(serial_number) <= _LONGEST_COUNT and serial_number.isdecimal()
-
-
-def _may_be_another_device(ignored: Sequence[str]) -> bool:
-    """Whether cells that are not used hold a hash, or a known manufacturer beside what looks like a serial number."""
-    if any(map(starts_as_hash, ignored)):
-        return True
-    return any(map(is_manufacturer, ignored)) and any(map(_SERIAL_LIKE.fullmatch, ignored))
 
 
 def _has_hash_in_place(header: Header, cells: Sequence[str]) -> bool:

@@ -24,7 +24,8 @@ from shared.reasons import RowReason
         "512GB SSD", "50%", "00-1A-2B-3C-4D-5E", "001A.2B3C.4D5E", "+49 221 1234567", "PC01.contoso.local",
         "entfällt", "\u02ba", "Zubehör", "5\u0421\u0410123456", "ABC\u20131234X", "IN REPARATUR",
         "5CG0001\u00b9", "5CG0002\u2460", "5CG\u21670003", "5CG\u0661\u0662", "5CG\u05550005", "Neugerät 2",
-        "5CG0041/0042", "5CG0041/42/43", "5CG0041_5CG0042", "5CG041 5CG042", "5CG0041 OLD 5CG0052",
+        "5CG0041/0042", "5CG0041/42/43", "5CG0041_5CG0042", "5CG041 5CG042", "5CG0041 OLD 5CG0052", "5CG0041/5CG0042/N",
+        "9XK2LM3 DELL",
     ],
 )  # fmt: skip
 def test_what_is_no_serial_number_is_told(cell: str) -> None:

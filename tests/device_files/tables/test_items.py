@@ -40,8 +40,16 @@ def test_an_item_with_two_names_for_one_thing_is_unclear() -> None:
 
 
 def test_two_names_of_one_thing_may_agree() -> None:
-    (row,), _ = read({"biosSerialNumber": "SN-1", "serialNumber": "sn-1", "manufacturer": "HP", "model": "X"})
-    assert (row.serial_number, row.problem) == ("SN-1", None)
+    for name in ("biosSerialNumber", "serialNumber2"):
+        (row,), _ = read({name: "SN-1", "serialNumber": "sn-1", "manufacturer": "HP", "model": "X"})
+        assert (row.serial_number.upper(), row.problem) == ("SN-1", None)
+
+
+def test_values_of_other_names_that_look_like_a_device_are_warned_of() -> None:
+    item = {"serialNumber": "SN-1", "manufacturer": "HP", "model": "X", "vendor": "HP", "asset": "NB001234"}
+    rows, account = read(item, item | {"fabrikat": "HP"})
+    assert [row.problem for row in rows] == [None, None]
+    assert [remark.detail for remark in account.remarks if remark.note is FileNote.MAY_HOLD_DEVICES] == ["item 2"]
 
 
 def test_a_manufacturer_below_another_name_is_not_guessed_at() -> None:
