@@ -154,11 +154,7 @@ def is_template_text(text: str) -> bool:
     `{serialNumber}`, `<hardwareHash>`, `[model]`, `%SERIAL%`, `$serial`, `(required)`, `...`; not `(null string)`,
     which is what a device says.
     """
-    if (
-        text[:1] not in _TEMPLATE_BEGINNINGS
-        or len(text) > _LONGEST_NAME
-        or _compared(text) in _NO_VALUE | _AS_ABOVE
-    ):
+    if text[:1] not in _TEMPLATE_BEGINNINGS or len(text) > _LONGEST_NAME or _compared(text) in _NO_VALUE | _AS_ABOVE:
         return False
     if _BRACKETED.fullmatch(text):
         return _OF_A_FIELD.search(text) is not None
