@@ -103,6 +103,7 @@ def test_without_scripts_files_are_chosen_checked_and_sent(browser: Browser, sit
         expect(page.get_by_role("region", name="bad.csv")).to_contain_text("1 rejected")
         page.get_by_label("Send other.csv").uncheck()
         page.get_by_role("button", name="Send", exact=True).click()
+        expect(page.get_by_text("it is received within a minute").first).to_be_visible()
         assert "Sales/good.csv" in dropped(site)
         assert "Sales/other.csv" not in dropped(site)
         site.world.receive(f"{CUSTOMER}/Sales/good.csv")

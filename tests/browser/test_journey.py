@@ -99,6 +99,7 @@ def _fix(page: Page, name: str, cell: str, value: str) -> None:
     page.get_by_role("link", name=name, exact=True).click(timeout=SLOW)
     expect(page.get_by_role("heading", name="1 of 2 devices is registered; 1 is not")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Fix on this page").click()
+    expect(page.locator(f'[name="{cell}"]')).to_be_visible(timeout=SLOW)
     assert faults_for_assistive_technology(page) == []
     page.locator(f'[name="{cell}"]').fill(value)
     page.get_by_role("button", name="Send the changed rows").click()

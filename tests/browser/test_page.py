@@ -227,6 +227,7 @@ def test_it_works_without_scripts(browser: Browser, site: Site, office: Office) 
         expect(page.get_by_role("button", name="Pause")).to_be_hidden()
         page.get_by_role("link", name="Device files").first.click()
         page.get_by_role("link", name="meeting-rooms.csv").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("meeting-rooms.csv")
         assert page.locator("meta[http-equiv=refresh]").count() == 0, "nothing more will happen to it"
         page.get_by_label("Serial number").fill("MR-0007")
         page.get_by_role("button", name="Find").click()
