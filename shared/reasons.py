@@ -179,6 +179,7 @@ class RemovalReason(StrEnum):
 
     NOT_THERE = "not_there"
     NOT_IN_BATCH = "not_in_batch"
+    LISTED_BUT_GONE = "listed_but_gone"
     DELETION_NOT_ALLOWED = "deletion_not_allowed"
     SEVERAL_DEVICES = "several_devices"
     ANOTHER_DEVICE = "another_device"
@@ -742,6 +743,13 @@ REMOVAL_REASONS: Mapping[RemovalReason, RowExplanation] = MappingProxyType(
             "The batch that the row is to be removed from does not have this device.",
             "Nothing if only this batch was meant. Drop the row without a batch to remove its device from any.",
             Remedy.NOTHING,
+        ),
+        RemovalReason.LISTED_BUT_GONE: RowExplanation(
+            "Partner Center listed the device twice and answered both times that it is not there when it was to be "
+            "deleted.",
+            "Drop the row again in some hours: it ends as not_registered once Partner Center lists the device no "
+            "longer.",
+            Remedy.SEND_AGAIN,
         ),
         RemovalReason.DELETION_NOT_ALLOWED: RowExplanation(
             "Partner Center does not allow the partner to delete this device: it does not list that among the allowed "

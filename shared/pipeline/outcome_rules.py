@@ -128,6 +128,8 @@ def outcome_of_removal(submission: Submission, row: SentRow, device: DeviceWithd
 
     if device.result is WithdrawalResult.WITHDRAWN:
         return replace(outcome(Outcome.REMOVED), what_to_do=DEVICE_REMOVED)
+    if device.result is WithdrawalResult.ALREADY_GONE and device.searched_again and device.device_id:
+        return _with_reason(outcome(Outcome.FAILED), RemovalReason.LISTED_BUT_GONE)
     if device.result is WithdrawalResult.ALREADY_GONE:
         return _with_reason(outcome(Outcome.NOT_REGISTERED), RemovalReason.NOT_THERE)
     if device.error_code in (RemovalReason.NOT_THERE, RemovalReason.NOT_IN_BATCH):

@@ -442,6 +442,8 @@ class DeviceWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the deletion whose answer is awaited or was lost; empty when none was sent."""
     answer_lost: bool = False
     """Whether the service may have deleted it at an earlier request with another id."""
+    searched_again: bool = False
+    """Whether a removal searched for it a second time, because the device found first was gone at its deletion."""
     error_code: str = ""
     error_description: str = ""
     what_to_do: str = ""

@@ -1,14 +1,15 @@
 """Takes a submission of devices to be removed or moved one step further: finds the devices, then deletes them.
 
-A device is found once: its id, or the reason why it is not deleted, is journaled before anything is deleted, and each
-deletion before it is sent (`device_deletion`). So an owner that takes over deletes exactly the devices that the first
-one found. A submission of a stopped file repeats only the deletions whose answers are missing; its other rows end as
-`cancelled`.
+The id of each device, or the reason why it is not deleted, is journaled before anything is deleted, and each deletion
+before it is sent (`device_deletion`). So an owner that takes over deletes exactly the devices that the first one found.
+Days may pass in between: a device that is gone by then may have been registered anew, under another id. When all others
+are done, such devices are searched once more. A submission of a stopped file repeats only the deletions whose answers
+are missing; its other rows end as `cancelled`.
 
 Of a move, the rows whose devices stand nowhere then go on as a submission that registers them (`MoveOn`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from datetime import datetime, timedelta
@@ -32,7 +33,13 @@ from shared.pipeline.submissions.device_deletion import (
     Known,
 )
 from shared.pipeline.submissions.matching import SentRow
-from shared.pipeline.submissions.removal_decisions import RUN, moves_on, to_remove
+from shared.pipeline.submissions.removal_decisions import (
+    RUN,
+    has_ended,
+    is_to_be_searched_again,
+    moves_on,
+    to_remove,
+)
 from shared.pipeline.submissions.shared_search import search_for_file
 from shared.pipeline.submissions.state_machine import Decided, Finish, MoveOn, PollAgain, after_failure, answer_of
 from shared.reasons import SentNote
@@ -83,17 +90,14 @@ def remove_further(
     claim.keep()
     service = replaced(service, keep_claim=claim.keep)
     known = _known(contents, stored.record, rows)
-    unknown = [row for row in rows if row.row not in known]
-    if unknown and not is_stopped:
+    if not is_stopped and (wanted := _to_search(rows, known)):
         try:
-            search = search_for_file(service, contents, stored.record, unknown, lambda: admitted.note(None))
+            found = _found(service, contents, stored.record, wanted, known, lambda: admitted.note(None))
         except PartnerCenterError as error:
             step = after_failure(stored.record, None, error, service.pace)
             return Decided(claim.stored, step, answer_of(error), error=error)
-        found = [to_remove(stored.record, row, search, service.clock()) for row in unknown]
         claim.keep()
-        written = contents.journal.withdrawals.change_devices(map(Stored.absent, found))
-        known |= {device.record.row: device for device in written}
+        known |= {device.record.row: device for device in contents.journal.withdrawals.change_devices(found)}
     deletion = Deletion(
         service=service,
         withdrawals=contents.journal.withdrawals,
@@ -116,6 +120,37 @@ def _known(contents: Contents, submission: Submission, rows: Sequence[SentRow]) 
     own = {row.row for row in rows}
     devices = contents.journal.withdrawals.devices(submission.reading_id, submission.first_row, submission.last_row)
     return {device.record.row: device for device in devices if device.record.row in own}
+
+
+def _to_search(rows: Sequence[SentRow], known: Mapping[int, Known]) -> list[SentRow]:
+    """The rows whose devices are to be searched: for the first time, or again when nothing else is left to do."""
+    if new := [row for row in rows if row.row not in known]:
+        return new
+    if not all(is_done(device.record, RUN) for device in known.values()):
+        return []
+    return [row for row in rows if is_to_be_searched_again(known[row.row].record)]
+
+
+def _found(
+    service: Service,
+    contents: Contents,
+    submission: Submission,
+    rows: Sequence[SentRow],
+    known: Mapping[int, Known],
+    answered: Callable[[], None],
+) -> list[Known]:
+    """The devices of rows as a search finds them, to be written. A search from before a device was gone counts not.
+
+    Raises:
+        PartnerCenterError: the batches, or one of them, could not be read now.
+        Conflict: another worker took the submission further meanwhile.
+    """
+    gone = {row.row: known[row.row] for row in rows if row.row in known}
+    gone_at = max((device.record.at for device in gone.values() if device.record.at is not None), default=None)
+    search = search_for_file(service, contents, submission, rows, answered, not_before=gone_at)
+    now = service.clock()
+    found = [to_remove(submission, row, search, now, searched_again=row.row in gone) for row in rows]
+    return [gone[one.row].holding(one) if one.row in gone else Stored.absent(one) for one in found]
 
 
 def _is_long(service: Service, began: datetime) -> bool:
@@ -160,7 +195,7 @@ def _outcomes(
     """The outcomes of the rows that have one after a step."""
     for row in rows:
         device = devices.get(row.row)
-        is_ended = device is not None and is_done(device, RUN)
+        is_ended = device is not None and has_ended(device)
         if device is not None and is_ended and not (is_stopped and _stands_nowhere_by_others(submission, device)):
             yield outcome_of_removal(submission, row, device)
         elif is_stopped and (device is None or is_ended or not may_be_ours(device)):

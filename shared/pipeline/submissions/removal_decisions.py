@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from shared.partner_center.client import ServiceIds
-from shared.pipeline.submissions.deletion_decisions import ended
+from shared.pipeline.submissions.deletion_decisions import ended, is_done
 from shared.pipeline.submissions.matching import SentRow, folded
 from shared.pipeline.submissions.removal_search import Placed, Search
 from shared.reasons import REMOVAL_REASONS, RemovalReason
@@ -20,7 +20,22 @@ MOST_NAMED = 5
 """Batches that are named in a reason."""
 
 
-def to_remove(submission: Submission, row: SentRow, search: Search, now: datetime) -> DeviceWithdrawal:
+def is_to_be_searched_again(device: DeviceWithdrawal) -> bool:
+    """Whether the device that was found was gone when it was to be deleted: it may be registered anew since.
+
+    It is searched again once: a service that lists what it does not have would be asked for ever.
+    """
+    return device.result is WithdrawalResult.ALREADY_GONE and bool(device.device_id) and not device.searched_again
+
+
+def has_ended(device: DeviceWithdrawal) -> bool:
+    """Whether the removal is done with the device."""
+    return is_done(device, RUN) and not is_to_be_searched_again(device)
+
+
+def to_remove(
+    submission: Submission, row: SentRow, search: Search, now: datetime, *, searched_again: bool = False
+) -> DeviceWithdrawal:
     """The device of a row with its id, or with the reason why it will not be deleted."""
     fitting, others = search.fitting.get(row.row, []), search.others.get(row.row, [])
     device = DeviceWithdrawal(
@@ -28,6 +43,7 @@ def to_remove(submission: Submission, row: SentRow, search: Search, now: datetim
         row=row.row,
         run=RUN,
         batch_id=fitting[0].batch_id if len(fitting) == 1 else submission.batch_id,
+        searched_again=searched_again,
     )
     reason = _why_not(submission, row, search, fitting, others)
     is_move = submission.order is FileOrder.MOVE
@@ -75,7 +91,7 @@ def moves_on(device: DeviceWithdrawal, *, is_stopped: bool) -> bool:
     Of a stopped file, only what we removed goes on.
     """
     if device.result is WithdrawalResult.ALREADY_GONE:
-        return not is_stopped
+        return not is_stopped and has_ended(device)
     return device.result is WithdrawalResult.WITHDRAWN
 
 

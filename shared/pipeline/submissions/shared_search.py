@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -48,10 +48,13 @@ def search_for_file(
     submission: Submission,
     rows: Sequence[SentRow],
     answered: Callable[[], None],
+    *,
+    not_before: datetime | None = None,
 ) -> Search:
     """The devices of `rows`, from a search for the file made shortly before, or from one that is made now.
 
-    `answered` is called after each batch that the service has shown.
+    `answered` is called after each batch that the service has shown. A search made before the time `not_before` is not
+    used.
 
     Raises:
         PartnerCenterError: the batches, or one of them, could not be read now.
@@ -59,7 +62,8 @@ def search_for_file(
     """
     path, began = _path(submission), service.clock()
     kept = None if submission.number == CANARY else _kept(contents, path, submission)
-    if kept is not None and began - kept.searched_at < SHARED_FOR and {row.row for row in rows} <= set(kept.rows):
+    oldest = max(began - SHARED_FOR, not_before or began - SHARED_FOR)
+    if kept is not None and kept.searched_at > oldest and {row.row for row in rows} <= set(kept.rows):
         return Search(kept.fitting, kept.others)
     together = [*rows, *_rows_behind(contents, submission, MOST_ROWS - len(rows))]
     search = search_batches(service, submission, together, answered)

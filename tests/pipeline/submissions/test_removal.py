@@ -116,8 +116,8 @@ def _alone(*serials: str, order: FileOrder = FileOrder.REMOVE) -> tuple[str, str
     return "\r\n".join(["Serial number", *serials, ""]), f"{order.folder}/{CUSTOMER}/Portal/alone.csv"
 
 
-def _register_of(world: World, maker: str, batch: str) -> None:
-    device = SentDevice.of(serial="SN-1", product_key=None, manufacturer=maker, model="21R3", hardware_hash=None)
+def _register_of(world: World, maker: str, batch: str, serial: str = "SN-1", model: str = "21R3") -> None:
+    device = SentDevice.of(serial=serial, product_key=None, manufacturer=maker, model=model, hardware_hash=None)
     world.service.register_elsewhere(CUSTOMER, batch, device)
 
 
@@ -285,10 +285,82 @@ def test_what_the_service_refuses_fails_in_its_own_words(world: World) -> None:
     assert world.summary(identifier, REMOVE)["standing"] == Standing.PARTLY_REMOVED
 
 
-def test_a_device_that_is_gone_when_its_turn_comes_was_not_registered(world: World) -> None:
+class Meanwhile(Changed):
+    """A service for which somebody deletes a device just before the app does, and may register it anew elsewhere."""
+
+    def __init__(self, world: World, serial: str, anew_in: str = "") -> None:
+        super().__init__(world.partner_center)
+        self._world, self._serial, self._anew_in = world, serial, anew_in
+        self.batches: list[str] = []
+        self.lists = 0
+
+    def device_batches(self, customer_id: str, ids: CallIds) -> Iterator[DeviceBatch]:
+        self.lists += 1
+        yield from super().device_batches(customer_id, ids)
+
+    def delete_device(self, customer_id: str, batch_id: str, device_id: str, ids: CallIds) -> ServiceIds:
+        if not self.batches:
+            self._world.service.delete_elsewhere(CUSTOMER, self._serial)
+            if self._anew_in:
+                _register_of(self._world, "LENOVO", self._anew_in, self._serial, "21R3001BUK")
+        self.batches.append(batch_id)
+        return super().delete_device(customer_id, batch_id, device_id, ids)
+
+
+def test_a_device_that_is_gone_when_its_turn_comes_is_searched_once_more_and_was_not_registered(world: World) -> None:
+    _closed(world, numbered(3))
+    meanwhile = Meanwhile(world, "SN-00001")
+    world.meet(meanwhile)
+    assert _removed(world, numbered(3)) == [("not_registered", "not_there"), ("removed", ""), ("removed", "")]
+    assert (meanwhile.lists, len(meanwhile.batches)) == (2, 3)
+
+
+def test_a_device_that_is_registered_anew_when_its_turn_comes_is_found_there_and_removed(world: World) -> None:
+    _closed(world, numbered(2))
+    meanwhile = Meanwhile(world, "SN-00001", anew_in="Lab")
+    world.meet(meanwhile)
+    assert _removed(world, numbered(2)) == [("removed", "")] * 2
+    assert meanwhile.batches == ["Test", "Test", "Lab"]
+    assert (_in_batch(world), _in_batch(world, "Lab")) == ([], [])
+
+
+def test_of_a_batch_that_is_named_a_device_that_is_registered_anew_elsewhere_is_left_there(world: World) -> None:
     _closed(world, numbered(1))
-    world.meet(Failing(world.partner_center, Refused("x", status=404, code="1000")))
-    assert _removed(world, numbered(1)) == [("not_registered", "not_there")]
+    world.meet(Meanwhile(world, "SN-00001", anew_in="Lab"))
+    path = f"remove-devices/{CUSTOMER}/Test/wrong.csv"
+    assert _removed(world, numbered(1), path) == [("not_registered", "not_in_batch")]
+    assert _in_batch(world, "Lab") == ["SN-00001"]
+
+
+def test_a_device_to_be_moved_that_is_registered_anew_when_its_turn_comes_is_moved_from_there(world: World) -> None:
+    _closed(world, numbered(1))
+    world.meet(Meanwhile(world, "SN-00001", anew_in="Lab"))
+    path = f"{FileOrder.MOVE.folder}/{CUSTOMER}/Portal/moved.csv"
+    assert _removed(world, numbered(1), path) == [("registered", "")]
+    assert (_in_batch(world, "Lab"), _in_batch(world, "Portal")) == ([], ["SN-00001"])
+
+
+def test_a_device_that_is_listed_and_never_there_to_be_deleted_ends_as_that_and_not_as_gone(world: World) -> None:
+    _closed(world, numbered(1))
+    failing = Failing(world.partner_center, *[Refused("x", status=404, code="1000")] * 9)
+    world.meet(failing)
+    assert _removed(world, numbered(1)) == [("failed", "listed_but_gone")]
+    assert len(failing.request_ids) == 2
+
+
+def test_a_device_that_was_gone_when_its_file_was_stopped_is_not_told_to_be_nowhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "DEVICES_IN_A_STEP", 1)
+    _closed(world, numbered(2))
+    world.meet(Meanwhile(world, "SN-00001", anew_in="Lab"))
+    identifier = world.drop_file(numbered(2), REMOVE)
+    stop(world.pipeline, COMMAND, world.file(identifier))
+    world.run()
+    assert [(row["outcome"], row["error_code"]) for row in world.rows(identifier, REMOVE)] == [
+        ("cancelled", "removal_stopped")
+    ] * 2
+    assert _in_batch(world, "Lab") == ["SN-00001"]
 
 
 def test_an_account_that_may_not_delete_ends_the_rows_after_a_while(world: World) -> None:
