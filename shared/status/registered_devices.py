@@ -81,7 +81,7 @@ def registered_devices(
         customer_name=customer_names(pipeline).name_of(customer),
         reading=inventory_view(reading),
         total=sum(batch.devices for batch in batches),
-        without_serial_number=sum(batch.without_serial for batch in batches),
+        not_watched=sum(batch.nameless for batch in batches),
         batches=[_batch_view(batch) for batch in batches],
         drift=[_drift_view(one) for one in pipeline.journal.inventories.drift(customer, DRIFT_SHOWN)],
         devices=shown,
@@ -140,11 +140,11 @@ def _sentence(reading: CustomerInventory) -> str:
 
 def not_watched(found: RegisteredDevicePage) -> str:
     """How many of the devices nobody watches for drift, and why, as a sentence; empty where there is none."""
-    if not (number := found.without_serial_number):
+    if not (number := found.not_watched):
         return ""
     return (
-        f"{counted(number, 'device')} {'is' if number == 1 else 'are'} listed without a serial number: nobody can tell "
-        "whether the app registered or removed such a device, so what somebody else does with it is not told."
+        f"{counted(number, 'device')} {'is' if number == 1 else 'are'} listed with neither a product key nor a real "
+        "serial number: nobody can tell whether the app registered or removed such a device, so its drift is not told."
     )
 
 

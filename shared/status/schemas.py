@@ -612,12 +612,12 @@ class RegisteredDevicePage(View, frozen=True, kw_only=True):
     customer_name: str | None
     reading: InventoryView
     total: Annotated[int, msgspec.Meta(ge=0, description="The devices of all these batches.")]
-    without_serial_number: Annotated[
+    not_watched: Annotated[
         int,
         msgspec.Meta(
             ge=0,
-            description="Those of them that Partner Center lists without a serial number: what somebody else does with "
-            "one is no `drift`.",
+            description="Those of them that Partner Center lists with neither a serial number nor a product key: what "
+            "somebody else does with one is no `drift`.",
         ),
     ]
     batches: list[BatchInventoryView]

@@ -78,8 +78,8 @@ class BatchInventory(msgspec.Struct, frozen=True, kw_only=True):
     """The folder of the blobs with its devices; empty while it was never read."""
     devices: int = 0
     """The devices in these blobs."""
-    without_serial: int = 0
-    """Those of them that are listed without a serial number."""
+    nameless: int = 0
+    """Those of them that are listed with neither a serial number nor a product key: nobody watches them for drift."""
     read_at: Moment | None = None
     """When they were read."""
     failed_at: Moment | None = None

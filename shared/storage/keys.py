@@ -271,6 +271,11 @@ def serial_prefix(serial_number: str) -> str:
     return safe_key(serial_number.casefold(), LONGEST_SERIAL_KEY) + "~"
 
 
+def name_of_product_key(product_key: str) -> str:
+    """What stands for a product key in the index of serial numbers: no serial number begins with this character."""
+    return f"\0{product_key}"
+
+
 def serial_bucket(serial_number: str) -> str:
     """The partition of a serial number for large files."""
     return f"{zlib.crc32(serial_number.casefold().encode('utf-8', 'replace')) % SERIAL_BUCKETS:02x}"

@@ -1,4 +1,4 @@
-"""The outcomes of rows, in blocks, and the index that finds them by serial number."""
+"""The outcomes of rows, in blocks, and the index that finds them by serial number or product key."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from heapq import merge
@@ -65,8 +65,7 @@ class Outcomes:
         """
         waiting: dict[str, list[Entity]] = {}
         for outcome in outcomes:
-            mention = _mention(file, outcome)
-            if mention is not None:
+            for mention in _mentions(file, outcome):
                 bucket, row = _serial_key(file, mention)
                 entities = waiting.setdefault(bucket, [])
                 entities.append(to_entity(mention, (bucket, row)))
@@ -109,14 +108,23 @@ class Outcomes:
         Serial numbers of one delivery stand side by side: a shard is read once from the first to the last of them,
         unless too much stands in between. So some hundreds of them cost little more than one each.
         """
-        wanted = sorted({keys.serial_prefix(serial) for serial in serial_numbers if serial})
+        yield from self._with_names([serial for serial in serial_numbers if serial], unreadable)
+
+    def with_product_keys(
+        self, product_keys: Collection[str], unreadable: OnUnreadable = raise_unreadable
+    ) -> Iterator[DeviceMention]:
+        """Every row of a closed file with one of these product keys, as `with_serials` finds serial numbers."""
+        yield from self._with_names([keys.name_of_product_key(key) for key in product_keys if key], unreadable)
+
+    def _with_names(self, names: Collection[str], unreadable: OnUnreadable) -> Iterator[DeviceMention]:
+        wanted = sorted(set(map(keys.serial_prefix, names)))
         if not wanted:
             return
         # Only large files use the buckets, in which every serial number needs a query of its own.
         buckets = Query(partition_from=keys.FIRST_BUCKET, partition_below=keys.BEHIND_BUCKETS, limit=1)
         alone: list[keys.Key] = []
         if next(iter(self._by_serial.query(buckets)), None) is not None:
-            alone = sorted({(keys.serial_bucket(each), keys.serial_prefix(each)) for each in serial_numbers if each})
+            alone = sorted({(keys.serial_bucket(each), keys.serial_prefix(each)) for each in names})
         found: list[StoredEntity] = []
         for shard in map(keys.serial_shard, range(keys.SERIAL_SHARDS)):
             between = MOST_BETWEEN_SERIALS + len(wanted)
@@ -142,7 +150,7 @@ class Outcomes:
         for _, in_block in groupby(rows, key=lambda entity: key_of(entity)[0]):
             entities = list(in_block)
             outcomes = filter(None, map(_outcome, entities))
-            mentions = filter(None, (_mention(file, outcome) for outcome in outcomes))
+            mentions = (mention for outcome in outcomes for mention in _mentions(file, outcome))
             self._by_serial.delete(_serial_key(file, mention) for mention in mentions)
             self._outcomes.delete(map(key_of, entities))
 
@@ -202,22 +210,28 @@ def rows_query(reading_id: str, first: int, last: int) -> Iterator[Query]:
         )
 
 
-def _mention(file: DeviceFile, outcome: DeviceOutcome) -> DeviceMention | None:
-    """The row's entry in the index of serial numbers; None when it has no serial number."""
-    if not outcome.serial_number or file.customer_id is None:
-        return None
-    return DeviceMention(
-        serial_number=outcome.serial_number,
-        customer_id=file.customer_id,
-        file_id=file.file_id,
-        row=outcome.row,
-    )
+def _mentions(file: DeviceFile, outcome: DeviceOutcome) -> Iterator[DeviceMention]:
+    """The row's entries in the index: by its serial number and its product key, as far as it has them."""
+    named = ((outcome.serial_number, ""), ("", outcome.product_key)) if file.customer_id is not None else ()
+    for serial_number, product_key in named:
+        if serial_number or product_key:
+            yield DeviceMention(
+                serial_number=serial_number,
+                product_key=product_key,
+                customer_id=file.customer_id or "",
+                file_id=file.file_id,
+                row=outcome.row,
+            )
 
 
 def _serial_key(file: DeviceFile, mention: DeviceMention) -> keys.Key:
     rows = file.read_counts.total
-    return keys.serial_key(mention.serial_number, mention.customer_id, mention.file_id, mention.row, rows)
+    return keys.serial_key(_name_in_index(mention), mention.customer_id, mention.file_id, mention.row, rows)
 
 
 def _serial_row(mention: DeviceMention) -> str:
-    return keys.serial_row(mention.serial_number, mention.customer_id, mention.file_id, mention.row)
+    return keys.serial_row(_name_in_index(mention), mention.customer_id, mention.file_id, mention.row)
+
+
+def _name_in_index(mention: DeviceMention) -> str:
+    return mention.serial_number or keys.name_of_product_key(mention.product_key)

@@ -633,9 +633,12 @@ class WithdrawalMention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceMention(msgspec.Struct, frozen=True, kw_only=True):
-    """The entry of a row in the index of serial numbers."""
+    """The entry of a row in the index of serial numbers, by its serial number or by its product key."""
 
     serial_number: str
+    """Empty in an entry by the product key."""
+    product_key: str = ""
+    """Empty in an entry by the serial number."""
     customer_id: str
     file_id: str
     row: int

@@ -638,7 +638,8 @@ def _check_drift(world: SimulatedWorld, truth: Truth) -> None:
     told = set[str]()
     for stored in world.journal.inventories.all():
         for drift in world.journal.inventories.drift(stored.record.customer_id, 1_000):
-            told |= {drift.device_id, drift.serial_number}
+            name = drift.serial_number or drift.product_key
+            told |= {drift.device_id, name}
             by_another = truth.was_deleted_by_another(drift.device_id)
             match drift.kind:
                 case DriftKind.DELETED:
@@ -646,22 +647,22 @@ def _check_drift(world: SimulatedWorld, truth: Truth) -> None:
                 case DriftKind.MOVED:
                     came = truth.by_others(drift.customer_id, drift.new_batch_id)
                     is_right = by_another and any(
-                        each is not None and each.device.serial == drift.serial_number
+                        each is not None and name in (each.device.serial, each.device.product_key)
                         for each in (truth.registration_of(device_id or "") for device_id in came)
                     )
                 case DriftKind.REGISTERED:
                     is_right = drift.device_id in truth.by_others(drift.customer_id, drift.batch_id)
             if not is_right:
-                world.violate(f"Device {drift.device_id} ({drift.serial_number}) is told as {drift.kind}.")
+                world.violate(f"Device {drift.device_id} ({name}) is told as {drift.kind}.")
     orders = [(file.customer_id, file.order) for file in map(world.file, world.dropped) if file is not None]
     for device_id in world.gone_by_night - told:
         gone = truth.registration_of(device_id)
-        # What a file of ours removed or moved lately may explain that a device of its serial number is gone.
+        # What a file of ours removed or moved lately may explain that a device of its name is gone.
         may_be_ours = any(of == (gone and gone.customer_id) and order is not FileOrder.REGISTER for of, order in orders)
-        serial = None if gone is None else gone.device.serial
+        name = "" if gone is None else gone.device.serial or gone.device.product_key or ""
         # One that stands in its batch again is told as registered.
-        if serial and serial not in told and not may_be_ours:
-            world.violate(f"Device {device_id} ({serial}) was deleted by night, and nobody was told.")
+        if name and name not in told and not may_be_ours:
+            world.violate(f"Device {device_id} ({name}) was deleted by night, and nobody was told.")
 
 
 def _check_moves(world: SimulatedWorld, truth: Truth) -> None:

@@ -60,17 +60,20 @@ def test_profiles_have_their_names_beside_their_ids_once_they_are_listed(client:
     assert "Names of profiles: Partner Center listed them on" in shown
 
 
-def test_devices_without_a_serial_number_are_said_not_to_be_watched(client: Client, world: World) -> None:
+def test_devices_without_a_name_are_said_not_to_be_watched(client: Client, world: World) -> None:
     world.drop_file(numbered(1))
     world.run()
-    unnamed = SentDevice.of(serial=None, product_key="1", manufacturer=None, model=None, hardware_hash=None)
-    world.service.register_elsewhere(CUSTOMER, "Test", unnamed)
-    assert client.get(ADDRESS).json["without_serial_number"] == 0
+    for serial, product_key, digest in ((None, "1", None), (None, None, "a"), ("To be filled by O.E.M.", None, "b")):
+        device = SentDevice.of(
+            serial=serial, product_key=product_key, manufacturer=None, model=None, hardware_hash=digest
+        )
+        world.service.register_elsewhere(CUSTOMER, "Test", device)
+    assert client.get(ADDRESS).json["not_watched"] == 0
     world.read_devices()
     page = client.get(ADDRESS).json
-    assert (page["total"], page["without_serial_number"]) == (2, 1)
+    assert (page["total"], page["not_watched"]) == (4, 2)
     shown = client.get(f"/api/status/devices?customer={CUSTOMER}").body.decode()
-    assert "1 device is listed without a serial number" in shown
+    assert "2 devices are listed with neither a product key nor a real serial number" in shown
 
 
 def test_one_batch_is_shown_by_its_name_in_any_case(client: Client, filled: World) -> None:

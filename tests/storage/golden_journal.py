@@ -150,6 +150,8 @@ _FOUND: dict[type, Callable[[Storage, Any], object]] = {
     DeviceOutcome: lambda storage, outcome: storage.journal.outcomes.get(outcome.reading_id, outcome.row),
     DeviceMention: lambda storage, mention: next(
         storage.journal.outcomes.with_serial(mention.serial_number.upper(), mention.customer_id)
+        if mention.serial_number
+        else storage.journal.outcomes.with_product_keys([mention.product_key])
     ),
     DeviceWithdrawal: lambda storage, device: next(
         storage.journal.withdrawals.devices(device.reading_id, device.row, device.row)
@@ -305,8 +307,10 @@ def _records() -> Iterator[msgspec.Struct]:
     yield from (_of_file(FileMention, full), _of_file(FileMention, least))
     yield from (listing_of(full), listing_of(rejected))
     outcome = filled(DeviceOutcome, {"row": 1})
+    file_id = outcome.reading_id.split(".")[0]
+    yield DeviceMention(serial_number=outcome.serial_number, customer_id=_CUSTOMER, file_id=file_id, row=1)
     yield DeviceMention(
-        serial_number=outcome.serial_number, customer_id=_CUSTOMER, file_id=outcome.reading_id.split(".")[0], row=1
+        serial_number="", product_key=outcome.product_key, customer_id=_CUSTOMER, file_id=file_id, row=1
     )
     yield from (outcome, filled(DeviceOutcome, {"row": 2}, least=True))
     for number, is_least in (("1", False), ("2", True)):

@@ -76,6 +76,21 @@ def test_several_serial_numbers_are_found_together(
     assert list(journal.outcomes.with_serials([""])) == []
 
 
+def test_a_device_is_found_by_its_product_key_apart_from_serial_numbers(journal: Journal) -> None:
+    file = device_file()
+    outcomes = [
+        outcome_of(file, 1, serial_number="", product_key="3300000000001"),
+        outcome_of(file, 2, serial_number="3300000000001", product_key="3300000000002"),
+    ]
+    journal.outcomes.write(outcomes)
+    list(journal.outcomes.indexed(file, outcomes))
+    assert [mention.row for mention in journal.outcomes.with_product_keys(["3300000000001", ""])] == [1]
+    assert [mention.row for mention in journal.outcomes.with_serial("3300000000001")] == [2]
+    assert [mention.row for mention in journal.outcomes.with_product_keys(["3300000000002"])] == [2]
+    journal.forget_file(file)
+    assert list(journal.outcomes.with_product_keys(["3300000000001", "3300000000002"])) == []
+
+
 class CountsUpserts(InMemoryTable):
     """A table that counts the rows of each transaction."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.inventory.snapshots import RegisteredDevice, difference
 from shared.pipeline.submissions.matching import differ, folded
+from shared.pipeline.submissions.registered_elsewhere import Name, names_of
 from shared.storage.blobs import VersionGone
 from shared.storage.inventories import BatchInventory, CustomerInventory, DeviceChange, Drift, DriftKind
 
@@ -60,27 +61,27 @@ def drift_in(changes: Sequence[DeviceChange], ours: Collection[str]) -> Iterator
     """What somebody else did, of the changes of one customer; `ours` are the ids of those that the app made. Pure.
 
     A device that is gone from one batch and there in another was moved, unless the app did one of both. One of which
-    only a name changed is the same, which its id tells. Without a serial number nobody can tell whether the app made a
-    change: such devices are left out.
+    only a name changed is the same, which its id tells. Without a name nobody can tell whether the app made a change:
+    such devices are left out.
     """
-    by_serial: dict[str, list[DeviceChange]] = {}
+    renamed = _of_renamed_devices(changes)
+    by_name: dict[Name, list[DeviceChange]] = {}
     for change in sorted(changes, key=lambda each: each.seen_at):
-        if serial := folded(change.serial_number):
-            by_serial.setdefault(serial, []).append(change)
-    for of_serial in by_serial.values():
-        there = [change for change in of_serial if change.is_there]
-        gone = [change for change in of_serial if not change.is_there]
-        yield from _drift_of_serial(there, gone, ours)
+        names = names_of(change)
+        if names and change.change_id not in renamed:
+            by_name.setdefault(names[0], []).append(change)
+    for of_name in by_name.values():
+        there = [change for change in of_name if change.is_there]
+        gone = [change for change in of_name if not change.is_there]
+        yield from _drift_of_name(there, gone, ours)
 
 
-def _drift_of_serial(
+def _drift_of_name(
     there: Sequence[DeviceChange], gone: Sequence[DeviceChange], ours: Collection[str]
 ) -> Iterator[Drift]:
-    """The drift of devices with one serial number: several of them, or one that changed more than once."""
-    left_over = [left for left in gone if not any(_is_renamed(left, came) for came in there)]
+    """The drift of devices with one name: several of them, or one that changed more than once."""
+    left_over = list(gone)
     for came in there:
-        if any(_is_renamed(left, came) for left in gone):
-            continue
         left = next((each for each in left_over if _may_be_same_device(each, came)), None)
         if left is not None:
             left_over.remove(left)
@@ -94,10 +95,19 @@ def _drift_of_serial(
     yield from (_drift(DriftKind.DELETED, left) for left in left_over if left.change_id not in ours)
 
 
-def _is_renamed(left: DeviceChange, came: DeviceChange) -> bool:
-    """Whether it is one device in one batch, of which a reading only lists other names than the reading before."""
-    is_same = left.batch_id == came.batch_id and left.device_id == came.device_id
-    return is_same and bool(left.device_id) and left.seen_at == came.seen_at
+def _of_renamed_devices(changes: Sequence[DeviceChange]) -> set[str]:
+    """The ids of the changes of devices of which a reading only lists other names than the reading before."""
+
+    def places(*, is_there: bool) -> set[tuple[object, ...]]:
+        return {_place(change) for change in changes if change.is_there is is_there and change.device_id}
+
+    both = places(is_there=True) & places(is_there=False)
+    return {change.change_id for change in changes if _place(change) in both}
+
+
+def _place(change: DeviceChange) -> tuple[object, ...]:
+    """The device in its batch, and the reading."""
+    return change.batch_id, change.device_id, change.seen_at
 
 
 def _may_be_same_device(left: DeviceChange, came: DeviceChange) -> bool:

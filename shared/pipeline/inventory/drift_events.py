@@ -46,6 +46,8 @@ class DriftedDevice(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     new_batch_id: str
     serial_number: str
+    product_key: str
+    """The name of a device that is listed without a serial number."""
     manufacturer: str
     model: str
     who: str
@@ -93,6 +95,7 @@ def _device(drift: Drift) -> DriftedDevice:
         batch_id=drift.batch_id[:LONGEST_NAME],
         new_batch_id=drift.new_batch_id[:LONGEST_NAME],
         serial_number=drift.serial_number,
+        product_key=drift.product_key,
         manufacturer=drift.manufacturer,
         model=drift.model,
         who=drift.who,
@@ -108,7 +111,7 @@ def drift_card(data: DevicesDrifted) -> Card:
     facts = [
         ("Customer", data.customer_id),
         *((DRIFT_WORDS[kind].capitalize(), str(number)) for kind, number in numbers.items() if number),
-        ("Serial numbers", ", ".join(device.serial_number for device in data.devices[:5])),
+        ("Devices", ", ".join(device.serial_number or device.product_key for device in data.devices[:5])),
     ]
     buttons = [] if data.page is None else [("Open the registered devices", data.page)]
     return Card(f"{counted(total, 'registered device')} changed by somebody else", facts, buttons)

@@ -1,8 +1,8 @@
 """The app's own work in progress for a customer, which may explain how its registered devices changed.
 
-Rows are found by serial number only once their file is closed. So a decision on drift waits for work that began before
-the changes were seen, but not for longer than half a day: drift is to be told within 24 hours. After that the rows of
-open files are read themselves.
+Rows are found by the names of their devices only once their file is closed. So a decision on drift waits for work that
+began before the changes were seen, but not for longer than half a day: drift is to be told within 24 hours. After that
+the rows of open files are read themselves.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.outcome_rules import outcome_without_verdict
 from shared.pipeline.submissions.contents import BlobMissing, Contents
-from shared.pipeline.submissions.matching import folded
-from shared.pipeline.submissions.registered_elsewhere import Registration
+from shared.pipeline.submissions.registered_elsewhere import Name, Registration, names_of
 from shared.storage.codec import UnreadableRecord
 from shared.storage.inventories import DeviceChange
 from shared.storage.record_table import Conflict, log_unreadable
@@ -55,11 +54,11 @@ def work_in_progress(pipeline: Pipeline, customer_id: str) -> list[datetime]:
 
 
 def rows_of_open_files(pipeline: Pipeline, customer_id: str, changes: Sequence[DeviceChange]) -> Iterator[Registration]:
-    """The rows of the customer's open files with the serial number of a change; one without an outcome is `unknown`.
+    """The rows of the customer's open files with a name of a changed device; one without an outcome is `unknown`.
 
     Rows that no request was sent for, to register or to remove, are left out: they explain nothing.
     """
-    serials = {folded(change.serial_number) for change in changes} - {""}
+    names = {name for change in changes for name in names_of(change)}
     for mention in pipeline.journal.files.still_open(log_unreadable):
         if mention.customer_id != customer_id or not any(may_explain(mention.received_at, each) for each in changes):
             continue
@@ -69,12 +68,12 @@ def rows_of_open_files(pipeline: Pipeline, customer_id: str, changes: Sequence[D
             log_unreadable(unreadable)
             continue
         if stored is not None:
-            rows = _rows_of(pipeline, stored.record, serials)
+            rows = _rows_of(pipeline, stored.record, names)
             yield from (Registration(stored.record, outcome) for outcome in rows.values())
 
 
-def _rows_of(pipeline: Pipeline, file: DeviceFile, serials: Collection[str]) -> dict[int, DeviceOutcome]:
-    """The rows of a file with these serial numbers. The outcomes are read last: they count where a row has ended."""
+def _rows_of(pipeline: Pipeline, file: DeviceFile, names: Collection[Name]) -> dict[int, DeviceOutcome]:
+    """The rows of a file with these names. The outcomes are read last: they count where a row has ended."""
     contents = Contents(pipeline.journal, pipeline.private)
     rows = dict[int, DeviceOutcome]()
     for stored in pipeline.journal.submissions.each_open(file.reading_id):
@@ -88,9 +87,9 @@ def _rows_of(pipeline: Pipeline, file: DeviceFile, serials: Collection[str]) -> 
             continue
         with suppress(Conflict, BlobMissing):  # it has ended meanwhile, or its rows end as `unknown`
             for row in contents.rows(submission):
-                if folded(row.serial_number) in serials:
+                if any(name in names for name in names_of(row)):
                     rows[row.row] = outcome_without_verdict(submission, row)
     for outcome in pipeline.journal.outcomes.of_file(file):
-        if folded(outcome.serial_number) in serials:
+        if any(name in names for name in names_of(outcome)):
             rows[outcome.row] = outcome
     return rows

@@ -307,7 +307,7 @@ def _list_batches(reading: _Reading) -> None:
         )
         inventories.change_batch(stored, replace(entry, listed_at=now, listed_devices=batch.count))
     for batch_id in known.keys() - listed.keys():
-        emptied = replace(known[batch_id].record, snapshot="", devices=0, without_serial=0, read_at=now)
+        emptied = replace(known[batch_id].record, snapshot="", devices=0, nameless=0, read_at=now)
         reading.changes += enter_changes(pipeline, reading.record, known[batch_id].record, emptied)
         _forget_batch(pipeline, known[batch_id])
     changes = reading.record.changes + reading.changes
@@ -356,7 +356,7 @@ def _read_batch(reading: _Reading, stored: Stored[BatchInventory]) -> None:
             batch,
             snapshot=folder,
             devices=written.devices,
-            without_serial=written.without_serial,
+            nameless=written.nameless,
             read_at=now,
             failed_at=None,
             failure="",

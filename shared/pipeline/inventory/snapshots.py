@@ -15,6 +15,7 @@ import msgspec
 from shared.partner_center.models import Device
 from shared.partner_center.service_text import service_text
 from shared.pipeline.submissions.matching import folded
+from shared.pipeline.submissions.registered_elsewhere import names_of
 from shared.storage.blobs import Container, VersionGone
 from shared.storage.inventories import BatchInventory
 
@@ -90,18 +91,18 @@ class Written:
     """How many devices a snapshot has."""
 
     devices: int
-    without_serial: int
-    """Those of them that are listed without a serial number."""
+    nameless: int
+    """Those of them that are listed with neither a serial number nor a product key."""
 
 
 def write_snapshot(container: Container, folder: str, devices: Iterable[RegisteredDevice]) -> Written:
     """Write the devices as blobs in `folder`; how many. A device that the pages list twice is one device."""
-    seen, written, without_serial = set[bytes](), 0, 0
+    seen, written, nameless = set[bytes](), 0, 0
     for number, part in enumerate(_parts(_once(devices, seen))):
         container.write(_blob(folder, number), b"".join(map(_line, part)), _JSON_LINES)
         written += len(part)
-        without_serial += sum(not device.serial_number for device in part)
-    return Written(written, without_serial)
+        nameless += sum(not names_of(device) for device in part)
+    return Written(written, nameless)
 
 
 def devices_of(container: Container, batch: BatchInventory, first: int = 0) -> Iterator[RegisteredDevice]:

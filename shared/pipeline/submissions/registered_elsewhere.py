@@ -9,14 +9,16 @@ is dropped again costs next to nothing, one search brings the rows that follow t
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from enum import StrEnum
+from itertools import chain, islice
 from typing import Protocol
 
 from msgspec.structs import replace
 
+from shared.device_files.placeholders import is_placeholder
 from shared.partner_center.errors import ListTooLong, Refused
 from shared.partner_center.models import Device
 from shared.partner_center.outcome_codes import OUR_OTHER_CUSTOMER, is_other_tenant
@@ -61,12 +63,38 @@ class Named(Protocol):
         """Empty where it has none, as are the others."""
 
     @property
+    def product_key(self) -> str:
+        """Its product key."""
+
+    @property
     def manufacturer(self) -> str:
         """Its maker."""
 
     @property
     def model(self) -> str:
         """Its model."""
+
+
+class NameKind(StrEnum):
+    """The kinds of names by which devices are found."""
+
+    SERIAL_NUMBER = "serial_number"
+    PRODUCT_KEY = "product_key"
+
+
+Name = tuple[NameKind, str]
+"""A name of a device, folded."""
+
+
+def names_of(device: Named) -> list[Name]:
+    """The names by which a device is found, the strongest first: a text in place of a serial number is none. Pure."""
+    names = ((NameKind.SERIAL_NUMBER, _serial_of(device)), (NameKind.PRODUCT_KEY, folded(device.product_key)))
+    return [name for name in names if name[1]]
+
+
+def _serial_of(device: Named) -> str:
+    serial_number = folded(device.serial_number)
+    return "" if is_placeholder(serial_number) else serial_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +145,27 @@ class Registrations:
     def of_several(self, devices: Sequence[Named]) -> list[Sequence[Registration]]:
         """For each of some devices its known registrations, of any customer, at few queries for all of them."""
         rows = (row for row in self._rows_of(devices) if _tells_a_place(row.outcome) and not self.is_withdrawn(row))
-        by_serial = _by_serial_number(rows)
-        return [
-            _of_device(device, by_serial.get(device.serial_number.casefold(), [])[:MOST_MENTIONS]) for device in devices
-        ]
+        by_name = _by_name(rows)
+        return [_of_device(device, _named_alike(device, by_name)[:MOST_MENTIONS]) for device in devices]
 
     def rows_of_several(self, devices: Sequence[Named], customer_id: str) -> list[list[Registration]]:
         """For each of some devices all rows of the customer's closed files with its names, however they ended."""
         return rows_of_each(devices, self._rows_of(devices, customer_id))
 
     def _rows_of(self, devices: Sequence[Named], customer_id: str | None = None) -> Iterator[Registration]:
-        """The rows of closed files, of one customer or any, with the serial number of some of the devices.
+        """The rows of closed files, of one customer or any, with the serial number or product key of some devices.
 
         Rows of one file are read together where they stand side by side.
         """
         self.keep_claim()
-        mentions = self.journal.outcomes.with_serials([device.serial_number for device in devices], log_unreadable)
+        names = [name for device in devices for name in names_of(device)]
+        serials = [text for kind, text in names if kind is NameKind.SERIAL_NUMBER]
+        product_keys = [text for kind, text in names if kind is NameKind.PRODUCT_KEY]
+        outcomes = self.journal.outcomes
         rows_of: dict[str, set[int]] = {}
-        for mention in mentions:
+        for mention in chain(
+            outcomes.with_serials(serials, log_unreadable), outcomes.with_product_keys(product_keys, log_unreadable)
+        ):
             if customer_id in (None, mention.customer_id) and self._file(mention) is not None:
                 rows_of.setdefault(mention.file_id, set()).add(mention.row)
         for file_id, rows in rows_of.items():
@@ -214,13 +245,9 @@ class Registrations:
 
 def rows_of_each(devices: Sequence[Named], rows: Iterable[Registration]) -> list[list[Registration]]:
     """For each device those of the rows that have its names."""
-    by_serial = _by_serial_number(rows)
+    by_name = _by_name(rows)
     return [
-        [
-            row
-            for row in by_serial.get(device.serial_number.casefold(), ())
-            if not _is_another_model(device, row.outcome)
-        ]
+        [row for row in _named_alike(device, by_name) if not _is_another_model(device, row.outcome)]
         for device in devices
     ]
 
@@ -337,11 +364,18 @@ def _in_batch_of(known: Registration | None, outcome: DeviceOutcome, batch_id: s
     )
 
 
-def _by_serial_number(rows: Iterable[Registration]) -> dict[str, list[Registration]]:
-    found: dict[str, list[Registration]] = {}
+def _by_name(rows: Iterable[Registration]) -> dict[Name, list[Registration]]:
+    found: dict[Name, list[Registration]] = {}
     for row in rows:
-        found.setdefault(row.outcome.serial_number.casefold(), []).append(row)
+        for name in names_of(row.outcome):
+            found.setdefault(name, []).append(row)
     return found
+
+
+def _named_alike(device: Named, by_name: Mapping[Name, Sequence[Registration]]) -> list[Registration]:
+    """The rows with a name of the device, each once. Rows of another serial number are left out."""
+    rows = {id(row): row for name in names_of(device) for row in by_name.get(name, ())}
+    return [row for row in rows.values() if not differ(_serial_of(device), _serial_of(row.outcome))]
 
 
 def _of_device(device: Named, found: Sequence[Registration]) -> list[Registration]:

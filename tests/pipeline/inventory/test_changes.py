@@ -37,8 +37,10 @@ GONE = replace(THERE, change_id="gone", is_there=False, batch_id="A", device_id=
         ([GONE, replace(THERE, batch_id="A")], [], [(DriftKind.REGISTERED, "A", "")]),
         ([GONE, replace(THERE, batch_id="A")], ["there", "gone"], []),
         ([GONE, replace(THERE, batch_id="A", device_id="d-1", model="now listed")], [], []),
+        ([replace(GONE, serial_number=""), replace(THERE, batch_id="A", device_id="d-1")], [], []),
+        ([replace(THERE, serial_number="", product_key="33")], [], [(DriftKind.REGISTERED, "B", "")]),
         ([replace(THERE, serial_number="")], [], []),
-        ([replace(GONE, serial_number="")], [], []),
+        ([replace(GONE, serial_number="To be filled by O.E.M.")], [], []),
     ],
 )
 def test_what_the_app_did_itself_is_no_drift(

@@ -1,6 +1,7 @@
 """Each night what is registered is reconciled with what the app did; what somebody else did is told, never repaired."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,8 @@ from msgspec.structs import replace
 
 from local.partner_center import Behaviour, Fault, Operation
 from local.partner_center.devices import SentDevice
+from shared.partner_center.client import CallIds
+from shared.partner_center.models import Device
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.inventory.listing import batches_of, listed_devices
 from shared.pipeline.inventory.open_work import LONGEST_WAIT, READ_WITHIN
@@ -18,7 +21,7 @@ from shared.storage.inventories import Drift, DriftKind
 from shared.storage.wakeups import InventoryWakeUp
 from shared.vocabulary import FileOrder, FileState
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.world import CUSTOMER, START, World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, HEADER, START, Changed, World, numbered, tuples
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 SOMEBODY = "someone.else@partner.onmicrosoft.com"
@@ -131,6 +134,58 @@ def test_what_a_file_removes_or_moves_is_no_drift(world: World) -> None:
     }
     assert ("Sales", "B-00001") in standing
     assert ("Sales", "A-00001") not in standing
+    assert drifted(world) == []
+
+
+KEYS = ("3300000000001", "3300000000002")
+
+
+def by_key(*product_keys: str, serial: str = "") -> str:
+    return "\r\n".join([HEADER, *(f"{serial},{key},,," for key in product_keys)])
+
+
+class ListsSerials(Changed):
+    """A service that knows the serial number of a device that was registered by its product key alone."""
+
+    def batch_devices(self, customer_id: str, batch_id: str, ids: CallIds) -> Iterator[Device]:
+        for device in super().batch_devices(customer_id, batch_id, ids):
+            yield replace(device, serial_number=device.serial_number or f"OF-{device.product_key}")
+
+
+@pytest.mark.parametrize("serial", ["", "ROW-1"])
+def test_devices_of_product_keys_are_watched_as_others_are(world: World, serial: str) -> None:
+    world.drop_file(by_key(KEYS[0], serial=serial), f"{CUSTOMER}/Sales/keys.csv")
+    world.run()
+    night(world)
+    assert drifted(world) == [], "a row with a key is sent as its key alone"
+    other = SentDevice.of(serial=None, product_key=KEYS[1], manufacturer=None, model=None, hardware_hash=None)
+    world.service.register_elsewhere(CUSTOMER, "Sales", other)
+    night(world)
+    assert [(one.kind, one.product_key) for one in drift_of(world)] == [(DriftKind.REGISTERED, KEYS[1])]
+    (event,) = drift_events(world)
+    assert KEYS[1] in json.dumps(event["data"])
+    world.drop_file(by_key(*KEYS), f"{FileOrder.REMOVE.folder}/{CUSTOMER}/remove.csv")
+    world.run()
+    night(world)
+    assert len(drift_of(world)) == 1
+
+
+def test_a_row_by_product_key_alone_explains_a_device_that_is_listed_with_its_serial_number_too(world: World) -> None:
+    world.meet(ListsSerials(world.partner_center))
+    world.drop_file(by_key(KEYS[0]), f"{CUSTOMER}/Sales/keys.csv")
+    world.run()
+    night(world)
+    listed = list(listed_devices(world.pipeline, batches_of(world.pipeline, CUSTOMER)))
+    assert [each.device.serial_number for each in listed if each.device.product_key] == [f"OF-{KEYS[0]}"]
+    assert drifted(world) == []
+
+
+def test_a_device_that_is_told_by_another_name_than_before_is_no_drift(world: World) -> None:
+    world.drop_file(by_key(KEYS[0]), f"{CUSTOMER}/Sales/keys.csv")
+    world.run()
+    night(world)
+    world.meet(ListsSerials(world.partner_center))
+    night(world)
     assert drifted(world) == []
 
 
