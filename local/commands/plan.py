@@ -112,7 +112,9 @@ def _profile(profile: PlannedProfile | None) -> str:
     if profile is None:
         return ""
     source = PROFILE_SOURCES[profile.wish.source]
-    return f"  profile {profile.wish.profile}{source and f' ({source})'}: {PROFILE_FATES[profile.fate].text}"
+    others = f"; it has {', '.join(profile.others)} now" if profile.others else ""
+    told = f"{PROFILE_FATES[profile.fate].text}{others}{profile.why and f' ({profile.why})'}"
+    return f"  profile {profile.wish.profile}{source and f' ({source})'}: {told}"
 
 
 def _json(planned: Planned, file: Path) -> str:
@@ -133,5 +135,7 @@ def _json(planned: Planned, file: Path) -> str:
             "profile": None if planned.profile is None else planned.profile.wish.profile,
             "profile_from": None if planned.profile is None else str(planned.profile.wish.source),
             "profile_fate": None if planned.profile is None else str(planned.profile.fate),
+            "profile_why": None if planned.profile is None else planned.profile.why,
+            "other_profiles": None if planned.profile is None else list(planned.profile.others),
         }
     )

@@ -20,7 +20,14 @@ from shared.pipeline.composition import Pipeline
 from shared.pipeline.default_profiles import DefaultProfiles
 from shared.pipeline.intake.preview import MOST_ROWS_KEPT, Destination, Fate, Preview, fate_of, preview
 from shared.pipeline.inventory.listing import batches_of
-from shared.pipeline.inventory.planned_profiles import DeviceStanding, KnownProfiles, PlannedProfile, ProfileFate
+from shared.pipeline.inventory.planned_profiles import (
+    ELSEWHERE,
+    PLACE_NOT_KNOWN,
+    DeviceStanding,
+    KnownProfiles,
+    PlannedProfile,
+    ProfileFate,
+)
 from shared.pipeline.inventory.snapshots import RegisteredDevice, devices_of, hash_digest
 from shared.pipeline.profiles import profiles_of
 from shared.pipeline.submissions.matching import differ, folded
@@ -166,21 +173,24 @@ class _Wishes:
 def _standing_of(planned: Planned, order: FileOrder) -> DeviceStanding:
     """What is known of a row's device for its profile. Pure.
 
-    A device that is moved is registered anew. The profile of a device under another batch is not changed for certain:
-    the assignment finds a device by its id alone where the verdict on it names none but the row's batch.
+    A device that is moved is registered anew, as is one that is to be moved and stands nowhere. The profile of a device
+    that stays under another batch is not changed for certain: where the verdict on it has no id, the assignment finds
+    a device in the row's batch alone.
     """
     is_move = order is FileOrder.MOVE
     match planned.place:
         case Place.NEW:
-            return DeviceStanding(would_be_registered=not is_move)
+            return DeviceStanding(would_be_registered=True)
         case Place.IN_THIS_BATCH:
             return DeviceStanding(would_be_registered=True, profiles=planned.has_profiles)
         case Place.IN_OTHER_BATCH if is_move:
             return DeviceStanding(would_be_registered=True)
         case Place.AT_OTHER_CUSTOMER:
             return DeviceStanding(would_be_registered=False)
-        case _:
-            return DeviceStanding(would_be_registered=None, profiles=planned.has_profiles)
+        case Place.IN_OTHER_BATCH:
+            return DeviceStanding(would_be_registered=None, why=ELSEWHERE, profiles=planned.has_profiles)
+        case Place.CANNOT_BE_TOLD:
+            return DeviceStanding(would_be_registered=None, why=PLACE_NOT_KNOWN, profiles=planned.has_profiles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def test_a_wished_profile_says_what_would_come_of_it(closed_file: str, typed: Ty
     assert [row["profile_fate"] for row in rows] == ["gets_it", "no_such_profile"]
     assert (rows[0]["profile"], rows[0]["profile_from"]) == ("Kiosk", "row")
     assert total["profiles"] == {"gets_it": 1, "no_such_profile": 1}
+    _, shown = typed("plan", wishing, "--customer", CUSTOMER, "--batch", "Other")
+    assert "profile Kiosk: cannot be told (The device stays in its batch" in shown
 
 
 def test_a_file_that_cannot_be_read_is_told(closed_file: str, typed: Typed, tmp_path: Path) -> None:

@@ -212,7 +212,11 @@ def test_devices_to_be_removed_get_no_profile_and_those_to_be_moved_get_it_anew(
     world.run()
     content = wishing(("A", "Kiosk"), ("NEW", "Kiosk"))
     assert fates(world, content, FileOrder.REMOVE) == {}
-    assert fates(world, content, FileOrder.MOVE) == {"A": ProfileFate.GETS_IT, "NEW": ProfileFate.GETS_NONE}
+    assert fates(world, content, FileOrder.MOVE) == {"A": ProfileFate.GETS_IT, "NEW": ProfileFate.GETS_IT}
+    path = f"{FileOrder.MOVE.folder}/{CUSTOMER}/Test/moved.csv"
+    file = world.drop_file(content, path)
+    world.run()
+    assert [row["profile_outcome"] for row in world.rows(file, path)] == ["assigned"] * 2
 
 
 def test_a_plan_without_wishes_asks_for_no_profiles(world: World) -> None:

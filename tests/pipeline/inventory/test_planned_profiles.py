@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.pipeline.default_profiles import ProfileSource, ProfileWish
-from shared.pipeline.inventory.planned_profiles import DeviceStanding, KnownProfiles, ProfileFate
+from shared.pipeline.inventory.planned_profiles import (
+    ELSEWHERE,
+    NOT_LISTED,
+    DeviceStanding,
+    KnownProfiles,
+    PlannedProfile,
+    ProfileFate,
+)
 from shared.pipeline.profiles import MOST_PROFILES
 from shared.storage.customers import KeptProfile, ProfileList
 from tests.pipeline.world import CUSTOMER
@@ -42,8 +49,23 @@ def test_a_wish_and_a_device_have_one_fate(profile: str, device: DeviceStanding,
     assert fate(profile, device) is expected
 
 
+def test_the_other_profiles_of_a_device_are_named_and_what_cannot_be_told_says_why() -> None:
+    def planned(profile: str, device: DeviceStanding) -> PlannedProfile:
+        return KnownProfiles(LISTED).planned(ProfileWish(profile, ProfileSource.ROW), device)
+
+    has_lobby = ("ID-LOBBY", "of another list")
+    there = planned("Kiosk", DeviceStanding(would_be_registered=True, profiles=has_lobby))
+    assert (there.fate, there.why, there.others) == (ProfileFate.GETS_IT, "", ("Lobby", "of another list"))
+    elsewhere = planned("Kiosk", DeviceStanding(would_be_registered=None, why=ELSEWHERE, profiles=has_lobby))
+    assert (elsewhere.fate, elsewhere.why) == (ProfileFate.CANNOT_BE_TOLD, ELSEWHERE)
+    assert elsewhere.others == there.others
+    assert planned("Lobby", DeviceStanding(would_be_registered=None, why=ELSEWHERE, profiles=has_lobby)).why == ""
+
+
 def test_before_the_profiles_were_listed_nothing_is_told() -> None:
-    assert fate("Kiosk", listed=ProfileList(customer_id=CUSTOMER, asked_at=NOW)) is ProfileFate.CANNOT_BE_TOLD
+    known = KnownProfiles(ProfileList(customer_id=CUSTOMER, asked_at=NOW))
+    planned = known.planned(ProfileWish("Kiosk", ProfileSource.ROW), REGISTERED)
+    assert (planned.fate, planned.why) == (ProfileFate.CANNOT_BE_TOLD, NOT_LISTED)
 
 
 def test_of_a_list_that_may_be_cut_off_no_profile_is_missed() -> None:

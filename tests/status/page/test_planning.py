@@ -62,6 +62,8 @@ def test_the_wished_profiles_stand_beside_with_where_the_wish_comes_from(client:
         "Partner Center listed them on",
         "default of the customer",
         "Kiosk: gets it",
+        "Kiosk: cannot be told",
+        "The device stays in its batch",
     ):
         assert words in shown
 
