@@ -25,6 +25,7 @@ and about a megabyte for the serial numbers of the first rows without one.
 """
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -71,10 +72,9 @@ class ReadAgain(DeviceDropError):
 
 
 _KINDS = (b"u", b"t", b"n")
-"""Tell digests of `Parts` apart."""
+"""Tell the parts of a device with a hash apart: its UUID, its TPM key, and its names with its serial number."""
 _FROM_WINPE, _FULL, _TAGGED = 1 << 32, 2 << 32, 4 << 32
-"""Ranks of rows; the collection time tells those of one kind apart."""
-_HAS_HASH, _GROUP_HAS_HASH = 1, 2
+"""Ranks of rows; the collection time tells those of one kind apart. A row without a hash has neither of the first."""
 
 
 class Verdict(Struct, frozen=True, gc=False):
@@ -148,18 +148,8 @@ class DigestTable:
 
     def _grow(self) -> None:
         self._allot(_GROWTH * len(self._slots))
-        slots, mask = self._slots, self._mask
         for place, (digest,) in enumerate(_DIGEST.iter_unpack(self._digests)):
-            slot = hash(digest) & mask
-            while slots[slot]:
-                slot = (slot + 1) & mask
-            slots[slot] = place
-
-
-Parts = tuple[bytes, bytes, bytes]
-"""What a device with a hash is recognised by, as digests: its UUID, its TPM key, and manufacturer, model and serial
-number together. What it has not, or what identifies nothing, is empty.
-"""
+            self._slots[self._slot(digest)] = place
 
 
 class DuplicateIndex:
@@ -182,7 +172,7 @@ class DuplicateIndex:
         self._ranks = array("Q", [0])
         """How good a record each row is."""
         self._hashes = bytearray(1)
-        """Whether each row has a hash, and, of the best row of a device, whether any row of it has."""
+        """For the best row of a device, whether any row of it has a hash."""
 
     @property
     def memory(self) -> int:
@@ -193,9 +183,7 @@ class DuplicateIndex:
 
     def skip(self) -> None:
         """Count a row that is not sent: a rejected row is nobody's duplicate."""
-        self._group.append(0)
-        self._ranks.append(0)
-        self._hashes.append(0)
+        self._append(0, 0, has_hash=False)
 
     def expect_not_copied(self, product_key: str, serial_number: str) -> None:
         """Tell of a product key beside a serial number, in a row that is sent or rejected.
@@ -206,8 +194,7 @@ class DuplicateIndex:
         findings = self._findings
         if findings.keys_are_copied or findings.winners is not None or is_placeholder(serial_number):
             return
-        row = len(self._group)
-        key = _digest(f"k{product_key}".encode())
+        row, key = len(self._group), _digest_of_key(product_key)
         with_serial = _digest(key + serial_number.casefold().encode("utf-8", "surrogatepass"))
         is_known = self._keys.setdefault(key, row)
         if not self._keys.setdefault(with_serial, row) and is_known:
@@ -221,22 +208,20 @@ class DuplicateIndex:
         is_validated = found is None and device.serial_number is not None
         if not is_validated and is_placeholder(serial_number):
             serial_number = ""
-        key = _digest(f"k{device.product_key}".encode()) if device.product_key is not None else b""
+        key = b"" if device.product_key is None else _digest_of_key(device.product_key)
         if found is None:
-            self._append(row, rank, 0)
+            self._append(row, rank, has_hash=False)
             named = _named(row_read.manufacturer, row_read.model, serial_number)
-            alone = b"" if named or key else _alone(row_read.manufacturer, row_read.model, serial_number)
             first_of_serial = self._first_of_serial(serial_number, row) if named else 0
-            return self._place_without_hash(row, first_of_serial, key, named or alone)
+            names = [name for name in (key, named) if name]
+            names = names or [_alone(row_read.manufacturer, row_read.model, serial_number)]
+            return self._place_without_hash(row, first_of_serial, names)
         rank |= _FROM_WINPE if found.from_winpe and not found.tpm_key else _FULL
         rank |= found.collected_seconds if found.collected_seconds in self._plausible else 0
-        self._append(row, rank, _HAS_HASH | _GROUP_HAS_HASH)
-        parts = (
-            b"" if is_default_uuid(found.uuid) else found.uuid,
-            found.tpm_key[:DIGEST_BYTES],
-            _named(found.manufacturer, found.model, serial_number),
-        )
-        return self._place_with_hash(row, parts, key, device.hardware_hash or "")
+        self._append(row, rank, has_hash=True)
+        uuid = b"" if is_default_uuid(found.uuid) else found.uuid
+        named = _named(found.manufacturer, found.model, serial_number)
+        return self._place_with_hash(row, (uuid, found.tpm_key[:DIGEST_BYTES], named), key, found.canonical)
 
     def _first_of_serial(self, serial_number: str, row: int) -> int:
         """The row without a hash that had the serial number first, or 0. A copied column shows in the first rows."""
@@ -253,24 +238,25 @@ class DuplicateIndex:
         best = array("I", (self._sent_for(row) if self._group[row] else 0 for row in range(len(self._group))))
         return Findings(self._findings.keys_are_copied, best)
 
-    def _append(self, row: int, rank: int, hashes: int) -> None:
+    def _append(self, row: int, rank: int, *, has_hash: bool) -> None:
         self._group.append(row)
         self._ranks.append(rank)
-        self._hashes.append(hashes)
+        self._hashes.append(has_hash)
 
-    def _place_without_hash(self, row: int, first_of_serial: int, *names: bytes) -> Verdict:
+    def _place_without_hash(self, row: int, first_of_serial: int, names: Sequence[bytes]) -> Verdict:
         if self._winners is None:
-            firsts = [first for name in names if name and (first := self._names.setdefault(name, row))]
+            firsts = [first for name in names if (first := self._names.setdefault(name, row))]
             for first in firsts:
                 self._union_by_name(first, row)
             if not (firsts or first_of_serial or self._needed):
                 return NEW
         return self._verdict(row, first_of_serial)
 
-    def _place_with_hash(self, row: int, parts: Parts, key: bytes, hardware_hash: str) -> Verdict:
-        """A key is a name for rows without a hash, and proves nothing between rows with one.
+    def _place_with_hash(self, row: int, parts: tuple[bytes, bytes, bytes], key: bytes, hardware_hash: str) -> Verdict:
+        """`parts`: UUID, TPM key and names, empty where the device has none or one that identifies nothing.
 
-        A hash that holds fewer than two parts is at least the same device as its copy.
+        A key is a name for rows without a hash, and proves nothing between rows with one. A hash that holds fewer than
+        two parts is at least the same device as its copy.
         """
         uuid, tpm_key, named = parts
         first_uuid = self._uuids.setdefault(uuid, row) if uuid else 0
@@ -312,13 +298,13 @@ class DuplicateIndex:
 
     def _without_hashless(self, first: int, name: bytes, row: int) -> int:
         """The first row with a hash that has `name`. One without is the same device as `row`, which takes its place."""
-        if not first or self._hashes[first] & _HAS_HASH:
+        if not first or self._ranks[first] & (_FROM_WINPE | _FULL):
             return first
         self._union_by_name(first, row)
         self._names.reassign(name, row)
         return 0
 
-    def _join(self, row: int, parts: Parts, first: tuple[int, int, int]) -> None:
+    def _join(self, row: int, parts: Sequence[bytes], first: Sequence[int]) -> None:
         """Make `row` one with every row that has two of its parts, which `first` had before; 0: no row had it."""
         held = [(had or row, kind + part) for kind, part, had in zip(_KINDS, parts, first, strict=True) if part]
         for (one, of_one), (other, of_other) in combinations(held, 2):
@@ -326,7 +312,7 @@ class DuplicateIndex:
 
     def _union_by_name(self, one: int, other: int) -> None:
         """Make one device of two rows of which one has no hash, unless two devices with hashes would become one."""
-        if not self._hashes[self._find(one)] & self._hashes[self._find(other)] & _GROUP_HAS_HASH:
+        if not (self._hashes[self._find(one)] and self._hashes[self._find(other)]):
             self._union(one, other)
 
     def _union(self, one: int, other: int) -> None:
@@ -339,7 +325,7 @@ class DuplicateIndex:
         is_better = (self._ranks[first], -first) > (self._ranks[second], -second)
         winner, loser = (first, second) if is_better else (second, first)
         self._group[loser] = winner
-        self._hashes[winner] |= self._hashes[loser] & _GROUP_HAS_HASH
+        self._hashes[winner] |= self._hashes[loser]
         self._better_found = self._better_found or loser != len(self._group) - 1
 
 
@@ -361,6 +347,10 @@ def _named(manufacturer: str, model: str, serial_number: str) -> bytes:
 def _alone(manufacturer: str, model: str, serial_number: str) -> bytes:
     """Of a device that its serial number alone is to tell, with what else stands in the row."""
     return _digest(f"a{manufacturer}\0{model}\0{serial_number}".casefold().encode("utf-8", "surrogatepass"))
+
+
+def _digest_of_key(product_key: str) -> bytes:
+    return _digest(f"k{product_key}".encode())
 
 
 def _digest(data: bytes) -> bytes:
