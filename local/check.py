@@ -64,10 +64,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="check as if dropped for this customer, by name or GUID; without --batch, group tags name the batches",
     )
     parser.add_argument("--batch", type=batch, metavar="NAME", help="with --customer: the device batch")
+    add_order_argument(parser)
     account.add_place_arguments(parser)
     parser.add_argument(
         "--refuse-device-identifiers", action="store_true", help="refuse files of corporate device identifiers"
     )
+
+
+def add_order_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument that says what the file would ask for."""
+    parser.add_argument(
+        "--for",
+        dest="order",
+        choices=list(map(str, FileOrder)),
+        default=str(FileOrder.REGISTER),
+        help="what is to be done with the devices: register, remove or move them (default: %(default)s)",
+    )
+
+
+def order_of(arguments: argparse.Namespace, *, needs_batch: bool) -> FileOrder:
+    """What the file would ask for.
+
+    Raises:
+        CommandEnded: devices are to be moved and no batch was given.
+    """
+    order = FileOrder(arguments.order)
+    if order is FileOrder.MOVE and needs_batch and arguments.batch is None:
+        raise CommandEnded(ExitCode.WRONG_ARGUMENTS, "--for move needs --batch here: the batch to move the devices to.")
+    return order
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -77,7 +101,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _checked(arguments: argparse.Namespace) -> ExitCode:
     destination = _destination(arguments)
-    report: _Report = _JsonReport() if arguments.json else _TextReport()
+    report: _Report = _JsonReport() if arguments.json else _TextReport(destination.order)
     files = [file for path in arguments.files for file in _files_of(path)]
     if not files:
         print("There are no files to check in these folders.")
@@ -89,13 +113,14 @@ def _destination(arguments: argparse.Namespace) -> Destination:
     """Where the arguments say that the files would be dropped, with what is known of the app's own settings.
 
     Raises:
-        CommandEnded: there is no such customer, or a batch without a customer was given.
+        CommandEnded: there is no such customer, a batch without a customer was given, or no batch to move to.
     """
+    order = order_of(arguments, needs_batch=arguments.customer is not None)
     if arguments.customer is None and arguments.batch is not None:
         raise CommandEnded(ExitCode.WRONG_ARGUMENTS, "--batch needs --customer: a batch belongs to a customer.")
-    known = Destination(Rules(batch_by_group_tag=arguments.no_batch_folder, has_default_batch=False))
+    known = _place_without_storage(Rules(batch_by_group_tag=arguments.no_batch_folder), None, order)
     if arguments.customer is not None:
-        known = _of_customer(arguments)
+        known = _of_customer(arguments, order)
     rules = replace(
         known.rules,
         trust_hash_serial=known.rules.trust_hash_serial or arguments.trust_hash_serial,
@@ -108,18 +133,25 @@ def _destination(arguments: argparse.Namespace) -> Destination:
     return replace(known, rules=rules)
 
 
-def _of_customer(arguments: argparse.Namespace) -> Destination:
+def _place_without_storage(rules: Rules, batch_id: str | None, order: FileOrder) -> Destination:
+    """A drop folder of which nothing is known."""
+    if order is FileOrder.REGISTER:
+        return Destination(replace(rules, has_default_batch=False), batch_id)
+    return destination_of_known_devices(rules, batch_id, order)
+
+
+def _of_customer(arguments: argparse.Namespace, order: FileOrder) -> Destination:
     """The place of a customer. A GUID needs no storage; where there is some, it tells of the app's settings."""
     try:
         pipeline = account.open_account(arguments).pipeline
     except CommandEnded as ended_early:
         if not is_guid(arguments.customer) or ended_early.code is not ExitCode.NO_STORAGE:
             raise
-        rules = Rules(batch_by_group_tag=arguments.batch is None, has_default_batch=False)
-        return Destination(rules, arguments.batch)
+        rules = Rules(batch_by_group_tag=arguments.batch is None)
+        return _place_without_storage(rules, arguments.batch, order)
     customer_id = customer_of(pipeline, arguments.customer)
     warn_of_stranger(pipeline, customer_id)
-    return destination_of(pipeline, customer_id, arguments.batch)
+    return destination_of(pipeline, customer_id, arguments.batch, order)
 
 
 def warn_of_stranger(pipeline: Pipeline, customer_id: str) -> None:
@@ -187,8 +219,11 @@ def _print(line: str) -> None:
 class _TextReport:
     """For people."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: FileOrder) -> None:
         self._file: Path | None = None
+        self._words = {fate: str(fate) for fate in Fate}
+        if order is not FileOrder.REGISTER:
+            self._words[Fate.SEND] = str(order)
 
     def begin(self, file: Path, found: Preview) -> None:
         """Show each reason and note once, with the number of its rows and what to do, and the batches.
@@ -205,7 +240,8 @@ class _TextReport:
                 rows = "row" if number == 1 else "rows"
                 _print(f"  {number} {rows} noted, {note}: {NOTES[note].what_to_do}")
         if found.batches:
-            shown = ", ".join(f"{name!r} ({number})" for name, number in found.batches.items())
+            named = ((repr(name) if name else "any", number) for name, number in found.batches.items())
+            shown = ", ".join(f"{name} ({number})" for name, number in named)
             _print(f"  batches: {shown}")
 
     def row(self, file: Path, row: CheckedRow, contents: HashContents | None) -> None:
@@ -215,7 +251,7 @@ class _TextReport:
         shown = " | ".join(filter(None, (row.serial_number, row.product_key, row.manufacturer, row.model)))
         tag = f"  [{row.group_tag}]" if row.group_tag else ""
         of = f" of row {row.duplicate_of}" if row.duplicate_of else ""
-        _print(f"  row {row.row:<6} {outcome + of:<10}  {shown}{tag}  ({row.source})")
+        _print(f"  row {row.row:<6} {self._words[outcome] + of:<10}  {shown}{tag}  ({row.source})")
         if row.reason is not None and outcome is Fate.REJECTED:
             _print(f"      {row.reason}")
         for note in row.notes:
@@ -230,7 +266,9 @@ class _TextReport:
             _print(f"  rejected as a whole ({found.fault.reason}): {found.fault.sentence}")
             return
         rows = "row" if found.rows == 1 else "rows"
-        _print(f"  {found.rows} {rows}: " + ", ".join(f"{found.fates.get(fate, 0)} {fate}" for fate in Fate))
+        _print(
+            f"  {found.rows} {rows}: " + ", ".join(f"{found.fates.get(fate, 0)} {self._words[fate]}" for fate in Fate)
+        )
         for kept in found.passed_over:
             _print(f"  not a row: {PASSED_OVER[kept.kind]} ({kept.count})")
             for place in _places(kept):
@@ -308,7 +346,7 @@ def preview_of(file: Path, destination: Destination, now: datetime) -> Preview:
 
 def show(file: Path, destination: Destination) -> None:
     """Show people what would happen to each row of the file."""
-    _check(file, destination, _TextReport(), only_row=None, with_hash=False)
+    _check(file, destination, _TextReport(destination.order), only_row=None, with_hash=False)
 
 
 def _rows(file: Path, destination: Destination, now: datetime, found: Preview) -> Iterator[CheckedRow]:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from local.arguments import batch, existing_file
-from local.check import chunks, destination_of, preview_of
+from local.check import add_order_argument, chunks, destination_of, order_of, preview_of
 from local.commands import account
 from local.commands.devices import add_ask_arguments, read_anew
 from local.commands.ending import ExitCode, ended
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=batch, metavar="NAME", help="the device batch; without it, group tags name the batches"
     )
+    add_order_argument(parser)
     add_ask_arguments(parser)
     account.add_arguments(parser)
 
@@ -44,12 +45,13 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> ExitCode:
+    order = order_of(arguments, needs_batch=True)
     pipeline = account.open_account(arguments).pipeline
     customer_id = customer_of(pipeline, arguments.customer)
     if arguments.ask:
         read_anew(pipeline, customer_id, arguments.timeout)
     reading = keep_fresh(pipeline, customer_id)
-    destination = destination_of(pipeline, customer_id, arguments.batch)
+    destination = destination_of(pipeline, customer_id, arguments.batch, order)
     counts = _shown(pipeline, arguments.file, customer_id, destination, as_json=arguments.json)
     if counts is None:
         return ExitCode.NOT_ALL_WELL

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local import check
+from local.commands.ending import ExitCode
 from shared.pipeline.intake.preview import destination_for
 from shared.pipeline.intake.rules import rules_for
 from shared.reasons import NOTES, Note
@@ -279,6 +280,25 @@ def test_a_file_to_be_removed_tells_of_no_default_batch(make_world: MakeWorld) -
     world.run()
     known = check.destination_of(world.pipeline, CUSTOMER, None)
     assert (known.default_batch, known.rules.has_default_batch) == (None, False)
+
+
+def test_a_file_to_be_removed_or_moved_is_checked_by_the_rules_of_such_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "serials.csv"
+    file.write_text("Serial number\r\nPF1ABCDE\r\n")
+    assert run(file) == 1
+    assert "serial_alone" in capsys.readouterr().out
+    assert run("--for", "remove", file) == 0
+    shown = capsys.readouterr().out
+    assert "row 1      remove" in shown
+    assert "1 row: 1 remove, 0 rejected, 0 duplicate" in shown
+    assert run("--for", "move", file) == 1
+    assert "serial_alone" in capsys.readouterr().out
+    assert run("--for", "remove", "--customer", CUSTOMER, file) == 0
+    assert "batches: any (1)" in capsys.readouterr().out
+    assert run("--for", "move", "--customer", CUSTOMER, file) == ExitCode.WRONG_ARGUMENTS
+    assert "the batch to move the devices to" in capsys.readouterr().err
 
 
 def test_a_file_to_be_removed_needs_no_batch(make_world: MakeWorld) -> None:

@@ -4,7 +4,8 @@ Two witnesses are asked: the batches of the customer as last read from Partner C
 file that ended before the batches were read, the batches tell. What neither can know is told as such and never guessed.
 
 Devices are compared as the service compares them: by hardware hash, by product key, or by serial number with maker and
-model. Partner Center lists no hashes, so a row with a hash is compared by the names that its hash holds.
+model. Partner Center lists no hashes, so a row with a hash is compared by the names that its hash holds. Devices to be
+removed or moved are compared as their search finds them: by serial number or product key, unless anything differs.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from itertools import islice
 
 from shared.device_files.reading import OpenFile, read_device_file
 from shared.device_files.rows import CheckedRow
+from shared.partner_center.models import Device
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.default_profiles import DefaultProfiles
 from shared.pipeline.intake.preview import MOST_ROWS_KEPT, Destination, Fate, Preview, fate_of, preview
@@ -51,6 +53,17 @@ class Place(StrEnum):
 
 
 NOT_READ = "The batches of the customer were not read, or not to their end: have them read anew, then plan again."
+NOTHING_TO_FIND_IT_BY = "The row has neither a serial number nor a product key by which its device could be found."
+SEVERAL_FIT = (
+    "Several registered devices fit the row, so none of them would be touched: add maker and model, or name the batch "
+    "to remove it from."
+)
+DIFFERS = (
+    "A device with this serial number or product key is registered but differs from the row otherwise, so it would not "
+    "be touched: compare the two."
+)
+AS_LISTED = "as Partner Center lists it"
+MAY_NOT_BE_DELETED = "as Partner Center lists it, which does not allow the partner to delete it: it would stay there"
 UNLIKE = "A device with this serial number is registered, but Partner Center does not list its maker and model."
 
 
@@ -183,6 +196,8 @@ def _standing_of(planned: Planned, order: FileOrder) -> DeviceStanding:
             return DeviceStanding(would_be_registered=True)
         case Place.IN_THIS_BATCH:
             return DeviceStanding(would_be_registered=True, profiles=planned.has_profiles)
+        case Place.IN_OTHER_BATCH if is_move and planned.why == MAY_NOT_BE_DELETED:
+            return DeviceStanding(would_be_registered=False)
         case Place.IN_OTHER_BATCH if is_move:
             return DeviceStanding(would_be_registered=True)
         case Place.AT_OTHER_CUSTOMER:
@@ -249,24 +264,27 @@ def _digest_of(row: CheckedRow) -> str:
 
 def _planned(witnesses: _Witnesses, rows: Sequence[CheckedRow], destination: Destination) -> Iterator[Planned]:
     """Some rows with their places; the index is searched for those whose devices are in no batch as last read."""
-    listed = [_listed(witnesses, row) for row in rows]
+    order = destination.order
+    named = [_named_alike(witnesses, row) for row in rows]
+    listed = [
+        [known for known in of_row if likeness(row, known.device, order) is not Likeness.OTHER]
+        for row, of_row in zip(rows, named, strict=True)
+    ]
     unlisted = [row for row, found in zip(rows, listed, strict=True) if not found]
     registered = dict(zip((row.row for row in unlisted), witnesses.registrations.of_several(unlisted), strict=True))
-    for row, found in zip(rows, listed, strict=True):
-        yield place_of(
-            row,
-            destination.batch_of(row),
-            found,
-            registered.get(row.row, ()),
-            witnesses.customer_id,
-            read_at=witnesses.read_at,
-        )
+    for row, of_row, found in zip(rows, named, listed, strict=True):
+        batch_id = destination.batch_of(row)
+        if order is not FileOrder.REGISTER and (planned := place_of_search(row, batch_id, found, of_row, order)):
+            yield planned
+            continue
+        own = registered.get(row.row, ())
+        yield place_of(row, batch_id, found, own, witnesses.customer_id, read_at=witnesses.read_at)
 
 
-def _listed(witnesses: _Witnesses, row: CheckedRow) -> list[KnownDevice]:
-    """The registered devices that may be the row's own."""
+def _named_alike(witnesses: _Witnesses, row: CheckedRow) -> list[KnownDevice]:
+    """The registered devices that have a name of the row."""
     found = {id(known): known for name in _names_of_row(row) for known in witnesses.listed.get(name, ())}
-    return [known for known in found.values() if likeness(row, known.device) is not Likeness.OTHER]
+    return list(found.values())
 
 
 class Likeness(StrEnum):
@@ -278,12 +296,14 @@ class Likeness(StrEnum):
     OTHER = "other"
 
 
-def likeness(row: CheckedRow, device: RegisteredDevice) -> Likeness:
-    """Whether the service would take the device of a row and a registered one for the same. Pure.
+def likeness(row: CheckedRow, device: RegisteredDevice, order: FileOrder = FileOrder.REGISTER) -> Likeness:
+    """Whether the service, or the search of a removal or move, would take both devices for the same. Pure.
 
     By hash, by product key, or by serial number with maker and model. For a row with a hash its serial number counts
     alone where maker and model are not listed: the service knows them from the hash of the registered device.
     """
+    if order is not FileOrder.REGISTER:
+        return Likeness.SAME if _is_found(row, device) else Likeness.OTHER
     sent, digest = row.device, _digest_of(row)
     if digest and device.hash_digest:
         return Likeness.SAME if digest == device.hash_digest else Likeness.OTHER
@@ -299,6 +319,38 @@ def likeness(row: CheckedRow, device: RegisteredDevice) -> Likeness:
     return Likeness.UNLIKE if is_tuple and not (device.manufacturer and device.model) else Likeness.SAME
 
 
+def _is_found(row: CheckedRow, device: RegisteredDevice) -> bool:
+    """Whether the search of a removal or move takes the device for that of the row, as `devices_of` does."""
+    names = ((row.serial_number, device.serial_number), (row.product_key, device.product_key))
+    makes = ((row.manufacturer, device.manufacturer), (row.model, device.model))
+    if any(differ(folded(ours), folded(theirs)) for ours, theirs in (*names, *makes)):
+        return False
+    return any(folded(ours) and folded(ours) == folded(theirs) for ours, theirs in names)
+
+
+def place_of_search(
+    row: CheckedRow, batch_id: str | None, found: Sequence[KnownDevice], named: Sequence[KnownDevice], order: FileOrder
+) -> Planned | None:
+    """Where the device of a row stands that is to be removed or moved; None where the batches do not tell. Pure.
+
+    `found` are the registered devices that fit the row, `named` all that have one of its names.
+    """
+    if not (row.serial_number or row.product_key):
+        return Planned(row, batch_id, Place.CANNOT_BE_TOLD, why=NOTHING_TO_FIND_IT_BY)
+    # A removal searches the batch that it names, or all; a move searches all.
+    here = [known for known in found if batch_id and known.batch.batch_id.casefold() == batch_id.casefold()]
+    searched = found if order is FileOrder.MOVE or not batch_id else here
+    if len(searched) > 1:
+        return Planned(row, batch_id, Place.CANNOT_BE_TOLD, why=SEVERAL_FIT)
+    if not (searched or found):
+        return Planned(row, batch_id, Place.CANNOT_BE_TOLD, why=DIFFERS) if named else None
+    (known, *_) = searched or found
+    place = Place.IN_THIS_BATCH if known in here else Place.IN_OTHER_BATCH
+    may_be_deleted = Device(allowed_operations=known.device.allowed_operations).may_be_deleted is not False
+    why = AS_LISTED if may_be_deleted else MAY_NOT_BE_DELETED
+    return Planned(row, batch_id, place, known.batch.batch_id, why, known.device.policies)
+
+
 def place_of(
     row: CheckedRow,
     batch_id: str | None,
@@ -312,7 +364,7 @@ def place_of(
     same = [known for known in listed if likeness(row, known.device) is Likeness.SAME]
     if same:
         places = [(known.batch.batch_id, known.device.policies) for known in same]
-        return _of_batch(row, batch_id, places, "as Partner Center lists it")
+        return _of_batch(row, batch_id, places, AS_LISTED)
     if listed:
         return Planned(row, batch_id, Place.CANNOT_BE_TOLD, listed[0].batch.batch_id, UNLIKE)
     own = latest([one for one in registered if one.file.customer_id == customer_id])

@@ -11,10 +11,25 @@ from local.partner_center.devices import SentDevice
 from shared.device_files.rows import CheckedRow, SendableDevice
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake.preview import destination_for, preview
-from shared.pipeline.inventory.plan import NOT_READ, Likeness, Place, Plan, likeness, plan, planned_rows
+from shared.pipeline.inventory.plan import (
+    DIFFERS,
+    MAY_NOT_BE_DELETED,
+    NOT_READ,
+    NOTHING_TO_FIND_IT_BY,
+    SEVERAL_FIT,
+    KnownDevice,
+    Likeness,
+    Place,
+    Plan,
+    likeness,
+    place_of_search,
+    plan,
+    planned_rows,
+)
 from shared.pipeline.inventory.planned_profiles import ProfileFate
 from shared.pipeline.inventory.snapshots import RegisteredDevice, hash_digest
 from shared.pipeline.profiles import profiles_of
+from shared.storage.inventories import BatchInventory
 from shared.vocabulary import FileOrder
 from tests.device_files.hash_builder import build_hash
 from tests.pipeline.submissions.test_profile_assignment import wishing
@@ -217,6 +232,91 @@ def test_devices_to_be_removed_get_no_profile_and_those_to_be_moved_get_it_anew(
     file = world.drop_file(content, path)
     world.run()
     assert [row["profile_outcome"] for row in world.rows(file, path)] == ["assigned"] * 2
+
+
+def elsewhere(world: World, serial: str, batch: str, maker: str = "LENOVO", key: str | None = None) -> str:
+    model = "21R3001BUK" if serial else None
+    device = SentDevice.of(
+        serial=serial or None, product_key=key, manufacturer=maker or None, model=model, hardware_hash=None
+    )
+    return world.service.register_elsewhere(CUSTOMER, batch, device)
+
+
+KEY_13 = "3300000000001"
+ROWS = (
+    ("SALES-1", "", "LENOVO", "21R3001BUK"),
+    ("TEST-1", "", "LENOVO", "21R3001BUK"),
+    ("TWO-1", "", "", ""),
+    ("OTHER-1", "", "HP", "21R3001BUK"),
+    ("", KEY_13, "", ""),
+    ("NONE-1", "", "LENOVO", "21R3001BUK"),
+)
+
+
+@pytest.mark.parametrize(
+    ("order", "batch", "place_of_row", "outcome_of_row"),
+    [
+        (
+            FileOrder.REMOVE,
+            None,
+            ["in_other_batch", "in_other_batch", SEVERAL_FIT, DIFFERS, "in_other_batch", "new"],
+            ["removed", "removed", "several_devices", "another_device", "removed", "not_there"],
+        ),
+        (
+            FileOrder.REMOVE,
+            "test",
+            ["in_other_batch", "in_this_batch", "in_this_batch", DIFFERS, "in_this_batch", "new"],
+            ["not_in_batch", "removed", "removed", "not_in_batch", "removed", "not_in_batch"],
+        ),
+        (
+            FileOrder.MOVE,
+            "Test",
+            ["in_other_batch", "in_this_batch", "", DIFFERS, "in_this_batch", "new"],
+            ["registered", "already_there", "serial_alone", "another_device", "already_there", "registered"],
+        ),
+    ],
+)
+def test_what_was_planned_for_devices_to_be_removed_or_moved_is_what_comes_of_it(
+    world: World, order: FileOrder, batch: str | None, place_of_row: list[str], outcome_of_row: list[str]
+) -> None:
+    for serial, of_batch, maker in (
+        ("SALES-1", "Sales", "LENOVO"),
+        ("TEST-1", "Test", "LENOVO"),
+        ("TWO-1", "Sales", "LENOVO"),
+        ("TWO-1", "Test", "HP"),
+        ("OTHER-1", "Sales", "LENOVO"),
+    ):
+        elsewhere(world, serial, of_batch, maker)
+    elsewhere(world, "", "Test", "", KEY_13)
+    world.read_devices()
+    lines = [f"{serial},{key},,{maker},{model}" for serial, key, maker, model in ROWS]
+    content = "\r\n".join([HEADER, *lines, ""])
+    found = planned(world, content, batch, order)
+    told = {
+        one.row.row: one.why if one.place is Place.CANNOT_BE_TOLD else one.place
+        for of in found.shown.values()
+        for one in of
+    }
+    assert [str(told.get(row, "")) for row in range(1, len(ROWS) + 1)] == place_of_row
+    path = "/".join(filter(None, (order.folder, CUSTOMER, batch, "f.csv")))
+    file = world.drop_file(content, path)
+    world.run()
+    assert [row["error_code"] or row["outcome"] for row in world.rows(file, path)] == outcome_of_row
+
+
+def test_a_device_that_may_not_be_deleted_is_planned_to_stay_and_one_without_names_to_be_sought_in_vain(
+    world: World,
+) -> None:
+    kept = RegisteredDevice(device_id="d", serial_number="SN-1", allowed_operations=("GET",))
+    batch = BatchInventory(customer_id=CUSTOMER, batch_id="Sales", listed_at=world.clock())
+    known = [KnownDevice(kept, batch)]
+    of_serial = row(serial_number="SN-1")
+    stays = place_of_search(of_serial, "Test", known, known, FileOrder.MOVE)
+    assert stays is not None
+    assert (stays.place, stays.where, stays.why) == (Place.IN_OTHER_BATCH, "Sales", MAY_NOT_BE_DELETED)
+    nameless = place_of_search(row(hardware_hash="T0A"), "", [], [], FileOrder.REMOVE)
+    assert nameless is not None
+    assert (nameless.place, nameless.why) == (Place.CANNOT_BE_TOLD, NOTHING_TO_FIND_IT_BY)
 
 
 def test_a_plan_without_wishes_asks_for_no_profiles(world: World) -> None:
