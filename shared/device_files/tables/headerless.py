@@ -1,5 +1,6 @@
 """Rows without a header: the forms that Get-WindowsAutopilotInfo writes, where a row shows which one it has."""
 
+import re
 from collections.abc import Sequence
 
 from shared.device_files.cells import clean
@@ -21,6 +22,8 @@ HASH_ALONE = header_of([Column.HARDWARE_HASH])
 _HASH_AT = SERIAL_KEY_HASH.place(Column.HARDWARE_HASH)
 _MOST_PIECES = 3
 """Cells into which commas part the name of a manufacturer."""
+_TWO_CELLS = re.compile(r"[^(]*[,;|\t][^\s\d].*")
+"""A model that may have its group tag behind it, between quotes that went astray; not `VMware20,1`."""
 _OF_A_USER = ("@", "\\")
 
 
@@ -39,7 +42,10 @@ def columns_of(cells: Sequence[str], *, is_named: bool) -> Header | None:
         return HASH_ALONE
     if _is_identifier(cells):
         return IDENTIFIERS
-    return FOR_PARTNERS if _is_for_partners(cells) else None
+    if not _is_for_partners(cells):
+        return None
+    is_short = len(cells) < FOR_PARTNERS.width
+    return UNKNOWN_COLUMNS if is_short and _TWO_CELLS.fullmatch(cells[-1]) else FOR_PARTNERS
 
 
 def _columns_around_hash(cells: Sequence[str]) -> Header:

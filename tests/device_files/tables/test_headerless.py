@@ -30,6 +30,10 @@ KEY = "3310012345678"
         (["LENOVO", "21R3001BUK", "PF-001"], IDENTIFIERS),
         (["SN-1", "", "", "LENOVO", "21R3001BUK"], FOR_PARTNERS),
         (["SN-1", KEY, "", "HP", "ProBook"], FOR_PARTNERS),
+        (["SN-1", "", "", "VMware, Inc.", "VMware20,1"], FOR_PARTNERS),
+        (["SN-1", "", "", "QEMU", "Standard PC (Q35,ICH9)"], FOR_PARTNERS),
+        (["SN-1", "", "", "HP", "ProBook 450, G10"], FOR_PARTNERS),
+        (["SN-1", "", "", "HP", "ProBook 450,Kiosk", "Kiosk"], FOR_PARTNERS),
     ],
 )
 def test_a_row_of_a_tool_has_the_columns_of_that_tool(cells: list[str], header: Header) -> None:
@@ -45,6 +49,8 @@ def test_a_row_of_a_tool_has_the_columns_of_that_tool(cells: list[str], header: 
         ["SN-1", "", HASH, "Laptop 7"],
         ["SN-1", "", HASH, "Laptop 7", "anna@contoso.com"],
         ["SN-1", "", HASH, "Kiosk", "no user"],
+        ["SN-1", "", "", "HP", "ProBook 450,Kiosk"],
+        ["SN-1", "", "", "HP", "ProBook 450;Kiosk"],
     ],
 )
 def test_a_device_whose_cells_stand_elsewhere_is_not_guessed_at(cells: list[str]) -> None:
