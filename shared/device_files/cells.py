@@ -44,12 +44,14 @@ def type_of(cell: str) -> CellType | None:
 
 
 _INVISIBLE = re.compile(
-    "\\x1b\\[[0-9;?]*[A-Za-z]|[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891"
+    "\\x1b\\[[0-9;?]*[A-Za-z]|[\\x00-\\x08\\x0e-\\x1f\\x7f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891"
     "\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
 """Colours of a terminal, control characters, and what Unicode calls format characters or ignorable by default."""
+LOST = re.compile(r"[\x80-\x9f]|\x00{128,}")
+"""What a letter in a wrong encoding became, and the zeros that end a file of which the rest was never written."""
 _PLAIN_FORMS = (
     {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
     | dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x2800, 0x3000), " ")
@@ -86,8 +88,8 @@ def in_one_line(text: str) -> str:
 
 
 def without_invisible(cell: str) -> str:
-    """A cell without the characters that nobody sees and that are no white space."""
-    return _INVISIBLE.sub("", cell)
+    """A cell without the characters that nobody sees and that are no white space; U+FFFD where one was lost."""
+    return _INVISIBLE.sub("", LOST.sub("\ufffd", cell))
 
 
 def _in_plain_form(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from shared.device_files.cells import NEEDS_MARK, RUNS, clean, without_invisible
+from shared.device_files.cells import LOST, NEEDS_MARK, RUNS, clean, without_invisible
 from shared.device_files.checks import excel_damage
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -12,11 +12,11 @@ def marked_as_text(cell: str) -> str:
     """`cell` as it may stand in a CSV: where a spreadsheet would run it, an apostrophe is put in front.
 
     `clean` removes that one alone, so one is put also before an apostrophe that `clean` would take for it. Control
-    characters, which a terminal would run, are left out.
+    characters, which a terminal would run, are left out or shown as lost.
     """
     if _is_plain(cell):
         return cell
-    cell = _CONTROL.sub("", cell)
+    cell = _CONTROL.sub("", LOST.sub("\ufffd", cell))
     return f"'{cell}" if NEEDS_MARK.match(without_invisible(cell).rstrip()) else cell
 
 

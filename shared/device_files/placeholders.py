@@ -66,6 +66,8 @@ _PLACEHOLDERS = (
     | {prefix + run for prefix in _PREFIXES for run in _runs() if len(run) >= _LONG_RUN or prefix == "sn"}
     | {prefix + "x" * length for prefix in _PREFIXES for length in range(3, 25)}
 )
+_MASK = "xxxxx"
+"""Of a serial number that documentation or a screenshot hides: 5CGXXXXXXX."""
 _FEWEST_REPEATED = 3
 """Two equal letters, or a single one, may be all that is wanted; not so 0, 1 and x."""
 _SPREADSHEET_ERROR = re.compile(r"#+[A-Za-z#]")
@@ -85,6 +87,7 @@ def is_placeholder(text: str) -> bool:
         compared in _PLACEHOLDERS
         or (first == compared[-1:] and compared == first * length and (length >= _FEWEST_REPEATED or first in "01x"))
         or compared.startswith(_BEGINNINGS)
+        or _MASK in compared
     )
 
 

@@ -373,12 +373,24 @@ SHAPES = [
                         "(see BIOS)",
                         "siehe Anhang",
                         "DESKTOP-1AB2C3D",
+                        "Windows 11 Pro",
                     )
                 )
             ),
             "S9,American Megatrends Inc.,EliteBook 840",
         ),
-        rejected(*[RowReason.SERIAL_ALONE] * 4, RowReason.SERIAL_NOT_A_SERIAL, *[RowReason.SERIAL_ALONE] * 5),
+        rejected(*[RowReason.SERIAL_ALONE] * 4, RowReason.SERIAL_NOT_A_SERIAL, *[RowReason.SERIAL_ALONE] * 6),
+    ),
+    Case(
+        "a name with a digit is no manufacturer but a model: the cells behind a missing one have moved",
+        text("Serial,Manufacturer,Model,Group Tag,Site", "S1,HP ProBook 450,Kiosk,Berlin,", "S2,System76,Lemur,Kiosk,"),
+        [Rejected(RowReason.SERIAL_ALONE), Sent("S2", None, None, "System76", "Lemur", tag="Kiosk")],
+    ),
+    Case(
+        "a user of a domain is no group tag",
+        text("Serial,Manufacturer,Model,Group Tag", "S1,HP,A,CONTOSO\\anna"),
+        [Rejected(RowReason.GROUP_TAG_UNREADABLE)],
+        Rules(batch_by_group_tag=True),
     ),
     Case(
         "a date or fraction that a workbook made of a group tag names no batch",

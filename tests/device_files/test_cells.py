@@ -40,6 +40,8 @@ from shared.device_files.cells import CellType, TypedCell, clean, type_of
         ("Kiosk\u202f1", "Kiosk 1"),
         ("Bu\u0308ro", "Büro"),
         ("A\u2011\u20101", "A--1"),
+        ("B\x81ro", "B\ufffdro"),
+        ("Kio" + "\0" * 512, "Kio\ufffd"),
         ("", ""),
     ],
 )

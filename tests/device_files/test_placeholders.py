@@ -48,7 +48,7 @@ To be filled by O.E.M. by More String|TO BE FILLED BY OEM|Default string|Chassis
 OF_PEOPLE = _listed("""
 abcdefg|qwerty|QWERTZ|asdf|asdfghjkl|tbd|unbekannt|k.A.|n.v.t.|onbekend|okänd|XXXX|xx|_|\u3000|'|ditto|同上|dito|do.|idem
 |as above|see attachment|siehe Anlage|siehe BIOS|s.o.|folgt|to follow|leer|vide|ohne|NaN|Beispiel|nicht vorhanden
-|EXAMPLE-001|SerialNumber123|Musterseriennummer|N/S|(see BIOS)""")
+|EXAMPLE-001|SerialNumber123|Musterseriennummer|N/S|(see BIOS)|5CGXXXXXXX|N.N.""")
 REAL = _listed("""
 5CG1234ABC|PF3ABCDE|90STDE5|016520771357|000123456789|00123456|0000123|0000789|5512345|0012E5|S1|A|SN1|製
 |12345678901234567890|SN-00001|SN-31|7890-2345-7890-2345-7890-2345-78|VMware-56 4d 0c 8a|BCDFGHJ|1111112|AAAAAB

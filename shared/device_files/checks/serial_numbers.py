@@ -13,7 +13,7 @@ from shared.reasons import RowReason
 _WRAPPED = re.compile(
     r"@\{(?:[^;}]*;)?\s*(?:SerialNumber|IdentifyingNumber)\s*=(?P<object>[^;{}]+)(?:;[^{}]*)?\}"
     r"|(?:S/?N|N[°º]|Serial(?:\s*(?:Number|No\.?|Nr\.?))?|SerialNumber|Seriennummer|Service\s*Tag)"
-    r"(?:\s*[:=#]\s*(?P<labelled>\S.*)|\s+(?P<named>\S*[0-9]\S*))"
+    r"(?:\s*(?:[:=#]|(?<=S/N)[-.])\s*(?P<labelled>\S.*)|\s+(?P<named>\S*[0-9]\S*))"
     r"|(?:[-\u2013\u2022\u00b7*>]|\(?\d{1,4}[.)]|\[.?\])\s+(?P<listed>\w.*)"
     r"|(?P<remarked>.*\w)(?:\s*\*+|[.,;:]+|\s+\([^()0-9]+\)|\s+\[[^\[\]0-9]+\])",
     re.IGNORECASE,
@@ -36,12 +36,23 @@ _WRITTEN_VALUE = re.compile(
 )
 """Truth values, and variables, objects and types of PowerShell."""
 _ANOTHER_VALUE = re.compile(
-    r"yes|no|ja|nein|oui|non|REM\s.*|\d+\.\d+|(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}"
+    r"yes|no|ja|nein|oui|non|REM\s.*|\d+(?:\.\d+)+(?:/\d+)?|S-1-5-.*|(?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}"
     r"|(?:[0-9A-F]{2}-){5}[0-9A-F]{2}|(?:[0-9A-F]{4}\.){2}[0-9A-F]{4}|.*\.[a-z]{2,}"
     r"|(?:.* )?(?:EUR|USD|CHF|GBP)(?: .*)?|(?-i:[^ ]+ ff?)",
     re.IGNORECASE,
 )
-"""Answers, a comment, a fraction, addresses, product keys, names of hosts and files, prices, `X ff.`"""
+"""Answers, a comment, fractions and versions, addresses, product keys, names of hosts and files, prices, `X ff.`"""
+_NAME_OR_TIME = re.compile(
+    r"(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}|Win(?:dows)?\d\d|2\dH[12]|PC[- ]?\d{1,3}"
+    r"|(?:Q\d|[CK]W ?\d\d?)[-/ ]20\d\d|[CK]W ?\d\d|20\d\d[-/][WQ]?\d\d?|\d\d?/20\d\d|\d\d?/\d\d?|[1-9]\d{0,3}"
+    r"|(?-i:(?:[A-Z][a-z]+)*[A-Z][a-z]{3,}[- ]?\d+)",
+    re.IGNORECASE,
+)
+"""Names that Windows gives a PC or has itself, quarters, weeks and months, counts (`1/5`, `12`), `Latitude-5530`."""
+_LONGEST_TIME = 6
+"""In capitals, of letters and digits alone."""
+_LETTERS_IN_CAPITALS = re.compile(r"(?=.*[AEIOUÄÖÜ])[A-ZÄÖÜß]+")
+"""A word: serial numbers without a digit have no vowels, which keeps words out of them (Dell's service tags)."""
 _QUANTITY = re.compile(
     r"\d{1,3}x .*|\d{1,4} (?:x|stk|stück|st|pcs|pieces|units|inch|zoll|kg)(?: .*)?|\d{1,4} ?[mgt]b(?: .*)?",
     re.IGNORECASE,
@@ -88,6 +99,14 @@ def problem_of(serial_number: str) -> RowReason | None:
         return RowReason.TEMPLATE_SAMPLE
     is_other = has_foreign_sign(serial_number) or _is_words(serial_number) or holds_several(serial_number)
     return RowReason.SERIAL_NOT_A_SERIAL if is_other or names_something_else(serial_number) else None
+
+
+def is_name_or_time(text: str) -> bool:
+    """Whether a text that stands where a serial number should, with no hash that tells it, is rather something else."""
+    if text.isalpha():
+        return _LETTERS_IN_CAPITALS.fullmatch(text) is not None
+    is_usual = len(text) > _LONGEST_TIME and text.isalnum() and text == text.upper()
+    return not is_usual and _NAME_OR_TIME.fullmatch(text) is not None
 
 
 def has_foreign_sign(text: str) -> bool:

@@ -14,6 +14,7 @@ from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks import excel_damage
 from shared.device_files.checks.serial_numbers import (
     has_foreign_sign,
+    is_name_or_time,
     is_written_value,
     names_something_else,
     problem_of,
@@ -32,6 +33,7 @@ from shared.device_files.placeholders import (
     TEMPLATE_HASH,
     TEMPLATE_PRODUCT_KEYS,
     TEMPLATE_SERIALS,
+    is_manufacturer,
     is_placeholder,
     is_product_key,
     is_template_text,
@@ -61,15 +63,16 @@ _LOST_LETTER = re.compile(
 """What saving as ASCII, reading in a wrong encoding, or an escape of addresses, mail or UTF-7 leaves of a letter."""
 _STRAY_QUOTE = re.compile('[\u201c-\u201f\u00ab\u00bb]|""|^[,;|^]|[,;|^]$')
 """Quotes that were not in pairs around a group tag, and a delimiter that they enclosed."""
-_USER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_USER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+|[^\\\s]+\\[^\\\s]+")
 """Of the column beside the group tag, in a row that moved or has the two swapped."""
 _NO_NAME = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|.*[\u20ac$\u00a3].*"
     r"|\d{1,4} ?(?:x|stk|pcs|pieces|units)\.?|(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}"
-    r"|(?:american megatrends|phoenix technologies)\b.*",
+    r"|(?:american megatrends|phoenix technologies)\b.*"
+    r"|(?:microsoft )?win(?:dows)? ?(?:xp|vista|7|8(?:\.1)?|1[0-2]|server|nt|home|pro|enterprise|education|os)\b.*",
     re.IGNORECASE,
 )
-"""Times, prices, quantities, names that Windows gives a PC, and makers of firmware."""
+"""Times, prices, quantities, names that Windows gives a PC, makers of firmware, and operating systems."""
 _NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
 """Types of cells that name nothing."""
 NO_TAG = (CellType.DATE, CellType.FRACTION)
@@ -246,7 +249,9 @@ def _names_reason(manufacturer: str, model: str) -> RowReason | None:
             or meaning(name) is not None
         ):
             return RowReason.SERIAL_ALONE
-    is_name = any(map(str.isalpha, manufacturer)) and manufacturer.casefold() != model.casefold()
+    # A name with a digit is a model: its manufacturer is missing, and the cells behind have moved.
+    is_name = any(map(str.isalpha, manufacturer)) and not any(map(str.isdecimal, manufacturer))
+    is_name = (is_name or is_manufacturer(manufacturer)) and manufacturer.casefold() != model.casefold()
     return None if is_name else RowReason.SERIAL_ALONE
 
 
@@ -257,10 +262,10 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
     if is_template_text(serial_number):
         return Decision(None, RowReason.TEMPLATE_SAMPLE, notes)
-    reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number) or common.names_reason
-    if reason is None and _compared(serial_number) in common.compared_names:
+    reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number)
+    if reason is None and (_compared(serial_number) in common.compared_names or is_name_or_time(serial_number)):
         reason = RowReason.SERIAL_NOT_A_SERIAL
-    if reason is not None:
+    if (reason := reason or common.names_reason) is not None:
         return Decision(None, reason, notes)
     notes += common.key_notes + common.spelling_notes
     if type_of(serial_number) is CellType.NUMBER:

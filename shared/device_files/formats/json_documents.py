@@ -31,6 +31,11 @@ _COMPONENTS = re.compile(
     r"headset|peripheral|accessor(?:y|ie)|processor|[cg]pu|graphic|chipset|tpm)s?$"
 )
 """Names of what is in or at a device, and has a serial number, maker and model of its own."""
+_NOT_TO_REGISTER = re.compile(
+    r"(?i)(?:to_?)?(?:be_?)?(?:remov|delet|exclud|return(?!.?value)|retire|skip|fail|reject|ignor|decommission|duplicat|"
+    r"retour|entfern)"
+)
+"""Names of lists begin so whose devices are somewhere else, or to be left out."""
 _DEVICES = re.compile(
     r"(?i)device|item|value|computer|machine|client|laptop|notebook|desktop|tablet|endpoint|asset|unit|position|"
     r"line|row|record|result|entr|data|list|product|article|hardware|serial|content|system|ger(?:ä|ae)t|pcs?$"
@@ -148,7 +153,7 @@ class _Finder:
         parts = {
             name: self.found_in(value, _joined(path, name))
             for name, value in cells.items()
-            if isinstance(value, list | dict) and not _COMPONENTS.search(name)
+            if isinstance(value, list | dict) and not (_COMPONENTS.search(name) or _NOT_TO_REGISTER.match(name))
         }
         found = {name: part for name, part in parts.items() if isinstance(part, _Found) and part.devices}
         objects = {name: part for name, part in parts.items() if isinstance(part, dict) and self.is_device(part)}

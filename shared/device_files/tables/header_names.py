@@ -20,6 +20,7 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
@@ -70,6 +71,10 @@ _ENDINGS = ("0", "00", "s", "es", "e", "n")
 """Of names in Configuration Manager's SQL (`Model0`), and of plurals."""
 _SHORTEST_WITH_ENDING = 5
 """`SN0` may be a serial number."""
+_GROUP_TAG_LENGTHS = re.compile(r"g(?=.*t)[a-z]{5,9}$")
+_SURE_ENOUGH = 0.85
+"""A group tag with a letter or two wrong, as in `Grup Tag`: without it devices would go to another batch, unlike
+those without a serial number or manufacturer, which are not sent."""
 _LONGEST_NAME = 128
 
 
@@ -148,7 +153,8 @@ def _known(compared: str) -> tuple[Column, Sureness] | None:
         rest = _BY_NAME.get(compared.removeprefix(word)) or _BY_NAME.get(compared.removesuffix(word))
         if rest is not None and rest[0] in _OF_THE_DEVICE:
             return rest[0], max(Sureness.COMMON, rest[1])
-    return None
+    is_near = _GROUP_TAG_LENGTHS.match(compared) and SequenceMatcher(None, compared, "grouptag").ratio() >= _SURE_ENOUGH
+    return (Column.GROUP_TAG, Sureness.PLAIN) if is_near else None
 
 
 def all_names() -> Iterator[tuple[str, Column, Sureness]]:

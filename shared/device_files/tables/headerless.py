@@ -25,6 +25,8 @@ _MOST_PIECES = 3
 _TWO_CELLS = re.compile(r"[^(]*[,;|\t][^\s\d].*")
 """A model that may have its group tag behind it, between quotes that went astray; not `VMware20,1`."""
 _OF_A_USER = ("@", "\\")
+_MODELS_ARE_WORDS = re.compile(r"(?:dell|hewlett-packard|hp|lenovo|microsoft)\b", re.IGNORECASE)
+_SERIAL = re.compile(r"(?=[^0-9]*[0-9])[0-9A-Z]{7,12}")
 
 
 def columns_of(cells: Sequence[str], *, is_named: bool) -> Header | None:
@@ -41,7 +43,7 @@ def columns_of(cells: Sequence[str], *, is_named: bool) -> Header | None:
     if hashes:
         return HASH_ALONE
     if _is_identifier(cells):
-        return IDENTIFIERS
+        return UNKNOWN_COLUMNS if _is_serial_number_first(*map(clean, cells[:2])) else IDENTIFIERS
     if not _is_for_partners(cells):
         return None
     is_short = len(cells) < FOR_PARTNERS.width
@@ -85,6 +87,19 @@ def _is_identifier(cells: Sequence[str]) -> bool:
         # A word is rather a model.
         return False
     return is_manufacturer(texts[0]) or is_manufacturer(clean(",".join(cells[:2])))
+
+
+def _is_serial_number_first(manufacturer: str, model: str) -> bool:
+    """Whether what stands in the place of the model is rather a serial number, as in `LENOVO,PF3ABCDE,21R3001BUK`.
+
+    These makers' models are words, but for Lenovo's machine types, which begin with a digit.
+    """
+    is_machine_type = manufacturer.casefold() == "lenovo" and model[:1].isdecimal()
+    return (
+        _MODELS_ARE_WORDS.match(manufacturer) is not None
+        and not is_machine_type
+        and _SERIAL.fullmatch(model) is not None
+    )
 
 
 def _is_for_partners(cells: Sequence[str]) -> bool:

@@ -30,6 +30,11 @@ _ENDS_IN_FORM = re.compile(rf"\W*\w.*,\s*{_LEGAL_FORM}", re.IGNORECASE)
 _MODEL_WITH_COMMA = re.compile(r"(?:VMware|i?Mac\w*?|Parallels\w*?)[0-9]+,[0-9]+", re.IGNORECASE)
 """VMware20,1 and MacBookPro18,1."""
 _DELIMITERS = (",", ";", "|", "^")
+_PARTED_NUMBER = re.compile(
+    r"(?i)price|preis|prix|pre[cz]+io|prijs|cena|amount|betrag|cost|wert|value|date|datum|fecha|data|deliver|liefer|livr"
+)
+_END_OF_NUMBER = re.compile(r"\d{2}|20\d{2}")
+"""Cents, or the year, of what stands below such a name in front: 1199,00 and November 3, 2026."""
 _IN_TEXT = (",", ";")
 """A blank behind one of these shows that it was part of a text."""
 UNTOLD_NAME = "column {}"
@@ -186,6 +191,8 @@ def _goes_on(header: Header, cells: Sequence[str]) -> bool:
     for place in range(1, min(len(cells), header.width)):
         before, column = header.columns[place - 1 : place + 1]
         # Our own sentences begin with no blank.
+        if column is Column.GROUP_TAG and before is None and _is_end_of_number(header, cells, place):
+            return True
         is_told = before in ADDED_TO_FIX or (column in ADDED_TO_FIX and before not in _TEXT)
         if is_told or (column is None and (has_sentence or before is not Column.GROUP_TAG)):
             continue
@@ -195,6 +202,13 @@ def _goes_on(header: Header, cells: Sequence[str]) -> bool:
         if cells[place][:1] == " " and all(texts) and not has_whole:
             return True
     return False
+
+
+def _is_end_of_number(header: Header, cells: Sequence[str], place: int) -> bool:
+    """Whether a group tag is rather the end of a price or date that lost its quotes."""
+    name, number = (_cell(row, place - 1) for row in (header.names, cells))
+    is_number = _PARTED_NUMBER.search(name) is not None and number[-1:].isdecimal()
+    return is_number and _END_OF_NUMBER.fullmatch(_cell(cells, place)) is not None
 
 
 def _is_behind_parted_name(header: Header, cells: Sequence[str]) -> bool:

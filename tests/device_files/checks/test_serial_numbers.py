@@ -3,7 +3,7 @@
 import pytest
 
 from shared.device_files.cells import CellType, TypedCell
-from shared.device_files.checks.serial_numbers import problem_of, unwrapped
+from shared.device_files.checks.serial_numbers import is_name_or_time, problem_of, unwrapped
 from shared.reasons import RowReason
 
 
@@ -69,6 +69,8 @@ def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: 
         ("@{IdentifyingNumber=5CG1; Name=x}", "5CG1"),
         ("S/N: 5CG1", "5CG1"),
         ("SN=5CG1", "5CG1"),
+        ("S/N-5CG1", "5CG1"),
+        ("SN-31", "SN-31"),
         ("Serial Number: 5CG1", "5CG1"),
         ("SN5CG1", "SN5CG1"),
         ("S/N 5CG1", "5CG1"),
@@ -88,6 +90,20 @@ def test_the_type_that_a_file_gives_a_cell_is_evidence(type_: CellType, reason: 
 )
 def test_a_serial_number_is_taken_out_of_what_wraps_it(cell: str, serial_number: str) -> None:
     assert unwrapped(cell) == serial_number
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["RESERVED", "EA", "DESKTOP-1AB2C3D", "WIN-ABC12345678", "Win11", "23H2", "PC-03", "KW 47", "2026-W47", "Q4/2026",
+     "11/2026", "2026-11", "1/5", "12", "1024", "Latitude-5530", "OptiPlex7010", "Notebook1"],
+)  # fmt: skip
+def test_words_in_capitals_names_and_times_are_no_serial_numbers_of_people(cell: str) -> None:
+    assert is_name_or_time(cell)
+
+
+@pytest.mark.parametrize("cell", ["BCDFGHJ", "0042", "5CG1234ABC", "VMware-56", "Q1", "PF-001", "S1", "A_1", "20X6"])
+def test_short_and_odd_serial_numbers_are_serial_numbers(cell: str) -> None:
+    assert not is_name_or_time(cell)
 
 
 def test_blanks_in_an_object_without_an_end_take_no_time_to_tell() -> None:

@@ -41,6 +41,7 @@ def _refusal(start: bytes) -> tuple[FileReason, str]:
         ("<!DOCTYPE html><html><title>Sign in to your account</title>", "download"),
         ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull"),
         ("INSERT INTO devices (serial_number) VALUES\n('A')", "SQL"),
+        ('TABLE\n0,1\n"devices"\nVECTORS\n0,3\n', "DIF"),
         ("- serialNumber: A1\n  manufacturer: HP\n", "YAML"),
         ("devices:\n  - serial: A1\n    make: HP\n", "YAML"),
     ],

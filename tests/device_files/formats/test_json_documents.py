@@ -150,6 +150,13 @@ def test_what_is_in_or_at_a_device_is_never_one_itself(device: dict[str, object]
         }
 
 
+@pytest.mark.parametrize("name", ["removed", "excluded", "to_be_deleted", "returns", "failed"])
+def test_a_list_of_devices_that_are_not_to_be_registered_is_told_of(name: str) -> None:
+    (found,), (beside,) = read(json.dumps({"devices": [ONE], name: [TWO]}))
+    assert found[1]["serialNumber"] == "PC1"
+    assert (beside.places, beside.may_hold_device) == ((f"line 1 {name}",), True)
+
+
 def test_a_device_in_a_device_is_told_of_unless_it_is_a_component() -> None:
     (found,), (beside,) = read(json.dumps([{**ONE, "replaces": TWO, "monitors": [a_device(8)]}]))
     assert found[1]["serialNumber"] == "PC1"

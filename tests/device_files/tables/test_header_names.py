@@ -126,6 +126,10 @@ def test_every_column_has_names_and_every_language_of_the_pages_a_serial_number_
         ("make", Column.MANUFACTURER, Sureness.PLAIN),
         ("Laptop model", Column.MODEL, Sureness.COMMON),
         ("tag", Column.GROUP_TAG, Sureness.PLAIN),
+        ("Grup Tag", Column.GROUP_TAG, Sureness.PLAIN),
+        ("GroupTagg", Column.GROUP_TAG, Sureness.PLAIN),
+        ("Gorup Tag", Column.GROUP_TAG, Sureness.PLAIN),
+        ("AP Group Tag", Column.GROUP_TAG, Sureness.COMMON),
         ("Geraetemodell", Column.MODEL, Sureness.STANDARD),
         ("SERİ NUMARASI", Column.SERIAL_NUMBER, Sureness.COMMON),
         ("ﾃﾞﾊﾞｲｽﾓﾃﾞﾙ", Column.MODEL, Sureness.STANDARD),
@@ -153,7 +157,8 @@ def test_names_as_tools_and_people_write_them(name: str, column: Column, surenes
 @pytest.mark.parametrize(
     "name",
     [
-        "Name0", "Computer name", "Device name", "Hostname", "Asset tag", "Device tag", "Location", "Standort", "Type",
+        "Name0", "Group", "Group type", "Group ID",
+        "Computer name", "Device name", "Hostname", "Asset tag", "Device tag", "Location", "Standort", "Type",
         "Serial number (monitor)", "Monitor serial number", "Serial number monitor", "Serial number (old)",
         "Serial number 2", "Model (monitor)", "Operating system", "Make/Model", "Manufacturer, Model", "Model/Type",
         "Serial number / Asset tag", "Laptop/Monitor serial number", "Profile status", "Userless Enrollment Status",

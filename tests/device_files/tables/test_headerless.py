@@ -28,6 +28,7 @@ KEY = "3310012345678"
         ([HASH], HASH_ALONE),
         (["Kiosk", HASH], HASH_ALONE),
         (["LENOVO", "21R3001BUK", "PF-001"], IDENTIFIERS),
+        (["ASUS", "UX425EA", "L8N0CV01X"], IDENTIFIERS),
         (["SN-1", "", "", "LENOVO", "21R3001BUK"], FOR_PARTNERS),
         (["SN-1", KEY, "", "HP", "ProBook"], FOR_PARTNERS),
         (["SN-1", "", "", "VMware, Inc.", "VMware20,1"], FOR_PARTNERS),
@@ -51,6 +52,8 @@ def test_a_row_of_a_tool_has_the_columns_of_that_tool(cells: list[str], header: 
         ["SN-1", "", HASH, "Kiosk", "no user"],
         ["SN-1", "", "", "HP", "ProBook 450,Kiosk"],
         ["SN-1", "", "", "HP", "ProBook 450;Kiosk"],
+        ["LENOVO", "PF3ABCDE", "21R3001BUK"],
+        ["Dell Inc.", "9XK2LM3", "XPS9310"],
     ],
 )
 def test_a_device_whose_cells_stand_elsewhere_is_not_guessed_at(cells: list[str]) -> None:

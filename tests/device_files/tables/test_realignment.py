@@ -51,6 +51,8 @@ def test_the_one_reading_with_a_known_manufacturer_is_taken(header: str, row: st
         ("Serial,Manufacturer,Model,what_to_do", "S1,HP,ProBook, 15 inch"),
         ("Serial,Manufacturer,Model,Group Tag", "S1,HP,ProBook,Sales, North"),
         ("Serial,Manufacturer,Model,what_to_do", "S1,HP,ProBook,fix it,15 inch"),
+        ("Serial,Manufacturer,Model,Price,Group Tag,Remark", "S1,HP,ProBook,1199,00,Kiosk"),
+        ("Serial,Manufacturer,Model,Delivery,Group Tag,Remark", "S1,HP,ProBook,Nov 3,2026,Kiosk"),
         ("Serial,Width,Depth,Manufacturer,Model,Group Tag", "S1,3,HP,ProBook,Kiosk"),
     ],
 )
