@@ -5,6 +5,7 @@ alone; serial number with manufacturer and model (Partner Center REST reference,
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -83,6 +84,12 @@ _REASON_OF_PROBLEM = {
     HashProblem.DAMAGED: RowReason.HASH_DAMAGED,
 }
 
+_NOTES_OF_CHECKSUM: Mapping[Checksum, tuple[Note, ...]] = {
+    Checksum.OK: (),
+    Checksum.MISSING: (Note.HASH_WITHOUT_CHECKSUM,),
+    Checksum.WRONG: (Note.HASH_CHECKSUM_UNCERTAIN,),
+}
+
 
 class Decision(Struct, frozen=True, gc=False):
     """What becomes of a row as far as it alone decides: a device with its notes, or a reason."""
@@ -114,12 +121,8 @@ class _Common(Struct, frozen=True):
     spelling_notes: tuple[Note, ...]
 
 
-class _Serial(Struct, frozen=True, gc=False):
-    """The serial number to send, or why none can be."""
-
-    text: str = ""
-    note: Note | None = None
-    reason: RowReason | None = None
+_Serial = tuple[str, tuple[Note, ...]] | RowReason
+"""The serial number to send and what to say of it, or why none can be."""
 
 
 class Validation:
@@ -137,20 +140,19 @@ class Validation:
         if row.problem is not None:
             return Decision(None, row.problem, row.notes)
         common = self._common(row.product_key, row.manufacturer, row.model, row.group_tag)
-        serial_number, hardware_hash = row.serial_number, row.hardware_hash
         reason = common.reason
-        if len(serial_number) > LONGEST_CELL:
+        if len(row.serial_number) > LONGEST_CELL:
             reason = RowReason.CELL_TOO_LONG
-        if serial_number in TEMPLATE_SERIALS or hardware_hash.startswith(TEMPLATE_HASH):
+        if row.serial_number in TEMPLATE_SERIALS or row.hardware_hash.startswith(TEMPLATE_HASH):
             reason = RowReason.TEMPLATE_SAMPLE
         if reason is not None:
             return Decision(None, reason, row.notes)
         notes = row.notes + common.notes
-        if hardware_hash:
+        if row.hardware_hash:
             return self._decide_hash(row, common, notes)
         if common.key is not None:
             return Decision(SendableDevice(product_key=common.key), None, notes)
-        if serial_number and (common.has_names or common.key_reason is None):
+        if row.serial_number and (common.has_names or common.key_reason is None):
             return _decide_names(row, common, notes)
         return Decision(None, common.key_reason or RowReason.NO_IDENTITY, notes)
 
@@ -161,7 +163,7 @@ class Validation:
         elif max(map(len, (product_key, manufacturer, model, group_tag))) > LONGEST_CELL:
             reason = RowReason.CELL_TOO_LONG
         key = str(product_key) if is_product_key(product_key) and not self._keys_are_copied else None
-        key_reason = None if is_placeholder(product_key) else _key_reason(product_key)
+        key_reason = None if key is not None or is_placeholder(product_key) else _key_reason(product_key)
         left_out = Note.COPIED_KEY_LEFT_OUT if key_reason is RowReason.PRODUCT_KEY_COPIED else Note.PRODUCT_KEY_LEFT_OUT
         has_names = not (is_placeholder(manufacturer) or is_placeholder(model))
         alone_reason = None if self._rules.serial_number_is_enough else RowReason.SERIAL_ALONE
@@ -173,7 +175,7 @@ class Validation:
             key=key,
             key_reason=key_reason,
             notes=notes,
-            key_notes=(left_out,) if key is None and key_reason is not None else (),
+            key_notes=() if key_reason is None else (left_out,),
             spelling_notes=(Note.MANUFACTURER_SPELLING,) if spelling_differs(manufacturer) else (),
         )
 
@@ -199,16 +201,15 @@ class Validation:
         ):
             return Decision(None, RowReason.HASH_CHECKSUM_WRONG, notes)
         serial = _serial(row.serial_number, found, self._rules)
-        reason = serial.reason or _key_mismatch(common.key, found)
-        if len(serial.text) > LONGEST_CELL:
-            reason = RowReason.CELL_TOO_LONG
-        if serial.note is not None:
-            notes = (*notes, serial.note)
-            if serial.note is Note.SERIAL_ONLY_IN_FILE and type_of(row.serial_number) is CellType.NUMBER:
-                notes = (*notes, Note.SERIAL_FROM_NUMBER)
-        if reason is not None:
-            return Decision(None, reason, notes)
-        device = SendableDevice(serial.text or None, common.key, found.canonical)
+        if isinstance(serial, RowReason):
+            return Decision(None, serial, notes)
+        serial_number, serial_notes = serial
+        notes += serial_notes
+        if len(serial_number) > LONGEST_CELL:
+            return Decision(None, RowReason.CELL_TOO_LONG, notes)
+        if common.key is not None and _is_key_of_another(common.key, found):
+            return Decision(None, RowReason.PRODUCT_KEY_MISMATCH, notes)
+        device = SendableDevice(serial_number or None, common.key, found.canonical)
         notes += common.key_notes + _hash_notes(found)
         if not found.old_form:
             notes += _name_notes(row.manufacturer, row.model, found.manufacturer, found.model)
@@ -257,7 +258,7 @@ def _names_reason(manufacturer: str, model: str) -> RowReason | None:
 
 def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> Decision:
     serial_number = unwrapped(row.serial_number)
-    if serial_number is not row.serial_number and serial_number != row.serial_number:
+    if serial_number != row.serial_number:
         notes = (*notes, Note.SERIAL_UNWRAPPED)
     is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
     if is_template_text(serial_number):
@@ -267,9 +268,7 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
         reason = RowReason.SERIAL_NOT_A_SERIAL
     if (reason := reason or common.names_reason) is not None:
         return Decision(None, reason, notes)
-    notes += common.key_notes + common.spelling_notes
-    if type_of(serial_number) is CellType.NUMBER:
-        notes = (*notes, Note.SERIAL_FROM_NUMBER)
+    notes += common.key_notes + common.spelling_notes + _notes_of_number(serial_number)
     if not common.has_names:
         return Decision(SendableDevice(str(serial_number)), None, notes)
     if serial_number[:2] in _BAR_CODE_MARKS:
@@ -303,27 +302,24 @@ def _serial(in_row: str, found: VerifiedHash, rules: Rules) -> _Serial:
     """Which serial number goes with a hash. The hash's spelling is sent where both mean the same."""
     in_hash = found.serial_number
     if in_row == in_hash and in_hash and not _is_none_in_hash(in_hash):
-        return _Serial(in_hash)
+        return in_hash, ()
     of_row = unwrapped(in_row)
     if of_row != in_row and of_row.casefold() == in_hash.casefold():
-        return _Serial(in_hash, Note.SERIAL_UNWRAPPED)
+        return in_hash, (Note.SERIAL_UNWRAPPED,)
     is_none = is_placeholder(of_row) or _is_no_serial(of_row)
     if found.old_form:
-        is_damaged = excel_damage.is_damaged(of_row)
-        return _Serial(reason=RowReason.SERIAL_DAMAGED) if is_damaged else _Serial("" if is_none else of_row)
+        return RowReason.SERIAL_DAMAGED if excel_damage.is_damaged(of_row) else ("" if is_none else of_row, ())
     if _is_none_in_hash(in_hash):
         return _serial_without_hash(of_row, in_hash, is_none=is_none)
     if of_row.casefold() == in_hash.casefold():
-        return _Serial(in_hash)
+        return in_hash, ()
     if is_none:
-        return _Serial(in_hash, Note.SERIAL_FROM_HASH)
+        return in_hash, (Note.SERIAL_FROM_HASH,)
     if _is_bar_code_of(of_row, in_hash, found.model):
-        return _Serial(in_hash, Note.SERIAL_PREFIX_REMOVED)
+        return in_hash, (Note.SERIAL_PREFIX_REMOVED,)
     if excel_damage.could_show(of_row, in_hash):
-        return _Serial(in_hash, Note.SERIAL_RESTORED)
-    if rules.trust_hash_serial:
-        return _Serial(in_hash, Note.SERIAL_OF_HASH_TRUSTED)
-    return _Serial(reason=RowReason.SERIAL_MISMATCH)
+        return in_hash, (Note.SERIAL_RESTORED,)
+    return (in_hash, (Note.SERIAL_OF_HASH_TRUSTED,)) if rules.trust_hash_serial else RowReason.SERIAL_MISMATCH
 
 
 def _is_none_in_hash(text: str) -> bool:
@@ -347,11 +343,15 @@ def _is_no_serial(text: str) -> bool:
 def _serial_without_hash(in_row: str, in_hash: str, *, is_none: bool) -> _Serial:
     """The serial number to send beside a hash that holds none."""
     if is_none and (not in_hash or in_hash.startswith(_NO_SERIAL_OF_TOOL)):
-        return _Serial(in_hash, Note.SERIAL_PLACEHOLDER_IN_BOTH)
+        return in_hash, (Note.SERIAL_PLACEHOLDER_IN_BOTH,)
     if is_none:
-        return _Serial(reason=RowReason.SERIAL_PLACEHOLDER)
-    reason = problem_of(in_row)
-    return _Serial(reason=reason) if reason is not None else _Serial(str(in_row), Note.SERIAL_ONLY_IN_FILE)
+        return RowReason.SERIAL_PLACEHOLDER
+    notes = (Note.SERIAL_ONLY_IN_FILE, *_notes_of_number(in_row))
+    return problem_of(in_row) or (str(in_row), notes)
+
+
+def _notes_of_number(serial_number: str) -> tuple[Note, ...]:
+    return (Note.SERIAL_FROM_NUMBER,) if type_of(serial_number) is CellType.NUMBER else ()
 
 
 def _is_bar_code_of(in_row: str, in_hash: str, model: str) -> bool:
@@ -362,20 +362,15 @@ def _is_bar_code_of(in_row: str, in_hash: str, model: str) -> bool:
     return prefix is not None and prefix["machine_type"][:4].casefold() == model[:4].casefold()
 
 
-def _key_mismatch(in_row: str | None, found: VerifiedHash) -> RowReason | None:
+def _is_key_of_another(product_key: str, found: VerifiedHash) -> bool:
     """Two different product key ids cannot be of one device; a key that the hash lacks says nothing."""
-    differs = in_row is not None and is_product_key(found.product_key_id) and in_row != found.product_key_id
-    return RowReason.PRODUCT_KEY_MISMATCH if differs else None
+    return is_product_key(found.product_key_id) and product_key != found.product_key_id
 
 
 def _hash_notes(found: VerifiedHash) -> tuple[Note, ...]:
     if found.old_form:
         return (Note.HASH_OF_OLD_FORM,)
-    notes = (Note.HASH_REPAIRED,) if found.repaired else ()
-    if found.checksum is Checksum.OK:
-        return notes
-    of_checksum = Note.HASH_WITHOUT_CHECKSUM if found.checksum is Checksum.MISSING else Note.HASH_CHECKSUM_UNCERTAIN
-    return (*notes, of_checksum)
+    return ((Note.HASH_REPAIRED,) if found.repaired else ()) + _NOTES_OF_CHECKSUM[found.checksum]
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED, typed=True)
