@@ -107,15 +107,15 @@ class MergedColumns:
     _width: int = 0
     """Columns of the header but for ours."""
 
-    def add(self, row: DeviceRow) -> None:
-        """Make room for the cells of a row."""
-        if self._latest[0] == _heading(row):
-            return
-        places = [
-            None if column in ADDED_TO_FIX else self._place(key, name, column)
-            for key, name, column in _columns_of(row.header, len(row.cells or ()))
-        ]
-        self._latest = (_heading(row), places)
+    def add(self, row: DeviceRow) -> Sequence[int | None]:
+        """Make room for the cells of a row, and tell the column of each that is kept."""
+        if self._latest[0] != _heading(row):
+            places = [
+                None if column in ADDED_TO_FIX else self._place(key, name, column)
+                for key, name, column in _columns_of(row.header, len(row.cells or ()))
+            ]
+            self._latest = (_heading(row), places)
+        return self._latest[1]
 
     def _place(self, key: _Key, name: str, meaning: Column | None) -> int | None:
         """Where a column stands, if it is kept."""
@@ -142,9 +142,7 @@ class MergedColumns:
 
     def cells(self, row: DeviceRow, given: Sequence[str], fix: Fix) -> list[str]:
         """A row below the header."""
-        self.add(row)
-        places = self._latest[1]
-        laid_out = {place: cell for place, cell in zip(places, given, strict=False) if place is not None}
+        laid_out = {place: cell for place, cell in zip(self.add(row), given, strict=False) if place is not None}
         # A line break in a cell means a blank; the lines of a row could be taken for rows by themselves.
         tag = self._places.get(Column.GROUP_TAG)
         texts = (as_text(laid_out.get(place, ""), is_tag=place == tag) for place in range(self._width))
@@ -196,7 +194,7 @@ def _columns_of(header: Header, count: int) -> Iterator[tuple[_Key, str, Column 
     seen: dict[str, int] = {}
     for place, column in enumerate(header.columns):
         name = header.names[place] if header.names else STANDARD_NAMES[column] if column is not None else ""
-        shown = "column" if starts_as_hash(name) else _DELIMITERS.sub(" ", clean(name))
+        shown = "column" if starts_as_hash(name) else _in_one_cell(name)
         compared = shown.casefold()
         seen[compared] = seen.get(compared, 0) + 1
         yield (compared, seen[compared]) if column is None else column, shown, column
@@ -208,5 +206,5 @@ def _comment(row: DeviceRow, text: str) -> list[str]:
 
 
 def _in_one_cell(text: str) -> str:
-    """A text without what a tool that removes quotes would split it at."""
-    return _DELIMITERS.sub(" ", clean(text))
+    """A text without what a tool that removes quotes would split it at, or what makes a name the rest of another."""
+    return _DELIMITERS.sub(" ", clean(text)).strip()

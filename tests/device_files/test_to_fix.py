@@ -165,6 +165,11 @@ def test_a_header_of_any_width_is_bounded_and_loses_no_column_that_means_somethi
     assert [row.serial_number for row in dropped_again(back)] == [f"S{number}" for number in range(500)]
 
 
+def test_names_that_begin_with_a_delimiter_stay_columns_of_their_own() -> None:
+    items = [{"note": "a", ",more": "b"}, {"serialNumber": "S1"}]
+    assert own(sent_back(of(json.dumps(items).encode())))[0][:3] == ["note", "more", "serialNumber"]
+
+
 def test_no_cell_is_run_and_none_is_changed_for_the_reader() -> None:
     hostile = ["=1+1", "+1", "-1", "@x", "\t=1", "'=1", '="0042"', "<b>", "\x1b[31mred", "'tis"]
     data = "\n".join(
