@@ -102,8 +102,7 @@ _NEEDED = (
     (Block.OFFLINE_ID, OFFLINE_ID_BYTES),
 )
 """Each with how much of its body is needed; `None`: all there is."""
-_MOST_TOTALS = 1024
-_MOST_LAYOUTS_OF_A_TOTAL = 16
+_MOST_LAYOUTS = 1024
 
 
 class _Layout(Struct, frozen=True):
@@ -116,22 +115,20 @@ class _Layout(Struct, frozen=True):
     fields: Callable[[bytes], BlockFields]
 
 
-_layouts: dict[int, list[_Layout]] = {}
-"""Layouts met so far, by total: remembering them changes no result, only how soon it is known."""
+_layouts: dict[int, _Layout] = {}
+"""The latest layout of each total: remembering them changes no result, only how soon it is known."""
 
 
 def block_fields(covered: bytes) -> BlockFields | None:
     """What checking needs of the covered part of a hash; `None` when its blocks do not end where it ends."""
-    known = _layouts.get(len(covered), ())
-    for layout in known:
-        if layout.heads.unpack(covered) == layout.expected:
-            return layout.fields(covered)
-    blocks = blocks_of(covered, len(covered))
-    if not blocks:
-        return None
-    layout = _layout_of(blocks)
-    if len(known) < _MOST_LAYOUTS_OF_A_TOTAL and len(_layouts) < _MOST_TOTALS:
-        _layouts.setdefault(len(covered), []).append(layout)
+    layout = _layouts.get(len(covered))
+    if layout is None or layout.heads.unpack(covered) != layout.expected:
+        blocks = blocks_of(covered, len(covered))
+        if not blocks:
+            return None
+        if len(_layouts) >= _MOST_LAYOUTS:
+            _layouts.clear()
+        layout = _layouts[len(covered)] = _layout_of(blocks)
     return layout.fields(covered)
 
 

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import pybase64
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.device_files.hardware_hash.layout import (
     CHECKSUM_BYTES,
@@ -150,21 +149,18 @@ def _verify_compact(compact: str, original: str) -> VerifiedHash | HashProblem:
     fields = block_fields(covered)
     if fields is None:
         return HashProblem.DAMAGED
-    is_whole = len(compact) == HASH_CHARACTERS and compact.endswith(extent.tail)
-    if not is_whole and not _BASE64.fullmatch(compact, extent.characters):
-        return HashProblem.DAMAGED
-    has_zero_tail = is_whole or not compact[extent.characters :].strip("A")
-    if len(compact) > HASH_CHARACTERS and not has_zero_tail:
+    tail = compact[extent.characters :]
+    has_zero_tail = tail == extent.zero_tail or not tail.strip("A")
+    if not has_zero_tail and (len(compact) > HASH_CHARACTERS or not _BASE64.fullmatch(tail)):
         # Another hash may follow.
         return HashProblem.DAMAGED
     tail_is_zero = has_zero_tail and not any(head[total + CHECKSUM_BYTES :])
     checksum = _checksum(covered, trailer, tail_is_zero=tail_is_zero)
-    canonical: str | None
-    if checksum is not Checksum.OK:
-        canonical = _with_padding(compact)
+    if checksum is Checksum.OK:
+        canonical = compact if tail_is_zero and len(compact) == HASH_CHARACTERS else _rebuilt(covered)
+    elif (record := _from_base64(compact)) is not None:
+        canonical = _to_base64(record)
     else:
-        canonical = compact if is_whole and tail_is_zero else _rebuilt(covered)
-    if canonical is None:
         return HashProblem.DAMAGED
     return _verified(fields, canonical, checksum, repaired=canonical != original)
 
@@ -175,7 +171,7 @@ class _Extent(Struct, frozen=True):
     total: int
     characters: int
     """So many hold the covered part and its checksum."""
-    tail: str
+    zero_tail: str
     """The characters that follow them in a whole hash."""
 
 
@@ -194,18 +190,20 @@ def _verify_old_form(compact: str, original: str) -> VerifiedHash | HashProblem:
     record = _from_base64(compact)
     if record is None or len(record) != OLD_HASH_BYTES:
         return HashProblem.NOT_A_HASH
-    canonical = base64.b64encode(record).decode()
-    return replace(_verified(NO_FIELDS, canonical, Checksum.MISSING, repaired=canonical != original), old_form=True)
+    canonical = _to_base64(record)
+    return _verified(NO_FIELDS, canonical, Checksum.MISSING, repaired=canonical != original, old_form=True)
 
 
-def _verified(fields: BlockFields, canonical: str, checksum: Checksum, *, repaired: bool) -> VerifiedHash:
+def _verified(
+    fields: BlockFields, canonical: str, checksum: Checksum, *, repaired: bool, old_form: bool = False
+) -> VerifiedHash:
     serial_number, manufacturer, model, key, uuid, tool, offline_id = fields
     tool_build, collected_seconds, os_type = TOOL.unpack(tool) if tool else (0, 0, 0)
     return VerifiedHash(
         canonical=canonical,
         checksum=checksum,
         repaired=repaired,
-        old_form=False,
+        old_form=old_form,
         serial_number=text_of(serial_number),
         manufacturer=_common_text(manufacturer),
         model=_common_text(model),
@@ -238,13 +236,11 @@ def _checksum(covered: bytes, trailer: bytes, *, tail_is_zero: bool) -> Checksum
 def _rebuilt(covered: bytes) -> str:
     """The whole hash made anew from the part that its checksum covers."""
     record = covered + CHECKSUM_MARK + hashlib.sha256(covered).digest()
-    return base64.b64encode(record.ljust(HASH_BYTES, b"\0")).decode()
+    return _to_base64(record.ljust(HASH_BYTES, b"\0"))
 
 
-def _with_padding(compact: str) -> str | None:
-    """The same bytes as base64 is written; `None` when it is none."""
-    record = _from_base64(compact)
-    return None if record is None else base64.b64encode(record).decode()
+def _to_base64(record: bytes) -> str:
+    return base64.b64encode(record).decode()
 
 
 def _from_base64(compact: str) -> bytes | None:
