@@ -213,9 +213,9 @@ class DuplicateIndex:
             self._append(row, rank, has_hash=False)
             named = _named(row_read.manufacturer, row_read.model, serial_number)
             first_of_serial = self._first_of_serial(serial_number, row) if named else 0
-            names = [name for name in (key, named) if name]
-            names = names or [_alone(row_read.manufacturer, row_read.model, serial_number)]
-            return self._place_without_hash(row, first_of_serial, names)
+            if not (named or key):
+                named = _alone(row_read.manufacturer, row_read.model, serial_number)
+            return self._place_without_hash(row, first_of_serial, key, named)
         rank |= _FROM_WINPE if found.from_winpe and not found.tpm_key else _FULL
         rank |= found.collected_seconds if found.collected_seconds in self._plausible else 0
         self._append(row, rank, has_hash=True)
@@ -243,9 +243,9 @@ class DuplicateIndex:
         self._ranks.append(rank)
         self._hashes.append(has_hash)
 
-    def _place_without_hash(self, row: int, first_of_serial: int, names: Sequence[bytes]) -> Verdict:
+    def _place_without_hash(self, row: int, first_of_serial: int, *names: bytes) -> Verdict:
         if self._winners is None:
-            firsts = [first for name in names if (first := self._names.setdefault(name, row))]
+            firsts = [first for name in names if name and (first := self._names.setdefault(name, row))]
             for first in firsts:
                 self._union_by_name(first, row)
             if not (firsts or first_of_serial or self._needed):
