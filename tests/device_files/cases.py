@@ -374,12 +374,13 @@ SHAPES = [
                         "siehe Anhang",
                         "DESKTOP-1AB2C3D",
                         "Windows 11 Pro",
+                        "Rev 1.0",
                     )
                 )
             ),
             "S9,American Megatrends Inc.,EliteBook 840",
         ),
-        rejected(*[RowReason.SERIAL_ALONE] * 4, RowReason.SERIAL_NOT_A_SERIAL, *[RowReason.SERIAL_ALONE] * 6),
+        rejected(*[RowReason.SERIAL_ALONE] * 4, RowReason.SERIAL_NOT_A_SERIAL, *[RowReason.SERIAL_ALONE] * 7),
     ),
     Case(
         "a name with a digit is no manufacturer but a model: the cells behind a missing one have moved",

@@ -69,11 +69,11 @@ _USER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+|[^\\\s]+\\[^\\\s]+")
 _NO_NAME = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|.*[\u20ac$\u00a3].*"
     r"|\d{1,4} ?(?:x|stk|pcs|pieces|units)\.?|(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}"
-    r"|(?:american megatrends|phoenix technologies)\b.*"
+    r"|(?:rev(?:ision)?\.? ?)?\d+(?:\.\d+)+|(?:american megatrends|phoenix technologies)\b.*"
     r"|(?:microsoft )?win(?:dows)? ?(?:xp|vista|7|8(?:\.1)?|1[0-2]|server|nt|home|pro|enterprise|education|os)\b.*",
     re.IGNORECASE,
 )
-"""Times, prices, quantities, names that Windows gives a PC, makers of firmware, and operating systems."""
+"""Times, prices, quantities, names that Windows gives a PC, makers of firmware, operating systems, versions."""
 _NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
 """Types of cells that name nothing."""
 NO_TAG = (CellType.DATE, CellType.FRACTION)

@@ -49,7 +49,7 @@ _SPECIAL_LETTERS = str.maketrans(
 _NOT_COMPARED = re.compile(r"[\W_]+")
 _WRITTEN_UMLAUT = re.compile(r"(?<=\w)([aou])e(?=\w)")
 _PREFIX = re.compile(
-    r"^\s*(?:details_table\d+_|\(?\d{1,2}[.)]\s*|(?:(?:win32|cim|sms_g_system|v_gs)_(?:pc_)?)?"
+    r"^\s*(?:details_table\d+_|u_|\(?\d{1,2}[.)]\s*|(?:(?:win32|cim|sms_g_system|v_gs)_(?:pc_)?)?"
     r"(?:bios|computer_?system(?:_?product)?|device|hardware|column\d*|value)0?\.)",
     re.IGNORECASE,
 )
@@ -91,6 +91,8 @@ _DEVICE_WORDS = (
 )
 """Before or behind a name they say whose serial number, hash, manufacturer or model is meant."""
 _OF_THE_DEVICE = frozenset({Column.SERIAL_NUMBER, Column.HARDWARE_HASH, Column.MANUFACTURER, Column.MODEL})
+_TAG_WORDS = ("ap", "autopilot", "ztd", "intune", "mdm", "entra", "aad", "azuread")
+"""The same with the group tag."""
 with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as _table:
     _NAMES = [(entry["name"], entry["column"], entry["sureness"]) for entry in csv.DictReader(_table)]
 _HARMLESS_REMARKS = frozenset(
@@ -102,7 +104,11 @@ _HARMLESS_REMARKS = frozenset(
 def folded(name: str) -> str:
     """A name as it is compared: its letters and digits, without case, accents and harmless remarks in brackets."""
     name = _ESCAPED.sub(lambda escaped: chr(int(escaped[1], 16)), _PREFIX.sub("", name))
-    return _letters(_REMARK.sub(lambda remark: "" if _letters(remark[1]) in _HARMLESS_REMARKS else remark[0], name))
+    return _letters(_REMARK.sub(lambda remark: "" if _is_harmless(remark[1]) else remark[0], name))
+
+
+def _is_harmless(remark: str) -> bool:
+    return all(_letters(part) in _HARMLESS_REMARKS for part in re.split("[,;]", remark))
 
 
 def meaning(name: str) -> tuple[Column, Sureness] | None:
@@ -137,7 +143,11 @@ def _of_parts(name: str) -> tuple[Column, Sureness] | None:
         return None
     meanings = {_letters(part): _known(folded(part)) or _of_parts(part) for part in parts}
     sure = {letters: each for letters, each in meanings.items() if each is not None}
-    if len({column for column, _ in sure.values()}) != 1 or not meanings.keys() - sure.keys() <= _HARMLESS_REMARKS:
+    columns = {column for column, _ in sure.values()}
+    if columns == {Column.GROUP_TAG, Column.ORDER_NUMBER}:
+        # Until 2019 the group tag was called order id.
+        return Column.GROUP_TAG, Sureness.COMMON
+    if len(columns) != 1 or not meanings.keys() - sure.keys() <= _HARMLESS_REMARKS:
         return None
     return max(sure.values())
 
@@ -149,10 +159,11 @@ def _known(compared: str) -> tuple[Column, Sureness] | None:
         found = _BY_NAME.get(compared.removesuffix(ending))
         if found is not None and found[1] > Sureness.PLAIN:
             return found
-    for word in _DEVICE_WORDS if compared.startswith(_DEVICE_WORDS) or compared.endswith(_DEVICE_WORDS) else ():
-        rest = _BY_NAME.get(compared.removeprefix(word)) or _BY_NAME.get(compared.removesuffix(word))
-        if rest is not None and rest[0] in _OF_THE_DEVICE:
-            return rest[0], max(Sureness.COMMON, rest[1])
+    for words, columns in ((_DEVICE_WORDS, _OF_THE_DEVICE), (_TAG_WORDS, {Column.GROUP_TAG})):
+        for word in words if compared.startswith(words) or compared.endswith(words) else ():
+            rest = _BY_NAME.get(compared.removeprefix(word)) or _BY_NAME.get(compared.removesuffix(word))
+            if rest is not None and rest[0] in columns:
+                return rest[0], max(Sureness.COMMON, rest[1])
     is_near = _GROUP_TAG_LENGTHS.match(compared) and SequenceMatcher(None, compared, "grouptag").ratio() >= _SURE_ENOUGH
     return (Column.GROUP_TAG, Sureness.PLAIN) if is_near else None
 
