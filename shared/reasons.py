@@ -489,7 +489,7 @@ FILE_REASONS: Mapping[FileReason, Explanation] = MappingProxyType(
         ),
         FileReason.COLUMNS_TWICE: Explanation(
             "Two columns of the file claim to be the same thing.",
-            "Delete one of them or give it another name. Then drop the file again.",
+            "Delete one of them or give it another name. Put a second table below the first. Then drop the file again.",
         ),
         FileReason.NOT_DEVICES: Explanation(
             "The file is no list of devices.",
