@@ -288,7 +288,7 @@ def _ways_on(file: FileView) -> Iterator[str]:
     if file.counts.failed or file.counts.rejected:
         yield f"'python -m local outcomes {short} --to-fix > to_fix.csv' writes those that can be fixed"
     if file.without_profile:
-        yield f"'python -m local assign-profile {short} PROFILE' assigns a profile to its registered devices"
+        yield f"'python -m local assign-profile {short} PROFILE' gives all its registered devices one profile"
     if file.counts.unknown:
         yield f"'python -m local retry {short}' sends those again that have no verdict"
 

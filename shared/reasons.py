@@ -843,7 +843,10 @@ DELETION_REFUSED = RowExplanation(
 )
 """For a row whose deletion was refused: code and description are the service's own."""
 
-_ASSIGN_IT = "Then assign the profile on the page of the file or with python -m local assign-profile."
+_ASSIGN_IT = (
+    "Then drop the row again for its profile alone. Or give one profile to all registered devices of the file on its "
+    "page or with python -m local assign-profile."
+)
 
 PROFILE_REASONS: Mapping[ProfileReason, Explanation] = MappingProxyType(
     {
@@ -858,7 +861,8 @@ PROFILE_REASONS: Mapping[ProfileReason, Explanation] = MappingProxyType(
         ),
         ProfileReason.DEVICE_NOT_IDENTIFIED: Explanation(
             "Partner Center gave no id for this device and its batch does not show beyond doubt which one it is.",
-            "Assign the profile in Partner Center by hand.",
+            "Move the device to the batch of its row if it stands under another one. Or assign the profile in Partner "
+            "Center by hand.",
         ),
         ProfileReason.NO_ADMIN_AGENT: Explanation(
             "Partner Center does not let this app's account assign profiles (403): that takes the role of an Admin "
@@ -871,15 +875,14 @@ PROFILE_REASONS: Mapping[ProfileReason, Explanation] = MappingProxyType(
         ),
         ProfileReason.STOPPED: Explanation(
             "Somebody stopped the file before the profile of this row was asked for.",
-            "Nothing if that was meant. Otherwise assign the profile on the page of the file or with python -m local "
-            "assign-profile.",
+            "Nothing if that was meant. Otherwise drop the row again for its profile alone.",
         ),
     }
 )
 
 PROFILE_NOT_ASSIGNED = (
-    "Partner Center did not assign the profile. Assign it again on the page of the file or with python -m local "
-    "assign-profile. Ask Microsoft support with the code if it fails again."
+    "Partner Center did not assign the profile. Drop the row again for its profile alone. Ask Microsoft support with "
+    "the code if it fails again."
 )
 """What to do where the service gave the reason."""
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from shared.pipeline.inventory.plan import Place, Planned, planned_rows
 from shared.pipeline.inventory.planned_profiles import PlannedProfile, ProfileFate
 from shared.pipeline.inventory.reading import keep_fresh
 from shared.status.names import CustomerNames
-from shared.status.page.labels import PLACES, PROFILE_FATES, PROFILE_SOURCES
+from shared.status.page.labels import PROFILE_FATES, PROFILE_SOURCES, Label, place_headings, places_for
 from shared.status.profiles import profiles_read
 from shared.status.queries import customer_names
 from shared.status.registered_devices import inventory_view
@@ -62,7 +63,8 @@ def _plan(arguments: argparse.Namespace) -> ExitCode:
             json.dumps({"file": str(arguments.file), **totals, "profiles": {str(fate): fates[fate] for fate in fates}})
         )
     else:
-        total = ", ".join(f"{places[place]} {PLACES[place].text}" for place in Place if places[place])
+        headings = place_headings(order)
+        total = ", ".join(f"{places[place]} {headings[place]}" for place in Place if places[place])
         print(f"{counted(places.total(), 'row')}: {total or 'nothing would be sent'}")
         print(escaped(inventory_view(reading).sentence))
         if fates:
@@ -95,16 +97,16 @@ def _shown(
         counts.places[planned.place] += 1
         if planned.profile is not None:
             counts.profiles[planned.profile.fate] += 1
-        print(_json(planned, file) if as_json else escaped(_line(planned, names)))
+        print(_json(planned, file) if as_json else escaped(_line(planned, names, places_for(destination.order))))
     return counts
 
 
-def _line(planned: Planned, names: CustomerNames) -> str:
+def _line(planned: Planned, names: CustomerNames, labels: Mapping[Place, Label]) -> str:
     row = planned.row
     where = planned.where
     if planned.place is Place.AT_OTHER_CUSTOMER:
         where = names.name_of(where) or where
-    told = " ".join(filter(None, (PLACES[planned.place].text, where)))
+    told = " ".join(filter(None, (labels[planned.place].text, where)))
     shown = " | ".join(filter(None, (row.serial_number, row.product_key, row.manufacturer, row.model)))
     why = f"  ({planned.why})" if planned.why else ""
     return f"  row {row.row:<6} {told:<28}  {shown}{why}{_profile(planned.profile)}"

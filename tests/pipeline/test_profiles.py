@@ -66,10 +66,10 @@ def test_nothing_is_asked_behind_an_open_breaker(world: World) -> None:
 def test_a_row_that_names_no_profile_gets_the_default_of_its_batch_else_that_of_all(world: World) -> None:
     set_default_profile(world.pipeline, COMMAND, CUSTOMER, "", "Standard")
     set_default_profile(world.pipeline, COMMAND, CUSTOMER.upper(), " test ", "Kiosk")
-    world.drop_file(wishing(("A", ""), ("B", "Standard")))
+    world.drop_file(wishing(("A-1", ""), ("B-1", "Standard")))
     world.drop_file(numbered(1, "C-"), f"{CUSTOMER}/Other/devices.csv")
     world.run()
-    assert given(world) == {"A": "Kiosk", "B": "Standard", "C-00001": "Standard"}
+    assert given(world) == {"A-1": "Kiosk", "B-1": "Standard", "C-00001": "Standard"}
 
 
 def test_a_removed_default_counts_no_more_and_each_change_is_an_act(world: World) -> None:

@@ -42,7 +42,7 @@ def test_every_device_is_on_one_page_with_the_file_that_registered_it(client: Cl
 
 
 def test_profiles_have_their_names_beside_their_ids_once_they_are_listed(client: Client, world: World) -> None:
-    world.drop_file(wishing(("A", "kiosk"), ("B", "")))
+    world.drop_file(wishing(("A-1", "kiosk"), ("B-1", "")))
     world.run()
     world.read_devices()
     page = client.get(ADDRESS).json

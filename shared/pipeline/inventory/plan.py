@@ -337,7 +337,7 @@ def place_of_search(
     """
     if not (row.serial_number or row.product_key):
         return Planned(row, batch_id, Place.CANNOT_BE_TOLD, why=NOTHING_TO_FIND_IT_BY)
-    # A removal searches the batch that it names, or all; a move searches all.
+    # A removal searches the batch that it names, or all; a move searches all, and leaves what stands under its own.
     here = [known for known in found if batch_id and known.batch.batch_id.casefold() == batch_id.casefold()]
     searched = found if order is FileOrder.MOVE or not batch_id else here
     if len(searched) > 1:
@@ -345,7 +345,8 @@ def place_of_search(
     if not (searched or found):
         return Planned(row, batch_id, Place.CANNOT_BE_TOLD, why=DIFFERS) if named else None
     (known, *_) = searched or found
-    place = Place.IN_THIS_BATCH if known in here else Place.IN_OTHER_BATCH
+    is_here = known in (here if order is FileOrder.MOVE else searched)
+    place = Place.IN_THIS_BATCH if is_here else Place.IN_OTHER_BATCH
     may_be_deleted = Device(allowed_operations=known.device.allowed_operations).may_be_deleted is not False
     why = AS_LISTED if may_be_deleted else MAY_NOT_BE_DELETED
     return Planned(row, batch_id, place, known.batch.batch_id, why, known.device.policies)

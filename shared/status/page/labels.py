@@ -114,14 +114,37 @@ REMEDIES: dict[Remedy, Label] = {
 }
 
 
-PLACES: dict[Place, Label] = {
+_PLACES: dict[Place, Label] = {
     Place.NEW: Label("new", "registered", "registered"),
     Place.IN_THIS_BATCH: Label("in this batch", "already_registered", "already_registered"),
     Place.IN_OTHER_BATCH: Label("in batch", "attention", "rejected"),
     Place.AT_OTHER_CUSTOMER: Label("at our customer", "failed", "failed"),
     Place.CANNOT_BE_TOLD: Label("cannot be told", "unknown", "unknown"),
 }
-"""Where the device of a row stands before it is sent; the batch or customer follows the words."""
+_PLACES_OF_ORDER: dict[FileOrder, dict[Place, Label]] = {
+    FileOrder.REGISTER: {},
+    FileOrder.REMOVE: {
+        Place.NEW: Label("not registered", "not_registered", "not_registered"),
+        Place.IN_THIS_BATCH: Label("in batch", "removed", "removed"),
+        Place.IN_OTHER_BATCH: Label("only in batch", "attention", "rejected"),
+    },
+    FileOrder.MOVE: {Place.IN_OTHER_BATCH: Label("in batch", "registered", "registered")},
+}
+
+
+def places_for(order: FileOrder) -> dict[Place, Label]:
+    """Where the device of a row stands before its file of this order is sent; the batch or customer follows the words.
+
+    A device that is to be removed is in "this" batch where the removal searches for it.
+    """
+    return _PLACES | _PLACES_OF_ORDER[order]
+
+
+def place_headings(order: FileOrder) -> dict[Place, str]:
+    """The same places of several rows, with no batch or customer behind the words."""
+    names = {place: label.text for place, label in places_for(order).items()}
+    names |= {Place.IN_OTHER_BATCH: "in another batch", Place.AT_OTHER_CUSTOMER: "at another customer"}
+    return names | ({Place.IN_THIS_BATCH: "registered"} if order is FileOrder.REMOVE else {})
 
 
 PROFILE_FATES: dict[ProfileFate, Label] = {

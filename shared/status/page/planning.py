@@ -13,7 +13,7 @@ from shared.status.authentication import PAGES, Person
 from shared.status.http import Refusal
 from shared.status.names import CustomerNames
 from shared.status.page.answers import Visit
-from shared.status.page.labels import PLACES, PROFILE_FATES, PROFILE_SOURCES
+from shared.status.page.labels import PROFILE_FATES, PROFILE_SOURCES, place_headings, places_for
 from shared.status.page.pages import DEVICES, DROP, PROFILES, Liveness, address, address_of_upload, of_every_page
 from shared.status.page.rendering import rendered
 from shared.status.profiles import profiles_read
@@ -86,7 +86,8 @@ def plan_page(
             "customer_name": names.name_of(upload.customer_id),
             "plan": planned,
             "places": _in_order(planned),
-            "labels": PLACES,
+            "labels": places_for(upload.order),
+            "headings": place_headings(upload.order),
             "fates": PROFILE_FATES,
             "sources": PROFILE_SOURCES,
             "other_customer": Place.AT_OTHER_CUSTOMER,

@@ -25,7 +25,7 @@ def assigned(world: World, identifier: str, profile: str = "kiosk") -> None:
 @pytest.fixture
 def closed(world: World) -> str:
     """A closed file: two registered devices, of which one has the profile Standard, and one that failed."""
-    identifier = world.drop_file(wishing(("A", "Standard"), ("B", ""), ("STANDIN-808-1", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Standard"), ("B-1", ""), ("STANDIN-808-1", "Kiosk")))
     world.run()
     world.clock.now += timedelta(days=1)
     return identifier
@@ -37,7 +37,7 @@ def test_all_registered_devices_of_a_closed_file_get_the_profile(world: World, c
     world.run()
     assert ended(world, closed) == [("registered", "assigned", ""), ("registered", "assigned", ""), ("failed", "", "")]
     assert [row["profile"] for row in world.rows(closed)] == ["kiosk", "kiosk", "Kiosk"]
-    assert given(world) == {"A": "Kiosk", "B": "Kiosk"}
+    assert given(world) == {"A-1": "Kiosk", "B-1": "Kiosk"}
     file = world.file(closed)
     assert (file.profiles, file.profile_order, file.profile_runs) == (ProfileCounts(assigned=2), None, 1)
     assert file.history[-1].endswith("Assigned: 2 of 2 devices got the profile.")
@@ -54,10 +54,10 @@ def test_another_profile_may_follow_and_an_unknown_one_says_so(world: World, clo
     assigned(world, closed, "Nobody's")
     world.run()
     assert ended(world, closed)[:2] == [("registered", "rejected", "profile_unknown")] * 2
-    assert given(world) == {"A": "Kiosk", "B": "Kiosk"}
+    assert given(world) == {"A-1": "Kiosk", "B-1": "Kiosk"}
     assigned(world, closed, "Standard")
     world.run()
-    assert given(world) == {"A": "Standard", "B": "Standard"}
+    assert given(world) == {"A-1": "Standard", "B-1": "Standard"}
 
 
 def test_every_submission_has_its_assignment(make_world: MakeWorld) -> None:
@@ -73,7 +73,7 @@ def test_every_submission_has_its_assignment(make_world: MakeWorld) -> None:
 def test_a_role_that_was_missing_is_given_and_the_profile_assigned(make_world: MakeWorld) -> None:
     world = make_world(Behaviour(delay=60))
     world.service.script(Fault.FORBIDDEN, times=2, operation=Operation.UPDATE_DEVICE_POLICIES)
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     world.run()
     assert ended(world, identifier) == [("registered", "failed", "no_admin_agent")]
     assigned(world, identifier)
@@ -94,7 +94,7 @@ def test_a_request_whose_owner_died_before_it_began_is_taken_up_by_the_sweep(
     world.clock.now += timedelta(minutes=30)
     sweep(world.pipeline)
     world.run()
-    assert given(world) == {"A": "Kiosk", "B": "Kiosk"}
+    assert given(world) == {"A-1": "Kiosk", "B-1": "Kiosk"}
     assert world.file(closed).profile_order is None
 
 
@@ -104,7 +104,7 @@ def test_a_file_whose_end_was_not_announced_yet_is_announced_when_a_profile_is_a
     def dies(*_: object) -> None:
         raise RuntimeError("The owner died.")
 
-    identifier = world.drop_file(wishing(("A", "")))
+    identifier = world.drop_file(wishing(("A-1", "")))
     with monkeypatch.context() as patch:
         patch.setattr(close, "announce", dies)
         with pytest.raises(RuntimeError, match="died"):

@@ -26,7 +26,7 @@ from tests.examples import examples
 from tests.pipeline.world import CUSTOMER, HEADER, World
 
 SERIAL, (GOOD_SERIAL, HASH) = "SN-1", next(iter(HASHES.items()))
-BROKEN = "\r\n".join([HEADER, "SN-1,,,LENOVO,", "SN-2,,,LENOVO,T14", "SN-3,,,,", f"OTHER,,{HASH},,", ""])
+BROKEN = "\r\n".join([HEADER, "SN-1,,,LENOVO,", "SN-2,,,LENOVO,T14", "SN-3,,,,", f"OTHER-1,,{HASH},,", ""])
 """Row 1 has no model, 2 is good, 3 has neither maker nor model, 4 has the serial number of another device."""
 
 

@@ -172,32 +172,40 @@ def test_rows_that_broke_are_fixed_and_registered(
 
 
 def test_it_is_a_csv_that_excel_opens_with_what_to_do_in_the_last_column(world: World) -> None:
-    file = world.drop_file("Room,Serial Number,Make,Model\r\n12,A,HP,M\r\n13,B,,\r\n")
+    file = world.drop_file("Room,Serial Number,Make,Model\r\n12,A-1,HP,M\r\n13,B-1,,\r\n")
     world.run()
     text = to_fix(world, file)
     assert text.startswith(MARK + "fix_reason,fix_source,Room,Serial Number,Make,Model,what_to_do\r\n")
     (row,) = lines(text)[1:]
-    assert row == ["serial_alone", "line 3", "13", "B", "", "", world.rows(file)[1]["what_to_do"]]
+    assert row == ["serial_alone", "line 3", "13", "B-1", "", "", world.rows(file)[1]["what_to_do"]]
 
 
 def test_its_delimiter_is_that_of_the_file_as_is_that_of_the_results(world: World) -> None:
-    file = world.drop_file("Room;Serial Number;Make;Model\r\n12;A;HP;M\r\n13;B;;\r\n")
+    file = world.drop_file("Room;Serial Number;Make;Model\r\n12;A-1;HP;M\r\n13;B-1;;\r\n")
     world.run()
     assert world.file(file).delimiter == ";"
-    assert lines(to_fix(world, file), ";")[1][2:6] == ["13", "B", "", ""]
+    assert lines(to_fix(world, file), ";")[1][2:6] == ["13", "B-1", "", ""]
     results = b"".join(world.results.stream(f"{folder_of(world.file(file))}/results.csv")).decode()
     assert results.startswith(MARK + "row;serial_number;")
 
 
 def test_only_rows_that_a_person_can_fix_stand_in_it(world: World) -> None:
-    serials = ["STANDIN-812-1", "STANDIN-808-1", "STANDIN-NOREASON-1", "STANDIN-806-1", "FINE", "FINE", "STANDIN-802-1"]
-    file = world.drop_file("\r\n".join([HEADER, *(f"{serial},,,LENOVO,M" for serial in serials), "ALONE,,,,", ""]))
+    serials = [
+        "STANDIN-812-1",
+        "STANDIN-808-1",
+        "STANDIN-NOREASON-1",
+        "STANDIN-806-1",
+        "FINE-1",
+        "FINE-1",
+        "STANDIN-802-1",
+    ]
+    file = world.drop_file("\r\n".join([HEADER, *(f"{serial},,,LENOVO,M" for serial in serials), "ALONE-1,,,,", ""]))
     world.run()
-    assert [line[2] for line in lines(to_fix(world, file))[1:]] == ["STANDIN-812-1", "STANDIN-802-1", "ALONE"]
+    assert [line[2] for line in lines(to_fix(world, file))[1:]] == ["STANDIN-812-1", "STANDIN-802-1", "ALONE-1"]
 
 
 def test_without_a_row_to_fix_it_is_a_header(world: World) -> None:
-    file = world.drop_file(f"{HEADER}\r\nA,,,LENOVO,M\r\n")
+    file = world.drop_file(f"{HEADER}\r\nA-1,,,LENOVO,M\r\n")
     world.run()
     world.private.delete(private_copy(file))
     assert lines(to_fix(world, file)) == [["fix_reason", "fix_source", *HEADER.split(","), "what_to_do"]]
@@ -210,9 +218,9 @@ def test_of_a_file_that_was_rejected_it_is_a_header(world: World) -> None:
 
 
 def test_rows_can_be_fixed_before_the_file_is_closed(world: World) -> None:
-    file = world.drop_file(f"{HEADER}\r\nA,,,LENOVO,M\r\nALONE,,,,\r\n")
+    file = world.drop_file(f"{HEADER}\r\nA-1,,,LENOVO,M\r\nALONE-1,,,,\r\n")
     assert world.file(file).state is FileState.READ
-    assert [line[2] for line in lines(to_fix(world, file))[1:]] == ["ALONE"]
+    assert [line[2] for line in lines(to_fix(world, file))[1:]] == ["ALONE-1"]
 
 
 def test_dropped_again_as_a_workbook_it_is_read_as_it_was(world: World) -> None:
@@ -228,7 +236,7 @@ def test_dropped_again_as_a_workbook_it_is_read_as_it_was(world: World) -> None:
 
 
 def test_a_copy_past_its_retention_is_said_at_once_with_what_to_do(world: World) -> None:
-    file = world.drop_file(f"{HEADER}\r\nALONE,,,,\r\n", path := f"{CUSTOMER}/Test/my devices.csv")
+    file = world.drop_file(f"{HEADER}\r\nALONE-1,,,,\r\n", path := f"{CUSTOMER}/Test/my devices.csv")
     world.run()
     assert world.outcomes(file, path) == ["rejected"]
     world.private.delete(private_copy(file))
@@ -248,17 +256,17 @@ def test_a_copy_that_goes_half_way_is_said(world: World) -> None:
 
 
 def test_a_file_that_is_read_in_another_way_by_now_gives_no_wrong_row(world: World) -> None:
-    file = world.drop_file(f"{HEADER}\r\nALONE,,,,\r\nA,,,LENOVO,M\r\n")
+    file = world.drop_file(f"{HEADER}\r\nALONE-1,,,,\r\nA-1,,,LENOVO,M\r\n")
     world.private.put(private_copy(file), f"{HEADER}\r\n\r\nOTHER,,,,\r\n".encode())
     (_, line) = lines(to_fix(world, file))
     assert line[0].startswith("# line 3: The file is now read differently")
 
 
 def test_a_member_that_could_not_be_read_is_named_in_a_comment(world: World) -> None:
-    data = archive(**{"good.csv": f"{HEADER}\r\nALONE,,,,\r\n".encode(), "bad.pdf": b"%PDF-1.7"})
+    data = archive(**{"good.csv": f"{HEADER}\r\nALONE-1,,,,\r\n".encode(), "bad.pdf": b"%PDF-1.7"})
     file = world.drop_file(data)
     _, row, comment = lines(to_fix(world, file))
-    assert row[2] == "ALONE"
+    assert row[2] == "ALONE-1"
     assert comment == [
         "# bad.pdf (The file is of a kind that is not read.): Repair this one and drop it again by itself."
     ]

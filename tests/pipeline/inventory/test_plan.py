@@ -185,49 +185,59 @@ def test_devices_are_the_same_as_the_service_compares_them(
 
 
 def test_what_was_planned_for_profiles_is_what_comes_of_them(world: World) -> None:
-    world.drop_file(wishing(("A", "Kiosk"), ("B", "Standard"), ("C", "")), f"{CUSTOMER}/Test/a.csv")
-    world.drop_file(wishing(("D", "Kiosk"), ("E", "")), f"{CUSTOMER}/Sales/b.csv")
-    world.drop_file(wishing(("F", "")), f"{OTHER_CUSTOMER}/Test/c.csv")
+    world.drop_file(wishing(("A-1", "Kiosk"), ("B-1", "Standard"), ("C-1", "")), f"{CUSTOMER}/Test/a.csv")
+    world.drop_file(wishing(("D-1", "Kiosk"), ("E-1", "")), f"{CUSTOMER}/Sales/b.csv")
+    world.drop_file(wishing(("F-1", "")), f"{OTHER_CUSTOMER}/Test/c.csv")
     world.run()
     world.read_devices()
     world.customers.set_default_profile(CUSTOMER, "test", "standard", world.clock())
-    wishes = (("A", "KIOSK"), ("B", "Kiosk"), ("C", ""), ("D", "Kiosk"), ("E", "Kiosk"), ("F", "Kiosk"), ("G", ""))
-    content = wishing(*wishes, ("H", "Nobody's"))
+    wishes = (
+        ("A-1", "KIOSK"),
+        ("B-1", "Kiosk"),
+        ("C-1", ""),
+        ("D-1", "Kiosk"),
+        ("E-1", "Kiosk"),
+        ("F-1", "Kiosk"),
+        ("G-1", ""),
+    )
+    content = wishing(*wishes, ("H-1", "Nobody's"))
 
     assert set(fates(world, content).values()) == {ProfileFate.CANNOT_BE_TOLD}, "the profiles are being listed"
     world.run()
     assert planned(world, content).profiles == Counter(fates(world, content).values())
     assert fates(world, content) == {
-        "A": ProfileFate.HAS_IT,
-        "B": ProfileFate.GETS_IT,
-        "C": ProfileFate.GETS_IT,
-        "D": ProfileFate.HAS_IT,
-        "E": ProfileFate.CANNOT_BE_TOLD,
-        "F": ProfileFate.GETS_NONE,
-        "G": ProfileFate.GETS_IT,
-        "H": ProfileFate.NO_SUCH_PROFILE,
+        "A-1": ProfileFate.HAS_IT,
+        "B-1": ProfileFate.GETS_IT,
+        "C-1": ProfileFate.GETS_IT,
+        "D-1": ProfileFate.HAS_IT,
+        "E-1": ProfileFate.CANNOT_BE_TOLD,
+        "F-1": ProfileFate.GETS_NONE,
+        "G-1": ProfileFate.GETS_IT,
+        "H-1": ProfileFate.NO_SUCH_PROFILE,
     }
     assert world.wakeups.waiting == [], "the list of profiles is not old"
     file = world.drop_file(content, f"{CUSTOMER}/Test/later.csv")
     world.run()
     came = {row["serial_number"]: row["profile_outcome"] for row in world.rows(file, f"{CUSTOMER}/Test/later.csv")}
-    assert {serial: came[serial] for serial in "ABCFGH"} == dict.fromkeys("ABCG", "assigned") | {
-        "F": "",
-        "H": "rejected",
+    assert {f"{letter}-1": came[f"{letter}-1"] for letter in "ABCFGH"} == dict.fromkeys(
+        ("A-1", "B-1", "C-1", "G-1"), "assigned"
+    ) | {
+        "F-1": "",
+        "H-1": "rejected",
     }
-    assert came["E"] != "assigned", came
-    assert fates(world, content)["G"] is ProfileFate.HAS_IT, "as our own file of later tells"
+    assert came["E-1"] != "assigned", came
+    assert fates(world, content)["G-1"] is ProfileFate.HAS_IT, "as our own file of later tells"
 
 
 def test_devices_to_be_removed_get_no_profile_and_those_to_be_moved_get_it_anew(world: World) -> None:
-    world.drop_file(wishing(("A", "Kiosk")), f"{CUSTOMER}/Sales/a.csv")
+    world.drop_file(wishing(("A-1", "Kiosk")), f"{CUSTOMER}/Sales/a.csv")
     world.run()
     world.read_devices()
     profiles_of(world.pipeline, CUSTOMER)
     world.run()
-    content = wishing(("A", "Kiosk"), ("NEW", "Kiosk"))
+    content = wishing(("A-1", "Kiosk"), ("NEW-1", "Kiosk"))
     assert fates(world, content, FileOrder.REMOVE) == {}
-    assert fates(world, content, FileOrder.MOVE) == {"A": ProfileFate.GETS_IT, "NEW": ProfileFate.GETS_IT}
+    assert fates(world, content, FileOrder.MOVE) == {"A-1": ProfileFate.GETS_IT, "NEW-1": ProfileFate.GETS_IT}
     path = f"{FileOrder.MOVE.folder}/{CUSTOMER}/Test/moved.csv"
     file = world.drop_file(content, path)
     world.run()
@@ -259,7 +269,7 @@ ROWS = (
         (
             FileOrder.REMOVE,
             None,
-            ["in_other_batch", "in_other_batch", SEVERAL_FIT, DIFFERS, "in_other_batch", "new"],
+            ["in_this_batch", "in_this_batch", SEVERAL_FIT, DIFFERS, "in_this_batch", "new"],
             ["removed", "removed", "several_devices", "another_device", "removed", "not_there"],
         ),
         (

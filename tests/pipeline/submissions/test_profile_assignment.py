@@ -50,7 +50,9 @@ def deliver_until_sent(world: World) -> None:
 
 
 def test_devices_get_the_profiles_that_their_rows_wish_for(world: World) -> None:
-    identifier = world.drop_file(wishing(("A", "standard"), ("B", ""), ("C", "Kiosk"), ("STANDIN-808-1", "Kiosk")))
+    identifier = world.drop_file(
+        wishing(("A-1", "standard"), ("B-1", ""), ("C-1", "Kiosk"), ("STANDIN-808-1", "Kiosk"))
+    )
     world.run()
     assert ended(world, identifier) == [
         ("registered", "assigned", ""),
@@ -58,7 +60,7 @@ def test_devices_get_the_profiles_that_their_rows_wish_for(world: World) -> None
         ("registered", "assigned", ""),
         ("failed", "", ""),
     ]
-    assert given(world) == {"A": "Standard", "B": None, "C": "Kiosk"}
+    assert given(world) == {"A-1": "Standard", "B-1": None, "C-1": "Kiosk"}
     assert world.file(identifier).profiles == ProfileCounts(assigned=2)
     assert world.summary(identifier)["profiles"]["assigned"] == 2
     assert [each["number"] for each in world.summary(identifier)["submissions"]] == ["1", "1-p"]
@@ -73,14 +75,14 @@ def test_one_request_assigns_all_profiles_of_a_submission(world: World) -> None:
 
 
 def test_a_file_without_wishes_asks_for_no_policies(world: World) -> None:
-    identifier = world.drop_file(wishing(("A", ""), ("B", "")))
+    identifier = world.drop_file(wishing(("A-1", ""), ("B-1", "")))
     world.run()
     assert asked(world, Operation.CONFIGURATION_POLICIES) == asked(world, Operation.UPDATE_DEVICE_POLICIES) == 0
     assert world.file(identifier).profiles is None
 
 
 def test_an_unknown_profile_says_so_and_the_registration_goes_on(world: World) -> None:
-    identifier = world.drop_file(wishing(("A", "Nobody's"), ("B", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Nobody's"), ("B-1", "Kiosk")))
     world.run()
     assert ended(world, identifier) == [
         ("registered", "rejected", "profile_unknown"),
@@ -90,27 +92,27 @@ def test_an_unknown_profile_says_so_and_the_registration_goes_on(world: World) -
 
 
 def test_a_profile_that_was_made_a_moment_ago_is_found(world: World) -> None:
-    world.drop_file(wishing(("A", "Kiosk")))
+    world.drop_file(wishing(("A-1", "Kiosk")))
     world.run()
     world.service.add_policy(CUSTOMER, NamedPolicy("Lobby"))
-    world.drop_file(wishing(("B", "Lobby")), f"{CUSTOMER}/Test/second.csv")
+    world.drop_file(wishing(("B-1", "Lobby")), f"{CUSTOMER}/Test/second.csv")
     world.run()
-    assert given(world)["B"] == "Lobby"
+    assert given(world)["B-1"] == "Lobby"
 
 
 def test_a_device_that_was_registered_before_gets_its_profile_too(world: World) -> None:
-    world.drop_file(wishing(("A", "")))
+    world.drop_file(wishing(("A-1", "")))
     world.run()
     path = f"{CUSTOMER}/Test/again.csv"
-    identifier = world.drop_file(wishing(("A", "Kiosk")), path)
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")), path)
     world.run()
     (row,) = world.rows(identifier, path)
     assert (row["outcome"], row["profile_outcome"]) == ("already_registered", "assigned")
-    assert given(world) == {"A": "Kiosk"}
+    assert given(world) == {"A-1": "Kiosk"}
 
 
 def test_a_verdict_against_the_profile_stands_beside_the_outcome(world: World) -> None:
-    identifier = world.drop_file(wishing(("STANDIN-PROFILE-809-1", "Kiosk"), ("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("STANDIN-PROFILE-809-1", "Kiosk"), ("A-1", "Kiosk")))
     world.run()
     assert ended(world, identifier) == [
         ("registered", "failed", "809 ZtdProfileIsNotRegistered"),
@@ -121,7 +123,7 @@ def test_a_verdict_against_the_profile_stands_beside_the_outcome(world: World) -
 
 def test_an_account_that_is_no_admin_agent_is_told_so_and_registers_as_before(make_world: MakeWorld) -> None:
     world = make_world(Behaviour(delay=60, is_admin_agent=False))
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     world.run()
     assert ended(world, identifier) == [("registered", "failed", "no_admin_agent")]
     assert "Admin agent" in world.rows(identifier)[0]["profile_what_to_do"]
@@ -132,7 +134,7 @@ def test_an_account_that_is_no_admin_agent_is_told_so_and_registers_as_before(ma
 @pytest.mark.parametrize("fault", [Fault.DROPPED_AFTER, Fault.DROPPED_BEFORE, Fault.GATEWAY_TIMEOUT, Fault.THROTTLE])
 def test_a_lost_answer_is_repeated_with_the_same_bytes_and_id(world: World, fault: Fault) -> None:
     world.service.script(fault, operation=Operation.UPDATE_DEVICE_POLICIES)
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     deliver_until_sent(world)
     first = assignment(world, identifier).request
     world.run()
@@ -146,7 +148,7 @@ def test_a_lost_answer_is_repeated_with_the_same_bytes_and_id(world: World, faul
 
 def test_the_request_is_journaled_before_it_is_sent(world: World) -> None:
     world.service.script(Fault.DROPPED_AFTER, operation=Operation.UPDATE_DEVICE_POLICIES)
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     deliver_until_sent(world)
     request = assignment(world, identifier).request
     assert request is not None
@@ -155,7 +157,7 @@ def test_the_request_is_journaled_before_it_is_sent(world: World) -> None:
 
 
 def test_a_file_is_closed_when_its_profiles_have_their_outcomes(world: World) -> None:
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     deliver_until_sent(world)
     assert world.submission(identifier).record.state is SubmissionState.FINISHED
     assert world.file(identifier).state is FileState.READ
@@ -164,7 +166,7 @@ def test_a_file_is_closed_when_its_profiles_have_their_outcomes(world: World) ->
 
 
 def test_a_lost_wake_up_is_found_by_the_sweep(world: World) -> None:
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     deliver_until_sent(world)
     world.wakeups.waiting.clear()
     world.clock.now += timedelta(hours=1)
@@ -175,7 +177,7 @@ def test_a_lost_wake_up_is_found_by_the_sweep(world: World) -> None:
 
 def test_a_lost_list_is_made_anew(world: World) -> None:
     world.service.script(Fault.UNAVAILABLE, operation=Operation.UPDATE_DEVICE_POLICIES)
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     deliver_until_sent(world)
     world.private.delete(assignment(world, identifier).payload)
     world.run()
@@ -183,7 +185,7 @@ def test_a_lost_list_is_made_anew(world: World) -> None:
 
 
 def test_a_lost_list_of_an_accepted_assignment_is_made_anew_and_sent_once_more(world: World) -> None:
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     deliver_until_sent(world)
     world.private.delete(assignment(world, identifier).payload)
     world.run()
@@ -193,7 +195,7 @@ def test_a_lost_list_of_an_accepted_assignment_is_made_anew_and_sent_once_more(w
 
 def test_without_a_link_the_profiles_are_looked_up_in_the_batch(world: World) -> None:
     world.service.script(Fault.WITHOUT_LOCATION, times=4, operation=Operation.UPDATE_DEVICE_POLICIES)
-    identifier = world.drop_file(wishing(("A", "Kiosk"), ("B", "Standard")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk"), ("B-1", "Standard")))
     world.run()
     assert ended(world, identifier) == [("registered", "assigned", "")] * 2
     assert assignment(world, identifier).tracking_id is None
@@ -201,7 +203,7 @@ def test_without_a_link_the_profiles_are_looked_up_in_the_batch(world: World) ->
 
 def test_after_the_deadline_the_batch_tells_what_it_shows(make_world: MakeWorld) -> None:
     world = make_world(Behaviour(delay=60), OUTCOME_DEADLINE_HOURS="1")
-    identifier = world.drop_file(wishing(("A", "Kiosk"), ("STANDIN-PROFILE-STUCK-1", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk"), ("STANDIN-PROFILE-STUCK-1", "Kiosk")))
     deliver_until_sent(world)
     world.service.script(Fault.UNKNOWN_TRACKING_ID, times=1000, operation=Operation.BATCH_JOB_STATUS)
     world.run()
@@ -212,7 +214,7 @@ def test_after_the_deadline_the_batch_tells_what_it_shows(make_world: MakeWorld)
 
 
 def test_nothing_is_assigned_while_the_file_is_on_hold_and_it_goes_on_afterwards(world: World) -> None:
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     subject = subject_of(world.file(identifier))
     hold(world.pipeline, COMMAND, subject)
     world.clock.now += timedelta(seconds=5)
@@ -226,7 +228,7 @@ def test_nothing_is_assigned_while_the_file_is_on_hold_and_it_goes_on_afterwards
 
 
 def test_a_stopped_file_asks_for_no_profiles_any_more(world: World) -> None:
-    identifier = world.drop_file(wishing(("A", "Kiosk")))
+    identifier = world.drop_file(wishing(("A-1", "Kiosk")))
     stop(world.pipeline, COMMAND, world.file(identifier))
     world.clock.now += timedelta(seconds=5)
     world.run()

@@ -8,7 +8,7 @@ from tests.pipeline.world import START, World, tuples
 
 
 def test_what_was_begun_is_left_alone(world: World) -> None:
-    identifier = world.drop_file(tuples(["A", "STANDIN-808-1"]))
+    identifier = world.drop_file(tuples(["A-1", "STANDIN-808-1"]))
     world.run()
     world.clock.now += timedelta(hours=1)
     order = ProfileOrder(profile="Kiosk", run=3, asked_at=START)

@@ -204,7 +204,7 @@ def test_a_service_that_hangs_holds_the_reader_of_a_file_for_one_request(make_wo
 
 def test_rows_that_are_too_large_for_the_journal_stand_in_a_blob_that_goes_with_their_body(world: World) -> None:
     chance = random.Random(1)
-    cells = ["".join(chance.choices(string.ascii_letters + string.digits, k=250)) for _ in range(1_000)]
+    cells = ["".join(chance.choices(string.ascii_letters, k=250)) for _ in range(1_000)]
     rows = [f"S{number},,,{cells[number]},{cells[number + 500]}" for number in range(500)]
     file = world.drop_file("\r\n".join([HEADER, *rows]))
     blobs = [version.path for version in world.private.versions(f"{file}/1/")]

@@ -103,7 +103,7 @@ def test_the_form_offers_what_is_known_and_says_its_limits_before(client: Client
 
 def test_chosen_files_are_checked_and_sent_and_the_page_leads_to_them(client: Client, world: World) -> None:
     world.customers.add("Contoso", CUSTOMER, "", world.clock())
-    bad = f"{HEADER}\r\nALONE,,\r\n"
+    bad = f"{HEADER}\r\nALONE-1,,\r\n"
     answer = choose(client, ("good.csv", GOOD), ("bad.csv", bad), customer="contoso ")
     upload = parse_qs(urlsplit(answer.headers["location"]).query)["upload"][0]
     said = text_of(page(client, upload))
@@ -148,7 +148,7 @@ def test_who_sent_a_file_stands_on_its_page_in_json_and_among_the_acts(
 
 
 def test_a_file_of_which_no_row_can_be_sent_cannot_be_sent(client: Client) -> None:
-    upload = chosen(client, ("a.csv", f"{HEADER}\r\nALONE,,\r\n"), ("b.pdf", b"%PDF-1.7"))
+    upload = chosen(client, ("a.csv", f"{HEADER}\r\nALONE-1,,\r\n"), ("b.pdf", b"%PDF-1.7"))
     answer = page(client, upload)
     assert '<button class="primary" type="submit">' not in answer.body.decode().split('id="send"')[1]
     assert "No row of it can be sent." in text_of(answer)
