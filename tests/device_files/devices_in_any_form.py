@@ -443,7 +443,7 @@ def rows(draw: st.DrawFn, device: Device, layout: Layout, troubles: frozenset[Tr
         # two unknown names that may be one.
         unknown = [isinstance(column, str) for column in layout.columns]
         is_certain = not any(layout.delimiter in cell for cell in cells) and not any(map(and_, unknown, unknown[1:]))
-        is_whole = is_whole and (len(cells) >= len(layout.columns) or is_certain)
+        is_whole = is_whole and (len(cells) >= len(layout.columns) + layout.empty_end or is_certain)
     text = _line(cells, layout.delimiter, layout.quoting)
     if is_whole and Trouble.QUOTES in troubles and _often(draw, 4):
         text, is_whole = draw(_with_stray_quotes(text, layout.delimiter)), False
