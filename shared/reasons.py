@@ -266,7 +266,8 @@ REASONS: Mapping[RowReason, RowExplanation] = MappingProxyType(
         RowReason.NO_IDENTITY: RowExplanation("The row has nothing that identifies a device.", _GIVE_ANY_IDENTITY),
         RowReason.SERIAL_ALONE: RowExplanation(
             "The row has a serial number but neither a hash nor a product key nor both manufacturer and model. Dates "
-            "and prices and names of PCs do not count as these.",
+            "and prices and names of PCs or of Windows do not count as these nor does a model in place of the "
+            "manufacturer.",
             "Add manufacturer and model exactly as the firmware spells them. Or add the hardware hash.",
         ),
         RowReason.SERIAL_PLACEHOLDER: RowExplanation(

@@ -388,6 +388,11 @@ SHAPES = [
         [Rejected(RowReason.SERIAL_ALONE), Sent("S2", None, None, "System76", "Lemur", tag="Kiosk")],
     ),
     Case(
+        "names of columns that go on in the next line",
+        text("Serial,Manufacturer,Model,Group", "Number,,,Tag", f"{DELL},Dell Inc.,Latitude 5530,Kiosk"),
+        [Sent(DELL, manufacturer="Dell Inc.", model="Latitude 5530", tag="Kiosk")],
+    ),
+    Case(
         "a user of a domain is no group tag",
         text("Serial,Manufacturer,Model,Group Tag", "S1,HP,A,CONTOSO\\anna"),
         [Rejected(RowReason.GROUP_TAG_UNREADABLE)],

@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -193,7 +194,7 @@ class Table:
         report = self._report_row(number, cells)
         if report is not None:
             return (*self._settle_preamble(), report)
-        found = headers.find_header(cells, is_first=self.layout is None)
+        found = headers.find_header(cells, is_first=self.layout is None) or self._header_of_two_lines(cells)
         if found is not None:
             return self._begin(found, number)
         kind = self._kind_passed_over(cells, filled)
@@ -257,6 +258,16 @@ class Table:
             layout.header,
             cells,
         )
+
+    def _header_of_two_lines(self, cells: Sequence[str]) -> headers.FoundHeader | None:
+        """The header whose names go on in the line right below it, where that makes another column known."""
+        layout = self.layout
+        if layout is None or layout.devices or len(cells) > layout.width:
+            return None
+        names = [f"{clean(name)} {clean(cell)}" for name, cell in zip_longest(layout.header.names, cells, fillvalue="")]
+        found = headers.find_header(names)
+        is_more = found is not None and found.header.columns.count(None) < layout.header.columns.count(None)
+        return found if is_more else None
 
     def _begin(self, found: headers.FoundHeader, number: int) -> Sequence[DeviceRow]:
         """From here on a header holds."""
