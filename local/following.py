@@ -24,9 +24,8 @@ from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import NAME as TO_FIX
 from shared.pipeline.corrections.to_fix import WORKBOOK_NAME, to_fix_csv, to_fix_rows
 from shared.pipeline.drop_path import resolve_drop_path
-from shared.reasons import NOTES, Note
 from shared.status import queries
-from shared.status.page.labels import WITHDRAWALS, file_label
+from shared.status.page.labels import WITHDRAWALS, file_label, note_meaning
 from shared.status.presenters import NO_CUSTOMER_ID
 from shared.status.queries import NotFound
 from shared.status.report import NAME as REPORT
@@ -237,7 +236,7 @@ def outcome_in_words(row: OutcomeView) -> Text:
 
 def why(row: OutcomeView) -> str:
     """The reason for the outcome, and the changes of the row before it was sent."""
-    changed = [NOTES[Note(note)].sentence for note in row.notes.split() if note in list(Note)]
+    changed = list(map(note_meaning, row.notes.split()))
     code = row.error_code if row.outcome is Outcome.FAILED else ""
     by = f"Registered by {row.registered_by}." if row.registered_by and row.outcome is Outcome.FAILED else ""
     reason = " ".join(filter(None, [code, row.error_description]))

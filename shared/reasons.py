@@ -708,17 +708,18 @@ SENT_NOTES: Mapping[SentNote, Explanation] = MappingProxyType(
         ),
         SentNote.UNDER_ANOTHER_BATCH: Explanation(
             "The device is registered for this customer already but under another batch.",
-            "Nothing if that batch is the right one. Otherwise withdraw that file or delete the device there in "
-            "Partner Center. Then drop this row again.",
+            "Nothing if that batch is the right one. Otherwise drop this row once more as one that moves its device to "
+            "this batch: on the page or with python -m local move.",
         ),
         SentNote.BATCH_NOT_KNOWN: Explanation(
             "The device is registered for this customer already but was found neither in a file of ours nor among the "
             "first thousands of devices of this batch.",
-            "Nobody here can tell under which batch it stands: look it up in Partner Center. A device that was added "
-            "through Intune or the admin centre is not visible there: ask the customer to look it up and to delete it.",
+            "Have the registered devices of the customer read on the page and look it up there. Or drop this row once "
+            "more as one that moves its device: all batches are searched then. A device that was added through Intune "
+            "or the admin centre is not visible to the partner: ask the customer to look it up and to delete it.",
         ),
         SentNote.DELETION_ANSWER_LOST: Explanation(
-            "The answer to an earlier deletion of this device was lost. The device is gone since.",
+            "The answer to an earlier deletion of this device was lost. The device was gone afterwards.",
             "Nothing.",
         ),
         SentNote.MOVED: Explanation(
@@ -893,12 +894,6 @@ REQUEST_REFUSED = Explanation(
     "ids if the service names none.",
 )
 """For a row whose whole submission was refused: code and description are the service's own."""
-
-NOT_REGISTERED_BY_THAT_FILE = (
-    "Nothing if that batch is the right one. Otherwise delete the device there in Partner Center. Then drop this row "
-    "again."
-)
-"""For `under_another_batch` where the file that is named found the device registered: its withdrawal would leave it."""
 
 READ_ELSEWHERE = Explanation(
     "The file is now read differently than on the day it was dropped.",

@@ -25,7 +25,7 @@ from shared.device_files.rows import Rules
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.human_acts import COMMAND, note_act, subject_of
-from shared.status.page.summary import REMOVING_DOES_NOT, WITHDRAWING_DOES_NOT
+from shared.status.page.summary import MOVED_GO_NOWHERE, REMOVING_DOES_NOT, WITHDRAWING_DOES_NOT
 from shared.storage.records import DeviceFile, Withdrawal
 from shared.vocabulary import ActKind, FileOrder, counted
 
@@ -81,7 +81,8 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     if file.customer_id is None:
         raise CommandEnded(ExitCode.NOT_ALL_WELL, NO_CUSTOMER_ID)
     shown = harmless(file.name).plain
-    confirm(arguments, file.name, WITHDRAWING_DOES_NOT, f"This deletes the devices that {shown} newly registered")
+    warning = f"{MOVED_GO_NOWHERE} {WITHDRAWING_DOES_NOT}" if file.order is FileOrder.MOVE else WITHDRAWING_DOES_NOT
+    confirm(arguments, file.name, warning, f"This deletes the devices that {shown} newly registered")
     note_act(pipeline, COMMAND, ActKind.WITHDRAW, subject_of(file))
     asked = withdraw(pipeline, file.customer_id, file.file_id)
     withdrawal = asked.withdrawal
@@ -92,7 +93,7 @@ def _withdraw(arguments: argparse.Namespace) -> ExitCode:
     else:
         say(console(), in_words(withdrawal))
         if withdrawal is not None:
-            say(console(), WITHDRAWING_DOES_NOT)
+            say(console(), warning)
     return ExitCode.NOT_ALL_WELL if withdrawal is not None and withdrawal.refused else ExitCode.DONE
 
 

@@ -256,9 +256,12 @@ def submission_view(submission: Submission) -> SubmissionView:
 def time_line(file: DeviceFile, submissions: Iterable[SubmissionView]) -> list[TimeLineEntry]:
     """The history of a file and of each of its submissions, oldest first."""
     own = [entry for sentence in file.history if (entry := _entry(sentence, None)) is not None]
-    beginning = [entry for entry in own if file.closed_at is None or entry.at < _whole_second(file.closed_at)]
-    of_submissions = [entry for submission in submissions for entry in _milestones(submission)]
     # The history knows whole seconds only: events within the same second keep the order of a file's life.
+    closed_at = file.closed_at
+    beginning = own
+    if closed_at is not None:
+        beginning = [entry for entry in own if entry.at <= _whole_second(closed_at)][:-1]
+    of_submissions = [entry for submission in submissions for entry in _milestones(submission)]
     entries = [*beginning, *of_submissions, *own[len(beginning) :]]
     return sorted(entries, key=lambda entry: _whole_second(entry.at))
 

@@ -80,6 +80,15 @@ def test_what_happened_within_one_second_stands_in_the_order_of_the_way() -> Non
     ]
 
 
+def test_a_file_whose_whole_life_lay_in_one_second_was_received_first_and_closed_last() -> None:
+    second = f"{START:%Y-%m-%d %H:%M:%S}"
+    history = tuple(f"{second} {what}" for what in ("Received.", "Read.", "Closed."))
+    file = device_file(FileState.CLOSED, closed_at=START, history=history)
+    finished = submission(SubmissionState.FINISHED, first_sent_at=START, history=(f"{second} All are there.",))
+    what = [entry.what for entry in time_line(file, [submission_view(finished)])]
+    assert (what[:2], what[-1], len(what)) == (["Received.", "Read."], "Closed.", 5)
+
+
 def test_a_submission_that_is_open_says_when_it_is_polled_next() -> None:
     assert submission_view(submission(SubmissionState.ACCEPTED)).next_poll_at == START
     assert submission_view(submission(SubmissionState.FINISHED)).next_poll_at is None

@@ -27,7 +27,7 @@ from shared.pipeline.log_fields import of_error, of_submission
 from shared.pipeline.service import Service
 from shared.pipeline.submissions.contents import Contents
 from shared.pipeline.submissions.matching import SentRow, differ, folded, match_by_name
-from shared.reasons import NOT_REGISTERED_BY_THAT_FILE, SENT_NOTES, SentNote
+from shared.reasons import SENT_NOTES, SentNote
 from shared.storage.codec import UnreadableRecord
 from shared.storage.journal import Journal
 from shared.storage.record_table import log_unreadable
@@ -344,7 +344,6 @@ def rows_in_batch(
 
 def _in_batch_of(known: Registration | None, outcome: DeviceOutcome, batch_id: str) -> DeviceOutcome:
     """`outcome` with the batch of its device, as far as it is known."""
-    what_to_do = ""
     if known is None:
         note, place, registered_by = SentNote.BATCH_NOT_KNOWN, "", ""
     elif known.outcome.batch_id.casefold() == batch_id.casefold():
@@ -354,11 +353,10 @@ def _in_batch_of(known: Registration | None, outcome: DeviceOutcome, batch_id: s
         place = f"It stands under the batch {known.outcome.batch_id} since {known.words}. "
         if not known.registered_it:
             place = f"It stands under the batch {known.outcome.batch_id}: {known.words} found it there. "
-            what_to_do = NOT_REGISTERED_BY_THAT_FILE
     return replace(
         outcome,
         notes=" ".join(filter(None, (outcome.notes, note))),
-        what_to_do=f"{place}{what_to_do or SENT_NOTES[note].what_to_do}",
+        what_to_do=f"{place}{SENT_NOTES[note].what_to_do}",
         remedy=Remedy.ASK,
         registered_by=registered_by,
     )

@@ -56,6 +56,7 @@ def environment() -> "Environment":
         "removing_does_not": summary.REMOVING_DOES_NOT,
         "withdrawals": labels.WITHDRAWALS,
         "withdrawing_does_not": summary.WITHDRAWING_DOES_NOT,
+        "moved_go_nowhere": summary.MOVED_GO_NOWHERE,
     }
     return made
 

@@ -44,6 +44,11 @@ MOVING_DOES_NOT = (
     "new profile."
 )
 
+MOVED_GO_NOWHERE = (
+    "A device that this file moved is deleted too: it does not go back to its former batch, and is registered nowhere "
+    "afterwards. To have it there again, move it back instead."
+)
+
 _TENTHS = 10
 
 _MEANINGS: dict[Outcome, str] = {

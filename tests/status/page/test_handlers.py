@@ -3,10 +3,13 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
 from shared.status.page import static_files
+from shared.status.page.summary import MOVED_GO_NOWHERE
+from shared.vocabulary import FileOrder
 from tests.pipeline.world import CUSTOMER, World, numbered, tuples
 from tests.status.client import Answer, Client
 
@@ -146,6 +149,19 @@ def test_downloads_of_people_are_those_of_scripts(served: Served) -> None:
 def post(served: Served, change: str, headers: dict[str, str], body: bytes = b"") -> Answer:
     path = f"/api/status/{CUSTOMER}/{served.file_id}/{change}"
     return served.client.post(path, body, {"x-functions-key": None, **headers})
+
+
+def test_before_a_file_that_moved_devices_is_withdrawn_it_says_that_they_do_not_go_back(
+    served: Served, world: World
+) -> None:
+    stays = "Devices that were registered before stay."
+    page = get(served, f"/{CUSTOMER}/{served.file_id}/withdraw")[2]
+    assert stays in page
+    moved = world.drop_file(numbered(3), f"{FileOrder.MOVE.folder}/{CUSTOMER}/Lab/moved.csv")
+    world.run()
+    page = get(served, f"/{CUSTOMER}/{moved}/withdraw")[2]
+    assert MOVED_GO_NOWHERE in unescape(page)
+    assert stays not in page
 
 
 def test_a_withdrawal_is_confirmed_by_the_name_in_a_form(served: Served) -> None:
