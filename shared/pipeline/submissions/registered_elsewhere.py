@@ -123,30 +123,31 @@ class Registrations:
     keep_claim: Callable[[], None]
     """Called before each search, which takes some queries."""
     _files: dict[str, DeviceFile | None] = field(default_factory=dict)
-    _near: dict[str, Registration] = field(default_factory=dict)
-    """By serial number, the registrations in rows that follow a found one."""
-    _searched: set[tuple[str, str | None]] = field(default_factory=set)
+    _near: dict[Name, Registration] = field(default_factory=dict)
+    """By name, the registrations in rows that follow a found one."""
+    _searched: set[tuple[Name, str | None]] = field(default_factory=set)
 
     def of(self, row: DeviceOutcome, customer_id: str | None = None) -> Registration | None:
         """The latest registration of the device of `row`, for one customer or for any; None when none is known."""
-        serial_number = row.serial_number.casefold()
-        near = self._near.get(serial_number)
-        if near is not None and customer_id == near.file.customer_id and not _is_another_model(row, near.outcome):
-            return near
-        question = serial_number, customer_id
-        if not serial_number or question in self._searched or len(self._searched) >= MOST_SEARCHES:
-            return None
-        self._searched.add(question)
-        found = self._search(row, customer_id)
-        if found is not None:
-            self._near |= self._behind(found)
-        return found
+        for name in names_of(row):
+            near = self._near.get(name)
+            if near is not None and customer_id == near.file.customer_id and _may_be_same(row, near.outcome):
+                return near
+            question = name, customer_id
+            if question in self._searched or len(self._searched) >= MOST_SEARCHES:
+                continue
+            self._searched.add(question)
+            found = self._search(row, name, customer_id)
+            if found is not None:
+                self._near |= self._behind(found)
+                return found
+        return None
 
     def of_several(self, devices: Sequence[Named]) -> list[Sequence[Registration]]:
         """For each of some devices its known registrations, of any customer, at few queries for all of them."""
         rows = (row for row in self._rows_of(devices) if _tells_a_place(row.outcome) and not self.is_withdrawn(row))
         by_name = _by_name(rows)
-        return [_of_device(device, _named_alike(device, by_name)[:MOST_MENTIONS]) for device in devices]
+        return [_still_there(_named_alike(device, by_name)[:MOST_MENTIONS]) for device in devices]
 
     def rows_of_several(self, devices: Sequence[Named], customer_id: str) -> list[list[Registration]]:
         """For each of some devices all rows of the customer's closed files with its names, however they ended."""
@@ -176,19 +177,25 @@ class Registrations:
                     if outcome.row in rows:
                         yield Registration(file, outcome)
 
-    def _search(self, row: DeviceOutcome, customer_id: str | None) -> Registration | None:
+    def _search(self, row: DeviceOutcome, name: Name, customer_id: str | None) -> Registration | None:
         self.keep_claim()
         found: list[Registration] = []
-        mentions = self.journal.outcomes.with_serial(row.serial_number, customer_id, unreadable=log_unreadable)
-        for number, mention in enumerate(mentions):
+        for number, mention in enumerate(self._mentions(name, customer_id)):
             if number == MOST_MENTIONS:
                 break
             registration = self._of_mention(mention)
-            if registration is not None:
+            if registration is not None and _may_be_same(row, registration.outcome):
                 found.append(registration)
-        return latest(_of_device(row, found))
+        return latest(_still_there(found))
 
-    def _behind(self, found: Registration) -> dict[str, Registration]:
+    def _mentions(self, name: Name, customer_id: str | None) -> Iterator[DeviceMention]:
+        kind, text = name
+        if kind is NameKind.SERIAL_NUMBER:
+            return self.journal.outcomes.with_serial(text, customer_id, unreadable=log_unreadable)
+        mentions = self.journal.outcomes.with_product_keys([text], log_unreadable)
+        return (mention for mention in mentions if customer_id in (None, mention.customer_id))
+
+    def _behind(self, found: Registration) -> dict[Name, Registration]:
         """The registrations in the rows that follow a found one; none in a file that was withdrawn.
 
         Where the file registered the found one, the rows that it found registered are another file's.
@@ -198,11 +205,10 @@ class Registrations:
         first = found.outcome.row + 1
         rows = self.journal.outcomes.of_rows(found.file.reading_id, first, first + ROWS_OF_ONE_SEARCH - 1)
         return {
-            outcome.serial_number.casefold(): Registration(found.file, outcome)
+            name: Registration(found.file, outcome)
             for outcome in rows
-            if outcome.serial_number
-            and _was_in_its_batch(outcome)
-            and (outcome.outcome is Outcome.REGISTERED or not found.registered_it)
+            if _was_in_its_batch(outcome) and (outcome.outcome is Outcome.REGISTERED or not found.registered_it)
+            for name in names_of(outcome)
         }
 
     def _of_mention(self, mention: DeviceMention) -> Registration | None:
@@ -246,10 +252,7 @@ class Registrations:
 def rows_of_each(devices: Sequence[Named], rows: Iterable[Registration]) -> list[list[Registration]]:
     """For each device those of the rows that have its names."""
     by_name = _by_name(rows)
-    return [
-        [row for row in _named_alike(device, by_name) if not _is_another_model(device, row.outcome)]
-        for device in devices
-    ]
+    return [_named_alike(device, by_name) for device in devices]
 
 
 def told_where(
@@ -371,13 +374,13 @@ def _by_name(rows: Iterable[Registration]) -> dict[Name, list[Registration]]:
 
 
 def _named_alike(device: Named, by_name: Mapping[Name, Sequence[Registration]]) -> list[Registration]:
-    """The rows with a name of the device, each once. Rows of another serial number are left out."""
+    """The rows with a name of the device, each once. Rows of another device that shares it are left out."""
     rows = {id(row): row for name in names_of(device) for row in by_name.get(name, ())}
-    return [row for row in rows.values() if not differ(_serial_of(device), _serial_of(row.outcome))]
+    return [row for row in rows.values() if _may_be_same(device, row.outcome)]
 
 
-def _of_device(device: Named, found: Sequence[Registration]) -> list[Registration]:
-    """The registrations among rows with the serial number of the device that no later file of the customer removed."""
+def _still_there(found: Sequence[Registration]) -> list[Registration]:
+    """The registrations among rows with one device that no later file of the customer removed."""
     removed_at: dict[str | None, datetime] = {}
     for one in found:
         if one.outcome.outcome is Outcome.REMOVED:
@@ -387,7 +390,6 @@ def _of_device(device: Named, found: Sequence[Registration]) -> list[Registratio
         one
         for one in found
         if one.outcome.outcome is not Outcome.REMOVED
-        and not _is_another_model(device, one.outcome)
         and one.file.received_at >= removed_at.get(one.file.customer_id, one.file.received_at)
     ]
 
@@ -443,7 +445,11 @@ def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
-def _is_another_model(row: Named, other: Named) -> bool:
-    """Whether maker or model of both rows are known and differ: two makers may use one serial number."""
-    pairs = ((row.manufacturer, other.manufacturer), (row.model, other.model))
-    return any(differ(folded(ours), folded(theirs)) for ours, theirs in pairs)
+def _may_be_same(row: Named, other: Named) -> bool:
+    """Whether neither serial number nor maker and model speak against it that two rows with a common name are one.
+
+    Two makers may use one serial number.
+    """
+    known = ((row.manufacturer, other.manufacturer), (row.model, other.model))
+    pairs = [(_serial_of(row), _serial_of(other)), *((folded(ours), folded(theirs)) for ours, theirs in known)]
+    return not any(differ(ours, theirs) for ours, theirs in pairs)

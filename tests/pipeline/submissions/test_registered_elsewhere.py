@@ -14,7 +14,7 @@ from shared.storage.journal import Journal, TableName
 from shared.storage.records import DeviceOutcome
 from shared.storage.tables import Query
 from shared.vocabulary import Outcome, Remedy
-from tests.pipeline.world import CUSTOMER, Changed, World, numbered, tuples
+from tests.pipeline.world import CUSTOMER, HEADER, Changed, World, numbered, tuples
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
@@ -35,6 +35,16 @@ def test_a_device_under_another_batch_names_that_batch_and_file(world: World, co
         assert (row.outcome, row.remedy) == (Outcome.ALREADY_REGISTERED, Remedy.ASK)
         assert "under the batch Sales since file first.csv" in row.what_to_do
         assert row.notes.split()[-1] == "under_another_batch"
+
+
+@pytest.mark.parametrize("serials", [("", ""), ("", "ROW-1"), ("ROW-1", "")])
+def test_a_device_of_a_product_key_under_another_batch_is_found_by_its_key(
+    world: World, serials: tuple[str, str]
+) -> None:
+    first, again = ("\r\n".join([HEADER, f"{serial},3300000000001,,,", ""]) for serial in serials)
+    outcomes(world, first, f"{CUSTOMER}/Sales/first.csv")
+    (row,) = outcomes(world, again, f"{CUSTOMER}/Field/again.csv")
+    assert "under the batch Sales since file first.csv" in row.what_to_do
 
 
 @pytest.mark.parametrize("count", [1, FEW, FEW + 1])
