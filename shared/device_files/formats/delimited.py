@@ -80,14 +80,12 @@ class Records:
     def __init__(self, lines: Lines, sense: Sense) -> None:
         self.lines = lines
         self._sense = sense
-        self._is_settled = False
-        """The delimiter is known."""
         self._widths: tuple[int, ...] = ()
         """Cells that a row of the table may have: as its header, with and without empty ones at its end, or as two rows
         in turn. None before the first."""
         self._of_header: tuple[int, ...] = ()
         self._latest = 0
-        self._use(",")
+        self._use(",", is_settled=False)
 
     @property
     def delimiter(self) -> str | None:
@@ -102,7 +100,6 @@ class Records:
         while line[0] in _MAY_BE_OF_A_TOOL and line[:8].lstrip('\ufeff" ')[:4].casefold() in ("sep=", "#typ"):
             if named := _SEPARATOR_LINE.fullmatch(line.lstrip("\ufeff")):
                 self._use(named[1])
-                self._is_settled = True
             elif not _TYPE_LINE.fullmatch(line.lstrip("\ufeff")):
                 break
             number, line = next(self.lines)
@@ -135,8 +132,9 @@ class Records:
             self._widths = (*self._of_header, count)
         self._latest = count
 
-    def _use(self, delimiter: str) -> None:
-        self._delimiter = delimiter
+    def _use(self, delimiter: str, *, is_settled: bool = True) -> None:
+        """Cut lines at `delimiter`; `is_settled`: it is known to be that of the table."""
+        self._delimiter, self._is_settled = delimiter, is_settled
         self._others = tuple(other for other in DELIMITERS if other != delimiter)[:4]
 
     def _cells(self, line: str) -> list[str]:
@@ -159,21 +157,16 @@ class Records:
         if len(cells) > 1 and self._is_settled:
             # Cells that hold another delimiter were cut well by the first, unless the other makes a header of them.
             sense = max(sense, 1)
-        for other in self._others:
-            if other in line and (split := self._alone(line, other)):
-                found = self._sense(split)
-                if found > sense or (found == sense > 0 and len(cells) == 1 and best == self._delimiter):
-                    best, sense = other, found
+        for other in filter(line.__contains__, self._others):
+            split = _split(line, other, lambda _: "", ())
+            found = self._sense(split) if len(split) <= MAXIMUM_CELLS else 0
+            if found > sense or (found == sense > 0 and len(cells) == 1 and best == self._delimiter):
+                best, sense = other, found
         if best != self._delimiter:
             cells = self._split(line, best)
         if sense >= (SENSE_OF_HEADER if self._is_settled else 1):
             self._use(best)
-            self._is_settled = True
         return cells
-
-    def _alone(self, line: str, delimiter: str) -> list[str]:
-        cells = _split(line, delimiter, lambda _: "", ())
-        return cells if len(cells) <= MAXIMUM_CELLS else []
 
     def _split(self, line: str, delimiter: str) -> list[str]:
         """The cells of a line, and of those that go on with a quoted cell of it.
@@ -208,7 +201,7 @@ class Records:
             if is_too_much or self._is_row_by_itself(cells, begun, joined):
                 break
             taken.append(next(self.lines))
-            if closes and (not self._widths or len(joined) in self._widths):
+            if joined and (not self._widths or len(joined) in self._widths):
                 return "\n".join(["", *(line for _, line in taken)])
         self.lines.give_back(taken)
         return ""
