@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shared.device_files.account import FileAccount
 from shared.device_files.cells import CellType, type_of
-from shared.device_files.checks.duplicates import NEW, DuplicateIndex, Findings, ReadAgain, with_verdict
+from shared.device_files.checks.duplicates import DuplicateIndex, Findings, ReadAgain
 from shared.device_files.checks.serial_numbers import unwrapped
 from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
 from shared.device_files.formats.containers import parts_of
@@ -163,16 +163,12 @@ def _checked(number: int, row: DeviceRow, decision: Decision, index: DuplicateIn
     device, known = decision.device, decision.hardware_hash
     if row.product_key and is_product_key(row.product_key):
         index.expect_not_copied(row.product_key, known.serial_number if known else row.serial_number)
-    verdict = NEW
-    if device is None:
-        index.skip()
-    else:
-        verdict = index.place(row, device, known)
+    verdict = index.place(row, device, known)
     sent, manufacturer, model = device or _NOTHING, row.manufacturer, row.model
     if known is not None:
         manufacturer = (manufacturer and _shown(manufacturer)) or known.manufacturer
         model = (model and _shown(model)) or known.model
-    checked = CheckedRow(
+    return CheckedRow(
         number,
         row.source,
         sent.serial_number or _shown(row.serial_number),
@@ -182,12 +178,11 @@ def _checked(number: int, row: DeviceRow, decision: Decision, index: DuplicateIn
         row.group_tag and _shown(row.group_tag),
         row.order_number and _shown(row.order_number),
         row.profile and _shown(row.profile),
-        device,
-        decision.reason,
-        None,
-        decision.notes,
+        None if verdict.reason is not None else device,
+        decision.reason or verdict.reason,
+        verdict.duplicate_of,
+        decision.notes + verdict.notes,
     )
-    return checked if verdict is NEW else with_verdict(checked, verdict)
 
 
 def _shown(cell: str) -> str:

@@ -34,11 +34,10 @@ from itertools import combinations
 from struct import Struct as Layout
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.device_files.hardware_hash.verification import VerifiedHash, plausible_collections
 from shared.device_files.placeholders import is_default_uuid, is_placeholder
-from shared.device_files.rows import CheckedRow, DeviceRow, Rules, SendableDevice, batch_of_tag
+from shared.device_files.rows import DeviceRow, Rules, SendableDevice, batch_of_tag
 from shared.errors import DeviceDropError
 from shared.reasons import Note, RowReason
 
@@ -80,25 +79,15 @@ _FROM_WINPE, _FULL, _TAGGED = 1 << 32, 2 << 32, 4 << 32
 class Verdict(Struct, frozen=True, gc=False):
     """Where a row stands among the rows before it."""
 
-    same_as: int = 0
-    """The row that is sent in its place; 0: it is sent itself."""
-    shares_identity: bool = False
-    """An earlier row shares one part of its identity, which does not make them one device."""
-    has_no_batch: bool = False
-    """No row of its device names a batch, and there is none for those that do not."""
+    reason: RowReason | None = None
+    """Why it is not sent: it is a duplicate, or no row of its device names a batch and there is no other."""
+    duplicate_of: int | None = None
+    """The row that is sent in its place."""
+    notes: tuple[Note, ...] = ()
 
 
-NEW = Verdict()
-"""Nothing about it is known from an earlier row."""
-
-
-def with_verdict(row: CheckedRow, verdict: Verdict) -> CheckedRow:
-    """A row that is to be sent, as it stands among the rows before it."""
-    if verdict.has_no_batch:
-        return replace(row, device=None, reason=RowReason.NO_BATCH)
-    if verdict.same_as:
-        return replace(row, device=None, reason=RowReason.DUPLICATE, duplicate_of=verdict.same_as)
-    return replace(row, notes=(*row.notes, Note.SHARES_IDENTITY)) if verdict.shares_identity else row
+_NEW, _NO_BATCH, _SHARES_IDENTITY = Verdict(), Verdict(RowReason.NO_BATCH), Verdict(notes=(Note.SHARES_IDENTITY,))
+"""The last one: an earlier row shares one part of its identity, which does not make them one device."""
 
 
 class DigestTable:
@@ -153,7 +142,7 @@ class DigestTable:
 
 
 class DuplicateIndex:
-    """The devices of the rows read so far. Call `place` or `skip` once for each row, in file order."""
+    """The devices of the rows read so far. Call `place` once for each row, in file order."""
 
     def __init__(self, *, now: datetime, findings: Findings | None = None, rules: Rules) -> None:
         """`findings`: of an earlier reading of the same file, if there was one."""
@@ -181,10 +170,6 @@ class DuplicateIndex:
         of_a_row = self._group.itemsize + self._ranks.itemsize + 1
         return sum(table.memory for table in tables) + len(self._group) * of_a_row
 
-    def skip(self) -> None:
-        """Count a row that is not sent: a rejected row is nobody's duplicate."""
-        self._append(0, 0, has_hash=False)
-
     def expect_not_copied(self, product_key: str, serial_number: str) -> None:
         """Tell of a product key beside a serial number, in a row that is sent or rejected.
 
@@ -200,8 +185,14 @@ class DuplicateIndex:
         if not self._keys.setdefault(with_serial, row) and is_known:
             raise ReadAgain(Findings(keys_are_copied=True))
 
-    def place(self, row_read: DeviceRow, device: SendableDevice, found: VerifiedHash | None) -> Verdict:
-        """Where the next row stands, of which `device` is to be sent; `found` are the contents of its hash."""
+    def place(self, row_read: DeviceRow, device: SendableDevice | None, found: VerifiedHash | None) -> Verdict:
+        """Where the next row stands, of which `device` is to be sent; `found` are the contents of its hash.
+
+        A row without a device is rejected, and nobody's duplicate.
+        """
+        if device is None:
+            self._append(0, 0, has_hash=False)
+            return _NEW
         row = len(self._group)
         rank = self._tagged if self._tagged and batch_of_tag(row_read.group_tag) else 0
         serial_number = device.serial_number or row_read.serial_number
@@ -249,7 +240,7 @@ class DuplicateIndex:
             for first in firsts:
                 self._union_by_name(first, row)
             if not (firsts or first_of_serial or self._needed):
-                return NEW
+                return _NEW
         return self._verdict(row, first_of_serial)
 
     def _place_with_hash(self, row: int, parts: tuple[bytes, bytes, bytes], key: bytes, hardware_hash: str) -> Verdict:
@@ -265,7 +256,7 @@ class DuplicateIndex:
         if self._winners is None:
             has_pair = sum(map(bool, parts)) > 1
             if has_pair and not (first_uuid or first_tpm_key or first_named or key or self._needed):
-                return NEW
+                return _NEW
             if not has_pair:
                 self._union(self._proofs.setdefault(_digest(f"h{hardware_hash}".encode()), row), row)
             first_named = self._without_hashless(first_named, named, row)
@@ -278,9 +269,9 @@ class DuplicateIndex:
         """Where a row stands that shares parts of its identity with those; row 0 is none."""
         winner = self._sent_for(row)
         if winner != row:
-            return Verdict(winner, has_no_batch=not winner)
+            return Verdict(RowReason.DUPLICATE, winner) if winner else _NO_BATCH
         shares = any(other and self._sent_for(other) != row for other in sharing)
-        return Verdict(shares_identity=True) if shares else NEW
+        return _SHARES_IDENTITY if shares else _NEW
 
     def _sent_for(self, row: int) -> int:
         """The row that is sent for the device of `row`, or 0; one that the first reading did not see is sent itself."""
