@@ -13,7 +13,7 @@ from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks.duplicates import DuplicateIndex, Findings, ReadAgain
 from shared.device_files.checks.serial_numbers import unwrapped
 from shared.device_files.checks.validation import LONGEST_CELL, Decision, Validation
-from shared.device_files.formats.containers import parts_of
+from shared.device_files.formats.containers import Opener
 from shared.device_files.formats.file_types import is_log
 from shared.device_files.formats.parts import ItemsPart, Part, TablePart, UnreadPart
 from shared.device_files.placeholders import is_product_key
@@ -100,7 +100,7 @@ def device_rows(
     number, unread = 0, list[DeviceRow]()
     has_rows = False
     try:
-        for part in parts_of(open_file, name, account, sense_of, column_named):
+        for part in Opener(account, sense_of, column_named).parts(open_file(), name):
             for row in _rows_of(part, account):
                 number += 1
                 has_rows = has_rows or row.problem not in _OF_A_PART

@@ -2,7 +2,7 @@
 
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -25,32 +25,26 @@ _NO_LISTS = (FileReason.UNKNOWN_FORMAT, FileReason.NOT_DEVICES, FileReason.EMPTY
 """Why a member is no list of devices at all; every other reason is a list that could not be read."""
 
 
-def parts_of(
-    open_file: Callable[[], Iterable[bytes]], name: str, account: FileAccount, sense: Sense, meaning: Meaning
-) -> Iterator[Part]:
-    """The parts of the file `name`, each to be read to its end, or given up, before the next is asked for.
-
-    `sense` tells how well a line was cut into cells, `meaning` which column a name means; `account` is told what is
-    passed over. A member of an archive or a sheet that cannot be opened is an `UnreadPart`; reading a part may raise.
-
-    Raises:
-        UnreadableDeviceFile: nothing of the file can be read, or its archive holds more than is unpacked.
-    """
-    return _Opener(account, sense, meaning).parts(open_file(), name)
-
-
 @dataclass(frozen=True, slots=True)
-class _Opener:
-    """Opens containers in containers."""
+class Opener:
+    """Opens files, and containers in containers."""
 
     account: FileAccount
+    """Is told what is passed over."""
     sense: Sense
     meaning: Meaning
 
     def parts(
         self, chunks: Iterable[bytes], name: str, member: str = "", *, is_unpacked: bool = False
     ) -> Iterator[Part]:
-        """The parts of a file, which may be a `member` of an archive; `is_unpacked`: it was in an archive."""
+        """The parts of a file, each to be read to its end, or given up, before the next is asked for.
+
+        It may be a `member` of an archive; `is_unpacked`: it was in one. A member or a sheet that cannot be opened is
+        an `UnreadPart`; reading a part may raise.
+
+        Raises:
+            UnreadableDeviceFile: nothing of the file can be read, or its archive holds more than is unpacked.
+        """
         start, chunks = _with_start(chunks)
         if not start:
             raise UnreadableDeviceFile(FileReason.EMPTY)

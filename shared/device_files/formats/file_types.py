@@ -144,7 +144,8 @@ def check_old_workbook(file: IO[bytes]) -> None:
         if name in found and (name == _MAIL_STREAM or not has_workbook):
             raise refusal()
     if not has_workbook:
-        raise _named("an Office document of the old form, but no workbook")
+        detail = "It is an Office document of the old form, but no workbook."
+        raise UnreadableDeviceFile(FileReason.UNKNOWN_FORMAT, detail)
 
 
 def is_report(name: str) -> bool:
@@ -157,17 +158,14 @@ def is_log(name: str) -> bool:
     return _LOG.fullmatch(name) is not None
 
 
-def _named(called: str) -> UnreadableDeviceFile:
-    return UnreadableDeviceFile(FileReason.UNKNOWN_FORMAT, f"It is {called}.")
-
-
 def _kind_of_text(start: bytes) -> Kind:
     encoding = detected_encoding(start)
     strange = strange_byte(start) if encoding is Encoding.UTF_8 else read_wide(start, encoding, is_end=False)[2]
     change = None if strange is None else plain_change(start, strange, encoding)
     text = (start[: change[0]] if change else start).decode(encoding, "replace")
     if _is_no_text(text, encoding):
-        raise _named("no text, nor any other kind of file that is known")
+        detail = "It is no text, nor any other kind of file that is known."
+        raise UnreadableDeviceFile(FileReason.UNKNOWN_FORMAT, detail)
     text = text.lstrip(_BLANK_START).replace("\r\n", "\n")
     begins = _XML_PROLOG.match(text)
     for pattern, refusal in _BY_TEXT:

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.device_files.account import FileAccount
 from shared.device_files.formats import archives, containers
+from shared.device_files.formats.containers import Opener
 from shared.device_files.formats.parts import ItemsPart, TablePart, UnreadPart
 from shared.device_files.rows import Column
 from shared.reasons import FileNote, FileReason, PassedOverKind, UnreadableDeviceFile
@@ -36,7 +37,7 @@ def meaning(name: str) -> Column | None:
 def read(data: bytes, account: FileAccount | None = None, name: str = "d.bin") -> Read:
     """The contents of a file: each part by its prefix or label, with its rows or the reason why there are none."""
     found: Read = {}
-    for part in containers.parts_of(lambda: [data], name, account or FileAccount(), sense, meaning):
+    for part in Opener(account or FileAccount(), sense, meaning).parts([data], name):
         match part:
             case TablePart():
                 assert part.prefix.startswith(part.member)
@@ -228,14 +229,14 @@ def test_a_workbook_waits_in_no_file_with_a_name(monkeypatch: pytest.MonkeyPatch
     assert read(Workbook([Sheet("S", [["S1"]])]).data()) == {"d.bin!S": ("table", [["S1"]])}
 
 
-def _in_chunks(data: bytes, size: int) -> Callable[[], Iterable[bytes]]:
-    return lambda: (data[at : at + size] for at in range(0, len(data), size))
+def _in_chunks(data: bytes, size: int) -> Iterable[bytes]:
+    return (data[at : at + size] for at in range(0, len(data), size))
 
 
 @pytest.mark.parametrize("size", [1, 7, 4_096, 5_000])
 def test_chunks_may_have_any_size(size: int) -> None:
     for data in (CSV * 300, gzipped(CSV * 300), archive(a=CSV * 300)):
-        parts = containers.parts_of(_in_chunks(data, size), "d", FileAccount(), sense, meaning)
+        parts = Opener(FileAccount(), sense, meaning).parts(_in_chunks(data, size), "d")
         assert [len(list(part.records)) for part in parts if isinstance(part, TablePart)] == [600]
 
 
@@ -252,7 +253,7 @@ _CONTENTS = st.one_of(
 def test_no_member_goes_without_a_word(members: dict[str, bytes]) -> None:
     account = FileAccount()
     told: set[str] = set()
-    for part in containers.parts_of(lambda: [archive(**members)], "d.zip", account, sense, meaning):
+    for part in Opener(account, sense, meaning).parts([archive(**members)], "d.zip"):
         told.add(part.label if isinstance(part, UnreadPart) else part.member)
     count = sum(over.count for over in account.passed_over)
     assert len(told) + count == len(members)
