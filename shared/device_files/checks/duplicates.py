@@ -99,14 +99,6 @@ class DigestTable:
         self._rows = array("I", [0])
         self._allot(_FIRST_SLOTS)
 
-    def __len__(self) -> int:
-        return len(self._rows) - 1
-
-    @property
-    def memory(self) -> int:
-        """Bytes of the arrays."""
-        return len(self._digests) + self._rows.itemsize * (len(self._rows) + len(self._slots))
-
     def setdefault(self, digest: bytes, row: int) -> int:
         """The row that has `digest`, or 0: then it is `row`'s from now on."""
         slot = self._slot(digest)
@@ -162,13 +154,6 @@ class DuplicateIndex:
         """How good a record each row is."""
         self._hashes = bytearray(1)
         """For the best row of a device, whether any row of it has a hash."""
-
-    @property
-    def memory(self) -> int:
-        """Bytes held, but for the fixed size of the objects."""
-        tables = (self._uuids, self._tpm_keys, self._names, self._proofs, self._keys)
-        of_a_row = self._group.itemsize + self._ranks.itemsize + 1
-        return sum(table.memory for table in tables) + len(self._group) * of_a_row
 
     def expect_not_copied(self, product_key: str, serial_number: str) -> None:
         """Tell of a product key beside a serial number, in a row that is sent or rejected.

@@ -210,13 +210,17 @@ class Validation:
         if common.key is not None and _is_key_of_another(common.key, found):
             return Decision(None, RowReason.PRODUCT_KEY_MISMATCH, notes)
         device = SendableDevice(serial_number or None, common.key, found.canonical)
-        notes += common.key_notes + _hash_notes(found)
-        if not found.old_form:
-            notes += _name_notes(row.manufacturer, row.model, found.manufacturer, found.model)
-            if found.from_winpe:
-                notes = (*notes, Note.HASH_FROM_WINPE)
-            if found.collected_seconds in self._old:
-                notes = (*notes, Note.HASH_OLD)
+        notes += common.key_notes
+        if found.old_form:
+            return Decision(device, None, (*notes, Note.HASH_OF_OLD_FORM), found)
+        if found.repaired:
+            notes = (*notes, Note.HASH_REPAIRED)
+        notes += _NOTES_OF_CHECKSUM[found.checksum]
+        notes += _name_notes(row.manufacturer, row.model, found.manufacturer, found.model)
+        if found.from_winpe:
+            notes = (*notes, Note.HASH_FROM_WINPE)
+        if found.collected_seconds in self._old:
+            notes = (*notes, Note.HASH_OLD)
         return Decision(device, None, notes, found)
 
 
@@ -365,12 +369,6 @@ def _is_bar_code_of(in_row: str, in_hash: str, model: str) -> bool:
 def _is_key_of_another(product_key: str, found: VerifiedHash) -> bool:
     """Two different product key ids cannot be of one device; a key that the hash lacks says nothing."""
     return is_product_key(found.product_key_id) and product_key != found.product_key_id
-
-
-def _hash_notes(found: VerifiedHash) -> tuple[Note, ...]:
-    if found.old_form:
-        return (Note.HASH_OF_OLD_FORM,)
-    return ((Note.HASH_REPAIRED,) if found.repaired else ()) + _NOTES_OF_CHECKSUM[found.checksum]
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED, typed=True)

@@ -1,5 +1,6 @@
 """Which rows are the same device: what must hold for any rows in any order."""
 
+from array import array
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -205,7 +206,6 @@ def test_a_digest_table_keeps_what_it_is_given_when_it_grows() -> None:
     digests = [number.to_bytes(16, "little") for number in range(1, 5_000)]
     assert not any(table.setdefault(digest, row) for row, digest in enumerate(digests, start=1))
     assert [table.setdefault(digest, 9_999) for digest in digests] == list(range(1, 5_000))
-    assert len(table) == len(digests)
 
 
 def test_digests_that_fall_on_one_slot_are_kept_apart() -> None:
@@ -225,7 +225,7 @@ def test_the_index_takes_the_memory_per_row_that_its_docstring_says(
     with_hash: bool, with_key: bool, least: int, most: int
 ) -> None:
     index = DuplicateIndex(now=NOW, rules=Rules())
-    at_first, sizes = index.memory, []
+    at_first, sizes = memory(index), []
     for number in range(1, 9_001):
         row = DeviceRow("", serial_number=str(number), manufacturer="A", model="B")
         found = _made_up(number) if with_hash else None
@@ -234,10 +234,18 @@ def test_the_index_takes_the_memory_per_row_that_its_docstring_says(
             index.expect_not_copied(key, str(number))
         index.place(row, SendableDevice(serial_number=str(number), product_key=key), found)
         if number > 2_048:
-            sizes.append(index.memory / number)
-            assert index.memory - at_first <= most * number
+            sizes.append(memory(index) / number)
+            assert memory(index) - at_first <= most * number
     assert at_first < 21 * 1024
     assert least <= min(sizes)
+
+
+def memory(index: DuplicateIndex) -> int:
+    """Bytes held, but for the fixed size of the objects."""
+    tables = [table for table in vars(index).values() if isinstance(table, DigestTable)]
+    parts = [part for each in (index, *tables) for part in vars(each).values()]
+    arrays = sum(part.itemsize * len(part) for part in parts if isinstance(part, array))
+    return arrays + sum(len(part) for part in parts if isinstance(part, bytearray))
 
 
 def _made_up(number: int) -> VerifiedHash:
