@@ -173,11 +173,8 @@ def _renamed(name: str, column: Column | None) -> str:
     """A name that means what it should: the standard one, or one that means nothing."""
     if column is not None:
         return STANDARD_NAMES[column]
-    return f"{name} column" if _means_anything(name) else name
-
-
-def _means_anything(name: str) -> bool:
-    return meaning(name) is not None or folded(name) == folded("device name")
+    means_anything = meaning(name) is not None or folded(name) == folded("device name")
+    return f"{name} column" if means_anything else name
 
 
 def _heading(row: DeviceRow) -> object:
