@@ -204,15 +204,13 @@ class _Decoder:
         self._changes = self._characters = self._unreadable = 0
 
     def parts(self, chunks: Iterable[bytes]) -> Iterator[_Part]:
-        """All the text. Nothing follows a part with a problem."""
+        """All the text, up to a part with a problem."""
         data, is_begun = bytearray(), False
         for is_end in _windows(chunks, data):
             if not is_begun:
                 self._encoding, is_begun = detected_encoding(data), True
             part = self._next(data, is_end=is_end)
             yield part
-            if part.problem:
-                return
             del data[: part.size]
 
     def _next(self, data: bytearray, *, is_end: bool) -> _Part:

@@ -28,11 +28,6 @@ class Encoding(StrEnum):
     UTF_32_LE = "utf-32-le"
     UTF_32_BE = "utf-32-be"
 
-    @property
-    def unit(self) -> int:
-        """Bytes of a character, or of the half of one."""
-        return int(self[4:6]) // 8
-
 
 DECODERS = {
     Encoding.UTF_8: codecs.utf_8_decode,
@@ -120,7 +115,7 @@ def plain_change(data: Bytes, strange: int, encoding: Encoding, before: str = ""
 
 def end_of_lines(data: Bytes, encoding: Encoding, most: int) -> int:
     """Where the last line ends in the first `most` bytes; 0 if none does."""
-    unit, found = encoding.unit, 0
+    unit, found = len("\n".encode(encoding)), 0
     for end in _LINE_ENDS[1:]:
         at = most - most % unit
         while (at := data.rfind(end.encode(), found, at)) >= 0:
@@ -137,7 +132,7 @@ _STRAY_NUL = r"\0(?:(?<!\0\0)(?=[^\0]\0)|(?![\0\t\n\r\x1a\"',;^|<{[]|\Z))"
 """In text of another encoding. NUL may fill up the end of a cell, line, document or file."""
 _STRANGE_CHARACTER = re.compile(f"\ufeff\0|{_STRAY_NUL}")
 """The first one is the mark of UTF-32, read as that of UTF-16 and NUL."""
-_STRANGE_BYTES = (re.compile(_STRAY_NUL.encode()), re.compile(rb"\xff\xfe|\0\0\xfe\xff|\xfe\xff"))
+_STRANGE_BYTE = re.compile(_STRAY_NUL.encode() + rb"|\xff\xfe|\0\0\xfe\xff|\xfe\xff")
 _NOT_LATIN_1 = re.compile("[^\0-\xff]{1,64}")
 """In pieces short enough to be remembered."""
 _OTHER_MARK = "\ufffe"
@@ -168,8 +163,8 @@ character of East Asia looks like two letters of ASCII; but not so many in a row
 
 def strange_byte(data: Bytes | memoryview) -> int | None:
     """Where a text in bytes has what no such text has: a mark of UTF-16, or NUL between letters."""
-    found = (pattern.search(data) for pattern in _STRANGE_BYTES)
-    return min((each.start() for each in found if each), default=None)
+    found = _STRANGE_BYTE.search(data)
+    return found.start() if found else None
 
 
 def read_wide(data: Bytes | memoryview, encoding: Encoding, *, is_end: bool) -> tuple[str, int, int | None]:
