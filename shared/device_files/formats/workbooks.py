@@ -11,7 +11,7 @@ from typing import IO
 
 import msgspec
 
-from shared.device_files.account import FileAccount, could_hold_device
+from shared.device_files.account import MOST_SHOWN, FileAccount, could_hold_device
 from shared.device_files.cells import CellType, TypedCell, clean
 from shared.device_files.formats import number_formats, workbook_process
 from shared.device_files.formats.decoding import MAXIMUM_LINE
@@ -28,7 +28,6 @@ _LONGEST_LINE = 16 * MAXIMUM_LINE
 _OFFSET_BYTES = 20
 _LONGEST_NAME = 31
 """Characters of a sheet's name that a spreadsheet allows."""
-_MOST_PLACES = 5
 _TIMEOUT_SECONDS = 180
 _REASONS = {
     workbook_process.DAMAGED: FileReason.WORKBOOK_UNREADABLE,
@@ -103,8 +102,8 @@ def _pass_over(sheet: Sheet, rows: Iterator[_Row], label: str, account: FileAcco
     first = next(rows, (0, ()))[1]
     if not first and not sheet.is_damaged:
         return
-    may_hold_device = sheet.is_damaged or any(could_hold_device(cell) for cell in first)
-    may_hold_device = may_hold_device or any(could_hold_device(cell) for _, cells in rows for cell in cells)
+    all_cells = chain(first, (cell for _, cells in rows for cell in cells))
+    may_hold_device = sheet.is_damaged or any(map(could_hold_device, all_cells))
     account.note(FileNote.HIDDEN_SHEETS_SKIPPED, _name(sheet))
     account.pass_over(PassedOverKind.HIDDEN_SHEET, label, ", ".join(first), may_hold_device=may_hold_device)
 
@@ -115,9 +114,8 @@ def _note(sheet: Sheet, shown: str, account: FileAccount) -> None:
         account.note(FileNote.FORMULAS_WITHOUT_VALUE, *(f"{shown}!{place}" for place in sheet.formulas))
     for kind, places in (("rows", sheet.hidden_rows), ("columns", sheet.hidden_columns)):
         if places:
-            more = " …" if len(places) > _MOST_PLACES else ""
-            listed = ", ".join(map(str, places[:_MOST_PLACES]))
-            account.note(FileNote.HIDDEN_ROWS_READ, f"{shown} {kind} {listed}{more}")
+            more = " …" if len(places) > MOST_SHOWN else ""
+            account.note(FileNote.HIDDEN_ROWS_READ, f"{shown} {kind} {', '.join(places[:MOST_SHOWN])}{more}")
 
 
 def _rows(output: IO[bytes], sheet: Sheet, *, is_1904: bool) -> Iterator[_Row]:
