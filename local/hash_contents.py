@@ -23,8 +23,9 @@ from shared.device_files.hardware_hash.layout import (
     text_of,
     total_of,
 )
-from shared.device_files.hardware_hash.verification import HashProblem, verify
+from shared.device_files.hardware_hash.verification import verify
 from shared.errors import DeviceDropError
+from shared.reasons import RowReason
 
 _OS_TYPES: Mapping[int, str] = {OsType.WINPE: "WinPE", OsType.FULL: "FullOS"}
 _ARCHITECTURES = {0: "x86", 5: "arm", 9: "x64", 12: "arm64"}
@@ -141,7 +142,7 @@ def wide_text_of(body: bytes) -> str:
 class DamagedHash(DeviceDropError):
     """The text cannot be decoded as a hardware hash."""
 
-    def __init__(self, problem: HashProblem) -> None:
+    def __init__(self, problem: RowReason) -> None:
         """`problem` is the kind of damage."""
         super().__init__(f"The text is no readable hardware hash ({problem}); collect the hash again.")
         self.problem = problem
@@ -309,10 +310,10 @@ def decode(text: str) -> HashContents:
             which has no structure.
     """
     found = verify(text)
-    if isinstance(found, HashProblem):
+    if isinstance(found, RowReason):
         raise DamagedHash(found)
     if found.old_form:
-        raise DamagedHash(HashProblem.NOT_A_HASH)
+        raise DamagedHash(RowReason.HASH_NOT_A_HASH)
     return contents_of(base64.b64decode(found.canonical))
 
 

@@ -25,7 +25,6 @@ from shared.device_files.hardware_hash.layout import EPOCH
 from shared.device_files.hardware_hash.verification import (
     VERIFIED_TOOL_BUILDS,
     Checksum,
-    HashProblem,
     VerifiedHash,
     plausible_collections,
     verify,
@@ -78,11 +77,6 @@ _NO_TEXT = (CellType.BOOLEAN, CellType.STRUCTURE, CellType.ERROR)
 """Types of cells that name nothing."""
 NO_TAG = (CellType.DATE, CellType.FRACTION)
 """What a spreadsheet made of a group tag: 1-5 and 1.50 are no more than a date and a number to it."""
-_REASON_OF_PROBLEM = {
-    HashProblem.NOT_A_HASH: RowReason.HASH_NOT_A_HASH,
-    HashProblem.CUT: RowReason.HASH_CUT,
-    HashProblem.DAMAGED: RowReason.HASH_DAMAGED,
-}
 
 _NOTES_OF_CHECKSUM: Mapping[Checksum, tuple[Note, ...]] = {
     Checksum.OK: (),
@@ -194,7 +188,7 @@ class Validation:
 
     def _decide_hash(self, row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> Decision:
         found = verify(row.hardware_hash)
-        if isinstance(found, HashProblem):
+        if isinstance(found, RowReason):
             return Decision(None, _hash_reason(row.hardware_hash, found), notes)
         if found.checksum is Checksum.WRONG and (
             self._rules.reject_bad_checksum_of_unknown_tools or found.tool_build in VERIFIED_TOOL_BUILDS
@@ -296,10 +290,10 @@ def _without_bar_code(serial_number: str, machine_type: str) -> str:
     return serial_number[len(prefix) :] if is_bar_code else serial_number
 
 
-def _hash_reason(cell: str, problem: HashProblem) -> RowReason:
+def _hash_reason(cell: str, problem: RowReason) -> RowReason:
     if type_of(cell) is CellType.FORMULA:
         return RowReason.FORMULA_WITHOUT_VALUE
-    return RowReason.TEMPLATE_SAMPLE if is_template_text(cell) else _REASON_OF_PROBLEM[problem]
+    return RowReason.TEMPLATE_SAMPLE if is_template_text(cell) else problem
 
 
 def _serial(in_row: str, found: VerifiedHash, rules: Rules) -> _Serial:

@@ -32,6 +32,7 @@ from shared.device_files.hardware_hash.layout import (
     text_of,
     total_of,
 )
+from shared.reasons import RowReason
 
 OLD_HASH_BYTES = 128
 """Windows 10 1703 and older wrote 128 bytes without structure."""
@@ -53,17 +54,6 @@ _NOISE = re.compile("[\\s\"'=\\x00-\\x20\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u
 _START = re.compile(r"[\s\"'\u200b\ufeff\x00]*T0[E-H](?:\s*[A-Za-z0-9+/_-]){20}")
 """A serial number may begin as a hash does, but none goes on so long."""
 _TO_STANDARD_BASE64 = str.maketrans("-_", "+/")
-
-
-class HashProblem(StrEnum):
-    """Why a text is refused as a hardware hash."""
-
-    NOT_A_HASH = "not_a_hash"
-    """Not base64, or without the mark at its start."""
-    CUT = "cut"
-    """Its own length field reaches beyond its end."""
-    DAMAGED = "damaged"
-    """Its blocks do not end where they should."""
 
 
 class Checksum(StrEnum):
@@ -105,8 +95,8 @@ def starts_as_hash(text: str) -> bool:
     return _START.match(text) is not None
 
 
-def verify(text: str) -> VerifiedHash | HashProblem:
-    """Check a hash as it stands in a cell, with its harmless damage undone.
+def verify(text: str) -> VerifiedHash | RowReason:
+    """Check a hash as it stands in a cell, with its harmless damage undone; the reason why it is none.
 
     White space inside is removed; only where the checksum then fails, and holds with `+` in place of each blank
     (a URL-decoded hash), is that believed.
@@ -126,7 +116,7 @@ def plausible_collections(now: datetime) -> range:
     return range((_WINDOWS_10 - EPOCH) // second, (now + timedelta(days=1) - EPOCH) // second + 1)
 
 
-def _is_sound(found: VerifiedHash | HashProblem) -> bool:
+def _is_sound(found: VerifiedHash | RowReason) -> bool:
     return isinstance(found, VerifiedHash) and found.checksum is Checksum.OK
 
 
@@ -135,25 +125,25 @@ def _compact(text: str) -> str:
     return _NOISE.sub("", text).translate(_TO_STANDARD_BASE64)
 
 
-def _verify_compact(compact: str, original: str) -> VerifiedHash | HashProblem:
+def _verify_compact(compact: str, original: str) -> VerifiedHash | RowReason:
     extent = _extent(compact[:_START_CHARACTERS])
     if extent is None:
         return _verify_old_form(compact, original)
     total = extent.total
     head = _from_base64(compact[: extent.characters])
     if head is None:
-        return HashProblem.DAMAGED
+        return RowReason.HASH_DAMAGED
     if len(head) < total:
-        return HashProblem.CUT
+        return RowReason.HASH_CUT
     covered, trailer = head[:total], head[total : total + CHECKSUM_BYTES]
     fields = block_fields(covered)
     if fields is None:
-        return HashProblem.DAMAGED
+        return RowReason.HASH_DAMAGED
     tail = compact[extent.characters :]
     has_zero_tail = tail == extent.zero_tail or not tail.strip("A")
     if not has_zero_tail and (len(compact) > HASH_CHARACTERS or not _BASE64.fullmatch(tail)):
         # Another hash may follow.
-        return HashProblem.DAMAGED
+        return RowReason.HASH_DAMAGED
     tail_is_zero = has_zero_tail and not any(head[total + CHECKSUM_BYTES :])
     checksum = _checksum(covered, trailer, tail_is_zero=tail_is_zero)
     if checksum is Checksum.OK:
@@ -161,7 +151,7 @@ def _verify_compact(compact: str, original: str) -> VerifiedHash | HashProblem:
     elif (record := _from_base64(compact)) is not None:
         canonical = _to_base64(record)
     else:
-        return HashProblem.DAMAGED
+        return RowReason.HASH_DAMAGED
     return _verified(fields, canonical, checksum, repaired=canonical != original)
 
 
@@ -186,10 +176,10 @@ def _extent(start: str) -> _Extent | None:
     return _Extent(total, characters, "A" * (HASH_CHARACTERS - characters))
 
 
-def _verify_old_form(compact: str, original: str) -> VerifiedHash | HashProblem:
+def _verify_old_form(compact: str, original: str) -> VerifiedHash | RowReason:
     record = _from_base64(compact)
     if record is None or len(record) != OLD_HASH_BYTES:
-        return HashProblem.NOT_A_HASH
+        return RowReason.HASH_NOT_A_HASH
     canonical = _to_base64(record)
     return _verified(NO_FIELDS, canonical, Checksum.MISSING, repaired=canonical != original, old_form=True)
 

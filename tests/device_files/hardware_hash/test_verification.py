@@ -15,12 +15,12 @@ from local.hash_contents import DamagedHash, HashContents, decode
 from shared.device_files.hardware_hash.layout import EPOCH, HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import (
     Checksum,
-    HashProblem,
     VerifiedHash,
     starts_as_hash,
     verify,
 )
 from shared.device_files.placeholders import is_placeholder
+from shared.reasons import RowReason
 from tests.device_files.given import HASHES, sample, sample_hashes
 from tests.device_files.hash_builder import (
     COLLECTED,
@@ -205,7 +205,7 @@ def test_a_checksum_cut_short_still_proves_the_hash_and_is_completed() -> None:
 def test_a_hash_cut_inside_its_covered_part_is_cut() -> None:
     total = struct.unpack_from("<H", base64.b64decode(HP), 2)[0]
     lengths = range(8, total * 4 // 3 - 4, 7)
-    assert {verify(HP[:length]) for length in lengths} == {HashProblem.CUT}
+    assert {verify(HP[:length]) for length in lengths} == {RowReason.HASH_CUT}
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_harmless_damage_is_undone(damage: Any) -> None:
     "text", ["", "DummyHash1234", "T0", "T0G", "t0ghbaeahaaaaaoa", "äöü", "A" * 4000, "=" * 50, HP[1:], HP.lower()]
 )
 def test_what_does_not_begin_as_a_hash_is_none(text: str) -> None:
-    assert verify(text) is HashProblem.NOT_A_HASH
+    assert verify(text) is RowReason.HASH_NOT_A_HASH
 
 
 def test_a_plus_is_put_back_for_a_blank_only_where_the_checksum_then_holds() -> None:
@@ -250,7 +250,7 @@ def test_a_plus_is_put_back_for_a_blank_only_where_the_checksum_then_holds() -> 
 def test_blocks_that_do_not_end_where_they_should_are_damage() -> None:
     record = build_record()
     record = record[:2] + struct.pack("<H", len(record) - 1) + record[4:]
-    assert verify(padded(record)) is HashProblem.DAMAGED
+    assert verify(padded(record)) is RowReason.HASH_DAMAGED
 
 
 def test_a_total_that_ends_too_early_on_a_block_border_is_a_wrong_checksum() -> None:
@@ -280,7 +280,7 @@ def test_the_old_form_has_128_bytes_and_nothing_to_read() -> None:
 def test_decoding_damage_says_which() -> None:
     with pytest.raises(DamagedHash) as raised:
         decode(HP[:900])
-    assert raised.value.problem is HashProblem.CUT
+    assert raised.value.problem is RowReason.HASH_CUT
 
 
 def test_what_checking_needs_is_read_from_a_built_hash() -> None:
@@ -335,10 +335,10 @@ def test_no_text_makes_verifying_or_decoding_fail_otherwise(text: str) -> None:
     try:
         decode(text)
     except DamagedHash:
-        assert isinstance(found, HashProblem) or found.old_form
+        assert isinstance(found, RowReason) or found.old_form
 
 
 def test_two_hashes_in_one_cell_are_none() -> None:
     other = HASHES["90STDE5"]
     for text in (HP + other, f"{HP}\n{other}", f"{HP};{other}"):
-        assert verify(text) is HashProblem.DAMAGED
+        assert verify(text) is RowReason.HASH_DAMAGED

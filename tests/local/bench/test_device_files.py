@@ -8,7 +8,7 @@ import pytest
 from local.bench.device_files import Kind, pieces, read, write
 from local.bench.hardware_hashes import hardware_hash
 from local.bench.sizes import QUICK, Sizes, bytes_needed
-from shared.device_files.hardware_hash.verification import Checksum, HashProblem, verify
+from shared.device_files.hardware_hash.verification import Checksum, VerifiedHash, verify
 from shared.device_files.reading import read_device_file
 from shared.device_files.rows import Rules
 
@@ -17,7 +17,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 def test_a_hash_is_valid_and_says_who_the_device_is() -> None:
     found = verify(hardware_hash(7, "PF0000007"))
-    assert not isinstance(found, HashProblem)
+    assert isinstance(found, VerifiedHash)
     assert found.checksum is Checksum.OK
     assert not found.repaired
     assert (found.serial_number, found.manufacturer, found.model) == ("PF0000007", "LENOVO", "21R3001BUK")
@@ -27,8 +27,8 @@ def test_a_hash_is_valid_and_says_who_the_device_is() -> None:
 
 def test_hashes_of_two_devices_share_nothing_that_identifies_one() -> None:
     one, other = verify(hardware_hash(1, "A")), verify(hardware_hash(2, "B"))
-    assert not isinstance(one, HashProblem)
-    assert not isinstance(other, HashProblem)
+    assert isinstance(one, VerifiedHash)
+    assert isinstance(other, VerifiedHash)
     assert one.uuid != other.uuid
     assert one.tpm_key != other.tpm_key
 
