@@ -5,6 +5,7 @@ The app reads them: this command asks for a reading, waits for it, and shows wha
 
 import argparse
 import time
+from datetime import datetime
 from pathlib import Path
 
 from rich.table import Table
@@ -16,15 +17,17 @@ from local.commands.finding import customer_of
 from local.commands.showing import console, print_json
 from local.following import harmless, say
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.inventory.drift_events import DRIFT_WORDS
 from shared.pipeline.inventory.listing import devices_csv
 from shared.pipeline.inventory.reading import ask_for_devices
 from shared.status.registered_devices import (
     MOST_REGISTERED_ON_A_PAGE,
+    NOTICED_FOR,
     inventory_view,
     not_watched,
     registered_devices,
 )
-from shared.status.schemas import RegisteredDevicePage
+from shared.status.schemas import DriftView, RegisteredDevicePage
 from shared.vocabulary import counted
 
 LEFT_OUT = (
@@ -33,6 +36,8 @@ LEFT_OUT = (
 )
 
 _POLL_SECONDS = 1.0
+_DRIFT_SHOWN = 10
+"""Devices that somebody else changed lately and that are named one by one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +85,7 @@ def _devices(arguments: argparse.Namespace) -> ExitCode:
     elif arguments.json:
         print_json(found)
     else:
-        _show(found)
+        _show(found, pipeline.clock())
     is_well = found.reading.read_at is not None and not any(batch.sentence for batch in found.batches)
     return ExitCode.DONE if is_well else ExitCode.NOT_ALL_WELL
 
@@ -106,7 +111,7 @@ def read_anew(pipeline: Pipeline, customer_id: str, timeout: float) -> None:
     raise CommandEnded(ExitCode.TIMED_OUT, f"Not read within {timeout:g} seconds; the reading goes on. {sentence}")
 
 
-def _show(found: RegisteredDevicePage) -> None:
+def _show(found: RegisteredDevicePage, now: datetime) -> None:
     output = console()
     table = Table("batch", "serial number", "maker and model", "uploaded (UTC)", "by", "profile", "allowed", "our file")
     for device in found.devices:
@@ -133,5 +138,18 @@ def _show(found: RegisteredDevicePage) -> None:
     say(output, found.reading.sentence)
     if unwatched := not_watched(found):
         say(output, unwatched)
+    lately = [one for one in found.drift if now - one.seen_at < NOTICED_FOR]
+    for one in lately[:_DRIFT_SHOWN]:
+        say(output, _drift(one), "yellow")
+    if len(lately) > _DRIFT_SHOWN:
+        say(output, f"... and {len(lately) - _DRIFT_SHOWN} more that somebody else changed: --json has them.", "yellow")
     if found.profile_names is not None:
         say(output, f"Names of profiles: {found.profile_names.sentence}")
+
+
+def _drift(one: DriftView) -> str:
+    """What somebody else did with a device, as a sentence."""
+    device = " ".join(filter(None, (one.serial_number or one.product_key, one.manufacturer, one.model)))
+    where = f"{one.batch_id} to {one.new_batch_id}" if one.new_batch_id else one.batch_id
+    by = f" by {one.who}" if one.who else ""
+    return f"Changed by somebody else: {device} was {DRIFT_WORDS[one.kind]} ({where}){by}, seen {one.seen_at:%Y-%m-%d}."

@@ -1,13 +1,17 @@
 """`devices`: the app reads them, the command waits, shows them and writes them to files."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.commands.ending import ExitCode
+from shared.storage.inventories import Drift, DriftKind
 from tests.local.commands.conftest import CUSTOMER, App, Typed
+
+OTHER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
 
 @pytest.fixture
@@ -48,6 +52,29 @@ def test_a_profile_is_shown_by_its_name_once_the_profiles_are_listed(new_file: s
     _, shown = typed(*words)
     assert "Kiosk" in shown
     assert "Names of profiles: Partner Center listed them on" in " ".join(shown.split())
+
+
+def test_what_somebody_else_changed_within_a_week_is_named(asked: str, typed: Typed, app: App) -> None:
+    assert "Changed by somebody else" not in asked
+    now = app.pipeline.clock()
+    for number, days in enumerate([8, *[1] * 12]):
+        seen_at = now - timedelta(days=days)
+        moved = Drift(
+            customer_id=OTHER,
+            drift_id=str(number),
+            kind=DriftKind.MOVED,
+            batch_id="Sales",
+            new_batch_id="Lab",
+            product_key=f"33-{number}",
+            who="anna@example.com",
+            since=seen_at,
+            seen_at=seen_at,
+        )
+        app.pipeline.journal.inventories.enter_drift([moved])
+    shown = typed("devices", "--customer", OTHER)[1]
+    assert "33-5 was moved to another batch (Sales to Lab) by anna@example.com" in shown
+    assert "33-0 was" not in shown
+    assert "and 2 more" in shown
 
 
 def test_a_wait_that_is_too_short_says_that_the_reading_goes_on(closed_file: str, typed: Typed) -> None:
