@@ -124,8 +124,9 @@ _OTHER_MAKERS = (
     "Contoso", "Müller & Söhne, Köln", 'Firma "Büro" GmbH', "Acme (Europe) B.V.", "Ünlü Bilişim A.Ş.", "富士山電機",
     "Rechner; Halle", "A|B Computers", "No Such Maker",
 )  # fmt: skip
+_MACHINE_TYPE = "21R3001BUK"
 _MODELS = (
-    "ProBook 450 G10", "21R3001BUK", "VMware20,1", "Latitude 5530", "HP EliteBook 840 G8 Notebook PC",
+    "ProBook 450 G10", _MACHINE_TYPE, "VMware20,1", "Latitude 5530", "HP EliteBook 840 G8 Notebook PC",
     "Standard PC (Q35 + ICH9, 2009)", 'Büro "Pro" 14', "Modell; schwarz", "X1", "漢字ノート", "Book3 (15.6 inch)",
     'Book 13"', "Notebook, 14 Zoll",
 )  # fmt: skip
@@ -368,6 +369,9 @@ def without_header(draw: st.DrawFn, of: Sequence[Device]) -> tuple[Layout, bool]
     if fitting and _often(draw, 8):
         columns = draw(st.sampled_from(fitting))
         is_known = M not in columns or all(device.maker in _KNOWN_MAKERS for device in of)
+        if columns[0] is M:
+            # Of other makers than Lenovo a machine type is rather a serial number.
+            is_known = is_known and all(device.maker == "LENOVO" or device.model != _MACHINE_TYPE for device in of)
         return Layout(columns, delimiter, quoting, has_header=False), is_known
     # In the places of the shapes above a maker says what the other cells are: nobody could know better.
     others = draw(st.permutations([S, K, H, M, D, T_]).filter(lambda drawn: {drawn[0], drawn[3]}.isdisjoint({M, T_})))

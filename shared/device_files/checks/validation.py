@@ -63,8 +63,8 @@ _LOST_LETTER = re.compile(
 """What saving as ASCII, reading in a wrong encoding, or an escape of addresses, mail or UTF-7 leaves of a letter."""
 _STRAY_QUOTE = re.compile('[\u201c-\u201f\u00ab\u00bb]|""|^[,;|^]|[,;|^]$')
 """Quotes that were not in pairs around a group tag, and a delimiter that they enclosed."""
-_USER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+|[^\\\s]+\\[^\\\s]+")
-"""Of the column beside the group tag, in a row that moved or has the two swapped."""
+_USER = re.compile(r"(?:.*\s)?(?:[^@\s]+@[^@\s]+\.[^@\s.]+|[^\\\s]+\\[^\\\s]+)")
+"""Of the column beside the group tag, in a row that moved, has the two swapped, or has both in one cell."""
 _NO_NAME = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|.*[\u20ac$\u00a3].*"
     r"|\d{1,4} ?(?:x|stk|pcs|pieces|units)\.?|(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}"

@@ -128,6 +128,12 @@ def test_without_a_batch_folder_the_group_tag_must_be_readable() -> None:
     assert decide(replace(NAMED, group_tag=",,"), batch_by_group_tag=True).reason is RowReason.GROUP_TAG_UNREADABLE
 
 
+@pytest.mark.parametrize("tag", ["ada@contoso.com", "Kiosk ada@contoso.com", "Kiosk\tCONTOSO\\ada"])
+def test_a_user_is_no_group_tag_even_behind_one(tag: str) -> None:
+    assert decide(replace(NAMED, group_tag=tag), batch_by_group_tag=True).reason is RowReason.GROUP_TAG_UNREADABLE
+    assert decide(replace(NAMED, group_tag=tag)).notes == (Note.TAG_NOT_CERTAIN,)
+
+
 def test_a_product_key_that_is_copied_over_the_file_identifies_nothing() -> None:
     validation = Validation(Rules(), NOW, keys_are_copied=True)
     assert validation.decide(DeviceRow("line 2", product_key=KEY)).reason is RowReason.PRODUCT_KEY_COPIED
