@@ -93,6 +93,9 @@ def is_placeholder(text: str) -> bool:
 
 _NO_TAG = _NO_VALUE | frozenset(map(_compared, _LISTED["no_tag"]))
 _SHORTEST_WORD = 3
+_DITTO_MARK = re.compile(
+    "[-\\s.,]*(?:[\"\u201c-\u201f\u2033\u3003\xab\xbb]|'')[-\\s.,\"'\u201c-\u201f\u2033\u3003\xab\xbb]*"
+)
 
 
 def says_none(tag: str) -> bool:
@@ -101,8 +104,8 @@ def says_none(tag: str) -> bool:
 
 
 def says_as_above(tag: str) -> bool:
-    """Whether a group tag stands for the one in the row above: `ditto`, `do.`; `DO` is a place."""
-    return _is_word_of(_AS_ABOVE, tag)
+    """Whether a group tag stands for the one in the row above: `ditto`, `do.`, a ditto mark; `DO` is a place."""
+    return _DITTO_MARK.fullmatch(tag) is not None or _is_word_of(_AS_ABOVE, tag)
 
 
 def _is_word_of(family: frozenset[str], tag: str) -> bool:

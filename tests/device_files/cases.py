@@ -341,14 +341,17 @@ SHAPES = [
         text(
             "Serial,Manufacturer,Model,Group Tag",
             *(f"S{n},HP,A,{tag}" for n, tag in enumerate(("n/a", "-", "None", "undefined", "Group Tag", "keine"))),
-            *(f"T{n},HP,A,{tag}" for n, tag in enumerate(("#N/A", "1.65E+05", "05. Mrz", "ditto", "\ufffd\ufffd"))),
+            *(
+                f"T{n},HP,A,{tag}"
+                for n, tag in enumerate(("#N/A", "1.65E+05", "05. Mrz", "ditto", "\ufffd\ufffd", "\u3003", '""""'))
+            ),
             "U1,HP,A,2026",
             "U2,HP,A,165000",
             "ABC1234,HP,A,ABC1234",
             "S/N: ABC1235,HP,A,abc1235",
         ),
         [
-            *rejected(*[RowReason.NO_BATCH] * 6, *[RowReason.GROUP_TAG_UNREADABLE] * 5),
+            *rejected(*[RowReason.NO_BATCH] * 6, *[RowReason.GROUP_TAG_UNREADABLE] * 7),
             Sent("U1", None, None, "HP", "A", tag="2026"),
             Sent("U2", None, None, "HP", "A", tag="165000"),
             Rejected(RowReason.NO_BATCH, (Note.TAG_REPEATS_SERIAL,)),
@@ -391,6 +394,23 @@ SHAPES = [
         "names of columns that go on in the next line",
         text("Serial,Manufacturer,Model,Group", "Number,,,Tag", f"{DELL},Dell Inc.,Latitude 5530,Kiosk"),
         [Sent(DELL, manufacturer="Dell Inc.", model="Latitude 5530", tag="Kiosk")],
+    ),
+    Case(
+        "quotes around texts with a comma are certain, in a row that ends early too",
+        text(
+            "Serial,Manufacturer,Model,Group Tag,Delivery,Room",
+            'S1,"VMware, Inc.","VMware20,1",HP',
+            'S2,"Clevo Co., Ltd",NS50MU',
+        ),
+        [
+            Sent("S1", None, None, "VMware, Inc.", "VMware20,1", tag="HP"),
+            Sent("S2", None, None, "Clevo Co., Ltd", "NS50MU"),
+        ],
+    ),
+    Case(
+        "a blank behind the comma shows that a model fell apart, below a name that is not known too",
+        text("Serial,Manufacturer,Model,Remark,Room", "S1,Schenker,XMG Core, 15,,"),
+        [Rejected(RowReason.SHIFTED_CELLS)],
     ),
     Case(
         "a user of a domain is no group tag",

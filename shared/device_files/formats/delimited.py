@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from shared.device_files.formats.decoding import MAXIMUM_LINE
+from shared.device_files.formats.parts import DOUBT
 from shared.device_files.hardware_hash.layout import HASH_CHARACTERS
 from shared.device_files.hardware_hash.verification import starts_as_hash
 from shared.reasons import FileReason, UnreadableDeviceFile
@@ -35,8 +36,6 @@ _TYPOGRAPHIC_CELL = re.compile(
 )
 _BETWEEN_APOSTROPHES = re.compile(r"'[^']*'([,;\t|^])'[^']*'(?:\1(?:'[^']*'|(?:(?!\1)[^'\"])*))*")
 """A row whose cells stand between apostrophes, as those of SQL do."""
-_DOUBT = '"'
-"""The last cell of a row whose quotes may be read in two ways."""
 _MOST_LINES_WITH_QUOTES = 16
 """Of a row; more are taken for a quote that was never closed."""
 _QUOTED_WHOLE = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
@@ -112,7 +111,7 @@ class Records:
             cells = _with_rest_of_hash(cells, self._delimiter, self.lines)
         if len(cells) not in self._widths:
             self._settle_widths(cells)
-        has_blanks = ('"' in line or f"{self._delimiter} " in line) and cells[-1] != _DOUBT
+        has_blanks = ('"' in line or f"{self._delimiter} " in line) and cells[-1] != DOUBT
         if has_blanks and self._are_blanks_meaningless(line, cells):
             cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
@@ -128,7 +127,7 @@ class Records:
         sense = self._sense(cells) if count > 1 else 0
         if sense >= SENSE_OF_HEADER:
             self._of_header = self._widths = (count, max(at for at, cell in enumerate(cells, start=1) if cell.strip()))
-        elif sense > 0 and cells[-1] != _DOUBT and (count == self._latest or not self._widths):
+        elif sense > 0 and cells[-1] != DOUBT and (count == self._latest or not self._widths):
             self._widths = (*self._of_header, count)
         self._latest = count
 
@@ -178,13 +177,13 @@ class Records:
         cells = _split(line, delimiter, lambda text: self._following(text, delimiter), self._widths)
         plain = line.split(delimiter)
         fits, fits_plain = not self._widths or len(cells) in self._widths, len(plain) in self._widths
-        is_certain = fits and (not fits_plain or len(plain) == len(cells))
+        is_certain = (fits and (not fits_plain or len(plain) == len(cells))) or _are_texts(line, cells, delimiter)
         if is_certain or _is_each_quoted(line, delimiter, len(cells)) or self._sense(cells) >= SENSE_OF_HEADER:
             return cells
         if fits_plain:
-            return [*map(_without_quotes, plain), _DOUBT]
+            return [*map(_without_quotes, plain), DOUBT]
         if any(delimiter in cell for cell in cells):
-            return [*cells, *[""] * max(self._widths), _DOUBT]
+            return [*cells, *[""] * max(self._widths), DOUBT]
         return cells
 
     def _following(self, text: str, delimiter: str) -> str:
@@ -221,7 +220,7 @@ class Records:
 
 def _with_plain_quotes(line: str) -> str:
     """A line whose typographic quotes around cells are plain ones."""
-    return _TYPOGRAPHIC_CELL.sub(lambda found: f'{found[1]}"{found[2].replace(_DOUBT, 2 * _DOUBT)}"', line)
+    return _TYPOGRAPHIC_CELL.sub(lambda found: f'{found[1]}"{found[2].replace(DOUBT, 2 * DOUBT)}"', line)
 
 
 _CELL = r'(?:([ \xa0]?)[ \xa0]*"([^"]*(?:""[^"]*)*)"[ \xa0]*|([^"{}]*))'
@@ -273,6 +272,12 @@ def _is_each_quoted(line: str, delimiter: str, count: int) -> bool:
     line = line.strip()
     joints = re.findall(f'"[ \xa0]*{re.escape(delimiter)}[ \xa0]*"', line)
     return line[0] == line[-1] == '"' and 1 < count == len(joints) + 1
+
+
+def _are_texts(line: str, cells: Sequence[str], delimiter: str) -> bool:
+    """Whether each delimiter between quotes is one of a text or number: the quotes are no ditto or inch marks."""
+    between_cells = re.compile(rf"^{re.escape(delimiter)}|{re.escape(delimiter)}(?! \S|(?<=\d.)\d)")
+    return _well_formed(delimiter).fullmatch(line) is not None and not any(map(between_cells.search, cells))
 
 
 def _is_between_strays(cell: str) -> bool:

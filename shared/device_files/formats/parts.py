@@ -44,3 +44,6 @@ class UnreadPart:
 
 
 Part = TablePart | ItemsPart | UnreadPart
+
+DOUBT = '"'
+"""The last cell of a row whose quotes may be read in two ways; no value of one."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from shared.device_files.cells import clean
+from shared.device_files.formats.parts import DOUBT
 from shared.device_files.hardware_hash.verification import VerifiedHash, starts_as_hash, verify
 from shared.device_files.placeholders import is_like_manufacturer, is_manufacturer, is_placeholder, is_product_key
 from shared.device_files.rows import ABSENT, ADDED_TO_FIX, NAMES_OF_A_DEVICE, Column, Header, header_of
@@ -69,6 +70,8 @@ def realigned(header: Header, cells: Sequence[str], width: int, delimiter: str =
         return None
     table = _Table(header, width, delimiter, record)
     joined = table.joined(cells)
+    if joined[-1] == DOUBT and len(joined) <= width:
+        return None
     if table.is_right(joined, is_joined=len(joined) < len(cells)):
         return header, tuple(joined[: header.width])
     if record is None or hashes[0] == header.place(Column.HARDWARE_HASH):
@@ -194,7 +197,7 @@ def _goes_on(header: Header, cells: Sequence[str]) -> bool:
         if column is Column.GROUP_TAG and before is None and _is_end_of_number(header, cells, place):
             return True
         is_told = before in ADDED_TO_FIX or (column in ADDED_TO_FIX and before not in _TEXT)
-        if is_told or (column is None and (has_sentence or before is not Column.GROUP_TAG)):
+        if is_told or (column is None and (has_sentence or before not in _TEXT)):
             continue
         texts = _cell(cells, place - 1), _cell(cells, place)
         # A hash or key goes on in no other cell, nor does it end one.
