@@ -24,6 +24,7 @@ from shared.pipeline.corrections.closed_file import CopyExpired
 from shared.pipeline.corrections.to_fix import NAME as TO_FIX
 from shared.pipeline.corrections.to_fix import WORKBOOK_NAME, to_fix_csv, to_fix_rows
 from shared.pipeline.drop_path import resolve_drop_path
+from shared.reasons import SentNote
 from shared.status import queries
 from shared.status.page.labels import WITHDRAWALS, file_label, note_meaning
 from shared.status.presenters import NO_CUSTOMER_ID
@@ -236,7 +237,10 @@ def outcome_in_words(row: OutcomeView) -> Text:
 
 def why(row: OutcomeView) -> str:
     """The reason for the outcome, and the changes of the row before it was sent."""
-    changed = list(map(note_meaning, row.notes.split()))
+    changed = [
+        f"It was moved from the batch {row.moved_from}." if note == SentNote.MOVED else note_meaning(note)
+        for note in row.notes.split()
+    ]
     code = row.error_code if row.outcome is Outcome.FAILED else ""
     by = f"Registered by {row.registered_by}." if row.registered_by and row.outcome is Outcome.FAILED else ""
     reason = " ".join(filter(None, [code, row.error_description]))

@@ -17,7 +17,7 @@ from local.commands.finding import customer_of
 from local.escaping import escaped
 from shared.pipeline.composition import Pipeline
 from shared.pipeline.intake.preview import Destination
-from shared.pipeline.inventory.plan import Place, Planned, planned_rows
+from shared.pipeline.inventory.plan import Place, Planned, ended_since, planned_rows
 from shared.pipeline.inventory.planned_profiles import PlannedProfile, ProfileFate
 from shared.pipeline.inventory.reading import keep_fresh
 from shared.status.names import CustomerNames
@@ -66,7 +66,7 @@ def _plan(arguments: argparse.Namespace) -> ExitCode:
         headings = place_headings(order)
         total = ", ".join(f"{places[place]} {headings[place]}" for place in Place if places[place])
         print(f"{counted(places.total(), 'row')}: {total or 'nothing would be sent'}")
-        print(escaped(inventory_view(reading).sentence))
+        print(escaped(" ".join(filter(None, (inventory_view(reading).sentence, ended_since(pipeline, customer_id))))))
         if fates:
             total = ", ".join(f"{PROFILE_FATES[fate].text}: {fates[fate]}" for fate in ProfileFate if fates[fate])
             print(escaped(f"Wished profiles: {total}. {profiles_read(pipeline, customer_id)}"))

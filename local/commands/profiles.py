@@ -90,4 +90,6 @@ def _show(view: CustomerProfiles) -> None:
     for default in view.defaults:
         where = f"batch {default.batch_id}" if default.batch_id else "all other batches"
         say(output, f"Default of {where}: {default.profile}")
+        if default.fault:
+            say(output, default.fault, "yellow")
     say(output, view.sentence)

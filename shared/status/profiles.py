@@ -1,7 +1,9 @@
 """The profiles of a customer, and the defaults for its batches, for people and scripts."""
 
 from shared.pipeline.composition import Pipeline
+from shared.pipeline.inventory.planned_profiles import KnownProfiles
 from shared.pipeline.profiles import profiles_of
+from shared.reasons import PROFILE_REASONS, ProfileReason
 from shared.status.queries import canonical_customer, customer_names
 from shared.status.schemas import CustomerProfiles, DefaultProfileView, ProfileView
 from shared.storage.customers import KeptProfile, ProfileList
@@ -14,6 +16,7 @@ def customer_profiles(pipeline: Pipeline, customer_id: str) -> CustomerProfiles:
 
 def profiles_view(pipeline: Pipeline, listed: ProfileList) -> CustomerProfiles:
     """A list of profiles, and the defaults of its customer."""
+    known = KnownProfiles(listed)
     return CustomerProfiles(
         customer_id=listed.customer_id,
         customer_name=customer_names(pipeline).name_of(listed.customer_id),
@@ -22,9 +25,19 @@ def profiles_view(pipeline: Pipeline, listed: ProfileList) -> CustomerProfiles:
         sentence=sentence_of(listed),
         profiles=list(map(_view, listed.profiles)),
         defaults=[
-            DefaultProfileView(batch_id=each.batch_id or None, profile=each.profile)
+            DefaultProfileView(
+                batch_id=each.batch_id or None,
+                profile=each.profile,
+                fault=_fault_of_default(known.reason_against(each.profile)),
+            )
             for each in pipeline.customers.default_profiles(listed.customer_id)
         ],
+    )
+
+
+def _fault_of_default(reason: ProfileReason | None) -> str:
+    return (
+        "" if reason is None else f"{PROFILE_REASONS[reason].sentence} Devices get none by this default: set another."
     )
 
 

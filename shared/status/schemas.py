@@ -735,6 +735,12 @@ class DefaultProfileView(View, frozen=True, kw_only=True):
 
     batch_id: Annotated[str | None, msgspec.Meta(description="Null: of all batches that have no default of their own.")]
     profile: Annotated[str, msgspec.Meta(description="The name or id of a profile.")]
+    fault: Annotated[
+        str,
+        msgspec.Meta(
+            description="Why no device gets it, by the profiles as last listed; empty where they tell of no fault."
+        ),
+    ]
 
 
 class CustomerProfiles(View, frozen=True, kw_only=True):

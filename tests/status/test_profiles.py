@@ -22,10 +22,22 @@ def test_profiles_and_defaults_are_listed(client: Client, world: World) -> None:
     assert [profile["name"] for profile in found["profiles"]] == ["Kiosk", "Standard"]
     assert found["profiles"][0]["devices"] == 0
     assert found["defaults"] == [
-        {"batch_id": None, "profile": "Standard"},
-        {"batch_id": "Sales", "profile": "Kiosk"},
+        {"batch_id": None, "profile": "Standard", "fault": ""},
+        {"batch_id": "Sales", "profile": "Kiosk", "fault": ""},
     ]
     assert found["sentence"].startswith("Partner Center listed them on")
+
+
+def test_a_default_that_the_customer_does_not_have_says_so_once_the_profiles_are_listed(
+    client: Client, world: World
+) -> None:
+    set_default_profile(world.pipeline, COMMAND, CUSTOMER, "", "Nobody's")
+    assert client.get(ADDRESS).json["defaults"][0]["fault"] == ""
+    world.run()
+    fault = client.get(ADDRESS).json["defaults"][0]["fault"]
+    assert fault.startswith("The customer has no configuration policy of this name or id")
+    page = client.get(f"/api/status/profiles?customer={CUSTOMER}").body.decode()
+    assert "Devices get none by this default" in page
 
 
 def test_why_they_could_not_be_listed_is_said(client: Client, world: World) -> None:

@@ -35,6 +35,7 @@ from shared.pipeline.profiles import profiles_of
 from shared.pipeline.submissions.matching import differ, folded
 from shared.pipeline.submissions.registered_elsewhere import Registration, Registrations, latest
 from shared.storage.inventories import BatchInventory
+from shared.storage.record_table import log_unreadable
 from shared.vocabulary import FileOrder, ProfileOutcome
 
 ROWS_AT_ONCE = 500
@@ -62,8 +63,10 @@ DIFFERS = (
     "A device with this serial number or product key is registered but differs from the row otherwise, so it would not "
     "be touched: compare the two."
 )
-AS_LISTED = "as Partner Center lists it"
-MAY_NOT_BE_DELETED = "as Partner Center lists it, which does not allow the partner to delete it: it would stay there"
+MAY_NOT_BE_DELETED = "Partner Center does not allow the partner to delete it, so it would stay there"
+ENDED_SINCE = "A file of this customer has ended since: have the batches read anew to see what it did."
+_NEWEST_FILES = 20
+"""Files of a customer among which one is looked for that ended after the batches were read."""
 UNLIKE = "A device with this serial number is registered, but Partner Center does not list its maker and model."
 
 
@@ -196,7 +199,7 @@ def _standing_of(planned: Planned, order: FileOrder) -> DeviceStanding:
             return DeviceStanding(would_be_registered=True)
         case Place.IN_THIS_BATCH:
             return DeviceStanding(would_be_registered=True, profiles=planned.has_profiles)
-        case Place.IN_OTHER_BATCH if is_move and planned.why == MAY_NOT_BE_DELETED:
+        case Place.IN_OTHER_BATCH if is_move and MAY_NOT_BE_DELETED in planned.why:
             return DeviceStanding(would_be_registered=False)
         case Place.IN_OTHER_BATCH if is_move:
             return DeviceStanding(would_be_registered=True)
@@ -226,6 +229,16 @@ class _Witnesses:
     registrations: Registrations
     read_at: datetime | None
     """Since when every batch of the customer was read; None when some was not."""
+
+
+def ended_since(pipeline: Pipeline, customer_id: str) -> str:
+    """That a file of the customer has ended since its batches were read, as a sentence; empty where none has."""
+    read_at = _read_at(pipeline, customer_id)
+    if read_at is None:
+        return ""
+    newest = pipeline.journal.files.final(limit=_NEWEST_FILES, customer_id=customer_id, unreadable=log_unreadable)
+    has_ended = any(listing.closed_at is not None and listing.closed_at > read_at for _, listing in newest)
+    return ENDED_SINCE if has_ended else ""
 
 
 def _read_at(pipeline: Pipeline, customer_id: str) -> datetime | None:
@@ -348,8 +361,14 @@ def place_of_search(
     is_here = known in (here if order is FileOrder.MOVE else searched)
     place = Place.IN_THIS_BATCH if is_here else Place.IN_OTHER_BATCH
     may_be_deleted = Device(allowed_operations=known.device.allowed_operations).may_be_deleted is not False
-    why = AS_LISTED if may_be_deleted else MAY_NOT_BE_DELETED
+    why = "; ".join(filter(None, (_as_listed(known.batch), "" if may_be_deleted else MAY_NOT_BE_DELETED)))
     return Planned(row, batch_id, place, known.batch.batch_id, why, known.device.policies)
+
+
+def _as_listed(batch: BatchInventory) -> str:
+    return (
+        "as Partner Center listed it" if batch.read_at is None else f"as listed on {batch.read_at:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def place_of(
@@ -365,7 +384,7 @@ def place_of(
     same = [known for known in listed if likeness(row, known.device) is Likeness.SAME]
     if same:
         places = [(known.batch.batch_id, known.device.policies) for known in same]
-        return _of_batch(row, batch_id, places, AS_LISTED)
+        return _of_batch(row, batch_id, places, _as_listed(same[0].batch))
     if listed:
         return Planned(row, batch_id, Place.CANNOT_BE_TOLD, listed[0].batch.batch_id, UNLIKE)
     own = latest([one for one in registered if one.file.customer_id == customer_id])

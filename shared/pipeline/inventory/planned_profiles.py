@@ -86,6 +86,12 @@ class KnownProfiles:
             return PlannedProfile(wish, ProfileFate.CANNOT_BE_TOLD, device.why, others)
         return PlannedProfile(wish, ProfileFate.GETS_IT, others=others)
 
+    def reason_against(self, profile: str) -> ProfileReason | None:
+        """Why no device would get the profile, as far as the list tells."""
+        found = self._policy_named(profile)
+        is_whole = self.listed.read_at is not None and len(self.listed.profiles) < MOST_PROFILES
+        return found if isinstance(found, ProfileReason) and is_whole else None
+
     def _name_of(self, profile: str) -> str:
         named = (each.name for each in self.listed.profiles if folded(each.policy_id) == folded(profile))
         return next(named, "") or profile

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from shared.pipeline.intake.preview import destination_for
 from shared.pipeline.intake.uploads import staged_version
-from shared.pipeline.inventory.plan import Place, Plan, plan
+from shared.pipeline.inventory.plan import Place, Plan, ended_since, plan
 from shared.pipeline.inventory.reading import keep_fresh
 from shared.status.authentication import PAGES, Person
 from shared.status.http import Refusal
@@ -63,6 +63,7 @@ def plan_of(visit: Visit, upload: Upload, number: str) -> str:
         customer_names(pipeline),
         visit.person,
         profiles_sentence=profiles_read(pipeline, upload.customer_id) if planned.profiles else "",
+        ended_since=ended_since(pipeline, upload.customer_id),
     )
 
 
@@ -75,6 +76,7 @@ def plan_page(
     person: Person,
     *,
     profiles_sentence: str = "",
+    ended_since: str = "",
 ) -> str:
     """The page. Pure."""
     return rendered(
@@ -97,6 +99,7 @@ def plan_page(
             },
             "reading": reading,
             "profiles_sentence": profiles_sentence,
+            "ended_since": ended_since,
             "liveness": Liveness.OVER,
             "links": {
                 "files": PAGES,

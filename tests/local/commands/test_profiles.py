@@ -12,7 +12,7 @@ def test_profiles_are_shown_and_a_default_is_set_and_removed(typed: Typed) -> No
     for words in ("Standard", "Kiosk", "Default of batch Sales: Kiosk", "Partner Center listed them on"):
         assert words in shown
     _, shown = typed("profiles", "--customer", CUSTOMER, "--json")
-    assert json.loads(shown)["defaults"] == [{"batch_id": "Sales", "profile": "Kiosk"}]
+    assert json.loads(shown)["defaults"] == [{"batch_id": "Sales", "profile": "Kiosk", "fault": ""}]
     _, shown = typed("profiles", "--customer", CUSTOMER, "--batch", "sales", "--no-default")
     assert "Default of" not in shown
 

@@ -13,6 +13,7 @@ from shared.pipeline.corrections.withdrawal_request import withdraw
 from shared.pipeline.intake.preview import destination_for, preview
 from shared.pipeline.inventory.plan import (
     DIFFERS,
+    ENDED_SINCE,
     MAY_NOT_BE_DELETED,
     NOT_READ,
     NOTHING_TO_FIND_IT_BY,
@@ -21,6 +22,7 @@ from shared.pipeline.inventory.plan import (
     Likeness,
     Place,
     Plan,
+    ended_since,
     likeness,
     place_of_search,
     plan,
@@ -86,9 +88,13 @@ def test_of_a_file_that_ended_before_the_batches_were_read_the_batches_tell(worl
     assert world.service.delete_elsewhere(CUSTOMER, "SN-00001") == 1
     world.read_devices()
     assert [place for _, place, _ in places(world, numbered(2))] == [Place.NEW, Place.IN_THIS_BATCH]
+    (there,) = planned(world, numbered(2)).shown[Place.IN_THIS_BATCH]
+    assert there.why == f"as listed on {world.clock():%Y-%m-%d %H:%M} UTC"
+    assert ended_since(world.pipeline, CUSTOMER) == ""
     world.clock.now += timedelta(seconds=1)
     world.drop_file(numbered(1, "LATER-"), f"{CUSTOMER}/Test/b.csv")
     world.run()
+    assert ended_since(world.pipeline, CUSTOMER) == ENDED_SINCE
     assert [place for _, place, _ in places(world, numbered(1, "LATER-"))] == [Place.IN_THIS_BATCH]
 
 
@@ -323,7 +329,8 @@ def test_a_device_that_may_not_be_deleted_is_planned_to_stay_and_one_without_nam
     of_serial = row(serial_number="SN-1")
     stays = place_of_search(of_serial, "Test", known, known, FileOrder.MOVE)
     assert stays is not None
-    assert (stays.place, stays.where, stays.why) == (Place.IN_OTHER_BATCH, "Sales", MAY_NOT_BE_DELETED)
+    assert (stays.place, stays.where) == (Place.IN_OTHER_BATCH, "Sales")
+    assert stays.why.endswith(MAY_NOT_BE_DELETED)
     nameless = place_of_search(row(hardware_hash="T0A"), "", [], [], FileOrder.REMOVE)
     assert nameless is not None
     assert (nameless.place, nameless.why) == (Place.CANNOT_BE_TOLD, NOTHING_TO_FIND_IT_BY)
