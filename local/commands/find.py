@@ -16,7 +16,9 @@ from shared.vocabulary import counted
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("serial", metavar="SERIAL", help="a serial number; capital and small letters are the same")
+    parser.add_argument(
+        "serial", metavar="SERIAL", help="a serial number or product key; capital and small letters are the same"
+    )
     account.add_arguments(parser)
 
 
@@ -46,7 +48,8 @@ def show_devices(found: DevicePage, *, as_json: bool) -> ExitCode:
             else ""
         )
         raise CommandEnded(
-            ExitCode.NOT_FOUND, f"No closed file has a row with the serial number {found.serial_number!r}.{still_open}"
+            ExitCode.NOT_FOUND,
+            f"No closed file has a row with the serial number or product key {found.serial_number!r}.{still_open}",
         )
     if as_json:
         print_json(found)

@@ -202,7 +202,10 @@ OPERATIONS: Mapping[str, Operation] = {
         faults=(HTTPStatus.CONFLICT,),
     ),
     "find_device": Operation(
-        "The rows of closed files with this serial number, newest first.", DevicesQuery, DevicePage, faults=_NO_FILE
+        "The rows of closed files with this serial number, or else with this product key, newest first.",
+        DevicesQuery,
+        DevicePage,
+        faults=_NO_FILE,
     ),
     "list_profiles": Operation(
         "The profiles of a customer, which are its configuration policies, as Partner Center last listed them, and the "

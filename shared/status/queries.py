@@ -85,7 +85,7 @@ SECONDS_FOR_ROWS = 0.15
 
 
 class NotFound(DeviceDropError):
-    """There is no such file, or no row with this serial number."""
+    """There is no such file, or no row with this serial number or product key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +265,10 @@ def devices(
     page: str | None = None,
     names: CustomerNames | None = None,
 ) -> DevicePage:
-    """Every row of a customer's closed files with this serial number, newest first. Raises NotFound, BadCursor.
+    """Every row of a customer's closed files with this serial number or product key, newest first.
 
     `names` are read when they are not given. Of more than `DEVICES_ON_A_PAGE` rows each page is newest first by
-    itself.
+    itself. Raises NotFound, BadCursor.
     """
     customer = canonical(customer_id)
     behind = None if page is None else position_in(page, DevicePosition)
@@ -278,7 +278,7 @@ def devices(
     mentions: list[DeviceMention] = []
     if customer is not None and serial_number:
         after = None if behind is None else _mention(serial_number, customer, behind)
-        rows = pipeline.journal.outcomes.with_serial(serial_number, customer, after, unreadable.append)
+        rows = pipeline.journal.outcomes.with_serial_or_key(serial_number, customer, after, unreadable.append)
         mentions = list(islice(rows, DEVICES_ON_A_PAGE + 1))
     if not mentions and not unreadable and page is None:
         raise NotFound(_no_device(still_open))
@@ -525,7 +525,7 @@ def _mention(serial_number: str, customer_id: str, position: DevicePosition) -> 
 
 
 def _no_device(still_open: int) -> str:
-    searched = "No closed file of this customer has a row with this serial number."
+    searched = "No closed file of this customer has a row with this serial number or product key."
     if still_open:
         return f"{searched} {still_open} of its files are still open; their rows are found once they are closed."
     return f"{searched} Check the number, and whether the file is past its retention."

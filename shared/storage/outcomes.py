@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from heapq import merge
-from itertools import groupby
+from itertools import chain, groupby
 
 from shared.reasons import UNKNOWN_REASONS, UnknownReason
 from shared.storage import keys
@@ -86,11 +86,32 @@ class Outcomes:
 
         With `customer_id`, only rows of this customer; with `after`, only rows behind this one.
         """
-        prefix = keys.serial_prefix(serial_number) + ("" if customer_id is None else f"{customer_id}~")
-        first = prefix if after is None else f"{_serial_row(after)}~"
+        return self._with_name(serial_number, customer_id, after, unreadable)
+
+    def with_serial_or_key(
+        self,
+        text: str,
+        customer_id: str | None = None,
+        after: DeviceMention | None = None,
+        unreadable: OnUnreadable = raise_unreadable,
+    ) -> Iterator[DeviceMention]:
+        """As `with_serial`; where no row has the text as its serial number, the rows with it as their product key."""
+        rows = self._with_name(text, customer_id, after, unreadable)
+        first = next(rows, None)
+        if first is not None:
+            return chain([first], rows)
+        return self._with_name(keys.name_of_product_key(text), customer_id, after, unreadable)
+
+    def _with_name(
+        self, name: str, customer_id: str | None, after: DeviceMention | None, unreadable: OnUnreadable
+    ) -> Iterator[DeviceMention]:
+        prefix = keys.serial_prefix(name) + ("" if customer_id is None else f"{customer_id}~")
+        first = prefix
+        if after is not None:
+            first = f"{keys.serial_row(name, after.customer_id, after.file_id, after.row)}~"
         found = (
             self._by_serial.query(Query(partition=partition, row_from=first, row_below=prefix + "\uffff"))
-            for partition in keys.serial_partitions(serial_number)
+            for partition in keys.serial_partitions(name)
         )
         for entity in merge(*found, key=lambda entity: str(entity.values[ROW_KEY])):
             try:
@@ -227,10 +248,6 @@ def _mentions(file: DeviceFile, outcome: DeviceOutcome) -> Iterator[DeviceMentio
 def _serial_key(file: DeviceFile, mention: DeviceMention) -> keys.Key:
     rows = file.read_counts.total
     return keys.serial_key(_name_in_index(mention), mention.customer_id, mention.file_id, mention.row, rows)
-
-
-def _serial_row(mention: DeviceMention) -> str:
-    return keys.serial_row(_name_in_index(mention), mention.customer_id, mention.file_id, mention.row)
 
 
 def _name_in_index(mention: DeviceMention) -> str:

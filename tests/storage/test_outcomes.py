@@ -87,6 +87,11 @@ def test_a_device_is_found_by_its_product_key_apart_from_serial_numbers(journal:
     assert [mention.row for mention in journal.outcomes.with_product_keys(["3300000000001", ""])] == [1]
     assert [mention.row for mention in journal.outcomes.with_serial("3300000000001")] == [2]
     assert [mention.row for mention in journal.outcomes.with_product_keys(["3300000000002"])] == [2]
+    found = journal.outcomes.with_serial_or_key
+    assert [mention.row for mention in found("3300000000001")] == [2], "a serial number comes first"
+    (by_key,) = found("3300000000002", CUSTOMER)
+    assert by_key.row == 2
+    assert list(found("3300000000002", CUSTOMER, by_key)) == []
     journal.forget_file(file)
     assert list(journal.outcomes.with_product_keys(["3300000000001", "3300000000002"])) == []
 

@@ -1,4 +1,4 @@
-"""The search for a serial number among the files of all customers, by the index of serial numbers."""
+"""The search for a device among the files of all customers, by the index of serial numbers and product keys."""
 
 from itertools import islice
 
@@ -14,14 +14,14 @@ from shared.storage.records import DeviceMention
 
 
 def devices_of_any_customer(pipeline: Pipeline, serial_number: str, page: str | None = None) -> DevicePage:
-    """A page of the rows of closed files with this serial number, newest first; empty when there are none.
+    """A page of the rows of closed files with this serial number or product key, newest first; empty if there are none.
 
     Raises BadCursor.
     """
     names = customer_names(pipeline)
     after = None if page is None else _mention_in(page, serial_number)
     unreadable: list[UnreadableRecord] = []
-    rows = pipeline.journal.outcomes.with_serial(serial_number, None, after, unreadable.append)
+    rows = pipeline.journal.outcomes.with_serial_or_key(serial_number, None, after, unreadable.append)
     mentions = list(islice(rows, DEVICES_ON_A_PAGE + 1))
     shown = mentions[:DEVICES_ON_A_PAGE]
     is_last_page = len(mentions) <= DEVICES_ON_A_PAGE
