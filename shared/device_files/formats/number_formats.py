@@ -94,23 +94,16 @@ def _whole(value: int, section: _Section, *, shows_sign: bool) -> str:
 def _filled(section: _Section, digits: str) -> tuple[str, int]:
     """The digits in the placeholders of a section with its texts, and how many zeros it shows at least."""
     places = [place for place in section.places if place[1] or "thousands" not in section.kinds]
-    missing = sum(is_digit for _, is_digit in places) - len(digits)
-    parts: list[str] = []
-    zeros = used = 0
+    count = sum(is_digit for _, is_digit in places)
+    # The first placeholder takes the digits for which there are no others.
+    in_first = max(1, len(digits) - count + 1)
+    padded = digits.rjust(count)
+    given = iter([padded[:in_first], *padded[in_first:]])
+    text, zeros = "", 0
     for place, is_digit in places:
-        if not is_digit:
-            parts.append(place)
-            continue
-        zeros += zeros > 0 or place == "0"
-        if missing > 0:
-            missing -= 1
-            parts.append("0" if zeros else "")
-        else:
-            # The first placeholder takes the digits for which there are no others.
-            end = used + 1 - missing
-            parts.append(digits[used:end])
-            used, missing = end, 0
-    return "".join(parts).strip(), zeros
+        zeros += is_digit and (zeros > 0 or place == "0")
+        text += next(given).replace(" ", "0" if zeros else "") if is_digit else place
+    return text.strip(), zeros
 
 
 def _moment(value: float, *, is_1904: bool) -> str:
@@ -136,21 +129,16 @@ def _sections(code: str) -> Sequence[_Section]:
     """The sections of a code that are for numbers; one that shows nothing of its own, where conditions choose them."""
     sections = [_Section()]
     for token in _TOKEN.finditer(code):
-        if token["end"]:
+        kind = token.lastgroup
+        if kind == "end":
             sections.append(_Section())
-        else:
-            _add(token, sections[-1])
+            continue
+        sections[-1].kinds.add(kind)
+        if kind in _SHOWN_AS_IT_IS:
+            sections[-1].places.append((token[token.lastindex or 0], False))
+        elif kind in ("digit", "general"):
+            sections[-1].places.append((token[0] if kind == "digit" else "0", True))
     if len(sections) > 1 and "text" in sections[-1].kinds:
         sections.pop()
     has_condition = any("condition" in section.kinds for section in sections)
     return [_Section(kinds={"condition"})] if has_condition else sections[:_MOST_SECTIONS]
-
-
-def _add(token: re.Match[str], section: _Section) -> None:
-    """Take one more token of a code into its section."""
-    kind = token.lastgroup
-    section.kinds.add(kind)
-    if kind in _SHOWN_AS_IT_IS:
-        section.places.append((token[token.lastindex or 0], False))
-    elif kind in ("digit", "general"):
-        section.places.append((token[0] if kind == "digit" else "0", True))
