@@ -239,6 +239,8 @@ class _TextReport:
             if not NOTES[note].what_to_do.startswith("Nothing."):
                 rows = "row" if number == 1 else "rows"
                 _print(f"  {number} {rows} noted, {note}: {NOTES[note].what_to_do}")
+        if found.nameless:
+            _print(f"  {found.nameless_sentence}")
         if found.batches:
             named = ((repr(name) if name else "any", number) for name, number in found.batches.items())
             shown = ", ".join(f"{name} ({number})" for name, number in named)
@@ -314,6 +316,7 @@ class _JsonReport:
         beside: dict[str, object] = {
             "reasons": found.reasons,
             "batches": found.batches,
+            "nameless": found.nameless,
             "is_incomplete": found.is_incomplete,
             "passed_over": [structs.asdict(kept) for kept in found.passed_over],
             "notes": [structs.asdict(remark) | asdict(FILE_NOTES[remark.note]) for remark in found.remarks],
@@ -336,7 +339,8 @@ def _check(file: Path, destination: Destination, report: _Report, *, only_row: i
         print(f"{file} cannot be read: {error.strerror or error}", file=sys.stderr)
         return False
     report.end(file, found)
-    return found.fault is None and not found.fates.get(Fate.REJECTED) and not found.is_incomplete
+    is_well = found.fault is None and not found.fates.get(Fate.REJECTED) and not found.nameless
+    return is_well and not found.is_incomplete
 
 
 def preview_of(file: Path, destination: Destination, now: datetime) -> Preview:

@@ -22,9 +22,9 @@ from shared.pipeline.intake.rules import (
     rules_for,
     too_many_batches,
 )
-from shared.reasons import FileNote, Note, RowReason, UnreadableDeviceFile
+from shared.reasons import REMOVAL_REASONS, FileNote, Note, RemovalReason, RowReason, UnreadableDeviceFile
 from shared.settings import Settings
-from shared.vocabulary import FileOrder
+from shared.vocabulary import FileOrder, counted
 
 MOST_ROWS_KEPT = 100
 """Rows of each kind that a preview keeps to be shown; the counts go on."""
@@ -99,6 +99,8 @@ class Preview:
     """The notes on rows that would be sent, the most frequent first."""
     batches: Mapping[str, int] = field(default_factory=dict)
     """The rows that would be sent, by their batch, in the first spelling of each; to be removed from any: empty."""
+    nameless: int = 0
+    """The rows of devices to be removed or moved that have no name by which the device could be found."""
     rejected: tuple[CheckedRow, ...] = ()
     """The first rejected rows."""
     noted: tuple[CheckedRow, ...] = ()
@@ -120,6 +122,15 @@ class Preview:
     def sends(self) -> int:
         """The rows that would be sent."""
         return self.fates.get(Fate.SEND, 0)
+
+    @property
+    def nameless_sentence(self) -> str:
+        """How many rows are nameless, and what becomes of them; empty where none is."""
+        if not self.nameless:
+            return ""
+        explanation = REMOVAL_REASONS[RemovalReason.NOTHING_TO_FIND_IT_BY]
+        ends = f"{counted(self.nameless, 'row')} will end as {RemovalReason.NOTHING_TO_FIND_IT_BY}"
+        return f"{ends}: {explanation.sentence} {explanation.what_to_do}"
 
     @property
     def is_incomplete(self) -> bool:
@@ -182,6 +193,7 @@ class _Tally:
     notes: Counter[Note] = field(default_factory=Counter)
     batches: Counter[str] = field(default_factory=Counter)
     spellings: dict[str, str] = field(default_factory=dict)
+    nameless: int = 0
     rejected: list[CheckedRow] = field(default_factory=list)
     noted: list[CheckedRow] = field(default_factory=list)
 
@@ -199,6 +211,8 @@ class _Tally:
 
     def _add_sent(self, row: CheckedRow) -> None:
         self.notes.update(row.notes)
+        if self.destination.order is not FileOrder.REGISTER and not (row.serial_number or row.product_key):
+            self.nameless += 1
         if row.notes and len(self.noted) < MOST_ROWS_KEPT:
             self.noted.append(row)
         if (batch := self.destination.batch_of(row)) is not None:
@@ -213,6 +227,7 @@ class _Tally:
             reasons=dict(self.reasons.most_common()),
             notes=dict(self.notes.most_common()),
             batches=dict(self.batches.most_common()),
+            nameless=self.nameless,
             rejected=tuple(self.rejected),
             noted=tuple(self.noted),
             passed_over=account.passed_over,

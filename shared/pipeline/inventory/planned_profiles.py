@@ -68,6 +68,8 @@ class KnownProfiles:
 
     def planned(self, wish: ProfileWish, device: DeviceStanding) -> PlannedProfile:
         """The wish, and what would come of it for the device."""
+        if self.listed.read_at is None and device.would_be_registered is False:
+            return PlannedProfile(wish, ProfileFate.GETS_NONE)
         if self.listed.read_at is None:
             return PlannedProfile(wish, ProfileFate.CANNOT_BE_TOLD, NOT_LISTED)
         policy_id = self._policy_named(wish.profile)

@@ -8,8 +8,10 @@ from shared.device_files.rows import Rules
 from shared.pipeline.intake.preview import MOST_ROWS_KEPT, Destination, Fate, Preview, preview
 from shared.pipeline.intake.rules import MOST_BATCHES, rules_for
 from shared.reasons import FileReason, IntakeReason, Note, RowReason
+from shared.vocabulary import FileOrder
 from tests.device_files.cases import HEADER, HP_ROW
 from tests.device_files.given import SAMPLES
+from tests.device_files.hash_builder import build_hash
 from tests.pipeline.world import CUSTOMER, World
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -107,3 +109,12 @@ def test_a_file_without_rows_ends_when_the_time_is_up_as_well() -> None:
     found = preview(comments, name="a.csv", destination=BY_TAG, now=NOW, is_late=lambda: len(read) > 2)
     assert found.is_cut_short
     assert len(read) < 10
+
+
+def test_rows_that_name_nothing_to_find_their_device_by_are_counted_where_it_is_to_be_removed_or_moved() -> None:
+    content = f"{HEADER}\r\n,,{build_hash(serial='')}\r\n{HP_ROW}\r\n"
+    rules = Rules(has_default_batch=True)
+    assert seen(content, Destination(rules)).nameless_sentence == ""
+    found = seen(content, Destination(rules, order=FileOrder.REMOVE))
+    assert (found.sends, found.nameless) == (2, 1)
+    assert found.nameless_sentence.startswith("1 row will end as nothing_to_find_it_by: The row has neither")

@@ -66,6 +66,8 @@ def test_before_the_profiles_were_listed_nothing_is_told() -> None:
     known = KnownProfiles(ProfileList(customer_id=CUSTOMER, asked_at=NOW))
     planned = known.planned(ProfileWish("Kiosk", ProfileSource.ROW), REGISTERED)
     assert (planned.fate, planned.why) == (ProfileFate.CANNOT_BE_TOLD, NOT_LISTED)
+    elsewhere = known.planned(ProfileWish("Kiosk", ProfileSource.ROW), DeviceStanding(would_be_registered=False))
+    assert elsewhere.fate is ProfileFate.GETS_NONE
 
 
 def test_of_a_list_that_may_be_cut_off_no_profile_is_missed() -> None:
