@@ -99,7 +99,7 @@ def _readings_of_digits(digits: str) -> set[str]:
     value = int(kept.ljust(len(digits.lstrip("0")), "0") or "0")
     readings = {str(value)}
     if len(str(value)) > _DIGITS_SHOWN:
-        readings |= {_scientific(value, 5, trimmed=True), _scientific(value, 2, trimmed=False)}
+        readings |= _scientific(value)
     return readings - {digits}
 
 
@@ -107,19 +107,17 @@ def _readings_of_scientific(mantissa: int, exponent: int) -> set[str]:
     if exponent > _LARGEST_EXPONENT:
         return set()
     value = mantissa * 10**exponent
-    return {
-        _scientific(value, 2, trimmed=False),
-        _scientific(value, 5, trimmed=True),
-        *_readings_of_digits("0" + str(value)),
-    }
+    return _scientific(value) | _readings_of_digits("0" + str(value))
 
 
-def _scientific(value: int, decimals: int, *, trimmed: bool) -> str:
-    """`value` as 1.65208E+11, rounded half up as Excel does, not by way of a binary fraction."""
+def _scientific(value: int) -> set[str]:
+    """`value` as 1.65E+11 and as 1.65208E+11, rounded half up as Excel does, not by way of a binary fraction."""
+    shown: set[str] = set()
     with localcontext(rounding=ROUND_HALF_UP):
-        mantissa, _, exponent = format(Decimal(value), f".{decimals}E").partition("E+")
-    shown = mantissa.rstrip("0").rstrip(".") if trimmed else mantissa
-    return f"{shown}E+{int(exponent) if value else 0:02d}"
+        for decimals, left_out in ((2, ""), (5, "0")):
+            mantissa, _, exponent = format(Decimal(value), f".{decimals}E").partition("E+")
+            shown.add(f"{mantissa.rstrip(left_out).rstrip('.')}E+{int(exponent) if value else 0:02d}")
+    return shown
 
 
 def _readings_of_dates(serial_number: str) -> set[str]:
