@@ -1,12 +1,14 @@
 """The page beside the check of a chosen file: what of it is registered already, and where."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from shared.pipeline.profiles import profiles_of
 from shared.status.page import planning
 from tests.pipeline.world import CUSTOMER, HEADER, World, numbered
 from tests.status.client import Answer, Client
-from tests.status.page.test_dropping import chosen, page, text_of
+from tests.status.page.test_dropping import choose, chosen, page, text_of
 
 OTHER_CUSTOMER = "0c39d6d5-c70d-4c55-bc02-f620844f3fd1"
 
@@ -95,3 +97,13 @@ def test_a_file_that_is_not_there_has_no_plan(client: Client, world: World) -> N
     for version in list(world.staging.versions()):
         world.staging.delete(version.path)
     assert plan(client, upload).status == 409
+
+
+def test_the_plan_of_a_removal_says_so_and_where_each_device_is_searched(client: Client, filled: World) -> None:
+    content = "Serial number\r\nHERE-00001\r\nNEW-00001\r\n"
+    answer = choose(client, ("wrong.csv", content), batch="", order="remove")
+    upload = parse_qs(urlsplit(answer.headers["location"]).query)["upload"][0]
+    text = text_of(plan(client, upload))
+    for words in ("wrong.csv to remove devices of", "1 row registered", "in batch Sales", "1 row not registered"):
+        assert words in text
+    assert filled.wakeups.waiting == []
