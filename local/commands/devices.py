@@ -113,7 +113,9 @@ def read_anew(pipeline: Pipeline, customer_id: str, timeout: float) -> None:
 
 def _show(found: RegisteredDevicePage, now: datetime) -> None:
     output = console()
-    table = Table("batch", "serial number", "maker and model", "uploaded (UTC)", "by", "profile", "allowed", "our file")
+    table = Table(
+        "batch", "serial number or key", "maker and model", "uploaded (UTC)", "by", "profile", "allowed", "our file"
+    )
     for device in found.devices:
         registered_by = device.registered_by
         table.add_row(
