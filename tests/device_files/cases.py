@@ -413,6 +413,37 @@ SHAPES = [
         [Rejected(RowReason.SHIFTED_CELLS)],
     ),
     Case(
+        "rows of a tool below the header of another table: their group tags are not lost",
+        text(
+            "Serial,Model,Hardware Hash,Manufacturer,Key PKID,Group Tag",
+            f"{DELL},,{HASHES[DELL]},,,Lager",
+            f"{HP},,{HASHES[HP]},Kiosk",
+            "Manufacturer,Windows Product ID,Hardware Hash,Remark,Serial",
+            f"{LENOVO},,{HASHES[LENOVO]},Kiosk",
+        ),
+        [device(DELL, Note.HASH_FROM_WINPE, tag="Lager"), *rejected(*[RowReason.SHIFTED_CELLS] * 2)],
+    ),
+    Case(
+        "a line of totals does not hide that other names follow",
+        text(
+            "Serial|Manufacturer|Model|Group Tag",
+            "S1|HP|A|Kiosk",
+            "Total: 3 devices",
+            "Bezeichnung,Fabrikat,Abteilung,Gerät",
+            "21R3001BUK,LENOVO,07,S2",
+        ),
+        [
+            Sent("S1", None, None, "HP", "A", tag="Kiosk"),
+            Rejected(RowReason.SERIAL_NOT_A_SERIAL),
+            *rejected(*[RowReason.UNCLEAR_COLUMNS] * 2),
+        ],
+    ),
+    Case(
+        "a machine type of Lenovo is no serial number",
+        text("Serial,Manufacturer,Model", "21R3001BUK,LENOVO,PF3ABCDE", "PF3ABCDE,LENOVO,21R3001BUK"),
+        [Rejected(RowReason.SERIAL_NOT_A_SERIAL), Sent("PF3ABCDE", None, None, "LENOVO", "21R3001BUK")],
+    ),
+    Case(
         "a user of a domain is no group tag",
         text("Serial,Manufacturer,Model,Group Tag", "S1,HP,A,CONTOSO\\anna"),
         [Rejected(RowReason.GROUP_TAG_UNREADABLE)],

@@ -45,10 +45,10 @@ _ANOTHER_VALUE = re.compile(
 _NAME_OR_TIME = re.compile(
     r"(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}|Win(?:dows)?\d\d|2\dH[12]|PC[- ]?\d{1,3}"
     r"|(?:Q\d|[CK]W ?\d\d?)[-/ ]20\d\d|[CK]W ?\d\d|20\d\d[-/][WQ]?\d\d?|\d\d?/20\d\d|\d\d?/\d\d?|[1-9]\d{0,3}"
-    r"|(?-i:(?:[A-Z][a-z]+)*[A-Z][a-z]{3,}[- ]?\d+)",
+    r"|(?-i:(?:[A-Z][a-z]+)*[A-Z][a-z]{3,}[- ]?\d+|(?=[A-Z]{5,} )(?=[^AEIOU ]*[AEIOU])[A-Z]+ .*)",
     re.IGNORECASE,
 )
-"""Names that Windows gives a PC or has itself, quarters, weeks and months, counts (`1/5`, `12`), `Latitude-5530`."""
+"""Names that Windows gives a PC or has itself, quarters, weeks and months, counts (`1/5`, `12`), `LIFEBOOK U7510`."""
 _LONGEST_TIME = 6
 """In capitals, of letters and digits alone."""
 _LETTERS_IN_CAPITALS = re.compile(r"(?=.*[AEIOUÄÖÜ])[A-ZÄÖÜß]+")
@@ -153,8 +153,9 @@ def _is_counted_on(parts: list[str]) -> bool:
 
 def names_something_else(text: str) -> bool:
     """Whether a text is a word, another value, a maker or the name of a column."""
-    has_digit = any(map(str.isdecimal, text)) and text[:2] not in ("4K", "4k")
-    if text[:1].isdecimal() and _QUANTITY.fullmatch(text):
+    is_plain = text.isalnum() and text.isascii()
+    has_digit = (not text.isalpha() if is_plain else any(map(str.isdecimal, text))) and text[:2] not in ("4K", "4k")
+    if text[:1].isdecimal() and (not is_plain or text[-1] in "Bb") and _QUANTITY.fullmatch(text):
         return True
     if not (has_digit and text.isalnum()) and (is_written_value(text) or _ANOTHER_VALUE.fullmatch(text)):
         return True

@@ -55,6 +55,8 @@ _BAR_CODE_MARKS = ("1S", "1s")
 _BAR_CODE = re.compile(r"1S(?P<machine_type>[0-9A-Z]{4,10})", re.IGNORECASE)
 _WHOLE_BAR_CODE = re.compile(r"1S[0-9A-Z]{15,20}", re.IGNORECASE)
 """Of a machine type that the row's model does not tell from the serial number behind it."""
+_MACHINE_TYPE = re.compile(r"[12][0-9](?=[0-9]*[A-Z])[0-9A-Z]{8}")
+"""Of Lenovo, whose serial numbers have eight characters: it stands where the serial number should."""
 _SIGNS = re.compile(r"[\W_]+")
 _LOST_LETTER = re.compile(
     r"(?<=\w)\?|\?(?=\w)|\ufffd|[\xc2\xc3][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u2018-\u203a\u20ac]"
@@ -262,7 +264,11 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     if is_template_text(serial_number):
         return Decision(None, RowReason.TEMPLATE_SAMPLE, notes)
     reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number)
-    if reason is None and (_compared(serial_number) in common.compared_names or is_name_or_time(serial_number)):
+    if reason is None and (
+        _compared(serial_number) in common.compared_names
+        or is_name_or_time(serial_number)
+        or (common.compared_names[0] == "lenovo" and _MACHINE_TYPE.fullmatch(serial_number))
+    ):
         reason = RowReason.SERIAL_NOT_A_SERIAL
     if (reason := reason or common.names_reason) is not None:
         return Decision(None, reason, notes)

@@ -146,6 +146,10 @@ class _Table:
         header, record = self.header, self.record
         maker, model, tag = (_field(cells, header.place(column)).casefold() for column in _TEXT)
         of_hash = (record.manufacturer.casefold(), record.model.casefold()) if record is not None else ("", "")
+        serial_at = header.place(Column.SERIAL_NUMBER)
+        serials = [at for at, cell in enumerate(cells) if record and cleaned(cell) == record.serial_number != ""]
+        if serials and serial_at not in serials:
+            return True
         behind = (_field(cells, place) for place, column in enumerate(header.columns) if column in _BEHIND_MODEL)
         if of_hash[1] not in ("", model) and of_hash[1] in map(str.casefold, behind):
             return True
@@ -153,6 +157,8 @@ class _Table:
         if not maker or is_like_manufacturer(maker) or maker == of_hash[0]:
             # Rows without a header may end at their tag, which may be called like a maker.
             return is_short and not maker and bool(header.names) and is_like_manufacturer(tag)
+        if record is not None and header.place(Column.GROUP_TAG) >= len(cells):
+            return True  # A row of a tool, under another header: what stands below the manufacturer is the tag.
         places = [header.place(column) for column in _MAY_HOLD_MAKER]
         if is_short:
             # A name of the header may have fallen apart.
@@ -263,6 +269,8 @@ def _gathered(header: Header, cells: Sequence[str], hash_at: int, record: Verifi
     keys = [place for place, text in texts.items() if is_product_key(text) and place not in serials]
     known = {"", record.manufacturer.casefold(), record.model.casefold()}
     others = (text for place, text in texts.items() if place not in (*serials, *keys))
+    if texts.get(header.place(Column.GROUP_TAG)):
+        return None  # A tag may be called like the manufacturer.
     if not serials or len(keys) > 1 or any(text.casefold() not in known for text in others):
         return None
     places = (serials[0], *keys, hash_at)

@@ -104,7 +104,8 @@ class _Layout:
 
     def holds_for(self, fields: Fields) -> bool:
         """Whether nothing speaks against a row's cells standing below their names: a hash, or a device as before."""
-        is_sure = starts_as_hash(fields.hardware_hash) or (fields.manufacturer, fields.model) in self.devices
+        is_known = bool(fields.manufacturer) and (fields.manufacturer, fields.model) in self.devices
+        is_sure = is_known or starts_as_hash(fields.hardware_hash)
         self.is_doubted = self.is_doubted and not is_sure
         return not self.is_doubted
 
@@ -122,7 +123,7 @@ class _Layout:
 
         Right below the header they may be the same names in another language; capitals may be a serial number.
         """
-        makers = {maker for maker, _ in self.devices}
+        makers = {maker for maker, _ in self.devices if maker}
         is_serial_number = words.serial_number.isalpha() and words.serial_number.isupper() and not words.model.isupper()
         return words.manufacturer not in makers and not is_serial_number
 
