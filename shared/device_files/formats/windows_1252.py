@@ -15,7 +15,7 @@ _HIGH_WORD = re.compile(
 )
 """A word with bytes that are not ASCII. The second byte of an East Asian letter may look like `@`, `[` or `~`.
 A delimiter ends a word."""
-_INSIDE = "[^\x00-\x1f\x80-\x9f\xab\xbb,;|]{1,128}"
+_INSIDE = "[^\x00-\x1f\x81-\x9f\xab\xbb,;|]{1,128}"
 _OPENING = "\x82\x84\x91\x93\xab"
 _QUOTED = re.compile(
     f"[{_OPENING}](?<![0-9A-Za-z\x80-\xff].)"

@@ -40,7 +40,8 @@ def test_a_western_word_is_read_and_noted(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["„Büro West“", "“S100”,“HP”,“ProBook 450”", "« Été »", "‘x’", "HP\xa0ProBook", "10\xa0€ – 20"]
+    "text",
+    ["„Büro West“", "“S100”,“HP”,“ProBook 450”", "« Été »", "‘x’", "HP\xa0ProBook", "10\xa0€ – 20", "“Kosten €”,“HP”"],
 )
 def test_punctuation_stands_where_it_belongs(text: str) -> None:
     assert decode_bytes(text.encode("cp1252")) == (text, True)
