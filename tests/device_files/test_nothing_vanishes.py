@@ -77,7 +77,7 @@ def assert_nothing_vanishes(file: DeviceFile, rules: Rules) -> None:
 
 
 def _without_quotes(text: str) -> str:
-    return " ".join(text.replace('"', "").split())
+    return "".join(text.replace('"', "").split())
 
 
 def _device_sent(row: CheckedRow, written: Sequence[Device], plain: Callable[[str], str]) -> Device:

@@ -109,7 +109,8 @@ class Records:
         last = cells[-1]
         if last[:2] == "T0" and len(last) < HASH_CHARACTERS and starts_as_hash(last):
             cells = _with_rest_of_hash(cells, self._delimiter, self.lines)
-        if len(cells) not in self._widths:
+        if len(cells) not in self._widths or len(self._widths) > 1:
+            # Of two widths, the next header may have one.
             self._settle_widths(cells)
         has_blanks = ('"' in line or f"{self._delimiter} " in line) and cells[-1] != DOUBT
         if has_blanks and self._are_blanks_meaningless(line, cells):
@@ -126,9 +127,10 @@ class Records:
         count = len(cells)
         sense = self._sense(cells) if count > 1 else 0
         if sense >= SENSE_OF_HEADER:
-            self._of_header = self._widths = (count, max(at for at, cell in enumerate(cells, start=1) if cell.strip()))
+            filled = max(at for at, cell in enumerate(cells, start=1) if cell.strip())
+            self._of_header = self._widths = tuple({count, filled})
         elif sense > 0 and cells[-1] != DOUBT and (count == self._latest or not self._widths):
-            self._widths = (*self._of_header, count)
+            self._widths = tuple({*self._of_header, count})
         self._latest = count
 
     def _use(self, delimiter: str, *, is_settled: bool = True) -> None:

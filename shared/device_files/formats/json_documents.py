@@ -33,7 +33,7 @@ _COMPONENTS = re.compile(
 """Names of what is in or at a device, and has a serial number, maker and model of its own."""
 _NOT_TO_REGISTER = re.compile(
     r"(?i)(?:to_?)?(?:be_?)?(?:remov|delet|exclud|return(?!.?value)|retire|skip|fail|reject|ignor|decommission|duplicat|"
-    r"retour|entfern|former|previous|defect|(?-i:old(?![a-z])))"
+    r"retour|entfern|former|previous|defect)"
 )
 """Names of lists begin so whose devices are somewhere else, or to be left out."""
 _DEVICES = re.compile(

@@ -97,6 +97,15 @@ def test_a_later_header_brings_its_own_delimiter_though_it_holds_the_first_one()
     assert rows[2:] == [["Serial", "Manufacturer", "Model", "Notes, internal"], ["S2", "HP", "M1", "ok"]]
 
 
+@pytest.mark.parametrize(("one", "other"), [(",", ","), (",", ";")])
+def test_a_later_header_brings_its_own_width_though_the_first_one_may_have_it_too(one: str, other: str) -> None:
+    first, later = ["Serial", "Manufacturer", "Model", "Tag", "", ""], ["Room", "Serial", "Manufacturer", "Model"]
+    row = [f"Hall 3{other} left", "S2", "HP", f"Shelf{other} top"]
+    quoted = [f'"{cell}"' if other in cell else cell for cell in row]
+    rows = cells(one.join(first), one.join(["S1", "HP", "M1", "", "", ""]), other.join(later), other.join(quoted))
+    assert rows[2:] == [later, row]
+
+
 @pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "#TYPE System.Management.Automation.PSCustomObject"])
 def test_lines_for_a_spreadsheet_and_of_export_csv_are_no_rows(line: str) -> None:
     assert cells(line, "Serial;Manufacturer;Model", "S1;HP;M1")[-1] == ["S1", "HP", "M1"]

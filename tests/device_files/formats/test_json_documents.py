@@ -150,7 +150,7 @@ def test_what_is_in_or_at_a_device_is_never_one_itself(device: dict[str, object]
         }
 
 
-@pytest.mark.parametrize("name", ["removed", "excluded", "to_be_deleted", "returns", "failed", "oldDevices"])
+@pytest.mark.parametrize("name", ["removed", "excluded", "to_be_deleted", "returns", "failed", "defective"])
 def test_a_list_of_devices_that_are_not_to_be_registered_is_told_of(name: str) -> None:
     (found,), (beside,) = read(json.dumps({"devices": [ONE], name: [TWO]}))
     assert found[1]["serialNumber"] == "PC1"
