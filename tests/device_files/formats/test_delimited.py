@@ -100,7 +100,7 @@ def test_a_later_header_brings_its_own_delimiter_though_it_holds_the_first_one()
 @pytest.mark.parametrize(("one", "other"), [(",", ","), (",", ";")])
 def test_a_later_header_brings_its_own_width_though_the_first_one_may_have_it_too(one: str, other: str) -> None:
     first, later = ["Serial", "Manufacturer", "Model", "Tag", "", ""], ["Room", "Serial", "Manufacturer", "Model"]
-    row = [f"Hall 3{other} left", "S2", "HP", f"Shelf{other} top"]
+    row = [f"Hall 3{other}left", "S2", "HP", f"Shelf{other}top"]
     quoted = [f'"{cell}"' if other in cell else cell for cell in row]
     rows = cells(one.join(first), one.join(["S1", "HP", "M1", "", "", ""]), other.join(later), other.join(quoted))
     assert rows[2:] == [later, row]
