@@ -378,12 +378,13 @@ SHAPES = [
                         "DESKTOP-1AB2C3D",
                         "Windows 11 Pro",
                         "Rev 1.0",
+                        "07",
                     )
                 )
             ),
             "S9,American Megatrends Inc.,EliteBook 840",
         ),
-        rejected(*[RowReason.SERIAL_ALONE] * 4, RowReason.SERIAL_NOT_A_SERIAL, *[RowReason.SERIAL_ALONE] * 7),
+        rejected(*[RowReason.SERIAL_ALONE] * 4, RowReason.SERIAL_NOT_A_SERIAL, *[RowReason.SERIAL_ALONE] * 8),
     ),
     Case(
         "a name with a digit is no manufacturer but a model: the cells behind a missing one have moved",
@@ -442,6 +443,11 @@ SHAPES = [
         "a machine type of Lenovo is no serial number",
         text("Serial,Manufacturer,Model", "21R3001BUK,LENOVO,PF3ABCDE", "PF3ABCDE,LENOVO,21R3001BUK"),
         [Rejected(RowReason.SERIAL_NOT_A_SERIAL), Sent("PF3ABCDE", None, None, "LENOVO", "21R3001BUK")],
+    ),
+    Case(
+        "what stands beside a hash without a model may be a group tag that is called like the manufacturer",
+        text("Manufacturer,Site,Serial,Room,Model", f"{LENOVO},,{HASHES[LENOVO]},LENOVO"),
+        [Rejected(RowReason.SHIFTED_CELLS)],
     ),
     Case(
         "a user of a domain is no group tag",

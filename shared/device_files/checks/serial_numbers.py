@@ -44,7 +44,7 @@ _ANOTHER_VALUE = re.compile(
 """Answers, a comment, fractions and versions, addresses, product keys, names of hosts and files, prices, `X ff.`"""
 _NAME_OR_TIME = re.compile(
     r"(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}|Win(?:dows)?\d\d|2\dH[12]|PC[- ]?\d{1,3}"
-    r"|(?:Q\d|[CK]W ?\d\d?)[-/ ]20\d\d|[CK]W ?\d\d|20\d\d[-/][WQ]?\d\d?|\d\d?/20\d\d|\d\d?/\d\d?|[1-9]\d{0,3}"
+    r"|(?:Q\d|[CK]W ?\d\d?)[-/ ]20\d\d|[CK]W ?\d\d|20\d\d[-/][WQ]?\d\d?|\d\d?/20\d\d|\d\d?/\d\d?|0?\d|[1-9]\d{1,3}"
     r"|(?-i:(?:[A-Z][a-z]+)*[A-Z][a-z]{3,}[- ]?\d+|(?=[A-Z]{5,} )(?=[^AEIOU ]*[AEIOU])[A-Z]+ .*)",
     re.IGNORECASE,
 )

@@ -69,7 +69,7 @@ _USER = re.compile(r"(?:.*\s)?(?:[^@\s]+@[^@\s]+\.[^@\s.]+|[^\\\s]+\\[^\\\s]+)")
 """Of the column beside the group tag, in a row that moved, has the two swapped, or has both in one cell."""
 _NO_NAME = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AP]M)?|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|.*[\u20ac$\u00a3].*"
-    r"|\d{1,4} ?(?:x|stk|pcs|pieces|units)\.?|(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}"
+    r"|\d{1,2}|\d{1,4} ?(?:x|stk|pcs|pieces|units)\.?|(?:DESKTOP|LAPTOP)-[0-9A-Z]{6,8}|WIN-[0-9A-Z]{11}"
     r"|(?:rev(?:ision)?\.? ?)?\d+(?:\.\d+)+|(?:american megatrends|phoenix technologies)\b.*"
     r"|(?:microsoft )?win(?:dows)? ?(?:xp|vista|7|8(?:\.1)?|1[0-2]|server|nt|home|pro|enterprise|education|os)\b.*",
     re.IGNORECASE,

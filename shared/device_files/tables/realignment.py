@@ -267,11 +267,10 @@ def _gathered(header: Header, cells: Sequence[str], hash_at: int, record: Verifi
     texts = {place: clean(cell) for place, cell in enumerate(cells) if place not in left_out}
     serials = [place for place, text in texts.items() if text.casefold() == record.serial_number.casefold() != ""]
     keys = [place for place, text in texts.items() if is_product_key(text) and place not in serials]
-    known = {"", record.manufacturer.casefold(), record.model.casefold()}
-    others = (text for place, text in texts.items() if place not in (*serials, *keys))
-    if texts.get(header.place(Column.GROUP_TAG)):
-        return None  # A tag may be called like the manufacturer.
-    if not serials or len(keys) > 1 or any(text.casefold() not in known for text in others):
+    names = sorted([record.manufacturer.casefold(), record.model.casefold()])
+    others = sorted(text.casefold() for place, text in texts.items() if text and place not in (*serials, *keys))
+    # A manufacturer without its model may be a group tag that is called like it.
+    if not serials or len(keys) > 1 or others not in ([], [record.model.casefold()], names):
         return None
     places = (serials[0], *keys, hash_at)
     columns = [Column.SERIAL_NUMBER, *[Column.PRODUCT_KEY] * len(keys), Column.HARDWARE_HASH]

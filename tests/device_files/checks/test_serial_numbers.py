@@ -95,7 +95,7 @@ def test_a_serial_number_is_taken_out_of_what_wraps_it(cell: str, serial_number:
 @pytest.mark.parametrize(
     "cell",
     ["RESERVED", "EA", "DESKTOP-1AB2C3D", "WIN-ABC12345678", "Win11", "23H2", "PC-03", "KW 47", "2026-W47", "Q4/2026",
-     "11/2026", "2026-11", "1/5", "12", "1024", "Latitude-5530", "OptiPlex7010", "Notebook1", "LIFEBOOK U7510"],
+     "11/2026", "2026-11", "1/5", "12", "07", "1024", "Latitude-5530", "OptiPlex7010", "Notebook1", "LIFEBOOK U7510"],
 )  # fmt: skip
 def test_words_in_capitals_names_and_times_are_no_serial_numbers_of_people(cell: str) -> None:
     assert is_name_or_time(cell)
