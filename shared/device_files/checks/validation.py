@@ -103,6 +103,9 @@ class _Common(Struct, frozen=True):
     reason: RowReason | None
     has_names: bool
     """Manufacturer and model are there and no placeholders."""
+    manufacturer: str
+    model: str
+    """Both as they are sent."""
     compared_names: tuple[str, ...]
     """Both without case and signs, and the bar code of the model: none is the serial number as well."""
     names_reason: RowReason | None
@@ -166,6 +169,8 @@ class Validation:
         return _Common(
             reason=reason,
             has_names=has_names,
+            manufacturer=str(manufacturer),
+            model=str(model),
             compared_names=(_compared(manufacturer), _compared(model), _compared(f"1S{model}")),
             names_reason=_names_reason(manufacturer, model) if has_names else alone_reason,
             key=key,
@@ -281,7 +286,7 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
             serial_number, notes = of_bar_code, (*notes, Note.SERIAL_PREFIX_REMOVED)
         elif _WHOLE_BAR_CODE.fullmatch(serial_number):
             return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
-    return Decision(SendableDevice(str(serial_number), None, None, str(row.manufacturer), str(row.model)), None, notes)
+    return Decision(SendableDevice(str(serial_number), None, None, common.manufacturer, common.model), None, notes)
 
 
 def _compared(text: str) -> str:

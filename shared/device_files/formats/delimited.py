@@ -112,7 +112,7 @@ class Records:
         if len(cells) not in self._widths or len(self._widths) > 1:
             # Of two widths, the next header may have one.
             self._settle_widths(cells)
-        has_blanks = ('"' in line or f"{self._delimiter} " in line) and cells[-1] != DOUBT
+        has_blanks = ('"' in line or self._blank_behind in line) and cells[-1] != DOUBT
         if has_blanks and self._are_blanks_meaningless(line, cells):
             cells = [cell.lstrip(" ") for cell in cells]
         return number, cells
@@ -136,6 +136,7 @@ class Records:
     def _use(self, delimiter: str, *, is_settled: bool = True) -> None:
         """Cut lines at `delimiter`; `is_settled`: it is known to be that of the table."""
         self._delimiter, self._is_settled = delimiter, is_settled
+        self._blank_behind = f"{delimiter} "
         self._others = tuple(other for other in DELIMITERS if other != delimiter)[:4]
 
     def _cells(self, line: str) -> list[str]:
