@@ -262,5 +262,5 @@ def _refusal(value: list[Json] | Cells) -> UnreadableDeviceFile:
 
 def _unclear(path: str, name: str) -> UnreadableDeviceFile:
     shown = excerpt(_joined(path, name))
-    detail = f"What {shown} stands in may be a device, or what stands in {shown}: which of them are is unclear."
+    detail = f"Devices may be what stands in {shown!r}, or else the object that has {shown!r}: which is unclear."
     return UnreadableDeviceFile(FileReason.NOT_DEVICES, detail)
