@@ -56,6 +56,8 @@ BEFORE = 4
 """Characters that end in such a line."""
 _LINE_OF_BYTES = re.compile(rb"([\t -~\x80-\xff]{10,})(?:\r?\n(?!\0)|\r(?![\n\0])|\Z)")
 """Ten bytes at least: a word of five East Asian characters in UTF-16 hardly ever looks like ASCII or UTF-8."""
+_WORDS_OF_ASCII = re.compile(rb"[0-9A-Z_a-z -]{12}")
+"""Show that a line is one of bytes though other words of it cannot be read; nor are six such characters that."""
 _CONTROL = re.compile(rb"[\1-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -69,7 +71,9 @@ def plain_encoding(line: Bytes) -> Encoding | None:
     line = line[:SEEN]
     if marked := marked_encoding(line):
         return marked
-    if (found := _LINE_OF_BYTES.match(line)) and UNREADABLE not in decode_bytes(found[1])[0]:
+    if (found := _LINE_OF_BYTES.match(line)) and (
+        _WORDS_OF_ASCII.search(found[1]) or UNREADABLE not in decode_bytes(found[1])[0]
+    ):
         return Encoding.UTF_8
     return next((encoding for encoding, letters in _BEGINS.items() if letters.match(line)), None)
 

@@ -286,8 +286,12 @@ def test_a_line_of_ascii_inside_utf_16_is_never_read_as_letters_of_east_asia() -
         b"S1,HP\n\0S2,HP\n\0S3,HP",
         "S1,\ud800,x\r\nS2,a\udc00b\r\n".encode("utf-16-le", "surrogatepass"),
         "S1,\uffff,x\r\n".encode("utf-16"),
+        "“Serial number”,“”,“Model”\n".encode("cp1252") + "“S1”,“”,“X”\n".encode("utf-16-le"),
     ],
-    ids=["line end of bytes", "NUL between letters", "a byte lost", "NUL first", "half of a letter", "no letter"],
+    ids=[
+        *("line end of bytes", "NUL between letters", "a byte lost", "NUL first", "half of a letter", "no letter"),
+        "a header of another code page",
+    ],
 )
 def test_what_does_not_fit_the_encoding_is_refused_with_the_line_and_the_cure(data: bytes) -> None:
     assert re.match(r"The encoding changes at line \d.*Save the whole file as one", refusal(data))
