@@ -181,9 +181,7 @@ class DuplicateIndex:
         row = len(self._group)
         rank = self._tagged if self._tagged and batch_of_tag(row_read.group_tag) else 0
         serial_number = device.serial_number or row_read.serial_number
-        is_validated = device.serial_number is not None and (
-            found is None or device.serial_number == found.serial_number
-        )
+        is_validated = found is None and device.serial_number is not None
         if not is_validated and is_placeholder(serial_number):
             serial_number = ""
         key = b"" if device.product_key is None else _digest_of_key(device.product_key)

@@ -104,7 +104,8 @@ def test_own_memory_grows_with_what_is_held() -> None:
     after = own_memory()
     assert before is not None
     assert after is not None
-    assert after[1] - before[0] > len(held) * 0.9
+    # The process may give back some of what earlier tests held.
+    assert after[1] - before[0] > len(held) / 2
 
 
 WRITTEN = """
