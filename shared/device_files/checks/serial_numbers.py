@@ -84,6 +84,23 @@ def unwrapped(cell: str) -> str:
     return unwrapped(wrapped[wrapped.lastgroup or 0].strip()) if wrapped else cell
 
 
+def is_usual(text: str) -> bool:
+    """Whether a text is what nearly every serial number is: capitals and digits, too many for a time, and no quantity.
+
+    Nothing else is wrong with it, unless it is a placeholder.
+    """
+    return (
+        type(text) is str
+        and len(text) > _LONGEST_TIME
+        and text.isalnum()
+        and text.isascii()
+        and not text.isalpha()
+        and text == text.upper()
+        and text[:2] != "4K"
+        and not (text[-1] == "B" and text[0] <= "9")
+    )
+
+
 def problem_of(serial_number: str) -> RowReason | None:
     """Why a text is no serial number; `None` where it may be one. Placeholders are another matter."""
     if type(serial_number) is str and serial_number.isalnum() and serial_number.isascii():

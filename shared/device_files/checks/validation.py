@@ -16,6 +16,7 @@ from shared.device_files.checks import excel_damage
 from shared.device_files.checks.serial_numbers import (
     has_foreign_sign,
     is_name_or_time,
+    is_usual,
     is_written_value,
     names_something_else,
     problem_of,
@@ -265,13 +266,9 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
     serial_number = unwrapped(row.serial_number)
     if serial_number != row.serial_number:
         notes = (*notes, Note.SERIAL_UNWRAPPED)
-    is_none = is_placeholder(serial_number) and not excel_damage.is_error(serial_number)
-    if is_template_text(serial_number):
-        return Decision(None, RowReason.TEMPLATE_SAMPLE, notes)
-    reason = RowReason.SERIAL_PLACEHOLDER if is_none else problem_of(serial_number)
+    reason = _serial_reason(serial_number)
     if reason is None and (
         _compared(serial_number) in common.compared_names
-        or is_name_or_time(serial_number)
         or (common.compared_names[0] == "lenovo" and _MACHINE_TYPE.fullmatch(serial_number))
     ):
         reason = RowReason.SERIAL_NOT_A_SERIAL
@@ -287,6 +284,18 @@ def _decide_names(row: DeviceRow, common: _Common, notes: tuple[Note, ...]) -> D
         elif _WHOLE_BAR_CODE.fullmatch(serial_number):
             return Decision(None, RowReason.SERIAL_NOT_A_SERIAL, notes)
     return Decision(SendableDevice(str(serial_number), None, None, common.manufacturer, common.model), None, notes)
+
+
+def _serial_reason(serial_number: str) -> RowReason | None:
+    """Why a serial number with no hash that tells it identifies nothing."""
+    if is_usual(serial_number):
+        return RowReason.SERIAL_PLACEHOLDER if is_placeholder(serial_number) else None
+    if is_template_text(serial_number):
+        return RowReason.TEMPLATE_SAMPLE
+    if is_placeholder(serial_number) and not excel_damage.is_error(serial_number):
+        return RowReason.SERIAL_PLACEHOLDER
+    is_other = is_name_or_time(serial_number)
+    return problem_of(serial_number) or (RowReason.SERIAL_NOT_A_SERIAL if is_other else None)
 
 
 def _compared(text: str) -> str:

@@ -1,9 +1,11 @@
 """Texts that are no serial numbers, though they stand in the column of serial numbers."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.device_files.cells import CellType, TypedCell
-from shared.device_files.checks.serial_numbers import is_name_or_time, problem_of, unwrapped
+from shared.device_files.checks.serial_numbers import is_name_or_time, is_usual, problem_of, unwrapped
 from shared.reasons import RowReason
 
 
@@ -118,3 +120,15 @@ def test_letters_that_could_not_be_read_are_told() -> None:
 
 def test_the_question_mark_of_an_error_is_no_letter() -> None:
     assert problem_of("#NAME?") is RowReason.SERIAL_DAMAGED
+
+
+@given(st.from_regex(r"(?:[0-9A-Z]{5,14}|(?:Q4|2026|W47|4K|KG|STK|GB|MON|AM|[0-9]{1,3})+)[bB]?", fullmatch=True))
+def test_nothing_is_wrong_with_a_usual_serial_number(text: str) -> None:
+    if is_usual(text):
+        assert unwrapped(text) == text
+        assert (problem_of(text), is_name_or_time(text)) == (None, False)
+
+
+def test_a_cell_of_another_type_is_no_usual_serial_number() -> None:
+    assert is_usual("5CG0041ABC")
+    assert not is_usual(TypedCell("5CG0041ABC", CellType.FORMULA))
