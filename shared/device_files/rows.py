@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 
 from msgspec import Struct
 
-from shared.device_files.placeholders import says_none
 from shared.reasons import FileNote, Note, PassedOverKind, RowReason
 
 
@@ -74,17 +72,6 @@ def header_of(columns: Sequence[Column | None], names: Sequence[str] = ()) -> He
     """The header that gives each field its first column."""
     places = [columns.index(field) if field in columns else ABSENT for field in list(Column)[:FIELDS]]
     return Header(tuple(names), tuple(columns), tuple(places))
-
-
-def batch_name(text: str) -> str | None:
-    """The batch that a folder names; None when it is blank, or dots, which no address can hold."""
-    return text.strip() if text.strip(". ") else None
-
-
-@lru_cache(maxsize=4096)
-def batch_of_tag(group_tag: str) -> str | None:
-    """The batch that a group tag names; None also when it is a dash, or a word that says that there is none."""
-    return None if says_none(group_tag) else batch_name(group_tag)
 
 
 UNKNOWN_COLUMNS = header_of([])

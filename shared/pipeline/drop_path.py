@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from shared.device_files.rows import batch_name
+from shared.device_files.batch_names import batch_name
 from shared.device_files.system_files import is_folder_marker, is_marked_as_folder, is_system_file
 from shared.pipeline.blob_names import split_order
 from shared.reasons import PathFault

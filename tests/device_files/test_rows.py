@@ -1,9 +1,8 @@
-"""The records of reading: which cell holds which field, which tags name a batch, and that no hash is shown."""
+"""The records of reading: which cell holds which field, and that no hash is shown."""
 
-import pytest
 import rich.pretty
 
-from shared.device_files.rows import ABSENT, Column, SendableDevice, batch_name, batch_of_tag, header_of
+from shared.device_files.rows import ABSENT, Column, SendableDevice, header_of
 
 
 def test_a_header_gives_each_field_its_first_column() -> None:
@@ -17,51 +16,6 @@ def test_every_field_of_a_row_has_its_place_and_no_other_column_has() -> None:
     places = header_of(list(Column)).places
     assert [Column(place) for place in places] == list(Column)[: len(places)]
     assert Column.ASSIGNED_USER not in places
-
-
-@pytest.mark.parametrize(
-    ("text", "batch"),
-    [
-        ("Sales", "Sales"),
-        ("  Sales 7 ", "Sales 7"),
-        ("a.b", "a.b"),
-        ("Default", "Default"),
-        ("NA", "NA"),
-        ("KA", "KA"),
-        ("SIN", "SIN"),
-        ("", None),
-        (" ", None),
-        (".", None),
-        ("...", None),
-    ],
-)
-def test_a_folder_of_dots_names_no_batch(text: str, batch: str | None) -> None:
-    assert batch_name(text) == batch
-    assert batch_of_tag(text) == batch
-
-
-@pytest.mark.parametrize(
-    "tag",
-    [
-        "-",
-        "--",
-        "/",
-        "(?)",
-        "none",
-        "N/A",
-        "nan",
-        "(blank)",
-        "(leer)",
-        "TBD",
-        "k.A.",
-        "Group Tag",
-        "nicht zugeordnet",
-        "ohne Tag",
-        "\\N",
-    ],
-)
-def test_a_tag_that_says_that_there_is_none_names_no_batch(tag: str) -> None:
-    assert batch_of_tag(tag) is None
 
 
 def test_a_device_is_shown_without_its_hash() -> None:

@@ -13,9 +13,10 @@ from itertools import pairwise
 from typing import Any
 
 from local.partner_center import Fault, SentDevice, Verdict
+from shared.device_files.batch_names import batch_name
 from shared.device_files.checks.duplicates import Findings, ReadAgain
 from shared.device_files.reading import read_device_file
-from shared.device_files.rows import CheckedRow, batch_name
+from shared.device_files.rows import CheckedRow
 from shared.partner_center.errors import LONGEST_RETRY_AFTER
 from shared.partner_center.models import Device
 from shared.pipeline.blob_names import results_folder

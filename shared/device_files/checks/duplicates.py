@@ -35,9 +35,10 @@ from struct import Struct as Layout
 
 from msgspec import Struct
 
+from shared.device_files.batch_names import batch_of_tag
 from shared.device_files.hardware_hash.verification import VerifiedHash, plausible_collections
 from shared.device_files.placeholders import is_default_uuid, is_placeholder
-from shared.device_files.rows import DeviceRow, Rules, SendableDevice, batch_of_tag
+from shared.device_files.rows import DeviceRow, Rules, SendableDevice
 from shared.errors import DeviceDropError
 from shared.reasons import Note, RowReason
 

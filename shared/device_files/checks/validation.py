@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from shared.device_files.batch_names import batch_of_tag
 from shared.device_files.cells import CellType, type_of
 from shared.device_files.checks import excel_damage
 from shared.device_files.checks.serial_numbers import (
@@ -41,7 +42,7 @@ from shared.device_files.placeholders import (
     says_as_above,
     spelling_differs,
 )
-from shared.device_files.rows import DeviceRow, Rules, SendableDevice, batch_of_tag
+from shared.device_files.rows import DeviceRow, Rules, SendableDevice
 from shared.device_files.tables.header_names import meaning
 from shared.reasons import Note, RowReason
 

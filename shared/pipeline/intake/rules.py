@@ -1,6 +1,7 @@
 """The rules by which a file is read and its rows find their batch: for intake and for the preview alike. Pure."""
 
-from shared.device_files.rows import Rules, batch_of_tag
+from shared.device_files.batch_names import batch_of_tag
+from shared.device_files.rows import Rules
 from shared.errors import DeviceDropError
 from shared.reasons import INTAKE_REASONS, PATH_FAULTS, IntakeReason, PathFault
 from shared.settings import Settings

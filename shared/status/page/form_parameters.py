@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import NoReturn
 
-from shared.device_files.rows import batch_name
+from shared.device_files.batch_names import batch_name
 from shared.status.http import CURSOR, Refusal
 from shared.status.names import CustomerNames
 from shared.status.page.pages import LIMITS, FileListForm, RowsForm
