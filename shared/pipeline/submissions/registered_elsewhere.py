@@ -18,7 +18,6 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from shared.device_files.placeholders import is_placeholder
 from shared.partner_center.errors import ListTooLong, Refused
 from shared.partner_center.models import Device
 from shared.partner_center.outcome_codes import OUR_OTHER_CUSTOMER, is_other_tenant
@@ -93,6 +92,9 @@ def names_of(device: Named) -> list[Name]:
 
 
 def _serial_of(device: Named) -> str:
+    # An instance starts without the tables of the reader.
+    from shared.device_files.placeholders import is_placeholder  # noqa: PLC0415
+
     serial_number = folded(device.serial_number)
     return "" if is_placeholder(serial_number) else serial_number
 
