@@ -7,7 +7,8 @@ reader of files and the HTTP handlers.
 
 import gc
 
-# The objects of the imports below stay: to search them for garbage cycles takes a tenth of a cold start.
+# The objects of the imports below stay: to search them for garbage cycles takes a tenth of a cold start. They are set
+# apart (`freeze`) before the search begins.
 gc.disable()
 
 import logging
@@ -27,6 +28,7 @@ from shared.status.routes import ROUTES, Access, Route
 from shared.storage.connection import SUBMISSIONS_QUEUE
 from shared.telemetry import invocation
 
+gc.freeze()
 # By default Python searches after 700 new objects: a twenty-fifth of a file's CPU time, to find few.
 gc.set_threshold(20_000, 20, 20)
 gc.enable()
