@@ -189,7 +189,8 @@ class Validation:
             return (RowReason.FORMULA_WITHOUT_VALUE, ()) if by_tag else (None, (Note.TAG_WITHOUT_VALUE,))
         if is_template_text(group_tag) and batch_of_tag(group_tag) is not None:
             return RowReason.TEMPLATE_SAMPLE, ()
-        is_damaged = _LOST_LETTER.search(group_tag) or _STRAY_QUOTE.search(group_tag) or _names_nothing(group_tag)
+        has_stray_quote = group_tag.count('"') % 2 or _STRAY_QUOTE.search(group_tag)
+        is_damaged = _LOST_LETTER.search(group_tag) or has_stray_quote or _names_nothing(group_tag)
         is_of_spreadsheet = type_of(group_tag) in NO_TAG or excel_damage.loses_text(group_tag)
         if is_damaged or is_of_spreadsheet or says_as_above(group_tag) or _USER.fullmatch(group_tag):
             return (RowReason.GROUP_TAG_UNREADABLE, ()) if by_tag else (None, (Note.TAG_NOT_CERTAIN,))

@@ -128,6 +128,12 @@ def test_without_a_batch_folder_the_group_tag_must_be_readable() -> None:
     assert decide(replace(NAMED, group_tag=",,"), batch_by_group_tag=True).reason is RowReason.GROUP_TAG_UNREADABLE
 
 
+@pytest.mark.parametrize("tag", ['1"', '"Kiosk', '"A" and "B'])
+def test_a_group_tag_with_half_of_a_pair_of_quotes_is_doubtful(tag: str) -> None:
+    assert decide(replace(NAMED, group_tag=tag), batch_by_group_tag=True).reason is RowReason.GROUP_TAG_UNREADABLE
+    assert decide(replace(NAMED, group_tag='Room "A"'), batch_by_group_tag=True).reason is None
+
+
 @pytest.mark.parametrize("tag", ["ada@contoso.com", "Kiosk ada@contoso.com", "Kiosk\tCONTOSO\\ada"])
 def test_a_user_is_no_group_tag_even_behind_one(tag: str) -> None:
     assert decide(replace(NAMED, group_tag=tag), batch_by_group_tag=True).reason is RowReason.GROUP_TAG_UNREADABLE
